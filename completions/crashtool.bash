@@ -1,0 +1,74 @@
+# bash completion for crashtool
+_crashtool() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+    local command= words= word
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        [[ $word == -* ]] || { command=$word; break; }
+    done
+    COMPREPLY=()
+    case "$command" in
+    '') words='make-url annotate send-dump inspect upload-symbols serve smoke run --version -h --help' ;;
+    make-url)
+        case "$previous" in
+            --form) words='hosted self-hosted root' ;;
+            --format) words='minidump json btt plcrash symbols proguard sourcemap' ;;
+            --platform) words='windows linux macos android' ;;
+            --as) words='url cpp cmake env json' ;;
+            --color) words='auto always never' ;;
+            --universe|--token|--token-file|--symbols-token|--host|--port|--ca-bundle|--timeout) words= ;;
+            *) [[ $current == -* ]] && words='--universe --token --token-file --symbols-token --host --port --http --form --format --platform --check --fix --probe --as --ca-bundle --insecure --timeout --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    annotate)
+        case "$previous" in
+            --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
+            --handler) words='upstream backtrace backtrace-2018 sentry' ;;
+            --color) words='auto always never' ;;
+            --attach|--from) words= ;;
+            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --check --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    send-dump)
+        case "$previous" in
+            --color) words='auto always never' ;;
+            --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--journal|--ca-bundle|--timeout|--retry-for) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --again --journal -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    inspect)
+        case "$previous" in
+            --ci) words='github' ;;
+            --color) words='auto always never' ;;
+            --memory|--html) words= ;;
+            *) [[ $current == -* ]] && words='--threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    upload-symbols)
+        case "$previous" in
+            --type) words='elf pe pdb macho sym' ;;
+            --color) words='auto always never' ;;
+            --url|--universe|--host|--token|--token-file|--tag|--exclude|--max-archive-size|-o|--output|--receipt|--ca-bundle|--timeout|--retry-for) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --single --max-archive-size -o --output --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    serve)
+        case "$previous" in
+            --color) words='auto always never' ;;
+            --folder|--port|--host|--token|--token-file|--symbols-token|--fault|--max-size|--stop-after) words= ;;
+            *) [[ $current == -* ]] && words='--folder --port --host --token --token-file --symbols-token --fault --max-size --stop-after --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    smoke)
+        case "$previous" in
+            --mode) words='trace socket' ;;
+            --color) words='auto always never' ;;
+            --annotation|--attachment|--url|--handler|--use-database|--keep) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --url --handler --mode --use-database --keep --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    run)
+        case "$previous" in
+            --mode) words='trace socket' ;;
+            --color) words='auto always never' ;;
+            --annotation|--attachment|--url|--database|--handler|--report) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    esac
+    if [[ $words ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    fi
+}
+complete -o bashdefault -o default -F _crashtool crashtool

@@ -1,0 +1,60 @@
+# PowerShell completion for crashtool
+Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $summaries = [ordered]@{
+        'make-url' = 'Build, check, convert and explain submission URLs.'
+        'annotate' = 'Check annotations and attachments; print them as StartHandler needs them.'
+        'send-dump' = 'Send minidumps to Backtrace, as crashpad_handler would.'
+        'inspect' = 'Show what a minidump says: what crashed, where and why.'
+        'upload-symbols' = 'Check debug files and upload them.'
+        'serve' = 'Receive reports locally, answering as Backtrace does.'
+        'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
+        'run' = 'Run any program under a real crashpad_handler and report its crash.'
+    }
+    $options = @{
+        'make-url' = @('--universe', '--token', '--token-file', '--symbols-token', '--host', '--port', '--http', '--form', '--format', '--platform', '--check', '--fix', '--probe', '--as', '--ca-bundle', '--insecure', '--timeout', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--again', '--journal', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'inspect' = @('--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--single', '--max-archive-size', '-o', '--output', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'run' = @('--annotation', '--attachment', '--url', '--database', '--handler', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+    }
+    $choices = @{
+        'make-url --form' = @('hosted', 'self-hosted', 'root')
+        'make-url --format' = @('minidump', 'json', 'btt', 'plcrash', 'symbols', 'proguard', 'sourcemap')
+        'make-url --platform' = @('windows', 'linux', 'macos', 'android')
+        'make-url --as' = @('url', 'cpp', 'cmake', 'env', 'json')
+        'make-url --color' = @('auto', 'always', 'never')
+        'annotate --as' = @('arguments', 'shell', 'windows', 'cpp', 'cpp-backtrace', 'toml', 'cmake', 'json')
+        'annotate --handler' = @('upstream', 'backtrace', 'backtrace-2018', 'sentry')
+        'annotate --color' = @('auto', 'always', 'never')
+        'send-dump --color' = @('auto', 'always', 'never')
+        'inspect --ci' = @('github')
+        'inspect --color' = @('auto', 'always', 'never')
+        'upload-symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
+        'upload-symbols --color' = @('auto', 'always', 'never')
+        'serve --color' = @('auto', 'always', 'never')
+        'smoke --mode' = @('trace', 'socket')
+        'smoke --color' = @('auto', 'always', 'never')
+        'run --mode' = @('trace', 'socket')
+        'run --color' = @('auto', 'always', 'never')
+    }
+    $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
+        Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })
+    $command = $words | Where-Object { $_ -notlike '-*' } | Select-Object -First 1
+    if (-not $command) {
+        $candidates = @($summaries.Keys) + @('--version', '-h', '--help')
+    } elseif ($words.Count -and $choices.ContainsKey("$command $($words[-1])")) {
+        $candidates = $choices["$command $($words[-1])"]
+    } elseif ($wordToComplete -like '-*') {
+        $candidates = $options[$command]
+    } else {
+        return
+    }
+    $candidates | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
+        $tip = if ($summaries.Contains($_)) { $summaries[$_] } else { $_ }
+        [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $tip)
+    }
+}

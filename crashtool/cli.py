@@ -1,0 +1,108 @@
+"""The root command: the table of subcommands, and errors to exit statuses."""
+
+import gc
+import importlib
+import os
+import sys
+from typing import Any
+
+gc.disable()  # until a command is loaded: collecting while importing costs a fifth of the start
+
+import click  # noqa: E402 (the collector stops first)
+
+from crashtool import __version__  # noqa: E402
+from crashtool.errors import INTERRUPTED, CrashtoolError  # noqa: E402
+
+MOST_COLUMNS = 80
+COMMANDS = {
+    "make-url": "Build, check, convert and explain submission URLs.",
+    "annotate": "Check annotations and attachments; print them as StartHandler needs them.",
+    "send-dump": "Send minidumps to Backtrace, as crashpad_handler would.",
+    "inspect": "Show what a minidump says: what crashed, where and why.",
+    "upload-symbols": "Check debug files and upload them.",
+    "serve": "Receive reports locally, answering as Backtrace does.",
+    "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",
+    "run": "Run any program under a real crashpad_handler and report its crash.",
+}
+
+
+class CommandTable(click.Group):
+    """A group whose help and completion import no subcommand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """The subcommands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load the one module that a subcommand lives in."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"crashtool.commands.{cmd_name.replace('-', '_')}")
+        gc.enable()
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101 (a promise of commands/)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the subcommands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Complete subcommands from the table."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary)
+            for name, summary in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; what the user can act on ends as a sentence and a status."""
+        try:
+            return super().invoke(ctx)
+        except CrashtoolError as error:
+            _console_of(ctx).error(error)
+            ctx.exit(error.exit_status)
+        except KeyboardInterrupt:
+            click.echo("crashtool: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _console_of(ctx: click.Context) -> Any:
+    from crashtool.commands.console import Console
+
+    found = ctx.meta.get("crashtool.console")
+    return found if isinstance(found, Console) else Console()
+
+
+@click.command(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def root() -> None:
+    """The Crashpad client workflow against Backtrace, from StartHandler to a readable crash.
+
+    Exit status: 0 done, 1 a bug in crashtool, 2 usage, 3 input unusable, 4 a check failed,
+    5 refused, 6 the server said no, 7 network, 8 partial, 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None, prog_name: str = "crashtool") -> None:
+    """Run crashtool; ends the process with an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that cannot say a character must not end us
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        root.main(args=arguments, prog_name=prog_name, terminal_width=_help_width())
+    finally:
+        gc.freeze()  # the interpreter's last collections have nothing to go through
+
+
+def _help_width() -> int:
+    """How wide help texts are: as click finds it, without its detour over shutil."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(1).columns
+    except (ValueError, OSError):
+        columns = MOST_COLUMNS
+    return max(min(columns, MOST_COLUMNS) - 2, 50)

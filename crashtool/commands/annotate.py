@@ -1,0 +1,171 @@
+"""annotate: annotations and attachments, checked and printed as StartHandler needs them."""
+
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
+from crashtool.formats.attribute_rules import ERROR, Finding, Plan, check_plan
+from crashtool.formats.attributes import parse_attachment, split_pair
+from crashtool.formats.crashpad.arguments import HANDLER_KINDS
+from crashtool.render.start_handler import TEXTS, finding_text, plan_document
+from crashtool.services.annotation_sources import (
+    Source,
+    join_sources,
+    mark_folders,
+    read_annotation_file,
+    read_git_annotations,
+)
+
+SPELLINGS = {
+    True: "attachments are spelled --attachment=attachment_NAME=PATH, for Backtrace's builds of "
+    "2018 to 2021 alone: any other handler looks for a file of that whole name, and silently sends "
+    "the crash without it",
+    False: "attachments are spelled --attachment=PATH: Backtrace's builds of 2018 to 2021 exit at "
+    "once on that and handle no crash (--handler backtrace-2018), and so does upstream's handler "
+    "on macOS before December 2025",
+}
+
+
+def _remember(
+    context: click.Context, _: click.Parameter, typed: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Keep what the command line says apart from the settings that will be put beneath it."""
+    context.meta["crashtool.typed"] = typed
+    return typed
+
+
+@click.command(cls=Command)
+@click.argument("annotations", nargs=-1, metavar="[KEY=VALUE]...", callback=_remember)
+@click.option(
+    "--attach",
+    "attachments",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="Attach a file. Repeatable. Only a handler of 2018 can be given a NAME.",
+)
+@click.option(
+    "--from",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Read them from a .toml, .json or .env file. Repeatable.",
+)
+@click.option(
+    "--git",
+    is_flag=True,
+    help="Add commit, branch and dirty (true or false) of the git work tree here.",
+)
+@click.option(
+    "--as",
+    "text_form",
+    type=click.Choice([*TEXTS, "json"]),
+    default=None,
+    help="What to print: arguments, one a line (default); words for a shell; one Windows "
+    "command line; C++ for StartHandler, or for StartHandlerForBacktrace; JSON; a "
+    "crashtool.toml; CMake variables.",
+)
+@click.option(
+    "--handler",
+    "kind",
+    type=click.Choice(list(HANDLER_KINDS)),
+    default=None,
+    help="Which crashpad_handler it is for: upstream (default), backtrace (since 2022), "
+    "backtrace-2018 (to 2021) or sentry. They differ in attachments.",
+)
+@click.option("--check", is_flag=True, help="Only check; print nothing but findings.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    console: Console,
+    *,
+    annotations: tuple[str, ...],
+    attachments: tuple[str, ...] | None,
+    files: tuple[str, ...],
+    git: bool,
+    text_form: str | None,
+    kind: str | None,
+    check: bool,
+) -> None:
+    """Check annotations and attachments; print them as StartHandler needs them.
+
+    KEY=VALUE is split at the first `=`; VALUE may be empty. A key on the command line replaces
+    that of --git, which replaces that of --from, which replaces that of the setting `annotations`;
+    --attach replaces the setting `attachments`. Annotations come out in the order of their keys,
+    as StartHandler hands them over. An error found ends with status 4, and nothing is printed;
+    warnings end with 0.
+
+    \b
+    Examples:
+      crashtool annotate prod=Game ver=1.4.2 --git
+      crashtool annotate --from build.env --attach C:/game/game.log --as cpp
+      crashtool annotate ver=1.4.2 --attach /var/log/game.log --as shell
+      crashtool annotate --attach game.log=C:/game/last.log --as cpp-backtrace
+      crashtool annotate --from annotations.toml --check
+    """  # noqa: D301 (\b is click's)
+    console.json = console.json or text_form == "json"
+    kind = _choose_kind(kind, text_form)
+    source = _collect(context, annotations, attachments or (), files, git=git)
+    if not source.annotations and not source.attachments:
+        raise UsageError(
+            "there is nothing to annotate with",
+            hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
+        )
+    marked = mark_folders(source.attachments)
+    plan = Plan(source.annotations, marked, kind, text_form or "arguments")
+    findings = check_plan(plan)
+    failed = any(finding.severity == ERROR for finding in findings)
+    if console.json:
+        console.document(plan_document(plan, findings))
+    else:
+        _say(console, plan, findings)
+        if not failed and not check:
+            console.answer(TEXTS[plan.text_form](plan))
+    if failed:
+        context.exit(CHECK_FAILED)
+
+
+def _choose_kind(kind: str | None, text_form: str | None) -> str:
+    if text_form != "cpp-backtrace":
+        return kind or "upstream"
+    if kind not in (None, "backtrace-2018"):
+        raise UsageError(
+            f"the handler '{kind}' has no StartHandlerForBacktrace",
+            hint="only Backtrace's builds of 2018 to 2021 have it; use --as cpp",
+        )
+    return "backtrace-2018"
+
+
+def _collect(
+    context: click.Context,
+    annotations: tuple[str, ...],
+    attachments: tuple[str, ...],
+    files: tuple[str, ...],
+    *,
+    git: bool,
+) -> Source:
+    """All sources joined, each replacing those before it: settings, files, git, command line."""
+    typed = len(context.meta["crashtool.typed"])
+    pairs = tuple(split_pair(text) for text in annotations)
+    attached = tuple(parse_attachment(text) for text in attachments)
+    settled = context.get_parameter_source("attachments") != ParameterSource.COMMANDLINE
+    return join_sources(
+        Source(pairs[: len(pairs) - typed], attached if settled else ()),
+        *(read_annotation_file(file) for file in files),
+        *([read_git_annotations(Path.cwd())] if git else []),
+        Source(pairs[len(pairs) - typed :], () if settled else attached),
+    )
+
+
+def _say(console: Console, plan: Plan, findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        if finding.severity == ERROR:
+            console.error(CheckFailed(finding_text(finding)))
+        else:
+            console.warn(finding_text(finding))
+    if plan.attachments:
+        console.note(SPELLINGS[plan.handler.names_attachments])

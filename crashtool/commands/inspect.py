@@ -1,0 +1,152 @@
+"""The inspect command: minidumps as readable pages, or as JSON, HTML or CI annotations."""
+
+from typing import Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError
+from crashtool.model.crash import CrashReport
+from crashtool.render.as_json import crash_document
+from crashtool.render.page import Page
+from crashtool.render.report import render_report
+from crashtool.services.inspect_dumps import Unreadable, Wanted, walk_reports
+from crashtool.services.settings import step_summary_file
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--threads", is_flag=True, help="Show the stacks of all threads.")
+@click.option("--registers", is_flag=True, help="Show the registers at the crash.")
+@click.option("--modules", is_flag=True, help="Show every module with its identifiers.")
+@click.option("--streams", is_flag=True, help="Show the dump's directory.")
+@click.option(
+    "--memory",
+    multiple=True,
+    metavar="ADDR[:SIZE]",
+    help="Show memory at an address or register, 256 bytes unless told. Repeatable.",
+)
+@click.option("--handles", is_flag=True, help="Show the open handles (Windows).")
+@click.option("--brief", is_flag=True, help="Say it in one line a dump.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write the report as a web page that needs nothing else.",
+)
+@click.option(
+    "--ci",
+    type=click.Choice(["github"]),
+    help="Also write annotations for this CI system and its job summary.",
+)
+@click.option("--fail-on-crash", is_flag=True, help="Exit with 4 if a dump holds a crash.")
+def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
+    """Show what a minidump says: what crashed, where and why.
+
+    PATH is a minidump, a folder, a glob pattern or - for standard input; gzip, zip and saved
+    upload bodies are opened.
+
+    \b
+    Examples:
+      crashtool inspect crash.dmp
+      crashtool inspect --brief ~/.local/share/game/crashpad
+      crashtool inspect --json crash.dmp | jq .crash_info
+      crashtool inspect --memory rsp:128 --registers crash.dmp
+
+    Exit status: 0, or 3 for a file that is no minidump or a damaged one (what can be read is
+    shown), 4 with --fail-on-crash, 8 when only some of several dumps could be read whole.
+    """  # fmt: skip  # noqa: D301 (\b is click's)
+    if not paths:
+        raise UsageError("inspect needs a minidump", hint="crashtool inspect crash.dmp")
+    wanted = Wanted(options["handles"], options["memory"])
+    answer = Answer(console, options)
+    for found in walk_reports(paths, wanted):
+        answer.add(found)
+    answer.finish()
+
+
+class Answer:
+    """What is said of one dump or several, and the exit status in the end."""
+
+    def __init__(self, console: Console, options: dict[str, Any]) -> None:
+        self.console = console
+        self.options = options
+        self.found: list[CrashReport | Unreadable] = []
+
+    def add(self, found: CrashReport | Unreadable) -> None:
+        """Take a dump in; show it at once unless the answer is one document."""
+        self.found.append(found)
+        if self.console.json:
+            return
+        if isinstance(found, Unreadable):
+            self.console.error(found.error)
+            return
+        if len(self.found) > 1 and not self.options["brief"]:
+            self.console.answer("")
+        self.console.answer(self._page(found))
+
+    def finish(self) -> None:
+        """Give the answers that need all dumps, then end with the status they deserve."""
+        reports = [found for found in self.found if isinstance(found, CrashReport)]
+        if self.options["html"]:
+            from crashtool.render.html import render_html  # its table of entities is slow to load
+
+            _write_text(self.options["html"], render_html(reports), "w")
+        if self.options["ci"]:
+            self._write_annotations(reports)
+        if self.console.json:
+            self._answer_document()
+        click.get_current_context().exit(self._status(reports))
+
+    def _page(self, report: CrashReport) -> Page:
+        shown = ("threads", "registers", "modules", "streams", "brief")
+        flags = {name: bool(self.options[name]) for name in shown}
+        return render_report(report, **flags, verbose=self.console.verbosity > 0)
+
+    def _answer_document(self) -> None:
+        first = self.found[0]
+        if len(self.found) == 1 and isinstance(first, Unreadable):
+            raise first.error
+        documents = [
+            crash_document(found) if isinstance(found, CrashReport) else error_document(found)
+            for found in self.found
+        ]
+        self.console.document(documents[0] if len(documents) == 1 else {"reports": documents})
+
+    def _write_annotations(self, reports: list[CrashReport]) -> None:
+        from crashtool.render.ci import render_github, render_summary
+
+        for report in reports:
+            for line in render_github(report):
+                click.echo(line, err=self.console.json)
+        if summary := step_summary_file():
+            _write_text(str(summary), "".join(map(render_summary, reports)), "a")
+
+    def _status(self, reports: list[CrashReport]) -> int:
+        if self.options["fail_on_crash"] and any(map(is_crash, reports)):
+            return CHECK_FAILED
+        bad = len(self.found) - sum(not report.is_damaged for report in reports)
+        if bad:
+            return INPUT_UNUSABLE if bad == len(self.found) else PARTIAL
+        return DONE
+
+
+def is_crash(report: CrashReport) -> bool:
+    """Whether the dump is of a crash, and not a snapshot that the program asked for."""
+    return report.crash is not None and report.crash.reason.is_crash
+
+
+def error_document(found: Unreadable) -> dict[str, Any]:
+    """An input without a report, in the place where its report would be."""
+    error = found.error
+    body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
+    return {"path": found.path, "error": body | ({"hint": error.hint} if error.hint else {})}
+
+
+def _write_text(path: str, text: str, mode: str) -> None:
+    try:
+        with open(path, mode, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None

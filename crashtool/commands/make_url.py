@@ -1,0 +1,230 @@
+"""make-url: build, check, convert and explain submission URLs."""
+
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.commands.options import token_options
+from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
+from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
+from crashtool.formats.submission_url.finding import PLATFORMS
+from crashtool.formats.submission_url.parts import split_url
+from crashtool.render.submission_url import (
+    TEXTS,
+    explain_annotations,
+    explain_url,
+    finding_text,
+    url_document,
+)
+from crashtool.services.make_url import Outcome, Wishes, judge, make
+from crashtool.services.settings import read_token_file
+
+NEW_URL = ("form", "universe", "host", "port")
+
+
+@click.command(cls=Command)
+@click.argument("url", required=False)
+@click.option("--universe", metavar="NAME", help="The universe: your subdomain at Backtrace.")
+@token_options
+@click.option(
+    "--symbols-token",
+    metavar="TOKEN",
+    help="The token for symbols, proguard and sourcemap (CRASHTOOL_SYMBOLS_TOKEN).",
+)
+@click.option(
+    "--host",
+    metavar="NAME",
+    help="Your own server. Default: submit.backtrace.io, or UNIVERSE.sp.backtrace.io.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Default for your own server: 6098, or 6097 with --http.",
+)
+@click.option("--http", "plain_http", is_flag=True, help="Without TLS, meant so.")
+@click.option(
+    "--form",
+    type=click.Choice(FORMS),
+    help="hosted: /UNIVERSE/TOKEN/FORMAT; self-hosted: /post?format=...&token=...; root: / "
+    "alone, with token and format as annotations.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(list(FORMATS)),
+    help="What will be sent. Default: the URL's own, else minidump.",
+)
+@click.option(
+    "--platform",
+    type=click.Choice(PLATFORMS),
+    help="Judge by what Crashpad's transport on this platform does with the URL.",
+)
+@click.option("--check", is_flag=True, help="Only check, and explain the URL.")
+@click.option("--fix", is_flag=True, help="Print the URL with everything mended that can be.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Ask the URL's server for `/`, without token or report, and explain the answer.",
+)
+@click.option(
+    "--as",
+    "text_form",
+    type=click.Choice([*TEXTS, "json"]),
+    default="url",
+    help="What to print: the URL alone (default), C++ or CMake code, a variable for a "
+    "shell, or JSON.",
+)
+@click.option(
+    "--ca-bundle",
+    type=click.Path(),
+    metavar="FILE",
+    help="--probe: trust the certificate authorities in this PEM file.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    default=None,
+    help="--probe: do not verify TLS certificates. Warns each time.",
+)
+@click.option(
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    help="--probe: give up on a silent server after this long (default 60).",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    console: Console,
+    *,
+    url: str | None,
+    check: bool,
+    fix: bool,
+    probe: bool,
+    text_form: str,
+    platform: str | None,
+    ca_bundle: str | None,
+    insecure: bool | None,
+    timeout: float | None,
+    **pieces: Any,
+) -> None:
+    """Build, check, convert and explain submission URLs.
+
+    With URL (or the setting `url`): check it, and bring it into the --form, --format, --host ...
+    asked for. Without: build one from --universe or --host and a token. The URL alone goes to
+    stdout, whole; findings go to stderr, tokens masked. An error ends with status 4, and no URL
+    is printed; warnings end with 0.
+
+    \b
+    Examples:
+      crashtool make-url --universe acme --token-file token.txt
+      crashtool make-url --check --platform windows "https://acme.sp.backtrace.io:6098"
+      crashtool make-url --fix "submit.backtrace.io/acme/<TOKEN>/minidump/"
+      crashtool make-url "$CRASHTOOL_URL" --format symbols --symbols-token "$SYMBOLS_TOKEN"
+      crashtool make-url "$CRASHTOOL_URL" --form self-hosted --as cpp
+      crashtool make-url --probe "$CRASHTOOL_URL"
+    """  # noqa: D301 (\b is click's)
+    console.json = console.json or text_form == "json"
+    wishes = _read_wishes(context, pieces)
+    purpose = Purpose(platform or "", "", wishes.plain_http, wishes.token, wishes.symbols_token)
+    if check or fix:
+        _refuse_conversion(wishes, "--check" if check else "--fix")
+        purpose = purpose._replace(format=wishes.format, token=wishes.flagged or wishes.token)
+        outcome = judge(_get_url(url), purpose, fix=fix)
+    else:
+        outcome = make(url, wishes, purpose)
+    if not console.json:
+        _say(console, outcome, explained=check)
+    answer = None
+    if probe:
+        outcome, answer = _probe(console, outcome, ca_bundle, bool(insecure), timeout)
+    failed = any(finding.severity == ERROR for finding in outcome.findings)
+    if console.json:
+        console.document(_document(outcome, purpose, answer))
+    elif fix or not failed:
+        console.answer(TEXTS[text_form](outcome.text, outcome.reading))
+    if failed:
+        context.exit(CHECK_FAILED)
+
+
+def _read_wishes(context: click.Context, pieces: dict[str, Any]) -> Wishes:
+    named = frozenset(
+        name
+        for name in context.params
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    )
+    if {"token", "token_file"} <= named:
+        raise UsageError("--token and --token-file both give the token", hint="choose one")
+    token = pieces["token"] or ""
+    if pieces["token_file"] and ("token_file" in named or not token):
+        token = read_token_file(pieces["token_file"])
+    flagged = token if named & {"token", "token_file"} else ""
+    return Wishes(
+        named, pieces["form"] or "", pieces["format"] or "", pieces["universe"] or "",
+        pieces["host"] or "", pieces["port"], pieces["plain_http"], flagged,
+        "" if flagged else token, pieces["symbols_token"] or "",
+    )  # fmt: skip
+
+
+def _refuse_conversion(wishes: Wishes, option: str) -> None:
+    unfit = [f"--{name}" for name in NEW_URL if name in wishes.named]
+    if unfit:
+        raise UsageError(
+            f"{option} looks at a URL as it is; {' and '.join(unfit)} would make another one",
+            hint=f"leave {option} out: what is made is checked, too",
+        )
+
+
+def _get_url(url: str | None) -> str:
+    if url is None:
+        raise UsageError("there is no URL to look at", hint="give one, or set CRASHTOOL_URL")
+    return url
+
+
+def _probe(
+    console: Console, outcome: Outcome, ca_bundle: str | None, insecure: bool, timeout: float | None
+) -> tuple[Outcome, Any]:
+    """Ask the server; a redirect is one more finding. Nothing is asked if no server is named."""
+    if outcome.reading is None:
+        console.note("not probed: the URL does not say which server to ask")
+        return outcome, None
+    from crashtool.services.transport.http import HttpSession
+    from crashtool.services.transport.probe import find_redirect, probe_server
+
+    if insecure:
+        console.warn("TLS certificates are not verified (--insecure)")
+    with HttpSession(ca_bundle=ca_bundle, insecure=insecure, timeout=timeout) as session:
+        answer = probe_server(session, split_url(outcome.text))
+    console.note(answer.sentence)
+    redirect = find_redirect(answer)
+    known = {finding.rule for finding in outcome.findings}
+    if redirect is not None and redirect.rule not in known:
+        outcome = outcome._replace(findings=(*outcome.findings, redirect))
+        if not console.json:
+            console.error(CheckFailed(finding_text(redirect)))
+    return outcome, answer._asdict() | {"sentence": answer.sentence}
+
+
+def _say(console: Console, outcome: Outcome, *, explained: bool) -> None:
+    for finding in outcome.findings:
+        if finding.severity == ERROR:
+            console.error(CheckFailed(finding_text(finding)))
+        else:
+            console.warn(finding_text(finding))
+    for finding in outcome.mended:
+        console.note(f"mended: {finding.rule}: {finding.cause}")
+    if outcome.reading is not None:
+        for line in explain_url(outcome.reading) if explained else []:
+            console.note(line)
+        for line in explain_annotations(outcome.reading):
+            console.note(line)
+
+
+def _document(outcome: Outcome, purpose: Purpose, answer: Any) -> dict[str, Any]:
+    corrected = fix_url(outcome.text, purpose)
+    document = url_document(outcome.text, outcome.reading, outcome.findings, corrected)
+    document["mended"] = [finding._asdict() for finding in outcome.mended]
+    return document | ({"probe": answer} if answer else {})

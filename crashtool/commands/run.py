@@ -1,0 +1,168 @@
+"""run: a program under a real crashpad_handler; its crash as a readable report."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import SCHEMA_VERSION, Console
+from crashtool.commands.options import annotation_options
+from crashtool.errors import CrashtoolError, UsageError
+
+if TYPE_CHECKING:
+    from crashtool.model.run import Delivery, RunResult
+
+LOG_LINES = 5
+
+
+@click.command(cls=Command, context_settings={"allow_interspersed_args": False})
+@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[--] PROGRAM [ARGUMENT]...")
+@annotation_options
+@click.option("--url", metavar="URL", help="Have the handler send the report there.")
+@click.option(
+    "--database",
+    type=click.Path(),
+    metavar="DIR",
+    help="Keep reports in this Crashpad database (made if absent; default: one of "
+    "crashtool's own, in the user's state folder).",
+)
+@click.option(
+    "--handler",
+    type=click.Path(),
+    metavar="PATH",
+    help="The crashpad_handler (default: the one of the extra 'handler', else one in "
+    "PATH, else Debian's Chromium's).",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["trace", "socket"]),
+    default="trace",
+    show_default=True,
+    help="Start the handler at the crash, or before the program and ask it over its "
+    "socket as StartHandler does.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the report to FILE instead of stderr.",
+)
+def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
+    r"""Run any program under a real crashpad_handler and report its crash.
+
+    The program needs no change and does not notice: its streams, signals and exit status stay its
+    own. When it crashes, the handler writes a minidump with the true crash context, sends it if
+    there is a URL, and the report follows on stderr as 'inspect' shows it. Then crashtool ends as
+    the program did: with its exit status, or killed by the same signal (128+N to a shell).
+
+    With --json the report is a JSON document; stdout is the program's, so it goes to stderr or
+    to --report FILE.
+
+    Crashes of processes that the program starts itself are not seen; a script should 'exec' the
+    program. Linux x86-64, for 64-bit and 32-bit programs.
+
+    \b
+    Examples:
+      crashtool run ./game --level 3
+      crashtool run --annotation ver=1.4.2 --attachment game.log -- ./game
+      crashtool run --url "$SUBMISSION_URL" --report crash.txt -- ctest
+
+    Exit status: the program's; 127 if there is no such program, 126 if it cannot be executed;
+    2, 3 when crashtool refuses to start it (no handler, no right to trace).
+    """
+    from crashtool.services.handler.ending import end_as
+    from crashtool.services.handler.program import check_platform
+
+    check_platform()
+    if not program:
+        raise UsageError("run needs a program", hint="crashtool run -- ./program ARGUMENTS")
+    end_as(_run(console, program, options))
+
+
+def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:
+    from crashtool.services.handler.reported_run import ReportedRun, RunPlan
+    from crashtool.services.settings import user_state_folder
+
+    database = Path(options["database"] or user_state_folder() / "database").absolute()
+    plan = RunPlan(
+        program=program,
+        database=database,
+        handler=options["handler"],
+        annotations=tuple(options["annotations"] or ()),
+        attachments=tuple(options["attachments"] or ()),
+        url=options["url"] or "",
+        mode=options["mode"],
+    )
+    run = ReportedRun(plan, console.warn)
+    result = run.run()
+    try:
+        _Account(console, options["report"], plan.url).give(result, run.find_delivery(result))
+    except CrashtoolError as error:  # the program's own status counts, whatever its report is like
+        console.warn(f"no report: {error.what}")
+    return result.status
+
+
+class _Account:
+    """What is said after the program's end; it never changes the exit status."""
+
+    def __init__(self, console: Console, file: str | None, url: str) -> None:
+        self.console = console
+        self.file = file
+        self.url = url
+
+    def give(self, result: "RunResult", delivery: "Delivery | None") -> None:
+        """Show the report, or say why there is none."""
+        if self.console.json:
+            self._write(json.dumps(self._document(result, delivery), indent=2) + "\n")
+        elif result.fatal:
+            self._explain(result, delivery)
+            if delivery:
+                self._write(self._page(delivery))
+
+    def _explain(self, result: "RunResult", delivery: "Delivery | None") -> None:
+        from crashtool.services.handler.command_line import telling_lines
+
+        if result.problem:
+            self.console.warn(result.problem)
+        for line in telling_lines(result.handler_log)[-LOG_LINES:]:
+            (self.console.detail if delivery else self.console.note)(f"handler: {line}")
+        if delivery is None:
+            self.console.warn("the program crashed, but the handler left no report")
+            return
+        self.console.note(f"minidump: {delivery.path}")
+        if self.url and delivery.uploaded:
+            self.console.note(f"sent; the server answered: {delivery.reply or '(nothing)'}")
+        elif self.url:
+            self.console.warn(f"not sent: {delivery.reason}")
+
+    def _page(self, delivery: "Delivery") -> str:
+        from crashtool.formats.minidump.file import Minidump
+        from crashtool.render.report import render_report
+        from crashtool.services.analyze import analyze
+
+        with Minidump.open(delivery.path) as dump:
+            return render_report(analyze(dump, delivery.path)).text()
+
+    def _document(self, result: "RunResult", delivery: "Delivery | None") -> dict[str, Any]:
+        from crashtool.formats.minidump.file import Minidump
+        from crashtool.render.as_json import crash_document
+        from crashtool.render.run import run_document
+        from crashtool.services.analyze import analyze
+
+        document = {"schema_version": SCHEMA_VERSION, "run": run_document(result, delivery)}
+        if delivery is None:
+            return document
+        with Minidump.open(delivery.path) as dump:
+            return document | crash_document(analyze(dump, delivery.path))
+
+    def _write(self, text: str) -> None:
+        if self.file is None:
+            click.echo(text, err=True, nl=False)
+            return
+        try:
+            Path(self.file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            self.console.warn(f"cannot write {self.file}: {error.strerror}")
+            click.echo(text, err=True, nl=False)

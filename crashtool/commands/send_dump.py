@@ -1,0 +1,210 @@
+"""crashtool send-dump: send minidumps to Backtrace, as crashpad_handler would."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.commands.options import annotation_options, network_options, token_options
+from crashtool.errors import INTERRUPTED, CrashtoolError, UsageError
+from crashtool.formats.attributes import parse_attachment, parse_pair
+from crashtool.render.receipts import (
+    receipt_document,
+    render_receipts,
+    render_request,
+    request_document,
+)
+from crashtool.services.settings import read_token_file, user_state_folder
+
+if TYPE_CHECKING:
+    from crashtool.model.submission import Receipt
+    from crashtool.services.transport.http import HttpSession
+    from crashtool.services.transport.journal import Journal
+    from crashtool.services.transport.request import Plan, Request
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--url", help="The submission URL (CRASHTOOL_URL).")
+@click.option("--universe", metavar="NAME", help="Your subdomain at Backtrace, instead of --url.")
+@click.option("--host", metavar="NAME", help="Your own server, instead of --universe.")
+@token_options
+@annotation_options
+@click.option("--sync", is_flag=True, help="Wait until the report is processed (_mod_sync).")
+@click.option(
+    "--faulting-thread",
+    type=int,
+    metavar="TID",
+    help="The thread to blame, for a dump without an exception (_mod_faulting_tid).",
+)
+@click.option("--no-gzip", is_flag=True, help="Send the body as it is, with its length.")
+@click.option("--raw", is_flag=True, help="Send the bare minidump instead of a form.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    help="How many minidumps to send at once.",
+)
+@click.option("--again", is_flag=True, help="Send also what the server has accepted before.")
+@click.option(
+    "--journal",
+    type=click.Path(),
+    metavar="FILE",
+    help="Where accepted minidumps are remembered, by hash "
+    "(default: sent.jsonl in the user's state folder).",
+)
+@click.option(
+    "-n",
+    "--dry-run",
+    is_flag=True,
+    help="Show the exact request instead: offline, no token needed.",
+)
+@network_options
+def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
+    """Send minidumps to Backtrace, as crashpad_handler would.
+
+    PATH is a minidump, a folder, a glob pattern or - for standard input; gzip, zip and saved
+    upload bodies are opened. The dump's own annotations go as form fields, with the handler's
+    precedence; --annotation wins over them. A report counts as sent only when the server says so;
+    its crash id is printed. Outages are retried. What was accepted before at the same URL, with
+    the same annotations and attachments, is skipped.
+
+    \b
+    Examples:
+      crashtool send-dump --url "$CRASHTOOL_URL" crash.dmp
+      crashtool send-dump --dry-run --attachment game.log crash.dmp
+      crashtool send-dump --json ~/.local/share/game/crashpad/completed
+
+    Exit status: 0 when all were accepted, 3 for what is no minidump, 4 for a URL that cannot
+    work, 5 for a refused token, 6 for another no, 7 for an outage, 8 when only some failed.
+    """  # fmt: skip  # noqa: D301 (\b is click's)
+    if not paths:
+        raise UsageError("which minidumps should be sent?", hint="name files or folders, or -")
+    if options["insecure"] and not options["dry_run"]:
+        console.warn("TLS certificates are not verified (--insecure)")
+    job = Job(console, options, _make_plan(console, options))
+    try:
+        job.run(paths)
+    except KeyboardInterrupt:
+        job.receipts += job.sender.list_interrupted()
+        job.answer()
+        console.note("interrupted: what is listed was sent before")
+        click.get_current_context().exit(INTERRUPTED)
+    job.answer()
+    job.end()
+
+
+class Job:
+    """One call: the receipts so far, and how they are shown."""
+
+    def __init__(self, console: Console, options: dict[str, Any], plan: "Plan") -> None:
+        from crashtool.services.send_dumps import Sender, Voices
+
+        self.console = console
+        self.options = options
+        self.receipts: list[Receipt] = []
+        self.requests: dict[str, dict[str, Any]] = {}
+        voices = Voices(self._show_request, console.warn, console.note, console.note,
+                        console.progress)  # fmt: skip
+        dry = options["dry_run"]
+        self.sender = Sender(
+            plan, None if dry else _open_session(options), voices, retry_for=options["retry_for"],
+            journal=None if dry else _open_journal(options["journal"]), again=options["again"],
+            digests=console.json, jobs=1 if dry else options["jobs"],
+        )  # fmt: skip
+
+    def run(self, paths: tuple[str, ...]) -> None:
+        """Send everything, or only show it."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="crashtool-", ignore_cleanup_errors=True) as spool:
+            for receipt in self.sender.send_all(paths, Path(spool), sys.stdin.buffer):
+                self.receipts.append(receipt)
+                if receipt.error and not self.console.json:
+                    self.console.error(_error_of(receipt))
+
+    def answer(self) -> None:
+        """The table, or the one document."""
+        if self.console.json:
+            documents = [receipt_document(receipt) for receipt in self.receipts]
+            for document in documents:
+                if document["path"] in self.requests:
+                    document["request"] = self.requests[document["path"]]
+            self.console.document({"receipts": documents})
+        elif not self.options["dry_run"]:
+            self.console.answer(render_receipts(self.receipts))
+
+    def end(self) -> None:
+        """Exit with the status that the receipts deserve."""
+        from crashtool.services.send_dumps import find_failure
+
+        failure = find_failure(self.receipts)
+        if failure is None:
+            return
+        if len(self.receipts) > 1 and not self.console.json:
+            self.console.error(failure)
+        click.get_current_context().exit(failure.exit_status)
+
+    def _show_request(self, path: str, request: "Request") -> None:
+        from crashtool.services.transport.http import USER_AGENT
+
+        if not self.options["dry_run"]:
+            return
+        if self.console.json:
+            self.requests[path] = request_document(request, USER_AGENT)
+        else:
+            self.console.answer(render_request(path, request, USER_AGENT))
+
+
+def _open_session(options: dict[str, Any]) -> "HttpSession":
+    from crashtool.services.transport.http import HttpSession
+
+    return HttpSession(
+        ca_bundle=options["ca_bundle"], insecure=bool(options["insecure"]),
+        timeout=options["timeout"],
+    )  # fmt: skip
+
+
+def _open_journal(path: str | None) -> "Journal":
+    from crashtool.services.transport.journal import Journal
+
+    return Journal(Path(path) if path else user_state_folder() / "sent.jsonl")
+
+
+def _make_plan(console: Console, options: dict[str, Any]) -> "Plan":
+    from crashtool.services.transport.destination import (
+        find_login,
+        find_report_url,
+        make_sample_url,
+    )
+    from crashtool.services.transport.request import Plan
+
+    token = options["token"]
+    if options["token_file"] and not token:
+        token = read_token_file(options["token_file"])
+    if options["dry_run"] and not (options["url"] or token):
+        url = make_sample_url(options["universe"], options["host"])
+    else:
+        url = find_report_url(options["url"], universe=options["universe"], host=options["host"],
+                              token=token, warn=console.warn)  # fmt: skip
+    return Plan(
+        url,
+        tuple(parse_pair(text) for text in options["annotations"] or ()),
+        tuple(parse_attachment(text) for text in options["attachments"] or ()),
+        gzip=not options["no_gzip"],
+        raw=options["raw"],
+        sync=options["sync"],
+        faulting_thread=options["faulting_thread"],
+        login=find_login(url, token),
+    )
+
+
+def _error_of(receipt: "Receipt") -> CrashtoolError:
+    what = receipt.error or ""
+    named = what if receipt.path in what else f"{receipt.path}: {what}"
+    return CrashtoolError(named, hint=receipt.hint)

@@ -1,0 +1,196 @@
+"""crashtool serve: a local receiver that answers as Backtrace does."""
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.errors import UsageError
+from crashtool.render.safe_text import safe
+from crashtool.services.settings import read_token_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crashtool.services.receiver.app import DumpPage, Receiver
+    from crashtool.services.receiver.submission import Exchange
+
+LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@click.command(cls=Command)
+@click.option(
+    "--folder",
+    type=click.Path(),
+    default="crashtool-inbox",
+    show_default=True,
+    metavar="DIR",
+    help="Keep what arrives in this folder.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=6097,
+    show_default=True,
+    help="Listen on this port; 0 takes a free one. 6097 is Backtrace's own for http.",
+)
+@click.option(
+    "--host",
+    "address",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Listen on this address. Anything but loopback lets others in.",
+)
+@click.option(
+    "--token", metavar="TOKEN", help="Let in only this submission token. Without it, every token."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Read the submission token from this file.",
+)
+@click.option("--symbols-token", metavar="TOKEN", help="The same for symbols. Default: --token.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[:COUNT][@SECONDS]",
+    help="Fail on purpose; see below. Repeatable: one after the other.",
+)
+@click.option(
+    "--max-size",
+    default="2G",
+    show_default=True,
+    metavar="BYTES",
+    help="Refuse bodies larger than this, packed or unpacked (K, M, G).",
+)
+@click.option(
+    "--stop-after",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="End with status 0 once N reports have arrived.",
+)
+def command(
+    console: Console, folder: str, port: int, address: str, token: str | None,
+    token_file: str | None, symbols_token: str | None, faults: tuple[str, ...], max_size: str,
+    stop_after: int | None,
+) -> None:  # fmt: skip
+    """Receive reports locally, answering as Backtrace does.
+
+    The first line on stdout is the URL to give to a handler, to send-dump or to StartHandler; each
+    request is one line on stderr. Open the host's root in a browser for the inbox. Reports
+    stay in the folder: what was answered with 200 is there even after a kill.
+
+    \b
+    Every form of Backtrace's URLs is served:
+      /<universe>/<token>/<format>
+      /post?format=<format>&token=<token>     and /api/post, //post
+      /                                       token and format as annotations
+      ?object=<rxid>&attachment_name=<name>   attaches to a report that is there
+    Without --token, a minidump may also be posted to any other path. With it, token and format
+    are checked as Backtrace checks them: 403 for a wrong token, 503 for a missing format.
+
+    \b
+    Faults, for the first COUNT requests (default: all):
+      429, 500, 503, 302 …   answer with this status; @SECONDS becomes Retry-After
+      hang      read the request and never answer
+      reset     reset the connection while the client is sending
+      close     read the request and close without a word
+      truncate  take the report, then send half of the answer
+      slow      take the report, wait SECONDS (5), then answer
+      refuse    answer 200 with an error in the body
+      html      answer 200 with a web page, as a captive portal does
+
+    \b
+    Examples:
+      crashtool serve
+      crashtool serve --port 0 --stop-after 1 --json
+      crashtool serve --fault 429:2@1 --fault reset:1
+
+    Ctrl-C ends with status 130, SIGTERM with 0. With --json the document on stdout, printed at
+    the start, holds url, symbols_url, inbox and folder.
+    """  # noqa: D301 (\b is click's)
+    from crashtool.services.receiver.app import start_receiver
+
+    if token_file and not token:
+        token = read_token_file(token_file)
+    if address not in LOOPBACK_NAMES:
+        console.warn(f"listening on {address}: others can send reports and read the inbox")
+    stop = threading.Event()
+    arrived = 0
+
+    def log(exchange: "Exchange") -> None:
+        nonlocal arrived
+        _log(console, exchange)
+        arrived += exchange.report is not None
+        if stop_after and arrived >= stop_after:
+            stop.set()
+
+    previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        with start_receiver(
+            folder, port=port, host=address, token=token, symbols_token=symbols_token,
+            faults=faults, max_size=_parse_size(max_size), read_dump=_read_dump, on_exchange=log,
+        ) as receiver:  # fmt: skip
+            _announce(console, receiver)
+            while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows
+                pass
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _announce(console: Console, receiver: "Receiver") -> None:
+    url, symbols_url = receiver.submission_url(), receiver.submission_url("symbols")
+    inbox, folder = f"{receiver.url}/", str(receiver.inbox.folder)
+    if console.json:
+        document: dict[str, Any] = {
+            "url": url, "symbols_url": symbols_url, "inbox": inbox, "folder": folder
+        }  # fmt: skip
+        console.document({"receiver": document})
+    else:
+        console.answer(url)
+    console.note(f"symbols to {symbols_url}\ninbox at {inbox}, kept in {folder}")
+
+
+def _log(console: Console, exchange: "Exchange") -> None:
+    report = exchange.report
+    words = [str(exchange.status or "---"), exchange.what]
+    if report:
+        count = len(report.files)
+        words += [report.rxid, report.product, report.version]
+        words.append(f"({count} file{'' if count == 1 else 's'}, {report.size:,} bytes)")
+    console.note(safe(" ".join(word for word in words if word)))
+    for note in report.notes if report else ():
+        console.note(f"    {note}")
+
+
+def _read_dump(path: "Path") -> "DumpPage":
+    """What the inbox shows of a minidump: what inspect says, and a headline that groups crashes."""
+    from crashtool.formats.minidump.file import Minidump
+    from crashtool.render.report import crash_frame, render_report
+    from crashtool.render.words import words_of_place
+    from crashtool.services.analyze import analyze
+    from crashtool.services.receiver.app import DumpPage
+
+    with Minidump.open(str(path)) as dump:
+        report = analyze(dump, path.name)
+    architecture = report.system.architecture if report.system else ""
+    headline = report.crash.reason.name if report.crash else "no exception"
+    if frame := crash_frame(report):
+        headline += f" in {words_of_place(frame, architecture)}"
+    return DumpPage(headline, render_report(report).text())
+
+
+def _parse_size(text: str) -> int:
+    number, unit = text.strip().upper().removesuffix("B"), ""
+    if number[-1:] in UNITS and number:
+        number, unit = number[:-1], number[-1]
+    if not number.isdecimal() or not int(number):
+        raise UsageError(f"--max-size {text} is not a size", hint="such as 500M or 2G")
+    return int(number) * UNITS[unit]

@@ -1,0 +1,121 @@
+"""Everything the user can act on that can go wrong, and the exit status each kind ends with."""
+
+DONE = 0
+BUG = 1
+USAGE = 2
+INPUT_UNUSABLE = 3
+CHECK_FAILED = 4
+REFUSED = 5
+REJECTED = 6
+NETWORK = 7
+PARTIAL = 8
+PROGRAM_NOT_EXECUTABLE = 126
+PROGRAM_NOT_FOUND = 127
+INTERRUPTED = 130
+
+
+class CrashtoolError(Exception):
+    """A fault the user can act on; shown as sentences, never as a traceback.
+
+    `what` says what happened and to what, `hint` what to do next. `code` is the same class as
+    the exit status, as the word that JSON output uses.
+    """
+
+    exit_status = BUG
+    code = "bug"
+
+    def __init__(self, what: str, *, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class UsageError(CrashtoolError):
+    """A setting or a combination of options that cannot be meant."""
+
+    exit_status = USAGE
+    code = "usage"
+
+
+class InputUnusable(CrashtoolError):
+    """A file that is missing, is not what it should be, or is damaged beyond use."""
+
+    exit_status = INPUT_UNUSABLE
+    code = "input_unusable"
+
+
+class MalformedFile(InputUnusable):
+    """Bytes that break the format they claim to be; `offset` is where, in bytes from the start."""
+
+    code = "malformed_file"
+
+    def __init__(self, what: str, *, offset: int, hint: str | None = None) -> None:
+        super().__init__(f"{what} at offset {offset:#x}", hint=hint)
+        self.offset = offset
+
+
+class ProgramNotFound(InputUnusable):
+    """A program to run that does not exist; the status is the one shells and env(1) use."""
+
+    exit_status = PROGRAM_NOT_FOUND
+    code = "program_not_found"
+
+
+class ProgramNotExecutable(InputUnusable):
+    """A program to run that cannot be executed; the status is the one shells and env(1) use."""
+
+    exit_status = PROGRAM_NOT_EXECUTABLE
+    code = "program_not_executable"
+
+
+class NothingFound(InputUnusable):
+    """A search that was told to find something and found nothing."""
+
+    code = "nothing_found"
+
+
+class CheckFailed(CrashtoolError):
+    """A check that the user asked for came out negative."""
+
+    exit_status = CHECK_FAILED
+    code = "check_failed"
+
+
+class Refused(CrashtoolError):
+    """The server does not accept the token, or not for this."""
+
+    exit_status = REFUSED
+    code = "refused"
+
+
+class Rejected(CrashtoolError):
+    """The server said no for a reason other than the token."""
+
+    exit_status = REJECTED
+    code = "rejected"
+
+
+class NetworkFailure(CrashtoolError):
+    """The server was not reached, or did not answer properly, after all tries."""
+
+    exit_status = NETWORK
+    code = "network"
+
+
+class PartialFailure(CrashtoolError):
+    """Some of several inputs failed."""
+
+    exit_status = PARTIAL
+    code = "partial"
+
+
+class MissingExtra(UsageError):
+    """A feature whose library is an optional extra that is not installed."""
+
+    code = "missing_extra"
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the extra '{extra}', which is not installed",
+            hint=f"pip install 'crashtool[{extra}]'",
+        )

@@ -1,0 +1,55 @@
+"""What is to be handed to StartHandler, and what a rule says about it."""
+
+from typing import NamedTuple
+
+from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.crashpad.arguments import (
+    HANDLER_KINDS,
+    HandlerKind,
+    start_handler_arguments,
+)
+
+ERROR, WARNING = "error", "warning"
+
+
+class Finding(NamedTuple):
+    """One rule's verdict on `subject`, a key or a name; cause and consequence are sentences."""
+
+    rule: str
+    severity: str
+    subject: str
+    cause: str
+    consequence: str
+
+
+class Fault(NamedTuple):
+    """A Finding that does not know yet which rule's it is: what a rule function yields."""
+
+    severity: str
+    subject: str
+    cause: str
+    consequence: str
+
+
+class Plan(NamedTuple):
+    """What is to be handed to StartHandler, in the order given, and in which text it is asked."""
+
+    annotations: tuple[Annotation, ...]
+    attachments: tuple[Attachment, ...] = ()
+    kind: str = "upstream"
+    text_form: str = ""
+
+    @property
+    def handler(self) -> HandlerKind:
+        """The handler that all this is for."""
+        return HANDLER_KINDS[self.kind]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What follows the handler's path in argv."""
+        return start_handler_arguments(self.annotations, self.attachments, kind=self.kind)
+
+
+def size_of(text: str) -> int:
+    """Bytes of a text in UTF-8."""
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,1 @@
+"""What Crashpad keeps on disk and passes on its command line."""

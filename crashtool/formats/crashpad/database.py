@@ -1,0 +1,304 @@
+"""A Crashpad database as it lies on disk: all three layouts, read without ever writing.
+
+A report is written to `new`, waits in `pending`, and ends in `completed`, sent or not. Going
+through a handler or through Crashpad's own API would delete what they cannot read; this leaves
+every byte as it is.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.formats.crashpad.explain import explain
+from crashtool.formats.crashpad.extended_attributes import read_attributes
+from crashtool.formats.crashpad.metadata import (
+    XATTR_PREFIXES,
+    Metadata,
+    WindowsReport,
+    read_mac_metadata,
+    read_meta,
+    read_windows_metadata,
+)
+from crashtool.formats.crashpad.settings import Settings, read_settings
+
+SETTINGS = "settings.dat"
+FOLDERS = ("new", "pending", "completed")
+WINDOWS_METADATA = "metadata"
+WINDOWS_REPORTS = "reports"
+MAX_METADATA = 64 << 20  # of bytes; a handler keeps a year of reports at most
+UUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Attachment(NamedTuple):
+    """A file that belongs to a report; `size` in bytes."""
+
+    name: str
+    size: int
+    path: Path
+
+
+class DatabaseReport(NamedTuple):
+    """One report in a database.
+
+    `state` is new, pending, uploading or completed. Times are Unix times, None for never or
+    unknown. `id` is what the server answered. `total_size` counts the minidump and its attachments.
+    `reason` says in a sentence why the report was or was not uploaded.
+    """
+
+    uuid: UUID
+    state: str
+    path: Path
+    id: str
+    created: int | None
+    uploaded: bool
+    upload_attempts: int
+    last_upload_attempt: int | None
+    upload_explicitly_requested: bool
+    locked: bool
+    attachments: tuple[Attachment, ...]
+    total_size: int
+    reason: str
+
+
+class Database(NamedTuple):
+    """What a database holds; `kind` is generic, macos or windows."""
+
+    path: Path
+    kind: str
+    settings: Settings | None
+    reports: tuple[DatabaseReport, ...]
+    problems: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    uuid: UUID
+    state: str
+    path: Path
+    metadata: Metadata | None
+    locked: bool = False
+
+
+def open_database(path: str | Path) -> Database:
+    """Read a database of any platform, also a copy of one. InputUnusable when it is none."""
+    root = Path(path)
+    kind = _find_kind(root)
+    if kind is None:
+        raise InputUnusable(
+            f"{root} is not a Crashpad database",
+            hint="it holds settings.dat and the folders new, pending and completed; on Windows "
+            "metadata and reports",
+        )
+    problems: list[str] = []
+    settings = _read_settings_file(root, problems)
+    if kind == "windows":
+        found = list(_walk_windows(root, problems))
+    else:
+        found = list(_walk_folders(root, kind, problems))
+    reports = tuple(_complete(root, entry, found, settings, problems) for entry in found)
+    return Database(root, kind, settings, reports, tuple(problems))
+
+
+def _find_kind(root: Path) -> str | None:
+    if not root.is_dir():
+        return None
+    if (root / WINDOWS_METADATA).is_file() or (root / WINDOWS_REPORTS).is_dir():
+        return "windows"
+    folders = [root / name for name in FOLDERS if (root / name).is_dir()]
+    if not folders:
+        return "generic" if (root / SETTINGS).is_file() else None
+    if _is_marked(root):
+        return "macos"
+    names = [entry.name for folder in folders for entry in folder.iterdir()]
+    waiting = [entry for name in ("pending", "completed") for entry in _walk_minidumps(root / name)]
+    if any(_is_marked(dump) for dump in waiting):
+        return "macos"
+    # without a single .meta these are a macOS database whose attributes were lost on the way
+    return "macos" if waiting and not any(n.endswith(".meta") for n in names) else "generic"
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        return any(name.startswith(XATTR_PREFIXES) for name in read_attributes(path))
+    except (MalformedFile, OSError):
+        return False
+
+
+def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
+    path = root / SETTINGS
+    try:
+        return read_settings(_read_bounded(path))
+    except FileNotFoundError:
+        problems.append(f"{SETTINGS} is missing: uploads count as disabled")
+    except (OSError, CrashtoolError) as error:
+        problems.append(f"{error}" if SETTINGS in str(error) else f"{SETTINGS}: {error}")
+    return None
+
+
+def _read_bounded(path: Path) -> bytes:
+    if path.is_symlink():
+        raise InputUnusable(f"{path.name} is a link, which Crashpad never makes")
+    with path.open("rb") as stream:
+        data = stream.read(MAX_METADATA + 1)
+    if len(data) > MAX_METADATA:
+        raise InputUnusable(f"{path.name} is larger than any that Crashpad writes")
+    return data
+
+
+def _walk_minidumps(folder: Path) -> Iterator[Path]:
+    """The minidumps in a folder, by name; neither links nor what macOS puts beside copies."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".dmp" and not path.name.startswith("._"):
+            yield path
+
+
+def _walk_folders(root: Path, kind: str, problems: list[str]) -> Iterator[_Found]:
+    for state in FOLDERS:
+        for path in _walk_minidumps(root / state):
+            place = f"{state}/{path.name}"
+            if path.is_symlink() or not path.is_file():
+                problems.append(f"{place} is not a file; it is left out")
+            elif not UUID_NAME.fullmatch(path.stem):
+                problems.append(f"{place} is not named by a UUID: a handler deletes it")
+            else:
+                if path.stem != path.stem.lower():
+                    problems.append(f"{place} has an upper-case name: a handler never uploads it")
+                yield _find_report(path, state, kind, problems)
+        if kind == "generic":
+            _report_strays(root, state, problems)
+
+
+def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Found:
+    uuid = UUID(path.stem)
+    lock = path.with_suffix(".lock")
+    metadata = None
+    place = f"{state}/{path.stem}"
+    try:
+        if state == "new":  # nothing is known of it yet
+            pass
+        elif kind == "macos":
+            metadata = _read_mac_report(path, uuid)
+        else:
+            metadata = read_meta(_read_bounded(path.with_suffix(".meta")))
+    except FileNotFoundError:
+        problems.append(f"{place}.meta is missing: a handler deletes the minidump")
+    except CrashtoolError as error:
+        problems.append(f"{place}.meta: {error}: a handler deletes the report")
+    except (ValueError, OSError) as error:
+        problems.append(f"{place}: {error}; file name and time are used instead")
+    return _Found(uuid, state, path, metadata, locked=kind == "generic" and lock.exists())
+
+
+def _read_mac_report(path: Path, uuid: UUID) -> Metadata:
+    attributes = {}
+    try:
+        for name, value in read_attributes(path).items():
+            for prefix in XATTR_PREFIXES:
+                if name.startswith(prefix):
+                    attributes[name.removeprefix(prefix)] = value
+    except MalformedFile as error:
+        raise ValueError(f"its AppleDouble file is damaged ({error})") from None
+    if not attributes:
+        raise ValueError("its extended attributes were lost, as some copies lose them")
+    if attributes.get("uuid", b"").decode("latin-1").lower() != str(uuid):
+        raise ValueError("its uuid attribute is not its name, so that Crashpad does not find it")
+    return read_mac_metadata(attributes)
+
+
+def _report_strays(root: Path, state: str, problems: list[str]) -> None:
+    folder = root / state
+    if not folder.is_dir():
+        return
+    problems.extend(
+        f"{state}/{path.name} has no minidump"
+        for path in sorted(folder.glob("*.meta"))
+        if not path.name.startswith("._") and not path.with_suffix(".dmp").exists()
+    )
+
+
+def _walk_windows(root: Path, problems: list[str]) -> Iterator[_Found]:
+    folder = root / WINDOWS_REPORTS
+    seen = set()
+    for entry in _read_windows_file(root, problems):
+        path = _find_windows_minidump(folder, entry, problems)
+        if path is not None:
+            seen.add(path.name.lower())
+            yield _Found(entry.uuid, entry.state, path, entry.metadata)
+    for path in _walk_minidumps(folder):
+        if path.name.lower() in seen or path.is_symlink() or not UUID_NAME.fullmatch(path.stem):
+            continue
+        problems.append(f"{WINDOWS_REPORTS}/{path.name} has no record: it is not complete, or lost")
+        yield _Found(UUID(path.stem), "new", path, None)
+
+
+def _read_windows_file(root: Path, problems: list[str]) -> list[WindowsReport]:
+    try:
+        return read_windows_metadata(_read_bounded(root / WINDOWS_METADATA))
+    except FileNotFoundError:
+        problems.append(f"{WINDOWS_METADATA} is missing")
+    except PermissionError:  # the handler locks the whole file for each operation
+        raise InputUnusable(
+            f"{root / WINDOWS_METADATA} is locked by a handler", hint="try again in a moment"
+        ) from None
+    except CrashtoolError as error:
+        problems.append(f"{WINDOWS_METADATA}: {error}: a handler overwrites it, losing all reports")
+    return []
+
+
+def _find_windows_minidump(folder: Path, entry: WindowsReport, problems: list[str]) -> Path | None:
+    if not re.fullmatch(r"[^\\/:\x00-\x1f]+", entry.name) or entry.name.strip(". ") == "":
+        problems.append(f"the record of {entry.uuid} names a file outside the database; refused")
+        return None
+    path = folder / entry.name
+    if path.is_symlink() or not path.is_file():
+        problems.append(f"{WINDOWS_REPORTS}/{entry.name} is missing, though it has a record")
+        return None
+    return path
+
+
+def _complete(
+    root: Path, found: _Found, all_found: list[_Found], settings: Settings | None,
+    problems: list[str],
+) -> DatabaseReport:  # fmt: skip
+    status = found.path.stat()
+    metadata = found.metadata or Metadata(created=int(status.st_mtime))
+    attachments = tuple(_walk_attachments(root, found.uuid, problems))
+    others = [
+        entry.metadata.last_upload_attempt
+        for entry in all_found
+        if entry.metadata and entry is not found
+    ]
+    return DatabaseReport(
+        uuid=found.uuid,
+        state=found.state,
+        path=found.path,
+        id=metadata.id.decode("utf-8", "backslashreplace"),
+        created=metadata.created or None,
+        uploaded=metadata.uploaded,
+        upload_attempts=metadata.upload_attempts,
+        last_upload_attempt=metadata.last_upload_attempt or None,
+        upload_explicitly_requested=metadata.upload_explicitly_requested,
+        locked=found.locked,
+        attachments=attachments,
+        total_size=status.st_size + sum(file.size for file in attachments),
+        reason=explain(
+            found.state, found.metadata, settings, locked=found.locked, other_attempts=others
+        ),
+    )
+
+
+def _walk_attachments(root: Path, uuid: UUID, problems: list[str]) -> Iterator[Attachment]:
+    folder = root / "attachments" / str(uuid)
+    if not folder.is_dir() or folder.is_symlink() or folder.parent.is_symlink():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("._"):
+            continue
+        if path.is_symlink() or not path.is_file():
+            problems.append(f"attachments/{uuid}/{path.name} is not a file; it is left out")
+        else:
+            yield Attachment(path.name, path.stat().st_size, path)

@@ -1,0 +1,66 @@
+"""Why a report in a database was uploaded, waits, or was given up.
+
+Crashpad counts its reasons but stores none; they follow from the state, the attempts and the times
+(crash_report_upload_thread.cc).
+"""
+
+from collections.abc import Iterable
+
+from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.formats.crashpad.settings import Settings
+
+HOUR = 3600  # seconds; at most one upload an hour, unless --no-rate-limit
+
+
+def explain(
+    state: str,
+    metadata: Metadata | None,
+    settings: Settings | None,
+    *,
+    locked: bool = False,
+    other_attempts: Iterable[int] = (),
+) -> str:
+    """One short sentence on a report's fate; `other_attempts` are those of the other reports."""
+    if state == "new":
+        return "being written, or left behind by a handler that ended while writing it"
+    if metadata is None:
+        return "its metadata is missing, so that nothing is known of its upload"
+    if metadata.uploaded:
+        return "uploaded; the server's answer is kept as its id"
+    if state == "completed":
+        return _explain_completed(metadata, settings, other_attempts)
+    if state == "uploading":
+        return "being uploaded, or stuck since a handler ended in the middle of the upload"
+    return _explain_waiting(metadata, settings, locked=locked)
+
+
+def _explain_completed(
+    metadata: Metadata, settings: Settings | None, other_attempts: Iterable[int]
+) -> str:
+    if metadata.upload_attempts > 0:
+        return f"the upload failed ({_tries(metadata)}) and is not tried again"
+    if settings is None or not settings.uploads_enabled:
+        return "never sent: uploads are disabled in settings.dat"
+    attempts = [*other_attempts, settings.last_upload_attempt_time]
+    if any(0 <= metadata.created - attempt < HOUR for attempt in attempts if attempt):
+        return "never sent: another upload was tried within the hour before (rate limit)"
+    return "never sent: uploads were disabled at the time, or the rate limit held it back"
+
+
+def _explain_waiting(metadata: Metadata, settings: Settings | None, *, locked: bool) -> str:
+    if locked:
+        return "locked by a handler, or stuck since one ended while it held the lock"
+    if metadata.upload_attempts > 0:
+        return f"the upload failed ({_tries(metadata)}); some handlers try again when they start"
+    if metadata.upload_explicitly_requested:
+        return "waits: its upload was requested, and no handler has got to it yet"
+    if settings is None or not settings.uploads_enabled:
+        return "waits: uploads are disabled; the next handler with a URL retires it unsent"
+    if settings.uploads_paused:
+        return "waits: uploads are paused in settings.dat"
+    return "waits: no handler with a URL has run since"
+
+
+def _tries(metadata: Metadata) -> str:
+    count = metadata.upload_attempts
+    return "1 attempt" if count == 1 else f"{count} attempts"

@@ -1,0 +1,259 @@
+"""CPU contexts: a thread's registers, for x86, x86-64, ARM and ARM64."""
+
+from typing import Annotated, NamedTuple
+
+from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.record import U16, U32, U64, Record
+
+
+class X86Context(Record):
+    """CONTEXT of x86 (winnt.h), MDRawContextX86."""
+
+    flags: U32
+    debug_registers: Annotated[bytes, "24s"]
+    float_save: Annotated[bytes, "112s"]
+    gs: U32
+    fs: U32
+    es: U32
+    ds: U32
+    edi: U32
+    esi: U32
+    ebx: U32
+    edx: U32
+    ecx: U32
+    eax: U32
+    ebp: U32
+    eip: U32
+    cs: U32
+    eflags: U32
+    esp: U32
+    ss: U32
+    extended_registers: Annotated[bytes, "512s"]
+
+
+class X8664Context(Record):
+    """CONTEXT of x86-64 (winnt.h), MDRawContextAMD64; an XSAVE area may follow."""
+
+    homes: Annotated[bytes, "48s"]
+    flags: U32
+    mxcsr: U32
+    cs: U16
+    ds: U16
+    es: U16
+    fs: U16
+    gs: U16
+    ss: U16
+    eflags: U32
+    debug_registers: Annotated[bytes, "48s"]
+    rax: U64
+    rcx: U64
+    rdx: U64
+    rbx: U64
+    rsp: U64
+    rbp: U64
+    rsi: U64
+    rdi: U64
+    r8: U64
+    r9: U64
+    r10: U64
+    r11: U64
+    r12: U64
+    r13: U64
+    r14: U64
+    r15: U64
+    rip: U64
+    float_save: Annotated[bytes, "512s"]
+    vector_registers: Annotated[bytes, "416s"]
+    vector_control: U64
+    debug_control: U64
+    last_branch_to: U64
+    last_branch_from: U64
+    last_exception_to: U64
+    last_exception_from: U64
+
+
+class ArmContext(Record):
+    """MDRawContextARM (minidump_format.h)."""
+
+    flags: U32
+    r0: U32
+    r1: U32
+    r2: U32
+    r3: U32
+    r4: U32
+    r5: U32
+    r6: U32
+    r7: U32
+    r8: U32
+    r9: U32
+    r10: U32
+    r11: U32
+    r12: U32
+    sp: U32
+    lr: U32
+    pc: U32
+    cpsr: U32
+    fpscr: U64
+    vector_registers: Annotated[bytes, "256s"]
+    extra: Annotated[bytes, "32s"]
+
+
+class Registers64(Record):
+    """The general registers of ARM64 in both layouts."""
+
+    x0: U64
+    x1: U64
+    x2: U64
+    x3: U64
+    x4: U64
+    x5: U64
+    x6: U64
+    x7: U64
+    x8: U64
+    x9: U64
+    x10: U64
+    x11: U64
+    x12: U64
+    x13: U64
+    x14: U64
+    x15: U64
+    x16: U64
+    x17: U64
+    x18: U64
+    x19: U64
+    x20: U64
+    x21: U64
+    x22: U64
+    x23: U64
+    x24: U64
+    x25: U64
+    x26: U64
+    x27: U64
+    x28: U64
+    fp: U64
+    lr: U64
+    sp: U64
+    pc: U64
+
+
+class Arm64Context(Record):
+    """ARM64_NT_CONTEXT (winnt.h), MDRawContextARM64; also what Crashpad writes."""
+
+    flags: U32
+    cpsr: U32
+    registers: Annotated[bytes, "264s"]
+    vector_registers: Annotated[bytes, "512s"]
+    fpcr: U32
+    fpsr: U32
+    breakpoints: Annotated[bytes, "96s"]
+    watchpoints: Annotated[bytes, "24s"]
+
+
+class Arm64OldContext(Record):
+    """MDRawContextARM64_Old: what Breakpad wrote before it took over Microsoft's layout."""
+
+    flags: U64
+    registers: Annotated[bytes, "264s"]
+    cpsr: U32
+    fpsr: U32
+    fpcr: U32
+    vector_registers: Annotated[bytes, "512s"]
+
+
+class Context(NamedTuple):
+    """A thread's registers, by name in the order to show them; `size` is a pointer's, in bytes.
+
+    Names are those that STACK CFI records use without their `$` or `.`, but for ARM64, where x29
+    and x30 are called fp and lr.
+    """
+
+    architecture: str
+    registers: dict[str, int]
+    size: int
+    flags: int
+
+    @property
+    def instruction_pointer(self) -> int:
+        """Where the thread was."""
+        return self.registers[_SPECIAL[self.architecture][0]]
+
+    @property
+    def stack_pointer(self) -> int:
+        """The end of the thread's stack in use."""
+        return self.registers[_SPECIAL[self.architecture][1]]
+
+    @property
+    def frame_pointer(self) -> int:
+        """What the architecture's calls use as frame pointer; on 32-bit ARM r11."""
+        return self.registers[_SPECIAL[self.architecture][2]]
+
+
+_SPECIAL = {
+    "x86": ("eip", "esp", "ebp"),
+    "x86_64": ("rip", "rsp", "rbp"),
+    "arm": ("pc", "sp", "r11"),
+    "arm64": ("pc", "sp", "fp"),
+}
+
+_X86 = ("eip", "esp", "ebp", "ebx", "esi", "edi", "eax", "ecx", "edx", "eflags")
+_X86_64 = (
+    *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
+    *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip", "eflags"),
+)
+_ARM = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc", "cpsr")
+
+LAYOUTS: dict[str, tuple[type[Record], ...]] = {
+    "x86": (X86Context,),
+    "x86_64": (X8664Context,),
+    "arm": (ArmContext,),
+    "arm64": (Arm64Context, Arm64OldContext),
+}
+"""The layouts of each architecture, the longest first: the size tells which."""
+
+_SHOWN = {X86Context: _X86, X8664Context: _X86_64, ArmContext: _ARM}
+_POINTER_SIZES = {"x86": 4, "x86_64": 8, "arm": 4, "arm64": 8}
+
+
+def find_context(source: Source, place: Location) -> Context | None:
+    """The registers at a place; None when it is absent or of an architecture not known here.
+
+    Damage is noted. A context whose size fits another architecture's layout exactly is taken for
+    that one's: such are the threads of 32-bit processes that a 64-bit writer described.
+    """
+    if not place.rva or not place.size:
+        return None
+    found = _find_layout(source.architecture, place.size)
+    if not found:
+        if source.architecture in LAYOUTS:
+            source.note(f"a context of {place.size} bytes, of no known kind", place.rva)
+        return None
+    architecture, layout = found
+    if place.rva + layout.SIZE > source.size:
+        source.note("a context ends after the file", place.rva)
+        return None
+    record = layout.read(source.data, place.rva)
+    return Context(
+        architecture, _name_registers(record), _POINTER_SIZES[architecture], _find_flags(record)
+    )
+
+
+def _find_layout(architecture: str, size: int) -> tuple[str, type[Record]] | None:
+    for layout in LAYOUTS.get(architecture, ()):
+        if size >= layout.SIZE:
+            return architecture, layout
+    for name, layouts in LAYOUTS.items():
+        for layout in layouts:
+            if size == layout.SIZE:
+                return name, layout
+    return None
+
+
+def _name_registers(record: Record) -> dict[str, int]:
+    if isinstance(record, Arm64Context | Arm64OldContext):
+        general = Registers64.read(record.registers)
+        return dict(zip(Registers64.FIELDS, general, strict=True)) | {"cpsr": record.cpsr}
+    return {name: getattr(record, name) for name in _SHOWN[type(record)]}
+
+
+def _find_flags(record: Record) -> int:
+    return int(record[type(record).FIELDS.index("flags")])

@@ -1,0 +1,180 @@
+"""What a Crashpad client left in its dump: report id, client id, and annotations of every kind."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.minidump.source import AnyRecord, Location, Source
+from crashtool.formats.minidump.structs import (
+    AnnotationRecord,
+    Count,
+    CrashpadInfoRecord,
+    CrashpadInfoTail,
+    LocationRecord,
+    ModuleCrashpadInfo,
+    ModuleLink,
+    Rva,
+    StringPair,
+)
+
+STRING_ANNOTATION = 1
+"""Annotation::Type::kString (client/annotation.h); 0 is invalid, 0x8000 and up are the client's."""
+VERSION = 1
+MAX_FAILURES = 100
+"""Crashpad's own limits are 64 pairs and 400 objects."""
+
+Value = TypeVar("Value")
+Pairs = tuple[tuple[str, str], ...]
+
+
+class AnnotationObject(NamedTuple):
+    """A typed annotation; only type 1 is text, the bytes of others are the client's affair."""
+
+    name: str
+    type: int
+    value: bytes
+
+    @property
+    def text(self) -> str | None:
+        """The value of a string annotation; None for other types."""
+        if self.type != STRING_ANNOTATION:
+            return None
+        return self.value.decode("utf-8", "replace")
+
+
+class ModuleAnnotations(NamedTuple):
+    """What one module left; `module_index` counts in the dump's module list."""
+
+    module_index: int
+    list_annotations: tuple[str, ...]
+    simple_annotations: Pairs
+    objects: tuple[AnnotationObject, ...]
+
+
+class CrashpadInfo(NamedTuple):
+    """The stream that Crashpad adds. `annotations` are the process's, in file order.
+
+    `address_mask` has the bits that are no part of an address (ARM64: pointer authentication and
+    tags); 0 for none.
+    """
+
+    version: int
+    report_id: UUID
+    client_id: UUID
+    annotations: Pairs
+    modules: tuple[ModuleAnnotations, ...]
+    address_mask: int
+
+
+def read_crashpad_info(source: Source, place: Location) -> CrashpadInfo:
+    """CrashpadInfo, stream 0x43500001, of 52 or 64 bytes; MalformedFile when it is shorter.
+
+    Damage further inside costs the annotations that it touches, and is noted.
+    """
+    source.check_inside(CrashpadInfoRecord.SIZE, place, "CrashpadInfo")
+    record = CrashpadInfoRecord.read(source.data, place.rva)
+    if record.version != VERSION:
+        source.note(f"CrashpadInfo: version {record.version}, not {VERSION}", place.rva)
+    mask = 0
+    if place.size >= CrashpadInfoRecord.SIZE + CrashpadInfoTail.SIZE:
+        tail = CrashpadInfoTail.read(source.data, place.rva + CrashpadInfoRecord.SIZE)
+        mask = tail.address_mask
+    annotations = Location(record.simple_annotations_size, record.simple_annotations_rva)
+    modules = Location(record.module_list_size, record.module_list_rva)
+    return CrashpadInfo(
+        version=record.version,
+        report_id=UUID(bytes_le=record.report_id),
+        client_id=UUID(bytes_le=record.client_id),
+        annotations=_find_pairs(source, annotations, "annotations"),
+        modules=_find_modules(source, modules),
+        address_mask=mask,
+    )
+
+
+def _find_pairs(source: Source, place: Location, what: str) -> Pairs:
+    def read_pair(row: StringPair) -> tuple[str, str]:
+        return source.read_utf8(row.key_rva, what), source.read_utf8(row.value_rva, what)
+
+    return _find_each(source, StringPair, place, what, read_pair)
+
+
+def _find_modules(source: Source, place: Location) -> tuple[ModuleAnnotations, ...]:
+    def read_module(link: ModuleLink) -> ModuleAnnotations:
+        return _read_module(source, link)
+
+    return _find_each(source, ModuleLink, place, "annotated modules", read_module)
+
+
+def _read_module(source: Source, link: ModuleLink) -> ModuleAnnotations:
+    what = "module's annotations"
+    place = Location(link.size, link.rva)
+    source.check_inside(ModuleCrashpadInfo.SIZE, place, what)
+    record = ModuleCrashpadInfo.read(source.data, place.rva)
+    objects: tuple[AnnotationObject, ...] = ()
+    if place.size >= ModuleCrashpadInfo.SIZE + LocationRecord.SIZE:
+        last = Location(*LocationRecord.read(source.data, place.rva + ModuleCrashpadInfo.SIZE))
+        objects = _find_objects(source, last)
+    texts = Location(record.list_annotations_size, record.list_annotations_rva)
+    pairs = Location(record.simple_annotations_size, record.simple_annotations_rva)
+    return ModuleAnnotations(
+        module_index=link.module_index,
+        list_annotations=_find_texts(source, texts),
+        simple_annotations=_find_pairs(source, pairs, "simple annotations"),
+        objects=objects,
+    )
+
+
+def _find_texts(source: Source, place: Location) -> tuple[str, ...]:
+    def read_text(row: Rva) -> str:
+        return source.read_utf8(row.rva, "list annotation")
+
+    return _find_each(source, Rva, place, "list annotations", read_text)
+
+
+def _find_objects(source: Source, place: Location) -> tuple[AnnotationObject, ...]:
+    def read_object(row: AnnotationRecord) -> AnnotationObject:
+        name = source.read_utf8(row.name_rva, "annotation's name")
+        return AnnotationObject(name, row.type, _read_byte_array(source, row.value_rva))
+
+    return _find_each(source, AnnotationRecord, place, "annotation objects", read_object)
+
+
+def _read_byte_array(source: Source, rva: int) -> bytes:
+    """A MinidumpByteArray: its length, and as many bytes."""
+    if not rva:
+        return b""
+    size = Count.read(source.data, rva).entry_count
+    return source.read_bytes(Location(size, rva + Count.SIZE), "annotation's value")
+
+
+def _find_each(
+    source: Source,
+    kind: type[AnyRecord],
+    place: Location,
+    what: str,
+    read: Callable[[AnyRecord], Value],
+) -> tuple[Value, ...]:
+    """What `read` makes of each entry of a list, without those it cannot read, which are noted.
+
+    An absent list is empty. One of which much cannot be read is no list, and is given up.
+    """
+    found: list[Value] = []
+    failures = 0
+    if not place.rva or not place.size:
+        return ()
+    try:
+        rows = source.read_list(kind, place, what)
+    except MalformedFile as error:
+        source.note_error(error)
+        return ()
+    for row in rows:
+        try:
+            found.append(read(row))
+        except MalformedFile as error:
+            source.note_error(error)
+            failures += 1
+            if failures == MAX_FAILURES:
+                source.note(f"{what}: given up after {failures} that cannot be read", place.rva)
+                break
+    return tuple(found)

@@ -1,0 +1,40 @@
+"""The exception: what stopped the process, and in which thread."""
+
+from typing import NamedTuple
+
+from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.structs import ExceptionStream, Parameter
+
+MAX_PARAMETERS = 15  # EXCEPTION_MAXIMUM_PARAMETERS (winnt.h)
+
+
+class ExceptionRecord(NamedTuple):
+    """One exception; what `code`, `flags` and `parameters` mean depends on the platform."""
+
+    thread_id: int
+    code: int
+    flags: int
+    record: int
+    address: int
+    parameters: tuple[int, ...]
+    context: Location
+
+
+def read_exception(source: Source, place: Location) -> ExceptionRecord:
+    """Exception, stream 6; MalformedFile when it is cut."""
+    source.check_inside(ExceptionStream.SIZE, place, "Exception")
+    stream = ExceptionStream.read(source.data, place.rva)
+    count = stream.parameter_count
+    if count > MAX_PARAMETERS:
+        source.note(f"Exception: {count} parameters, where {MAX_PARAMETERS} fit", place.rva)
+        count = MAX_PARAMETERS
+    parameters = Parameter.read_array(stream.parameters, 0, count)
+    return ExceptionRecord(
+        thread_id=stream.thread_id,
+        code=stream.code,
+        flags=stream.flags,
+        record=stream.record,
+        address=stream.address,
+        parameters=tuple(parameter.value for parameter in parameters),
+        context=Location(stream.context_size, stream.context_rva),
+    )

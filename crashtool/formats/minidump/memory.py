@@ -1,0 +1,164 @@
+"""The memory in a dump: found by address, never copied before it is asked for."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple, overload
+
+from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.structs import (
+    ListHeader64,
+    Memory64Header,
+    MemoryDescriptor,
+    MemoryDescriptor64,
+    MemoryInfo,
+)
+
+MAX_RANGES = 1 << 19
+ADDRESS_SPACE = 1 << 64
+
+
+class MemoryRange(NamedTuple):
+    """`size` bytes of the process from address `start` on, kept at `rva` in the file."""
+
+    start: int
+    size: int
+    rva: int
+
+
+class MemoryRanges(Sequence[MemoryRange]):
+    """Memory ranges in file order: 24 bytes each, however many a full dump has."""
+
+    def __init__(self, rows: Iterable[tuple[int, int, int]] = ()) -> None:
+        self._starts, self._sizes, self._rvas = array("Q"), array("Q"), array("Q")
+        for start, size, rva in rows:
+            self._starts.append(start)
+            self._sizes.append(size)
+            self._rvas.append(rva)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> MemoryRange: ...
+    @overload
+    def __getitem__(self, index: slice) -> "MemoryRanges": ...
+    def __getitem__(self, index: int | slice) -> "MemoryRange | MemoryRanges":
+        if isinstance(index, slice):
+            rows = zip(self._starts[index], self._sizes[index], self._rvas[index], strict=True)
+            return MemoryRanges(rows)
+        return MemoryRange(self._starts[index], self._sizes[index], self._rvas[index])
+
+    def __iter__(self) -> Iterator[MemoryRange]:
+        return map(MemoryRange, self._starts, self._sizes, self._rvas)
+
+
+class Memory:
+    """The process's memory as far as the dump has it.
+
+    `lists` are the memory lists in order of preference; `stacks` are the threads' own ranges,
+    used where no list has them.
+    """
+
+    def __init__(
+        self, source: Source, lists: Iterable[MemoryRanges], stacks: Iterable[MemoryRange]
+    ) -> None:
+        self._source = source
+        self._lists = tuple(lists)
+        self._stacks = tuple(stacks)
+
+    @cached_property
+    def ranges(self) -> Sequence[MemoryRange]:
+        """What the memory lists say, in file order, also where the file ends before."""
+        if len(self._lists) == 1:
+            return self._lists[0]
+        return MemoryRanges(row for ranges in self._lists for row in ranges)
+
+    def read(self, address: int, size: int) -> bytes | None:
+        """`size` bytes from `address` on, across adjacent ranges; None unless all are there."""
+        if size < 0 or size > self._source.size or address < 0:
+            return None
+        pieces: list[bytes] = []
+        while True:
+            found = self.find_range(address)
+            if not found:
+                return b"" if not size else None
+            offset = found.rva + address - found.start
+            piece = min(size, found.start + found.size - address)
+            pieces.append(bytes(self._source.data[offset : offset + piece]))
+            address += piece
+            size -= piece
+            if not size:
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def find_range(self, address: int) -> MemoryRange | None:
+        """The range that has `address`, as far as no range before it has its bytes."""
+        starts, index = self._index
+        place = bisect_right(starts, address) - 1
+        if place < 0:
+            return None
+        found = index[place]
+        return found if address < found.start + found.size else None
+
+    @cached_property
+    def _index(self) -> tuple["array[int]", MemoryRanges]:
+        """Ranges by address, cut where they overlap, and as far as the file has their bytes."""
+        index = MemoryRanges(_walk_disjoint(sorted(self._walk_present())))
+        return array("Q", (row.start for row in index)), index
+
+    def _walk_present(self) -> Iterator[tuple[int, int, int, int]]:
+        """(start, rank, size, RVA) of the bytes that are there; a lower rank is better."""
+        end = self._source.size
+        for rank, ranges in enumerate((*self._lists, self._stacks)):
+            for start, size, rva in ranges:
+                present = min(size, end - rva, ADDRESS_SPACE - start)
+                if rva and present > 0:
+                    yield start, rank, present, rva
+
+
+def _walk_disjoint(rows: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    covered = 0
+    for start, _, size, rva in rows:
+        overlap = max(0, covered - start)
+        if overlap < size:
+            yield start + overlap, size - overlap, rva + overlap
+            covered = start + size
+
+
+def read_memory_list(source: Source, place: Location) -> MemoryRanges:
+    """MemoryList, stream 5."""
+    rows = source.read_list(MemoryDescriptor, place, "MemoryList", padded=True, limit=MAX_RANGES)
+    return MemoryRanges((row.start, row.size, row.rva) for row in rows)
+
+
+def read_memory64_list(source: Source, place: Location) -> MemoryRanges:
+    """Memory64List, stream 9: the ranges' bytes follow one another in the file."""
+    source.check_inside(Memory64Header.SIZE, place, "Memory64List")
+    header = Memory64Header.read(source.data, place.rva)
+    rows = source.read_entries(
+        MemoryDescriptor64,
+        place,
+        Memory64Header.SIZE,
+        header.entry_count,
+        "Memory64List",
+        limit=MAX_RANGES,
+    )
+    return MemoryRanges(_walk_placed(source, rows, header.rva))
+
+
+def _walk_placed(
+    source: Source, rows: Iterable[MemoryDescriptor64], rva: int
+) -> Iterator[tuple[int, int, int]]:
+    for start, size in rows:
+        if rva >= ADDRESS_SPACE:
+            break
+        yield start, size, rva
+        rva += size
+    if rva > source.size:
+        source.note("Memory64List: the file ends before its last bytes", source.size)
+
+
+def read_memory_info(source: Source, place: Location) -> tuple[MemoryInfo, ...]:
+    """MemoryInfoList, stream 16."""
+    return tuple(source.read_sized_list(MemoryInfo, place, "MemoryInfoList", ListHeader64))

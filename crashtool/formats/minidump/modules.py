@@ -1,0 +1,160 @@
+"""Modules: what was loaded, where, and the identifiers that its files are found by."""
+
+from typing import NamedTuple
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.identifiers import BuildId, DebugId
+from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.structs import (
+    CodeViewNb10,
+    CodeViewRsds,
+    ListHeader,
+    ModuleRecord,
+    UnloadedModuleRecord,
+)
+
+VERSION_SIGNATURE = 0xFEEF04BD  # VS_FFI_SIGNATURE (verrsrc.h)
+MAX_CODEVIEW = 1 << 16
+RSDS = b"RSDS"
+NB10 = b"NB10"
+BPEL = b"LEpB"  # MD_CVINFOELF_SIGNATURE, 'BpEL' as a little-endian number
+
+
+class Module(NamedTuple):
+    """One loaded file: `size` bytes at `base`.
+
+    `version` is "a.b.c.d" or None. `code_id` in its platform's spelling: for Windows time stamp
+    and size as a symbol store has them, for ELF the build id, for Mach-O the UUID.
+    `codeview` is "RSDS", "NB10", "BpEL" or "" for none or an unknown kind.
+    """
+
+    base: int
+    size: int
+    name: str
+    checksum: int
+    timestamp: int
+    version: str | None
+    debug_id: DebugId | None
+    debug_file: str | None
+    code_id: str | None
+    codeview: str
+
+
+class UnloadedModule(NamedTuple):
+    """A module that Windows remembers to have been loaded once."""
+
+    base: int
+    size: int
+    name: str
+    checksum: int
+    timestamp: int
+    code_id: str
+
+
+class CodeView(NamedTuple):
+    """A module's debug record."""
+
+    kind: str
+    debug_id: DebugId | None = None
+    debug_file: str | None = None
+    build_id: BuildId | None = None
+
+
+NO_CODEVIEW = CodeView("")
+_CODEVIEW_SIZES = {RSDS: CodeViewRsds.SIZE, NB10: CodeViewNb10.SIZE}
+
+
+def read_module_list(source: Source, place: Location) -> tuple[Module, ...]:
+    """ModuleList, stream 4; a module whose name or debug record is damaged stays, without it."""
+    rows = source.read_list(ModuleRecord, place, "ModuleList", padded=True)
+    return tuple(_to_module(source, row) for row in rows)
+
+
+def _to_module(source: Source, row: ModuleRecord) -> Module:
+    name = source.find_utf16(row.name_rva, "module name") or ""
+    codeview = NO_CODEVIEW
+    if row.codeview_rva and row.codeview_size:
+        try:
+            codeview = read_codeview(source, Location(row.codeview_size, row.codeview_rva))
+        except MalformedFile as error:
+            source.note_error(error)
+    return Module(
+        base=row.base,
+        size=row.size,
+        name=name,
+        checksum=row.checksum,
+        timestamp=row.timestamp,
+        version=_find_version(row),
+        debug_id=codeview.debug_id,
+        debug_file=codeview.debug_file or (name if codeview.kind == "BpEL" else None),
+        code_id=_find_code_id(source.platform, row, codeview),
+        codeview=codeview.kind,
+    )
+
+
+def _find_version(row: ModuleRecord) -> str | None:
+    if row.version_signature != VERSION_SIGNATURE:
+        return None
+    high, low = row.file_version_high, row.file_version_low
+    return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
+
+
+def _find_code_id(platform: str, row: ModuleRecord, codeview: CodeView) -> str | None:
+    if codeview.build_id:
+        return codeview.build_id.hex
+    if platform == "windows":
+        return _spell_pe_code_id(row.timestamp, row.size)
+    if platform in {"macos", "ios"} and codeview.debug_id:
+        return codeview.debug_id.uuid.hex()
+    return None
+
+
+def _spell_pe_code_id(timestamp: int, size: int) -> str:
+    return f"{timestamp:08X}{size:x}"
+
+
+def read_codeview(source: Source, place: Location) -> CodeView:
+    """A CodeView record: RSDS, NB10 or an ELF build id; ids of zero bytes only are no ids.
+
+    A record of another kind is an empty CodeView; MalformedFile when it is cut.
+    """
+    raw = source.read_bytes(place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record")
+    signature = raw[:4]
+    if len(raw) < _CODEVIEW_SIZES.get(signature, 0):
+        raise MalformedFile(f"CodeView record of {len(raw)} bytes cut short", offset=place.rva)
+    if signature == BPEL:
+        build_id = BuildId(raw[4:])
+        if build_id.is_nil:
+            return CodeView("BpEL")
+        return CodeView("BpEL", build_id.debug_id, None, build_id)
+    if signature == RSDS:
+        record = CodeViewRsds.read(raw)
+        debug_id = DebugId.from_guid(record.guid, record.age)
+        text = _decode_name(raw[CodeViewRsds.SIZE :])
+        return CodeView("RSDS", None if debug_id.is_nil else debug_id, text)
+    if signature == NB10:
+        short = CodeViewNb10.read(raw)
+        debug_id = DebugId.from_signature(short.timestamp, short.age)
+        text = _decode_name(raw[CodeViewNb10.SIZE :])
+        return CodeView("NB10", None if debug_id.is_nil else debug_id, text)
+    return NO_CODEVIEW
+
+
+def _decode_name(raw: bytes) -> str | None:
+    return raw.partition(b"\0")[0].decode("utf-8", "replace") or None
+
+
+def read_unloaded_modules(source: Source, place: Location) -> tuple[UnloadedModule, ...]:
+    """UnloadedModuleList, stream 14."""
+    rows = source.read_sized_list(UnloadedModuleRecord, place, "UnloadedModuleList", ListHeader)
+    return tuple(
+        UnloadedModule(
+            base=row.base,
+            size=row.size,
+            name=source.find_utf16(row.name_rva, "unloaded module's name") or "",
+            checksum=row.checksum,
+            timestamp=row.timestamp,
+            code_id=_spell_pe_code_id(row.timestamp, row.size),
+        )
+        for row in rows
+    )

@@ -1,0 +1,206 @@
+"""The bytes of a minidump, what was found wrong in them, and the limits that keep reading cheap."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.minidump.structs import Count, ListHeader, ListHeader64
+from crashtool.formats.record import Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.record import Buffer
+
+MAX_ENTRIES = 1 << 17
+"""List entries read from one dump, memory ranges apart: a guard against many lists in one place."""
+ERROR_COST = 16
+MAX_BYTES = 1 << 25
+"""Bytes of strings, values and texts read from one dump."""
+MAX_TEXT = 1 << 20
+MAX_UTF16 = 1 << 16
+"""Bytes of one UTF-16 string: Windows' longest path, 32,767 units, fits."""
+MAX_PROBLEMS = 100
+MAX_REPEATS = 5
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class Problem(NamedTuple):
+    """Damage that was tolerated; `offset` is in bytes from the start of the file."""
+
+    offset: int | None
+    sentence: str
+
+
+class Location(NamedTuple):
+    """A place in the file: `size` bytes from `rva` on; an RVA of 0 means absent."""
+
+    size: int
+    rva: int
+
+
+class Source:
+    """A minidump's bytes. What one dump may cost in entries and bytes is bounded as a whole.
+
+    Methods called `find_` note damage and give less; the others raise MalformedFile.
+    """
+
+    def __init__(self, data: "Buffer") -> None:
+        self.data = data
+        self.size = len(data)
+        self.problems: list[Problem] = []
+        self._times_noted: dict[str, int] = {}
+        self.platform = "unknown"
+        self.architecture = "unknown"
+        self._entries_left = MAX_ENTRIES
+        self._bytes_left = MAX_BYTES
+        self._strings: dict[tuple[int, bool], str] = {}
+
+    def note(self, sentence: str, offset: int | None = None) -> None:
+        """Record tolerated damage; of the same damage in many places, the first few."""
+        times = self._times_noted.get(sentence, 0) + 1
+        self._times_noted[sentence] = times
+        if times > MAX_REPEATS + 1 or len(self.problems) > MAX_PROBLEMS:
+            return
+        problem = Problem(offset, sentence)
+        if len(self.problems) == MAX_PROBLEMS:
+            problem = Problem(None, "there are more problems than are listed here")
+        elif times > MAX_REPEATS:
+            problem = Problem(None, f"{sentence}: in more places than are listed here")
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def note_error(self, error: MalformedFile) -> None:
+        """Record an error that ended the reading of one part; it costs as much as many entries."""
+        self._entries_left = max(0, self._entries_left - ERROR_COST)
+        self.note(error.what.removesuffix(f" at offset {error.offset:#x}"), error.offset)
+
+    def read_bytes(self, place: Location, what: str) -> bytes:
+        """All bytes of a place; MalformedFile when some are missing, or when it is too much."""
+        if place.rva + place.size > self.size:
+            raise MalformedFile(
+                f"{what} of {place.size} bytes ends after the file", offset=place.rva
+            )
+        if place.size > self._bytes_left:
+            raise MalformedFile(f"{what} left out: too much text in this dump", offset=place.rva)
+        self._bytes_left -= place.size
+        return bytes(self.data[place.rva : place.rva + place.size])
+
+    def find_bytes(self, place: Location, what: str, limit: int = MAX_TEXT) -> bytes:
+        """As many of a place's bytes as there are, `limit` at most; a loss is noted."""
+        size = min(place.size, limit, max(0, self.size - place.rva))
+        if size < place.size:
+            self.note(f"{what}: {size} of {place.size} bytes read", place.rva)
+        return self.read_bytes(Location(size, place.rva), what)
+
+    def read_utf16(self, rva: int, what: str = "string") -> str:
+        """A MINIDUMP_STRING: byte length, then UTF-16. Ill-formed characters become U+FFFD."""
+        return self._read_string(rva, what, wide=True)
+
+    def read_utf8(self, rva: int, what: str = "string") -> str:
+        """A MinidumpUTF8String: byte length, then UTF-8. Other bytes are held as surrogates."""
+        return self._read_string(rva, what, wide=False)
+
+    def find_utf16(self, rva: int, what: str) -> str | None:
+        """A MINIDUMP_STRING; None when there is none or, with a note, when it cannot be read."""
+        if not rva:
+            return None
+        try:
+            return self.read_utf16(rva, what)
+        except MalformedFile as error:
+            self.note_error(error)
+            return None
+
+    def read_list(
+        self,
+        kind: type[AnyRecord],
+        place: Location,
+        what: str,
+        *,
+        padded: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[AnyRecord]:
+        """The entries of a 32-bit count and what follows it; those that fit, the rest is noted.
+
+        `padded` lists are those that Breakpad's compilers aligned: 4 bytes after the count.
+        `limit` is as for read_entries.
+        """
+        self.check_inside(Count.SIZE, place, what)
+        count = Count.read(self.data, place.rva).entry_count
+        spare = place.size - Count.SIZE - count * kind.SIZE
+        start = Count.SIZE * 2 if padded and spare == Count.SIZE else Count.SIZE
+        return self.read_entries(kind, place, start, count, what, limit=limit)
+
+    def read_sized_list(
+        self,
+        kind: type[AnyRecord],
+        place: Location,
+        what: str,
+        header: type[ListHeader | ListHeader64],
+    ) -> Iterator[AnyRecord]:
+        """The entries of a list whose header gives its own size and that of an entry."""
+        self.check_inside(header.SIZE, place, what)
+        opening = header.read(self.data, place.rva)
+        if opening.header_size < header.SIZE or opening.entry_size < kind.SIZE:
+            raise MalformedFile(
+                f"{what} with a header of {opening.header_size} and entries of "
+                f"{opening.entry_size} bytes, too small",
+                offset=place.rva,
+            )
+        return self.read_entries(
+            kind, place, opening.header_size, opening.entry_count, what, step=opening.entry_size
+        )
+
+    def check_inside(self, size: int, place: Location, what: str) -> None:
+        """MalformedFile unless a place has `size` bytes, all in the file."""
+        if min(place.size, self.size - place.rva) < size:
+            raise MalformedFile(f"{what} cut short", offset=place.rva)
+
+    def read_entries(
+        self,
+        kind: type[AnyRecord],
+        place: Location,
+        start: int,
+        count: int,
+        what: str,
+        *,
+        step: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[AnyRecord]:
+        """`count` entries from `start` bytes into a place on; those that fit, the rest is noted.
+
+        `step` is an entry's size where it is not that of `kind`; `limit` bounds this list alone,
+        for lists too long for the bound that all share.
+        """
+        step = step or kind.SIZE
+        room = max(0, min(place.size, self.size - place.rva) - start) // step
+        usable = min(count, room, self._entries_left if limit is None else limit)
+        if usable < count:
+            reason = "fit" if usable == room else "read: too many entries in this dump"
+            self.note(f"{what}: {usable} of {count} entries {reason}", place.rva)
+        if limit is None:
+            self._entries_left -= usable
+        return kind.read_array(self.data, min(place.rva + start, self.size), usable, stride=step)
+
+    def _read_string(self, rva: int, what: str, *, wide: bool) -> str:
+        known = self._strings.get((rva, wide))
+        if known is not None:
+            return known
+        if rva + Count.SIZE > self.size:
+            raise MalformedFile(f"{what} starts after the end of the file", offset=rva)
+        size = Count.read(self.data, rva).entry_count
+        limit = MAX_UTF16 if wide else MAX_TEXT
+        if size > limit and rva + size <= self.size:
+            self.note(f"{what}: {limit} of {size} bytes read", rva)
+            size = limit
+        raw = self.read_bytes(Location(size, rva + Count.SIZE), what)
+        if wide:
+            text = raw.decode("utf-16-le", "replace")
+        else:
+            text = raw.decode("utf-8", "surrogateescape")
+        self._strings[rva, wide] = text
+        return text
+
+
+def decode_buffer(raw: bytes) -> str:
+    """The text of a fixed UTF-16 buffer, up to its first NUL."""
+    return raw.decode("utf-16-le", "replace").partition("\0")[0]

@@ -1,0 +1,70 @@
+"""Threads: the thread lists, thread names, and Windows' thread details."""
+
+from typing import NamedTuple
+
+from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.structs import (
+    ListHeader,
+    ThreadExRecord,
+    ThreadInfo,
+    ThreadNameRecord,
+    ThreadRecord,
+)
+
+
+class Thread(NamedTuple):
+    """One thread. `stack` and `context` are places in the file; size 0 or RVA 0 when left out."""
+
+    id: int
+    name: str | None
+    suspend_count: int
+    priority_class: int
+    priority: int
+    teb: int
+    stack_start: int
+    stack: Location
+    context: Location
+
+
+def read_thread_list(source: Source, place: Location) -> tuple[Thread, ...]:
+    """ThreadList, stream 3; names come from another stream."""
+    return tuple(
+        _to_thread(row) for row in source.read_list(ThreadRecord, place, "ThreadList", padded=True)
+    )
+
+
+def read_thread_ex_list(source: Source, place: Location) -> tuple[Thread, ...]:
+    """ThreadExList, stream 8."""
+    return tuple(
+        _to_thread(row)
+        for row in source.read_list(ThreadExRecord, place, "ThreadExList", padded=True)
+    )
+
+
+def _to_thread(row: ThreadRecord | ThreadExRecord) -> Thread:
+    return Thread(
+        row.id,
+        None,
+        row.suspend_count,
+        row.priority_class,
+        row.priority,
+        row.teb,
+        row.stack_start,
+        Location(row.stack_size, row.stack_rva),
+        Location(row.context_size, row.context_rva),
+    )
+
+
+def read_thread_names(source: Source, place: Location) -> dict[int, str]:
+    """ThreadNames, stream 24: name by thread id; the first of two names for one id."""
+    names: dict[int, str] = {}
+    for row in source.read_list(ThreadNameRecord, place, "ThreadNames", padded=True):
+        name = source.find_utf16(row.name_rva, "thread name")
+        if name is not None:
+            names.setdefault(row.thread_id, name)
+    return names
+
+
+def read_thread_info_list(source: Source, place: Location) -> tuple[ThreadInfo, ...]:
+    """ThreadInfoList, stream 17."""
+    return tuple(source.read_sized_list(ThreadInfo, place, "ThreadInfoList", ListHeader))

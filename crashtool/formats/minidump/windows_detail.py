@@ -1,0 +1,99 @@
+"""Windows-only detail, read by the `minidump` library from bytes that were checked beforehand."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from crashtool.formats.minidump.source import MAX_BYTES, MAX_UTF16, Location, Source
+from crashtool.formats.minidump.structs import Count, HandleDescriptor, HandleHeader, ListHeader
+
+
+class Handle(NamedTuple):
+    """One handle of the process; names are None when the writer left them out."""
+
+    handle: int
+    type_name: str | None
+    object_name: str | None
+    attributes: int
+    granted_access: int
+    handle_count: int
+    pointer_count: int
+
+
+def read_handles(source: Source, place: Location) -> tuple[Handle, ...]:
+    """HandleData, stream 12; MalformedFile when it is cut.
+
+    The library loops as often as the header says and reads names as long as they claim to be, so
+    it is given a stream made of the entries that fit, without the names that do not.
+    """
+    from minidump.streams.HandleDataStream import MinidumpHandleDataStream
+
+    rows = source.read_sized_list(HandleDescriptor, place, "HandleData", ListHeader)
+    checked = b"".join(row.pack() for row in _walk_checked(source, rows))
+    header = HandleHeader(
+        header_size=HandleHeader.SIZE,
+        entry_size=HandleDescriptor.SIZE,
+        entry_count=len(checked) // HandleDescriptor.SIZE,
+    )
+    stream = header.pack() + checked
+    entry = SimpleNamespace(Location=SimpleNamespace(Rva=source.size, DataSize=len(stream)))
+    parsed = MinidumpHandleDataStream.parse(entry, _File(source, stream))
+    return tuple(
+        Handle(
+            found.Handle,
+            found.TypeName,
+            found.ObjectName,
+            found.Attributes,
+            found.GrantedAccess,
+            found.HandleCount,
+            found.PointerCount,
+        )
+        for found in parsed.handles
+    )
+
+
+class _File:
+    """What the library reads from: a minidump, with the checked stream as if behind its end."""
+
+    def __init__(self, source: Source, stream: bytes) -> None:
+        self._source = source
+        self._stream = stream
+        self._position = 0
+
+    def seek(self, position: int, _whence: int = 0) -> None:
+        self._position = position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        start = self._position
+        self._position += size
+        if start >= self._source.size:
+            return self._stream[start - self._source.size :][:size]
+        return bytes(self._source.data[start : start + size])
+
+
+def _walk_checked(source: Source, rows: Iterator[HandleDescriptor]) -> Iterator[HandleDescriptor]:
+    """The entries, without names that lie outside the file or, together, are too long."""
+    left = MAX_BYTES
+    for row in rows:
+        kept = []
+        for rva in (row.type_name_rva, row.object_name_rva):
+            size = _find_name_size(source, rva)
+            usable = size is not None and size <= min(left, MAX_UTF16)
+            left -= size if size and usable else 0
+            kept.append(rva if usable else 0)
+            if rva and not usable:
+                source.note("HandleData: a handle's name cannot be read", rva)
+        if kept == [row.type_name_rva, row.object_name_rva]:
+            yield row
+        else:
+            yield row.replace(type_name_rva=kept[0], object_name_rva=kept[1])
+
+
+def _find_name_size(source: Source, rva: int) -> int | None:
+    if not rva or rva + Count.SIZE > source.size:
+        return None
+    size = Count.read(source.data, rva).entry_count
+    return size if rva + Count.SIZE + size <= source.size else None

@@ -1,0 +1,405 @@
+"""ELF: executables, libraries, separate debug files, split DWARF."""
+
+import zlib
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+
+from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.identifiers import BuildId, CodeId, DebugId
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+MAGIC = b"\x7fELF"
+# elf.h
+CLASS_32, CLASS_64 = 1, 2
+LITTLE, BIG = 1, 2
+RELOCATABLE, FIXED, SHARED, CORE = 1, 2, 3, 4
+SECTION_NOTE, SECTION_NOBITS, SECTION_SYMBOLS = 7, 8, 2
+SEGMENT_INTERPRETER, SEGMENT_NOTE = 3, 4
+FLAG_EXECUTABLE, FLAG_COMPRESSED = 0x4, 0x800
+EXTENDED_NAMES = 0xFFFF
+COMPRESSED_ZLIB = 1
+NOTE_BUILD_ID = 3
+ARCHITECTURES = {
+    2: "sparc", 3: "x86", 8: "mips", 20: "ppc", 21: "ppc64", 40: "arm", 43: "sparc",
+    50: "ia64", 62: "x86_64", 183: "arm64", 243: "riscv",
+}  # fmt: skip
+
+MOST_SECTIONS = 1_000_000  # the largest -ffunction-sections objects have some 100,000
+MOST_UNITS = 4096
+NAME_LIMIT = 256
+NOTE_LIMIT = 4096
+BUILD_ID_LIMIT = 64  # sha512; the usual are 16 and 20
+HASHED_BYTES = 4096  # Breakpad's file_id.cc: the first page of .text
+DWARF_5, SKELETON_UNIT = 5, 4
+
+
+class Identification(Record):
+    """e_ident: what is needed to read everything else."""
+
+    magic: Bytes4
+    word_class: U8
+    encoding: U8
+    version: U8
+    system: U8
+    padding: Bytes8
+
+
+class Header32(Record):
+    """Elf32_Ehdr."""
+
+    identification: Bytes16
+    file_type: U16
+    machine: U16
+    version: U32
+    entry: U32
+    segments_offset: U32
+    sections_offset: U32
+    flags: U32
+    header_size: U16
+    segment_size: U16
+    segment_count: U16
+    section_size: U16
+    section_count: U16
+    names_index: U16
+
+
+class Header64(Record):
+    """Elf64_Ehdr."""
+
+    identification: Bytes16
+    file_type: U16
+    machine: U16
+    version: U32
+    entry: U64
+    segments_offset: U64
+    sections_offset: U64
+    flags: U32
+    header_size: U16
+    segment_size: U16
+    segment_count: U16
+    section_size: U16
+    section_count: U16
+    names_index: U16
+
+
+class Section32(Record):
+    """Elf32_Shdr."""
+
+    name: U32
+    section_type: U32
+    flags: U32
+    address: U32
+    offset: U32
+    size: U32
+    link: U32
+    info: U32
+    alignment: U32
+    entry_size: U32
+
+
+class Section64(Record):
+    """Elf64_Shdr."""
+
+    name: U32
+    section_type: U32
+    flags: U64
+    address: U64
+    offset: U64
+    size: U64
+    link: U32
+    info: U32
+    alignment: U64
+    entry_size: U64
+
+
+class Segment32(Record):
+    """Elf32_Phdr."""
+
+    segment_type: U32
+    offset: U32
+    address: U32
+    physical_address: U32
+    file_size: U32
+    memory_size: U32
+    flags: U32
+    alignment: U32
+
+
+class Segment64(Record):
+    """Elf64_Phdr."""
+
+    segment_type: U32
+    flags: U32
+    offset: U64
+    address: U64
+    physical_address: U64
+    file_size: U64
+    memory_size: U64
+    alignment: U64
+
+
+class Note(Record):
+    """Elf_Nhdr; name and content follow, each padded to four bytes."""
+
+    name_size: U32
+    content_size: U32
+    note_type: U32
+
+
+class CompressionHeader32(Record):
+    """Elf32_Chdr."""
+
+    method: U32
+    size: U32
+    alignment: U32
+
+
+class CompressionHeader64(Record):
+    """Elf64_Chdr."""
+
+    method: U32
+    reserved: U32
+    size: U64
+    alignment: U64
+
+
+class UnitHeader(Record):
+    """The first bytes of a unit in .debug_info (32-bit DWARF); `unit_type` only from DWARF 5 on."""
+
+    length: U32
+    version: U16
+    unit_type: U8
+
+
+HeaderRow: TypeAlias = Header32 | Header64
+SectionRow: TypeAlias = Section32 | Section64
+SegmentRow: TypeAlias = Segment32 | Segment64
+
+
+class Section(NamedTuple):
+    """A section by name; `present` means that its bytes are in this file."""
+
+    name: str
+    section_type: int
+    flags: int
+    offset: int
+    size: int
+    present: bool
+
+
+def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
+    """The one object in an ELF file."""
+    return (_Reader(data).object_file(),)
+
+
+class _Reader:
+    """One ELF file: its header, and its sections by name."""
+
+    def __init__(self, data: "Content") -> None:
+        self.data = data
+        identification = Identification.read(data)
+        if identification.word_class not in (CLASS_32, CLASS_64):
+            raise MalformedFile("an ELF file that is neither 32-bit nor 64-bit", offset=4)
+        if identification.encoding not in (LITTLE, BIG):
+            raise MalformedFile("an ELF file of unknown byte order", offset=5)
+        self.wide = identification.word_class == CLASS_64
+        self.big_endian = identification.encoding == BIG
+        kind: type[HeaderRow] = Header64 if self.wide else Header32
+        self.header = self.read(kind, 0)
+        self.rows = self.read_sections()
+        self.sections = {row.name: row for row in reversed(self.rows)}  # of one name, the first
+
+    def read(self, kind: type[AnyRecord], offset: int) -> AnyRecord:
+        return kind.read(self.data, offset, big_endian=self.big_endian)
+
+    def read_sections(self) -> list[Section]:
+        offset, count, index = (
+            self.header.sections_offset, self.header.section_count, self.header.names_index
+        )  # fmt: skip
+        if not offset:
+            return []
+        kind: type[SectionRow] = Section64 if self.wide else Section32
+        stride = max(kind.SIZE, self.header.section_size)
+        first = self.read(kind, offset)
+        count = count or first.size
+        index = first.link if index == EXTENDED_NAMES else index
+        if count > MOST_SECTIONS or offset + count * stride > len(self.data):
+            raise MalformedFile(f"{count} ELF sections do not fit", offset=offset)
+        rows = [self.read(kind, offset + place * stride) for place in range(count)]
+        names = rows[index] if index < count else None
+        return [self.name_section(row, names) for row in rows]
+
+    def name_section(self, row: SectionRow, names: SectionRow | None) -> Section:
+        name = b""
+        if names is not None and row.name < names.size:
+            start = names.offset + row.name
+            end = min(start + NAME_LIMIT, names.offset + names.size)
+            name = bytes(self.data[start:end]).partition(b"\0")[0]
+        present = (
+            row.section_type not in (0, SECTION_NOBITS)
+            and row.size > 0
+            and row.offset + row.size <= len(self.data)
+        )
+        return Section(
+            name.decode("ascii", "replace"),
+            row.section_type,
+            row.flags,
+            row.offset,
+            row.size,
+            present,
+        )
+
+    def object_file(self) -> ObjectFile:
+        build_id = self.find_build_id()
+        traits = {kinds.SPLIT} if self.is_split() else set()
+        if self.has(".gnu_debugdata"):
+            traits.add(kinds.MINI_DEBUG)
+        return ObjectFile(
+            kinds.ELF,
+            self.role(),
+            self.architecture(),
+            debug_id=build_id.debug_id if build_id else None,
+            code_id=CodeId(build_id.hex) if build_id else None,
+            build_id=build_id,
+            hashed_id=None if build_id else self.hash_code(),
+            debug_link=self.file_name(".gnu_debuglink"),
+            alt_link=self.file_name(".gnu_debugaltlink"),
+            features=self.features(split=kinds.SPLIT in traits),
+            traits=frozenset(traits),
+        )
+
+    def has(self, *names: str) -> bool:
+        return any(name in self.sections and self.sections[name].present for name in names)
+
+    def architecture(self) -> str:
+        name = ARCHITECTURES.get(self.header.machine, "unknown")
+        return "mips64" if name == "mips" and self.wide else name
+
+    def role(self) -> str:
+        file_type = self.header.file_type
+        if file_type == CORE:
+            raise InputUnusable("an ELF core dump", hint="it holds no symbols: leave it out")
+        if self.has(".debug_cu_index", ".debug_tu_index"):
+            return kinds.PACKAGE
+        if self.has(".debug_info.dwo", ".zdebug_info.dwo"):
+            return kinds.FRAGMENT
+        code = [row for row in self.rows if row.flags & FLAG_EXECUTABLE]
+        if file_type == RELOCATABLE:
+            described = self.has(".debug_info", ".debug_str") and self.has(".note.gnu.build-id")
+            return kinds.SUPPLEMENT if described and not code else kinds.OBJECT
+        if self.has(".debug_info", ".zdebug_info", ".symtab") and not any(
+            row.present for row in code
+        ):
+            return kinds.DEBUG
+        interpreter = any(row.segment_type == SEGMENT_INTERPRETER for row in self.segments())
+        return kinds.EXECUTABLE if file_type == FIXED or interpreter else kinds.LIBRARY
+
+    def segments(self) -> list[SegmentRow]:
+        offset, count = self.header.segments_offset, self.header.segment_count
+        kind: type[SegmentRow] = Segment64 if self.wide else Segment32
+        stride = max(kind.SIZE, self.header.segment_size)
+        if not offset or offset + count * stride > len(self.data):
+            return []  # as in a core of a stripped file, or a cut file: sections tell the rest
+        return [self.read(kind, offset + place * stride) for place in range(count)]
+
+    def features(self, *, split: bool) -> frozenset[str]:
+        symbols = self.sections.get(".symtab")
+        features = set()
+        if symbols and symbols.present and symbols.size > (24 if self.wide else 16):
+            features.add(kinds.SYMBOLS)
+        if self.has(".debug_info", ".zdebug_info") and not split:
+            features.add(kinds.SYMBOLS)
+            if self.has(".debug_line", ".zdebug_line"):
+                features.add(kinds.LINES)
+        if self.has(".debug_info.dwo", ".zdebug_info.dwo"):
+            features.add(kinds.SYMBOLS)
+        if self.has(".eh_frame", ".debug_frame", ".zdebug_frame", ".ARM.exidx"):
+            features.add(kinds.UNWIND)
+        return frozenset(features)
+
+    def find_build_id(self) -> BuildId | None:
+        places = [
+            (row.offset, row.size) for row in self.rows
+            if row.section_type == SECTION_NOTE and row.present
+        ] + [
+            (row.offset, row.file_size) for row in self.segments()
+            if row.segment_type == SEGMENT_NOTE
+        ]  # fmt: skip
+        for offset, size in places:
+            found = self.find_build_id_note(offset, min(offset + size, len(self.data)))
+            if found:
+                return BuildId(found)
+        return None
+
+    def find_build_id_note(self, offset: int, end: int) -> bytes | None:
+        end = min(end, offset + NOTE_LIMIT)
+        while offset + Note.SIZE <= end:
+            note = self.read(Note, offset)
+            name = offset + Note.SIZE
+            content = name + (note.name_size + 3 & ~3)
+            if content + note.content_size > end:
+                return None
+            if note.note_type == NOTE_BUILD_ID and self.data[name : name + 4] == b"GNU\0":
+                size = min(note.content_size, BUILD_ID_LIMIT)
+                return bytes(self.data[content : content + size]) or None
+            offset = content + (note.content_size + 3 & ~3)
+        return None
+
+    def hash_code(self) -> DebugId | None:
+        text = self.sections.get(".text")
+        if text is None or not text.present:
+            return None
+        page = self.data[text.offset : text.offset + min(text.size, HASHED_BYTES)]
+        hashed = bytearray(16)
+        for place, byte in enumerate(page):
+            hashed[place % 16] ^= byte
+        return BuildId(bytes(hashed)).debug_id
+
+    def file_name(self, section: str) -> str:
+        head = self.content(section, NAME_LIMIT * 4)
+        return base_name(head.partition(b"\0")[0].decode("utf-8", "replace"))
+
+    def content(self, name: str, limit: int) -> bytes:
+        """The first `limit` bytes of a section, inflated where need be; b"" when unreadable."""
+        section = self.sections.get(name)
+        if section is None or not section.present:
+            return b""
+        start, end = section.offset, section.offset + section.size
+        if not section.flags & FLAG_COMPRESSED:
+            return bytes(self.data[start : min(end, start + limit)])
+        kind: type[CompressionHeader32 | CompressionHeader64] = (
+            CompressionHeader64 if self.wide else CompressionHeader32
+        )
+        if section.size < kind.SIZE or self.read(kind, start).method != COMPRESSED_ZLIB:
+            return b""
+        packed = bytes(self.data[start + kind.SIZE : min(end, start + kind.SIZE + limit)])
+        try:
+            return zlib.decompressobj().decompress(packed, limit)
+        except zlib.error:
+            return b""
+
+    def is_split(self) -> bool:
+        """Whether a unit's DWARF is a skeleton: by its header, or DWARF 4 with .debug_addr."""
+        if not self.has(".debug_info"):
+            return False
+        compressed = self.sections[".debug_info"].flags & FLAG_COMPRESSED
+        size = 1 << 16 if compressed else self.sections[".debug_info"].size
+        head: Content = self.content(".debug_info", 1 << 16) if compressed else self.data
+        offset = 0 if compressed else self.sections[".debug_info"].offset
+        end = min(len(head), offset + size)
+        for _ in range(MOST_UNITS):
+            if offset + UnitHeader.SIZE > end:
+                break
+            unit = UnitHeader.read(head, offset, big_endian=self.big_endian)
+            if unit.version >= DWARF_5 and unit.unit_type == SKELETON_UNIT:
+                return True
+            if unit.version < DWARF_5 and self.has(".debug_addr"):
+                return True
+            offset += 4 + unit.length
+        return False

@@ -1,0 +1,282 @@
+"""Mach-O: Apple's executables, libraries and dSYM files, thin and universal."""
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.identifiers import CodeId, DebugId
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.record import U32, U64, Bytes16, Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+# mach-o/loader.h, mach-o/fat.h
+MAGICS = {
+    b"\xce\xfa\xed\xfe": (False, False), b"\xcf\xfa\xed\xfe": (True, False),
+    b"\xfe\xed\xfa\xce": (False, True), b"\xfe\xed\xfa\xcf": (True, True),
+}  # fmt: skip
+UNIVERSAL_32, UNIVERSAL_64 = b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"
+COMMAND_SYMBOLS, COMMAND_UUID = 0x2, 0x1B
+COMMAND_SEGMENT_32, COMMAND_SEGMENT_64 = 0x1, 0x19
+ROLES = {
+    1: kinds.OBJECT, 2: kinds.EXECUTABLE, 6: kinds.LIBRARY, 7: kinds.LIBRARY, 8: kinds.LIBRARY,
+    10: kinds.DEBUG, 11: kinds.LIBRARY,
+}  # fmt: skip
+ARCHITECTURES = {
+    7: "x86", 0x1000007: "x86_64", 12: "arm", 0x100000C: "arm64", 0x200000C: "arm64",
+    18: "ppc", 0x1000012: "ppc64",
+}  # fmt: skip
+MOST_ARCHITECTURES = (
+    30  # a Java class has the universal magic too, and its version, 45 or more, here
+)
+MOST_COMMANDS = 20_000
+UNWIND_SECTIONS = ("__unwind_info", "__eh_frame", "__debug_frame")
+
+
+class UniversalHeader(Record):
+    """struct fat_header; always big-endian."""
+
+    magic: U32
+    architecture_count: U32
+
+
+class UniversalEntry32(Record):
+    """struct fat_arch."""
+
+    cpu: U32
+    cpu_subtype: U32
+    offset: U32
+    size: U32
+    alignment: U32
+
+
+class UniversalEntry64(Record):
+    """struct fat_arch_64."""
+
+    cpu: U32
+    cpu_subtype: U32
+    offset: U64
+    size: U64
+    alignment: U32
+    reserved: U32
+
+
+class Header(Record):
+    """struct mach_header; the 64-bit one has four unused bytes more."""
+
+    magic: U32
+    cpu: U32
+    cpu_subtype: U32
+    file_type: U32
+    command_count: U32
+    commands_size: U32
+    flags: U32
+
+
+class LoadCommand(Record):
+    """struct load_command."""
+
+    command: U32
+    size: U32
+
+
+class UuidCommand(Record):
+    """struct uuid_command."""
+
+    command: U32
+    size: U32
+    uuid: Bytes16
+
+
+class SymbolsCommand(Record):
+    """struct symtab_command."""
+
+    command: U32
+    size: U32
+    symbols_offset: U32
+    symbol_count: U32
+    strings_offset: U32
+    strings_size: U32
+
+
+class Segment32(Record):
+    """struct segment_command."""
+
+    command: U32
+    size: U32
+    name: Bytes16
+    address: U32
+    memory_size: U32
+    offset: U32
+    file_size: U32
+    protection: U32
+    initial_protection: U32
+    section_count: U32
+    flags: U32
+
+
+class Segment64(Record):
+    """struct segment_command_64."""
+
+    command: U32
+    size: U32
+    name: Bytes16
+    address: U64
+    memory_size: U64
+    offset: U64
+    file_size: U64
+    protection: U32
+    initial_protection: U32
+    section_count: U32
+    flags: U32
+
+
+class Section32(Record):
+    """struct section."""
+
+    name: Bytes16
+    segment: Bytes16
+    address: U32
+    size: U32
+    offset: U32
+    alignment: U32
+    relocations_offset: U32
+    relocation_count: U32
+    flags: U32
+    reserved: U32
+    reserved_too: U32
+
+
+class Section64(Record):
+    """struct section_64."""
+
+    name: Bytes16
+    segment: Bytes16
+    address: U64
+    size: U64
+    offset: U32
+    alignment: U32
+    relocations_offset: U32
+    relocation_count: U32
+    flags: U32
+    reserved: U32
+    reserved_too: U32
+    reserved_last: U32
+
+
+class _Slice(NamedTuple):
+    """One architecture's part of a file, from `start` to `end`."""
+
+    data: "Content"
+    start: int
+    end: int
+    big_endian: bool
+
+    def read(self, kind: type[AnyRecord], offset: int) -> AnyRecord:
+        return kind.read(self.data, offset, big_endian=self.big_endian)
+
+
+class _Commands(NamedTuple):
+    """What the load commands say."""
+
+    uuid: bytes | None
+    symbol_count: int
+    sections: frozenset[str]
+
+
+def read_macho(data: "Content") -> tuple[ObjectFile, ...]:
+    """The objects in a Mach-O file: one, or one for each architecture of a universal file."""
+    magic = bytes(data[:4])
+    if magic not in (UNIVERSAL_32, UNIVERSAL_64):
+        return (_read_thin(data, 0, len(data)),)
+    count = UniversalHeader.read(data, big_endian=True).architecture_count
+    if not 0 < count <= MOST_ARCHITECTURES:
+        raise MalformedFile(f"a universal file of {count} architectures", offset=4)
+    kind: type[UniversalEntry32 | UniversalEntry64] = (
+        UniversalEntry64 if magic == UNIVERSAL_64 else UniversalEntry32
+    )
+    objects = []
+    for index in range(count):
+        place = UniversalHeader.SIZE + index * kind.SIZE
+        entry = kind.read(data, place, big_endian=True)
+        if entry.offset + entry.size > len(data):
+            raise MalformedFile("an architecture lies beyond the end of the file", offset=place)
+        objects.append(_read_thin(data, entry.offset, entry.offset + entry.size))
+    return tuple(objects)
+
+
+def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
+    magic = bytes(data[start : start + 4])
+    if magic not in MAGICS:
+        raise MalformedFile("an architecture that is not Mach-O", offset=start)
+    wide, big_endian = MAGICS[magic]
+    part = _Slice(data, start, end, big_endian)
+    header = part.read(Header, start)
+    if header.file_type not in ROLES:
+        raise InputUnusable(f"Mach-O of type {header.file_type}, which is not a program")
+    first = start + Header.SIZE + (4 if wide else 0)
+    if first + header.commands_size > end or header.command_count > MOST_COMMANDS:
+        raise MalformedFile("Mach-O load commands do not fit", offset=start + 16)
+    commands = _read_commands(part, header, first)
+    debug_id = DebugId.from_uuid(commands.uuid) if commands.uuid else None
+    return ObjectFile(
+        kinds.MACHO,
+        ROLES[header.file_type],
+        ARCHITECTURES.get(header.cpu, "unknown"),
+        debug_id=debug_id,
+        code_id=CodeId(commands.uuid.hex()) if commands.uuid else None,
+        features=_features(commands),
+    )
+
+
+def _read_commands(part: _Slice, header: Header, first: int) -> _Commands:
+    uuid, symbol_count, sections = None, 0, set()
+    place, end = first, first + header.commands_size
+    for _ in range(header.command_count):
+        if place + LoadCommand.SIZE > end:
+            raise MalformedFile("Mach-O load command cut short", offset=place)
+        row = part.read(LoadCommand, place)
+        if row.size < LoadCommand.SIZE or place + row.size > end:
+            raise MalformedFile("Mach-O load command of impossible size", offset=place)
+        if row.command == COMMAND_UUID:
+            uuid = bytes(part.read(UuidCommand, place).uuid)
+        elif row.command == COMMAND_SYMBOLS:
+            symbol_count = part.read(SymbolsCommand, place).symbol_count
+        elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
+            sections |= _section_names(part, place, row)
+        place += row.size
+    return _Commands(uuid, symbol_count, frozenset(sections))
+
+
+def _section_names(part: _Slice, place: int, row: LoadCommand) -> set[str]:
+    """The sections of a segment that have bytes in this file (a dSYM's code has none)."""
+    wide = row.command == COMMAND_SEGMENT_64
+    kind: type[Segment32 | Segment64] = Segment64 if wide else Segment32
+    section_kind: type[Section32 | Section64] = Section64 if wide else Section32
+    segment = part.read(kind, place)
+    if part.start + segment.offset + segment.file_size > part.end:
+        raise MalformedFile("a Mach-O file cut short: a segment ends after it", offset=place)
+    if kind.SIZE + segment.section_count * section_kind.SIZE > row.size:
+        raise MalformedFile("Mach-O sections do not fit their segment", offset=place)
+    names = set()
+    for index in range(segment.section_count):
+        section = part.read(section_kind, place + kind.SIZE + index * section_kind.SIZE)
+        if section.size and section.offset and segment.file_size:
+            names.add(section.name.rstrip(b"\0").decode("ascii", "replace"))
+    return names
+
+
+def _features(commands: _Commands) -> frozenset[str]:
+    features = set()
+    if commands.symbol_count:
+        features.add(kinds.SYMBOLS)
+    if {"__debug_info", "__zdebug_info"} & commands.sections:
+        features.add(kinds.SYMBOLS)
+        if {"__debug_line", "__zdebug_line"} & commands.sections:
+            features.add(kinds.LINES)
+    if commands.sections.intersection(UNWIND_SECTIONS):
+        features.add(kinds.UNWIND)
+    return frozenset(features)

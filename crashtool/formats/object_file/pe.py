@@ -1,0 +1,269 @@
+"""PE: Windows executables and libraries."""
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.identifiers import CodeId, DebugId
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+MAGIC = b"MZ"
+# winnt.h
+SIGNATURE = b"PE\0\0"
+MAGIC_32, MAGIC_64 = 0x10B, 0x20B
+IS_LIBRARY = 0x2000
+DIRECTORY_EXCEPTION, DIRECTORY_DEBUG, DIRECTORY_CLR = 3, 6, 14
+MOST_DIRECTORIES = 16
+DEBUG_CODEVIEW = 2
+CODEVIEW_PDB_70 = b"RSDS"
+ARCHITECTURES = {
+    0x14C: "x86", 0x8664: "x86_64", 0xAA64: "arm64", 0xA641: "arm64", 0x1C0: "arm", 0x1C2: "arm",
+    0x1C4: "arm", 0x200: "ia64", 0x5064: "riscv", 0x166: "mips",
+}  # fmt: skip
+# .NET's precompiled images have the target system mixed into the machine (corecompiler pedecoder.h)
+READY_TO_RUN_SYSTEMS = (0x7B79, 0x4644, 0xADC4, 0x1993, 0x1992)
+
+MOST_SECTIONS = 96  # the loader's limit; MinGW objects have more, but they are not images
+MOST_DEBUG_ENTRIES = 64
+NAME_LIMIT = 1024
+
+
+class DosHeader(Record):
+    """IMAGE_DOS_HEADER, of which only the place of the real header matters."""
+
+    magic: Annotated[bytes, "2s"]
+    program: Annotated[bytes, "58s"]
+    header_offset: U32
+
+
+class FileHeader(Record):
+    """IMAGE_FILE_HEADER after its signature."""
+
+    signature: Bytes4
+    machine: U16
+    section_count: U16
+    timestamp: U32
+    symbols_offset: U32
+    symbol_count: U32
+    optional_size: U16
+    characteristics: U16
+
+
+class OptionalHeader32(Record):
+    """IMAGE_OPTIONAL_HEADER32 up to the data directories."""
+
+    magic: U16
+    linker_major: U8
+    linker_minor: U8
+    code_size: U32
+    data_size: U32
+    zeroed_size: U32
+    entry: U32
+    code_base: U32
+    data_base: U32
+    image_base: U32
+    section_alignment: U32
+    file_alignment: U32
+    versions: Bytes16
+    image_size: U32
+    headers_size: U32
+    checksum: U32
+    subsystem: U16
+    dll_characteristics: U16
+    stack_reserve: U32
+    stack_commit: U32
+    heap_reserve: U32
+    heap_commit: U32
+    loader_flags: U32
+    directory_count: U32
+
+
+class OptionalHeader64(Record):
+    """IMAGE_OPTIONAL_HEADER64 up to the data directories."""
+
+    magic: U16
+    linker_major: U8
+    linker_minor: U8
+    code_size: U32
+    data_size: U32
+    zeroed_size: U32
+    entry: U32
+    code_base: U32
+    image_base: U64
+    section_alignment: U32
+    file_alignment: U32
+    versions: Bytes16
+    image_size: U32
+    headers_size: U32
+    checksum: U32
+    subsystem: U16
+    dll_characteristics: U16
+    stack_reserve: U64
+    stack_commit: U64
+    heap_reserve: U64
+    heap_commit: U64
+    loader_flags: U32
+    directory_count: U32
+
+
+class DataDirectory(Record):
+    """IMAGE_DATA_DIRECTORY."""
+
+    address: U32
+    size: U32
+
+
+class SectionHeader(Record):
+    """IMAGE_SECTION_HEADER."""
+
+    name: Bytes8
+    virtual_size: U32
+    address: U32
+    size: U32
+    offset: U32
+    relocations_offset: U32
+    lines_offset: U32
+    relocation_count: U16
+    line_count: U16
+    characteristics: U32
+
+
+class DebugEntry(Record):
+    """IMAGE_DEBUG_DIRECTORY."""
+
+    characteristics: U32
+    timestamp: U32
+    major: U16
+    minor: U16
+    entry_type: U32
+    size: U32
+    address: U32
+    offset: U32
+
+
+class CodeView(Record):
+    """CV_INFO_PDB70 up to the PDB's path."""
+
+    signature: Bytes4
+    guid: Bytes16
+    age: U32
+
+
+class _Image(NamedTuple):
+    """The headers of an image."""
+
+    header: FileHeader
+    optional: OptionalHeader32 | OptionalHeader64
+    directories: list[DataDirectory]
+    sections: dict[str, SectionHeader]
+
+
+def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
+    """The one object in a PE file."""
+    image = _read_image(data)
+    codeview = _find_codeview(data, image)
+    traits = {kinds.MANAGED} if _size(image, DIRECTORY_CLR) else set()
+    debug_id, debug_file = None, ""
+    if codeview:
+        record, path = codeview
+        traits.add(kinds.CODEVIEW)
+        debug_id = DebugId.from_guid(record.guid, record.age)
+        debug_file = base_name(path)
+    is_library = image.header.characteristics & IS_LIBRARY
+    object_file = ObjectFile(
+        kinds.PE,
+        kinds.LIBRARY if is_library else kinds.EXECUTABLE,
+        _architecture(image.header.machine),
+        debug_id=debug_id,
+        code_id=CodeId(f"{image.header.timestamp:08x}{image.optional.image_size:x}"),
+        debug_file=debug_file,
+        features=_features(image),
+        traits=frozenset(traits),
+    )
+    return (object_file,)
+
+
+def _read_image(data: "Content") -> _Image:
+    offset = DosHeader.read(data).header_offset if len(data) >= DosHeader.SIZE else len(data)
+    if bytes(data[offset : offset + 4]) != SIGNATURE:
+        raise InputUnusable("a DOS program, or a text: it begins with MZ, but has no PE header")
+    header = FileHeader.read(data, offset)
+    start = offset + FileHeader.SIZE
+    optional: OptionalHeader32 | OptionalHeader64 = OptionalHeader32.read(data, start)
+    if optional.magic == MAGIC_64:
+        optional = OptionalHeader64.read(data, start)
+    elif optional.magic != MAGIC_32:
+        raise MalformedFile("a PE file with an unknown optional header", offset=start)
+    place = start + optional.SIZE
+    count = min(optional.directory_count, MOST_DIRECTORIES)
+    directories = list(DataDirectory.read_array(data, place, count))
+    rows = SectionHeader.read_array(data, start + header.optional_size, header.section_count)
+    sections = {_section_name(data, header, row): row for row in rows}
+    for row in sections.values():
+        if row.virtual_size and row.offset + row.size > len(data):
+            raise MalformedFile("a PE file cut short: a section ends after it", offset=row.offset)
+    return _Image(header, optional, directories, sections)
+
+
+def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> str:
+    """A section's name; MinGW writes long ones as "/123", a place in the string table."""
+    name = bytes(row.name).rstrip(b"\0")
+    if name[:1] == b"/" and name[1:].isdigit():
+        start = header.symbols_offset + header.symbol_count * 18 + int(name[1:])
+        name = bytes(data[start : start + 64]).partition(b"\0")[0]
+    return name.decode("ascii", "replace")
+
+
+def _size(image: _Image, directory: int) -> int:
+    inside = directory < len(image.directories)
+    return int(image.directories[directory].size) if inside else 0
+
+
+def _architecture(machine: int) -> str:
+    for system in (0, *READY_TO_RUN_SYSTEMS):
+        if machine ^ system in ARCHITECTURES:
+            return ARCHITECTURES[machine ^ system]
+    return "unknown"
+
+
+def _features(image: _Image) -> frozenset[str]:
+    features = set()
+    if image.header.symbol_count:
+        features.add(kinds.SYMBOLS)
+    if ".debug_info" in image.sections:
+        features.add(kinds.SYMBOLS)
+        if ".debug_line" in image.sections:
+            features.add(kinds.LINES)
+    if _size(image, DIRECTORY_EXCEPTION) or ".eh_frame" in image.sections:
+        features.add(kinds.UNWIND)
+    return frozenset(features)
+
+
+def _find_codeview(data: "Content", image: _Image) -> tuple[CodeView, str] | None:
+    """The first CodeView record of PDB 7.0, as Crashpad takes it, and the PDB's path in it."""
+    size = _size(image, DIRECTORY_DEBUG)
+    offset = _file_offset(image, image.directories[DIRECTORY_DEBUG].address) if size else None
+    if offset is None:
+        return None
+    count = min(size // DebugEntry.SIZE, MOST_DEBUG_ENTRIES)
+    for entry in DebugEntry.read_array(data, offset, count):
+        inside = entry.size >= CodeView.SIZE and entry.offset + entry.size <= len(data)
+        if entry.entry_type != DEBUG_CODEVIEW or not inside:
+            continue
+        record = CodeView.read(data, entry.offset)
+        if record.signature == CODEVIEW_PDB_70:
+            start = entry.offset + CodeView.SIZE
+            path = bytes(data[start : entry.offset + min(entry.size, NAME_LIMIT)])
+            return record, path.partition(b"\0")[0].decode("utf-8", "replace")
+    return None
+
+
+def _file_offset(image: _Image, address: int) -> int | None:
+    for row in image.sections.values():
+        if row.address <= address < row.address + max(row.size, row.virtual_size):
+            return int(address - row.address + row.offset)
+    return None

@@ -1,0 +1,63 @@
+"""Breakpad .sym: its MODULE line, and which kinds of records it holds."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.identifiers import CodeId, DebugId
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile, base_name
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+MAGIC = b"MODULE "
+HEAD_BYTES = 4096
+MODULE_WORDS = 5
+CODE_ID_WORDS = 3
+# a GUID or the signature of a PDB 2.0, and an age of one to eight digits, all hexadecimal
+ID_LENGTHS = (*range(33, 41), *range(9, 17))
+ARCHITECTURES = {
+    "x86": "x86", "x86_64": "x86_64", "x64": "x86_64", "amd64": "x86_64", "arm": "arm",
+    "arm64": "arm64", "arm64e": "arm64", "aarch64": "arm64", "ppc": "ppc", "ppc64": "ppc64",
+    "sparc": "sparc", "mips": "mips", "mips64": "mips64", "riscv": "riscv", "riscv64": "riscv64",
+}  # fmt: skip
+RECORDS = {
+    b"\nFUNC ": kinds.SYMBOLS, b"\nPUBLIC ": kinds.SYMBOLS, b"\nFILE ": kinds.LINES,
+    b"\nSTACK ": kinds.UNWIND,
+}  # fmt: skip
+
+
+def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
+    """The one module that a .sym file describes."""
+    lines = bytes(data[:HEAD_BYTES]).decode("utf-8", "replace").splitlines()
+    words = (lines or [""])[0].split(" ", MODULE_WORDS - 1)
+    if len(words) < MODULE_WORDS or words[0] != "MODULE" or not words[4].strip():
+        raise MalformedFile(
+            "a .sym file whose MODULE line is not complete", offset=0,
+            hint="expected: MODULE <system> <architecture> <id> <name>",
+        )  # fmt: skip
+    _, _, architecture, identifier, name = words
+    if len(identifier) not in ID_LENGTHS or not _is_hexadecimal(identifier):
+        raise MalformedFile(f"a .sym file with the identifier {identifier[:40]!r}", offset=0)
+    object_file = ObjectFile(
+        kinds.SYM,
+        kinds.DEBUG,
+        ARCHITECTURES.get(architecture, "unknown"),
+        debug_id=DebugId.parse(identifier),
+        code_id=_find_code_id(lines[1:]),
+        debug_file=base_name(name.strip()),
+        features=frozenset(feature for mark, feature in RECORDS.items() if data.find(mark) >= 0),
+    )
+    return (object_file,)
+
+
+def _is_hexadecimal(text: str) -> bool:
+    return all(character in "0123456789abcdefABCDEF" for character in text)
+
+
+def _find_code_id(lines: list[str]) -> CodeId | None:
+    for line in lines:
+        words = line.split()
+        if words[:2] == ["INFO", "CODE_ID"] and len(words) >= CODE_ID_WORDS:
+            return CodeId(words[2].lower()) if _is_hexadecimal(words[2]) else None
+    return None

@@ -1,0 +1,15 @@
+"""TOML text to values."""
+
+from typing import Any
+
+from crashtool.errors import UsageError
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """The tables of a TOML document; `name` is what the error calls it. UsageError when invalid."""
+    import tomli
+
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise UsageError(f"{name} is not valid TOML: {error}", hint="mend the file") from None

@@ -1,0 +1,55 @@
+"""How a program that ran under a handler ended, and the crash it may have had."""
+
+from typing import NamedTuple
+
+
+class FatalSignal(NamedTuple):
+    """The signal that killed a program, as the kernel told it before any handler looked.
+
+    `code` is si_code, `address` si_addr. `architecture` is "x86_64" or "x86".
+    """
+
+    process_id: int
+    thread_id: int
+    number: int
+    code: int
+    address: int
+    instruction_pointer: int
+    stack_pointer: int
+    architecture: str
+
+
+class RunResult(NamedTuple):
+    """The end of a run.
+
+    `status`: the exit status, or minus the number of the signal that killed the program. `fatal`:
+    the crash, if there was one. `problem`: why there is perhaps no dump of it. `mode`: how the dump
+    was asked for, "trace" or "socket". `handler_status`: the handler's own exit status, when it
+    ended. `dump_seconds`: from the crash to the program's going on to its end.
+    """
+
+    status: int
+    process_id: int
+    fatal: FatalSignal | None = None
+    problem: str | None = None
+    mode: str = ""
+    handler_status: int | None = None
+    handler_log: str = ""
+    dump_seconds: float = 0.0
+
+
+class Delivery(NamedTuple):
+    """A report in the database after its handler ended.
+
+    `uuid`: the report id. `path`: the minidump. `state`: pending or completed. `reply`: what the
+    server answered. `reason`: in a sentence why it was or was not uploaded. `attachments`: the
+    copies the handler made, as name and path.
+    """
+
+    uuid: str
+    path: str
+    state: str
+    uploaded: bool
+    reply: str
+    reason: str
+    attachments: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,228 @@
+"""A crash report as a JSON document, in rust-minidump's schema where that has a word for it.
+
+Addresses are strings, in hex, padded to the pointer's width. All fields are optional to readers.
+"""
+
+from typing import Any
+
+from crashtool.formats.minidump.reasons.reason import pointer_size
+from crashtool.model.crash import (
+    Annotation,
+    Crash,
+    CrashpadIds,
+    CrashReport,
+    Frame,
+    Module,
+    System,
+    Thread,
+)
+from crashtool.model.signature import get_signature
+from crashtool.render.words import base_name, words_of_assertion, words_of_error
+
+CPU_NAMES = {"x86_64": "amd64"}  # rust-minidump's name where it is not ours
+RELEASE_KEYS = {
+    "DISTRIB_ID": "id",
+    "DISTRIB_RELEASE": "release",
+    "DISTRIB_CODENAME": "codename",
+    "DISTRIB_DESCRIPTION": "description",
+}
+Document = dict[str, Any]
+
+
+def crash_document(report: CrashReport) -> Document:
+    """The whole report. No key is left out; what is not known is null."""
+    thread = report.crashed_thread
+    width = pointer_size(report.system.architecture) if report.system else 8
+    writer = _Writer(width)
+    return {
+        "status": "DAMAGED" if report.is_damaged else "OK",
+        "path": report.path,
+        "size": report.size,
+        "writer": report.writer or None,
+        "written": report.written,
+        "crash_info": writer.crash(report.crash, report.crashing_thread),
+        "signature": get_signature(thread.frames) or None if thread else None,
+        "system_info": _system(report.system),
+        "lsb_release": _release(report.system),
+        "pid": report.process.id,
+        "process": {
+            "name": report.process.name,
+            "version": report.process.version,
+            "create_time": report.process.created,
+            "uptime": report.process.uptime,
+        },
+        "crashpad_info": writer.crashpad(report.crashpad),
+        "annotations": [_annotation(annotation) for annotation in report.annotations],
+        "messages": list(report.messages),
+        "comments": list(report.comments),
+        "crashing_thread": writer.crashed_thread(report),
+        "thread_count": len(report.threads),
+        "threads": [writer.thread(item) for item in report.threads],
+        "main_module": 0 if report.modules else None,
+        "modules": [writer.module(module) for module in report.modules],
+        "unloaded_modules": [writer.unloaded(module) for module in report.unloaded_modules],
+        "handles": writer.handles(report),
+        "memory": [
+            {"address": writer.hex(item.address),
+             "bytes": None if item.content is None else item.content.hex()}
+            for item in report.memory
+        ],
+        "streams": [stream._asdict() for stream in report.streams],
+        "problems": [problem._asdict() for problem in report.problems],
+    }  # fmt: skip
+
+
+class _Writer:
+    """The parts that hold addresses, all padded to one width in bytes."""
+
+    def __init__(self, width: int) -> None:
+        self._format = f"0x{{:0{2 * width}x}}"
+
+    def hex(self, address: int) -> str:
+        return self._format.format(address)
+
+    def hex_or_none(self, address: int | None) -> str | None:
+        return None if address is None else self._format.format(address)
+
+    def crash(self, crash: Crash | None, thread: int | None) -> Document:
+        if crash is None:
+            return {"type": None, "address": None, "crashing_thread": thread, "assertion": None}
+        reason = crash.reason
+        module = crash.address_module
+        return {
+            "type": reason.name,
+            "address": self.hex(reason.address),
+            "crashing_thread": thread,
+            "assertion": words_of_assertion(crash.assertion) if crash.assertion else None,
+            "assertion_info": crash.assertion._asdict() if crash.assertion else None,
+            "description": reason.sentence,
+            "address_kind": reason.address_kind,
+            "address_description": reason.address_words or None,
+            "access": reason.access or None,
+            "is_crash": reason.is_crash,
+            "hints": list(crash.hints),
+            "thread_id": crash.thread_id,
+            "address_module": module.name if module else None,
+            "exception": {
+                "code": f"0x{crash.code:08x}",
+                "flags": f"0x{crash.flags:08x}",
+                "address": self.hex(crash.address),
+                "parameters": [self.hex(value) for value in crash.parameters],
+            },
+        }
+
+    def crashed_thread(self, report: CrashReport) -> Document | None:
+        thread = report.crashed_thread
+        if thread is None:
+            return None
+        document = self.thread(thread)
+        if thread.frames and thread.registers:
+            registers = thread.registers.values.items()
+            document["frames"][0]["registers"] = {
+                name: self.hex(value) for name, value in registers
+            }
+        return document | {"threads_index": report.crashing_thread}
+
+    def thread(self, thread: Thread) -> Document:
+        return {
+            "thread_id": thread.id,
+            "thread_name": thread.name,
+            "last_error_value": words_of_error(thread.last_error),
+            "note": thread.note or None,
+            "frame_count": len(thread.frames),
+            "frames": [self.frame(number, frame) for number, frame in enumerate(thread.frames)],
+        }
+
+    def frame(self, number: int, frame: Frame) -> Document:
+        return {
+            "frame": number,
+            "trust": frame.trust,
+            "offset": self.hex(frame.instruction),
+            "module": frame.module.name if frame.module else None,
+            "module_offset": self.hex_or_none(frame.module_offset),
+            "function": frame.function,
+            "function_offset": self.hex_or_none(frame.function_offset),
+            "file": frame.file,
+            "line": frame.line,
+            "inlines": [inline._asdict() for inline in frame.inlines] or None,
+            "missing_symbols": frame.function is None,
+            "unloaded_modules": [
+                {"module": hit.name, "offsets": [self.hex(hit.offset)]} for hit in frame.unloaded
+            ]
+            or None,
+        }
+
+    def module(self, module: Module) -> Document:
+        status = module.symbol_status
+        return self.unloaded(module) | {
+            "version": module.version,
+            "debug_file": base_name(module.debug_file) if module.debug_file else None,
+            "debug_path": module.debug_file,
+            "debug_id": module.debug_id.breakpad if module.debug_id else None,
+            "loaded_symbols": status in ("found", "no_lines", "no_unwind"),
+            "missing_symbols": status == "missing",
+            "corrupt_symbols": status == "malformed",
+            "symbol_status": status,
+            "symbol_note": module.symbol_note or None,
+        }
+
+    def unloaded(self, module: Module) -> Document:
+        return {
+            "base_addr": self.hex(module.base),
+            "end_addr": self.hex(module.end),
+            "filename": module.name,
+            "code_file": module.code_file,
+            "code_id": module.code_id.lower() if module.code_id else None,
+            "cert_subject": None,
+        }
+
+    def handles(self, report: CrashReport) -> list[Document] | None:
+        if report.handles is None:
+            return None
+        return [
+            {"handle": item.handle, "type_name": item.type or None,
+             "object_name": item.name or None, "granted_access": f"0x{item.granted_access:08x}"}
+            for item in report.handles
+        ]  # fmt: skip
+
+    def crashpad(self, ids: CrashpadIds | None) -> Document | None:
+        if ids is None:
+            return None
+        return {
+            "version": ids.version,
+            "report_id": str(ids.report_id),
+            "client_id": str(ids.client_id),
+            "address_mask": self.hex(ids.address_mask),
+        }
+
+
+def _system(system: System | None) -> Document | None:
+    if system is None:
+        return None
+    return {
+        "os": system.name,
+        "os_ver": " ".join(part for part in (system.version, system.build) if part) or None,
+        "cpu_arch": CPU_NAMES.get(system.architecture, system.architecture),
+        "cpu_count": system.cpu_count,
+        "cpu_info": system.cpu_info or None,
+    }
+
+
+def _release(system: System | None) -> Document | None:
+    if system is None or not system.release:
+        return None
+    return {RELEASE_KEYS.get(key, key): value for key, value in system.release}
+
+
+def _annotation(annotation: Annotation) -> Document:
+    return {
+        "kind": annotation.kind,
+        "name": annotation.name or None,
+        "value": annotation.value,
+        "type": annotation.type,
+        "module": annotation.module,
+        "module_index": annotation.module_index,
+        "size": annotation.size,
+        "uploaded": annotation.wins,
+        "perhaps_truncated": annotation.at_limit,
+    }

@@ -1,0 +1,105 @@
+"""The parts of a report that are only shown when asked for."""
+
+from collections.abc import Callable, Sequence
+
+from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt, Module, Thread
+from crashtool.render.page import Page, Span
+from crashtool.render.words import words_of_size
+
+REGISTERS_A_LINE = 3
+BYTES_A_LINE = 16
+PRINTABLE = range(0x20, 0x7F)
+
+
+def add_threads(
+    page: Page, report: CrashReport, add_frames: Callable[[Page, Thread, str], None]
+) -> None:
+    """The stacks of the threads that did not crash."""
+    architecture = report.system.architecture if report.system else "unknown"
+    for index, thread in enumerate(report.threads):
+        if index == report.crashing_thread:
+            continue
+        page.heading(f"THREAD {thread.id}", thread.name or "")
+        add_frames(page, thread, architecture)
+
+
+def add_registers(page: Page, report: CrashReport) -> None:
+    """The registers at the crash, in three columns."""
+    thread = report.crashed_thread
+    registers = thread.registers if thread else None
+    if thread is None or registers is None:
+        page.heading("REGISTERS", "none in the dump")
+        return
+    page.heading("REGISTERS", f"of thread {thread.id}")
+    digits = 2 * registers.width
+    cells = [
+        cell
+        for name, value in registers.values.items()
+        for cell in (Span(name, "dim"), f"{value:0{digits}x}")
+    ]
+    step = 2 * REGISTERS_A_LINE
+    page.table(
+        [cells[place : place + step] for place in range(0, len(cells), step)], right="r-r-r-"
+    )
+
+
+def add_modules(page: Page, report: CrashReport) -> None:
+    """Every module with its range and identifiers, in the dump's order."""
+    if report.modules:
+        page.heading(f"LOADED MODULES ({len(report.modules)})")
+        page.table([_module_row(module) for module in report.modules])
+    if report.unloaded_modules:
+        page.heading(f"UNLOADED MODULES ({len(report.unloaded_modules)})")
+        page.table([_module_row(module) for module in report.unloaded_modules])
+
+
+def _module_row(module: Module) -> tuple[str, ...]:
+    return (
+        f"{module.base:#x}",
+        f"{module.end:#x}",
+        module.name,
+        module.version or "",
+        module.debug_file or "",
+        module.debug_id.breakpad if module.debug_id else "-",
+        module.code_id or "-",
+    )
+
+
+def add_streams(page: Page, report: CrashReport) -> None:
+    """The dump's directory."""
+    page.heading(f"STREAMS ({len(report.streams)})")
+    page.table(
+        [
+            (f"{stream.type:#x}", stream.name, f"at {stream.offset:#x}", words_of_size(stream.size))
+            for stream in report.streams
+        ]
+    )
+
+
+def add_handles(page: Page, handles: Sequence[Handle]) -> None:
+    """The handles that were open."""
+    page.heading(f"HANDLES ({len(handles)})")
+    page.table(
+        [(f"{h.handle:#x}", h.type, h.name, f"access {h.granted_access:#x}") for h in handles]
+    )
+
+
+def add_memory(page: Page, report: CrashReport) -> None:
+    """The memory that was asked for, as hex and text."""
+    for excerpt in report.memory:
+        if excerpt.content is None:
+            page.heading(f"MEMORY at {excerpt.address:#x}", "not in the dump")
+            continue
+        page.heading(f"MEMORY at {excerpt.address:#x}", f"{len(excerpt.content)} bytes")
+        for line in _hex_lines(excerpt, excerpt.content):
+            page.line("  ", line)
+
+
+def _hex_lines(excerpt: MemoryExcerpt, content: bytes) -> list[str]:
+    lines = []
+    for place in range(0, len(content), BYTES_A_LINE):
+        row = content[place : place + BYTES_A_LINE]
+        text = "".join(chr(byte) if byte in PRINTABLE else "." for byte in row)
+        shown = row.hex(" ").ljust(3 * BYTES_A_LINE - 1)
+        lines.append(f"{excerpt.address + place:016x}  {shown}  {text}")
+    return lines

@@ -1,0 +1,274 @@
+"""A crash report for people: one screen that says what happened, then the details asked for."""
+
+from crashtool.formats.minidump.reasons.reason import hex_address
+from crashtool.model.crash import Annotation, Crash, CrashReport, Frame, Thread
+from crashtool.model.signature import get_signature
+from crashtool.render.detail import (
+    add_handles,
+    add_memory,
+    add_modules,
+    add_registers,
+    add_streams,
+    add_threads,
+)
+from crashtool.render.page import Cell, Page, Span
+from crashtool.render.safe_text import safe
+from crashtool.render.words import (
+    base_name,
+    words_of_assertion,
+    words_of_kind,
+    words_of_place,
+    words_of_process,
+    words_of_size,
+    words_of_source,
+    words_of_system,
+    words_of_time,
+)
+
+LONGEST_VALUE = 64
+MOST_ANNOTATIONS = 24
+MOST_PROBLEMS = 8
+GUESSED = ("scan", "cfi_scan")
+TRUSTS = {
+    "context": "registers",
+    "cfi": "unwind information",
+    "cfi_scan": "unwind information after scanning",
+    "frame_pointer": "frame pointer",
+    "scan": "stack scanning",
+    "prewalked": "the dump",
+}
+
+
+def render_report(
+    report: CrashReport,
+    *,
+    threads: bool = False,
+    registers: bool = False,
+    modules: bool = False,
+    streams: bool = False,
+    brief: bool = False,
+    verbose: bool = False,
+) -> Page:
+    """One report as a page; with `brief` in one line.
+
+    Handles and memory are shown when the report holds them. `verbose` leaves nothing out of the
+    annotations and problems.
+    """
+    page = Page()
+    if brief:
+        return page.line(brief_line(report))
+    _add_headline(page, report)
+    _add_crash(page, report)
+    _add_identity(page, report)
+    _add_annotations(page, report, verbose=verbose)
+    _add_crashed_stack(page, report)
+    if registers:
+        add_registers(page, report)
+    if threads:
+        add_threads(page, report, add_frames)
+    _add_module_summary(page, report)
+    if modules:
+        add_modules(page, report)
+    if report.handles is not None:
+        add_handles(page, report.handles)
+    add_memory(page, report)
+    if streams:
+        add_streams(page, report)
+    _add_problems(page, report, verbose=verbose)
+    return page
+
+
+def brief_line(report: CrashReport) -> str:
+    """`crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game + 0x41f2a, game 1.4.2`."""
+    architecture = _architecture(report)
+    parts = [words_of_crash(report.crash, architecture)]
+    frame = crash_frame(report)
+    if frame:
+        parts.append(f"in {words_of_place(frame, architecture)}")
+    process = " ".join(part for part in (report.process.name, report.process.version) if part)
+    line = f"{safe(report.path)}: {safe(' '.join(parts))}" + (
+        f", {safe(process)}" if process else ""
+    )
+    return line + (" (damaged dump)" if report.is_damaged else "")
+
+
+def words_of_crash(crash: Crash | None, architecture: str) -> str:
+    """`SIGSEGV / SEGV_MAPERR at 0x45`."""
+    if crash is None:
+        return "no exception"
+    reason = crash.reason
+    if reason.address_kind != "memory":
+        return reason.name
+    return f"{reason.name} at {hex_address(reason.address, architecture)}"
+
+
+def crash_frame(report: CrashReport) -> Frame | None:
+    """Where it happened: the innermost frame of the crashed thread, else what the record says."""
+    thread = report.crashed_thread
+    if thread and thread.frames:
+        return thread.frames[0]
+    return report.crash.frame if report.crash else None
+
+
+def add_frames(page: Page, thread: Thread, architecture: str) -> None:
+    """A stack, innermost frame first; frames that were guessed are marked with `~`."""
+    rows: list[tuple[Cell, ...]] = []
+    for number, frame in enumerate(thread.frames):
+        style = "dim" if frame.trust in GUESSED else ""
+        rows.extend(
+            ("", "", Span(inline.function, style), f"inlined  {_source(inline.file, inline.line)}")
+            for inline in frame.inlines
+        )
+        offset = frame.module_offset
+        behind = f"{frame.module.name} + {offset:#x}" if frame.function and frame.module else ""
+        rows.append(
+            (
+                "~" if frame.trust in GUESSED else "",
+                str(number),
+                Span(words_of_place(frame, architecture), style),
+                "  ".join(part for part in (words_of_source(frame), behind) if part),
+                Span(f"found by {TRUSTS.get(frame.trust, frame.trust)}", "dim"),
+            )
+        )
+    page.table(rows, indent=1, right="-r")
+    if thread.note:
+        page.line("  ", Span(thread.note, "warn"))
+
+
+def _add_headline(page: Page, report: CrashReport) -> None:
+    facts = [words_of_kind(report), words_of_size(report.size)]
+    if report.written:
+        facts.append(words_of_time(report.written))
+    page.line(Span(report.path or "minidump", "strong"), "  " + ", ".join(facts)).blank()
+
+
+def _add_crash(page: Page, report: CrashReport) -> None:
+    crash, thread = report.crash, report.crashed_thread
+    if crash is None:
+        page.field("CRASH", Span("none: the dump has no exception", "warn"))
+    else:
+        page.field("CRASH", Span(crash.reason.name, "bad" if crash.reason.is_crash else "good"))
+        page.field("", crash.reason.sentence)
+        for sentence in crash.hints:
+            page.field("", Span(sentence, "warn"))
+        if crash.assertion:
+            page.field("", words_of_assertion(crash.assertion))
+    frame = crash_frame(report)
+    where = [
+        part
+        for part in (_where(frame, _architecture(report)), _thread_words(thread, crash))
+        if part
+    ]
+    if where:
+        page.field("WHERE", "   ".join(where))
+    if signature := get_signature(thread.frames) if thread else "":
+        page.field("SIGNATURE", signature)
+    for message in report.messages:
+        page.field("MESSAGE", safe(message.strip(), 400))
+
+
+def _where(frame: Frame | None, architecture: str) -> str:
+    if frame is None:
+        return ""
+    return "  ".join(
+        part for part in (words_of_place(frame, architecture), words_of_source(frame)) if part
+    )
+
+
+def _thread_words(thread: Thread | None, crash: Crash | None) -> str:
+    if thread is not None:
+        return f"thread {thread.id}" + (f' "{thread.name}"' if thread.name else "")
+    return f"thread {crash.thread_id} (not in the dump)" if crash else ""
+
+
+def _add_identity(page: Page, report: CrashReport) -> None:
+    page.field("PROCESS", words_of_process(report.process))
+    if report.system:
+        page.field("SYSTEM", words_of_system(report.system))
+    if report.crashpad:
+        page.field("REPORT ID", str(report.crashpad.report_id))
+        page.field("CLIENT ID", str(report.crashpad.client_id))
+    for comment in report.comments:
+        page.field("COMMENT", safe(comment.strip(), 400))
+
+
+def _add_annotations(page: Page, report: CrashReport, *, verbose: bool) -> None:
+    if not report.annotations:
+        return
+    page.heading(f"ANNOTATIONS ({len(report.annotations)})")
+    shown = report.annotations if verbose else report.annotations[:MOST_ANNOTATIONS]
+    limit = 0 if verbose else LONGEST_VALUE
+    page.table([_annotation_row(item, limit) for item in shown])
+    if hidden := len(report.annotations) - len(shown):
+        page.line(Span(f"  and {hidden} more (--verbose shows all)", "dim"))
+
+
+def _annotation_row(item: Annotation, limit: int) -> tuple[Cell, ...]:
+    value = (
+        safe(item.value, limit) if item.type == 1 else f"{item.size} bytes of type {item.type:#x}"
+    )
+    source = item.kind if item.module is None else f"{item.kind} in {item.module}"
+    notes = []
+    if not item.wins:
+        notes.append("not uploaded: another value wins" if item.type == 1 else "not uploaded")
+    if item.at_limit:
+        notes.append(f"perhaps cut off at {item.size} bytes")
+    return (Span(safe(item.name or "(text)", 48), "strong"), value, Span(source, "dim"),
+            Span("; ".join(notes), "warn"))  # fmt: skip
+
+
+def _add_crashed_stack(page: Page, report: CrashReport) -> None:
+    thread = report.crashed_thread
+    if thread is None:
+        return
+    page.heading(
+        f"STACK of {_thread_words(thread, None)}", "crashed" if report.crash else "asked for"
+    )
+    add_frames(page, thread, _architecture(report))
+
+
+def _add_module_summary(page: Page, report: CrashReport) -> None:
+    modules = report.modules
+    known = sum(module.debug_id is not None for module in modules)
+    summary = f"{len(modules)} loaded, {known} with a debug id"
+    if report.unloaded_modules:
+        summary += f", {len(report.unloaded_modules)} unloaded"
+    page.heading("MODULES", summary)
+    frame = crash_frame(report)
+    if frame and frame.module:
+        module = frame.module
+        ids = module.debug_id.breakpad if module.debug_id else "no debug id: symbols cannot match"
+        page.table(
+            [
+                (
+                    Span(module.name, "strong"),
+                    module.version or "",
+                    base_name(module.debug_file or ""),
+                    ids,
+                )
+            ]
+        )
+
+
+def _add_problems(page: Page, report: CrashReport, *, verbose: bool) -> None:
+    if not report.problems:
+        page.heading("PROBLEMS", "none")
+        return
+    page.heading(f"PROBLEMS ({len(report.problems)})")
+    shown = report.problems if verbose else report.problems[:MOST_PROBLEMS]
+    for problem in shown:
+        place = "" if problem.offset is None else f" at offset {problem.offset:#x}"
+        page.line("  ", Span(problem.sentence + place, "warn" if problem.loses_data else ""))
+    if hidden := len(report.problems) - len(shown):
+        page.line(Span(f"  and {hidden} more (--verbose shows all)", "dim"))
+
+
+def _architecture(report: CrashReport) -> str:
+    return report.system.architecture if report.system else "unknown"
+
+
+def _source(file: str | None, line: int | None) -> str:
+    if not file:
+        return ""
+    name = base_name(file)
+    return f"{name}:{line}" if line else name

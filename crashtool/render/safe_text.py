@@ -1,0 +1,31 @@
+"""Hostile text made harmless: whatever a dump or server says, terminal, log and page survive."""
+
+import re
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls, escape among them
+    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # unseen, bidi
+    "\ud800-\udfff"  # surrogates: what surrogateescape left of bytes that are not UTF-8
+    "\U000e0000-\U000e0fff]"  # tags
+)
+
+
+def safe(text: str, limit: int = 0) -> str:
+    r"""`text` on one line with every control, escape, bidi and invisible character shown as `\x1b`.
+
+    Cut to `limit` characters of the original, if given, and then marked with an ellipsis.
+    """
+    cut = limit and len(text) > limit
+    if cut:
+        text = text[: limit - 1]
+    text = _UNSAFE.sub(_escape, text)
+    return text + "…" if cut else text
+
+
+def safe_block(text: str) -> str:
+    """Text of several lines: as `safe`, but line feeds and tabs stay."""
+    return "\n".join(safe(line.replace("\t", "    ")) for line in text.split("\n"))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,0 +1,1 @@
+"""The work: takes values, returns values; progress and warnings leave through callbacks."""

@@ -1,0 +1,90 @@
+"""Conclusions from a crash, each with its ground: what an expert would notice first."""
+
+from typing import NamedTuple
+
+from crashtool.formats.minidump.reasons import Reason
+from crashtool.model.crash import Frame, Module, Registers, Thread
+
+# A function touches its frame within this distance of the stack pointer; larger frames are probed
+# page by page (-fstack-clash-protection, __chkstk).
+FRAME_REACH = 0x10000
+PAGE = 0x1000
+
+
+class Scene(NamedTuple):
+    """What the hints are drawn from. `has_stack_at`: the dump holds memory at the stack pointer."""
+
+    reason: Reason
+    thread: Thread | None
+    registers: Registers | None
+    frame: Frame | None
+    address_module: Module | None
+    has_stack_at: bool
+    has_modules: bool
+
+
+def collect_hints(scene: Scene) -> tuple[str, ...]:
+    """Sentences, most telling first."""
+    if not scene.reason.is_crash or scene.registers is None:
+        return ()
+    rules = (_stack_overflow, _bad_call, _unloaded_code, _no_module, _stack_elsewhere, _own_module)
+    return tuple(sentence for rule in rules if (sentence := rule(scene)))
+
+
+def _stack_overflow(scene: Scene) -> str:
+    """An access close to a stack pointer that has left the memory of the stack."""
+    registers, reason = scene.registers, scene.reason
+    if registers is None or reason.address_kind != "memory":
+        return ""
+    distance = reason.address - registers.stack_pointer
+    if scene.has_stack_at or not -FRAME_REACH <= distance < PAGE or reason.address < FRAME_REACH:
+        return ""
+    place = f"{abs(distance)} bytes {'below' if distance < 0 else 'above'}" if distance else "at"
+    return f"probably a stack overflow: the access is {place} the stack pointer, outside the stack"
+
+
+def _bad_call(scene: Scene) -> str:
+    registers, reason = scene.registers, scene.reason
+    if registers is None or reason.address_kind != "memory":
+        return ""
+    if registers.instruction_pointer != reason.address:
+        return ""
+    if scene.address_module:
+        return "the thread jumped there: that part of the module cannot be executed"
+    pointer = "a null" if reason.address == 0 else "a bad"
+    return f"the thread jumped there: a call through {pointer} pointer, or a smashed return address"
+
+
+def _unloaded_code(scene: Scene) -> str:
+    if scene.frame and scene.frame.module is None and scene.frame.unloaded:
+        return f"the code that ran there was part of {scene.frame.unloaded[0].name}, now unloaded"
+    return ""
+
+
+def _no_module(scene: Scene) -> str:
+    """Code outside every module: generated, or not code at all."""
+    frame = scene.frame
+    if frame is None or frame.module or frame.unloaded or _bad_call(scene):
+        return ""
+    if not scene.has_modules:
+        return "the dump lists no modules, as of a static program: no symbols can be found"
+    return "the instruction lies in no module: generated code, or the thread has run astray"
+
+
+def _stack_elsewhere(scene: Scene) -> str:
+    thread, registers = scene.thread, scene.registers
+    if thread is None or registers is None or _stack_overflow(scene):
+        return ""
+    if not thread.stack_size:
+        return "" if scene.has_stack_at else "the dump holds no stack memory of this thread"
+    if scene.has_stack_at:
+        return ""
+    return "the stack pointer lies outside of the stack that the dump holds"
+
+
+def _own_module(scene: Scene) -> str:
+    """A write to a module's own memory: code, constants, or relocated read-only data."""
+    module = scene.address_module
+    if module is None or scene.reason.access != "write":
+        return ""
+    return f"the write went into {module.name} itself: read-only data or code"

@@ -1,0 +1,61 @@
+"""What ran: its name, version, id and age."""
+
+from collections.abc import Sequence
+
+from crashtool.formats.minidump.file import Minidump
+from crashtool.model.crash import Annotation, Module, Process
+from crashtool.services.analyze.modules import base_name
+
+# In the order of trust: what Crashpad's documentation asks for, what programs use instead, and
+# what Electron calls the version of the program (its `ver` is Electron's own).
+VERSION_ANNOTATIONS = ("_version", "ver", "version")
+SIMULATOR_LINKER = "dyld_sim"  # comes before the program in dumps of the iOS simulator
+NO_VERSION = "0.0.0.0"  # noqa: S104 (a version, not an address)
+LONGEST_ID = 11  # digits
+LONGEST_UPTIME = 10 * 365 * 86400
+
+
+def read_process(
+    dump: Minidump, modules: Sequence[Module], annotations: Sequence[Annotation]
+) -> Process:
+    """The process, from the MiscInfo stream, the first module and the annotations."""
+    misc = dump.misc
+    created = misc.process_create_time if misc else None
+    return Process(
+        id=_id(dump),
+        name=_name(dump, modules),
+        version=_version(modules, annotations),
+        created=created or None,
+        uptime=_uptime(created, dump.header.timestamp),
+    )
+
+
+def _id(dump: Minidump) -> int | None:
+    if dump.misc and dump.misc.process_id is not None:
+        return dump.misc.process_id
+    text = (dump.linux.proc_status or {}).get("Pid", "")  # Breakpad's dumps have no MiscInfo
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_ID else None
+
+
+def _name(dump: Minidump, modules: Sequence[Module]) -> str | None:
+    program = next((module for module in modules if module.name != SIMULATOR_LINKER), None)
+    if program and program.name:
+        return program.name
+    command = dump.linux.command_line
+    if command:
+        return base_name(command[0]) or None
+    return None
+
+
+def _version(modules: Sequence[Module], annotations: Sequence[Annotation]) -> str | None:
+    if modules and modules[0].version not in (None, NO_VERSION):
+        return modules[0].version
+    left = {item.name: item.value for item in annotations if item.wins}
+    return next((left[name] for name in VERSION_ANNOTATIONS if left.get(name)), None)
+
+
+def _uptime(created: int | None, written: int) -> int | None:
+    """Seconds from start to dump; None when the two clocks cannot both be right."""
+    if not created or not 0 <= written - created <= LONGEST_UPTIME:
+        return None
+    return written - created

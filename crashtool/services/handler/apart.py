@@ -1,0 +1,65 @@
+"""Run a program under a handler from a process that has threads or children of its own.
+
+The runner waits for any child and must be alone with its program; so it gets a process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from crashtool import errors
+from crashtool.errors import CrashtoolError
+from crashtool.model.run import FatalSignal, RunResult
+from crashtool.services.handler.program import HANDLER_SECONDS, run_program
+
+
+def run_program_apart(
+    program: Sequence[str],
+    handler: Sequence[str],
+    *,
+    mode: str = "trace",
+    handler_seconds: float = HANDLER_SECONDS,
+) -> RunResult:
+    """run_program in a process of its own, the program's streams leading nowhere."""
+    job = {
+        "program": list(program),
+        "handler": list(handler),
+        "mode": mode,
+        "handler_seconds": handler_seconds,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", __spec__.name],
+        input=json.dumps(job),
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
+    )
+    if done.returncode:
+        raise CrashtoolError(f"the runner ended with status {done.returncode}")
+    return _read(json.loads(done.stdout))
+
+
+def _read(document: dict[str, Any]) -> RunResult:
+    if "error" in document:
+        kind, what, hint = document["error"]
+        raise getattr(errors, kind)(what, hint=hint)
+    result = RunResult(**document)
+    return result if result.fatal is None else result._replace(fatal=FatalSignal(*result.fatal))
+
+
+def main() -> None:
+    """Read a job from stdin, run it, write its result to stdout."""
+    job = json.load(sys.stdin)
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        document = run_program(**job, streams=(null, null, null))._asdict()
+    except CrashtoolError as error:
+        document = {"error": (type(error).__name__, error.what, error.hint)}
+    json.dump(document, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

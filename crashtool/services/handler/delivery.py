@@ -1,0 +1,43 @@
+"""Find what a handler made of a crash, in the database it wrote to."""
+
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from crashtool.errors import CrashtoolError
+from crashtool.formats.crashpad.database import DatabaseReport, open_database
+from crashtool.formats.minidump.file import Minidump
+from crashtool.model.run import Delivery
+from crashtool.services.handler.report_database import list_minidumps
+
+
+def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> Delivery | None:
+    """The report of a process among those that were not `known` before it crashed.
+
+    Other runs may use the same database at the same time: the process id in the minidump tells.
+    """
+    if not list_minidumps(path) - known:
+        return None
+    for report in open_database(path).reports:
+        if report.path not in known and _is_of(report.path, process_id):
+            return _delivery(report)
+    return None
+
+
+def _is_of(path: Path, process_id: int) -> bool:
+    try:
+        with Minidump.open(path) as dump:
+            return dump.misc is not None and dump.misc.process_id == process_id
+    except CrashtoolError:
+        return False
+
+
+def _delivery(report: DatabaseReport) -> Delivery:
+    return Delivery(
+        uuid=str(report.uuid),
+        path=str(report.path),
+        state=report.state,
+        uploaded=report.uploaded,
+        reply=report.id,
+        reason=report.reason,
+        attachments=tuple((item.name, str(item.path)) for item in report.attachments),
+    )

@@ -1,0 +1,108 @@
+"""Hold all threads of a crashing program, and hand them over stopped to the handler.
+
+Two processes cannot trace one thread. The runner lets go of each while a group stop is in effect,
+so that none runs a single instruction between the crash and the handler's look at it.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from crashtool.services.handler.ptrace import (
+    EVENT_EXEC,
+    WAIT_ALL,
+    detach,
+    interrupt,
+    resume,
+    send_to_thread,
+)
+from crashtool.services.handler.target import GONE, find_process, list_threads, thread_state
+
+_PATIENCE = 2.0  # seconds for a thread to leave the kernel (vfork, a dead network file system)
+_STEP = 0.0005
+
+
+class Freezer:
+    """All threads of the process `pid`, one of which, `crashed`, has met its fatal signal."""
+
+    def __init__(self, pid: int, crashed: int) -> None:
+        self.pid = pid
+        self.crashed = crashed
+        self.ended: int | None = None
+        self._held = {crashed: 0}  # thread -> the signal whose delivery it was stopped at
+
+    def freeze(self) -> bool:
+        """Stop every other thread. False when the program ended or became another meanwhile.
+
+        `ended` is then its wait status, if it did. A thread that does not come out of the kernel
+        in time is left out.
+        """
+        asked: set[int] = set()
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            waiting = asked - set(self._held)
+            if all(thread_state(self.pid, tid) in GONE for tid in waiting):
+                if not (fresh := set(list_threads(self.pid)) - asked - set(self._held)):
+                    return True
+                asked |= fresh
+                for tid in fresh:
+                    _ignoring_absence(interrupt, tid)
+            tid, status = _next_report()
+            if not tid:
+                time.sleep(_STEP)
+            elif not self._take(tid, status):
+                return False
+        return True
+
+    def _take(self, tid: int, status: int) -> bool:
+        if not os.WIFSTOPPED(status):
+            self._held.pop(tid, None)
+            if tid == self.pid:
+                self.ended = status
+            return tid not in (self.pid, self.crashed)
+        if find_process(tid) not in (self.pid, None):  # a process cloned with an odd exit signal
+            detach(tid)
+            return True
+        event = status >> 16
+        if event == EVENT_EXEC:
+            for held in (tid, *self._held):
+                _ignoring_absence(resume, held)
+            return False
+        self._held[tid] = 0 if event else os.WSTOPSIG(status)
+        return True
+
+    def release(self) -> bool:
+        """Let go of all threads; the process is in a group stop until it gets SIGCONT.
+
+        False when that was done before.
+        """
+        if not self._held:
+            return False
+        _ignoring_absence(detach, self.crashed, signal.SIGSTOP)
+        deadline = time.monotonic() + _PATIENCE
+        while thread_state(self.pid, self.crashed) not in "T" + GONE:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_STEP)
+        for tid, number in self._held.items():
+            if tid != self.crashed:
+                _ignoring_absence(detach, tid)
+                if number:  # held back at its delivery; a fault simply happens once more
+                    send_to_thread(self.pid, tid, number)
+        self._held.clear()
+        return True
+
+
+def _next_report() -> tuple[int, int]:
+    try:
+        return os.waitpid(-1, WAIT_ALL | os.WNOHANG)
+    except ChildProcessError:
+        return 0, 0
+
+
+def _ignoring_absence(request: Callable[..., None], tid: int, *more: int) -> None:
+    try:
+        request(tid, *more)
+    except ProcessLookupError:  # killed from outside
+        return

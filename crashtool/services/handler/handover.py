@@ -1,0 +1,138 @@
+"""From a fatal signal to a dump: what lies between the stopped program and the handler."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from crashtool.model.run import FatalSignal
+from crashtool.services.handler.freeze import Freezer
+from crashtool.services.handler.inject import ProgramEnded
+from crashtool.services.handler.ptrace import (
+    NT_PRFPREG,
+    NT_PRXFPREG,
+    get_registers,
+    send_to_thread,
+)
+from crashtool.services.handler.signal_frame import (
+    FRAME_SIZE,
+    SignalInfo,
+    StoppedThread,
+    build_frame,
+    read_registers,
+)
+from crashtool.services.handler.socket_client import REQUEST_SIZE, SocketClient
+from crashtool.services.handler.target import (
+    GONE,
+    find_scratch,
+    read_memory,
+    thread_state,
+    write_memory,
+)
+from crashtool.services.handler.trace_request import TraceRequest
+
+_RECURRING = frozenset((signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV))
+_KERNEL = 0x80  # SI_KERNEL
+
+GiveUp = Callable[[], str | None]
+
+
+class Handover:
+    """One crash of process `pid`: `thread` is about to get its fatal signal.
+
+    After `dump`: `problem` says why there is perhaps no dump, `ended` is the wait status if the
+    program ended meanwhile, `mode` how the handler was asked, `seconds` how long it took.
+    """
+
+    def __init__(self, pid: int, thread: StoppedThread) -> None:
+        self.pid = pid
+        self.thread = thread
+        self.problem: str | None = None
+        self.ended: int | None = None
+        self.mode = ""
+        self.seconds = 0.0
+
+    def dump(self, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp) -> bool:
+        """Have the program dumped, then let it go on to its end, which is not awaited.
+
+        False when the program ended or became another one meanwhile: there is no crash then.
+        """
+        began = time.monotonic()
+        freezer = Freezer(self.pid, self.thread.thread_id)
+        if not freezer.freeze():
+            self.ended = freezer.ended
+            return False
+        try:
+            self._dump_frozen(freezer, trace, client, give_up)
+        except OSError as error:
+            self.problem = f"the program's memory is out of reach: {error}"
+        except ProgramEnded as end:
+            self.problem = str(end)
+            self.ended = end.status
+        if self.ended is None:  # not reaped yet, so it is still this process
+            self._let_go(freezer)
+            os.kill(self.pid, signal.SIGCONT)
+        self.seconds = time.monotonic() - began
+        return True
+
+    def _dump_frozen(
+        self, freezer: Freezer, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp
+    ) -> None:
+        tid = self.thread.thread_id  # memory by the thread: the first thread may have ended
+        address = find_scratch(tid, self.thread.stack_pointer, FRAME_SIZE + REQUEST_SIZE)
+        if address is None:
+            self.problem = "the program has no writable memory left"
+            return
+        saved = read_memory(tid, address, FRAME_SIZE)
+        frame = build_frame(self.thread, address)
+        write_memory(tid, address, frame.data)
+        asked = client is not None and client.send(
+            self.thread, address + FRAME_SIZE, frame.exception_information
+        )
+        headless = thread_state(self.pid, self.pid) in GONE
+        self._let_go(freezer)
+        if client is not None and asked:
+            self.mode = "socket"
+            self.problem = client.wait_for_dump(self.pid, give_up)
+            self.ended = client.ended
+        else:
+            self.mode = "trace"
+            self.problem = trace.request(frame.exception_information, give_up)
+            write_memory(tid, address, saved)
+        if headless and self.problem is None:
+            self.problem = "the program's first thread had ended; no handler can attach to that"
+
+    def _let_go(self, freezer: Freezer) -> None:
+        """Leave the program stopped and untraced, its fatal signal before it; the first time."""
+        if not freezer.release():
+            return
+        siginfo = self.thread.siginfo
+        recurs = siginfo.number in _RECURRING and 0 < siginfo.code != _KERNEL
+        if not recurs:  # a trap, or a signal that was sent
+            send_to_thread(self.pid, self.thread.thread_id, siginfo.number)
+
+    @property
+    def fatal(self) -> FatalSignal:
+        """The crash as the kernel told it."""
+        thread = self.thread
+        return FatalSignal(
+            process_id=self.pid,
+            thread_id=thread.thread_id,
+            number=thread.siginfo.number,
+            code=thread.siginfo.code,
+            address=thread.siginfo.address,
+            instruction_pointer=thread.instruction_pointer,
+            stack_pointer=thread.stack_pointer,
+            architecture="x86_64" if thread.width == 8 else "x86",  # noqa: PLR2004
+        )
+
+
+def read_stopped_thread(tid: int, siginfo: SignalInfo) -> StoppedThread:
+    """The registers of a thread stopped at the delivery of a signal."""
+    registers = read_registers(get_registers(tid))
+    thread = StoppedThread(tid, siginfo, registers, None)
+    note = NT_PRFPREG if thread.width == 8 else NT_PRXFPREG  # noqa: PLR2004
+    try:
+        return thread._replace(floating_point=get_registers(tid, note))
+    except OSError:  # a kernel without FXSAVE for 32-bit threads
+        return thread

@@ -1,0 +1,130 @@
+"""The few Linux system calls Python has no name for: ptrace, prctl, clone, tgkill (x86-64)."""
+
+import ctypes
+import errno
+import os
+from functools import cache
+from typing import Any
+
+# linux/ptrace.h
+_CONT = 7
+_DETACH = 17
+_GETSIGINFO = 0x4202
+_GETREGSET = 0x4204
+_SETREGSET = 0x4205
+_SEIZE = 0x4206
+_INTERRUPT = 0x4207
+_LISTEN = 0x4208
+_OPTIONS = 0x8 | 0x10 | 0x100000  # TRACECLONE, TRACEEXEC, EXITKILL
+
+EVENT_EXEC = 4
+EVENT_STOP = 128
+WAIT_ALL = 0x40000000  # __WALL: threads and children of any exit signal
+
+NT_PRSTATUS = 1
+NT_PRFPREG = 2
+NT_PRXFPREG = 0x46E62B7F
+
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PTRACER = 0x59616D61
+_PR_SET_PTRACER_ANY = ctypes.c_ulong(-1)
+
+_SYS_CLONE = 56
+_SYS_TGKILL = 234
+
+SIGINFO_SIZE = 128
+_LONGEST_REGSET = 4096
+
+
+class _Vector(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+@cache
+def _libc() -> Any:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.restype = ctypes.c_long
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    libc.syscall.restype = ctypes.c_long
+    return libc
+
+
+def _ptrace(request: int, tid: int, address: int = 0, data: int = 0) -> None:
+    if _libc().ptrace(request, tid, address, data) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"ptrace {request:#x} of {tid}: {os.strerror(number)}")
+
+
+def seize(pid: int) -> None:
+    """Trace a process without stopping it; it dies with its tracer. OSError if forbidden."""
+    _ptrace(_SEIZE, pid, 0, _OPTIONS)
+
+
+def resume(tid: int, signal: int = 0) -> None:
+    """Let a stopped thread go on, delivering `signal` if it is not 0."""
+    _ptrace(_CONT, tid, 0, signal)
+
+
+def listen(tid: int) -> None:
+    """Leave a thread in its group stop, but hear of what happens to it."""
+    _ptrace(_LISTEN, tid)
+
+
+def interrupt(tid: int) -> None:
+    """Make a running thread stop."""
+    _ptrace(_INTERRUPT, tid)
+
+
+def detach(tid: int, signal: int = 0) -> None:
+    """Stop tracing a stopped thread, delivering `signal` if it is not 0."""
+    _ptrace(_DETACH, tid, 0, signal)
+
+
+def get_registers(tid: int, note: int = NT_PRSTATUS) -> bytes:
+    """A register set of a stopped thread, as the kernel lays it out for the thread's width."""
+    buffer = ctypes.create_string_buffer(_LONGEST_REGSET)
+    vector = _Vector(ctypes.addressof(buffer), _LONGEST_REGSET)
+    _ptrace(_GETREGSET, tid, note, ctypes.addressof(vector))
+    return buffer.raw[: vector.length]
+
+
+def set_registers(tid: int, registers: bytes) -> None:
+    """Set the general registers of a stopped thread."""
+    buffer = ctypes.create_string_buffer(registers, len(registers))
+    vector = _Vector(ctypes.addressof(buffer), len(registers))
+    _ptrace(_SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(vector))
+
+
+def get_siginfo(tid: int) -> bytes:
+    """The 128 bytes of siginfo_t of the signal about to be delivered, 64-bit layout."""
+    buffer = ctypes.create_string_buffer(SIGINFO_SIZE)
+    _ptrace(_GETSIGINFO, tid, 0, ctypes.addressof(buffer))
+    return buffer.raw
+
+
+def adopt_orphans() -> None:
+    """Become the parent of orphaned descendants, whose exit status is then to be had here."""
+    _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def allow_tracing() -> None:
+    """Let any process of this user trace this one, where Yama restricts it to descendants."""
+    _libc().prctl(_PR_SET_PTRACER, _PR_SET_PTRACER_ANY, 0, 0, 0)
+
+
+def fork_unseen() -> int:
+    """Fork a child whose end signals nobody: the parent's wait() never sees it. 0 in the child."""
+    pid: int = _libc().syscall(_SYS_CLONE, 0, 0, 0, 0, 0)
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "clone: " + os.strerror(ctypes.get_errno()))
+    return pid
+
+
+def send_to_thread(pid: int, tid: int, signal: int) -> None:
+    """Queue a signal for one thread; nothing if it is gone."""
+    if _libc().syscall(_SYS_TGKILL, pid, tid, signal) < 0:
+        number = ctypes.get_errno()
+        if number != errno.ESRCH:
+            raise OSError(number, "tgkill: " + os.strerror(number))

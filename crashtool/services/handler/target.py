@@ -1,0 +1,145 @@
+"""What /proc says of a process that is being run, and its memory."""
+
+import os
+from typing import NamedTuple
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.record import U32, U64, Record
+
+_AT_ENTRY = 9  # elf.h
+_PAGE = 4096
+GONE = "ZX"  # states of a thread that has ended
+_RED_ZONE = 128  # bytes below the stack pointer that leaf functions use (System V x86-64 ABI)
+
+
+class _Aux64(Record):
+    """Elf64_auxv_t."""
+
+    kind: U64
+    value: U64
+
+
+class _Aux32(Record):
+    """Elf32_auxv_t."""
+
+    kind: U32
+    value: U32
+
+
+class Mapping(NamedTuple):
+    """One line of /proc/PID/maps: [start, end), permissions like "rw-p", and its name."""
+
+    start: int
+    end: int
+    permissions: str
+    name: str
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123 (read at each signal: no pathlib on this way)
+        return file.read()
+
+
+def read_memory(pid: int, address: int, size: int) -> bytes:
+    """`size` bytes of a process. OSError when they are not all mapped."""
+    descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+    try:
+        data = os.pread(descriptor, size, address)
+    finally:
+        os.close(descriptor)
+    if len(data) != size:
+        raise OSError(f"memory of {pid} at {address:#x} ends after {len(data)} of {size} bytes")
+    return data
+
+
+def write_memory(pid: int, address: int, data: bytes) -> None:
+    """Write into a stopped process, also where it may not write itself. OSError when unmapped."""
+    descriptor = os.open(f"/proc/{pid}/mem", os.O_RDWR)
+    try:
+        written = os.pwrite(descriptor, data, address)
+    finally:
+        os.close(descriptor)
+    if written != len(data):
+        raise OSError(f"memory of {pid} at {address:#x} took {written} of {len(data)} bytes")
+
+
+def is_killed_by(pid: int, tid: int, number: int) -> bool:
+    """Whether a signal about to be delivered will meet its default action.
+
+    For a fault that the program blocks or ignores, the kernel has reset the action by then.
+    """
+    fields = dict(
+        line.split(b":", 1)
+        for line in _read(f"/proc/{pid}/task/{tid}/status").splitlines()
+        if line.startswith((b"SigCgt:", b"SigIgn:"))
+    )
+    bit = 1 << (number - 1)
+    return not any(int(mask, 16) & bit for mask in fields.values())
+
+
+def find_process(tid: int) -> int | None:
+    """The process that a thread belongs to; None when it is gone."""
+    try:
+        status = _read(f"/proc/{tid}/status")
+    except OSError:
+        return None
+    return next(int(line[5:]) for line in status.splitlines() if line.startswith(b"Tgid:"))
+
+
+def list_threads(pid: int) -> list[int]:
+    """The thread ids of a process; none when it is gone."""
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 (as _read)
+    except OSError:
+        return []
+
+
+def thread_state(pid: int, tid: int) -> str:
+    """The state letter of a thread (proc(5)); "X" when it is gone."""
+    try:
+        return chr(_read(f"/proc/{pid}/task/{tid}/stat").rpartition(b") ")[2][0])
+    except OSError:
+        return "X"
+
+
+def entry_point(pid: int, width: int) -> int:
+    """Where the program started: an address whose page is certainly executable."""
+    kind = _Aux64 if width == 8 else _Aux32  # noqa: PLR2004 (bytes of a register)
+    data = _read(f"/proc/{pid}/auxv")
+    rows = kind.read_array(data, 0, len(data) // kind.SIZE)
+    found = next((row.value for row in rows if row.kind == _AT_ENTRY), None)
+    if found is None:
+        raise MalformedFile(f"the auxiliary vector of {pid} has no AT_ENTRY", offset=0)
+    return int(found)
+
+
+def find_scratch(pid: int, stack_pointer: int, size: int) -> int | None:
+    """An address, 64-byte aligned, of `size` writable bytes that no dump will hold.
+
+    Below the crashed stack's end: a dump holds stacks from the stack pointer up. A stack that is
+    blown or lost has no such place; then the low end of the main stack, or of any private data.
+    """
+    wanted = size + 64
+    below = stack_pointer - _RED_ZONE - _PAGE - wanted
+    writable = [one for one in _read_mappings(pid) if one.permissions.startswith("rw")]
+    for mapping in writable:
+        if mapping.start <= below < mapping.end and below + wanted <= mapping.end:
+            return (below + 63) & ~63
+    for mapping in sorted(writable, key=_preference):
+        if mapping.permissions == "rw-p" and mapping.end - mapping.start >= wanted:
+            return mapping.start
+    return None
+
+
+def _preference(mapping: Mapping) -> int:
+    order = ("[stack]", "", "[heap]")
+    return order.index(mapping.name) if mapping.name in order else len(order)
+
+
+def _read_mappings(pid: int) -> list[Mapping]:
+    rows = []
+    for line in _read(f"/proc/{pid}/maps").decode("utf-8", "replace").splitlines():
+        span, permissions, _, _, _, *name = line.split(None, 5)
+        start, _, end = span.partition("-")
+        rows.append(Mapping(int(start, 16), int(end, 16), permissions, "".join(name)))
+    return rows

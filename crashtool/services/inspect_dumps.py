@@ -1,0 +1,120 @@
+"""Paths to reports: dumps opened one by one, each analysed, none able to stop the others."""
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from crashtool.errors import CrashtoolError, UsageError
+from crashtool.formats.minidump.file import Minidump
+from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt
+from crashtool.services.analyze import analyze
+
+MOST_MEMORY = 1 << 20
+DEFAULT_MEMORY = 256
+PLAIN_HEAD = b"MDMP"
+
+
+class Wanted(NamedTuple):
+    """What to read besides the report. `memory`: places as given, `ADDRESS[:SIZE]`."""
+
+    handles: bool = False
+    memory: tuple[str, ...] = ()
+
+
+class Unreadable(NamedTuple):
+    """An input that gave no report."""
+
+    path: str
+    error: CrashtoolError
+
+
+def walk_reports(
+    paths: Sequence[str], wanted: Wanted | None = None
+) -> Iterator[CrashReport | Unreadable]:
+    """A report for every dump that the paths stand for: files, folders, globs, `-` for stdin."""
+    for path in paths:
+        if _is_plain_dump(path):
+            yield _read_one(path, path, wanted or Wanted())
+        else:
+            yield from _walk_others(path, wanted or Wanted())
+
+
+def _is_plain_dump(path: str) -> bool:
+    """Whether the path is a file that needs no unpacking: what nearly all calls are about."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (pathlib costs start-up time)
+            return False
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read(len(PLAIN_HEAD)) == PLAIN_HEAD
+    except (OSError, ValueError):
+        return False
+
+
+def _walk_others(path: str, wanted: Wanted) -> Iterator[CrashReport | Unreadable]:
+    import tempfile  # slow to import, and seldom needed
+    from pathlib import Path
+
+    from crashtool.services.dump_files import UnusableInput, find_dumps
+
+    with tempfile.TemporaryDirectory(prefix="crashtool-") as folder:
+        for found in find_dumps([path], Path(folder), sys.stdin.buffer):
+            if isinstance(found, UnusableInput):
+                yield Unreadable(found.path, found.error)
+                continue
+            yield _read_one(os.fspath(found.file), found.path, wanted)
+            found.discard()
+
+
+def _read_one(file: str, path: str, wanted: Wanted) -> CrashReport | Unreadable:
+    try:
+        with Minidump.open(file) as dump:
+            report = analyze(dump, path)
+            if wanted.handles:
+                report = report._replace(handles=_read_handles(dump))
+            if wanted.memory:
+                memory = tuple(_read_memory(dump, report, text) for text in wanted.memory)
+                report = report._replace(memory=memory)
+            return report
+    except UsageError:
+        raise
+    except CrashtoolError as error:
+        return Unreadable(path, error)
+
+
+def _read_handles(dump: Minidump) -> tuple[Handle, ...]:
+    return tuple(
+        Handle(item.handle, item.type_name or "", item.object_name or "", item.granted_access)
+        for item in dump.handles
+    )
+
+
+def _read_memory(dump: Minidump, report: CrashReport, text: str) -> MemoryExcerpt:
+    """The memory at `ADDRESS[:SIZE]`, as much of it as the dump holds in one piece."""
+    start, _, length = text.partition(":")
+    address, size = _parse_address(start, report), _parse_number(length or str(DEFAULT_MEMORY))
+    if not 0 < size <= MOST_MEMORY:
+        raise UsageError(f"{text}: at most {MOST_MEMORY} bytes of memory are shown")
+    content = dump.memory.read(address, size)
+    if content is None and (found := dump.memory.find_range(address)):
+        content = dump.memory.read(address, min(size, found.start + found.size - address))
+    return MemoryExcerpt(address, content)
+
+
+def _parse_address(text: str, report: CrashReport) -> int:
+    """A number, or a register of the crashed thread."""
+    thread = report.crashed_thread
+    if thread and thread.registers and text in thread.registers.values:
+        return thread.registers.values[text]
+    return _parse_number(text)
+
+
+def _parse_number(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is neither a number nor a register of the crashed thread",
+            hint="write it as 0x7ffe0000 or 0x7ffe0000:512, or name a register, as in rsp:128",
+        ) from None

@@ -1,0 +1,237 @@
+"""A request's body, written to a draft while it arrives: memory does not grow with the upload."""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+from crashtool.services.receiver.draft import Draft, DraftFile
+from crashtool.services.receiver.report import MINIDUMP_NAMES
+
+BLOCK = 1 << 20
+MAX_PARTS = 10_000
+MAX_PART_HEADERS = 16 << 10
+MAX_FIELDS = 32 << 20  # bytes of all form fields; a Crashpad annotation may be of any length
+GZIP_WINDOW = 31  # zlib.h: 15 bits, plus 16 for the gzip wrapper
+ZLIB_WINDOW = 15
+
+
+class Refusal(Exception):
+    """The answer is no: an HTTP status and the sentence that goes with it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Sink(Protocol):
+    """What takes the decoded bytes of a body."""
+
+    def write(self, data: bytes) -> object:
+        """The next bytes."""
+
+    def finish(self) -> None:
+        """The end; Refusal when it comes too early."""
+
+
+class MultipartParser(Protocol):
+    """The parser of python-multipart, as far as we use it."""
+
+    def write(self, data: bytes) -> int:
+        """Parse the next bytes."""
+
+
+MakeParser = Callable[[bytes, dict[str, Callable[..., None]]], MultipartParser]
+
+
+class Decoder:
+    """Undoes a Content-Encoding block by block; no block and no body grows beyond its bound."""
+
+    def __init__(self, encoding: str, max_size: int) -> None:
+        self._size = 0
+        self._max_size = max_size
+        names = {"": 0, "identity": 0, "gzip": GZIP_WINDOW, "x-gzip": GZIP_WINDOW,
+                 "deflate": ZLIB_WINDOW}  # fmt: skip
+        if encoding not in names:
+            raise Refusal(400, f"Content-Encoding {encoding} is not supported")
+        self._encoding = encoding
+        self._window = names[encoding]
+        self._inflate = zlib.decompressobj(self._window) if self._window else None
+        self._fresh = True
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        """The decoded blocks that `data` leads to."""
+        if self._inflate is None:
+            yield self._counted(data)
+            return
+        while data:
+            if self._inflate.eof:  # a gzip file may have several members
+                self._inflate = zlib.decompressobj(self._window)
+                self._fresh = True
+            try:
+                block = self._inflate.decompress(data, BLOCK)
+            except zlib.error as error:
+                raise Refusal(400, f"the body is not valid {self._encoding}: {error}") from None
+            self._fresh = False
+            yield self._counted(block)
+            data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+
+    def finish(self) -> None:
+        """Check that the compressed data was whole."""
+        if self._inflate and not self._inflate.eof and not self._fresh:
+            raise Refusal(400, f"the {self._encoding} body is cut short")
+
+    def _counted(self, block: bytes) -> bytes:
+        self._size += len(block)
+        if self._size > self._max_size:
+            raise Refusal(413, f"the body is larger than {self._max_size} bytes")
+        return block
+
+
+class RawSink:
+    """A body that is one file."""
+
+    def __init__(self, draft: Draft, name: str, filename: str, content_type: str) -> None:
+        self._file = draft.add_file(name.encode(), filename.encode("utf-8", "surrogateescape"),
+                                    content_type)  # fmt: skip
+
+    def write(self, data: bytes) -> None:
+        """The next bytes."""
+        self._file.write(data)
+
+    def finish(self) -> None:
+        """The end; an empty body is a Refusal."""
+        if not self._file.size:
+            raise Refusal(400, "the body is empty")
+
+
+class FormSink:
+    """A multipart body: fields to memory (bounded), files to disk."""
+
+    def __init__(self, draft: Draft, boundary: bytes, make_parser: MakeParser) -> None:
+        self._draft = draft
+        self._parts = 0
+        self._field_bytes = 0
+        self._ended = False
+        self._begin_part()
+        self._parser = make_parser(boundary, {
+            "on_part_begin": self._begin_part,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._data,
+            "on_part_end": self._end_part,
+            "on_end": self._end,
+        })  # fmt: skip
+
+    def write(self, data: bytes) -> None:
+        """The next bytes."""
+        try:
+            self._parser.write(data)
+        except ValueError as error:  # the base of python-multipart's own errors
+            raise Refusal(400, f"malformed multipart body: {error}") from None
+
+    def finish(self) -> None:
+        """The end; a body without its closing boundary is a Refusal."""
+        if not self._ended:
+            raise Refusal(400, "the multipart body ends before its closing boundary")
+
+    def _begin_part(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._field_name = bytearray()
+        self._field_text = bytearray()
+        self._header_size = 0
+        self._name = b""
+        self._value = bytearray()
+        self._file: DraftFile | None = None
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field_name += self._bounded_header(data[start:end])
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._field_text += self._bounded_header(data[start:end])
+
+    def _bounded_header(self, piece: bytes) -> bytes:
+        self._header_size += len(piece)
+        if self._header_size > MAX_PART_HEADERS:
+            raise Refusal(400, f"the headers of a part are larger than {MAX_PART_HEADERS} bytes")
+        return piece
+
+    def _header_end(self) -> None:
+        self._headers[bytes(self._field_name).lower()] = bytes(self._field_text)
+        self._field_name.clear()
+        self._field_text.clear()
+
+    def _headers_finished(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise Refusal(413, f"more than {MAX_PARTS} parts")
+        name, filename = parse_disposition(self._headers.get(b"content-disposition", b""))
+        if name is None:
+            raise Refusal(400, "a part has no name")
+        self._name = name
+        if filename is not None or name.decode("latin-1") in MINIDUMP_NAMES:
+            kind = self._headers.get(b"content-type", b"").decode("latin-1").strip()
+            self._file = self._draft.add_file(name, filename or b"", kind)
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._file:
+            self._file.write(memoryview(data)[start:end])
+            return
+        self._field_bytes += end - start
+        if self._field_bytes > MAX_FIELDS:
+            raise Refusal(413, f"more than {MAX_FIELDS} bytes of form fields")
+        self._value += data[start:end]
+
+    def _end_part(self) -> None:
+        if self._file is None:
+            self._draft.fields.append((self._name, bytes(self._value)))
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def make_sink(
+    draft: Draft, content_type: str, make_parser: MakeParser, raw_name: tuple[str, str]
+) -> Sink:
+    """The sink for a Content-Type; `raw_name`: name and file name of a body that is one file."""
+    if not content_type.lower().startswith("multipart/"):
+        return RawSink(draft, *raw_name, content_type)
+    boundary = re.search(r'boundary=(?:"([^"]+)"|([^;,\s]+))', content_type, re.IGNORECASE)
+    if not boundary:
+        raise Refusal(400, "multipart without a boundary")
+    return FormSink(draft, (boundary[1] or boundary[2]).encode("latin-1"), make_parser)
+
+
+def parse_disposition(header: bytes) -> tuple[bytes | None, bytes | None]:
+    r"""The name and the file name in a Content-Disposition; None for what is not there.
+
+    Undoes what clients do to a name: Crashpad writes CR, LF, `"` and `%` as `%0d %0a %22 %25`
+    (util/net/http_multipart_builder.cc), browsers the first three, old curl `"` as `\"`.
+    """
+    found: dict[bytes, bytes] = {}
+    for match in _PARAMETER.finditer(header):
+        key = match[1].lower()
+        if match[2] is not None:
+            value = re.sub(rb'\\(["\\])', rb"\1", match[2]) if b'\\"' in match[2] else match[2]
+        else:
+            value = match[3] if match[3] is not None else match[4]
+        found.setdefault(key, _unescape(value))
+    extended = found.get(b"filename*")
+    if extended is not None and b"''" in extended:
+        found[b"filename"] = unquote_to_bytes(extended.split(b"''", 1)[1])
+    return found.get(b"name"), found.get(b"filename")
+
+
+# a quoted text ends before ; or the end; only then is \" inside it an escape, for Crashpad leaves
+# a backslash at the end of a name as it is
+_PARAMETER = re.compile(
+    rb';\s*([A-Za-z*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|"([^"]*)"|([^";]*))', re.DOTALL
+)
+
+
+def _unescape(value: bytes) -> bytes:
+    return re.sub(rb"(?i)%(0d|0a|22|25)", lambda match: bytes.fromhex(match[1].decode()), value)

@@ -1,0 +1,60 @@
+"""A report on its way in, before anyone has been told that it is there."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import IO
+
+from crashtool.services.receiver.report import MINIDUMP_NAMES
+
+
+class DraftFile:
+    """A file on its way in."""
+
+    def __init__(self, path: Path, name: bytes, filename: bytes, content_type: str) -> None:
+        self.path = path
+        self.name = name
+        self.filename = filename
+        self.content_type = content_type
+        self.size = 0
+        self._stream: IO[bytes] = path.open("xb", buffering=0)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`."""
+        done = 0
+        while done < len(data):
+            done += self._stream.write(data[done:]) or 0
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """Make the content durable and close."""
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+
+    def close(self) -> None:
+        """Close without waiting for the disk."""
+        self._stream.close()
+
+
+class Draft:
+    """A report on its way in: nothing of it shows until `Inbox.keep`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.files: list[DraftFile] = []
+        folder.mkdir(mode=0o700)
+
+    def add_file(self, name: bytes, filename: bytes, content_type: str) -> DraftFile:
+        """A new empty file; it is stored under a name of our own."""
+        suffix = ".dmp" if name == MINIDUMP_NAMES[0].encode() else ".bin"
+        path = self.folder / f"{len(self.files)}{suffix}"
+        file = DraftFile(path, name, filename, content_type)
+        self.files.append(file)
+        return file
+
+    def discard(self) -> None:
+        """Remove all traces."""
+        for file in self.files:
+            file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

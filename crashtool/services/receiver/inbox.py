@@ -1,0 +1,338 @@
+"""The inbox: received reports in SQLite and files, such that what was acknowledged is kept.
+
+The order of work makes it survive a kill at any moment: files are written and synced under
+`incoming/`, the folder is renamed to `reports/`, the rows are committed, and only then is the
+client told. What a killed receiver left without a row is removed when the inbox is opened again.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from crashtool.errors import InputUnusable, UsageError
+from crashtool.services.receiver.draft import Draft, DraftFile
+from crashtool.services.receiver.folder_lock import FolderLock
+from crashtool.services.receiver.report import StoredFile, StoredReport
+
+DATABASE = "inbox.sqlite3"
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE reports (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rxid TEXT NOT NULL UNIQUE,
+    received REAL NOT NULL,
+    format TEXT NOT NULL,
+    universe TEXT NOT NULL,
+    client TEXT NOT NULL,
+    notes TEXT NOT NULL,
+    fingerprint TEXT,
+    headline TEXT,
+    page TEXT
+);
+CREATE TABLE attributes (
+    report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    name BLOB NOT NULL,
+    value BLOB NOT NULL
+);
+CREATE INDEX attributes_of_report ON attributes (report);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
+    stored TEXT NOT NULL,
+    name BLOB NOT NULL,
+    filename BLOB NOT NULL,
+    content_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    later INTEGER NOT NULL
+);
+CREATE INDEX files_of_report ON files (report);
+"""
+
+
+class Inbox:
+    """Reports in a folder. `open` it to receive; reading works at any time."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._folder_lock = FolderLock(self.folder / "lock")
+
+    def open(self) -> Self:
+        """Make the folder or take it over, and remove what a killed receiver left half done."""
+        try:
+            for part in (self.folder, self.folder / "incoming", self.folder / "reports"):
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder_lock.acquire()
+        except OSError as error:
+            raise UsageError(f"cannot keep reports in {self.folder}: {error}") from None
+        try:
+            self._connection = self._connect()
+            self._recover()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        with self._lock:
+            if self._connection:
+                self._connection.close()
+                self._connection = None
+            self._folder_lock.release()
+
+    def start_draft(self) -> Draft:
+        """A place for a report that begins to arrive."""
+        return Draft(self.folder / "incoming" / str(uuid.uuid4()))
+
+    def keep(
+        self, draft: Draft, *, format: str, universe: str = "", client: str = "",  # noqa: A002 (Backtrace's word)
+        query: list[tuple[str, str]] | None = None, notes: tuple[str, ...] = (),
+    ) -> StoredReport:  # fmt: skip
+        """Make a draft a report, durably, before this returns."""
+        for file in draft.files:
+            file.sync()
+        _sync_folder(draft.folder)
+        rxid = draft.folder.name
+        folder = self.folder / "reports" / rxid
+        draft.folder.rename(folder)
+        try:
+            _sync_folder(folder.parent)
+            row = (rxid, time.time(), format, universe, client, json.dumps(notes))
+            attributes = [("query", _encode(name), _encode(value)) for name, value in query or []]
+            attributes += [("form", name, value) for name, value in draft.fields]
+            self._insert(row, attributes, draft.files)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return self.get(rxid)
+
+    def keep_later(self, report: StoredReport, draft: Draft) -> StoredReport:
+        """Add a draft's files to a report that is there already, as later attachments."""
+        target = self.folder / "reports" / report.rxid
+        moved = [(f"{uuid.uuid4().hex}.bin", file) for file in draft.files]
+        for stored, file in moved:
+            file.sync()
+            file.path.rename(target / stored)
+        _sync_folder(target)
+        with self._transaction() as database:
+            _insert_files(database, report.id, moved, 1)
+        draft.discard()
+        return self.get(report.rxid)
+
+    def _insert(
+        self,
+        row: tuple[object, ...],
+        attributes: list[tuple[str, bytes, bytes]],
+        files: list[DraftFile],
+    ) -> None:
+        with self._transaction() as database:
+            number = database.execute(
+                "INSERT INTO reports (rxid, received, format, universe, client, notes)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            ).lastrowid
+            database.executemany(
+                "INSERT INTO attributes VALUES (?, ?, ?, ?)",
+                [(number, *attribute) for attribute in attributes],
+            )
+            _insert_files(database, number, [(file.path.name, file) for file in files], 0)
+
+    def describe(self, report: StoredReport, headline: str, page: str) -> None:
+        """Remember what was read from a report's minidump."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE reports SET headline = ?, page = ? WHERE id = ?",
+                (_storable(headline), _storable(page), report.id),
+            )
+
+    def remember_fingerprint(self, report: StoredReport, fingerprint: str) -> bool:
+        """Note what a report is grouped by; whether it is the first of its group."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE reports SET fingerprint = ? WHERE id = ?", (fingerprint, report.id)
+            )
+            earlier = database.execute(
+                "SELECT 1 FROM reports WHERE fingerprint = ? AND id < ?", (fingerprint, report.id)
+            ).fetchone()
+            return earlier is None
+
+    def reports(self, *, newest: int | None = None) -> list[StoredReport]:
+        """All reports in the order of arrival, or only the `newest` so many."""
+        limit = -1 if newest is None else newest
+        return self._select("ORDER BY id DESC LIMIT ?", (limit,))[::-1]
+
+    def count(self) -> int:
+        """How many reports there are."""
+        with self._reading() as database:
+            return int(database.execute("SELECT count(*) FROM reports").fetchone()[0])
+
+    def find(self, key: str) -> StoredReport | None:
+        """The report with an rxid, or with an object id (its number in hexadecimal)."""
+        found = self._select("WHERE rxid = ?", (key.lower(),))
+        if not found and len(key) <= 15 and key.isalnum():  # noqa: PLR2004 (SQLite's 63 bits)
+            with suppress(ValueError):
+                found = self._select("WHERE id = ?", (int(key, 16),))
+        return found[0] if found else None
+
+    def get(self, rxid: str) -> StoredReport:
+        """The report with this rxid; InputUnusable when there is none."""
+        report = self.find(rxid)
+        if report is None:
+            raise InputUnusable(f"{self.folder} holds no report {rxid}")
+        return report
+
+    def _select(self, clause: str, values: tuple[object, ...]) -> list[StoredReport]:
+        with self._reading() as database:
+            rows = database.execute(f"SELECT * FROM reports {clause}", values).fetchall()  # noqa: S608 (our own clauses)
+            return [self._report(database, row) for row in rows]
+
+    def _report(self, database: sqlite3.Connection, row: sqlite3.Row) -> StoredReport:
+        attributes = database.execute(
+            "SELECT source, name, value FROM attributes WHERE report = ? ORDER BY rowid",
+            (row["id"],),
+        ).fetchall()
+        files = database.execute("SELECT * FROM files WHERE report = ? ORDER BY id", (row["id"],))
+        folder = self.folder / "reports" / row["rxid"]
+        return StoredReport(
+            id=row["id"],
+            rxid=row["rxid"],
+            received=row["received"],
+            format=row["format"],
+            universe=row["universe"],
+            client=row["client"],
+            notes=tuple(json.loads(row["notes"])),
+            headline=row["headline"],
+            page=row["page"],
+            query={_decode(n): _decode(v) for source, n, v in attributes if source == "query"},
+            fields={_decode(n): _decode(v) for source, n, v in attributes if source == "form"},
+            files=tuple(_stored_file(file, folder) for file in files),
+        )
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.folder / DATABASE, isolation_level=None, check_same_thread=False, timeout=30
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._prepare(connection)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise InputUnusable(f"{self.folder / DATABASE} is not an inbox: {error}") from None
+        except InputUnusable:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.executescript(
+                f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+        elif version != SCHEMA_VERSION:
+            raise InputUnusable(
+                f"{self.folder} was written by another version of crashtool (schema {version})",
+                hint="choose another folder with --folder",
+            )
+
+    def _recover(self) -> None:
+        for leftover in (self.folder / "incoming").iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        with self._reading() as database:
+            known = {
+                (row["rxid"], row["stored"])
+                for row in database.execute(
+                    "SELECT rxid, stored FROM reports LEFT JOIN files ON report = reports.id"
+                )
+            }
+        rxids = {rxid for rxid, _ in known}
+        for folder in (self.folder / "reports").iterdir():
+            if folder.name not in rxids:
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            for file in folder.iterdir():
+                if (folder.name, file.name) not in known:
+                    file.unlink()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._connection:
+                yield self._connection
+                return
+        if not (self.folder / DATABASE).is_file():
+            raise InputUnusable(f"{self.folder} holds no inbox")
+        with closing(self._connect()) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as database, self._lock:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+
+def _stored_file(row: sqlite3.Row, folder: Path) -> StoredFile:
+    return StoredFile(
+        id=row["id"],
+        name=_decode(row["name"]),
+        filename=_decode(row["filename"]),
+        content_type=row["content_type"],
+        size=row["size"],
+        path=folder / row["stored"],
+        later=bool(row["later"]),
+    )
+
+
+def _insert_files(
+    database: sqlite3.Connection, report: int | None, files: list[tuple[str, DraftFile]], later: int
+) -> None:
+    database.executemany(
+        "INSERT INTO files (report, stored, name, filename, content_type, size, later)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (report, stored, file.name, file.filename, file.content_type, file.size, later)
+            for stored, file in files
+        ],
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there, and NTFS journals the rename
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _decode(data: bytes) -> str:
+    return bytes(data).decode("utf-8", "surrogateescape")
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,79 @@
+"""A report that was received, and its files."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
+MINIDUMP_MAGIC = b"MDMP"
+
+
+class StoredFile(NamedTuple):
+    """A file of a report: `name` and `filename` as the client said, `path` as we store it."""
+
+    id: int
+    name: str
+    filename: str
+    content_type: str
+    size: int
+    path: Path
+    later: bool
+
+
+class StoredReport(NamedTuple):
+    """A report as it arrived.
+
+    `fields` are the form fields, `query` the parameters in the URL, both without repeats (the last
+    one counts); `notes` say what Backtrace would have taken amiss. `headline` and `page` are what
+    was read from the minidump afterwards, None before that.
+    """
+
+    id: int
+    rxid: str
+    received: float
+    format: str
+    universe: str
+    client: str
+    notes: tuple[str, ...]
+    headline: str | None
+    page: str | None
+    query: dict[str, str]
+    fields: dict[str, str]
+    files: tuple[StoredFile, ...]
+
+    @property
+    def minidump(self) -> Path | None:
+        """Where the minidump is stored, if the report has one."""
+        if self.format != "minidump":
+            return None
+        at_once = [file for file in self.files if not file.later]
+        for wanted in MINIDUMP_NAMES:
+            for file in at_once:
+                if file.name == wanted:
+                    return file.path
+        return next((file.path for file in at_once if has_magic(file.path)), None)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def product(self) -> str:
+        """The product, as a Crashpad client or a Backtrace attribute names it."""
+        return (
+            self.fields.get("prod") or self.fields.get("product") or self.query.get("product", "")
+        )
+
+    @property
+    def version(self) -> str:
+        """The version, likewise."""
+        return self.fields.get("ver") or self.fields.get("version") or self.query.get("version", "")
+
+
+def has_magic(path: Path) -> bool:
+    """Whether a file begins as a minidump does."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(MINIDUMP_MAGIC)) == MINIDUMP_MAGIC
+    except OSError:
+        return False

@@ -1,0 +1,326 @@
+"""The part of the receiver that clients talk to: one POST, from its first byte to its answer."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, make_sink
+from crashtool.services.receiver.draft import Draft
+from crashtool.services.receiver.faults import SLOW_SECONDS, Fault, FaultPlan
+from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.ingest import (
+    Endpoint,
+    Pairs,
+    Tokens,
+    answer,
+    answer_later,
+    check_draft,
+    check_endpoint,
+    error_body,
+    read_endpoint,
+    settle_endpoint,
+)
+from crashtool.services.receiver.report import MINIDUMP_NAMES, StoredReport
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+NOT_MODIFIED = 304
+
+
+class Exchange(NamedTuple):
+    """A request that was dealt with: the status of the answer (0: none), why, and what it left."""
+
+    status: int
+    what: str
+    report: StoredReport | None = None
+
+
+class Transport(Protocol):
+    """A connection, as asyncio has it."""
+
+    def abort(self) -> None:
+        """Reset it."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Disconnected(Exception):
+    """The client went away before its request was whole."""
+
+
+class Incoming(NamedTuple):
+    """The head of a request."""
+
+    path: str
+    query: Pairs
+    headers: dict[str, str]
+    client: tuple[str, int] | None
+
+
+class Submissions:
+    """An ASGI application for POST: takes reports, symbols and later attachments."""
+
+    def __init__(
+        self, inbox: Inbox, *, tokens: Tokens, faults: FaultPlan, max_size: int,
+        make_parser: MakeParser, transports: dict[Any, Transport],
+        on_exchange: Callable[[Exchange], None],
+    ) -> None:  # fmt: skip
+        self._inbox = inbox
+        self._tokens = tokens
+        self._faults = faults
+        self._max_size = max_size
+        self._make_parser = make_parser
+        self._transports = transports
+        self._on_exchange = on_exchange
+        self._closing = asyncio.Event()
+        self._sending: set[Any] = set()  # clients whose request is not whole yet
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Deal with one request."""
+        request = _read_head(scope)
+        fault = self._faults.take()
+        try:
+            if fault and not fault.takes_the_report:
+                await self._commit_fault(fault, request, receive, send)
+                return
+            exchange, reply = await self._take(request, receive)
+        except Disconnected:
+            self._on_exchange(Exchange(0, "the client went away in the middle of its request"))
+            return
+        if fault and fault.kind == "slow":
+            wait = SLOW_SECONDS if fault.seconds is None else fault.seconds
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), wait)
+        body = _json(reply)
+        cut = len(body) // 2 if fault and fault.kind == "truncate" else None
+        await _send(send, exchange.status, body, cut=cut)
+        self._on_exchange(exchange)
+        if cut is not None:
+            await self._end(request, receive, close=True)
+
+    def close(self) -> None:
+        """End the connections that are not about to get an answer."""
+        self._closing.set()
+        for client in tuple(self._sending):
+            if transport := self._transports.get(client):
+                transport.abort()
+
+    async def _take(self, request: Incoming, receive: Receive) -> tuple[Exchange, dict[str, Any]]:
+        draft = None
+        body = self._body(request, receive)
+        try:
+            endpoint = read_endpoint(request.path, request.query)
+            check_endpoint(endpoint, self._tokens)
+            later = self._find_target(request.query)
+            draft = self._inbox.start_draft()
+            await self._read_body(request, endpoint, draft, body)
+            if later:
+                return await self._keep_later(later, request, endpoint, draft)
+            return await self._keep(request, endpoint, draft)
+        except Refusal as refusal:
+            if "100-continue" not in request.headers.get("expect", "").lower():
+                await body.drain()
+            return _refused(refusal.status, refusal.message)
+        except (OSError, sqlite3.Error) as error:  # such as a full disk
+            await body.drain()
+            return _refused(500, f"cannot store the report: {error}")
+        finally:
+            if draft:
+                draft.discard()
+
+    async def _read_body(
+        self, request: Incoming, endpoint: Endpoint, draft: Draft, body: "_Body"
+    ) -> None:
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._max_size:
+            raise Refusal(413, f"the body is larger than {self._max_size} bytes")
+        decoder = Decoder(
+            request.headers.get("content-encoding", "").strip().lower(), self._max_size
+        )
+        sink = make_sink(
+            draft,
+            request.headers.get("content-type", ""),
+            self._make_parser,
+            _raw_name(endpoint, dict(request.query)),
+        )
+        while (data := await body.next()) is not None:
+            for block in decoder.decode(data):
+                sink.write(block)
+        decoder.finish()
+        sink.finish()
+
+    async def _keep(
+        self, request: Incoming, endpoint: Endpoint, draft: Draft
+    ) -> tuple[Exchange, dict[str, Any]]:
+        endpoint, notes = settle_endpoint(endpoint, draft, self._tokens)
+        notes += check_draft(endpoint, draft)
+        report = await asyncio.to_thread(
+            self._inbox.keep,
+            draft,
+            format=endpoint.format,
+            universe=endpoint.universe,
+            client=request.headers.get("user-agent", ""),
+            query=[(name, value) for name, value in request.query if name != "token"],
+            notes=tuple(notes),
+        )
+        reply = await asyncio.to_thread(answer, self._inbox, report)
+        return Exchange(200, endpoint.format, report), reply
+
+    def _find_target(self, query: Pairs) -> StoredReport | None:
+        values = dict(query)
+        key = values.get("object")
+        if key is None or "attachment_name" not in values:
+            return None
+        report = self._inbox.find(key)
+        if report is None:
+            raise Refusal(400, "no such object")
+        return report
+
+    async def _keep_later(
+        self, target: StoredReport, request: Incoming, endpoint: Endpoint, draft: Draft
+    ) -> tuple[Exchange, dict[str, Any]]:
+        settle_endpoint(
+            endpoint._replace(format=endpoint.format or "minidump"), draft, self._tokens
+        )
+        if not draft.files:
+            raise Refusal(400, "no attachment in the request")
+        name = dict(request.query)["attachment_name"].encode("utf-8", "surrogateescape")
+        draft.files[0].filename = name
+        report = await asyncio.to_thread(self._inbox.keep_later, target, draft)
+        return Exchange(200, "attachment", report), answer_later(report)
+
+    async def _commit_fault(
+        self, fault: Fault, request: Incoming, receive: Receive, send: Send
+    ) -> None:
+        body = self._body(request, receive)
+        if fault.kind == "reset":
+            await body.next()
+            self._connection(request).abort()
+            self._on_exchange(Exchange(0, "fault: connection reset"))
+            return
+        await body.drain()
+        if fault.kind in ("hang", "close"):
+            self._on_exchange(Exchange(0, f"fault: {fault.kind}"))
+            await self._end(request, receive, close=fault.kind == "close")
+            return
+        status, headers, content = _fault_answer(fault)
+        await _send(send, status, content, headers)
+        self._on_exchange(Exchange(status, f"fault: {fault.kind}"))
+
+    async def _end(self, request: Incoming, receive: Receive, *, close: bool) -> None:
+        """Wait for a connection's end, and bring it about with `close`.
+
+        Only then is an answer that was not finished nobody's mistake.
+        """
+        if close:
+            self._connection(request).close()
+        self._sending.add(request.client)
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self._sending.discard(request.client)
+
+    def _connection(self, request: Incoming) -> Transport:
+        """The client's connection; when it is gone already, the fault has happened by itself."""
+        transport = self._transports.get(request.client)
+        if transport is None:
+            raise Disconnected
+        return transport
+
+    def _body(self, request: Incoming, receive: Receive) -> "_Body":
+        return _Body(receive, self._max_size, request.client, self._sending)
+
+
+class _Body:
+    """A request's body, block by block."""
+
+    def __init__(self, receive: Receive, max_size: int, client: Any, sending: set[Any]) -> None:
+        self._receive = receive
+        self._left = max_size
+        self._more = True
+        self._client = client
+        self._sending = sending
+
+    async def next(self) -> bytes | None:
+        """The next bytes as they were sent; None at the end."""
+        if not self._more:
+            return None
+        self._sending.add(self._client)
+        try:
+            message = await self._receive()
+        finally:
+            self._sending.discard(self._client)
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        self._more = bool(message.get("more_body"))
+        data: bytes = message.get("body", b"")
+        self._left -= len(data)
+        return data
+
+    async def drain(self) -> None:
+        """Let the client finish sending, so that it reads the answer; not beyond the bound."""
+        while self._left >= 0 and await self.next() is not None:
+            pass
+
+
+def _read_head(scope: MutableMapping[str, Any]) -> Incoming:
+    query = scope["query_string"].decode("latin-1")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # errors: a query may hold any bytes; so may what the database keeps
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    return Incoming(scope["path"], pairs, headers, scope.get("client"))
+
+
+def _raw_name(endpoint: Endpoint, query: dict[str, str]) -> tuple[str, str]:
+    """How a body that is one file is called, where the client does not say."""
+    if "attachment_name" in query and "object" in query:
+        return "attachment", query["attachment_name"]
+    given = query.get("upload_file", "")
+    if endpoint.format in ("", "minidump"):
+        return MINIDUMP_NAMES[0] if endpoint.format else "body", given
+    return MINIDUMP_NAMES[1], given
+
+
+def _refused(status: int, message: str) -> tuple[Exchange, dict[str, Any]]:
+    return Exchange(status, message), error_body(status, message)
+
+
+def _fault_answer(fault: Fault) -> tuple[int, dict[str, str], bytes]:
+    if fault.kind == "refuse":
+        return 200, {}, _json(error_body(200, "this fault was asked for"))
+    if fault.kind == "html":
+        page = b"<!doctype html><title>Sign in</title><p>Sign in to use this network."
+        return 200, {"content-type": "text/html; charset=utf-8"}, page
+    headers = {} if fault.seconds is None else {"retry-after": f"{fault.seconds:g}"}
+    if 300 <= fault.status < 400:  # noqa: PLR2004 (redirects need a place)
+        headers["location"] = "/elsewhere"
+    return fault.status, headers, _json(error_body(fault.status, "this fault was asked for"))
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+async def _send(
+    send: Send, status: int, body: bytes, headers: dict[str, str] | None = None,
+    *, cut: int | None = None,
+) -> None:  # fmt: skip
+    """Answer; with `cut`, only so many bytes of the body that the head promises."""
+    if status == NOT_MODIFIED:  # has no body by its nature
+        body = b""
+    head = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "x-content-type-options": "nosniff",
+    } | (headers or {})
+    rows = [(name.encode(), value.encode()) for name, value in head.items()]
+    await send({"type": "http.response.start", "status": status, "headers": rows})
+    await send({"type": "http.response.body", "body": body[:cut], "more_body": cut is not None})

@@ -1,0 +1,231 @@
+"""send-dump from beginning to end: find the dumps, send them, account for each."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused
+from crashtool.formats.submission_url import redact_token
+from crashtool.model.submission import Receipt
+from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
+from crashtool.services.transport.body import CountedBody
+from crashtool.services.transport.http import HttpSession
+from crashtool.services.transport.journal import Journal
+from crashtool.services.transport.reply import read_reply
+from crashtool.services.transport.request import Plan, Request, make_request
+from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
+
+ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent"
+SKIPPED, INTERRUPTED = "skipped", "interrupted"
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+class Voices(NamedTuple):
+    """Whom the job tells what: requests before they are sent, failed tries, notes, progress."""
+
+    request: Callable[[str, Request], None] = lambda _path, _request: None
+    warning: Callable[[str], None] = lambda _sentence: None
+    retry: Callable[[str], None] = lambda _sentence: None
+    note: Callable[[str], None] = lambda _sentence: None
+    progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
+
+
+class Sender:
+    """Sends by a plan. `session` is None for a dry run, `journal` None to remember nothing.
+
+    With `again`, what the journal knows as accepted is sent all the same; `digests` asks for a
+    SHA-256 in every receipt; `jobs` dumps are sent at once.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: HttpSession | None,
+        voices: Voices | None = None,
+        *,
+        retry_for: float | None = None,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+        again: bool = False,
+        digests: bool = False,
+        jobs: int = 1,
+    ) -> None:
+        self.plan = plan
+        self.session = session
+        self.voices = voices or Voices()
+        self.retry_for = retry_for
+        self.clock = clock or Clock()
+        self.journal = journal
+        self.again = again
+        self.digests = digests
+        self.jobs = jobs
+        self._under_way: dict[int, DumpFile] = {}
+        self._refused = threading.Event()
+
+    def send_all(self, inputs: Sequence[str], spool: Path, stdin: ByteStream) -> Iterator[Receipt]:
+        """A receipt for each dump found; after a refused token the rest is not tried."""
+        found = find_dumps(inputs, spool, stdin)
+        if self.jobs == 1:
+            for item in found:
+                yield self._work(0, item)
+        else:
+            yield from self._run_threads(found)
+
+    def list_interrupted(self) -> list[Receipt]:
+        """Receipts for what was begun and has not ended: for use after an interrupt."""
+        return [Receipt(dump.path, INTERRUPTED, size=dump.size)
+                for dump in list(self._under_way.values())]  # fmt: skip
+
+    def _run_threads(self, found: Iterator[DumpFile | UnusableInput]) -> Iterator[Receipt]:
+        """Receipts as they come, from threads that do not keep an interrupted process alive."""
+        lock = threading.Lock()
+        results: queue.SimpleQueue[Receipt | BaseException | None] = queue.SimpleQueue()
+
+        def labor(number: int) -> None:
+            try:
+                while True:
+                    with lock:
+                        item = next(found, None)
+                    if item is None:
+                        break
+                    results.put(self._work(number, item))
+            except BaseException as error:  # noqa: BLE001 (raised again where it can be seen)
+                results.put(error)
+            results.put(None)
+
+        for number in range(self.jobs):
+            threading.Thread(target=labor, args=(number,), daemon=True).start()
+        running = self.jobs
+        while running:
+            result = results.get()
+            if result is None:
+                running -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+
+    def _work(self, number: int, item: DumpFile | UnusableInput) -> Receipt:
+        """The receipt of one input; an interrupt leaves it in `_under_way`."""
+        if isinstance(item, UnusableInput):
+            return failed_receipt(item.path, item.error)
+        self._under_way[number] = item
+        try:
+            if item.note:
+                self.voices.note(f"{item.path}: taken {item.note}")
+            receipt = self._not_tried(item) if self._refused.is_set() else self._send_one(item)
+        finally:
+            item.discard()
+        if receipt.code == Refused.code:
+            self._refused.set()
+        del self._under_way[number]
+        return receipt
+
+    def _not_tried(self, item: DumpFile) -> Receipt:
+        return Receipt(
+            item.path, NOT_SENT, size=item.size, code=Refused.code,
+            exit_status=Refused.exit_status, error="not tried: the token was refused",
+        )  # fmt: skip
+
+    def _send_one(self, item: DumpFile) -> Receipt:
+        base = Receipt(item.path, FAILED, size=item.size)
+        try:
+            request = make_request(item, self.plan)
+            request.dump.wanted = self.digests
+            base = base._replace(
+                url=redact_token(request.url), fields=len(request.fields.sent),
+                warnings=request.warnings,
+            )  # fmt: skip
+            for warning in request.warnings:
+                self.voices.warning(f"{item.path}: {warning}")
+            self.voices.request(item.path, request)
+            receipt = self._pass_on(base, item, request)
+            return receipt._replace(sha256=request.dump.sha256) if self.digests else receipt
+        except CrashtoolError as error:
+            return failed_receipt(item.path, error, base)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            return failed_receipt(
+                item.path, InputUnusable(f"cannot read {item.path}: {reason}"), base
+            )
+
+    def _pass_on(self, base: Receipt, item: DumpFile, request: Request) -> Receipt:
+        if self.session is None:
+            return base._replace(status=CHECKED)
+        skipped = self._find_accepted(base, item, request)
+        if skipped is not None:
+            return skipped
+        receipt = self._submit(base, request, self.session)
+        if receipt.status == ACCEPTED and self.journal is not None:
+            remembered = self.journal.add(item.file, request, self.plan, receipt.rxid)
+            if not remembered:
+                self.voices.note(f"{base.path}: the journal {self.journal.path} cannot be written")
+        return receipt
+
+    def _find_accepted(self, base: Receipt, item: DumpFile, request: Request) -> Receipt | None:
+        if self.journal is None or self.again:
+            return None
+        entry = self.journal.find(item.file, request, self.plan)
+        if entry is None:
+            return None
+        self.voices.note(
+            f"{base.path}: accepted before ({entry.sent}), so not sent; --again sends it"
+        )
+        return base._replace(status=SKIPPED, rxid=entry.rxid)
+
+    def _submit(self, base: Receipt, request: Request, session: HttpSession) -> Receipt:
+        with self.voices.progress(base.path, request.plain.size or 0) as advance:
+            body = request.wrap_body(CountedBody(request.plain, advance))
+            try:
+                attempts = with_retries(
+                    lambda: session.post(request.url, body, request.headers),
+                    retry_for=self.retry_for, clock=self.clock,
+                    on_retry=lambda sentence: self.voices.retry(f"{base.path}: {sentence}"),
+                )  # fmt: skip
+            except Exhausted as error:
+                base = base._replace(tries=error.tries, seconds=round(error.seconds, 3))
+                return failed_receipt(base.path, error, base)
+        base = base._replace(
+            tries=attempts.tries, seconds=round(attempts.seconds, 3),
+            http_status=attempts.response.status,
+        )  # fmt: skip
+        return judge(base, attempts)
+
+
+def judge(base: Receipt, attempts: Attempts) -> Receipt:
+    """The receipt that the last answer makes of a submission."""
+    try:
+        reply = read_reply(attempts.response)
+    except CrashtoolError as error:
+        return failed_receipt(base.path, error, base)
+    return base._replace(
+        status=ACCEPTED, rxid=reply.rxid, object=reply.object, fingerprint=reply.fingerprint,
+        unique=reply.unique,
+    )  # fmt: skip
+
+
+def failed_receipt(path: str, error: CrashtoolError, base: Receipt | None = None) -> Receipt:
+    """The receipt of an input that an error ended; a token that a server repeats is masked."""
+    return (base or Receipt(path, FAILED))._replace(
+        status=FAILED, code=error.code, exit_status=error.exit_status,
+        error=redact_token(error.what), hint=error.hint,
+    )  # fmt: skip
+
+
+def find_failure(receipts: Sequence[Receipt]) -> CrashtoolError | None:
+    """The error that the exit status stands for: one class for all, or a partial failure."""
+    failures = [receipt for receipt in receipts if receipt.exit_status]
+    if not failures:
+        return None
+    count = f"{len(failures)} of {len(receipts)} minidumps were not accepted"
+    statuses = {receipt.exit_status for receipt in failures}
+    if len(failures) == len(receipts) and len(statuses) == 1:
+        error = CrashtoolError(count)
+        error.exit_status = statuses.pop()
+        error.code = failures[0].code or error.code
+        return error
+    return PartialFailure(count)

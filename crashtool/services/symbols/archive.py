@@ -1,0 +1,166 @@
+"""The archive that Backtrace takes: a zip made while it is sent, the same bytes each time.
+
+Every file keeps its own name, which is half of what the server matches by. No path is absolute or
+climbs; files of one name stand in folders called like their debug ids.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+from crashtool.errors import InputUnusable
+from crashtool.model.symbol_upload import Member, SymbolFile
+
+BLOCK = 1 << 20  # bytes
+LEVEL = 2  # on DWARF several times as fast as the usual 6, and 7 % larger
+ZIP64_FROM = 2_000_000_000  # bytes; zip's own limit is 2 GiB, and deflate can make data grow
+NO_IDENTIFIER = "no-id"
+
+
+def plan_members(files: Sequence[SymbolFile]) -> tuple[Member, ...]:
+    """Where each file and its bundle's companions stand in the archive, no two at one place."""
+    members: dict[str, Member] = {}  # by name in lower case: it may be unpacked on Windows
+    for file in files:
+        place = file.layout or file.name
+        folder = next(
+            folder for folder in _walk_folders(file) if (folder + place).lower() not in members
+        )
+        rows = [Member(place, file.source, file.size), *file.companions]
+        for row in rows:
+            name = folder + row.name
+            members.setdefault(name.lower(), row._replace(name=name))
+    return tuple(members.values())
+
+
+def _walk_folders(file: SymbolFile) -> Iterator[str]:
+    """None at first, then the debug id's, then numbers in that."""
+    identifier = file.objects[0].debug_id
+    name = identifier.breakpad if identifier else NO_IDENTIFIER
+    yield from ("", f"{name}/")
+    yield from (f"{name}/{number}/" for number in count(2))
+
+
+def split_files(
+    files: Sequence[SymbolFile], most: int | None
+) -> tuple[tuple[SymbolFile, ...], ...]:
+    """The files in as many groups as needed for each to hold `most` bytes before compression.
+
+    A bundle stays in one piece; a file larger than `most` goes alone.
+    """
+    if most is None:
+        return (tuple(files),) if files else ()
+    groups: list[list[SymbolFile]] = []
+    size = 0
+    for file in files:
+        own = file.size + sum(other.size for other in file.companions)
+        if not groups or size + own > most:
+            groups.append([])
+            size = 0
+        groups[-1].append(file)
+        size += own
+    return tuple(map(tuple, groups))
+
+
+class ZipBody:
+    """A zip archive as blocks of bytes; each iteration reads the files anew.
+
+    `advance` hears of each block of the files' own bytes, so that progress can be shown against
+    `source_size`. `size` is None: how long the archive gets is known when it is done. `sent` counts
+    the archive's bytes, `digests` holds the SHA-256 of each source file, both of the last time.
+    """
+
+    size: int | None = None
+
+    def __init__(
+        self, members: Sequence[Member], advance: Callable[[int], None] = lambda _done: None
+    ) -> None:
+        self.members = tuple(members)
+        self.source_size = sum(member.size for member in self.members)
+        self.sent = 0
+        self.digests: dict[str, str] = {}
+        self._advance = advance
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Blocks of the archive; InputUnusable when a file changed since it was looked at."""
+        sink = _Sink()
+        done = self.sent = 0
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:  # type: ignore[call-overload]
+            for member in self.members:
+                digest = sha256()
+                large = member.size > ZIP64_FROM
+                with archive.open(member.name, "w", force_zip64=large) as entry:
+                    for block in read_blocks(member.source, member.size):
+                        digest.update(block)
+                        entry.write(block)
+                        done += len(block)
+                        self._advance(done)
+                        yield from self._count(sink.take())
+                self.digests[member.source] = digest.hexdigest()
+        yield from self._count(sink.take())
+
+    def _count(self, blocks: list[bytes]) -> list[bytes]:
+        self.sent += sum(map(len, blocks))
+        return blocks
+
+
+class FileBody:
+    """One file as it is, as blocks of bytes; each iteration reads it anew."""
+
+    def __init__(
+        self, source: str, size: int, advance: Callable[[int], None] = lambda _done: None
+    ) -> None:
+        self.size: int | None = size
+        self.source_size = size
+        self.sent = 0
+        self.digests: dict[str, str] = {}
+        self._source = source
+        self._advance = advance
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Blocks of the file; InputUnusable when it changed since it was looked at."""
+        self.sent = 0
+        digest = sha256()
+        for block in read_blocks(self._source, self.source_size):
+            digest.update(block)
+            self.sent += len(block)
+            self._advance(self.sent)
+            yield block
+        self.digests[self._source] = digest.hexdigest()
+
+
+def read_blocks(path: str, size: int) -> Iterator[bytes]:
+    """A file's bytes; InputUnusable when there are not `size` of them any more."""
+    left = size
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(BLOCK):
+                left -= len(block)
+                if left < 0:
+                    break
+                yield block
+    except OSError as error:
+        raise InputUnusable(f"cannot read {path}: {error.strerror or error}") from None
+    if left:
+        raise InputUnusable(
+            f"{path} changed while it was read", hint="upload when the build has finished"
+        )
+
+
+class _Sink:
+    """A place to write to that cannot seek; what was written is taken away in blocks."""
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._blocks.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def take(self) -> list[bytes]:
+        blocks, self._blocks = self._blocks, []
+        return blocks

@@ -1,0 +1,284 @@
+"""Finding debug files: in files, folders, patterns, archives and bundles, by their content."""
+
+import fnmatch
+import glob
+import mmap
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.object_file import ObjectFile, kinds, read_object_files
+from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
+from crashtool.services.symbols.unpack import (
+    TAR_HEAD,
+    Scratch,
+    is_archive,
+    is_packed,
+    walk_archive,
+)
+
+VERSION_CONTROL = (".git", ".hg", ".svn")
+BUNDLE_SUFFIX = ".dSYM"
+DWARF_FOLDER = "/Contents/Resources/DWARF/"
+BLOCK = 1 << 20  # bytes
+UNUSABLE_ROLES = {
+    kinds.OBJECT: LeftOut("", "compiled but not linked", "give the program it is linked into"),
+    kinds.FRAGMENT: LeftOut(
+        "", "a .dwo file: no identifier of its own", "collect them: dwp -e PROGRAM -o PROGRAM.dwp"
+    ),
+}
+
+
+class Found(NamedTuple):
+    """A file that a search came across.
+
+    `path` is how the user knows it, `place` its path on disk or inside its archive, with slashes,
+    and `source` the file that holds its bytes. `named`: the user gave this very file.
+    """
+
+    path: str
+    place: str
+    source: str
+    named: bool = False
+
+
+class Search:
+    """One search: its filters, its scratch folder, and what it found so far."""
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        *,
+        exclude: Sequence[str] = (),
+        types: Sequence[str] = (),
+        allow_empty: bool = False,
+    ) -> None:
+        self.scratch = scratch
+        self.exclude = tuple(exclude)
+        self.types = frozenset(types)
+        self.allow_empty = allow_empty
+        self.files: list[SymbolFile] = []
+        self.ignored: list[LeftOut] = []
+        self.refused: list[LeftOut] = []
+        self._seen: set[tuple[int, int]] = set()
+        self._recognised = 0  # files that are an answer to an input: used, refused or filtered out
+
+    def collect(self, inputs: Sequence[str]) -> Collection:
+        """Everything usable in the inputs, in a fixed order; what is not usable, with reasons."""
+        for text in inputs:
+            self._add_input(text)
+        self.files.sort(key=lambda file: (file.name, file.path))
+        self._drop_copies()
+        return Collection(tuple(self.files), tuple(self.ignored), tuple(self.refused))
+
+    def pass_over(self, path: Path) -> None:
+        """Leave this file out: it is where a result will be written."""
+        with suppress(OSError):
+            status = path.stat()
+            self._seen.add((status.st_dev, status.st_ino))
+
+    def _add_input(self, text: str) -> None:
+        before = self._recognised
+        literal = os.path.lexists(text)
+        for path in [text] if literal else expand_pattern(text):
+            if Path(path).is_dir():
+                self._add_folder(path)
+            else:
+                self._add_file(Found(path, with_slashes(path), path, named=literal))
+        if self._recognised == before:
+            self._add_empty_input(text, literal=literal)
+
+    def _add_empty_input(self, text: str, *, literal: bool) -> None:
+        """An input that gives nothing is a mistake in the call, unless that was allowed."""
+        if literal or glob.has_magic(text):
+            reason = "no debug files in it" if literal else "the pattern finds no debug files"
+            (self.ignored if self.allow_empty else self.refused).append(LeftOut(text, reason))
+        else:
+            self.refused.append(LeftOut(text, "does not exist"))
+
+    def _refuse(self, row: LeftOut) -> None:
+        self._recognised += 1
+        self.refused.append(row)
+
+    def _add_folder(self, folder: str) -> None:
+        paths = list(self._walk_folder(folder))
+        for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
+            self._add_file(Found(str(path), path.as_posix(), str(path)))
+
+    def _walk_folder(self, folder: str) -> Iterator[Path]:
+        """All files below; folders reached through links too, each once."""
+        visited = set()
+        for parent, folders, names in os.walk(folder, followlinks=True, onerror=self._note_error):
+            real = Path(parent).resolve()
+            if real in visited:
+                folders.clear()
+                continue
+            visited.add(real)
+            folders[:] = sorted(
+                name for name in folders
+                if name not in VERSION_CONTROL and not self._is_excluded(f"{parent}/{name}")
+            )  # fmt: skip
+            yield from (Path(parent, name) for name in names)
+
+    def _note_error(self, error: OSError) -> None:
+        self._refuse(LeftOut(str(error.filename), error.strerror or str(error)))
+
+    def _is_excluded(self, path: str) -> bool:
+        path = with_slashes(path)
+        name = path.rpartition("/")[2]
+        return any(
+            fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(name, pattern)
+            for pattern in self.exclude
+        )
+
+    def _add_file(self, found: Found) -> None:
+        if self._is_excluded(found.path):
+            self._filter_out(found, "excluded")
+            return
+        before = self._recognised
+        try:
+            key = self._identify(found)
+            if key in self._seen:
+                self._filter_out(found, "the same file as another input")
+                return
+            self._add_content(found)
+        except (OSError, InputUnusable) as error:
+            self._add_failure(found, error)
+            return
+        if self._recognised > before:
+            self._seen.add(key)
+
+    def _identify(self, found: Found) -> tuple[int, int]:
+        """What tells a file from others, whatever names it has."""
+        status = Path(found.source).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputUnusable("not a regular file")
+        return status.st_dev, status.st_ino
+
+    def _add_content(self, found: Found) -> None:
+        with Path(found.source).open("rb") as file:
+            head = file.read(TAR_HEAD)
+        if is_archive(head) or is_packed(head):
+            self._add_archive(found, head)
+        else:
+            self._add_objects(found, read_file(found.source))
+
+    def _filter_out(self, found: Found, reason: str) -> None:
+        self._recognised += 1
+        self.ignored.append(LeftOut(found.path, reason))
+
+    def _add_failure(self, found: Found, error: OSError | InputUnusable) -> None:
+        """A damaged debug file counts against the result; other content only when named."""
+        if isinstance(error, OSError):
+            self._refuse(LeftOut(found.path, error.strerror or str(error)))
+        elif found.named or isinstance(error, MalformedFile):
+            self._refuse(LeftOut(found.path, error.what, error.hint or ""))
+        else:
+            self.ignored.append(LeftOut(found.path, error.what, error.hint or ""))
+
+    def _add_archive(self, found: Found, head: bytes) -> None:
+        """The debug files in an archive; their paths are the archive's, a colon, the member's."""
+        members = []
+        try:
+            for name, source in walk_archive(found.source, head, self.scratch):
+                members.append(Found(f"{found.path}:{name}", name.replace("\\", "/"), source))
+        except InputUnusable as error:
+            self._refuse(LeftOut(found.path, error.what, error.hint or ""))
+        for member in members:
+            if self._is_excluded(member.path):
+                self._filter_out(member, "excluded")
+                continue
+            try:
+                self._add_objects(member, read_file(member.source), members)
+            except (OSError, InputUnusable) as error:
+                self._add_failure(member, error)
+
+    def _add_objects(
+        self, found: Found, objects: tuple[ObjectFile, ...], members: Sequence[Found] = ()
+    ) -> None:
+        unusable = UNUSABLE_ROLES.get(objects[0].role)
+        if unusable:
+            raise InputUnusable(unusable.reason, hint=unusable.hint)
+        if self.types and objects[0].kind not in self.types:
+            self._filter_out(found, "not of the types asked for")
+            return
+        layout = bundle_layout(found.place)
+        companions = find_companions(found, layout, members) if layout else ()
+        name = found.place.rpartition("/")[2]
+        size = Path(found.source).stat().st_size
+        self._recognised += 1
+        self.files.append(
+            SymbolFile(found.path, found.source, name, size, objects, layout, companions)
+        )
+
+    def _drop_copies(self) -> None:
+        """Of files that are the same byte for byte and have the same name, keep the first."""
+        kept: dict[tuple[str, int, str], list[SymbolFile]] = {}
+        for file in self.files:
+            first = file.objects[0]
+            identifier = first.debug_id.breakpad if first.debug_id else ""
+            same = kept.setdefault((file.name, file.size, identifier), [])
+            twin = next((other for other in same if have_same_bytes(file, other)), None)
+            if twin:
+                self.ignored.append(LeftOut(file.path, f"the same bytes as {twin.path}"))
+            else:
+                same.append(file)
+        self.files = [file for same in kept.values() for file in same]
+
+
+def read_file(path: str) -> tuple[ObjectFile, ...]:
+    """The objects in a file; it is mapped, not read."""
+    with Path(path).open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return read_object_files(b"")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return read_object_files(data)
+
+
+def with_slashes(path: str) -> str:
+    """A path of this system as archives write it."""
+    return Path(path).as_posix()
+
+
+def expand_pattern(text: str) -> list[str]:
+    """The paths that a pattern matches, `**` for any depth; none when it is not a pattern."""
+    if not glob.has_magic(text):
+        return []
+    return sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (pathlib refuses absolute ones)
+
+
+def bundle_layout(place: str) -> str:
+    """The path from a dSYM bundle's own folder on; "" for a file outside such a bundle."""
+    parts = place.split("/")
+    for index, part in enumerate(parts[:-1]):
+        if part.endswith(BUNDLE_SUFFIX) and part != BUNDLE_SUFFIX and ".." not in parts[index:]:
+            return "/".join(parts[index:])
+    return ""
+
+
+def find_companions(found: Found, layout: str, members: Sequence[Found]) -> tuple[Member, ...]:
+    """The other files of a bundle: Info.plist, relocation maps."""
+    root = found.place[: len(found.place) - len(layout)] + layout.partition("/")[0] + "/"
+    if members:
+        sources = [(row.place, row.source) for row in members if row.place.startswith(root)]
+    else:
+        paths = Path(root).rglob("*")
+        sources = [(path.as_posix(), str(path)) for path in paths if path.is_file()]
+    return tuple(
+        Member(bundle_layout(place), source, Path(source).stat().st_size)
+        for place, source in sorted(sources)
+        if DWARF_FOLDER not in place
+    )
+
+
+def have_same_bytes(file: SymbolFile, other: SymbolFile) -> bool:
+    """Whether two files of one size hold the same bytes."""
+    with Path(file.source).open("rb") as left, Path(other.source).open("rb") as right:
+        while block := left.read(BLOCK):
+            if block != right.read(BLOCK):
+                return False
+    return True

@@ -1,0 +1,169 @@
+"""upload-symbols from beginning to end: find, check, then send, write or only plan."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from crashtool.errors import CrashtoolError, InputUnusable, UsageError
+from crashtool.formats.submission_url import SubmissionUrl, build_url
+from crashtool.model.symbol_upload import Collection, Defect, Delivery, SymbolFile
+from crashtool.services.symbols.collect import Search
+from crashtool.services.symbols.defects import find_damage, find_defects
+from crashtool.services.symbols.destination import find_destination
+from crashtool.services.symbols.receipt import receipt_document, write_receipt
+from crashtool.services.symbols.unpack import Scratch
+from crashtool.services.symbols.upload import (
+    Progress,
+    Shipment,
+    Uploader,
+    plan_archives,
+    plan_deliveries,
+    plan_single,
+    write_archives,
+)
+from crashtool.services.symbols.verdict import find_verdict
+from crashtool.services.transport.http import HttpSession
+
+ARCHIVE_NAME = "symbols.zip"
+
+
+class Wishes(NamedTuple):
+    """What the user asked for. `most` is in bytes; `output` and `receipt` are paths."""
+
+    inputs: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    allow_empty: bool = False
+    single: bool = False
+    most: int | None = None
+    output: str | None = None
+    receipt: str | None = None
+    dry_run: bool = False
+    soft_fail: bool = False
+    symbols_url: str | None = None
+    universe: str | None = None
+    host: str | None = None
+    token: str | None = None
+    tag: str | None = None
+
+
+class Network(NamedTuple):
+    """How to reach the server. Times are in seconds."""
+
+    ca_bundle: str | None = None
+    insecure: bool = False
+    timeout: float | None = None
+    retry_for: float | None = None
+
+
+class Voices(NamedTuple):
+    """Whom the job tells what: the files before they are sent, progress, and tries that failed."""
+
+    found: Callable[[Collection, tuple[Defect, ...]], None] = lambda _collection, _defects: None
+    progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
+    retry: Callable[[str], None] = lambda _sentence: None
+
+
+class Outcome(NamedTuple):
+    """What was found, what became of it, and the error that the exit status stands for."""
+
+    collection: Collection
+    defects: tuple[Defect, ...]
+    deliveries: tuple[Delivery, ...]
+    error: CrashtoolError | None
+
+
+def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
+    """Do what the wishes say. UsageError before anything is read when they make no sense."""
+    _check_wishes(wishes)
+    destination = _find_destination(wishes)
+    with Scratch() as scratch:
+        search = Search(
+            scratch, exclude=wishes.exclude, types=wishes.types, allow_empty=wishes.allow_empty
+        )
+        for written in (wishes.output, wishes.receipt):
+            if written:
+                search.pass_over(Path(written))
+        collection = search.collect(wishes.inputs)
+        defects = find_defects(collection.files) + find_damage(collection.files)
+        voices.found(collection, defects)
+        shipments = _plan(wishes, collection.files)
+        deliveries = _deliver(wishes, network, voices, destination, shipments)
+    error = find_verdict(collection, deliveries, allow_empty=wishes.allow_empty)
+    if wishes.receipt and not wishes.dry_run:
+        try:
+            _write_receipt(wishes, wishes.receipt, destination, collection.files, deliveries)
+        except InputUnusable as failure:  # what was sent must be told all the same
+            error = error or failure
+    return Outcome(collection, defects, deliveries, error)
+
+
+def _check_wishes(wishes: Wishes) -> None:
+    if wishes.output and wishes.single:
+        raise UsageError("--output writes an archive, --single sends none: choose one")
+    if wishes.single and wishes.most is not None:
+        raise UsageError("--max-archive-size has no meaning with --single")
+    for option, path in (("--output", wishes.output), ("--receipt", wishes.receipt)):
+        if path and not os.path.isdir(Path(path).parent):  # noqa: PTH112 (this one never raises)
+            raise InputUnusable(f"the folder for {option} {path} does not exist")
+
+
+def _find_destination(wishes: Wishes) -> SubmissionUrl | None:
+    """Where to; a dry run may do without, but a destination that is given must be right."""
+    if wishes.output or (
+        wishes.dry_run and not (wishes.symbols_url or wishes.universe or wishes.host)
+    ):
+        return None
+    return find_destination(
+        wishes.symbols_url, universe=wishes.universe, host=wishes.host, token=wishes.token
+    )
+
+
+def _plan(wishes: Wishes, files: tuple[SymbolFile, ...]) -> tuple[Shipment, ...]:
+    if wishes.single:
+        return plan_single(files)
+    name = Path(wishes.output).name if wishes.output else ARCHIVE_NAME
+    return plan_archives(files, most=wishes.most, name=name)
+
+
+def _deliver(
+    wishes: Wishes,
+    network: Network,
+    voices: Voices,
+    destination: SubmissionUrl | None,
+    shipments: tuple[Shipment, ...],
+) -> tuple[Delivery, ...]:
+    if wishes.dry_run or not shipments:
+        return plan_deliveries(shipments)
+    if destination is None:
+        folder = Path(wishes.output or ".").parent
+        return write_archives(shipments, folder, voices.progress)
+    with HttpSession(
+        ca_bundle=network.ca_bundle, insecure=network.insecure, timeout=network.timeout
+    ) as session:
+        uploader = Uploader(
+            destination, session, wishes.tag, network.retry_for, wishes.soft_fail,
+            voices.progress, voices.retry,
+        )  # fmt: skip
+        return tuple(uploader.upload(shipments))
+
+
+def _write_receipt(
+    wishes: Wishes,
+    path: str,
+    destination: SubmissionUrl | None,
+    files: tuple[SymbolFile, ...],
+    deliveries: tuple[Delivery, ...],
+) -> None:
+    document = receipt_document(
+        files,
+        deliveries,
+        url=build_url(destination) if destination else "",
+        tag=wishes.tag,
+        time=datetime.fromtimestamp(time.time(), UTC),
+    )
+    write_receipt(Path(path), document)

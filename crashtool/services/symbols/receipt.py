@@ -1,0 +1,63 @@
+"""The receipt of an upload: what was sent, with identifiers and hashes, for later checks."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from crashtool.formats.submission_url import redact_token
+from crashtool.model.symbol_upload import Delivery, SymbolFile
+from crashtool.services.symbols.whole_file import open_whole
+
+RECEIPT_VERSION = 1
+
+
+def receipt_document(
+    files: Sequence[SymbolFile],
+    deliveries: Sequence[Delivery],
+    *,
+    url: str,
+    tag: str | None,
+    time: datetime,
+) -> dict[str, Any]:
+    """The receipt: one entry for each file, and what became of the request that carried it."""
+    digests = {
+        path: digest
+        for delivery in deliveries
+        for path, digest in zip(delivery.paths, delivery.digests, strict=False)
+    }
+    return {
+        "receipt_version": RECEIPT_VERSION,
+        "time": time.isoformat(timespec="seconds"),
+        "url": redact_token(url),
+        "tag": tag,
+        "requests": [
+            {"name": row.name, "status": row.status, "rxid": row.rxid or None,
+             "error": row.error or None, "reason": row.reason or None, "files": list(row.paths)}
+            for row in deliveries
+        ],
+        "files": [
+            {"path": file.path, "name": file.name, "size": file.size,
+             "sha256": digests.get(file.path), "objects": _identifiers(file)}
+            for file in files
+        ],
+    }  # fmt: skip
+
+
+def _identifiers(file: SymbolFile) -> list[dict[str, str | None]]:
+    return [
+        {
+            "debug_file": row.debug_file or file.name,
+            "debug_id": row.debug_id.breakpad if row.debug_id else None,
+            "code_id": row.code_id.value if row.code_id else None,
+            "architecture": row.architecture,
+        }
+        for row in file.objects
+    ]
+
+
+def write_receipt(path: Path, document: dict[str, Any]) -> None:
+    """Write it whole or not at all. InputUnusable when the place cannot be written."""
+    with open_whole(path) as file:
+        file.write((json.dumps(document, indent=2) + "\n").encode("ascii"))

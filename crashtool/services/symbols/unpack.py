@@ -1,0 +1,173 @@
+"""Archives and packed files: what may be a debug file is unpacked to a scratch folder.
+
+Only members whose first bytes are those of a debug file are unpacked, so that the size of the rest
+does not matter.
+"""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import IO, NamedTuple, Self, cast
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.object_file import HEAD_BYTES, looks_like_object
+
+BLOCK = 1 << 20  # bytes
+TAR_HEAD = 512
+TAR_MARK = slice(257, 262)
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+MOST_MEMBERS = 1_000_000
+# DWARF shrinks to a tenth or so; a member beyond both is made to fill disks.
+MOST_RATIO, RATIO_FREE_BYTES = 200, 256 << 20
+ENCRYPTED = 0x1
+
+OPENERS: dict[bytes, Callable[[str], IO[bytes]]] = {
+    b"\x1f\x8b": cast("Callable[[str], IO[bytes]]", gzip.open),
+    b"\xfd7zXZ\0": cast("Callable[[str], IO[bytes]]", lzma.open),
+    b"BZh": cast("Callable[[str], IO[bytes]]", bz2.open),
+}
+PACKED_SUFFIXES = (".gz", ".xz", ".bz2")
+DAMAGE = (
+    OSError, EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError, zlib.error,
+    lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
+
+
+class Unpacked(NamedTuple):
+    """A file out of an archive: its name in there, and where its bytes are now."""
+
+    name: str
+    source: str
+
+
+class Scratch:
+    """A folder for unpacked files: made when the first comes, deleted when the context ends."""
+
+    def __init__(self) -> None:
+        self._folder: TemporaryDirectory[str] | None = None
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._folder:
+            self._folder.cleanup()
+
+    def keep(self, stream: IO[bytes], name: str, packed_size: int) -> str:
+        """Write a stream to a new file. InputUnusable when it grows out of all proportion."""
+        self._folder = self._folder or TemporaryDirectory(prefix="crashtool-")
+        self._count += 1
+        target = Path(self._folder.name, str(self._count))
+        size = 0
+        with target.open("wb") as file:
+            while block := stream.read(BLOCK):
+                size += len(block)
+                if size > max(RATIO_FREE_BYTES, packed_size * MOST_RATIO):
+                    raise InputUnusable(
+                        f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
+                        hint="unpack it by hand if it is what it should be",
+                    )
+                file.write(block)
+        return str(target)
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether the first bytes (TAR_HEAD are enough) are those of a zip or tar archive."""
+    return head.startswith(ZIP_MAGICS) or head[TAR_MARK] == b"ustar"
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether the first bytes are those of a gzip, xz or bzip2 file."""
+    return any(head.startswith(magic) for magic in OPENERS)
+
+
+def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]:
+    """The debug files in a zip, tar or packed file, unpacked; names are as the archive has them.
+
+    InputUnusable when the archive is damaged; what came before the damage has been given.
+    """
+    try:
+        if head.startswith(ZIP_MAGICS):
+            yield from _walk_zip(path, scratch)
+        elif head[TAR_MARK] == b"ustar":
+            with Path(path).open("rb") as file:
+                yield from _walk_tar(file, Path(path).stat().st_size, scratch)
+        else:
+            yield from _walk_packed(path, head, scratch)
+    except DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise InputUnusable(f"cannot be unpacked: {reason}") from None
+
+
+def _walk_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist()[:MOST_MEMBERS]:
+            if member.is_dir() or member.file_size < len(b"MZ"):
+                continue
+            if member.flag_bits & ENCRYPTED:
+                raise InputUnusable(
+                    "the archive is encrypted", hint="unpack it, and give the folder"
+                )
+            with archive.open(member) as stream:
+                head = stream.read(HEAD_BYTES)
+            if _is_wanted(head, member.filename):
+                with archive.open(member) as stream:
+                    source = scratch.keep(stream, member.filename, member.compress_size)
+                yield Unpacked(member.filename, source)
+
+
+def _walk_tar(file: IO[bytes], packed_size: int, scratch: Scratch) -> Iterator[Unpacked]:
+    with tarfile.open(fileobj=file, mode="r|") as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isreg() else None
+            if stream is None:
+                continue
+            head = stream.read(HEAD_BYTES)
+            if _is_wanted(head, member.name):
+                rest = cast("IO[bytes]", _Rejoined(head, stream))
+                yield Unpacked(member.name, scratch.keep(rest, member.name, packed_size))
+
+
+def _walk_packed(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]:
+    opener = next(opener for magic, opener in OPENERS.items() if head.startswith(magic))
+    size = Path(path).stat().st_size
+    with opener(path) as stream:
+        start = stream.read(TAR_HEAD)
+        rest = cast("IO[bytes]", _Rejoined(start, stream))
+        if start[TAR_MARK] == b"ustar":
+            yield from _walk_tar(rest, size, scratch)
+        elif looks_like_object(start):
+            name = Path(path).name
+            for suffix in PACKED_SUFFIXES:
+                name = name.removesuffix(suffix)
+            yield Unpacked(name, scratch.keep(rest, name, size))
+
+
+def _is_wanted(head: bytes, name: str) -> bool:
+    """Debug files, and what a dSYM bundle has besides its DWARF."""
+    return looks_like_object(head) or ".dSYM/" in name
+
+
+class _Rejoined:
+    """A stream whose first bytes have been read already."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        block, self._head = self._head[:size], self._head[size:]
+        return block + self._rest.read(size - len(block)) if len(block) < size else block

@@ -1,0 +1,195 @@
+"""Uploading debug files: archives or single files, one request each, with a truthful account."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import (
+    CrashtoolError,
+    InputUnusable,
+    NetworkFailure,
+    Refused,
+    Rejected,
+    UsageError,
+)
+from crashtool.formats.object_file import kinds
+from crashtool.model import symbol_upload as model
+from crashtool.model.symbol_upload import Delivery, SymbolFile
+from crashtool.services.symbols.archive import FileBody, ZipBody, plan_members, split_files
+from crashtool.services.symbols.destination import request_url
+from crashtool.services.symbols.whole_file import open_whole
+from crashtool.services.transport.reply import read_reply
+from crashtool.services.transport.retry import with_retries
+
+if TYPE_CHECKING:
+    from crashtool.formats.submission_url import SubmissionUrl
+    from crashtool.services.transport.http import HttpResponse, HttpSession
+
+SINGLE_KINDS = (kinds.PDB, kinds.PE, kinds.SYM)
+ARCHIVE_TYPE, FILE_TYPE = "application/zip", "application/octet-stream"
+TOO_MANY_REQUESTS = 429
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+class Shipment(NamedTuple):
+    """What one request carries, or one archive on disk holds: its name and the files."""
+
+    name: str
+    files: tuple[SymbolFile, ...]
+    single: bool = False
+
+    @property
+    def size(self) -> int:
+        """The bytes of the files, before compression."""
+        if self.single:
+            return self.files[0].size
+        return sum(member.size for member in plan_members(self.files))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files as the user knows them."""
+        return tuple(file.path for file in self.files)
+
+    def body(self, advance: Callable[[int], None]) -> ZipBody | FileBody:
+        """The bytes to send or to write."""
+        if self.single:
+            return FileBody(self.files[0].source, self.files[0].size, advance)
+        return ZipBody(plan_members(self.files), advance)
+
+    def digests(self, body: ZipBody | FileBody) -> tuple[str, ...]:
+        """The SHA-256 of each file, as a body that was read to its end has them."""
+        return tuple(body.digests[file.source] for file in self.files)
+
+
+def plan_archives(
+    files: Sequence[SymbolFile], *, most: int | None = None, name: str = "symbols.zip"
+) -> tuple[Shipment, ...]:
+    """The files as archives of at most `most` bytes before compression, numbered if several."""
+    groups = split_files(files, most)
+    stem, dot, suffix = name.rpartition(".")
+    numbered = (f"{stem}-{index}{dot}{suffix}" for index in range(1, len(groups) + 1))
+    names = (name,) if len(groups) == 1 else tuple(numbered)
+    return tuple(Shipment(*pair) for pair in zip(names, groups, strict=True))
+
+
+def plan_single(files: Sequence[SymbolFile]) -> tuple[Shipment, ...]:
+    """The files one by one. UsageError when one is of a kind that goes in archives only."""
+    packed = [file for file in files if file.objects[0].kind not in SINGLE_KINDS or file.layout]
+    if packed:
+        raise UsageError(
+            f"{packed[0].path} cannot be sent with --single ({len(packed)} such): Backtrace takes "
+            "ELF and Mach-O files only inside an archive",
+            hint="leave --single out, or choose with --type pdb, --type pe or --type sym",
+        )
+    return tuple(Shipment(file.name, (file,), single=True) for file in files)
+
+
+def write_archives(
+    shipments: Sequence[Shipment], folder: Path, progress: Progress
+) -> tuple[Delivery, ...]:
+    """Write each archive into a folder instead; an existing file is replaced whole."""
+    written = []
+    for shipment in shipments:
+        with progress(shipment.name, shipment.size) as advance:
+            written.append(_write_archive(shipment, folder / shipment.name, advance))
+    return tuple(written)
+
+
+def _write_archive(shipment: Shipment, target: Path, advance: Callable[[int], None]) -> Delivery:
+    started = time.monotonic()
+    body = shipment.body(advance)
+    with open_whole(target) as file:
+        file.writelines(body)
+    seconds = time.monotonic() - started
+    return Delivery(
+        str(target), model.WRITTEN, shipment.paths, shipment.size, body.sent, seconds,
+        digests=shipment.digests(body),
+    )  # fmt: skip
+
+
+class Uploader(NamedTuple):
+    """How to send: where to, over what, how long to try, and whom to tell.
+
+    `progress(label, bytes)` opens a progress display and gives the function that moves it;
+    `on_retry` hears why a try failed. `soft_fail` forgives outages.
+    """
+
+    destination: "SubmissionUrl"
+    session: "HttpSession"
+    tag: str | None = None
+    retry_for: float | None = None
+    soft_fail: bool = False
+    progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
+    on_retry: Callable[[str], None] = lambda _sentence: None
+
+    def upload(self, shipments: Sequence[Shipment]) -> Iterator[Delivery]:
+        """Send one after the other; after a refused token the rest is not tried."""
+        refused = False
+        for shipment in shipments:
+            if refused:
+                yield _not_tried(shipment)
+                continue
+            delivery = self._send(shipment)
+            refused = delivery.error == Refused.code
+            yield delivery
+
+    def _send(self, shipment: Shipment) -> Delivery:
+        started = time.monotonic()
+        answers: list[HttpResponse] = []
+        with self.progress(shipment.name, shipment.size) as advance:
+            body = shipment.body(advance)
+            try:
+                attempts = with_retries(
+                    lambda: self._post(shipment, body),
+                    retry_for=self.retry_for, on_retry=self.on_retry,
+                )  # fmt: skip
+                answers.append(attempts.response)
+                reply = read_reply(attempts.response)
+            except (InputUnusable, NetworkFailure, Refused, Rejected) as error:
+                seconds = time.monotonic() - started
+                outage = _is_outage(error, answers)
+                return _failure(shipment, error, seconds, forgiven=self.soft_fail and outage)
+        seconds = time.monotonic() - started
+        return Delivery(
+            shipment.name, model.UPLOADED, shipment.paths, shipment.size, body.sent, seconds,
+            reply.rxid or "", shipment.digests(body),
+        )  # fmt: skip
+
+    def _post(self, shipment: Shipment, body: ZipBody | FileBody) -> "HttpResponse":
+        upload_file = shipment.name if shipment.single else ""
+        url = request_url(self.destination, tag=self.tag, upload_file=upload_file)
+        content_type = FILE_TYPE if shipment.single else ARCHIVE_TYPE
+        return self.session.post(url, body, {"Content-Type": content_type})
+
+
+def _is_outage(error: CrashtoolError, answers: "Sequence[HttpResponse]") -> bool:
+    """Whether it may well succeed later without anyone changing anything here."""
+    limited = bool(answers) and answers[-1].status == TOO_MANY_REQUESTS
+    return limited or isinstance(error, NetworkFailure)
+
+
+def _failure(
+    shipment: Shipment, error: CrashtoolError, seconds: float, *, forgiven: bool
+) -> Delivery:
+    return Delivery(
+        shipment.name, model.FAILED, shipment.paths, shipment.size, 0, seconds,
+        reason=error.what, hint=error.hint or "", error=error.code, forgiven=forgiven,
+    )  # fmt: skip
+
+
+def _not_tried(shipment: Shipment) -> Delivery:
+    return Delivery(
+        shipment.name, model.SKIPPED, shipment.paths, shipment.size,
+        reason="not tried: the token was refused", error=Refused.code,
+    )  # fmt: skip
+
+
+def plan_deliveries(shipments: Sequence[Shipment]) -> tuple[Delivery, ...]:
+    """What would be sent, for a dry run."""
+    return tuple(
+        Delivery(shipment.name, model.PLANNED, shipment.paths, shipment.size)
+        for shipment in shipments
+    )

@@ -1,0 +1,58 @@
+"""How an upload ended as a whole: the one error that its exit status stands for."""
+
+from collections.abc import Sequence
+
+from crashtool.errors import (
+    CrashtoolError,
+    InputUnusable,
+    NetworkFailure,
+    NothingFound,
+    PartialFailure,
+    Refused,
+    Rejected,
+)
+from crashtool.model.symbol_upload import (
+    FAILED,
+    PLANNED,
+    SKIPPED,
+    UPLOADED,
+    WRITTEN,
+    Collection,
+    Delivery,
+)
+
+CLASSES: dict[str, type[CrashtoolError]] = {
+    kind.code: kind for kind in (InputUnusable, NetworkFailure, Refused, Rejected)
+}
+
+
+def find_verdict(
+    collection: Collection, deliveries: Sequence[Delivery], *, allow_empty: bool
+) -> CrashtoolError | None:
+    """What went wrong, or None: some of several makes PartialFailure, all of it its own class."""
+    lost = [row for row in deliveries if row.status in (FAILED, SKIPPED) and not row.forgiven]
+    if not lost and not collection.refused:
+        if collection.files or allow_empty:
+            return None
+        return NothingFound(
+            "no debug files found",
+            hint="--verbose lists what was passed over and why; --allow-empty accepts it",
+        )
+    if any(row.status in (UPLOADED, WRITTEN, PLANNED) for row in deliveries):
+        return PartialFailure(_sum_up(collection, lost))
+    if lost:
+        kind = CLASSES.get(lost[0].error, Rejected)
+        return kind(lost[0].reason, hint=lost[0].hint or None)
+    first = collection.refused[0]
+    more = len(collection.refused) - 1
+    tail = f" ({more} more like this)" if more else ""
+    return InputUnusable(f"{first.path}: {first.reason}{tail}", hint=first.hint or None)
+
+
+def _sum_up(collection: Collection, lost: Sequence[Delivery]) -> str:
+    parts = []
+    if collection.refused:
+        parts.append(f"{len(collection.refused)} of the files could not be used")
+    if lost:
+        parts.append(f"{len(lost)} of the uploads failed")
+    return " and ".join(parts)

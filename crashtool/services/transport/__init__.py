@@ -1,0 +1,1 @@
+"""Sending over HTTP: the session, retries, submissions."""

@@ -1,0 +1,127 @@
+"""Bodies of requests: a file, a body compressed or counted; each starts afresh at every try."""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self
+
+from crashtool.formats.multipart import FormFile, Readable, read_blocks
+from crashtool.services.transport.http import Body
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+GZIP_LEVEL = 6  # http_multipart_builder.cc uses zlib's default
+GZIP_FORMAT = 31  # zlib.h: 15 window bits, plus 16 for a gzip header
+LEAST_CHUNK = 1 << 16  # bytes; what compresses well would otherwise go in crumbs
+
+
+class FileBody:
+    """A file as it is."""
+
+    def __init__(self, file: FormFile) -> None:
+        self.size: int | None = file.size
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        return read_blocks(self._file)
+
+
+class GzipBody:
+    """Another body, compressed on the way; its size is not known before it has been made."""
+
+    size: int | None = None
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
+        pending: list[bytes] = []
+        size = 0
+        for block in self._body:
+            pending.append(packer.compress(block))
+            size += len(pending[-1])
+            if size >= LEAST_CHUNK:
+                yield b"".join(pending)
+                pending, size = [], 0
+        yield b"".join([*pending, packer.flush()])
+
+
+class CountedBody:
+    """Another body that tells how many of its bytes have been taken, anew at each try."""
+
+    def __init__(self, body: Body, advance: Callable[[int], None]) -> None:
+        self.size = body.size
+        self._body = body
+        self._advance = advance
+
+    def __iter__(self) -> Iterator[bytes]:
+        done = 0
+        for block in self._body:
+            yield block
+            done += len(block)
+            self._advance(done)
+
+
+class HashedFile:
+    """A file that is hashed while it is sent, if that is `wanted`, so that it is read once.
+
+    `size` is in bytes.
+    """
+
+    def __init__(self, file: FormFile) -> None:
+        self.size = file.size
+        self.wanted = False
+        self._file = file
+        self._digest: str | None = None
+
+    @property
+    def form_file(self) -> FormFile:
+        """The file, hashed along when it is read to its end."""
+        return self._file._replace(open=self._open)
+
+    @property
+    def sha256(self) -> str:
+        """The hash in hex; the file is read for it unless that has happened before."""
+        if self._digest is None:
+            self.wanted = True
+            for _ in read_blocks(self.form_file):
+                pass
+        return self._digest or hashlib.sha256().hexdigest()
+
+    def _open(self) -> Readable:
+        if not self.wanted:
+            return self._file.open()
+        return _HashingStream(self._file.open(), self._file.size, self._finish)
+
+    def _finish(self, digest: str) -> None:
+        self._digest = digest
+
+
+class _HashingStream:
+    def __init__(self, stream: Readable, size: int, on_end: Callable[[str], None]) -> None:
+        self._stream = stream
+        self._left = size
+        self._on_end = on_end
+        self._hasher = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: "BaseException | None",
+        trace: "TracebackType | None",
+    ) -> None:
+        self._stream.__exit__(kind, error, trace)
+
+    def read(self, size: int, /) -> bytes | None:
+        block = self._stream.read(size)
+        if block:
+            self._hasher.update(block)
+            self._left -= len(block)
+            if not self._left:
+                self._on_end(self._hasher.hexdigest())
+        return block

@@ -1,0 +1,96 @@
+"""Where reports go: one checked URL out of what the user gave."""
+
+from collections.abc import Callable
+
+from crashtool.errors import CheckFailed, UsageError
+from crashtool.formats.attributes import Annotation
+from crashtool.formats.submission_url import (
+    ERROR,
+    Purpose,
+    build_url,
+    check_url,
+    convert,
+    fix_url,
+    new_submission_url,
+    parse_submission_url,
+    redact_token,
+)
+from crashtool.formats.submission_url.forms import ROOT
+
+FORMAT = "minidump"
+PATH_MISSING, TOKEN_MISSING = "path-missing", "token-missing"
+HINT = "crashtool make-url explains and mends it"
+
+
+def find_report_url(
+    url: str | None, *, universe: str | None, host: str | None, token: str | None,
+    warn: Callable[[str], None],
+) -> str:  # fmt: skip
+    """The URL to post minidumps to, from a whole URL or from its pieces.
+
+    UsageError when a piece is missing; CheckFailed when the URL breaks a rule that no server
+    forgives, such as being one for symbols. A missing slash after the host is mended and said.
+    """
+    url = _add_token(url, token) if url else _build(universe, host, token)
+    purpose = Purpose(format=FORMAT)
+    findings = check_url(url, purpose)
+    broken = [item for item in findings if item.severity == ERROR and item.rule != PATH_MISSING]
+    if broken:
+        raise CheckFailed(
+            f"the URL {redact_token(url)} cannot be used ({broken[0].rule}): {broken[0].cause}",
+            hint=HINT,
+        )
+    if any(item.rule == PATH_MISSING for item in findings):
+        url = fix_url(url, purpose)
+        warn("the URL has no `/` after the host: mended here, but handlers on Windows need it")
+    return url
+
+
+def make_sample_url(universe: str | None, host: str | None) -> str:
+    """A URL to show in a dry run, with names of places where nothing is known."""
+    known = universe or ("" if host else "UNIVERSE")
+    made = new_submission_url(
+        universe=known, host=host or "", token="TOKEN",  # noqa: S106 (the name of its place)
+        format_name=FORMAT,
+    )  # fmt: skip
+    return build_url(made)
+
+
+def find_login(url: str, token: str | None) -> tuple[Annotation, ...]:
+    """The fields that carry token and format when the URL is a server's root alone."""
+    try:
+        found = parse_submission_url(url)
+    except UsageError:
+        return ()
+    if found.form != ROOT or not token:
+        return ()
+    return (Annotation("format", FORMAT), Annotation("token", token))
+
+
+def _add_token(url: str, token: str | None) -> str:
+    """The URL with the token where its form has a place for one and nothing else is wrong."""
+    broken = {
+        item.rule for item in check_url(url, Purpose(format=FORMAT)) if item.severity == ERROR
+    }
+    if not token or broken != {TOKEN_MISSING}:
+        return url
+    return build_url(convert(parse_submission_url(url), token=token))
+
+
+def _build(universe: str | None, host: str | None, token: str | None) -> str:
+    if not (universe or host):
+        raise UsageError(
+            "where should the reports go?",
+            hint="--url, CRASHTOOL_URL or `url` in crashtool.toml; or --universe with "
+            "CRASHTOOL_TOKEN; --dry-run needs none of them",
+        )
+    if not token:
+        raise UsageError(
+            "no submission token",
+            hint="set CRASHTOOL_TOKEN, or name a file with --token-file",
+        )
+    return build_url(
+        new_submission_url(
+            universe=universe or "", host=host or "", token=token, format_name=FORMAT
+        )
+    )

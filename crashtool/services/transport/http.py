@@ -1,0 +1,323 @@
+"""HTTP as crashtool speaks it: no redirects, no ~/.netrc, bounded replies, failures in words."""
+
+import os
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from urllib.parse import urlsplit
+
+from crashtool import __version__
+from crashtool.errors import InputUnusable, NetworkFailure, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    import requests
+
+USER_AGENT = f"crashtool/{__version__}"
+REPLY_LIMIT = 1 << 20  # bytes of a reply that are kept; receivers answer with a few hundred
+DEFAULT_TIMEOUT = 60.0  # seconds
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+class Body(Protocol):
+    """What can be sent: blocks of bytes that start afresh at each `iter()`.
+
+    `size` is the number of bytes, or None when it is not known before they are made; then the
+    request is chunked.
+    """
+
+    @property
+    def size(self) -> int | None:
+        """In bytes, if known."""
+        ...
+
+    def __iter__(self) -> "Iterator[bytes]": ...
+
+
+class HttpResponse(NamedTuple):
+    """A reply. Header names are in lower case; `body` holds at most REPLY_LIMIT bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+class HttpSession:
+    """A connection pool with one policy. `timeout` is in seconds of silence."""
+
+    def __init__(
+        self,
+        *,
+        ca_bundle: str | None = None,
+        insecure: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
+        if self._timeout <= 0:
+            raise UsageError(f"the time-out must be more than 0 seconds, not {self._timeout:g}")
+        self._verify: bool | str = False if insecure else find_ca_bundle(ca_bundle) or True
+        self._session = _make_session(insecure=insecure)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        """GET; NetworkFailure when there is no complete answer."""
+        return self._request("GET", url, None, headers)
+
+    def post(
+        self, url: str, body: "Body | bytes", headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """POST a body; NetworkFailure when there is no complete answer.
+
+        A receiver that answers before it has read everything, and hangs up, is heard.
+        """
+        return self._request("POST", url, body, headers)
+
+    def put(
+        self, url: str, body: "Body | bytes", headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """PUT a body, as `post` does."""
+        return self._request("PUT", url, body, headers)
+
+    def _request(
+        self, method: str, url: str, body: "Body | bytes | None", headers: Mapping[str, str] | None
+    ) -> HttpResponse:
+        import requests
+        import urllib3
+
+        data: Any = body if body is None or isinstance(body, bytes) else _Blocks(body)
+        try:
+            response = self._session.request(
+                method, url, data=data, headers=dict(headers or {}), timeout=self._timeout,
+                allow_redirects=False, stream=True, verify=self._verify,
+            )  # fmt: skip
+            with response:
+                return HttpResponse(
+                    response.status_code,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    _read_capped(response.iter_content(1 << 14)),
+                    url,
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise explain_failure(error, url, self._timeout) from None
+        except (UnicodeError, ValueError) as error:
+            raise UsageError(f"not a URL that can be used: {_host(url)}: {error}") from None
+
+
+def find_ca_bundle(chosen: str | None) -> str | None:
+    """The PEM file to trust: `chosen`, or what the usual variables name; None: the default one.
+
+    InputUnusable when the file is not there.
+    """
+    named = [("--ca-bundle", chosen)] + [(name, os.environ.get(name)) for name in CA_VARIABLES]
+    for origin, path in named:
+        if path:
+            if not os.path.exists(path):  # noqa: PTH110 (requests takes a str)
+                raise InputUnusable(f"the CA bundle {path} (from {origin}) does not exist")
+            _check_pem(path, origin)
+            return path
+    return None
+
+
+def _check_pem(path: str, origin: str) -> None:
+    if os.path.isdir(path):  # noqa: PTH112 (a folder of hashed certificates is fine)
+        return
+    try:
+        ssl.create_default_context().load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise InputUnusable(
+            f"the CA bundle {path} (from {origin}) cannot be used: {error}",
+            hint="it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)",
+        ) from None
+
+
+class _Blocks:
+    """A body as requests wants it: with a length when there is one, with none when not."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        if body.size is not None:
+            self.len = body.size  # read by requests: Content-Length instead of chunks
+
+    def __iter__(self) -> "Iterator[bytes]":
+        return iter(self._body)
+
+
+def _read_capped(blocks: Iterable[bytes]) -> bytes:
+    kept = bytearray()
+    for block in blocks:
+        kept += block
+        if len(kept) >= REPLY_LIMIT:
+            break
+    return bytes(kept[:REPLY_LIMIT])
+
+
+def _make_session(*, insecure: bool) -> "requests.Session":
+    import requests
+    import urllib3
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **options)
+            _hear_early_replies(self.poolmanager)
+
+        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+            manager = super().proxy_manager_for(proxy, **options)
+            _hear_early_replies(manager)
+            return manager
+
+    if insecure:  # the command warns, once and in our words
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    session = requests.Session()
+    session.auth = _no_credentials  # keeps requests from reading ~/.netrc
+    session.headers["User-Agent"] = USER_AGENT
+    session.headers["Accept-Encoding"] = "gzip, deflate"
+    session.mount("https://", Adapter())
+    session.mount("http://", Adapter())
+    return session
+
+
+def _no_credentials(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+    return request
+
+
+def _hear_early_replies(manager: Any) -> None:
+    """Make a connection that is reset while it sends look for a reply.
+
+    urllib3 does so for a broken pipe only; a receiver that refuses a large body and closes at once
+    (413 from nginx) is seen on Linux as a reset with the reply already in the buffer.
+    """
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    def send(self: HTTPConnection, data: Any) -> None:
+        try:
+            super(type(self), self).send(data)
+        except ConnectionResetError as error:
+            raise BrokenPipeError(error.errno, error.strerror) from error
+
+    plain = type("PlainConnection", (HTTPConnection,), {"send": send})
+    secure = type("SecureConnection", (HTTPSConnection,), {"send": send})
+    manager.pool_classes_by_scheme = {
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
+
+
+def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailure | UsageError:
+    """What a failed request means, in words; `url` is never repeated, for it may hold a token."""
+    import requests
+    import urllib3
+
+    where = _host(url)
+    unusable = (
+        requests.exceptions.InvalidURL, requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidSchema, urllib3.exceptions.LocationParseError,
+    )  # fmt: skip
+    if isinstance(error, unusable):
+        return UsageError(
+            f"not a URL that can be used: {where}",
+            hint="crashtool make-url checks a URL and names what is wrong",
+        )
+    causes = list(_causes(error))
+    words = " ".join(map(str, causes))
+    for kinds, texts, sentence, hint in _FAILURES:
+        by_kind = any(type(cause).__name__ in kinds for cause in causes)
+        if by_kind or any(text in words for text in texts):
+            detail = _detail(causes)
+            return NetworkFailure(
+                sentence.format(where=where, timeout=f"{timeout:g}", detail=detail), hint=hint
+            )
+    return NetworkFailure(f"the connection to {where} failed: {_detail(causes)}")
+
+
+# class names in the chain of causes, texts in it, sentence, hint: the first match speaks
+_FAILURES: tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...] = (
+    (("ProxyError",), (),
+     "the proxy on the way to {where} did not work: {detail}",
+     "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY lists exceptions"),
+    ((), ("self-signed", "self signed", "unable to get local issuer"),
+     "the TLS certificate of {where} is not signed by an authority trusted here: {detail}",
+     "behind a company's proxy or with a private authority, name its PEM file with --ca-bundle"),
+    ((), ("certificate has expired", "certificate is not yet valid"),
+     "the TLS certificate of {where} is out of date: {detail}",
+     "check this machine's clock, then the certificate"),
+    ((), ("Hostname mismatch", "IP address mismatch", "doesn't match"),
+     "the TLS certificate of {where} is for another host: {detail}",
+     "check the host name in the URL"),
+    ((), ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "record layer failure"),
+     "{where} does not speak TLS: {detail}",
+     "a plain-text listener needs http:// (Backtrace: 6097 is plain, 6098 is TLS)"),
+    (("SSLError", "SSLCertVerificationError"), (),
+     "TLS with {where} failed: {detail}", None),
+    (("NameResolutionError", "gaierror"), (),
+     "the name {where} is not known to DNS: {detail}", "check the host name and the network"),
+    (("ConnectTimeout", "ConnectTimeoutError"), (),
+     "{where} did not accept a connection within {timeout} s",
+     "a firewall that drops packets looks like this; --timeout waits longer"),
+    (("ReadTimeout", "ReadTimeoutError", "TimeoutError"), (),
+     "{where} was silent for {timeout} s", "--timeout waits longer"),
+    (("ConnectionRefusedError",), (),
+     "{where} refused the connection: nothing listens there", "check the host and the port"),
+    (("IncompleteRead",), (),
+     "the reply of {where} was cut short: {detail}", None),
+    (("ConnectionResetError", "BrokenPipeError", "RemoteDisconnected"), (),
+     "{where} closed the connection before it answered", None),
+    (("BadStatusLine", "LineTooLong", "InvalidHeader"), (),
+     "{where} did not answer in HTTP: {detail}",
+     "a TLS listener needs https:// (Backtrace: 6098 is TLS, 6097 is plain)"),
+    (("ContentDecodingError", "DecodeError"), (),
+     "the reply of {where} could not be decompressed", None),
+)  # fmt: skip
+
+
+def _causes(error: BaseException | None) -> "Iterator[BaseException]":
+    """The error and everything it wraps: by `raise from`, `reason` or as an argument."""
+    pending, seen = [error], set()
+    while pending:
+        current = pending.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        pending += [getattr(current, "reason", None), current.__cause__, current.__context__]
+        pending += [item for item in current.args if isinstance(item, BaseException)]
+
+
+def _detail(causes: list[BaseException]) -> str:
+    """The words of the innermost cause that has any."""
+    for cause in reversed(causes):
+        text = getattr(cause, "strerror", None) or (cause.args and str(cause.args[-1]))
+        if isinstance(text, str) and text and "pool(host=" not in text and "url:" not in text:
+            return text.partition(" (_ssl.c:")[0]
+    return type(causes[0]).__name__
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the URL"
+    return parts.netloc.rpartition("@")[2] or "the URL"

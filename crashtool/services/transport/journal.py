@@ -1,0 +1,124 @@
+"""The journal: what was accepted where, so that sending a folder again sends only the rest."""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crashtool.model.submission import MINIDUMP_PART
+from crashtool.services.transport.request import Plan, Request
+
+COMPACT = (",", ":")
+WHOLE = 1 << 25  # bytes up to which all of a minidump is hashed, and of a larger one so many
+BLOCK = 1 << 18
+
+
+class Entry(NamedTuple):
+    """An accepted minidump, `size` in bytes. `key` stands for everything else in its request."""
+
+    identity: str
+    size: int
+    key: str
+    rxid: str | None
+    sent: str
+
+
+class Journal:
+    """A file with one JSON object a line; lines that cannot be read are passed over.
+
+    Threads may share it. It holds no path, no token and nothing of a minidump but its hash.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._entries = {(entry.identity, entry.key): entry for entry in _read_entries(path)}
+        self._sizes = {(entry.size, entry.key) for entry in self._entries.values()}
+
+    def find(self, dump: Path, request: Request, plan: Plan) -> Entry | None:
+        """The acceptance of this minidump in a request like this one, if there was one.
+
+        The minidump is only read if one of its size was accepted.
+        """
+        key = make_key(request, plan)
+        if (request.dump.size, key) not in self._sizes:
+            return None
+        return self._entries.get((identify_dump(dump), key))
+
+    def add(self, dump: Path, request: Request, plan: Plan, rxid: str | None) -> bool:
+        """Remember an acceptance just now; whether that was possible to the end."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            key = make_key(request, plan)
+            entry = Entry(identify_dump(dump), request.dump.size, key, rxid, now)
+            with self._lock:
+                self._entries[entry.identity, entry.key] = entry
+                self._sizes.add((entry.size, entry.key))
+                self._write(entry)
+        except OSError:
+            return False
+        return True
+
+    def _write(self, entry: Entry) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry._asdict(), separators=COMPACT) + "\n")
+
+
+def identify_dump(path: Path) -> str:
+    """A hash that tells minidumps apart: of all bytes, or of a large one's blocks at even steps.
+
+    The time, the ids and the registers at a minidump's front differ in any two of them; to read
+    gigabytes of memory for that would take as long as to send them.
+    """
+    hasher = hashlib.sha256()
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        hasher.update(str(size).encode("ascii"))
+        step = BLOCK if size <= WHOLE else size // (WHOLE // BLOCK)
+        for place in range(0, size, step):
+            stream.seek(place)
+            hasher.update(stream.read(BLOCK))
+    return hasher.hexdigest()
+
+
+def make_key(request: Request, plan: Plan) -> str:
+    """A hash of all that the receiver gets besides the minidump: change one annotation, and it is
+    another request. Attachments count by name, size and time of change.
+    """
+    times = {}
+    for attachment in plan.attachments:
+        path = Path(attachment.path)
+        times[str(path)] = path.stat().st_mtime_ns
+    files = [(file.name.decode("latin-1"), file.size) for file in request.files
+             if file.name != MINIDUMP_PART.encode()]  # fmt: skip
+    fields = [(field.name, field.value) for field in request.fields.sent]
+    is_raw = plan.raw
+    text = json.dumps([request.url, fields, files, sorted(times.items()), is_raw],
+                      separators=COMPACT)  # fmt: skip
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _read_entries(path: Path) -> Iterator[Entry]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            values: Any = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(values, dict) and _is_entry(values):
+            yield Entry(**{name: values[name] for name in Entry._fields})
+
+
+def _is_entry(values: dict[str, Any]) -> bool:
+    kinds: dict[str, Any] = {
+        "identity": str, "size": int, "key": str, "rxid": (str, type(None)), "sent": str,
+    }  # fmt: skip
+    return all(isinstance(values.get(name), kind) for name, kind in kinds.items())

@@ -1,0 +1,53 @@
+"""Whether Crashpad's own reader takes a dump; if not, its uploader sends it without any field."""
+
+from collections import Counter
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.minidump import streams
+from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.minidump.structs import VERSION
+from crashtool.formats.minidump.structs import Count as EntryCount
+
+MODULE_SIZE = 108  # MINIDUMP_MODULE (minidumpapiset.h)
+MISC_INFO_SIZES = (24, 44, 232, 832, 1364)  # MINIDUMP_MISC_INFO to _5 (minidumpapiset.h)
+CRASHPAD_INFO_SIZE = 52  # the least that is read (process_snapshot_minidump.cc)
+CRASHPAD_INFO_VERSION = 1
+
+
+def find_refusal(dump: Minidump) -> str | None:
+    """Why process_snapshot_minidump.cc would refuse a dump, as a clause; None when it takes it."""
+    if dump.header.version != VERSION:
+        return f"its header's version is {dump.header.version:#x}, not {VERSION:#x}"
+    if len(dump.directory) < dump.header.stream_count:
+        return "its directory is cut short"
+    counts = Counter(entry.stream_type for entry in dump.directory)
+    for entry in dump.directory:
+        if counts[entry.stream_type] > 1:
+            return f"it has several streams of type {entry.stream_type:#x}"
+        if entry.rva + entry.size > dump.size:
+            return "it is cut short"
+    return _find_refused_stream(dump)
+
+
+def _find_refused_stream(dump: Minidump) -> str | None:
+    misc, modules = dump.find_place(streams.MISC_INFO), dump.find_place(streams.MODULE_LIST)
+    crashpad = dump.find_place(streams.CRASHPAD_INFO)
+    if misc and misc.size not in MISC_INFO_SIZES:
+        return f"its process information has {misc.size} bytes"
+    if crashpad is None:
+        return "it has modules but no CrashpadInfo stream" if modules else None
+    if crashpad.size < CRASHPAD_INFO_SIZE or dump.crashpad is None:
+        return "its CrashpadInfo stream is cut short"
+    if dump.crashpad.version != CRASHPAD_INFO_VERSION:
+        return f"its CrashpadInfo stream has version {dump.crashpad.version}"
+    if modules and not _has_plain_modules(dump, modules.size):
+        return "its module list is padded or damaged"
+    return None
+
+
+def _has_plain_modules(dump: Minidump, size: int) -> bool:
+    raw = dump.read_raw_stream(streams.MODULE_LIST) or b""
+    try:
+        return size == EntryCount.SIZE + MODULE_SIZE * EntryCount.read(raw).entry_count
+    except MalformedFile:
+        return False

@@ -1,0 +1,127 @@
+"""What goes to stdout, what to stderr, and how."""
+
+import io
+import json
+
+import pytest
+
+from crashtool.commands import console as console_module
+from crashtool.commands.console import Console, wants_color
+from crashtool.errors import CrashtoolError, InputUnusable, MissingExtra
+from crashtool.render.page import Page, Span
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("choice", "environment", "stream", "expected"),
+    [
+        ("auto", {}, Terminal(), True),
+        ("auto", {}, io.StringIO(), False),
+        ("auto", {"NO_COLOR": "1"}, Terminal(), False),
+        ("auto", {"NO_COLOR": ""}, Terminal(), True),
+        ("auto", {"TERM": "dumb"}, Terminal(), False),
+        ("always", {"NO_COLOR": "1"}, io.StringIO(), True),
+        ("never", {}, Terminal(), False),
+    ],
+)
+def test_colour_is_for_terminals_unless_told(choice, environment, stream, expected):
+    assert wants_color(choice, environment, stream) is expected
+
+
+def test_a_pipe_gets_no_colour(capsys):
+    Console().answer(Page().line(Span("bad", "bad")))
+
+    assert capsys.readouterr().out == "bad\n"
+
+
+def test_colour_when_asked(capsys):
+    Console(color=True).answer(Page().line(Span("bad", "bad")))
+
+    assert capsys.readouterr().out == "\x1b[1;31mbad\x1b[0m\n"
+
+
+def test_text_is_answered_with_one_line_feed(capsys):
+    console = Console()
+    console.answer("a")
+    console.answer("b\n")
+
+    assert capsys.readouterr().out == "a\nb\n"
+
+
+def test_a_document_is_ascii(capsys):
+    Console(json=True).document({"text": "\x1b\u202e\x9bé"})
+
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert "\x1b" not in printed
+    assert json.loads(printed) == {"schema_version": 1, "text": "\x1b\u202e\x9bé"}
+
+
+def test_quiet_silences_notes_and_not_warnings(capsys):
+    console = Console(verbosity=-1)
+    console.note("note")
+    console.detail("detail")
+    console.warn("careful\x1b")
+
+    assert capsys.readouterr() == ("", "crashtool: warning: careful\\x1b\n")
+
+
+def test_details_are_for_verbose(capsys):
+    Console().detail("hidden")
+    Console(verbosity=1).detail("shown")
+
+    assert capsys.readouterr().err == "shown\n"
+
+
+def test_an_error_says_what_and_what_next(capsys):
+    Console(color=True).error(InputUnusable("bad file", hint="try another"))
+
+    assert "bad file" in capsys.readouterr().err
+
+
+def test_an_error_in_json_is_a_document_too(capsys):
+    Console(json=True).error(MissingExtra("serve", "serve"))
+
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"] == {
+        "code": "missing_extra",
+        "exit_status": 2,
+        "message": "serve needs the extra 'serve', which is not installed",
+        "hint": "pip install 'crashtool[serve]'",
+    }
+    assert err.endswith("  pip install 'crashtool[serve]'\n")
+
+
+def test_an_error_without_a_hint_is_one_line(capsys):
+    Console().error(CrashtoolError("broken"))
+
+    assert capsys.readouterr().err == "crashtool: error: broken\n"
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 6.0, 7.0, 12.0])
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: next(clock))
+
+    with Console().progress("sending", 200) as advance:
+        for done in (10, 50, 60, 200):
+            advance(done)
+
+    assert capsys.readouterr().err == "sending: 50 bytes (25 %)\nsending: 200 bytes (100 %)\n"
+
+
+def test_progress_is_silent_when_quiet(capsys):
+    with Console(verbosity=-1).progress("sending", 0) as advance:
+        advance(1)
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_for_a_person_is_a_bar(capsys):
+    with Console(live=True).progress("sending", 10) as advance:
+        advance(10)
+
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,420 @@
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.minidump.file import Minidump
+from crashtool.services.handler import ending, reported_run
+from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.receiver.app import start_receiver
+from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
+    build,
+    sentry_handler,
+    upstream_handler,
+)
+
+CRASHTOOL = [sys.executable, "-m", "crashtool"]
+
+
+@pytest.fixture
+def crash(build):  # noqa: F811
+    return build("crash.c")
+
+
+@pytest.fixture
+def run(tmp_path, sentry_handler):  # noqa: F811
+    """run("--option", program, ...) in a process of its own, with a database of its own."""
+
+    def invoke(*arguments, **options):
+        line = [*CRASHTOOL, "run", "--database", tmp_path / "database", *arguments]
+        return subprocess.run(
+            line, capture_output=True, text=True, check=False, cwd=tmp_path, **options
+        )
+
+    return invoke
+
+
+@pytest.fixture
+def report(monkeypatch, crashtool, sentry_handler):  # noqa: F811
+    """report("--option", program, ...) in this process, the program's streams leading nowhere."""
+    monkeypatch.setattr(reported_run, "run_program", run_program_apart)
+    monkeypatch.setattr(ending, "end_as", lambda status: click.get_current_context().exit(status))
+    return lambda *arguments: crashtool("run", "--database", "database", *arguments)
+
+
+@pytest.fixture
+def start(tmp_path, sentry_handler):  # noqa: F811
+    """The same, not waited for; its first line, "ready", is."""
+    started = []
+
+    def invoke(*arguments, **options):
+        line = [*CRASHTOOL, "run", "--database", tmp_path / "database", *arguments]
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, **options)
+        started.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield invoke
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_the_status_of_a_program_is_its_own(run, crash):
+    assert run("--", crash, "seven").returncode == 7
+    assert run(crash, "term").returncode == -signal.SIGTERM
+    assert run("true").returncode == 0
+
+
+def test_a_crash_is_reported_on_stderr_and_kills_crashtool_alike(run, crash, tmp_path):
+    done = run("--annotation", "ver=1.4.2", crash, "fpe")
+
+    assert done.returncode == -signal.SIGFPE
+    assert done.stdout == ""
+    assert "SIGFPE / FPE_INTDIV" in done.stderr
+    assert "1.4.2" in done.stderr
+    (dump,) = tmp_path.glob("database/pending/*.dmp")
+    assert f"minidump: {dump}" in done.stderr
+
+
+def test_streams_are_the_programs_own(run, crash):
+    done = run(crash, "echo", input="one\ntwo\n")
+
+    assert (done.stdout, done.stderr) == ("one\ntwo\n", "bye\n")
+
+
+def test_a_crash_is_shown_as_inspect_shows_it(report, crash, crashtool, tmp_path):
+    result = report("--annotation", "ver=1.4.2", crash, "fpe")
+
+    (dump,) = tmp_path.glob("database/pending/*.dmp")
+    assert result.exit_code == -signal.SIGFPE
+    assert result.stderr == f"minidump: {dump}\n" + crashtool("inspect", dump).stdout
+
+
+def test_quiet_says_no_more_than_the_report(report, crash):
+    result = report("--quiet", crash, "null")
+
+    assert "minidump:" not in result.stderr
+    assert "SIGSEGV" in result.stderr
+
+
+def test_verbose_says_what_the_handler_said(report, crash):
+    result = report("--verbose", "--attachment", "gone.log", crash, "null")
+
+    assert "gone.log: No such file" in result.stderr
+
+
+def test_a_report_can_go_to_a_file(report, crash, tmp_path):
+    result = report("--report", "crash.txt", crash, "null")
+
+    assert "SIGSEGV" in (tmp_path / "crash.txt").read_text()
+    assert "SIGSEGV" not in result.stderr
+
+
+def test_arguments_behind_the_program_are_the_programs(run):
+    assert run("sh", "-c", "exit 9").returncode == 9
+    assert run("echo", "--json", "--", "--help").stdout == "--json -- --help\n"
+
+
+def test_json_goes_to_a_file_and_holds_the_crash(report, crash, tmp_path):
+    result = report("--json", "--report", "crash.json", "--mode", "socket", crash, "abort")
+
+    document = json.loads((tmp_path / "crash.json").read_text())
+    assert result.stderr == ""
+    assert document["run"]["signal"] == "SIGABRT"
+    assert document["run"]["mode"] == "socket"
+    assert document["crash_info"]["type"].startswith("SIGABRT")
+    assert Path(document["run"]["report"]["minidump"]).is_file()
+
+
+def test_json_without_a_file_goes_to_stderr(report):
+    result = report("--json", "sh", "-c", "exit 3")
+
+    document = json.loads(result.stderr)
+    assert (result.stdout, result.exit_code) == ("", 3)
+    assert document["run"]["exit_status"] == 3
+    assert document["run"]["crashed"] is False
+
+
+def test_a_report_that_cannot_be_written_is_shown(report, crash):
+    result = report("--report", "nowhere/crash.txt", crash, "null")
+
+    assert result.exit_code == -signal.SIGSEGV
+    assert "cannot write nowhere/crash.txt" in result.stderr
+    assert "SIGSEGV" in result.stderr
+
+
+def test_no_report_is_said_and_the_status_kept(report, crash, tmp_path):
+    (tmp_path / "database").mkdir()
+    (tmp_path / "database/pending").write_text("in the way")
+
+    result = report(crash, "null")
+
+    assert result.exit_code == -signal.SIGSEGV
+    assert "the handler left no report" in result.stderr
+    assert "handler: " in result.stderr
+
+
+def test_json_tells_of_a_crash_without_a_report(report, crash):
+    result = report("--json", crash, "main_thread_gone")
+
+    document = json.loads(result.stderr)["run"]
+    assert (document["crashed"], document["report"]) == (True, None)
+    assert "first thread had ended" in document["problem"]
+
+
+def test_a_problem_is_a_warning(report, crash):
+    assert "warning: the program's first thread" in report(crash, "main_thread_gone").stderr
+
+
+def test_trouble_with_the_report_keeps_the_status(report, crash, monkeypatch):
+    def fail(*_arguments):
+        raise InputUnusable("it is damaged")
+
+    monkeypatch.setattr(reported_run.ReportedRun, "find_delivery", fail)
+
+    result = report(crash, "null")
+
+    assert result.exit_code == -signal.SIGSEGV
+    assert "no report: it is damaged" in result.stderr
+
+
+def test_a_missing_program_is_127_and_one_that_cannot_run_126(run, tmp_path):
+    (tmp_path / "data").write_text("no program")
+
+    for name, status, words in (
+        ("no-such-program", 127, "no such program in PATH"),
+        ("./nothing", 127, "no such file"),
+        ("data", 127, "did you mean ./data ?"),
+        ("./data", 126, "not executable"),
+        (str(tmp_path), 126, "is a folder"),
+    ):
+        done = run(name)
+        assert (done.returncode, words in done.stderr) == (status, True), name
+
+
+def test_what_cannot_work_is_refused_before_the_program_runs(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    marker = tmp_path / "ran"
+    for arguments, status, words in (
+        (["--handler", "nothing"], 3, "no crashpad_handler at"),
+        (["--annotation", "k"], 2, "not an annotation"),
+        (["--attachment", "log=file"], 2, "after its file"),
+        (["--database", "file/db"], 3, "cannot use the database"),
+    ):
+        done = run(*arguments, "touch", marker)
+        assert (done.returncode, words in done.stderr) == (status, True), done.stderr
+        assert not marker.exists()
+
+
+def test_a_program_is_needed(crashtool):
+    result = crashtool("run")
+
+    assert result.exit_code == 2
+    assert "needs a program" in result.stderr
+
+
+def test_other_platforms_get_a_clear_message(crashtool, monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+
+    result = crashtool("run", "true")
+
+    assert result.exit_code == 2
+    assert "riscv64" in result.stderr
+
+
+@pytest.mark.parametrize("handler", ["sentry_handler", "upstream_handler"])
+def test_the_handler_sends_the_report(handler, request, run, crash, tmp_path):
+    path = request.getfixturevalue(handler).path
+    (tmp_path / "game.log").write_text("the log")
+    with start_receiver(tmp_path / "inbox") as receiver:
+        done = run(
+            "--handler", path, "--url", receiver.submission_url(), "--annotation", "prod=Game",
+            "--attachment", "game.log", crash, "null",
+        )  # fmt: skip
+        (report,) = receiver.inbox.reports()
+        (log,) = [file for file in report.files if file.name == "game.log"]
+
+        assert done.returncode == -signal.SIGSEGV
+        assert report.rxid in done.stderr
+        assert report.fields["prod"] == "Game"
+        assert log.path.read_text() == "the log"
+        with Minidump.open(report.minidump) as dump:
+            assert dump.exception.code == signal.SIGSEGV
+
+
+def test_a_report_that_was_sent_says_so(report, crash, tmp_path):
+    with start_receiver(tmp_path / "inbox") as receiver:
+        result = report("--url", receiver.submission_url(), crash, "null")
+        (received,) = receiver.inbox.reports()
+
+    assert "sent; the server answered" in result.stderr
+    assert received.rxid in result.stderr
+
+
+def test_a_report_that_was_not_sent_says_so(report, crash):
+    result = report("--url", "http://127.0.0.1:9/", crash, "null")
+
+    assert "not sent: the upload failed" in result.stderr
+
+
+def test_a_database_without_consent_is_named(report, crash, tmp_path):
+    report(crash, "null")
+    settings = tmp_path / "database/settings.dat"
+    data = bytearray(settings.read_bytes())
+    data[8] = 0
+    settings.write_bytes(data)
+
+    result = report("--url", "http://127.0.0.1:9/", crash, "null")
+
+    assert "uploads are disabled in" in result.stderr
+
+
+def test_reports_go_to_the_users_state_folder_unless_told(tmp_path, crash, sentry_handler):  # noqa: F811
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
+
+    subprocess.run(
+        [*CRASHTOOL, "run", crash, "null"], env=environment, capture_output=True, check=False
+    )
+
+    assert len(list(tmp_path.glob("crashtool/database/pending/*.dmp"))) == 1
+
+
+def test_a_signal_to_crashtool_alone_reaches_the_program_once(start, crash):
+    process = start(crash, "counts_signals")
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 11
+
+
+def test_a_signal_to_the_whole_group_reaches_the_program_once(start, crash):
+    process = start(crash, "counts_signals", start_new_session=True)
+
+    os.killpg(process.pid, signal.SIGTERM)
+
+    assert process.wait(20) == 11
+
+
+def test_a_stopped_program_stops_and_goes_on(start, crash):
+    process = start(crash, "counts_signals")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    program = int(children[0])
+
+    os.kill(program, signal.SIGSTOP)
+    deadline = time.monotonic() + 20
+    while not is_stopped(program) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert is_stopped(program)
+    os.kill(program, signal.SIGCONT)
+    os.kill(program, signal.SIGTERM)
+
+    assert process.wait(20) == 11
+
+
+def is_stopped(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in "tT"
+
+
+def test_a_terminated_program_terminates_crashtool(start, crash):
+    process = start(crash, "waits")
+
+    process.send_signal(signal.SIGHUP)
+
+    assert process.wait(20) == -signal.SIGHUP
+
+
+class Terminal:
+    """crashtool on a terminal of its own, as the foreground job."""
+
+    def __init__(self, *line):
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.execv(line[0], list(map(str, line)))  # noqa: S606 (pty.fork asks for it)
+
+    def read_until(self, text):
+        seen = b""
+        while text not in seen:
+            seen += os.read(self.master, 1024)
+
+    def type(self, text):
+        os.write(self.master, text)
+
+    def wait(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return status
+            time.sleep(0.01)
+        raise AssertionError("it does not end")
+
+    def close(self):
+        os.close(self.master)
+
+
+@pytest.fixture
+def terminal(tmp_path, sentry_handler):  # noqa: F811
+    opened = []
+
+    def open_terminal(*arguments, line=(*CRASHTOOL, "run")):
+        opened.append(Terminal(*line, "--database", tmp_path / "database", *arguments))
+        return opened[-1]
+
+    yield open_terminal
+    for one in opened:
+        one.close()
+
+
+def test_control_c_reaches_the_program_once(terminal, crash):
+    job = terminal(crash, "counts_signals")
+    job.read_until(b"ready")
+
+    job.type(b"\x03")
+
+    assert os.waitstatus_to_exitcode(job.wait()) == 11
+
+
+JOB_CONTROL = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.executable, [sys.executable, "-m", "crashtool", "run", *sys.argv[1:]])
+status = os.waitpid(job, os.WUNTRACED)[1]
+print("stopped" if os.WIFSTOPPED(status) else "ended", flush=True)
+os.killpg(job, signal.SIGCONT)
+os.killpg(job, signal.SIGTERM)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+"""
+
+
+def test_control_z_stops_the_job_and_it_can_be_continued(terminal, crash):
+    job = terminal(crash, "counts_signals", line=[sys.executable, "-c", JOB_CONTROL])
+    job.read_until(b"ready")
+
+    job.type(b"\x1a")
+    job.read_until(b"stopped")
+
+    assert os.waitstatus_to_exitcode(job.wait()) == 11
+
+
+def test_control_backslash_is_a_crash_of_the_program(terminal, crash, tmp_path):
+    job = terminal("--report", tmp_path / "report", crash, "waits")
+    job.read_until(b"ready")
+
+    job.type(b"\x1c")
+
+    assert os.waitstatus_to_exitcode(job.wait()) == -signal.SIGQUIT
+    assert "SIGQUIT" in (tmp_path / "report").read_text()

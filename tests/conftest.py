@@ -1,0 +1,68 @@
+"""Fixtures for all tests: the command line in-process, and material that may be absent."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crashtool.cli import root
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("CRASHTOOL_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch, tmp_path):
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith("CRASHTOOL_") and name != "CRASHTOOL_SHARED":
+            monkeypatch.delenv(name)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no-state"))
+
+
+@pytest.fixture
+def crashtool(monkeypatch, tmp_path):
+    """Call crashtool in-process in an empty folder: crashtool("inspect", path, ...) -> Result."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, **options) -> Result:
+        return CliRunner().invoke(
+            root, [str(part) for part in arguments], prog_name="crashtool", **options
+        )
+
+    return invoke
+
+
+def shared(part: str) -> Path:
+    """A folder of real material; skips the test when it is not there."""
+    path = SHARED / part
+    if not path.exists():
+        pytest.skip(f"needs {part}/ (set CRASHTOOL_SHARED to the folder that holds it)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    return shared("corpus")
+
+
+@pytest.fixture(scope="session")
+def truth() -> Path:
+    return shared("truth")
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    return shared("captures")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--rewrite-transcripts", action="store_true", help="write what the commands say today"
+    )

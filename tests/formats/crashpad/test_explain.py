@@ -1,0 +1,52 @@
+import re
+from uuid import UUID
+
+import pytest
+
+from crashtool.formats.crashpad.explain import explain
+from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.formats.crashpad.settings import UPLOADS_PAUSED, new_settings
+
+NOW = 1_790_000_000
+ON = new_settings(UUID(int=1), uploads_enabled=True)
+OFF = new_settings(UUID(int=1), uploads_enabled=False)
+PAUSED = ON.replace(options=ON.options | UPLOADS_PAUSED)
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata", "settings", "words"),
+    [
+        ("new", None, ON, "being written"),
+        ("pending", None, ON, "metadata is missing"),
+        ("completed", Metadata(NOW, uploaded=True), ON, "^uploaded; the server's answer"),
+        ("uploading", Metadata(NOW), ON, "stuck since a handler ended"),
+        ("completed", Metadata(NOW, upload_attempts=1), ON, r"failed \(1 attempt\) and is not"),
+        ("completed", Metadata(NOW, upload_attempts=5), OFF, r"failed \(5 attempts\) and is not"),
+        ("completed", Metadata(NOW), OFF, "disabled in settings.dat"),
+        ("completed", Metadata(NOW), None, "disabled in settings.dat"),
+        ("completed", Metadata(NOW), ON, "disabled at the time, or the rate limit"),
+        ("pending", Metadata(NOW, upload_attempts=2), ON, r"failed \(2 attempts\); some handlers"),
+        ("pending", Metadata(NOW, upload_explicitly_requested=True), OFF, "was requested"),
+        ("pending", Metadata(NOW), OFF, "the next handler with a URL retires it"),
+        ("pending", Metadata(NOW), None, "the next handler with a URL retires it"),
+        ("pending", Metadata(NOW), PAUSED, "uploads are paused"),
+        ("pending", Metadata(NOW), ON, "no handler with a URL has run"),
+    ],
+)
+def test_a_report_says_why_it_was_or_was_not_uploaded(state, metadata, settings, words):
+    assert re.search(words, explain(state, metadata, settings))
+
+
+def test_a_locked_report_says_so():
+    assert "locked by a handler" in explain("pending", Metadata(NOW), ON, locked=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "limited"), [(0, True), (3599, True), (3600, False), (-1, False)]
+)
+def test_an_attempt_within_the_hour_before_is_the_rate_limit(before, limited):
+    recent = ON.replace(last_upload_attempt_time=NOW - before)
+    assert ("rate limit)" in explain("completed", Metadata(NOW), recent)) is limited
+    assert (
+        "rate limit)" in explain("completed", Metadata(NOW), ON, other_attempts=[NOW - before])
+    ) is limited

@@ -1,0 +1,127 @@
+"""Databases that the real Linux handlers at hand leave, read back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crashtool.errors import CrashtoolError
+from crashtool.formats.crashpad.database import open_database
+from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.services.handler.find import DEBIAN, find_handler
+from crashtool.services.handler.program import check_platform
+from crashtool.services.receiver.app import start_receiver
+from tests.synth.database import CLIENT, GenericDatabase, report_id, write_settings
+
+# run_program wants a process without threads and children: not this one
+CRASH = """
+import sys
+from crashtool.services.handler.program import run_program
+result = run_program(["sh", "-c", "kill -SEGV $$"], sys.argv[1:])
+assert result.problem is None, result
+"""
+
+
+def handlers_at_hand():
+    try:
+        check_platform()
+        extra = find_handler()
+    except CrashtoolError:
+        return []
+    paths = {Path(extra.path): extra.kind}
+    if DEBIAN.exists():
+        paths[DEBIAN] = find_handler(str(DEBIAN)).kind
+    return [pytest.param(path, kind, id=kind) for path, kind in paths.items()]
+
+
+HANDLERS = handlers_at_hand() or [
+    pytest.param(None, "", marks=pytest.mark.skip(reason="no crashpad_handler that runs here"))
+]
+
+
+def crash(handler, root, url=None, *options):
+    arguments = [str(handler), f"--database={root}", "--annotation=prod=Game", *options]
+    if url:
+        arguments.append(f"--url={url}")
+    subprocess.run([sys.executable, "-c", CRASH, *arguments], check=True, timeout=60)
+    return open_database(root)
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_an_uploaded_report_keeps_the_receivers_answer(tmp_path, handler, kind):
+    root = tmp_path / "db"
+    write_settings(root)
+    log = tmp_path / "log.txt"
+    log.write_text("attached")
+    with start_receiver(tmp_path / "inbox") as receiver:
+        url = receiver.submission_url()
+        database = crash(handler, root, url, f"--attachment={log}", "--no-periodic-tasks")
+        (arrived,) = receiver.inbox.reports()
+
+    assert (database.kind, database.problems) == ("generic", ())
+    assert database.settings.client_id == CLIENT
+    assert database.settings.last_upload_attempt
+    (report,) = database.reports
+    assert (report.state, report.uploaded, report.upload_attempts) == ("completed", True, 1)
+    assert json.loads(report.id)["_rxid"] == arrived.rxid
+    assert report.created <= report.last_upload_attempt
+    assert arrived.minidump.read_bytes() == report.path.read_bytes()
+    assert arrived.fields["guid"] == str(CLIENT)
+    assert arrived.product == "Game"
+    assert [file.filename for file in arrived.files if file.path != arrived.minidump] == ["log.txt"]
+    assert [file.name for file in report.attachments] == ["log.txt"], kind
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_report_that_the_server_refused_tells_of_its_attempt(tmp_path, handler, kind):
+    write_settings(tmp_path / "db")
+    with start_receiver(tmp_path / "inbox", faults=["500"]) as receiver:
+        (report,) = crash(handler, tmp_path / "db", receiver.submission_url()).reports
+    assert (report.uploaded, report.upload_attempts, report.id) == (False, 1, "")
+    assert report.state == ("pending" if kind == "sentry" else "completed")
+    assert "the upload failed (1 attempt)" in report.reason
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_report_without_consent_is_retired_unsent(tmp_path, handler, kind):
+    write_settings(tmp_path / "db", uploads_enabled=False)
+    (report,) = crash(handler, tmp_path / "db", "http://127.0.0.1:9/u/t/minidump").reports
+    assert (report.state, report.upload_attempts) == ("completed", 0)
+    assert report.reason == "never sent: uploads are disabled in settings.dat"
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_second_crash_within_the_hour_is_held_back_by_the_rate_limit(tmp_path, handler, kind):
+    write_settings(tmp_path / "db")
+    with start_receiver(tmp_path / "inbox") as receiver:
+        crash(handler, tmp_path / "db", receiver.submission_url())
+        database = crash(handler, tmp_path / "db", receiver.submission_url())
+    unsent = [report for report in database.reports if not report.uploaded]
+    assert len(database.reports) == 2
+    assert [report.state for report in unsent] == ["completed"]
+    assert "rate limit" in unsent[0].reason
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_report_without_a_url_waits(tmp_path, handler, kind):
+    write_settings(tmp_path / "db")
+    (report,) = crash(handler, tmp_path / "db").reports
+    assert (report.state, report.upload_attempts) == ("pending", 0)
+    assert report.reason == "waits: no handler with a URL has run since"
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_database_written_here_is_taken_up_by_the_handler(tmp_path, handler, kind):
+    made = GenericDatabase(tmp_path / "db")
+    dump = crash(handler, tmp_path / "other").reports[0].path.read_bytes()
+    made.add(1, "pending", Metadata(created=1_790_000_000), dump)
+    with start_receiver(tmp_path / "inbox") as receiver:
+        for _ in range(8):  # a one-shot handler ends after one upload, of either report
+            database = crash(handler, tmp_path / "db", receiver.submission_url(), "--no-rate-limit")
+            sent = [report for report in database.reports if report.uuid == report_id(1)]
+            if sent[0].uploaded:
+                break
+        assert [report.uploaded for report in sent] == [True]
+        assert dump in [report.minidump.read_bytes() for report in receiver.inbox.reports()]

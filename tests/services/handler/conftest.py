@@ -1,0 +1,80 @@
+"""Real handlers and crashing programs; tests that need one that is not there are skipped."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crashtool.errors import CrashtoolError
+from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.command_line import compose_command
+from crashtool.services.handler.delivery import find_delivery
+from crashtool.services.handler.find import DEBIAN, find_handler
+from crashtool.services.handler.report_database import prepare_database
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "programs"
+WIDTHS = {"64": [], "32": ["-m32"], "static": ["-static"]}
+
+
+def find_or_skip(path=None):
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        pytest.skip("needs Linux x86-64")
+    try:
+        return find_handler(path)
+    except CrashtoolError as error:
+        pytest.skip(f"needs a crashpad_handler: {error.what}")
+
+
+@pytest.fixture(scope="session")
+def sentry_handler():
+    return find_or_skip()
+
+
+@pytest.fixture(scope="session")
+def upstream_handler():
+    return find_or_skip(str(DEBIAN))
+
+
+@pytest.fixture(params=["sentry_handler", "upstream_handler"])
+def any_handler(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory):
+    """build("crash.c", "32") -> path of the program; compiled once."""
+    made = {}
+
+    def compile_once(source, width="64"):
+        if (source, width) not in made:
+            compiler = "g++" if source.endswith("pp") else "gcc"
+            if shutil.which(compiler) is None:
+                pytest.skip(f"needs {compiler}")
+            target = tmp_path_factory.mktemp("programs") / "crash"
+            line = [compiler, "-O1", "-g", "-pthread", *WIDTHS[width], "-o", target]
+            done = subprocess.run(
+                [*line, PROGRAMS / source], capture_output=True, text=True, check=False
+            )
+            made[source, width] = target if done.returncode == 0 else None
+        if made[source, width] is None:
+            pytest.skip(f"{compiler} cannot build {width} programs here")
+        return str(made[source, width])
+
+    return compile_once
+
+
+@pytest.fixture
+def crash_under(tmp_path):
+    """crash_under(handler, program, mode) -> how it ended, and the report it left or None."""
+
+    def run(handler, program, mode="trace", **options):
+        database = tmp_path / "database"
+        prepare_database(database)
+        line = compose_command(handler, database)
+        result = run_program_apart(program, line, mode=mode, **options)
+        return result, find_delivery(database, frozenset(), result.process_id)
+
+    return run

@@ -1,0 +1,162 @@
+import sqlite3
+
+import pytest
+
+from crashtool.errors import InputUnusable, UsageError
+from crashtool.services.receiver.inbox import Inbox
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    opened = Inbox(tmp_path / "inbox").open()
+    yield opened
+    opened.close()
+
+
+def keep(inbox, content=b"MDMP", name=b"upload_file_minidump", **about):
+    draft = inbox.start_draft()
+    draft.fields.append((b"k\xff", b"v\xe9"))
+    draft.add_file(name, b"../../x", "text/html").write(content)
+    return inbox.keep(draft, **({"format": "minidump"} | about))
+
+
+def test_a_report_is_kept_with_all_it_came_with(inbox):
+    kept = keep(inbox, universe="u", client="curl", query=[("a", "1"), ("a", "2")], notes=("n",))
+    assert inbox.reports() == [kept]
+    assert inbox.find(kept.rxid) == inbox.find(kept.rxid.upper()) == inbox.find("1") == kept
+    assert (kept.universe, kept.client, kept.notes, kept.query) == ("u", "curl", ("n",), {"a": "2"})
+    assert kept.fields == {"k\udcff": "v\udce9"}
+    (file,) = kept.files
+    assert (file.filename, file.size, file.later) == ("../../x", 4, False)
+    assert kept.minidump == file.path
+    assert file.path.read_bytes() == b"MDMP"
+    assert file.path.parent.parent.parent == inbox.folder
+    assert not list((inbox.folder / "incoming").iterdir())
+
+
+@pytest.mark.parametrize(
+    "key", ["zz", "", "ffffffffffffffff", "2", "00000000-0000-0000-0000-000000000000"]
+)
+def test_a_report_that_is_not_there_is_not_found(inbox, key):
+    keep(inbox)
+    assert inbox.find(key) is None
+    with pytest.raises(InputUnusable, match="holds no report"):
+        inbox.get(key)
+
+
+def test_the_newest_reports_come_last(inbox):
+    rxids = [keep(inbox).rxid for _ in range(4)]
+    assert [report.rxid for report in inbox.reports()] == rxids
+    assert [report.rxid for report in inbox.reports(newest=2)] == rxids[2:]
+    assert inbox.count() == 4
+
+
+def test_a_minidump_is_found_by_name_or_else_by_content(inbox):
+    assert keep(inbox, name=b"other").minidump
+    assert keep(inbox, name=b"upload_file", content=b"junk").minidump
+    assert keep(inbox, name=b"other", content=b"junk").minidump is None
+    assert keep(inbox, format="symbols").minidump is None
+    gone = keep(inbox, name=b"other")
+    gone.files[0].path.unlink()
+    assert gone.minidump is None
+
+
+def test_an_attachment_can_follow_later(inbox):
+    report = keep(inbox)
+    draft = inbox.start_draft()
+    draft.add_file(b"attachment", b"log.txt", "").write(b"text")
+    more = inbox.keep_later(report, draft)
+    assert [(file.filename, file.later) for file in more.files] == [
+        ("../../x", False),
+        ("log.txt", True),
+    ]
+    assert more.files[1].path.read_bytes() == b"text"
+    assert more.minidump == report.minidump
+    assert inbox.reports() == [more]
+
+
+def test_what_was_read_from_a_minidump_is_remembered(inbox):
+    report = keep(inbox)
+    inbox.describe(report, "crash \udcff", "page")
+    again = inbox.get(report.rxid)
+    assert (again.headline, again.page) == ("crash \\udcff", "page")
+
+
+def test_a_fingerprint_is_new_once(inbox):
+    first, second = keep(inbox), keep(inbox)
+    assert inbox.remember_fingerprint(first, "f")
+    assert not inbox.remember_fingerprint(second, "f")
+    assert inbox.remember_fingerprint(first, "f")
+
+
+def test_a_closed_inbox_can_still_be_read(inbox):
+    kept = keep(inbox)
+    inbox.close()
+    inbox.close()
+    assert inbox.reports() == [kept]
+    assert Inbox(inbox.folder).count() == 1
+
+
+def test_what_a_killed_receiver_left_half_done_is_removed(inbox):
+    kept = keep(inbox)
+    half = inbox.start_draft().add_file(b"a", b"b", "")
+    half.write(b"half")
+    half.close()
+    unrecorded = inbox.folder / "reports" / "00000000-0000-0000-0000-000000000000"
+    unrecorded.mkdir()
+    (unrecorded / "0.bin").write_bytes(b"junk")
+    (kept.files[0].path.parent / "stray.bin").write_bytes(b"junk")
+    inbox.close()
+
+    again = Inbox(inbox.folder).open()
+
+    assert again.reports() == [kept]
+    assert sorted(path.name for path in (again.folder / "reports").rglob("*")) == sorted(
+        [kept.rxid, kept.files[0].path.name]
+    )
+    assert not list((again.folder / "incoming").iterdir())
+    again.close()
+
+
+def test_a_report_that_the_database_does_not_take_leaves_nothing(inbox):
+    draft = inbox.start_draft()
+    draft.fields.append((b"a", object()))
+    with pytest.raises(sqlite3.Error):
+        inbox.keep(draft, format="minidump")
+    assert inbox.reports() == []
+    assert not list((inbox.folder / "reports").iterdir())
+    keep(inbox)
+
+
+def test_a_folder_has_one_receiver_at_a_time(inbox):
+    with pytest.raises(UsageError, match="another receiver is using"):
+        Inbox(inbox.folder).open()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError, match="cannot keep reports in"):
+        Inbox(tmp_path / "file").open()
+
+
+def test_a_folder_without_an_inbox_holds_none(tmp_path):
+    with pytest.raises(InputUnusable, match="holds no inbox"):
+        Inbox(tmp_path).reports()
+
+
+def test_a_file_that_is_no_inbox_is_told(tmp_path):
+    (tmp_path / "inbox.sqlite3").write_bytes(b"not a database at all" * 100)
+    inbox = Inbox(tmp_path)
+    with pytest.raises(InputUnusable, match="is not an inbox"):
+        inbox.open()
+    (tmp_path / "inbox.sqlite3").unlink()
+    inbox.open().close()
+
+
+def test_an_inbox_of_another_version_is_left_alone(inbox):
+    inbox.close()
+    with sqlite3.connect(inbox.folder / "inbox.sqlite3") as database:
+        database.execute("PRAGMA user_version = 7")
+    database.close()
+    with pytest.raises(InputUnusable, match="schema 7"):
+        Inbox(inbox.folder).open()

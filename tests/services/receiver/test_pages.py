@@ -1,0 +1,151 @@
+import html.parser
+
+import pytest
+import requests
+
+from crashtool.services.receiver.app import DumpPage, start_receiver
+from tests.services.receiver.conftest import exchange, wait_until
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>\u202e\x00"
+TOKEN = "0123456789abcdef" * 4
+
+
+class Reader(html.parser.HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = set()
+        self.links = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.add(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def get(url):
+    return requests.get(url, timeout=20)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    shown = DumpPage(HOSTILE, f"page {HOSTILE}")
+    with start_receiver(tmp_path, read_dump=lambda _path: shown) as receiver:
+        requests.post(
+            receiver.submission_url() + "?version=<b>&other=" + TOKEN,
+            data={HOSTILE: HOSTILE, "prod": HOSTILE, "token": TOKEN, "bytes": b"\xe9\xff"},
+            files={
+                "upload_file_minidump": ("x.dmp", b"MDMP"),
+                "../../etc": ("..\\" + "evil<i>.html", b"<script>alert(1)</script>", "text/html"),
+            },
+            headers={"User-Agent": "<u>"},
+            timeout=20,
+        ).raise_for_status()
+        wait_until(lambda: receiver.inbox.reports()[0].headline)
+        yield receiver
+
+
+def test_an_empty_inbox_says_where_to_send(receiver):
+    page = Reader(get(receiver.url + "/").text)
+    assert "Nothing has arrived yet" in page.text
+    assert receiver.submission_url() in page.text
+
+
+def test_the_list_shows_reports_in_groups(receiver):
+    for version in ("1", "2"):
+        requests.post(
+            receiver.submission_url(), data={"prod": "Game", "ver": version},
+            files={"upload_file_minidump": ("x", b"MDMP")}, timeout=20,
+        )  # fmt: skip
+    requests.post(receiver.submission_url("symbols"), data=b"sym", timeout=20)
+    page = Reader(get(receiver.url).text)
+    assert "3 reports" in page.text
+    assert page.text.index("symbols") < page.text.index("minidump")
+    rxids = [report.rxid for report in receiver.inbox.reports()]
+    assert {f"/reports/{rxid}" for rxid in rxids} <= set(page.links)
+
+
+def test_a_long_list_is_cut_and_says_so(receiver, monkeypatch):
+    monkeypatch.setattr("crashtool.services.receiver.app.PAGE_REPORTS", 1)
+    for _ in range(2):
+        requests.post(receiver.submission_url(), data=b"MDMP", timeout=20)
+    page = Reader(get(receiver.url).text)
+    assert "newest 1 are shown" in page.text
+    assert len([link for link in page.links if link.startswith("/reports/")]) == 1
+
+
+def test_no_page_lets_hostile_text_become_markup_or_reach_elsewhere(filled):
+    rxid = filled.inbox.reports()[0].rxid
+    for path in ("/", f"/reports/{rxid}"):
+        reply = get(filled.url + path)
+        page = Reader(reply.text)
+        assert not {"script", "img", "i", "b", "u"} & page.elements
+        assert all(link.startswith("/") for link in page.links)
+        assert reply.headers["Content-Security-Policy"].startswith("default-src 'none';")
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert "<script>alert(1)</script>" in page.text
+
+
+def test_a_reports_page_shows_fields_files_and_minidump_but_no_token(filled):
+    report = filled.inbox.reports()[0]
+    reply = get(f"{filled.url}/reports/{report.rxid}")
+    page = Reader(reply.text)
+    assert f"page {HOSTILE[:20]}" in page.text
+    assert "\\udce9\\udcff" in page.text
+    assert "012345…" in page.text
+    assert TOKEN not in reply.text
+    assert TOKEN not in get(filled.url + "/api/reports").text
+    assert report.fields["token"] == TOKEN
+    assert {f"/reports/{report.rxid}/files/{file.id}" for file in report.files} <= set(page.links)
+
+
+def test_a_file_is_downloaded_and_never_opened(filled):
+    report = filled.inbox.reports()[0]
+    file = next(file for file in report.files if file.content_type == "text/html")
+    reply = get(f"{filled.url}/reports/{report.rxid}/files/{file.id}")
+    assert reply.content == b"<script>alert(1)</script>"
+    assert reply.headers["Content-Type"] == "application/octet-stream"
+    assert reply.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert ".." not in reply.headers["Content-Disposition"].split("filename=")[1][:4]
+    assert "<" not in reply.headers["Content-Disposition"]
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_style_sheet_is_served(receiver):
+    reply = get(receiver.url + "/inbox.css")
+    assert reply.headers["Content-Type"].startswith("text/css")
+    assert ".number" in reply.text
+
+
+def test_a_program_can_list_the_reports(filled):
+    (document,) = get(filled.url + "/api/reports").json()["reports"]
+    report = filled.inbox.reports()[0]
+    assert (document["rxid"], document["format"]) == (report.rxid, "minidump")
+    assert document["fields"][HOSTILE] == HOSTILE
+    assert document["fields"]["bytes"] == "\udce9\udcff"
+    assert [file["size"] for file in document["files"]] == [4, 25]
+    assert get(filled.url + document["files"][0]["url"]).content == b"MDMP"
+
+
+@pytest.mark.parametrize(
+    "path", ["/reports/nothing", "/reports/nothing/files/1", "/elsewhere", "/u/t/minidump"]
+)
+def test_what_is_not_there_is_a_404_that_speaks_of_post(receiver, path):
+    reply = get(receiver.url + path)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, 404)
+    assert "POST" in reply.json()["error"]["message"]
+
+
+def test_other_methods_are_not_allowed(receiver):
+    assert requests.delete(receiver.url + "/", timeout=20).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/api/reports", "/reports/x", "/reports/x/files/1"])
+def test_another_sites_name_for_this_machine_reads_nothing(receiver, path):
+    head = f"GET {path} HTTP/1.1\r\nHost: evil.example:80\r\n\r\n"
+    assert exchange(receiver, head.encode())[0] == 421

@@ -1,0 +1,138 @@
+import io
+import zipfile
+
+import pytest
+
+from crashtool.errors import InputUnusable, UsageError
+from crashtool.formats.identifiers import DebugId
+from crashtool.formats.object_file import ObjectFile
+from crashtool.model.symbol_upload import Member, SymbolFile
+from crashtool.services.symbols import archive
+from crashtool.services.symbols.archive import FileBody, ZipBody, plan_members, split_files
+from crashtool.services.symbols.upload import plan_archives, plan_single
+
+ID = DebugId(bytes(range(16)), 1)
+
+
+def symbol_file(name, *, kind="elf", debug_id=ID, size=10, layout="", companions=(), path=""):
+    row = ObjectFile(kind, "library", "x86_64", debug_id=debug_id)
+    return SymbolFile(path or name, "/" + name, name, size, (row,), layout, companions)
+
+
+def test_files_keep_their_names_and_alike_ones_get_folders():
+    files = [
+        symbol_file("libfoo.so"),
+        symbol_file("libfoo.so"),
+        symbol_file("LibFoo.so"),
+        symbol_file("libfoo.so", debug_id=None),
+    ]
+
+    placed = [member.name for member in plan_members(files)]
+
+    assert placed == [
+        "libfoo.so",
+        f"{ID.breakpad}/libfoo.so",
+        f"{ID.breakpad}/2/LibFoo.so",
+        "no-id/libfoo.so",
+    ]
+
+
+def test_bundles_of_one_name_move_as_a_whole():
+    info = Member("A.dSYM/Contents/Info.plist", "/plist", 3)
+    layout = "A.dSYM/Contents/Resources/DWARF/A"
+    files = [symbol_file("A", layout=layout, companions=(info,)) for _ in range(2)]
+
+    assert [member.name for member in plan_members(files)] == [
+        layout,
+        info.name,
+        f"{ID.breakpad}/{layout}",
+        f"{ID.breakpad}/{info.name}",
+    ]
+
+
+def test_two_dwarf_files_of_a_bundle_share_its_companions():
+    info = Member("A.dSYM/Contents/Info.plist", "/plist", 3)
+    files = [
+        symbol_file(name, layout=f"A.dSYM/Contents/Resources/DWARF/{name}", companions=(info,))
+        for name in ("A", "B")
+    ]
+
+    assert sorted(member.name for member in plan_members(files)) == [
+        info.name,
+        "A.dSYM/Contents/Resources/DWARF/A",
+        "A.dSYM/Contents/Resources/DWARF/B",
+    ]
+
+
+def test_groups_hold_no_more_than_they_may():
+    files = [symbol_file(str(index), size=size) for index, size in enumerate((4, 4, 4, 20, 1))]
+
+    assert [len(group) for group in split_files(files, 10)] == [2, 1, 1, 1]
+    assert split_files([], None) == ()
+    assert [row.name for row in plan_archives(files, most=10, name="out.zip")] == [
+        "out-1.zip",
+        "out-2.zip",
+        "out-3.zip",
+        "out-4.zip",
+    ]
+    assert [row.name for row in plan_archives(files)] == ["symbols.zip"]
+
+
+def test_single_files_must_be_of_a_kind_that_goes_alone():
+    alone = [symbol_file("a.pdb", kind="pdb"), symbol_file("a.exe", kind="pe")]
+
+    assert [row.name for row in plan_single(alone)] == ["a.pdb", "a.exe"]
+    with pytest.raises(UsageError, match="libfoo"):
+        plan_single([*alone, symbol_file("libfoo.so")])
+
+
+@pytest.fixture
+def members(tmp_path):
+    sources = {"a": b"a" * 3_000_000, "b": b"", "c": bytes(range(256))}
+    rows = []
+    for name, content in sources.items():
+        (tmp_path / name).write_bytes(content)
+        rows.append(Member(f"x/{name}", str(tmp_path / name), len(content)))
+    return rows, sources
+
+
+def test_the_archive_opens_with_zipfile_and_is_the_same_each_time(members):
+    rows, sources = members
+    seen = []
+    body = ZipBody(rows, seen.append)
+
+    first, second = b"".join(body), b"".join(body)
+
+    assert first == second
+    assert body.sent == len(first)
+    assert seen[-1] == body.source_size == 3_000_256
+    with zipfile.ZipFile(io.BytesIO(first)) as opened:
+        assert opened.testzip() is None
+        assert {row.date_time for row in opened.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        for name, content in sources.items():
+            assert opened.read(f"x/{name}") == content
+
+
+def test_a_file_that_shrank_or_grew_or_went_is_not_sent(tmp_path):
+    path = tmp_path / "app"
+    path.write_bytes(b"12345")
+
+    for size in (4, 6):
+        with pytest.raises(InputUnusable, match="changed while"):
+            list(ZipBody([Member("app", str(path), size)]))
+        with pytest.raises(InputUnusable, match="changed while"):
+            list(FileBody(str(path), size))
+    with pytest.raises(InputUnusable, match="No such file"):
+        list(FileBody(str(tmp_path / "gone"), 5))
+
+
+def test_a_large_member_gets_zip64(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "ZIP64_FROM", 1000)
+    path = tmp_path / "app"
+    path.write_bytes(bytes(5000))
+
+    data = b"".join(ZipBody([Member("app", str(path), 5000)]))
+
+    with zipfile.ZipFile(io.BytesIO(data)) as opened:
+        assert opened.read("app") == bytes(5000)
+    assert data[4] == zipfile.ZIP64_VERSION  # in the local header, before the size is known

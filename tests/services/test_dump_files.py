@@ -1,0 +1,267 @@
+import gzip
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from crashtool.errors import InputUnusable, NothingFound
+from crashtool.formats.multipart import FormField, FormFile, MultipartBody
+from crashtool.services import dump_files
+from crashtool.services.dump_files import DumpFile, UnusableInput, find_dumps
+
+DUMP = b"MDMP" + bytes(range(200))
+
+
+@pytest.fixture
+def spool(tmp_path):
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    place = tmp_path / "in"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+def find(spool, *inputs, stdin=b""):
+    """What was found: (path, bytes, note), or the error; each unpacked file is discarded."""
+    found = []
+    for item in find_dumps([str(text) for text in inputs], spool, io.BytesIO(stdin)):
+        if isinstance(item, UnusableInput):
+            found.append((item.path, type(item.error), item.error.what))
+        else:
+            data = item.file.read_bytes()
+            assert item.size == len(data)
+            found.append((item.path, data, item.note))
+            item.discard()
+    return found
+
+
+def form(*files):
+    parts = [FormFile(name, b"f", len(data), lambda data=data: io.BytesIO(data))
+             for name, data in files]  # fmt: skip
+    return b"".join(MultipartBody([FormField(b"prod", b"x")], parts, "---b---"))
+
+
+def test_a_named_file_is_taken_whatever_it_holds(folder, spool):
+    (folder / "x.txt").write_bytes(b"hello")
+
+    assert find(spool, "x.txt") == [("x.txt", b"hello", None)]
+
+
+def test_a_folder_gives_what_holds_a_dump_whatever_its_name(folder, spool):
+    for name, data in {
+        "b/report": DUMP, "a/x.dmp": DUMP + b"1", "a/log.txt": b"text", "empty.dmp": b"",
+        "z.gz": gzip.compress(DUMP), "sql.gz": gzip.compress(b"-- MySQL dump\r\n"),
+        "broken.gz": b"\x1f\x8bno", "broken.zip": b"PK\x03\x04no",
+    }.items():  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+
+    found = find(spool, folder)
+
+    assert [(os.path.relpath(path, folder), note) for path, _, note in found] == [
+        ("z.gz", "out of gzip"), (str(Path("a", "x.dmp")), None),
+        (str(Path("b", "report")), None),
+    ]  # fmt: skip
+    assert not any(spool.iterdir())
+
+
+def test_a_database_gives_its_reports_and_not_its_attachments(folder, spool):
+    (folder / "settings.dat").write_bytes(b"CPds")
+    for name in ("attachments/1/x.dmp", "completed/1.dmp", "new/2.dmp", "pending/3.dmp"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(DUMP)
+
+    assert [os.path.relpath(path, folder) for path, _, _ in find(spool, folder)] == [
+        str(Path("completed", "1.dmp")), str(Path("pending", "3.dmp")),
+    ]  # fmt: skip
+
+
+def test_folders_called_new_elsewhere_are_no_databases(folder, spool):
+    (folder / "new").mkdir()
+    (folder / "new" / "1.dmp").write_bytes(DUMP)
+
+    assert len(find(spool, folder)) == 1
+
+
+def test_an_empty_folder_is_nothing_found(folder, spool):
+    ((path, kind, what),) = find(spool, folder)
+
+    assert (path, kind) == (str(folder), NothingFound)
+    assert what.startswith("no minidump in ")
+
+
+def test_a_glob_is_expanded_where_the_shell_does_not(folder, spool):
+    for name in ("b.dmp", "a.dmp", "c.txt"):
+        (folder / name).write_bytes(DUMP)
+    (folder / "d.dmp").mkdir()
+    (folder / "d.dmp" / "inside").write_bytes(DUMP)
+
+    assert [path for path, _, _ in find(spool, "*.dmp")] == [
+        "a.dmp", "b.dmp", str(Path("d.dmp", "inside")),
+    ]  # fmt: skip
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder, spool):
+    (folder / "[1].dmp").write_bytes(DUMP)
+
+    assert [path for path, _, _ in find(spool, "[1].dmp")] == ["[1].dmp"]
+
+
+@pytest.mark.parametrize(("text", "kind"), [("*.none", NothingFound), ("gone", InputUnusable)])
+def test_what_is_not_there_is_said(folder, spool, text, kind):
+    ((path, error, what),) = find(spool, text)
+
+    assert (path, error) == (text, kind)
+    assert text in what
+
+
+def test_the_same_file_is_found_once(folder, spool):
+    (folder / "a.dmp").write_bytes(DUMP)
+    (folder / "link.dmp").symlink_to("a.dmp")
+
+    assert len(find(spool, "a.dmp", "./a.dmp", folder, "*.dmp", "link.dmp")) == 1
+
+
+def test_standard_input_is_spooled_and_discarded(folder, spool):
+    assert find(spool, "-", stdin=DUMP) == [("standard input", DUMP, None)]
+    assert not any(spool.iterdir())
+
+
+def test_standard_input_may_be_wrapped(folder, spool):
+    assert find(spool, "-", stdin=gzip.compress(DUMP)) == [("standard input", DUMP, "out of gzip")]
+    assert not any(spool.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_read_to_its_end(folder, spool):
+    import threading
+
+    os.mkfifo(folder / "pipe")
+    writer = threading.Thread(target=lambda: (folder / "pipe").write_bytes(DUMP))
+    writer.start()
+
+    assert find(spool, "pipe") == [("pipe", DUMP, None)]
+    writer.join()
+
+
+def test_a_pipe_in_a_folder_is_passed_by(folder, spool):
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe")
+    (folder / "a.dmp").write_bytes(DUMP)
+
+    assert len(find(spool, folder)) == 1
+
+
+def test_a_saved_form_body_gives_its_dump_and_counts_the_rest(folder, spool):
+    (folder / "body").write_bytes(form((b"log.txt", b"x"), (b"upload_file_minidump", DUMP)))
+
+    assert find(spool, "body") == [
+        ("body", DUMP, "out of a form body (its 2 other parts are left out)")
+    ]
+
+
+def test_a_dump_under_another_name_in_a_form_is_known_by_its_content(folder, spool):
+    (folder / "body").write_bytes(form((b"crash", DUMP)))
+
+    assert find(spool, "body")[0][1] == DUMP
+
+
+def test_wrappers_in_wrappers_are_opened(folder, spool):
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        archive.writestr("a/readme.txt", "text")
+        archive.writestr("a/1.dmp", DUMP)
+        archive.writestr("a/2.gz", gzip.compress(DUMP + b"2"))
+        archive.writestr("a/3.gz", gzip.compress(form((b"upload_file", DUMP + b"3"))))
+        archive.writestr("a/4.gz", gzip.compress(b"text"))
+
+    found = find(spool, folder)
+
+    three = "out of a zip archive, out of gzip, out of a form body (its 1 other parts are left out)"
+    assert [(Path(path).name, data, note) for path, data, note in found] == [
+        ("1.dmp", DUMP, "out of a zip archive"),
+        ("2.gz", DUMP + b"2", "out of a zip archive, out of gzip"),
+        ("3.gz", DUMP + b"3", three),
+    ]  # fmt: skip
+    assert found[0][0].endswith("all.zip:a/1.dmp")
+    assert not any(spool.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (gzip.compress(DUMP)[:-12], "damaged gzip"),
+        (b"PK\x03\x04" + bytes(30), "damaged zip"),
+        (form((b"other", b"text")), "a form body without a minidump"),
+        (form((b"upload_file", DUMP))[:-30], "a damaged form body"),
+    ],
+)
+def test_a_wrapper_that_gives_no_dump_is_said(folder, spool, data, words):
+    (folder / "file").write_bytes(data)
+
+    ((path, kind, what),) = find(spool, "file")
+
+    assert (path, kind) == ("file", InputUnusable)
+    assert words in what
+    assert not any(spool.iterdir())
+
+
+def test_a_zip_without_a_dump_is_said(folder, spool):
+    with zipfile.ZipFile(folder / "x.zip", "w") as archive:
+        archive.writestr("folder/", "")
+        archive.writestr("readme.txt", "text")
+
+    assert "a zip archive without a minidump" in find(spool, "x.zip")[0][2]
+
+
+def test_wrappers_are_not_opened_without_end(folder, spool):
+    data = DUMP
+    for _ in range(5):
+        data = gzip.compress(data)
+    (folder / "deep").write_bytes(data)
+
+    ((_, inner, _),) = find(spool, "deep")
+
+    assert inner[:2] == b"\x1f\x8b"
+
+
+def test_a_bomb_is_stopped(folder, spool, monkeypatch):
+    monkeypatch.setattr(dump_files, "UNPACKED_LIMIT", 1000)
+    (folder / "bomb").write_bytes(gzip.compress(bytes(5000)))
+
+    ((_, kind, what),) = find(spool, "bomb")
+
+    assert kind is InputUnusable
+    assert "holds 1,000 bytes or more" in what
+    assert not any(spool.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+def test_a_file_that_may_not_be_read_is_said(folder, spool):
+    (folder / "secret.dmp").write_bytes(DUMP)
+    (folder / "secret.dmp").chmod(0)
+
+    assert "Permission denied" in find(spool, "secret.dmp")[0][2]
+
+
+def test_a_path_that_cannot_be_is_said(folder, spool):
+    ((_, kind, what),) = find(spool, "x" * 5000)
+
+    assert kind is InputUnusable
+    assert "x" * 5000 in what
+
+
+def test_an_unwrapped_dump_is_not_discarded(tmp_path):
+    path = tmp_path / "a.dmp"
+    path.write_bytes(DUMP)
+
+    DumpFile("a.dmp", path, len(DUMP)).discard()
+
+    assert path.exists()

@@ -1,0 +1,365 @@
+import io
+import json
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from crashtool.errors import NETWORK, PARTIAL, REFUSED, REJECTED, CheckFailed
+from crashtool.formats.multipart import parse_multipart
+from crashtool.model.submission import Receipt
+from crashtool.services.receiver.app import start_receiver
+from crashtool.services.send_dumps import Sender, Voices, find_failure
+from crashtool.services.transport.http import HttpSession
+from crashtool.services.transport.journal import Journal
+from crashtool.services.transport.request import Plan
+from tests.synth.scripted_server import answer, reset
+
+
+class Run:
+    """A job on loopback: what it said, and its receipts."""
+
+    def __init__(self, url, spool, **options):
+        self.said = []
+        self.spool = spool
+        voices = Voices(warning=self.said.append, retry=self.said.append, note=self.said.append)
+        plan = options.pop("plan", Plan(url))._replace(url=url)
+        self.session = HttpSession(timeout=20)
+        self.sender = Sender(plan, self.session, voices, **options)
+
+    def send(self, *inputs):
+        with self.session:
+            found = self.sender.send_all([str(path) for path in inputs], self.spool, io.BytesIO())
+            return list(found)
+
+
+@pytest.fixture
+def spool(tmp_path):
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(spool):
+    return lambda url, **options: Run(url, spool, **options)
+
+
+@pytest.fixture
+def copies(dump_path, tmp_path):
+    """A folder with four dumps that differ."""
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.dmp").write_bytes(dump_path.read_bytes() + bytes([number]))
+    return folder
+
+
+def test_the_receiver_gets_what_the_receipt_says(dump_path, tmp_path, run):
+    with start_receiver(tmp_path / "inbox") as receiver:
+        (receipt,) = run(receiver.submission_url(), digests=True).send(dump_path)
+        (report,) = receiver.inbox.reports()
+
+    assert (receipt.status, receipt.rxid, receipt.http_status) == ("accepted", report.rxid, 200)
+    assert (receipt.tries, receipt.fields, receipt.exit_status) == (1, len(report.fields), 0)
+    assert report.minidump.read_bytes() == dump_path.read_bytes()
+    assert report.fields["prod"] == report.query["product"] == "Game"
+    assert receipt.size == dump_path.stat().st_size
+    assert len(receipt.sha256) == 64
+
+
+@pytest.mark.parametrize("form", ["hosted", "post", "root"])
+@pytest.mark.parametrize("gzip", [True, False])
+def test_every_form_of_url_works(dump_path, tmp_path, run, form, gzip):
+    from crashtool.services.transport.destination import find_login
+
+    token = "0123456789abcdef" * 4
+    with start_receiver(tmp_path / "inbox", token=token) as receiver:
+        url = receiver.submission_url(form=form)
+        plan = Plan(url, gzip=gzip, login=find_login(url, token))
+        (receipt,) = run(url, plan=plan).send(dump_path)
+
+        assert (receipt.status, receipt.error) == ("accepted", None)
+        assert len(receiver.inbox.reports()) == 1
+
+
+def test_a_wrong_token_ends_the_job_after_the_first(copies, tmp_path, run):
+    with start_receiver(tmp_path / "inbox", token="1" * 64) as receiver:
+        url = receiver.submission_url().replace("1" * 64, "2" * 64)
+        receipts = run(url).send(copies)
+
+    assert [receipt.status for receipt in receipts] == ["failed"] + ["not sent"] * 3
+    assert {receipt.exit_status for receipt in receipts} == {REFUSED}
+    assert "2" * 64 not in str(receipts)
+    assert find_failure(receipts).exit_status == REFUSED
+
+
+def test_outages_are_sat_out_and_the_body_is_sent_from_its_start(dump_path, serve, run, stopped):
+    server = serve(answer(503, b""), reset, answer(429, b"", Retry_After="7"))
+    job = run(server.url + "/submit", clock=stopped.clock)
+
+    (receipt,) = job.send(dump_path)
+
+    assert (receipt.status, receipt.tries) == ("accepted", 4)
+    assert stopped.slept == [1, 2, 7]
+    assert [line.split(": ")[1] for line in job.said] == [
+        "try 1 failed", "try 2 failed", "try 3 failed",
+    ]  # fmt: skip
+    first, *others = server.received
+    assert all(request.body == first.body for request in others)
+    assert len(parse_multipart(first.body)) == 4
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "tries", "words"),
+    [
+        (answer(400, b"Malformed Request"), REJECTED, 1, "Malformed Request"),
+        (answer(403, b""), REFUSED, 1, "refused the token"),
+        (answer(413, b""), REJECTED, 1, "413"),
+        (answer(500, b""), NETWORK, 1, "HTTP 500"),
+        (answer(503, b"Invalid Subdomain"), REJECTED, 1, "Invalid Subdomain"),
+        (answer(503, b""), NETWORK, 4, "HTTP 503"),
+        (answer(429, b""), REJECTED, 4, "limit for reports"),
+        (answer(200, {"error": {"message": "quota", "code": 7}}), REJECTED, 1, "quota"),
+        (answer(200, b"5f6e7d8c"), REJECTED, 1, "not Backtrace's"),
+        (answer(302, b"", Location="http://elsewhere.example/"), REJECTED, 1, "elsewhere.example"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", NETWORK, 4, "after 4 tries"),
+        (b"", NETWORK, 4, "before it answered"),
+    ],
+)
+def test_each_no_has_its_class_and_its_number_of_tries(
+    dump_path, serve, run, stopped, step, status, tries, words
+):  # fmt: skip
+    server = serve(*[step] * 20)
+
+    (receipt,) = run(server.url + "/submit", clock=stopped.clock, retry_for=10).send(dump_path)
+
+    assert (receipt.status, receipt.exit_status, receipt.tries) == ("failed", status, tries)
+    assert words in receipt.error
+    assert receipt.rxid is None
+
+
+def test_an_acceptance_without_a_crash_id_is_one(dump_path, serve, run):
+    server = serve(answer(200, {"response": "ok"}))
+
+    (receipt,) = run(server.url + "/submit").send(dump_path)
+
+    assert (receipt.status, receipt.rxid) == ("accepted", None)
+
+
+def test_one_bad_input_does_not_stop_the_others(copies, serve, run):
+    (copies / "1.dmp").write_bytes(b"MDMP")
+    server = serve()
+
+    receipts = run(server.url + "/submit").send(copies, copies / "gone.dmp")
+
+    assert [receipt.status for receipt in receipts] == [
+        "accepted", "failed", "accepted", "accepted", "failed",
+    ]  # fmt: skip
+    assert find_failure(receipts).exit_status == PARTIAL
+    assert len(server.received) == 3
+
+
+def test_what_was_taken_out_of_a_wrapper_is_said(dump_path, serve, run, spool):
+    import gzip
+
+    packed = dump_path.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(dump_path.read_bytes()))
+    job = run(serve().url + "/submit")
+
+    (receipt,) = job.send(packed)
+
+    assert receipt.status == "accepted"
+    assert job.said == [f"{packed}: taken out of gzip"]
+    assert not any(spool.iterdir())
+
+
+def test_a_second_run_sends_only_the_rest(copies, serve, run, tmp_path):
+    server = serve(answer(), answer(500, b""))
+    path = tmp_path / "sent.jsonl"
+    first = run(server.url + "/submit", journal=Journal(path)).send(copies)
+    assert [receipt.status for receipt in first].count("failed") == 1
+
+    again = run(server.url + "/submit", journal=Journal(path))
+    second = again.send(copies)
+
+    assert [receipt.status for receipt in second] == ["skipped", "accepted", "skipped", "skipped"]
+    assert len(server.received) == 5
+    assert second[0].rxid == first[0].rxid
+    assert find_failure(second) is None
+    assert "accepted before" in again.said[0]
+
+
+def test_again_sends_what_was_accepted(dump_path, serve, run, tmp_path):
+    server = serve()
+    journal = Journal(tmp_path / "sent.jsonl")
+    for _ in range(2):
+        (receipt,) = run(server.url + "/submit", journal=journal, again=True).send(dump_path)
+
+        assert receipt.status == "accepted"
+    assert len(server.received) == 2
+
+
+def test_a_journal_that_cannot_be_written_is_said(dump_path, serve, run, tmp_path):
+    (tmp_path / "file").touch()
+    job = run(serve().url + "/submit", journal=Journal(tmp_path / "file" / "x"))
+
+    assert job.send(dump_path)[0].status == "accepted"
+    assert "cannot be written" in job.said[0]
+
+
+def test_several_are_sent_at_once(copies, tmp_path, run):
+    with start_receiver(tmp_path / "inbox") as receiver:
+        receipts = run(receiver.submission_url(), jobs=3).send(copies)
+        arrived = {report.rxid for report in receiver.inbox.reports()}
+
+    assert {receipt.rxid for receipt in receipts} == arrived
+    assert len(arrived) == 4
+
+
+def test_jobs_really_run_side_by_side(copies, serve, run):
+    both = threading.Barrier(2, timeout=20)
+
+    job = run(serve().url + "/submit", jobs=2)
+    job.sender.voices = job.sender.voices._replace(request=lambda _path, _request: both.wait())
+
+    assert len(job.send(copies)) == 4
+
+
+def test_a_bug_in_a_thread_comes_to_light(copies, serve, run):
+    job = run(serve().url + "/submit", jobs=2)
+
+    def fail(_path, _request):
+        raise ZeroDivisionError
+
+    job.sender.voices = job.sender.voices._replace(request=fail)
+
+    with pytest.raises(ZeroDivisionError):
+        job.send(copies)
+
+
+def test_an_interrupt_leaves_an_account_of_what_was_begun(copies, serve, run):
+    job = run(serve().url + "/submit")
+    seen = []
+
+    def interrupt(path, _request):
+        seen.append(path)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    job.sender.voices = job.sender.voices._replace(request=interrupt)
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(job.sender.send_all([str(copies)], job.spool, io.BytesIO()))
+
+    assert [receipt.status for receipt in job.sender.list_interrupted()] == ["interrupted"]
+    assert job.sender.list_interrupted()[0].path == seen[1]
+    job.session.close()
+
+
+def test_progress_counts_the_bytes_before_compression(dump_path, serve, run):
+    told = []
+
+    @contextmanager
+    def progress(label, total):
+        told.append((label, total))
+        yield told.append
+
+    job = run(serve().url + "/submit")
+    job.sender.voices = job.sender.voices._replace(progress=progress)
+
+    job.send(dump_path)
+
+    (label, total), *counts = told
+    assert label == str(dump_path)
+    assert counts[-1] == total
+
+
+def test_an_attachment_that_vanishes_is_the_inputs_failure(dump_path, serve, run, tmp_path):
+    from crashtool.formats.attributes import Attachment
+
+    log = tmp_path / "log"
+    log.write_text("x")
+    server = serve()
+    job = run(server.url + "/submit", plan=Plan("", attachments=(Attachment(None, str(log)),)))
+    job.sender.voices = job.sender.voices._replace(request=lambda _path, _request: log.unlink())
+
+    (receipt,) = job.send(dump_path)
+
+    assert (receipt.status, receipt.code) == ("failed", "input_unusable")
+    assert "log" in receipt.error
+
+
+def test_a_dump_that_vanishes_is_a_failure_and_not_the_end(dump_path, serve, run, tmp_path):
+    server = serve()
+    path = tmp_path / "sent.jsonl"
+    run(server.url + "/submit", journal=Journal(path)).send(dump_path)
+    job = run(server.url + "/submit", journal=Journal(path))
+    voices = job.sender.voices
+    job.sender.voices = voices._replace(request=lambda _path, _request: dump_path.unlink())
+
+    (receipt,) = job.send(dump_path)
+
+    assert (receipt.status, receipt.code) == ("failed", "input_unusable")
+    assert "No such file" in receipt.error
+
+
+def test_a_dump_that_is_gone_once_it_was_sent_stays_accepted(dump_path, serve, run, tmp_path):
+    job = run(serve().url + "/submit", journal=Journal(tmp_path / "sent.jsonl"))
+
+    @contextmanager
+    def remove_at_the_end(_label, _total):
+        yield lambda _done: None
+        dump_path.unlink()
+
+    job.sender.voices = job.sender.voices._replace(progress=remove_at_the_end)
+
+    assert job.send(dump_path)[0].status == "accepted"
+
+
+def test_the_query_arrives_as_it_was_built(dump_path, serve, run):
+    server = serve()
+
+    run(server.url + "/submit?token=a%20b&x=1").send(dump_path)
+
+    guid = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+    assert server.received[0].line == (
+        f"POST /submit?token=a%20b&x=1&product=Game&version=1.2.3&guid={guid} HTTP/1.1"
+    )
+
+
+def test_a_dry_run_needs_no_session(dump_path, spool):
+    shown = []
+    voices = Voices(request=lambda path, request: shown.append((path, request)))
+    sender = Sender(Plan("http://127.0.0.1:1/x"), None, voices, digests=True)
+
+    (receipt,) = sender.send_all([str(dump_path)], spool, io.BytesIO())
+
+    assert (receipt.status, receipt.exit_status) == ("checked", 0)
+    assert shown[0][1].fields.sent
+
+
+def failed(status, code="x"):
+    return Receipt("p", "failed", exit_status=status, code=code)
+
+
+def test_the_exit_status_is_that_of_all_or_partial():
+    fine = Receipt("p", "accepted")
+
+    assert find_failure([fine, fine]) is None
+    assert find_failure([]) is None
+    assert find_failure([failed(5), failed(5)]).exit_status == 5
+    assert find_failure([failed(5), failed(7)]).exit_status == PARTIAL
+    assert find_failure([fine, failed(7)]).exit_status == PARTIAL
+    assert find_failure([failed(4, "check_failed")]).code == CheckFailed.code
+    assert "1 of 2" in find_failure([fine, failed(7)]).what
+
+
+def test_receipts_can_be_written_as_json(dump_path, serve, run):
+    from crashtool.render.receipts import receipt_document
+
+    (receipt,) = run(serve().url + "/submit").send(dump_path)
+
+    document = json.loads(json.dumps(receipt_document(receipt)))
+    assert document["error"] is None
+    assert document["status"] == "accepted"

@@ -1,0 +1,86 @@
+import gzip
+import hashlib
+import io
+import os
+
+import pytest
+
+from crashtool.formats.multipart import BLOCK, FormFile
+from crashtool.services.transport.body import (
+    LEAST_CHUNK,
+    CountedBody,
+    FileBody,
+    GzipBody,
+    HashedFile,
+)
+
+
+def file_of(data):
+    return FormFile(b"n", b"f", len(data), lambda: io.BytesIO(data))
+
+
+DATA = os.urandom(BLOCK) + bytes(3 * BLOCK) + b"end"
+
+
+def test_a_file_is_its_bytes_each_time():
+    body = FileBody(file_of(DATA))
+
+    assert [b"".join(body), b"".join(body)] == [DATA, DATA]
+    assert body.size == len(DATA)
+
+
+def test_gzip_gives_the_same_bytes_back_each_time():
+    body = GzipBody(FileBody(file_of(DATA)))
+
+    assert body.size is None
+    assert gzip.decompress(b"".join(body)) == DATA
+    assert gzip.decompress(b"".join(body)) == DATA
+
+
+def test_what_compresses_well_does_not_go_in_crumbs():
+    blocks = list(GzipBody(FileBody(file_of(bytes(64 * BLOCK)))))
+
+    assert all(len(block) >= LEAST_CHUNK for block in blocks[:-1])
+
+
+def test_an_empty_body_can_be_compressed():
+    assert gzip.decompress(b"".join(GzipBody(FileBody(file_of(b""))))) == b""
+
+
+def test_counting_begins_anew_at_each_try():
+    seen = []
+    body = CountedBody(FileBody(file_of(DATA)), seen.append)
+
+    list(body)
+    list(body)
+
+    assert body.size == len(DATA)
+    assert seen == [BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, len(DATA)] * 2
+
+
+@pytest.mark.parametrize("data", [b"", b"x", DATA])
+def test_the_hash_is_there_without_sending(data):
+    assert HashedFile(file_of(data)).sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_file_that_was_sent_is_not_read_again_for_its_hash():
+    opened = []
+
+    def open_file():
+        opened.append(1)
+        return io.BytesIO(DATA)
+
+    hashed = HashedFile(FormFile(b"n", b"f", len(DATA), open_file))
+    hashed.wanted = True
+    b"".join(FileBody(hashed.form_file))
+
+    assert hashed.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert len(opened) == 1
+
+
+def test_a_try_that_was_cut_off_does_not_spoil_the_hash():
+    hashed = HashedFile(file_of(DATA))
+    hashed.wanted = True
+    next(iter(FileBody(hashed.form_file)))
+
+    assert hashed.sha256 == hashlib.sha256(DATA).hexdigest()

@@ -1,0 +1,100 @@
+"""The root command: the table, and errors to exit statuses."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+
+from crashtool import __version__, cli
+from crashtool.cli import COMMANDS, main, root
+from crashtool.errors import Refused
+
+
+def test_every_command_of_the_table_has_its_module_and_summary(crashtool):
+    shown = crashtool("--help").stdout
+
+    for name in COMMANDS:
+        assert f"  {name} " in shown
+        assert crashtool(name, "--help").exit_code == 0
+
+
+def test_the_summary_in_the_table_is_the_first_line_of_the_help():
+    context = click.Context(root, info_name="crashtool")
+    for name, summary in COMMANDS.items():
+        command = root.get_command(context, name)
+        assert command.help.strip().splitlines()[0].rstrip(".") == summary.rstrip("."), name
+
+
+def test_an_unknown_command_is_a_usage_error(crashtool):
+    assert crashtool("frobnicate").exit_code == 2
+
+
+def test_the_version_is_the_literal(crashtool):
+    assert crashtool("--version").stdout == f"crashtool {__version__}\n"
+
+
+def test_commands_complete_from_the_table():
+    context = click.Context(root, info_name="crashtool")
+
+    assert [item.value for item in root.shell_complete(context, "s")] == [
+        "send-dump", "serve", "smoke",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    def install(error):
+        @click.command()
+        def command():
+            raise error
+
+        monkeypatch.setattr(cli.CommandTable, "get_command", lambda *_: command)
+
+    return install
+
+
+def test_an_error_ends_with_its_status_and_no_traceback(crashtool, failing):
+    failing(Refused("no", hint="other token"))
+
+    result = crashtool("inspect")
+
+    assert result.exit_code == 5
+    assert result.stderr == "crashtool: error: no\n  other token\n"
+
+
+def test_an_interrupt_ends_with_130(crashtool, failing):
+    failing(KeyboardInterrupt())
+
+    result = crashtool("inspect")
+
+    assert (result.exit_code, result.stderr) == (130, "crashtool: interrupted\n")
+
+
+def test_main_ends_the_process(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("crashtool ")
+
+
+def test_the_package_runs_as_a_module():
+    run = subprocess.run(
+        [sys.executable, "-m", "crashtool", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert run.stdout == f"crashtool {__version__}\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that close are signals on POSIX only")
+def test_a_reader_that_goes_away_is_no_error():
+    run = subprocess.run(
+        ["/bin/sh", "-c", f"'{sys.executable}' -m crashtool --help | head -c 1"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert run.stderr == ""
+    assert signal.SIGPIPE

@@ -1,0 +1,77 @@
+"""Generated files: complete, fresh, and accepted by the programs that read them."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from crashtool.cli import COMMANDS
+from tools.generate import ROOT, generated_files
+
+
+@pytest.fixture(scope="module")
+def files():
+    return generated_files()
+
+
+def test_no_generated_file_is_stale(files):
+    stale = [
+        name
+        for name, text in files.items()
+        if not (ROOT / name).is_file() or (ROOT / name).read_text(encoding="utf-8") != text
+    ]
+
+    assert stale == []
+
+
+def test_every_command_has_a_man_page_and_a_place_in_the_reference(files):
+    for name in COMMANDS:
+        assert f"man/crashtool-{name}.1" in files
+        assert f"## crashtool {name}\n" in files["docs/cli.md"]
+
+
+@pytest.mark.parametrize("name", ["", *(f"-{name}" for name in COMMANDS)])
+def test_man_pages_are_clean_to_groff(files, name):
+    if not shutil.which("groff"):
+        pytest.skip("needs groff")
+
+    run = subprocess.run(
+        ["groff", "-man", "-ww", "-Tutf8", "-z"],
+        input=files[f"man/crashtool{name}.1"], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def complete_in_bash(script, words):
+    line = " ".join(words)
+    program = (
+        f"{script}\nCOMP_WORDS=({line}{' ' if line.endswith(' ') else ''})\n"
+        f"COMP_WORDS=({' '.join(repr(word) for word in words)})\n"
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_crashtool\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n"
+    )
+    run = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+    return run.stdout.split()
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_bash_completes_commands_options_and_choices(files):
+    script = files["completions/crashtool.bash"]
+
+    assert complete_in_bash(script, ["crashtool", "se"]) == ["send-dump", "serve"]
+    assert "--threads" in complete_in_bash(script, ["crashtool", "inspect", "--thr"])
+    assert complete_in_bash(script, ["crashtool", "inspect", "--color", "a"]) == ["auto", "always"]
+    assert complete_in_bash(script, ["crashtool", "inspect", "x"]) == []
+
+
+@pytest.mark.parametrize(("shell", "file"), [("zsh", "_crashtool"), ("fish", "crashtool.fish")])
+def test_other_shells_accept_their_script(files, shell, file, tmp_path):
+    if not shutil.which(shell):
+        pytest.skip(f"needs {shell}")
+    path = tmp_path / file
+    path.write_text(files[f"completions/{file}"], encoding="utf-8")
+
+    run = subprocess.run([shell, "-n", path], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stderr) == (0, "")

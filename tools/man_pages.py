@@ -1,0 +1,69 @@
+"""man/*.1: one page for crashtool and one for each subcommand."""
+
+from crashtool import __version__
+from tools.command_tree import CommandEntry, Parameter, read_commands
+
+EXIT_STATUSES = (
+    ("0", "done"),
+    ("1", "a bug in crashtool"),
+    ("2", "usage"),
+    ("3", "input unusable: not a minidump, damaged beyond use, nothing found"),
+    ("4", "a check failed"),
+    ("5", "refused: bad token, wrong kind of token, forbidden"),
+    ("6", "the server said no for another reason"),
+    ("7", "network: DNS, TLS, proxy, time-out, 5xx after retries"),
+    ("8", "partial: some of several inputs failed"),
+    ("130", "interrupted"),
+)
+
+
+def render_man_pages() -> dict[str, str]:
+    """File name → page."""
+    entries = read_commands()
+    return {f"{_page_name(entry)}.1": _render_page(entry, entries) for entry in entries}
+
+
+def _page_name(entry: CommandEntry) -> str:
+    return entry.name if entry.name == "crashtool" else f"crashtool-{entry.name}"
+
+
+def _render_page(entry: CommandEntry, entries: list[CommandEntry]) -> str:
+    name = _page_name(entry)
+    lines = [
+        f'.TH "{name.upper()}" 1 "" "crashtool {__version__}" "User Commands"',
+        ".SH NAME",
+        f"{_escape(name)} \\- {_escape(entry.summary.rstrip('.'))}",
+        ".SH SYNOPSIS",
+        f".B {_escape(entry.usage)}",
+        ".SH DESCRIPTION",
+    ]
+    for paragraph in entry.description:
+        if paragraph.startswith("\b"):
+            lines += [".PP", ".nf", *map(_escape, paragraph[1:].strip("\n").splitlines()), ".fi"]
+        else:
+            lines += [".PP", _escape(" ".join(paragraph.split()))]
+    if entry.name == "crashtool":
+        lines.append(".SH COMMANDS")
+        for other in entries[1:]:
+            lines += [".TP", f".BR {_escape(_page_name(other))} (1)", _escape(other.summary)]
+    lines.append(".SH OPTIONS")
+    for param in entry.parameters:
+        if param.flags:
+            lines += [".TP", _flags(param), _escape(" ".join(param.help.split()))]
+    lines.append(".SH EXIT STATUS")
+    for status, meaning in EXIT_STATUSES:
+        lines += [".TP", f".B {status}", _escape(meaning)]
+    others = [_page_name(other) for other in entries if other.name != entry.name]
+    lines += [".SH SEE ALSO", ", ".join(f"\\fB{_escape(other)}\\fR(1)" for other in others)]
+    return "\n".join(lines) + "\n"
+
+
+def _flags(param: Parameter) -> str:
+    flags = ", ".join(f"\\fB{_escape(flag)}\\fR" for flag in param.flags)
+    return flags + (f" \\fI{_escape(param.metavar)}\\fR" if param.metavar else "")
+
+
+def _escape(text: str) -> str:
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    text = "".join(sign if sign.isascii() else f"\\[u{ord(sign):04X}]" for sign in text)
+    return "\\&" + text if text.startswith((".", "'")) else text
