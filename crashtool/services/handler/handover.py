@@ -95,7 +95,8 @@ class Handover:
             self.mode = "socket"
             self.problem = client.wait_for_dump(self.pid, give_up)
             self.ended = client.ended
-        else:
+        if client is None or not asked or client.is_lost:
+            # A handler killed as it was asked leaves the program stopped, as a trace finds it.
             self.mode = "trace"
             self.problem = trace.request(frame.exception_information, give_up)
             write_memory(tid, address, saved)

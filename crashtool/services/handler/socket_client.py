@@ -58,6 +58,7 @@ class SocketClient:
         self.pid = pid
         self.message_size = size
         self.ended: int | None = None
+        self.is_lost = False
         self._socket = connection
         self._log = log
         self.descriptor = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, _HIGH_DESCRIPTOR)
@@ -105,12 +106,18 @@ class SocketClient:
     def wait_for_dump(self, pid: int, give_up: Callable[[], str | None]) -> str | None:
         """Wait until the handler lets the program continue, as it does dump or no dump.
 
-        What went wrong, or None. `ended` is the wait status if the program ended right away.
+        What went wrong, or None. `ended` is the wait status if the program ended right away;
+        `is_lost` is true if the handler was gone before it could let the program continue.
         """
         os.kill(self.pid, signal.SIGCONT)
         flags = os.WNOHANG | os.WCONTINUED
-        while not (report := os.waitpid(pid, flags))[0]:
-            if thread_state(self.pid, self.pid) in GONE:
+        while True:
+            gone = thread_state(self.pid, self.pid) in GONE  # first: its last act may be SIGCONT
+            report = os.waitpid(pid, flags)
+            if report[0]:
+                break
+            if gone:
+                self.is_lost = True
                 return "the handler ended without letting the program continue"
             if problem := give_up():
                 return problem

@@ -438,6 +438,25 @@ def test_a_program_killed_while_it_asks_is_just_killed(sentry_handler, build, tm
     assert "killed from outside" in text
 
 
+@pytest.mark.parametrize("kind", ["null", "abort", "threads"])
+def test_a_handler_killed_just_after_it_was_asked_is_made_up_for(
+    kind, sentry_handler, build, tmp_path
+):
+    change = (
+        "wait = socket_client.SocketClient.wait_for_dump; "
+        "socket_client.SocketClient.wait_for_dump = lambda self, *rest: "
+        "(os.kill(self.pid, 9), wait(self, *rest))[1]"
+    )
+
+    text = run_changed(
+        change, sentry_handler, [build("crash.c"), kind], tmp_path / "db", mode="socket"
+    )
+
+    assert "problem=None" in text
+    assert "mode='trace'" in text
+    assert len(list((tmp_path / "db" / "pending").glob("*.dmp"))) == 1
+
+
 def test_a_program_that_ends_before_it_is_held_has_no_crash(sentry_handler, build, tmp_path):
     change = "handover.Freezer.freeze = lambda self: (os.kill(self.pid, 9), False)[1]"
 
