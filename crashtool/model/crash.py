@@ -4,6 +4,7 @@ CrashReport ── Crash            why, where, on which thread
             ├─ Process, System  what ran, on what
             ├─ Thread ── Frame  the innermost frame first
             ├─ Module           the images, in the dump's order
+            ├─ SymbolVerdict    what was found to read the stacks with, and what was not
             ├─ Annotation       what the client left, and which of it wins on upload
             └─ Problem          what is damaged or missing in the dump
 """
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
 
     from crashtool.formats.identifiers import DebugId
     from crashtool.formats.minidump.reasons.reason import Reason
+    from crashtool.model.lookup import SymbolVerdict
 
 FrameTrust = Literal[
     "context", "cfi", "cfi_scan", "frame_pointer", "scan", "inline", "prewalked", "none"
-]
-SymbolStatus = Literal[
-    "found", "no_lines", "no_unwind", "stripped", "mismatch", "missing", "malformed", "failed"
 ]
 AnnotationKind = Literal["process", "simple", "object", "list"]
 
@@ -37,10 +36,7 @@ class Problem(NamedTuple):
 
 
 class Module(NamedTuple):
-    """An image in the process: `base` and `size` in bytes, `name` without its folder.
-
-    `symbol_status` is None as long as nobody has looked for symbols.
-    """
+    """An image in the process: `base` and `size` in bytes, `name` without its folder."""
 
     base: int
     size: int
@@ -50,8 +46,6 @@ class Module(NamedTuple):
     debug_file: str | None = None
     debug_id: "DebugId | None" = None
     version: str | None = None
-    symbol_status: SymbolStatus | None = None
-    symbol_note: str = ""
 
     @property
     def end(self) -> int:
@@ -74,10 +68,21 @@ class InlineFrame(NamedTuple):
     line: int | None = None
 
 
-class Frame(NamedTuple):
-    """One call. `instruction` is where it will go on; `trust` is how it was found.
+class SourceLine(NamedTuple):
+    """A line of source code and its number."""
 
-    Offsets are from the module's base and the function's start. `inlines`: innermost first.
+    number: int
+    text: str
+
+
+class Frame(NamedTuple):
+    """One call. `trust` is how it was found.
+
+    `instruction` is the instruction that was looked up: where the thread was, and in a caller the
+    call, which ends at `resume`, where it would have gone on (None: at `instruction`). Offsets are
+    from the module's base and the function's start. `inlines`: the calls merged into this one,
+    innermost first; `file` and `line` are the outermost function's own. `source`: the lines around
+    the place, when they were asked for.
     """
 
     instruction: int
@@ -89,6 +94,8 @@ class Frame(NamedTuple):
     line: int | None = None
     inlines: tuple[InlineFrame, ...] = ()
     unloaded: tuple[UnloadedHit, ...] = ()
+    resume: int | None = None
+    source: tuple[SourceLine, ...] = ()
 
     @property
     def module_offset(self) -> int | None:
@@ -137,7 +144,8 @@ class Assertion(NamedTuple):
 class Crash(NamedTuple):
     """The exception record and what it means. `hints` are conclusions, each with its ground.
 
-    `frame` is where it happened, also when its thread is not in the dump.
+    `frame` is where it happened, also when its thread is not in the dump. `instruction`: what ran
+    there, disassembled, when the code is known and it can be.
     """
 
     reason: "Reason"
@@ -150,6 +158,7 @@ class Crash(NamedTuple):
     address_module: Module | None = None
     assertion: Assertion | None = None
     hints: tuple[str, ...] = ()
+    instruction: str = ""
 
 
 class System(NamedTuple):
@@ -214,6 +223,13 @@ class Handle(NamedTuple):
     granted_access: int = 0
 
 
+class SecretCount(NamedTuple):
+    """How many strings of a kind that looks secret the dump holds; never the strings."""
+
+    kind: str
+    total: int
+
+
 class MemoryExcerpt(NamedTuple):
     """Bytes of the process's memory at `address`; None when the dump does not hold them."""
 
@@ -235,8 +251,9 @@ class CrashReport(NamedTuple):
 
     `written` in seconds since 1970. `crashing_thread` is an index into `threads`, None when the
     dump says nothing of a crash or its thread is not among them. `messages` are what the runtime
-    said when it gave up (macOS), `comments` what the program put in for a reader. `handles` and
-    `memory` are there only when they were asked for.
+    said when it gave up (macOS), `comments` what the program put in for a reader. `symbols`: a verdict
+    on each module that the stacks lead through. `handles`, `memory` and `secrets` are there only
+    when they were asked for.
     """
 
     path: str
@@ -258,6 +275,8 @@ class CrashReport(NamedTuple):
     problems: tuple[Problem, ...] = ()
     handles: tuple[Handle, ...] | None = None
     memory: tuple[MemoryExcerpt, ...] = ()
+    symbols: "tuple[SymbolVerdict, ...]" = ()
+    secrets: tuple[SecretCount, ...] | None = None
 
     @property
     def crashed_thread(self) -> Thread | None:

@@ -16,6 +16,7 @@ from crashtool.model.crash import (
     System,
     Thread,
 )
+from crashtool.model.lookup import SymbolStatus
 from crashtool.model.signature import get_signature
 from crashtool.render.words import base_name, words_of_assertion, words_of_error
 
@@ -59,7 +60,7 @@ def crash_document(report: CrashReport) -> Document:
         "thread_count": len(report.threads),
         "threads": [writer.thread(item) for item in report.threads],
         "main_module": 0 if report.modules else None,
-        "modules": [writer.module(module) for module in report.modules],
+        "modules": writer.modules(report),
         "unloaded_modules": [writer.unloaded(module) for module in report.unloaded_modules],
         "handles": writer.handles(report),
         "memory": [
@@ -152,18 +153,20 @@ class _Writer:
             or None,
         }
 
-    def module(self, module: Module) -> Document:
-        status = module.symbol_status
+    def modules(self, report: CrashReport) -> list[Document]:
+        statuses = {verdict.module.base: verdict.status for verdict in report.symbols}
+        return [self.module(module, statuses.get(module.base)) for module in report.modules]
+
+    def module(self, module: Module, status: SymbolStatus | None) -> Document:
         return self.unloaded(module) | {
             "version": module.version,
             "debug_file": base_name(module.debug_file) if module.debug_file else None,
             "debug_path": module.debug_file,
             "debug_id": module.debug_id.breakpad if module.debug_id else None,
-            "loaded_symbols": status in ("found", "no_lines", "no_unwind"),
+            "loaded_symbols": status in ("ok", "no_lines", "no_unwind"),
             "missing_symbols": status == "missing",
             "corrupt_symbols": status == "malformed",
             "symbol_status": status,
-            "symbol_note": module.symbol_note or None,
         }
 
     def unloaded(self, module: Module) -> Document:

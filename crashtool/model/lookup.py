@@ -1,0 +1,65 @@
+"""Looking for a module's debug files: each place with what came of it, and the verdict in the end."""
+
+from typing import Literal, NamedTuple
+
+from crashtool.model.crash import Module
+
+LookupStatus = Literal[
+    "found",
+    "not_found",
+    "mismatch",
+    "denied",
+    "timeout",
+    "failed",
+    "malformed",
+    "unsupported",
+]
+
+SymbolStatus = Literal[
+    "ok",
+    "mismatch",
+    "stripped",
+    "no_lines",
+    "no_unwind",
+    "missing",
+    "malformed",
+    "failed",
+    "no_id",
+]
+
+SymbolUse = Literal["functions", "lines", "inlines", "unwind", "code"]
+
+
+class Candidate(NamedTuple):
+    """A place where a file of a module was looked for, and what came of it.
+
+    `place` is how the user knows it: a path, `archive.zip:member`, or a URL without secrets. `kind`
+    is the file's (`formats.object_file.kinds`), "" when it is not known. `note` says in words what
+    a mismatch is instead, or why it failed. `path` is the plain file on this disk when it is found.
+    """
+
+    place: str
+    status: LookupStatus
+    kind: str = ""
+    note: str = ""
+    path: str = ""
+
+
+class SymbolVerdict(NamedTuple):
+    """Whether a module's part of a stack can be read, and if not, why and what to do.
+
+    `uses`: what could be looked up in the files that were found. `note` is the reason and `fix` the
+    remedy, both sentences without a full stop, "" when all is well.
+    """
+
+    module: Module
+    status: SymbolStatus
+    uses: tuple[SymbolUse, ...] = ()
+    note: str = ""
+    fix: str = ""
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def files(self) -> tuple[Candidate, ...]:
+        """The files that were used."""
+        return tuple(item for item in self.candidates if item.status == "found")
