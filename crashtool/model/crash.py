@@ -251,9 +251,9 @@ class CrashReport(NamedTuple):
 
     `written` in seconds since 1970. `crashing_thread` is an index into `threads`, None when the
     dump says nothing of a crash or its thread is not among them. `messages` are what the runtime
-    said when it gave up (macOS), `comments` what the program put in for a reader. `symbols`: a verdict
-    on each module that the stacks lead through. `handles`, `memory` and `secrets` are there only
-    when they were asked for.
+    said when it gave up (macOS), `comments` what the program put in for a reader. `symbols`: a
+    verdict on each module that the stacks lead through. `handles`, `memory` and `secrets` are there
+    only when they were asked for.
     """
 
     path: str

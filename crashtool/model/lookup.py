@@ -1,4 +1,4 @@
-"""Looking for a module's debug files: each place with what came of it, and the verdict in the end."""
+"""Looking for a module's debug files: each place, what came of it, and the verdict in the end."""
 
 from typing import Literal, NamedTuple
 
