@@ -36,8 +36,8 @@ _crashtool() {
         case "$previous" in
             --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --memory|--html) words= ;;
-            *) [[ $current == -* ]] && words='--threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --symbols|--cache|--memory|--html) words= ;;
+            *) [[ $current == -* ]] && words='--symbols --cache --threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     upload-symbols)
         case "$previous" in
@@ -63,8 +63,8 @@ _crashtool() {
         case "$previous" in
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
-            --annotation|--attachment|--url|--database|--handler|--report) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --annotation|--attachment|--symbols|--cache|--url|--database|--handler|--report) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --cache --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

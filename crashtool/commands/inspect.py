@@ -6,6 +6,7 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
+from crashtool.commands.options import open_symbols, symbol_options
 from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError
 from crashtool.model.crash import CrashReport
 from crashtool.render.as_json import crash_document
@@ -17,6 +18,7 @@ from crashtool.services.settings import step_summary_file
 
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
+@symbol_options
 @click.option("--threads", is_flag=True, help="Show the stacks of all threads.")
 @click.option("--registers", is_flag=True, help="Show the registers at the crash.")
 @click.option("--modules", is_flag=True, help="Show every module with its identifiers.")
@@ -50,6 +52,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     \b
     Examples:
       crashtool inspect crash.dmp
+      crashtool inspect --symbols build crash.dmp
       crashtool inspect --brief ~/.local/share/game/crashpad
       crashtool inspect --json crash.dmp | jq .crash_info
       crashtool inspect --memory rsp:128 --registers crash.dmp
@@ -59,10 +62,16 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """  # fmt: skip  # noqa: D301 (\b is click's)
     if not paths:
         raise UsageError("inspect needs a minidump", hint="crashtool inspect crash.dmp")
-    wanted = Wanted(options["handles"], options["memory"])
     answer = Answer(console, options)
-    for found in walk_reports(paths, wanted):
-        answer.add(found)
+    with open_symbols(options["symbols"], options["cache"]) as symbols:
+        wanted = Wanted(
+            handles=options["handles"],
+            memory=options["memory"],
+            symbols=symbols,
+            all_threads=console.json or options["threads"] or bool(options["html"]),
+        )
+        for found in walk_reports(paths, wanted):
+            answer.add(found)
     answer.finish()
 
 

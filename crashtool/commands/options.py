@@ -1,9 +1,15 @@
 """Options that several subcommands share, declared once."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from crashtool.services.settings import user_cache_folder
+
+if TYPE_CHECKING:
+    from crashtool.services.symbols.session import SymbolSession
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -47,3 +53,27 @@ def annotation_options(function: Function) -> Function:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def symbol_options(function: Function) -> Function:
+    """--symbols, repeatable, and --cache."""
+    for option in (
+        click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
+                     help="Keep what is made from debug files there."),
+        click.option("--symbols", multiple=True, metavar="PATH",
+                     help="Find symbols in this file, folder, store or archive. Repeatable."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+@contextmanager
+def open_symbols(paths: Sequence[str], cache: str | None) -> "Iterator[SymbolSession | None]":
+    """The symbols that were asked for; None when none were."""
+    if not paths:
+        yield None
+        return
+    from crashtool.services.symbols.session import open_session  # slow to load
+
+    with open_session(paths, cache or user_cache_folder()) as session:
+        yield session

@@ -1,5 +1,6 @@
 """run: a program under a real crashpad_handler; its crash as a readable report."""
 
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,10 +9,13 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import SCHEMA_VERSION, Console
-from crashtool.commands.options import annotation_options
+from crashtool.commands.options import annotation_options, open_symbols, symbol_options
 from crashtool.errors import CrashtoolError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crashtool.model.crash import CrashReport
     from crashtool.model.run import Delivery, RunResult
 
 LOG_LINES = 5
@@ -20,6 +24,7 @@ LOG_LINES = 5
 @click.command(cls=Command, context_settings={"allow_interspersed_args": False})
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[--] PROGRAM [ARGUMENT]...")
 @annotation_options
+@symbol_options
 @click.option("--url", metavar="URL", help="Have the handler send the report there.")
 @click.option(
     "--database",
@@ -67,6 +72,7 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     Examples:
       crashtool run ./game --level 3
       crashtool run --annotation ver=1.4.2 --attachment game.log -- ./game
+      crashtool run --symbols build -- ./game
       crashtool run --url "$SUBMISSION_URL" --report crash.txt -- ctest
 
     Exit status: the program's; 127 if there is no such program, 126 if it cannot be executed;
@@ -95,10 +101,16 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
         url=options["url"] or "",
         mode=options["mode"],
     )
+    symbols = tuple(options["symbols"] or ())
+    for path in symbols:
+        if not glob.glob(path):  # noqa: PTH207 (a pattern may begin anywhere)
+            raise UsageError(f"--symbols {path}: there is no such file or folder")
     run = ReportedRun(plan, console.warn)
     result = run.run()
+    symbols = (run.program_path, *symbols)  # an executable that was just run knows its functions
     try:
-        _Account(console, options["report"], plan.url).give(result, run.find_delivery(result))
+        account = _Account(console, options["report"], plan.url, symbols, options["cache"])
+        account.give(result, run.find_delivery(result))
     except CrashtoolError as error:  # the program's own status counts, whatever its report is like
         console.warn(f"no report: {error.what}")
     return result.status
@@ -107,10 +119,19 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
 class _Account:
     """What is said after the program's end; it never changes the exit status."""
 
-    def __init__(self, console: Console, file: str | None, url: str) -> None:
+    def __init__(
+        self,
+        console: Console,
+        file: str | None,
+        url: str,
+        symbols: "Sequence[str]",
+        cache: str | None,
+    ) -> None:
         self.console = console
         self.file = file
         self.url = url
+        self.symbols = symbols
+        self.cache = cache
 
     def give(self, result: "RunResult", delivery: "Delivery | None") -> None:
         """Show the report, or say why there is none."""
@@ -138,24 +159,25 @@ class _Account:
             self.console.warn(f"not sent: {delivery.reason}")
 
     def _page(self, delivery: "Delivery") -> str:
-        from crashtool.formats.minidump.file import Minidump
         from crashtool.render.report import render_report
-        from crashtool.services.analyze import analyze
 
-        with Minidump.open(delivery.path) as dump:
-            return render_report(analyze(dump, delivery.path)).text()
+        return render_report(self._read(delivery)).text()
 
     def _document(self, result: "RunResult", delivery: "Delivery | None") -> dict[str, Any]:
-        from crashtool.formats.minidump.file import Minidump
         from crashtool.render.as_json import crash_document
         from crashtool.render.run import run_document
-        from crashtool.services.analyze import analyze
 
         document = {"schema_version": SCHEMA_VERSION, "run": run_document(result, delivery)}
         if delivery is None:
             return document
-        with Minidump.open(delivery.path) as dump:
-            return document | crash_document(analyze(dump, delivery.path))
+        return document | crash_document(self._read(delivery))
+
+    def _read(self, delivery: "Delivery") -> "CrashReport":
+        from crashtool.services.inspect_dumps import Wanted, read_report
+
+        with open_symbols(self.symbols, self.cache) as symbols:
+            wanted = Wanted(symbols=symbols, all_threads=self.console.json)
+            return read_report(delivery.path, delivery.path, wanted)
 
     def _write(self, text: str) -> None:
         if self.file is None:

@@ -172,14 +172,12 @@ def _log(console: Console, exchange: "Exchange") -> None:
 
 def _read_dump(path: "Path") -> "DumpPage":
     """What the inbox shows of a minidump: what inspect says, and a headline that groups crashes."""
-    from crashtool.formats.minidump.file import Minidump
     from crashtool.render.report import crash_frame, render_report
     from crashtool.render.words import words_of_place
-    from crashtool.services.analyze import analyze
+    from crashtool.services.inspect_dumps import Wanted, read_report
     from crashtool.services.receiver.app import DumpPage
 
-    with Minidump.open(str(path)) as dump:
-        report = analyze(dump, path.name)
+    report = read_report(str(path), path.name, Wanted())
     architecture = report.system.architecture if report.system else ""
     headline = report.crash.reason.name if report.crash else "no exception"
     if frame := crash_frame(report):

@@ -4,12 +4,16 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import CrashtoolError, UsageError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt
 from crashtool.services.analyze import analyze
+from crashtool.services.stacks import walk_stacks
+
+if TYPE_CHECKING:
+    from crashtool.services.stacks import SymbolProvider
 
 MOST_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
@@ -17,10 +21,15 @@ PLAIN_HEAD = b"MDMP"
 
 
 class Wanted(NamedTuple):
-    """What to read besides the report. `memory`: places as given, `ADDRESS[:SIZE]`."""
+    """What to read besides the report. `memory`: places as given, `ADDRESS[:SIZE]`.
+
+    `symbols`: where modules' files come from; `all_threads`: walk more than the crashed one.
+    """
 
     handles: bool = False
     memory: tuple[str, ...] = ()
+    symbols: "SymbolProvider | None" = None
+    all_threads: bool = False
 
 
 class Unreadable(NamedTuple):
@@ -67,16 +76,25 @@ def _walk_others(path: str, wanted: Wanted) -> Iterator[CrashReport | Unreadable
             found.discard()
 
 
+def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
+    """The report of one plain minidump, `path` being what the user calls it.
+
+    InputUnusable when it is no minidump, UsageError when `wanted` cannot be had.
+    """
+    with Minidump.open(file) as dump:
+        report = analyze(dump, path)
+        report = walk_stacks(dump, report, wanted.symbols, all_threads=wanted.all_threads)
+        if wanted.handles:
+            report = report._replace(handles=_read_handles(dump))
+        if wanted.memory:
+            memory = tuple(_read_memory(dump, report, text) for text in wanted.memory)
+            report = report._replace(memory=memory)
+        return report
+
+
 def _read_one(file: str, path: str, wanted: Wanted) -> CrashReport | Unreadable:
     try:
-        with Minidump.open(file) as dump:
-            report = analyze(dump, path)
-            if wanted.handles:
-                report = report._replace(handles=_read_handles(dump))
-            if wanted.memory:
-                memory = tuple(_read_memory(dump, report, text) for text in wanted.memory)
-                report = report._replace(memory=memory)
-            return report
+        return read_report(file, path, wanted)
     except UsageError:
         raise
     except CrashtoolError as error:

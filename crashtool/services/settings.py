@@ -47,6 +47,7 @@ SETTINGS = {
         Setting("annotations", "pairs"),
         Setting("attachments", "paths"),
         Setting("symbols", "paths"),
+        Setting("cache", "path"),
         Setting("handler", "path"),
         Setting("database", "path"),
         Setting("ca_bundle", "path"),
@@ -124,6 +125,12 @@ def user_state_folder() -> "Path":
 
     home = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
     return Path(home or os.path.expanduser("~/.local/state"), "crashtool")
+
+
+def user_cache_folder() -> str:
+    """Where crashtool keeps what it can make again, such as symbol caches."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return os.path.join(home or os.path.expanduser("~/.cache"), "crashtool")
 
 
 def mask(name: str, value: Any) -> str:

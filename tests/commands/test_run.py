@@ -96,7 +96,9 @@ def test_a_crash_is_shown_as_inspect_shows_it(report, crash, crashtool, tmp_path
 
     (dump,) = tmp_path.glob("database/pending/*.dmp")
     assert result.exit_code == -signal.SIGFPE
-    assert result.stderr == f"minidump: {dump}\n" + crashtool("inspect", dump).stdout
+    shown = crashtool("inspect", "--symbols", crash, dump).stdout
+    assert "crash!fpe" in shown
+    assert result.stderr == f"minidump: {dump}\n" + shown
 
 
 def test_quiet_says_no_more_than_the_report(report, crash):

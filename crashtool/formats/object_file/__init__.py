@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.object_file import elf, macho, pdb, pe, symbol_header
-from crashtool.formats.object_file.kinds import FEATURES, KINDS, ObjectFile
+from crashtool.formats.object_file.kinds import FEATURES, KINDS, CodeRange, ObjectFile
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
@@ -14,7 +14,9 @@ __all__ = [
     "FEATURES",
     "HEAD_BYTES",
     "KINDS",
+    "CodeRange",
     "ObjectFile",
+    "find_code",
     "find_verdict",
     "looks_like_object",
     "read_object_files",
@@ -69,6 +71,16 @@ def looks_like_object(head: bytes) -> bool:
 def find_verdict(head: bytes) -> Verdict | None:
     """Why a known kind of file that is no object file cannot be used."""
     return next((verdict for verdict in VERDICTS if head.startswith(verdict.magic)), None)
+
+
+def find_code(data: "Content") -> tuple[CodeRange, ...]:
+    """Where the executable code of an ELF or PE file is; empty for other kinds, and debug files.
+
+    MalformedFile when the headers do not hold.
+    """
+    if bytes(data[: len(elf.MAGIC)]) == elf.MAGIC:
+        return elf.find_elf_code(data)
+    return pe.find_pe_code(data) if bytes(data[: len(pe.MAGIC)]) == pe.MAGIC else ()
 
 
 def read_object_files(data: "Content") -> tuple[ObjectFile, ...]:

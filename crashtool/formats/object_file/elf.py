@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, CodeId, DebugId
 from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ CLASS_32, CLASS_64 = 1, 2
 LITTLE, BIG = 1, 2
 RELOCATABLE, FIXED, SHARED, CORE = 1, 2, 3, 4
 SECTION_NOTE, SECTION_NOBITS, SECTION_SYMBOLS = 7, 8, 2
-SEGMENT_INTERPRETER, SEGMENT_NOTE = 3, 4
+SEGMENT_LOAD, SEGMENT_INTERPRETER, SEGMENT_NOTE = 1, 3, 4
 FLAG_EXECUTABLE, FLAG_COMPRESSED = 0x4, 0x800
+PAGE = 0x1000
 EXTENDED_NAMES = 0xFFFF
 COMPRESSED_ZLIB = 1
 NOTE_BUILD_ID = 3
@@ -188,6 +189,7 @@ class Section(NamedTuple):
     name: str
     section_type: int
     flags: int
+    address: int
     offset: int
     size: int
     present: bool
@@ -196,6 +198,11 @@ class Section(NamedTuple):
 def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
     """The one object in an ELF file."""
     return (_Reader(data).object_file(),)
+
+
+def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
+    """Where an ELF file's executable code is; empty when its bytes are in another file."""
+    return _Reader(data).code()
 
 
 class _Reader:
@@ -250,6 +257,7 @@ class _Reader:
             name.decode("ascii", "replace"),
             row.section_type,
             row.flags,
+            row.address,
             row.offset,
             row.size,
             present,
@@ -307,6 +315,15 @@ class _Reader:
         if not offset or offset + count * stride > len(self.data):
             return []  # as in a core of a stripped file, or a cut file: sections tell the rest
         return [self.read(kind, offset + place * stride) for place in range(count)]
+
+    def code(self) -> tuple[CodeRange, ...]:
+        loads = [row.address for row in self.segments() if row.segment_type == SEGMENT_LOAD]
+        base = min(loads, default=0) & -PAGE
+        return tuple(
+            CodeRange(row.address - base, row.offset, row.size)
+            for row in self.rows
+            if row.flags & FLAG_EXECUTABLE and row.present and row.address >= base
+        )
 
     def features(self, *, split: bool) -> frozenset[str]:
         symbols = self.sections.get(".symtab")

@@ -56,6 +56,14 @@ class ObjectFile(NamedTuple):
     traits: frozenset[str] = frozenset()
 
 
+class CodeRange(NamedTuple):
+    """Code: `size` bytes, at `address` from the module's base, at `offset` in the file."""
+
+    address: int
+    offset: int
+    size: int
+
+
 def base_name(path: str) -> str:
     r"""The last part of a path written on any system: after the last / or \."""
     return path.replace("\\", "/").rpartition("/")[2]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ MAGIC = b"MZ"
 SIGNATURE = b"PE\0\0"
 MAGIC_32, MAGIC_64 = 0x10B, 0x20B
 IS_LIBRARY = 0x2000
+CONTAINS_CODE = 0x20000020  # IMAGE_SCN_MEM_EXECUTE or IMAGE_SCN_CNT_CODE
 DIRECTORY_EXCEPTION, DIRECTORY_DEBUG, DIRECTORY_CLR = 3, 6, 14
 MOST_DIRECTORIES = 16
 DEBUG_CODEVIEW = 2
@@ -185,6 +186,15 @@ def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
         traits=frozenset(traits),
     )
     return (object_file,)
+
+
+def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
+    """Where a PE file's executable code is."""
+    return tuple(
+        CodeRange(row.address, row.offset, min(row.size, row.virtual_size or row.size))
+        for row in _read_image(data).sections.values()
+        if row.characteristics & CONTAINS_CODE
+    )
 
 
 def _read_image(data: "Content") -> _Image:

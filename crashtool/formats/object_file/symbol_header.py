@@ -28,7 +28,13 @@ RECORDS = {
 
 
 def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
-    """The one module that a .sym file describes."""
+    """The one module that a .sym file describes, with the kinds of records that are in it."""
+    features = frozenset(feature for mark, feature in RECORDS.items() if data.find(mark) >= 0)
+    return (read_module_line(data)._replace(features=features),)
+
+
+def read_module_line(data: "Content") -> ObjectFile:
+    """The module that a .sym file describes, by its first lines alone: `features` stays empty."""
     lines = bytes(data[:HEAD_BYTES]).decode("utf-8", "replace").splitlines()
     words = (lines or [""])[0].split(" ", MODULE_WORDS - 1)
     if len(words) < MODULE_WORDS or words[0] != "MODULE" or not words[4].strip():
@@ -39,16 +45,14 @@ def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
     _, _, architecture, identifier, name = words
     if len(identifier) not in ID_LENGTHS or not _is_hexadecimal(identifier):
         raise MalformedFile(f"a .sym file with the identifier {identifier[:40]!r}", offset=0)
-    object_file = ObjectFile(
+    return ObjectFile(
         kinds.SYM,
         kinds.DEBUG,
         ARCHITECTURES.get(architecture, "unknown"),
         debug_id=DebugId.parse(identifier),
         code_id=_find_code_id(lines[1:]),
         debug_file=base_name(name.strip()),
-        features=frozenset(feature for mark, feature in RECORDS.items() if data.find(mark) >= 0),
     )
-    return (object_file,)
 
 
 def _is_hexadecimal(text: str) -> bool:

@@ -11,6 +11,7 @@ from crashtool.services.handler.command_line import (
 )
 from crashtool.services.handler.find import find_handler
 from crashtool.services.handler.program import run_program
+from crashtool.services.handler.program_file import find_program
 from crashtool.services.handler.report_database import list_minidumps, prepare_database
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ReportedRun:
     def __init__(self, plan: RunPlan, warn: Callable[[str], None]) -> None:
         """Get everything ready; a CrashtoolError here means that nothing has been run."""
         self.plan = plan
+        self.program_path = find_program(plan.program[0])
         handler = find_handler(plan.handler)
         self._line = compose_command(
             handler,

@@ -1,8 +1,11 @@
-"""Debug information as symbolic reads it: the second opinion on a file whose header is fine."""
+"""Debug information as symbolic reads it: functions, lines and unwind rules of native files."""
 
-from typing import NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from crashtool.errors import InputUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class NativeObject(NamedTuple):
@@ -13,21 +16,107 @@ class NativeObject(NamedTuple):
     features: frozenset[str]
 
 
+class NativePlace(NamedTuple):
+    """A function at an address, as symbolic tells it: the name as in the file.
+
+    `start` is the function's address, None for one that was merged into its caller.
+    """
+
+    function: str
+    start: int | None
+    file: str
+    line: int
+
+
 def read_features(path: str) -> tuple[NativeObject, ...]:
     """The objects in a debug file; it is mapped, and only its tables are read.
 
     `features` are of symtab, debug, unwind and sources. They overstate: symtab may be dynamic
     symbols only, debug a skeleton. InputUnusable when symbolic cannot make sense of the file.
     """
-    from symbolic.debuginfo import Archive
     from symbolic.exceptions import SymbolicError
 
     try:
-        archive = Archive.open(path)
         return tuple(
             NativeObject(str(row.debug_id), row.arch, frozenset(row.features))
-            for row in archive.iter_objects()
+            for row in _walk_objects(path)
         )
     except SymbolicError as error:
-        reason = str(error) or type(error).__name__
-        raise InputUnusable(f"the debug information cannot be read: {reason}") from None
+        raise _unreadable(error) from None
+
+
+def write_line_table(path: str, architecture: str, target: IO[bytes]) -> None:
+    """Write what `LineTable` opens: functions, lines and inlined calls of one object of the file.
+
+    `architecture` chooses in a universal file. InputUnusable when symbolic cannot make it.
+    """
+    from symbolic.exceptions import SymbolicError
+
+    try:
+        _find_object(path, architecture).make_symcache().dump_into(target)
+    except SymbolicError as error:
+        raise _unreadable(error) from None
+
+
+def write_unwind_rules(path: str, architecture: str, target: IO[bytes]) -> None:
+    """Write a file's unwind rules as Breakpad's STACK records; nothing when it has none.
+
+    InputUnusable when symbolic cannot read them.
+    """
+    from symbolic.exceptions import SymbolicError
+
+    try:
+        _find_object(path, architecture).make_cficache().write_to(target)
+    except SymbolicError as error:
+        raise _unreadable(error) from None
+
+
+class LineTable:
+    """A table that `write_line_table` made; addresses are from the module's base."""
+
+    def __init__(self, path: str) -> None:
+        """InputUnusable when the file is no such table, or one of another version."""
+        from symbolic.exceptions import SymbolicError
+        from symbolic.symcache import SymCache
+
+        try:
+            self._table = SymCache.open(path)  # type: ignore[no-untyped-call]
+            current = bool(self._table.is_latest_version)
+        except SymbolicError as error:
+            raise _unreadable(error) from None
+        if not current:
+            raise InputUnusable(f"{path} was made by another version of symbolic")
+
+    def find_places(self, address: int) -> list[NativePlace]:
+        """The functions at an address, innermost first; empty when there is none."""
+        return [
+            NativePlace(
+                row.symbol, None if row.sym_addr == NO_ADDRESS else row.sym_addr,
+                row.full_path or "", row.line,
+            )
+            for row in self._table.lookup(address)
+        ]  # fmt: skip
+
+
+NO_ADDRESS = 0xFFFFFFFF  # symbolic's, for a function that was merged into another
+
+
+def _walk_objects(path: str) -> "Iterator[Any]":
+    from symbolic.debuginfo import Archive
+
+    return cast("Iterator[Any]", Archive.open(path).iter_objects())
+
+
+def _find_object(path: str, architecture: str) -> Any:
+    objects = list(_walk_objects(path))
+    for row in objects:
+        if row.arch == architecture:
+            return row
+    if not objects:
+        raise InputUnusable("the debug information cannot be read: there is no object in the file")
+    return objects[0]
+
+
+def _unreadable(error: Exception) -> InputUnusable:
+    reason = str(error) or type(error).__name__
+    return InputUnusable(f"the debug information cannot be read: {reason}")

@@ -1,0 +1,1 @@
+"""Breakpad's .sym format: functions, lines and unwind rules as text."""

@@ -1,0 +1,112 @@
+"""Where a module's files live in each kind of symbol store: one function per convention.
+
+Paths are relative to the store, with slashes, for the identifiers that a crash report has.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from crashtool.formats.identifiers import DebugId
+from crashtool.formats.object_file import kinds
+
+SHORTEST_BUILD_ID = 4  # hex digits: two for the folder, and some for the name
+
+
+class ModuleIds(NamedTuple):
+    """What a store is asked by: base names and identifiers; "" and None for what is not known.
+
+    `platform` as in `System.platform`; "" when it is not known.
+    """
+
+    code_file: str = ""
+    code_id: str = ""
+    debug_file: str = ""
+    debug_id: DebugId | None = None
+    platform: str = ""
+
+
+class StorePath(NamedTuple):
+    """A path in a store, and the kind of the file that is there; "" when it may be several."""
+
+    path: str
+    kind: str
+
+
+class Convention(NamedTuple):
+    """A way to lay out a store; `paths` gives the places of a module, best first."""
+
+    name: str
+    paths: Callable[[ModuleIds], Iterator[StorePath]]
+
+
+def walk_breakpad(ids: ModuleIds) -> Iterator[StorePath]:
+    """NAME/ID/NAME.sym, where the .sym takes the place of .pdb: Breakpad's SimpleSymbolSupplier."""
+    if not ids.debug_id or not ids.debug_file:
+        return
+    name = ids.debug_file
+    stem = name[:-4] if name.lower().endswith(".pdb") else name
+    yield StorePath(f"{name}/{ids.debug_id.breakpad}/{stem}.sym", kinds.SYM)
+
+
+def walk_symstore(ids: ModuleIds) -> Iterator[StorePath]:
+    """NAME/ID/NAME: Microsoft's symstore and symsrv, for PDBs and for images."""
+    if ids.debug_id and ids.debug_file.lower().endswith(".pdb"):
+        yield StorePath(f"{ids.debug_file}/{ids.debug_id.breakpad}/{ids.debug_file}", kinds.PDB)
+    if _is_image_id(ids) and ids.code_file:
+        yield StorePath(f"{ids.code_file}/{_image_id(ids)}/{ids.code_file}", kinds.PE)
+
+
+def walk_ssqp(ids: ModuleIds) -> Iterator[StorePath]:
+    """NAME/TYPE-ID/NAME in lower case: the SSQP key conventions of dotnet's symstore."""
+    name = ids.code_file.lower()
+    if ids.platform in ("linux", "android", "") and _is_build_id(ids):
+        yield StorePath(f"_.debug/elf-buildid-sym-{ids.code_id}/_.debug", kinds.ELF)
+        yield StorePath(f"{name}/elf-buildid-{ids.code_id}/{name}", kinds.ELF)
+    elif ids.platform in ("macos", "ios") and ids.debug_id:
+        uuid = ids.debug_id.uuid.hex()
+        yield StorePath(f"_.dwarf/mach-uuid-sym-{uuid}/_.dwarf", kinds.MACHO)
+        yield StorePath(f"{name}/mach-uuid-{uuid}/{name}", kinds.MACHO)
+    elif ids.platform == "windows":
+        for place in walk_symstore(ids):
+            yield place._replace(path=place.path.lower())
+
+
+def walk_debuginfod(ids: ModuleIds) -> Iterator[StorePath]:
+    """buildid/ID/debuginfo and executable: elfutils' debuginfod."""
+    if _is_build_id(ids):
+        yield StorePath(f"buildid/{ids.code_id}/debuginfo", kinds.ELF)
+        yield StorePath(f"buildid/{ids.code_id}/executable", kinds.ELF)
+
+
+def walk_build_id(ids: ModuleIds) -> Iterator[StorePath]:
+    """.build-id/ab/cdef….debug: GDB's folders of separate debug files."""
+    if _is_build_id(ids):
+        place = f".build-id/{ids.code_id[:2]}/{ids.code_id[2:]}"
+        yield StorePath(f"{place}.debug", kinds.ELF)
+        yield StorePath(place, kinds.ELF)
+
+
+CONVENTIONS = {
+    row.name: row
+    for row in (
+        Convention("breakpad", walk_breakpad),
+        Convention("symstore", walk_symstore),
+        Convention("ssqp", walk_ssqp),
+        Convention("debuginfod", walk_debuginfod),
+        Convention("build-id", walk_build_id),
+    )
+}
+
+
+def _is_image_id(ids: ModuleIds) -> bool:
+    """Whether the code id is that of a PE image: eight digits of time stamp, then the size."""
+    return ids.platform in ("windows", "") and 8 < len(ids.code_id) <= 16  # noqa: PLR2004
+
+
+def _image_id(ids: ModuleIds) -> str:
+    """Upper-case time stamp, lower-case size: as symstore names its folders."""
+    return ids.code_id[:8].upper() + ids.code_id[8:].lower()
+
+
+def _is_build_id(ids: ModuleIds) -> bool:
+    return ids.platform != "windows" and len(ids.code_id) > SHORTEST_BUILD_ID

@@ -1,0 +1,220 @@
+"""The stacks of a report: each thread walked, each frame looked up, a verdict for each module."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from crashtool.model.crash import CrashReport, Frame, InlineFrame, Module, Registers, Thread
+from crashtool.services.analyze.modules import AddressMap
+from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
+from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, Scene, Step
+from crashtool.services.unwind.signal_frame import SYSTEM_CALL, is_system_call
+from crashtool.services.unwind.walker import MOST_FRAMES, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.formats.minidump.file import Minidump
+    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.services.unwind.machine import Machine
+
+STACK_WINDOW = 1 << 20  # bytes from the stack pointer on that are kept at hand
+APPLE = ("macos", "ios")
+PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
+
+
+class SymbolProvider(Protocol):
+    """Where the symbols of modules come from; see `services.symbols.session`."""
+
+    def tables(self, module: Module, architecture: str) -> CodeTables: ...  # noqa: D102
+    def verdict(
+        self, module: Module, architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
+    ) -> "SymbolVerdict":
+        """What the files of a module are worth to these frames, each with its caller."""
+
+
+def walk_stacks(
+    dump: "Minidump",
+    report: CrashReport,
+    symbols: SymbolProvider | None = None,
+    *,
+    all_threads: bool = False,
+) -> CrashReport:
+    """The report with the crashed thread's stack, or all threads', walked and looked up."""
+    walks = _Walks(dump, report, symbols)
+    threads = tuple(
+        walks.walk_thread(thread) if all_threads or index == report.crashing_thread else thread
+        for index, thread in enumerate(report.threads)
+    )
+    crash = report.crash
+    if crash and crash.frame:
+        found = threads[report.crashing_thread] if report.crashing_thread is not None else None
+        frame = found.frames[0] if found and found.frames else walks.look_up(crash.frame)
+        crash = crash._replace(frame=frame)
+    walked = report._replace(threads=threads, crash=crash)
+    return walked._replace(symbols=walks.verdicts(walked)) if symbols else walked
+
+
+class _Walks:
+    """All walks of one dump: they share the modules, and what was learnt of them."""
+
+    def __init__(
+        self, dump: "Minidump", report: CrashReport, symbols: SymbolProvider | None
+    ) -> None:
+        self.dump = dump
+        self.report = report
+        self.symbols = symbols
+        self.map = AddressMap(report.modules)
+        self.unloaded = AddressMap(report.unloaded_modules)
+        self.loaded: dict[int, Loaded] = {}
+        self.scenes: dict[str, Scene] = {}
+        self.executable: Callable[[int], bool | None] | None = None
+
+    def walk_thread(self, thread: Thread) -> Thread:
+        registers = thread.registers
+        scene = self._scene(registers) if registers else None
+        if registers is None or scene is None:
+            return thread
+        scene.look_at(registers.stack_pointer, self._read_stack(registers.stack_pointer))
+        steps = list(walk(scene, registers.values))
+        frames = tuple(self._frame(scene, step) for step in steps)
+        if len(frames) > 1 and is_system_call(scene, frames[0].module):
+            frames = (frames[0]._replace(function=SYSTEM_CALL), *frames[1:])
+        return thread._replace(frames=frames, note=self._note(thread, scene, steps))
+
+    def _read_stack(self, pointer: int) -> bytes:
+        found = self.dump.memory.find_range(pointer)
+        if found is None:
+            return b""
+        size = min(found.start + found.size - pointer, STACK_WINDOW)
+        return self.dump.memory.read(pointer, size) or b""
+
+    def _scene(self, registers: Registers) -> Scene | None:
+        name = registers.architecture
+        if name not in self.scenes:
+            platform = self.report.system.platform if self.report.system else "unknown"
+            machine = find_machine(name, platform)
+            if machine is None:
+                return None
+            top = max((module.end for module in self.report.modules), default=0)
+            self.scenes[name] = Scene(
+                machine,
+                platform,
+                self.dump.memory,
+                self._find_loaded,
+                self._is_executable,
+                top,
+                knows_code=self.symbols is not None,
+            )
+        return self.scenes[name]
+
+    def _find_loaded(self, address: int) -> Loaded | None:
+        module = self.map.find(address)
+        if module is None:
+            return None
+        found = self.loaded.get(module.base)
+        if found is None:
+            tables = self.symbols.tables(module, self._architecture) if self.symbols else NO_TABLES
+            found = self.loaded[module.base] = Loaded(module, tables)
+        return found
+
+    @property
+    def _architecture(self) -> str:
+        return self.report.system.architecture if self.report.system else "unknown"
+
+    def _is_executable(self, address: int) -> bool | None:
+        if self.executable is None:
+            self.executable = find_executable_map(self.dump)
+        return self.executable(address)
+
+    def _frame(self, scene: Scene, step: Step) -> Frame:
+        machine = scene.machine
+        pointer = step.registers[machine.instruction_pointer]
+        if step.trust == "context" or step.is_exact:
+            return self.look_up(Frame(pointer, step.trust))
+        return self.look_up(Frame(pointer - machine.call_size, step.trust, resume=pointer))
+
+    def look_up(self, frame: Frame) -> Frame:
+        """The frame with its module and function."""
+        loaded = self._find_loaded(frame.instruction)
+        if loaded is None:
+            return frame._replace(unloaded=self.unloaded.find_all(frame.instruction))
+        address = frame.instruction - loaded.base
+        hit = loaded.tables.find_function(address)
+        frame = frame._replace(module=loaded.module)
+        return frame if hit is None else _describe(frame, hit, address)
+
+    def _note(self, thread: Thread, scene: Scene, steps: list[Step]) -> str:
+        if thread.note:
+            return thread.note
+        if len(steps) == MOST_FRAMES:
+            return f"only the innermost {MOST_FRAMES} frames are shown"
+        pointer = steps[0].registers.get(scene.machine.stack_pointer, 0)
+        if len(steps) == 1 and scene.read_pointer(pointer) is None:
+            return "the dump holds no memory at the stack pointer, so callers cannot be found"
+        return ""
+
+    def verdicts(self, report: CrashReport) -> "tuple[SymbolVerdict, ...]":
+        """A verdict for each module on the stacks, those of the crashed thread first."""
+        assert self.symbols is not None  # noqa: S101 (asked for only with symbols)
+        crashed = report.crashed_thread
+        threads = ([crashed] if crashed else []) + [
+            thread for thread in report.threads if thread is not crashed
+        ]
+        places: dict[int, list[tuple[Frame, Frame | None]]] = {}
+        for thread in threads:
+            callers: list[Frame | None] = [*thread.frames[1:], None]
+            for frame, caller in zip(thread.frames, callers, strict=True):
+                if frame.module is not None and frame.module.base in self.loaded:
+                    places.setdefault(frame.module.base, []).append((frame, caller))
+        return tuple(
+            self.symbols.verdict(self.loaded[base].module, self._architecture, frames)
+            for base, frames in places.items()
+        )
+
+
+def find_machine(architecture: str, platform: str) -> "Machine | None":
+    """The machine of a context; None for one that stacks cannot be walked on."""
+    if architecture == "x86_64":
+        return AMD64_WINDOWS if platform == "windows" else AMD64
+    if architecture == "x86":
+        return X86
+    if architecture not in ("arm64", "arm"):
+        return None
+    from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE  # seldom needed
+
+    if architecture == "arm64":
+        return ARM64
+    return ARM_APPLE if platform in APPLE else ARM
+
+
+def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":
+    """What the dump's map of the address space says of an address; None: nothing."""
+    regions: list[tuple[int, int, bool]] = [
+        (row.base, row.base + row.size, bool(row.protection & PAGE_EXECUTE_ANY))
+        for row in dump.memory_info
+    ]
+    regions += [(row.start, row.end, "x" in row.permissions) for row in dump.linux.maps or ()]
+    if not regions:
+        return lambda _: None
+    from bisect import bisect_right
+
+    regions.sort()
+    starts = [start for start, _, _ in regions]
+
+    def is_executable(address: int) -> bool | None:
+        place = bisect_right(starts, address) - 1
+        if place < 0 or address >= regions[place][1]:
+            return None
+        return regions[place][2]
+
+    return is_executable
+
+
+def _describe(frame: Frame, hit: "FunctionHit", address: int) -> Frame:
+    return frame._replace(
+        function=hit.name or None,
+        function_offset=address - hit.start,
+        file=hit.file,
+        line=hit.line,
+        inlines=tuple(InlineFrame(call.name, call.file, call.line) for call in hit.inlines),
+    )

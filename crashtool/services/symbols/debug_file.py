@@ -1,0 +1,221 @@
+"""One debug file of a module, whatever its kind: functions, unwind rules and code by address."""
+
+import os
+from mmap import ACCESS_READ, mmap
+from typing import IO, TYPE_CHECKING, Protocol
+
+from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats.breakpad.stack_records import StackRecords
+from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
+from crashtool.formats.object_file import kinds
+from crashtool.services.symbols.demangle import demangle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.object_file import ObjectFile
+    from crashtool.formats.object_file.kinds import Content
+    from crashtool.services.symbols.native import LineTable, NativePlace
+
+LINES_NAME = "lines.symcache"
+UNWIND_NAME = "unwind.cfi"
+
+
+class DerivedFiles(Protocol):
+    """Where what was made from debug files is kept; see `services.symbols.cache`."""
+
+    def find(self, key: str, name: str) -> str | None: ...  # noqa: D102
+    def put(self, key: str, name: str, write: "Callable[[IO[bytes]], None]") -> str: ...  # noqa: D102
+
+
+class DebugFile(Protocol):
+    """What a debug file can be asked; addresses are from the module's base.
+
+    `has_lines` and `has_unwind` say what the file promises; its answers may be poorer.
+    """
+
+    kind: str
+    has_lines: bool
+    has_unwind: bool
+    problems: list[str]
+    objects: "tuple[ObjectFile, ...]"
+
+    def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
+    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
+    def find_win(self, address: int) -> "WinRecord | None": ...  # noqa: D102
+    def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
+
+
+def open_debug_file(path: str, kind: str, architecture: str, derived: DerivedFiles) -> DebugFile:
+    """A debug file that is known to be of `kind`. InputUnusable when it cannot be read."""
+    if kind == kinds.SYM:
+        return TextDebugFile(map_file(path))
+    return NativeDebugFile(path, kind, architecture, derived)
+
+
+class TextDebugFile:
+    """A Breakpad .sym file."""
+
+    kind = kinds.SYM
+
+    def __init__(self, data: "Content") -> None:
+        """MalformedFile when it does not begin as a .sym file does."""
+        self._file = SymbolFile(data)
+        self.has_lines = self._file.has_lines
+        self.has_unwind = self._file.has_unwind
+        self.problems = self._file.problems
+        self.objects: tuple[ObjectFile, ...] = ()
+
+    def find_function(self, address: int) -> FunctionHit | None:
+        """The function at an address, names readable."""
+        hit = self._file.find_function(address)
+        return None if hit is None else _readable(hit)
+
+    def find_cfi(self, address: int) -> "CfiText | None":
+        """The STACK CFI rules at an address."""
+        return self._file.find_cfi(address)
+
+    def find_win(self, address: int) -> "WinRecord | None":
+        """The STACK WIN record at an address."""
+        return self._file.find_win(address)
+
+    def read_code(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
+        """None: a .sym file has no code."""
+        return None
+
+
+class NativeDebugFile:
+    """An ELF, PE, PDB or Mach-O file. What is slow to get out of it is kept as `derived` files."""
+
+    def __init__(self, path: str, kind: str, architecture: str, derived: DerivedFiles) -> None:
+        self.kind = kind
+        self.path = path
+        self._architecture = architecture
+        self._derived = derived
+        self._lines: LineTable | None = None
+        self._records: StackRecords | None = None
+        self._tried_lines = False
+        self._code: list[kinds.CodeRange] | None = None
+        self._data: Content = b""
+        self.problems: list[str] = []
+        self.has_lines, self.has_unwind = self._read_promises()
+
+    def _read_promises(self) -> tuple[bool, bool]:
+        from crashtool.formats.object_file import read_object_files
+
+        self._data = map_file(self.path)
+        self.objects = read_object_files(self._data)
+        features = frozenset[str]().union(*(row.features for row in self.objects))
+        if self.kind == kinds.PDB:  # what images of other machines have themselves
+            return True, self._architecture == "x86"
+        return kinds.LINES in features, kinds.UNWIND in features
+
+    def find_function(self, address: int) -> FunctionHit | None:
+        """The function at an address, with the calls merged into it."""
+        table = self._line_table()
+        places = table.find_places(address) if table and address >= 0 else []
+        if not places:
+            return None
+        is_export = self.kind == kinds.PE and not self.has_lines
+        return _to_hit(places, address)._replace(is_public=is_export)
+
+    def find_cfi(self, address: int) -> "CfiText | None":
+        """The unwind rules at an address."""
+        return self._stack_records().find_cfi(address)
+
+    def find_win(self, address: int) -> "WinRecord | None":
+        """The frame data of 32-bit Windows code at an address."""
+        return self._stack_records().find_win(address)
+
+    def read_code(self, address: int, size: int) -> bytes | None:
+        """Code bytes; b"" where the file has no code, None when it holds none at all."""
+        if self._code is None:
+            self._code = self._find_code()
+        if not self._code:
+            return None
+        for place in self._code:
+            if place.address <= address and address + size <= place.address + place.size:
+                start = place.offset + address - place.address
+                return bytes(self._data[start : start + size])
+        return b""
+
+    def _find_code(self) -> list[kinds.CodeRange]:
+        from crashtool.formats.object_file import find_code
+
+        try:
+            return list(find_code(self._data))
+        except InputUnusable as error:
+            self.problems.append(error.what)
+            return []
+
+    def _line_table(self) -> "LineTable | None":
+        if not self._tried_lines:
+            self._tried_lines = True
+            from crashtool.services.symbols.native import LineTable, write_line_table
+
+            try:
+                self._lines = LineTable(self._derive(LINES_NAME, write_line_table))
+            except CrashtoolError as error:
+                self.problems.append(error.what)
+        return self._lines
+
+    def _stack_records(self) -> StackRecords:
+        if self._records is None:
+            from crashtool.services.symbols.native import write_unwind_rules
+
+            try:
+                self._records = StackRecords(
+                    map_file(self._derive(UNWIND_NAME, write_unwind_rules))
+                )
+            except CrashtoolError as error:
+                self.problems.append(error.what)
+                self._records = StackRecords(b"")
+        return self._records
+
+    def _derive(self, name: str, write: "Callable[[str, str, IO[bytes]], None]") -> str:
+        """The path of a derived file, made now if need be."""
+        from crashtool.services.symbols.cache import identify_content
+
+        key = f"{identify_content(self.path)}-{self._architecture}"
+        known = self._derived.find(key, name)
+        if known is not None:
+            return known
+        return self._derived.put(
+            key, name, lambda target: write(self.path, self._architecture, target)
+        )
+
+
+def map_file(path: str) -> "Content":
+    """A file's bytes, mapped. InputUnusable when it cannot be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
+            if not os.fstat(file.fileno()).st_size:
+                return b""
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputUnusable(f"{path} cannot be read: {reason}") from None
+
+
+def _to_hit(places: "list[NativePlace]", address: int) -> FunctionHit:
+    """Places at one address, innermost first, as a function with inlined calls."""
+    outer = places[-1]
+    return FunctionHit(
+        name=demangle(outer.function),
+        start=address if outer.start is None else outer.start,
+        size=0,
+        file=outer.file or None,
+        line=outer.line or None,
+        inlines=tuple(
+            InlinedCall(demangle(place.function), place.file or None, place.line or None)
+            for place in places[:-1]
+        ),
+    )
+
+
+def _readable(hit: FunctionHit) -> FunctionHit:
+    return hit._replace(
+        name=demangle(hit.name),
+        inlines=tuple(call._replace(name=demangle(call.name)) for call in hit.inlines),
+    )

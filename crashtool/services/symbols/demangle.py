@@ -1,0 +1,61 @@
+"""Readable function names: Itanium C++, MSVC, Rust, Swift and D, by way of demangle."""
+
+from functools import lru_cache
+
+# What compilers append to the name of a copy or a part of a function: it is still that function.
+PART_SUFFIXES = (".cold", ".part", ".isra", ".constprop", ".lto_priv", ".llvm")
+SCHEMES = {
+    "_Z": ("itanium", "rust"),
+    "__Z": ("itanium", "rust"),
+    "___Z": ("itanium", "rust"),
+    "_R": ("rust",),
+    "?": ("msvc",),
+    "$s": ("swift",),
+    "_$s": ("swift",),
+    "$S": ("swift",),
+    "_T0": ("swift",),
+    "_D": ("d",),
+}
+LONGEST_NAME = 1 << 14
+
+
+@lru_cache(maxsize=1 << 14)
+def demangle(name: str) -> str:
+    """The qualified name as source code has it, without parameters, as PDBs have them too.
+
+    `name` itself when it is not mangled or cannot be read.
+    """
+    name = _without_part(name)
+    if name.startswith("ZN"):  # in DWARF of MinGW the underscore is missing
+        readable = demangle("_" + name)
+        return name if readable == "_" + name else readable
+    prefix = next((prefix for prefix in SCHEMES if name.startswith(prefix)), None)
+    if prefix is None or len(name) > LONGEST_NAME:
+        return name
+    return _spell(name, SCHEMES[prefix])
+
+
+def _spell(name: str, languages: tuple[str, ...]) -> str:
+    from demangle import DemanglingError, signature
+
+    try:
+        found = signature(name, language=languages)
+    except DemanglingError:
+        return name
+    return (found.demangled if found.is_special else found.qualified_name) or name
+
+
+def _without_part(name: str) -> str:
+    """The name without `.cold`, `.part.0`, `.isra.0.cold` and the like."""
+    while True:
+        head, dot, tail = name.rpartition(".")
+        if dot and head and tail.isdigit():
+            candidate, dot, tail = head.rpartition(".")
+            if not dot or "." + tail not in PART_SUFFIXES:
+                return name
+            head = candidate
+        elif not dot or "." + tail not in PART_SUFFIXES:
+            return name
+        if not head:
+            return name
+        name = head

@@ -1,0 +1,164 @@
+"""All debug files of one module as one: each question goes to the file that can answer it best."""
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from crashtool.errors import CrashtoolError
+from crashtool.formats.object_file import kinds
+from crashtool.services.symbols.debug_file import open_debug_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.model.crash import Module
+    from crashtool.model.lookup import Candidate
+    from crashtool.services.symbols.debug_file import DebugFile, DerivedFiles
+    from crashtool.services.symbols.source import SymbolSource
+
+MOST_FILES = 16  # of one module; there are four kinds, some stripped and some not
+SUFFICIENT_TRIES = 4096
+
+
+class ModuleSymbols:
+    """What the files of a module say. They are looked for when the first question comes.
+
+    Files are taken from the source one by one, until those at hand promise an answer: so a server
+    is not asked for what a file on disk has. Addresses are from the module's base.
+    """
+
+    def __init__(
+        self,
+        module: "Module",
+        architecture: str,
+        source: "SymbolSource",
+        derived: "DerivedFiles",
+    ) -> None:
+        self.module = module
+        self._architecture = architecture
+        self._derived = derived
+        self._source = source
+        self._rest: Iterator[Candidate] | None = source.walk_candidates(module)
+        self._followed = False
+        self._candidates: list[Candidate] = []
+        self._files: list[DebugFile] = []
+        self._functions: dict[int, FunctionHit | None] = {}
+
+    @property
+    def candidates(self) -> "tuple[Candidate, ...]":
+        """The places that were looked at so far."""
+        return tuple(self._candidates)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the files that are open."""
+        return frozenset(file.kind for file in self._files)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with them."""
+        return [problem for file in self._files for problem in file.problems]
+
+    @property
+    def knows_functions(self) -> bool:
+        """Whether a place in no function is no code."""
+        return any(file.has_lines for file in self._files)
+
+    @property
+    def knows_unwind(self) -> bool:
+        """Whether some file has unwind rules."""
+        return any(file.has_unwind for file in self._files)
+
+    def find_function(self, address: int) -> "FunctionHit | None":
+        """The function at an address: with a line if any file has one, else with a name."""
+        if address not in self._functions:
+            if len(self._functions) > SUFFICIENT_TRIES:
+                self._functions.clear()
+            self._functions[address] = self._find_function(address)
+        return self._functions[address]
+
+    def _find_function(self, address: int) -> "FunctionHit | None":
+        best: FunctionHit | None = None
+        for file in self._walk_files(lambda file: file.has_lines):
+            if file.read_code(address, 1) == b"":
+                return None  # data behind the last function
+            hit = file.find_function(address)
+            if hit is not None and (best is None or (hit.line and not best.line)):
+                best = hit
+            if best is not None and best.line:
+                break
+        return best
+
+    def find_cfi(self, address: int) -> "CfiText | None":
+        """The unwind rules at an address, from the first file that has some for it."""
+        for file in self._walk_files(lambda file: file.has_unwind):
+            if found := file.find_cfi(address):
+                return found
+        return None
+
+    def find_win(self, address: int) -> "WinRecord | None":
+        """The frame data of 32-bit Windows code at an address."""
+        for file in self._walk_files(lambda file: file.has_unwind):
+            if found := file.find_win(address):
+                return found
+        return None
+
+    def read_code(self, address: int, size: int) -> bytes | None:
+        """Code bytes; b"" where the module has no code, None when no file has it.
+
+        A PDB's image is looked for, but what has a .sym file is not asked for more.
+        """
+        for file in self._walk_files(lambda file: file.kind != kinds.PDB):
+            code = file.read_code(address, size)
+            if code is not None:
+                return code
+        return None
+
+    def _walk_files(self, promises: "Callable[[DebugFile], bool]") -> "Iterator[DebugFile]":
+        """The open files; then, as long as none of them promises to know, further ones."""
+        place = 0
+        while True:
+            while place < len(self._files):
+                yield self._files[place]
+                place += 1
+            if any(promises(file) for file in self._files) or not self._open_next():
+                return
+
+    def _open_next(self) -> bool:
+        """Take the next candidate that can be opened; False when there is none."""
+        while self._rest is not None and len(self._files) < MOST_FILES:
+            candidate = next(self._rest, None)
+            if candidate is None:
+                break
+            if candidate.status != "found":
+                self._candidates.append(candidate)
+            elif self._open(candidate):
+                return True
+        self._rest = None
+        return False
+
+    def _open(self, candidate: "Candidate") -> bool:
+        try:
+            file = open_debug_file(
+                candidate.path, candidate.kind, self._architecture, self._derived
+            )
+        except CrashtoolError as error:
+            failure = candidate._replace(status="malformed", note=error.what)
+            self._candidates.append(failure)
+            return False
+        self._files.append(file)
+        self._candidates.append(candidate)
+        self._follow_image(file)
+        return True
+
+    def _follow_image(self, file: "DebugFile") -> None:
+        """Look for the PDB that an image names, when the dump itself does not name it."""
+        if self.module.debug_id is not None or self._followed:
+            return
+        for row in file.objects:
+            if row.kind == kinds.PE and row.debug_id and not row.debug_id.is_nil:
+                self._followed = True
+                named = self.module._replace(debug_id=row.debug_id, debug_file=row.debug_file)
+                self._rest = chain(self._rest or (), self._source.walk_candidates(named))
+                return

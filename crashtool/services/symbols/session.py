@@ -1,0 +1,65 @@
+"""The symbols of one call of crashtool: modules' files, opened once for however many dumps."""
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.directory import DirectorySource
+from crashtool.services.symbols.module_symbols import ModuleSymbols
+from crashtool.services.symbols.module_verdict import Evidence, judge
+from crashtool.services.symbols.unpack import Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from crashtool.model.crash import Frame, Module
+    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.services.symbols.debug_file import DerivedFiles
+    from crashtool.services.symbols.source import SymbolSource
+
+MOST_MODULES = 4096  # open at once
+GUESSES = ("scan", "frame_pointer")
+
+
+@contextmanager
+def open_session(paths: "Sequence[str]", cache_folder: str) -> "Iterator[SymbolSession]":
+    """The symbols in files and folders. InputUnusable when a path does not exist."""
+    with Scratch() as scratch:
+        yield SymbolSession(DirectorySource(paths, scratch), SymbolCache(cache_folder))
+
+
+class SymbolSession:
+    """Modules by their identifiers; `source` finds their files, `derived` keeps what is slow."""
+
+    def __init__(self, source: "SymbolSource", derived: "DerivedFiles") -> None:
+        self._source = source
+        self._derived = derived
+        self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
+
+    def tables(self, module: "Module", architecture: str) -> ModuleSymbols:
+        """What the files of a module say; the same for the same module of another dump."""
+        key = (module.debug_id, module.code_id, module.name, module.debug_file, architecture)
+        found = self._modules.get(key)
+        if found is None:
+            if len(self._modules) >= MOST_MODULES:
+                self._modules.clear()
+            found = ModuleSymbols(module, architecture, self._source, self._derived)
+            self._modules[key] = found
+        return found
+
+    def verdict(
+        self,
+        module: "Module",
+        architecture: str,
+        frames: "Iterable[tuple[Frame, Frame | None]]",
+    ) -> "SymbolVerdict":
+        """What the files of a module are worth to these frames, each with its caller."""
+        tables = self.tables(module, architecture)
+        evidence = Evidence(tables.kinds, has_code=tables.read_code(0, 0) is not None)
+        for frame, caller in frames:
+            evidence.named += frame.function is not None
+            evidence.lined += bool(frame.line)
+            evidence.inlined += bool(frame.inlines)
+            evidence.unwound += caller is not None and caller.trust == "cfi"
+            evidence.guessed += caller is not None and caller.trust in GUESSES
+        return judge(module, architecture, evidence, tables.candidates, tables.problems)

@@ -1,0 +1,43 @@
+"""A caller's frame by unwind rules: STACK CFI text, whatever table it was made from."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.formats.breakpad.cfi import (
+    CFA,
+    RETURN_ADDRESS,
+    UnevaluableRule,
+    evaluate,
+    parse_rules,
+)
+from crashtool.services.unwind.scene import Step
+
+if TYPE_CHECKING:
+    from crashtool.services.unwind.scene import Scene
+
+
+def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
+    """The caller; a Step that `is_last` when the rules say there is none; None if they fail."""
+    machine = scene.machine
+    table = parse_rules(rules, machine.name)
+    if CFA not in table:
+        return None
+    if RETURN_ADDRESS not in table:  # undefined: the outermost frame
+        return Step({}, "none", is_last=True)
+    registers, mask = frame.registers, machine.mask
+    try:
+        cfa = evaluate(table[CFA], registers, scene.read_pointer, mask)
+        found = {name: registers[name] for name in machine.preserved if name in registers}
+        found[machine.stack_pointer] = cfa
+        found[machine.instruction_pointer] = scene.strip(
+            evaluate(table[RETURN_ADDRESS], registers, scene.read_pointer, mask, cfa)
+        )
+    except UnevaluableRule:
+        return None
+    for name, expression in table.items():
+        if name in (CFA, RETURN_ADDRESS):
+            continue
+        try:
+            found[name] = evaluate(expression, registers, scene.read_pointer, mask, cfa)
+        except UnevaluableRule:
+            found.pop(name, None)
+    return Step(found, "cfi")

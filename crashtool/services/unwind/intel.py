@@ -1,0 +1,81 @@
+"""x86 and x86-64: registers, and call instructions as they end before a return address."""
+
+from crashtool.services.unwind.machine import CallSite, Machine
+
+CALL_DIRECT = 0xE8
+GROUP_5 = 0xFF  # FF /2 is an indirect near call
+CALL_NEAR = 2
+DIRECT_SIZE = 5
+LONGEST_CALL = 8
+LONGEST_STUB = 8
+# jmp rel32, jmp [address], the latter with REX.W, with bnd, and behind endbr.
+JUMPS = (b"\xe9", b"\xff\x25", b"\xff\xa3", b"\x48\xff\x25", b"\xf2\xff\x25")
+ENDBR = (b"\xf3\x0f\x1e\xfa", b"\xf3\x0f\x1e\xfb")
+NEEDS_SIB, DISPLACEMENT_ONLY = 4, 5
+
+
+def find_call(code: bytes, address: int) -> CallSite | None:
+    """The call that ends with the last byte of `code`, which stands before `address`.
+
+    None when no call can end there. The encodings: Intel SDM, volume 2, CALL and table 2-2.
+    """
+    if len(code) >= DIRECT_SIZE and code[-DIRECT_SIZE] == CALL_DIRECT:
+        return CallSite(address + int.from_bytes(code[-4:], "little", signed=True))
+    for size in range(2, min(7, len(code)) + 1):
+        if code[-size] == GROUP_5 and _length_of_group_5(code[len(code) - size + 1 :]) == size:
+            return CallSite(None)
+    return None
+
+
+def is_stub(code: bytes) -> bool:
+    """Whether code does nothing but jump elsewhere: a procedure linkage or import table's entry."""
+    return (code[4:] if code.startswith(ENDBR) else code).startswith(JUMPS)
+
+
+def _length_of_group_5(rest: bytes) -> int:
+    """The size of FF /2 with the ModRM byte that `rest` begins with; 0 when it is no call."""
+    mode, operation, base = rest[0] >> 6, rest[0] >> 3 & 7, rest[0] & 7
+    if operation != CALL_NEAR:
+        return 0
+    size = 2
+    if mode != 3 and base == NEEDS_SIB:  # noqa: PLR2004 (3: a register, not memory)
+        if len(rest) < 2:  # noqa: PLR2004
+            return 0
+        size += 1
+        if mode == 0 and rest[1] & 7 == DISPLACEMENT_ONLY:
+            size += 4
+    if mode == 0 and base == DISPLACEMENT_ONLY:
+        size += 4
+    return size + {1: 1, 2: 4}.get(mode, 0)
+
+
+AMD64 = Machine(
+    name="x86_64",
+    width=8,
+    instruction_pointer="rip",
+    stack_pointer="rsp",
+    frame_pointer="rbp",
+    preserved=("rbx", "rbp", "r12", "r13", "r14", "r15"),
+    call_size=1,
+    call_pushes=8,
+    longest_call=LONGEST_CALL,
+    find_call=find_call,
+    longest_stub=LONGEST_STUB,
+    is_stub=is_stub,
+)
+# Windows' standard preserves rsi and rdi as well.
+AMD64_WINDOWS = AMD64._replace(preserved=(*AMD64.preserved, "rsi", "rdi"))
+X86 = Machine(
+    name="x86",
+    width=4,
+    instruction_pointer="eip",
+    stack_pointer="esp",
+    frame_pointer="ebp",
+    preserved=("ebx", "ebp", "esi", "edi"),
+    call_size=1,
+    call_pushes=4,
+    longest_call=LONGEST_CALL,
+    find_call=find_call,
+    longest_stub=LONGEST_STUB,
+    is_stub=is_stub,
+)

@@ -1,0 +1,41 @@
+"""What stack walking has to know of a CPU: the roles of its registers, its calls, its standard."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class CallSite(NamedTuple):
+    """A call instruction; `target` is where a direct one goes, None for an indirect one."""
+
+    target: int | None
+
+
+class Machine(NamedTuple):
+    """One CPU. `width` is a pointer's size in bytes.
+
+    `call_size`: how far back from a return address the instruction before it surely begins or
+    continues. `preserved`: the registers that a call gives back unchanged, when nothing says
+    otherwise. `link`: the register that holds the return address in a leaf, "" where the stack
+    does. `call_pushes`: the bytes of stack that a call itself takes. `longest_call`: the bytes
+    before a return address that `find_call(code, address)` needs; `longest_stub` those at a call's
+    target by which `is_stub` tells a jump to another place, as linkers make for imports.
+    """
+
+    name: str
+    width: int
+    instruction_pointer: str
+    stack_pointer: str
+    frame_pointer: str
+    preserved: tuple[str, ...]
+    call_size: int
+    call_pushes: int
+    longest_call: int
+    find_call: Callable[[bytes, int], CallSite | None]
+    longest_stub: int
+    is_stub: Callable[[bytes], bool]
+    link: str = ""
+
+    @property
+    def mask(self) -> int:
+        """The largest address."""
+        return (1 << 8 * self.width) - 1

@@ -1,0 +1,178 @@
+"""What a walk looks at: the process's memory, its modules, and what is known of their code."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.formats.minidump.memory import Memory
+    from crashtool.model.crash import FrameTrust, Module
+    from crashtool.services.unwind.machine import CallSite, Machine
+
+LOWEST_CODE = 0x1000  # no system maps the first page
+
+
+class CodeTables(Protocol):
+    """What is known of a module's code; addresses are from its base.
+
+    `knows_functions`: a place in none of its functions is no code. `knows_unwind`: there are
+    unwind rules, so that code without any keeps no frame.
+    """
+
+    @property
+    def knows_functions(self) -> bool: ...  # noqa: D102
+    @property
+    def knows_unwind(self) -> bool: ...  # noqa: D102
+    def find_function(self, address: int) -> "FunctionHit | None": ...  # noqa: D102
+    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
+    def find_win(self, address: int) -> "WinRecord | None": ...  # noqa: D102
+    def read_code(self, address: int, size: int) -> bytes | None:
+        """Bytes of the module's executable code; None when unknown, b"" when it is no code."""
+
+
+class NoTables:
+    """Nothing is known of the code."""
+
+    knows_functions = False
+    knows_unwind = False
+
+    def find_function(self, address: int) -> None:
+        """None."""
+
+    def find_cfi(self, address: int) -> None:
+        """None."""
+
+    def find_win(self, address: int) -> None:
+        """None."""
+
+    def read_code(self, address: int, size: int) -> None:
+        """None."""
+
+
+NO_TABLES = NoTables()
+
+
+class Loaded(NamedTuple):
+    """A module where it is loaded, with what is known of its code."""
+
+    module: "Module"
+    tables: CodeTables
+
+    @property
+    def base(self) -> int:
+        """Its first address."""
+        return self.module.base
+
+
+class Step(NamedTuple):
+    """A frame: its registers as far as they are known, and how they were found.
+
+    `is_exact`: the instruction pointer is the very instruction that was interrupted, not the one
+    after a call. `is_last`: unwind information says that nothing called this.
+    """
+
+    registers: Mapping[str, int]
+    trust: "FrameTrust"
+    is_exact: bool = False
+    is_last: bool = False
+
+
+class Scene:
+    """One process: `find_loaded` gives the module at an address, `is_executable` what a map of the
+    address space says of it (None: nothing). `top` is the end of the highest module: the bits above
+    it in a pointer to code are its signature. `knows_code`: some modules' code can be read.
+    """
+
+    def __init__(
+        self,
+        machine: "Machine",
+        platform: str,
+        memory: "Memory",
+        find_loaded: Callable[[int], Loaded | None],
+        is_executable: Callable[[int], bool | None],
+        top: int = 0,
+        *,
+        knows_code: bool = False,
+    ) -> None:
+        self.knows_code = knows_code
+        self.machine = machine
+        self.platform = platform
+        self.find_loaded = find_loaded
+        self.is_executable = is_executable
+        self._memory = memory
+        self._code_mask = (1 << top.bit_length()) - 1 if top else machine.mask
+        self._start = self._end = 0
+        self._window = b""
+        self._verdicts: dict[int, bool] = {}
+
+    def look_at(self, start: int, content: bytes) -> None:
+        """Keep the memory that is read most at hand: a thread's stack."""
+        self._start, self._end, self._window = start, start + len(content), content
+
+    def read_pointer(self, address: int) -> int | None:
+        """The pointer at an address; None when the dump does not hold it."""
+        width = self.machine.width
+        if self._start <= address and address + width <= self._end:
+            place = address - self._start
+            return int.from_bytes(self._window[place : place + width], "little")
+        raw = self._memory.read(address, width)
+        return None if raw is None else int.from_bytes(raw, "little")
+
+    def read_bytes(self, address: int, size: int) -> bytes | None:
+        """Memory as the dump has it; None unless all of it is there."""
+        return self._memory.read(address, size)
+
+    def strip(self, address: int) -> int:
+        """A code address without what pointer authentication and Thumb add to it."""
+        if self.machine.name == "arm64":
+            return address & self._code_mask
+        return address & ~1 if self.machine.name == "arm" else address
+
+    def may_return_to(self, address: int) -> bool:
+        """Whether a call can have left this return address: it lies in code, behind a call."""
+        known = self._verdicts.get(address)
+        if known is None:
+            known = self._verdicts[address] = self._judge(address)
+        return known
+
+    def find_call(self, address: int) -> "CallSite | None":
+        """The call before a return address, if the code is known."""
+        code = self._read_code_before(address)
+        call = self.machine.find_call(code, address) if code else None
+        if call is None or call.target is None:
+            return call
+        loaded = self.find_loaded(call.target)
+        if loaded is None:
+            return call
+        stub = loaded.tables.read_code(call.target - loaded.base, self.machine.longest_stub)
+        if stub and self.machine.is_stub(stub):
+            return call._replace(target=None)
+        return call
+
+    def _judge(self, address: int) -> bool:
+        machine = self.machine
+        if not LOWEST_CODE <= address <= machine.mask or (machine.name == "arm64" and address % 4):
+            return False
+        place = self.strip(address) - machine.call_size
+        loaded = self.find_loaded(place)
+        if loaded is None:
+            return False
+        code = self._read_code_before(address)
+        if code is not None:
+            return machine.find_call(code, address) is not None
+        if self.is_executable(place) is False:
+            return False
+        tables = loaded.tables
+        return not tables.knows_functions or tables.find_function(place - loaded.base) is not None
+
+    def _read_code_before(self, address: int) -> bytes | None:
+        """The bytes of code before a return address; None when unknown, b"" when it is no code."""
+        size = self.machine.longest_call
+        start = self.strip(address) - size
+        loaded = self.find_loaded(start + size - 1)
+        if loaded is not None:
+            code = loaded.tables.read_code(start - loaded.base, size)
+            if code is not None:
+                return code
+        return self._memory.read(start, size)

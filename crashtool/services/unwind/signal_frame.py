@@ -1,0 +1,149 @@
+"""Frames that the Linux kernel makes: behind a signal handler, and inside a system call of x86."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.services.unwind.scene import Loaded, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.model.crash import Module
+    from crashtool.services.unwind.scene import Scene
+
+TRAMPOLINES = frozenset(
+    {"__restore_rt", "__restore", "__kernel_rt_sigreturn", "__kernel_sigreturn"}
+)
+# The code of each: it loads the number of the system call sigreturn or rt_sigreturn, and makes it.
+CODES = {
+    "x86_64": (bytes.fromhex("48c7c00f0000000f05"),),
+    "x86": (bytes.fromhex("b8ad000000cd80"), bytes.fromhex("58b877000000cd80")),
+    "arm64": (bytes.fromhex("681180d2010000d4"),),
+    "arm": (bytes.fromhex("7770a0e3000000ef"), bytes.fromhex("ad70a0e3000000ef")),
+}
+KERNEL_MODULES = ("linux-gate.so", "linux-vdso.so", "[vdso]", "vdso")
+USER_CODE_SEGMENTS = (0x23, 0x73)  # of a 64-bit and of a 32-bit kernel
+USER_STACK_SEGMENTS = (0x2B, 0x7B)
+SYSTEM_CALL = "__kernel_vsyscall"
+SYSTEM_CALL_SAVES = ("ebp", "edx", "ecx")  # __kernel_vsyscall pushes ecx, edx, ebp
+
+
+class SavedContext(NamedTuple):
+    """Where a signal frame holds the interrupted registers: offsets in bytes from `start`."""
+
+    start: int
+    names: tuple[str, ...]
+
+
+def is_trampoline(scene: "Scene", address: int) -> bool:
+    """Whether a signal handler returns there."""
+    if scene.platform not in ("linux", "android"):
+        return False
+    loaded = scene.find_loaded(address)
+    if loaded is None:
+        return False
+    for code in CODES.get(scene.machine.name, ()):
+        known = loaded.tables.read_code(address - loaded.base, len(code))
+        if (known or scene.read_bytes(address, len(code))) == code:
+            return True
+    hit = loaded.tables.find_function(address - loaded.base)
+    return hit is not None and hit.name in TRAMPOLINES
+
+
+def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> Step | None:
+    """What the kernel's code page was entered from: the interrupted code, or a system call."""
+    if scene.platform not in ("linux", "android") or loaded is None:
+        return None
+    pointer = frame.registers[scene.machine.instruction_pointer]
+    if frame.trust == "context" and is_system_call(scene, loaded.module):
+        return _leave_system_call(scene, frame)
+    in_kernel = loaded.module.name.startswith(KERNEL_MODULES)
+    if frame.trust == "context" or not (in_kernel or is_trampoline(scene, pointer)):
+        return None
+    found = FRAMES[scene.machine.name](scene, frame.registers[scene.machine.stack_pointer])
+    if found is None:
+        return None
+    registers: dict[str, int] = {}
+    for number, name in enumerate(found.names):
+        value = scene.read_pointer(found.start + number * scene.machine.width)
+        if value is not None and name:
+            registers[name] = value
+    if scene.machine.instruction_pointer not in registers:
+        return None
+    return Step(registers, "cfi", is_exact=True)
+
+
+def is_system_call(scene: "Scene", module: "Module | None") -> bool:
+    """Whether a thread that was stopped in a module was in a system call of i386."""
+    return (
+        module is not None
+        and scene.machine.name == "x86"
+        and scene.platform in ("linux", "android")
+        and module.name.startswith(KERNEL_MODULES)
+    )
+
+
+def _leave_system_call(scene: "Scene", frame: Step) -> Step | None:
+    """__kernel_vsyscall of i386, which has no unwind information in any file."""
+    stack = frame.registers["esp"]
+    for saved in (SYSTEM_CALL_SAVES, ()):
+        place = stack + len(saved) * scene.machine.width
+        address = scene.read_pointer(place)
+        if address is None or not scene.may_return_to(address):
+            continue
+        registers = dict(frame.registers) | {"eip": address, "esp": place + scene.machine.width}
+        for number, name in enumerate(saved):
+            value = scene.read_pointer(stack + number * scene.machine.width)
+            if value is not None:
+                registers[name] = value
+        return Step(registers, "cfi")
+    return None
+
+
+# arch/x86/include/uapi/asm/sigcontext.h and sigframe.h; struct ucontext comes first.
+_AMD64 = (
+    *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"),
+    *("rdi", "rsi", "rbp", "rbx", "rdx", "rax", "rcx", "rsp", "rip"),
+)
+_X86 = (
+    *("", "", "", "", "edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax"),
+    *("", "", "eip", "", "", "", ""),
+)
+_X86_CODE_SEGMENT, _X86_STACK_SEGMENT = 15, 18  # among the words of sigcontext
+_ARM64 = (*(f"x{number}" for number in range(29)), "fp", "lr", "sp", "pc")
+_ARM = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
+
+
+def _find_amd64(_: "Scene", stack: int) -> SavedContext | None:
+    return SavedContext(stack + 40, _AMD64)
+
+
+def _find_x86(scene: "Scene", stack: int) -> SavedContext | None:
+    """Either frame of i386: a sigcontext behind the number, or a pointer to a ucontext."""
+    pointed = scene.read_pointer(stack + 8)
+    starts = [stack + 4] if pointed is None else [pointed + 20, stack + 4]
+    for start in starts:
+        code = scene.read_pointer(start + 4 * _X86_CODE_SEGMENT)
+        segment = scene.read_pointer(start + 4 * _X86_STACK_SEGMENT)
+        if code is None or segment is None:
+            continue
+        if code & 0xFFFF in USER_CODE_SEGMENTS and segment & 0xFFFF in USER_STACK_SEGMENTS:
+            return SavedContext(start, _X86)
+    return None
+
+
+def _find_arm64(_: "Scene", stack: int) -> SavedContext | None:
+    """Behind siginfo (128 bytes), ucontext's head (176) and the fault address (8)."""
+    return SavedContext(stack + 128 + 176 + 8, _ARM64)
+
+
+def _find_arm(_: "Scene", stack: int) -> SavedContext | None:
+    """Behind siginfo (128 bytes), ucontext's head (20), and three words."""
+    return SavedContext(stack + 128 + 20 + 12, _ARM)
+
+
+FRAMES: dict[str, "Callable[[Scene, int], SavedContext | None]"] = {
+    "x86_64": _find_amd64,
+    "x86": _find_x86,
+    "arm64": _find_arm64,
+    "arm": _find_arm,
+}

@@ -1,0 +1,59 @@
+"""A caller's frame by STACK WIN records: 32-bit Windows code, with or without a frame pointer."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.formats.breakpad.cfi import UnevaluableRule
+from crashtool.formats.breakpad.win import run_program
+from crashtool.services.unwind.scan import find_return_address
+from crashtool.services.unwind.scene import Step
+
+if TYPE_CHECKING:
+    from crashtool.formats.breakpad.stack_records import WinRecord
+    from crashtool.services.unwind.scene import Scene
+
+WORD = 4
+# The return address may lie up to three words higher where the compiler has aligned the stack.
+ALIGNMENT_WORDS = 4
+RECOVERED = ("eip", "esp", "ebp", "ebx", "esi", "edi")
+# FPO_DATA (winnt.h): the return address is above locals, saved registers and outgoing parameters.
+FPO = "$eip .raSearch ^ = $esp .raSearch 4 + ="
+FPO_WITH_SAVED_POINTER = "$ebp $esp .cbCalleeParams + .cbSavedRegs + 8 - ^ = " + FPO
+
+
+def step_by_win(
+    scene: "Scene", frame: Step, record: "WinRecord", callee_parameters: int
+) -> Step | None:
+    """The caller; None when the record does not lead to a possible one.
+
+    `callee_parameters`: the bytes of parameters that the frame has on the stack for the function
+    that it called.
+    """
+    registers = frame.registers
+    if "esp" not in registers:
+        return None
+    start = search_start(scene, frame, record, callee_parameters)
+    variables = {"$" + name: registers[name] for name in RECOVERED if name in registers} | {
+        ".cbCalleeParams": callee_parameters,
+        ".cbSavedRegs": record.saved_register_size,
+        ".cbLocals": record.local_size,
+        ".cbParams": record.parameter_size,
+        ".raSearch": start,
+        ".raSearchStart": start,
+    }
+    program = record.program or (FPO_WITH_SAVED_POINTER if record.allocates_base_pointer else FPO)
+    try:
+        values = run_program(program, variables, scene.read_pointer)
+    except UnevaluableRule:
+        return None
+    found = {name: values["$" + name] for name in RECOVERED if "$" + name in values}
+    if "eip" not in found or not scene.may_return_to(found["eip"]):
+        return None
+    return Step(found, "cfi")
+
+
+def search_start(scene: "Scene", frame: Step, record: "WinRecord", callee_parameters: int) -> int:
+    """Where the return address should be (`.raSearch`): above all that the function has pushed."""
+    stack = frame.registers["esp"]
+    start = stack + callee_parameters + record.local_size + record.saved_register_size
+    place = find_return_address(scene, start, ALIGNMENT_WORDS, None)
+    return start if place is None else place.address
