@@ -12,11 +12,11 @@ MASK = 0xFFFFFFFF
 def parse_program(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """`$T0 $ebp = $eip $T0 4 + ^ =` as assignments, in order: the name, then its expression.
 
-    UnevaluableRule for anything else.
+    UnevaluableRule for anything else. Some linkers leave out the blank behind a `=`.
     """
     assignments: list[tuple[str, tuple[str, ...]]] = []
     pending: list[str] = []
-    for word in text.split()[:MOST_TOKENS]:
+    for word in text.replace("=", " = ").split()[:MOST_TOKENS]:
         if word != "=":
             pending.append(word)
             continue

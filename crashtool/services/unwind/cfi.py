@@ -9,7 +9,7 @@ from crashtool.formats.breakpad.cfi import (
     evaluate,
     parse_rules,
 )
-from crashtool.services.unwind.scene import Step
+from crashtool.services.unwind.scene import LOWEST_CODE, Step
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.scene import Scene
@@ -33,6 +33,8 @@ def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
         )
     except UnevaluableRule:
         return None
+    if found[machine.instruction_pointer] < LOWEST_CODE:  # zeros at the base of the stack
+        return Step({}, "none", is_last=True)
     for name, expression in table.items():
         if name in (CFA, RETURN_ADDRESS):
             continue

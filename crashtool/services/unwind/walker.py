@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.scene import Scene
 
 MOST_FRAMES = 1024
-# Nothing calls these: threads and programs begin here.
-OUTERMOST = frozenset(
-    {
-        "_start", "__start", "start", "clone", "__clone", "clone3", "__clone3", "thread_start",
-        "__bionic_clone", "RtlUserThreadStart", "_RtlUserThreadStart", "__RtlUserThreadStart",
-        "_RtlUserThreadStart@8", "RtlUserThreadStart$filt$0", "_dl_start_user",
-    }
-)  # fmt: skip
-
+# Nothing calls these: programs and threads begin there, by platform.
+OUTERMOST = {
+    "linux": ("_start", "_dl_start_user", "clone", "__clone", "clone3", "__clone3"),
+    "android": ("_start", "__start_thread", "__bionic_clone"),
+    "macos": ("start", "_start", "thread_start"),
+    "windows": (
+        "RtlUserThreadStart", "_RtlUserThreadStart", "__RtlUserThreadStart",
+        "_RtlUserThreadStart@8", "BaseProcessStart", "BaseThreadStart",
+    ),
+}  # fmt: skip
+ENTRY_POINT = "_start"
 SYSTEM_CALLS = ("ntdll.dll", "win32u.dll")  # where Windows' threads wait, in stubs without a frame
 
 
@@ -38,11 +40,15 @@ def walk(scene: "Scene", registers: Mapping[str, int]) -> Iterator[Step]:
 
 
 class _Walk:
-    """One walk. `callee_parameters`: the bytes that the current frame pushed for its callee."""
+    """One walk. `callee_parameters`: the bytes that the current frame pushed for its callee.
+
+    `is_at_start`: the walk has come to where the system started the thread.
+    """
 
     def __init__(self, scene: "Scene") -> None:
         self.scene = scene
         self.callee_parameters = 0
+        self.is_at_start = False
         self.inner_module = ""
 
     def find_caller(self, frame: Step, *, first: bool) -> Step | None:
@@ -50,16 +56,17 @@ class _Walk:
         pointer = frame.registers[machine.instruction_pointer]
         place = pointer if frame.is_exact else pointer - machine.call_size
         loaded = scene.find_loaded(place)
-        inner, self.inner_module = self.inner_module, loaded.module.name if loaded else ""
+        self._note_start(loaded)
+        hit = loaded.tables.find_function(place - loaded.base) if loaded else None
+        if hit is not None and hit.name == ENTRY_POINT and not frame.is_exact:
+            return None
         caller = step_by_signal_frame(scene, frame, loaded)
         if caller is None and loaded is not None:
             caller = self._by_tables(frame, loaded, place - loaded.base)
             if caller is not None and caller.is_last:
                 return None
         if caller is None or not self._is_progress(frame, caller):
-            if loaded is not None and (
-                _is_outermost(loaded, place - loaded.base) or _starts_threads(loaded, inner)
-            ):
+            if hit is not None and hit.name in OUTERMOST.get(scene.platform, ()):
                 return None
             caller = self._by_guess(frame, loaded, place, first=first)
         if caller is None or not self._is_progress(frame, caller):
@@ -69,6 +76,13 @@ class _Walk:
         if is_trampoline(scene, caller.registers[machine.instruction_pointer]):
             return caller._replace(is_exact=True)
         return caller
+
+    def _note_start(self, loaded: Loaded | None) -> None:
+        """Windows' ntdll calls into kernel32 for nothing but to start a thread."""
+        name = loaded.module.name.lower() if loaded else ""
+        if name == "ntdll.dll" and self.inner_module == "kernel32.dll":
+            self.is_at_start = True
+        self.inner_module = name
 
     def _by_tables(self, frame: Step, loaded: Loaded, address: int) -> Step | None:
         cfi = loaded.tables.find_cfi(address)
@@ -94,6 +108,8 @@ class _Walk:
             return caller
         if caller := step_by_frame_pointer(scene, frame):
             return caller
+        if self.is_at_start:
+            return None
         hit = loaded.tables.find_function(place - loaded.base) if loaded else None
         start = loaded.base + hit.start if loaded and hit and not hit.is_public else None
         at_top = first and loaded is not None and loaded.module.name.lower() in SYSTEM_CALLS
@@ -137,11 +153,6 @@ def _return_at_once(scene: "Scene", frame: Step) -> Step | None:
     return Step(kept, "scan")
 
 
-def _starts_threads(loaded: Loaded, inner: str) -> bool:
-    """Whether Windows began the thread there: ntdll calls into kernel32 for nothing else."""
-    return loaded.module.name.lower() == "ntdll.dll" and inner.lower() == "kernel32.dll"
-
-
 def _size_of_parameters(loaded: Loaded | None, place: int) -> int:
     """The bytes of parameters of the function at a place: its caller pushed them."""
     if loaded is None:
@@ -151,8 +162,3 @@ def _size_of_parameters(loaded: Loaded | None, place: int) -> int:
         return record.parameter_size
     hit = loaded.tables.find_function(address)
     return hit.parameter_size if hit else 0
-
-
-def _is_outermost(loaded: Loaded, address: int) -> bool:
-    hit = loaded.tables.find_function(address)
-    return hit is not None and hit.name in OUTERMOST

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.breakpad.cfi import UnevaluableRule
 from crashtool.formats.breakpad.win import run_program
 from crashtool.services.unwind.scan import find_return_address
-from crashtool.services.unwind.scene import Step
+from crashtool.services.unwind.scene import LOWEST_CODE, Step
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import WinRecord
@@ -46,6 +46,8 @@ def step_by_win(
     except UnevaluableRule:
         return None
     found = {name: values["$" + name] for name in RECOVERED if "$" + name in values}
+    if "eip" in found and found["eip"] < LOWEST_CODE:  # zeros at the base of the stack
+        return Step({}, "none", is_last=True)
     if "eip" not in found or not scene.may_return_to(found["eip"]):
         return None
     return Step(found, "cfi")

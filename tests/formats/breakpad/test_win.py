@@ -13,6 +13,12 @@ def test_a_program_is_a_list_of_assignments():
     )
 
 
+def test_a_blank_may_be_missing_behind_an_assignment():
+    assert parse_program("$T0 $ebp =$eip $T0 4 + ^ =") == parse_program(
+        "$T0 $ebp = $eip $T0 4 + ^ ="
+    )
+
+
 def test_a_frame_pointer_program_finds_the_caller():
     program = "$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + ="
 
