@@ -102,6 +102,10 @@ class NetworkFailure(CrashtoolError):
     code = "network"
 
 
+class TimedOut(NetworkFailure):
+    """The server was silent for too long."""
+
+
 class PartialFailure(CrashtoolError):
     """Some of several inputs failed."""
 

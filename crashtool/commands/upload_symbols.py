@@ -8,7 +8,7 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import network_options
 from crashtool.errors import DONE, UsageError
-from crashtool.formats.object_file import KINDS
+from crashtool.formats.object_file.kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_collection, render_deliveries
 from crashtool.services.settings import read_token_file
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_file import kinds
 
-SHORTEST_BUILD_ID = 4  # hex digits: two for the folder, and some for the name
+IMAGE_ID_DIGITS = range(9, 17)  # a PE's time stamp and size
 
 
 class ModuleIds(NamedTuple):
     """What a store is asked by: base names and identifiers; "" and None for what is not known.
 
-    `platform` as in `System.platform`; "" when it is not known.
+    `platform`: windows, linux or macos, of the file's format; "" when it is not known.
     """
 
     code_file: str = ""
@@ -59,10 +59,10 @@ def walk_symstore(ids: ModuleIds) -> Iterator[StorePath]:
 def walk_ssqp(ids: ModuleIds) -> Iterator[StorePath]:
     """NAME/TYPE-ID/NAME in lower case: the SSQP key conventions of dotnet's symstore."""
     name = ids.code_file.lower()
-    if ids.platform in ("linux", "android", "") and _is_build_id(ids):
+    if _is_build_id(ids):
         yield StorePath(f"_.debug/elf-buildid-sym-{ids.code_id}/_.debug", kinds.ELF)
         yield StorePath(f"{name}/elf-buildid-{ids.code_id}/{name}", kinds.ELF)
-    elif ids.platform in ("macos", "ios") and ids.debug_id:
+    elif ids.platform == "macos" and ids.debug_id:
         uuid = ids.debug_id.uuid.hex()
         yield StorePath(f"_.dwarf/mach-uuid-sym-{uuid}/_.dwarf", kinds.MACHO)
         yield StorePath(f"{name}/mach-uuid-{uuid}/{name}", kinds.MACHO)
@@ -100,7 +100,7 @@ CONVENTIONS = {
 
 def _is_image_id(ids: ModuleIds) -> bool:
     """Whether the code id is that of a PE image: eight digits of time stamp, then the size."""
-    return ids.platform in ("windows", "") and 8 < len(ids.code_id) <= 16  # noqa: PLR2004
+    return ids.platform in ("windows", "") and len(ids.code_id) in IMAGE_ID_DIGITS
 
 
 def _image_id(ids: ModuleIds) -> str:
@@ -109,4 +109,4 @@ def _image_id(ids: ModuleIds) -> str:
 
 
 def _is_build_id(ids: ModuleIds) -> bool:
-    return ids.platform != "windows" and len(ids.code_id) > SHORTEST_BUILD_ID
+    return ids.platform in ("linux", "") and len(ids.code_id) >= IMAGE_ID_DIGITS.stop

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from crashtool.formats.object_file import ObjectFile
+from crashtool.formats.object_file.kinds import ObjectFile
 
 UPLOADED, WRITTEN, PLANNED = "uploaded", "written", "would upload"
 FAILED, SKIPPED = "failed", "skipped"

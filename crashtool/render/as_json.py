@@ -16,7 +16,7 @@ from crashtool.model.crash import (
     System,
     Thread,
 )
-from crashtool.model.lookup import SymbolStatus
+from crashtool.model.lookup import SymbolStatus, SymbolVerdict
 from crashtool.model.signature import get_signature
 from crashtool.render.words import base_name, words_of_assertion, words_of_error
 
@@ -62,6 +62,7 @@ def crash_document(report: CrashReport) -> Document:
         "main_module": 0 if report.modules else None,
         "modules": writer.modules(report),
         "unloaded_modules": [writer.unloaded(module) for module in report.unloaded_modules],
+        "symbols": [_verdict(verdict) for verdict in report.symbols],
         "handles": writer.handles(report),
         "memory": [
             {"address": writer.hex(item.address),
@@ -102,6 +103,7 @@ class _Writer:
             "access": reason.access or None,
             "is_crash": reason.is_crash,
             "hints": list(crash.hints),
+            "instruction": crash.instruction or None,
             "thread_id": crash.thread_id,
             "address_module": module.name if module else None,
             "exception": {
@@ -122,7 +124,8 @@ class _Writer:
             document["frames"][0]["registers"] = {
                 name: self.hex(value) for name, value in registers
             }
-        return document | {"threads_index": report.crashing_thread}
+        total = {"threads_index": report.crashing_thread, "total_frames": len(thread.frames)}
+        return document | total
 
     def thread(self, thread: Thread) -> Document:
         return {
@@ -147,6 +150,8 @@ class _Writer:
             "line": frame.line,
             "inlines": [inline._asdict() for inline in frame.inlines] or None,
             "missing_symbols": frame.function is None,
+            "resume_address": self.hex_or_none(frame.resume),
+            "source": [line._asdict() for line in frame.source] or None,
             "unloaded_modules": [
                 {"module": hit.name, "offsets": [self.hex(hit.offset)]} for hit in frame.unloaded
             ]
@@ -197,6 +202,25 @@ class _Writer:
             "client_id": str(ids.client_id),
             "address_mask": self.hex(ids.address_mask),
         }
+
+
+def _verdict(verdict: SymbolVerdict) -> Document:
+    module = verdict.module
+    return {
+        "module": module.name,
+        "debug_file": base_name(module.debug_file) if module.debug_file else None,
+        "debug_id": module.debug_id.breakpad if module.debug_id else None,
+        "code_id": module.code_id.lower() if module.code_id else None,
+        "status": verdict.status,
+        "uses": list(verdict.uses),
+        "note": verdict.note or None,
+        "fix": verdict.fix or None,
+        "candidates": [
+            {"place": item.place, "status": item.status, "kind": item.kind or None,
+             "note": item.note or None}
+            for item in verdict.candidates
+        ],
+    }  # fmt: skip
 
 
 def _system(system: System | None) -> Document | None:

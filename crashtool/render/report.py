@@ -13,6 +13,7 @@ from crashtool.render.detail import (
 )
 from crashtool.render.page import Cell, Page, Span
 from crashtool.render.safe_text import safe
+from crashtool.render.symbols import add_symbols
 from crashtool.render.words import (
     base_name,
     words_of_assertion,
@@ -61,6 +62,7 @@ def render_report(
     _add_crash(page, report)
     _add_identity(page, report)
     _add_annotations(page, report, verbose=verbose)
+    add_symbols(page, report, all_threads=threads, verbose=verbose)
     _add_crashed_stack(page, report)
     if registers:
         add_registers(page, report)

@@ -6,8 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file import FEATURES, ObjectFile
-from crashtool.formats.object_file.kinds import ELF, PACKAGE
+from crashtool.formats.object_file.kinds import ELF, FEATURES, PACKAGE, ObjectFile
 from crashtool.model.symbol_upload import (
     FAILED,
     PLANNED,

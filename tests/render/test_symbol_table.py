@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.errors import NothingFound
-from crashtool.formats.object_file import read_object_files
+from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import FAILED, Collection, Defect, Delivery, LeftOut, SymbolFile
 from crashtool.render.symbol_table import (
     format_size,

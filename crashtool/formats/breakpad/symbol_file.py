@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.formats.breakpad.columns import Column, read_line
+from crashtool.formats.breakpad.columns import LONGEST_LINE, Column, read_line
 from crashtool.formats.breakpad.stack_records import CfiText, StackRecords, WinRecord
 from crashtool.formats.object_file.symbol_header import read_module_line
 
@@ -59,16 +59,18 @@ class SymbolFile:
         self.module = read_module_line(data)
         self.problems: list[str] = []
         self._data = data
-        first = data.find(FUNC)
-        public = data.find(PUBLIC, 0, first + 1 if first >= 0 else len(data))
-        body = min((place for place in (first, public) if place >= 0), default=-1)
-        self._stack_start = self._find_stack(max(body, 0))
-        head = self._stack_start if body < 0 else body
-        self._functions = Column(data, FUNC, max(body, 0), self._stack_start)
-        self._publics = Column(data, PUBLIC, max(body, 0), self._stack_start)
-        self._files = Column(data, FILE, 0, head, 10)
-        self._origins = Column(data, ORIGIN, 0, self._stack_start, 10)
-        self._records = StackRecords(data, self._stack_start, len(data))
+        self._stack_start = end = self._find_edge(STACK, 0, len(data))
+        first = data.find(FUNC, 0, end)
+        public = data.find(PUBLIC, 0, first + 1 if first >= 0 else end)
+        body = min((place for place in (first, public) if place >= 0), default=end)
+        self._functions = Column(data, FUNC, body, end)
+        # Mozilla's dump_syms puts PUBLIC between FUNC records, Breakpad's behind the last one.
+        self._publics = Column(data, PUBLIC, max(body, self._find_edge(b"PUBLIC ", body, end)), end)
+        self._mixed_publics = Column(data, PUBLIC, body, end)
+        self._files = Column(data, FILE, 0, body, 10)
+        self._origins = Column(data, ORIGIN, 0, body, 10)
+        self._late_origins = Column(data, ORIGIN, body, end, 10)
+        self._records = StackRecords(data, end, len(data))
 
     @property
     def has_functions(self) -> bool:
@@ -83,7 +85,7 @@ class SymbolFile:
     @property
     def has_inlines(self) -> bool:
         """Whether it tells inlined calls."""
-        return self._origins.exists()
+        return self._origins.exists() or self._late_origins.exists()
 
     @property
     def has_unwind(self) -> bool:
@@ -110,21 +112,18 @@ class SymbolFile:
             place = surely
         return hit or self._read_public(address, place)
 
-    def _find_stack(self, start: int) -> int:
-        """Where the STACK records at the end begin, as the offset of the line feed before."""
-        low, high = start, len(self._data)
+    def _find_edge(self, word: bytes, start: int, end: int) -> int:
+        """Where the last records, those that begin with a word, start; `end` without any."""
+        low, high = start, end
         while high - low > 1:
             middle = (low + high) // 2
             line = self._data.find(b"\n", middle, high)
-            if line < 0 or line + 1 >= len(self._data):
-                high = middle
-                continue
-            if bytes(self._data[line + 1 : line + 1 + len(STACK)]) == STACK:
+            if line < 0 or line + 1 >= end or self._data[line + 1 : line + 1 + len(word)] == word:
                 high = middle
             else:
                 low = line
-        found = self._data.find(b"\n" + STACK, max(0, low - 1))
-        return len(self._data) if found < 0 else found
+        found = self._data.find(b"\n" + word, max(start, low - 1), min(end, low + LONGEST_LINE))
+        return end if found < 0 else found
 
     def _note(self, problem: str) -> None:
         if len(self.problems) < MOST_PROBLEMS:
@@ -164,7 +163,8 @@ class SymbolFile:
                 self._note(f"a record of function {hit.name[:80]} that is none")
         calls: list[InlinedCall] = []
         for inline in sorted(inlines, reverse=True):  # the innermost is where the line is
-            name = self._find_text(self._origins, inline.origin) or ""
+            name = self._find_text(self._origins, inline.origin)
+            name = name or self._find_text(self._late_origins, inline.origin) or ""
             calls.append(InlinedCall(name, self._find_text(self._files, file), line or None))
             file, line = inline.file, inline.line
         return hit._replace(
@@ -182,7 +182,8 @@ class SymbolFile:
         return None
 
     def _read_public(self, address: int, function: int) -> FunctionHit | None:
-        place = self._publics.find_surely(address)
+        column = self._publics if self._publics.exists() else self._mixed_publics
+        place = column.find_surely(address)
         if place < 0:
             return None
         words = _split(read_line(self._data, place + 1).text, PUBLIC_WORDS)

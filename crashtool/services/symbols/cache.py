@@ -43,6 +43,13 @@ class SymbolCache:
             return path if os.path.isfile(path) else None
         return path
 
+    def age(self, key: str, name: str, now: float) -> float | None:
+        """The seconds since a file was put; None when it is not there."""
+        try:
+            return now - os.stat(self.place(key, name)).st_mtime
+        except OSError:
+            return None
+
     def put(self, key: str, name: str, write: Callable[[IO[bytes]], None]) -> str:
         """Have `write` write a file, and keep it. InputUnusable when the cache cannot be written.
 

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.object_file import ObjectFile, kinds, read_object_files
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
-from crashtool.services.symbols.unpack import (
-    TAR_HEAD,
-    Scratch,
-    is_archive,
-    is_packed,
-    walk_archive,
-)
+from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.symbols.unpack import TAR_HEAD, is_archive, is_packed, walk_archive
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
 BUNDLE_SUFFIX = ".dSYM"

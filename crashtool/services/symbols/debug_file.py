@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
-    from crashtool.formats.object_file import ObjectFile
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.services.symbols.native import LineTable, NativePlace
 
 LINES_NAME = "lines.symcache"
@@ -102,7 +101,7 @@ class NativeDebugFile:
         self.has_lines, self.has_unwind = self._read_promises()
 
     def _read_promises(self) -> tuple[bool, bool]:
-        from crashtool.formats.object_file import read_object_files
+        from crashtool.formats.object_file.reading import read_object_files
 
         self._data = map_file(self.path)
         self.objects = read_object_files(self._data)
@@ -141,7 +140,7 @@ class NativeDebugFile:
         return b""
 
     def _find_code(self) -> list[kinds.CodeRange]:
-        from crashtool.formats.object_file import find_code
+        from crashtool.formats.object_file.reading import find_code
 
         try:
             return list(find_code(self._data))

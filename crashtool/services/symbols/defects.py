@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.object_file import ObjectFile, kinds
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.model.symbol_upload import Defect, SymbolFile
 from crashtool.services.symbols.native import read_features
 

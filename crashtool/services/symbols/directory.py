@@ -9,14 +9,14 @@ from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.symbol_header import read_module_line
-from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds
+from crashtool.formats.symbol_store import CONVENTIONS, IMAGE_ID_DIGITS, ModuleIds
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.debug_file import map_file
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file import ObjectFile
+    from crashtool.formats.object_file.kinds import ObjectFile
     from crashtool.model.crash import Module
-    from crashtool.services.symbols.unpack import Scratch
+    from crashtool.services.symbols.scratch import Scratch
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
@@ -158,18 +158,18 @@ class DirectorySource:
         return self._known[path]
 
     def _read(self, path: str, kind: str) -> tuple[Known, ...]:
-        from crashtool.formats.object_file import looks_like_object, read_object_files
-
         data = map_file(path)
         head = bytes(data[:512])
         if kind == kinds.SYM or head.startswith(b"MODULE "):
             return (Known(path, path, (read_module_line(data),)),)
+        from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+
         if looks_like_object(head):
             return (Known(path, path, read_object_files(data)),)
         return tuple(self._read_archive(path, head))
 
     def _read_archive(self, path: str, head: bytes) -> Iterator[Known]:
-        from crashtool.formats.object_file import read_object_files
+        from crashtool.formats.object_file.reading import read_object_files
         from crashtool.services.symbols.unpack import is_archive, is_packed, walk_archive
 
         if not (is_archive(head) or is_packed(head)):
@@ -187,12 +187,23 @@ def ids_of(module: "Module") -> ModuleIds:
     """What stores are asked by for a module of a crash report; identifiers of zeros are none."""
     debug_id = module.debug_id if module.debug_id and not module.debug_id.is_nil else None
     code_id = (module.code_id or "").lower()
+    debug_file = kinds.base_name(module.debug_file or "")
     return ModuleIds(
         kinds.base_name(module.code_file or module.name),
         code_id,
-        kinds.base_name(module.debug_file or ""),
+        debug_file,
         debug_id,
+        _find_platform(code_id, debug_file, debug_id),
     )
+
+
+def _find_platform(code_id: str, debug_file: str, debug_id: DebugId | None) -> str:
+    """What kind of system has such identifiers."""
+    if debug_file.lower().endswith(".pdb") or len(code_id) in IMAGE_ID_DIGITS:
+        return "windows"
+    if debug_id is not None and code_id == debug_id.uuid.hex():
+        return "macos"
+    return "linux" if code_id else ""
 
 
 def matches(known: Known, module: "Module") -> bool:

@@ -15,7 +15,7 @@ from crashtool.services.symbols.collect import Search
 from crashtool.services.symbols.defects import find_damage, find_defects
 from crashtool.services.symbols.destination import find_destination
 from crashtool.services.symbols.receipt import receipt_document, write_receipt
-from crashtool.services.symbols.unpack import Scratch
+from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.upload import (
     Progress,
     Shipment,

@@ -7,7 +7,7 @@ from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
-from crashtool.services.symbols.unpack import Scratch
+from crashtool.services.symbols.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

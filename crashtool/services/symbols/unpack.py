@@ -12,20 +12,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import IO, NamedTuple, Self, cast
+from typing import IO, NamedTuple, cast
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.object_file import HEAD_BYTES, looks_like_object
+from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
+from crashtool.services.symbols.scratch import Scratch
 
-BLOCK = 1 << 20  # bytes
 TAR_HEAD = 512
 TAR_MARK = slice(257, 262)
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_MEMBERS = 1_000_000
-# DWARF shrinks to a tenth or so; a member beyond both is made to fill disks.
-MOST_RATIO, RATIO_FREE_BYTES = 200, 256 << 20
 ENCRYPTED = 0x1
 
 OPENERS: dict[bytes, Callable[[str], IO[bytes]]] = {
@@ -45,43 +41,6 @@ class Unpacked(NamedTuple):
 
     name: str
     source: str
-
-
-class Scratch:
-    """A folder for unpacked files: made when the first comes, deleted when the context ends."""
-
-    def __init__(self) -> None:
-        self._folder: TemporaryDirectory[str] | None = None
-        self._count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._folder:
-            self._folder.cleanup()
-
-    def keep(self, stream: IO[bytes], name: str, packed_size: int) -> str:
-        """Write a stream to a new file. InputUnusable when it grows out of all proportion."""
-        self._folder = self._folder or TemporaryDirectory(prefix="crashtool-")
-        self._count += 1
-        target = Path(self._folder.name, str(self._count))
-        size = 0
-        with target.open("wb") as file:
-            while block := stream.read(BLOCK):
-                size += len(block)
-                if size > max(RATIO_FREE_BYTES, packed_size * MOST_RATIO):
-                    raise InputUnusable(
-                        f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
-                        hint="unpack it by hand if it is what it should be",
-                    )
-                file.write(block)
-        return str(target)
 
 
 def is_archive(head: bytes) -> bool:

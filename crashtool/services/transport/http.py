@@ -3,11 +3,11 @@
 import os
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from urllib.parse import urljoin, urlsplit
 
 from crashtool import __version__
-from crashtool.errors import InputUnusable, NetworkFailure, UsageError
+from crashtool.errors import InputUnusable, NetworkFailure, TimedOut, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"crashtool/{__version__}"
 REPLY_LIMIT = 1 << 20  # bytes of a reply that are kept; receivers answer with a few hundred
+OK = 200
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 6
 DEFAULT_TIMEOUT = 60.0  # seconds
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -85,6 +88,23 @@ class HttpSession:
         """GET; NetworkFailure when there is no complete answer."""
         return self._request("GET", url, None, headers)
 
+    def download(self, url: str, target: IO[bytes], limit: int) -> HttpResponse:
+        """GET a file of at most `limit` bytes into `target`; the reply's own body stays empty.
+
+        Redirects are followed, as symbol servers give their files out by them, but not from https
+        to http. NetworkFailure when there is no complete answer, or too much of one.
+        """
+        for _ in range(MOST_REDIRECTS):
+            response = self._request("GET", url, None, None, _Target(target, limit))
+            location = response.headers.get("location", "")
+            if response.status not in REDIRECTS or not location:
+                return response
+            onward = urljoin(url, location)
+            if urlsplit(onward).scheme not in ("https", urlsplit(url).scheme):
+                raise NetworkFailure(f"{_host(url)} redirects to {_host(onward)} without TLS")
+            url = onward
+        raise NetworkFailure(f"{_host(url)} redirects again and again")
+
     def post(
         self, url: str, body: "Body | bytes", headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
@@ -101,7 +121,12 @@ class HttpSession:
         return self._request("PUT", url, body, headers)
 
     def _request(
-        self, method: str, url: str, body: "Body | bytes | None", headers: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        body: "Body | bytes | None",
+        headers: Mapping[str, str] | None,
+        target: "_Target | None" = None,
     ) -> HttpResponse:
         import requests
         import urllib3
@@ -113,12 +138,13 @@ class HttpSession:
                 allow_redirects=False, stream=True, verify=self._verify,
             )  # fmt: skip
             with response:
-                return HttpResponse(
-                    response.status_code,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    _read_capped(response.iter_content(1 << 14)),
-                    url,
-                )
+                names = {name.lower(): value for name, value in response.headers.items()}
+                blocks = response.iter_content(1 << 14 if target is None else 1 << 18)
+                if target is not None and response.status_code == OK:
+                    kept = target.fill(blocks, url)
+                else:
+                    kept = _read_capped(blocks)
+                return HttpResponse(response.status_code, names, kept, url)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise explain_failure(error, url, self._timeout) from None
         except (UnicodeError, ValueError) as error:
@@ -162,6 +188,23 @@ class _Blocks:
 
     def __iter__(self) -> "Iterator[bytes]":
         return iter(self._body)
+
+
+class _Target(NamedTuple):
+    """A file that takes a reply's body."""
+
+    file: IO[bytes]
+    limit: int
+
+    def fill(self, blocks: Iterable[bytes], url: str) -> bytes:
+        """Write the blocks; what is left for the reply itself."""
+        size = 0
+        for block in blocks:
+            size += len(block)
+            if size > self.limit:
+                raise NetworkFailure(f"{_host(url)} sends more than {self.limit:,} bytes")
+            self.file.write(block)
+        return b""
 
 
 def _read_capped(blocks: Iterable[bytes]) -> bytes:
@@ -247,7 +290,8 @@ def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailur
         by_kind = any(type(cause).__name__ in kinds for cause in causes)
         if by_kind or any(text in words for text in texts):
             detail = _detail(causes)
-            return NetworkFailure(
+            kind = TimedOut if "{timeout}" in sentence else NetworkFailure
+            return kind(
                 sentence.format(where=where, timeout=f"{timeout:g}", detail=detail), hint=hint
             )
     return NetworkFailure(f"the connection to {where} failed: {_detail(causes)}")

@@ -45,7 +45,11 @@ def is_trampoline(scene: "Scene", address: int) -> bool:
         known = loaded.tables.read_code(address - loaded.base, len(code))
         if (known or scene.read_bytes(address, len(code))) == code:
             return True
-    hit = loaded.tables.find_function(address - loaded.base)
+    place = address - loaded.base
+    before = loaded.tables.find_function(place - scene.machine.call_size)
+    if before is not None and place < before.start + before.size:
+        return False  # in the middle of a function: an ordinary return
+    hit = loaded.tables.find_function(place)
     return hit is not None and hit.name in TRAMPOLINES
 
 

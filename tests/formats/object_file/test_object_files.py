@@ -5,16 +5,8 @@ import pytest
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.object_file import (
-    elf,
-    find_verdict,
-    kinds,
-    looks_like_object,
-    macho,
-    pdb,
-    pe,
-    read_object_files,
-)
+from crashtool.formats.object_file import elf, kinds, macho, pdb, pe
+from crashtool.formats.object_file.reading import find_verdict, looks_like_object, read_object_files
 from tests.synth.object_files import (
     BUILD_ID,
     GUID,

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file import kinds, read_object_files
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.reading import read_object_files
 
 HEADERS_ONLY = ("breakpad-sym.xz", "portable-pdb", "cab", "data", "text")
 

@@ -5,7 +5,7 @@ import pytest
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.object_file import ObjectFile
+from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.symbols import archive
 from crashtool.services.symbols.archive import FileBody, ZipBody, plan_members, split_files

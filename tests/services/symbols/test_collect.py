@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.services.symbols import unpack
+from crashtool.services.symbols import scratch
 from crashtool.services.symbols.collect import Search, bundle_layout
-from crashtool.services.symbols.unpack import Scratch
+from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,
     build_macho,
@@ -308,7 +308,7 @@ class TestArchives:
         assert found["encrypted.zip"] == "the archive is encrypted"
 
     def test_a_bomb_is_not_unpacked(self, search, tmp_path, monkeypatch):
-        monkeypatch.setattr(unpack, "RATIO_FREE_BYTES", 1 << 20)
+        monkeypatch.setattr(scratch, "RATIO_FREE_BYTES", 1 << 20)
         path = tmp_path / "bomb.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("app", full_elf() + bytes(8 << 20))

@@ -1,0 +1,86 @@
+"""What a file is by its content, and the identifiers that crash reports know it by."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.object_file import elf, macho, pdb, pe, symbol_header
+from crashtool.formats.object_file.kinds import CodeRange, ObjectFile
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+HEAD_BYTES = 64
+
+READERS: tuple[tuple[bytes, Callable[["Content"], tuple[ObjectFile, ...]]], ...] = (
+    (elf.MAGIC, elf.read_elf),
+    (pdb.MAGIC, pdb.read_pdb),
+    (symbol_header.MAGIC, symbol_header.read_symbol_header),
+    *((magic, macho.read_macho) for magic in macho.MAGICS),
+    (macho.UNIVERSAL_32, macho.read_macho),
+    (macho.UNIVERSAL_64, macho.read_macho),
+    (pe.MAGIC, pe.read_pe),
+)
+
+
+class Verdict(NamedTuple):
+    """A kind of file that is known and cannot be used: what it is, and what to do instead."""
+
+    magic: bytes
+    sentence: str
+    hint: str
+
+
+VERDICTS = (
+    Verdict(b"BSJB", "a portable PDB (.NET): Crashpad reports native code",
+            "give the native PDB, or leave the file out"),
+    Verdict(b"Microsoft C/C++ program database 2.00", "a PDB of Visual C++ 6 (format 2.00)",
+            "link with a later Visual C++"),
+    Verdict(b"MSCF", "packed in a Microsoft cabinet (.pd_, .ex_, .dl_)",
+            "unpack it with 'expand' or 'cabextract' first"),
+    Verdict(b"!<arch>\n", "a static library (.a, .lib)", "give the program it is linked into"),
+    Verdict(b"!<thin>\n", "a static library (.a)", "give the program it is linked into"),
+    Verdict(b"MDMP", "a minidump", "crashtool send-dump sends it"),
+    Verdict(b"BC\xc0\xde", "LLVM bitcode, not machine code", "give the linked program"),
+    Verdict(b"\0asm", "WebAssembly, which Crashpad does not run on", "leave the file out"),
+    Verdict(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first, or use .zip or .tar.gz"),
+    Verdict(b"Rar!", "a RAR archive", "unpack it first, or use .zip or .tar.gz"),
+)  # fmt: skip
+
+
+def looks_like_object(head: bytes) -> bool:
+    """Whether the first bytes (HEAD_BYTES are enough) are those of a kind that can be read."""
+    if head[:4] == macho.UNIVERSAL_32:  # or a Java class, whose version stands where the count is
+        header = macho.UniversalHeader.read(head.ljust(macho.UniversalHeader.SIZE), big_endian=True)
+        return 0 < header.architecture_count <= macho.MOST_ARCHITECTURES
+    return any(head.startswith(magic) for magic, _ in READERS)
+
+
+def find_verdict(head: bytes) -> Verdict | None:
+    """Why a known kind of file that is no object file cannot be used."""
+    return next((verdict for verdict in VERDICTS if head.startswith(verdict.magic)), None)
+
+
+def find_code(data: "Content") -> tuple[CodeRange, ...]:
+    """Where the executable code of an ELF or PE file is; empty for other kinds, and debug files.
+
+    MalformedFile when the headers do not hold.
+    """
+    if bytes(data[: len(elf.MAGIC)]) == elf.MAGIC:
+        return elf.find_elf_code(data)
+    return pe.find_pe_code(data) if bytes(data[: len(pe.MAGIC)]) == pe.MAGIC else ()
+
+
+def read_object_files(data: "Content") -> tuple[ObjectFile, ...]:
+    """The objects in a file's bytes: one, or one for each architecture of a universal Mach-O.
+
+    InputUnusable when the content is of no kind that can be used, MalformedFile when it breaks
+    the format that it begins as.
+    """
+    head = bytes(data[:HEAD_BYTES])
+    if looks_like_object(head):
+        reader = next(reader for magic, reader in READERS if head.startswith(magic))
+        return reader(data)
+    if verdict := find_verdict(head):
+        raise InputUnusable(verdict.sentence, hint=verdict.hint)
+    raise InputUnusable("not a debug file" if head else "an empty file")
