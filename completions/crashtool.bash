@@ -36,8 +36,8 @@ _crashtool() {
         case "$previous" in
             --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --symbols|--cache|--memory|--html) words= ;;
-            *) [[ $current == -* ]] && words='--symbols --cache --threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --symbols|--symbol-server|--cache|--memory|--html) words= ;;
+            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache --threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     upload-symbols)
         case "$previous" in
@@ -63,8 +63,8 @@ _crashtool() {
         case "$previous" in
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
-            --annotation|--attachment|--symbols|--cache|--url|--database|--handler|--report) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --cache --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --annotation|--attachment|--symbols|--symbol-server|--cache|--url|--database|--handler|--report) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

@@ -1,12 +1,12 @@
 """Options that several subcommands share, declared once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from crashtool.services.settings import user_cache_folder
+from crashtool.services.settings import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
     from crashtool.services.symbols.session import SymbolSession
@@ -56,10 +56,15 @@ def annotation_options(function: Function) -> Function:
 
 
 def symbol_options(function: Function) -> Function:
-    """--symbols, repeatable, and --cache."""
+    """--symbols and --symbol-server, repeatable, --offline, --cache."""
     for option in (
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
-                     help="Keep what is made from debug files there."),
+                     help="Keep what is fetched, and made from debug files, there."),
+        click.option("--offline", is_flag=True, default=None,
+                     help="Ask no symbol server; what the cache holds is used."),
+        click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
+                     help="Fetch symbols from this server. Repeatable. symstore:, breakpad:, ssqp: "
+                     "or debuginfod: before the URL says how it is laid out; s3:// works, too."),
         click.option("--symbols", multiple=True, metavar="PATH",
                      help="Find symbols in this file, folder, store or archive. Repeatable."),
     ):  # fmt: skip
@@ -68,12 +73,27 @@ def symbol_options(function: Function) -> Function:
 
 
 @contextmanager
-def open_symbols(paths: Sequence[str], cache: str | None) -> "Iterator[SymbolSession | None]":
-    """The symbols that were asked for; None when none were."""
-    if not paths:
+def open_symbols(
+    options: Mapping[str, Any], more: Sequence[str] = ()
+) -> "Iterator[SymbolSession | None]":
+    """The symbols that options name, and those in the paths `more`; None when there are none."""
+    nt_symbol_path, debuginfod_urls = symbol_search_paths()
+    paths = (*more, *(options["symbols"] or ()))
+    servers = tuple(options["symbol_servers"] or ())
+    if not (paths or servers or nt_symbol_path or debuginfod_urls):
         yield None
         return
-    from crashtool.services.symbols.session import open_session  # slow to load
+    from crashtool.services.symbols.session import SymbolPlan, open_session  # slow to load
 
-    with open_session(paths, cache or user_cache_folder()) as session:
+    plan = SymbolPlan(
+        paths=paths,
+        servers=servers,
+        nt_symbol_path=nt_symbol_path,
+        debuginfod_urls=debuginfod_urls,
+        offline=bool(options["offline"]),
+        ca_bundle=options.get("ca_bundle"),
+        insecure=bool(options.get("insecure")),
+        timeout=options.get("timeout"),
+    )
+    with open_session(plan, options["cache"] or user_cache_folder()) as session:
         yield session

@@ -13,8 +13,6 @@ from crashtool.commands.options import annotation_options, open_symbols, symbol_
 from crashtool.errors import CrashtoolError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.crash import CrashReport
     from crashtool.model.run import Delivery, RunResult
 
@@ -101,15 +99,13 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
         url=options["url"] or "",
         mode=options["mode"],
     )
-    symbols = tuple(options["symbols"] or ())
-    for path in symbols:
+    for path in options["symbols"] or ():
         if not glob.glob(path):  # noqa: PTH207 (a pattern may begin anywhere)
             raise UsageError(f"--symbols {path}: there is no such file or folder")
     run = ReportedRun(plan, console.warn)
     result = run.run()
-    symbols = (run.program_path, *symbols)  # an executable that was just run knows its functions
     try:
-        account = _Account(console, options["report"], plan.url, symbols, options["cache"])
+        account = _Account(console, options, run.program_path)
         account.give(result, run.find_delivery(result))
     except CrashtoolError as error:  # the program's own status counts, whatever its report is like
         console.warn(f"no report: {error.what}")
@@ -119,19 +115,12 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
 class _Account:
     """What is said after the program's end; it never changes the exit status."""
 
-    def __init__(
-        self,
-        console: Console,
-        file: str | None,
-        url: str,
-        symbols: "Sequence[str]",
-        cache: str | None,
-    ) -> None:
+    def __init__(self, console: Console, options: dict[str, Any], program: str) -> None:
         self.console = console
-        self.file = file
-        self.url = url
-        self.symbols = symbols
-        self.cache = cache
+        self.options = options
+        self.program = program
+        self.file: str | None = options["report"]
+        self.url: str = options["url"] or ""
 
     def give(self, result: "RunResult", delivery: "Delivery | None") -> None:
         """Show the report, or say why there is none."""
@@ -175,7 +164,7 @@ class _Account:
     def _read(self, delivery: "Delivery") -> "CrashReport":
         from crashtool.services.inspect_dumps import Wanted, read_report
 
-        with open_symbols(self.symbols, self.cache) as symbols:
+        with open_symbols(self.options, [self.program]) as symbols:  # it knows its functions
             wanted = Wanted(symbols=symbols, all_threads=self.console.json)
             return read_report(delivery.path, delivery.path, wanted)
 

@@ -21,7 +21,7 @@ USER_FILE = "config.toml"
 
 
 class Setting(NamedTuple):
-    """One setting. `kind` is text, path, number, flag, paths (a list) or pairs (a table)."""
+    """One setting. `kind` is text, path, number, flag, pairs (a table), paths or texts (lists)."""
 
     name: str
     kind: str = "text"
@@ -48,6 +48,8 @@ SETTINGS = {
         Setting("attachments", "paths"),
         Setting("symbols", "paths"),
         Setting("cache", "path"),
+        Setting("symbol_servers", "texts"),
+        Setting("offline", "flag"),
         Setting("handler", "path"),
         Setting("database", "path"),
         Setting("ca_bundle", "path"),
@@ -127,6 +129,11 @@ def user_state_folder() -> "Path":
     return Path(home or os.path.expanduser("~/.local/state"), "crashtool")
 
 
+def symbol_search_paths() -> tuple[str, str]:
+    """What other tools take symbols from: _NT_SYMBOL_PATH and DEBUGINFOD_URLS."""
+    return os.environ.get("_NT_SYMBOL_PATH", ""), os.environ.get("DEBUGINFOD_URLS", "")
+
+
 def user_cache_folder() -> str:
     """Where crashtool keeps what it can make again, such as symbol caches."""
     home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
@@ -177,6 +184,8 @@ def _read_file(path: str) -> dict[str, Any]:
 def _from_text(setting: Setting, text: str) -> Any:
     if setting.kind == "paths":
         return [part for part in text.split(os.pathsep) if part]
+    if setting.kind == "texts":
+        return text.split()
     if setting.kind == "pairs":
         return [line for line in text.splitlines() if line]
     if setting.kind == "flag":
@@ -184,7 +193,13 @@ def _from_text(setting: Setting, text: str) -> Any:
     return text
 
 
-_FILE_TYPES = {"paths": (list,), "pairs": (dict,), "flag": (bool,), "number": (int, float)}
+_FILE_TYPES = {
+    "paths": (list,),
+    "texts": (list,),
+    "pairs": (dict,),
+    "flag": (bool,),
+    "number": (int, float),
+}
 
 
 def _from_file(setting: Setting, value: Any, path: str) -> Any:
@@ -195,6 +210,8 @@ def _from_file(setting: Setting, value: Any, path: str) -> Any:
         return [_pair(str(key), item, path) for key, item in value.items()]
     if setting.name == "attachments":
         return [_anchor_attachment(str(item), folder) for item in value]
+    if setting.kind == "texts":
+        return [str(item) for item in value]
     if setting.kind == "paths":
         return [os.path.join(folder, str(item)) for item in value]
     return os.path.join(folder, value) if setting.kind == "path" else value

@@ -5,8 +5,10 @@ share the cache; the ones not used for longest go when it grows beyond its limit
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from errno import ENOENT
 from typing import IO, NamedTuple
 
 from crashtool.errors import InputUnusable
@@ -15,8 +17,11 @@ DEFAULT_LIMIT = 8 << 30  # bytes
 SAMPLE = 1 << 16  # bytes
 SAMPLES = 16
 PARTIAL = ".part"
-LEFTOVER_SECONDS = 86400  # a partial file of a process that was killed
-VERSION = "1"  # of the layout, and of what the derived files mean
+LEFTOVER_SECONDS = 86400  # then a partial file is taken to be of a process that was killed
+SUBFOLDER = "symbols-1"  # the number is that of the layout, and of what derived files mean
+TRIM_STAMP = "trimmed"  # an empty file; when it was written, the cache was last looked through
+TRIM_SECONDS = 86400
+MOST_TRIES = 8
 
 
 class Entry(NamedTuple):
@@ -28,10 +33,14 @@ class Entry(NamedTuple):
 
 
 class SymbolCache:
-    """A cache in `folder`, of at most `limit` bytes."""
+    """A cache in a subfolder of `folder`, of at most `limit` bytes.
+
+    The folder may be anyone's: what is not in the subfolder is not looked at. Only a file that is
+    itself larger than the limit exceeds it, until the next comes.
+    """
 
     def __init__(self, folder: str, limit: int = DEFAULT_LIMIT) -> None:
-        self.folder = os.path.join(folder, VERSION)
+        self.folder = os.path.join(folder, SUBFOLDER)
         self.limit = limit
 
     def find(self, key: str, name: str) -> str | None:
@@ -58,12 +67,11 @@ class SymbolCache:
         path = self.place(key, name)
         partial = f"{path}.{os.getpid()}.{os.urandom(4).hex()}{PARTIAL}"
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(partial, "xb") as file:
+            with _create(partial) as file:
                 write(file)
                 size = file.tell()
             self._make_room(size)
-            os.replace(partial, path)
+            _replace(partial, path)
         except OSError as error:
             raise InputUnusable(
                 f"cannot write {path}: {error.strerror or error}",
@@ -73,6 +81,11 @@ class SymbolCache:
             with suppress(OSError):
                 os.unlink(partial)
         return path
+
+    def remove(self, key: str, name: str) -> None:
+        """Forget a file, if it is there."""
+        with suppress(OSError):
+            os.unlink(self.place(key, name))
 
     def place(self, key: str, name: str) -> str:
         """Where a file is, or would be."""
@@ -87,27 +100,62 @@ class SymbolCache:
                     status = os.stat(path)
                     yield Entry(path, status.st_size, status.st_mtime)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all files."""
+        return sum(entry.size for entry in self.walk())
+
     def clear(self) -> list[Entry]:
         """Remove everything; what was removed."""
         return [entry for entry in self.walk() if _remove(entry)]
 
     def trim(self, limit: int, now: float | None = None) -> list[Entry]:
-        """Remove what was not used for longest until `limit` bytes are left; what was removed."""
+        """Remove what was not used for longest until `limit` bytes are left; what was removed.
+
+        Files that are just being written stay; those that a killed process left go in any case.
+        `now` is in seconds since 1970.
+        """
+        now = time.time() if now is None else now
         entries = sorted(self.walk(), key=lambda entry: entry.used)
         size = sum(entry.size for entry in entries)
         removed = []
         for entry in entries:
-            is_left = now is not None and now - entry.used > LEFTOVER_SECONDS
             is_partial = entry.path.endswith(PARTIAL)
+            is_left = now - entry.used > LEFTOVER_SECONDS
             if (is_left if is_partial else size > limit) and _remove(entry):
                 size -= entry.size
                 removed.append(entry)
         return removed
 
     def _make_room(self, size: int) -> None:
-        """Trim for a file that comes; seldom, as it looks at every file."""
-        if size > self.limit // 1024:
-            self.trim(max(0, self.limit - size))
+        """Trim for a file that was written; seldom, as it looks at every file."""
+        stamp = os.path.join(self.folder, TRIM_STAMP)
+        try:
+            is_due = time.time() - os.stat(stamp).st_mtime > TRIM_SECONDS
+        except OSError:
+            is_due = True
+        if is_due or size > self.limit // 1024:
+            self.trim(self.limit)
+            with open(stamp, "wb"):
+                pass
+
+
+def _create(path: str) -> IO[bytes]:
+    """A new file; again if its folder goes, emptied by another process, in between."""
+    for _ in range(MOST_TRIES):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with suppress(FileNotFoundError):
+            return open(path, "xb")
+    raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
+
+
+def _replace(source: str, target: str) -> None:
+    """Put a file in its place; one that is in use on Windows, and cannot be replaced, is as good."""
+    try:
+        os.replace(source, target)
+    except PermissionError:
+        if not os.path.isfile(target):
+            raise
 
 
 def _remove(entry: Entry) -> bool:

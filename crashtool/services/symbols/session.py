@@ -1,16 +1,17 @@
 """The symbols of one call of crashtool: modules' files, opened once for however many dumps."""
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
 from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.symbols.source import ChainedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
@@ -21,11 +22,41 @@ MOST_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")
 
 
+class SymbolPlan(NamedTuple):
+    """Where to look: files and folders, then servers, which are asked unless `offline`.
+
+    `nt_symbol_path` and `debuginfod_urls` in the syntax of _NT_SYMBOL_PATH and DEBUGINFOD_URLS.
+    """
+
+    paths: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    nt_symbol_path: str = ""
+    debuginfod_urls: str = ""
+    offline: bool = False
+    ca_bundle: str | None = None
+    insecure: bool = False
+    timeout: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was named at all."""
+        return not (self.paths or self.servers or self.nt_symbol_path or self.debuginfod_urls)
+
+
 @contextmanager
-def open_session(paths: "Sequence[str]", cache_folder: str) -> "Iterator[SymbolSession]":
-    """The symbols in files and folders. InputUnusable when a path does not exist."""
+def open_session(plan: SymbolPlan, cache_folder: str) -> "Iterator[SymbolSession]":
+    """The symbols of a plan. InputUnusable when a path does not exist."""
+    cache = SymbolCache(cache_folder)
     with Scratch() as scratch:
-        yield SymbolSession(DirectorySource(paths, scratch), SymbolCache(cache_folder))
+        sources: list[SymbolSource] = []
+        if plan.paths:
+            sources.append(DirectorySource(plan.paths, scratch))
+        if plan.servers or plan.nt_symbol_path or plan.debuginfod_urls:
+            from crashtool.services.symbols.servers import open_servers  # brings HTTP in
+
+            sources += open_servers(plan, cache, scratch)
+        source = sources[0] if len(sources) == 1 else ChainedSource(sources)
+        yield SymbolSession(source, cache)
 
 
 class SymbolSession:

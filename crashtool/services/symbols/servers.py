@@ -1,0 +1,53 @@
+"""The symbol servers of a plan, as sources: named by options, or by the usual variables."""
+
+import os
+from typing import TYPE_CHECKING
+
+from crashtool.services.symbols.directory import DirectorySource
+from crashtool.services.symbols.fetching import (
+    BucketFetcher,
+    HttpFetcher,
+    HttpOptions,
+    is_bucket,
+)
+from crashtool.services.symbols.server import (
+    Fetcher,
+    Server,
+    ServerSource,
+    parse_debuginfod_urls,
+    parse_search_path,
+    parse_server,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.services.symbols.cache import SymbolCache
+    from crashtool.services.symbols.scratch import Scratch
+    from crashtool.services.symbols.session import SymbolPlan
+    from crashtool.services.symbols.source import SymbolSource
+
+
+def open_servers(
+    plan: "SymbolPlan", cache: "SymbolCache", scratch: "Scratch"
+) -> "list[SymbolSource]":
+    """Folders of the search path, then each server once, in the order they were named.
+
+    A folder of the search path that does not exist is passed over, as Windows' tools do.
+    """
+    folders, named = parse_search_path(plan.nt_symbol_path)
+    servers = [parse_server(text) for text in plan.servers] + named
+    servers += parse_debuginfod_urls(plan.debuginfod_urls)
+    present = [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112
+    sources: list[SymbolSource] = [DirectorySource(present, scratch)] if present else []
+    return sources + [
+        ServerSource(server, cache, scratch, None if plan.offline else _fetcher(server, plan))
+        for server in dict.fromkeys(servers)
+    ]
+
+
+def _fetcher(server: Server, plan: "SymbolPlan") -> "Callable[[], Fetcher]":
+    if is_bucket(server.url):
+        return BucketFetcher
+    options = HttpOptions(plan.ca_bundle, plan.insecure, plan.timeout)
+    return lambda: HttpFetcher(options)
