@@ -94,7 +94,7 @@ class SymbolCache:
     def walk(self) -> Iterator[Entry]:
         """All files, whole ones and what killed processes left."""
         for parent, _, names in os.walk(self.folder):
-            for name in names:
+            for name in set(names) - {TRIM_STAMP}:
                 path = os.path.join(parent, name)
                 with suppress(OSError):
                     status = os.stat(path)
@@ -106,8 +106,8 @@ class SymbolCache:
         return sum(entry.size for entry in self.walk())
 
     def clear(self) -> list[Entry]:
-        """Remove everything; what was removed."""
-        return [entry for entry in self.walk() if _remove(entry)]
+        """Remove everything but what is just being written; what was removed."""
+        return self.trim(-1)
 
     def trim(self, limit: int, now: float | None = None) -> list[Entry]:
         """Remove what was not used for longest until `limit` bytes are left; what was removed.
@@ -150,7 +150,7 @@ def _create(path: str) -> IO[bytes]:
 
 
 def _replace(source: str, target: str) -> None:
-    """Put a file in its place; one that is in use on Windows, and cannot be replaced, is as good."""
+    """Put a file in its place; one in use on Windows, which cannot be replaced, is as good."""
     try:
         os.replace(source, target)
     except PermissionError:

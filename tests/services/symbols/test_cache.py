@@ -1,11 +1,18 @@
+"""The cache on disk: whole files or none, within its limit, shared by processes."""
+
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from crashtool.errors import InputUnusable
-from crashtool.services.symbols.cache import SymbolCache, identify_content
+from crashtool.services.symbols import cache as cache_module
+from crashtool.services.symbols.cache import SAMPLE, SymbolCache, identify_content
+
+DAY = 86400
 
 
 @pytest.fixture
@@ -13,118 +20,267 @@ def cache(tmp_path):
     return SymbolCache(str(tmp_path / "cache"), limit=1000)
 
 
-def put(cache, key, content=b"content", name="lines"):
-    return cache.put(key, name, lambda file: file.write(content))
+def content(text):
+    return lambda file: file.write(text)
+
+
+def names(cache):
+    return sorted(Path(entry.path).name for entry in cache.walk())
+
+
+def age(path, seconds):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
 
 
 def test_what_was_put_is_found(cache):
-    path = put(cache, "key")
+    path = cache.put("key", "lines", content(b"abc"))
 
     assert cache.find("key", "lines") == path
-    assert cache.find("key", "other") is None
+    assert Path(path).read_bytes() == b"abc"
+
+
+def test_what_was_not_put_is_not_found(cache):
+    cache.put("key", "lines", content(b"abc"))
+
+    assert cache.find("key", "unwind") is None
     assert cache.find("other", "lines") is None
-    with open(path, "rb") as file:
-        assert file.read() == b"content"
+    assert cache.age("other", "lines", 0.0) is None
 
 
-def test_a_later_file_takes_the_place_of_an_earlier_one(cache):
-    put(cache, "key", b"old")
+def test_a_later_put_takes_the_place_of_an_earlier_one(cache):
+    cache.put("key", "lines", content(b"old"))
+    path = cache.put("key", "lines", content(b"new"))
 
-    with open(put(cache, "key", b"new"), "rb") as file:
-        assert file.read() == b"new"
+    assert Path(path).read_bytes() == b"new"
+    assert cache.size == 3
 
 
-def test_nothing_is_kept_of_a_file_that_could_not_be_written(cache):
+def test_a_write_that_fails_leaves_nothing_and_its_error_passes_through(cache):
     def fail(file):
         file.write(b"half")
-        raise InputUnusable("no symbols in it")
+        raise KeyError("mine")
 
-    with pytest.raises(InputUnusable, match="no symbols"):
+    with pytest.raises(KeyError):
         cache.put("key", "lines", fail)
 
-    assert list(cache.walk()) == []
+    assert cache.find("key", "lines") is None
+    assert names(cache) == []
 
 
-def test_a_cache_that_cannot_be_written_says_how_to_name_another(tmp_path):
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(InputUnusable) as caught:
-        put(SymbolCache(str(tmp_path / "file")), "key")
-
-    assert "--cache" in caught.value.hint
-
-
-def test_what_was_not_used_for_longest_goes_first(cache):
-    for number, key in enumerate(("a", "b", "c")):
-        os.utime(put(cache, key, bytes(300)), (number, number))
-    cache.find("a", "lines")
-
-    put(cache, "d", bytes(300))
-
-    assert cache.find("b", "lines") is None
-    assert cache.find("a", "lines")
-    assert cache.find("d", "lines")
-    assert sum(entry.size for entry in cache.walk()) <= 1000
-
-
-def test_leftovers_of_killed_processes_go_after_a_day(cache):
-    path = put(cache, "key")
-    leftover = path + ".1.part"
-    with open(leftover, "wb") as file:
+def test_a_file_being_written_is_not_found_yet(cache):
+    def look(file):
         file.write(b"half")
-    now = os.stat(leftover).st_mtime
+        file.flush()
+        assert cache.find("key", "lines") is None
 
-    assert cache.trim(1000, now + 3600) == []
-    assert [entry.path for entry in cache.trim(1000, now + 90000)] == [leftover]
+    assert cache.find("key", "lines") is None
+    cache.put("key", "lines", look)
+
+
+def test_finding_a_file_counts_as_using_it(cache):
+    path = cache.put("key", "lines", content(b"abc"))
+    age(path, DAY)
+
+    cache.find("key", "lines")
+
+    assert time.time() - Path(path).stat().st_mtime < DAY / 2
+
+
+def test_the_least_recently_used_goes_when_the_limit_is_passed(cache):
+    for index, name in enumerate(("first", "second", "third")):
+        age(cache.put(name, name, content(b"x" * 400)), 100 - index)
+
+    assert names(cache) == ["second", "third"]
+    assert cache.find("second", "second")
+
+    cache.put("fourth", "fourth", content(b"x" * 400))
+
+    assert names(cache) == ["fourth", "second"]
+
+
+def test_a_file_above_the_limit_is_kept_until_the_next(cache):
+    cache.put("huge", "huge", content(b"x" * 2000))
+
+    assert names(cache) == ["huge"]
+
+    cache.put("small", "small", content(b"x" * 10))
+
+    assert names(cache) == ["small"]
+
+
+def test_small_files_alone_are_held_within_the_limit_once_a_day(tmp_path):
+    cache = SymbolCache(str(tmp_path), limit=10_000)
+    for index in range(4000):
+        cache.put(f"{index:04}", "small", content(b"xxxxx"))
+    assert cache.size == 20_000  # none is worth a look at all the others
+    age(Path(cache.folder, "trimmed"), DAY + 60)
+
+    cache.put("last", "small", content(b"xxxxx"))
+
+    assert cache.size <= 10_000
+    assert cache.find("last", "small")
+
+
+def test_what_a_killed_process_left_goes_after_a_day_and_not_before(cache):
+    path = cache.put("key", "lines", content(b"abc"))
+    left, fresh = f"{path}.1.aa.part", f"{path}.2.bb.part"
+    for partial in (left, fresh):
+        Path(partial).write_bytes(b"half")
+    age(left, DAY + 60)
+
+    removed = cache.trim(1000)
+
+    assert [entry.path for entry in removed] == [left]
+    assert names(cache) == ["lines", Path(fresh).name]
+
+
+def test_a_process_killed_while_it_writes_leaves_no_file_to_be_found(tmp_path):
+    script = (
+        "import os, sys\n"
+        "from crashtool.services.symbols.cache import SymbolCache\n"
+        "def write(file):\n"
+        "    file.write(b'half'); file.flush(); os._exit(9)\n"
+        "SymbolCache(sys.argv[1]).put('key', 'lines', write)\n"
+    )
+
+    run = subprocess.run([sys.executable, "-c", script, tmp_path], check=False)
+
+    assert run.returncode == 9
+    cache = SymbolCache(str(tmp_path))
+    assert cache.find("key", "lines") is None
+    assert len(names(cache)) == 1
+    cache.put("key", "lines", content(b"whole"))
     assert cache.find("key", "lines")
 
 
-def test_clearing_removes_everything(cache):
-    put(cache, "a")
-    put(cache, "b")
-
-    assert len(cache.clear()) == 2
-    assert list(cache.walk()) == []
-
-
-def test_ages_are_known(cache):
-    made = os.stat(put(cache, "key")).st_mtime
-
-    assert cache.age("key", "lines", made + 5) == 5
-    assert cache.age("key", "other", made) is None
-
-
-def test_processes_that_fill_one_cache_at_once_see_whole_files_only(tmp_path):
+def test_processes_that_fill_and_empty_one_cache_at_once_do_not_disturb_each_other(tmp_path):
     script = (
         "import sys\n"
         "from crashtool.services.symbols.cache import SymbolCache\n"
-        "cache = SymbolCache(sys.argv[1])\n"
-        "for number in range(100):\n"
-        "    path = cache.put('k', 'n', lambda file: [file.write(b'x' * 1000) for _ in range(9)])\n"
-        "    assert len(open(cache.find('k', 'n'), 'rb').read()) == 9000\n"
+        "cache = SymbolCache(sys.argv[1], limit=40_000)\n"
+        "for turn in range(150):\n"
+        "    key = str(turn % 7)\n"
+        "    path = cache.put(key, 'file', lambda file: file.write(key.encode() * 9000))\n"
+        "    try:\n"
+        "        text = open(path, 'rb').read()\n"
+        "    except FileNotFoundError:\n"
+        "        continue\n"
+        "    assert text == key.encode() * 9000, (key, len(text))\n"
+        "    if turn % 50 == 49:\n"
+        "        cache.clear()\n"
     )
-    line = [sys.executable, "-W", "ignore", "-c", script, str(tmp_path)]
-    processes = [subprocess.Popen(line) for _ in range(3)]
 
-    assert [process.wait() for process in processes] == [0, 0, 0]
-    assert len(list(SymbolCache(str(tmp_path)).walk())) == 1
+    runs = [
+        subprocess.Popen([sys.executable, "-c", script, tmp_path], stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
 
-
-def test_contents_are_told_apart_wherever_they_differ(tmp_path):
-    def key(content):
-        path = tmp_path / "file"
-        path.write_bytes(content)
-        return identify_content(str(path))
-
-    large = bytes(3 << 20)
-    keys = {
-        key(b""), key(b"a"), key(b"b"), key(large), key(large + b"\0"),
-        key(b"x" + large[1:]), key(large[:-1] + b"x"),
-    }  # fmt: skip
-
-    assert len(keys) == 7
+    assert [(run.communicate()[1], run.returncode) for run in runs] == [(b"", 0)] * 3
 
 
-def test_a_file_that_is_gone_has_no_key(tmp_path):
-    with pytest.raises(InputUnusable):
+def test_clearing_removes_what_is_the_cache_s_and_nothing_else(tmp_path):
+    cache = SymbolCache(str(tmp_path))
+    cache.put("key", "lines", content(b"abc"))
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "mine.txt").write_text("mine")
+
+    removed = cache.clear()
+
+    assert [entry.size for entry in removed] == [3]
+    assert cache.size == 0
+    assert (tmp_path / "mine.txt").exists()
+    assert (tmp_path / "1" / "mine.txt").exists()
+
+
+def test_a_file_that_is_removed_is_not_found(cache):
+    cache.put("key", "lines", content(b"abc"))
+
+    cache.remove("key", "lines")
+    cache.remove("key", "lines")
+
+    assert cache.find("key", "lines") is None
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_to_act_on(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    cache = SymbolCache(str(tmp_path / "file"))
+
+    with pytest.raises(InputUnusable, match="cannot write") as caught:
+        cache.put("key", "lines", content(b"abc"))
+
+    assert "--cache" in caught.value.hint
+    assert cache.find("key", "lines") is None
+    assert cache.clear() == []
+
+
+def test_a_file_that_may_be_read_but_not_touched_is_found(cache, monkeypatch):
+    path = cache.put("key", "lines", content(b"abc"))
+
+    def refuse(_):
+        raise PermissionError
+
+    monkeypatch.setattr(cache_module.os, "utime", refuse)
+
+    assert cache.find("key", "lines") == path
+
+
+def test_a_file_in_use_on_windows_is_left_as_it_is(cache, monkeypatch):
+    path = cache.put("key", "lines", content(b"abc"))
+
+    def refuse(source, target):
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(cache_module.os, "replace", refuse)
+
+    assert cache.put("key", "lines", content(b"abc")) == path
+    with pytest.raises(InputUnusable, match="in use"):
+        cache.put("key", "unwind", content(b"abc"))
+
+
+def test_a_file_that_cannot_be_removed_is_not_counted_as_removed(cache, monkeypatch):
+    cache.put("key", "lines", content(b"abc"))
+
+    def refuse(_):
+        raise PermissionError
+
+    monkeypatch.setattr(cache_module.os, "unlink", refuse)
+
+    assert cache.clear() == []
+
+
+def test_a_folder_that_goes_again_and_again_is_an_error(cache, monkeypatch):
+    monkeypatch.setattr(cache_module.os, "makedirs", lambda *_, **__: None)
+
+    with pytest.raises(InputUnusable, match="cannot write"):
+        cache.put("key", "lines", content(b"abc"))
+
+
+def test_contents_are_told_apart_by_size_and_by_their_ends(tmp_path):
+    path = tmp_path / "file"
+    keys = set()
+    whole = b"x" * (SAMPLE * 40)
+    for data in (whole, whole + b"x", b"y" + whole[1:], whole[:-1] + b"y", b""):
+        path.write_bytes(data)
+        keys.add(identify_content(str(path)))
+
+    assert len(keys) == 5
+    path.write_bytes(whole)
+    assert identify_content(str(path)) in keys
+
+
+def test_a_gigabyte_is_identified_as_quickly_as_a_megabyte(tmp_path):
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(4 << 30)
+    start = time.process_time()
+
+    identify_content(str(path))
+
+    assert time.process_time() - start < 1.0
+
+
+def test_a_file_that_is_gone_cannot_be_identified(tmp_path):
+    with pytest.raises(InputUnusable, match="cannot be read"):
         identify_content(str(tmp_path / "gone"))
