@@ -95,4 +95,16 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "/": lambda left, right: left // right,
     "%": lambda left, right: left % right,
     "@": lambda left, right: left // right * right,
+    # Not Breakpad's: what DWARF expressions in unwind tables need besides.
+    "and": lambda left, right: left & right,
+    "or": lambda left, right: left | right,
+    "xor": lambda left, right: left ^ right,
+    "shl": lambda left, right: left << min(right, 64),
+    "shr": lambda left, right: left >> min(right, 64),
+    "eq": lambda left, right: int(left == right),
+    "ne": lambda left, right: int(left != right),
+    "ge": lambda left, right: int(left >= right),
+    "gt": lambda left, right: int(left > right),
+    "le": lambda left, right: int(left <= right),
+    "lt": lambda left, right: int(left < right),
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, CodeId, DebugId
 from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.call_frames import FrameTables, Place
 from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
@@ -200,6 +201,11 @@ def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
     return (_Reader(data).object_file(),)
 
 
+def find_frame_tables(data: "Content") -> FrameTables | None:
+    """Where an ELF file's .eh_frame and its index are; None when they are not both there."""
+    return _Reader(data).frame_tables()
+
+
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
     """Where an ELF file's executable code is; empty when its bytes are in another file."""
     return _Reader(data).code()
@@ -316,9 +322,22 @@ class _Reader:
             return []  # as in a core of a stripped file, or a cut file: sections tell the rest
         return [self.read(kind, offset + place * stride) for place in range(count)]
 
-    def code(self) -> tuple[CodeRange, ...]:
+    def base(self) -> int:
         loads = [row.address for row in self.segments() if row.segment_type == SEGMENT_LOAD]
-        base = min(loads, default=0) & -PAGE
+        return min(loads, default=0) & -PAGE
+
+    def frame_tables(self) -> FrameTables | None:
+        if not self.has(".eh_frame") or not self.has(".eh_frame_hdr") or self.big_endian:
+            return None
+        frames, index = self.sections[".eh_frame"], self.sections[".eh_frame_hdr"]
+        return FrameTables(
+            self.base(),
+            Place(frames.offset, frames.address, frames.size),
+            Place(index.offset, index.address, index.size),
+        )
+
+    def code(self) -> tuple[CodeRange, ...]:
+        base = self.base()
         return tuple(
             CodeRange(row.address - base, row.offset, row.size)
             for row in self.rows

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.object_file.call_frames import CallFrames
     from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.services.symbols.native import LineTable, NativePlace
 
@@ -95,6 +96,8 @@ class NativeDebugFile:
         self._lines: LineTable | None = None
         self._records: StackRecords | None = None
         self._tried_lines = False
+        self._frames: CallFrames | None = None
+        self._tried_frames = False
         self._code: list[kinds.CodeRange] | None = None
         self._data: Content = b""
         self.problems: list[str] = []
@@ -121,7 +124,24 @@ class NativeDebugFile:
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The unwind rules at an address."""
+        if self.kind == kinds.ELF and (frames := self._call_frames()):
+            return frames.find_cfi(address)
         return self._stack_records().find_cfi(address)
+
+    def _call_frames(self) -> "CallFrames | None":
+        """An ELF file's own tables, where they have the index that makes looking up cheap."""
+        if not self._tried_frames:
+            self._tried_frames = True
+            from crashtool.formats.object_file.call_frames import CallFrames
+            from crashtool.formats.object_file.elf import find_frame_tables
+
+            try:
+                tables = find_frame_tables(self._data)
+                if tables is not None:
+                    self._frames = CallFrames(self._data, tables, self._architecture)
+            except InputUnusable as error:
+                self.problems.append(error.what)
+        return self._frames
 
     def find_win(self, address: int) -> "WinRecord | None":
         """The frame data of 32-bit Windows code at an address."""

@@ -5,34 +5,37 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.symbol_header import read_module_line
-from crashtool.formats.symbol_store import CONVENTIONS, IMAGE_ID_DIGITS, ModuleIds
-from crashtool.model.lookup import Candidate
-from crashtool.services.symbols.debug_file import map_file
+from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds
+from crashtool.services.symbols.known_file import (
+    Known,
+    bare_name,
+    best_first,
+    compare,
+    identify,
+    ids_of,
+    insist,
+    is_pack,
+    keys_of,
+    matches,
+    names_of,
+    read_head,
+    same_file,
+)
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import ObjectFile
     from crashtool.model.crash import Module
+    from crashtool.model.lookup import Candidate
     from crashtool.services.symbols.scratch import Scratch
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
-PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 ID_LENGTHS = range(33, 41)  # a GUID and an age, as stores name their folders
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 MOST_MISMATCHES = 8
-LOCAL_CONVENTIONS = ("breakpad", "symstore", "build-id", "ssqp", "debuginfod")
-ZERO_STAMP = "00000000"
-
-
-class Known(NamedTuple):
-    """A file whose content has been looked at: how the user knows it, its bytes, its objects."""
-
-    place: str
-    path: str
-    objects: "tuple[ObjectFile, ...]"
+LOCAL_CONVENTIONS = (
+    "breakpad", "symstore", "symstore2", "build-id", "ssqp", "debuginfod"
+)  # fmt: skip
 
 
 class Named(NamedTuple):
@@ -61,193 +64,168 @@ class DirectorySource:
             for path in found:
                 (self.folders if os.path.isdir(path) else self.files).append(path)
         self._scratch = scratch
-        self._named: list[Named] | None = None
-        self._by_name: dict[str, list[Named]] = {}
-        self._known: dict[str, tuple[Known, ...]] = {}
-        self._problems: dict[str, Candidate] = {}
-        self._by_id: dict[str, list[Known]] | None = None
+        self._listings: dict[str, dict[str, str]] = {}
+        self._known: dict[str, list[Known]] = {}
+        self._by_name: dict[str, list[Named]] | None = None
+        self._objects: _Index | None = None
+        self._packs: _Index | None = None
 
-    def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
+    def walk_candidates(self, module: "Module") -> "Iterator[Candidate]":
         """Stores by path; then files by name; then whatever else has the identifier."""
-        seen: set[str] = set()
+        seen: set[object] = set()
         for known in self._walk_known(module):
-            for candidate in self._compare(known, module):
-                if candidate.place not in seen:
-                    seen.add(candidate.place)
-                    yield candidate
+            candidate = compare(known, module)
+            if candidate is None:
+                continue
+            key = same_file(candidate.path) if candidate.path else candidate.place
+            if key not in seen and candidate.place not in seen:
+                seen |= {key, candidate.place}
+                yield candidate
 
     def _walk_known(self, module: "Module") -> Iterator[Known]:
+        poor: list[Known] = []  # what cannot be used is told of in the end
+        for step in (self._in_stores, self._in_files, self._in_fitting, self._in_all):
+            rows: list[Known] = []
+            for known in step(module):
+                (rows if matches(known, module) else poor).append(known)
+                if step == self._in_stores and rows:
+                    yield rows.pop()  # without a look at the next place
+            yield from best_first(rows)
+        yield from poor[:MOST_MISMATCHES]
+
+    def _in_stores(self, module: "Module") -> Iterator[Known]:
+        """What stores have at the places where they would have it."""
         ids = ids_of(module)
         for folder in self.folders:
-            yield from self._look_up(folder, ids)
-        found = [known for path in self.files for known in self._identify(path)]
-        yield from _best_first(known for known in found if matches(known, module))
-        fitting = [
-            known for named in self._find_named(ids) for known in self._identify_named(named)
-        ]
-        yield from _best_first(known for known in fitting if matches(known, module))
-        yield from _best_first(self._find_by_id(module))
-        yield from [known for known in found + fitting if not matches(known, module)][
-            :MOST_MISMATCHES
-        ]
+            for name in LOCAL_CONVENTIONS:
+                for place in CONVENTIONS[name].paths(ids):
+                    if path := self._find_file(folder, place.path, ids):
+                        yield from self._insist(path)
 
-    def _look_up(self, folder: str, ids: ModuleIds) -> Iterator[Known]:
-        """What a store has at the places where it would have it."""
-        for name in LOCAL_CONVENTIONS:
-            for place in CONVENTIONS[name].paths(ids):
-                path = os.path.join(folder, *place.path.split("/"))
-                if os.path.isfile(path):
-                    yield from self._identify(path, place.kind)
+    def _in_files(self, module: "Module") -> Iterator[Known]:  # noqa: ARG002 (one step of several)
+        """What the files that the user named hold, whatever they are called."""
+        for path in self.files:
+            yield from self._insist(path)
 
-    def _compare(self, known: Known, module: "Module") -> Iterator[Candidate]:
-        problem = self._problems.get(known.place)
-        if problem is not None:
-            yield problem
-        elif matches(known, module):
-            kind = known.objects[0].kind
-            yield Candidate(known.place, "found", kind, path=known.path)
-        elif fits_name(known, module):
-            note = _words_of_mismatch(known, module)
-            yield Candidate(known.place, "mismatch", known.objects[0].kind, note)
+    def _in_fitting(self, module: "Module") -> Iterator[Known]:
+        """The files of the folders whose names fit."""
+        by_name = self._list_folders()
+        for name in sorted(names_of(module)):
+            for named in by_name.get(name, ()):
+                yield from self._identify(named.path)
 
-    def _find_named(self, ids: ModuleIds) -> Iterator[Named]:
-        """The files whose name fits a module, as folders list them."""
-        if self._named is None:
-            self._named = [named for folder in self.folders for named in walk_files(folder)]
-            for named in self._named:
-                self._by_name.setdefault(_bare_name(named.name), []).append(named)
-        for name in sorted({_bare_name(name) for name in (ids.debug_file, ids.code_file) if name}):
-            yield from self._by_name.get(name, ())
+    def _in_all(self, module: "Module") -> Iterator[Known]:
+        """The files that have a module's identifier under whatever name: packed ones last."""
+        if self._objects is None:
+            self._objects = self._index_objects()
+        ids = ids_of(module)
+        key = ids.debug_id.breakpad if ids.debug_id else ids.code_id
+        rows = list(self._objects.find(key, self._identify))
+        yield from rows
+        if any(matches(row, module) for row in rows):
+            return
+        if self._packs is None:
+            self._packs = _Index()
+            for path in self._objects.packs:
+                self._packs.add(self._identify(path))
+        yield from self._packs.find(key, self._identify)
 
-    def _identify_named(self, named: Named) -> tuple[Known, ...]:
-        return self._identify(named.path)
+    def _index_objects(self) -> "_Index":
+        index = _Index()
+        for rows in self._list_folders().values():
+            for named in rows:
+                if named.folder_id is not None:  # believed until it is used
+                    index.promise(named.folder_id.breakpad, named.path)
+                elif _is_pack(named.path):
+                    index.packs.append(named.path)
+                else:
+                    index.add(self._identify(named.path))
+        return index
 
-    def _find_by_id(self, module: "Module") -> Iterator[Known]:
-        """The files that have a module's identifier under whatever name."""
-        if self._by_id is None:
-            self._by_id = {}
-            for named in self._named or ():
-                if named.folder_id is not None:  # verified when it is compared
-                    self._by_id.setdefault(named.folder_id.breakpad, []).append(
-                        Known(named.path, named.path, ())
-                    )
-                    continue
-                for known in self._identify(named.path):
-                    for key in _keys(known):
-                        self._by_id.setdefault(key, []).append(known)
-        wanted = [module.debug_id.breakpad] if module.debug_id else [(module.code_id or "").lower()]
-        for key in wanted:
-            for known in self._by_id.get(key, ()) if key else ():
-                for row in [known] if known.objects else self._identify(known.path):
-                    if matches(row, module):
-                        yield row
+    def _list_folders(self) -> dict[str, list[Named]]:
+        """All files below the folders, by their bare names."""
+        if self._by_name is None:
+            self._by_name = {}
+            for folder in self.folders:
+                for named in walk_files(folder):
+                    self._by_name.setdefault(bare_name(named.name), []).append(named)
+        return self._by_name
 
-    def _identify(self, path: str, kind: str = "") -> tuple[Known, ...]:
-        """What a file holds: several files when it is an archive, nothing when it is no use."""
+    def _identify(self, path: str) -> list[Known]:
         if path not in self._known:
-            try:
-                self._known[path] = self._read(path, kind)
-            except CrashtoolError as error:
-                self._known[path] = ()
-                if isinstance(error, MalformedFile) or path in self.files:
-                    is_damaged = isinstance(error, MalformedFile)
-                    self._problems[path] = Candidate(
-                        path, "malformed" if is_damaged else "unsupported", kind, error.what
-                    )
-                    self._known[path] = (Known(path, path, ()),)
+            self._known[path] = identify(path, self._scratch)
         return self._known[path]
 
-    def _read(self, path: str, kind: str) -> tuple[Known, ...]:
-        data = map_file(path)
-        head = bytes(data[:512])
-        if kind == kinds.SYM or head.startswith(b"MODULE "):
-            return (Known(path, path, (read_module_line(data),)),)
-        from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+    def _insist(self, path: str) -> list[Known]:
+        return self._identify(path) or insist(path, self._scratch)
 
-        if looks_like_object(head):
-            return (Known(path, path, read_object_files(data)),)
-        return tuple(self._read_archive(path, head))
+    def _find_file(self, folder: str, place: str, ids: ModuleIds) -> str | None:
+        """A file of a store; letter case does not matter for files of Windows."""
+        path = os.path.join(folder, *place.split("/"))
+        if os.path.isfile(path):
+            return path
+        if ids.platform != "windows":
+            return None
+        path = folder
+        for part in place.split("/"):
+            name = self._list(path).get(part.lower())
+            if name is None:
+                return None
+            path = os.path.join(path, name)
+        return path if os.path.isfile(path) else None
 
-    def _read_archive(self, path: str, head: bytes) -> Iterator[Known]:
-        from crashtool.formats.object_file.reading import read_object_files
-        from crashtool.services.symbols.unpack import is_archive, is_packed, walk_archive
-
-        if not (is_archive(head) or is_packed(head)):
-            if path in self.files:
-                read_object_files(head)  # says what it is instead
-            return
-        for name, source in walk_archive(path, head, self._scratch):
-            data = map_file(source)
-            objects = read_object_files(data)
-            place = path if _bare_name(path) == _bare_name(name) else f"{path}:{name}"
-            yield Known(place, source, objects)
-
-
-def ids_of(module: "Module") -> ModuleIds:
-    """What stores are asked by for a module of a crash report; identifiers of zeros are none."""
-    debug_id = module.debug_id if module.debug_id and not module.debug_id.is_nil else None
-    code_id = (module.code_id or "").lower()
-    debug_file = kinds.base_name(module.debug_file or "")
-    return ModuleIds(
-        kinds.base_name(module.code_file or module.name),
-        code_id,
-        debug_file,
-        debug_id,
-        _find_platform(code_id, debug_file, debug_id),
-    )
+    def _list(self, folder: str) -> dict[str, str]:
+        """The names in a folder by their lower-case spelling."""
+        if folder not in self._listings:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                names = []
+            self._listings[folder] = {name.lower(): name for name in names}
+        return self._listings[folder]
 
 
-def _find_platform(code_id: str, debug_file: str, debug_id: DebugId | None) -> str:
-    """What kind of system has such identifiers."""
-    if debug_file.lower().endswith(".pdb") or len(code_id) in IMAGE_ID_DIGITS:
-        return "windows"
-    if debug_id is not None and code_id == debug_id.uuid.hex():
-        return "macos"
-    return "linux" if code_id else ""
+class _Index:
+    """Files by identifier; `packs` are archives that nobody has looked into."""
+
+    def __init__(self) -> None:
+        self.packs: list[str] = []
+        self._known: dict[str, list[Known]] = {}
+        self._promised: dict[str, list[str]] = {}
+
+    def add(self, rows: Sequence[Known]) -> None:
+        for known in rows:
+            for key in keys_of(known):
+                self._known.setdefault(key, []).append(known)
+
+    def promise(self, key: str, path: str) -> None:
+        self._promised.setdefault(key, []).append(path)
+
+    def find(self, key: str, identify_path: "Identify") -> Iterator[Known]:
+        yield from self._known.get(key, ())
+        for path in self._promised.get(key, ()):
+            yield from identify_path(path)
 
 
-def matches(known: Known, module: "Module") -> bool:
-    """Whether a file is of this very build of a module: by debug id, else by code id.
-
-    A code id without a time stamp is only a size: the name must fit as well.
-    """
-    if not any(_is_of(row, module) for row in known.objects):
+def _is_pack(path: str) -> bool:
+    try:
+        return is_pack(read_head(path))
+    except InputUnusable:
         return False
-    is_weak = module.debug_id is None and (module.code_id or "").startswith(ZERO_STAMP)
-    return not is_weak or fits_name(known, module)
-
-
-def _is_of(row: "ObjectFile", module: "Module") -> bool:
-    code_id = (module.code_id or "").lower()
-    if module.debug_id is not None and not module.debug_id.is_nil:
-        if row.build_id and code_id and row.kind == kinds.ELF and len(code_id) > 32:  # noqa: PLR2004
-            return row.build_id.hex == code_id
-        return module.debug_id in (row.debug_id, row.hashed_id)
-    if not code_id or row.code_id is None or row.kind == kinds.SYM:
-        return False
-    return row.code_id.value == code_id and row.kind == kinds.PE
-
-
-def fits_name(known: Known, module: "Module") -> bool:
-    """Whether a file is called as a module's files are."""
-    ids = ids_of(module)
-    names = {_bare_name(name) for name in (ids.code_file, ids.debug_file) if name}
-    return _bare_name(kinds.base_name(known.place.rpartition(":")[2])) in names
 
 
 def walk_files(folder: str) -> Iterator[Named]:
     """All files below a folder, linked ones too, each once; what cannot be read is passed over."""
-    seen: set[tuple[int, int]] = set()
+    seen: set[object] = set()
     waiting = [folder]
     while waiting:
         parent = waiting.pop()
         try:
             entries = sorted(os.scandir(parent), key=lambda entry: entry.name)
-            status = os.stat(parent)
         except OSError:
             continue
-        key = (status.st_dev, status.st_ino)
-        if key in seen and status.st_ino:
+        key = same_file(parent)
+        if key in seen:
             continue
         seen.add(key)
         folder_id = _folder_id(os.path.basename(parent))
@@ -266,45 +244,3 @@ def _folder_id(name: str) -> DebugId | None:
     if len(name) not in ID_LENGTHS or not HEX_DIGITS.issuperset(name):
         return None
     return DebugId.parse(name)
-
-
-def _bare_name(name: str) -> str:
-    """A name as it is compared: in lower case, without what debug files append to it."""
-    name = name.lower()
-    for suffix in PACKED_SUFFIXES:
-        name = name.removesuffix(suffix)
-    for suffix in (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll"):
-        name = name.removesuffix(suffix)
-    return name
-
-
-def _keys(known: Known) -> set[str]:
-    keys = set()
-    for row in known.objects:
-        keys |= {found.breakpad for found in (row.debug_id, row.hashed_id) if found}
-        if row.code_id is not None and row.kind == kinds.PE:
-            keys.add(row.code_id.value)
-    return keys
-
-
-def _best_first(rows: Iterator[Known] | Sequence[Known]) -> list[Known]:
-    """Text that is looked up in place before what has to be converted; lines before names."""
-
-    def rank(known: Known) -> tuple[bool, bool, bool]:
-        first = known.objects[0]
-        lined = kinds.LINES in first.features or first.kind in (kinds.SYM, kinds.PDB)
-        return first.kind != kinds.SYM, not lined, kinds.SYMBOLS not in first.features
-
-    return sorted(rows, key=rank)
-
-
-def _words_of_mismatch(known: Known, module: "Module") -> str:
-    rows = [row for row in known.objects if row.debug_id or row.code_id]
-    if not rows:
-        return "it has no identifier"
-    found = rows[0]
-    has = found.debug_id.breakpad if found.debug_id else str(found.code_id)
-    wants = module.debug_id.breakpad if module.debug_id else (module.code_id or "nothing")
-    same = found.debug_id and module.debug_id and found.debug_id.uuid == module.debug_id.uuid
-    words = f"it has {has}, the dump wants {wants}"
-    return f"{words} (another age of the same PDB)" if same else words

@@ -22,8 +22,8 @@ def step_by_frame_pointer(scene: "Scene", frame: Step) -> Step | None:
     address = scene.read_pointer(pointer + machine.width)
     if saved is None or address is None or not scene.may_return_to(address):
         return None
-    if saved and not is_above(scene, saved, pointer):
-        return None
+    if saved and not is_above(scene, saved, pointer) and not scene.is_trampoline(address):
+        return None  # only a signal comes when the frame pointer is anything
     registers = {
         machine.instruction_pointer: scene.strip(address),
         machine.stack_pointer: pointer + 2 * machine.width,

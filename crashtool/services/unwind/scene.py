@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.machine import CallSite, Machine
 
 LOWEST_CODE = 0x1000  # no system maps the first page
+# Where Linux's signal handlers return to.
+TRAMPOLINES = frozenset(
+    {"__restore_rt", "__restore", "__kernel_rt_sigreturn", "__kernel_sigreturn"}
+)
+# The code of each: it loads the number of the system call sigreturn or rt_sigreturn, and makes it.
+CODES = {
+    "x86_64": (bytes.fromhex("48c7c00f0000000f05"),),
+    "x86": (bytes.fromhex("b8ad000000cd80"), bytes.fromhex("58b877000000cd80")),
+    "arm64": (bytes.fromhex("681180d2010000d4"),),
+    "arm": (bytes.fromhex("7770a0e3000000ef"), bytes.fromhex("ad70a0e3000000ef")),
+}
 
 
 class CodeTables(Protocol):
@@ -105,6 +116,7 @@ class Scene:
         self._start = self._end = 0
         self._window = b""
         self._verdicts: dict[int, bool] = {}
+        self._trampolines: dict[int, bool] = {}
 
     def look_at(self, start: int, content: bytes) -> None:
         """Keep the memory that is read most at hand: a thread's stack."""
@@ -150,6 +162,30 @@ class Scene:
             return call._replace(target=None)
         return call
 
+    def is_trampoline(self, address: int) -> bool:
+        """Whether a signal handler returns there."""
+        if self.platform not in ("linux", "android"):
+            return False
+        known = self._trampolines.get(address)
+        if known is None:
+            known = self._trampolines[address] = self._find_trampoline(address)
+        return known
+
+    def _find_trampoline(self, address: int) -> bool:
+        loaded = self.find_loaded(address)
+        if loaded is None:
+            return False
+        place = address - loaded.base
+        for code in CODES.get(self.machine.name, ()):
+            known = loaded.tables.read_code(place, len(code))
+            if (known or self.read_bytes(address, len(code))) == code:
+                return True
+        before = loaded.tables.find_function(place - self.machine.call_size)
+        if before is not None and place < before.start + before.size:
+            return False  # in the middle of a function: an ordinary return
+        hit = loaded.tables.find_function(place)
+        return hit is not None and hit.name in TRAMPOLINES
+
     def _judge(self, address: int) -> bool:
         machine = self.machine
         if not LOWEST_CODE <= address <= machine.mask or (machine.name == "arm64" and address % 4):
@@ -160,7 +196,7 @@ class Scene:
             return False
         code = self._read_code_before(address)
         if code is not None:
-            return machine.find_call(code, address) is not None
+            return machine.find_call(code, address) is not None or self.is_trampoline(address)
         if self.is_executable(place) is False:
             return False
         tables = loaded.tables

@@ -10,16 +10,6 @@ if TYPE_CHECKING:
     from crashtool.model.crash import Module
     from crashtool.services.unwind.scene import Scene
 
-TRAMPOLINES = frozenset(
-    {"__restore_rt", "__restore", "__kernel_rt_sigreturn", "__kernel_sigreturn"}
-)
-# The code of each: it loads the number of the system call sigreturn or rt_sigreturn, and makes it.
-CODES = {
-    "x86_64": (bytes.fromhex("48c7c00f0000000f05"),),
-    "x86": (bytes.fromhex("b8ad000000cd80"), bytes.fromhex("58b877000000cd80")),
-    "arm64": (bytes.fromhex("681180d2010000d4"),),
-    "arm": (bytes.fromhex("7770a0e3000000ef"), bytes.fromhex("ad70a0e3000000ef")),
-}
 KERNEL_MODULES = ("linux-gate.so", "linux-vdso.so", "[vdso]", "vdso")
 USER_CODE_SEGMENTS = (0x23, 0x73)  # of a 64-bit and of a 32-bit kernel
 USER_STACK_SEGMENTS = (0x2B, 0x7B)
@@ -34,25 +24,6 @@ class SavedContext(NamedTuple):
     names: tuple[str, ...]
 
 
-def is_trampoline(scene: "Scene", address: int) -> bool:
-    """Whether a signal handler returns there."""
-    if scene.platform not in ("linux", "android"):
-        return False
-    loaded = scene.find_loaded(address)
-    if loaded is None:
-        return False
-    for code in CODES.get(scene.machine.name, ()):
-        known = loaded.tables.read_code(address - loaded.base, len(code))
-        if (known or scene.read_bytes(address, len(code))) == code:
-            return True
-    place = address - loaded.base
-    before = loaded.tables.find_function(place - scene.machine.call_size)
-    if before is not None and place < before.start + before.size:
-        return False  # in the middle of a function: an ordinary return
-    hit = loaded.tables.find_function(place)
-    return hit is not None and hit.name in TRAMPOLINES
-
-
 def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> Step | None:
     """What the kernel's code page was entered from: the interrupted code, or a system call."""
     if scene.platform not in ("linux", "android") or loaded is None:
@@ -61,7 +32,7 @@ def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> 
     if frame.trust == "context" and is_system_call(scene, loaded.module):
         return _leave_system_call(scene, frame)
     in_kernel = loaded.module.name.startswith(KERNEL_MODULES)
-    if frame.trust == "context" or not (in_kernel or is_trampoline(scene, pointer)):
+    if frame.trust == "context" or not (in_kernel or scene.is_trampoline(pointer)):
         return None
     found = FRAMES[scene.machine.name](scene, frame.registers[scene.machine.stack_pointer])
     if found is None:

@@ -7,7 +7,7 @@ from crashtool.services.unwind.cfi import step_by_cfi
 from crashtool.services.unwind.frame_pointer import step_by_frame_pointer, step_by_link
 from crashtool.services.unwind.scan import step_by_scan
 from crashtool.services.unwind.scene import LOWEST_CODE, Loaded, Step
-from crashtool.services.unwind.signal_frame import is_trampoline, step_by_signal_frame
+from crashtool.services.unwind.signal_frame import step_by_signal_frame
 from crashtool.services.unwind.win import step_by_win
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Walk:
             return None
         if machine.name == "x86":
             self.callee_parameters = _size_of_parameters(loaded, place)
-        if is_trampoline(scene, caller.registers[machine.instruction_pointer]):
+        if scene.is_trampoline(caller.registers[machine.instruction_pointer]):
             return caller._replace(is_exact=True)
         return caller
 

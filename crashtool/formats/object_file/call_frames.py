@@ -1,0 +1,214 @@
+"""Unwind rules of ELF files: .eh_frame, found through the sorted table in .eh_frame_hdr.
+
+The formats: Linux Standard Base, "Exception Frames"; DWARF 5, 6.4.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.breakpad.stack_records import CfiText
+from crashtool.formats.object_file.frame_expressions import Names, Reader, UnknownExpression
+from crashtool.formats.object_file.frame_rows import UNDEFINED_RULE, Factors, Row
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+LONGEST_ENTRY = 1 << 20  # bytes of one CIE or FDE
+TABLE_HEAD = 4  # version and three encodings
+TABLE_ENCODING = 0x3B  # signed 32-bit, from the table's start
+PC_RELATIVE, DATA_RELATIVE, INDIRECT, OMITTED = 0x10, 0x30, 0x80, 0xFF
+FORMATS = {
+    0x02: (2, False), 0x03: (4, False), 0x04: (8, False), 0x0A: (2, True), 0x0B: (4, True),
+    0x0C: (8, True),
+}  # fmt: skip
+EXTENDED_LENGTH = 0xFFFFFFF0
+_GENERAL = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp")
+NAMES = {
+    "x86_64": Names(
+        dict(enumerate((*_GENERAL, *(f"r{number}" for number in range(8, 16)), "rip"))), 8
+    ),
+    "x86": Names(
+        dict(enumerate(("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip"))), 4
+    ),
+    "arm64": Names(dict(enumerate((*(f"x{number}" for number in range(29)), "fp", "lr", "sp"))), 8),
+    "arm": Names(dict(enumerate((*(f"r{number}" for number in range(13)), "sp", "lr", "pc"))), 4),
+}
+
+
+class Place(NamedTuple):
+    """A section: its bytes are at `offset` in the file, and at `address` in memory."""
+
+    offset: int
+    address: int
+    size: int
+
+
+class FrameTables(NamedTuple):
+    """Where an ELF file's unwind tables are. `base`: the module's first address;
+    `table`: the sorted index.
+    """
+
+    base: int
+    frames: Place
+    table: Place
+
+
+class _Common(NamedTuple):
+    """A common information entry: what the functions that share it have in common."""
+
+    factors: Factors
+    return_register: int
+    encoding: int
+    has_augmentation: bool
+    instructions: Reader
+
+
+class CallFrames:
+    """The unwind rules of one ELF file, in its own bytes; addresses are from the module's base."""
+
+    def __init__(self, data: "Content", tables: FrameTables, architecture: str) -> None:
+        """InputUnusable when the index is not of the usual kind, or the machine not known."""
+        if architecture not in NAMES:
+            raise InputUnusable(f"unwind tables of {architecture} are not known here")
+        self._data = data
+        self._tables = tables
+        self._names = NAMES[architecture]
+        head = Reader(bytes(data[tables.table.offset : tables.table.offset + 32]))
+        try:
+            count = self._read_head(head)
+        except UnknownExpression as error:
+            raise InputUnusable(f".eh_frame_hdr: {error}") from None
+        self._table = tables.table.offset + head.place
+        self._count = min(count, (tables.table.size - head.place) // 8)
+
+    def _read_head(self, head: Reader) -> int:
+        """The number of entries in the index, which follow."""
+        version, pointer, counter, encoding = (head.number(1) for _ in range(TABLE_HEAD))
+        if version != 1 or encoding != TABLE_ENCODING:
+            raise UnknownExpression("an index of an unusual kind")
+        self._read_pointer(head, pointer, self._tables.table.address + TABLE_HEAD)
+        return self._read_pointer(head, counter, 0)
+
+    def find_cfi(self, address: int) -> CfiText | None:
+        """The rules at an address; None when no entry covers it, or it cannot be said in text."""
+        wanted = self._tables.base + address
+        entry = self._find_entry(wanted)
+        if entry is None:
+            return None
+        try:
+            return self._read_rules(entry, wanted)
+        except (UnknownExpression, OverflowError):
+            return None
+
+    def _find_entry(self, wanted: int) -> int | None:
+        """The file offset of the entry of the last function that begins at or before."""
+        low, high = 0, self._count
+        while low < high:
+            middle = (low + high) // 2
+            if self._number(middle * 8) <= wanted:
+                low = middle + 1
+            else:
+                high = middle
+        if not low:
+            return None
+        place = self._number((low - 1) * 8 + 4) - self._tables.frames.address
+        return self._tables.frames.offset + place if 0 <= place < self._tables.frames.size else None
+
+    def _number(self, place: int) -> int:
+        start = self._table + place
+        raw = self._data[start : start + 4]
+        return self._tables.table.address + int.from_bytes(raw, "little", signed=True)
+
+    def _read_rules(self, entry: int, wanted: int) -> CfiText | None:
+        reader = self._open(entry)
+        identifier = reader.place
+        common = self._read_common(identifier + entry - reader.number(4))
+        field = self._address_of(entry + reader.place)
+        start = self._read_pointer(reader, common.encoding, field)
+        size = self._read_pointer(reader, common.encoding & 0x0F, 0)
+        if not start <= wanted < start + size:
+            return None
+        if common.has_augmentation:
+            reader.take(reader.uleb())
+        row = Row(common.factors)
+        row.run(common.instructions, 0, 0)
+        row.initial = dict(row.rules)
+        row.run(reader, start, wanted)
+        return CfiText(start - self._tables.base, size, self._to_text(row, common.return_register))
+
+    def _to_text(self, row: Row, return_register: int) -> str:
+        names = self._names.registers
+        if not row.cfa:
+            raise UnknownExpression("no frame address")
+        parts = [f".cfa: {row.cfa}"]
+        rules = dict(row.rules)
+        link = rules.pop(return_register, None)
+        if link is None and names.get(return_register) == "lr":
+            link = "lr"  # never saved: a leaf
+        if link:
+            parts.append(f".ra: {link}")
+        parts += [f"{names[number]}: {rule}" for number, rule in rules.items()
+                  if rule != UNDEFINED_RULE and number in names]  # fmt: skip
+        return " ".join(parts)
+
+    def _open(self, entry: int) -> Reader:
+        """The entry at a file offset, behind its length."""
+        length = int.from_bytes(self._data[entry : entry + 4], "little")
+        if not 0 < length < min(EXTENDED_LENGTH, LONGEST_ENTRY) or entry < 0:
+            raise UnknownExpression("an entry of impossible length")
+        return Reader(bytes(self._data[entry : entry + 4 + length]), 4)
+
+    def _address_of(self, offset: int) -> int:
+        return self._tables.frames.address + offset - self._tables.frames.offset
+
+    def _read_common(self, entry: int) -> _Common:
+        reader = self._open(entry)
+        reader.take(4)
+        version = reader.number(1)
+        augmentation = self._read_string(reader)
+        code, data = reader.uleb(), reader.sleb()
+        return_register = reader.number(1) if version == 1 else reader.uleb()
+        encoding = 0
+        if augmentation.startswith(b"z"):
+            end = reader.uleb() + reader.place
+            encoding = self._read_augmentation(reader, augmentation[1:], entry)
+            reader.place = end
+        factors = Factors(code, data, self._names)
+        return _Common(factors, return_register, encoding, bool(augmentation), reader)
+
+    def _read_string(self, reader: Reader) -> bytes:
+        text = b""
+        while (byte := reader.take(1)) != b"\0":
+            text += byte
+        return text
+
+    def _read_augmentation(self, reader: Reader, letters: bytes, entry: int) -> int:
+        """The encoding of addresses in the functions' entries."""
+        encoding = 0
+        for letter in letters.decode("latin-1"):
+            if letter == "R":
+                encoding = reader.number(1)
+            elif letter == "L":
+                reader.number(1)
+            elif letter == "P":
+                kind = reader.number(1)
+                self._read_pointer(reader, kind, self._address_of(entry + reader.place))
+            elif letter not in "SB":
+                break
+        return encoding
+
+    def _read_pointer(self, reader: Reader, encoding: int, field: int) -> int:
+        """An encoded pointer; `field` is the address that it itself has in memory."""
+        if encoding == OMITTED:
+            raise UnknownExpression("a pointer that is left out")
+        size, signed = FORMATS.get(encoding & 0x0F, (self._names.width, False))
+        if encoding & 0x0F in (0x01, 0x09):
+            value = reader.uleb() if encoding & 0x0F == 1 else reader.sleb()
+        else:
+            value = reader.number(size, signed=signed)
+        relation = encoding & 0x70
+        if relation == PC_RELATIVE:
+            value += field
+        elif relation == DATA_RELATIVE:
+            value += self._tables.table.address
+        return value & (1 << 8 * self._names.width) - 1

@@ -1,0 +1,138 @@
+"""DWARF expressions of call frame information, as the postfix text of STACK CFI rules.
+
+Breakpad's language has no comparisons and shifts; procedure linkage tables need them, so that
+`formats.breakpad.cfi` knows them by words: `and`, `shl`, `ge` and so on.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+MOST_TERMS = 64
+LITERAL, REGISTER = range(0x30, 0x50), range(0x70, 0x90)  # DW_OP_lit0 to lit31, breg0 to breg31
+OP_ADDRESS, OP_DEREF, OP_CONSTU, OP_CONSTS, OP_PLUS_UCONST, OP_BREGX, OP_NOP = (
+    0x03, 0x06, 0x10, 0x11, 0x23, 0x92, 0x96,
+)  # fmt: skip
+OP_DUP, OP_DROP, OP_OVER, OP_SWAP = 0x12, 0x13, 0x14, 0x16
+CONSTANTS = {
+    0x08: (1, False), 0x09: (1, True), 0x0A: (2, False), 0x0B: (2, True), 0x0C: (4, False),
+    0x0D: (4, True), 0x0E: (8, False), 0x0F: (8, True),
+}  # fmt: skip
+OPERATIONS = {
+    0x1A: "and", 0x1B: "/", 0x1C: "-", 0x1D: "%", 0x1E: "*", 0x21: "or", 0x22: "+", 0x24: "shl",
+    0x25: "shr", 0x27: "xor", 0x29: "eq", 0x2A: "ge", 0x2B: "gt", 0x2C: "le", 0x2D: "lt",
+    0x2E: "ne",
+}  # fmt: skip
+
+
+class UnknownExpression(Exception):
+    """An expression that is damaged, or with an operation that unwind tables do not need."""
+
+
+class Reader:
+    """Bytes from `place` to `end`, read in turn. UnknownExpression when they run out."""
+
+    def __init__(self, data: bytes, place: int = 0, end: int | None = None) -> None:
+        self.data = data
+        self.place = place
+        self.end = len(data) if end is None else end
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        if size < 0 or self.place + size > self.end:
+            raise UnknownExpression("cut short")
+        self.place += size
+        return self.data[self.place - size : self.place]
+
+    def number(self, size: int, *, signed: bool = False) -> int:
+        """A little-endian number of `size` bytes."""
+        return int.from_bytes(self.take(size), "little", signed=signed)
+
+    def uleb(self) -> int:
+        """An unsigned LEB128 number of at most 64 bits."""
+        value = shift = 0
+        while shift < 70:  # noqa: PLR2004 (ten bytes of seven bits)
+            byte = self.number(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:  # noqa: PLR2004 (the last byte's mark)
+                return value
+        raise UnknownExpression("a number without end")
+
+    def sleb(self) -> int:
+        """A signed LEB128 number of at most 64 bits."""
+        start = self.place
+        value = self.uleb()
+        bits = 7 * (self.place - start)
+        return value - (1 << bits) if value >> bits - 1 else value
+
+
+class Names(NamedTuple):
+    """What a CPU's DWARF numbers are called, and a pointer's size in bytes."""
+
+    registers: Mapping[int, str]
+    width: int
+
+
+def to_postfix(expression: bytes, names: Names, *, with_cfa: bool) -> str:
+    """An expression as text. `with_cfa`: it starts with the frame's address on its stack.
+
+    UnknownExpression for what cannot be said so.
+    """
+    stack = [".cfa"] if with_cfa else []
+    reader = Reader(expression)
+    try:
+        while reader.place < reader.end:
+            _take_step(reader, names, stack)
+            if len(stack) > MOST_TERMS or sum(map(len, stack)) > MOST_TERMS * MOST_TERMS:
+                raise UnknownExpression("too long")
+        return stack[-1]
+    except IndexError:
+        raise UnknownExpression("a stack without values") from None
+
+
+def _take_step(reader: Reader, names: Names, stack: list[str]) -> None:
+    operation = reader.number(1)
+    if operation in LITERAL:
+        stack.append(str(operation - LITERAL.start))
+    elif operation in REGISTER or operation == OP_BREGX:
+        number = reader.uleb() if operation == OP_BREGX else operation - REGISTER.start
+        stack.append(_sum(_name(names, number), reader.sleb()))
+    elif operation in CONSTANTS:
+        size, signed = CONSTANTS[operation]
+        stack.append(str(reader.number(size, signed=signed)))
+    elif operation in OPERATIONS:
+        right = stack.pop()
+        stack.append(f"{stack.pop()} {right} {OPERATIONS[operation]}")
+    elif operation in PLAIN:
+        PLAIN[operation](reader, stack)
+    elif operation == OP_ADDRESS:
+        stack.append(str(reader.number(names.width)))
+    else:
+        raise UnknownExpression(f"operation {operation:#x}")
+
+
+def _name(names: Names, number: int) -> str:
+    if number not in names.registers:
+        raise UnknownExpression(f"register {number}")
+    return names.registers[number]
+
+
+def _sum(term: str, number: int) -> str:
+    return f"{term} {number} +" if number else term
+
+
+def _swap(_: Reader, stack: list[str]) -> None:
+    stack[-1], stack[-2] = stack[-2], stack[-1]
+
+
+PLAIN: dict[int, Callable[[Reader, list[str]], None]] = {
+    OP_DEREF: lambda _, stack: stack.append(f"{stack.pop()} ^"),
+    OP_CONSTU: lambda reader, stack: stack.append(str(reader.uleb())),
+    OP_CONSTS: lambda reader, stack: stack.append(str(reader.sleb())),
+    OP_PLUS_UCONST: lambda reader, stack: stack.append(_sum(stack.pop(), reader.uleb())),
+    OP_DUP: lambda _, stack: stack.append(stack[-1]),
+    OP_DROP: lambda _, stack: stack.__delitem__(-1),
+    OP_OVER: lambda _, stack: stack.append(stack[-2]),
+    OP_SWAP: _swap,
+    OP_NOP: lambda _reader, _stack: None,
+}

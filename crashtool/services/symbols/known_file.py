@@ -1,0 +1,249 @@
+"""What one file on this disk holds, and whether it is the one that a module wants."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
+from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
+from crashtool.model.lookup import Candidate, LookupStatus
+from crashtool.services.symbols.debug_file import map_file
+
+if TYPE_CHECKING:
+    from crashtool.formats.identifiers import DebugId
+    from crashtool.formats.object_file.kinds import ObjectFile
+    from crashtool.model.crash import Module
+    from crashtool.services.symbols.scratch import Scratch
+
+HEAD_BYTES = 512
+PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
+DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
+ZERO_STAMP = "00000000"
+SHORT_BUILD_ID = 32  # hex digits; a debug id holds that much of a build id
+
+
+class Known(NamedTuple):
+    """A file that has been looked at: how the user knows it, its bytes, its objects.
+
+    When it holds none, `failure` says what became of it, and `note` why.
+    """
+
+    place: str
+    path: str
+    objects: "tuple[ObjectFile, ...]" = ()
+    failure: LookupStatus = "not_found"
+    note: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it holds anything."""
+        return bool(self.objects)
+
+
+def identify(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
+    """What a file holds: several files when it is an archive, nothing when it is something else.
+
+    Damage, and known formats that cannot be used, give a Known with a `failure`. Only the first
+    bytes of a file are read when they are not those of a debug file or of an archive.
+    """
+    place = place or path
+    try:
+        head = read_head(path)
+        if _looks_useful(head):
+            return list(_walk_objects(path, place, head, scratch))
+    except MalformedFile as error:
+        return [Known(place, path, (), "malformed", error.what)]
+    except CrashtoolError as error:
+        hint = f": {error.hint}" if error.hint else ""
+        return [Known(place, path, (), "unsupported", f"{error.what}{hint}")]
+    return []
+
+
+def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
+    """As `identify`, for a file that must be of use: if it is not, what it is instead."""
+    place = place or path
+    found = identify(path, scratch, place)
+    if found:
+        return found
+    from crashtool.formats.object_file.reading import find_verdict
+
+    try:
+        verdict = find_verdict(read_head(path))
+    except InputUnusable as error:
+        return [Known(place, path, (), "failed", error.what)]
+    if verdict:
+        note = f"{verdict.sentence}: {verdict.hint}"
+        return [Known(place, path, (), "unsupported", note)]
+    return [Known(place, path, (), "malformed", "it is no debug file")]
+
+
+def read_head(path: str) -> bytes:
+    """A file's first bytes. InputUnusable when it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(HEAD_BYTES)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputUnusable(f"{path} cannot be read: {reason}") from None
+
+
+def is_pack(head: bytes) -> bool:
+    """Whether a file begins as an archive or a packed file does."""
+    from crashtool.services.symbols.unpack import is_archive, is_packed
+
+    return is_archive(head) or is_packed(head)
+
+
+def _looks_useful(head: bytes) -> bool:
+    if head.startswith(MAGIC):
+        return True
+    from crashtool.formats.object_file.reading import looks_like_object
+
+    return looks_like_object(head) or is_pack(head)
+
+
+def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Iterator[Known]:
+    if head.startswith(MAGIC):
+        yield Known(place, path, (read_module_line(map_file(path)),))
+        return
+    from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+
+    if looks_like_object(head):
+        yield Known(place, path, read_object_files(map_file(path)))
+        return
+    from crashtool.services.symbols.unpack import walk_archive
+
+    for name, source in walk_archive(path, head, scratch):
+        member = place if bare_name(path) == bare_name(name) else f"{place}:{name}"
+        yield from identify(source, scratch, member)
+
+
+def ids_of(module: "Module") -> ModuleIds:
+    """What stores are asked by for a module of a crash report; identifiers of zeros are none."""
+    debug_id = module.debug_id if module.debug_id and not module.debug_id.is_nil else None
+    code_id = (module.code_id or "").lower()
+    debug_file = store_name(module.debug_file or "")
+    return ModuleIds(
+        store_name(module.code_file or module.name),
+        code_id if code_id.strip("0") else "",
+        debug_file,
+        debug_id,
+        _find_platform(code_id, debug_file, debug_id),
+    )
+
+
+def _find_platform(code_id: str, debug_file: str, debug_id: "DebugId | None") -> str:
+    """What kind of system has such identifiers."""
+    if debug_file.lower().endswith(".pdb") or len(code_id) in IMAGE_ID_DIGITS:
+        return "windows"
+    if debug_id is not None and code_id == debug_id.uuid.hex():
+        return "macos"
+    return "linux" if code_id else ""
+
+
+def matches(known: Known, module: "Module") -> bool:
+    """Whether a file is of this very build of a module: by debug id, else by code id.
+
+    A code id without a time stamp is only a size: the name must fit as well.
+    """
+    if not any(_is_of(row, module) for row in known.objects):
+        return False
+    is_weak = module.debug_id is None and (module.code_id or "").startswith(ZERO_STAMP)
+    return not is_weak or fits_name(known, module)
+
+
+def _is_of(row: "ObjectFile", module: "Module") -> bool:
+    code_id = (module.code_id or "").lower()
+    if module.debug_id is not None and not module.debug_id.is_nil:
+        if row.build_id and row.kind == kinds.ELF and len(code_id) > SHORT_BUILD_ID:
+            return row.build_id.hex == code_id
+        return module.debug_id in (row.debug_id, row.hashed_id)
+    if not code_id.strip("0") or row.code_id is None or row.kind == kinds.SYM:
+        return False
+    return row.code_id.value == code_id and row.kind == kinds.PE
+
+
+def fits_name(known: Known, module: "Module") -> bool:
+    """Whether a file is called as a module's files are."""
+    return bare_name(kinds.base_name(known.place.rpartition(":")[2])) in names_of(module)
+
+
+def names_of(module: "Module") -> set[str]:
+    """The bare names of a module's files."""
+    names = (module.code_file or module.name, module.debug_file)
+    return {bare_name(kinds.base_name(name)) for name in names if name} - {""}
+
+
+def bare_name(name: str) -> str:
+    """A file name as it is compared: in lower case, without what debug files append to it."""
+    name = kinds.base_name(name).lower()
+    for suffix in (*PACKED_SUFFIXES, *DEBUG_SUFFIXES):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def keys_of(known: Known) -> set[str]:
+    """The identifiers under which a file may be asked for."""
+    keys = set()
+    for row in known.objects:
+        keys |= {found.breakpad for found in (row.debug_id, row.hashed_id) if found}
+        if row.code_id is not None and row.kind == kinds.PE:
+            keys.add(row.code_id.value)
+    return keys
+
+
+def best_first(rows: Iterable[Known]) -> list[Known]:
+    """Text that is looked up in place before what has to be converted; lines before names."""
+
+    def rank(known: Known) -> tuple[bool, bool, bool]:
+        first = known.objects[0]
+        lined = kinds.LINES in first.features or first.kind in (kinds.SYM, kinds.PDB)
+        return first.kind != kinds.SYM, not lined, kinds.SYMBOLS not in first.features
+
+    return sorted(rows, key=rank)
+
+
+def compare(known: Known, module: "Module") -> Candidate | None:
+    """A file as a candidate for a module; None when it is of another module altogether."""
+    if not known.is_readable:
+        return Candidate(known.place, known.failure, "", known.note)
+    kind = known.objects[0].kind
+    if matches(known, module):
+        return Candidate(known.place, "found", kind, path=known.path)
+    if fits_name(known, module):
+        return Candidate(known.place, "mismatch", kind, words_of_mismatch(known, module))
+    return None
+
+
+def words_of_mismatch(known: Known, module: "Module") -> str:
+    """What a file is instead of what a module wants, identifiers in Breakpad's spelling."""
+    wants = _wanted(module)
+    if not wants:
+        return "the dump has no identifier of the module to compare with"
+    found = next((row for row in known.objects if row.debug_id or row.code_id), None)
+    if found is None:
+        return "it has no identifier"
+    has = found.debug_id.breakpad if found.debug_id and module.debug_id else str(found.code_id)
+    words = f"it has {has}, the dump wants {wants}"
+    if found.kind not in (kinds.PE, kinds.PDB):
+        return words
+    if found.debug_id and module.debug_id and found.debug_id.uuid == module.debug_id.uuid:
+        return f"{words} (another age of the same PDB)"
+    return f"{words} (an older or newer build)"
+
+
+def _wanted(module: "Module") -> str:
+    if module.debug_id is not None and not module.debug_id.is_nil:
+        return module.debug_id.breakpad
+    return (module.code_id or "").lower() if (module.code_id or "").strip("0") else ""
+
+
+def same_file(path: str) -> object:
+    """What is equal for two names of one file: links to it, say."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path
+    return (status.st_dev, status.st_ino) if status.st_ino else path
