@@ -32,12 +32,13 @@ class DerivedFiles(Protocol):
 class DebugFile(Protocol):
     """What a debug file can be asked; addresses are from the module's base.
 
-    `has_lines` and `has_unwind` say what the file promises; its answers may be poorer.
+    `has_lines`, `has_unwind` and `has_code` say what the file promises; its answers may be poorer.
     """
 
     kind: str
     has_lines: bool
     has_unwind: bool
+    has_code: bool
     problems: list[str]
     objects: "tuple[ObjectFile, ...]"
 
@@ -64,6 +65,7 @@ class TextDebugFile:
         self._file = SymbolFile(data)
         self.has_lines = self._file.has_lines
         self.has_unwind = self._file.has_unwind
+        self.has_code = False
         self.problems = self._file.problems
         self.objects: tuple[ObjectFile, ...] = ()
 
@@ -98,10 +100,11 @@ class NativeDebugFile:
         self._tried_lines = False
         self._frames: CallFrames | None = None
         self._tried_frames = False
-        self._code: list[kinds.CodeRange] | None = None
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
+        self._code = self._find_code()
+        self.has_code = bool(self._code)
 
     def _read_promises(self) -> tuple[bool, bool]:
         from crashtool.formats.object_file.reading import read_object_files
@@ -149,8 +152,6 @@ class NativeDebugFile:
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes; b"" where the file has no code, None when it holds none at all."""
-        if self._code is None:
-            self._code = self._find_code()
         if not self._code:
             return None
         for place in self._code:

@@ -107,9 +107,9 @@ class ModuleSymbols:
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes; b"" where the module has no code, None when no file has it.
 
-        A PDB's image is looked for, but what has a .sym file is not asked for more.
+        The program of a debug file is looked for, but what has a .sym file is not asked for more.
         """
-        for file in self._walk_files(lambda file: file.kind != kinds.PDB):
+        for file in self._walk_files(lambda file: file.has_code or file.kind == kinds.SYM):
             code = file.read_code(address, size)
             if code is not None:
                 return code

@@ -74,7 +74,7 @@ def find_return_address(
             continue
         call = scene.find_call(value)
         if call is None:
-            if at_top and number == 0:
+            if scene.is_trampoline(value) or (at_top and number == 0):
                 return Place(address, value)
             unknown = unknown or (Place(address, value) if number < words else None)
         elif call.target is not None and call.target == function_start:

@@ -61,7 +61,7 @@ def test_each_chain_is_whole_and_has_no_other_frame_in_it(walks):
         if pointers(report)[: len(expected)] != expected:
             wrong.append(case["id"])
 
-    assert wrong == []
+    assert not wrong, wrong
 
 
 def test_what_is_lost_is_said(walks):

@@ -65,7 +65,7 @@ def test_the_chain_of_every_thread_is_whole_and_has_no_other_frame_in_it(walks):
         if start is None or pointers[start : start + len(expected)] != expected:
             wrong.append((name, thread["name"]))
 
-    assert wrong == []
+    assert not wrong, wrong
 
 
 def test_hardly_a_frame_stands_before_the_program_or_behind_its_end(walks):
