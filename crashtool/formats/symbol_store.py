@@ -10,6 +10,7 @@ from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_file import kinds
 
 IMAGE_ID_DIGITS = range(9, 17)  # a PE's time stamp and size
+LONGEST_NAME = 255  # bytes, in most file systems
 
 
 class ModuleIds(NamedTuple):
@@ -39,6 +40,16 @@ class Convention(NamedTuple):
     paths: Callable[[ModuleIds], Iterator[StorePath]]
 
 
+def store_name(path: str) -> str:
+    """The base name of a path in a crash report; "" for names that lead elsewhere in a store.
+
+    A dump is made by whoever crashed: its names may be "..", or "c:x", or hold control characters.
+    """
+    name = kinds.base_name(path)
+    is_safe = name.isprintable() and ":" not in name and len(name) <= LONGEST_NAME
+    return name if is_safe and name.strip(".") else ""
+
+
 def walk_breakpad(ids: ModuleIds) -> Iterator[StorePath]:
     """NAME/ID/NAME.sym, where the .sym takes the place of .pdb: Breakpad's SimpleSymbolSupplier."""
     if not ids.debug_id or not ids.debug_file:
@@ -54,6 +65,17 @@ def walk_symstore(ids: ModuleIds) -> Iterator[StorePath]:
         yield StorePath(f"{ids.debug_file}/{ids.debug_id.breakpad}/{ids.debug_file}", kinds.PDB)
     if _is_image_id(ids) and ids.code_file:
         yield StorePath(f"{ids.code_file}/{_image_id(ids)}/{ids.code_file}", kinds.PE)
+
+
+def walk_two_tier(ids: ModuleIds) -> Iterator[StorePath]:
+    """NA/NAME/ID/NAME: a symstore with an index2.txt, whose folders are those of first letters."""
+    for place in walk_symstore(ids):
+        yield place._replace(path=f"{place.path[:2].lower()}/{place.path}")
+
+
+def compress_path(path: str) -> str:
+    """Where symstore puts a file that it compresses: app.pd_ for app.pdb."""
+    return f"{path[:-1]}_"
 
 
 def walk_ssqp(ids: ModuleIds) -> Iterator[StorePath]:
@@ -91,6 +113,7 @@ CONVENTIONS = {
     for row in (
         Convention("breakpad", walk_breakpad),
         Convention("symstore", walk_symstore),
+        Convention("symstore2", walk_two_tier),
         Convention("ssqp", walk_ssqp),
         Convention("debuginfod", walk_debuginfod),
         Convention("build-id", walk_build_id),

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from errno import ENOENT
 from typing import IO, NamedTuple
 
 from crashtool.errors import InputUnusable
@@ -142,11 +141,14 @@ class SymbolCache:
 
 def _create(path: str) -> IO[bytes]:
     """A new file; again if its folder goes, emptied by another process, in between."""
-    for _ in range(MOST_TRIES):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with suppress(FileNotFoundError):
+    for left in reversed(range(MOST_TRIES)):
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             return open(path, "xb")
-    raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
+        except (FileNotFoundError, FileExistsError):
+            if not left:
+                raise
+    raise AssertionError
 
 
 def _replace(source: str, target: str) -> None:

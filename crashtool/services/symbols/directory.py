@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds
+from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
 from crashtool.services.symbols.known_file import (
     Known,
     bare_name,
     best_first,
     compare,
+    fits_name,
     identify,
     ids_of,
     insist,
+    is_object,
     is_pack,
     keys_of,
     matches,
@@ -25,6 +27,8 @@ from crashtool.services.symbols.known_file import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate
     from crashtool.services.symbols.scratch import Scratch
@@ -83,15 +87,18 @@ class DirectorySource:
                 yield candidate
 
     def _walk_known(self, module: "Module") -> Iterator[Known]:
-        poor: list[Known] = []  # what cannot be used is told of in the end
-        for step in (self._in_stores, self._in_files, self._in_fitting, self._in_all):
-            rows: list[Known] = []
-            for known in step(module):
-                (rows if matches(known, module) else poor).append(known)
-                if step == self._in_stores and rows:
-                    yield rows.pop()  # without a look at the next place
-            yield from best_first(rows)
-        yield from poor[:MOST_MISMATCHES]
+        poor: list[Known] = []  # what is of no use is told of in the end
+        for known in self._in_stores(module):
+            if matches(known, module):
+                yield known
+            else:
+                poor.append(known)
+        for step in (self._in_files, self._in_fitting, self._in_all):
+            rows = list(step(module))
+            yield from best_first(known for known in rows if matches(known, module))
+            poor += [known for known in rows if not matches(known, module)]
+        told = [row for row in poor if not row.is_readable or fits_name(row, module)]
+        yield from told[:MOST_MISMATCHES]
 
     def _in_stores(self, module: "Module") -> Iterator[Known]:
         """What stores have at the places where they would have it."""
@@ -99,8 +106,9 @@ class DirectorySource:
         for folder in self.folders:
             for name in LOCAL_CONVENTIONS:
                 for place in CONVENTIONS[name].paths(ids):
-                    if path := self._find_file(folder, place.path, ids):
-                        yield from self._insist(path)
+                    for text in (place.path, compress_path(place.path)):
+                        if path := self._find_file(folder, text, ids):
+                            yield from self._insist(path)
 
     def _in_files(self, module: "Module") -> Iterator[Known]:  # noqa: ARG002 (one step of several)
         """What the files that the user named hold, whatever they are called."""
@@ -136,11 +144,22 @@ class DirectorySource:
             for named in rows:
                 if named.folder_id is not None:  # believed until it is used
                     index.promise(named.folder_id.breakpad, named.path)
-                elif _is_pack(named.path):
-                    index.packs.append(named.path)
+                elif named.path in self._known:
+                    index.add(self._known[named.path])
                 else:
-                    index.add(self._identify(named.path))
+                    self._index(named.path, index)
         return index
+
+    def _index(self, path: str, index: "_Index") -> None:
+        try:
+            head = read_head(path)
+        except InputUnusable:
+            return
+        if is_object(head):
+            self._known[path] = identify(path, self._scratch, head=head)
+            index.add(self._known[path])
+        elif is_pack(head):
+            index.packs.append(path)
 
     def _list_folders(self) -> dict[str, list[Named]]:
         """All files below the folders, by their bare names."""
@@ -201,17 +220,10 @@ class _Index:
     def promise(self, key: str, path: str) -> None:
         self._promised.setdefault(key, []).append(path)
 
-    def find(self, key: str, identify_path: "Identify") -> Iterator[Known]:
+    def find(self, key: str, identify_path: "Callable[[str], list[Known]]") -> Iterator[Known]:
         yield from self._known.get(key, ())
         for path in self._promised.get(key, ()):
             yield from identify_path(path)
-
-
-def _is_pack(path: str) -> bool:
-    try:
-        return is_pack(read_head(path))
-    except InputUnusable:
-        return False
 
 
 def walk_files(folder: str) -> Iterator[Named]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.scratch import Scratch
 
 HEAD_BYTES = 512
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # the latter on Windows
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
 ZERO_STAMP = "00000000"
@@ -42,23 +43,23 @@ class Known(NamedTuple):
         return bool(self.objects)
 
 
-def identify(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
+def identify(
+    path: str, scratch: "Scratch", place: str = "", head: bytes | None = None
+) -> list[Known]:
     """What a file holds: several files when it is an archive, nothing when it is something else.
 
     Damage, and known formats that cannot be used, give a Known with a `failure`. Only the first
-    bytes of a file are read when they are not those of a debug file or of an archive.
+    bytes, `head` if they are known, are read when they are not those of a debug file or an archive.
     """
     place = place or path
     try:
-        head = read_head(path)
-        if _looks_useful(head):
-            return list(_walk_objects(path, place, head, scratch))
+        head = read_head(path) if head is None else head
+        return list(_walk_objects(path, place, head, scratch))
     except MalformedFile as error:
         return [Known(place, path, (), "malformed", error.what)]
     except CrashtoolError as error:
         hint = f": {error.hint}" if error.hint else ""
         return [Known(place, path, (), "unsupported", f"{error.what}{hint}")]
-    return []
 
 
 def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
@@ -82,11 +83,23 @@ def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
 def read_head(path: str) -> bytes:
     """A file's first bytes. InputUnusable when it cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read(HEAD_BYTES)
+        file = os.open(path, OPEN_FLAGS)  # twice as fast as open(), and there may be 100,000
+        try:
+            return os.read(file, HEAD_BYTES)
+        finally:
+            os.close(file)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputUnusable(f"{path} cannot be read: {reason}") from None
+
+
+def is_object(head: bytes) -> bool:
+    """Whether a file begins as a debug file does."""
+    if head.startswith(MAGIC):
+        return True
+    from crashtool.formats.object_file.reading import looks_like_object
+
+    return looks_like_object(head)
 
 
 def is_pack(head: bytes) -> bool:
@@ -96,28 +109,19 @@ def is_pack(head: bytes) -> bool:
     return is_archive(head) or is_packed(head)
 
 
-def _looks_useful(head: bytes) -> bool:
-    if head.startswith(MAGIC):
-        return True
-    from crashtool.formats.object_file.reading import looks_like_object
-
-    return looks_like_object(head) or is_pack(head)
-
-
 def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Iterator[Known]:
     if head.startswith(MAGIC):
         yield Known(place, path, (read_module_line(map_file(path)),))
-        return
-    from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+    elif is_object(head):
+        from crashtool.formats.object_file.reading import read_object_files
 
-    if looks_like_object(head):
         yield Known(place, path, read_object_files(map_file(path)))
-        return
-    from crashtool.services.symbols.unpack import walk_archive
+    elif is_pack(head):
+        from crashtool.services.symbols.unpack import walk_archive
 
-    for name, source in walk_archive(path, head, scratch):
-        member = place if bare_name(path) == bare_name(name) else f"{place}:{name}"
-        yield from identify(source, scratch, member)
+        for name, source in walk_archive(path, head, scratch):
+            member = place if bare_name(path) == bare_name(name) else f"{place}:{name}"
+            yield from identify(source, scratch, member)
 
 
 def ids_of(module: "Module") -> ModuleIds:

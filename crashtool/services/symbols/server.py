@@ -8,7 +8,8 @@ from crashtool.errors import CrashtoolError, TimedOut
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath
 from crashtool.model.lookup import Candidate, LookupStatus
-from crashtool.services.symbols.directory import DirectorySource, ids_of
+from crashtool.services.symbols.directory import DirectorySource
+from crashtool.services.symbols.known_file import ids_of
 
 if TYPE_CHECKING:
     from typing import IO

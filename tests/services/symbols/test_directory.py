@@ -100,12 +100,12 @@ def test_a_store_is_not_walked_when_it_answers(find, tmp_path, monkeypatch):
 
 
 def test_the_id_in_a_stores_path_is_not_believed(find, tmp_path):
-    write(tmp_path / "app" / SYM_ID / "app.sym", build_sym("F" * 33))
+    write(tmp_path / "app" / SYM_ID / "app.sym", build_sym("F" * 32 + "0"))
 
     (row,) = find()
 
     assert row.status == "mismatch"
-    assert f"it has {'F' * 33}, the dump wants {SYM_ID}" in row.note
+    assert f"it has {'F' * 32}0, the dump wants {SYM_ID}" in row.note
 
 
 def test_pairs_of_windows_are_found_by_their_identifiers(find, tmp_path):
@@ -215,7 +215,8 @@ def test_a_named_file_of_no_use_says_what_it_is(find, tmp_path):
 
     (row,) = find(APP, path)
 
-    assert (row.status, row.note) == ("unsupported", "a minidump")
+    assert row.status == "unsupported"
+    assert row.note.startswith("a minidump")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
