@@ -92,7 +92,7 @@ def test_guessed_frames_are_rare_where_there_is_unwind_information(walks):
         for frame in report.crashed_thread.frames[1:]
     ]
 
-    assert trusts.count("scan") <= 40  # after a call through a bad pointer, and below main of i386
+    assert trusts.count("scan") <= 14  # a call through a bad pointer leaves no rules to go by
     assert len(trusts) > 2000
 
 
