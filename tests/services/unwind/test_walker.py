@@ -8,7 +8,6 @@ from crashtool.services.unwind.walker import MOST_FRAMES, walk
 from tests.synth.stack import CODE, Tables, make_scene
 
 STACK = 0x7000
-CALL = {0: 0xE8}  # call rel32: five bytes
 
 
 def call_at(*returns, target=None):
@@ -432,7 +431,8 @@ class TestSignals:
 
     def test_a_trampoline_is_known_by_its_name_as_well(self):
         functions = (FunctionHit("f", 0x100, 0x100), FunctionHit("__restore_rt", 0x500, 9))
-        words = {STACK: CODE + 0x500, STACK + 8 + 40 + 8 * 16: CODE + 0x110}
+        context = STACK + 8 + 40
+        words = {STACK: CODE + 0x500, context + 8 * 15: 0x7900, context + 8 * 16: CODE + 0x110}
         tables = Tables(functions, cfi=(CfiText(0x100, 8, ".cfa: $rsp 8 + .ra: .cfa -8 + ^"),))
         scene = make_scene(AMD64, words, tables)
 
