@@ -5,7 +5,6 @@ from typing import IO, NamedTuple
 from crashtool.errors import MissingExtra, NetworkFailure
 from crashtool.services.transport.http import HttpSession
 
-BUCKET_SCHEMES = ("s3://", "gs://", "az://", "abfs://", "memory://")
 BLOCK = 1 << 20  # bytes
 OK, FORBIDDEN, NOT_FOUND = 200, 403, 404
 
@@ -65,8 +64,3 @@ def _copy(file: IO[bytes], target: IO[bytes], limit: int) -> bool:
             return False
         target.write(block)
     return True
-
-
-def is_bucket(url: str) -> bool:
-    """Whether a URL names an object store."""
-    return url.startswith(BUCKET_SCHEMES)

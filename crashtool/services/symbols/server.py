@@ -1,15 +1,14 @@
-"""Symbol servers: files fetched over HTTP, checked, kept in the cache; refusals remembered."""
+"""Symbol servers: files fetched from them, checked, kept in the cache; refusals remembered."""
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from crashtool.errors import CrashtoolError, TimedOut
+from crashtool.errors import CrashtoolError, NetworkFailure, TimedOut, UsageError
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath
 from crashtool.model.lookup import Candidate, LookupStatus
-from crashtool.services.symbols.directory import DirectorySource
-from crashtool.services.symbols.known_file import ids_of
+from crashtool.services.symbols.known_file import ids_of, insist, matches, words_of_mismatch
 
 if TYPE_CHECKING:
     from typing import IO
@@ -21,8 +20,11 @@ if TYPE_CHECKING:
 ABSENT = "absent"  # the name under which the cache remembers that a server has no such file
 ABSENT_SECONDS = 86400
 LARGEST_FILE = 8 << 30  # bytes
+MOST_FAILURES = 3  # of a server, one after the other; then it is not asked again
 SEPARATOR = ":"
 ANY_CONVENTION = ("symstore", "breakpad", "ssqp", "debuginfod")
+HTTP_SCHEMES = ("http://", "https://")
+BUCKET_SCHEMES = ("s3://", "gs://", "az://", "abfs://", "memory://")
 NOT_THERE = (404, 410)
 NOT_PERMITTED = (401, 402, 403, 407)
 OK = 200
@@ -34,19 +36,33 @@ class Fetcher(Protocol):
     def fetch(self, url: str, target: "IO[bytes]", limit: int) -> int: ...  # noqa: D102
 
 
-Failure: TypeAlias = tuple[LookupStatus, str]
-NO_FAILURE: Failure = ("found", "")
+class Answer(NamedTuple):
+    """What came of asking for a file: it is at `path`, or it is not had, for a reason."""
+
+    status: LookupStatus
+    note: str = ""
+    path: str = ""
 
 
 class Server(NamedTuple):
-    """A server's URL without a slash at its end, and the conventions it may follow."""
+    """A server: its URL, the conventions it may follow, and the query that each request gets."""
 
     url: str
     conventions: tuple[str, ...]
+    query: str = ""
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether it is an object store, which fsspec speaks to."""
+        return self.url.startswith(BUCKET_SCHEMES)
+
+    def place(self, path: str) -> str:
+        """The URL of a path, without the query, which may be a secret."""
+        return f"{self.url}/{path if self.is_bucket else quote_path(path)}"
 
 
 class ServerSource:
-    """One server. It is asked once for each file; when it does not answer, not again."""
+    """One server. It is asked once for each file; when it keeps failing, not again."""
 
     def __init__(
         self,
@@ -61,58 +77,74 @@ class ServerSource:
         self._scratch = scratch
         self._open_fetcher = fetcher
         self._fetcher: Fetcher | None = None
-        self._failure = NO_FAILURE
+        self._failures = 0
+        self._last_failure = Answer("failed")
 
     def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
-        """Each place where the server would have a file of the module."""
+        """Each place where the server would have a file of the module.
+
+        SSQP's lower-case paths are those of symstore again: when the convention is a guess, a path
+        is asked for in one spelling.
+        """
         ids = ids_of(module)
+        is_guess = len(self.server.conventions) > 1
         seen: set[str] = set()
         for name in self.server.conventions:
             for place in CONVENTIONS[name].paths(ids):
-                if place.path not in seen:
-                    seen.add(place.path)
-                    yield from self._ask(place, module)
+                spelling = place.path.lower() if is_guess else place.path
+                if spelling not in seen:
+                    seen.add(spelling)
+                    yield self._ask(place, module)
 
-    def _ask(self, place: StorePath, module: "Module") -> Iterator[Candidate]:
-        url = f"{self.server.url}/{quote_path(place.path)}"
+    def _ask(self, place: StorePath, module: "Module") -> Candidate:
+        url = self.server.place(place.path)
+        key, name = key_of(url), file_name(place.path)
+        path = self._cache.find(key, name)
+        answer = Answer("found", path=path) if path else self._fetch(url, key, name)
         shown = redact_token(url)
-        key = key_of(url)
-        path = self._cache.find(key, file_name(place.path))
-        if path is None:
-            status, note, path = self._fetch(url, key, place)
-            if path is None:
-                yield Candidate(shown, status, place.kind, note)
-                return
-        for candidate in DirectorySource([path], self._scratch).walk_candidates(module):
-            yield candidate._replace(place=shown)
-            return
-        yield Candidate(shown, "malformed", place.kind, "what it sent is no debug file")
+        if not answer.path:
+            return Candidate(shown, answer.status, place.kind, answer.note)
+        candidate = self._check(answer.path, shown, place.kind, module)
+        if candidate.status != "found":
+            self._cache.remove(key, name)
+        return candidate
 
-    def _fetch(self, url: str, key: str, place: StorePath) -> tuple[LookupStatus, str, str | None]:
+    def _check(self, path: str, shown: str, kind: str, module: "Module") -> Candidate:
+        """What was sent as a candidate: servers are not believed either."""
+        rows = insist(path, self._scratch, shown)
+        for known in rows:
+            if matches(known, module):
+                return Candidate(shown, "found", known.objects[0].kind, path=known.path)
+        if not rows[0].is_readable:
+            return Candidate(shown, rows[0].failure, kind, f"what it sent: {rows[0].note}")
+        return Candidate(shown, "mismatch", kind, words_of_mismatch(rows[0], module))
+
+    def _fetch(self, url: str, key: str, name: str) -> Answer:
+        """Have a file put into the cache, unless it is known to be no use to try."""
         if self._is_known_absent(key):
-            return "not_found", "it had no such file less than a day ago", None
+            return Answer("not_found", "less than a day ago it had no such file")
         if self._open_fetcher is None:
-            return "not_found", "not asked: --offline", None
-        if self._failure != NO_FAILURE:
-            return self._failure[0], self._failure[1], None
+            return Answer("not_found", "not asked: --offline")
+        if self._failures >= MOST_FAILURES:
+            return self._last_failure
         try:
-            path = self._cache.put(
-                key, file_name(place.path), lambda target: self._download(url, target)
-            )
+            path = self._cache.put(key, name, lambda target: self._download(url, target))
         except _NoFile as answer:
+            self._failures = 0
             if answer.status == "not_found":
-                self._cache.put(key, ABSENT, lambda _: None)
-            return answer.status, answer.note, None
+                self._remember_absence(key)
+            return Answer(answer.status, answer.note)
         except CrashtoolError as error:
-            self._failure = ("timeout" if isinstance(error, TimedOut) else "failed", error.what)
-            return self._failure[0], self._failure[1], None
-        return "found", "", path
+            return self._note_failure(error)
+        self._failures = 0
+        return Answer("found", path=path)
 
     def _download(self, url: str, target: "IO[bytes]") -> None:
         assert self._open_fetcher is not None  # noqa: S101 (checked by the caller)
         if self._fetcher is None:
             self._fetcher = self._open_fetcher()
-        status = self._fetcher.fetch(url, target, LARGEST_FILE)
+        asked = f"{url}?{self.server.query}" if self.server.query else url
+        status = self._fetcher.fetch(asked, target, LARGEST_FILE)
         if status in NOT_THERE:
             raise _NoFile("not_found", "")
         if status in NOT_PERMITTED:
@@ -120,9 +152,24 @@ class ServerSource:
         if status != OK:
             raise _NoFile("failed", f"HTTP {status}")
 
+    def _note_failure(self, error: CrashtoolError) -> Answer:
+        """A time-out costs a minute, and a wrong setting stays wrong: they count as many."""
+        may_pass = isinstance(error, NetworkFailure) and not isinstance(error, TimedOut)
+        self._failures += 1 if may_pass else MOST_FAILURES
+        status: LookupStatus = "timeout" if isinstance(error, TimedOut) else "failed"
+        note = f"{error.what}: {error.hint}" if isinstance(error, UsageError) else error.what
+        self._last_failure = Answer(status, note)
+        return self._last_failure
+
     def _is_known_absent(self, key: str) -> bool:
         age = self._cache.age(key, ABSENT, time.time())
         return age is not None and age < ABSENT_SECONDS
+
+    def _remember_absence(self, key: str) -> None:
+        try:
+            self._cache.put(key, ABSENT, lambda _: None)
+        except CrashtoolError:
+            return  # then it is asked again the next time
 
 
 class _NoFile(Exception):
@@ -135,11 +182,25 @@ class _NoFile(Exception):
 
 
 def parse_server(text: str) -> Server:
-    """`[CONVENTION:]URL`; without a convention all are tried that fit a module."""
-    name, found, url = text.partition(SEPARATOR)
-    if found and name in CONVENTIONS:
-        return Server(url.rstrip("/"), (name,))
-    return Server(text.rstrip("/"), ANY_CONVENTION)
+    """`[CONVENTION:]URL`; without a convention all are tried that fit a module.
+
+    UsageError when it is no URL of a known kind.
+    """
+    name, _, url = text.partition(SEPARATOR)
+    conventions = (name,) if name in CONVENTIONS else ANY_CONVENTION
+    url = url if name in CONVENTIONS else text
+    if not url.lower().startswith(HTTP_SCHEMES + BUCKET_SCHEMES):
+        raise UsageError(
+            f"the symbol server {redact_token(text)[:200]!r} is not a URL",
+            hint="https://…, http://… or s3://…; folders are given by --symbols",
+        )
+    return make_server(url, conventions)
+
+
+def make_server(url: str, conventions: tuple[str, ...]) -> Server:
+    """A server by its URL, whose query, such as a signature, belongs to every request."""
+    base, _, query = url.partition("?")
+    return Server(base.rstrip("/"), conventions, query)
 
 
 def parse_search_path(text: str) -> tuple[list[str], list[Server]]:
@@ -154,16 +215,17 @@ def parse_search_path(text: str) -> tuple[list[str], list[Server]]:
         if parts and parts[0].lower() in ("srv", "symsrv", "cache"):
             parts = [part for part in parts[1:] if not part.lower().endswith("symsrv.dll")]
         for part in parts:
-            if "://" in part:
-                servers.append(Server(part.rstrip("/"), ("symstore",)))
+            if part.lower().startswith(HTTP_SCHEMES):
+                servers.append(make_server(part, ("symstore",)))
             else:
                 folders.append(part)
     return folders, servers
 
 
 def parse_debuginfod_urls(text: str) -> list[Server]:
-    """DEBUGINFOD_URLS: URLs with blanks between them."""
-    return [Server(url.rstrip("/"), ("debuginfod",)) for url in text.split()]
+    """DEBUGINFOD_URLS: URLs with blanks between them, and between those policies (`ima:…`)."""
+    urls = [word for word in text.split() if word.startswith(HTTP_SCHEMES)]
+    return [make_server(url, ("debuginfod",)) for url in urls]
 
 
 def quote_path(path: str) -> str:

@@ -8,7 +8,6 @@ from crashtool.services.symbols.fetching import (
     BucketFetcher,
     HttpFetcher,
     HttpOptions,
-    is_bucket,
 )
 from crashtool.services.symbols.server import (
     Fetcher,
@@ -47,7 +46,7 @@ def open_servers(
 
 
 def _fetcher(server: Server, plan: "SymbolPlan") -> "Callable[[], Fetcher]":
-    if is_bucket(server.url):
+    if server.is_bucket:
         return BucketFetcher
     options = HttpOptions(plan.ca_bundle, plan.insecure, plan.timeout)
     return lambda: HttpFetcher(options)

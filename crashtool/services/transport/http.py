@@ -4,7 +4,7 @@ import os
 import ssl
 from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from crashtool import __version__
 from crashtool.errors import InputUnusable, NetworkFailure, TimedOut, UsageError
@@ -92,17 +92,21 @@ class HttpSession:
         """GET a file of at most `limit` bytes into `target`; the reply's own body stays empty.
 
         Redirects are followed, as symbol servers give their files out by them, but not from https
-        to http. NetworkFailure when there is no complete answer, or too much of one.
+        to http. A `user:password@` in the URL is for its own host alone. NetworkFailure when there
+        is no complete answer, or too much of one.
         """
+        try:
+            own = _origin(url)
+            credentials = _find_credentials(url)
+        except ValueError as error:
+            raise UsageError(f"not a URL that can be used: {error}") from None
         for _ in range(MOST_REDIRECTS):
-            response = self._request("GET", url, None, None, _Target(target, limit))
+            headers = credentials if _origin(url) == own else None
+            response = self._request("GET", url, None, headers, _Target(target, limit))
             location = response.headers.get("location", "")
             if response.status not in REDIRECTS or not location:
                 return response
-            onward = urljoin(url, location)
-            if urlsplit(onward).scheme not in ("https", urlsplit(url).scheme):
-                raise NetworkFailure(f"{_host(url)} redirects to {_host(onward)} without TLS")
-            url = onward
+            url = _follow(url, location)
         raise NetworkFailure(f"{_host(url)} redirects again and again")
 
     def post(
@@ -214,6 +218,34 @@ def _read_capped(blocks: Iterable[bytes]) -> bytes:
         if len(kept) >= REPLY_LIMIT:
             break
     return bytes(kept[:REPLY_LIMIT])
+
+
+def _follow(url: str, location: str) -> str:
+    """Where a redirect leads. NetworkFailure when that is no URL, or one without the TLS of now."""
+    try:
+        onward = urljoin(url, location)
+        scheme = urlsplit(onward).scheme
+    except ValueError:
+        raise NetworkFailure(f"{_host(url)} redirects to what is no URL") from None
+    if scheme not in ("https", urlsplit(url).scheme):
+        raise NetworkFailure(f"{_host(url)} redirects to {_host(onward)} without TLS")
+    return onward
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """The scheme of a URL, and its host and port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
+
+
+def _find_credentials(url: str) -> dict[str, str]:
+    """The header that says who asks, if the URL does."""
+    user, found, _ = urlsplit(url).netloc.rpartition("@")
+    if not found:
+        return {}
+    from base64 import b64encode
+
+    return {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"}
 
 
 def _make_session(*, insecure: bool) -> "requests.Session":
