@@ -1,0 +1,267 @@
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from crashtool.formats.object_file.reading import read_object_files
+from crashtool.model.crash import Frame, Module
+from crashtool.model.lookup import Candidate
+from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.module_symbols import ModuleSymbols
+from crashtool.services.symbols.module_verdict import Evidence, judge
+from crashtool.services.symbols.session import SymbolSession
+from tests.synth.object_files import build_sym
+
+MODULE = Module(0x400000, 0x10000, "app", "/app", None, "app")
+FULL = ("FILE 0 a.c", "FUNC 1000 10 0 main", "1000 10 7 0", "STACK CFI INIT 1000 10 .cfa: $rsp 8 +")
+
+
+class Source:
+    """Candidates in a fixed order; how many were taken is known."""
+
+    def __init__(self, *candidates):
+        self.candidates = candidates
+        self.taken = 0
+
+    def walk_candidates(self, _module):
+        for candidate in self.candidates:
+            self.taken += 1
+            yield candidate
+
+
+@pytest.fixture
+def sym(tmp_path):
+    """A .sym file with these records, as a candidate."""
+
+    def make(name, *lines):
+        path = tmp_path / name
+        path.write_bytes(build_sym(lines=lines))
+        return Candidate(str(path), "found", "sym", path=str(path))
+
+    return make
+
+
+@pytest.fixture
+def open_module(tmp_path):
+    return lambda source: ModuleSymbols(
+        MODULE, "x86_64", source, SymbolCache(str(tmp_path / "cache"))
+    )
+
+
+def test_nothing_is_looked_for_before_a_question_comes(sym, open_module):
+    source = Source(sym("a", *FULL))
+
+    open_module(source)
+
+    assert source.taken == 0
+
+
+def test_a_file_that_answers_is_enough(sym, open_module):
+    source = Source(sym("a", *FULL), sym("b", *FULL))
+    module = open_module(source)
+
+    assert module.find_function(0x1004).line == 7
+    assert module.find_cfi(0x1004).rules == ".cfa: $rsp 8 +"
+    assert module.find_function(0x9999) is None
+    assert source.taken == 1
+
+
+def test_lines_come_from_one_file_and_unwind_rules_from_another(sym, open_module):
+    source = Source(sym("a", *FULL[:3]), sym("b", "FUNC 1000 10 0 main", FULL[3]))
+    module = open_module(source)
+
+    assert module.find_function(0x1004).line == 7
+    assert source.taken == 1
+    assert module.find_cfi(0x1004).rules == ".cfa: $rsp 8 +"
+    assert source.taken == 2
+
+
+def test_a_name_without_a_line_is_better_than_nothing(sym, open_module):
+    module = open_module(Source(sym("a", "FUNC 1000 10 0 main")))
+
+    assert module.find_function(0x1004).name == "main"
+    assert module.find_function(0x1004).line is None
+
+
+def test_a_later_file_with_lines_is_preferred(sym, open_module):
+    module = open_module(Source(sym("a", "FUNC 1000 10 0 main"), sym("b", *FULL)))
+
+    assert module.find_function(0x1004).line == 7
+
+
+def test_a_file_that_cannot_be_opened_is_malformed_and_the_next_one_serves(
+    sym, open_module, tmp_path
+):
+    bad = tmp_path / "bad.sym"
+    bad.write_bytes(b"MODULE nonsense")
+    module = open_module(Source(Candidate("bad", "found", "sym", path=str(bad)), sym("a", *FULL)))
+
+    assert module.find_function(0x1004).name == "main"
+    assert [row.status for row in module.candidates] == ["malformed", "found"]
+
+
+def test_a_file_that_is_gone_is_no_traceback(open_module):
+    module = open_module(Source(Candidate("gone", "found", "elf", path="/nonexistent/file")))
+
+    assert module.find_function(0x1004) is None
+    assert module.candidates[0].status == "malformed"
+
+
+def test_modules_are_opened_once_for_many_dumps(sym, tmp_path):
+    source = Source(sym("a", *FULL))
+    session = SymbolSession(source, SymbolCache(str(tmp_path / "cache")))
+
+    first = session.tables(MODULE, "x86_64")
+
+    assert session.tables(MODULE._replace(base=0x700000), "x86_64") is first
+
+
+def evidence(*kinds, **counts):
+    found = Evidence(frozenset(kinds), has_code=counts.pop("has_code", False))
+    for name, count in counts.items():
+        setattr(found, name, count)
+    return found
+
+
+ID_MODULE = MODULE._replace(code_id="ab" * 20)
+
+
+@pytest.mark.parametrize(
+    ("found", "architecture", "status", "words"),
+    [
+        (evidence("sym", named=1, lined=1, unwound=1), "x86_64", "ok", ""),
+        (evidence("sym", named=1, lined=1), "x86_64", "ok", ""),  # nothing was called from it
+        (evidence("sym", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "dump_syms"),
+        (evidence("pdb", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "give app as well"),
+        (evidence("pdb", named=1, lined=1, guessed=1), "x86", "no_unwind", "-fasynchronous"),
+        (evidence("elf", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "give app itself"),
+        (evidence("elf", named=1, lined=1, guessed=1, has_code=True), "x86_64", "no_unwind",
+         "-fasynchronous-unwind-tables"),
+        (evidence("elf", named=1), "x86_64", "no_lines", "-g"),
+        (evidence("pdb", named=1), "x86_64", "no_lines", "/DEBUG:FULL"),
+        (evidence("elf"), "x86_64", "stripped", "before strip"),
+        (evidence("pe"), "x86_64", "stripped", "PDB"),
+    ],
+)  # fmt: skip
+def test_a_verdict_follows_from_what_lookups_gave(found, architecture, status, words):
+    verdict = judge(ID_MODULE, architecture, found, ())
+
+    assert verdict.status == status
+    assert words in verdict.fix
+    assert bool(verdict.fix) == (status != "ok")
+
+
+@pytest.mark.parametrize(
+    ("candidates", "status"),
+    [
+        ((), "missing"),
+        ((Candidate("a", "not_found"),), "missing"),
+        ((Candidate("a", "not_found"), Candidate("b", "mismatch", "elf", "x")), "mismatch"),
+        ((Candidate("a", "malformed", "elf", "cut"),), "malformed"),
+        ((Candidate("a", "denied"),), "failed"),
+        ((Candidate("a", "timeout"),), "failed"),
+        ((Candidate("a", "unsupported"),), "failed"),
+    ],
+)
+def test_a_verdict_without_files_says_why(candidates, status):
+    assert judge(ID_MODULE, "x86_64", evidence(), candidates).status == status
+
+
+def test_a_module_without_identifiers_can_have_no_symbols():
+    verdict = judge(MODULE, "x86_64", evidence(), ())
+
+    assert verdict.status == "no_id"
+    assert "build-id" in verdict.fix
+
+
+def test_evidence_is_taken_from_frames_and_their_callers(sym, tmp_path):
+    session = SymbolSession(Source(sym("a", *FULL)), SymbolCache(str(tmp_path / "cache")))
+    session.tables(MODULE, "x86_64").find_function(0x1004)
+    frame = Frame(0x401004, "context", MODULE, function="main", line=7)
+
+    verdict = session.verdict(MODULE, "x86_64", [(frame, Frame(1, "scan")), (frame, None)])
+
+    assert verdict.status == "no_unwind"
+    assert verdict.uses == ("functions", "lines")
+
+
+SOURCE = """
+static int inner(int *p) { return *p; }
+__attribute__((noinline)) int outer(int *p) { return inner(p) + 1; }
+int main(int argc, char **argv) { return outer(&argc); }
+"""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A program, its debug file and itself without symbols."""
+    if sys.platform != "linux" or not shutil.which("objcopy"):
+        pytest.skip("needs a Linux compiler and objcopy")
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "app.c").write_text(SOURCE)
+    whole, debug, bare = folder / "app", folder / "app.debug", folder / "bare"
+    subprocess.run(["gcc", "-g", "-O1", "-o", whole, folder / "app.c"], check=True)
+    subprocess.run(["objcopy", "--only-keep-debug", whole, debug], check=True)
+    subprocess.run(["objcopy", "--strip-all", whole, bare], check=True)
+    return {"whole": str(whole), "debug": str(debug), "bare": str(bare)}
+
+
+def address_of(programs, name):
+    lines = subprocess.run(["nm", programs["whole"]], capture_output=True, text=True, check=True)
+    return next(
+        int(line.split()[0], 16) for line in lines.stdout.splitlines() if line.endswith(f" {name}")
+    )
+
+
+def candidate(programs, name):
+    return Candidate(name, "found", "elf", path=programs[name])
+
+
+def test_native_files_give_functions_lines_and_inlined_calls(programs, open_module):
+    module = open_module(Source(candidate(programs, "whole")))
+
+    start = address_of(programs, "outer")
+    hits = [module.find_function(start + place) for place in range(6)]
+
+    assert {(hit.name, hit.start) for hit in hits} == {("outer", start)}
+    assert all(hit.file.endswith("app.c") for hit in hits)
+    assert ["inner"] in [[call.name for call in hit.inlines] for hit in hits]
+
+
+def test_a_debug_file_and_its_program_complete_each_other(programs, open_module):
+    module = open_module(Source(candidate(programs, "debug"), candidate(programs, "bare")))
+    place = address_of(programs, "outer")
+
+    assert module.find_function(place).line in (2, 3)
+    assert module.find_cfi(place).rules.startswith(".cfa: rsp 8 +")
+    assert module.read_code(place, 4)
+    assert module.read_code(1 << 30, 4) == b""
+
+
+def test_what_was_derived_is_taken_from_the_cache_the_next_time(programs, tmp_path, monkeypatch):
+    def find():
+        cache = SymbolCache(str(tmp_path / "cache"))
+        module = ModuleSymbols(MODULE, "x86_64", Source(candidate(programs, "whole")), cache)
+        return module.find_function(address_of(programs, "main")).name
+
+    assert find() == "main"
+    monkeypatch.setattr(
+        "crashtool.services.symbols.native.write_line_table", lambda *_: pytest.fail("made again")
+    )
+    assert find() == "main"
+
+
+def test_a_stripped_program_has_no_names(programs, open_module):
+    module = open_module(Source(candidate(programs, "bare")))
+
+    assert module.find_function(address_of(programs, "outer")) is None
+
+
+def test_the_identifiers_of_all_three_agree(programs):
+    ids = set()
+    for path in programs.values():
+        with open(path, "rb") as file:  # noqa: PTH123
+            ids.add(read_object_files(file.read())[0].debug_id)
+
+    assert len(ids) == 1

@@ -1,0 +1,88 @@
+import pytest
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.minidump.file import Minidump
+from crashtool.services.analyze import analyze
+from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.stacks import find_machine, walk_stacks
+from crashtool.services.symbols.session import SymbolPlan, open_session
+
+
+@pytest.mark.parametrize(
+    ("architecture", "platform", "pointer"),
+    [
+        ("x86_64", "linux", "rbp"),
+        ("x86", "windows", "ebp"),
+        ("arm64", "macos", "fp"),
+        ("arm", "android", "r11"),
+        ("arm", "ios", "r7"),
+    ],
+)
+def test_each_machine_is_known(architecture, platform, pointer):
+    assert find_machine(architecture, platform).frame_pointer == pointer
+
+
+def test_windows_preserves_more_registers():
+    assert "rsi" in find_machine("x86_64", "windows").preserved
+    assert "rsi" not in find_machine("x86_64", "linux").preserved
+
+
+def test_other_machines_are_not_walked():
+    assert find_machine("mips", "linux") is None
+
+
+def dumps(corpus):
+    return sorted(path for path in corpus.rglob("*.dmp") if path.stat().st_size < 5 << 20)
+
+
+def test_no_dump_breaks_the_walk(corpus):
+    walked = 0
+    for path in dumps(corpus):
+        try:
+            dump = Minidump.open(path)
+        except InputUnusable:
+            continue
+        with dump:
+            report = walk_stacks(dump, analyze(dump, path.name), all_threads=True)
+        walked += len(report.threads)
+        for thread in report.threads:
+            assert len(thread.frames) <= 1024
+            if thread.registers:
+                assert thread.frames[0].trust == "context"
+
+    assert walked > 300
+
+
+def test_only_the_crashed_thread_is_walked_unless_more_is_asked(truth):
+    path = str(truth / "windows" / "dumps" / "msvc-x64.raise.crashpad.dmp")
+
+    one = read_report(path, path, Wanted())
+    everyone = read_report(path, path, Wanted(all_threads=True))
+
+    others = [thread for index, thread in enumerate(one.threads) if index != one.crashing_thread]
+    assert all(len(thread.frames) == 1 for thread in others)
+    assert all(len(thread.frames) > 1 for thread in everyone.threads)
+
+
+def test_hostile_symbols_break_nothing(corpus, truth, tmp_path):
+    """Each file of the corpus that is or looks like symbols, as the symbols of a dump."""
+    dump = str(truth / "linux" / "cases" / "kinds-O2-insignal.dmp")
+    with Minidump.open(dump) as opened:
+        modules = analyze(opened, dump).modules
+    store = tmp_path / "store"
+    count = 0
+    for path in sorted(corpus.rglob("*")):
+        if not path.is_file() or path.suffix == ".dmp" or path.stat().st_size > 4 << 20:
+            continue
+        module = modules[count % len(modules)]
+        place = store / str(count) / module.name / module.debug_id.breakpad
+        place.mkdir(parents=True)
+        (place / f"{module.name}.sym").symlink_to(path)
+        count += 1
+    paths = tuple(str(folder) for folder in store.iterdir())
+
+    with open_session(SymbolPlan(paths=paths), str(tmp_path / "cache")) as symbols:
+        report = read_report(dump, dump, Wanted(symbols=symbols))
+
+    assert count > 200
+    assert report.symbols
