@@ -4,7 +4,7 @@
 # arguments, and what compilers and the C library append for one build or one processor.
 GROUPS: dict[str, str] = {
     "end the process because a caller asked for it": """
-        abort abort_report_np Exit exit quick_exit raise gsignal tgkill tkill pthread_kill
+        abort abort_report_np Exit exit quick_exit raise gsignal tgkill tkill kill pthread_kill
         pthread_kill_implementation pthread_kill_internal libc_message libc_message_impl
         libc_fatal fastfail ud2 builtin_trap DebugBreak DbgBreakPoint debugbreak RtlFailFast
         RtlFailFast2 RaiseFailFastException TerminateProcess NtTerminateProcess
@@ -86,7 +86,7 @@ GROUPS: dict[str, str] = {
         invoke_impl invoke_r M_invoke invoke_memfun_deref""",
 }
 # Names that a program may have, too, were it not for their underscores.
-AS_WRITTEN = frozenset({"__restore", "__invoke", "__kill"})
+AS_WRITTEN = frozenset({"__restore", "__invoke"})
 NAMES = frozenset(name for names in GROUPS.values() for name in names.split())
 
 # The standard libraries of C++ and Rust, and whole families of functions.

@@ -1,26 +1,42 @@
 """The parts of a report that are only shown when asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt, Module, Thread
 from crashtool.render.page import Page, Span
+from crashtool.render.stack import add_frames
 from crashtool.render.words import words_of_size
 
 REGISTERS_A_LINE = 3
+MOST_IDS = 8
 BYTES_A_LINE = 16
 PRINTABLE = range(0x20, 0x7F)
 
 
-def add_threads(
-    page: Page, report: CrashReport, add_frames: Callable[[Page, Thread, str], None]
-) -> None:
-    """The stacks of the threads that did not crash."""
+def add_threads(page: Page, report: CrashReport, *, verbose: bool) -> None:
+    """The stacks of the threads that did not crash; a stack that several have is shown once."""
     architecture = report.system.architecture if report.system else "unknown"
-    for index, thread in enumerate(report.threads):
-        if index == report.crashing_thread:
-            continue
-        page.heading(f"THREAD {thread.id}", thread.name or "")
-        add_frames(page, thread, architecture)
+    others = [
+        thread for index, thread in enumerate(report.threads) if index != report.crashing_thread
+    ]
+    groups: dict[Hashable, list[Thread]] = {}
+    for thread in others:
+        groups.setdefault(thread.id if verbose else _stack_key(thread), []).append(thread)
+    for first, *same in groups.values():
+        note = first.name or ""
+        if same:
+            ids = ", ".join(str(thread.id) for thread in same[:MOST_IDS])
+            more = ", …" if len(same) > MOST_IDS else ""
+            note += f"  and {len(same)} with the same stack: {ids}{more}"
+        page.heading(f"THREAD {first.id}", note.strip())
+        add_frames(page, first, architecture, verbose=verbose)
+
+
+def _stack_key(thread: Thread) -> Hashable:
+    """What makes a stack the same; without frames every thread is of its own."""
+    if not thread.frames:
+        return thread.id
+    return (thread.note, tuple((frame.instruction, frame.trust) for frame in thread.frames))
 
 
 def add_registers(page: Page, report: CrashReport) -> None:

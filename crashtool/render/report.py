@@ -1,7 +1,9 @@
 """A crash report for people: one screen that says what happened, then the details asked for."""
 
+from collections.abc import Sequence
+
 from crashtool.formats.minidump.reasons.reason import hex_address
-from crashtool.model.crash import Annotation, Crash, CrashReport, Frame, Thread
+from crashtool.model.crash import Annotation, Crash, CrashReport, Frame, Module, SecretCount, Thread
 from crashtool.model.signature import get_signature
 from crashtool.render.detail import (
     add_handles,
@@ -11,12 +13,16 @@ from crashtool.render.detail import (
     add_streams,
     add_threads,
 )
+from crashtool.render.names import shorten
 from crashtool.render.page import Cell, Page, Span
 from crashtool.render.safe_text import safe
+from crashtool.render.stack import add_frames
 from crashtool.render.symbols import add_symbols
 from crashtool.render.words import (
     base_name,
+    innermost_call,
     words_of_assertion,
+    words_of_error,
     words_of_kind,
     words_of_place,
     words_of_process,
@@ -27,17 +33,9 @@ from crashtool.render.words import (
 )
 
 LONGEST_VALUE = 64
+LONGEST_SIGNATURE = 160
 MOST_ANNOTATIONS = 24
 MOST_PROBLEMS = 8
-GUESSED = ("scan", "cfi_scan")
-TRUSTS = {
-    "context": "registers",
-    "cfi": "unwind information",
-    "cfi_scan": "unwind information after scanning",
-    "frame_pointer": "frame pointer",
-    "scan": "stack scanning",
-    "prewalked": "the dump",
-}
 
 
 def render_report(
@@ -52,8 +50,7 @@ def render_report(
 ) -> Page:
     """One report as a page; with `brief` in one line.
 
-    Handles and memory are shown when the report holds them. `verbose` leaves nothing out of the
-    annotations and problems.
+    Handles, memory and secrets are shown when the report holds them. `verbose` leaves nothing out.
     """
     page = Page()
     if brief:
@@ -63,11 +60,11 @@ def render_report(
     _add_identity(page, report)
     _add_annotations(page, report, verbose=verbose)
     add_symbols(page, report, all_threads=threads, verbose=verbose)
-    _add_crashed_stack(page, report)
+    _add_crashed_stack(page, report, verbose=verbose)
     if registers:
         add_registers(page, report)
     if threads:
-        add_threads(page, report, add_frames)
+        add_threads(page, report, verbose=verbose)
     _add_module_summary(page, report)
     if modules:
         add_modules(page, report)
@@ -76,6 +73,8 @@ def render_report(
     add_memory(page, report)
     if streams:
         add_streams(page, report)
+    if report.secrets is not None:
+        _add_secrets(page, report.secrets)
     _add_problems(page, report, verbose=verbose)
     return page
 
@@ -112,31 +111,6 @@ def crash_frame(report: CrashReport) -> Frame | None:
     return report.crash.frame if report.crash else None
 
 
-def add_frames(page: Page, thread: Thread, architecture: str) -> None:
-    """A stack, innermost frame first; frames that were guessed are marked with `~`."""
-    rows: list[tuple[Cell, ...]] = []
-    for number, frame in enumerate(thread.frames):
-        style = "dim" if frame.trust in GUESSED else ""
-        rows.extend(
-            ("", "", Span(inline.function, style), f"inlined  {_source(inline.file, inline.line)}")
-            for inline in frame.inlines
-        )
-        offset = frame.module_offset
-        behind = f"{frame.module.name} + {offset:#x}" if frame.function and frame.module else ""
-        rows.append(
-            (
-                "~" if frame.trust in GUESSED else "",
-                str(number),
-                Span(words_of_place(frame, architecture), style),
-                "  ".join(part for part in (words_of_source(frame), behind) if part),
-                Span(f"found by {TRUSTS.get(frame.trust, frame.trust)}", "dim"),
-            )
-        )
-    page.table(rows, indent=1, right="-r")
-    if thread.note:
-        page.line("  ", Span(thread.note, "warn"))
-
-
 def _add_headline(page: Page, report: CrashReport) -> None:
     facts = [words_of_kind(report), words_of_size(report.size)]
     if report.written:
@@ -151,6 +125,8 @@ def _add_crash(page: Page, report: CrashReport) -> None:
     else:
         page.field("CRASH", Span(crash.reason.name, "bad" if crash.reason.is_crash else "good"))
         page.field("", crash.reason.sentence)
+        if crash.instruction:
+            page.field("CODE", crash.instruction)
         for sentence in crash.hints:
             page.field("", Span(sentence, "warn"))
         if crash.assertion:
@@ -164,7 +140,9 @@ def _add_crash(page: Page, report: CrashReport) -> None:
     if where:
         page.field("WHERE", "   ".join(where))
     if signature := get_signature(thread.frames) if thread else "":
-        page.field("SIGNATURE", signature)
+        page.field("SIGNATURE", shorten(signature, LONGEST_SIGNATURE))
+    if crash and thread and thread.last_error:
+        page.field("LAST ERROR", words_of_error(thread.last_error) or "")
     for message in report.messages:
         page.field("MESSAGE", safe(message.strip(), 400))
 
@@ -172,9 +150,9 @@ def _add_crash(page: Page, report: CrashReport) -> None:
 def _where(frame: Frame | None, architecture: str) -> str:
     if frame is None:
         return ""
-    return "  ".join(
-        part for part in (words_of_place(frame, architecture), words_of_source(frame)) if part
-    )
+    call = innermost_call(frame)
+    parts = (words_of_place(frame, architecture), words_of_source(call.file, call.line))
+    return "  ".join(part for part in parts if part)
 
 
 def _thread_words(thread: Thread | None, crash: Crash | None) -> str:
@@ -219,14 +197,14 @@ def _annotation_row(item: Annotation, limit: int) -> tuple[Cell, ...]:
             Span("; ".join(notes), "warn"))  # fmt: skip
 
 
-def _add_crashed_stack(page: Page, report: CrashReport) -> None:
+def _add_crashed_stack(page: Page, report: CrashReport, *, verbose: bool) -> None:
     thread = report.crashed_thread
     if thread is None:
         return
     page.heading(
         f"STACK of {_thread_words(thread, None)}", "crashed" if report.crash else "asked for"
     )
-    add_frames(page, thread, _architecture(report))
+    add_frames(page, thread, _architecture(report), verbose=verbose)
 
 
 def _add_module_summary(page: Page, report: CrashReport) -> None:
@@ -239,7 +217,7 @@ def _add_module_summary(page: Page, report: CrashReport) -> None:
     frame = crash_frame(report)
     if frame and frame.module:
         module = frame.module
-        ids = module.debug_id.breakpad if module.debug_id else "no debug id: symbols cannot match"
+        ids = _words_of_ids(module)
         page.table(
             [
                 (
@@ -250,6 +228,24 @@ def _add_module_summary(page: Page, report: CrashReport) -> None:
                 )
             ]
         )
+
+
+def _words_of_ids(module: Module) -> str:
+    if module.debug_id:
+        return module.debug_id.breakpad
+    if module.code_id:
+        return f"no debug id; code id {module.code_id}"
+    return "no identifier: symbols cannot match"
+
+
+def _add_secrets(page: Page, secrets: Sequence[SecretCount]) -> None:
+    """How much in the dump looks secret; what it is stays in the dump."""
+    total = sum(item.total for item in secrets)
+    if not total:
+        page.heading("SECRETS", "none found; that is no proof that there are none")
+        return
+    page.heading(f"SECRETS ({total})", "they look like it, and go wherever the dump goes")
+    page.table([(str(item.total), Span(item.kind, "warn")) for item in secrets], right="r")
 
 
 def _add_problems(page: Page, report: CrashReport, *, verbose: bool) -> None:
@@ -267,10 +263,3 @@ def _add_problems(page: Page, report: CrashReport, *, verbose: bool) -> None:
 
 def _architecture(report: CrashReport) -> str:
     return report.system.architecture if report.system else "unknown"
-
-
-def _source(file: str | None, line: int | None) -> str:
-    if not file:
-        return ""
-    name = base_name(file)
-    return f"{name}:{line}" if line else name

@@ -1,45 +1,84 @@
 """The verdicts on a report's symbols: what each module of the stacks lacks, and what to do."""
 
+from collections.abc import Sequence
+
 from crashtool.model.crash import CrashReport
-from crashtool.model.lookup import SymbolVerdict
+from crashtool.model.lookup import Candidate, SymbolVerdict
 from crashtool.render.page import Page, Span
 from crashtool.render.words import base_name
 
 STYLES = {"ok": "good", "missing": "bad", "mismatch": "bad", "malformed": "bad", "failed": "bad"}
 WORDS = {"no_lines": "no lines", "no_unwind": "no unwind", "no_id": "no id"}
 CANDIDATE_WORDS = {"not_found": "not found"}
+CANDIDATE_STYLES = {"found": "good", "not_found": "dim"}
+MOST_VERDICTS = 12
+MOST_FIXES = 6
 
 
 def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: bool) -> None:
     """A row per module of the stacks that are shown; `verbose` lists every place looked at."""
-    verdicts = report.symbols if all_threads else _of_crashed_thread(report)
+    verdicts = report.symbols if all_threads else find_crashed_verdicts(report)
     if not verdicts:
         if not report.symbols and report.modules and report.crashed_thread:
             page.heading("SYMBOLS", "none given: --symbols names a build folder or symbol store")
         return
-    good = sum(verdict.status == "ok" for verdict in verdicts)
-    page.heading("SYMBOLS", f"{good} of {len(verdicts)} modules on the stack can be read in full")
-    page.table([_row(verdict) for verdict in verdicts])
-    for verdict in verdicts:
-        if verdict.fix:
-            page.line("  \u2192 ", Span(verdict.fix, "warn"))
+    page.heading("SYMBOLS", words_of_verdicts(verdicts))
+    shown = verdicts if verbose else _most_telling(verdicts)
+    page.table([_row(verdict) for verdict in shown])
+    if hidden := len(verdicts) - len(shown):
+        page.line(Span(f"  and {hidden} more (--verbose shows all)", "dim"))
+    fixes = list(dict.fromkeys(verdict.fix for verdict in shown if verdict.fix))
+    for fix in fixes if verbose else fixes[:MOST_FIXES]:
+        page.line("  \u2192 ", Span(fix, "warn"))
     if verbose:
         for verdict in verdicts:
             _add_candidates(page, verdict)
 
 
-def _of_crashed_thread(report: CrashReport) -> tuple[SymbolVerdict, ...]:
+def words_of_verdicts(verdicts: Sequence[SymbolVerdict]) -> str:
+    """`2 of 3 modules on the stack can be read in full`."""
+    good = sum(verdict.status == "ok" for verdict in verdicts)
+    return f"{good} of {len(verdicts)} modules on the stack can be read in full"
+
+
+def words_of_status(verdict: SymbolVerdict) -> str:
+    """`ok`, `no lines`, `mismatch`."""
+    return WORDS.get(verdict.status, verdict.status)
+
+
+def words_of_candidate(candidate: Candidate) -> str:
+    """`found`, `not found`, `mismatch`."""
+    return CANDIDATE_WORDS.get(candidate.status, candidate.status)
+
+
+def name_files(verdict: SymbolVerdict) -> str:
+    """The files that were used, without their folders: `game.pdb, game.exe`."""
+    return ", ".join(dict.fromkeys(base_name(item.place) for item in verdict.files))
+
+
+def find_crashed_verdicts(report: CrashReport) -> tuple[SymbolVerdict, ...]:
+    """The verdicts on the modules that the crashed thread's stack leads through."""
     thread = report.crashed_thread
     bases = {frame.module.base for frame in thread.frames if frame.module} if thread else set()
     return tuple(verdict for verdict in report.symbols if verdict.module.base in bases)
 
 
+def _most_telling(verdicts: Sequence[SymbolVerdict]) -> Sequence[SymbolVerdict]:
+    """As many as one screen has room for, in order; those without fault go first."""
+    if len(verdicts) <= MOST_VERDICTS:
+        return verdicts
+    faulty = [verdict for verdict in verdicts if verdict.status != "ok"][:MOST_VERDICTS]
+    room = MOST_VERDICTS - len(faulty)
+    good = [verdict for verdict in verdicts if verdict.status == "ok"][:room]
+    kept = {verdict.module.base for verdict in (*faulty, *good)}
+    return [verdict for verdict in verdicts if verdict.module.base in kept]
+
+
 def _row(verdict: SymbolVerdict) -> tuple[str | Span, ...]:
-    files = ", ".join(dict.fromkeys(base_name(item.place) for item in verdict.files))
     return (
-        Span(WORDS.get(verdict.status, verdict.status), STYLES.get(verdict.status, "warn")),
+        Span(words_of_status(verdict), STYLES.get(verdict.status, "warn")),
         Span(verdict.module.name, "strong"),
-        files,
+        name_files(verdict),
         ", ".join(verdict.uses),
         Span(verdict.note, "warn"),
     )
@@ -52,7 +91,12 @@ def _add_candidates(page: Page, verdict: SymbolVerdict) -> None:
     page.heading(f"LOOKED FOR {verdict.module.name}")
     page.table(
         [
-            (CANDIDATE_WORDS.get(item.status, item.status), item.kind, item.place, item.note)
+            (
+                Span(words_of_candidate(item), CANDIDATE_STYLES.get(item.status, "warn")),
+                item.kind,
+                item.place,
+                item.note,
+            )
             for item in verdict.candidates
         ]
     )

@@ -3,7 +3,8 @@
 import time
 
 from crashtool.formats.minidump.reasons.reason import hex_address
-from crashtool.model.crash import Assertion, CrashReport, Frame, Process, System
+from crashtool.model.crash import Assertion, CrashReport, Frame, InlineFrame, Process, System
+from crashtool.render.names import shorten
 
 SYSTEM_NAMES = {
     "windows": "Windows",
@@ -56,6 +57,7 @@ WIN32_ERRORS = {
     14007: "ERROR_SXS_KEY_NOT_FOUND",
     15700: "APPMODEL_ERROR_NO_PACKAGE",
 }
+LONGEST_FUNCTION = 100  # characters in a line that speaks of one function
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -120,15 +122,30 @@ def words_of_kind(report: CrashReport) -> str:
 
 
 def words_of_place(frame: Frame, architecture: str) -> str:
-    """Where a frame is: `game.exe!Renderer::flush`, `game.exe + 0x41f2a`, or an address."""
+    """Where a frame is: `game.exe!Renderer::flush`, `game.exe + 0x41f2a`, or an address.
+
+    The function is the innermost one, which may be merged into the frame's own.
+    """
     if frame.module is None:
         place = hex_address(frame.instruction, architecture)
         if frame.unloaded:
             return f"{place} in unloaded {frame.unloaded[0].name} + {frame.unloaded[0].offset:#x}"
         return f"{place} (in no module)"
-    if frame.function:
-        return f"{frame.module.name}!{frame.function}"
-    return f"{frame.module.name} + {frame.module_offset:#x}"
+    if function := innermost_call(frame).function:
+        return f"{frame.module.name}!{shorten(function, LONGEST_FUNCTION)}"
+    return words_of_offset(frame)
+
+
+def words_of_offset(frame: Frame) -> str:
+    """`game.exe + 0x41f2a`, or "" in no module."""
+    return f"{frame.module.name} + {frame.module_offset:#x}" if frame.module else ""
+
+
+def innermost_call(frame: Frame) -> InlineFrame:
+    """The call that was running: the innermost one of those merged into the frame, or its own."""
+    if frame.inlines:
+        return frame.inlines[0]
+    return InlineFrame(frame.function or "", frame.file, frame.line)
 
 
 def words_of_assertion(assertion: Assertion) -> str:
@@ -151,9 +168,9 @@ def base_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
 
 
-def words_of_source(frame: Frame) -> str:
-    """`renderer.cpp:214`, or "" when the frame has no line."""
-    if not frame.file:
+def words_of_source(file: str | None, line: int | None) -> str:
+    """`renderer.cpp:214`, or "" when the file is not known."""
+    if not file:
         return ""
-    name = base_name(frame.file)
-    return f"{name}:{frame.line}" if frame.line else name
+    name = base_name(file)
+    return f"{name}:{line}" if line else name

@@ -1,0 +1,55 @@
+"""Where a stack repeats itself: recursion, told once."""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from crashtool.model.crash import Frame
+
+LONGEST_PERIOD = 8  # functions that call one another in a circle
+FEWEST_HIDDEN = 5
+
+
+class Repeat(NamedTuple):
+    """Frames from `start` on, before `stop`, that say what the `period` frames before them say."""
+
+    start: int
+    stop: int
+    period: int
+
+    @property
+    def words(self) -> str:
+        """`297 more of the same`, `the same 2 frames 30 more times`."""
+        hidden = self.stop - self.start
+        if self.period == 1:
+            return f"{hidden} more of the same"
+        return f"the same {self.period} frames {hidden // self.period} more times"
+
+
+def find_repeats(frames: Sequence[Frame]) -> list[Repeat]:
+    """The parts that need not be shown, in order, none overlapping."""
+    keys = [_key(frame) for frame in frames]
+    found: list[Repeat] = []
+    place = 0
+    while place < len(keys):
+        repeat = _find_at(keys, place)
+        if repeat:
+            found.append(repeat)
+        place = repeat.stop if repeat else place + 1
+    return found
+
+
+def _key(frame: Frame) -> Hashable:
+    """What a reader would call the same frame."""
+    return (frame.instruction, frame.function, frame.inlines)
+
+
+def _find_at(keys: Sequence[Hashable], place: int) -> Repeat | None:
+    """The shortest circle that starts at `place` and is worth folding."""
+    for period in range(1, LONGEST_PERIOD + 1):
+        stop = place + period
+        while stop < len(keys) and keys[stop] == keys[stop - period]:
+            stop += 1
+        hidden = (stop - place - period) // period * period
+        if hidden >= max(FEWEST_HIDDEN, 2 * period):
+            return Repeat(place + period, place + period + hidden, period)
+    return None
