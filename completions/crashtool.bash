@@ -7,7 +7,7 @@ _crashtool() {
     done
     COMPREPLY=()
     case "$command" in
-    '') words='make-url annotate send-dump inspect upload-symbols serve smoke run --version -h --help' ;;
+    '') words='make-url annotate send-dump inspect upload-symbols symbols serve smoke run --version -h --help' ;;
     make-url)
         case "$previous" in
             --form) words='hosted self-hosted root' ;;
@@ -36,8 +36,8 @@ _crashtool() {
         case "$previous" in
             --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --symbols|--symbol-server|--cache|--memory|--html) words= ;;
-            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache --threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --symbols|--symbol-server|--cache-size|--cache|--memory|--html) words= ;;
+            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     upload-symbols)
         case "$previous" in
@@ -45,6 +45,13 @@ _crashtool() {
             --color) words='auto always never' ;;
             --url|--universe|--host|--token|--token-file|--tag|--exclude|--max-archive-size|-o|--output|--receipt|--ca-bundle|--timeout|--retry-for) words= ;;
             *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --single --max-archive-size -o --output --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+        esac ;;
+    symbols)
+        case "$previous" in
+            --color) words='auto always never' ;;
+            --max-size|--cache) words= ;;
+            symbols) words='cache' ;;
+            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings' ;;
         esac ;;
     serve)
         case "$previous" in
@@ -63,8 +70,8 @@ _crashtool() {
         case "$previous" in
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
-            --annotation|--attachment|--symbols|--symbol-server|--cache|--url|--database|--handler|--report) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

@@ -7,6 +7,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'send-dump' = 'Send minidumps to Backtrace, as crashpad_handler would.'
         'inspect' = 'Show what a minidump says: what crashed, where and why.'
         'upload-symbols' = 'Check debug files and upload them.'
+        'symbols' = 'Look after the symbols that crashtool keeps.'
         'serve' = 'Receive reports locally, answering as Backtrace does.'
         'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
         'run' = 'Run any program under a real crashpad_handler and report its crash.'
@@ -15,11 +16,12 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'make-url' = @('--universe', '--token', '--token-file', '--symbols-token', '--host', '--port', '--http', '--form', '--format', '--platform', '--check', '--fix', '--probe', '--as', '--ca-bundle', '--insecure', '--timeout', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--again', '--journal', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--single', '--max-archive-size', '-o', '--output', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings')
         'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache', '--url', '--database', '--handler', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--url', '--database', '--handler', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
     }
     $choices = @{
         'make-url --form' = @('hosted', 'self-hosted', 'root')
@@ -35,11 +37,15 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'inspect --color' = @('auto', 'always', 'never')
         'upload-symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
         'upload-symbols --color' = @('auto', 'always', 'never')
+        'symbols --color' = @('auto', 'always', 'never')
         'serve --color' = @('auto', 'always', 'never')
         'smoke --mode' = @('trace', 'socket')
         'smoke --color' = @('auto', 'always', 'never')
         'run --mode' = @('trace', 'socket')
         'run --color' = @('auto', 'always', 'never')
+    }
+    $groups = @{
+        'symbols' = @('cache')
     }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })
@@ -48,6 +54,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         $candidates = @($summaries.Keys) + @('--version', '-h', '--help')
     } elseif ($words.Count -and $choices.ContainsKey("$command $($words[-1])")) {
         $candidates = $choices["$command $($words[-1])"]
+    } elseif ($words.Count -and $groups.ContainsKey("$($words[-1])")) {
+        $candidates = $groups["$($words[-1])"]
     } elseif ($wordToComplete -like '-*') {
         $candidates = $options[$command]
     } else {

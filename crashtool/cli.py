@@ -20,6 +20,7 @@ COMMANDS = {
     "send-dump": "Send minidumps to Backtrace, as crashpad_handler would.",
     "inspect": "Show what a minidump says: what crashed, where and why.",
     "upload-symbols": "Check debug files and upload them.",
+    "symbols": "Look after the symbols that crashtool keeps.",
     "serve": "Receive reports locally, answering as Backtrace does.",
     "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",
     "run": "Run any program under a real crashpad_handler and report its crash.",

@@ -1,6 +1,7 @@
 """The commands as plain values, read from click, for the generators."""
 
 import inspect
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import click
@@ -21,13 +22,17 @@ class Parameter(NamedTuple):
 
 
 class CommandEntry(NamedTuple):
-    """One command: its usage line, help text in paragraphs, parameters."""
+    """One command: its usage line, help text in paragraphs, parameters.
+
+    `name` is all that comes after `crashtool`. `subcommands` are those of a group.
+    """
 
     name: str
     summary: str
     usage: str
     description: tuple[str, ...]
     parameters: tuple[Parameter, ...]
+    subcommands: "tuple[CommandEntry, ...]" = ()
 
 
 def read_commands() -> list[CommandEntry]:
@@ -42,6 +47,13 @@ def read_commands() -> list[CommandEntry]:
     return entries
 
 
+def walk_entries(entries: list[CommandEntry]) -> Iterator[CommandEntry]:
+    """The commands, each group followed by its subcommands."""
+    for entry in entries:
+        yield entry
+        yield from entry.subcommands
+
+
 def _read_command(
     name: str, summary: str, command: click.Command, context: click.Context
 ) -> CommandEntry:
@@ -52,7 +64,22 @@ def _read_command(
         " ".join([context.command_path, *command.collect_usage_pieces(context)]),
         tuple(part for part in text.split("\n\n") if part.strip()),
         tuple(_read_parameter(param, context) for param in command.get_params(context)),
+        tuple(_read_group(name, command, context)),
     )
+
+
+def _read_group(
+    name: str, command: click.Command, context: click.Context
+) -> Iterator[CommandEntry]:
+    """The commands of a group that is not the root."""
+    if not isinstance(command, click.Group) or command is root:
+        return
+    for word in command.list_commands(context):
+        child = command.get_command(context, word)
+        assert child is not None  # noqa: S101 (a group knows its commands)
+        summary = inspect.cleandoc(child.help or "").splitlines()[0]
+        child_context = click.Context(child, info_name=word, parent=context)
+        yield _read_command(f"{name} {word}", summary, child, child_context)
 
 
 def _read_parameter(param: click.Parameter, context: click.Context) -> Parameter:

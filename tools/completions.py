@@ -1,18 +1,30 @@
 """completions/*: static scripts for bash, zsh, fish, PowerShell; a key press starts no Python."""
 
-from tools.command_tree import CommandEntry, Parameter, read_commands
+from tools.command_tree import CommandEntry, Parameter, read_commands, walk_entries
 
 
 def render_completions() -> dict[str, str]:
     """File name → script."""
     entries = read_commands()
-    root, commands = entries[0], entries[1:]
+    root, commands = entries[0], [_gather(entry) for entry in entries[1:]]
     return {
         "crashtool.bash": _bash(root, commands),
         "_crashtool": _zsh(root, commands),
         "crashtool.fish": _fish(root, commands),
         "crashtool.ps1": _powershell(root, commands),
     }
+
+
+def _gather(entry: CommandEntry) -> CommandEntry:
+    """A group with the options of all its commands: which one it is does not matter to a person."""
+    rows = [param for child in walk_entries([entry]) for param in child.parameters]
+    unique = {param.flags or (param.name,): param for param in rows}
+    return entry._replace(parameters=tuple(unique.values()))
+
+
+def _words(entry: CommandEntry) -> list[str]:
+    """What may come right after a group's name."""
+    return [child.name.rpartition(" ")[2] for child in entry.subcommands]
 
 
 def _flags(entry: CommandEntry) -> list[str]:
@@ -37,6 +49,8 @@ def _bash(root: CommandEntry, commands: list[CommandEntry]) -> str:
         )
         plain = [flag for param in entry.parameters if _takes_files(param) for flag in param.flags]
         files = f"            {'|'.join(plain)}) words= ;;\n" if plain else ""
+        if entry.subcommands:
+            files += f"            {entry.name}) words='{' '.join(_words(entry))}' ;;\n"
         cases.append(
             f"    {entry.name})\n"
             f'        case "$previous" in\n{values}{files}'
@@ -71,8 +85,10 @@ def _zsh(root: CommandEntry, commands: list[CommandEntry]) -> str:
             for param in entry.parameters
             for flag in param.flags
         )
+        words = f"'1:command:({' '.join(_words(entry))})' " if entry.subcommands else ""
         cases.append(
-            f"        {entry.name})\n          _arguments \\\n{specs}          '*:file:_files' ;;\n"
+            f"        {entry.name})\n          _arguments \\\n{specs}"
+            f"          {words}'*:file:_files' ;;\n"
         )
     options = "".join(
         f"    {_zsh_spec(param, flag)} \\\n" for param in root.parameters for flag in param.flags
@@ -124,6 +140,12 @@ def _fish(root: CommandEntry, commands: list[CommandEntry]) -> str:
             for entry in commands
         ),
     ]
+    lines += [
+        f"complete -c crashtool -n '__fish_seen_subcommand_from {entry.name}' "
+        f"-f -a {_fish_quote(' '.join(_words(entry)))}"
+        for entry in commands
+        if entry.subcommands
+    ]
     for entry in (root, *commands):
         where = (
             "'not __fish_seen_subcommand_from $commands'"
@@ -162,6 +184,11 @@ def _powershell(root: CommandEntry, commands: list[CommandEntry]) -> str:
         for param in _choices(entry)
         for flag in param.flags
     )
+    groups = "".join(
+        f"        {_ps_quote(entry.name)} = @({', '.join(map(_ps_quote, _words(entry)))})\n"
+        for entry in commands
+        if entry.subcommands
+    )
     summaries = "".join(
         f"        {_ps_quote(entry.name)} = {_ps_quote(entry.summary)}\n" for entry in commands
     )
@@ -175,6 +202,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {{
 {rows}    }}
     $choices = @{{
 {choices}    }}
+    $groups = @{{
+{groups}    }}
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object {{ $_.Extent.EndOffset -lt $cursorPosition }} | ForEach-Object {{ "$_" }})
     $command = $words | Where-Object {{ $_ -notlike '-*' }} | Select-Object -First 1
@@ -182,6 +211,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {{
         $candidates = @($summaries.Keys) + @({top})
     }} elseif ($words.Count -and $choices.ContainsKey("$command $($words[-1])")) {{
         $candidates = $choices["$command $($words[-1])"]
+    }} elseif ($words.Count -and $groups.ContainsKey("$($words[-1])")) {{
+        $candidates = $groups["$($words[-1])"]
     }} elseif ($wordToComplete -like '-*') {{
         $candidates = $options[$command]
     }} else {{

@@ -1,7 +1,7 @@
 """man/*.1: one page for crashtool and one for each subcommand."""
 
 from crashtool import __version__
-from tools.command_tree import CommandEntry, Parameter, read_commands
+from tools.command_tree import CommandEntry, Parameter, read_commands, walk_entries
 
 EXIT_STATUSES = (
     ("0", "done"),
@@ -19,12 +19,13 @@ EXIT_STATUSES = (
 
 def render_man_pages() -> dict[str, str]:
     """File name → page."""
-    entries = read_commands()
+    entries = list(walk_entries(read_commands()))
     return {f"{_page_name(entry)}.1": _render_page(entry, entries) for entry in entries}
 
 
 def _page_name(entry: CommandEntry) -> str:
-    return entry.name if entry.name == "crashtool" else f"crashtool-{entry.name}"
+    words = entry.name.replace(" ", "-")
+    return words if words == "crashtool" else f"crashtool-{words}"
 
 
 def _render_page(entry: CommandEntry, entries: list[CommandEntry]) -> str:

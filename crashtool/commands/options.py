@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from crashtool.commands.byte_size import ByteSize
 from crashtool.services.settings import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ def annotation_options(function: Function) -> Function:
 
 
 def symbol_options(function: Function) -> Function:
-    """--symbols and --symbol-server, repeatable, --offline, --cache."""
+    """--symbols and --symbol-server, repeatable, --offline, --cache, --cache-size."""
     for option in (
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
                      help="Keep what is fetched, and made from debug files, there."),
+        click.option("--cache-size", type=ByteSize(), metavar="SIZE",
+                     help="Let the cache grow to this: 500M, 2G (default: 8G)."),
         click.option("--offline", is_flag=True, default=None,
                      help="Ask no symbol server; what the cache holds is used."),
         click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
@@ -95,5 +98,6 @@ def open_symbols(
         insecure=bool(options.get("insecure")),
         timeout=options.get("timeout"),
     )
-    with open_session(plan, options["cache"] or user_cache_folder()) as session:
+    folder = options["cache"] or user_cache_folder()
+    with open_session(plan, folder, options["cache_size"]) as session:
         yield session

@@ -48,7 +48,8 @@ SETTINGS = {
         Setting("attachments", "paths"),
         Setting("symbols", "paths"),
         Setting("cache", "path"),
-        Setting("symbol_servers", "texts"),
+        Setting("cache_size"),
+        Setting("symbol_servers", "texts", secret=True),
         Setting("offline", "flag"),
         Setting("handler", "path"),
         Setting("database", "path"),
@@ -144,6 +145,8 @@ def mask(name: str, value: Any) -> str:
     """How a setting's value is shown: secrets by their first characters only."""
     if not SETTINGS[name].secret or not value:
         return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if SETTINGS[name].kind == "texts":
+        return " ".join(redact_token(text.partition("?")[0]) for text in value)
     return redact_token(str(value)) if "url" in name else str(value)[:4] + "…"
 
 

@@ -30,7 +30,13 @@ def test_every_command_has_a_man_page_and_a_place_in_the_reference(files):
         assert f"## crashtool {name}\n" in files["docs/cli.md"]
 
 
-@pytest.mark.parametrize("name", ["", *(f"-{name}" for name in COMMANDS)])
+def test_commands_of_a_group_have_them_too(files):
+    assert "man/crashtool-symbols-cache.1" in files
+    assert "## crashtool symbols cache\n" in files["docs/cli.md"]
+    assert "crashtool symbols cache" in files["docs/cli.md"]
+
+
+@pytest.mark.parametrize("name", ["-symbols-cache", "", *(f"-{name}" for name in COMMANDS)])
 def test_man_pages_are_clean_to_groff(files, name):
     if not shutil.which("groff"):
         pytest.skip("needs groff")
@@ -63,6 +69,8 @@ def test_bash_completes_commands_options_and_choices(files):
     assert "--threads" in complete_in_bash(script, ["crashtool", "inspect", "--thr"])
     assert complete_in_bash(script, ["crashtool", "inspect", "--color", "a"]) == ["auto", "always"]
     assert complete_in_bash(script, ["crashtool", "inspect", "x"]) == []
+    assert complete_in_bash(script, ["crashtool", "symbols", "c"]) == ["cache"]
+    assert complete_in_bash(script, ["crashtool", "symbols", "cache", "--cl"]) == ["--clear"]
 
 
 @pytest.mark.parametrize(("shell", "file"), [("zsh", "_crashtool"), ("fish", "crashtool.fish")])

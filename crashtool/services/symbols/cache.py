@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 
 from crashtool.errors import InputUnusable
 
-DEFAULT_LIMIT = 8 << 30  # bytes
+DEFAULT_LIMIT = 8_000_000_000  # bytes
 SAMPLE = 1 << 16  # bytes
 SAMPLES = 16
 PARTIAL = ".part"

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
@@ -44,9 +44,11 @@ class SymbolPlan(NamedTuple):
 
 
 @contextmanager
-def open_session(plan: SymbolPlan, cache_folder: str) -> "Iterator[SymbolSession]":
-    """The symbols of a plan. InputUnusable when a path does not exist."""
-    cache = SymbolCache(cache_folder)
+def open_session(
+    plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
+) -> "Iterator[SymbolSession]":
+    """The symbols of a plan; the cache in bytes. InputUnusable when a path does not exist."""
+    cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT)
     with Scratch() as scratch:
         sources: list[SymbolSource] = []
         if plan.paths:

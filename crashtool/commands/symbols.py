@@ -1,0 +1,56 @@
+"""The symbols command: a group of what concerns symbols besides uploading them."""
+
+from typing import Any
+
+import click
+
+from crashtool.commands.byte_size import ByteSize
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.services.settings import user_cache_folder
+
+
+@click.group()
+def command() -> None:
+    """Look after the symbols that crashtool keeps.
+
+    \b
+    crashtool symbols cache              what is kept, and where
+    crashtool symbols cache --clear      make room, or ask symbol servers afresh
+    """  # noqa: D301 (click reads the \b)
+
+
+@command.command("cache", cls=Command)
+@click.option("--clear", is_flag=True, help="Remove everything.")
+@click.option(
+    "--max-size",
+    "cache_size",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Remove what was not used for longest until at most this is left: 500M, 2G.",
+)
+@click.option(
+    "--cache", type=click.Path(file_okay=False), metavar="DIR", help="The cache to look at."
+)
+def show_cache(console: Console, **options: Any) -> None:
+    """Show what the symbol cache holds; clear it or make it smaller.
+
+    It holds what symbol servers gave, that they had nothing (for a day), and what was made from
+    debug files. All of it comes back when it is needed again.
+
+    \b
+    crashtool symbols cache --max-size 2G
+
+    Exit status: 0.
+    """  # noqa: D301
+    from crashtool.render.symbol_cache import cache_document, render_cache
+    from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
+    from crashtool.services.symbols.cache_state import tidy_cache
+
+    limit = options["cache_size"] or DEFAULT_LIMIT
+    cache = SymbolCache(options["cache"] or user_cache_folder(), limit)
+    state = tidy_cache(cache, clear=options["clear"], limit=limit)
+    if console.json:
+        console.document(cache_document(state))
+    else:
+        console.answer(render_cache(state))

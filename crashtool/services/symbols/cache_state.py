@@ -1,0 +1,40 @@
+"""The symbol cache seen from outside: figures by sort of file, after making it smaller if asked."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.model.symbol_cache import CacheGroup, CacheState
+from crashtool.services.symbols.cache import PARTIAL
+from crashtool.services.symbols.debug_file import LINES_NAME, UNWIND_NAME
+from crashtool.services.symbols.server import ABSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from crashtool.services.symbols.cache import Entry, SymbolCache
+
+SORTS = {
+    LINES_NAME: "line tables",
+    UNWIND_NAME: "unwind rules",
+    ABSENT: "absences remembered",
+    PARTIAL: "unfinished",
+}
+FETCHED = "fetched from servers"
+
+
+def tidy_cache(cache: "SymbolCache", *, clear: bool, limit: int) -> CacheState:
+    """Empty the cache, or make it keep to `limit` bytes; then what there is."""
+    removed = cache.clear() if clear else cache.trim(limit)
+    groups: dict[str, list[Entry]] = {}
+    for entry in cache.walk():
+        groups.setdefault(_sort_of(entry.path), []).append(entry)
+    rows = [_count(name, groups[name]) for name in sorted(groups)]
+    return CacheState(cache.folder, limit, tuple(rows), _count("removed", removed))
+
+
+def _sort_of(path: str) -> str:
+    return next((name for ending, name in SORTS.items() if path.endswith(ending)), FETCHED)
+
+
+def _count(name: str, entries: "Iterable[Entry]") -> CacheGroup:
+    sizes = [entry.size for entry in entries]
+    return CacheGroup(name, len(sizes), sum(sizes))
