@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.exception_tables import RuntimeFunction, Tables
 from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
@@ -195,6 +196,22 @@ def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
         for row in _read_image(data).sections.values()
         if row.characteristics & CONTAINS_CODE
     )
+
+
+def find_exception_tables(data: "Content") -> Tables | None:
+    """Where an x86-64 image has its function table; None for other images, or without one."""
+    image = _read_image(data)
+    size = _size(image, DIRECTORY_EXCEPTION)
+    if not size or _architecture(image.header.machine) != "x86_64":
+        return None
+    offset = _file_offset(image, image.directories[DIRECTORY_EXCEPTION].address)
+    if offset is None:
+        return None
+    count = min(size, len(data) - offset) // RuntimeFunction.SIZE
+    sections = tuple(
+        CodeRange(row.address, row.offset, row.size) for row in image.sections.values()
+    )
+    return Tables(offset, count, sections)
 
 
 def _read_image(data: "Content") -> _Image:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
-    from crashtool.formats.object_file.call_frames import CallFrames
     from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.services.symbols.native import LineTable, NativePlace
 
@@ -27,6 +26,12 @@ class DerivedFiles(Protocol):
 
     def find(self, key: str, name: str) -> str | None: ...  # noqa: D102
     def put(self, key: str, name: str, write: "Callable[[IO[bytes]], None]") -> str: ...  # noqa: D102
+
+
+class UnwindTables(Protocol):
+    """Unwind tables in the file's own bytes."""
+
+    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
 
 
 class DebugFile(Protocol):
@@ -98,7 +103,7 @@ class NativeDebugFile:
         self._lines: LineTable | None = None
         self._records: StackRecords | None = None
         self._tried_lines = False
-        self._frames: CallFrames | None = None
+        self._frames: UnwindTables | None = None
         self._tried_frames = False
         self._data: Content = b""
         self.problems: list[str] = []
@@ -127,24 +132,13 @@ class NativeDebugFile:
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The unwind rules at an address."""
-        if self.kind == kinds.ELF and (frames := self._call_frames()):
-            return frames.find_cfi(address)
-        return self._stack_records().find_cfi(address)
-
-    def _call_frames(self) -> "CallFrames | None":
-        """An ELF file's own tables, where they have the index that makes looking up cheap."""
         if not self._tried_frames:
             self._tried_frames = True
-            from crashtool.formats.object_file.call_frames import CallFrames
-            from crashtool.formats.object_file.elf import find_frame_tables
-
             try:
-                tables = find_frame_tables(self._data)
-                if tables is not None:
-                    self._frames = CallFrames(self._data, tables, self._architecture)
+                self._frames = open_unwind_tables(self._data, self.kind, self._architecture)
             except InputUnusable as error:
                 self.problems.append(error.what)
-        return self._frames
+        return (self._frames or self._stack_records()).find_cfi(address)
 
     def find_win(self, address: int) -> "WinRecord | None":
         """The frame data of 32-bit Windows code at an address."""
@@ -204,6 +198,26 @@ class NativeDebugFile:
         return self._derived.put(
             key, name, lambda target: write(self.path, self._architecture, target)
         )
+
+
+def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":
+    """The unwind tables that can be read where they are: sorted ones, of ELF and x86-64 PE files.
+
+    None where there are none; InputUnusable when they are damaged.
+    """
+    if kind == kinds.ELF:
+        from crashtool.formats.object_file.call_frames import CallFrames
+        from crashtool.formats.object_file.elf import find_frame_tables
+
+        places = find_frame_tables(data)
+        return CallFrames(data, places, architecture) if places else None
+    if kind == kinds.PE:
+        from crashtool.formats.object_file.exception_tables import ExceptionTables
+        from crashtool.formats.object_file.pe import find_exception_tables
+
+        tables = find_exception_tables(data)
+        return ExceptionTables(data, tables) if tables else None
+    return None
 
 
 def map_file(path: str) -> "Content":

@@ -1,0 +1,191 @@
+"""Unwind rules of x86-64 images for Windows: .pdata and .xdata, as far as the prologue has come.
+
+The format: Microsoft, "x64 exception handling". Crashes in a prologue are not rare: that is where
+__chkstk finds that the stack is used up.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.breakpad.stack_records import CfiText
+from crashtool.formats.record import U8, U16, U32, Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import CodeRange, Content
+
+REGISTERS = (
+    *("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"),
+    *(f"r{number}" for number in range(8, 16)),
+)
+MOST_CHAINED = 32
+CHAINED = 0x4
+PUSH, ALLOCATE_LARGE, ALLOCATE_SMALL, SET_FRAME, SAVE, SAVE_FAR, EPILOG, SPARE, SAVE_XMM = range(9)
+SAVE_XMM_FAR, PUSH_MACHINE_FRAME = 9, 10
+EXTRA_SLOTS = {SAVE: 1, SAVE_FAR: 2, EPILOG: 1, SPARE: 2, SAVE_XMM: 1, SAVE_XMM_FAR: 2}
+VERSION_1, VERSION_2 = 1, 2
+SLOT = 8  # bytes
+
+
+class RuntimeFunction(Record):
+    """RUNTIME_FUNCTION: a function's code, from its module's base, and its UNWIND_INFO."""
+
+    begin: U32
+    end: U32
+    unwind: U32
+
+
+class UnwindInfo(Record):
+    """UNWIND_INFO up to its codes. The upper five bits of the first byte are flags."""
+
+    version_flags: U8
+    prologue_size: U8
+    code_count: U8
+    frame: U8
+
+
+class UnwindCode(Record):
+    """UNWIND_CODE: its place in the prologue, and what is done there; or a number."""
+
+    place: U8
+    operation: U8
+
+
+class Number16(Record):
+    """A code's slot taken as a number."""
+
+    value: U16
+
+
+class Number32(Record):
+    """Two codes' slots taken as a number."""
+
+    value: U32
+
+
+class Tables(NamedTuple):
+    """Where a PE file has its function table, and which addresses its sections have.
+
+    `offset` and `total` are of the RUNTIME_FUNCTIONs.
+    """
+
+    offset: int
+    total: int
+    sections: "tuple[CodeRange, ...]"
+
+
+class _Frame:
+    """A frame as its unwind codes describe it, from the innermost one outward.
+
+    `base`: the stack pointer at `depth` 0, as an expression; `depth`: bytes above it.
+    """
+
+    def __init__(self) -> None:
+        self.base = "rsp"
+        self.depth = 0
+        self.saved: dict[str, str] = {}
+        self.machine_frame = ""
+
+    def at(self, offset: int) -> str:
+        return f"{self.base} {offset} + ^"
+
+
+class ExceptionTables:
+    """The unwind rules of one PE file, in its own bytes; addresses are from the module's base."""
+
+    def __init__(self, data: "Content", tables: Tables) -> None:
+        self._data = data
+        self._tables = tables
+
+    def find_cfi(self, address: int) -> CfiText | None:
+        """The rules at an address; None when no function covers it, or its codes are damaged."""
+        try:
+            function = self._find_function(address)
+            if function is None:
+                return None
+            frame = _Frame()
+            self._apply(frame, function, address - function.begin)
+        except (MalformedFile, IndexError):
+            return None
+        return CfiText(function.begin, function.end - function.begin, _to_text(frame))
+
+    def _find_function(self, address: int) -> RuntimeFunction | None:
+        low, high = 0, self._tables.total
+        while low < high:
+            middle = (low + high) // 2
+            if self._read_function(middle).begin <= address:
+                low = middle + 1
+            else:
+                high = middle
+        if not low:
+            return None
+        found = self._read_function(low - 1)
+        return found if address < found.end else None
+
+    def _read_function(self, number: int) -> RuntimeFunction:
+        return RuntimeFunction.read(self._data, self._tables.offset + number * RuntimeFunction.SIZE)
+
+    def _apply(self, frame: _Frame, function: RuntimeFunction, done: int) -> None:
+        """Take in what the prologue did up to `done` bytes from the function's start."""
+        for _ in range(MOST_CHAINED):
+            place = self._offset(function.unwind & ~1)
+            info = UnwindInfo.read(self._data, place)
+            if info.version_flags & 7 not in (VERSION_1, VERSION_2):
+                raise MalformedFile("unwind information of an unknown version", offset=place)
+            codes = place + UnwindInfo.SIZE
+            self._apply_codes(frame, info, codes, done)
+            if not info.version_flags >> 3 & CHAINED:
+                return
+            slots = info.code_count + (info.code_count & 1)
+            function = RuntimeFunction.read(self._data, codes + slots * UnwindCode.SIZE)
+            done = 1 << 8  # the primary function's prologue has been left behind
+        raise MalformedFile("unwind information without end", offset=place)
+
+    def _offset(self, address: int) -> int:
+        for section in self._tables.sections:
+            if section.address <= address < section.address + section.size:
+                return section.offset + address - section.address
+        raise MalformedFile("unwind information outside the file", offset=address)
+
+    def _apply_codes(self, frame: _Frame, info: UnwindInfo, start: int, done: int) -> None:
+        slot = 0
+        while slot < info.code_count:
+            place = start + slot * UnwindCode.SIZE
+            code = UnwindCode.read(self._data, place)
+            operation, detail = code.operation & 0xF, code.operation >> 4
+            extra = (1 + detail) if operation == ALLOCATE_LARGE else EXTRA_SLOTS.get(operation, 0)
+            if code.place <= done:
+                number = self._number(place + UnwindCode.SIZE, extra)
+                _undo(frame, operation, detail, number, info.frame)
+            slot += 1 + extra
+
+    def _number(self, place: int, slots: int) -> int:
+        """What stands behind a code: bytes in one slot are counted by eight, in two one by one."""
+        if slots == 1:
+            return Number16.read(self._data, place).value * SLOT
+        return Number32.read(self._data, place).value if slots else 0
+
+
+def _undo(frame: _Frame, operation: int, detail: int, number: int, pointer: int) -> None:
+    """What one instruction of the prologue means for the caller's registers."""
+    if operation == PUSH:
+        frame.saved[REGISTERS[detail]] = frame.at(frame.depth)
+        frame.depth += SLOT
+    elif operation == ALLOCATE_SMALL:
+        frame.depth += detail * SLOT + SLOT
+    elif operation == ALLOCATE_LARGE:
+        frame.depth += number
+    elif operation == SET_FRAME:
+        frame.base = f"{REGISTERS[pointer & 0xF]} {(pointer >> 4) * 16} -"
+        frame.depth = 0
+    elif operation in (SAVE, SAVE_FAR):
+        frame.saved[REGISTERS[detail]] = frame.at(number)
+    elif operation == PUSH_MACHINE_FRAME:
+        frame.machine_frame = f"{frame.base} {frame.depth + SLOT * detail} +"
+
+
+def _to_text(frame: _Frame) -> str:
+    saved = " ".join(f"{name}: {rule}" for name, rule in frame.saved.items() if name != "rsp")
+    if frame.machine_frame:
+        here = frame.machine_frame
+        return f".cfa: {here} 24 + ^ .ra: {here} ^ {saved}".rstrip()
+    return f".cfa: {frame.base} {frame.depth + SLOT} + .ra: .cfa -8 + ^ {saved}".rstrip()
