@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.cfi import step_by_cfi
 from crashtool.services.unwind.frame_pointer import step_by_frame_pointer, step_by_link
+from crashtool.services.unwind.intel import AMD64_WINDOWS
 from crashtool.services.unwind.scan import step_by_scan
 from crashtool.services.unwind.scene import LOWEST_CODE, Loaded, Step
 from crashtool.services.unwind.signal_frame import step_by_signal_frame
@@ -104,6 +105,13 @@ class _Walk:
             and (caller := _return_at_once(scene, frame))
         ):
             return caller
+        if (
+            frame.is_exact
+            and loaded
+            and _is_leaf(scene, loaded)
+            and (caller := _return_at_once(scene, frame))
+        ):
+            return caller
         if frame.is_exact and (caller := step_by_link(scene, frame)):
             return caller
         if caller := step_by_frame_pointer(scene, frame):
@@ -136,6 +144,11 @@ def _is_no_code(loaded: Loaded | None, place: int) -> bool:
     if tables.read_code(address, 1) == b"":
         return True
     return tables.knows_functions and tables.find_function(address) is None
+
+
+def _is_leaf(scene: "Scene", loaded: Loaded) -> bool:
+    """Whether code without rules cannot have a frame: so it is on 64-bit Windows."""
+    return scene.machine is AMD64_WINDOWS and loaded.tables.knows_unwind
 
 
 def _return_at_once(scene: "Scene", frame: Step) -> Step | None:

@@ -18,7 +18,7 @@ RBX, RBP, RSI = 3, 5, 6
 
 
 def build(codes, *, prologue=0x20, frame=0, flags=0, version=1, chained=b""):
-    """A file with one function; codes are (place, operation, detail, *slots), as they are stored."""
+    """A file with one function; codes are (place, operation, detail, *slots), as stored."""
     slots = b""
     for place, operation, detail, *more in codes:
         slots += bytes((place, operation | detail << 4))

@@ -334,6 +334,15 @@ class TestWindows32:
 
         assert trusts(scene, {"eip": CODE + 0x110, "esp": STACK, "ebp": 0}) == ["context"]
 
+    def test_code_of_64_bits_without_rules_keeps_no_frame(self):
+        tables = Tables(cfi=(CfiText(0x900, 1, ".cfa: $rsp 8 +"),))
+        words = {STACK: CODE + 0x105, 0x7040: 0x7080, 0x7048: CODE + 0x205, 0x7080: 0}
+        scene = make_scene(AMD64_WINDOWS, words, tables, platform="windows")
+
+        steps = list(walk(scene, amd64(CODE + 0x10, bp=0x7040)))
+
+        assert steps[1].registers["rip"] == CODE + 0x105
+
     def test_preserve_more_registers_on_64_bits(self):
         assert {"rsi", "rdi"} <= set(AMD64_WINDOWS.preserved) - set(AMD64.preserved)
 
