@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, Self, cast
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
@@ -22,14 +22,75 @@ TAR_HEAD = 512
 TAR_MARK = slice(257, 262)
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_MEMBERS = 1_000_000
+ZSTD_STEP = 1 << 10  # bytes; three of them may unpack to 128 KiB
 ENCRYPTED = 0x1
+
+
+def open_zstd(path: str) -> IO[bytes]:
+    """A file packed with Zstandard. InputUnusable when nothing here can unpack it."""
+    try:
+        from compression import zstd  # Python 3.14
+
+        return cast("IO[bytes]", zstd.open(path))
+    except ImportError:
+        pass
+    try:
+        import zstandard
+    except ImportError:
+        raise InputUnusable(
+            "packed with Zstandard, which needs the extra 'zstd'",
+            hint="pip install 'crashtool[zstd]', or unpack it with zstd -d",
+        ) from None
+    return cast("IO[bytes]", _Zstandard(path, zstandard))
+
+
+class _Zstandard:
+    """A stream of the library: its own one takes a file that was cut for a whole one."""
+
+    def __init__(self, path: str, library: Any) -> None:
+        self._file = Path(path).open("rb")  # noqa: SIM115 (closed as this is)
+        self._library = library
+        self._frame: Any = None
+        self._ready = bytearray()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """As streams do. ValueError when it is damaged, EOFError when it is cut."""
+        while len(self._ready) < size and self._fill():
+            pass
+        block = bytes(self._ready[:size])
+        del self._ready[:size]
+        return block
+
+    def _fill(self) -> bool:
+        """Unpack a little; False at the end."""
+        rest = self._frame.unused_data if self._frame and self._frame.eof else b""
+        packed = rest or self._file.read(ZSTD_STEP)
+        if not packed:
+            if self._frame and not self._frame.eof:
+                raise EOFError("it was cut short")
+            return False
+        if self._frame is None or self._frame.eof:
+            self._frame = self._library.ZstdDecompressor().decompressobj()
+        try:
+            self._ready += self._frame.decompress(packed)
+        except self._library.ZstdError as error:
+            raise ValueError(str(error)) from None
+        return True
+
 
 OPENERS: dict[bytes, Callable[[str], IO[bytes]]] = {
     b"\x1f\x8b": cast("Callable[[str], IO[bytes]]", gzip.open),
     b"\xfd7zXZ\0": cast("Callable[[str], IO[bytes]]", lzma.open),
     b"BZh": cast("Callable[[str], IO[bytes]]", bz2.open),
+    b"\x28\xb5\x2f\xfd": open_zstd,
 }
-PACKED_SUFFIXES = (".gz", ".xz", ".bz2")
+PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DAMAGE = (
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError, zlib.error,
     lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError,
@@ -49,7 +110,7 @@ def is_archive(head: bytes) -> bool:
 
 
 def is_packed(head: bytes) -> bool:
-    """Whether the first bytes are those of a gzip, xz or bzip2 file."""
+    """Whether the first bytes are those of a gzip, xz, bzip2 or Zstandard file."""
     return any(head.startswith(magic) for magic in OPENERS)
 
 
