@@ -16,7 +16,7 @@ from crashtool.model.crash import (
     System,
     Thread,
 )
-from crashtool.model.lookup import SymbolStatus, SymbolVerdict
+from crashtool.model.lookup import SymbolVerdict
 from crashtool.model.signature import get_signature
 from crashtool.render.words import base_name, words_of_assertion, words_of_error
 
@@ -27,6 +27,11 @@ RELEASE_KEYS = {
     "DISTRIB_CODENAME": "codename",
     "DISTRIB_DESCRIPTION": "description",
 }
+CRASH_KEYS = (
+    "type", "address", "crashing_thread", "assertion", "assertion_info", "description",
+    "address_kind", "address_description", "access", "is_crash", "hints", "instruction",
+    "thread_id", "address_module", "exception",
+)  # fmt: skip
 Document = dict[str, Any]
 
 
@@ -69,6 +74,9 @@ def crash_document(report: CrashReport) -> Document:
              "bytes": None if item.content is None else item.content.hex()}
             for item in report.memory
         ],
+        "secrets": (
+            None if report.secrets is None else [item._asdict() for item in report.secrets]
+        ),
         "streams": [stream._asdict() for stream in report.streams],
         "problems": [problem._asdict() for problem in report.problems],
     }  # fmt: skip
@@ -88,7 +96,7 @@ class _Writer:
 
     def crash(self, crash: Crash | None, thread: int | None) -> Document:
         if crash is None:
-            return {"type": None, "address": None, "crashing_thread": thread, "assertion": None}
+            return dict.fromkeys(CRASH_KEYS) | {"crashing_thread": thread, "hints": []}
         reason = crash.reason
         module = crash.address_module
         return {
@@ -159,19 +167,16 @@ class _Writer:
         }
 
     def modules(self, report: CrashReport) -> list[Document]:
-        statuses = {verdict.module.base: verdict.status for verdict in report.symbols}
-        return [self.module(module, statuses.get(module.base)) for module in report.modules]
+        verdicts = {verdict.module.base: verdict for verdict in report.symbols}
+        return [self.module(module, verdicts.get(module.base)) for module in report.modules]
 
-    def module(self, module: Module, status: SymbolStatus | None) -> Document:
+    def module(self, module: Module, verdict: SymbolVerdict | None) -> Document:
         return self.unloaded(module) | {
             "version": module.version,
             "debug_file": base_name(module.debug_file) if module.debug_file else None,
             "debug_path": module.debug_file,
             "debug_id": module.debug_id.breakpad if module.debug_id else None,
-            "loaded_symbols": status in ("ok", "no_lines", "no_unwind"),
-            "missing_symbols": status == "missing",
-            "corrupt_symbols": status == "malformed",
-            "symbol_status": status,
+            **_symbol_state(verdict),
         }
 
     def unloaded(self, module: Module) -> Document:
@@ -202,6 +207,24 @@ class _Writer:
             "client_id": str(ids.client_id),
             "address_mask": self.hex(ids.address_mask),
         }
+
+
+def _symbol_state(verdict: SymbolVerdict | None) -> Document:
+    """What rust-minidump says of a module's symbols; all false when nobody looked for them."""
+    if verdict is None:
+        return {
+            "loaded_symbols": False, "missing_symbols": False, "corrupt_symbols": False,
+            "symbol_url": None, "symbol_status": None,
+        }  # fmt: skip
+    files = verdict.files
+    urls = [item.place for item in files if "://" in item.place]
+    return {
+        "loaded_symbols": bool(files),
+        "missing_symbols": not files and verdict.status != "malformed",
+        "corrupt_symbols": any(item.status == "malformed" for item in verdict.candidates),
+        "symbol_url": urls[0] if urls else None,
+        "symbol_status": verdict.status,
+    }
 
 
 def _verdict(verdict: SymbolVerdict) -> Document:
