@@ -1,6 +1,6 @@
 """The inspect command: minidumps as readable pages, or as JSON, HTML or CI annotations."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,11 +9,11 @@ from crashtool.commands.console import Console
 from crashtool.commands.options import open_symbols, symbol_options
 from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError
 from crashtool.model.crash import CrashReport
-from crashtool.render.as_json import crash_document
-from crashtool.render.page import Page
-from crashtool.render.report import render_report
 from crashtool.services.inspect_dumps import Unreadable, Wanted, walk_reports
 from crashtool.services.settings import step_summary_file
+
+if TYPE_CHECKING:
+    from crashtool.render.page import Page
 
 
 @click.command(cls=Command)
@@ -108,7 +108,9 @@ class Answer:
             self._answer_document()
         click.get_current_context().exit(self._status(reports))
 
-    def _page(self, report: CrashReport) -> Page:
+    def _page(self, report: CrashReport) -> "Page":
+        from crashtool.render.report import render_report  # not loaded for JSON
+
         shown = ("threads", "registers", "modules", "streams", "brief")
         flags = {name: bool(self.options[name]) for name in shown}
         return render_report(report, **flags, verbose=self.console.verbosity > 0)
@@ -117,6 +119,8 @@ class Answer:
         first = self.found[0]
         if len(self.found) == 1 and isinstance(first, Unreadable):
             raise first.error
+        from crashtool.render.as_json import crash_document  # not loaded for pages
+
         documents = [
             crash_document(found) if isinstance(found, CrashReport) else error_document(found)
             for found in self.found

@@ -6,7 +6,6 @@ from crashtool.model.crash import CrashReport, Frame, InlineFrame, Module, Regis
 from crashtool.services.analyze.modules import AddressMap
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, Scene, Step
-from crashtool.services.unwind.signal_frame import SYSTEM_CALL, is_system_call
 from crashtool.services.unwind.walker import MOST_FRAMES, walk
 
 if TYPE_CHECKING:
@@ -77,8 +76,8 @@ class _Walks:
         scene.look_at(registers.stack_pointer, self._read_stack(registers.stack_pointer))
         steps = list(walk(scene, registers.values))
         frames = tuple(self._frame(scene, step) for step in steps)
-        if len(frames) > 1 and is_system_call(scene, frames[0].module):
-            frames = (frames[0]._replace(function=SYSTEM_CALL), *frames[1:])
+        if len(frames) > 1 and scene.machine is X86:
+            frames = (name_system_call(scene, frames[0]), *frames[1:])
         return thread._replace(frames=frames, note=self._note(thread, scene, steps))
 
     def _read_stack(self, pointer: int) -> bytes:
@@ -185,6 +184,14 @@ def find_machine(architecture: str, platform: str) -> "Machine | None":
     if architecture == "arm64":
         return ARM64
     return ARM_APPLE if platform in APPLE else ARM
+
+
+def name_system_call(scene: Scene, frame: Frame) -> Frame:
+    """The frame, named if it is the kernel's code that i386 makes system calls by."""
+    from crashtool.services.unwind.signal_frame import SYSTEM_CALL, is_system_call  # i386 alone
+
+    is_one = is_system_call(scene, frame.module)
+    return frame._replace(function=SYSTEM_CALL) if is_one else frame
 
 
 def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":

@@ -3,13 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from crashtool.services.unwind.cfi import step_by_cfi
 from crashtool.services.unwind.frame_pointer import step_by_frame_pointer, step_by_link
 from crashtool.services.unwind.intel import AMD64_WINDOWS
 from crashtool.services.unwind.scan import step_by_scan
 from crashtool.services.unwind.scene import LOWEST_CODE, Loaded, Step
-from crashtool.services.unwind.signal_frame import step_by_signal_frame
-from crashtool.services.unwind.win import step_by_win
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.scene import Scene
@@ -26,6 +23,7 @@ OUTERMOST = {
     ),
 }  # fmt: skip
 ENTRY_POINT = "_start"
+KERNEL_FRAMES = ("linux", "android")
 SYSTEM_CALLS = ("ntdll.dll", "win32u.dll")  # where Windows' threads wait, in stubs without a frame
 
 
@@ -61,7 +59,7 @@ class _Walk:
         hit = loaded.tables.find_function(place - loaded.base) if loaded else None
         if hit is not None and hit.name == ENTRY_POINT and not frame.is_exact:
             return None
-        caller = step_by_signal_frame(scene, frame, loaded)
+        caller = self._by_kernel(frame, loaded)
         if caller is None and loaded is not None:
             caller = self._by_tables(frame, loaded, place - loaded.base)
             if caller is not None and caller.is_last:
@@ -85,12 +83,23 @@ class _Walk:
             self.is_at_start = True
         self.inner_module = name
 
+    def _by_kernel(self, frame: Step, loaded: Loaded | None) -> Step | None:
+        if self.scene.platform not in KERNEL_FRAMES:
+            return None
+        from crashtool.services.unwind.signal_frame import step_by_signal_frame  # Linux alone
+
+        return step_by_signal_frame(self.scene, frame, loaded)
+
     def _by_tables(self, frame: Step, loaded: Loaded, address: int) -> Step | None:
         cfi = loaded.tables.find_cfi(address)
         if cfi is not None:
+            from crashtool.services.unwind.cfi import step_by_cfi  # not without symbols
+
             return step_by_cfi(self.scene, frame, cfi.rules)
         record = loaded.tables.find_win(address) if self.scene.machine.name == "x86" else None
         if record is not None:
+            from crashtool.services.unwind.win import step_by_win
+
             return step_by_win(self.scene, frame, record, self.callee_parameters)
         return None
 
