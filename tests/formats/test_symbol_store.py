@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds
+from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path, store_name
 
 WINDOWS = ModuleIds(
     "Game.exe",
@@ -71,3 +71,34 @@ def test_each_convention_has_its_paths(name, ids, paths):
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_a_module_without_identifiers_is_nowhere(name):
     assert list(CONVENTIONS[name].paths(ModuleIds("game", "", "game"))) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/opt/app/libx.so.1", "libx.so.1"),
+        ("C:\\build\\Game.pdb", "Game.pdb"),
+        ("a b+c~1.exe", "a b+c~1.exe"),
+        ("Größe.exe", "Größe.exe"),
+        ("", ""),
+        ("/opt/..", ""),
+        ("...", ""),
+        ("c:game.pdb", ""),
+        ("x::file", ""),
+        ("a\nb", ""),
+        ("a\0b", ""),
+        ("x" * 256, ""),
+    ],
+)
+def test_names_that_lead_elsewhere_are_none(path, name):
+    assert store_name(path) == name
+
+
+def test_two_tiers_are_those_of_first_letters():
+    assert [place.path for place in CONVENTIONS["symstore2"].paths(WINDOWS)] == [
+        f"{place.path[:2].lower()}/{place.path}" for place in CONVENTIONS["symstore"].paths(WINDOWS)
+    ]
+
+
+def test_symstore_s_packed_files_end_in_an_underscore():
+    assert compress_path("app.pdb/1/app.pdb") == "app.pdb/1/app.pd_"

@@ -79,8 +79,6 @@ class DirectorySource:
         seen: set[object] = set()
         for known in self._walk_known(module):
             candidate = compare(known, module)
-            if candidate is None:
-                continue
             key = same_file(candidate.path) if candidate.path else candidate.place
             if key not in seen and candidate.place not in seen:
                 seen |= {key, candidate.place}

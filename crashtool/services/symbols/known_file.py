@@ -52,8 +52,12 @@ def identify(
     bytes, `head` if they are known, are read when they are not those of a debug file or an archive.
     """
     place = place or path
+    if head is None:
+        try:
+            head = read_head(path)
+        except InputUnusable as error:
+            return [Known(place, path, (), "failed", error.what)]
     try:
-        head = read_head(path) if head is None else head
         return list(_walk_objects(path, place, head, scratch))
     except MalformedFile as error:
         return [Known(place, path, (), "malformed", error.what)]
@@ -64,17 +68,17 @@ def identify(
 
 def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
     """As `identify`, for a file that must be of use: if it is not, what it is instead."""
-    place = place or path
-    found = identify(path, scratch, place)
-    if found:
-        return found
     from crashtool.formats.object_file.reading import find_verdict
 
+    place = place or path
     try:
-        verdict = find_verdict(read_head(path))
+        head = read_head(path)
     except InputUnusable as error:
         return [Known(place, path, (), "failed", error.what)]
-    if verdict:
+    found = identify(path, scratch, place, head)
+    if found:
+        return found
+    if verdict := find_verdict(head):
         note = f"{verdict.sentence}: {verdict.hint}"
         return [Known(place, path, (), "unsupported", note)]
     return [Known(place, path, (), "malformed", "it is no debug file")]
@@ -209,16 +213,14 @@ def best_first(rows: Iterable[Known]) -> list[Known]:
     return sorted(rows, key=rank)
 
 
-def compare(known: Known, module: "Module") -> Candidate | None:
-    """A file as a candidate for a module; None when it is of another module altogether."""
+def compare(known: Known, module: "Module") -> Candidate:
+    """A file that should be a module's as a candidate for it."""
     if not known.is_readable:
         return Candidate(known.place, known.failure, "", known.note)
     kind = known.objects[0].kind
     if matches(known, module):
         return Candidate(known.place, "found", kind, path=known.path)
-    if fits_name(known, module):
-        return Candidate(known.place, "mismatch", kind, words_of_mismatch(known, module))
-    return None
+    return Candidate(known.place, "mismatch", kind, words_of_mismatch(known, module))
 
 
 def words_of_mismatch(known: Known, module: "Module") -> str:

@@ -8,7 +8,7 @@ from crashtool.errors import CrashtoolError, NetworkFailure, TimedOut, UsageErro
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath
 from crashtool.model.lookup import Candidate, LookupStatus
-from crashtool.services.symbols.known_file import ids_of, insist, matches, words_of_mismatch
+from crashtool.services.symbols.known_file import compare, ids_of, insist, matches
 
 if TYPE_CHECKING:
     from typing import IO
@@ -112,12 +112,11 @@ class ServerSource:
     def _check(self, path: str, shown: str, kind: str, module: "Module") -> Candidate:
         """What was sent as a candidate: servers are not believed either."""
         rows = insist(path, self._scratch, shown)
-        for known in rows:
-            if matches(known, module):
-                return Candidate(shown, "found", known.objects[0].kind, path=known.path)
-        if not rows[0].is_readable:
-            return Candidate(shown, rows[0].failure, kind, f"what it sent: {rows[0].note}")
-        return Candidate(shown, "mismatch", kind, words_of_mismatch(rows[0], module))
+        known = next((row for row in rows if matches(row, module)), rows[0])
+        candidate = compare(known, module)._replace(place=shown)
+        if known.is_readable:
+            return candidate
+        return candidate._replace(kind=kind, note=f"what it sent: {known.note}")
 
     def _fetch(self, url: str, key: str, name: str) -> Answer:
         """Have a file put into the cache, unless it is known to be no use to try."""

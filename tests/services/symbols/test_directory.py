@@ -1,15 +1,19 @@
 import gzip
-import os
 import sys
+import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import BuildId, DebugId
+from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Module
 from crashtool.services.symbols.directory import DirectorySource, walk_files
+from crashtool.services.symbols.known_file import insist, same_file
 from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.symbols.unpack import walk_archive
 from tests.synth.object_files import (
     BUILD_ID,
     GUID,
@@ -51,7 +55,7 @@ def write(path, content):
 
 
 def found(candidates):
-    return [(os.path.basename(row.place), row.kind) for row in candidates if row.status == "found"]
+    return [(Path(row.place).name, row.kind) for row in candidates if row.status == "found"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_a_path_that_does_not_exist_is_an_error(find, tmp_path):
 def test_symbol_files_are_found_in_stores_and_outside(path, find, tmp_path):
     write(tmp_path / path, build_sym(SYM_ID))
 
-    assert found(find()) == [(os.path.basename(path), "sym")]
+    assert found(find()) == [(Path(path).name, "sym")]
 
 
 def test_a_store_is_not_walked_when_it_answers(find, tmp_path, monkeypatch):
@@ -198,8 +202,7 @@ def test_packed_files_are_unpacked(suffix, find, tmp_path):
     (row,) = find(APP, path)
 
     assert row.status == "found"
-    with open(row.path, "rb") as file:
-        assert file.read() == content
+    assert Path(row.path).read_bytes() == content
 
 
 def test_a_damaged_file_is_malformed_when_its_name_fits(find, tmp_path):
@@ -231,3 +234,228 @@ def test_folders_of_version_control_are_passed_over(tmp_path):
     write(tmp_path / ".git" / "app", full_elf())
 
     assert list(walk_files(str(tmp_path))) == []
+
+
+def test_damaged_archives_are_told_of_when_they_are_named(find, tmp_path):
+    path = write(tmp_path / "symbols.zip", b"PK\x03\x04" + bytes(60))
+
+    (row,) = find(APP, path)
+
+    assert row.status == "unsupported"
+    assert "cannot be unpacked" in row.note
+
+
+def test_members_of_archives_are_shown_with_their_archive(find, tmp_path):
+    path = tmp_path / "symbols.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("deep/app.sym", build_sym(SYM_ID))
+        archive.writestr("deep/other.sym", build_sym("F" * 33))
+
+    (row,) = find(APP, path)
+
+    assert row.place == f"{path}:deep/app.sym"
+
+
+def test_archives_below_a_folder_are_opened_only_when_nothing_else_matches(
+    find, tmp_path, monkeypatch
+):
+    opened = []
+    unpack = walk_archive
+    monkeypatch.setattr(
+        "crashtool.services.symbols.unpack.walk_archive",
+        lambda path, *rest: opened.append(path) or unpack(path, *rest),
+    )
+    with zipfile.ZipFile(tmp_path / "symbols.zip", "w") as archive:
+        archive.writestr("renamed", build_sym(SYM_ID))
+    assert found(find()) == [("symbols.zip:renamed", "sym")]
+    opened.clear()
+    write(tmp_path / "elsewhere" / "library", full_elf())
+
+    assert found(find()) == [("library", "elf")]
+    assert opened == []
+
+
+def test_a_store_with_other_letter_case_is_looked_up(find, tmp_path, monkeypatch):
+    write(tmp_path / "APP.PDB" / GAME.debug_id.breakpad.lower() / "App.pdb", build_pdb())
+    monkeypatch.setattr(
+        "crashtool.services.symbols.directory.walk_files", lambda _: pytest.fail("walked")
+    )
+    with Scratch() as scratch:
+        first = next(DirectorySource([str(tmp_path)], scratch).walk_candidates(GAME))
+
+    assert (first.status, first.kind) == ("found", "pdb")
+
+
+def test_a_store_in_two_tiers_is_looked_up(find, tmp_path):
+    path = write(tmp_path / "ap" / "app.pdb" / GAME.debug_id.breakpad / "app.pdb", build_pdb())
+
+    assert [row.place for row in find(GAME)] == [str(path)]
+
+
+def test_a_file_that_symstore_packed_says_how_to_unpack_it(find, tmp_path):
+    write(tmp_path / "app.pdb" / GAME.debug_id.breakpad / "app.pd_", b"MSCF" + bytes(60))
+
+    (row,) = find(GAME)
+
+    assert row.status == "unsupported"
+    assert "cabextract" in row.note
+
+
+def test_a_page_in_a_store_is_malformed(find, tmp_path):
+    write(tmp_path / "app" / SYM_ID / "app.sym", b"<html>not found</html>")
+
+    (row,) = find()
+
+    assert (row.status, row.note) == ("malformed", "it is no debug file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_links_to_one_file_count_once(find, tmp_path):
+    write(tmp_path / "app", full_elf())
+    (tmp_path / "app.debug").symlink_to(tmp_path / "app")
+    (tmp_path / "lib.1").symlink_to(tmp_path / "app")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+
+    assert len(find()) == 1
+
+
+def test_a_windows_file_of_another_build_is_called_older_or_newer(find, tmp_path):
+    write(tmp_path / "app.pdb", build_pdb(guid=bytes(16)[:15] + b"x"))
+
+    (row,) = find(GAME)
+
+    assert row.status == "mismatch"
+    assert "an older or newer build" in row.note
+
+
+def test_a_module_without_an_identifier_says_so(find, tmp_path):
+    write(tmp_path / "app", full_elf())
+
+    (row,) = find(APP._replace(debug_id=None, code_id=None))
+
+    assert (row.status, row.note) == (
+        "mismatch",
+        "the dump has no identifier of the module to compare with",
+    )
+
+
+def test_an_image_of_another_build_is_compared_by_code_id(find, tmp_path):
+    write(tmp_path / "app.exe", build_pe(image_size=0x13000))
+
+    (row,) = find(GAME._replace(debug_id=None, debug_file=None))
+
+    assert row.note == (
+        "it has 5cab1e0013000, the dump wants 5cab1e0012000 (an older or newer build)"
+    )
+
+
+def test_a_file_without_an_identifier_says_so(find, tmp_path):
+    write(tmp_path / "libx.dylib", build_macho(uuid=None))
+    module = APP._replace(name="libx.dylib", code_file="libx.dylib", debug_file="libx.dylib")
+
+    (row,) = find(module)
+
+    assert (row.status, row.note) == ("mismatch", "it has no identifier")
+
+
+def test_identifiers_of_zeros_match_nothing(find, tmp_path):
+    zeros = bytes(20)
+    write(tmp_path / "app", full_elf(build_id=zeros))
+    write(tmp_path / "app.exe", build_pe(timestamp=0, image_size=0))
+
+    nil = APP._replace(debug_id=DebugId(bytes(16)), code_id=zeros.hex())
+
+    assert found(find(nil)) == []
+
+
+def test_a_build_id_is_compared_in_full(find, tmp_path):
+    write(tmp_path / "app", full_elf(build_id=BUILD_ID[:16] + b"xxxx"))
+
+    (row,) = find()
+
+    assert row.status == "mismatch"
+
+
+def test_an_elf_file_without_a_build_id_matches_by_its_code(find, tmp_path):
+    content = full_elf(build_id=b"")
+    write(tmp_path / "app", content)
+    (row,) = read_object_files(content)
+
+    assert found(find(APP._replace(debug_id=row.hashed_id, code_id=None))) == [("app", "elf")]
+
+
+def test_one_mismatch_in_many_is_told_and_the_others_are_bounded(find, tmp_path):
+    for index in range(30):
+        write(tmp_path / str(index) / "app", full_elf(build_id=OTHER_ID))
+
+    assert len(find()) == 8
+
+
+def test_mismatches_among_many_named_files_are_told(find, tmp_path):
+    paths = [write(tmp_path / f"lib{n}.so", full_elf(build_id=OTHER_ID)) for n in range(30)]
+    paths.append(write(tmp_path / "app", full_elf(build_id=OTHER_ID)))
+
+    assert [row.status for row in find(APP, *paths)] == ["mismatch"]
+
+
+def test_a_file_that_cannot_be_read_is_passed_over_in_a_folder_and_said_when_named(
+    find, tmp_path, monkeypatch
+):
+    path = write(tmp_path / "library", full_elf())
+
+    def refuse(place, flags):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("crashtool.services.symbols.known_file.os.open", refuse)
+
+    assert find() == []  # of whatever module it is
+    (row,) = find(APP, path)
+    assert row.status == "failed"
+    assert "Permission denied" in row.note
+    (again,) = insist(str(path), None)
+    assert again.failure == "failed"
+
+
+def test_folders_that_cannot_be_listed_are_passed_over(find, tmp_path, monkeypatch):
+    write(tmp_path / "app", full_elf())
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("crashtool.services.symbols.directory.os.scandir", refuse)
+    monkeypatch.setattr("crashtool.services.symbols.directory.os.listdir", refuse)
+
+    assert find() == []
+    assert find(GAME) == []
+
+
+def test_names_out_of_a_dump_lead_nowhere_else(find, tmp_path):
+    inside = tmp_path / "store"
+    inside.mkdir()
+    write(tmp_path / SYM_ID / "...sym", build_sym(SYM_ID))
+
+    for name in ("..", "x/..", "\0", "c:app"):
+        assert find(APP._replace(debug_file=name, code_file=name), inside) == []
+
+
+def test_many_modules_cost_one_look_at_each_file(tmp_path):
+    for folder in range(20):
+        (tmp_path / str(folder)).mkdir()
+        for index in range(100):
+            (tmp_path / str(folder) / f"{index}.o").write_bytes(b"x")
+    start = time.process_time()
+    with Scratch() as scratch:
+        source = DirectorySource([str(tmp_path)], scratch)
+        for index in range(50):
+            assert list(source.walk_candidates(APP._replace(debug_file=f"lib{index}"))) == []
+
+    assert time.process_time() - start < 2.0  # 2,000 files; each is opened once, not 50 times
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_links_that_lead_nowhere_are_passed_over(tmp_path):
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+
+    assert list(walk_files(str(tmp_path))) == []
+    assert same_file(str(tmp_path / "gone")) == str(tmp_path / "gone")
