@@ -1,67 +1,101 @@
 """Records of one kind in a long text, found by their number without reading the rest.
 
 Writers put records in the order of their numbers, so a binary search over the mapped text finds one
-in about 25 looks however long the text is. Where the order does not hold, one pass over the text
-makes an index, once.
+in about 25 looks however long the text is. The neighbours of what it finds must be in order, too;
+where they are not, one pass over the text makes an index, once.
 """
 
 import re
-from array import array
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from crashtool.formats.breakpad.records import LONGEST_LINE, note
 
 if TYPE_CHECKING:
+    from re import Match
+
+    from crashtool.formats.breakpad.records import RecordKind
     from crashtool.formats.object_file.kinds import Content
 
-NUMBER_ROOM = 48  # bytes after a tag that hold the number
+    _Rows = dict[int, int | list[int]]
+
+SMALL = 1 << 14  # bytes: an index of that much text takes less than a millisecond
+LARGE = 1 << 20  # bytes: an index of more takes longer than all the rest
 SAMPLES = 128
-SMALL = 1 << 20  # bytes: an index of that much text is made in some milliseconds
-MOST_DIGITS = 16
-LONGEST_LINE = 1 << 20
+NESTED = 64  # records that begin before a number and are asked whether they cover it
+MOST_RECORDS = 1 << 21
+NO_DAMAGE = (b"INLINE ", b"\n", b"\r")  # among lines
 
 
 class Column:
-    """The records that begin with `tag` (a line feed first) between `start` and `end`.
+    """The records of one kind whose lines begin from `start` to before `end`.
 
-    Each has a number behind the tag, in `base`; `m ` may stand between them. A record is told by
-    the offset of its tag.
+    A record is told by the offset of its line. Of several with one number the first counts.
     """
 
-    def __init__(self, data: "Content", tag: bytes, start: int, end: int, base: int = 16) -> None:
-        self._data = data
-        self.tag = tag
+    def __init__(
+        self, data: "Content", kind: "RecordKind", start: int, end: int, problems: list[str]
+    ) -> None:
+        self.kind = kind
         self.start = start
         self.end = end
-        self._base = base
-        self._index: tuple[array[int], array[int]] | None = None
+        self._last = end  # no record begins here or behind
+        self._data = data
+        self._problems = problems
+        self._tag = b"\n" + kind.word
+        self._match = re.compile(kind.pattern).match
+        self._index: _Index | None = None
         self._is_sorted: bool | None = None
 
     def find(self, number: int) -> int:
-        """The last record whose number is at most `number`, by binary search; -1 for none.
+        """The record with the greatest number that is at most `number`; -1 for none.
 
-        Right as far as the records are in order; `find_surely` does not rely on that.
+        Right where records are in order; if they turn out not to be, by index.
         """
-        low, high, best = self.start, self.end, -1
-        while low < high:
-            middle = (low + high) // 2
-            place = self._next(middle, high)
-            found = self.number(place) if place >= 0 else None
-            if found is not None and found <= number:
-                best, low = place, place + 1
-            else:
-                high = middle
-        return best
+        if self._index is None and self.end - self.start > SMALL:
+            place = self._search(number)
+            if place is not None:
+                return self._first_of_equals(place) if place >= 0 else place
+        return self.make_index().find(number)
 
     def find_surely(self, number: int) -> int:
-        """As `find`, but by an index unless the order of the records is beyond doubt."""
-        if self.end - self.start > SMALL and self._looks_sorted():
-            return self.find(number)
-        numbers, places = self._make_index()
-        found = bisect_right(numbers, number)
-        return places[found - 1] if found else -1
+        """As `find`, after a look at whether samples are in order."""
+        if self.end - self.start > SMALL and not self.is_in_order():
+            self.make_index()
+        return self.find(number)
 
-    def next(self, place: int) -> int:
-        """The record after the one at `place`; `end` when it is the last."""
+    def find_nearest(self, number: int) -> list[int]:
+        """Records whose numbers are at most `number`, the greatest first: NESTED at most.
+
+        Unlike `find` it takes the order for granted only in a large text that shows no exception.
+        """
+        if self._index is None and self.end - self.start > LARGE and self.is_in_order():
+            places = self._walk_back(number)
+            if places is not None:
+                return places
+        return self.make_index().find_nearest(number)
+
+    def find_covering(self, number: int) -> "Match[bytes] | None":
+        """The innermost record that covers a number, of a kind that has sizes."""
+        record = self.read(self.find(number))
+        if record is not None and covers(record, number):
+            return record
+        for place in self.find_nearest(number):
+            record = self.read(place)
+            if record is not None and covers(record, number):
+                return record
+        return None
+
+    def find_before(self, number: int) -> "Match[bytes] | None":
+        """The last record that begins at or before a number, if it covers anything."""
+        for place in self.find_nearest(number):
+            record = self.read(place)
+            if record is not None and int(record[2], 16):
+                return record
+        return None
+
+    def find_next(self, place: int) -> int:
+        """The record behind the one at `place`; `end` when that is the last."""
         found = self._next(place + 1, self.end)
         return self.end if found < 0 else found
 
@@ -69,57 +103,161 @@ class Column:
         """Whether there is any."""
         return self._next(self.start, self.end) >= 0
 
-    def number(self, place: int) -> int | None:
-        """A record's number; None when it is damaged."""
-        start = place + len(self.tag)
-        words = bytes(self._data[start : start + NUMBER_ROOM]).split(None, 2)
-        if not words:
-            return None
-        word = words[1] if words[0] == b"m" and len(words) > 1 else words[0]
-        try:
-            return int(word, self._base) if len(word) <= MOST_DIGITS else None
-        except ValueError:
-            return None
+    def read_first(self) -> "Match[bytes] | None":
+        """The fields of the first intact record in the text."""
+        place = self._next(self.start, self.end)
+        while place >= 0:
+            record = self.read(place)
+            if record is not None:
+                return record
+            place = self._next(place + 1, self.end)
+        return None
+
+    def read(self, place: int) -> "Match[bytes] | None":
+        """The fields of a record; None for -1 and for damage."""
+        return self._match(self._data, place, place + LONGEST_LINE) if place >= 0 else None
+
+    def is_in_order(self) -> bool:
+        """Whether the records are in order as far as samples tell."""
+        if self._is_sorted is None:
+            self._is_sorted = self._index is None and self._has_ordered_samples()
+        return self._is_sorted and self._index is None
+
+    def _has_ordered_samples(self) -> bool:
+        step = max(1, (self.end - self.start) // SAMPLES)
+        place, previous = self.start, 0
+        for sample in range(self.start, self.end, step):
+            place = self._next(max(place, sample), self._last)
+            if place < 0:
+                break
+            number = self._number(place)
+            if number is None or number < previous:
+                return False
+            previous = number
+        return True
+
+    def _number(self, place: int) -> int | None:
+        record = self.read(place)
+        return None if record is None else int(record[1], self.kind.base)
 
     def _next(self, start: int, end: int) -> int:
-        return self._data.find(self.tag, start, end + len(self.tag) - 1)
+        """The first line from `start` to before `end` that begins with the word; -1 for none."""
+        word = self.kind.word
+        if not start and self._data[: len(word)] == word:
+            return 0
+        found = self._data.find(self._tag, max(0, start - 1), end - 1 + len(word))
+        return found + 1 if found >= 0 else -1
 
-    def _looks_sorted(self) -> bool:
-        if self._is_sorted is None:
-            step = max(1, (self.end - self.start) // SAMPLES)
-            places = (self._next(place, self.end) for place in range(self.start, self.end, step))
-            numbers = [self.number(place) for place in places if place >= 0]
-            known = [number for number in numbers if number is not None]
-            self._is_sorted = len(known) == len(numbers) and known == sorted(known)
-        return self._is_sorted
+    def _previous(self, place: int) -> int:
+        word = self.kind.word
+        found = self._data.rfind(self._tag, max(0, self.start - 1), place - 1 + len(word))
+        if found >= 0:
+            return found + 1
+        return 0 if self.start == 0 < place and self._data[: len(word)] == word else -1
 
-    def _make_index(self) -> "tuple[array[int], array[int]]":
-        """All numbers in order, and the records' places: of equal numbers the first comes last."""
+    def _search(self, number: int) -> int | None:
+        """The last record whose number is at most `number`; -1 for none, None without order."""
+        low, high, best = self.start, self._last, -1
+        while low < high:
+            middle = (low + high) // 2
+            place = self._next(middle, high)
+            if place < 0:
+                if high == self._last:
+                    self._last = middle
+                high = middle
+                continue
+            found = self._number(place)
+            if found is None:
+                return None
+            if found <= number:
+                best, low = place, place + 1
+            else:
+                high = middle
+        return best if best < 0 or self._has_ordered_neighbours(best, number) else None
+
+    def _has_ordered_neighbours(self, place: int, number: int) -> bool:
+        before, after = self._previous(place), self._next(place + 1, self.end)
+        here, previous, following = map(self._number, (place, before, after))
+        return (
+            here is not None
+            and (before < 0 or (previous is not None and previous <= here))
+            and (after < 0 or (following is not None and following > number))
+        )
+
+    def _first_of_equals(self, place: int) -> int:
+        number = self._number(place)
+        before = self._previous(place)
+        while before >= 0 and self._number(before) == number:
+            place, before = before, self._previous(before)
+        return place
+
+    def _walk_back(self, number: int) -> list[int] | None:
+        """As `find_nearest`, from record to record; None without order."""
+        place = self._search(number)
+        if place is None:
+            return None
+        rows: list[tuple[int, int]] = []
+        while place >= 0 and len(rows) < NESTED:
+            found = self._number(place)
+            if found is None or (rows and found > -rows[-1][0]):
+                return None
+            rows.append((-found, place))
+            place = self._previous(place)
+        return [row[1] for row in sorted(rows)]
+
+    def make_index(self) -> "_Index":
+        """From now on, take nothing for granted."""
         if self._index is None:
-            digits = rb"([0-9a-fA-F]{1,16})" if self._base == 16 else rb"([0-9]{1,16})"  # noqa: PLR2004
-            pattern = re.compile(re.escape(self.tag) + rb"[ \t]*(?:m )?[ \t]*" + digits + rb"\b")
-            view = memoryview(self._data)
-            rows = [
-                (int(match.group(1), self._base), -match.start())
-                for match in pattern.finditer(view, self.start, self.end)
-            ]
-            del view
-            rows.sort()
-            numbers = array("Q", (number for number, _ in rows))
-            self._index = numbers, array("Q", (-place for _, place in rows))
+            self._index = _Index(self._make_rows())
         return self._index
 
+    def _make_rows(self) -> "_Rows":
+        """The places of intact records that cover anything, by number."""
+        rows: _Rows = {}
+        damaged = count = 0
+        base, has_size = self.kind.base, self.kind.has_size
+        place = self._next(self.start, self.end)
+        while place >= 0 and count < MOST_RECORDS:
+            record = self.read(place)
+            if record is None:
+                damaged += not self._data[place : place + 7].startswith(NO_DAMAGE)
+            elif not has_size or int(record[2], 16):
+                count += 1
+                number = int(record[1], base)
+                known = rows.setdefault(number, place)
+                if known is not place:
+                    rows[number] = [*known, place] if isinstance(known, list) else [known, place]
+            place = self._next(place + 1, self.end)
+        name = self.kind.word.decode().strip() or "line"
+        if damaged:
+            note(self._problems, f"damaged {name} records: {damaged}")
+        if place >= 0:
+            note(self._problems, f"more than {MOST_RECORDS} {name} records out of order")
+        return rows
 
-class Line(NamedTuple):
-    """A line's text without its end, and the offset of the line feed behind it."""
 
-    text: bytes
-    end: int
+class _Index:
+    """Places of records by number; a list where several have it."""
+
+    def __init__(self, rows: "_Rows") -> None:
+        self._rows = rows
+        self._numbers = sorted(rows)
+
+    def find(self, number: int) -> int:
+        found = bisect_right(self._numbers, number)
+        places = self._rows[self._numbers[found - 1]] if found else -1
+        return places[0] if isinstance(places, list) else places
+
+    def find_nearest(self, number: int) -> list[int]:
+        found = bisect_right(self._numbers, number)
+        nearest: list[int] = []
+        for key in reversed(self._numbers[max(0, found - NESTED) : found]):
+            places = self._rows[key]
+            nearest += places if isinstance(places, list) else [places]
+        return nearest[:NESTED]
 
 
-def read_line(data: "Content", start: int) -> Line:
-    """The line that begins at `start`; of an endless one the first bytes."""
-    end = data.find(b"\n", start, start + LONGEST_LINE)
-    if end < 0:
-        end = min(len(data), start + LONGEST_LINE)
-    return Line(bytes(data[start:end]).rstrip(b"\r"), end)
+def covers(record: "Match[bytes]", number: int) -> bool:
+    """Whether a number is in what a record with a size covers."""
+    start = int(record[1], 16)
+    return start <= number < start + int(record[2], 16)

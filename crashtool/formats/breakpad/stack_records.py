@@ -1,24 +1,22 @@
 """STACK records: the unwind rules of a module as Breakpad writes them, found by address."""
 
 import re
-from array import array
-from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.formats.breakpad.columns import Column, read_line
+from crashtool.formats.breakpad import records
+from crashtool.formats.breakpad.columns import Column, covers
+from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end
 
 if TYPE_CHECKING:
+    from re import Match
+
     from crashtool.formats.object_file.kinds import Content
 
-INIT = b"\nSTACK CFI INIT "
-DELTA = b"STACK CFI "
-WIN = re.compile(rb"\nSTACK WIN +([0-9a-fA-F]{1,8}) +([0-9a-fA-F]{1,16}) +([0-9a-fA-F]{1,16}) ")
-INIT_WORDS, DELTA_WORDS = 5, 3
-WIN_NUMBERS = 9
-FRAME_DATA = 4
+FRAME_DATA, FPO = 4, 0
 MOST_DELTAS = 1 << 16
-MOST_NESTED = 1 << 10
 MOST_ADDRESS = (1 << 64) - 1
+MOST_ANSWERS = 4096  # remembered ones
+WIN_NUMBERS = 8
 
 
 class CfiText(NamedTuple):
@@ -55,99 +53,82 @@ class WinRecord(NamedTuple):
 class StackRecords:
     """The STACK records in `data` from `start` to `end`; addresses are from the module's base."""
 
-    def __init__(self, data: "Content", start: int = 0, end: int | None = None) -> None:
-        if not start and bytes(data[:6]) == b"STACK ":
-            data = b"\n" + bytes(data)  # a text of nothing but records: each behind a line feed
+    def __init__(
+        self,
+        data: "Content",
+        start: int = 0,
+        end: int | None = None,
+        *,
+        problems: list[str] | None = None,
+    ) -> None:
+        """Damage is noted in `problems`."""
+        self.problems: list[str] = [] if problems is None else problems
         self._data = data
-        self._start = start
         self._end = len(data) if end is None else end
-        self._column = Column(data, INIT, self._start, self._end)
-        self._win: _WinIndex | None = None
+        self._rules, self._frame_data, self._fpo = (
+            Column(data, kind, start, self._end, self.problems)
+            for kind in (records.CFI_INIT, records.WIN_FRAME_DATA, records.WIN_FPO)
+        )
+        self._answers: dict[int, CfiText | None] = {}
+
+    def exists(self) -> bool:
+        """Whether there is any."""
+        return self._rules.exists() or self._frame_data.exists() or self._fpo.exists()
 
     def find_cfi(self, address: int) -> CfiText | None:
-        """The rules at an address; None when no STACK CFI record covers it."""
-        if address < 0 or address > MOST_ADDRESS:
+        """The rules at an address; None when the last STACK CFI record before does not reach it."""
+        if not 0 <= address <= MOST_ADDRESS:
             return None
-        found = self._read_cfi(self._column.find(address), address)
-        return found or self._read_cfi(self._column.find_surely(address), address)
+        if address not in self._answers:
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[address] = self._read_cfi(address)
+        return self._answers[address]
 
     def find_win(self, address: int) -> WinRecord | None:
         """The innermost STACK WIN record that covers an address, frame data before FPO data."""
-        if address < 0 or address > MOST_ADDRESS:
+        if not 0 <= address <= MOST_ADDRESS:
             return None
-        if self._win is None:
-            self._win = _WinIndex(self._data, self._start, self._end)
-        return self._win.find(address)
+        record = self._frame_data.find_covering(address)
+        if record is not None:
+            return _read_win(FRAME_DATA, record)
+        record = self._fpo.find_covering(address)
+        return None if record is None else _read_win(FPO, record)
 
-    def _read_cfi(self, place: int, address: int) -> CfiText | None:
-        if place < 0:
+    def _read_cfi(self, address: int) -> CfiText | None:
+        record = self._rules.read(self._rules.find(address))
+        if record is None or not covers(record, address):
+            record = self._rules.find_before(address)
+        if record is None or not covers(record, address):
             return None
-        line = read_line(self._data, place + 1)
-        words = line.text.split(None, INIT_WORDS)
-        try:
-            start, size = int(words[3], 16), int(words[4], 16)
-        except (IndexError, ValueError):
-            return None
-        if not start <= address < start + size:
-            return None
-        rules = [words[INIT_WORDS]] if len(words) > INIT_WORDS else []
+        start, size = int(record[1], 16), int(record[2], 16)
+        rules = [record[3].rstrip(), *self._read_deltas(record.end(), address)]
+        return CfiText(start, size, _decode(b" ".join(rule for rule in rules if rule)))
+
+    def _read_deltas(self, place: int, address: int) -> list[bytes]:
+        """The rules, in the order of addresses, that hold from an address up to the given one on.
+
+        `place`: in the line before the first of them.
+        """
+        rows: list[tuple[int, bytes]] = []
+        match = re.compile(records.CFI_DELTA.pattern).match
         for _ in range(MOST_DELTAS):
-            line = read_line(self._data, line.end + 1)
-            delta = self._read_delta(line.text, address)
-            if delta is None:
-                break
-            rules.append(delta)
-        return CfiText(start, size, b" ".join(rules).decode("ascii", "replace"))
-
-    def _read_delta(self, text: bytes, address: int) -> bytes | None:
-        """A delta's rules, b"" when they hold only further on; None when it is no delta."""
-        words = text.split(None, DELTA_WORDS)
-        if len(words) <= DELTA_WORDS or not text.startswith(DELTA):
-            return None
-        try:
-            return words[DELTA_WORDS] if int(words[2], 16) <= address else b""
-        except ValueError:
-            return None
-
-
-class _WinIndex:
-    """All STACK WIN records by address; they nest, so one that covers may begin far before."""
-
-    def __init__(self, data: "Content", start: int, end: int) -> None:
-        self._data = data
-        view = memoryview(data)
-        rows = sorted(
-            (int(match.group(2), 16), int(match.group(3), 16), match.start())
-            for match in WIN.finditer(view, start, end)
-        )
-        del view
-        self._starts = array("Q", (row[0] for row in rows))
-        self._sizes = array("Q", (row[1] for row in rows))
-        self._places = array("Q", (row[2] for row in rows))
-
-    def find(self, address: int) -> WinRecord | None:
-        best: WinRecord | None = None
-        last = bisect_right(self._starts, address) - 1
-        for number in range(last, max(-1, last - MOST_NESTED), -1):
-            if address >= self._starts[number] + self._sizes[number]:
-                continue
-            record = _parse_win(read_line(self._data, self._places[number] + 1).text)
+            place = find_line_end(self._data, place, self._end) + 1
+            record = match(self._data, place, min(self._end, place + LONGEST_LINE))
             if record is None:
-                continue
-            if record.kind == FRAME_DATA:
-                return record
-            best = best or record
-        return best
+                break
+            if int(record[1], 16) <= address:
+                rows.append((int(record[1], 16), record[2].rstrip()))
+        rows.sort(key=lambda row: row[0])
+        return [rules for _, rules in rows]
 
 
-def _parse_win(text: bytes) -> WinRecord | None:
-    """`STACK WIN` type, address, six sizes, maximum, whether a program follows, and the rest."""
-    words = text.split(None, 2 + WIN_NUMBERS + 1)[2:]
-    try:
-        numbers = [int(word, 16) for word in words[:WIN_NUMBERS]]
-        has_program = int(words[WIN_NUMBERS]) == 1
-        rest = words[WIN_NUMBERS + 1].decode("ascii", "replace").strip()
-    except (IndexError, ValueError):
-        return None
-    program, allocates = (rest, False) if has_program else ("", rest == "1")
-    return WinRecord._make((*numbers, program, allocates))
+def _read_win(kind: int, record: "Match[bytes]") -> WinRecord:
+    numbers = [int(word, 16) for word in record.groups()[:WIN_NUMBERS]]
+    rest = _decode(record[WIN_NUMBERS + 1])
+    program, allocates = (rest, False) if kind == FRAME_DATA else ("", rest == "1")
+    return WinRecord._make((kind, *numbers, program, allocates))
+
+
+def _decode(rules: bytes) -> str:
+    return rules.decode("ascii", "replace").strip()

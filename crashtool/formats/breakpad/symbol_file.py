@@ -2,20 +2,26 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.formats.breakpad.columns import LONGEST_LINE, Column, read_line
+from crashtool.formats.breakpad import records
+from crashtool.formats.breakpad.columns import Column
+from crashtool.formats.breakpad.function_block import FunctionBlock
+from crashtool.formats.breakpad.layout import read_layout
+from crashtool.formats.breakpad.records import find_line_end, read_text
 from crashtool.formats.breakpad.stack_records import CfiText, StackRecords, WinRecord
 from crashtool.formats.object_file.symbol_header import read_module_line
 
 if TYPE_CHECKING:
+    from re import Match
+
+    from crashtool.formats.breakpad.records import RecordKind
     from crashtool.formats.object_file.kinds import Content
 
-FUNC, PUBLIC = b"\nFUNC ", b"\nPUBLIC "
-FILE, ORIGIN = b"\nFILE ", b"\nINLINE_ORIGIN "
-STACK, INLINE = b"STACK ", b"INLINE "
-FUNC_WORDS, PUBLIC_WORDS, LINE_WORDS, INLINE_WORDS = 4, 3, 4, 5
-NOTICED = 1 << 16  # bytes of a function's records that are looked at to tell what a file has
+NOTICED = 1 << 20  # bytes of records of functions that are looked at to tell what a file has
 MOST_ADDRESS = (1 << 64) - 1
-MOST_PROBLEMS = 8
+MOST_ANSWERS = 4096  # remembered ones
+MOST_BLOCKS = 16
+MOST_DIGITS = 10
+BLOCK_ENDS = (b"\nPUBLIC ", b"\nSTACK ")
 
 
 class InlinedCall(NamedTuple):
@@ -44,33 +50,34 @@ class FunctionHit(NamedTuple):
     is_public: bool = False
 
 
-class _Inline(NamedTuple):
-    depth: int
-    line: int
-    file: int | None
-    origin: int
-
-
 class SymbolFile:
-    """The records of a .sym file, read where a question leads. Damage is noted in `problems`."""
+    """The records of a .sym file, read where a question leads. Damage is noted in `problems`.
+
+    A misplaced record of a large file may be overlooked: the order of such a file is judged by
+    samples and by the neighbours of what is found.
+    """
 
     def __init__(self, data: "Content") -> None:
         """MalformedFile when the MODULE line is none."""
         self.module = read_module_line(data)
         self.problems: list[str] = []
         self._data = data
-        self._stack_start = end = self._find_edge(STACK, 0, len(data))
-        first = data.find(FUNC, 0, end)
-        public = data.find(PUBLIC, 0, first + 1 if first >= 0 else end)
-        body = min((place for place in (first, public) if place >= 0), default=end)
-        self._functions = Column(data, FUNC, body, end)
-        # Mozilla's dump_syms puts PUBLIC between FUNC records, Breakpad's behind the last one.
-        self._publics = Column(data, PUBLIC, max(body, self._find_edge(b"PUBLIC ", body, end)), end)
-        self._mixed_publics = Column(data, PUBLIC, body, end)
-        self._files = Column(data, FILE, 0, body, 10)
-        self._origins = Column(data, ORIGIN, 0, body, 10)
-        self._late_origins = Column(data, ORIGIN, body, end, 10)
-        self._records = StackRecords(data, end, len(data))
+        self._layout = layout = read_layout(data)
+        end = layout.stack
+        self._functions = self._make_column(records.FUNC, layout.body, end)
+        self._publics = self._make_column(records.PUBLIC, layout.publics, end)
+        self._all_publics = self._make_column(records.PUBLIC, layout.body, end)
+        self._names = {
+            records.FILE: self._make_column(records.FILE, 0, layout.origins or end),
+            records.ORIGIN: self._make_column(records.ORIGIN, layout.origins, layout.body or end),
+        }
+        self._late_names: dict[RecordKind, Column] = {}
+        self._stack = StackRecords(
+            data, end if layout.is_known else 0, len(data), problems=self.problems
+        )
+        self._texts: dict[tuple[RecordKind, int], str | None] = {}
+        self._blocks: dict[int, FunctionBlock] = {}
+        self._answers: dict[int, FunctionHit | None] = {}
 
     @property
     def has_functions(self) -> bool:
@@ -79,158 +86,144 @@ class SymbolFile:
 
     @property
     def has_lines(self) -> bool:
-        """Whether its functions have lines."""
-        return self._files.exists() and self.has_functions
+        """Whether its first functions have lines."""
+        if not self._names[records.FILE].exists():
+            return False
+        start = self._functions.find_next(self._functions.start - 1)
+        end = min(self._functions.end, start + NOTICED)
+        return Column(self._data, records.LINE, start, end, []).read_first() is not None
 
     @property
     def has_inlines(self) -> bool:
         """Whether it tells inlined calls."""
-        return self._origins.exists() or self._late_origins.exists()
+        if self._names[records.ORIGIN].exists():
+            return True
+        start = self._functions.start
+        return self._data.find(b"\nINLINE ", start, start + NOTICED) >= 0
 
     @property
     def has_unwind(self) -> bool:
         """Whether it has STACK records."""
-        return self._stack_start < len(self._data)
+        return (
+            self._layout.is_known and self._layout.stack < len(self._data)
+        ) or self._stack.exists()
 
     def find_cfi(self, address: int) -> CfiText | None:
         """The STACK CFI rules at an address."""
-        return self._records.find_cfi(address)
+        return self._stack.find_cfi(address)
 
     def find_win(self, address: int) -> WinRecord | None:
         """The STACK WIN record at an address."""
-        return self._records.find_win(address)
+        return self._stack.find_win(address)
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The FUNC that covers an address, else the PUBLIC before it with no FUNC in between."""
         if not 0 <= address <= MOST_ADDRESS:
             return None
-        place = self._functions.find(address)
-        hit = self._read_function(place, address)
-        if hit is None:
-            surely = self._functions.find_surely(address)
-            hit = self._read_function(surely, address) if surely != place else None
-            place = surely
-        return hit or self._read_public(address, place)
+        if address not in self._answers:
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
+            record = self._functions.find_covering(address)
+            self._answers[address] = (
+                self._find_public(address)
+                if record is None
+                else self._read_function(record, address)
+            )
+        return self._answers[address]
 
-    def _find_edge(self, word: bytes, start: int, end: int) -> int:
-        """Where the last records, those that begin with a word, start; `end` without any."""
-        low, high = start, end
-        while high - low > 1:
-            middle = (low + high) // 2
-            line = self._data.find(b"\n", middle, high)
-            if line < 0 or line + 1 >= end or self._data[line + 1 : line + 1 + len(word)] == word:
-                high = middle
-            else:
-                low = line
-        found = self._data.find(b"\n" + word, max(start, low - 1), min(end, low + LONGEST_LINE))
-        return end if found < 0 else found
+    def _make_column(self, kind: "RecordKind", start: int, end: int) -> Column:
+        return Column(self._data, kind, start, end, self.problems)
 
-    def _note(self, problem: str) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(problem)
-
-    def _read_function(self, place: int, address: int) -> FunctionHit | None:
-        if place < 0:
-            return None
-        line = read_line(self._data, place + 1)
-        words = _split(line.text, FUNC_WORDS)
-        try:
-            start, size, parameters = (int(word, 16) for word in words[1:FUNC_WORDS])
-        except ValueError:
-            self._note(f"a FUNC record that is none, at offset {place + 1:#x}")
-            return None
-        if not start <= address < start + size:
-            return None
-        name = _text(words[FUNC_WORDS]) if len(words) > FUNC_WORDS else ""
-        hit = FunctionHit(name, start, size, parameters)
-        end = self._functions.next(place)
-        public = self._data.find(PUBLIC, line.end, end + 1)
-        block = bytes(self._data[line.end + 1 : public if public >= 0 else end])
-        return self._add_lines(hit, block, address)
-
-    def _add_lines(self, hit: FunctionHit, block: bytes, address: int) -> FunctionHit:
-        inlines: list[_Inline] = []
-        file: int | None = None
-        line = 0
-        for text in block.split(b"\n"):
-            try:
-                if text.startswith(INLINE):
-                    if inline := _parse_inline(text, address):
-                        inlines.append(inline)
-                elif not line and text and (found := _parse_line(text, address)):
-                    line, file = found
-            except ValueError:
-                self._note(f"a record of function {hit.name[:80]} that is none")
+    def _read_function(self, record: "Match[bytes]", address: int) -> FunctionHit:
+        block = self._get_block(record.start(), record.end())
+        place = block.find_line(address)
+        file, line = (place.file, place.line) if place else (None, 0)
+        inlines = block.find_inlines(address)
         calls: list[InlinedCall] = []
-        for inline in sorted(inlines, reverse=True):  # the innermost is where the line is
-            name = self._find_text(self._origins, inline.origin)
-            name = name or self._find_text(self._late_origins, inline.origin) or ""
-            calls.append(InlinedCall(name, self._find_text(self._files, file), line or None))
+        for number, inline in reversed(list(enumerate(inlines))):  # the innermost has the line
+            is_old = inline.file is None
+            name, _ = self._find_origin(inline.origin, is_old=is_old)
+            calls.append(InlinedCall(name, self._find_name(records.FILE, file), line or None))
             file, line = inline.file, inline.line
-        return hit._replace(
-            file=self._find_text(self._files, file), line=line or None, inlines=tuple(calls)
-        )
+            if is_old and number:
+                file = self._find_origin(inlines[number - 1].origin, is_old=True)[1]
+            elif is_old:
+                file = block.find_first_file()
+        start, size, parameters = (int(word, 16) for word in record.group(1, 2, 3))
+        return FunctionHit(
+            read_text(record[4]), start, size, parameters,
+            self._find_name(records.FILE, file), line or None, tuple(calls),
+        )  # fmt: skip
 
-    def _find_text(self, column: Column, number: int | None) -> str | None:
+    def _get_block(self, start: int, line_end: int) -> FunctionBlock:
+        """What follows a FUNC record up to the next FUNC, PUBLIC or STACK record."""
+        if start not in self._blocks:
+            end = self._functions.find_next(start)
+            first = min(end, find_line_end(self._data, line_end, end) + 1)
+            for tag in BLOCK_ENDS:
+                found = self._data.find(tag, first - 1, end)
+                end = end if found < 0 else found + 1
+            if len(self._blocks) >= MOST_BLOCKS:
+                self._blocks.clear()
+            self._blocks[start] = FunctionBlock(self._data, first, end, self.problems)
+        return self._blocks[start]
+
+    def _find_origin(self, number: int, *, is_old: bool) -> tuple[str, int | None]:
+        """Name and file of a function that was merged into others; only old records have a file."""
+        text = self._find_name(records.ORIGIN, number) or ""
+        file, _, name = text.partition(" ")
+        if is_old and file.isascii() and file.isdigit() and len(file) <= MOST_DIGITS:
+            return name.strip(), int(file)
+        return text, None
+
+    def _find_name(self, kind: "RecordKind", number: int | None) -> str | None:
         """The text of the FILE or INLINE_ORIGIN record with a number."""
         if number is None:
             return None
-        for place in (column.find(number), column.find_surely(number)):
-            if place >= 0 and column.number(place) == number:
-                text = read_line(self._data, place + len(column.tag)).text
-                return _text(text.partition(b" ")[2]) or None
-        return None
+        key = kind, number
+        if key not in self._texts:
+            if len(self._texts) >= MOST_ANSWERS:
+                self._texts.clear()
+            self._texts[key] = self._read_name(kind, number)
+        return self._texts[key]
 
-    def _read_public(self, address: int, function: int) -> FunctionHit | None:
-        column = self._publics if self._publics.exists() else self._mixed_publics
-        place = column.find_surely(address)
-        if place < 0:
+    def _read_name(self, kind: "RecordKind", number: int) -> str | None:
+        column = self._names[kind]
+        record = column.read(column.find(number))
+        if record is None or int(record[1]) != number:
+            record = self._find_late_name(kind, number)
+        return None if record is None else read_text(record[2]) or None
+
+    def _find_late_name(self, kind: "RecordKind", number: int) -> "Match[bytes] | None":
+        """A record that is not where writers put them, or not in order."""
+        if kind not in self._late_names:
+            column = self._make_column(kind, 0, len(self._data))
+            column.make_index()
+            self._late_names[kind] = column
+        column = self._late_names[kind]
+        record = column.read(column.find(number))
+        return record if record is not None and int(record[1]) == number else None
+
+    def _find_public(self, address: int) -> FunctionHit | None:
+        before = self._functions.find_before(address)
+        found = [
+            column.read(column.find_surely(address))
+            for column in self._list_publics(before, address)
+        ]
+        starts = [(int(record[1], 16), record) for record in found if record is not None]
+        if not starts:
             return None
-        words = _split(read_line(self._data, place + 1).text, PUBLIC_WORDS)
-        try:
-            start, parameters = (int(word, 16) for word in words[1:PUBLIC_WORDS])
-        except ValueError:
-            self._note(f"a PUBLIC record that is none, at offset {place + 1:#x}")
+        start, record = max(starts, key=lambda row: row[0])
+        if before is not None and int(before[1], 16) >= start:
             return None
-        before = self._functions.number(function) if function >= 0 else None
-        if start > address or (before is not None and before > start):
-            return None
-        name = _text(words[PUBLIC_WORDS]) if len(words) > PUBLIC_WORDS else ""
-        return FunctionHit(name, start, 0, parameters, is_public=True)
+        return FunctionHit(read_text(record[3]), start, 0, int(record[2], 16), is_public=True)
 
-
-def _split(text: bytes, count: int) -> list[bytes]:
-    """The words of a FUNC or PUBLIC record, without the `m` of a name that stands for several."""
-    words = text.split(None, count)
-    if len(words) > 1 and words[1] == b"m":
-        words = text.split(None, count + 1)
-        del words[1]
-    return words
-
-
-def _parse_line(text: bytes, address: int) -> tuple[int, int] | None:
-    """Line and file of an `address size line file` record that covers the address."""
-    words = text.split(None, LINE_WORDS)
-    if len(words) < LINE_WORDS:
-        raise ValueError
-    start, size = int(words[0], 16), int(words[1], 16)
-    return (int(words[2]), int(words[3])) if start <= address < start + size else None
-
-
-def _parse_inline(text: bytes, address: int) -> _Inline | None:
-    """An INLINE record if one of its ranges covers the address; old ones lack the call's file."""
-    words = text.split()
-    if len(words) < INLINE_WORDS:
-        raise ValueError
-    has_file = len(words) % 2 == 1
-    first = INLINE_WORDS if has_file else INLINE_WORDS - 1
-    for place in range(first, len(words) - 1, 2):
-        start = int(words[place], 16)
-        if start <= address < start + int(words[place + 1], 16):
-            file = int(words[3]) if has_file else None
-            return _Inline(int(words[1]), int(words[2]), file, int(words[first - 1]))
-    return None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").strip()
+    def _list_publics(self, before: "Match[bytes] | None", address: int) -> list[Column]:
+        """Where the PUBLIC record of an address may be, given the FUNC record before it."""
+        functions = self._functions
+        if not functions.is_in_order():
+            return [self._all_publics]
+        last = functions.find(address)  # unlike the one before it may cover nothing
+        start = functions.start if before is None else before.start()
+        end = functions.find_next(max(last, functions.start - 1))
+        return [self._publics, self._make_column(records.PUBLIC, start, end)]

@@ -1,0 +1,121 @@
+"""The records that follow a FUNC record: its lines, and the calls that were merged into it."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.formats.breakpad import records
+from crashtool.formats.breakpad.columns import SMALL, Column
+from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end, note
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+INLINE = b"INLINE "
+OLD_WORDS = 4  # INLINE, depth, line of the call, origin; newer records have the call's file, too
+INLINE_ROOM = 1 << 22  # bytes of a function's INLINE records that are looked at
+MOST_DIGITS = 16
+
+
+class SourceLine(NamedTuple):
+    """A line record's line, and the number of its file."""
+
+    line: int
+    file: int
+
+
+class Inline(NamedTuple):
+    """An INLINE record: a call at `line` of `file`, a number, merged into the caller.
+
+    `file` is None in old records. `depth` is 0 for a call by the function itself.
+    """
+
+    depth: int
+    line: int
+    file: int | None
+    origin: int
+
+
+class FunctionBlock:
+    """The lines of text from `start` to before `end`, which follow a FUNC record's."""
+
+    def __init__(self, data: "Content", start: int, end: int, problems: list[str]) -> None:
+        self._data = data
+        self._problems = problems
+        first, run, last = self._find_inlines(start, end)
+        self._inlines = first, min(last, first + INLINE_ROOM)
+        if last - first > INLINE_ROOM:
+            note(problems, f"a function has more than {INLINE_ROOM} bytes of INLINE records")
+        # Writers put INLINE records first; only then can the others be searched by halves.
+        is_usual = end - start > SMALL and first == start and run == last
+        self._lines = Column(data, records.LINE, run if is_usual else start, end, problems)
+
+    def find_line(self, address: int) -> SourceLine | None:
+        """The line at an address."""
+        record = self._lines.find_covering(address)
+        return None if record is None else SourceLine(int(record[3]), int(record[4]))
+
+    def find_first_file(self) -> int | None:
+        """The number of the file where the function begins."""
+        record = self._lines.read_first()
+        return None if record is None else int(record[4])
+
+    def find_inlines(self, address: int) -> list[Inline]:
+        """The merged calls at an address, one of each depth, the outermost first."""
+        found: dict[int, tuple[int, Inline]] = {}
+        start, end = self._inlines
+        while start < end:
+            line_end = find_line_end(self._data, start, end)
+            text = self._data[start : min(line_end, start + LONGEST_LINE)]
+            if text.startswith(INLINE):
+                self._add_inline(text, address, found)
+            start = line_end + 1
+        return [found[depth][1] for depth in sorted(found)]
+
+    def _add_inline(self, text: bytes, address: int, found: dict[int, tuple[int, Inline]]) -> None:
+        """Keep the record if it covers the address and begins nearest before it of its depth."""
+        try:
+            begin, inline = _parse_inline(text, address)
+        except ValueError:
+            note(self._problems, "damaged INLINE records")
+            return
+        if inline is not None and begin > found.get(inline.depth, (-1,))[0]:
+            found[inline.depth] = (begin, inline)
+
+    def _find_inlines(self, start: int, end: int) -> tuple[int, int, int]:
+        """Where INLINE records begin, where the first run of them ends, and where the last ends."""
+        first = start
+        if self._data[start : start + len(INLINE)] != INLINE:
+            first = self._data.find(b"\n" + INLINE, start, end) + 1
+            if not first:
+                return end, end, end
+        run = first
+        while run < end and self._data[run : run + len(INLINE)] == INLINE:
+            run = min(end, find_line_end(self._data, run, end) + 1)
+        last = self._data.rfind(b"\n" + INLINE, run - 1, end) + 1
+        return first, run, find_line_end(self._data, last, end) + 1 if last else run
+
+
+def _parse_inline(text: bytes, address: int) -> tuple[int, Inline | None]:
+    """Where the range that covers the address begins, and the record; ValueError for damage."""
+    words = text.split()
+    has_file = len(words) % 2 == 1
+    first = OLD_WORDS + has_file
+    if len(words) < first + 2:
+        raise ValueError
+    depth, line, *file, origin = (_parse_decimal(word) for word in words[1:first])
+    for place in range(first, len(words) - 1, 2):
+        start = _parse_hexadecimal(words[place])
+        if start <= address < start + _parse_hexadecimal(words[place + 1]):
+            return start, Inline(depth, line, file[0] if file else None, origin)
+    return -1, None
+
+
+def _parse_decimal(word: bytes) -> int:
+    if not word.isdigit() or len(word) > MOST_DIGITS:
+        raise ValueError
+    return int(word)
+
+
+def _parse_hexadecimal(word: bytes) -> int:
+    if not word.isalnum() or len(word) > MOST_DIGITS or word[1:2] in (b"x", b"X"):
+        raise ValueError
+    return int(word, 16)
