@@ -106,9 +106,9 @@ def test_inspect_keeps_its_cache_within_the_size_it_is_told(crashtool, monkeypat
     limits = []
     made = SymbolCache.__init__
 
-    def note(self, folder, limit):
+    def note(self, folder, limit, fallback):
         limits.append(limit)
-        made(self, folder, limit)
+        made(self, folder, limit, fallback)
 
     monkeypatch.setattr(SymbolCache, "__init__", note)
 

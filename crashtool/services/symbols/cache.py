@@ -38,18 +38,32 @@ class SymbolCache:
     itself larger than the limit exceeds it, until the next comes.
     """
 
-    def __init__(self, folder: str, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(
+        self,
+        folder: str,
+        limit: int = DEFAULT_LIMIT,
+        fallback: Callable[[], str] | None = None,
+    ) -> None:
+        """`fallback` gives a folder to write to when the first one cannot be written.
+
+        A build machine's home may be read-only, or none at all; the symbols are needed all the
+        same. What the first folder holds is still found.
+        """
         self.folder = os.path.join(folder, SUBFOLDER)
         self.limit = limit
+        self._first = self.folder
+        self._fallback = fallback
 
     def find(self, key: str, name: str) -> str | None:
         """The path of a file, which now counts as used; None when it is not there."""
-        path = self.place(key, name)
-        try:
-            os.utime(path)
-        except OSError:
-            return path if os.path.isfile(path) else None
-        return path
+        for path in dict.fromkeys((self.place(key, name), _place(self._first, key, name))):
+            try:
+                os.utime(path)
+            except OSError:
+                if not os.path.isfile(path):
+                    continue
+            return path
+        return None
 
     def age(self, key: str, name: str, now: float) -> float | None:
         """The seconds since a file was put; None when it is not there."""
@@ -63,22 +77,18 @@ class SymbolCache:
 
         What `write` raises passes through, and nothing is kept.
         """
-        path = self.place(key, name)
-        partial = f"{path}.{os.getpid()}.{os.urandom(4).hex()}{PARTIAL}"
+        path, target = self._begin(key, name)
         try:
-            with _create(partial) as file:
+            with target as file:
                 write(file)
                 size = file.tell()
             self._make_room(size)
-            _replace(partial, path)
+            _replace(target.name, path)
         except OSError as error:
-            raise InputUnusable(
-                f"cannot write {path}: {error.strerror or error}",
-                hint="name another folder by --cache or CRASHTOOL_CACHE",
-            ) from None
+            raise _unwritable(path, error) from None
         finally:
             with suppress(OSError):
-                os.unlink(partial)
+                os.unlink(target.name)
         return path
 
     def remove(self, key: str, name: str) -> None:
@@ -88,7 +98,7 @@ class SymbolCache:
 
     def place(self, key: str, name: str) -> str:
         """Where a file is, or would be."""
-        return os.path.join(self.folder, key[:2], key, name)
+        return _place(self.folder, key, name)
 
     def walk(self) -> Iterator[Entry]:
         """All files, whole ones and what killed processes left."""
@@ -126,6 +136,18 @@ class SymbolCache:
                 removed.append(entry)
         return removed
 
+    def _begin(self, key: str, name: str) -> tuple[str, IO[bytes]]:
+        """The path of a new file, and the file it is until it is whole."""
+        path = self.place(key, name)
+        try:
+            return path, _create(f"{path}.{os.getpid()}.{os.urandom(4).hex()}{PARTIAL}")
+        except OSError as error:
+            if self._fallback is None:
+                raise _unwritable(path, error) from None
+            self.folder = os.path.join(self._fallback(), SUBFOLDER)
+            self._fallback = None
+            return self._begin(key, name)
+
     def _make_room(self, size: int) -> None:
         """Trim for a file that was written; seldom, as it looks at every file."""
         stamp = os.path.join(self.folder, TRIM_STAMP)
@@ -137,6 +159,17 @@ class SymbolCache:
             self.trim(self.limit)
             with open(stamp, "wb"):
                 pass
+
+
+def _place(folder: str, key: str, name: str) -> str:
+    return os.path.join(folder, key[:2], key, name)
+
+
+def _unwritable(path: str, error: OSError) -> InputUnusable:
+    return InputUnusable(
+        f"cannot write {path}: {error.strerror or error}",
+        hint="name another folder by --cache or CRASHTOOL_CACHE",
+    )
 
 
 def _create(path: str) -> IO[bytes]:

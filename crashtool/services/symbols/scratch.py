@@ -32,14 +32,19 @@ class Scratch:
         if self._folder:
             self._folder.cleanup()
 
-    def keep(self, stream: IO[bytes], name: str, packed_size: int) -> str:
-        """Write a stream to a new file. InputUnusable when it grows out of all proportion."""
-        from pathlib import Path
+    def folder(self) -> str:
+        """The folder's path, for files that come from elsewhere."""
         from tempfile import TemporaryDirectory
 
         self._folder = self._folder or TemporaryDirectory(prefix="crashtool-")
+        return self._folder.name
+
+    def keep(self, stream: IO[bytes], name: str, packed_size: int) -> str:
+        """Write a stream to a new file. InputUnusable when it grows out of all proportion."""
+        from pathlib import Path
+
         self._count += 1
-        target = Path(self._folder.name, str(self._count))
+        target = Path(self.folder(), str(self._count))
         size = 0
         with target.open("wb") as file:
             while block := stream.read(BLOCK):

@@ -48,8 +48,8 @@ def open_session(
     plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
 ) -> "Iterator[SymbolSession]":
     """The symbols of a plan; the cache in bytes. InputUnusable when a path does not exist."""
-    cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT)
     with Scratch() as scratch:
+        cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder)
         sources: list[SymbolSource] = []
         if plan.paths:
             sources.append(DirectorySource(plan.paths, scratch))

@@ -215,6 +215,35 @@ def test_a_folder_that_cannot_be_written_is_an_error_to_act_on(tmp_path):
     assert cache.clear() == []
 
 
+def test_another_folder_is_used_when_the_first_cannot_be_written(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    SymbolCache(str(first)).put("key", "lines", content(b"abc"))
+    made = os.makedirs
+
+    def refuse(folder, **options):
+        if str(folder).startswith(str(first)):
+            raise PermissionError(13, "Read-only file system")
+        made(folder, **options)
+
+    monkeypatch.setattr(cache_module.os, "makedirs", refuse)
+    cache = SymbolCache(str(first), fallback=lambda: str(second))
+
+    path = cache.put("key", "unwind", content(b"def"))
+
+    assert Path(path).is_relative_to(second)
+    assert cache.find("key", "unwind") == path
+    assert Path(cache.find("key", "lines")).is_relative_to(first)
+
+
+def test_no_third_folder_is_tried(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    blocked = str(tmp_path / "file")
+    cache = SymbolCache(blocked, fallback=lambda: blocked)
+
+    with pytest.raises(InputUnusable, match="cannot write"):
+        cache.put("key", "lines", content(b"abc"))
+
+
 def test_a_file_that_may_be_read_but_not_touched_is_found(cache, monkeypatch):
     path = cache.put("key", "lines", content(b"abc"))
 
