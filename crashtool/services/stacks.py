@@ -112,9 +112,18 @@ class _Walks:
             return None
         found = self.loaded.get(module.base)
         if found is None:
-            tables = self.symbols.tables(module, self._architecture) if self.symbols else NO_TABLES
-            found = self.loaded[module.base] = Loaded(module, tables)
+            found = self.loaded[module.base] = Loaded(module, self._find_tables(module))
         return found
+
+    def _find_tables(self, module: Module) -> CodeTables:
+        tables: CodeTables = NO_TABLES
+        if self.symbols:
+            tables = self.symbols.tables(module, self._architecture)
+        if not self.dump.memory.read(module.base, 1) or self._architecture != "x86_64":
+            return tables
+        from crashtool.services.unwind.loaded_image import find_loaded_image  # full memory alone
+
+        return find_loaded_image(self.dump.memory, module, tables) or tables
 
     @property
     def _architecture(self) -> str:

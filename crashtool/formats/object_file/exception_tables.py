@@ -4,14 +4,16 @@ The format: Microsoft, "x64 exception handling". Crashes in a prologue are not r
 __chkstk finds that the stack is used up.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.breakpad.stack_records import CfiText
 from crashtool.formats.record import U8, U16, U32, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import CodeRange, Content
+    from crashtool.formats.object_file.kinds import CodeRange
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 REGISTERS = (
     *("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"),
@@ -24,6 +26,12 @@ SAVE_XMM_FAR, PUSH_MACHINE_FRAME = 9, 10
 EXTRA_SLOTS = {SAVE: 1, SAVE_FAR: 2, EPILOG: 1, SPARE: 2, SAVE_XMM: 1, SAVE_XMM_FAR: 2}
 VERSION_1, VERSION_2 = 1, 2
 SLOT = 8  # bytes
+
+
+class Bytes(Protocol):
+    """Something to take bytes from: a file, or a process's memory; fewer where it has fewer."""
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
 
 
 class RuntimeFunction(Record):
@@ -90,9 +98,9 @@ class _Frame:
 
 
 class ExceptionTables:
-    """The unwind rules of one PE file, in its own bytes; addresses are from the module's base."""
+    """The unwind rules of one image, in its own bytes; addresses are from the module's base."""
 
-    def __init__(self, data: "Content", tables: Tables) -> None:
+    def __init__(self, data: Bytes, tables: Tables) -> None:
         self._data = data
         self._tables = tables
 
@@ -108,6 +116,9 @@ class ExceptionTables:
             return None
         return CfiText(function.begin, function.end - function.begin, _to_text(frame))
 
+    def _read(self, kind: type[AnyRecord], offset: int) -> AnyRecord:
+        return kind.read(bytes(self._data[offset : offset + kind.SIZE]))
+
     def _find_function(self, address: int) -> RuntimeFunction | None:
         low, high = 0, self._tables.total
         while low < high:
@@ -122,13 +133,13 @@ class ExceptionTables:
         return found if address < found.end else None
 
     def _read_function(self, number: int) -> RuntimeFunction:
-        return RuntimeFunction.read(self._data, self._tables.offset + number * RuntimeFunction.SIZE)
+        return self._read(RuntimeFunction, self._tables.offset + number * RuntimeFunction.SIZE)
 
     def _apply(self, frame: _Frame, function: RuntimeFunction, done: int) -> None:
         """Take in what the prologue did up to `done` bytes from the function's start."""
         for _ in range(MOST_CHAINED):
             place = self._offset(function.unwind & ~1)
-            info = UnwindInfo.read(self._data, place)
+            info = self._read(UnwindInfo, place)
             if info.version_flags & 7 not in (VERSION_1, VERSION_2):
                 raise MalformedFile("unwind information of an unknown version", offset=place)
             codes = place + UnwindInfo.SIZE
@@ -136,7 +147,7 @@ class ExceptionTables:
             if not info.version_flags >> 3 & CHAINED:
                 return
             slots = info.code_count + (info.code_count & 1)
-            function = RuntimeFunction.read(self._data, codes + slots * UnwindCode.SIZE)
+            function = self._read(RuntimeFunction, codes + slots * UnwindCode.SIZE)
             done = 1 << 8  # the primary function's prologue has been left behind
         raise MalformedFile("unwind information without end", offset=place)
 
@@ -150,7 +161,7 @@ class ExceptionTables:
         slot = 0
         while slot < info.code_count:
             place = start + slot * UnwindCode.SIZE
-            code = UnwindCode.read(self._data, place)
+            code = self._read(UnwindCode, place)
             operation, detail = code.operation & 0xF, code.operation >> 4
             extra = (1 + detail) if operation == ALLOCATE_LARGE else EXTRA_SLOTS.get(operation, 0)
             if code.place <= done:
@@ -161,8 +172,8 @@ class ExceptionTables:
     def _number(self, place: int, slots: int) -> int:
         """What stands behind a code: bytes in one slot are counted by eight, in two one by one."""
         if slots == 1:
-            return Number16.read(self._data, place).value * SLOT
-        return Number32.read(self._data, place).value if slots else 0
+            return self._read(Number16, place).value * SLOT
+        return self._read(Number32, place).value if slots else 0
 
 
 def _undo(frame: _Frame, operation: int, detail: int, number: int, pointer: int) -> None:

@@ -214,7 +214,29 @@ def find_exception_tables(data: "Content") -> Tables | None:
     return Tables(offset, count, sections)
 
 
+def find_loaded_exception_tables(head: bytes) -> Tables | None:
+    """As `find_exception_tables`, of an image as it is in memory; `head` are its first bytes.
+
+    Offsets are addresses from the image's base. InputUnusable when the headers are none.
+    """
+    image = _read_headers(head)
+    size = _size(image, DIRECTORY_EXCEPTION)
+    if not size or _architecture(image.header.machine) != "x86_64":
+        return None
+    whole = CodeRange(0, 0, image.optional.image_size)
+    place = image.directories[DIRECTORY_EXCEPTION].address
+    return Tables(place, size // RuntimeFunction.SIZE, (whole,))
+
+
 def _read_image(data: "Content") -> _Image:
+    image = _read_headers(data)
+    for row in image.sections.values():
+        if row.virtual_size and row.offset + row.size > len(data):
+            raise MalformedFile("a PE file cut short: a section ends after it", offset=row.offset)
+    return image
+
+
+def _read_headers(data: "Content") -> _Image:
     offset = DosHeader.read(data).header_offset if len(data) >= DosHeader.SIZE else len(data)
     if bytes(data[offset : offset + 4]) != SIGNATURE:
         raise InputUnusable("a DOS program, or a text: it begins with MZ, but has no PE header")
@@ -230,9 +252,6 @@ def _read_image(data: "Content") -> _Image:
     directories = list(DataDirectory.read_array(data, place, count))
     rows = SectionHeader.read_array(data, start + header.optional_size, header.section_count)
     sections = {_section_name(data, header, row): row for row in rows}
-    for row in sections.values():
-        if row.virtual_size and row.offset + row.size > len(data):
-            raise MalformedFile("a PE file cut short: a section ends after it", offset=row.offset)
     return _Image(header, optional, directories, sections)
 
 
