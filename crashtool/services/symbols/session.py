@@ -37,11 +37,6 @@ class SymbolPlan(NamedTuple):
     insecure: bool = False
     timeout: float | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was named at all."""
-        return not (self.paths or self.servers or self.nt_symbol_path or self.debuginfod_urls)
-
 
 @contextmanager
 def open_session(
