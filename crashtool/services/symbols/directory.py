@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
+from itertools import filterfalse, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import InputUnusable
@@ -37,6 +38,8 @@ VERSION_CONTROL = (".git", ".hg", ".svn")
 ID_LENGTHS = range(33, 41)  # a GUID and an age, as stores name their folders
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 MOST_MISMATCHES = 8
+# what symstore and symsrv put at the top of their stores, which may be vast and far away
+STORE_MARKS = ("000admin", "pingme.txt", "index2.txt")
 LOCAL_CONVENTIONS = (
     "breakpad", "symstore", "symstore2", "build-id", "ssqp", "debuginfod"
 )  # fmt: skip
@@ -91,7 +94,7 @@ class DirectorySource:
                 yield known
             else:
                 poor.append(known)
-        for step in (self._in_files, self._in_fitting, self._in_all):
+        for step in (self._in_files, self._in_neighbours, self._in_fitting, self._in_all):
             rows = list(step(module))
             yield from best_first(known for known in rows if matches(known, module))
             poor += [known for known in rows if not matches(known, module)]
@@ -112,6 +115,16 @@ class DirectorySource:
         """What the files that the user named hold, whatever they are called."""
         for path in self.files:
             yield from self._insist(path)
+
+    def _in_neighbours(self, module: "Module") -> Iterator[Known]:
+        """Other builds of a module in the stores that are not walked; some of them."""
+        ids = ids_of(module)
+        for folder in filter(self._is_marked, self.folders):
+            for name in sorted({ids.debug_file.lower(), ids.code_file.lower()} - {""}):
+                if start := self._list(folder).get(name):
+                    rows = walk_files(os.path.join(folder, start))
+                    for named in islice(rows, MOST_MISMATCHES):
+                        yield from self._identify(named.path)
 
     def _in_fitting(self, module: "Module") -> Iterator[Known]:
         """The files of the folders whose names fit."""
@@ -160,13 +173,17 @@ class DirectorySource:
             index.packs.append(path)
 
     def _list_folders(self) -> dict[str, list[Named]]:
-        """All files below the folders, by their bare names."""
+        """All files below the folders that are no Windows symbol stores, by their bare names."""
         if self._by_name is None:
             self._by_name = {}
-            for folder in self.folders:
+            for folder in filterfalse(self._is_marked, self.folders):
                 for named in walk_files(folder):
                     self._by_name.setdefault(bare_name(named.name), []).append(named)
         return self._by_name
+
+    def _is_marked(self, folder: str) -> bool:
+        """Whether a folder is a Windows symbol store, where nothing is but at its place."""
+        return any(mark in self._list(folder) for mark in STORE_MARKS)
 
     def _identify(self, path: str) -> list[Known]:
         if path not in self._known:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"  # the name under which the cache remembers that a server has no such file
 ABSENT_SECONDS = 86400
+RECENTLY_ABSENT = "not there less than a day ago; crashtool symbols cache --clear asks afresh"
 LARGEST_FILE = 8 << 30  # bytes
 MOST_FAILURES = 3  # of a server, one after the other; then it is not asked again
 SEPARATOR = ":"
@@ -121,7 +122,7 @@ class ServerSource:
     def _fetch(self, url: str, key: str, name: str) -> Answer:
         """Have a file put into the cache, unless it is known to be no use to try."""
         if self._is_known_absent(key):
-            return Answer("not_found", "less than a day ago it had no such file")
+            return Answer("not_found", RECENTLY_ABSENT)
         if self._open_fetcher is None:
             return Answer("not_found", "not asked: --offline")
         if self._failures >= MOST_FAILURES:

@@ -286,6 +286,30 @@ def test_a_store_with_other_letter_case_is_looked_up(find, tmp_path, monkeypatch
     assert (first.status, first.kind) == ("found", "pdb")
 
 
+@pytest.mark.parametrize("mark", ["pingme.txt", "index2.txt", "000Admin/server.txt"])
+def test_a_windows_symbol_store_is_never_walked(mark, find, tmp_path, monkeypatch):
+    write(tmp_path / mark, b"")
+    write(tmp_path / "other.pdb" / "1" / "app.pdb", build_pdb())
+    walked = []
+    walk = walk_files
+    monkeypatch.setattr(
+        "crashtool.services.symbols.directory.walk_files",
+        lambda folder: walked.append(folder) or walk(folder),
+    )
+
+    assert find(GAME) == []
+    assert walked == []
+
+
+def test_other_builds_in_a_windows_symbol_store_are_told_of(find, tmp_path):
+    write(tmp_path / "pingme.txt", b"")
+    path = write(tmp_path / "App.pdb" / ("0" * 33) / "app.pdb", build_pdb(guid=bytes(range(16))))
+
+    (row,) = find(GAME)
+
+    assert (row.status, row.place) == ("mismatch", str(path))
+
+
 def test_a_store_in_two_tiers_is_looked_up(find, tmp_path):
     path = write(tmp_path / "ap" / "app.pdb" / GAME.debug_id.breakpad / "app.pdb", build_pdb())
 

@@ -203,7 +203,8 @@ def test_a_file_that_is_not_there_is_not_asked_for_again_for_a_day(serve, ask, c
     assert rows(ask(f"breakpad:{server.url}")) == [("not_found", "sym")]
     server.files[SYM_PATH] = SYM
     (again,) = ask(f"breakpad:{server.url}")
-    assert (again.status, again.note) == ("not_found", "less than a day ago it had no such file")
+    assert again.status == "not_found"
+    assert "less than a day ago" in again.note
     assert len(server.asked) == 1
 
     yesterday = time.time() - 86401
