@@ -36,8 +36,8 @@ _crashtool() {
         case "$previous" in
             --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --symbols|--symbol-server|--cache-size|--cache|--memory|--html) words= ;;
-            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --threads --registers --modules --streams --memory --handles --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--html) words= ;;
+            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --threads --registers --modules --streams --memory --handles --source --secrets --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     upload-symbols)
         case "$previous" in

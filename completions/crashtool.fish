@@ -83,6 +83,8 @@ complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l modules -d 'Sh
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l streams -d 'Show the dump\'s directory.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l memory -r -d 'Show memory at an address or register, 256 bytes unless told. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l handles -d 'Show the open handles (Windows).'
+complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l source -r -d 'Show the source around each frame, from files in this folder. Repeatable.'
+complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l secrets -d 'Count what looks like a secret, showing none.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l brief -d 'Say it in one line a dump.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l html -r -d 'Also write the report as a web page that needs nothing else.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l ci -x -a 'github' -d 'Also write annotations for this CI system and its job summary.'

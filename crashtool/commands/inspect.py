@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     help="Show memory at an address or register, 256 bytes unless told. Repeatable.",
 )
 @click.option("--handles", is_flag=True, help="Show the open handles (Windows).")
+@click.option(
+    "--source",
+    multiple=True,
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Show the source around each frame, from files in this folder. Repeatable.",
+)
+@click.option("--secrets", is_flag=True, help="Count what looks like a secret, showing none.")
 @click.option("--brief", is_flag=True, help="Say it in one line a dump.")
 @click.option(
     "--html",
@@ -52,7 +60,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     \b
     Examples:
       crashtool inspect crash.dmp
-      crashtool inspect --symbols build crash.dmp
+      crashtool inspect --symbols build --source src crash.dmp
       crashtool inspect --brief ~/.local/share/game/crashpad
       crashtool inspect --json crash.dmp | jq .crash_info
       crashtool inspect --memory rsp:128 --registers crash.dmp
@@ -68,6 +76,8 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
             handles=options["handles"],
             memory=options["memory"],
             symbols=symbols,
+            source=options["source"],
+            secrets=options["secrets"],
             all_threads=console.json or options["threads"] or bool(options["html"]),
         )
         for found in walk_reports(paths, wanted):

@@ -24,12 +24,15 @@ class Wanted(NamedTuple):
     """What to read besides the report. `memory`: places as given, `ADDRESS[:SIZE]`.
 
     `symbols`: where modules' files come from; `all_threads`: walk more than the crashed one.
+    `source`: folders to take source lines from; `secrets`: count what looks like one.
     """
 
     handles: bool = False
     memory: tuple[str, ...] = ()
     symbols: "SymbolProvider | None" = None
     all_threads: bool = False
+    source: tuple[str, ...] = ()
+    secrets: bool = False
 
 
 class Unreadable(NamedTuple):
@@ -89,7 +92,15 @@ def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
         if wanted.memory:
             memory = tuple(_read_memory(dump, report, text) for text in wanted.memory)
             report = report._replace(memory=memory)
-        return report
+    if wanted.source:
+        from crashtool.services.source_lines import attach_source  # seldom asked for
+
+        report = attach_source(report, wanted.source)
+    if wanted.secrets:
+        from crashtool.services.analyze.secrets import count_secrets  # seldom asked for
+
+        report = report._replace(secrets=count_secrets(file))
+    return report
 
 
 def _read_one(file: str, path: str, wanted: Wanted) -> CrashReport | Unreadable:

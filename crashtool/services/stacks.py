@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from crashtool.model.crash import CrashReport, Frame, InlineFrame, Module, Registers, Thread
+from crashtool.model.crash import (
+    Crash,
+    CrashReport,
+    Frame,
+    InlineFrame,
+    Module,
+    Registers,
+    Thread,
+)
 from crashtool.services.analyze.modules import AddressMap
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, Scene, Step
@@ -48,7 +56,7 @@ def walk_stacks(
     if crash and crash.frame:
         found = threads[report.crashing_thread] if report.crashing_thread is not None else None
         frame = found.frames[0] if found and found.frames else walks.look_up(crash.frame)
-        crash = crash._replace(frame=frame)
+        crash = crash._replace(frame=frame, instruction=walks.instruction(crash))
     walked = report._replace(threads=threads, crash=crash)
     return walked._replace(symbols=walks.verdicts(walked)) if symbols else walked
 
@@ -150,6 +158,24 @@ class _Walks:
         hit = loaded.tables.find_function(address)
         frame = frame._replace(module=loaded.module)
         return frame if hit is None else _describe(frame, hit, address)
+
+    def instruction(self, crash: Crash) -> str:
+        """The instruction that crashed, with what it touched; "" when its code is not known."""
+        thread = self.report.crashed_thread
+        registers = thread.registers if thread else None
+        if registers is None or not crash.reason.is_crash:
+            return ""
+        if not self.read_code(registers.instruction_pointer, 1):
+            return ""
+        from crashtool.services.analyze.instruction import describe_instruction
+
+        return describe_instruction(registers, self.read_code)
+
+    def read_code(self, address: int, size: int) -> bytes | None:
+        """Code at an address, from the module's file or from the dump."""
+        loaded = self._find_loaded(address)
+        code = loaded.tables.read_code(address - loaded.base, size) if loaded else None
+        return code or self.dump.memory.read(address, size)
 
     def _note(self, thread: Thread, scene: Scene, steps: list[Step]) -> str:
         if thread.note:
