@@ -215,6 +215,24 @@ def test_a_folder_that_cannot_be_written_is_an_error_to_act_on(tmp_path):
     assert cache.clear() == []
 
 
+def test_a_folder_that_another_process_just_removed_is_made_again(cache, monkeypatch):
+    made = os.makedirs
+    calls = []
+
+    def make_in_vain(folder, **options):
+        calls.append(folder)
+        if len(calls) > 2:
+            made(folder, **options)
+        elif len(calls) == 2:
+            raise FileExistsError(17, "File exists")
+
+    monkeypatch.setattr(cache_module.os, "makedirs", make_in_vain)
+
+    path = cache.put("key", "lines", content(b"abc"))
+
+    assert Path(path).read_bytes() == b"abc"
+
+
 def test_another_folder_is_used_when_the_first_cannot_be_written(tmp_path, monkeypatch):
     first, second = tmp_path / "first", tmp_path / "second"
     SymbolCache(str(first)).put("key", "lines", content(b"abc"))
