@@ -1,0 +1,157 @@
+"""The instruction at a crash in words, with the memory it touched, by way of capstone."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from crashtool.model.crash import Registers
+
+ReadCode = Callable[[int, int], bytes | None]
+
+LONGEST = 15  # bytes of an x86 instruction
+THUMB = 1 << 5  # of the CPSR
+# What capstone calls registers that the dump has by another name.
+ALIASES = {
+    "arm": {"sb": "r9", "sl": "r10", "fp": "r11", "ip": "r12"},
+    "arm64": {"x29": "fp", "x30": "lr"},
+}
+SUBREGISTERS = {"eax": "rax", "ebx": "rbx", "ecx": "rcx", "edx": "rdx", "esi": "rsi", "edi": "rdi",
+                "ebp": "rbp", "esp": "rsp"}  # fmt: skip
+ZEROS = ("xzr", "wzr", "riz", "eiz")
+IDLE = ("lea", "nop", "prefetch", "prfm", "pld")  # name memory and leave it alone
+PUSHES, POPS = ("push", "call"), ("pop", "ret")
+
+
+class Access(NamedTuple):
+    """Memory that an instruction touches. `registers`: those its address is made of."""
+
+    does: str
+    address: int
+    registers: tuple[str, ...]
+
+
+def describe_instruction(registers: Registers, read_code: ReadCode) -> str:
+    """`mov rax, qword [rdi + 0x18]   reads 0x18: rdi is 0x0`.
+
+    `read_code(address, size)` gives the process's code, None or b"" where it is not known. "" when
+    the code is not known or no instruction, or the extra `disassembly` is not installed.
+    """
+    code = _read(registers, read_code)
+    if not code:
+        return ""
+    try:
+        import capstone
+    except ImportError:
+        return ""
+    decoder = _make_decoder(capstone, registers)
+    if decoder is None:
+        return ""
+    found = next(decoder.disasm(code, registers.instruction_pointer, 1), None)
+    if found is None:
+        return ""
+    text = f"{found.mnemonic} {found.op_str}".strip().replace(" ptr ", " ")
+    told = "; ".join(_words(access, registers) for access in _find_accesses(found, registers))
+    return f"{text}   {told}" if told else text
+
+
+def _read(registers: Registers, read_code: ReadCode) -> bytes:
+    """As many bytes as an instruction may have, or as there are."""
+    for size in range(LONGEST, 0, -1):
+        if code := read_code(registers.instruction_pointer, size):
+            return code
+    return b""
+
+
+def _make_decoder(capstone: Any, registers: Registers) -> Any:
+    thumb = registers.values.get("cpsr", 0) & THUMB
+    modes = {
+        "x86": (capstone.CS_ARCH_X86, capstone.CS_MODE_32),
+        "x86_64": (capstone.CS_ARCH_X86, capstone.CS_MODE_64),
+        "arm64": (capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM),
+        "arm": (capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB if thumb else capstone.CS_MODE_ARM),
+    }
+    if registers.architecture not in modes:
+        return None
+    decoder = capstone.Cs(*modes[registers.architecture])
+    decoder.detail = True
+    return decoder
+
+
+def _find_accesses(found: Any, registers: Registers) -> Iterator[Access]:
+    if found.mnemonic.startswith(IDLE):
+        return
+    for operand in found.operands:
+        access = _read_operand(found, operand, registers)
+        if access:
+            yield access
+    if registers.architecture in ("x86", "x86_64"):
+        name = "rsp" if registers.width == 8 else "esp"  # noqa: PLR2004 (bytes of a pointer)
+        if found.mnemonic.startswith(PUSHES):
+            yield Access("writes", registers.stack_pointer - registers.width, (name,))
+        elif found.mnemonic.startswith(POPS):
+            yield Access("reads", registers.stack_pointer, (name,))
+
+
+def _read_operand(found: Any, operand: Any, registers: Registers) -> Access | None:
+    """The memory of an operand; None for another operand, or when its address is not known."""
+    from capstone import CS_AC_READ, CS_AC_WRITE, CS_OP_MEM
+
+    if operand.type != CS_OP_MEM:
+        return None
+    memory, address, used = operand.mem, operand.mem.disp, []
+    segment = getattr(memory, "segment", 0)
+    if segment and found.reg_name(segment) in ("fs", "gs"):
+        return None  # the dump does not say where thread-local storage is
+    parts = ((memory.base, 1), (memory.index, _factor(operand)))
+    for number, factor in parts:
+        if not number:
+            continue
+        name = found.reg_name(number)
+        value = _value(name, found, registers)
+        if value is None:
+            return None
+        address += factor * value
+        if name not in ("rip", "eip", "pc"):
+            used.append(name)
+    if found.mnemonic.startswith("st"):
+        does = "writes"  # capstone takes the stores of ARM64 for both
+    else:
+        does = {CS_AC_WRITE: "writes", CS_AC_READ | CS_AC_WRITE: "reads and writes"}.get(
+            operand.access, "reads"
+        )
+    return Access(does, address & ((1 << 8 * registers.width) - 1), tuple(used))
+
+
+def _value(name: str, found: Any, registers: Registers) -> int | None:
+    """A register's value, also of half a register; the instruction pointer is at the next one."""
+    if name in ZEROS:
+        return 0
+    values = registers.values
+    if name in ("rip", "eip"):
+        return int(found.address + found.size)
+    name = ALIASES.get(registers.architecture, {}).get(name, name)
+    if name in values:
+        if name == "pc" and registers.architecture == "arm":
+            ahead = 4 if registers.values.get("cpsr", 0) & THUMB else 8
+            return (values[name] & ~3) + ahead
+        return values[name]
+    whole = SUBREGISTERS.get(name) or (f"x{name[1:]}" if name.startswith("w") else name[:-1])
+    return values[whole] & 0xFFFFFFFF if whole in values else None
+
+
+def _factor(operand: Any) -> int:
+    """What the index register counts in an address: it is scaled, shifted or subtracted."""
+    shift = getattr(operand, "shift", None)
+    scale = getattr(operand.mem, "scale", 1) or 1
+    factor = int(scale) << (shift.value if shift is not None and shift.type else 0)
+    return -factor if getattr(operand, "subtracted", False) else factor
+
+
+def _words(access: Access, registers: Registers) -> str:
+    """`reads 0x18: rdi is 0x0`."""
+    aliases = ALIASES.get(registers.architecture, {})
+    told = [
+        f"{name} is {registers.values[aliases.get(name, name)]:#x}"
+        for name in dict.fromkeys(access.registers)
+        if aliases.get(name, name) in registers.values
+    ]
+    return f"{access.does} {access.address:#x}" + (f": {', '.join(told)}" if told else "")
