@@ -18,10 +18,10 @@ from crashtool.services.symbols.known_file import (
     identify,
     ids_of,
     insist,
-    is_object,
     is_pack,
     keys_of,
     matches,
+    may_be_asked_for,
     names_of,
     read_head,
     same_file,
@@ -166,7 +166,7 @@ class DirectorySource:
             head = read_head(path)
         except InputUnusable:
             return
-        if is_object(head):
+        if may_be_asked_for(head):
             self._known[path] = identify(path, self._scratch, head=head)
             index.add(self._known[path])
         elif is_pack(head):

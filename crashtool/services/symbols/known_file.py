@@ -106,6 +106,13 @@ def is_object(head: bytes) -> bool:
     return looks_like_object(head)
 
 
+def may_be_asked_for(head: bytes) -> bool:
+    """Whether a file begins as a debug file does that a crash can name: not an object to link."""
+    from crashtool.formats.object_file.unlinked import is_unlinked
+
+    return is_object(head) and not is_unlinked(head)
+
+
 def is_pack(head: bytes) -> bool:
     """Whether a file begins as an archive or a packed file does."""
     from crashtool.services.symbols.unpack import is_archive, is_packed

@@ -483,3 +483,12 @@ def test_links_that_lead_nowhere_are_passed_over(tmp_path):
 
     assert list(walk_files(str(tmp_path))) == []
     assert same_file(str(tmp_path / "gone")) == str(tmp_path / "gone")
+
+
+def test_object_files_of_the_compiler_are_not_looked_into(find, tmp_path, monkeypatch):
+    write(tmp_path / "part.o", build_elf(file_type=1))
+    monkeypatch.setattr(
+        "crashtool.services.symbols.directory.identify", lambda *_, **__: pytest.fail("read")
+    )
+
+    assert find() == []
