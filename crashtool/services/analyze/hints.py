@@ -3,12 +3,21 @@
 from typing import NamedTuple
 
 from crashtool.formats.minidump.reasons import Reason
+from crashtool.formats.minidump.reasons.reason import address_words, is_canonical
 from crashtool.model.crash import Frame, Module, Registers, Thread
 
 # A function touches its frame within this distance of the stack pointer; larger frames are probed
 # page by page (-fstack-clash-protection, __chkstk).
 FRAME_REACH = 0x10000
 PAGE = 0x1000
+NO_POINTERS = ("eflags", "rip")
+NON_CANONICAL = "non-canonical address"
+MOST_REGISTERS = 3
+FEWEST_LETTERS = 4
+LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-./:")
+MEMORY_ERRORS = {  # winerror.h
+    8: "ERROR_NOT_ENOUGH_MEMORY", 14: "ERROR_OUTOFMEMORY", 1455: "ERROR_COMMITMENT_LIMIT",
+}  # fmt: skip
 
 
 class Scene(NamedTuple):
@@ -27,8 +36,7 @@ def collect_hints(scene: Scene) -> tuple[str, ...]:
     """Sentences, most telling first."""
     if not scene.reason.is_crash or scene.registers is None:
         return ()
-    rules = (_stack_overflow, _bad_call, _unloaded_code, _no_module, _stack_elsewhere, _own_module)
-    return tuple(sentence for rule in rules if (sentence := rule(scene)))
+    return tuple(sentence for rule in RULES if (sentence := rule(scene)))
 
 
 def _stack_overflow(scene: Scene) -> str:
@@ -61,6 +69,60 @@ def _unloaded_code(scene: Scene) -> str:
     return ""
 
 
+def _null_pointer(scene: Scene) -> str:
+    """An access a little behind address 0: a member, or an element, of what is not there."""
+    reason = scene.reason
+    if reason.address_kind != "memory" or not 0 < reason.address < PAGE or _bad_call(scene):
+        return ""
+    place = f"{reason.address:#x} ({reason.address}) bytes"
+    return f"probably a null pointer: what was wanted lies {place} into what is not there"
+
+
+def _wild_pointer(scene: Scene) -> str:
+    """A general-protection fault: the CPU gives no address, but a register may still hold it."""
+    registers, reason = scene.registers, scene.reason
+    if registers is None or registers.architecture != "x86_64":
+        return ""
+    if "non-canonical" not in reason.address_words + reason.sentence:
+        return ""
+    wild = [
+        f"{name} ({value:#018x}{_describe(value)})"
+        for name, value in registers.values.items()
+        if name not in NO_POINTERS and not is_canonical(value, "x86_64")
+    ]
+    if not wild:
+        return ""
+    names = " or ".join(wild[:MOST_REGISTERS])
+    return f"a pointer held no address that x86-64 can have: perhaps {names}"
+
+
+def _describe(value: int) -> str:
+    """What stands out about a pointer besides that it cannot be one."""
+    words = address_words(value, "x86_64")
+    if words and words != NON_CANONICAL:
+        return f", {words}"
+    text = value.to_bytes(8, "little").rstrip(b"\0")
+    if len(text) < FEWEST_LETTERS or not all(byte in LETTERS for byte in text):
+        return ""
+    return f', the text "{text.decode()}"'
+
+
+def _heap(scene: Scene) -> str:
+    """The heap says so itself, long after the damage was done."""
+    if "HEAP" not in scene.reason.name:
+        return ""
+    causes = "an overrun, a double free or a use after free"
+    return f"the heap was damaged earlier, by {causes}: this stack only found it"
+
+
+def _out_of_memory(scene: Scene) -> str:
+    """A failed allocation is seldom looked at: what follows is a null pointer."""
+    error = scene.thread.last_error if scene.thread else None
+    if error not in MEMORY_ERRORS:
+        return ""
+    return f"the thread's last error is {MEMORY_ERRORS[error]}: an allocation may have failed"
+
+
 def _no_module(scene: Scene) -> str:
     """Code outside every module: generated, or not code at all."""
     frame = scene.frame
@@ -88,3 +150,9 @@ def _own_module(scene: Scene) -> str:
     if module is None or scene.reason.access != "write":
         return ""
     return f"the write went into {module.name} itself: read-only data or code"
+
+
+RULES = (
+    _stack_overflow, _bad_call, _null_pointer, _wild_pointer, _heap, _unloaded_code, _no_module,
+    _stack_elsewhere, _own_module, _out_of_memory,
+)  # fmt: skip
