@@ -76,6 +76,21 @@ def test_lists_and_flags_in_the_environment(layers):
     assert settings.find("symbols") is None
 
 
+def test_symbol_servers_are_texts_that_no_folder_is_put_before(layers):
+    settings = layers({}, 'symbol_servers = ["https://one", "ssqp:https://two"]\noffline = true\n')
+    assert settings.find("symbol_servers").value == ["https://one", "ssqp:https://two"]
+    assert settings.find("offline").value is True
+
+    settings = layers({"CRASHTOOL_SYMBOL_SERVERS": " https://one  https://two "})
+    assert settings.find("symbol_servers").value == ["https://one", "https://two"]
+
+
+def test_secrets_of_symbol_servers_are_masked():
+    urls = ["https://me:secret@one/x", "https://two/y?sig=secret"]
+
+    assert mask("symbol_servers", urls) == "https://me:…@one/x https://two/y"
+
+
 def test_an_unknown_name_in_a_file_is_an_error_that_names_it(layers):
     with pytest.raises(UsageError, match=r"no setting called tokn") as error:
         layers({}, 'tokn = "x"')
