@@ -7,7 +7,7 @@ import time
 import pytest
 
 from crashtool.services.symbols.cache import PARTIAL, SymbolCache
-from crashtool.services.symbols.debug_file import LINES_NAME, UNWIND_NAME
+from crashtool.services.symbols.derive import LINES, UNWIND
 from crashtool.services.symbols.server import ABSENT, key_of
 
 
@@ -17,11 +17,11 @@ def cache(tmp_path):
     cache = SymbolCache(str(tmp_path / "kept"))
     for hours, (key, name, size) in enumerate(
         [
-            ("aa", LINES_NAME, 4000),
-            ("aa", UNWIND_NAME, 300),
+            ("aa", LINES, 4000),
+            ("aa", UNWIND, 300),
             (key_of("https://host/app"), "app.sym", 20_000),
             (key_of("https://host/gone"), ABSENT, 0),
-            ("bb", f"{LINES_NAME}.1.ff{PARTIAL}", 7),
+            ("bb", f"{LINES}.1.ff{PARTIAL}", 7),
         ]
     ):
         path = cache.put(key, name, lambda file, size=size: file.write(b"x" * size))
@@ -64,8 +64,8 @@ def test_a_smaller_size_removes_what_was_not_used_for_longest(crashtool, cache, 
     result = crashtool("symbols", "cache", "--max-size", "21K", "--cache", tmp_path / "kept")
 
     assert "removed    1 file, 4,000 bytes" in result.stdout
-    assert cache.find("aa", LINES_NAME) is None
-    assert cache.find("aa", UNWIND_NAME)
+    assert cache.find("aa", LINES) is None
+    assert cache.find("aa", UNWIND)
 
 
 def test_the_size_may_be_a_setting(crashtool, cache, tmp_path):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.model.symbol_cache import CacheGroup, CacheState
 from crashtool.services.symbols.cache import PARTIAL
-from crashtool.services.symbols.debug_file import LINES_NAME, UNWIND_NAME
+from crashtool.services.symbols.derive import LINES, UNWIND
 from crashtool.services.symbols.server import ABSENT
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.cache import Entry, SymbolCache
 
 SORTS = {
-    LINES_NAME: "line tables",
-    UNWIND_NAME: "unwind rules",
+    LINES: "line tables",
+    UNWIND: "unwind rules",
     ABSENT: "absences remembered",
     PARTIAL: "unfinished",
 }

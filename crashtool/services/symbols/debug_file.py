@@ -2,30 +2,20 @@
 
 import os
 from mmap import ACCESS_READ, mmap
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.stack_records import StackRecords
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.demangle import demangle
+from crashtool.services.symbols.derive import LINES, UNWIND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
     from crashtool.formats.object_file.kinds import Content, ObjectFile
+    from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.native import LineTable, NativePlace
-
-LINES_NAME = "lines.symcache"
-UNWIND_NAME = "unwind.cfi"
-
-
-class DerivedFiles(Protocol):
-    """Where what was made from debug files is kept; see `services.symbols.cache`."""
-
-    def find(self, key: str, name: str) -> str | None: ...  # noqa: D102
-    def put(self, key: str, name: str, write: "Callable[[IO[bytes]], None]") -> str: ...  # noqa: D102
 
 
 class UnwindTables(Protocol):
@@ -53,11 +43,11 @@ class DebugFile(Protocol):
     def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
 
 
-def open_debug_file(path: str, kind: str, architecture: str, derived: DerivedFiles) -> DebugFile:
+def open_debug_file(path: str, kind: str, architecture: str, deriver: "Deriver") -> DebugFile:
     """A debug file that is known to be of `kind`. InputUnusable when it cannot be read."""
     if kind == kinds.SYM:
         return TextDebugFile(map_file(path))
-    return NativeDebugFile(path, kind, architecture, derived)
+    return NativeDebugFile(path, kind, architecture, deriver)
 
 
 class TextDebugFile:
@@ -93,13 +83,13 @@ class TextDebugFile:
 
 
 class NativeDebugFile:
-    """An ELF, PE, PDB or Mach-O file. What is slow to get out of it is kept as `derived` files."""
+    """An ELF, PE, PDB or Mach-O file. What is slow to get out of it is left to `deriver`."""
 
-    def __init__(self, path: str, kind: str, architecture: str, derived: DerivedFiles) -> None:
+    def __init__(self, path: str, kind: str, architecture: str, deriver: "Deriver") -> None:
         self.kind = kind
         self.path = path
         self._architecture = architecture
-        self._derived = derived
+        self._deriver = deriver
         self._lines: LineTable | None = None
         self._records: StackRecords | None = None
         self._tried_lines = False
@@ -166,38 +156,30 @@ class NativeDebugFile:
     def _line_table(self) -> "LineTable | None":
         if not self._tried_lines:
             self._tried_lines = True
-            from crashtool.services.symbols.native import LineTable, write_line_table
-
             try:
-                self._lines = LineTable(self._derive(LINES_NAME, write_line_table))
-            except CrashtoolError as error:
+                self._lines = self._open_lines()
+            except InputUnusable as error:
                 self.problems.append(error.what)
         return self._lines
 
+    def _open_lines(self) -> "LineTable":
+        from crashtool.services.symbols.native import LineTable, OutdatedTable
+
+        try:
+            return LineTable(self._deriver.find(LINES, self.path, self._architecture))
+        except OutdatedTable:  # made by another version of the library
+            path = self._deriver.find(LINES, self.path, self._architecture, afresh=True)
+            return LineTable(path)
+
     def _stack_records(self) -> StackRecords:
         if self._records is None:
-            from crashtool.services.symbols.native import write_unwind_rules
-
             try:
-                self._records = StackRecords(
-                    map_file(self._derive(UNWIND_NAME, write_unwind_rules))
-                )
-            except CrashtoolError as error:
+                path = self._deriver.find(UNWIND, self.path, self._architecture)
+                self._records = StackRecords(map_file(path))
+            except InputUnusable as error:
                 self.problems.append(error.what)
                 self._records = StackRecords(b"")
         return self._records
-
-    def _derive(self, name: str, write: "Callable[[str, str, IO[bytes]], None]") -> str:
-        """The path of a derived file, made now if need be."""
-        from crashtool.services.symbols.cache import identify_content
-
-        key = f"{identify_content(self.path)}-{self._architecture}"
-        known = self._derived.find(key, name)
-        if known is not None:
-            return known
-        return self._derived.put(
-            key, name, lambda target: write(self.path, self._architecture, target)
-        )
 
 
 def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":

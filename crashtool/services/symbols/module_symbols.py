@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate
-    from crashtool.services.symbols.debug_file import DebugFile, DerivedFiles
+    from crashtool.services.symbols.debug_file import DebugFile
+    from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.source import SymbolSource
 
 MOST_FILES = 16  # of one module; there are four kinds, some stripped and some not
@@ -33,11 +34,11 @@ class ModuleSymbols:
         module: "Module",
         architecture: str,
         source: "SymbolSource",
-        derived: "DerivedFiles",
+        deriver: "Deriver",
     ) -> None:
         self.module = module
         self._architecture = architecture
-        self._derived = derived
+        self._deriver = deriver
         self._source = source
         self._rest: Iterator[Candidate] | None = source.walk_candidates(module)
         self._followed = False
@@ -141,7 +142,7 @@ class ModuleSymbols:
     def _open(self, candidate: "Candidate") -> bool:
         try:
             file = open_debug_file(
-                candidate.path, candidate.kind, self._architecture, self._derived
+                candidate.path, candidate.kind, self._architecture, self._deriver
             )
         except CrashtoolError as error:
             failure = candidate._replace(status="malformed", note=error.what)

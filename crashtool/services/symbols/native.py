@@ -16,6 +16,10 @@ class NativeObject(NamedTuple):
     features: frozenset[str]
 
 
+class OutdatedTable(InputUnusable):
+    """A table in a form that symbolic does not read any more."""
+
+
 class NativePlace(NamedTuple):
     """A function at an address, as symbolic tells it: the name as in the file.
 
@@ -75,7 +79,7 @@ class LineTable:
     """A table that `write_line_table` made; addresses are from the module's base."""
 
     def __init__(self, path: str) -> None:
-        """InputUnusable when the file is no such table, or one of another version."""
+        """OutdatedTable when the file is no such table, or one of another version."""
         from symbolic.exceptions import SymbolicError
         from symbolic.symcache import SymCache
 
@@ -83,9 +87,9 @@ class LineTable:
             self._table = SymCache.open(path)  # type: ignore[no-untyped-call]
             current = bool(self._table.is_latest_version)
         except SymbolicError as error:
-            raise _unreadable(error) from None
+            raise OutdatedTable(str(error)) from None
         if not current:
-            raise InputUnusable(f"{path} was made by another version of symbolic")
+            raise OutdatedTable(f"{path} was made by another version of symbolic")
 
     def find_places(self, address: int) -> list[NativePlace]:
         """The functions at an address, innermost first; empty when there is none."""

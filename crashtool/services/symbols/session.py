@@ -1,9 +1,10 @@
 """The symbols of one call of crashtool: modules' files, opened once for however many dumps."""
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
+from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
-    from crashtool.services.symbols.debug_file import DerivedFiles
     from crashtool.services.symbols.source import SymbolSource
 
 MOST_MODULES = 4096  # open at once
@@ -53,15 +53,16 @@ def open_session(
 
             sources += open_servers(plan, cache, scratch)
         source = sources[0] if len(sources) == 1 else ChainedSource(sources)
-        yield SymbolSession(source, cache)
+        with closing(Deriver(cache)) as deriver:
+            yield SymbolSession(source, deriver)
 
 
 class SymbolSession:
-    """Modules by their identifiers; `source` finds their files, `derived` keeps what is slow."""
+    """Modules by their identifiers; `source` finds their files, `deriver` reads what is slow."""
 
-    def __init__(self, source: "SymbolSource", derived: "DerivedFiles") -> None:
+    def __init__(self, source: "SymbolSource", deriver: Deriver) -> None:
         self._source = source
-        self._derived = derived
+        self._deriver = deriver
         self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
 
     def tables(self, module: "Module", architecture: str) -> ModuleSymbols:
@@ -71,7 +72,7 @@ class SymbolSession:
         if found is None:
             if len(self._modules) >= MOST_MODULES:
                 self._modules.clear()
-            found = ModuleSymbols(module, architecture, self._source, self._derived)
+            found = ModuleSymbols(module, architecture, self._source, self._deriver)
             self._modules[key] = found
         return found
 

@@ -1,6 +1,8 @@
 import shutil
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Frame, Module
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
 from crashtool.services.symbols.session import SymbolSession
@@ -43,10 +46,14 @@ def sym(tmp_path):
 
 
 @pytest.fixture
-def open_module(tmp_path):
-    return lambda source: ModuleSymbols(
-        MODULE, "x86_64", source, SymbolCache(str(tmp_path / "cache"))
-    )
+def deriver(tmp_path):
+    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
+        yield made
+
+
+@pytest.fixture
+def open_module(deriver):
+    return lambda source: ModuleSymbols(MODULE, "x86_64", source, deriver)
 
 
 def test_nothing_is_looked_for_before_a_question_comes(sym, open_module):
@@ -108,9 +115,9 @@ def test_a_file_that_is_gone_is_no_traceback(open_module):
     assert module.candidates[0].status == "malformed"
 
 
-def test_modules_are_opened_once_for_many_dumps(sym, tmp_path):
+def test_modules_are_opened_once_for_many_dumps(sym, deriver):
     source = Source(sym("a", *FULL))
-    session = SymbolSession(source, SymbolCache(str(tmp_path / "cache")))
+    session = SymbolSession(source, deriver)
 
     first = session.tables(MODULE, "x86_64")
 
@@ -175,8 +182,8 @@ def test_a_module_without_identifiers_can_have_no_symbols():
     assert "build-id" in verdict.fix
 
 
-def test_evidence_is_taken_from_frames_and_their_callers(sym, tmp_path):
-    session = SymbolSession(Source(sym("a", *FULL)), SymbolCache(str(tmp_path / "cache")))
+def test_evidence_is_taken_from_frames_and_their_callers(sym, deriver):
+    session = SymbolSession(Source(sym("a", *FULL)), deriver)
     session.tables(MODULE, "x86_64").find_function(0x1004)
     frame = Frame(0x401004, "context", MODULE, function="main", line=7)
 
@@ -187,7 +194,8 @@ def test_evidence_is_taken_from_frames_and_their_callers(sym, tmp_path):
 
 
 SOURCE = """
-static int inner(int *p) { return *p; }
+static inline __attribute__((always_inline)) int inner(volatile int *p)
+{ p[0] *= 3; return p[0] ^ 7; }
 __attribute__((noinline)) int outer(int *p) { return inner(p) + 1; }
 int main(int argc, char **argv) { return outer(&argc); }
 """
@@ -222,7 +230,7 @@ def test_native_files_give_functions_lines_and_inlined_calls(programs, open_modu
     module = open_module(Source(candidate(programs, "whole")))
 
     start = address_of(programs, "outer")
-    hits = [module.find_function(start + place) for place in range(6)]
+    hits = [module.find_function(start + place) for place in range(0, 16, 2)]
 
     assert {(hit.name, hit.start) for hit in hits} == {("outer", start)}
     assert all(hit.file.endswith("app.c") for hit in hits)
@@ -239,17 +247,25 @@ def test_a_debug_file_and_its_program_complete_each_other(programs, open_module)
     assert module.read_code(1 << 30, 4) == b""
 
 
-def test_what_was_derived_is_taken_from_the_cache_the_next_time(programs, tmp_path, monkeypatch):
+def test_what_was_derived_is_taken_from_the_cache_the_next_time(programs, open_module, monkeypatch):
     def find():
-        cache = SymbolCache(str(tmp_path / "cache"))
-        module = ModuleSymbols(MODULE, "x86_64", Source(candidate(programs, "whole")), cache)
+        module = open_module(Source(candidate(programs, "whole")))
         return module.find_function(address_of(programs, "main")).name
 
     assert find() == "main"
-    monkeypatch.setattr(
-        "crashtool.services.symbols.native.write_line_table", lambda *_: pytest.fail("made again")
-    )
+    monkeypatch.setattr(Deriver, "_start", lambda _: pytest.fail("made again"))
     assert find() == "main"
+
+
+def test_a_table_of_another_version_is_made_again(programs, deriver, open_module):
+    path = Path(deriver.find(LINES, programs["whole"], "x86_64"))
+    content = path.read_bytes()
+    path.write_bytes(b"SYMC\x01\0\0\0" + content[8:])
+
+    module = open_module(Source(candidate(programs, "whole")))
+
+    assert module.find_function(address_of(programs, "main")).name == "main"
+    assert path.read_bytes() == content
 
 
 def test_a_stripped_program_has_no_names(programs, open_module):
