@@ -18,6 +18,7 @@ from plan import CRASHTOOL, Plan
 from rows import Row, render_json, render_table
 from sending import measure_sending
 from small_dump import build_small_dump
+from symbolicate import SYMBOL_BENCHMARKS
 from timing import ProgramFailed
 
 BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "large": measure_large_dump,
     "many": measure_many_dumps,
     "send": measure_sending,
+    **SYMBOL_BENCHMARKS,
 }
 
 
@@ -54,7 +56,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def run_benchmarks(names: list[str], plan: Plan) -> list[Row]:
     """The rows of the named benchmarks; one that fails is a skipped row that says why."""
-    rows = []
+    rows: list[Row] = []
     for name in names or BENCHMARKS:
         print(f"{name} …", file=sys.stderr)
         try:

@@ -56,14 +56,19 @@ def fill_store(store: Path, paths: Iterable[Path]) -> int:
 
 def convert_files(dump_syms: str, store: Path, paths: Iterable[Path]) -> None:
     """Let Mozilla's dump_syms make .sym files of debug files; what it cannot read is left out."""
-    scratch = store.with_name(store.name + "-made")
     for path in paths:
-        shutil.rmtree(scratch, ignore_errors=True)
-        subprocess.run([dump_syms, "--inlines", "--store", str(scratch), str(path)],
-                       capture_output=True, check=False)  # fmt: skip
-        for made in scratch.rglob("*.sym"):
-            target = store / made.relative_to(scratch)
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(made, target)
+        convert_module(dump_syms, store, path)
+
+
+def convert_module(dump_syms: str, store: Path, *parts: Path) -> None:
+    """One .sym file from a module's files: the library and its separate debug file, say."""
+    scratch = store.with_name(store.name + "-made")
+    shutil.rmtree(scratch, ignore_errors=True)
+    subprocess.run([dump_syms, "--inlines", "--store", str(scratch), *map(str, parts)],
+                   capture_output=True, check=False)  # fmt: skip
+    for made in scratch.rglob("*.sym"):
+        target = store / made.relative_to(scratch)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(made, target)
     shutil.rmtree(scratch, ignore_errors=True)
