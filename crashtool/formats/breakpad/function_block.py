@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 INLINE = b"INLINE "
 OLD_WORDS = 4  # INLINE, depth, line of the call, origin; newer records have the call's file, too
-INLINE_ROOM = 1 << 22  # bytes of a function's INLINE records that are looked at
+INLINE_ROOM = 1 << 20  # bytes of a function's INLINE records that are looked at
 MOST_DIGITS = 16
 
 
@@ -88,7 +88,8 @@ class FunctionBlock:
             if not first:
                 return end, end, end
         run = first
-        while run < end and self._data[run : run + len(INLINE)] == INLINE:
+        most = min(end, first + INLINE_ROOM)
+        while run < most and self._data[run : run + len(INLINE)] == INLINE:
             run = min(end, find_line_end(self._data, run, end) + 1)
         last = self._data.rfind(b"\n" + INLINE, run - 1, end) + 1
         return first, run, find_line_end(self._data, last, end) + 1 if last else run

@@ -31,6 +31,11 @@ class RecordKind(NamedTuple):
     base: int = 16
     has_size: bool = False
 
+    @property
+    def name(self) -> str:
+        """What messages call such records."""
+        return self.word.decode().strip() or "line"
+
 
 # address, size, bytes of parameters, name
 FUNC = RecordKind(

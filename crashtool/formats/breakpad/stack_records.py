@@ -89,11 +89,12 @@ class StackRecords:
         """The innermost STACK WIN record that covers an address, frame data before FPO data."""
         if not 0 <= address <= MOST_ADDRESS:
             return None
-        record = self._frame_data.find_covering(address)
-        if record is not None:
-            return _read_win(FRAME_DATA, record)
-        record = self._fpo.find_covering(address)
-        return None if record is None else _read_win(FPO, record)
+        for kind, column in ((FRAME_DATA, self._frame_data), (FPO, self._fpo)):
+            column.check_order()
+            record = column.find_covering(address)
+            if record is not None:
+                return _read_win(kind, record)
+        return None
 
     def _read_cfi(self, address: int) -> CfiText | None:
         record = self._rules.read(self._rules.find(address))

@@ -20,6 +20,7 @@ NOTICED = 1 << 20  # bytes of records of functions that are looked at to tell wh
 MOST_ADDRESS = (1 << 64) - 1
 MOST_ANSWERS = 4096  # remembered ones
 MOST_BLOCKS = 16
+LARGE_BLOCK = 1 << 20  # bytes: only one of these is remembered
 MOST_DIGITS = 10
 BLOCK_ENDS = (b"\nPUBLIC ", b"\nSTACK ")
 
@@ -163,7 +164,7 @@ class SymbolFile:
             for tag in BLOCK_ENDS:
                 found = self._data.find(tag, first - 1, end)
                 end = end if found < 0 else found + 1
-            if len(self._blocks) >= MOST_BLOCKS:
+            if len(self._blocks) >= MOST_BLOCKS or end - first > LARGE_BLOCK:
                 self._blocks.clear()
             self._blocks[start] = FunctionBlock(self._data, first, end, self.problems)
         return self._blocks[start]
