@@ -1,6 +1,7 @@
 """Walks real minidumps with crashtool and with rust-minidump and shows each way they differ.
 
     python benchmarks/agreement.py CORPUS [--only NAME] [--verbose] [--peers DIR] [--json]
+    python benchmarks/agreement.py --dump FILE --symbols PATH [--symbols PATH…] [--verbose]
 
 CORPUS is a folder with `index.tsv`: a row a file, with `path`, `category`, and for a dump its
 `symbols` and `expects` (files, separated by semicolons). Both programs read the same store.
@@ -65,6 +66,22 @@ def read_index(corpus: Path) -> Iterator[Case]:
             )
             if row["category"] in DUMPS and (symbols or checked):
                 yield Case(row["path"], corpus / row["path"], symbols, checked)
+
+
+def choose_cases(chosen: argparse.Namespace) -> Iterator[Case]:
+    """What the command line asks for."""
+    if chosen.dump:
+        files = [
+            file
+            for path in chosen.symbols
+            for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        ]
+        symbols = tuple(file for file in files if file.is_file())
+        yield Case(chosen.dump.name, chosen.dump, symbols, ())
+        return
+    for case in read_index(chosen.corpus):
+        if not chosen.only or any(name in case.name for name in chosen.only):
+            yield case
 
 
 def _paths(corpus: Path, cell: str | None) -> tuple[Path, ...]:
@@ -240,18 +257,19 @@ def share(part: int, whole: int) -> str:
 def main(arguments: list[str]) -> int:
     """Compare and print; 3 when there is nothing to compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=Path, metavar="CORPUS")
+    parser.add_argument("corpus", type=Path, metavar="CORPUS", nargs="?")
+    parser.add_argument("--dump", type=Path, metavar="FILE", help="only this dump, of no corpus")
+    parser.add_argument("--symbols", type=Path, action="append", default=[], metavar="PATH",
+                        help="the dump's symbol files, or folders of them")  # fmt: skip
     parser.add_argument("--only", action="append", default=[], metavar="NAME",
                         help="only dumps with this in their path")  # fmt: skip
     parser.add_argument("--verbose", action="store_true", help="show every difference")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--peers", type=Path, default=DEFAULT_FOLDER, metavar="DIR")
     chosen = parser.parse_args(arguments)
-    cases = [
-        case
-        for case in read_index(chosen.corpus)
-        if not chosen.only or any(name in case.name for name in chosen.only)
-    ]
+    if (chosen.corpus is None) == (chosen.dump is None):
+        parser.error("name a corpus or a dump")
+    cases = list(choose_cases(chosen))
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
         programs = Programs(chosen.peers, Path(folder, "cache"))
