@@ -1,39 +1,106 @@
 """A crash in a CI system's own words: annotations in the log, Markdown for the job's summary."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from crashtool.model.crash import CrashReport
-from crashtool.render.report import brief_line, crash_frame, render_report, words_of_crash
+from crashtool.model.crash import CrashReport, Frame, InlineFrame
+from crashtool.model.lookup import SymbolVerdict
+from crashtool.model.signature import get_signature
+from crashtool.render.names import shorten
+from crashtool.render.report import brief_line, crash_frame, words_of_crash
 from crashtool.render.safe_text import safe
+from crashtool.render.stack import GUESSED, walk_parts
+from crashtool.render.symbols import name_files, words_of_status, words_of_verdicts
+from crashtool.render.words import words_of_offset, words_of_place, words_of_source
+
+LINES_OF_STACK = 8  # in an annotation
+LONGEST_CELL = 200
+LONGEST_TITLE = 120
+PLAIN = frozenset(" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,/=-+()")
 
 
-def render_github(report: CrashReport) -> Iterator[str]:
-    """Workflow commands for GitHub Actions, one line each."""
-    frame = crash_frame(report)
+def render_github(report: CrashReport, workspace: str = "") -> Iterator[str]:
+    """Workflow commands for GitHub Actions, one line each.
+
+    The annotation stands on the innermost source line inside `workspace`, the folder of the
+    checkout, or on any innermost line when it is "".
+    """
     properties: dict[str, str] = {}
-    if frame and frame.file and frame.line:
-        properties |= {"file": frame.file, "line": str(frame.line)}
-    architecture = report.system.architecture if report.system else "unknown"
-    properties["title"] = words_of_crash(report.crash, architecture)
+    if place := _find_place(report, workspace):
+        properties |= {"file": place[0], "line": str(place[1])}
+    properties["title"] = safe(words_of_crash(report.crash, _architecture(report)), LONGEST_TITLE)
     kind = "error" if report.crash and report.crash.reason.is_crash else "notice"
     told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    yield f"::{kind} {told}::{_message(brief_line(report))}"
+    message = "%0A".join(map(_message, _walk_message(report)))
+    yield f"::{kind} {told}::{message}"
 
 
-def render_summary(report: CrashReport) -> str:
-    """The report as Markdown: a heading and the page as it is, in a block."""
-    page = render_report(report).text()
-    fence = "`" * max(3, _longest_run(page) + 1)
-    title = safe(report.path or "minidump").replace("`", "'")
-    return f"### Crash: `{title}`\n\n{fence}text\n{page}{fence}\n\n"
+def _walk_message(report: CrashReport) -> Iterator[str]:
+    """The crash in a line, then the top of its stack."""
+    yield brief_line(report)
+    thread = report.crashed_thread
+    for number, frame in enumerate(thread.frames[:LINES_OF_STACK] if thread else ()):
+        for call in frame.inlines:
+            yield f"    {_call(call)} (inlined)"
+        yield f"{number:>3} {_call(_own_call(frame)) or _place(frame, report)}"
 
 
-def _longest_run(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest
+def _call(call: InlineFrame) -> str:
+    source = words_of_source(call.file, call.line)
+    name = shorten(call.function, LONGEST_TITLE)
+    return f"{name}  {source}" if source and name else name
+
+
+def _own_call(frame: Frame) -> InlineFrame:
+    return InlineFrame(frame.function or "", frame.file, frame.line)
+
+
+def _place(frame: Frame, report: CrashReport) -> str:
+    return words_of_offset(frame) or words_of_place(frame, _architecture(report))
+
+
+def _architecture(report: CrashReport) -> str:
+    return report.system.architecture if report.system else "unknown"
+
+
+def _find_place(report: CrashReport, workspace: str) -> tuple[str, int] | None:
+    """The innermost file and line inside the workspace, the file relative to it."""
+    thread = report.crashed_thread
+    frames: Sequence[Frame] = thread.frames if thread else ()
+    if not frames and (frame := crash_frame(report)):
+        frames = (frame,)
+    for frame in frames:
+        for call in (*frame.inlines, _own_call(frame)):
+            if call.file and call.line and (file := _relative(call.file, workspace)):
+                return file, call.line
+    return None
+
+
+def _relative(file: str, workspace: str) -> str:
+    """`src/a.cpp` of a file in the workspace or of a relative one; "" for one outside."""
+    if not workspace:
+        return file
+    path, root = _slashes(file), _slashes(workspace).rstrip("/") + "/"
+    if path[1:2] == ":" or root[1:2] == ":":  # Windows, where case does not count
+        inside = path.lower().startswith(root.lower())
+    else:
+        inside = path.startswith(root)
+    if inside:
+        path = path[len(root) :]
+    elif path.startswith("/") or path[1:2] == ":":
+        return ""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            if not parts:
+                return ""
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _slashes(path: str) -> str:
+    return path.replace("\\", "/")
 
 
 def _message(text: str) -> str:
@@ -42,3 +109,85 @@ def _message(text: str) -> str:
 
 def _property(text: str) -> str:
     return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def render_summary(report: CrashReport) -> str:
+    """The report as Markdown: what happened, the stack and the verdicts on symbols as tables."""
+    return "\n".join(_walk_summary(report)) + "\n\n"
+
+
+def _walk_summary(report: CrashReport) -> Iterator[str]:
+    crash, thread = report.crash, report.crashed_thread
+    yield f"### {_text(words_of_crash(crash, _architecture(report)))}"
+    yield ""
+    rows = [("Minidump", report.path or "minidump")]
+    if crash:
+        rows.append(("Reason", crash.reason.sentence))
+        rows += [("Hint", hint) for hint in crash.hints]
+    if thread and (signature := get_signature(thread.frames)):
+        rows.append(("Signature", signature))
+    if thread:
+        rows.append(("Thread", f"{thread.id} {thread.name or ''}".strip()))
+    rows.append(("Process", " ".join(filter(None, (report.process.name, report.process.version)))))
+    if report.crashpad:
+        rows.append(("Report id", str(report.crashpad.report_id)))
+    yield from _table(("", ""), ((_text(name), _code(value)) for name, value in rows if value))
+    if thread and thread.frames:
+        yield from _stack(report, thread.frames)
+    if report.symbols:
+        yield from _verdicts(report.symbols)
+
+
+def _stack(report: CrashReport, frames: tuple[Frame, ...]) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = []
+    for start, stop, words in walk_parts(frames, verbose=False):
+        for number in range(start, stop):
+            frame = frames[number]
+            for call in frame.inlines:
+                source = words_of_source(call.file, call.line)
+                rows.append(("", _code(call.function), _code(source), "inlined"))
+            named = frame.function if frame.module else None
+            source = words_of_source(frame.file, frame.line)
+            where = words_of_offset(frame) if named else ""
+            guess = " (a guess)" if frame.trust in GUESSED else ""
+            rows.append(
+                (str(number), _code(named or _place(frame, report)), _code(source),
+                 _code(where) + guess)
+            )  # fmt: skip
+        if words:
+            rows.append(("", _text(f"… {words}"), "", ""))
+    yield ""
+    yield from _table(("#", "function", "source", "module"), rows)
+
+
+def _verdicts(verdicts: Sequence[SymbolVerdict]) -> Iterator[str]:
+    yield ""
+    yield f"Symbols: {words_of_verdicts(verdicts)}."
+    yield ""
+    yield from _table(
+        ("symbols", "module", "files", "what is wrong", "what to do"),
+        (
+            (words_of_status(verdict), _code(verdict.module.name), _code(name_files(verdict)),
+             _text(verdict.note), _text(verdict.fix))
+            for verdict in verdicts
+        ),
+    )  # fmt: skip
+
+
+def _table(
+    head: Sequence[str], rows: "Iterator[tuple[str, ...]] | list[tuple[str, ...]]"
+) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def _code(text: str) -> str:
+    return f"<code>{_text(text)}</code>" if text else ""
+
+
+def _text(text: str) -> str:
+    """Text that no Markdown or HTML is made of: all punctuation is written as entities."""
+    shown = safe(text, LONGEST_CELL)
+    return "".join(letter if letter in PLAIN else f"&#{ord(letter)};" for letter in shown)

@@ -107,11 +107,12 @@ def add_memory(page: Page, report: CrashReport) -> None:
             page.heading(f"MEMORY at {excerpt.address:#x}", "not in the dump")
             continue
         page.heading(f"MEMORY at {excerpt.address:#x}", f"{len(excerpt.content)} bytes")
-        for line in _hex_lines(excerpt, excerpt.content):
+        for line in hex_lines(excerpt, excerpt.content):
             page.line("  ", line)
 
 
-def _hex_lines(excerpt: MemoryExcerpt, content: bytes) -> list[str]:
+def hex_lines(excerpt: MemoryExcerpt, content: bytes) -> list[str]:
+    """Addresses, bytes and text, 16 bytes a line."""
     lines = []
     for place in range(0, len(content), BYTES_A_LINE):
         row = content[place : place + BYTES_A_LINE]

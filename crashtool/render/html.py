@@ -1,52 +1,179 @@
-"""A crash report as a web page that needs nothing else: no script, no style sheet, no image."""
+"""A crash report as a web page that needs nothing else: no script, no image, no other file."""
 
-from collections.abc import Sequence
-from html import escape
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 
-from crashtool.model.crash import CrashReport
-from crashtool.render.page import Page
-from crashtool.render.report import render_report
-from crashtool.render.safe_text import safe
+from crashtool.model.crash import Crash, CrashReport, Thread
+from crashtool.model.signature import get_signature
+from crashtool.render.html_parts import card, details, facts, harmless
+from crashtool.render.html_sections import (
+    render_annotations,
+    render_modules,
+    render_problems,
+    render_registers,
+    render_secrets,
+    render_streams,
+    render_symbols,
+)
+from crashtool.render.html_stack import render_stack
+from crashtool.render.html_style import STYLE
+from crashtool.render.report import crash_frame
+from crashtool.render.words import (
+    innermost_call,
+    words_of_assertion,
+    words_of_error,
+    words_of_kind,
+    words_of_place,
+    words_of_process,
+    words_of_size,
+    words_of_source,
+    words_of_system,
+    words_of_time,
+)
 
-STYLE = """\
-:root { color-scheme: light dark; }
-body { font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; margin: 2rem; }
-pre { overflow-x: auto; }
-.heading { color: #0b7285; font-weight: bold; } .strong { font-weight: bold; }
-.good { color: #2b8a3e; } .warn { color: #b35900; } .bad { color: #c92a2a; font-weight: bold; }
-.dim { opacity: .65; }
-"""
+MOST_THREADS = 512
 
 
 def render_html(reports: Sequence[CrashReport]) -> str:
-    """One page with a section for each report: everything, threads and modules folded."""
-    title = safe(reports[0].path) if len(reports) == 1 else f"{len(reports)} minidumps"
-    sections = "\n".join(map(_section, reports))
+    """One page with everything in it; several reports one below the other, with a list of links.
+
+    The policy in its head lets the browser load and run nothing, whatever a dump's texts hold.
+    """
+    title = reports[0].path if len(reports) == 1 else f"{len(reports)} minidumps"
+    digest = b64encode(sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    articles = "\n".join(_article(number, report) for number, report in enumerate(reports))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-        f"{sections}\n</body>\n</html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{harmless(title or 'minidump')}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{_contents(reports)}{articles}\n</main>\n</body>\n</html>\n"
     )
 
 
-def _section(report: CrashReport) -> str:
-    details = render_report(
-        report, threads=True, registers=True, modules=True, streams=True, verbose=True
+def _contents(reports: Sequence[CrashReport]) -> str:
+    if len(reports) < 2:  # noqa: PLR2004 (one needs no list)
+        return ""
+    rows = "".join(
+        f'<li><a href="#report-{number}">{harmless(report.path)}</a> '
+        f"{harmless(_title(report))}</li>"
+        for number, report in enumerate(reports)
     )
-    return (
-        f"<section>\n<pre>{_markup(render_report(report))}</pre>\n"
-        f"<details><summary>Threads, registers, modules, streams</summary>\n"
-        f"<pre>{_markup(details)}</pre></details>\n</section>"
+    return f'<nav aria-label="Minidumps"><ol>{rows}</ol></nav>\n'
+
+
+def _title(report: CrashReport) -> str:
+    return report.crash.reason.name if report.crash else "no exception"
+
+
+def _article(number: int, report: CrashReport) -> str:
+    parts = (
+        _head(report),
+        card("What happened", facts(_walk_facts(report))),
+        render_symbols(report),
+        _crashed_stack(report),
+        _threads(report),
+        render_registers(report),
+        render_annotations(report),
+        render_secrets(report),
+        render_problems(report),
+        render_modules(report),
+        render_streams(report),
+    )
+    return f'<article id="report-{number}">\n' + "\n".join(filter(None, parts)) + "\n</article>"
+
+
+def _head(report: CrashReport) -> str:
+    crash = report.crash
+    kind = [report.path or "minidump", words_of_kind(report), words_of_size(report.size)]
+    if report.written:
+        kind.append(words_of_time(report.written))
+    rows = [f'<p class="dim">{harmless(", ".join(kind))}</p>',
+            f"<h1>{harmless(_title(report))}</h1>"]  # fmt: skip
+    if crash:
+        rows.append(f"<p>{harmless(crash.reason.sentence)}</p>")
+        rows += [f'<p class="hint">{harmless(hint)}</p>' for hint in crash.hints]
+    style = ' class="crash"' if crash and crash.reason.is_crash else ""
+    return f"<header{style}>{''.join(rows)}</header>"
+
+
+def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
+    """(label, text, whether it is code)."""
+    crash, thread, frame = report.crash, report.crashed_thread, crash_frame(report)
+    if frame:
+        call = innermost_call(frame)
+        place = words_of_place(frame, _architecture(report))
+        yield "Where", f"{place}  {words_of_source(call.file, call.line)}".strip(), True
+    if thread:
+        yield "Signature", get_signature(thread.frames), True
+        yield "Thread", f"{thread.id} {thread.name or ''}".strip(), False
+    elif crash:
+        yield "Thread", f"{crash.thread_id} (not in the dump)", False
+    if crash:
+        yield from _walk_crash(crash)
+    if crash and thread and thread.last_error:
+        yield "Last error", words_of_error(thread.last_error) or "", False
+    for message in report.messages:
+        yield "Message", message.strip(), False
+    yield "Process", words_of_process(report.process), False
+    if report.system:
+        yield "System", words_of_system(report.system), False
+    if report.crashpad:
+        yield "Report id", str(report.crashpad.report_id), True
+        yield "Client id", str(report.crashpad.client_id), True
+    for comment in report.comments:
+        yield "Comment", comment.strip(), False
+
+
+def _walk_crash(crash: Crash) -> Iterator[tuple[str, str, bool]]:
+    yield "Instruction", crash.instruction, True
+    if crash.assertion:
+        yield "Assertion", words_of_assertion(crash.assertion), True
+
+
+def _crashed_stack(report: CrashReport) -> str:
+    thread = report.crashed_thread
+    if thread is None:
+        return ""
+    return card(
+        f"Stack of thread {_name(thread)}",
+        render_stack(thread, _architecture(report)),
+        "crashed" if report.crash else "asked for",
     )
 
 
-def _markup(page: Page) -> str:
-    return "\n".join(
-        "".join(
-            f'<span class="{style}">{escape(text)}</span>' if style else escape(text)
-            for text, style in line
-        ).rstrip()
-        for line in page.lines
-    )
+def _threads(report: CrashReport) -> str:
+    """The other threads, each folded."""
+    others = [
+        thread for index, thread in enumerate(report.threads) if index != report.crashing_thread
+    ]
+    if not others:
+        return ""
+    rows = [
+        details(
+            f"Thread {_name(thread)}",
+            render_stack(thread, _architecture(report)),
+            _top(thread, report),
+            style="sub",
+        )
+        for thread in others[:MOST_THREADS]
+    ]
+    if hidden := len(others) - len(rows):
+        rows.append(f'<p class="dim">and {hidden} more</p>')
+    return card("Other threads", "".join(rows), str(len(others)))
+
+
+def _name(thread: Thread) -> str:
+    return f'{thread.id} "{thread.name}"' if thread.name else str(thread.id)
+
+
+def _top(thread: Thread, report: CrashReport) -> str:
+    """Where a thread was, so that its stack need not be opened to see it."""
+    return words_of_place(thread.frames[0], _architecture(report)) if thread.frames else ""
+
+
+def _architecture(report: CrashReport) -> str:
+    return report.system.architecture if report.system else "unknown"

@@ -51,7 +51,7 @@ def add_frames(page: Page, thread: Thread, architecture: str, *, verbose: bool =
 
 def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[_Row]:
     shown = 0
-    for start, stop, words in _walk_parts(thread.frames, verbose=verbose):
+    for start, stop, words in walk_parts(thread.frames, verbose=verbose):
         for number in range(start, stop):
             yield from _frame_rows(number, thread.frames[number], architecture, verbose=verbose)
             shown += 1
@@ -59,7 +59,7 @@ def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[
             yield _Row((Span("", ""),) * 2 + (Span(f"… {words}", "dim"),) + (Span(""),) * 3)
 
 
-def _walk_parts(frames: tuple[Frame, ...], *, verbose: bool) -> Iterator[tuple[int, int, str]]:
+def walk_parts(frames: tuple[Frame, ...], *, verbose: bool) -> Iterator[tuple[int, int, str]]:
     """(start, stop, words): frames to show, and what is said of those left out behind them."""
     if verbose:
         yield 0, len(frames), ""

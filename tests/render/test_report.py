@@ -2,29 +2,22 @@ from uuid import UUID
 
 import pytest
 
-from crashtool.formats.minidump.reasons import Reason
 from crashtool.model.crash import (
     Annotation,
     Assertion,
-    Crash,
     CrashpadIds,
-    CrashReport,
     Frame,
     Handle,
-    InlineFrame,
     MemoryExcerpt,
-    Module,
     Problem,
     Process,
-    Registers,
+    SecretCount,
     Stream,
     System,
     Thread,
     UnloadedHit,
 )
 from crashtool.render.as_json import crash_document
-from crashtool.render.ci import render_github, render_summary
-from crashtool.render.html import render_html
 from crashtool.render.report import render_report
 from crashtool.render.words import (
     words_of_assertion,
@@ -34,39 +27,7 @@ from crashtool.render.words import (
     words_of_size,
     words_of_system,
 )
-
-ATTACK = "\x1b[31m<script>alert(1)</script>\n::error::x```\u202e"
-GAME = Module(0x400000, 0x100000, "game.exe", "C:\\game.exe", version="1.4.2")
-REGISTERS = Registers("x86_64", 8, {"rip": 0x41F2A0, "rsp": 0x7000}, 0x41F2A0, 0x7000, 0)
-FRAMES = (
-    Frame(
-        0x41F2A0, "context", GAME, "Renderer::flush", 0x20, "C:\\src\\renderer.cpp", 214,
-        inlines=(InlineFrame("Mesh::bind", "/src/mesh.h", 88), InlineFrame("here")),
-    ),
-    Frame(0x42010, "scan"),
-)  # fmt: skip
-
-
-def report(**fields):
-    reason = Reason("SIGSEGV / SEGV_MAPERR", "Segmentation fault at 0x45", 0x45, "memory")
-    threads = (
-        Thread(7, "Render", FRAMES, REGISTERS, last_error=5),
-        Thread(8, None, (), note="the dump holds no registers of this thread"),
-    )
-    values = {
-        "path": "crash.dmp",
-        "size": 1_200_000,
-        "writer": "Crashpad",
-        "written": 1_764_000_000,
-        "system": System("windows", "Windows NT", "10.0.19045", "x86_64", cpu_count=8),
-        "process": Process(42, "game.exe", "1.4.2", 1, 192),
-        "crash": Crash(reason, 11, 1, (), 0x45, 7, hints=("probably a stack overflow",)),
-        "threads": threads,
-        "crashing_thread": 0,
-        "modules": (GAME,),
-        "unloaded_modules": (Module(0x900000, 0x1000, "gone.dll", "gone.dll", code_id="AB12"),),
-    }
-    return CrashReport(**(values | fields))
+from tests.render.reports import FRAMES, GAME, REGISTERS, full_report, hostile_report, report
 
 
 def text(crash_report, **options):
@@ -215,91 +176,12 @@ def test_frames_in_unloaded_modules_and_in_none():
     assert "0x0000000000900010 (in no module)" in text(report(threads=(thread,)))
 
 
-def hostile():
-    module = Module(0x400000, 0x1000, ATTACK, ATTACK, debug_file=ATTACK)
-    frame = Frame(0x400010, "context", module, ATTACK, 1, ATTACK, 3)
-    crash = report().crash._replace(assertion=Assertion(ATTACK, ATTACK, ATTACK, ATTACK, 1))
-    return report(
-        path=ATTACK, writer=ATTACK, crash=crash, modules=(module,),
-        threads=(Thread(7, ATTACK, (frame,), REGISTERS, note=ATTACK),),
-        process=Process(1, ATTACK, ATTACK), comments=(ATTACK,), messages=(ATTACK,),
-        system=System("linux", ATTACK, ATTACK, "x86_64", release=(("PRETTY_NAME", ATTACK),)),
-        annotations=(Annotation("process", ATTACK, ATTACK),),
-        handles=(Handle(1, ATTACK, ATTACK),), problems=(Problem(0, ATTACK),),
-        streams=(Stream(1, ATTACK, 0, 0),),
-    )  # fmt: skip
-
-
 def test_text_from_a_dump_cannot_reach_the_terminal():
-    shown = text(hostile(), threads=True, registers=True, modules=True, streams=True)
+    shown = text(hostile_report(), threads=True, registers=True, modules=True, streams=True)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert not any(line.startswith("::") for line in shown.splitlines())
-    assert len(text(hostile(), brief=True).splitlines()) == 1
-
-
-def test_text_from_a_dump_cannot_become_markup():
-    page = render_html([hostile(), hostile()])
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page
-    assert "\x1b" not in page
-    assert page.count("<section>") == 2
-    assert "default-src 'none'" in page
-    assert "http" not in page.replace("http-equiv", "")
-
-
-def test_a_github_annotation_is_one_line_that_nothing_can_break_out_of():
-    lines = list(render_github(hostile()))
-    assert len(lines) == 1
-    assert lines[0].startswith("::error file=")
-    assert "\n" not in lines[0]
-    properties = lines[0].split("::")[1]
-    assert "title=SIGSEGV / SEGV_MAPERR at 0x45" in properties
-
-
-def test_a_github_annotation_escapes_what_the_runner_would_read():
-    frame = Frame(1, "context", GAME, "f", 0, "a,b:c%.cpp", 3)
-    (line,) = render_github(report(threads=(Thread(7, None, (frame,)),)))
-    assert "file=a%2Cb%3Ac%25.cpp,line=3," in line
-
-
-def test_a_snapshot_is_a_notice():
-    (line,) = render_github(report(crash=None, crashing_thread=None, system=None))
-    assert line.startswith("::notice title=no exception::")
-
-
-def test_a_summary_stays_inside_its_block():
-    summary = render_summary(hostile())
-    lines = summary.splitlines()
-    assert lines[2].startswith("````")
-    fence = lines[2].removesuffix("text")
-    assert [line for line in lines if line.startswith(fence)] == [lines[2], fence]
-
-
-def test_json_follows_the_schema_and_pads_addresses():
-    document = crash_document(report(annotations=annotations(1)))
-    assert document["status"] == "OK"
-    assert document["crash_info"]["address"] == "0x0000000000000045"
-    assert document["crashing_thread"]["threads_index"] == 0
-    frame = document["crashing_thread"]["frames"][0]
-    assert frame["module_offset"] == "0x000000000001f2a0"
-    assert frame["registers"]["rsp"] == "0x0000000000007000"
-    assert frame["inlines"][0] == {"function": "Mesh::bind", "file": "/src/mesh.h", "line": 88}
-    assert document["threads"][0]["last_error_value"] == "ERROR_ACCESS_DENIED"
-    assert document["unloaded_modules"][0]["code_id"] == "ab12"
-    assert document["annotations"][0]["uploaded"] is True
-    assert document["system_info"]["cpu_arch"] == "amd64"
-    narrow = report(system=System("windows", "Windows NT", "10.0", "x86"))
-    assert crash_document(narrow)["crash_info"]["address"] == "0x00000045"
-
-
-def test_json_tells_damage_and_the_distribution():
-    release = (("DISTRIB_ID", "Debian"), ("OTHER", "x"))
-    system = System("linux", "Linux", "6.1", "arm64", release=release)
-    document = crash_document(report(system=system, problems=(Problem(3, "cut"),)))
-    assert document["status"] == "DAMAGED"
-    assert document["problems"] == [{"offset": 3, "sentence": "cut", "loses_data": True}]
-    assert document["lsb_release"] == {"id": "Debian", "OTHER": "x"}
+    assert len(text(hostile_report(), brief=True).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -332,3 +214,44 @@ def test_win32_errors_are_named_or_numbered():
     assert words_of_error(None) is None
     assert words_of_error(2) == "ERROR_FILE_NOT_FOUND"
     assert words_of_error(0x1234) == "0x00001234"
+
+
+def test_secrets_are_counted_in_words():
+    shown = text(report(secrets=(SecretCount("JSON web token", 2), SecretCount("e-mail", 1))))
+    assert "SECRETS (3)" in shown
+    assert "2  JSON web token" in shown
+    assert "SECRETS  none found" in text(report(secrets=()))
+    assert "SECRETS" not in text(report())
+
+
+def test_the_instruction_and_the_hints_follow_the_reason():
+    lines = text(full_report()).splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("CODE"))
+    assert lines[place].startswith("CODE       mov rax, qword ptr [rdi + 0x18]   reads 0x18")
+    assert lines[place + 1].strip() == "probably a stack overflow"
+
+
+def test_the_crashed_module_says_by_what_it_is_identified():
+    coded = GAME._replace(code_id="5F00AA001000")
+    frame = FRAMES[0]._replace(module=coded)
+    shown = text(report(threads=(Thread(7, None, (frame,)),)))
+    assert "no debug id; code id 5F00AA001000" in shown
+    assert "no identifier: symbols cannot match" in text(report())
+
+
+def test_threads_with_the_same_stack_are_shown_once():
+    frames = (Frame(0x400010, "context", GAME, "wait"),)
+    threads = (*report().threads, *(Thread(n, f"worker {n}", frames) for n in range(10, 22)))
+    shown = text(report(threads=threads), threads=True)
+    heading = "THREAD 10  worker 10  and 11 with the same stack: 11, 12, 13, 14, 15, 16, 17, 18, …"
+    assert heading in shown
+    assert "THREAD 11" not in shown
+    assert "THREAD 21" in text(report(threads=threads), threads=True, verbose=True)
+
+
+def test_a_name_without_end_is_cut_unless_verbose():
+    name = "f<" + "int, " * 99 + "int>(" + "char, " * 99 + "char)"
+    frame = Frame(0x400010, "context", GAME, name)
+    crash_report = report(threads=(Thread(7, None, (frame,)),))
+    assert max(map(len, text(crash_report).splitlines())) < 200
+    assert name in text(crash_report, verbose=True)
