@@ -3,7 +3,7 @@
 Addresses are strings, in hex, padded to the pointer's width. All fields are optional to readers.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.minidump.reasons.reason import pointer_size
 from crashtool.model.crash import (
@@ -16,9 +16,11 @@ from crashtool.model.crash import (
     System,
     Thread,
 )
-from crashtool.model.lookup import SymbolVerdict
 from crashtool.model.signature import get_signature
 from crashtool.render.words import base_name, words_of_assertion, words_of_error
+
+if TYPE_CHECKING:
+    from crashtool.model.lookup import SymbolVerdict
 
 CPU_NAMES = {"x86_64": "amd64"}  # rust-minidump's name where it is not ours
 RELEASE_KEYS = {
@@ -170,7 +172,7 @@ class _Writer:
         verdicts = {verdict.module.base: verdict for verdict in report.symbols}
         return [self.module(module, verdicts.get(module.base)) for module in report.modules]
 
-    def module(self, module: Module, verdict: SymbolVerdict | None) -> Document:
+    def module(self, module: Module, verdict: "SymbolVerdict | None") -> Document:
         return self.unloaded(module) | {
             "version": module.version,
             "debug_file": base_name(module.debug_file) if module.debug_file else None,
@@ -209,7 +211,7 @@ class _Writer:
         }
 
 
-def _symbol_state(verdict: SymbolVerdict | None) -> Document:
+def _symbol_state(verdict: "SymbolVerdict | None") -> Document:
     """What rust-minidump says of a module's symbols; all false when nobody looked for them."""
     if verdict is None:
         return {
@@ -227,7 +229,7 @@ def _symbol_state(verdict: SymbolVerdict | None) -> Document:
     }
 
 
-def _verdict(verdict: SymbolVerdict) -> Document:
+def _verdict(verdict: "SymbolVerdict") -> Document:
     module = verdict.module
     return {
         "module": module.name,

@@ -1,11 +1,15 @@
 """The verdicts on a report's symbols: what each module of the stacks lacks, and what to do."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from crashtool.model.crash import CrashReport
-from crashtool.model.lookup import Candidate, SymbolVerdict
 from crashtool.render.page import Page, Span
 from crashtool.render.words import base_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crashtool.model.lookup import Candidate, SymbolVerdict
 
 STYLES = {"ok": "good", "missing": "bad", "mismatch": "bad", "malformed": "bad", "failed": "bad"}
 WORDS = {"no_lines": "no lines", "no_unwind": "no unwind", "no_id": "no id"}
@@ -35,35 +39,35 @@ def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: 
             _add_candidates(page, verdict)
 
 
-def words_of_verdicts(verdicts: Sequence[SymbolVerdict]) -> str:
+def words_of_verdicts(verdicts: "Sequence[SymbolVerdict]") -> str:
     """`2 of 3 modules on the stack can be read in full`."""
     good = sum(verdict.status == "ok" for verdict in verdicts)
     return f"{good} of {len(verdicts)} modules on the stack can be read in full"
 
 
-def words_of_status(verdict: SymbolVerdict) -> str:
+def words_of_status(verdict: "SymbolVerdict") -> str:
     """`ok`, `no lines`, `mismatch`."""
     return WORDS.get(verdict.status, verdict.status)
 
 
-def words_of_candidate(candidate: Candidate) -> str:
+def words_of_candidate(candidate: "Candidate") -> str:
     """`found`, `not found`, `mismatch`."""
     return CANDIDATE_WORDS.get(candidate.status, candidate.status)
 
 
-def name_files(verdict: SymbolVerdict) -> str:
+def name_files(verdict: "SymbolVerdict") -> str:
     """The files that were used, without their folders: `game.pdb, game.exe`."""
     return ", ".join(dict.fromkeys(base_name(item.place) for item in verdict.files))
 
 
-def find_crashed_verdicts(report: CrashReport) -> tuple[SymbolVerdict, ...]:
+def find_crashed_verdicts(report: CrashReport) -> "tuple[SymbolVerdict, ...]":
     """The verdicts on the modules that the crashed thread's stack leads through."""
     thread = report.crashed_thread
     bases = {frame.module.base for frame in thread.frames if frame.module} if thread else set()
     return tuple(verdict for verdict in report.symbols if verdict.module.base in bases)
 
 
-def _most_telling(verdicts: Sequence[SymbolVerdict]) -> Sequence[SymbolVerdict]:
+def _most_telling(verdicts: "Sequence[SymbolVerdict]") -> "Sequence[SymbolVerdict]":
     """As many as one screen has room for, in order; those without fault go first."""
     if len(verdicts) <= MOST_VERDICTS:
         return verdicts
@@ -74,7 +78,7 @@ def _most_telling(verdicts: Sequence[SymbolVerdict]) -> Sequence[SymbolVerdict]:
     return [verdict for verdict in verdicts if verdict.module.base in kept]
 
 
-def _row(verdict: SymbolVerdict) -> tuple[str | Span, ...]:
+def _row(verdict: "SymbolVerdict") -> tuple[str | Span, ...]:
     return (
         Span(words_of_status(verdict), STYLES.get(verdict.status, "warn")),
         Span(verdict.module.name, "strong"),
@@ -84,7 +88,7 @@ def _row(verdict: SymbolVerdict) -> tuple[str | Span, ...]:
     )
 
 
-def _add_candidates(page: Page, verdict: SymbolVerdict) -> None:
+def _add_candidates(page: Page, verdict: "SymbolVerdict") -> None:
     """Every place where a module's files were looked for, and what came of it."""
     if not verdict.candidates:
         return
