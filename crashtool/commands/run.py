@@ -13,6 +13,8 @@ from crashtool.commands.options import annotation_options, open_symbols, symbol_
 from crashtool.errors import CrashtoolError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crashtool.model.crash import CrashReport
     from crashtool.model.run import Delivery, RunResult
 
@@ -57,8 +59,9 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
 
     The program needs no change and does not notice: its streams, signals and exit status stay its
     own. When it crashes, the handler writes a minidump with the true crash context, sends it if
-    there is a URL, and the report follows on stderr as 'inspect' shows it. Then crashtool ends as
-    the program did: with its exit status, or killed by the same signal (128+N to a shell).
+    there is a URL, and the report follows on stderr as 'inspect' shows it, with the functions and
+    lines that the program's own files know, and those of --symbols. Then crashtool ends as the
+    program did: with its exit status, or killed by the same signal (128+N to a shell).
 
     With --json the report is a JSON document; stdout is the program's, so it goes to stderr or
     to --report FILE.
@@ -105,7 +108,7 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
     run = ReportedRun(plan, console.warn)
     result = run.run()
     try:
-        account = _Account(console, options, run.program_path)
+        account = _Account(console, options, [run.program_path, *result.images])
         account.give(result, run.find_delivery(result))
     except CrashtoolError as error:  # the program's own status counts, whatever its report is like
         console.warn(f"no report: {error.what}")
@@ -115,10 +118,10 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
 class _Account:
     """What is said after the program's end; it never changes the exit status."""
 
-    def __init__(self, console: Console, options: dict[str, Any], program: str) -> None:
+    def __init__(self, console: Console, options: dict[str, Any], images: "Sequence[str]") -> None:
         self.console = console
         self.options = options
-        self.program = program
+        self.images = [path for path in dict.fromkeys(images) if Path(path).is_file()]
         self.file: str | None = options["report"]
         self.url: str = options["url"] or ""
 
@@ -164,7 +167,7 @@ class _Account:
     def _read(self, delivery: "Delivery") -> "CrashReport":
         from crashtool.services.inspect_dumps import Wanted, read_report
 
-        with open_symbols(self.options, [self.program]) as symbols:  # it knows its functions
+        with open_symbols(self.options, self.images) as symbols:  # they know their functions
             wanted = Wanted(symbols=symbols, all_threads=self.console.json)
             return read_report(delivery.path, delivery.path, wanted)
 

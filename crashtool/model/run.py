@@ -25,7 +25,8 @@ class RunResult(NamedTuple):
     `status`: the exit status, or minus the number of the signal that killed the program. `fatal`:
     the crash, if there was one. `problem`: why there is perhaps no dump of it. `mode`: how the dump
     was asked for, "trace" or "socket". `handler_status`: the handler's own exit status, when it
-    ended. `dump_seconds`: from the crash to the program's going on to its end.
+    ended. `dump_seconds`: from the crash to the program's going on to its end. `images`: the files
+    whose code the program had in memory when it crashed.
     """
 
     status: int
@@ -36,6 +37,7 @@ class RunResult(NamedTuple):
     handler_status: int | None = None
     handler_log: str = ""
     dump_seconds: float = 0.0
+    images: tuple[str, ...] = ()
 
 
 class Delivery(NamedTuple):

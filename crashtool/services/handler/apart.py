@@ -47,6 +47,7 @@ def _read(document: dict[str, Any]) -> RunResult:
         kind, what, hint = document["error"]
         raise getattr(errors, kind)(what, hint=hint)
     result = RunResult(**document)
+    result = result._replace(images=tuple(result.images))
     return result if result.fatal is None else result._replace(fatal=FatalSignal(*result.fatal))
 
 

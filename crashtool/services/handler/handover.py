@@ -25,6 +25,7 @@ from crashtool.services.handler.socket_client import REQUEST_SIZE, SocketClient
 from crashtool.services.handler.target import (
     GONE,
     find_scratch,
+    list_images,
     read_memory,
     thread_state,
     write_memory,
@@ -41,7 +42,8 @@ class Handover:
     """One crash of process `pid`: `thread` is about to get its fatal signal.
 
     After `dump`: `problem` says why there is perhaps no dump, `ended` is the wait status if the
-    program ended meanwhile, `mode` how the handler was asked, `seconds` how long it took.
+    program ended meanwhile, `mode` how the handler was asked, `seconds` how long it took,
+    `images` the files whose code was mapped.
     """
 
     def __init__(self, pid: int, thread: StoppedThread) -> None:
@@ -51,6 +53,7 @@ class Handover:
         self.ended: int | None = None
         self.mode = ""
         self.seconds = 0.0
+        self.images: tuple[str, ...] = ()
 
     def dump(self, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp) -> bool:
         """Have the program dumped, then let it go on to its end, which is not awaited.
@@ -78,6 +81,7 @@ class Handover:
     def _dump_frozen(
         self, freezer: Freezer, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp
     ) -> None:
+        self.images = list_images(self.pid)
         tid = self.thread.thread_id  # memory by the thread: the first thread may have ended
         address = find_scratch(tid, self.thread.stack_pointer, FRAME_SIZE + REQUEST_SIZE)
         if address is None:

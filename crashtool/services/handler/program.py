@@ -206,6 +206,7 @@ class Runner:
             else os.waitstatus_to_exitcode(handler_status),
             handler_log=log,
             dump_seconds=self._crash.seconds,
+            images=self._crash.images,
         )
 
     def _await_end(self, pid: int, patience: "Patience") -> None:

@@ -131,6 +131,12 @@ def find_scratch(pid: int, stack_pointer: int, size: int) -> int | None:
     return None
 
 
+def list_images(pid: int) -> tuple[str, ...]:
+    """The files whose code a process has mapped, each once, in the order of their addresses."""
+    code = (one.name for one in _read_mappings(pid) if "x" in one.permissions)
+    return tuple(dict.fromkeys(name for name in code if name.startswith("/")))
+
+
 def _preference(mapping: Mapping) -> int:
     order = ("[stack]", "", "[heap]")
     return order.index(mapping.name) if mapping.name in order else len(order)

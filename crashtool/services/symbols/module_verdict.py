@@ -102,7 +102,10 @@ def _fix_stripped(module: "Module", evidence: Evidence) -> str:
 def _fix_lines(evidence: Evidence) -> str:
     if kinds.PDB in evidence.kinds:
         return "give the full PDB (/DEBUG:FULL), not the public one (/PDBSTRIPPED, /DEBUG:FASTLINK)"
-    return "compile with -g, and give the file as it was before strip or its .debug file"
+    return (
+        "give its .debug file: compile with -g; for the system's own, "
+        "its debug package or DEBUGINFOD_URLS"
+    )
 
 
 def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) -> tuple[str, str]:
