@@ -92,7 +92,7 @@ NAMES = frozenset(name for names in GROUPS.values() for name in names.split())
 # The standard libraries of C++ and Rust, and whole families of functions.
 PREFIXES = (
     "std::", "__gnu_cxx::", "__cxxabiv1::", "core::", "alloc::", "<core::", "<alloc::", "<std::",
-    "<&core::", "<&alloc::", "<&std::", "rust_panic_with_hook", "rustc_demangle::",
+    "<&core::", "<&alloc::", "<&std::", "rust_panic_with_hook", "rustc_demangle::", "rustc::",
     "swift::fatalError", "swift::swift_abort", "Swift runtime failure", "Swift._assertionFailure",
     "Swift._fatalErrorMessage", "asan::", "asan_report_", "sanitizer::", "tsan::", "msan::",
     "hwasan::", "ubsan::", "ubsan_handle_", "gnu_cxx::", "cxxabiv1::", "-[NSException ",

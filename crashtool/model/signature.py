@@ -28,13 +28,16 @@ def get_signature(frames: Sequence[Frame]) -> str:
     """The innermost call that may be at fault, in a word; "" without frames.
 
     Merged calls count like others. Carriers are passed over; so are frames of the languages'
-    runtime modules that have no name, unless only guesses follow.
+    runtime modules that have no name, unless only guesses follow, and addresses in no module, which
+    differ from run to run: generated code, or a call through a bad pointer, whose caller counts,
+    be it guessed.
     """
     unnamed = ""
-    for frame in frames:
-        if unnamed and frame.trust in GUESSED:
+    for number, frame in enumerate(frames):
+        called_nowhere = number == 1 and frames[0].module is None and frame.function
+        if unnamed and frame.trust in GUESSED and not called_nowhere:
             return unnamed
-        if is_unnamed_runtime(frame):
+        if is_nameless(frame):
             unnamed = unnamed or name_frame(frame)
             continue
         for name in name_calls(frame):
@@ -43,19 +46,21 @@ def get_signature(frames: Sequence[Frame]) -> str:
     return unnamed or (next(name_calls(frames[0])) if frames else "")
 
 
+def is_nameless(frame: Frame) -> bool:
+    """Whether a frame has no name, and its place would name no cause either."""
+    if frame.function or frame.unloaded:
+        return False
+    if frame.module is None:
+        return True
+    return frame.module.name.lower().startswith(RUNTIME_MODULES)
+
+
 def name_calls(frame: Frame) -> Iterator[str]:
     """The calls of a frame, each in a word, the innermost first."""
     for inline in frame.inlines:
         if inline.function:
             yield drop_clone(inline.function)
     yield name_frame(frame)
-
-
-def is_unnamed_runtime(frame: Frame) -> bool:
-    """Whether a frame lies in the runtime of a language, and nothing says in which function."""
-    if frame.function or frame.module is None:
-        return False
-    return frame.module.name.lower().startswith(RUNTIME_MODULES)
 
 
 def is_carrier(function: str) -> bool:

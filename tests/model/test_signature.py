@@ -41,7 +41,12 @@ def test_a_frame_is_called_by_the_best_it_has(frame, name):
         ("RaiseException", "_CxxThrowException"),
         ("gsignal", "abort", "__gnu_cxx::__verbose_terminate_handler()", "std::terminate()"),
         ("malloc_printerr", "_int_free", "__GI___libc_free", "operator delete(void*)"),
-        ("rust_panic", "core::panicking::panic_fmt", "core::option::unwrap_failed"),
+        (
+            "__rustc::__rust_abort",
+            "rust_panic",
+            "core::panicking::panic_fmt",
+            "core::option::unwrap_failed",
+        ),
         ("core::ptr::read_volatile::h0123456789abcdef", "<alloc::vec::Vec<T> as core::X>::index"),
         ("Swift runtime failure: Unexpectedly found nil", "_assertionFailure(_:_:file:line:)"),
         ("objc_exception_throw", "-[NSException raise]"),
@@ -96,6 +101,15 @@ def test_a_runtime_module_without_names_stays_when_only_guesses_follow():
     raised = Frame(0x500010, "context", KERNELBASE)
     assert get_signature([raised, Frame(0x400010, "scan", GAME, "f")]) == "KERNELBASE.dll+0x10"
     assert get_signature([raised]) == "KERNELBASE.dll+0x10"
+
+
+def test_a_call_through_a_bad_pointer_is_named_after_the_caller():
+    assert (
+        get_signature([Frame(0, "context"), *chain("ignored", "Game::check")[1:]]) == "Game::check"
+    )
+    assert get_signature([Frame(0, "context"), Frame(1, "scan", GAME, "f")]) == "0x0"
+    unloaded = Frame(0x10, "context", unloaded=(UnloadedHit("p.dll", 4),))
+    assert get_signature([unloaded, *chain("f")]) == "p.dll+0x4 (unloaded)"
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,11 @@ def _unloaded_code(scene: Scene) -> str:
 
 def _null_pointer(scene: Scene) -> str:
     """An access a little behind address 0: a member, or an element, of what is not there."""
-    reason = scene.reason
+    registers, reason = scene.registers, scene.reason
     if reason.address_kind != "memory" or not 0 < reason.address < PAGE or _bad_call(scene):
         return ""
+    if registers is None or abs(registers.stack_pointer - reason.address) <= PAGE:
+        return ""  # the stack pointer itself is bad
     place = f"{reason.address:#x} ({reason.address}) bytes"
     return f"probably a null pointer: what was wanted lies {place} into what is not there"
 

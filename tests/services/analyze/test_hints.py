@@ -33,6 +33,10 @@ def test_other_addresses_are_not(address, kind):
     assert "null pointer" not in hints(address=address, kind=kind)
 
 
+def test_a_stack_pointer_near_null_is_no_null_pointer():
+    assert "null pointer" not in hints(address=0xFF8, rsp=0x1000)
+
+
 def test_a_jump_to_a_small_address_is_a_bad_call_instead():
     found = hints(address=0x45, rip=0x45)
     assert "a call through" in found
