@@ -104,10 +104,11 @@ def test_a_runtime_module_without_names_stays_when_only_guesses_follow():
 
 
 def test_a_call_through_a_bad_pointer_is_named_after_the_caller():
-    assert (
-        get_signature([Frame(0, "context"), *chain("ignored", "Game::check")[1:]]) == "Game::check"
-    )
-    assert get_signature([Frame(0, "context"), Frame(1, "scan", GAME, "f")]) == "0x0"
+    nowhere, caller = Frame(0, "context"), Frame(1, "scan", GAME, "Game::check")
+    assert get_signature([nowhere, *chain("f", "Game::check")[1:]]) == "Game::check"
+    assert get_signature([nowhere, caller, *chain("main")]) == "Game::check"
+    assert get_signature([nowhere, caller._replace(function=None)]) == "0x0"
+    assert get_signature([nowhere, nowhere._replace(trust="cfi"), caller]) == "0x0"
     unloaded = Frame(0x10, "context", unloaded=(UnloadedHit("p.dll", 4),))
     assert get_signature([unloaded, *chain("f")]) == "p.dll+0x4 (unloaded)"
 
