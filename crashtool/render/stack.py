@@ -12,6 +12,7 @@ from crashtool.render.words import words_of_offset, words_of_place, words_of_sou
 LONGEST_NAME = 80
 MOST_FRAMES = 64  # on one screen; the frames a thread started with are among them
 FIRST_FRAMES = 6  # of a thread
+CUT = "more frames"
 COLUMNS = 6
 GUESSED = ("scan", "cfi_scan")
 TRUSTS = {
@@ -50,13 +51,13 @@ def add_frames(page: Page, thread: Thread, architecture: str, *, verbose: bool =
 
 
 def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[_Row]:
-    shown = 0
     for start, stop, words in walk_parts(thread.frames, verbose=verbose):
         for number in range(start, stop):
             yield from _frame_rows(number, thread.frames[number], architecture, verbose=verbose)
-            shown += 1
         if words:
-            yield _Row((Span("", ""),) * 2 + (Span(f"… {words}", "dim"),) + (Span(""),) * 3)
+            remedy = " (--verbose shows all)" if words.endswith(CUT) else ""
+            note = Span(f"… {words}{remedy}", "dim")
+            yield _Row((Span(""), Span(""), note, Span(""), Span(""), Span("")))
 
 
 def walk_parts(frames: tuple[Frame, ...], *, verbose: bool) -> Iterator[tuple[int, int, str]]:
@@ -83,7 +84,7 @@ def _cut(parts: list[tuple[int, int, str]], total: int) -> Iterator[tuple[int, i
     for start, stop, words in parts:
         if stop - start >= room:
             hidden = last - start - room
-            yield start, start + room, f"{hidden} more frames (--verbose shows all)"
+            yield start, start + room, f"{hidden} {CUT}"
             break
         yield start, stop, words
         room -= stop - start

@@ -101,6 +101,13 @@ def test_recursion_is_folded_and_threads_are_capped():
     assert "and 3 more" in text
 
 
+def test_a_stack_without_end_is_cut_in_words_that_fit_a_page():
+    frames = tuple(Frame(0x400000 + n, "cfi", GAME, f"f{n}") for n in range(300))
+    text = read(report(threads=(Thread(7, None, frames),))).text
+    assert "… 236 more frames 294 f294" in text
+    assert "--verbose" not in text
+
+
 def test_tables_are_capped():
     modules = tuple(Module(n << 16, 1, f"m{n}", "") for n in range(4100))
     assert "and 4 more" in read(report(modules=modules)).text
