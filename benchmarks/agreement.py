@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from differences import Compared, Difference, compare_walks
 from peers import BREAKPAD, DEFAULT_FOLDER, DUMP_SYMS, RUST, absence, find_peer
 from plan import CRASHTOOL
-from symbol_stores import convert_files, fill_store
+from symbol_stores import convert_files, fill_store, name_as_modules
 from timing import ENVIRONMENT
 from walks import (
     NoWalk,
@@ -140,13 +140,15 @@ def compare_case(programs: Programs, case: Case, scratch: Path) -> Iterator[Resu
     if programs.dump_syms:
         convert_files(programs.dump_syms, store, case.symbols)
     try:
+        bare = programs.ours(case.dump)
+        name_as_modules(store, [(module["debug_file"], module["debug_id"])
+                                for module in bare["modules"] if module["debug_id"]])  # fmt: skip
         ours = programs.ours(case.dump, store)
     except (NoWalk, ValueError) as error:
         yield Result(case.name, "crashtool", failed=str(error))
         return
     if any(store.rglob("*.sym")):
         yield _compare_programs(programs, case, ours, store)
-    bare = programs.ours(case.dump)
     for path in case.expects:
         yield _compare_expected(case, path, [ours, bare])
 
@@ -228,8 +230,9 @@ def print_classes(title: str, results: Sequence[Result], *, examples: int) -> No
     for kind, members in sorted(classes.items(), key=lambda item: -len(item[1])):
         asked = [one.third for _, one in members if one.third is not None]
         third = f"; Breakpad's walk has {sum(asked)} of {len(asked)}" if asked else ""
-        print(f"  {len(members):>5}  {kind}{third}")
-        for case, one in members[:examples]:
+        solid = sum(one.solid for _, one in members)
+        print(f"  {len(members):>5}  {kind}; {solid} solid{third}")
+        for case, one in sorted(members, key=lambda item: not item[1].solid)[:examples]:
             print(f"         {case}, thread {one.thread}: {describe(one)}")
 
 

@@ -14,7 +14,8 @@ GUESSES = ("scan", "cfi_scan")
 class Difference(NamedTuple):
     """One frame that differs: its class, its thread, and what each side has (None: nothing).
 
-    `third`: whether another walker has the frame, too; None when it was not asked.
+    `third`: whether another walker has the frame, too; None when it was not asked. `solid`: no
+    frame before it was found by scanning.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Difference(NamedTuple):
     ours: Step | None
     theirs: Step | None
     third: bool | None = None
+    solid: bool = False
 
 
 class Compared(NamedTuple):
@@ -54,7 +56,7 @@ def compare_walks(
         kind = _kind(mine, other, place, names=names)
         equal = kind is None or kind.startswith("trust")
         known = _is_known(third, mine or other)
-        differences = (Difference(kind, thread, mine, other, known),) if kind else ()
+        differences = (Difference(kind, thread, mine, other, known, solid),) if kind else ()
         found = found.plus(Compared(equal, kind is None, 1, equal and solid, solid, differences))
     return found
 

@@ -32,9 +32,26 @@ def store_place(text: bytes) -> Path | None:
         return None
     if module.debug_id is None or not module.debug_file:
         return None
-    name = module.debug_file
+    return _place(module.debug_file, module.debug_id.breakpad)
+
+
+def _place(name: str, identifier: str) -> Path:
     stem = name[:-4] if name.lower().endswith(".pdb") else name
-    return Path(name, module.debug_id.breakpad, stem + ".sym")
+    return Path(name, identifier, stem + ".sym")
+
+
+def name_as_modules(store: Path, modules: Iterable[tuple[str, str]]) -> None:
+    """Put files also where those look that ask by a module's own name: (debug file, debug id).
+
+    A separate debug file, or one that was renamed, says another name than the module does.
+    """
+    known = {path.parent.name.upper(): path for path in store.rglob("*.sym")}
+    for name, identifier in modules:
+        source = known.get(identifier.upper())
+        target = store / _place(name, identifier)
+        if source and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def fill_store(store: Path, paths: Iterable[Path]) -> int:
