@@ -13,6 +13,7 @@ from crashtool.formats.object_file.symbol_header import read_module_line
 
 OPENERS = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 HEADER = b"MODULE "
+NO_NAMES = (None, "", ".", "..")  # a dump may say anything
 
 
 def read_symbol_file(path: Path) -> bytes | None:
@@ -30,7 +31,7 @@ def store_place(text: bytes) -> Path | None:
         module = read_module_line(text[:4096])
     except CrashtoolError:
         return None
-    if module.debug_id is None or not module.debug_file:
+    if module.debug_id is None or module.debug_file in NO_NAMES:
         return None
     return _place(module.debug_file, module.debug_id.breakpad)
 
@@ -40,7 +41,7 @@ def _place(name: str, identifier: str) -> Path:
     return Path(name, identifier, stem + ".sym")
 
 
-def name_as_modules(store: Path, modules: Iterable[tuple[str, str]]) -> None:
+def name_as_modules(store: Path, modules: Iterable[tuple[str | None, str]]) -> None:
     """Put files also where those look that ask by a module's own name: (debug file, debug id).
 
     A separate debug file, or one that was renamed, says another name than the module does.
@@ -48,6 +49,8 @@ def name_as_modules(store: Path, modules: Iterable[tuple[str, str]]) -> None:
     known = {path.parent.name.upper(): path for path in store.rglob("*.sym")}
     for name, identifier in modules:
         source = known.get(identifier.upper())
+        if not name or name in NO_NAMES:
+            continue
         target = store / _place(name, identifier)
         if source and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
