@@ -4,6 +4,7 @@ A real process dereferences a null pointer under the real crashpad_handler, whic
 to the local receiver; `inspect` then reads the minidump that arrived.
 """
 
+import importlib
 import json
 import os
 import shlex
@@ -53,11 +54,24 @@ def play(folder: Path, url: str) -> int:
     dumps = [path for path in sorted((folder / "inbox").rglob("*")) if is_minidump(path)]
     if len(dumps) != 1:
         return complain(f"the receiver holds {len(dumps)} minidumps instead of one")
-    run("inspect", dumps[0].relative_to(folder))
+    say("The same dump read with symbols: here those of the Python that crashed, and its libraries")
+    run("inspect", *name_symbols(), "--cache", "cache", dumps[0].relative_to(folder))
     say("Each annotation and attachment, proven to arrive")
     run("smoke", "--annotation", "prod=Demo", "--annotation", "ver=1.0", "--attachment", "game.log")
     print("\nThe demo did all it set out to do.")
     return 0
+
+
+def name_symbols() -> list[str]:
+    """The options that name the program and the libraries of this Python as symbols (Linux)."""
+    maps = Path("/proc/self/maps")
+    importlib.import_module("ctypes")  # the module that crashed, and what it brings along
+    if not maps.is_file():
+        return []
+    words = [line.split(None, 5) for line in maps.read_text(encoding="utf-8").splitlines()]
+    mapped = [row[5] for row in words if len(row) > 5 and "x" in row[1] and "(" not in row[5]]  # noqa: PLR2004
+    paths = [path for path in dict.fromkeys(mapped) if path.startswith("/")]
+    return [word for path in paths for word in ("--symbols", path)]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

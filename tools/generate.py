@@ -1,4 +1,4 @@
-"""Writes man pages, shell completions and the CLI reference from the command table.
+"""Writes what the code itself says: man pages, shell completions, the CLI and JSON references.
 
 With --check it writes nothing and fails when a file is not what the code says.
 """
@@ -11,12 +11,13 @@ sys.path.insert(0, str(ROOT))
 
 from tools.cli_reference import render_reference  # noqa: E402 (the tree comes first)
 from tools.completions import render_completions  # noqa: E402
+from tools.json_reference import render_json_reference  # noqa: E402
 from tools.man_pages import render_man_pages  # noqa: E402
 
 
 def generated_files() -> dict[str, str]:
     """Every generated file: path relative to the project → text."""
-    files = {"docs/cli.md": render_reference()}
+    files = {"docs/cli.md": render_reference(), "docs/json.md": render_json_reference()}
     files |= {f"man/{name}": text for name, text in render_man_pages().items()}
     files |= {f"completions/{name}": text for name, text in render_completions().items()}
     return files

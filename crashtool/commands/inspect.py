@@ -10,7 +10,7 @@ from crashtool.commands.options import open_symbols, symbol_options
 from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError
 from crashtool.model.crash import CrashReport
 from crashtool.services.inspect_dumps import Unreadable, Wanted, walk_reports
-from crashtool.services.settings import step_summary_file
+from crashtool.services.settings import step_summary_file, workspace_folder
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page
@@ -141,7 +141,7 @@ class Answer:
         from crashtool.render.ci import render_github, render_summary
 
         for report in reports:
-            for line in render_github(report):
+            for line in render_github(report, workspace_folder()):
                 click.echo(line, err=self.console.json)
         if summary := step_summary_file():
             _write_text(str(summary), "".join(map(render_summary, reports)), "a")

@@ -87,6 +87,10 @@ def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
     with Minidump.open(file) as dump:
         report = analyze(dump, path)
         report = walk_stacks(dump, report, wanted.symbols, all_threads=wanted.all_threads)
+        if wanted.symbols or _leads_through_unloaded(report):
+            from crashtool.services.analyze.stack_hints import add_stack_hints  # needs names
+
+            report = add_stack_hints(report)
         if wanted.handles:
             report = report._replace(handles=_read_handles(dump))
         if wanted.memory:
@@ -110,6 +114,11 @@ def _read_one(file: str, path: str, wanted: Wanted) -> CrashReport | Unreadable:
         raise
     except CrashtoolError as error:
         return Unreadable(path, error)
+
+
+def _leads_through_unloaded(report: CrashReport) -> bool:
+    thread = report.crashed_thread
+    return thread is not None and any(frame.unloaded for frame in thread.frames)
 
 
 def _read_handles(dump: Minidump) -> tuple[Handle, ...]:

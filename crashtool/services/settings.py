@@ -130,6 +130,11 @@ def user_state_folder() -> "Path":
     return Path(home or os.path.expanduser("~/.local/state"), "crashtool")
 
 
+def workspace_folder() -> str:
+    """Where GitHub Actions has checked the repository out; "" elsewhere."""
+    return os.environ.get("GITHUB_WORKSPACE", "")
+
+
 def symbol_search_paths() -> tuple[str, str]:
     """What other tools take symbols from: _NT_SYMBOL_PATH and DEBUGINFOD_URLS."""
     return os.environ.get("_NT_SYMBOL_PATH", ""), os.environ.get("DEBUGINFOD_URLS", "")

@@ -7,8 +7,22 @@ from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, CodeId, DebugId
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.call_frames import FrameTables, Place
+from crashtool.formats.object_file.elf_structs import (
+    CompressionHeader32,
+    CompressionHeader64,
+    Header32,
+    Header64,
+    Identification,
+    Note,
+    Section32,
+    Section64,
+    Segment32,
+    Segment64,
+    UnitHeader,
+)
+from crashtool.formats.object_file.elf_symbols import SymbolTable
 from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
-from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
+from crashtool.formats.record import Record
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
@@ -41,144 +55,6 @@ HASHED_BYTES = 4096  # Breakpad's file_id.cc: the first page of .text
 DWARF_5, SKELETON_UNIT = 5, 4
 
 
-class Identification(Record):
-    """e_ident: what is needed to read everything else."""
-
-    magic: Bytes4
-    word_class: U8
-    encoding: U8
-    version: U8
-    system: U8
-    padding: Bytes8
-
-
-class Header32(Record):
-    """Elf32_Ehdr."""
-
-    identification: Bytes16
-    file_type: U16
-    machine: U16
-    version: U32
-    entry: U32
-    segments_offset: U32
-    sections_offset: U32
-    flags: U32
-    header_size: U16
-    segment_size: U16
-    segment_count: U16
-    section_size: U16
-    section_count: U16
-    names_index: U16
-
-
-class Header64(Record):
-    """Elf64_Ehdr."""
-
-    identification: Bytes16
-    file_type: U16
-    machine: U16
-    version: U32
-    entry: U64
-    segments_offset: U64
-    sections_offset: U64
-    flags: U32
-    header_size: U16
-    segment_size: U16
-    segment_count: U16
-    section_size: U16
-    section_count: U16
-    names_index: U16
-
-
-class Section32(Record):
-    """Elf32_Shdr."""
-
-    name: U32
-    section_type: U32
-    flags: U32
-    address: U32
-    offset: U32
-    size: U32
-    link: U32
-    info: U32
-    alignment: U32
-    entry_size: U32
-
-
-class Section64(Record):
-    """Elf64_Shdr."""
-
-    name: U32
-    section_type: U32
-    flags: U64
-    address: U64
-    offset: U64
-    size: U64
-    link: U32
-    info: U32
-    alignment: U64
-    entry_size: U64
-
-
-class Segment32(Record):
-    """Elf32_Phdr."""
-
-    segment_type: U32
-    offset: U32
-    address: U32
-    physical_address: U32
-    file_size: U32
-    memory_size: U32
-    flags: U32
-    alignment: U32
-
-
-class Segment64(Record):
-    """Elf64_Phdr."""
-
-    segment_type: U32
-    flags: U32
-    offset: U64
-    address: U64
-    physical_address: U64
-    file_size: U64
-    memory_size: U64
-    alignment: U64
-
-
-class Note(Record):
-    """Elf_Nhdr; name and content follow, each padded to four bytes."""
-
-    name_size: U32
-    content_size: U32
-    note_type: U32
-
-
-class CompressionHeader32(Record):
-    """Elf32_Chdr."""
-
-    method: U32
-    size: U32
-    alignment: U32
-
-
-class CompressionHeader64(Record):
-    """Elf64_Chdr."""
-
-    method: U32
-    reserved: U32
-    size: U64
-    alignment: U64
-
-
-class UnitHeader(Record):
-    """The first bytes of a unit in .debug_info (32-bit DWARF); `unit_type` only from DWARF 5 on."""
-
-    length: U32
-    version: U16
-    unit_type: U8
-
-
 HeaderRow: TypeAlias = Header32 | Header64
 SectionRow: TypeAlias = Section32 | Section64
 SegmentRow: TypeAlias = Segment32 | Segment64
@@ -204,6 +80,11 @@ def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
 def find_frame_tables(data: "Content") -> FrameTables | None:
     """Where an ELF file's .eh_frame and its index are; None when they are not both there."""
     return _Reader(data).frame_tables()
+
+
+def find_symbol_table(data: "Content") -> SymbolTable | None:
+    """Where an ELF file's .symtab is; None without one, and where numbers are big-endian."""
+    return _Reader(data).symbol_table()
 
 
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
@@ -334,6 +215,14 @@ class _Reader:
             self.base(),
             Place(frames.offset, frames.address, frames.size),
             Place(index.offset, index.address, index.size),
+        )
+
+    def symbol_table(self) -> SymbolTable | None:
+        if not self.has(".symtab") or not self.has(".strtab") or self.big_endian:
+            return None
+        symbols, names = self.sections[".symtab"], self.sections[".strtab"]
+        return SymbolTable(
+            self.base(), self.wide, symbols.offset, symbols.size, names.offset, names.size
         )
 
     def code(self) -> tuple[CodeRange, ...]:

@@ -1,6 +1,6 @@
 """Object files that were compiled but not linked, told by their first bytes: no crash has them."""
 
-from crashtool.formats.object_file import elf, macho
+from crashtool.formats.object_file import elf, elf_structs, macho
 
 MACHO_OBJECT = 1  # MH_OBJECT
 
@@ -10,10 +10,10 @@ def is_unlinked(head: bytes) -> bool:
 
     64 bytes are enough. Build folders have ten thousands of them, all with many sections.
     """
-    if head.startswith(elf.MAGIC) and len(head) >= elf.Header64.SIZE:
-        big_endian = elf.Identification.read(head).encoding == elf.BIG
+    if head.startswith(elf.MAGIC) and len(head) >= elf_structs.Header64.SIZE:
+        big_endian = elf_structs.Identification.read(head).encoding == elf.BIG
         # up to the field both headers have the same layout
-        return elf.Header64.read(head, big_endian=big_endian).file_type == elf.RELOCATABLE
+        return elf_structs.Header64.read(head, big_endian=big_endian).file_type == elf.RELOCATABLE
     if head[:4] in macho.MAGICS and len(head) >= macho.Header.SIZE:
         _, big_endian = macho.MAGICS[head[:4]]
         return macho.Header.read(head, big_endian=big_endian).file_type == MACHO_OBJECT

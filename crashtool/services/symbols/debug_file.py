@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.native import LineTable, NativePlace
 
 
+COLD_PART = ".cold"
+
+
 class UnwindTables(Protocol):
     """Unwind tables in the file's own bytes."""
 
@@ -117,8 +120,26 @@ class NativeDebugFile:
         places = table.find_places(address) if table and address >= 0 else []
         if not places:
             return None
+        if self.kind == kinds.ELF and COLD_PART in places[-1].function:
+            places[-1] = self._rename(places[-1])
         is_export = self.kind == kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
+
+    def _rename(self, place: "NativePlace") -> "NativePlace":
+        """The function by the name at its own start.
+
+        symbolic names a function in several parts by the symbol at its lowest address, where
+        another function's empty cold part may lie, too (seen in libpython: ast2obj_expr.cold for
+        _PyEval_EvalFrameDefault).
+        """
+        from crashtool.formats.object_file.elf import find_symbol_table
+        from crashtool.formats.object_file.elf_symbols import walk_function_names
+
+        table = find_symbol_table(self._data)
+        if table is None or place.start is None:
+            return place
+        names = walk_function_names(self._data, table, place.start)
+        return place._replace(function=min(names, key=len, default=place.function))
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The unwind rules at an address."""
