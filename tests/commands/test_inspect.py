@@ -156,7 +156,8 @@ def test_ci_annotations_follow_the_page(crashtool, inputs, monkeypatch):
     result = crashtool("inspect", "--ci", "github", inputs / "game.dmp")
     assert result.stdout.splitlines()[-1].startswith("::error title=")
     text = summary.read_text(encoding="utf-8")
-    assert text.startswith("before\n### Crash: `")
+    assert text.startswith("before\n### EXCEPTION")
+    assert "0x41f2a" in text
 
 
 def test_ci_annotations_keep_out_of_a_json_document(crashtool, inputs, monkeypatch):
