@@ -102,14 +102,18 @@ class _Walks:
             machine = find_machine(name, platform)
             if machine is None:
                 return None
-            top = max((module.end for module in self.report.modules), default=0)
+            modules = self.report.modules
+            extent = range(
+                min((module.base for module in modules), default=0),
+                max((module.end for module in modules), default=0),
+            )
             self.scenes[name] = Scene(
                 machine,
                 platform,
                 self.dump.memory,
                 self._find_loaded,
                 self._is_executable,
-                top,
+                extent,
                 knows_code=self.symbols is not None,
             )
         return self.scenes[name]

@@ -68,6 +68,6 @@ def make_scene(
         Memory(words, machine.width),
         lambda address: loaded if CODE <= address < CODE + size else None,
         lambda _: executable,
-        CODE + size,
+        range(CODE, CODE + size),
         knows_code=tables is not NO_TABLES,
     )

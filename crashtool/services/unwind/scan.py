@@ -65,13 +65,10 @@ def find_return_address(
     width = scene.machine.width
     elsewhere: Place | None = None
     unknown: Place | None = None
-    for number in range(SURE_WORDS if scene.knows_code else words):
-        address = start + number * width
-        value = scene.read_pointer(address)
-        if value is None:
-            break
+    for number, value in scene.walk_code_values(start, SURE_WORDS if scene.knows_code else words):
         if not scene.may_return_to(value):
             continue
+        address = start + number * width
         call = scene.find_call(value)
         if call is None:
             if scene.is_trampoline(value) or (at_top and number == 0):

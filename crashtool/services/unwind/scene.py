@@ -1,6 +1,8 @@
 """What a walk looks at: the process's memory, its modules, and what is known of their code."""
 
-from collections.abc import Callable, Mapping
+import sys
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from crashtool.model.crash import FrameTrust, Module
     from crashtool.services.unwind.machine import CallSite, Machine
 
+ANYWHERE = range(1 << 64)
 LOWEST_CODE = 0x1000  # no system maps the first page
 # Where Linux's signal handlers return to.
 TRAMPOLINES = frozenset(
@@ -90,9 +93,12 @@ class Step(NamedTuple):
 
 
 class Scene:
-    """One process: `find_loaded` gives the module at an address, `is_executable` what a map of the
-    address space says of it (None: nothing). `top` is the end of the highest module: the bits above
-    it in a pointer to code are its signature. `knows_code`: some modules' code can be read.
+    """One process, as a walk sees it.
+
+    `find_loaded` gives the module at an address, `is_executable` what a map of the address space
+    says of it (None: nothing). `extent`: from the lowest module's first address to the highest
+    one's end; the bits above that in a pointer to code are its signature. `knows_code`: the code
+    of some modules can be read.
     """
 
     def __init__(
@@ -102,7 +108,7 @@ class Scene:
         memory: "Memory",
         find_loaded: Callable[[int], Loaded | None],
         is_executable: Callable[[int], bool | None],
-        top: int = 0,
+        extent: range = ANYWHERE,
         *,
         knows_code: bool = False,
     ) -> None:
@@ -112,15 +118,41 @@ class Scene:
         self.find_loaded = find_loaded
         self.is_executable = is_executable
         self._memory = memory
-        self._code_mask = (1 << top.bit_length()) - 1 if top else machine.mask
+        self._bottom, self._top = extent.start, extent.stop
+        self._code_mask = (1 << extent.stop.bit_length()) - 1 & machine.mask or machine.mask
+        self._words = array("Q")
         self._start = self._end = 0
         self._window = b""
         self._verdicts: dict[int, bool] = {}
         self._trampolines: dict[int, bool] = {}
+        self._codes: dict[int, bytes | None] = {}
+        self._calls: dict[int, CallSite | None] = {}
 
     def look_at(self, start: int, content: bytes) -> None:
         """Keep the memory that is read most at hand: a thread's stack."""
         self._start, self._end, self._window = start, start + len(content), content
+        self._words = array("Q" if self.machine.width == 8 else "I")  # noqa: PLR2004 (bytes)
+        self._words.frombytes(content[: len(content) // self.machine.width * self.machine.width])
+        if sys.byteorder == "big":
+            self._words.byteswap()
+
+    def walk_code_values(self, start: int, most: int) -> Iterator[tuple[int, int]]:
+        """(number, value) of the words from `start` on that lie within the range of the modules.
+
+        `most` words are looked at, fewer where the dump's memory ends.
+        """
+        low, high, mask = self._bottom, self._top, self._code_mask
+        place, odd = divmod(start - self._start, self.machine.width)
+        part = self._words[place : place + most] if not odd and place >= 0 else self._words[:0]
+        for number, value in enumerate(part):
+            if low <= value & mask < high:
+                yield number, value
+        for number in range(len(part), most):
+            found = self.read_pointer(start + number * self.machine.width)
+            if found is None:
+                return
+            if low <= found & mask < high:
+                yield number, found
 
     def read_pointer(self, address: int) -> int | None:
         """The pointer at an address; None when the dump does not hold it."""
@@ -150,6 +182,11 @@ class Scene:
 
     def find_call(self, address: int) -> "CallSite | None":
         """The call before a return address, if the code is known."""
+        if address not in self._calls:
+            self._calls[address] = self._find_call(address)
+        return self._calls[address]
+
+    def _find_call(self, address: int) -> "CallSite | None":
         code = self._read_code_before(address)
         call = self.machine.find_call(code, address) if code else None
         if call is None or call.target is None:
@@ -204,6 +241,11 @@ class Scene:
 
     def _read_code_before(self, address: int) -> bytes | None:
         """The bytes of code before a return address; None when unknown, b"" when it is no code."""
+        if address not in self._codes:
+            self._codes[address] = self._find_code_before(address)
+        return self._codes[address]
+
+    def _find_code_before(self, address: int) -> bytes | None:
         size = self.machine.longest_call
         start = self.strip(address) - size
         loaded = self.find_loaded(start + size - 1)
