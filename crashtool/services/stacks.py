@@ -200,8 +200,8 @@ class _Walks:
         ]
         places: dict[int, list[tuple[Frame, Frame | None]]] = {}
         for thread in threads:
-            callers: list[Frame | None] = [*thread.frames[1:], None]
-            for frame, caller in zip(thread.frames, callers, strict=True):
+            callers = (*thread.frames[1:], None)
+            for frame, caller in zip(thread.frames, callers, strict=False):
                 if frame.module is not None and frame.module.base in self.loaded:
                     places.setdefault(frame.module.base, []).append((frame, caller))
         return tuple(

@@ -6,6 +6,7 @@ from crashtool.services.analyze import analyze
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.stacks import find_machine, walk_stacks
 from crashtool.services.symbols.session import SymbolPlan, open_session
+from tests.synth.minidump import MinidumpBuilder
 
 
 @pytest.mark.parametrize(
@@ -35,15 +36,22 @@ def dumps(corpus):
     return sorted(path for path in corpus.rglob("*.dmp") if path.stat().st_size < 5 << 20)
 
 
-def test_no_dump_breaks_the_walk(corpus):
-    walked = 0
+def walk_all(corpus, symbols):
     for path in dumps(corpus):
         try:
             dump = Minidump.open(path)
         except InputUnusable:
             continue
         with dump:
-            report = walk_stacks(dump, analyze(dump, path.name), all_threads=True)
+            yield walk_stacks(dump, analyze(dump, path.name), symbols, all_threads=True)
+
+
+def test_no_dump_breaks_the_walk(corpus, tmp_path):
+    """With symbols, although no dump has any here: the verdicts are asked for."""
+    walked = 0
+    with open_session(SymbolPlan(paths=(str(tmp_path),)), str(tmp_path / "cache")) as symbols:
+        reports = list(walk_all(corpus, symbols))
+    for report in reports:
         walked += len(report.threads)
         for thread in report.threads:
             assert len(thread.frames) <= 1024
@@ -51,6 +59,19 @@ def test_no_dump_breaks_the_walk(corpus):
                 assert thread.frames[0].trust == "context"
 
     assert walked > 300
+
+
+def test_a_thread_without_registers_asks_for_no_symbols(tmp_path):
+    builder = MinidumpBuilder().add_system("linux", "x86_64").add_thread(7)
+    builder.add_module("/opt/game/bin/game", 0x400000, 0x2000, build_id=bytes(range(20)))
+    builder.set_exception(7, 11)
+    dump = Minidump(builder.pack())
+
+    with open_session(SymbolPlan(paths=(str(tmp_path),)), str(tmp_path / "cache")) as symbols:
+        report = walk_stacks(dump, analyze(dump, "crash.dmp"), symbols)
+
+    assert report.threads[0].frames == ()
+    assert report.symbols == ()
 
 
 def test_only_the_crashed_thread_is_walked_unless_more_is_asked(truth):
