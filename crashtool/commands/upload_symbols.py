@@ -128,7 +128,7 @@ def command(
       crashtool upload-symbols --output symbols.zip App.xcarchive
       crashtool upload-symbols --soft-fail --receipt symbols.json out/
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.symbols.job import Network, Voices, Wishes, run_job
+    from crashtool.services.symbol_upload.job import Network, Voices, Wishes, run_job
 
     if not inputs:
         raise UsageError("what should be uploaded?", hint="name files, folders or patterns")

@@ -16,12 +16,27 @@ class Member(NamedTuple):
     size: int
 
 
+class Quality(NamedTuple):
+    """What look-ups in one object of a file gave: is there any function, any line, and so on.
+
+    `problem` says why it could not be judged, "" when it was.
+    """
+
+    functions: bool = False
+    lines: bool = False
+    inlines: bool = False
+    unwind: bool = False
+    sources: bool = False
+    problem: str = ""
+
+
 class SymbolFile(NamedTuple):
     """A file with debug information, found by its content.
 
     `path` is how the user knows it (`symbols.zip:bin/app` for one out of an archive), `source` the
     file on this disk that holds its bytes, `name` what it is called on the server. `layout` is the
     path that a bundle prescribes, "" outside bundles; `companions` are the bundle's other files.
+    `qualities` are those of the objects, in their order; empty as long as nobody looked.
     """
 
     path: str
@@ -31,6 +46,7 @@ class SymbolFile(NamedTuple):
     objects: tuple[ObjectFile, ...]
     layout: str = ""
     companions: tuple[Member, ...] = ()
+    qualities: tuple[Quality, ...] = ()
 
 
 class LeftOut(NamedTuple):

@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.object_file import kinds
-from crashtool.services.symbols.collect import read_file
+from crashtool.services.symbol_upload.collect import read_file
 from crashtool.services.symbols.native import read_features
 
 SPELLING = {"symbols": "symtab", "lines": "debug", "unwind": "unwind"}

@@ -17,11 +17,11 @@ from crashtool.errors import (
 from crashtool.formats.object_file import kinds
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
-from crashtool.services.symbols.archive import FileBody, ZipBody, plan_members, split_files
-from crashtool.services.symbols.destination import request_url
-from crashtool.services.symbols.whole_file import open_whole
+from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
+from crashtool.services.symbol_upload.destination import request_url
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.retry import with_retries
+from crashtool.services.whole_file import open_whole
 
 if TYPE_CHECKING:
     from crashtool.formats.submission_url import SubmissionUrl

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from crashtool.services.symbol_upload.collect import Search, bundle_layout
 from crashtool.services.symbols import scratch
-from crashtool.services.symbols.collect import Search, bundle_layout
 from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from crashtool.errors import CrashtoolError, InputUnusable, UsageError
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Collection, Defect, Delivery, SymbolFile
-from crashtool.services.symbols.collect import Search
-from crashtool.services.symbols.defects import find_damage, find_defects
-from crashtool.services.symbols.destination import find_destination
-from crashtool.services.symbols.receipt import receipt_document, write_receipt
-from crashtool.services.symbols.scratch import Scratch
-from crashtool.services.symbols.upload import (
+from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.defects import find_damage, find_defects
+from crashtool.services.symbol_upload.destination import find_destination
+from crashtool.services.symbol_upload.quality import grade_files
+from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
+from crashtool.services.symbol_upload.upload import (
     Progress,
     Shipment,
     Uploader,
@@ -25,7 +25,8 @@ from crashtool.services.symbols.upload import (
     plan_single,
     write_archives,
 )
-from crashtool.services.symbols.verdict import find_verdict
+from crashtool.services.symbol_upload.verdict import find_verdict
+from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.transport.http import HttpSession
 
 ARCHIVE_NAME = "symbols.zip"
@@ -89,6 +90,7 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
             if written:
                 search.pass_over(Path(written))
         collection = search.collect(wishes.inputs)
+        collection = collection._replace(files=grade_files(collection.files))
         defects = find_defects(collection.files) + find_damage(collection.files)
         voices.found(collection, defects)
         shipments = _plan(wishes, collection.files)

@@ -7,9 +7,9 @@ from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.model.symbol_upload import Member, SymbolFile
-from crashtool.services.symbols import archive
-from crashtool.services.symbols.archive import FileBody, ZipBody, plan_members, split_files
-from crashtool.services.symbols.upload import plan_archives, plan_single
+from crashtool.services.symbol_upload import archive
+from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
+from crashtool.services.symbol_upload.upload import plan_archives, plan_single
 
 ID = DebugId(bytes(range(16)), 1)
 

@@ -3,8 +3,8 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
-from crashtool.services.symbols.collect import Search
-from crashtool.services.symbols.defects import RULES, find_damage, find_defects
+from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.defects import RULES, find_damage, find_defects
 from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,
