@@ -12,6 +12,7 @@ from crashtool.commands.options import annotation_options, network_options, toke
 from crashtool.errors import INTERRUPTED, CrashtoolError, UsageError
 from crashtool.formats.attributes import parse_attachment, parse_pair
 from crashtool.render.receipts import (
+    describe_changes,
     receipt_document,
     render_receipts,
     render_request,
@@ -20,7 +21,8 @@ from crashtool.render.receipts import (
 from crashtool.services.settings import read_token_file, user_state_folder
 
 if TYPE_CHECKING:
-    from crashtool.model.submission import Receipt
+    from crashtool.model.submission import Receipt, Scrubbed
+    from crashtool.services.scrub.findings import Finder
     from crashtool.services.transport.http import HttpSession
     from crashtool.services.transport.journal import Journal
     from crashtool.services.transport.request import Plan, Request
@@ -59,6 +61,13 @@ if TYPE_CHECKING:
     "(default: sent.jsonl in the user's state folder).",
 )
 @click.option(
+    "--scrub",
+    multiple=True,
+    metavar="WHAT",
+    help="Send a copy in which this is overwritten: environment, secrets, or strings=REGEX. "
+    "Repeatable; stacks stay readable.",
+)
+@click.option(
     "-n",
     "--dry-run",
     is_flag=True,
@@ -78,6 +87,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     Examples:
       crashtool send-dump --url "$CRASHTOOL_URL" crash.dmp
       crashtool send-dump --dry-run --attachment game.log crash.dmp
+      crashtool send-dump --scrub environment --scrub 'strings=/home/[^/]+' crash.dmp
       crashtool send-dump --json ~/.local/share/game/crashpad/completed
 
     Exit status: 0 when all were accepted, 3 for what is no minidump, 4 for a URL that cannot
@@ -110,12 +120,13 @@ class Job:
         self.receipts: list[Receipt] = []
         self.requests: dict[str, dict[str, Any]] = {}
         voices = Voices(self._show_request, console.warn, console.note, console.note,
-                        console.progress)  # fmt: skip
+                        self._tell_scrubbed, console.progress)  # fmt: skip
         dry = options["dry_run"]
         self.sender = Sender(
             plan, None if dry else _open_session(options), voices, retry_for=options["retry_for"],
             journal=None if dry else _open_journal(options["journal"]), again=options["again"],
             digests=console.json, jobs=1 if dry else options["jobs"],
+            scrub=_make_finders(options["scrub"]),
         )  # fmt: skip
 
     def run(self, paths: tuple[str, ...]) -> None:
@@ -159,6 +170,17 @@ class Job:
             self.requests[path] = request_document(request, USER_AGENT)
         else:
             self.console.answer(render_request(path, request, USER_AGENT))
+
+    def _tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
+        self.console.note(f"{path}: {describe_changes(changes)}")
+
+
+def _make_finders(wishes: tuple[str, ...]) -> "list[Finder]":
+    if not wishes:
+        return []
+    from crashtool.services.scrub.findings import parse_wish
+
+    return [parse_wish(text) for text in wishes]
 
 
 def _open_session(options: dict[str, Any]) -> "HttpSession":

@@ -118,11 +118,24 @@ def to_wire(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+class Scrubbed(NamedTuple):
+    """What of one kind was overwritten: in how many places, how many bytes.
+
+    `kept`: words among them that stay, because they may be addresses that a walk needs.
+    """
+
+    kind: str
+    places: int = 0
+    size: int = 0
+    kept: int = 0
+
+
 class Receipt(NamedTuple):
     """What came of one input. `status` is "accepted", "skipped", "failed", "not sent" or "checked".
 
     `size` is in bytes, `seconds` of the tries together, `http_status` that of the last answer.
-    `code` and `exit_status` are those of the error, when there was one.
+    `code` and `exit_status` are those of the error, when there was one. `scrubbed` is None when
+    nobody asked for it.
     """
 
     path: str
@@ -136,6 +149,7 @@ class Receipt(NamedTuple):
     url: str | None = None
     fields: int = 0
     warnings: tuple[str, ...] = ()
+    scrubbed: tuple[Scrubbed, ...] | None = None
     code: str | None = None
     exit_status: int = 0
     error: str | None = None

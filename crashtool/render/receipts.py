@@ -5,7 +5,7 @@ from typing import Any
 
 from crashtool.formats.multipart import FormFile
 from crashtool.formats.redaction import redact_token
-from crashtool.model.submission import Field, Receipt
+from crashtool.model.submission import Field, Receipt, Scrubbed
 from crashtool.render.page import Cell, Page, Span
 from crashtool.render.safe_text import safe
 
@@ -31,6 +31,18 @@ def render_receipts(receipts: Sequence[Receipt]) -> Page:
         if receipt.fingerprint:
             page.line(f"{receipt.path}: fingerprint {receipt.fingerprint}{UNIQUE[receipt.unique]}")
     return page
+
+
+def describe_changes(changes: Sequence[Scrubbed]) -> str:
+    """What scrubbing changed, in a sentence."""
+    if not changes:
+        return "nothing found to scrub"
+    parts = []
+    for kind, places, size, kept in changes:
+        words = "word" if kept == 1 else "words"
+        tail = f" ({kept} {words} kept: they may be addresses)" if kept else ""
+        parts.append(f"{kind}: {places} of them, {size:,} bytes{tail}")
+    return f"scrubbed {'; '.join(parts)}"
 
 
 def render_request(path: str, request: Any, user_agent: str) -> Page:
@@ -71,7 +83,9 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
     error = None
     if message:
         error = {"code": code, "message": message, "hint": hint, "exit_status": exit_status}
-    return document | {"warnings": list(receipt.warnings), "error": error}
+    scrubbed = None if receipt.scrubbed is None else [row._asdict() for row in receipt.scrubbed]
+    own = {"warnings": list(receipt.warnings), "scrubbed": scrubbed, "error": error}
+    return document | own
 
 
 def _length_header(request: Any) -> tuple[str, str]:

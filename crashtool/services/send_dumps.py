@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused
 from crashtool.formats.submission_url import redact_token
-from crashtool.model.submission import Receipt
+from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
 from crashtool.services.transport.body import CountedBody
 from crashtool.services.transport.http import HttpSession
@@ -18,8 +19,13 @@ from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.request import Plan, Request, make_request
 from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
 
+if TYPE_CHECKING:
+    from crashtool.services.scrub.findings import Finder
+
 ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent"
 SKIPPED, INTERRUPTED = "skipped", "interrupted"
+
+SEARCHED = 16 << 20  # bytes of dumps in one call that are searched for secrets: half a second
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -31,6 +37,7 @@ class Voices(NamedTuple):
     warning: Callable[[str], None] = lambda _sentence: None
     retry: Callable[[str], None] = lambda _sentence: None
     note: Callable[[str], None] = lambda _sentence: None
+    scrubbed: Callable[[str, tuple[Scrubbed, ...]], None] = lambda _path, _changes: None
     progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
 
 
@@ -38,7 +45,8 @@ class Sender:
     """Sends by a plan. `session` is None for a dry run, `journal` None to remember nothing.
 
     With `again`, what the journal knows as accepted is sent all the same; `digests` asks for a
-    SHA-256 in every receipt; `jobs` dumps are sent at once.
+    SHA-256 in every receipt; `jobs` dumps are sent at once; what `scrub` finds in them is
+    overwritten in a copy, and that is sent.
     """
 
     def __init__(
@@ -53,6 +61,7 @@ class Sender:
         again: bool = False,
         digests: bool = False,
         jobs: int = 1,
+        scrub: "Sequence[Finder]" = (),
     ) -> None:
         self.plan = plan
         self.session = session
@@ -63,11 +72,15 @@ class Sender:
         self.again = again
         self.digests = digests
         self.jobs = jobs
+        self.scrub = scrub
+        self._spool = Path()
+        self._unsearched = SEARCHED
         self._under_way: dict[int, DumpFile] = {}
         self._refused = threading.Event()
 
     def send_all(self, inputs: Sequence[str], spool: Path, stdin: ByteStream) -> Iterator[Receipt]:
         """A receipt for each dump found; after a refused token the rest is not tried."""
+        self._spool = spool
         found = find_dumps(inputs, spool, stdin)
         if self.jobs == 1:
             for item in found:
@@ -134,17 +147,9 @@ class Sender:
     def _send_one(self, item: DumpFile) -> Receipt:
         base = Receipt(item.path, FAILED, size=item.size)
         try:
-            request = make_request(item, self.plan)
-            request.dump.wanted = self.digests
-            base = base._replace(
-                url=redact_token(request.url), fields=len(request.fields.sent),
-                warnings=request.warnings,
-            )  # fmt: skip
-            for warning in request.warnings:
-                self.voices.warning(f"{item.path}: {warning}")
-            self.voices.request(item.path, request)
-            receipt = self._pass_on(base, item, request)
-            return receipt._replace(sha256=request.dump.sha256) if self.digests else receipt
+            if self.scrub:
+                return self._send_scrubbed(base, item)
+            return self._send_file(base, item)
         except CrashtoolError as error:
             return failed_receipt(item.path, error, base)
         except OSError as error:
@@ -152,6 +157,46 @@ class Sender:
             return failed_receipt(
                 item.path, InputUnusable(f"cannot read {item.path}: {reason}"), base
             )
+
+    def _send_scrubbed(self, base: Receipt, item: DumpFile) -> Receipt:
+        """Send a scrubbed copy, which is removed afterwards."""
+        from crashtool.services.scrub.scrubber import scrub_dump  # seldom asked for
+
+        copy = self._spool / f"scrubbed-{uuid4()}.dmp"
+        try:
+            changes = scrub_dump(item.file, copy, self.scrub, item.path)
+            self.voices.scrubbed(item.path, changes)
+            return self._send_file(base._replace(scrubbed=changes), item._replace(file=copy))
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _send_file(self, base: Receipt, item: DumpFile) -> Receipt:
+        request = make_request(item, self.plan)
+        request.dump.wanted = self.digests
+        warnings = (*request.warnings, *self._warn_of_secrets(item, request))
+        base = base._replace(
+            url=redact_token(request.url), fields=len(request.fields.sent), warnings=warnings
+        )
+        for warning in warnings:
+            self.voices.warning(f"{item.path}: {warning}")
+        self.voices.request(item.path, request)
+        receipt = self._pass_on(base, item, request)
+        return receipt._replace(sha256=request.dump.sha256) if self.digests else receipt
+
+    def _warn_of_secrets(self, item: DumpFile, request: Request) -> list[str]:
+        """What goes out with a dump; of many dumps only the first are looked into."""
+        if not self.scrub:
+            self._unsearched -= request.dump.size
+            if self._unsearched < 0:
+                return []
+        from crashtool.services.analyze.secrets import count_secrets
+
+        found = count_secrets(str(item.file))
+        if not found:
+            return []
+        listed = ", ".join(f"{row.kind} ({row.total})" for row in found)
+        tail = "they stay where they are" if self.scrub else "--scrub secrets overwrites them"
+        return [f"it holds what look like secrets: {listed}; {tail}"]
 
     def _pass_on(self, base: Receipt, item: DumpFile, request: Request) -> Receipt:
         if self.session is None:

@@ -254,3 +254,19 @@ def test_several_at_once_all_arrive(crashtool, dump, receiver, tmp_path):
     assert result.exit_code == 0
     assert result.stdout.count("accepted") == 6
     assert len(receiver.inbox.reports()) == 6
+
+
+def test_scrubbing_is_told_and_in_the_document(crashtool, dump):
+    result = crashtool("send-dump", "-n", "--json", "--scrub", "strings=crash[a-z]*", dump)
+    (row,) = json.loads(result.stdout)["receipts"]
+    assert result.exit_code == 0
+    assert isinstance(row["scrubbed"], list)
+    assert "scrub" in result.stderr
+    plain = json.loads(crashtool("send-dump", "-n", "--json", dump).stdout)
+    assert plain["receipts"][0]["scrubbed"] is None
+
+
+def test_what_cannot_be_scrubbed_is_a_usage_error(crashtool, dump):
+    result = crashtool("send-dump", "-n", "--scrub", "heap", dump)
+    assert result.exit_code == 2
+    assert "'heap' is nothing that can be scrubbed" in result.stderr

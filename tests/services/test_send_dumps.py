@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import threading
@@ -6,14 +7,19 @@ from contextlib import contextmanager
 import pytest
 
 from crashtool.errors import NETWORK, PARTIAL, REFUSED, REJECTED, CheckFailed
+from crashtool.formats.attributes import Annotation
 from crashtool.formats.multipart import parse_multipart
 from crashtool.model.submission import Receipt
+from crashtool.services import send_dumps
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.send_dumps import Sender, Voices, find_failure
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal
 from crashtool.services.transport.request import Plan
+from tests.synth.minidump import MinidumpBuilder
 from tests.synth.scripted_server import answer, reset
+from tests.synth.submission import make_crashpad
 
 
 class Run:
@@ -363,3 +369,74 @@ def test_receipts_can_be_written_as_json(dump_path, serve, run):
     document = json.loads(json.dumps(receipt_document(receipt)))
     assert document["error"] is None
     assert document["status"] == "accepted"
+
+
+def with_secrets(path, tmp_path):
+    """The dump with a secret in a comment, which anybody may add."""
+    token = "ghp_" + "Ab3" * 12
+    target = tmp_path / "secret.dmp"
+    builder = MinidumpBuilder().add_system().add_thread(7).set_exception(7, 11)
+    builder.add_stream(10, token.encode() + b"\0").set_crashpad(make_crashpad())
+    target.write_bytes(builder.pack())
+    return target, token.encode()
+
+
+def test_a_scrubbed_copy_is_sent_and_the_dump_stays_as_it_was(dump_path, tmp_path, run, spool):
+    path, token = with_secrets(dump_path, tmp_path)
+    before = path.read_bytes()
+    told = []
+    with start_receiver(tmp_path / "inbox") as receiver:
+        job = run(receiver.submission_url(), digests=True, scrub=[parse_wish("secrets")])
+        job.sender.voices = job.sender.voices._replace(scrubbed=lambda *row: told.append(row))
+        (receipt,) = job.send(path)
+        (report,) = receiver.inbox.reports()
+    arrived = report.minidump.read_bytes()
+    assert receipt.status == "accepted"
+    assert [(row.kind, row.places) for row in receipt.scrubbed] == [("GitHub token", 1)]
+    assert told == [(str(path), receipt.scrubbed)]
+    assert token not in arrived
+    assert arrived == before.replace(token, b"x" * len(token))
+    assert hashlib.sha256(arrived).hexdigest() == receipt.sha256
+    assert path.read_bytes() == before
+    assert list(spool.iterdir()) == []
+    assert not any("secret" in sentence for sentence in job.said)
+
+
+def test_what_cannot_be_scrubbed_is_not_sent(tmp_path, run, serve):
+    path = tmp_path / "cut.dmp"
+    path.write_bytes(b"MDMP")
+    server = serve()
+    (receipt,) = run(server.url, scrub=[parse_wish("secrets")]).send(path)
+    assert receipt.exit_status == 3
+    assert str(path) in receipt.error
+    assert server.received == []
+
+
+def test_secrets_are_warned_of_in_the_first_dumps_of_a_call(tmp_path, run, serve, monkeypatch):
+    path, token = with_secrets(None, tmp_path)
+    other = tmp_path / "other.dmp"
+    other.write_bytes(path.read_bytes() + b"!")
+    monkeypatch.setattr(send_dumps, "SEARCHED", path.stat().st_size)
+    server = serve(*[answer(200, b'{"response":"ok","_rxid":"1"}')] * 2)
+    job = run(server.url)
+    receipts = job.send(path, other)
+    (warning,) = [text for text in job.said if "secrets" in text]
+    assert "GitHub token (1)" in warning
+    assert token.decode() not in warning
+    assert [any("secrets" in text for text in row.warnings) for row in receipts] == [True, False]
+
+
+def test_a_report_that_cannot_be_told_from_others_is_warned_of(tmp_path, spool):
+    path = tmp_path / "crash.dmp"
+    crashpad = make_crashpad()._replace(annotations=(("ver", "1"),), modules=())
+    builder = MinidumpBuilder().add_system().add_thread(7).set_exception(7, 11)
+    path.write_bytes(builder.set_crashpad(crashpad).pack())
+    said = []
+    for annotations in ((), (Annotation("product", "game"),)):
+        sender = Sender(
+            Plan("https://example.com/u/t/minidump", annotations), None,
+            Voices(warning=said.append),
+        )  # fmt: skip
+        list(sender.send_all([str(path)], spool, io.BytesIO()))
+    (warning,) = said
+    assert "no prod among its annotations" in warning

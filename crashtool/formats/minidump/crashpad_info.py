@@ -144,8 +144,10 @@ def _read_byte_array(source: Source, rva: int) -> bytes:
     """A MinidumpByteArray: its length, and as many bytes."""
     if not rva:
         return b""
-    size = Count.read(source.data, rva).entry_count
-    return source.read_bytes(Location(size, rva + Count.SIZE), "annotation's value")
+    place = Location(Count.read(source.data, rva).entry_count, rva + Count.SIZE)
+    value = source.read_bytes(place, "annotation's value")
+    source.remember_text(place)
+    return value
 
 
 def _find_each(

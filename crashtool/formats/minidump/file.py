@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.crashpad_info import CrashpadInfo
     from crashtool.formats.minidump.exception import ExceptionRecord
     from crashtool.formats.minidump.modules import Module, UnloadedModule
+    from crashtool.formats.minidump.source import Text
     from crashtool.formats.minidump.structs import MemoryInfo, ThreadInfo
     from crashtool.formats.minidump.system import (
         Assertion,
@@ -87,6 +88,11 @@ class Minidump:
     def problems(self) -> list[Problem]:
         """Damage met so far, in the order it was met."""
         return self._source.problems
+
+    @property
+    def texts(self) -> "tuple[Text, ...]":
+        """The strings of the streams that were read so far, in the order of the file."""
+        return tuple(sorted(self._source.texts.values()))
 
     @cached_property
     def directory(self) -> tuple[Directory, ...]:

@@ -101,6 +101,15 @@ class Memory:
         found = index[place]
         return found if address < found.start + found.size else None
 
+    def walk_stored(self) -> Iterator[MemoryRange]:
+        """All bytes of memory in the file, in its order and each once; an address may be twice."""
+        done = 0
+        for rva, size, start in sorted((row[3], row[2], row[0]) for row in self._walk_present()):
+            seen = max(0, done - rva)
+            if seen < size:
+                yield MemoryRange(start + seen, size - seen, rva + seen)
+                done = rva + size
+
     @cached_property
     def _index(self) -> tuple["array[int]", MemoryRanges]:
         """Ranges by address, cut where they overlap, and as far as the file has their bytes."""

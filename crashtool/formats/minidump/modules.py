@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.source import MODULE_NAME, UNLOADED_NAME, Location, Source
 from crashtool.formats.minidump.structs import (
     CodeViewNb10,
     CodeViewRsds,
@@ -71,7 +71,7 @@ def read_module_list(source: Source, place: Location) -> tuple[Module, ...]:
 
 
 def _to_module(source: Source, row: ModuleRecord) -> Module:
-    name = source.find_utf16(row.name_rva, "module name") or ""
+    name = source.find_utf16(row.name_rva, MODULE_NAME) or ""
     codeview = NO_CODEVIEW
     if row.codeview_rva and row.codeview_size:
         try:
@@ -120,6 +120,9 @@ def read_codeview(source: Source, place: Location) -> CodeView:
     """
     raw = source.read_bytes(place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record")
     signature = raw[:4]
+    if head := _CODEVIEW_SIZES.get(signature):
+        name = Location(max(0, len(raw) - head), place.rva + head)
+        source.remember_text(name, is_path=True)
     if len(raw) < _CODEVIEW_SIZES.get(signature, 0):
         raise MalformedFile(f"CodeView record of {len(raw)} bytes cut short", offset=place.rva)
     if signature == BPEL:
@@ -151,7 +154,7 @@ def read_unloaded_modules(source: Source, place: Location) -> tuple[UnloadedModu
         UnloadedModule(
             base=row.base,
             size=row.size,
-            name=source.find_utf16(row.name_rva, "unloaded module's name") or "",
+            name=source.find_utf16(row.name_rva, UNLOADED_NAME) or "",
             checksum=row.checksum,
             timestamp=row.timestamp,
             code_id=_spell_pe_code_id(row.timestamp, row.size),

@@ -18,6 +18,7 @@ MAX_BYTES = 1 << 25
 MAX_TEXT = 1 << 20
 MAX_UTF16 = 1 << 16
 """Bytes of one UTF-16 string: Windows' longest path, 32,767 units, fits."""
+FILE_NAMES = frozenset({MODULE_NAME := "module name", UNLOADED_NAME := "unloaded module's name"})
 MAX_PROBLEMS = 100
 MAX_REPEATS = 5
 
@@ -38,6 +39,14 @@ class Location(NamedTuple):
     rva: int
 
 
+class Text(NamedTuple):
+    """`size` bytes of text from `rva` on. Of a `path`, the last part names a module's file."""
+
+    rva: int
+    size: int
+    is_path: bool = False
+
+
 class Source:
     """A minidump's bytes. What one dump may cost in entries and bytes is bounded as a whole.
 
@@ -54,6 +63,12 @@ class Source:
         self._entries_left = MAX_ENTRIES
         self._bytes_left = MAX_BYTES
         self._strings: dict[tuple[int, bool], str] = {}
+        self.texts: dict[int, Text] = {}
+
+    def remember_text(self, place: Location, *, is_path: bool = False) -> None:
+        """Note where a text stands that has just been read, without what measures it."""
+        if place.size:
+            self.texts.setdefault(place.rva, Text(place.rva, place.size, is_path))
 
     def note(self, sentence: str, offset: int | None = None) -> None:
         """Record tolerated damage; of the same damage in many places, the first few."""
@@ -193,6 +208,7 @@ class Source:
             self.note(f"{what}: {limit} of {size} bytes read", rva)
             size = limit
         raw = self.read_bytes(Location(size, rva + Count.SIZE), what)
+        self.remember_text(Location(size, rva + Count.SIZE), is_path=what in FILE_NAMES)
         if wide:
             text = raw.decode("utf-16-le", "replace")
         else:

@@ -84,6 +84,8 @@ def _walk_checked(source: Source, rows: Iterator[HandleDescriptor]) -> Iterator[
             usable = size is not None and size <= min(left, MAX_UTF16)
             left -= size if size and usable else 0
             kept.append(rva if usable else 0)
+            if size and usable:
+                source.remember_text(Location(size, rva + Count.SIZE))
             if rva and not usable:
                 source.note("HandleData: a handle's name cannot be read", rva)
         if kept == [row.type_name_rva, row.object_name_rva]:

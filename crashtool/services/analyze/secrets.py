@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.model.crash import SecretCount
+
+if TYPE_CHECKING:
+    from crashtool.formats.record import Buffer
 
 CHUNK = 1 << 16  # bytes of the file that are looked at in one go: what a CPU has at hand
 MARGIN = 1 << 12  # bytes around a chunk that a secret may reach into; even
@@ -27,7 +30,8 @@ class Kind(NamedTuple):
 
     `before`: characters that may not stand before the marker, for then it is part of something
     longer; every kind has some, or a text of nothing but markers would be read again and again.
-    `confirms`: looks at the text and the place of the match once more.
+    `confirms`: looks at the text and the place of the match once more. `extent`: what of the text
+    is the secret, when it is not the match.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Kind(NamedTuple):
     pattern: re.Pattern[bytes]
     before: bytes = TOKEN
     confirms: "Callable[[bytes, re.Match[bytes]], bool] | None" = None
+    extent: "Callable[[bytes, re.Match[bytes]], tuple[int, int]]" = lambda _text, found: (
+        found.span()
+    )
 
 
 def count_secrets(path: str) -> tuple[SecretCount, ...]:
@@ -56,12 +63,35 @@ def count_in(file: BinaryIO) -> tuple[SecretCount, ...]:
     kinds = _kinds()
     totals = dict.fromkeys((kind.name for kind in kinds), 0)
     for window, start, stop in _walk_windows(file):
-        if window.count(0) == len(window):
-            continue  # much of a full dump
-        for text, zeros, first, last in _walk_texts(window, start, stop):
+        for reading in _walk_readings(window, start, stop):
             for kind in kinds:
-                totals[kind.name] += _count_kind(kind, text, zeros, first, last)
+                totals[kind.name] += sum(1 for _ in _find_kind(kind, reading))
     return tuple(SecretCount(name, total) for name, total in totals.items() if total)
+
+
+class Secret(NamedTuple):
+    """Where a secret is: from `start` to before `end` in the file; of each `step` bytes the first
+    is a letter. Of an environment variable it is the value, of an e-mail address all of it.
+    """
+
+    kind: str
+    start: int
+    end: int
+    step: int
+
+
+def walk_secrets(data: "Buffer", start: int, end: int) -> Iterator[Secret]:
+    """The secrets from `start` to before `end` in a file's bytes, each time they occur."""
+    kinds = _kinds()
+    for place in range(start, end, CHUNK):
+        low, high = max(start, place - MARGIN), min(end, place + CHUNK + MARGIN)
+        window = bytes(data[low:high])
+        for reading in _walk_readings(window, place - low, min(end, place + CHUNK) - low):
+            for kind in kinds:
+                for found in _find_kind(kind, reading):
+                    first, last = kind.extent(reading.text, found)
+                    offset, step = low + reading.offset, reading.step
+                    yield Secret(kind.name, offset + first * step, offset + last * step, step)
 
 
 def _walk_windows(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -76,41 +106,56 @@ def _walk_windows(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         before, current = current[-MARGIN:], following
 
 
-def _walk_texts(
-    window: bytes, start: int, stop: int
-) -> Iterator[tuple[bytes, bytes | None, int, int]]:
-    """(text, zeros, first, last): the bytes as they are, then every other byte, as UTF-16 has them.
+class _Reading(NamedTuple):
+    """Bytes read as one encoding: what begins in [first, last) counts.
 
-    Of UTF-16 `zeros` are the bytes between, which must be 0 for ASCII.
+    Each letter takes `step` bytes, the first of them at `offset`. Of UTF-16 `zeros` are the bytes
+    between, which must be 0 for ASCII.
     """
-    yield window, None, start, stop
+
+    text: bytes
+    zeros: bytes | None
+    first: int
+    last: int
+    offset: int = 0
+    step: int = 1
+
+
+def _walk_readings(window: bytes, start: int, stop: int) -> Iterator[_Reading]:
+    """The bytes as they are, then every other byte, as UTF-16 has them."""
+    if window.count(0) == len(window):
+        return  # much of a full dump
+    yield _Reading(window, None, start, stop)
     even, odd = window[::2], window[1::2]
     if SHORTEST_WIDE in odd:
-        yield even, odd, (start + 1) // 2, (stop + 1) // 2
+        yield _Reading(even, odd, (start + 1) // 2, (stop + 1) // 2, 0, 2)
     if SHORTEST_WIDE in even:
-        yield odd, even[1:], start // 2, stop // 2
+        yield _Reading(odd, even[1:], start // 2, stop // 2, 1, 2)
 
 
-def _count_kind(kind: Kind, text: bytes, zeros: bytes | None, first: int, last: int) -> int:
-    total = 0
+def _find_kind(kind: Kind, reading: _Reading) -> Iterator[re.Match[bytes]]:
+    text, first, last = reading.text, reading.first, reading.last
     for marker in kind.markers:
         left, place = MOST_MARKERS, text.find(marker, first, last + len(marker) - 1)
         while place >= 0 and left:
             left -= 1
-            total += _is_secret(kind, text, zeros, place)
+            found = _find_secret(kind, text, reading.zeros, place)
+            if found:
+                yield found
             place = text.find(marker, place + 1, last + len(marker) - 1)
-    return total
 
 
-def _is_secret(kind: Kind, text: bytes, zeros: bytes | None, place: int) -> bool:
+def _find_secret(
+    kind: Kind, text: bytes, zeros: bytes | None, place: int
+) -> re.Match[bytes] | None:
     if place and text[place - 1] in kind.before:
-        return False
+        return None
     found = kind.pattern.match(text, place)
     if found is None or (kind.confirms and not kind.confirms(text, found)):
-        return False
+        return None
     if zeros is not None and zeros.count(0, place, found.end()) != found.end() - place:
-        return False
-    return not any(word in found.group() for word in PLACEHOLDERS)
+        return None
+    return None if any(word in found.group() for word in PLACEHOLDERS) else found
 
 
 def _is_name_of_variable(text: bytes, found: re.Match[bytes]) -> bool:
@@ -122,12 +167,25 @@ def _is_name_of_variable(text: bytes, found: re.Match[bytes]) -> bool:
     return stem[-1:] in (b"", b"\0", b"\n", b'"', b"'", b" ", b";")
 
 
-def _has_mailbox(text: bytes, found: re.Match[bytes]) -> bool:
-    """Whether a person's name may stand before the @: no login of git, no password of a URL."""
+def _value_extent(_text: bytes, found: re.Match[bytes]) -> tuple[int, int]:
+    return found.start() + found.group().index(b"=") + 1, found.end()
+
+
+def _address_extent(text: bytes, found: re.Match[bytes]) -> tuple[int, int]:
+    return found.start() - len(_split_mailbox(text, found)[1]), found.end()
+
+
+def _split_mailbox(text: bytes, found: re.Match[bytes]) -> tuple[bytes, bytes]:
+    """What stands before the name before the @, and the name."""
     place = found.start()
     text = text[max(0, place - BEFORE) : place]
     stem = text.rstrip(TOKEN + b".+%")
-    name = text[len(stem) :]
+    return stem, text[len(stem) :]
+
+
+def _has_mailbox(text: bytes, found: re.Match[bytes]) -> bool:
+    """Whether a person's name may stand before the @: no login of git, no password of a URL."""
+    stem, name = _split_mailbox(text, found)
     if stem.endswith(b":") and b"://" in stem:
         return False
     return len(name) > 1 and stem != b"" and name != b"git" and name[-1:] not in b".%-"
@@ -229,6 +287,7 @@ def _general_secrets() -> Iterator[Kind]:
         re.compile(rb"(?:%b)=(?![/\\.]|[A-Z]:\\|%%|\$)[!-~]{8,256}" % b"|".join(words)),
         before=b"",
         confirms=_is_name_of_variable,
+        extent=_value_extent,
     )
     yield Kind(
         "e-mail address",
@@ -240,4 +299,5 @@ def _general_secrets() -> Iterator[Kind]:
         ),
         before=b"",
         confirms=_has_mailbox,
+        extent=_address_extent,
     )

@@ -31,6 +31,10 @@ from crashtool.services.transport.http import Body
 from crashtool.services.transport.refusal import find_refusal
 
 SECRETS = ("password", "passwd", "secret", "token", "apikey", "api_key", "credential")
+IDENTITY = (  # by what a report is told from others: a spelling of each kind is enough
+    ("prod", frozenset({"prod", "product", "application"})),
+    ("ver", frozenset({"ver", "version", "application.version"})),
+)
 LOGIN = ("token", "format")  # names that the server takes for the submission's own
 SHOWN_THREADS = 8
 
@@ -91,6 +95,8 @@ def make_request(found: DumpFile, plan: Plan) -> Request:
     hashed = HashedFile(form_file(MINIDUMP_PART, name, found.file))
     own = [Field(*pair, "--annotation") for pair in plan.annotations]
     fields = override_fields(settled, [*own, *(Field(*pair, "--token") for pair in plan.login)])
+    if settled.sent:
+        warnings += _warn_of_identity(fields.sent)
     warnings += _warn_of_fields(fields.sent)
     if plan.raw:
         return _make_raw(plan, fields, hashed, warnings)
@@ -195,6 +201,16 @@ def _warn_of_dump(dump: Minidump, fields: Fields, plan: Plan) -> list[str]:
     if dump.problems:
         warnings.append(f"the dump is damaged ({dump.problems[0].sentence}); see crashtool inspect")
     return warnings
+
+
+def _warn_of_identity(fields: Sequence[Field]) -> list[str]:
+    names = {field.name for field in fields}
+    missing = [f"no {wanted}" for wanted, spellings in IDENTITY if not names & spellings]
+    if not missing:
+        return []
+    what = " and ".join(missing)
+    reason = "it cannot be told from reports of other programs or versions"
+    return [f"{what} among its annotations: {reason}; --annotation adds one"]
 
 
 def _warn_of_fields(fields: Sequence[Field]) -> list[str]:

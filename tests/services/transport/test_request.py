@@ -229,7 +229,9 @@ def test_what_should_not_leave_the_house_is_warned_of(tmp_path, name, value, wor
 
 
 def test_an_empty_secret_is_none(tmp_path):
-    assert warnings_of(tmp_path, crash(annotations=[("password", "")])) == ""
+    builder = crash(annotations=[("password", ""), ("prod", "Game"), ("ver", "1")])
+
+    assert warnings_of(tmp_path, builder) == ""
 
 
 def test_an_attachment_takes_the_place_of_an_annotation(tmp_path):

@@ -1,0 +1,1 @@
+"""Scrubbing: overwrite what is nobody's business in a minidump, and keep what a walk needs."""

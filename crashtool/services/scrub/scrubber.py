@@ -1,0 +1,112 @@
+"""Scrubbing a copy of a minidump, and making sure that its stacks read as before."""
+
+import mmap
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.minidump.texts import TextPlace, walk_text_places
+from crashtool.model.submission import Scrubbed
+from crashtool.services.analyze import analyze
+from crashtool.services.scrub.findings import Finder, Finding, keep_file_name
+from crashtool.services.scrub.pointers import Pointers
+from crashtool.services.stacks import walk_stacks
+
+FILL = b"x"
+
+
+class _Skeleton(NamedTuple):
+    """What must be the same afterwards: where everything is, and every stack."""
+
+    directory: tuple[tuple[int, int, int], ...]
+    modules: tuple[tuple[int, int, str, str], ...]
+    stacks: tuple[tuple[int, tuple[tuple[int, str], ...]], ...]
+
+
+def scrub_dump(
+    source: Path, target: Path, finders: Sequence[Finder], shown: str
+) -> tuple[Scrubbed, ...]:
+    """Write a copy of a minidump in which what the finders find is overwritten, at equal length.
+
+    Words on a stack that point to code or to a stack stay, unless they are surely text. Gives what
+    was changed, by kind, in the order of the finders. `shown` is how errors call the dump:
+    InputUnusable when `source` is no minidump, or when its stacks would read
+    differently afterwards; then there is no `target`.
+    """
+    with Minidump.open(source) as dump:
+        report = analyze(dump, str(source))
+        before = _read_skeleton(dump)
+        places = tuple(walk_text_places(dump))
+        pointers = Pointers(dump, report)
+    try:
+        shutil.copyfile(source, target)
+        changes = _overwrite(target, places, pointers, finders)
+        _check_skeleton(shown, target, before)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return changes
+
+
+def _check_skeleton(shown: str, target: Path, before: _Skeleton) -> None:
+    with Minidump.open(target) as dump:
+        if _read_skeleton(dump) != before:
+            raise InputUnusable(
+                f"{shown} cannot be scrubbed: its stacks or modules would not be the same",
+                hint="a narrower strings=REGEX may do; a damaged dump can have texts in its tables",
+            )
+
+
+def _read_skeleton(dump: Minidump) -> _Skeleton:
+    report = analyze(dump, "")
+    report = walk_stacks(dump, report, all_threads=True)
+    return _Skeleton(
+        tuple((row.stream_type, row.size, row.rva) for row in dump.directory),
+        tuple((row.base, row.size, row.name, str(row.debug_id)) for row in report.modules),
+        tuple(
+            (thread.id, tuple((frame.instruction, frame.trust) for frame in thread.frames))
+            for thread in report.threads
+        ),
+    )
+
+
+def _overwrite(
+    path: Path, places: Sequence[TextPlace], pointers: Pointers, finders: Sequence[Finder]
+) -> tuple[Scrubbed, ...]:
+    totals: dict[str, Scrubbed] = {}
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        for finder in finders:
+            for place in places:
+                for found in list(finder(data, place)):
+                    finding = keep_file_name(data, place, found)
+                    if finding is None:
+                        continue
+                    changed, kept = _blank(data, place, finding, pointers)
+                    if changed or kept:
+                        last = totals.get(finding.kind, Scrubbed(finding.kind))
+                        totals[finding.kind] = last._replace(
+                            places=last.places + bool(changed),
+                            size=last.size + changed,
+                            kept=last.kept + kept,
+                        )
+    return tuple(totals.values())
+
+
+def _blank(
+    data: mmap.mmap, place: TextPlace, finding: Finding, pointers: Pointers
+) -> tuple[int, int]:
+    """Overwrite a finding; how many bytes that changed, and how many words were kept."""
+    old = data[finding.start : finding.end]
+    new = bytearray((FILL + b"\0" * (finding.step - 1)) * (len(old) // finding.step))
+    new += old[len(new) :]
+    kept = 0
+    doubted = () if finding.is_sure else pointers.walk_kept(data, place, finding)
+    for first, last in doubted:
+        low, high = max(first, finding.start), min(last, finding.end)
+        new[low - finding.start : high - finding.start] = data[low:high]
+        kept += 1
+    data[finding.start : finding.end] = bytes(new)
+    return sum(one != other for one, other in zip(old, new, strict=True)), kept
