@@ -61,6 +61,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l raw -d 'Send
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -s j -l jobs -r -d 'How many minidumps to send at once.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l again -d 'Send also what the server has accepted before.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l journal -r -d 'Where accepted minidumps are remembered, by hash (default: sent.jsonl in the user\'s state folder).'
+complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l scrub -r -d 'Send a copy in which this is overwritten: environment, secrets, or strings=REGEX. Repeatable; stacks stay readable.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -s n -l dry-run -d 'Show the exact request instead: offline, no token needed.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l ca-bundle -r -d 'Trust the certificate authorities in this PEM file.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l insecure -d 'Do not verify TLS certificates. Warns each time.'
