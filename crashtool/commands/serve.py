@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +14,7 @@ from crashtool.render.safe_text import safe
 from crashtool.services.settings import read_token_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from crashtool.services.receiver.app import DumpPage, Receiver
+    from crashtool.services.receiver.app import Receiver
     from crashtool.services.receiver.submission import Exchange
 
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
@@ -116,12 +115,19 @@ def command(
     Ctrl-C ends with status 130, SIGTERM with 0. With --json the document on stdout, printed at
     the start, holds url, symbols_url, inbox and folder.
     """  # noqa: D301 (\b is click's)
+    from crashtool.commands.dump_pages import DumpPages
+    from crashtool.render.html_style import STYLE
     from crashtool.services.receiver.app import start_receiver
 
     if token_file and not token:
         token = read_token_file(token_file)
     if address not in LOOPBACK_NAMES:
-        console.warn(f"listening on {address}: others can send reports and read the inbox")
+        if not token:
+            raise UsageError(
+                f"listening on {address} lets others in, so it takes a token",
+                hint="--token-file FILE or --token TOKEN: 64 hex digits; it opens the inbox, too",
+            )
+        console.warn(f"listening on {address}: whoever has the token can send and read reports")
     stop = threading.Event()
     arrived = 0
 
@@ -134,9 +140,10 @@ def command(
 
     previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        with start_receiver(
+        with closing(DumpPages()) as pages, start_receiver(
             folder, port=port, host=address, token=token, symbols_token=symbols_token,
-            faults=faults, max_size=_parse_size(max_size), read_dump=_read_dump, on_exchange=log,
+            faults=faults, max_size=_parse_size(max_size), read_dump=pages, style=STYLE,
+            on_exchange=log,
         ) as receiver:  # fmt: skip
             _announce(console, receiver)
             while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows
@@ -168,21 +175,6 @@ def _log(console: Console, exchange: "Exchange") -> None:
     console.note(safe(" ".join(word for word in words if word)))
     for note in report.notes if report else ():
         console.note(f"    {note}")
-
-
-def _read_dump(path: "Path") -> "DumpPage":
-    """What the inbox shows of a minidump: what inspect says, and a headline that groups crashes."""
-    from crashtool.render.report import crash_frame, render_report
-    from crashtool.render.words import words_of_place
-    from crashtool.services.inspect_dumps import Wanted, read_report
-    from crashtool.services.receiver.app import DumpPage
-
-    report = read_report(str(path), path.name, Wanted())
-    architecture = report.system.architecture if report.system else ""
-    headline = report.crash.reason.name if report.crash else "no exception"
-    if frame := crash_frame(report):
-        headline += f" in {words_of_place(frame, architecture)}"
-    return DumpPage(headline, render_report(report).text())
 
 
 def _parse_size(text: str) -> int:

@@ -54,6 +54,11 @@ def render_html(reports: Sequence[CrashReport]) -> str:
     )
 
 
+def render_article(report: CrashReport) -> str:
+    """The part of the page that is one report, for a page that has the style sheet."""
+    return _article(0, report)
+
+
 def _contents(reports: Sequence[CrashReport]) -> str:
     if len(reports) < 2:  # noqa: PLR2004 (one needs no list)
         return ""

@@ -192,10 +192,18 @@ def stop_at_once(monkeypatch, **how):
 
 def test_an_address_for_others_is_warned_about(crashtool, monkeypatch):
     stop_at_once(monkeypatch)
-    result = crashtool("serve", "--port", "0", "--host", "0.0.0.0", "--max-size", "10M")  # noqa: S104
+    arguments = ("serve", "--port", "0", "--host", "0.0.0.0", "--max-size", "10M")  # noqa: S104
+    result = crashtool(*arguments, "--token", "c" * 64)
     assert result.exit_code == 0
-    assert "others can send reports and read the inbox" in result.stderr
+    assert "whoever has the token can send and read reports" in result.stderr
     assert result.stdout.startswith("http://127.0.0.1:")
+
+
+def test_an_address_for_others_needs_a_token(crashtool, tmp_path):
+    result = crashtool("serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104
+    assert result.exit_code == 2
+    assert "--token" in result.stderr
+    assert not (tmp_path / "crashtool-inbox").exists()
 
 
 def test_an_interrupt_is_status_130(crashtool, monkeypatch):

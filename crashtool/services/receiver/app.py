@@ -1,54 +1,31 @@
 """The receiver as a running server, and the inbox as pages in the browser."""
 
 import asyncio
-import json
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from crashtool.errors import CrashtoolError, MissingExtra, UsageError
+from crashtool.errors import MissingExtra, UsageError
+from crashtool.services.receiver.describer import Describer, DumpReader
+from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import Fault, FaultPlan
 from crashtool.services.receiver.inbox import Inbox
-from crashtool.services.receiver.ingest import Tokens, error_body
-from crashtool.services.receiver.pages import Pages, download_name, report_document
-from crashtool.services.receiver.report import StoredReport
+from crashtool.services.receiver.ingest import Tokens
+from crashtool.services.receiver.site import HEADERS, Reply, Site
 from crashtool.services.receiver.submission import Exchange, Submissions
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
 
 LOOPBACK = "127.0.0.1"
 MAX_SIZE = 2 << 30
-PAGE_REPORTS = 500
 LOCAL_TOKEN = "5ca1ab1e" * 8  # what a receiver that lets every token in names in its URLs
 SHUTDOWN_SECONDS = 2
 READ_SIZE = 1 << 20
-HTML = "text/html; charset=utf-8"
-HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
-
-
-class DumpPage(NamedTuple):
-    """What is shown of a minidump: one line to group by, and a text of many lines."""
-
-    headline: str
-    text: str
-
-
-ReadDump = Callable[[Path], DumpPage]
+MOST_CONNECTIONS = 512
+HEAD_SECONDS, BODY_SECONDS = 20.0, 60.0  # a request's head in all; between parts of a body
+WATCH_SECONDS = 2.0
 
 
 class Receiver(NamedTuple):
@@ -85,15 +62,17 @@ def start_receiver(
     symbols_token: str | None = None,
     faults: Iterable[str | Fault] = (),
     max_size: int = MAX_SIZE,
-    read_dump: ReadDump | None = None,
+    read_dump: DumpReader | None = None,
+    style: str = "",
     on_exchange: Callable[[Exchange], None] = lambda _exchange: None,
 ) -> Iterator[Receiver]:
     """A receiver that keeps its reports in `folder`, for as long as the context lasts.
 
     It runs in a thread of its own; when this yields, it listens. `port` 0 takes a free one.
-    `max_size` bounds a request's body in bytes, as sent and unpacked. `read_dump` makes the text
-    that the inbox shows of a minidump. `on_exchange` is called after each request, in the
-    receiver's thread. UsageError when the port is taken; MissingExtra without `serve`.
+    `max_size` bounds a request's body in bytes, as sent and unpacked. `read_dump` makes what the
+    inbox shows of a minidump, `style` is the style sheet for that. `on_exchange` is called after
+    each request, in the receiver's thread. UsageError when the port is taken; MissingExtra without
+    `serve`.
     """
     _require_libraries()
     tokens = Tokens(token, symbols_token)
@@ -102,14 +81,19 @@ def start_receiver(
         inbox.open()
         try:
             receiver = Receiver(_url_of(listener), inbox, tokens)
-            describer = _Describer(inbox, read_dump)
+            urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
+            site = Site(inbox, receiver.url, urls, token, style)
+            events = Events()
+            describer = Describer(inbox, read_dump, events.tell_report)
 
             def report_exchange(exchange: Exchange) -> None:
                 if exchange.report:
+                    events.tell_report(exchange.report)
                     describer.add(exchange.report)
                 on_exchange(exchange)
 
-            server = _Server(receiver, FaultPlan(faults), max_size, report_exchange)
+            plan = _Plan(inbox, tokens, FaultPlan(faults), max_size, report_exchange)
+            server = _Server(plan, site, events)
             try:
                 server.start(listener)
                 yield receiver
@@ -144,77 +128,38 @@ def _url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Describer:
-    """Reads minidumps one after the other, after their clients have been answered."""
+class _Plan(NamedTuple):
+    """What the part that clients talk to is made of."""
 
-    def __init__(self, inbox: Inbox, read_dump: ReadDump | None) -> None:
-        self._inbox = inbox
-        self._read_dump = read_dump
-        self._pool = ThreadPoolExecutor(1, "crashtool-describer")
-        if read_dump:
-            for report in inbox.reports():
-                self.add(report)
-
-    def add(self, report: StoredReport) -> None:
-        if self._read_dump and report.headline is None:
-            self._pool.submit(self._describe, report, self._read_dump)
-
-    def _describe(self, report: StoredReport, read_dump: ReadDump) -> None:
-        path = report.minidump
-        if path is None:
-            return
-        try:
-            headline, text = read_dump(path)
-        except CrashtoolError as error:
-            headline, text = error.what, ""
-        except Exception as error:  # noqa: BLE001 (one dump must not stop the next)
-            headline, text = f"cannot be shown: {error!r}", ""
-        self._inbox.describe(report, headline, text)
-
-    def stop(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    inbox: Inbox
+    tokens: Tokens
+    faults: FaultPlan
+    max_size: int
+    on_exchange: Callable[[Exchange], None]
 
 
 class _Server:
     """uvicorn in a thread."""
 
-    def __init__(
-        self, receiver: Receiver, faults: FaultPlan, max_size: int,
-        on_exchange: Callable[[Exchange], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, plan: _Plan, site: Site, events: Events) -> None:
         import uvicorn
         from python_multipart.multipart import MultipartParser
-        from uvicorn.protocols.http.h11_impl import H11Protocol
 
         transports: dict[Any, Any] = {}
-
-        class Connection(H11Protocol):
-            """Lets a fault reach the connection itself, which ASGI keeps from it."""
-
-            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-                super().connection_made(transport)
-                transports[self.client] = transport
-                # asyncio's own 256 KiB a read cost a large upload a fifth of its speed; loops
-                # that do not know the attribute ignore it
-                transport.max_size = READ_SIZE  # type: ignore[attr-defined]
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                transports.pop(self.client, None)
-                super().connection_lost(exc)
-
+        self._events = events
         self._submissions = Submissions(
-            receiver.inbox,
-            tokens=receiver.tokens,
-            faults=faults,
-            max_size=max_size,
+            plan.inbox,
+            tokens=plan.tokens,
+            faults=plan.faults,
+            max_size=plan.max_size,
             make_parser=MultipartParser,  # type: ignore[arg-type]  # its callbacks are a TypedDict
             transports=transports,
-            on_exchange=on_exchange,
+            on_exchange=plan.on_exchange,
         )
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                _application(self._submissions, receiver),
-                http=Connection,
+                _application(self._submissions, site, events),
+                http=_make_connection_class(transports, plan.on_exchange),
                 ws="none",
                 lifespan="off",
                 loop="asyncio",
@@ -223,6 +168,7 @@ class _Server:
                 access_log=False,
                 log_config=None,
                 log_level="error",  # a traceback is a bug and must be seen; the rest is told below
+                limit_concurrency=MOST_CONNECTIONS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
@@ -241,6 +187,7 @@ class _Server:
         if self._loop and self._thread.is_alive():
             with suppress(RuntimeError):  # the loop ended by itself
                 self._loop.call_soon_threadsafe(self._submissions.close)
+                self._loop.call_soon_threadsafe(self._events.close)
         self._uvicorn.should_exit = True
         if self._thread.ident:
             self._thread.join()
@@ -253,23 +200,110 @@ class _Server:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._events.attach(self._loop)
         self._loop.call_soon(self._ready.set)  # the socket listens already: no client is refused
         await self._uvicorn.serve([self._listener])
 
 
-def _application(submissions: Submissions, receiver: Receiver) -> Any:
+def _make_connection_class(
+    transports: dict[Any, Any], on_exchange: Callable[[Exchange], None]
+) -> Any:
+    import h11
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Connection(H11Protocol):
+        """Lets a fault reach the connection itself, which ASGI keeps from it, and ends connections
+        that send too slowly to mean it.
+        """
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            transports[self.client] = transport
+            # asyncio's own 256 KiB a read cost a large upload a fifth of its speed; loops
+            # that do not know the attribute ignore it
+            transport.max_size = READ_SIZE  # type: ignore[attr-defined]
+            self.head_began = self.heard = self.loop.time()
+            self.watch = self.loop.call_later(WATCH_SECONDS, self.look)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.watch.cancel()
+            transports.pop(self.client, None)
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            self.heard = self.loop.time()
+            was_idle = self.conn.their_state is h11.IDLE
+            super().data_received(data)
+            if not was_idle:  # a head that comes in pieces keeps the time of its first
+                self.head_began = self.heard
+
+        def look(self) -> None:
+            """Whether the client still does its part; a body that we do not read may wait."""
+            now, state = self.loop.time(), self.conn.their_state
+            late_head = state is h11.IDLE and now - self.head_began > HEAD_SECONDS
+            late_body = state is h11.SEND_BODY and now - self.heard > BODY_SECONDS
+            if late_head or (late_body and not self.flow.read_paused):
+                what = "head" if late_head else "body"
+                on_exchange(Exchange(0, f"a client was too slow with the {what} of its request"))
+                self.transport.abort()
+                return
+            self.watch = self.loop.call_later(WATCH_SECONDS, self.look)
+
+        def send_400_response(self, msg: str) -> None:
+            on_exchange(Exchange(400, "what was sent is not HTTP, or its head is too large"))
+            super().send_400_response(msg)
+
+    return Connection
+
+
+def _application(submissions: Submissions, site: Site, events: Events) -> Any:
     from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import FileResponse, Response, StreamingResponse
     from starlette.routing import Route
 
-    site = _Site(receiver)
+    def respond(reply: Reply) -> Response:
+        headers = {**HEADERS, **reply.headers}
+        if reply.file is not None:
+            return FileResponse(
+                reply.file, media_type=reply.media_type, filename=reply.filename, headers=headers
+            )
+        content = reply.text.encode("utf-8", "backslashreplace")
+        return Response(content, reply.status, headers=headers, media_type=reply.media_type)
+
+    def route(path: str, answer: Callable[[Request], Reply]) -> Route:
+        def endpoint(request: Request) -> Response:
+            return respond(site.deny(request.headers) or answer(request))
+
+        return Route(path, endpoint)
+
+    async def listen(request: Request) -> Response:
+        denied = site.deny(request.headers)
+        if denied is None and events.is_full:
+            denied = site.busy()
+        if denied:
+            return respond(denied)
+        return StreamingResponse(
+            events.listen(), headers=HEADERS, media_type="text/event-stream; charset=utf-8"
+        )
+
     starlette = Starlette(
         routes=[
-            Route("/", site.inbox),
-            Route("/inbox.css", site.style),
-            Route("/api/reports", site.api),
-            Route("/reports/{rxid}", site.report),
-            Route("/reports/{rxid}/files/{number:int}", site.file),
-            Route("/{path:path}", site.nothing),
+            route("/", lambda request: site.inbox(request.query_params)),
+            route("/inbox.css", lambda _: site.style()),
+            route("/report.css", lambda _: site.report_style()),
+            route("/inbox.js", lambda _: site.script()),
+            route("/api/openapi.json", lambda _: site.openapi()),
+            route("/api/reports", lambda request: site.api_reports(request.query_params)),
+            route("/api/groups", lambda request: site.api_groups(request.query_params)),
+            route("/api/reports/{rxid}", lambda r: site.api_report(r.path_params["rxid"])),
+            Route("/api/events", listen),
+            route("/reports/{rxid}", lambda request: site.report(request.path_params["rxid"])),
+            route(
+                "/reports/{rxid}/files/{number:int}",
+                lambda r: site.file(r.path_params["rxid"], r.path_params["number"]),
+            ),
+            Route("/{path:path}", lambda request: respond(site.nothing(request.method))),
         ]
     )
 
@@ -280,81 +314,3 @@ def _application(submissions: Submissions, receiver: Receiver) -> Any:
             await starlette(scope, receive, send)
 
     return application
-
-
-class _Site:
-    """What a browser may ask for."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-        self._inbox = receiver.inbox
-        self._pages = Pages([receiver.submission_url(form=form) for form in ("hosted", "post")])
-
-    def inbox(self, request: "Request") -> "Response":
-        """The list of reports."""
-        if denied := self._deny(request):
-            return denied
-        reports = self._inbox.reports(newest=PAGE_REPORTS)
-        return self._respond(200, self._pages.inbox(reports, self._inbox.count()), HTML)
-
-    def report(self, request: "Request") -> "Response":
-        """One report."""
-        if denied := self._deny(request):
-            return denied
-        report = self._inbox.find(request.path_params["rxid"])
-        if report is None:
-            return self.nothing(request)
-        return self._respond(200, self._pages.report(report), HTML)
-
-    def file(self, request: "Request") -> "Response":
-        """One file of a report, never as anything a browser would open."""
-        from starlette.responses import FileResponse
-
-        if denied := self._deny(request):
-            return denied
-        report = self._inbox.find(request.path_params["rxid"])
-        number = request.path_params["number"]
-        file = next((file for file in report.files if file.id == number), None) if report else None
-        if file is None:
-            return self.nothing(request)
-        return FileResponse(
-            file.path,
-            media_type="application/octet-stream",
-            filename=download_name(file.filename or file.name),
-            headers=HEADERS,
-        )
-
-    def api(self, request: "Request") -> "Response":
-        """All reports as one JSON document."""
-        if denied := self._deny(request):
-            return denied
-        return self._json(
-            200, {"reports": [report_document(report) for report in self._inbox.reports()]}
-        )
-
-    def style(self, _request: "Request") -> "Response":
-        """The style sheet."""
-        return self._respond(200, self._pages.style(), "text/css; charset=utf-8")
-
-    def nothing(self, request: "Request") -> "Response":
-        """The answer to everything else: Backtrace's endpoints want a POST."""
-        if request.method not in ("GET", "HEAD"):
-            return self._json(405, error_body(405, "method not allowed"))
-        return self._json(404, error_body(404, "not found: reports are sent with POST"))
-
-    def _deny(self, request: "Request") -> "Response | None":
-        """Refuse a page of another site that had its name resolved to this machine."""
-        host = re.sub(r":\d+$", "", request.headers.get("host", ""))
-        bound = re.sub(r"^http://(.*):\d+$", r"\1", self._receiver.url)
-        if bound not in (LOOPBACK, "[::1]") or host in (LOOPBACK, "[::1]", "localhost", ""):
-            return None
-        return self._json(421, error_body(421, "this host name is not served"))
-
-    def _json(self, status: int, document: dict[str, Any]) -> "Response":
-        return self._respond(status, json.dumps(document), "application/json")
-
-    def _respond(self, status: int, text: str, media_type: str) -> "Response":
-        from starlette.responses import Response
-
-        content = text.encode("utf-8", "backslashreplace")
-        return Response(content, status, headers=HEADERS, media_type=media_type)

@@ -20,42 +20,20 @@ from typing import Self
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.services.receiver.draft import Draft, DraftFile
 from crashtool.services.receiver.folder_lock import FolderLock
-from crashtool.services.receiver.report import StoredFile, StoredReport
+from crashtool.services.receiver.listing import (
+    Group,
+    Query,
+    ReportRow,
+    count_reports,
+    list_groups,
+    list_reports,
+)
+from crashtool.services.receiver.report import DumpPage, StoredFile, StoredReport
+from crashtool.services.receiver.schema import prepare_tables
 
 DATABASE = "inbox.sqlite3"
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE reports (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    rxid TEXT NOT NULL UNIQUE,
-    received REAL NOT NULL,
-    format TEXT NOT NULL,
-    universe TEXT NOT NULL,
-    client TEXT NOT NULL,
-    notes TEXT NOT NULL,
-    fingerprint TEXT,
-    headline TEXT,
-    page TEXT
-);
-CREATE TABLE attributes (
-    report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
-    source TEXT NOT NULL,
-    name BLOB NOT NULL,
-    value BLOB NOT NULL
-);
-CREATE INDEX attributes_of_report ON attributes (report);
-CREATE TABLE files (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
-    stored TEXT NOT NULL,
-    name BLOB NOT NULL,
-    filename BLOB NOT NULL,
-    content_type TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    later INTEGER NOT NULL
-);
-CREATE INDEX files_of_report ON files (report);
-"""
+PRODUCT_NAMES, VERSION_NAMES = ("prod", "product"), ("ver", "version")
+LONGEST_WORDS = 1 << 16  # characters of a report that a search looks through
 
 
 class Inbox:
@@ -108,9 +86,13 @@ class Inbox:
         draft.folder.rename(folder)
         try:
             _sync_folder(folder.parent)
-            row = (rxid, time.time(), format, universe, client, json.dumps(notes))
             attributes = [("query", _encode(name), _encode(value)) for name, value in query or []]
             attributes += [("form", name, value) for name, value in draft.fields]
+            row = (
+                rxid, time.time(), format, universe, client, json.dumps(notes),
+                _pick(attributes, PRODUCT_NAMES), _pick(attributes, VERSION_NAMES),
+                _search_words(rxid, format, attributes, draft.files),
+            )  # fmt: skip
             self._insert(row, attributes, draft.files)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -138,8 +120,8 @@ class Inbox:
     ) -> None:
         with self._transaction() as database:
             number = database.execute(
-                "INSERT INTO reports (rxid, received, format, universe, client, notes)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO reports (rxid, received, format, universe, client, notes,"
+                " product, version, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             ).lastrowid
             database.executemany(
@@ -148,12 +130,15 @@ class Inbox:
             )
             _insert_files(database, number, [(file.path.name, file) for file in files], 0)
 
-    def describe(self, report: StoredReport, headline: str, page: str) -> None:
+    def describe(self, report: StoredReport, page: DumpPage) -> None:
         """Remember what was read from a report's minidump."""
+        shown = [_storable(text) for text in page]
+        found = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:LONGEST_WORDS]
         with self._transaction() as database:
             database.execute(
-                "UPDATE reports SET headline = ?, page = ? WHERE id = ?",
-                (_storable(headline), _storable(page), report.id),
+                "UPDATE reports SET headline = ?, page = ?, signature = ?, symbols = ?,"
+                " article = ?, found = ? WHERE id = ?",
+                (*shown, _storable(found), report.id),
             )
 
     def remember_fingerprint(self, report: StoredReport, fingerprint: str) -> bool:
@@ -172,10 +157,20 @@ class Inbox:
         limit = -1 if newest is None else newest
         return self._select("ORDER BY id DESC LIMIT ?", (limit,))[::-1]
 
-    def count(self) -> int:
-        """How many reports there are."""
+    def count(self, query: Query | None = None) -> int:
+        """How many reports there are, of a query or at all."""
         with self._reading() as database:
-            return int(database.execute("SELECT count(*) FROM reports").fetchone()[0])
+            return count_reports(database, query or Query())
+
+    def rows(self, query: Query) -> list[ReportRow]:
+        """A query's reports for a list, the newest first."""
+        with self._reading() as database:
+            return list_reports(database, query)
+
+    def groups(self, query: Query) -> list[Group]:
+        """A query's reports counted by group, the one with the newest report first."""
+        with self._reading() as database:
+            return list_groups(database, query)
 
     def find(self, key: str) -> StoredReport | None:
         """The report with an rxid, or with an object id (its number in hexadecimal)."""
@@ -214,6 +209,9 @@ class Inbox:
             notes=tuple(json.loads(row["notes"])),
             headline=row["headline"],
             page=row["page"],
+            signature=row["signature"],
+            symbols=row["symbols"],
+            article=row["article"],
             query={_decode(n): _decode(v) for source, n, v in attributes if source == "query"},
             fields={_decode(n): _decode(v) for source, n, v in attributes if source == "form"},
             files=tuple(_stored_file(file, folder) for file in files),
@@ -227,7 +225,7 @@ class Inbox:
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            self._prepare(connection)
+            prepare_tables(connection, self.folder)
         except sqlite3.DatabaseError as error:
             connection.close()
             raise InputUnusable(f"{self.folder / DATABASE} is not an inbox: {error}") from None
@@ -235,19 +233,6 @@ class Inbox:
             connection.close()
             raise
         return connection
-
-    def _prepare(self, database: sqlite3.Connection) -> None:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(
-                f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        elif version != SCHEMA_VERSION:
-            raise InputUnusable(
-                f"{self.folder} was written by another version of crashtool (schema {version})",
-                hint="choose another folder with --folder",
-            )
 
     def _recover(self) -> None:
         for leftover in (self.folder / "incoming").iterdir():
@@ -314,6 +299,28 @@ def _insert_files(
             for stored, file in files
         ],
     )
+
+
+def _pick(attributes: list[tuple[str, bytes, bytes]], names: tuple[str, ...]) -> str:
+    """The value of the first of some names that has one; the form's before the query's."""
+    for source in ("form", "query"):
+        values = {name: value for kind, name, value in attributes if kind == source}
+        for name in names:
+            if value := values.get(name.encode()):
+                return _storable(value.decode("utf-8", "replace"))
+    return ""
+
+
+def _search_words(
+    rxid: str, format_name: str, attributes: list[tuple[str, bytes, bytes]], files: list[DraftFile]
+) -> str:
+    """What a search finds a report by before its minidump has been read; no token."""
+    texts = [rxid, format_name]
+    for _, name, value in attributes:
+        if name != b"token":
+            texts += [name.decode("utf-8", "replace"), value.decode("utf-8", "replace")]
+    texts += [file.filename.decode("utf-8", "replace") for file in files]
+    return _storable("\n".join(texts).casefold()[:LONGEST_WORDS])
 
 
 def _sync_folder(folder: Path) -> None:

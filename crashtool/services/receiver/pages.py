@@ -7,8 +7,10 @@ writing-direction characters from disguising what stands around them.
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from crashtool.formats.submission_url import redact_token
+from crashtool.services.receiver.listing import Group, Query, ReportRow
 from crashtool.services.receiver.report import StoredReport
 
 if TYPE_CHECKING:
@@ -24,31 +26,38 @@ class Pages:
         self._urls = urls
         self._templates = _load_templates()
 
-    def inbox(self, reports: list[StoredReport], total: int) -> str:
-        """The list, grouped by headline; the group with the newest report first."""
-        groups: dict[str, list[StoredReport]] = {}
-        for report in reversed(reports):
-            groups.setdefault(_headline(report), []).append(report)
-        return self._templates.get_template("inbox.html").render(
-            groups=list(groups.items()), total=total, shown=len(reports), urls=self._urls
+    def groups(self, groups: list[Group], query: Query, found: int, total: int) -> str:
+        """The list, a row for each group; `found` reports of `total` fit the query."""
+        return self._render(
+            "inbox.html", groups=groups, query=query, found=found, total=total, urls=self._urls
         )
 
+    def rows(self, rows: list[ReportRow], query: Query, found: int) -> str:
+        """The reports of a query one by one; `found` fit it, on this page and on others."""
+        following = rows[-1].id if len(rows) == query.limit else None
+        return self._render("rows.html", rows=rows, query=query, found=found, following=following)
+
     def report(self, report: StoredReport) -> str:
-        """One report with its fields, its files and the text of its minidump."""
-        return self._templates.get_template("report.html").render(
+        """One report with its fields, its files and what its minidump says."""
+        return self._render(
+            "report.html",
             report=report,
             headline=_headline(report),
             fields=list(_shown(report.fields).items()),
             query=list(_shown(report.query).items()),
         )
 
-    def style(self) -> str:
-        """The style sheet of all pages."""
-        return self._templates.get_template("inbox.css").render()
+    def asset(self, name: str) -> str:
+        """The style sheet or the script of all pages."""
+        return self._render(name)
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self._templates.get_template(template).render(values)
 
 
 def _load_templates() -> "jinja2.Environment":
     import jinja2
+    import markupsafe  # which jinja2 is built on
 
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("crashtool.services.receiver"),
@@ -57,6 +66,9 @@ def _load_templates() -> "jinja2.Environment":
         undefined=jinja2.StrictUndefined,
     )
     templates.filters["moment"] = _moment
+    templates.filters["markup"] = lambda text: markupsafe.Markup(text or "")  # noqa: S704 (ours)
+    templates.filters["url"] = lambda text: quote(text, safe="")
+    templates.filters["bytes"] = "{:,}".format
     return templates
 
 
@@ -82,6 +94,16 @@ def download_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:].lstrip(".") or "file"
 
 
+def row_document(row: ReportRow) -> dict[str, Any]:
+    """A report in a list for a program."""
+    return row._asdict() | {
+        "received": datetime.fromtimestamp(row.received, UTC).isoformat(),
+        "has_notes": bool(row.has_notes),
+        "group": row.group,
+        "url": f"/reports/{row.rxid}",
+    }
+
+
 def report_document(report: StoredReport) -> dict[str, Any]:
     """A report for a program; tokens are masked."""
     return {
@@ -94,6 +116,8 @@ def report_document(report: StoredReport) -> dict[str, Any]:
         "product": report.product,
         "version": report.version,
         "headline": report.headline,
+        "signature": report.signature,
+        "symbols": report.symbols,
         "notes": list(report.notes),
         "query": _shown(report.query),
         "fields": _shown(report.fields),

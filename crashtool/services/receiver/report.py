@@ -19,12 +19,26 @@ class StoredFile(NamedTuple):
     later: bool
 
 
+class DumpPage(NamedTuple):
+    """What is shown of a minidump: one line, a text of many lines, what it is grouped by.
+
+    `symbols` is in a word how complete they were: complete, incomplete or none. `article` is
+    markup that may be put into a page as it is.
+    """
+
+    headline: str
+    text: str
+    signature: str = ""
+    symbols: str = ""
+    article: str = ""
+
+
 class StoredReport(NamedTuple):
     """A report as it arrived.
 
     `fields` are the form fields, `query` the parameters in the URL, both without repeats (the last
-    one counts); `notes` say what Backtrace would have taken amiss. `headline` and `page` are what
-    was read from the minidump afterwards, None before that.
+    one counts); `notes` say what Backtrace would have taken amiss. `headline` and what follows are
+    of the `DumpPage` that was read from the minidump afterwards; None before that, or "".
     """
 
     id: int
@@ -39,6 +53,9 @@ class StoredReport(NamedTuple):
     query: dict[str, str]
     fields: dict[str, str]
     files: tuple[StoredFile, ...]
+    signature: str = ""
+    symbols: str = ""
+    article: str | None = None
 
     @property
     def minidump(self) -> Path | None:

@@ -9,7 +9,8 @@ import requests
 
 from crashtool.errors import InputUnusable, MissingExtra, UsageError
 from crashtool.services.receiver import app
-from crashtool.services.receiver.app import DumpPage, start_receiver
+from crashtool.services.receiver.app import start_receiver
+from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import connect, exchange, read_answer, wait_until
 
 TOKEN = "a" * 64
@@ -379,7 +380,7 @@ def test_many_clients_at_once_all_get_their_own_report(receiver):
 
 
 def test_minidumps_are_read_after_the_answer_and_again_at_the_next_start(tmp_path):
-    def read(path):
+    def read(path, _symbols):
         content = path.read_bytes()
         if content.startswith(b"MDMPunusable"):
             raise InputUnusable("no use")

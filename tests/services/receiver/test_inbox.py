@@ -4,6 +4,8 @@ import pytest
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.listing import Query
+from crashtool.services.receiver.report import DumpPage
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_an_attachment_can_follow_later(inbox):
 
 def test_what_was_read_from_a_minidump_is_remembered(inbox):
     report = keep(inbox)
-    inbox.describe(report, "crash \udcff", "page")
+    inbox.describe(report, DumpPage("crash \udcff", "page"))
     again = inbox.get(report.rxid)
     assert (again.headline, again.page) == ("crash \\udcff", "page")
 
@@ -120,11 +122,18 @@ def test_what_a_killed_receiver_left_half_done_is_removed(inbox):
 
 def test_a_report_that_the_database_does_not_take_leaves_nothing(inbox):
     draft = inbox.start_draft()
-    draft.fields.append((b"a", object()))
+    draft.fields.append((b"a", b"b"))
+    with inbox._reading() as database:
+        database.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON attributes"
+            " BEGIN SELECT RAISE(ABORT, ''); END"
+        )
     with pytest.raises(sqlite3.Error):
         inbox.keep(draft, format="minidump")
     assert inbox.reports() == []
     assert not list((inbox.folder / "reports").iterdir())
+    with inbox._reading() as database:
+        database.execute("DROP TRIGGER full")
     keep(inbox)
 
 
@@ -160,3 +169,39 @@ def test_an_inbox_of_another_version_is_left_alone(inbox):
     database.close()
     with pytest.raises(InputUnusable, match="schema 7"):
         Inbox(inbox.folder).open()
+
+
+OLD_TABLES = """
+CREATE TABLE reports (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, rxid TEXT NOT NULL UNIQUE, received REAL NOT NULL,
+    format TEXT NOT NULL, universe TEXT NOT NULL, client TEXT NOT NULL, notes TEXT NOT NULL,
+    fingerprint TEXT, headline TEXT, page TEXT
+);
+CREATE TABLE attributes (
+    report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE, source TEXT NOT NULL,
+    name BLOB NOT NULL, value BLOB NOT NULL
+);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE, stored TEXT NOT NULL,
+    name BLOB NOT NULL, filename BLOB NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL,
+    later INTEGER NOT NULL
+);
+INSERT INTO reports VALUES (1, 'rx', 1.5, 'minidump', 'u', 'c', '[]', NULL, 'old', 'old page');
+INSERT INTO attributes VALUES (1, 'query', CAST('product' AS BLOB), CAST('Url' AS BLOB)),
+    (1, 'form', CAST('prod' AS BLOB), CAST('Game' AS BLOB)),
+    (1, 'query', CAST('version' AS BLOB), CAST('2' AS BLOB));
+PRAGMA user_version = 1;
+"""
+
+
+def test_an_inbox_of_the_first_version_is_brought_up_to_date(tmp_path):
+    with sqlite3.connect(tmp_path / "inbox.sqlite3") as database:
+        database.executescript(OLD_TABLES)
+    database.close()
+    (tmp_path / "reports" / "rx").mkdir(parents=True)
+    inbox = Inbox(tmp_path).open()
+    (row,) = inbox.rows(Query())
+    assert (row.rxid, row.product, row.version, row.group) == ("rx", "Game", "2", "minidump")
+    assert inbox.get("rx").headline is None  # so that it is read again
+    inbox.close()

@@ -1,9 +1,11 @@
 import html.parser
+import re
 
 import pytest
 import requests
 
-from crashtool.services.receiver.app import DumpPage, start_receiver
+from crashtool.services.receiver.app import start_receiver
+from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import exchange, wait_until
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>\u202e\x00"
@@ -35,7 +37,7 @@ def get(url):
 @pytest.fixture
 def filled(tmp_path):
     shown = DumpPage(HOSTILE, f"page {HOSTILE}")
-    with start_receiver(tmp_path, read_dump=lambda _path: shown) as receiver:
+    with start_receiver(tmp_path, read_dump=lambda _path, _symbols: shown) as receiver:
         requests.post(
             receiver.submission_url() + "?version=<b>&other=" + TOKEN,
             data={HOSTILE: HOSTILE, "prod": HOSTILE, "token": TOKEN, "bytes": b"\xe9\xff"},
@@ -66,17 +68,67 @@ def test_the_list_shows_reports_in_groups(receiver):
     page = Reader(get(receiver.url).text)
     assert "3 reports" in page.text
     assert page.text.index("symbols") < page.text.index("minidump")
-    rxids = [report.rxid for report in receiver.inbox.reports()]
-    assert {f"/reports/{rxid}" for rxid in rxids} <= set(page.links)
+    assert {"/?group=minidump", f"/reports/{receiver.inbox.reports()[2].rxid}"} <= set(page.links)
+    group = Reader(get(receiver.url + "/?group=minidump").text)
+    rxids = [report.rxid for report in receiver.inbox.reports()[:2]]
+    assert {f"/reports/{rxid}" for rxid in rxids} <= set(group.links)
+    assert "2 reports" in group.text
 
 
-def test_a_long_list_is_cut_and_says_so(receiver, monkeypatch):
-    monkeypatch.setattr("crashtool.services.receiver.app.PAGE_REPORTS", 1)
-    for _ in range(2):
+def test_a_long_list_leads_on(receiver):
+    for _ in range(3):
         requests.post(receiver.submission_url(), data=b"MDMP", timeout=20)
-    page = Reader(get(receiver.url).text)
-    assert "newest 1 are shown" in page.text
-    assert len([link for link in page.links if link.startswith("/reports/")]) == 1
+    rxids = [report.rxid for report in receiver.inbox.reports()]
+    first = Reader(get(receiver.url + "/?group=minidump&limit=2").text)
+    assert [link[9:] for link in first.links if link.startswith("/reports/")] == rxids[:0:-1]
+    (older,) = [link for link in first.links if "before=" in link]
+    second = Reader(get(receiver.url + older).text)
+    assert [link[9:] for link in second.links if link.startswith("/reports/")] == rxids[:1]
+    assert not [link for link in second.links if "before=" in link]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", 3), ("q=game", 2), ("q=GAME+Beta", 1), ("q=game+%22", 0), ("q=x.dmp", 2),
+        ("format=symbols", 1), ("q=%25", 0), ("q=" + "a" * 5000, 0), ("group=minidump", 2),
+    ],
+)  # fmt: skip
+def test_a_search_finds_what_has_all_words(receiver, query, found):
+    for version in ("alpha", "beta"):
+        requests.post(
+            receiver.submission_url(), data={"prod": "Game", "ver": version},
+            files={"upload_file_minidump": ("x.dmp", b"MDMP")}, timeout=20,
+        )  # fmt: skip
+    requests.post(receiver.submission_url("symbols"), data=b"sym", timeout=20)
+    document = get(f"{receiver.url}/api/reports?{query}").json()
+    assert len(document["reports"]) == document["total"] == found
+    assert get(f"{receiver.url}/?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", "before=1e3",
+                                   "before=9223372036854775808", "limit=²"])  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/api/reports", "/api/groups"])
+def test_a_query_that_makes_no_sense_is_refused(receiver, path, query):
+    reply = get(f"{receiver.url}{path}?{query}")
+    assert reply.status_code == 400
+    assert "must be" in reply.json()["error"]["message"]
+
+
+def test_groups_are_counted_with_all_their_versions(tmp_path):
+    shown = DumpPage("SIGSEGV in f", "text", "f | g", "complete")
+    with start_receiver(tmp_path, read_dump=lambda _path, _symbols: shown) as receiver:
+        for version in ("2", "1", "2"):
+            requests.post(
+                receiver.submission_url(), data={"ver": version},
+                files={"upload_file_minidump": ("x.dmp", b"MDMP")}, timeout=20,
+            )  # fmt: skip
+        wait_until(lambda: all(report.headline for report in receiver.inbox.reports()))
+        (group,) = get(receiver.url + "/api/groups").json()["groups"]
+        newest = receiver.inbox.reports()[-1]
+    assert (group["group"], group["count"], group["versions"]) == ("f | g", 3, ["1", "2"])
+    assert group["newest"]["rxid"] == newest.rxid
+    assert group["newest"]["symbols"] == "complete"
 
 
 def test_no_page_lets_hostile_text_become_markup_or_reach_elsewhere(filled):
@@ -84,8 +136,9 @@ def test_no_page_lets_hostile_text_become_markup_or_reach_elsewhere(filled):
     for path in ("/", f"/reports/{rxid}"):
         reply = get(filled.url + path)
         page = Reader(reply.text)
-        assert not {"script", "img", "i", "b", "u"} & page.elements
-        assert all(link.startswith("/") for link in page.links)
+        assert not {"img", "i", "b", "u"} & page.elements
+        assert reply.text.count("<script") == 1  # our own
+        assert all(link.startswith(("/", "#")) for link in page.links)
         assert reply.headers["Content-Security-Policy"].startswith("default-src 'none';")
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
         assert "<script>alert(1)</script>" in page.text
@@ -119,11 +172,18 @@ def test_a_file_is_downloaded_and_never_opened(filled):
 def test_the_style_sheet_is_served(receiver):
     reply = get(receiver.url + "/inbox.css")
     assert reply.headers["Content-Type"].startswith("text/css")
-    assert ".number" in reply.text
+    assert ".group" in reply.text
+
+
+def test_the_script_makes_no_markup_of_text(receiver):
+    reply = get(receiver.url + "/inbox.js")
+    assert reply.headers["Content-Type"].startswith("text/javascript")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", reply.text)
 
 
 def test_a_program_can_list_the_reports(filled):
-    (document,) = get(filled.url + "/api/reports").json()["reports"]
+    (row,) = get(filled.url + "/api/reports").json()["reports"]
+    document = get(filled.url + "/api" + row["url"]).json()
     report = filled.inbox.reports()[0]
     assert (document["rxid"], document["format"]) == (report.rxid, "minidump")
     assert document["fields"][HOSTILE] == HOSTILE
@@ -133,7 +193,14 @@ def test_a_program_can_list_the_reports(filled):
 
 
 @pytest.mark.parametrize(
-    "path", ["/reports/nothing", "/reports/nothing/files/1", "/elsewhere", "/u/t/minidump"]
+    "path",
+    [
+        "/reports/nothing",
+        "/reports/nothing/files/1",
+        "/elsewhere",
+        "/u/t/minidump",
+        "/api/reports/nothing",
+    ],
 )
 def test_what_is_not_there_is_a_404_that_speaks_of_post(receiver, path):
     reply = get(receiver.url + path)
@@ -145,7 +212,9 @@ def test_other_methods_are_not_allowed(receiver):
     assert requests.delete(receiver.url + "/", timeout=20).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/", "/api/reports", "/reports/x", "/reports/x/files/1"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/reports", "/api/events", "/api/groups", "/reports/x", "/reports/x/files/1"]
+)
 def test_another_sites_name_for_this_machine_reads_nothing(receiver, path):
     head = f"GET {path} HTTP/1.1\r\nHost: evil.example:80\r\n\r\n"
     assert exchange(receiver, head.encode())[0] == 421

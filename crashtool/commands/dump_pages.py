@@ -1,0 +1,68 @@
+"""What the inbox shows of minidumps: what inspect says, with the symbols that were uploaded."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crashtool.model.signature import get_signature
+from crashtool.render.html import render_article
+from crashtool.render.report import crash_frame, render_report
+from crashtool.render.words import words_of_place
+from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.receiver.report import DumpPage
+from crashtool.services.settings import user_cache_folder
+from crashtool.services.symbols.session import SymbolPlan, SymbolSession, open_session
+
+if TYPE_CHECKING:
+    from crashtool.model.crash import CrashReport
+
+
+class DumpPages:
+    """Reads one minidump after the other; symbols stay open until there are others."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._session: SymbolSession | None = None
+        self._uploads: frozenset[str] | None = None
+
+    def __call__(self, path: Path, symbols: Path) -> DumpPage:
+        """The page of a minidump, with what is in the folder `symbols`.
+
+        InputUnusable when it cannot be read.
+        """
+        wanted = Wanted(symbols=self._open(symbols), all_threads=True)
+        report = read_report(str(path), path.name, wanted)
+        architecture = report.system.architecture if report.system else ""
+        headline = report.crash.reason.name if report.crash else "no exception"
+        if frame := crash_frame(report):
+            headline += f" in {words_of_place(frame, architecture)}"
+        thread = report.crashed_thread
+        return DumpPage(
+            headline,
+            render_report(report).text(),
+            get_signature(thread.frames) if thread else "",
+            judge_symbols(report),
+            render_article(report),
+        )
+
+    def close(self) -> None:
+        """Let go of the symbols."""
+        self._stack.close()
+
+    def _open(self, folder: Path) -> SymbolSession:
+        uploads = frozenset(entry.name for entry in folder.iterdir()) if folder.is_dir() else None
+        if self._session is None or uploads != self._uploads:
+            self._stack.close()
+            paths = () if uploads is None else (str(folder),)
+            plan = SymbolPlan(paths)
+            self._session = self._stack.enter_context(open_session(plan, user_cache_folder()))
+            self._uploads = uploads
+        return self._session
+
+
+def judge_symbols(report: "CrashReport") -> str:
+    """How complete the symbols of the modules on the stack were, in a word."""
+    good = [verdict.status == "ok" for verdict in report.symbols]
+    if not any(good):
+        return "none"
+    return "complete" if all(good) else "incomplete"

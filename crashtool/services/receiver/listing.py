@@ -1,0 +1,106 @@
+"""Lists of the reports in an inbox: the newest first, searched, and counted by group."""
+
+import sqlite3
+from typing import NamedTuple
+
+COLUMNS = """id, rxid, received, format, product, version, coalesce(headline, '') AS headline,
+    signature, symbols, notes != '[]' AS has_notes,
+    (SELECT coalesce(sum(size), 0) FROM files WHERE report = reports.id) AS size"""
+GROUP = "coalesce(nullif(signature, ''), nullif(headline, ''), format)"
+MOST_WORDS = 16
+
+
+class ReportRow(NamedTuple):
+    """A report as a list shows it. `group` is what it is grouped by; `size` that of all files."""
+
+    id: int
+    rxid: str
+    received: float
+    format: str
+    product: str
+    version: str
+    headline: str
+    signature: str
+    symbols: str
+    has_notes: bool
+    size: int
+
+    @property
+    def group(self) -> str:
+        """What reports of one crash have in common, as far as can be told."""
+        return self.signature or self.headline or self.format
+
+
+class Group(NamedTuple):
+    """Reports of one group: how many, the first and the last of them, all their versions."""
+
+    name: str
+    total: int
+    first: float
+    newest: ReportRow
+    versions: tuple[str, ...]
+
+
+class Query(NamedTuple):
+    """Which reports: all `text`'s words must occur, `group` and `format` be the same.
+
+    Of these, those before the report number `before`, `limit` at most.
+    """
+
+    text: str = ""
+    group: str = ""
+    format: str = ""
+    before: int | None = None
+    limit: int = 100
+
+
+def list_reports(database: sqlite3.Connection, query: Query) -> list[ReportRow]:
+    """The reports of a query, the newest first."""
+    where, values = _conditions(query)
+    rows = database.execute(
+        f"SELECT {COLUMNS} FROM reports {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 (our words)
+        (*values, query.limit),
+    )
+    return [ReportRow(*row) for row in rows]
+
+
+def list_groups(database: sqlite3.Connection, query: Query) -> list[Group]:
+    """The groups of a query's reports, that with the newest report first."""
+    where, values = _conditions(query)
+    rows = database.execute(
+        f"SELECT {GROUP}, count(*), min(received), max(id),"  # noqa: S608
+        " substr(group_concat(DISTINCT version), 1, 500)"
+        f" FROM reports {where} GROUP BY 1 ORDER BY 4 DESC LIMIT ?",
+        (*values, query.limit),
+    ).fetchall()
+    found = []
+    for name, count, first, newest, versions in rows:
+        row = database.execute(f"SELECT {COLUMNS} FROM reports WHERE id = ?", (newest,)).fetchone()  # noqa: S608
+        shown = tuple(sorted(filter(None, (versions or "").split(","))))
+        found.append(Group(name, count, first, ReportRow(*row), shown))
+    return found
+
+
+def count_reports(database: sqlite3.Connection, query: Query) -> int:
+    """How many reports a query has."""
+    where, values = _conditions(query)
+    row = database.execute(f"SELECT count(*) FROM reports {where}", values).fetchone()  # noqa: S608
+    return int(row[0])
+
+
+def _conditions(query: Query) -> tuple[str, list[object]]:
+    parts: list[str] = []
+    values: list[object] = []
+    for word in query.text.casefold().split()[:MOST_WORDS]:
+        parts.append("(instr(words, ?) OR instr(found, ?))")
+        values += [word, word]
+    if query.group:
+        parts.append(f"{GROUP} = ?")
+        values.append(query.group)
+    if query.format:
+        parts.append("format = ?")
+        values.append(query.format)
+    if query.before is not None:
+        parts.append("id < ?")
+        values.append(query.before)
+    return (f"WHERE {' AND '.join(parts)}" if parts else ""), values

@@ -1,0 +1,152 @@
+"""The receiver's OpenAPI document: what a client may send, and what a program may ask."""
+
+from typing import Any
+
+ROW = {
+    "type": "object",
+    "required": ["id", "rxid", "received", "format", "group", "headline", "url"],
+    "properties": {
+        "id": {"type": "integer"},
+        "rxid": {"type": "string"},
+        "received": {"type": "string", "format": "date-time"},
+        "format": {"type": "string"},
+        "product": {"type": "string"},
+        "version": {"type": "string"},
+        "headline": {"type": "string"},
+        "signature": {"type": "string"},
+        "group": {"type": "string"},
+        "symbols": {"type": "string", "enum": ["", "none", "incomplete", "complete"]},
+        "has_notes": {"type": "boolean"},
+        "size": {"type": "integer"},
+        "url": {"type": "string"},
+    },
+}
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "code"],
+            "properties": {"message": {"type": "string"}, "code": {"type": "integer"}},
+        }
+    },
+}
+ACCEPTED = {
+    "type": "object",
+    "required": ["response", "_rxid"],
+    "properties": {"response": {"const": "ok"}, "_rxid": {"type": "string"}},
+}
+REFUSALS = {
+    "400": "malformed: no minidump, an unknown format, a broken body",
+    "403": "wrong token, or one of the wrong kind",
+    "413": "larger than --max-size",
+    "415": "an encoding other than gzip and deflate",
+    "500": "it could not be stored",
+    "503": "no format given",
+}
+
+
+def describe_api() -> dict[str, Any]:
+    """An OpenAPI 3.1 document."""
+    query = [
+        _parameter("q", "all of these words must occur", {"type": "string", "maxLength": 1000}),
+        _parameter("group", "only reports of this group", {"type": "string"}),
+        _parameter("format", "only reports of this format", {"type": "string"}),
+        _parameter(
+            "before", "only reports with smaller numbers",
+            {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1},
+        ),
+        _parameter("limit", "at most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
+    ]  # fmt: skip
+    rxid = _path_parameter("rxid", {"type": "string"})
+    rows = {"type": "array", "items": ROW}
+    reports = {
+        "type": "object",
+        "required": ["total", "reports", "next"],
+        "properties": {
+            "total": {"type": "integer"},
+            "reports": rows,
+            "next": {"type": ["integer", "null"]},
+        },
+    }
+    groups = {
+        "type": "object",
+        "required": ["groups"],
+        "properties": {"groups": {"type": "array", "items": {"type": "object"}}},
+    }
+    paths = {
+        "/api/reports": _get("Reports, the newest first", reports, query, bad=True),
+        "/api/groups": _get("Reports counted by group", groups, query, bad=True),
+        "/api/reports/{rxid}": _get("One report", {"type": "object"}, [rxid], absent=True),
+        "/reports/{rxid}/files/{number}": _get(
+            "A file of a report", None,
+            [rxid, _path_parameter("number", {"type": "integer", "minimum": 0})], absent=True,
+        ),
+        "/api/events": _get("What arrives, as server-sent events", None, [], stream=True),
+        "/{universe}/{token}/{format}": _post(
+            [_path_parameter(name, {"type": "string", "minLength": 1, "pattern": "^[^/?#]+$"})
+             for name in ("universe", "token", "format")]
+        ),
+        "/post": _post([
+            _parameter(name, text, {"type": "string"}) for name, text in (
+                ("format", "minidump, symbols, json …"), ("token", "submission or symbol token"),
+                ("tag", "the group of symbols"), ("upload_file", "the name of a raw file"),
+                ("object", "the report that an attachment is for"),
+                ("attachment_name", "the attachment's name"),
+            )
+        ]),
+    }  # fmt: skip
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "crashtool serve",
+            "version": "1",
+            "description": "Receives reports and symbols as Backtrace does; lists what arrived.",
+        },
+        "paths": paths,
+    }
+
+
+def _parameter(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": text, "schema": schema}
+
+
+def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _answer(text: str, schema: dict[str, Any] | None, media: str = "application/json") -> Any:
+    return {"description": text, "content": {media: {"schema": schema} if schema else {}}}
+
+
+def _get(
+    text: str, schema: dict[str, Any] | None, parameters: list[dict[str, Any]],
+    *, bad: bool = False, absent: bool = False, stream: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    media = "application/json" if schema else "application/octet-stream"
+    answers = {"200": _answer(text, schema, "text/event-stream" if stream else media)}
+    refusals = [("400", bad), ("404", absent), ("503", stream), ("401", True), ("421", True)]
+    answers |= {code: _answer("refused", ERROR) for code, applies in refusals if applies}
+    return {"get": {"summary": text, "parameters": parameters, "responses": answers}}
+
+
+def _post(parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    form = {
+        "type": "object",
+        "properties": {"upload_file_minidump": {"type": "string", "format": "binary"}},
+        "additionalProperties": {"type": "string"},
+    }
+    body = {
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+    answers = {"200": _answer("accepted", ACCEPTED)}
+    answers |= {code: _answer(text, ERROR) for code, text in REFUSALS.items()}
+    operation = {
+        "summary": "Send a report or symbols", "parameters": parameters, "requestBody": body,
+        "responses": answers,
+    }  # fmt: skip
+    return {"post": operation}

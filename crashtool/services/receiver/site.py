@@ -1,0 +1,194 @@
+"""What a browser or a program may ask of the inbox: pages, lists, files, as plain values."""
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.ingest import error_body
+from crashtool.services.receiver.listing import Query
+from crashtool.services.receiver.openapi import describe_api
+from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
+
+LOOPBACK_HOSTS = ("127.0.0.1", "[::1]")
+LARGEST_NUMBER = (1 << 63) - 1  # of SQLite
+MOST_ROWS = 1000
+DEFAULT_ROWS = 100
+LONGEST_TEXT = 1000  # characters of a search
+HTML, JSON, TEXT = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Reply(NamedTuple):
+    """An answer: text of a media type, or a `file` to download under `filename`."""
+
+    status: int
+    text: str = ""
+    media_type: str = JSON
+    headers: Mapping[str, str] = {}
+    file: Path | None = None
+    filename: str = ""
+
+
+class Site:
+    """Answers to GET. `url` is the receiver's own; `token`, if any, is needed from elsewhere."""
+
+    def __init__(
+        self, inbox: Inbox, url: str, urls: list[str], token: str | None, style: str = ""
+    ) -> None:
+        self._inbox = inbox
+        self._bound = urlsplit(url).netloc.rpartition(":")[0]
+        self._token = token if self._bound not in LOOPBACK_HOSTS else None
+        self._pages = Pages(urls)
+        self._style = style
+
+    def deny(self, headers: Mapping[str, str]) -> Reply | None:
+        """Why a request gets nothing: another site's name for this machine, or no token."""
+        host = re.sub(r":\d+$", "", headers.get("host", ""))
+        if self._bound in LOOPBACK_HOSTS and host not in (*LOOPBACK_HOSTS, "localhost", ""):
+            return _json(421, error_body(421, "this host name is not served"))
+        if self._token and not _has_token(headers.get("authorization", ""), self._token):
+            challenge = {"www-authenticate": 'Basic realm="crashtool inbox: token as password"'}
+            return _json(401, error_body(401, "a token is needed"))._replace(headers=challenge)
+        return None
+
+    def inbox(self, values: Mapping[str, str]) -> Reply:
+        """The list of groups, or of one group's reports."""
+        query = _parse_query(values)
+        if isinstance(query, Reply):
+            return query
+        total, found = self._inbox.count(), self._inbox.count(query._replace(before=None))
+        if query.group or query.before is not None:
+            page = self._pages.rows(self._inbox.rows(query), query, found)
+        else:
+            page = self._pages.groups(self._inbox.groups(query), query, found, total)
+        return Reply(200, page, HTML)
+
+    def report(self, rxid: str) -> Reply:
+        """One report."""
+        report = self._inbox.find(rxid)
+        return self.nothing() if report is None else Reply(200, self._pages.report(report), HTML)
+
+    def file(self, rxid: str, number: int) -> Reply:
+        """One file of a report, never as anything that a browser would open."""
+        report = self._inbox.find(rxid)
+        file = next((file for file in report.files if file.id == number), None) if report else None
+        if file is None:
+            return self.nothing()
+        name = download_name(file.filename or file.name)
+        return Reply(200, media_type="application/octet-stream", file=file.path, filename=name)
+
+    def api_reports(self, values: Mapping[str, str]) -> Reply:
+        """Reports as one JSON document, the newest first; `next` leads on."""
+        query = _parse_query(values)
+        if isinstance(query, Reply):
+            return query
+        rows = self._inbox.rows(query)
+        document: dict[str, Any] = {
+            "total": self._inbox.count(query._replace(before=None)),
+            "reports": [row_document(row) for row in rows],
+            "next": rows[-1].id if len(rows) == query.limit else None,
+        }
+        return _json(200, document)
+
+    def api_groups(self, values: Mapping[str, str]) -> Reply:
+        """Groups as one JSON document, the one with the newest report first."""
+        query = _parse_query(values)
+        if isinstance(query, Reply):
+            return query
+        groups = [
+            {
+                "group": row.name, "count": row.total, "first": row.first,
+                "versions": list(row.versions), "newest": row_document(row.newest),
+            }
+            for row in self._inbox.groups(query)
+        ]  # fmt: skip
+        return _json(200, {"groups": groups})
+
+    def api_report(self, rxid: str) -> Reply:
+        """One report as a JSON document."""
+        report = self._inbox.find(rxid)
+        return self.nothing() if report is None else _json(200, report_document(report))
+
+    def openapi(self) -> Reply:
+        """The description of all this for programs."""
+        return _json(200, describe_api())
+
+    def style(self) -> Reply:
+        """The style sheet."""
+        return Reply(200, self._pages.asset("inbox.css"), "text/css; charset=utf-8")
+
+    def report_style(self) -> Reply:
+        """The style sheet of what is read from minidumps."""
+        return Reply(200, self._style, "text/css; charset=utf-8")
+
+    def busy(self) -> Reply:
+        """The answer to one listener too many."""
+        return _json(503, error_body(503, "too many listen already"))
+
+    def script(self) -> Reply:
+        """The script."""
+        return Reply(200, self._pages.asset("inbox.js"), "text/javascript; charset=utf-8")
+
+    def nothing(self, method: str = "GET") -> Reply:
+        """The answer to everything else: Backtrace's endpoints want a POST."""
+        if method not in ("GET", "HEAD"):
+            return _json(405, error_body(405, "method not allowed"))._replace(
+                headers={"allow": "GET, HEAD, POST"}
+            )
+        return _json(404, error_body(404, "not found: reports are sent with POST"))
+
+
+def _parse_query(values: Mapping[str, str]) -> Query | Reply:
+    """A query, or what is wrong with it."""
+    limit, before = values.get("limit", str(DEFAULT_ROWS)), values.get("before")
+    if not _is_number(limit) or not 1 <= int(limit) <= MOST_ROWS:
+        return _json(400, error_body(400, f"limit must be a number from 1 to {MOST_ROWS}"))
+    if before is not None and not (_is_number(before) and int(before) <= LARGEST_NUMBER):
+        return _json(400, error_body(400, "before must be the number of a report"))
+    return Query(
+        text=values.get("q", "")[:LONGEST_TEXT],
+        group=values.get("group", ""),
+        format=values.get("format", ""),
+        before=int(before) if before is not None else None,
+        limit=int(limit),
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004 (64 bits)
+
+
+def _has_token(header: str, token: str) -> bool:
+    """Whether `Basic anyone:TOKEN` or `Bearer TOKEN` has the token."""
+    kind, _, value = header.partition(" ")
+    if kind.lower() == "basic":
+        try:
+            value = base64.b64decode(value, validate=True).decode("utf-8", "replace")
+        except binascii.Error:
+            return False
+        value = value.partition(":")[2]
+    return hmac.compare_digest(value.encode("utf-8", "replace"), token.encode("utf-8"))
+
+
+def _json(status: int, document: dict[str, Any]) -> Reply:
+    return Reply(status, json.dumps(document))

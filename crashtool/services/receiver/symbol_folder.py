@@ -1,0 +1,79 @@
+"""Uploaded symbols, unpacked, where the next look at a minidump finds them."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from crashtool.errors import CrashtoolError
+from crashtool.services.receiver.report import StoredFile, StoredReport
+from crashtool.services.symbols.known_file import is_object, is_pack, read_head
+from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.symbols.unpack import walk_archive
+
+FOLDER = "symbols"
+PARTIAL = ".partial"
+SYMBOLS = "symbols"
+LONGEST_NAME = 100
+
+
+class SymbolFolder:
+    """The folder `symbols` of an inbox: one folder for each upload, called by its rxid.
+
+    The files in it have the names that they had in the archive, which is half of what they are
+    found by; no folder of the archive's is made.
+    """
+
+    def __init__(self, inbox: Path) -> None:
+        self.path = inbox / FOLDER
+
+    def unpack(self, report: StoredReport) -> tuple[str, ...]:
+        """Put an upload's debug files here, if that has not been done; their names.
+
+        What cannot be unpacked, or is no debug file, is left out.
+        """
+        target = self.path / report.rxid
+        if target.is_dir():
+            return _list_names(target)
+        partial = self.path / f"{report.rxid}{PARTIAL}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        with Scratch() as scratch:
+            for file in report.files:
+                self._add(file, partial, scratch)
+        partial.rename(target)
+        return _list_names(target)
+
+    def _add(self, file: StoredFile, folder: Path, scratch: Scratch) -> None:
+        try:
+            head = read_head(str(file.path))
+            if is_object(head):
+                self._place(folder, file.filename or file.name, file.path, keep=True)
+            elif is_pack(head):
+                for name, source in walk_archive(str(file.path), head, scratch):
+                    self._place(folder, name, Path(source), keep=False)
+        except (CrashtoolError, OSError):
+            return  # the upload itself stays as it came, and its page says what it holds
+
+    def _place(self, folder: Path, name: str, source: Path, *, keep: bool) -> None:
+        """Each file has a folder of its own, numbered: two may have one name."""
+        own = folder / str(sum(1 for _ in folder.iterdir()))
+        own.mkdir()
+        target = own / safe_name(name)
+        if keep:
+            try:
+                os.link(source, target)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(source, target)
+        else:
+            shutil.move(source, target)
+
+
+def _list_names(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in folder.rglob("*") if path.is_file()))
+
+
+def safe_name(name: str) -> str:
+    """The base name of a path in an archive, as every system can have it."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    return re.sub(r"[^\w.+@ -]", "_", base)[-LONGEST_NAME:].strip(". ") or "file"
