@@ -15,7 +15,7 @@ from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import Fault, FaultPlan
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
-from crashtool.services.receiver.site import HEADERS, Reply, Site
+from crashtool.services.receiver.site import HEADERS, Reply, Site, is_own
 from crashtool.services.receiver.submission import Exchange, Submissions
 
 LOOPBACK = "127.0.0.1"
@@ -259,58 +259,69 @@ def _make_connection_class(
 def _application(submissions: Submissions, site: Site, events: Events) -> Any:
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import FileResponse, Response, StreamingResponse
-    from starlette.routing import Route
 
-    def respond(reply: Reply) -> Response:
-        headers = {**HEADERS, **reply.headers}
-        if reply.file is not None:
-            return FileResponse(
-                reply.file, media_type=reply.media_type, filename=reply.filename, headers=headers
-            )
-        content = reply.text.encode("utf-8", "backslashreplace")
-        return Response(content, reply.status, headers=headers, media_type=reply.media_type)
-
-    def route(path: str, answer: Callable[[Request], Reply]) -> Route:
-        def endpoint(request: Request) -> Response:
-            return respond(site.deny(request.headers) or answer(request))
-
-        return Route(path, endpoint)
-
-    async def listen(request: Request) -> Response:
-        denied = site.deny(request.headers)
-        if denied is None and events.is_full:
-            denied = site.busy()
-        if denied:
-            return respond(denied)
-        return StreamingResponse(
-            events.listen(), headers=HEADERS, media_type="text/event-stream; charset=utf-8"
-        )
+    def refuse(request: Request, _: Exception) -> Any:
+        return _respond(site.nothing(request.method, request.url.path))
 
     starlette = Starlette(
-        routes=[
-            route("/", lambda request: site.inbox(request.query_params)),
-            route("/inbox.css", lambda _: site.style()),
-            route("/report.css", lambda _: site.report_style()),
-            route("/inbox.js", lambda _: site.script()),
-            route("/api/openapi.json", lambda _: site.openapi()),
-            route("/api/reports", lambda request: site.api_reports(request.query_params)),
-            route("/api/groups", lambda request: site.api_groups(request.query_params)),
-            route("/api/reports/{rxid}", lambda r: site.api_report(r.path_params["rxid"])),
-            Route("/api/events", listen),
-            route("/reports/{rxid}", lambda request: site.report(request.path_params["rxid"])),
-            route(
-                "/reports/{rxid}/files/{number:int}",
-                lambda r: site.file(r.path_params["rxid"], r.path_params["number"]),
-            ),
-            Route("/{path:path}", lambda request: respond(site.nothing(request.method))),
-        ]
+        routes=_make_routes(site, events), exception_handlers={404: refuse, 405: refuse}
     )
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["method"] in ("POST", "PUT"):
+        if scope["type"] == "http" and scope["method"] == "POST" and not is_own(scope["path"]):
             await submissions(scope, receive, send)
         else:
             await starlette(scope, receive, send)
 
     return application
+
+
+def _make_routes(site: Site, events: Events) -> list[Any]:
+    from starlette.requests import Request
+    from starlette.responses import StreamingResponse
+    from starlette.routing import Route
+
+    def route(path: str, answer: Callable[[Request], Reply]) -> Route:
+        def endpoint(request: Request) -> Any:
+            return _respond(site.deny(request.headers) or answer(request))
+
+        return Route(path, endpoint)
+
+    async def listen(request: Request) -> Any:
+        denied = site.deny(request.headers)
+        if denied is None and events.is_full:
+            denied = site.busy()
+        if denied:
+            return _respond(denied)
+        return StreamingResponse(
+            events.listen(), headers=HEADERS, media_type="text/event-stream; charset=utf-8"
+        )
+
+    return [
+        route("/", lambda request: site.inbox(request.query_params)),
+        route("/inbox.css", lambda _: site.style()),
+        route("/report.css", lambda _: site.report_style()),
+        route("/inbox.js", lambda _: site.script()),
+        route("/api/openapi.json", lambda _: site.openapi()),
+        route("/api/reports", lambda request: site.api_reports(request.query_params)),
+        route("/api/groups", lambda request: site.api_groups(request.query_params)),
+        route("/api/reports/{rxid}", lambda r: site.api_report(r.path_params["rxid"])),
+        Route("/api/events", listen),
+        route("/reports/{rxid}", lambda request: site.report(request.path_params["rxid"])),
+        route(
+            "/reports/{rxid}/files/{number:int}",
+            lambda r: site.file(r.path_params["rxid"], r.path_params["number"]),
+        ),
+    ]
+
+
+def _respond(reply: Reply) -> Any:
+    from starlette.responses import FileResponse, Response
+
+    headers = {**HEADERS, **reply.headers}
+    if reply.file is not None:
+        return FileResponse(
+            reply.file, media_type=reply.media_type, filename=reply.filename, headers=headers
+        )
+    content = reply.text.encode("utf-8", "backslashreplace")
+    return Response(content, reply.status, headers=headers, media_type=reply.media_type)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from crashtool.services.receiver.ingest import FORMATS
+
 ROW = {
     "type": "object",
     "required": ["id", "rxid", "received", "format", "group", "headline", "url"],
@@ -37,6 +39,8 @@ ACCEPTED = {
     "required": ["response", "_rxid"],
     "properties": {"response": {"const": "ok"}, "_rxid": {"type": "string"}},
 }
+NAME = {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_.-]+$"}
+FORMAT = {"type": "string", "enum": sorted(FORMATS)}
 REFUSALS = {
     "400": "malformed: no minidump, an unknown format, a broken body",
     "403": "wrong token, or one of the wrong kind",
@@ -84,17 +88,15 @@ def describe_api() -> dict[str, Any]:
             [rxid, _path_parameter("number", {"type": "integer", "minimum": 0})], absent=True,
         ),
         "/api/events": _get("What arrives, as server-sent events", None, [], stream=True),
-        "/{universe}/{token}/{format}": _post(
-            [_path_parameter(name, {"type": "string", "minLength": 1, "pattern": "^[^/?#]+$"})
-             for name in ("universe", "token", "format")]
-        ),
+        "/{universe}/{token}/{format}": _post([
+            _path_parameter("universe", NAME), _path_parameter("token", NAME),
+            _path_parameter("format", FORMAT),
+        ]),
         "/post": _post([
-            _parameter(name, text, {"type": "string"}) for name, text in (
-                ("format", "minidump, symbols, json …"), ("token", "submission or symbol token"),
-                ("tag", "the group of symbols"), ("upload_file", "the name of a raw file"),
-                ("object", "the report that an attachment is for"),
-                ("attachment_name", "the attachment's name"),
-            )
+            _parameter("format", "what is sent", FORMAT) | {"required": True},
+            _parameter("token", "submission or symbol token", NAME) | {"required": True},
+            _parameter("tag", "the group of symbols", NAME),
+            _parameter("upload_file", "the name of a file that is the whole body", NAME),
         ]),
     }  # fmt: skip
     return {
@@ -134,14 +136,18 @@ def _get(
 def _post(parameters: list[dict[str, Any]]) -> dict[str, Any]:
     form = {
         "type": "object",
+        "required": ["upload_file_minidump"],
         "properties": {"upload_file_minidump": {"type": "string", "format": "binary"}},
         "additionalProperties": {"type": "string"},
     }
     body = {
+        "required": True,
         "content": {
             "multipart/form-data": {"schema": form},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-        }
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary", "minLength": 1}
+            },
+        },
     }
     answers = {"200": _answer("accepted", ACCEPTED)}
     answers |= {code: _answer(text, ERROR) for code, text in REFUSALS.items()}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import jinja2
 
 TOKEN_SHOWN = 6
+SYMBOLS = {
+    "none": "no symbols", "incomplete": "symbols incomplete", "complete": "symbols complete",
+}  # fmt: skip
 
 
 class Pages:
@@ -68,6 +71,7 @@ def _load_templates() -> "jinja2.Environment":
     templates.filters["moment"] = _moment
     templates.filters["markup"] = lambda text: markupsafe.Markup(text or "")  # noqa: S704 (ours)
     templates.filters["url"] = lambda text: quote(text, safe="")
+    templates.filters["symbols"] = lambda word: SYMBOLS.get(word, "")
     templates.filters["bytes"] = "{:,}".format
     return templates
 

@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from crashtool.services.receiver.inbox import Inbox
-from crashtool.services.receiver.ingest import error_body
+from crashtool.services.receiver.ingest import error_body, read_endpoint
 from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.openapi import describe_api
 from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
 
 LOOPBACK_HOSTS = ("127.0.0.1", "[::1]")
+OWN_PATHS = (
+    "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
+    "/report.",
+)  # fmt: skip
 LARGEST_NUMBER = (1 << 63) - 1  # of SQLite
 MOST_ROWS = 1000
 DEFAULT_ROWS = 100
@@ -47,6 +51,11 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = {}
     file: Path | None = None
     filename: str = ""
+
+
+def is_own(path: str) -> bool:
+    """Whether a path is one of the inbox's own, where nothing can be sent to."""
+    return path.startswith(OWN_PATHS)
 
 
 class Site:
@@ -149,12 +158,13 @@ class Site:
         """The script."""
         return Reply(200, self._pages.asset("inbox.js"), "text/javascript; charset=utf-8")
 
-    def nothing(self, method: str = "GET") -> Reply:
+    def nothing(self, method: str = "GET", path: str = "") -> Reply:
         """The answer to everything else: Backtrace's endpoints want a POST."""
-        if method not in ("GET", "HEAD"):
-            return _json(405, error_body(405, "method not allowed"))._replace(
-                headers={"allow": "GET, HEAD, POST"}
-            )
+        endpoint = read_endpoint(path, [])
+        if method not in ("GET", "HEAD") or endpoint.is_post or endpoint.format:
+            allowed = "GET, HEAD" if is_own(path) else "GET, HEAD, POST" if path == "/" else "POST"
+            refused = _json(405, error_body(405, "not allowed: reports are sent with POST"))
+            return refused._replace(headers={"allow": allowed})
         return _json(404, error_body(404, "not found: reports are sent with POST"))
 
 
@@ -165,8 +175,10 @@ def _parse_query(values: Mapping[str, str]) -> Query | Reply:
         return _json(400, error_body(400, f"limit must be a number from 1 to {MOST_ROWS}"))
     if before is not None and not (_is_number(before) and int(before) <= LARGEST_NUMBER):
         return _json(400, error_body(400, "before must be the number of a report"))
+    if len(values.get("q", "")) > LONGEST_TEXT:
+        return _json(400, error_body(400, f"q must be a text of at most {LONGEST_TEXT} characters"))
     return Query(
-        text=values.get("q", "")[:LONGEST_TEXT],
+        text=values.get("q", ""),
         group=values.get("group", ""),
         format=values.get("format", ""),
         before=int(before) if before is not None else None,

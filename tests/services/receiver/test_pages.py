@@ -9,6 +9,7 @@ from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import exchange, wait_until
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>\u202e\x00"
+LONG = "q=" + "a" * 1001
 TOKEN = "0123456789abcdef" * 4
 
 
@@ -91,7 +92,7 @@ def test_a_long_list_leads_on(receiver):
     ("query", "found"),
     [
         ("", 3), ("q=game", 2), ("q=GAME+Beta", 1), ("q=game+%22", 0), ("q=x.dmp", 2),
-        ("format=symbols", 1), ("q=%25", 0), ("q=" + "a" * 5000, 0), ("group=minidump", 2),
+        ("format=symbols", 1), ("q=%25", 0), ("q=" + "a" * 1000, 0), ("group=minidump", 2),
     ],
 )  # fmt: skip
 def test_a_search_finds_what_has_all_words(receiver, query, found):
@@ -107,7 +108,7 @@ def test_a_search_finds_what_has_all_words(receiver, query, found):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", "before=1e3",
-                                   "before=9223372036854775808", "limit=²"])  # fmt: skip
+                                   "before=9223372036854775808", "limit=²", LONG])  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/api/reports", "/api/groups"])
 def test_a_query_that_makes_no_sense_is_refused(receiver, path, query):
     reply = get(f"{receiver.url}{path}?{query}")
@@ -198,7 +199,6 @@ def test_a_program_can_list_the_reports(filled):
         "/reports/nothing",
         "/reports/nothing/files/1",
         "/elsewhere",
-        "/u/t/minidump",
         "/api/reports/nothing",
     ],
 )
@@ -208,8 +208,25 @@ def test_what_is_not_there_is_a_404_that_speaks_of_post(receiver, path):
     assert "POST" in reply.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/u/t/minidump", "/post", "/api/post"])
+def test_backtraces_endpoints_cannot_be_read(receiver, path):
+    reply = get(receiver.url + path)
+    assert (reply.status_code, reply.headers["Allow"]) == (405, "POST")
+    assert "POST" in reply.json()["error"]["message"]
+
+
 def test_other_methods_are_not_allowed(receiver):
-    assert requests.delete(receiver.url + "/", timeout=20).status_code == 405
+    for method in ("delete", "put", "patch"):
+        reply = requests.request(method, receiver.url + "/", timeout=20)
+        assert reply.status_code == 405
+        assert reply.headers["Allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("path", ["/api/reports", "/reports/x", "/api/groups", "/inbox.css"])
+def test_nothing_can_be_sent_to_the_inboxs_own_pages(receiver, path):
+    reply = requests.post(receiver.url + path, data=b"MDMP", timeout=20)
+    assert (reply.status_code, reply.headers["Allow"]) == (405, "GET, HEAD")
+    assert receiver.inbox.count() == 0
 
 
 @pytest.mark.parametrize(

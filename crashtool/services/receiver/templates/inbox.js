@@ -1,6 +1,9 @@
 "use strict";
 // Keeps the list live, and gives it keys. All text goes in as text: nothing here makes markup.
 
+const SYMBOLS = {
+  none: "no symbols", incomplete: "symbols incomplete", complete: "symbols complete",
+};
 const live = document.getElementById("live");
 const groups = document.getElementById("groups");
 const report = document.getElementById("report");
@@ -30,7 +33,7 @@ function makeGroup(found) {
   meta.append(element("bdi", "", row.product), " ", element("bdi", "", found.versions.join(", ")));
   link.append(
     element("span", "count", found.count.toLocaleString("en")), what, meta,
-    element("span", "symbols " + row.symbols, row.symbols ? "symbols " + row.symbols : ""),
+    element("span", "symbols " + row.symbols, SYMBOLS[row.symbols] || ""),
     element("time", "", moment(row.received)));
   item.append(link);
   return item;
@@ -61,24 +64,42 @@ async function loadGroups(fresh) {
     if (shown && Number(shown.textContent) < total) shown.textContent = String(total);
     document.title = total + (total === 1 ? " report" : " reports") + " – crashtool inbox";
   } catch (error) {
-    live.textContent = "the list could not be loaded";
+    live.textContent = "the list could not be loaded; trying again";
+    setTimeout(loadGroups, 2000, fresh);
   } finally {
     loading = false;
     if (again) { again = false; loadGroups(fresh); }
   }
 }
 
+// What was said between the page and the first listening is heard of only by asking.
+async function catchUp() {
+  if (groups && groups.dataset.live) loadGroups();
+  if (!report) return;
+  try {
+    const answer = await fetch("/api/reports/" + encodeURIComponent(report.dataset.rxid));
+    if (answer.ok) renewReport(await answer.json());
+  } catch (error) {
+    setTimeout(catchUp, 2000);
+  }
+}
+
+function renewReport(row) {
+  const changed = report.dataset.headline !== (row.headline || "")
+    || report.dataset.symbols !== row.symbols;
+  if (row.headline && changed) location.reload();
+}
+
 function listen() {
   const source = new EventSource("/api/events");
-  let wasLost = false;
   source.addEventListener("open", () => {
     live.className = "live";
     live.textContent = "live";
-    if (wasLost && groups && groups.dataset.live) loadGroups();
-    wasLost = false;
+    live.dataset.state = "open";
+    catchUp();
   });
   source.addEventListener("error", () => {
-    wasLost = true;
+    live.dataset.state = "lost";
     live.className = "live lost";
     live.textContent = "not connected; trying again";
   });
@@ -86,9 +107,9 @@ function listen() {
     const row = JSON.parse(event.data);
     live.textContent = row.headline ? "arrived: " + row.headline : "a report arrived";
     if (groups && groups.dataset.live) loadGroups(row.group);
-    if (report && report.dataset.rxid === row.rxid && row.headline) location.reload();
+    if (report && report.dataset.rxid === row.rxid) renewReport(row);
   });
-  source.addEventListener("reload", () => { if (groups && groups.dataset.live) loadGroups(); });
+  source.addEventListener("reload", catchUp);
 }
 
 function move(step) {
