@@ -19,6 +19,7 @@ from crashtool.services.receiver.site import HEADERS, Reply, Site, is_own
 from crashtool.services.receiver.submission import Exchange, Submissions
 
 LOOPBACK = "127.0.0.1"
+LOOPBACKS = (LOOPBACK, "::1")
 MAX_SIZE = 2 << 30
 LOCAL_TOKEN = "5ca1ab1e" * 8  # what a receiver that lets every token in names in its URLs
 SHUTDOWN_SECONDS = 2
@@ -82,7 +83,8 @@ def start_receiver(
         try:
             receiver = Receiver(_url_of(listener), inbox, tokens)
             urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
-            site = Site(inbox, receiver.url, urls, token, style)
+            is_local = listener.getsockname()[0] in LOOPBACKS
+            site = Site(inbox, urls, is_local=is_local, token=token, style=style)
             events = Events()
             describer = Describer(inbox, read_dump, events.tell_report)
 

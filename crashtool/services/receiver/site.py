@@ -1,14 +1,12 @@
 """What a browser or a program may ask of the inbox: pages, lists, files, as plain values."""
 
 import base64
-import binascii
 import hmac
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import error_body, read_endpoint
@@ -16,7 +14,7 @@ from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.openapi import describe_api
 from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
 
-LOOPBACK_HOSTS = ("127.0.0.1", "[::1]")
+LOCAL_NAMES = ("127.0.0.1", "[::1]", "localhost", "")
 OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
     "/report.",
@@ -59,21 +57,21 @@ def is_own(path: str) -> bool:
 
 
 class Site:
-    """Answers to GET. `url` is the receiver's own; `token`, if any, is needed from elsewhere."""
+    """Answers to GET. `urls` are where reports can be sent. Unless `is_local`, `token` opens it."""
 
     def __init__(
-        self, inbox: Inbox, url: str, urls: list[str], token: str | None, style: str = ""
+        self, inbox: Inbox, urls: list[str], *, is_local: bool, token: str | None, style: str = ""
     ) -> None:
         self._inbox = inbox
-        self._bound = urlsplit(url).netloc.rpartition(":")[0]
-        self._token = token if self._bound not in LOOPBACK_HOSTS else None
+        self._is_local = is_local
+        self._token = None if is_local else token
         self._pages = Pages(urls)
         self._style = style
 
     def deny(self, headers: Mapping[str, str]) -> Reply | None:
         """Why a request gets nothing: another site's name for this machine, or no token."""
         host = re.sub(r":\d+$", "", headers.get("host", ""))
-        if self._bound in LOOPBACK_HOSTS and host not in (*LOOPBACK_HOSTS, "localhost", ""):
+        if self._is_local and host not in LOCAL_NAMES:
             return _json(421, error_body(421, "this host name is not served"))
         if self._token and not _has_token(headers.get("authorization", ""), self._token):
             challenge = {"www-authenticate": 'Basic realm="crashtool inbox: token as password"'}
@@ -196,7 +194,7 @@ def _has_token(header: str, token: str) -> bool:
     if kind.lower() == "basic":
         try:
             value = base64.b64decode(value, validate=True).decode("utf-8", "replace")
-        except binascii.Error:
+        except ValueError:
             return False
         value = value.partition(":")[2]
     return hmac.compare_digest(value.encode("utf-8", "replace"), token.encode("utf-8"))

@@ -30,7 +30,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-NOT_MODIFIED = 304
+NOT_MODIFIED, TOO_LARGE = 304, 413
 
 
 class Exchange(NamedTuple):
@@ -100,7 +100,9 @@ class Submissions:
                 await asyncio.wait_for(self._closing.wait(), wait)
         body = _json(reply)
         cut = len(body) // 2 if fault and fault.kind == "truncate" else None
-        await _send(send, exchange.status, body, cut=cut)
+        # of a body beyond the bound there may be no end
+        headers = {"connection": "close"} if exchange.status == TOO_LARGE else None
+        await _send(send, exchange.status, body, headers, cut=cut)
         self._on_exchange(exchange)
         if cut is not None:
             await self._end(request, receive, close=True)

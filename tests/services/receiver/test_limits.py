@@ -1,0 +1,155 @@
+"""What a receiver that others can reach has to bear."""
+
+import socket
+import threading
+
+import pytest
+import requests
+
+from crashtool.services.receiver import app
+from crashtool.services.receiver.app import start_receiver
+from tests.services.receiver.conftest import connect, wait_until
+from tests.services.receiver.crashes import send_crash
+
+TOKEN = "0123456789abcdef" * 4
+HEAD = b"POST /u/t/minidump HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+
+
+@pytest.fixture
+def strict(tmp_path, monkeypatch):
+    """A receiver that has little patience: (it, what it said)."""
+    monkeypatch.setattr(app, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(app, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(app, "WATCH_SECONDS", 0.05)
+    said = []
+    with start_receiver(tmp_path, on_exchange=lambda row: said.append(row.what)) as receiver:
+        yield receiver, said
+
+
+def is_ended(connection):
+    connection.settimeout(20)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /u/t/minidump HTTP/1.1\r\nHost: a"])
+def test_a_head_that_does_not_end_ends_the_connection(strict, sent):
+    receiver, said = strict
+    with connect(receiver) as connection:
+        connection.sendall(sent)
+        assert is_ended(connection)
+    assert said == ["a client was too slow with the head of its request"]
+    assert send_crash(receiver)
+
+
+def test_a_head_that_comes_drop_by_drop_gains_no_time(strict):
+    receiver, said = strict
+    stop = threading.Event()
+    with connect(receiver) as connection:
+
+        def drip():
+            while not stop.wait(0.02):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+
+        connection.sendall(b"POST / HTTP/1.1\r\nX: ")
+        thread = threading.Thread(target=drip)
+        thread.start()
+        assert is_ended(connection)
+        stop.set()
+        thread.join()
+    assert said == ["a client was too slow with the head of its request"]
+
+
+def test_a_body_that_stops_ends_the_connection_and_leaves_nothing(strict):
+    receiver, said = strict
+    with connect(receiver) as connection:
+        connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nMDMP")
+        assert is_ended(connection)
+    wait_until(lambda: len(said) == 2)
+    assert "a client was too slow with the body of its request" in said
+    assert receiver.inbox.count() == 0
+    assert not list((receiver.inbox.folder / "incoming").iterdir())
+
+
+def test_a_connection_that_is_kept_may_be_used_again(strict):
+    receiver, said = strict
+    with requests.Session() as session:
+        for _ in range(3):
+            session.post(receiver.submission_url(), data=b"MDMP", timeout=20).raise_for_status()
+    assert said == ["minidump"] * 3
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\x16\x03\x01 this is TLS\r\n\r\n", HEAD + b"X: " + b"a" * 100_000, b"POST\r\n\r\n"],
+)
+def test_what_is_no_http_or_too_large_a_head_is_refused_and_told(strict, sent):
+    receiver, said = strict
+    with connect(receiver) as connection:
+        connection.sendall(sent)
+        assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
+    assert said == ["what was sent is not HTTP, or its head is too large"]
+
+
+def test_a_body_without_end_is_bounded(tmp_path):
+    with start_receiver(tmp_path, max_size=100_000) as receiver, connect(receiver) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        blocks = b"".join([b"1000\r\n" + b"x" * 0x1000 + b"\r\n"] * (1 << 14))
+        with pytest.raises(OSError):  # noqa: PT011 (a reset or a broken pipe)
+            connection.sendall(blocks)
+        assert receiver.inbox.count() == 0
+        assert not list((tmp_path / "incoming").iterdir())
+
+
+def is_reachable():
+    try:
+        with socket.create_server(("0.0.0.0", 0)):  # noqa: S104
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not is_reachable(), reason="cannot listen for others here")
+def test_from_elsewhere_the_inbox_is_read_with_the_token_alone(tmp_path):
+    with start_receiver(tmp_path, host="0.0.0.0", token=TOKEN) as receiver:  # noqa: S104
+        rxid = send_crash(receiver)
+        for path in ("/", "/api/reports", "/api/events", f"/reports/{rxid}", "/inbox.js"):
+            for options in (
+                {}, {"auth": ("me", "wrong")}, {"headers": {"Authorization": "Basic é"}},
+                {"headers": {"Authorization": "Bearer " + TOKEN[1:]}},
+            ):  # fmt: skip
+                reply = requests.get(receiver.url + path, timeout=20, **options)
+                assert reply.status_code == 401
+                assert reply.headers["WWW-Authenticate"].startswith("Basic ")
+        for options in (
+            {"auth": ("anyone", TOKEN)}, {"headers": {"Authorization": f"Bearer {TOKEN}"}},
+        ):  # fmt: skip
+            assert requests.get(receiver.url, timeout=20, **options).status_code == 200
+            assert requests.get(
+                receiver.url + "/api/reports", timeout=20, **options
+            ).json()["total"] == 1  # fmt: skip
+
+
+def test_fifty_uploads_at_once_all_arrive(tmp_path):
+    failures = []
+
+    def send(number):
+        try:
+            send_crash(receiver, b"MDMP" + bytes([number]) * 200_000)
+        except requests.RequestException as error:
+            failures.append(error)
+
+    with start_receiver(tmp_path) as receiver:
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        contents = {report.minidump.read_bytes()[4] for report in receiver.inbox.reports()}
+    assert contents == set(range(50))
