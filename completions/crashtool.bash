@@ -43,15 +43,16 @@ _crashtool() {
         case "$previous" in
             --type) words='elf pe pdb macho sym' ;;
             --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--tag|--exclude|--max-archive-size|-o|--output|--receipt|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --single --max-archive-size -o --output --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--receipt|--ca-bundle|--timeout|--retry-for) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size -o --output --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     symbols)
         case "$previous" in
             --color) words='auto always never' ;;
-            --max-size|--cache) words= ;;
-            symbols) words='cache' ;;
-            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings' ;;
+            --type) words='elf pe pdb macho sym' ;;
+            --max-size|--cache|--exclude|--require-for|--for-dump|--not-required) words= ;;
+            symbols) words='cache check' ;;
+            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick' ;;
         esac ;;
     serve)
         case "$previous" in

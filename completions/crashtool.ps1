@@ -17,8 +17,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--again', '--journal', '--scrub', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--single', '--max-archive-size', '-o', '--output', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings')
+        'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '-o', '--output', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick')
         'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--url', '--database', '--handler', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'upload-symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
         'upload-symbols --color' = @('auto', 'always', 'never')
         'symbols --color' = @('auto', 'always', 'never')
+        'symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
         'serve --color' = @('auto', 'always', 'never')
         'smoke --mode' = @('trace', 'socket')
         'smoke --color' = @('auto', 'always', 'never')
@@ -45,7 +46,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'run --color' = @('auto', 'always', 'never')
     }
     $groups = @{
-        'symbols' = @('cache')
+        'symbols' = @('cache', 'check')
     }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })

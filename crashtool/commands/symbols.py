@@ -7,17 +7,22 @@ import click
 from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
+from crashtool.commands.symbols_check import command as check_files
 from crashtool.services.settings import user_cache_folder
 
 
 @click.group()
 def command() -> None:
-    """Look after the symbols that crashtool keeps.
+    """Work with symbols without uploading them.
 
     \b
+    crashtool symbols check build/       what debug files are worth, and what is wrong with them
     crashtool symbols cache              what is kept, and where
     crashtool symbols cache --clear      make room, or ask symbol servers afresh
     """  # noqa: D301 (click reads the \b)
+
+
+command.add_command(check_files)
 
 
 @command.command("cache", cls=Command)

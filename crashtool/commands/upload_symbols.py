@@ -10,11 +10,11 @@ from crashtool.commands.console import Console
 from crashtool.commands.options import network_options
 from crashtool.errors import DONE, UsageError
 from crashtool.formats.object_file.kinds import KINDS
-from crashtool.render.symbol_table import outcome_document, render_collection, render_deliveries
-from crashtool.services.settings import read_token_file
+from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
+from crashtool.services.settings import read_token_file, user_cache_folder
 
 if TYPE_CHECKING:
-    from crashtool.model.symbol_upload import Collection, Defect
+    from crashtool.model.symbol_upload import Survey
 
 
 @click.command(cls=Command)
@@ -54,6 +54,41 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Choice(KINDS),
     help="Only this kind of file. Repeatable.",
+)
+@click.option(
+    "--require-for",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Release gate: every module that ships under PATH must be readable with these files, or "
+    "nothing is sent and the status is 4. Repeatable.",
+)
+@click.option(
+    "--for-dump",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="The same for the modules that a minidump needs. Repeatable.",
+)
+@click.option(
+    "--not-required",
+    multiple=True,
+    metavar="GLOB",
+    help="Modules that the gate lets pass, by name or path: those of others. Repeatable.",
+)
+@click.option(
+    "--require-all-modules",
+    "require_all",
+    is_flag=True,
+    help="With --for-dump, also the operating system's own.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="A defect in any file ends it with status 4, and nothing is sent.",
+)
+@click.option(
+    "--quick", is_flag=True, help="Believe the headers instead of trying look-ups in each file."
 )
 @click.option(
     "--single",
@@ -137,13 +172,12 @@ def command(
     if symbols_token_file:
         symbols_token = read_token_file(symbols_token_file)
 
-    def show_found(collection: "Collection", defects: "tuple[Defect, ...]") -> None:
+    def show_found(survey: "Survey") -> None:
         if not console.json:
-            everything = console.verbosity > 0
-            console.answer(render_collection(collection, defects, all_ignored=everything))
+            console.answer(render_survey(survey, all_ignored=console.verbosity > 0))
 
     outcome = run_job(
-        Wishes(inputs, token=symbols_token, **wishes),
+        Wishes(inputs, token=symbols_token, cache=user_cache_folder(), **wishes),
         Network(ca_bundle, bool(insecure), timeout, retry_for),
         Voices(show_found, console.progress, console.note),
     )

@@ -1,11 +1,12 @@
 """Symbol uploads as values: the files found, what is wrong with them, and what became of them."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from crashtool.formats.object_file.kinds import ObjectFile
 
 UPLOADED, WRITTEN, PLANNED = "uploaded", "written", "would upload"
 FAILED, SKIPPED = "failed", "skipped"
+ERROR, WARNING = "error", "warning"
 
 
 class Member(NamedTuple):
@@ -19,15 +20,37 @@ class Member(NamedTuple):
 class Quality(NamedTuple):
     """What look-ups in one object of a file gave: is there any function, any line, and so on.
 
-    `problem` says why it could not be judged, "" when it was.
+    `functions` counts those with names. `lined` and `unwound` are shares, from 0 to 1: of the code
+    with names that has lines, and of the functions tried that can be unwound. `nameless` counts
+    functions whose names are not in the file. `problem` says why it could not be judged, "" when
+    it was; `tried` is False when only headers were read.
     """
 
-    functions: bool = False
+    functions: int = 0
     lines: bool = False
     inlines: bool = False
     unwind: bool = False
     sources: bool = False
+    lined: float = 0.0
+    unwound: float = 0.0
+    nameless: int = 0
     problem: str = ""
+    tried: bool = True
+
+    @property
+    def grade(self) -> str:
+        """In a word what a stack shows with it: full, no lines, unwind only, nothing."""
+        if self.problem:
+            return UNREADABLE
+        if self.lines:
+            return FULL
+        if self.functions:
+            return NO_LINES
+        return UNWIND_ONLY if self.unwind else NOTHING
+
+
+FULL, NO_LINES, UNWIND_ONLY, NOTHING = "full", "no lines", "unwind only", "nothing"
+UNREADABLE = "unreadable"
 
 
 class SymbolFile(NamedTuple):
@@ -72,6 +95,56 @@ class Defect(NamedTuple):
     path: str
     sentence: str
     fix: str
+    severity: str = WARNING
+
+
+class Pair(NamedTuple):
+    """Two files that belong together: a program, and its PDB, debug file, dSYM or .dwp.
+
+    `kind` is the partner's: a kind of object file, or package. `identifier` is what they share.
+    """
+
+    program: str
+    partner: str
+    kind: str
+    identifier: str
+
+
+GateStatus: TypeAlias = Literal[
+    "ok", "missing", "mismatch", "stripped", "no_lines", "no_unwind", "no_id", "unreadable",
+    "not_required",
+]  # fmt: skip
+
+
+class GateRow(NamedTuple):
+    """A module that ships, or that a dump names, and whether the symbols make it readable.
+
+    `place` is where it was found: its path, or the dump. `identifier` is its debug id, or code id,
+    "" for none. `found` are the files that are of this very build.
+    """
+
+    name: str
+    place: str
+    architecture: str
+    identifier: str
+    status: GateStatus
+    note: str = ""
+    fix: str = ""
+    found: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it keeps nothing from being sent."""
+        return self.status in ("ok", "not_required")
+
+
+class Survey(NamedTuple):
+    """What was found, what is wrong with it, what belongs together, and the gate's verdicts."""
+
+    collection: Collection
+    defects: tuple[Defect, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    gate: tuple[GateRow, ...] = ()
 
 
 class Delivery(NamedTuple):

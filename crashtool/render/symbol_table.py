@@ -6,15 +6,23 @@ from operator import attrgetter
 from typing import Any
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file.kinds import ELF, FEATURES, PACKAGE, ObjectFile
+from crashtool.formats.object_file.kinds import ELF, FEATURES, PACKAGE, ObjectFile, base_name
 from crashtool.model.symbol_upload import (
+    ERROR,
     FAILED,
+    FULL,
+    NO_LINES,
     PLANNED,
     SKIPPED,
-    Collection,
+    UNREADABLE,
+    UNWIND_ONLY,
     Defect,
     Delivery,
+    GateRow,
     LeftOut,
+    Pair,
+    Quality,
+    Survey,
     SymbolFile,
 )
 from crashtool.render.page import Cell, Page, Span
@@ -22,25 +30,29 @@ from crashtool.render.page import Cell, Page, Span
 TITLES = {"elf": "ELF", "pe": "PE", "pdb": "PDB", "macho": "Mach-O", "sym": ".sym"}
 SELF_EVIDENT = ("pdb", "sym")  # kinds that have one role
 STATUS_STYLES = {FAILED: "bad", SKIPPED: "warn", PLANNED: "dim"}
+GRADE_STYLES = {FULL: "good", NO_LINES: "warn", UNWIND_ONLY: "dim", UNREADABLE: "bad"}
 MOST_NAMES = 5
+MOST_PAIRS = 20
 THOUSAND = 1000
 
 
-def render_collection(
-    collection: Collection, defects: Sequence[Defect], *, all_ignored: bool = False
-) -> Page:
-    """One row for each object, warnings grouped by rule with their fix, and what was left out."""
+def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
+    """One row for each object, defects grouped by rule with their fix, what was left out, and the
+    verdicts of the release gate.
+    """
     page = Page()
+    collection, defects = survey.collection, survey.defects
     if collection.files:
-        head = ("FILE", "KIND", "ARCH", "DEBUG ID", "SIZE", "HAS")
+        head = ("FILE", "KIND", "ARCH", "DEBUG ID", "SIZE", "GRADE", "HAS")
         rows: list[tuple[Cell, ...]] = [tuple(Span(text, "heading") for text in head)]
         warned = {defect.path for defect in defects}
         rows += [
-            _object_row(file, row, warned=file.path in warned)
+            _object_row(file, row, quality, warned=file.path in warned)
             for file in collection.files
-            for row in file.objects
+            for row, quality in zip(file.objects, file.qualities, strict=True)
         ]
         page.table(rows, indent=0, right="    r")
+    _add_pairs(page, survey.pairs)
     for rule, found in groupby(sorted(defects, key=attrgetter("rule")), attrgetter("rule")):
         _add_defects(page, rule, list(found))
     for row in collection.refused:
@@ -48,25 +60,74 @@ def render_collection(
         if row.hint:
             page.line(Span(f"        {row.hint}", "dim"))
     _add_ignored(page, collection.ignored, everything=all_ignored)
+    if survey.gate:
+        _add_gate(page, survey.gate)
     return page
 
 
-def _object_row(file: SymbolFile, row: ObjectFile, *, warned: bool) -> tuple[Cell, ...]:
+def _add_pairs(page: Page, pairs: Sequence[Pair]) -> None:
+    """What belongs together: a program and its partners, on one line each."""
+    partners: dict[str, list[str]] = {}
+    for pair in pairs:
+        partners.setdefault(pair.program, []).append(_base(pair.partner))
+    if not partners:
+        return
+    page.blank().line(Span("belong together", "heading"))
+    shown = list(partners.items())[:MOST_PAIRS]
+    page.table([(Span(_base(name), "strong"), ", ".join(found)) for name, found in shown])
+    if more := len(partners) - len(shown):
+        page.line(Span(f"  and {more} more", "dim"))
+
+
+def _base(path: str) -> str:
+    return base_name(path.rpartition(":")[2] if ":" in path[2:] else path)
+
+
+def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
+    """The verdict on each module; those that are good, or not required, only counted."""
+    bad = [row for row in gate if not row.is_good]
+    good = sum(row.status == "ok" for row in gate)
+    excused = len(gate) - len(bad) - good
+    page.blank().line(Span("release gate", "heading"))
+    counts = [f"{good} of {good + len(bad)} modules can be symbolicated"]
+    counts += [f"{excused} not required"] if excused else []
+    page.line(f"  {', '.join(counts)}")
+    page.table([
+        (Span(row.status.replace("_", " "), "bad"), Span(row.name, "strong"), row.architecture,
+         row.identifier or Span("no identifier", "warn"), row.place)
+        for row in bad
+    ])  # fmt: skip
+    for row in bad:
+        if row.note:
+            page.line(f"  {row.name}: {row.note}")
+        if row.fix:
+            page.line(Span(f"    fix: {row.fix}", "dim"))
+
+
+def _object_row(
+    file: SymbolFile, row: ObjectFile, quality: Quality, *, warned: bool
+) -> tuple[Cell, ...]:
     identifier = row.debug_id.breakpad if row.debug_id else ""
     nothing = "none (no build id)" if row.kind == ELF and row.role != PACKAGE else "none"
-    features = " ".join(name for name in FEATURES if name in row.features)
+    has = {
+        "functions": bool(quality.functions), "lines": quality.lines, "inlines": quality.inlines,
+        "unwind": quality.unwind, "sources": quality.sources,
+    }  # fmt: skip
+    features = " ".join(name for name, there in has.items() if there)
     return (
         Span(file.name, "warn" if warned else "strong"),
         TITLES[row.kind] + ("" if row.kind in SELF_EVIDENT else f" {row.role}"),
         row.architecture,
         identifier or Span(nothing, "warn"),
         format_size(file.size),
-        features or Span("nothing", "warn"),
+        Span(quality.grade, GRADE_STYLES.get(quality.grade, "warn")),
+        features or Span("nothing", "dim"),
     )
 
 
 def _add_defects(page: Page, rule: str, defects: list[Defect]) -> None:
-    page.blank().line(Span("warning", "warn"), f"  {rule}")
+    severity = defects[0].severity
+    page.blank().line(Span(severity, "bad" if severity == ERROR else "warn"), f"  {rule}")
     by_sentence: dict[str, list[str]] = {}
     for defect in defects:
         by_sentence.setdefault(defect.sentence, []).append(defect.path)
@@ -121,18 +182,23 @@ def format_size(size: int) -> str:
 
 
 def outcome_document(
-    collection: Collection,
-    defects: Iterable[Defect],
-    deliveries: Iterable[Delivery],
-    error: CrashtoolError | None,
+    survey: Survey, deliveries: Iterable[Delivery], error: CrashtoolError | None
 ) -> dict[str, Any]:
     """Everything as one JSON document: files with their objects, warnings, requests, the error."""
+    return survey_document(survey, error) | {
+        "requests": [_delivery_document(row) for row in deliveries]
+    }
+
+
+def survey_document(survey: Survey, error: CrashtoolError | None) -> dict[str, Any]:
+    """What was found and what is wrong with it, and the error that the exit status stands for."""
     document: dict[str, Any] = {
-        "files": [_file_document(file) for file in collection.files],
-        "warnings": [defect._asdict() for defect in defects],
-        "failed": [row._asdict() for row in collection.refused],
-        "ignored": [row._asdict() for row in collection.ignored],
-        "requests": [_delivery_document(row) for row in deliveries],
+        "files": [_file_document(file) for file in survey.collection.files],
+        "pairs": [row._asdict() for row in survey.pairs],
+        "warnings": [defect._asdict() for defect in survey.defects],
+        "failed": [row._asdict() for row in survey.collection.refused],
+        "ignored": [row._asdict() for row in survey.collection.ignored],
+        "gate": [row._asdict() for row in survey.gate],
     }
     if error:
         document["error"] = {
@@ -146,7 +212,10 @@ def _file_document(file: SymbolFile) -> dict[str, Any]:
         "path": file.path,
         "name": file.name,
         "size": file.size,
-        "objects": [_object_document(file, row) for row in file.objects],
+        "objects": [
+            _object_document(file, row) | _quality_document(quality)
+            for row, quality in zip(file.objects, file.qualities, strict=True)
+        ],
     }
 
 
@@ -163,6 +232,10 @@ def _object_document(file: SymbolFile, row: ObjectFile) -> dict[str, Any]:
         "features": [name for name in FEATURES if name in row.features],
         "traits": sorted(row.traits),
     }
+
+
+def _quality_document(quality: Quality) -> dict[str, Any]:
+    return {"grade": quality.grade, "quality": quality._asdict()}
 
 
 def _delivery_document(row: Delivery) -> dict[str, Any]:

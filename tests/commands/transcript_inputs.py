@@ -8,7 +8,7 @@ from crashtool.formats.minidump.crashpad_info import (
     ModuleAnnotations,
 )
 from tests.synth.minidump import MinidumpBuilder, full_dump, rsds
-from tests.synth.object_files import full_elf
+from tests.synth.symbol_file import build_symbol_file, file, func, line
 
 REPORT_ID = UUID("6f1c6f8e-6b0a-4c0b-9d57-0b3b1c6a9f10")
 CLIENT_ID = UUID("91aa1f5e-2f60-4b7e-8a5c-54f1d2b6c001")
@@ -24,8 +24,18 @@ def make_inputs(folder):
     (folder / "notes.txt").write_text("not a minidump\n", encoding="utf-8")
     (folder / "game.log").write_text("level 3 loaded\n", encoding="utf-8")
     (folder / "build").mkdir()
-    (folder / "build" / "game").write_bytes(full_elf())
+    (folder / "build" / "game.sym").write_bytes(game_symbols())
     (folder / "build" / "README").write_text("no debug file\n", encoding="utf-8")
+
+
+def game_symbols():
+    """A .sym file with everything that a stack shows."""
+    return build_symbol_file(
+        file(0, "game.cpp"),
+        func(0x1000, 0x40, "Game::run()", line(0x1000, 0x40, 12)),
+        "STACK CFI INIT 1000 40 .cfa: $rsp 8 + .ra: .cfa 8 - ^",
+        module="MODULE Linux x86_64 0403020106050807090A0B0C0D0E0F100 game",
+    )
 
 
 def windows_crash():

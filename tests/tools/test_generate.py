@@ -69,7 +69,7 @@ def test_bash_completes_commands_options_and_choices(files):
     assert "--threads" in complete_in_bash(script, ["crashtool", "inspect", "--thr"])
     assert complete_in_bash(script, ["crashtool", "inspect", "--color", "a"]) == ["auto", "always"]
     assert complete_in_bash(script, ["crashtool", "inspect", "x"]) == []
-    assert complete_in_bash(script, ["crashtool", "symbols", "c"]) == ["cache"]
+    assert complete_in_bash(script, ["crashtool", "symbols", "ca"]) == ["cache"]
     assert complete_in_bash(script, ["crashtool", "symbols", "cache", "--cl"]) == ["--clear"]
 
 

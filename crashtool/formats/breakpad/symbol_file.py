@@ -86,6 +86,11 @@ class SymbolFile:
         return self._functions.exists()
 
     @property
+    def has_publics(self) -> bool:
+        """Whether it has PUBLIC records."""
+        return self._all_publics.exists()
+
+    @property
     def has_lines(self) -> bool:
         """Whether its first functions have lines."""
         if not self._names[records.FILE].exists():

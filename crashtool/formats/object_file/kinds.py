@@ -30,6 +30,7 @@ FASTLINK = "fastlink"  # a PDB that is an index into .obj files
 STRIPPED = "stripped"  # a PDB made with /PDBSTRIPPED
 MANAGED = "managed"  # .NET code
 MINI_DEBUG = "mini-debug"  # compressed function names in .gnu_debugdata
+CODE_FREE = "code-free"  # a PE of resources alone
 CODEVIEW = "codeview"  # a PE has a CodeView record that names a PDB by GUID
 
 

@@ -169,6 +169,8 @@ def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
     image = _read_image(data)
     codeview = _find_codeview(data, image)
     traits = {kinds.MANAGED} if _size(image, DIRECTORY_CLR) else set()
+    if not any(row.characteristics & CONTAINS_CODE for row in image.sections.values()):
+        traits.add(kinds.CODE_FREE)
     debug_id, debug_file = None, ""
     if codeview:
         record, path = codeview

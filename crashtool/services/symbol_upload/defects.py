@@ -1,142 +1,126 @@
-"""What headers alone prove to be wrong with debug files: one rule, one function, one row."""
+"""What is wrong with debug files: one rule, one function, one row, and what mends it."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from crashtool.errors import InputUnusable
 from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
-from crashtool.model.symbol_upload import Defect, SymbolFile
-from crashtool.services.symbols.native import read_features
+from crashtool.model.symbol_upload import ERROR, WARNING, Defect, SymbolFile
+from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, walk_entries
 
 USUAL_BUILD_ID = 16  # bytes: an identifier in a minidump holds that many
 UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
-BINARIES = (kinds.EXECUTABLE, kinds.LIBRARY)
-UNREAD_ROLES = (kinds.PACKAGE, kinds.SUPPLEMENT)  # only of use through another file
-DEBUG_SUFFIXES = (".debug", ".dbg")
+FEW_LINES = 0.1  # of the code
+NO_TIME = "00000000"
 
-
-class Inventory(NamedTuple):
-    """What the files together hold, by debug id in Breakpad's spelling."""
-
-    images: dict[str, tuple[SymbolFile, ObjectFile]]
-    binaries: frozenset[str]
-    lined: frozenset[str]
-    named: frozenset[str]
-    packages: frozenset[str]
-
-
-Check = Callable[[SymbolFile, ObjectFile, Inventory], str]
+Check = Callable[[Entry, Inventory], str]
 
 
 class Rule(NamedTuple):
-    """A named defect: `check` gives the finding in words, or "" when all is well."""
+    """A named defect: `check` gives the finding in words, or "" when all is well.
+
+    `severity` is error when the file is of no use for what it is for, else warning.
+    """
 
     name: str
     check: Check
     fix: str
+    severity: str = WARNING
 
 
 def find_defects(files: tuple[SymbolFile, ...]) -> tuple[Defect, ...]:
     """Every rule over every object of the files, in the order of the files."""
-    inventory = take_inventory(files)
+    inventory = Inventory(files)
     return tuple(
-        Defect(rule.name, file.path, sentence, rule.fix)
+        Defect(rule.name, file.path, sentence, rule.fix, rule.severity)
         for file in files
-        for rule, sentence in _findings(file, inventory)
+        for rule, sentence in _walk_findings(file, inventory)
     )
 
 
-def find_damage(
-    files: tuple[SymbolFile, ...], read: Callable[[str], object] = read_features
-) -> tuple[Defect, ...]:
-    """The files whose header is fine, but that a reader of debug information cannot open."""
-    found = []
-    for file in files:
-        try:
-            if file.objects[0].kind != kinds.SYM and file.objects[0].role not in UNREAD_ROLES:
-                read(file.source)
-        except InputUnusable as error:
-            found.append(Defect("unreadable", file.path, error.what, "build the file again"))
-    return tuple(found)
-
-
-def _findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Rule, str]]:
+def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Rule, str]]:
+    entries = tuple(walk_entries((file,)))
     for rule in RULES:
-        sentences = (rule.check(file, row, inventory) for row in file.objects)
+        sentences = (rule.check(entry, inventory) for entry in entries)
         if found := next(filter(None, sentences), ""):  # a universal file says it once
             yield rule, found
 
 
-def take_inventory(files: tuple[SymbolFile, ...]) -> Inventory:
-    """What the rules that look at several files ask for."""
-    rows = [(file, row) for file in files for row in file.objects]
-    known = [(file, row, row.debug_id.breakpad) for file, row in rows if row.debug_id]
-    return Inventory(
-        images={name: (file, row) for file, row, name in known if row.kind == kinds.PE},
-        binaries=frozenset(name for _, row, name in known if row.role in BINARIES),
-        lined=frozenset(name for _, row, name in known if kinds.LINES in row.features),
-        named=frozenset(name for _, row, name in known if kinds.SYMBOLS in row.features),
-        packages=frozenset(file.name for file, row in rows if row.role == kinds.PACKAGE),
-    )
+def _unreadable(entry: Entry, _: Inventory) -> str:
+    return entry.quality.problem
 
 
-def _identifier(row: ObjectFile) -> str:
-    return row.debug_id.breakpad if row.debug_id else ""
-
-
-def _no_build_id(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
+def _no_build_id(entry: Entry, _: Inventory) -> str:
+    row = entry.row
     linked = row.kind == kinds.ELF and row.role in (*BINARIES, kinds.DEBUG)
     if not linked or row.build_id:
         return ""
     return "no build id: Crashpad reports zeros for it, and no symbols match zeros"
 
 
-def _short_build_id(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    size = len(row.build_id.raw) if row.build_id else USUAL_BUILD_ID
+def _short_build_id(entry: Entry, _: Inventory) -> str:
+    size = len(entry.row.build_id.raw) if entry.row.build_id else USUAL_BUILD_ID
     return "" if size >= USUAL_BUILD_ID else f"a build id of {size} bytes: others may have the same"
 
 
-def _no_uuid(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    missing = row.kind == kinds.MACHO and not row.debug_id
+def _no_uuid(entry: Entry, _: Inventory) -> str:
+    missing = entry.row.kind == kinds.MACHO and not entry.row.debug_id
     return "no LC_UUID: nothing ties it to a crash report" if missing else ""
 
 
-def _no_codeview(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if row.kind != kinds.PE or {kinds.CODEVIEW, kinds.MANAGED} & row.traits:
+def _no_codeview(entry: Entry, _: Inventory) -> str:
+    if entry.row.kind != kinds.PE or {kinds.CODEVIEW, kinds.MANAGED} & entry.row.traits:
         return ""
     return "no CodeView record: crash reports have no debug id for it"
 
 
-def _nil_codeview(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
+def _nil_codeview(entry: Entry, _: Inventory) -> str:
+    row = entry.row
     if kinds.CODEVIEW not in row.traits or not row.debug_id or not row.debug_id.is_nil:
         return ""
     return "a CodeView record of zeros, which means no identifier"
 
 
-def _unnamed_codeview(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if kinds.CODEVIEW not in row.traits or row.debug_file:
+def _unnamed_codeview(entry: Entry, _: Inventory) -> str:
+    if kinds.CODEVIEW not in entry.row.traits or entry.row.debug_file:
         return ""
     return "a CodeView record without a PDB's name: Crashpad discards it and reports zeros"
 
 
-def _lone_pdb(_: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
+def _no_time(entry: Entry, _: Inventory) -> str:
+    code_id = entry.row.code_id.value if entry.row.code_id else ""
+    if entry.row.kind != kinds.PE or not code_id.startswith(NO_TIME):
+        return ""
+    return "no time stamp: its code id is only its size, and other builds may have the same"
+
+
+def _lone_pdb(entry: Entry, inventory: Inventory) -> str:
+    row = entry.row
     if row.kind != kinds.PDB or row.architecture not in UNWIND_IN_IMAGE:
         return ""
-    if _identifier(row) in inventory.images:
+    if entry.identifier in inventory.images or entry.identifier[:32] in inventory.guids:
         return ""
     return f"its EXE or DLL is not among the inputs, and only that can unwind {row.architecture}"
 
 
-def _name_pair(file: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
-    found = inventory.images.get(_identifier(row)) if row.kind == kinds.PDB else None
+def _pdb_age(entry: Entry, inventory: Inventory) -> str:
+    if entry.row.kind != kinds.PDB or entry.identifier in inventory.images:
+        return ""
+    image = inventory.guids.get(entry.identifier[:32]) if entry.identifier else None
+    if image is None:
+        return ""
+    ours, wanted = (int(name[32:], 16) for name in (entry.identifier, image.identifier))
+    return f"its age is {ours}, and {image.file.name} asks for {wanted}: they do not match"
+
+
+def _name_pair(entry: Entry, inventory: Inventory) -> str:
+    found = inventory.images.get(entry.identifier) if entry.row.kind == kinds.PDB else None
     if found is None:
         return ""
-    image_file, image = found
-    if image.debug_file and image.debug_file.lower() != file.name.lower():
-        return f"{image_file.name} asks for '{image.debug_file}', not for '{file.name}'"
-    if _stem(image_file.name) != _stem(file.name):
-        return f"its program is called '{image_file.name}': the two names must be the same"
+    asked, file, image = found.row.debug_file, entry.file, found.file
+    if asked and asked.lower() != file.name.lower():
+        return f"{image.name} asks for '{asked}', not for '{file.name}'"
+    if _stem(image.name) != _stem(file.name):
+        return f"its program is called '{image.name}': the two names must be the same"
     return ""
 
 
@@ -144,108 +128,142 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0].lower()
 
 
-def _fastlink(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if kinds.FASTLINK not in row.traits:
+def _fastlink(entry: Entry, _: Inventory) -> str:
+    if kinds.FASTLINK not in entry.row.traits:
         return ""
     return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
 
 
-def _stripped_pdb(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if row.kind != kinds.PDB or kinds.STRIPPED not in row.traits:
+def _stripped_pdb(entry: Entry, _: Inventory) -> str:
+    row, quality = entry.row, entry.quality
+    if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.MANAGED} & row.traits:
         return ""
-    return "a stripped PDB: public names only, no lines"
+    if kinds.STRIPPED in row.traits or (quality.functions and not quality.lines):
+        return "a stripped PDB: public names only, no lines"
+    return ""
 
 
-def _split_dwarf(file: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
-    if kinds.SPLIT not in row.traits or _without_suffix(file.name) + ".dwp" in inventory.packages:
+def _split_dwarf(entry: Entry, inventory: Inventory) -> str:
+    if kinds.SPLIT not in entry.row.traits or inventory.find_package(entry):
         return ""
     return "split DWARF: names and lines are in .dwo files, and its .dwp is not among the inputs"
 
 
-def _without_suffix(name: str) -> str:
-    for suffix in DEBUG_SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
-
-
-def _linked_debug(_: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
-    described = kinds.LINES in row.features or _identifier(row) in inventory.lined
-    if not row.debug_link or described:
+def _linked_debug(entry: Entry, inventory: Inventory) -> str:
+    described = entry.quality.lines or entry.identifier in inventory.lined
+    if not entry.row.debug_link or described:
         return ""
-    return f"its debug information is in '{row.debug_link}', which is not among the inputs"
+    return f"its debug information is in '{entry.row.debug_link}', which is not among the inputs"
 
 
-def _alternate(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if not row.alt_link:
+def _alternate(entry: Entry, _: Inventory) -> str:
+    if not entry.row.alt_link:
         return ""
-    return f"dwz moved names into '{row.alt_link}', which symbol servers do not follow"
+    lost = f" ({entry.quality.nameless} without a name)" if entry.quality.nameless else ""
+    return f"dwz moved names into '{entry.row.alt_link}', which symbol servers do not follow{lost}"
 
 
-def _stripped(_: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
+def _stripped(entry: Entry, inventory: Inventory) -> str:
+    row = entry.row
     judged = row.role in BINARIES and row.kind in (kinds.ELF, kinds.MACHO) and not row.debug_link
-    if not judged or kinds.SPLIT in row.traits or kinds.SYMBOLS in row.features:
+    if not judged or kinds.SPLIT in row.traits or entry.quality.functions or entry.quality.problem:
         return ""
-    if _identifier(row) in inventory.named:
+    if entry.identifier in inventory.named:
         return ""
     kept = " but a packed list of functions" if kinds.MINI_DEBUG in row.traits else ""
     return f"stripped: nothing left of its names{kept}"
 
 
-def _no_lines(_: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
-    excused = {kinds.SPLIT, kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits
-    if row.kind == kinds.PE or row.role not in (*BINARIES, kinds.DEBUG) or row.debug_link:
+def _no_lines(entry: Entry, inventory: Inventory) -> str:
+    row, quality = entry.row, entry.quality
+    if {kinds.SPLIT, kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
         return ""
-    lined = kinds.LINES in row.features or _identifier(row) in inventory.lined
-    if excused or lined or kinds.SYMBOLS not in row.features:
+    if row.kind in (kinds.PE, kinds.PDB) or row.role not in (*BINARIES, kinds.DEBUG):
         return ""
-    return "function names, but no source lines"
+    if row.debug_link or quality.lines or entry.identifier in inventory.lined:
+        return ""
+    return "function names, but no source lines" if quality.functions else ""
 
 
-def _no_unwind(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if row.role not in BINARIES or {kinds.UNWIND} & row.features or kinds.MANAGED in row.traits:
+def _few_lines(entry: Entry, _: Inventory) -> str:
+    quality = entry.quality
+    if not quality.tried or not quality.lines or quality.lined >= FEW_LINES:
         return ""
-    judged = row.kind == kinds.ELF or (row.kind == kinds.PE and row.architecture in UNWIND_IN_IMAGE)
-    return "no unwind information: stacks through it are guesses" if judged else ""
+    return f"source lines for {quality.lined:.0%} of its code only"
 
 
-def _lone_debug_file(_: SymbolFile, row: ObjectFile, inventory: Inventory) -> str:
-    if row.kind != kinds.ELF or row.role != kinds.DEBUG or not row.debug_id:
+def _no_unwind(entry: Entry, _: Inventory) -> str:
+    row, quality = entry.row, entry.quality
+    if row.role not in BINARIES or quality.unwind or kinds.MANAGED in row.traits or quality.problem:
         return ""
-    if kinds.UNWIND in row.features or _identifier(row) in inventory.binaries:
+    if row.kind != kinds.ELF and not (row.kind == kinds.PE and row.architecture in UNWIND_IN_IMAGE):
+        return ""
+    if quality.unwound:
+        return f"unwind information for {quality.unwound:.0%} of its code: the rest is guessed"
+    return "no unwind information: stacks through it are guesses"
+
+
+def _lone_debug_file(entry: Entry, inventory: Inventory) -> str:
+    row = entry.row
+    if row.role != kinds.DEBUG or row.kind not in (kinds.ELF, kinds.MACHO) or not row.debug_id:
+        return ""
+    if entry.quality.unwind or entry.identifier in inventory.binaries:
         return ""
     return "debug information only: its program, which has the unwind tables, is not there"
 
 
-def _empty_sym(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
-    if row.kind != kinds.SYM or kinds.SYMBOLS in row.features:
+def _empty_sym(entry: Entry, _: Inventory) -> str:
+    if entry.row.kind != kinds.SYM or entry.quality.functions or entry.quality.problem:
         return ""
     return "a .sym file without a single function"
 
 
-def _nil_sym(_: SymbolFile, row: ObjectFile, __: Inventory) -> str:
+def _no_stack_records(entry: Entry, _: Inventory) -> str:
+    judged = entry.row.kind == kinds.SYM and entry.quality.tried and entry.quality.functions
+    if not judged or entry.quality.unwind:
+        return ""
+    return "a .sym file without STACK records: stacks through it are guesses"
+
+
+def _nil_sym(entry: Entry, _: Inventory) -> str:
+    row = entry.row
     nil = row.kind in (kinds.SYM, kinds.PDB) and row.debug_id and row.debug_id.is_nil
     return "an identifier of zeros, which means none" if nil else ""
 
 
 BUILD_ID_FIX = "link with -Wl,--build-id=sha1"
-RULES = (
-    Rule("no-build-id", _no_build_id, BUILD_ID_FIX),
-    Rule("short-build-id", _short_build_id, BUILD_ID_FIX),
-    Rule("no-uuid", _no_uuid, "link without -no_uuid"),
-    Rule("no-codeview", _no_codeview, "link with /DEBUG (MinGW: -gcodeview and -Wl,--pdb=)"),
-    Rule("nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID"),
-    Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb=NAME instead of --build-id"),
-    Rule("nil-id", _nil_sym, "make it from a program that has an identifier"),
-    Rule("pdb-without-image", _lone_pdb, "give the folder with the EXE or DLL as well"),
-    Rule("name-pair", _name_pair, "give both files the names they were linked with"),
-    Rule("fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe"),
-    Rule("stripped-pdb", _stripped_pdb, "upload the full PDB, not the one of /PDBSTRIPPED"),
-    Rule("split-dwarf", _split_dwarf, "dwp -e PROGRAM -o PROGRAM.dwp, or leave out -gsplit-dwarf"),
-    Rule("debug-link", _linked_debug, "give that file as well"),
-    Rule("alternate-debug", _alternate, "upload what the compiler made, before dwz -m"),
-    Rule("stripped", _stripped, "upload the file as it was before strip, or its debug file"),
-    Rule("no-lines", _no_lines, "compile with -g (MSVC: /Zi and /DEBUG:FULL)"),
-    Rule("no-unwind", _no_unwind, "compile with -fasynchronous-unwind-tables, keep .eh_frame"),
-    Rule("debug-without-program", _lone_debug_file, "give the program as well"),
-    Rule("empty-sym", _empty_sym, "run dump_syms on the file with the debug information"),
+UNWIND_FIX = (
+    "compile with -fasynchronous-unwind-tables, keep .eh_frame (clang for Windows: -funwind-tables)"
 )
+DUMP_FIX = "make it again, from the program with its debug information: crashtool symbols dump"
+RULES = (
+    Rule("unreadable", _unreadable, "build the file again", ERROR),
+    Rule("no-build-id", _no_build_id, BUILD_ID_FIX, ERROR),
+    Rule("short-build-id", _short_build_id, BUILD_ID_FIX),
+    Rule("no-uuid", _no_uuid, "link without -no_uuid", ERROR),
+    Rule("no-codeview", _no_codeview, "link with /DEBUG (MinGW: -gcodeview and -Wl,--pdb=)", ERROR),
+    Rule("nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID",
+         ERROR),
+    Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb=NAME instead of --build-id",
+         ERROR),
+    Rule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
+    Rule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
+    Rule("pdb-without-image", _lone_pdb, "give the folder with the EXE or DLL as well"),
+    Rule("pdb-age", _pdb_age, "give the PDB of the same link, not one that was changed later",
+         ERROR),
+    Rule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
+    Rule("fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR),
+    Rule("stripped-pdb", _stripped_pdb,
+         "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi", ERROR),
+    Rule("split-dwarf", _split_dwarf, "dwp -e PROGRAM -o PROGRAM.dwp, or leave out -gsplit-dwarf",
+         ERROR),
+    Rule("debug-link", _linked_debug, "give that file as well", ERROR),
+    Rule("alternate-debug", _alternate, "upload what the compiler made, before dwz -m"),
+    Rule("stripped", _stripped, "upload the file as it was before strip, or its debug file", ERROR),
+    Rule("no-lines", _no_lines, "compile with -g (MSVC: /Zi and /DEBUG:FULL)"),
+    Rule("few-lines", _few_lines, "compile all of it with -g, not only what is linked in"),
+    Rule("no-unwind", _no_unwind, UNWIND_FIX),
+    Rule("debug-without-program", _lone_debug_file, "give the program as well"),
+    Rule("empty-sym", _empty_sym, DUMP_FIX, ERROR),
+    Rule("no-stack-records", _no_stack_records, DUMP_FIX),
+)  # fmt: skip

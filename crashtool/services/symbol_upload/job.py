@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 from crashtool.errors import CrashtoolError, InputUnusable, UsageError
 from crashtool.formats.submission_url import SubmissionUrl, build_url
-from crashtool.model.symbol_upload import Collection, Defect, Delivery, SymbolFile
-from crashtool.services.symbol_upload.collect import Search
-from crashtool.services.symbol_upload.defects import find_damage, find_defects
+from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
 from crashtool.services.symbol_upload.destination import find_destination
-from crashtool.services.symbol_upload.quality import grade_files
+from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
+from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
 from crashtool.services.symbol_upload.upload import (
     Progress,
     Shipment,
@@ -50,6 +49,13 @@ class Wishes(NamedTuple):
     host: str | None = None
     token: str | None = None
     tag: str | None = None
+    strict: bool = False
+    quick: bool = False
+    require_for: tuple[str, ...] = ()
+    for_dump: tuple[str, ...] = ()
+    not_required: tuple[str, ...] = ()
+    require_all: bool = False
+    cache: str = ""
 
 
 class Network(NamedTuple):
@@ -64,7 +70,7 @@ class Network(NamedTuple):
 class Voices(NamedTuple):
     """Whom the job tells what: the files before they are sent, progress, and tries that failed."""
 
-    found: Callable[[Collection, tuple[Defect, ...]], None] = lambda _collection, _defects: None
+    found: Callable[[Survey], None] = lambda _survey: None
     progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
     retry: Callable[[str], None] = lambda _sentence: None
 
@@ -72,8 +78,7 @@ class Voices(NamedTuple):
 class Outcome(NamedTuple):
     """What was found, what became of it, and the error that the exit status stands for."""
 
-    collection: Collection
-    defects: tuple[Defect, ...]
+    survey: Survey
     deliveries: tuple[Delivery, ...]
     error: CrashtoolError | None
 
@@ -83,16 +88,12 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
     _check_wishes(wishes)
     destination = _find_destination(wishes)
     with Scratch() as scratch:
-        search = Search(
-            scratch, exclude=wishes.exclude, types=wishes.types, allow_empty=wishes.allow_empty
-        )
-        for written in (wishes.output, wishes.receipt):
-            if written:
-                search.pass_over(Path(written))
-        collection = search.collect(wishes.inputs)
-        collection = collection._replace(files=grade_files(collection.files))
-        defects = find_defects(collection.files) + find_damage(collection.files)
-        voices.found(collection, defects)
+        survey = make_survey(_survey_wishes(wishes), scratch, voices.retry)
+        voices.found(survey)
+        objection = find_objection(survey, strict=wishes.strict)
+        if objection:
+            return Outcome(survey, (), objection)
+        collection = survey.collection
         shipments = _plan(wishes, collection.files)
         deliveries = _deliver(wishes, network, voices, destination, shipments)
     error = find_verdict(collection, deliveries, allow_empty=wishes.allow_empty)
@@ -101,7 +102,18 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
             _write_receipt(wishes, wishes.receipt, destination, collection.files, deliveries)
         except InputUnusable as failure:  # what was sent must be told all the same
             error = error or failure
-    return Outcome(collection, defects, deliveries, error)
+    return Outcome(survey, deliveries, error)
+
+
+def _survey_wishes(wishes: Wishes) -> SurveyWishes:
+    return SurveyWishes(
+        wishes.inputs, wishes.exclude, wishes.types, wishes.allow_empty, wishes.quick,
+        Requirements(
+            wishes.require_for, wishes.for_dump, wishes.not_required, wishes.require_all
+        ),
+        wishes.cache,
+        tuple(filter(None, (wishes.output, wishes.receipt))),
+    )  # fmt: skip
 
 
 def _check_wishes(wishes: Wishes) -> None:

@@ -1,22 +1,177 @@
-"""How much each debug file is worth: what can be looked up in it."""
+"""How much each debug file is worth: what can be looked up in it, found out by looking it up."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from queue import SimpleQueue
+from typing import NamedTuple
 
+from crashtool.errors import CrashtoolError
+from crashtool.formats.breakpad.symbol_file import SymbolFile as BreakpadFile
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
+from crashtool.services.symbols.debug_file import NativeDebugFile, map_file
+from crashtool.services.symbols.derive import LINES, DerivedFiles, Deriver
+
+MOST_WORKERS = 4
+MOST_TRIED = 400  # functions whose unwind information is looked up
+UNREAD_ROLES = (kinds.PACKAGE, kinds.SUPPLEMENT)  # only of use through another file
+LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
+    "_init", "_fini", "_start", "deregister_tm_clones", "register_tm_clones", "frame_dummy",
+    "__do_global_dtors_aux", "__libc_csu_init", "__libc_csu_fini", "_dl_relocate_static_pie",
+})  # fmt: skip
+ENOUGH_UNWOUND = 0.5  # what the C runtime brings along is less in any program but an empty one
+ENOUGH_UNNAMED = 0.23  # where the runtime's own code cannot be told from the rest
+ENOUGH_IN_IMAGES = 0.05  # leaf functions have none in x86-64 Windows code
+WINDOWS_UNWIND = ("x86_64", "arm64")
 
 
-def grade_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
-    """The same files with the qualities of their objects."""
-    return tuple(file._replace(qualities=tuple(map(grade_object, file.objects))) for file in files)
+def grade_files(files: Sequence[SymbolFile], cache: DerivedFiles) -> tuple[SymbolFile, ...]:
+    """The same files with the qualities of their objects; several are looked into at once.
+
+    What is slow to get out of a file is made by processes of their own and kept in the cache, where
+    a later `inspect` finds it. A file that cannot be read has a `problem` in its qualities.
+    """
+    workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(files)))
+    derivers: SimpleQueue[Deriver] = SimpleQueue()
+    with ThreadPoolExecutor(workers) as pool, _Derivers(cache, workers) as made:
+        for deriver in made:
+            derivers.put(deriver)
+
+        def grade(file: SymbolFile) -> SymbolFile:
+            deriver = derivers.get()
+            try:
+                rows = (grade_object(file, row, deriver) for row in file.objects)
+                return file._replace(qualities=tuple(rows))
+            finally:
+                derivers.put(deriver)
+
+        return tuple(pool.map(grade, files))
 
 
-def grade_object(row: ObjectFile) -> Quality:
-    """What the headers of an object promise."""
+def promise_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
+    """The same files with what their headers promise, which may be more than they hold."""
+    return tuple(file._replace(qualities=tuple(map(promise, file.objects))) for file in files)
+
+
+def grade_object(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality:
+    """What can be looked up in one object of a file."""
+    try:
+        if row.kind == kinds.SYM:
+            return _grade_text(file)
+        if row.role in UNREAD_ROLES:
+            return Quality()
+        return _grade_native(file, row, deriver)
+    except CrashtoolError as error:
+        return Quality(problem=error.what)
+
+
+class _Derivers:
+    """As many readers as are wanted, ended together."""
+
+    def __init__(self, cache: DerivedFiles, count: int) -> None:
+        self._made = [Deriver(cache) for _ in range(count)]
+
+    def __enter__(self) -> list[Deriver]:
+        return self._made
+
+    def __exit__(self, *_: object) -> None:
+        for deriver in self._made:
+            with closing(deriver):
+                pass
+
+
+def promise(row: ObjectFile) -> Quality:
+    """What an object's headers promise, which may be more than it holds."""
     return Quality(
-        functions=kinds.SYMBOLS in row.features,
+        functions=int(kinds.SYMBOLS in row.features),
         lines=kinds.LINES in row.features,
         unwind=kinds.UNWIND in row.features,
         sources=kinds.SOURCES in row.features,
+        tried=False,
     )
+
+
+def _grade_text(file: SymbolFile) -> Quality:
+    text = BreakpadFile(map_file(file.source))
+    return Quality(
+        functions=int(text.has_functions or text.has_publics),
+        lines=text.has_lines,
+        inlines=text.has_inlines,
+        unwind=text.has_unwind,
+        lined=float(text.has_lines),
+        unwound=float(text.has_unwind),
+    )
+
+
+class _Names(NamedTuple):
+    """What is known of an object's functions, and addresses at even steps through their code."""
+
+    quality: Quality
+    addresses: tuple[int, ...]
+
+
+def _grade_native(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality:
+    sources = kinds.SOURCES in row.features
+    names = _look_up_names(file, row, deriver)
+    unwound = _share_unwound(file, row, deriver, names.addresses)
+    is_image = row.kind == kinds.PE and row.architecture in WINDOWS_UNWIND
+    known = ENOUGH_UNWOUND if names.addresses else ENOUGH_UNNAMED
+    least = ENOUGH_IN_IMAGES if is_image else known
+    return names.quality._replace(sources=sources, unwind=unwound >= least, unwound=unwound)
+
+
+def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> _Names:
+    path = deriver.find(LINES, file.source, row.architecture)
+    cache = SymCache(map_file(path))
+    found = cache.count(LINKED_IN)
+    is_own = kinds.LINES in row.features or row.kind == kinds.PDB
+    lines = found.lined_bytes > 0 and is_own
+    quality = Quality(
+        functions=found.named if row.kind != kinds.PE or is_own else 0,  # exports name little
+        lines=lines,
+        inlines=found.inlined > 0,
+        lined=min(1.0, found.lined_bytes / found.named_bytes) if lines and found.named_bytes else 0,
+        nameless=found.nameless,
+    )
+    step = max(1, found.named_bytes // MOST_TRIED)
+    return _Names(quality, tuple(_spread(cache.walk_named(LINKED_IN), step)))
+
+
+def _share_unwound(
+    file: SymbolFile, row: ObjectFile, deriver: Deriver, addresses: tuple[int, ...]
+) -> float:
+    """Of how much of the code callers can be found: that of functions, if there are any."""
+    if row.kind == kinds.PDB and row.architecture in WINDOWS_UNWIND:
+        return 0.0  # it is in the image
+    if row.kind == kinds.PE and row.architecture not in WINDOWS_UNWIND:
+        return 0.0  # it is in the PDB
+    if row.role == kinds.DEBUG and row.kind == kinds.ELF and kinds.UNWIND not in row.features:
+        return 0.0
+    opened = NativeDebugFile(file.source, row.kind, row.architecture, deriver)
+    tried = addresses or tuple(_walk_code(opened))
+    if not tried:
+        return 0.0
+    found = sum(
+        opened.find_cfi(place) is not None or opened.find_win(place) is not None for place in tried
+    )
+    return found / len(tried)
+
+
+def _walk_code(opened: NativeDebugFile) -> Iterator[int]:
+    """Places at even steps through the code of a file without names."""
+    step = max(1, sum(place.size for place in opened.code) // MOST_TRIED)
+    return _spread(((place.address, place.address + place.size) for place in opened.code), step)
+
+
+def _spread(spans: Iterable[tuple[int, int]], step: int) -> Iterator[int]:
+    """Addresses with `step` bytes between them, gaps between the spans not counted."""
+    skip = 0
+    for start, end in spans:
+        end = max(end, start + 1)  # noqa: PLW2901 (the last span of a table has no end)
+        yield from range(start + skip, end, step)
+        size = end - start
+        skip = skip - size if skip >= size else (skip - size) % step

@@ -101,8 +101,8 @@ class NativeDebugFile:
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
-        self._code = self._find_code()
-        self.has_code = bool(self._code)
+        self.code = self._find_code()
+        self.has_code = bool(self.code)
 
     def _read_promises(self) -> tuple[bool, bool]:
         from crashtool.formats.object_file.reading import read_object_files
@@ -157,9 +157,9 @@ class NativeDebugFile:
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes; b"" where the file has no code, None when it holds none at all."""
-        if not self._code:
+        if not self.code:
             return None
-        for place in self._code:
+        for place in self.code:
             if place.address <= address and address + size <= place.address + place.size:
                 start = place.offset + address - place.address
                 return bytes(self._data[start : start + size])

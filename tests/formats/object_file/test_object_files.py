@@ -231,14 +231,14 @@ class TestPe:
         assert found.debug_file == "app.pdb"
         assert found.role == (kinds.EXECUTABLE if wide else kinds.LIBRARY)
         assert found.features == {kinds.UNWIND}
-        assert found.traits == {kinds.CODEVIEW}
+        assert found.traits == {kinds.CODEVIEW, kinds.CODE_FREE}
 
     def test_without_codeview_there_is_no_debug_id(self):
         found = read(build_pe(guid=None, unwind=False, managed=True))
 
         assert found.debug_id is None
         assert found.features == set()
-        assert found.traits == {kinds.MANAGED}
+        assert found.traits == {kinds.MANAGED, kinds.CODE_FREE}
 
     def test_long_section_names_tell_of_dwarf(self):
         found = read(build_pe(guid=None, sections=(".debug_info", ".debug_line", ".eh_frame")))

@@ -1,10 +1,11 @@
 import pytest
 
-from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
 from crashtool.services.symbol_upload.collect import Search
-from crashtool.services.symbol_upload.defects import RULES, find_damage, find_defects
+from crashtool.services.symbol_upload.defects import RULES, find_defects
+from crashtool.services.symbol_upload.quality import grade_files
+from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,
@@ -64,13 +65,13 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
         ([PDB, PE], []),
         ([PDB], ["pdb-without-image"]),
         ([("app.pdb", build_pdb(machine=0x14C))], []),
-        ([("app.pdb", build_pdb(dbi_age=2)), PE], ["pdb-without-image"]),
+        ([("app.pdb", build_pdb(dbi_age=2)), PE], ["pdb-age"]),
         ([("renamed.pdb", PDB[1]), PE], ["name-pair"]),
         ([PDB, ("Renamed.exe", PE[1])], ["name-pair"]),
         ([("APP.PDB", PDB[1]), ("App.exe", PE[1])], []),
         ([("app.pdb", build_pdb(features=(0x494E494D,))), PE], ["fastlink-pdb"]),
         ([("app.pdb", build_pdb(flags=2, lines=False)), PE], ["stripped-pdb"]),
-        ([("app.pdb", build_pdb(lines=False)), PE], ["no-lines"]),
+        ([("app.pdb", build_pdb(lines=False)), PE], ["stripped-pdb"]),
         ([("app.pdb", build_pdb(guid=bytes(16), machine=0x14C))], ["nil-id"]),
         ([("app.exe", build_pe(guid=None))], ["no-codeview"]),
         ([("app.exe", build_pe(guid=bytes(16)))], ["nil-codeview"]),
@@ -123,22 +124,13 @@ def test_the_variants_made_to_be_defective_are_found_out(truth):
     assert not [row for row in found if row[0] in ("full", "full.dll", "full.pdb", "dwarf5")]
 
 
-def test_a_file_that_no_reader_opens_is_damaged(corpus):
+def test_a_file_that_no_reader_opens_is_damaged(corpus, tmp_path):
     fuzzed = corpus / "google__bloaty/tests/testdata/fuzz_corpus"
     with Scratch() as scratch:
         files = Search(scratch).collect([str(fuzzed)]).files
+    graded = grade_files(files, SymbolCache(str(tmp_path), 1 << 30))
 
-    found = find_damage(files)
+    found = [row for row in find_defects(graded) if row.rule == "unreadable"]
 
-    assert {row.rule for row in found} == {"unreadable"}
-    assert len(found) < len(files)
+    assert 0 < len(found) < len(files)
     assert "cannot be read" in found[0].sentence
-
-
-def test_what_is_of_use_only_through_another_file_is_not_judged():
-    def refuse(path):
-        raise InputUnusable(f"cannot read {path}")
-
-    files = (file("app.dwp", DWP), file("app.sym", build_sym()), file("app", full_elf()))
-
-    assert [row.path for row in find_damage(files, refuse)] == ["app"]

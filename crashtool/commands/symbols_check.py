@@ -1,0 +1,84 @@
+"""symbols check: what debug files are worth, and what is wrong with them."""
+
+from typing import Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.errors import DONE, UsageError
+from crashtool.formats.object_file.kinds import KINDS
+from crashtool.services.settings import user_cache_folder
+
+
+@click.command("check", cls=Command)
+@click.argument("inputs", nargs=-1, metavar="PATH...")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out what matches.")
+@click.option(
+    "--type", "types", multiple=True, type=click.Choice(KINDS), help="Only this kind. Repeatable."
+)
+@click.option(
+    "--require-for",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Every module that ships under PATH must be readable with these files. Repeatable.",
+)
+@click.option(
+    "--for-dump",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Every module that a minidump needs must be readable. Repeatable.",
+)
+@click.option("--not-required", multiple=True, metavar="GLOB", help="Modules that may be missing.")
+@click.option(
+    "--require-all-modules",
+    "require_all",
+    is_flag=True,
+    help="With --for-dump, also the operating system's own.",
+)
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--quick", is_flag=True, help="Believe the headers instead of trying look-ups.")
+@click.pass_context
+def command(context: click.Context, /, console: Console, **options: Any) -> None:
+    """Check debug files: what a stack shows with them, and what is wrong.
+
+    Each file is judged by looking functions, lines, inlined calls and unwind information up in it,
+    not by what its headers say. Offline; nothing is sent. It is the check that upload-symbols
+    makes.
+
+    \b
+    Examples:
+      crashtool symbols check build/
+      crashtool symbols check --require-for dist/ build/ symbols.zip
+
+    Exit status: 0 when all is well, 3 when nothing was found or a file is damaged, 4 when a file
+    is of no use for what it is for, or the gate finds a module that cannot be read.
+    """  # noqa: D301 (\b is click's)
+    from crashtool.render.symbol_table import render_survey, survey_document
+    from crashtool.services.symbol_upload.gate import Requirements
+    from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
+    from crashtool.services.symbol_upload.verdict import find_verdict
+    from crashtool.services.symbols.scratch import Scratch
+
+    if not options["inputs"]:
+        raise UsageError("what should be checked?", hint="name files, folders or patterns")
+    requirements = Requirements(
+        options["require_for"], options["for_dump"], options["not_required"],
+        options["require_all"],
+    )  # fmt: skip
+    wishes = SurveyWishes(
+        options["inputs"], options["exclude"], options["types"], quick=options["quick"],
+        requirements=requirements, cache=user_cache_folder(),
+    )  # fmt: skip
+    with Scratch() as scratch:
+        survey = make_survey(wishes, scratch, console.note)
+    error = find_objection(survey, strict=options["strict"], severe=True)
+    error = find_verdict(survey.collection, (), allow_empty=False) or error
+    if console.json:
+        console.document(survey_document(survey, error))
+        context.exit(error.exit_status if error else DONE)
+    console.answer(render_survey(survey, all_ignored=console.verbosity > 0))
+    if error:
+        raise error

@@ -1,0 +1,75 @@
+"""The modules that a minidump needs symbols of: those that its stacks lead through."""
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+from crashtool.services.dump_files import UnusableInput, find_dumps
+from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.symbols.session import SymbolPlan, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crashtool.model.crash import CrashReport, Module
+    from crashtool.services.symbols.scratch import Scratch
+
+SYSTEM_PLACES = re.compile(
+    r"(/usr)?/lib(32|64|x32)?/|/System/|/usr/libexec/|/(system|vendor|apex|product)/"
+    r"|[A-Za-z]:\\Windows\\|\\SystemRoot\\|linux-(vdso|gate)|\[vdso\]"
+    # Crashpad tells libraries of Linux by their own names, without a path
+    r"|(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|ld-linux[\w-]*|ld-musl\w*)"
+    r"(\.so)(\.\d+)*$",
+    re.IGNORECASE,
+)
+
+
+class Needed(NamedTuple):
+    """Modules on the stacks of a dump, each with whether it is the system's own."""
+
+    architecture: str
+    modules: "tuple[tuple[Module, bool], ...]"
+
+
+def find_needed(path: str, symbols: tuple[str, ...], cache: str, scratch: "Scratch") -> Needed:
+    """The modules on the crashed thread's stack of a dump, or of all dumps that `path` holds.
+
+    Without a crashed thread those of all threads. The walk uses the files at hand, so that it goes
+    as far as it will with them. InputUnusable when `path` holds no minidump.
+    """
+    found: dict[tuple[str, str], tuple[Module, bool]] = {}
+    architecture = ""
+    spool = Path(scratch.folder()) / f"dumps-{uuid4()}"
+    spool.mkdir()
+    with open_session(SymbolPlan(symbols), cache) as session:
+        for dump in find_dumps([path], spool, BytesIO()):
+            if isinstance(dump, UnusableInput):
+                raise dump.error
+            wanted = Wanted(symbols=session, all_threads=True)
+            report = read_report(str(dump.file), dump.path, wanted)
+            dump.discard()
+            architecture = report.system.architecture if report.system else "unknown"
+            for module in _walk_modules(report):
+                identifier = module.debug_id.breakpad if module.debug_id else module.code_id or ""
+                found[module.name, identifier] = module, is_system(module.code_file or module.name)
+    return Needed(architecture, tuple(found.values()))
+
+
+def _walk_modules(report: "CrashReport") -> "Iterator[Module]":
+    """Each module once, the one at the top of the stack first."""
+    crashed = report.crashed_thread
+    threads = (crashed,) if crashed else report.threads
+    found = {
+        frame.module.base: frame.module
+        for thread in threads
+        for frame in thread.frames
+        if frame.module
+    }
+    yield from found.values()
+
+
+def is_system(path: str) -> bool:
+    """Whether a module belongs to the operating system, by where it was loaded from."""
+    return SYSTEM_PLACES.match(path) is not None

@@ -1,0 +1,251 @@
+"""The release gate: can every crash of what ships be read with the symbols that are about to go?"""
+
+import fnmatch
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.model.crash import Module
+from crashtool.model.symbol_upload import GateRow, SymbolFile
+from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.dump_modules import find_needed
+from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory
+from crashtool.services.symbols.known_file import bare_name
+from crashtool.services.symbols.scratch import Scratch
+
+UNWIND_IN_IMAGE = ("x86_64", "arm64")
+WINDOWS, MACOS, LINUX = kinds.PE, kinds.MACHO, kinds.ELF
+STRIP_FIX = "give the file as it was before strip, or its .debug file"
+LINES_FIX = {
+    WINDOWS: "give the full PDB: link with /DEBUG:FULL, compile with /Zi",
+    MACOS: "give its dSYM: DEBUG_INFORMATION_FORMAT=dwarf-with-dsym, or dsymutil",
+    LINUX: "compile with -g, and give the file before strip or its .debug file",
+}
+UNWIND_FIX = {
+    WINDOWS: "give the EXE or DLL as well: the PDB has no unwind information",
+    MACOS: "give the program itself as well: its dSYM has no unwind information",
+    LINUX: "give the program itself as well, compiled with -fasynchronous-unwind-tables",
+}
+ID_FIX = {
+    WINDOWS: "link with /DEBUG, so that it names its PDB",
+    MACOS: "link without -no_uuid",
+    LINUX: "link with -Wl,--build-id=sha1",
+}
+
+
+class Requirements(NamedTuple):
+    """What must be readable: modules in `shipped` files and folders, and those that `dumps` need.
+
+    `excused` are patterns of names or paths; `all_modules` asks for the system's own as well.
+    """
+
+    shipped: tuple[str, ...] = ()
+    dumps: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
+    all_modules: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.shipped or self.dumps)
+
+
+class _Wanted(NamedTuple):
+    """A module to account for; `family` is the kind of its program file."""
+
+    name: str
+    place: str
+    family: str
+    architecture: str
+    debug_id: str
+    code_id: str
+    debug_file: str = ""
+    has_code: bool = True
+
+
+class Gate:
+    """Holds requirements against an inventory of what is to be sent."""
+
+    def __init__(self, inventory: Inventory, scratch: Scratch, cache: str) -> None:
+        self._inventory = inventory
+        self._scratch = scratch
+        self._cache = cache
+
+    def check(
+        self, requirements: Requirements, say: Callable[[str], None] = lambda _sentence: None
+    ) -> tuple[GateRow, ...]:
+        """A row for each module: those of the folders first, then those of the dumps."""
+        rows = [
+            self._excuse(requirements, wanted) or self._judge(wanted)
+            for wanted in self._walk_shipped(requirements.shipped)
+        ]
+        rows += self._unread
+        for dump in requirements.dumps:
+            rows += self._check_dump(dump, requirements, say)
+        return tuple(dict.fromkeys(rows))
+
+    def _walk_shipped(self, paths: tuple[str, ...]) -> Iterator[_Wanted]:
+        self._unread: list[GateRow] = []
+        if not paths:
+            return
+        found = Search(self._scratch).collect(paths)
+        for left_out in found.refused:
+            name = base_name(left_out.path)
+            self._unread.append(
+                GateRow(name, left_out.path, "", "", "unreadable", left_out.reason, left_out.hint)
+            )
+        for file in found.files:
+            yield from _walk_wanted(file)
+
+    def _excuse(self, requirements: Requirements, wanted: _Wanted) -> GateRow | None:
+        if not wanted.has_code:
+            return _row(wanted, "not_required", "it has no code")
+        place = wanted.place.replace("\\", "/")
+        for pattern in requirements.excused:
+            if fnmatch.fnmatch(wanted.name, pattern) or fnmatch.fnmatch(place, pattern):
+                return _row(wanted, "not_required", f"--not-required {pattern}")
+        return None
+
+    def _check_dump(
+        self, path: str, requirements: Requirements, say: Callable[[str], None]
+    ) -> Iterator[GateRow]:
+        sources = dict.fromkeys(entry.file.source for entry in self._inventory.entries)
+        try:
+            needed = find_needed(path, tuple(sources), self._cache, self._scratch)
+        except InputUnusable as error:
+            yield GateRow(base_name(path), path, "", "", "unreadable", error.what, error.hint or "")
+            return
+        say(f"{path}: {len(needed.modules)} modules are on its stacks")
+        for module, is_system in needed.modules:
+            wanted = _of_module(module, path, needed.architecture)
+            excuse = self._excuse(requirements, wanted)
+            if excuse is None and is_system and not requirements.all_modules:
+                excuse = _row(wanted, "not_required", "the system's own; --require-all-modules")
+            yield excuse or self._judge(wanted)
+
+    def _judge(self, wanted: _Wanted) -> GateRow:
+        if not wanted.debug_id and not (wanted.family == WINDOWS and wanted.code_id):
+            note = "no identifier: no crash report can be matched with any symbols"
+            return _row(wanted, "no_id", note, ID_FIX[wanted.family])
+        own = [entry for entry in self._inventory.entries if _is_of(entry, wanted)]
+        if not own:
+            return self._judge_absence(wanted)
+        places = tuple(dict.fromkeys(entry.file.path for entry in own))
+        row = self._judge_names(wanted, own) or self._judge_unwind(wanted, own)
+        return row._replace(found=places)
+
+    def _judge_absence(self, wanted: _Wanted) -> GateRow:
+        names = {bare_name(name) for name in (wanted.name, wanted.debug_file) if name}
+        near = [
+            entry for entry in self._inventory.entries
+            if bare_name(entry.file.name) in names and entry.identifier
+        ]  # fmt: skip
+        if near:
+            other = near[0]
+            note = (
+                f"{other.file.path} is of another build: {other.identifier}, and what ships is "
+                f"{wanted.debug_id or wanted.code_id}"
+            )
+            return _row(wanted, "mismatch", note, "upload the symbols of the build that ships")
+        file = wanted.debug_file or wanted.name
+        return _row(wanted, "missing", "", f"give {base_name(file)} of this build as well")
+
+    def _judge_names(self, wanted: _Wanted, own: list[Entry]) -> GateRow | None:
+        """What is wrong with the functions and lines, if anything."""
+        described = [entry for entry in own if entry.quality.functions]
+        lined = [entry for entry in own if entry.quality.lines or self._has_package(entry)]
+        if lined and (misnamed := _find_misnamed(wanted, lined)):
+            return misnamed
+        if lined:
+            return None
+        if described:
+            note = "function names, but no source lines"
+            return _row(wanted, "no_lines", note, LINES_FIX[wanted.family])
+        problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
+        if problem:
+            return _row(wanted, "unreadable", problem, "build the file again")
+        if wanted.family == WINDOWS:
+            asked = base_name(wanted.debug_file) or "its PDB"
+            return _row(wanted, "missing", f"its PDB is not there: {asked}", LINES_FIX[WINDOWS])
+        return _row(wanted, "stripped", "nothing left of its names", STRIP_FIX)
+
+    def _has_package(self, entry: Entry) -> bool:
+        return kinds.SPLIT in entry.row.traits and bool(self._inventory.find_package(entry))
+
+    def _judge_unwind(self, wanted: _Wanted, own: list[Entry]) -> GateRow:
+        unwinds = any(entry.quality.unwind for entry in own)
+        if unwinds or not _needs_tables(wanted):
+            return _row(wanted, "ok")
+        has_program = any(entry.row.role in BINARIES for entry in own)
+        if has_program:
+            note = "its program is there, but without unwind information"
+            fix = "compile with -fasynchronous-unwind-tables (clang for Windows: -funwind-tables)"
+            return _row(wanted, "no_unwind", note, fix)
+        note = "nothing in these files can unwind it"
+        return _row(wanted, "no_unwind", note, UNWIND_FIX[wanted.family])
+
+
+def _walk_wanted(file: SymbolFile) -> Iterator[_Wanted]:
+    for row in file.objects:
+        if row.role in BINARIES and kinds.MANAGED not in row.traits:
+            yield _of_object(file, row)
+
+
+def _of_object(file: SymbolFile, row: ObjectFile) -> _Wanted:
+    identifier = row.debug_id.breakpad if row.debug_id and not row.debug_id.is_nil else ""
+    if row.kind == kinds.PE and not row.debug_file:
+        identifier = ""  # Crashpad discards a CodeView record that names no PDB
+    code_id = row.code_id.value if row.code_id else ""
+    return _Wanted(
+        file.name, file.path, row.kind, row.architecture, identifier, code_id, row.debug_file,
+        has_code=kinds.CODE_FREE not in row.traits,
+    )  # fmt: skip
+
+
+def _of_module(module: Module, dump: str, architecture: str) -> _Wanted:
+    debug_id = module.debug_id
+    debug_file = module.debug_file or ""
+    code_id = (module.code_id or "").lower()
+    family = LINUX
+    if debug_file.lower().endswith(".pdb") or "\\" in (module.code_file or ""):
+        family = WINDOWS
+    elif debug_id and code_id == debug_id.uuid.hex():
+        family = MACOS
+    identifier = debug_id.breakpad if debug_id and not debug_id.is_nil else ""
+    return _Wanted(
+        module.name, f"{dump}: {module.code_file or module.name}", family, architecture,
+        identifier, code_id, debug_file,
+    )  # fmt: skip
+
+
+def _is_of(entry: Entry, wanted: _Wanted) -> bool:
+    if wanted.debug_id:
+        return entry.identifier == wanted.debug_id
+    code_id = entry.row.code_id.value if entry.row.code_id else ""
+    return entry.row.kind == kinds.PE and code_id.lower() == wanted.code_id.lower()
+
+
+def _find_misnamed(wanted: _Wanted, lined: list[Entry]) -> GateRow | None:
+    """A PDB that is called otherwise than its program says: servers match names, too."""
+    asked = base_name(wanted.debug_file).lower()
+    pdbs = [entry for entry in lined if entry.row.kind == kinds.PDB]
+    if not asked or not pdbs or len(pdbs) < len(lined):
+        return None
+    if any(entry.file.name.lower() == asked for entry in pdbs):
+        return None
+    note = f"{pdbs[0].file.path} is its PDB, but it asks for the name '{asked}'"
+    return _row(wanted, "mismatch", note, "give the PDB the name that it was linked with")
+
+
+def _needs_tables(wanted: _Wanted) -> bool:
+    """Whether callers are lost without tables: not where frame pointers are the rule."""
+    if wanted.family == WINDOWS:
+        return wanted.architecture in UNWIND_IN_IMAGE
+    return not (wanted.family == MACOS and wanted.architecture == "arm64")
+
+
+def _row(wanted: _Wanted, status: str, note: str = "", fix: str = "") -> GateRow:
+    return GateRow(
+        wanted.name, wanted.place, wanted.architecture, wanted.debug_id or wanted.code_id,
+        status, note, fix,  # type: ignore[arg-type]  # a literal at each call
+    )  # fmt: skip

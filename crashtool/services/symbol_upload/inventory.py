@@ -1,0 +1,84 @@
+"""What debug files together hold: by identifier, and which of them belong together."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.model.symbol_upload import Pair, Quality, SymbolFile
+from crashtool.services.symbol_upload.quality import promise
+
+BINARIES = (kinds.EXECUTABLE, kinds.LIBRARY)
+DEBUG_SUFFIXES = (".debug", ".dbg")
+
+
+class Entry(NamedTuple):
+    """An object, the file that it is in, and what it is worth."""
+
+    file: SymbolFile
+    row: ObjectFile
+    quality: Quality
+
+    @property
+    def identifier(self) -> str:
+        """The debug id in Breakpad's spelling; "" for none, and for one of zeros."""
+        found = self.row.debug_id
+        return found.breakpad if found and not found.is_nil else ""
+
+
+class Inventory:
+    """All objects of some files; sets are of debug ids in Breakpad's spelling."""
+
+    def __init__(self, files: Sequence[SymbolFile]) -> None:
+        self.entries = tuple(walk_entries(files))
+        known = [entry for entry in self.entries if entry.identifier]
+        self.images = {row.identifier: row for row in known if row.row.kind == kinds.PE}
+        self.guids = {row.identifier[:32]: row for row in self.images.values()}
+        self.binaries = frozenset(row.identifier for row in known if row.row.role in BINARIES)
+        self.debug = frozenset(row.identifier for row in known if row.row.role == kinds.DEBUG)
+        self.lined = frozenset(row.identifier for row in known if row.quality.lines)
+        self.named = frozenset(row.identifier for row in known if row.quality.functions)
+        self.packages = frozenset(
+            row.file.name for row in self.entries if row.row.role == kinds.PACKAGE
+        )
+
+    def find_package(self, entry: Entry) -> str:
+        """The .dwp that goes with a skeleton, by its name; "" when it is not there."""
+        name = without_suffix(entry.file.name) + ".dwp"
+        return name if name in self.packages else ""
+
+
+def walk_entries(files: Iterable[SymbolFile]) -> Iterable[Entry]:
+    """Every object with its quality: what look-ups gave, or what headers promise until then."""
+    for file in files:
+        qualities = file.qualities or tuple(map(promise, file.objects))
+        for row, quality in zip(file.objects, qualities, strict=True):
+            yield Entry(file, row, quality)
+
+
+def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:
+    """Programs with what belongs to them: PDB, .debug file, dSYM, .dwp; in the order of files."""
+    partners: dict[str, list[Entry]] = {}
+    for entry in inventory.entries:
+        if entry.identifier and entry.row.role == kinds.DEBUG:
+            partners.setdefault(entry.identifier, []).append(entry)
+    pairs: dict[tuple[str, str], Pair] = {}
+    for entry in inventory.entries:
+        if entry.row.role not in BINARIES:
+            continue
+        for partner in partners.get(entry.identifier, []) if entry.identifier else []:
+            _add(pairs, entry, partner.file.path, partner.row.kind)
+        if kinds.SPLIT in entry.row.traits and (package := inventory.find_package(entry)):
+            _add(pairs, entry, package, kinds.PACKAGE)
+    return tuple(pairs.values())
+
+
+def _add(pairs: dict[tuple[str, str], Pair], entry: Entry, path: str, kind: str) -> None:
+    pairs.setdefault((entry.file.path, path), Pair(entry.file.path, path, kind, entry.identifier))
+
+
+def without_suffix(name: str) -> str:
+    """A file name without what separate debug files append."""
+    for suffix in DEBUG_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
