@@ -20,6 +20,7 @@ from sending import measure_sending
 from small_dump import build_small_dump
 from symbolicate import SYMBOL_BENCHMARKS
 from timing import ProgramFailed
+from upload import measure_discovery, measure_upload
 
 BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "cold-start": measure_cold_start,
@@ -27,6 +28,8 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "large": measure_large_dump,
     "many": measure_many_dumps,
     "send": measure_sending,
+    "upload": measure_upload,
+    "discovery": measure_discovery,
     **SYMBOL_BENCHMARKS,
 }
 

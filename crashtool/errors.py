@@ -102,6 +102,10 @@ class NetworkFailure(CrashtoolError):
     code = "network"
 
 
+class SetupFailure(NetworkFailure):
+    """The server was not reached, and will not be until someone changes a setting."""
+
+
 class TimedOut(NetworkFailure):
     """The server was silent for too long."""
 

@@ -13,11 +13,23 @@ from crashtool.formats.object_file.kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
 from crashtool.services.settings import read_token_file, user_cache_folder
 
+OUTAGES = ("network", "server", "all")
+
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Survey
 
 
-@click.command(cls=Command)
+class UploadCommand(Command):
+    """Takes --soft-fail alone for --soft-fail=all."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """An option with a value that may be left out would swallow the path behind it."""
+        end = args.index("--") if "--" in args else len(args)
+        own = ["--soft-fail=all" if word == "--soft-fail" else word for word in args[:end]]
+        return super().parse_args(ctx, [*own, *args[end:]])
+
+
+@click.command(cls=UploadCommand)
 @click.argument("inputs", nargs=-1, metavar="PATH...")
 @click.option(
     "--url",
@@ -103,6 +115,11 @@ if TYPE_CHECKING:
     help="Several archives, each with at most this much before compression: 500M, 2G.",
 )
 @click.option(
+    "--no-compression",
+    is_flag=True,
+    help="Put files into the archive as they are: for networks faster than 100 MB/s.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
@@ -129,8 +146,18 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--soft-fail",
-    is_flag=True,
-    help="An outage (network, 429, 5xx) is a warning; a mistake stays an error.",
+    type=click.Choice(OUTAGES),
+    help="An outage is a warning and status 0: of the network, of the server (429, 5xx), or all, "
+    "which is what --soft-fail alone means. A mistake stays an error, as does the gate. "
+    "Written --soft-fail=KIND.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    help="How many requests at once, where there are several.",
 )
 @network_options
 @click.pass_context
@@ -172,12 +199,16 @@ def command(
     if symbols_token_file:
         symbols_token = read_token_file(symbols_token_file)
 
+    wishes["soft_fail"] = wishes["soft_fail"] or ""
+
     def show_found(survey: "Survey") -> None:
         if not console.json:
             console.answer(render_survey(survey, all_ignored=console.verbosity > 0))
 
     outcome = run_job(
-        Wishes(inputs, token=symbols_token, cache=user_cache_folder(), **wishes),
+        Wishes(
+            inputs, token=symbols_token, cache=user_cache_folder(), hashed=console.json, **wishes
+        ),
         Network(ca_bundle, bool(insecure), timeout, retry_for),
         Voices(show_found, console.progress, console.note),
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SMALL = 1 << 14  # bytes: an index of that much text takes less than a millisecond
 LARGE = 1 << 20  # bytes: an index of more takes longer than all the rest
 SAMPLES = 128
+LOOKED_FOR = 1 << 23  # bytes
 NESTED = 64  # records that begin before a number and are asked whether they cover it
 AHEAD = 8  # records behind a number that are looked at where none covers it
 MOST_RECORDS = 1 << 21
@@ -112,8 +113,12 @@ class Column:
         return self.end if found < 0 else found
 
     def exists(self) -> bool:
-        """Whether there is any."""
-        return self._next(self.start, self.end) >= 0
+        """Whether there is any near the beginning or the end: a huge text is not read whole."""
+        last = max(self.start, self.end - LOOKED_FOR)
+        return (
+            self._next(self.start, min(self.end, self.start + LOOKED_FOR)) >= 0
+            or self._next(last, self.end) >= 0
+        )
 
     def read_first(self) -> "Match[bytes] | None":
         """The fields of the first intact record in the text."""

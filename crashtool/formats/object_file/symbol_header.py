@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MAGIC = b"MODULE "
 HEAD_BYTES = 4096
 MODULE_WORDS = 5
+LOOKED_FOR = 1 << 23  # bytes
 CODE_ID_WORDS = 3
 # a GUID or the signature of a PDB 2.0, and an age of one to eight digits, all hexadecimal
 ID_LENGTHS = (*range(33, 41), *range(9, 17))
@@ -28,8 +29,16 @@ RECORDS = {
 
 
 def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
-    """The one module that a .sym file describes, with the kinds of records that are in it."""
-    features = frozenset(feature for mark, feature in RECORDS.items() if data.find(mark) >= 0)
+    """The one module that a .sym file describes, with the kinds of records that are in it.
+
+    Of a large file only the beginning and the end are looked at, where each kind begins or ends.
+    """
+    last = max(0, len(data) - LOOKED_FOR)
+    features = frozenset(
+        feature
+        for mark, feature in RECORDS.items()
+        if data.find(mark, 0, LOOKED_FOR) >= 0 or data.find(mark, last) >= 0
+    )
     return (read_module_line(data)._replace(features=features),)
 
 

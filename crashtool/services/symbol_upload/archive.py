@@ -4,7 +4,9 @@ Every file keeps its own name, which is half of what the server matches by. No p
 climbs; files of one name stand in folders called like their debug ids.
 """
 
+import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import count
@@ -16,6 +18,9 @@ from crashtool.model.symbol_upload import Member, SymbolFile
 BLOCK = 1 << 20  # bytes
 LEVEL = 2  # on DWARF several times as fast as the usual 6, and 7 % larger
 ZIP64_FROM = 2_000_000_000  # bytes; zip's own limit is 2 GiB, and deflate can make data grow
+LEVEL_NAME = "compress_level" if hasattr(zipfile.ZipInfo, "compress_level") else "_compresslevel"
+SAMPLE = 1 << 16  # bytes
+WORTH_IT = 0.95
 NO_IDENTIFIER = "no-id"
 
 
@@ -66,6 +71,9 @@ def split_files(
 class ZipBody:
     """A zip archive as blocks of bytes; each iteration reads the files anew.
 
+    Files are deflated, unless they are packed already; with `store` none is. They are `hashed` on
+    the way if somebody wants to know.
+
     `advance` hears of each block of the files' own bytes, so that progress can be shown against
     `source_size`. `size` is None: how long the archive gets is known when it is done. `sent` counts
     the archive's bytes, `digests` holds the SHA-256 of each source file, both of the last time.
@@ -74,8 +82,15 @@ class ZipBody:
     size: int | None = None
 
     def __init__(
-        self, members: Sequence[Member], advance: Callable[[int], None] = lambda _done: None
+        self,
+        members: Sequence[Member],
+        advance: Callable[[int], None] = lambda _done: None,
+        *,
+        store: bool = False,
+        hashed: bool = True,
     ) -> None:
+        self._store = store
+        self._hashed = hashed
         self.members = tuple(members)
         self.source_size = sum(member.size for member in self.members)
         self.sent = 0
@@ -86,31 +101,64 @@ class ZipBody:
         """Blocks of the archive; InputUnusable when a file changed since it was looked at."""
         sink = _Sink()
         done = self.sent = 0
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:  # type: ignore[call-overload]
+        with zipfile.ZipFile(sink, "w", compresslevel=LEVEL) as archive:  # type: ignore[call-overload]
             for member in self.members:
                 digest = sha256()
                 large = member.size > ZIP64_FROM
-                with archive.open(member.name, "w", force_zip64=large) as entry:
+                with archive.open(self._entry(member), "w", force_zip64=large) as entry:
                     for block in read_blocks(member.source, member.size):
-                        digest.update(block)
+                        if self._hashed:
+                            digest.update(block)
                         entry.write(block)
                         done += len(block)
                         self._advance(done)
                         yield from self._count(sink.take())
-                self.digests[member.source] = digest.hexdigest()
+                if self._hashed:
+                    self.digests[member.source] = digest.hexdigest()
         yield from self._count(sink.take())
+
+    def _entry(self, member: Member) -> zipfile.ZipInfo:
+        """The entry of a member; what a try shows to be packed already goes as it is."""
+        entry = zipfile.ZipInfo(member.name)
+        if not self._store and shrinks(member.source):
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            setattr(entry, LEVEL_NAME, LEVEL)
+        return entry
 
     def _count(self, blocks: list[bytes]) -> list[bytes]:
         self.sent += sum(map(len, blocks))
         return blocks
 
 
+def shrinks(path: str) -> bool:
+    """Whether deflating a file is worth the time, by a try at its beginning and its middle.
+
+    Debug sections may be compressed in the file, and so may be what is in an archive.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            sample = file.read(SAMPLE)
+            file.seek(max(0, size // 2))
+            sample += file.read(SAMPLE)
+    except OSError:
+        return True  # reading it will say why it cannot be read
+    return len(zlib.compress(sample, LEVEL)) < WORTH_IT * len(sample)
+
+
 class FileBody:
     """One file as it is, as blocks of bytes; each iteration reads it anew."""
 
     def __init__(
-        self, source: str, size: int, advance: Callable[[int], None] = lambda _done: None
+        self,
+        source: str,
+        size: int,
+        advance: Callable[[int], None] = lambda _done: None,
+        *,
+        hashed: bool = True,
     ) -> None:
+        self._hashed = hashed
         self.size: int | None = size
         self.source_size = size
         self.sent = 0
@@ -123,11 +171,13 @@ class FileBody:
         self.sent = 0
         digest = sha256()
         for block in read_blocks(self._source, self.source_size):
-            digest.update(block)
+            if self._hashed:
+                digest.update(block)
             self.sent += len(block)
             self._advance(self.sent)
             yield block
-        self.digests[self._source] = digest.hexdigest()
+        if self._hashed:
+            self.digests[self._source] = digest.hexdigest()
 
 
 def read_blocks(path: str, size: int) -> Iterator[bytes]:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.reading import looks_like_object, read_object_files
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
+from crashtool.services.symbols.known_file import OPEN_FLAGS
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import TAR_HEAD, is_archive, is_packed, walk_archive
 
@@ -85,7 +86,8 @@ class Search:
             if Path(path).is_dir():
                 self._add_folder(path)
             else:
-                self._add_file(Found(path, with_slashes(path), path, named=literal))
+                place = with_slashes(os.path.normpath(path))
+                self._add_file(Found(path, place, path, named=literal))
         if self._recognised == before:
             self._add_empty_input(text, literal=literal)
 
@@ -102,29 +104,36 @@ class Search:
         self.refused.append(row)
 
     def _add_folder(self, folder: str) -> None:
-        paths = list(self._walk_folder(folder))
-        for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
-            self._add_file(Found(str(path), path.as_posix(), str(path)))
+        """Everything below, links last: of a file and a link to it, the file counts."""
+        found = sorted(self._walk_folder(str(Path(folder))))
+        for _, path in found:
+            self._add_file(Found(path, with_slashes(path), path))
 
-    def _walk_folder(self, folder: str) -> Iterator[Path]:
-        """All files below; folders reached through links too, each once."""
+    def _walk_folder(self, folder: str) -> Iterator[tuple[bool, str]]:
+        """(is a link, path) of all files below; folders reached through links too, each once."""
         visited = set()
-        for parent, folders, names in os.walk(folder, followlinks=True, onerror=self._note_error):
-            real = Path(parent).resolve()
-            if real in visited:
-                folders.clear()
+        pending = [folder]
+        while pending:
+            parent = pending.pop()
+            try:
+                real = os.path.realpath(parent)
+                entries = [] if real in visited else list(os.scandir(parent))
+            except OSError as error:
+                self._note_error(error)
                 continue
             visited.add(real)
-            folders[:] = sorted(
-                name for name in folders
-                if name not in VERSION_CONTROL and not self._is_excluded(f"{parent}/{name}")
-            )  # fmt: skip
-            yield from (Path(parent, name) for name in names)
+            for entry in entries:
+                if not _is_folder(entry):
+                    yield entry.is_symlink(), entry.path
+                elif entry.name not in VERSION_CONTROL and not self._is_excluded(entry.path):
+                    pending.append(entry.path)
 
     def _note_error(self, error: OSError) -> None:
         self._refuse(LeftOut(str(error.filename), error.strerror or str(error)))
 
     def _is_excluded(self, path: str) -> bool:
+        if not self.exclude:
+            return False
         path = with_slashes(path)
         name = path.rpartition("/")[2]
         return any(
@@ -151,18 +160,19 @@ class Search:
 
     def _identify(self, found: Found) -> tuple[int, int]:
         """What tells a file from others, whatever names it has."""
-        status = Path(found.source).stat()
+        status = os.stat(found.source)
         if not stat.S_ISREG(status.st_mode):
             raise InputUnusable("not a regular file")
         return status.st_dev, status.st_ino
 
     def _add_content(self, found: Found) -> None:
-        with Path(found.source).open("rb") as file:
-            head = file.read(TAR_HEAD)
+        head = _read_head(found.source)
         if is_archive(head) or is_packed(head):
             self._add_archive(found, head)
-        else:
+        elif looks_like_object(head):
             self._add_objects(found, read_file(found.source))
+        else:
+            read_object_files(head)  # which says what it is instead
 
     def _filter_out(self, found: Found, reason: str) -> None:
         self._recognised += 1
@@ -236,16 +246,31 @@ def read_file(path: str) -> tuple[ObjectFile, ...]:
             return read_object_files(data)
 
 
+def _read_head(path: str) -> bytes:
+    descriptor = os.open(path, OPEN_FLAGS)  # twice as fast as open(), and there may be 100,000
+    try:
+        return os.read(descriptor, TAR_HEAD)
+    finally:
+        os.close(descriptor)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads nowhere, or in circles
+        return False
+
+
 def with_slashes(path: str) -> str:
     """A path of this system as archives write it."""
-    return Path(path).as_posix()
+    return path if os.sep == "/" else path.replace(os.sep, "/")
 
 
 def expand_pattern(text: str) -> list[str]:
     """The paths that a pattern matches, `**` for any depth; none when it is not a pattern."""
     if not glob.has_magic(text):
         return []
-    return sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (pathlib refuses absolute ones)
+    return sorted(glob.glob(text, recursive=True))
 
 
 def bundle_layout(place: str) -> str:

@@ -43,7 +43,10 @@ class Wishes(NamedTuple):
     output: str | None = None
     receipt: str | None = None
     dry_run: bool = False
-    soft_fail: bool = False
+    soft_fail: str = ""
+    jobs: int = 1
+    no_compression: bool = False
+    hashed: bool = False
     symbols_url: str | None = None
     universe: str | None = None
     host: str | None = None
@@ -160,8 +163,9 @@ def _deliver(
         ca_bundle=network.ca_bundle, insecure=network.insecure, timeout=network.timeout
     ) as session:
         uploader = Uploader(
-            destination, session, wishes.tag, network.retry_for, wishes.soft_fail,
-            voices.progress, voices.retry,
+            destination, session, wishes.tag, network.retry_for, wishes.soft_fail, wishes.jobs,
+            wishes.no_compression, bool(wishes.receipt or wishes.hashed), voices.progress,
+            voices.retry,
         )  # fmt: skip
         return tuple(uploader.upload(shipments))
 

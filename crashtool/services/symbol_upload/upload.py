@@ -1,7 +1,9 @@
 """Uploading debug files: archives or single files, one request each, with a truthful account."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +14,7 @@ from crashtool.errors import (
     NetworkFailure,
     Refused,
     Rejected,
+    SetupFailure,
     UsageError,
 )
 from crashtool.formats.object_file import kinds
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 
 SINGLE_KINDS = (kinds.PDB, kinds.PE, kinds.SYM)
 ARCHIVE_TYPE, FILE_TYPE = "application/zip", "application/octet-stream"
-TOO_MANY_REQUESTS = 429
+TOO_LARGE, TOO_MANY_REQUESTS = 413, 429
+NETWORK, SERVER, ALL = OUTAGES = ("network", "server", "all")
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -53,15 +57,17 @@ class Shipment(NamedTuple):
         """The files as the user knows them."""
         return tuple(file.path for file in self.files)
 
-    def body(self, advance: Callable[[int], None]) -> ZipBody | FileBody:
-        """The bytes to send or to write."""
+    def body(
+        self, advance: Callable[[int], None], *, store: bool = False, hashed: bool = True
+    ) -> ZipBody | FileBody:
+        """The bytes to send or to write; with `store` nothing is compressed."""
         if self.single:
-            return FileBody(self.files[0].source, self.files[0].size, advance)
-        return ZipBody(plan_members(self.files), advance)
+            return FileBody(self.files[0].source, self.files[0].size, advance, hashed=hashed)
+        return ZipBody(plan_members(self.files), advance, store=store, hashed=hashed)
 
     def digests(self, body: ZipBody | FileBody) -> tuple[str, ...]:
         """The SHA-256 of each file, as a body that was read to its end has them."""
-        return tuple(body.digests[file.source] for file in self.files)
+        return tuple(body.digests.get(file.source, "") for file in self.files)
 
 
 def plan_archives(
@@ -114,33 +120,48 @@ class Uploader(NamedTuple):
     """How to send: where to, over what, how long to try, and whom to tell.
 
     `progress(label, bytes)` opens a progress display and gives the function that moves it;
-    `on_retry` hears why a try failed. `soft_fail` forgives outages.
+    `on_retry` hears why a try failed. `soft_fail` names the outages to forgive: network, server,
+    or all; "" for none. `jobs` requests are under way at once. `store`: compress nothing. `hashed`:
+    tell the SHA-256 of each file.
     """
 
     destination: "SubmissionUrl"
     session: "HttpSession"
     tag: str | None = None
     retry_for: float | None = None
-    soft_fail: bool = False
+    soft_fail: str = ""
+    jobs: int = 1
+    store: bool = False
+    hashed: bool = True
     progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
     on_retry: Callable[[str], None] = lambda _sentence: None
 
     def upload(self, shipments: Sequence[Shipment]) -> Iterator[Delivery]:
-        """Send one after the other; after a refused token the rest is not tried."""
-        refused = False
-        for shipment in shipments:
-            if refused:
-                yield _not_tried(shipment)
-                continue
+        """What became of each, in their order; after a refused token the rest is not tried."""
+        refused = threading.Event()
+
+        def deliver(shipment: Shipment) -> Delivery:
+            if refused.is_set():
+                return _not_tried(shipment)
             delivery = self._send(shipment)
-            refused = delivery.error == Refused.code
-            yield delivery
+            if delivery.error == Refused.code:
+                refused.set()
+            return delivery
+
+        if self.jobs == 1 or len(shipments) == 1:
+            yield from map(deliver, shipments)
+            return
+        with ThreadPoolExecutor(self.jobs, "upload") as pool:
+            try:
+                yield from pool.map(deliver, shipments)
+            finally:  # an interrupt: what has not begun does not begin
+                pool.shutdown(cancel_futures=True)
 
     def _send(self, shipment: Shipment) -> Delivery:
         started = time.monotonic()
         answers: list[HttpResponse] = []
         with self.progress(shipment.name, shipment.size) as advance:
-            body = shipment.body(advance)
+            body = shipment.body(advance, store=self.store, hashed=self.hashed)
             try:
                 attempts = with_retries(
                     lambda: self._post(shipment, body),
@@ -150,25 +171,30 @@ class Uploader(NamedTuple):
                 reply = read_reply(attempts.response)
             except (InputUnusable, NetworkFailure, Refused, Rejected) as error:
                 seconds = time.monotonic() - started
-                outage = _is_outage(error, answers)
-                return _failure(shipment, error, seconds, forgiven=self.soft_fail and outage)
+                forgiven = self._forgives(error, answers)
+                if answers and answers[-1].status == TOO_LARGE and not shipment.single:
+                    error.hint = "send several smaller ones: --max-archive-size 500M"
+                return _failure(shipment, error, seconds, forgiven=forgiven)
         seconds = time.monotonic() - started
         return Delivery(
             shipment.name, model.UPLOADED, shipment.paths, shipment.size, body.sent, seconds,
             reply.rxid or "", shipment.digests(body),
         )  # fmt: skip
 
+    def _forgives(self, error: CrashtoolError, answers: "Sequence[HttpResponse]") -> bool:
+        """Whether it may well succeed later without anyone changing anything here."""
+        if isinstance(error, SetupFailure):
+            return False
+        if answers:
+            is_outage = answers[-1].status == TOO_MANY_REQUESTS or isinstance(error, NetworkFailure)
+            return is_outage and self.soft_fail in (SERVER, ALL)
+        return isinstance(error, NetworkFailure) and self.soft_fail in (NETWORK, ALL)
+
     def _post(self, shipment: Shipment, body: ZipBody | FileBody) -> "HttpResponse":
         upload_file = shipment.name if shipment.single else ""
         url = request_url(self.destination, tag=self.tag, upload_file=upload_file)
         content_type = FILE_TYPE if shipment.single else ARCHIVE_TYPE
         return self.session.post(url, body, {"Content-Type": content_type})
-
-
-def _is_outage(error: CrashtoolError, answers: "Sequence[HttpResponse]") -> bool:
-    """Whether it may well succeed later without anyone changing anything here."""
-    limited = bool(answers) and answers[-1].status == TOO_MANY_REQUESTS
-    return limited or isinstance(error, NetworkFailure)
 
 
 def _failure(

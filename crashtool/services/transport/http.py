@@ -3,11 +3,11 @@
 import os
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
 from crashtool import __version__
-from crashtool.errors import InputUnusable, NetworkFailure, TimedOut, UsageError
+from crashtool.errors import InputUnusable, NetworkFailure, SetupFailure, TimedOut, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,17 +323,18 @@ def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailur
         if by_kind or any(text in words for text in texts):
             detail = _detail(causes)
             kind = TimedOut if "{timeout}" in sentence else NetworkFailure
+            if (kinds, texts, sentence, hint) in _SETUP_FAILURES:
+                kind = SetupFailure
             return kind(
                 sentence.format(where=where, timeout=f"{timeout:g}", detail=detail), hint=hint
             )
     return NetworkFailure(f"the connection to {where} failed: {_detail(causes)}")
 
 
-# class names in the chain of causes, texts in it, sentence, hint: the first match speaks
-_FAILURES: tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...] = (
-    (("ProxyError",), (),
-     "the proxy on the way to {where} did not work: {detail}",
-     "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY lists exceptions"),
+# class names in the chain of causes, texts in it, sentence, hint
+_Failures: TypeAlias = tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...]
+# what no waiting mends
+_SETUP_FAILURES: _Failures = (
     ((), ("self-signed", "self signed", "unable to get local issuer"),
      "the TLS certificate of {where} is not signed by an authority trusted here: {detail}",
      "behind a company's proxy or with a private authority, name its PEM file with --ca-bundle"),
@@ -346,6 +347,13 @@ _FAILURES: tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...] 
     ((), ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "record layer failure"),
      "{where} does not speak TLS: {detail}",
      "a plain-text listener needs http:// (Backtrace: 6097 is plain, 6098 is TLS)"),
+)  # fmt: skip
+# the first match speaks
+_FAILURES: _Failures = (
+    (("ProxyError",), (),
+     "the proxy on the way to {where} did not work: {detail}",
+     "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY lists exceptions"),
+    *_SETUP_FAILURES,
     (("SSLError", "SSLCertVerificationError"), (),
      "TLS with {where} failed: {detail}", None),
     (("NameResolutionError", "gaierror"), (),

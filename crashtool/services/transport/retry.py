@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from crashtool.errors import NetworkFailure
+from crashtool.errors import NetworkFailure, SetupFailure
 from crashtool.services.transport.http import HttpResponse
 from crashtool.services.transport.reply import is_temporary
 
@@ -55,7 +55,8 @@ def with_retries(
     Retried are failures of the network, 429, 502, 503 and 504, as long as the next try starts
     within `retry_for` seconds of the first (default 60; 0: one try). Waits double from one second
     to thirty, each shortened at random by up to half, unless the server says `Retry-After`. The
-    last answer is returned as it is, whatever its status; Exhausted when there was none.
+    last answer is returned as it is, whatever its status; Exhausted when there was none, and
+    SetupFailure at once where trying again would change nothing.
     `on_retry` gets a sentence before each wait.
     """
     clock = clock or Clock()
@@ -66,6 +67,8 @@ def with_retries(
         failure, response = None, None
         try:
             response = send()
+        except SetupFailure:
+            raise  # which no waiting mends
         except NetworkFailure as error:
             failure = error
         seconds = clock.now() - started

@@ -186,11 +186,10 @@ def test_what_may_not_be_read_is_said(search, build):
 
 
 def test_a_folder_that_cannot_be_listed_is_said(search, build, monkeypatch):
-    def walk(_folder, *, followlinks, onerror):
-        onerror(PermissionError(13, "Permission denied", "build/secret"))
-        return iter(())
+    def refuse(_folder):
+        raise PermissionError(13, "Permission denied", "build/secret")
 
-    monkeypatch.setattr(os, "walk", walk)
+    monkeypatch.setattr(os, "scandir", refuse)
 
     assert reasons(search(build).refused) == {"secret": "Permission denied"}
 
