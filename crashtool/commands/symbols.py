@@ -8,6 +8,7 @@ from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.symbols_check import command as check_files
+from crashtool.commands.symbols_dump import command as dump_files
 from crashtool.services.settings import user_cache_folder
 
 
@@ -17,12 +18,14 @@ def command() -> None:
 
     \b
     crashtool symbols check build/       what debug files are worth, and what is wrong with them
+    crashtool symbols dump build/game    write Breakpad .sym files
     crashtool symbols cache              what is kept, and where
     crashtool symbols cache --clear      make room, or ask symbol servers afresh
     """  # noqa: D301 (click reads the \b)
 
 
 command.add_command(check_files)
+command.add_command(dump_files)
 
 
 @command.command("cache", cls=Command)

@@ -4,6 +4,8 @@ Its layout is that of symbolic-symcache's raw.rs: a header, then files, function
 and the starts of ranges, all of 32-bit numbers, then the names.
 """
 
+import ntpath
+import posixpath
 import sys
 from array import array
 from collections.abc import Iterator
@@ -108,17 +110,15 @@ class SymCache:
         return None if start == NOTHING else start
 
     def file_path(self, number: int) -> str:
-        """A file's path: the folder of the compilation, the file's own, its name."""
+        """A file's path: the folder of the compilation, the file's own, its name; without `..`."""
         place = number * self._file_fields
         parts = [self._string(self._files[place + index]) for index in range(3)]
         if self._file_fields == FILE_FIELDS[7]:  # these have the name first
             parts.reverse()
-        path = ""
-        for part in filter(None, parts):
-            is_absolute = part.startswith(("/", "\\")) or part[1:2] == ":"
-            separator = "\\" if "\\" in path and "/" not in path else "/"
-            path = part if is_absolute or not path else f"{path.rstrip(separator)}{separator}{part}"
-        return path
+        is_windows = any("\\" in part or part[1:2] == ":" for part in parts)
+        rules = ntpath if is_windows else posixpath
+        path = rules.join("", *filter(None, parts))
+        return rules.normpath(path) if path else ""
 
     def places(self, number: int) -> list[Place]:
         """The functions of range `number`, innermost first; none for a gap."""
@@ -133,6 +133,15 @@ class SymCache:
             found.append(Place(function, file if file < self.file_count else -1, line))
             index = outer
         return found
+
+    def list_merged(self) -> list[int]:
+        """The functions that were merged into others, by number."""
+        functions = self._locations[2::LOCATION_FIELDS]
+        outers = self._locations[3::LOCATION_FIELDS]
+        rows = zip(functions, outers, strict=True)
+        return sorted(
+            {row for row, outer in rows if outer != NOTHING and row < self.function_count}
+        )
 
     def walk_ranges(self) -> Iterator[tuple[int, int, int]]:
         """(number, start, end) of every range in the order of addresses; the last has no end: 0."""

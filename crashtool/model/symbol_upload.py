@@ -138,6 +138,16 @@ class GateRow(NamedTuple):
         return self.status in ("ok", "not_required")
 
 
+class DumpedModule(NamedTuple):
+    """What became of writing a .sym file of a module: `target` is where, `reason` why not."""
+
+    path: str
+    identifier: str = ""
+    target: str = ""
+    size: int = 0
+    reason: str = ""
+
+
 class Survey(NamedTuple):
     """What was found, what is wrong with it, what belongs together, and the gate's verdicts."""
 

@@ -18,6 +18,7 @@ from crashtool.model.symbol_upload import (
     UNWIND_ONLY,
     Defect,
     Delivery,
+    DumpedModule,
     GateRow,
     LeftOut,
     Pair,
@@ -170,6 +171,23 @@ def render_deliveries(deliveries: Sequence[Delivery]) -> Page:
     return page
 
 
+def render_dumped(rows: Sequence[DumpedModule]) -> Page:
+    """The .sym files that were written, and why others were not."""
+    page = Page()
+    page.table([
+        (Span("written", "good") if row.target else Span("failed", "bad"), row.target or row.path,
+         format_size(row.size) if row.target else row.reason)
+        for row in rows
+    ], indent=0)  # fmt: skip
+    return page
+
+
+def dumped_document(rows: Sequence[DumpedModule], error: CrashtoolError | None) -> dict[str, Any]:
+    """The same as a document."""
+    document: dict[str, Any] = {"modules": [row._asdict() for row in rows]}
+    return document | _error_document(error)
+
+
 def format_size(size: int) -> str:
     """Bytes in a unit that leaves at most four digits: 512 B, 1.2 kB, 35 MB."""
     value, unit = float(size), "B"
@@ -200,11 +218,14 @@ def survey_document(survey: Survey, error: CrashtoolError | None) -> dict[str, A
         "ignored": [row._asdict() for row in survey.collection.ignored],
         "gate": [row._asdict() for row in survey.gate],
     }
-    if error:
-        document["error"] = {
-            "code": error.code, "message": error.what, "exit_status": error.exit_status
-        } | ({"hint": error.hint} if error.hint else {})  # fmt: skip
-    return document
+    return document | _error_document(error)
+
+
+def _error_document(error: CrashtoolError | None) -> dict[str, Any]:
+    if error is None:
+        return {}
+    body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
+    return {"error": body | ({"hint": error.hint} if error.hint else {})}
 
 
 def _file_document(file: SymbolFile) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 
 from crashtool.errors import InputUnusable
 from crashtool.model.symbol_upload import Member, SymbolFile
@@ -21,6 +22,9 @@ ZIP64_FROM = 2_000_000_000  # bytes; zip's own limit is 2 GiB, and deflate can m
 LEVEL_NAME = "compress_level" if hasattr(zipfile.ZipInfo, "compress_level") else "_compresslevel"
 SAMPLE = 1 << 16  # bytes
 WORTH_IT = 0.95
+WEIGHED = 16 << 20  # bytes; more than what a socket takes without having sent it
+MUCH_FASTER = 4.0
+SLOW_NETWORK = 50e6  # bytes a second: about what one core deflates
 NO_IDENTIFIER = "no-id"
 
 
@@ -72,7 +76,8 @@ class ZipBody:
     """A zip archive as blocks of bytes; each iteration reads the files anew.
 
     Files are deflated, unless they are packed already; with `store` none is. They are `hashed` on
-    the way if somebody wants to know.
+    the way if somebody wants to know. A `balanced` archive is for a network: once that is seen to
+    take the bytes faster than they can be deflated, the rest goes as it is.
 
     `advance` hears of each block of the files' own bytes, so that progress can be shown against
     `source_size`. `size` is None: how long the archive gets is known when it is done. `sent` counts
@@ -88,9 +93,11 @@ class ZipBody:
         *,
         store: bool = False,
         hashed: bool = True,
+        balanced: bool = False,
     ) -> None:
         self._store = store
         self._hashed = hashed
+        self._balance = Balance() if balanced and not store else None
         self.members = tuple(members)
         self.source_size = sum(member.size for member in self.members)
         self.sent = 0
@@ -109,10 +116,15 @@ class ZipBody:
                     for block in read_blocks(member.source, member.size):
                         if self._hashed:
                             digest.update(block)
+                        began = perf_counter()
                         entry.write(block)
+                        packed = perf_counter()
                         done += len(block)
                         self._advance(done)
                         yield from self._count(sink.take())
+                        if self._balance:
+                            sent = perf_counter() - packed
+                            self._balance.add(len(block), packed - began, sent)
                 if self._hashed:
                     self.digests[member.source] = digest.hexdigest()
         yield from self._count(sink.take())
@@ -120,7 +132,8 @@ class ZipBody:
     def _entry(self, member: Member) -> zipfile.ZipInfo:
         """The entry of a member; what a try shows to be packed already goes as it is."""
         entry = zipfile.ZipInfo(member.name)
-        if not self._store and shrinks(member.source):
+        is_fast = self._balance is not None and self._balance.is_network_faster
+        if not self._store and not is_fast and shrinks(member.source):
             entry.compress_type = zipfile.ZIP_DEFLATED
             setattr(entry, LEVEL_NAME, LEVEL)
         return entry
@@ -128,6 +141,27 @@ class ZipBody:
     def _count(self, blocks: list[bytes]) -> list[bytes]:
         self.sent += sum(map(len, blocks))
         return blocks
+
+
+class Balance:
+    """Weighs what deflating costs against what the network does, over the last bytes."""
+
+    def __init__(self) -> None:
+        self.is_network_faster = False
+        self._size, self._packing, self._sending = 0, 0.0, 0.0
+
+    def add(self, size: int, packing: float, sending: float) -> None:
+        """So many bytes took so many seconds to pack and to send."""
+        self._size += size
+        self._packing += packing
+        self._sending += sending
+        if self._size < WEIGHED:
+            return
+        if self.is_network_faster:
+            self.is_network_faster = self._sending < self._size / SLOW_NETWORK
+        else:
+            self.is_network_faster = self._sending * MUCH_FASTER < self._packing
+        self._size, self._packing, self._sending = 0, 0.0, 0.0
 
 
 def shrinks(path: str) -> bool:

@@ -58,12 +58,20 @@ class Shipment(NamedTuple):
         return tuple(file.path for file in self.files)
 
     def body(
-        self, advance: Callable[[int], None], *, store: bool = False, hashed: bool = True
+        self,
+        advance: Callable[[int], None],
+        *,
+        store: bool = False,
+        hashed: bool = True,
+        balanced: bool = False,
     ) -> ZipBody | FileBody:
-        """The bytes to send or to write; with `store` nothing is compressed."""
+        """The bytes to send or to write; with `store` nothing is compressed, with `balanced` as
+        long as that is what takes longest.
+        """
         if self.single:
             return FileBody(self.files[0].source, self.files[0].size, advance, hashed=hashed)
-        return ZipBody(plan_members(self.files), advance, store=store, hashed=hashed)
+        members = plan_members(self.files)
+        return ZipBody(members, advance, store=store, hashed=hashed, balanced=balanced)
 
     def digests(self, body: ZipBody | FileBody) -> tuple[str, ...]:
         """The SHA-256 of each file, as a body that was read to its end has them."""
@@ -161,7 +169,7 @@ class Uploader(NamedTuple):
         started = time.monotonic()
         answers: list[HttpResponse] = []
         with self.progress(shipment.name, shipment.size) as advance:
-            body = shipment.body(advance, store=self.store, hashed=self.hashed)
+            body = shipment.body(advance, store=self.store, hashed=self.hashed, balanced=True)
             try:
                 attempts = with_retries(
                     lambda: self._post(shipment, body),

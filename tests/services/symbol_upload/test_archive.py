@@ -136,3 +136,42 @@ def test_a_large_member_gets_zip64(tmp_path, monkeypatch):
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.read("app") == bytes(5000)
     assert data[4] == zipfile.ZIP64_VERSION  # in the local header, before the size is known
+
+
+def test_a_network_that_outruns_deflating_gets_the_rest_as_it_is():
+    balance = archive.Balance()
+    balance.add(archive.WEIGHED - 1, 1.0, 0.01)
+    assert not balance.is_network_faster
+    balance.add(1, 0.0, 0.0)
+    assert balance.is_network_faster
+    balance.add(archive.WEIGHED, 0.0, archive.WEIGHED / archive.SLOW_NETWORK * 2)
+    assert not balance.is_network_faster
+    balance.add(archive.WEIGHED, 1.0, 0.5)
+    assert not balance.is_network_faster
+
+
+def test_a_balanced_archive_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "WEIGHED", 1)
+    monkeypatch.setattr(archive, "MUCH_FASTER", 0.0)
+    members = []
+    for number in range(3):
+        path = tmp_path / str(number)
+        path.write_bytes(b"text " * 10_000)
+        members.append(Member(f"{number}.sym", str(path), 50_000))
+    data = b"".join(ZipBody(members, balanced=True))
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        assert packed.testzip() is None
+        methods = [row.compress_type for row in packed.infolist()]
+    assert methods == [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_STORED]
+
+
+def test_what_is_packed_already_is_stored(tmp_path):
+    import os
+
+    noise, text = tmp_path / "noise", tmp_path / "text"
+    noise.write_bytes(os.urandom(300_000))
+    text.write_bytes(b"FUNC 1000 10 0 f\n" * 20_000)
+    members = [Member("noise", str(noise), 300_000), Member("text", str(text), 340_000)]
+    with zipfile.ZipFile(io.BytesIO(b"".join(ZipBody(members)))) as packed:
+        methods = [row.compress_type for row in packed.infolist()]
+    assert methods == [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]

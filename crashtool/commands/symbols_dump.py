@@ -1,0 +1,100 @@
+"""symbols dump: write Breakpad .sym files from debug files."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.errors import DONE, InputUnusable, PartialFailure, UsageError
+from crashtool.services.settings import user_cache_folder
+
+
+@click.command("dump", cls=Command)
+@click.argument("inputs", nargs=-1, metavar="PATH...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.sym",
+    help="Write the one module to this file; - is stdout, the default.",
+)
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write every module into a Breakpad store: NAME/ID/NAME.sym.",
+)
+@click.option("--arch", "architecture", metavar="NAME", help="Only this architecture: x86_64 …")
+@click.option("--name", metavar="NAME", help="What the module is called, when it is renamed.")
+@click.option("--no-inlines", is_flag=True, help="Leave inlined calls out, for old readers.")
+@click.option("--no-cfi", is_flag=True, help="Leave unwind rules out.")
+@click.option("--no-demangle", is_flag=True, help="Keep names as they are in the file.")
+@click.pass_context
+def command(context: click.Context, /, console: Console, **options: Any) -> None:
+    """Write Breakpad .sym files from ELF, PE, PDB and Mach-O files.
+
+    Files of one build are read together: the PDB with its EXE or DLL, a stripped program with its
+    .debug file, a dSYM with its program. Functions and lines come from the one, unwind rules from
+    the other.
+
+    \b
+    Examples:
+      crashtool symbols dump build/game > game.sym
+      crashtool symbols dump --store symbols/ build/ App.dSYM
+
+    Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
+    """  # noqa: D301 (\b is click's)
+    from crashtool.render.symbol_table import dumped_document, render_dumped
+    from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
+    from crashtool.services.symbol_upload.symbol_files import (
+        Dumpable,
+        DumpWishes,
+        SymbolDumper,
+        check_single,
+        find_dumpable,
+    )
+    from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
+    from crashtool.services.symbols.scratch import Scratch
+
+    if not options["inputs"]:
+        raise UsageError("what should be dumped?", hint="name files or folders")
+    if options["store"] and options["output"]:
+        raise UsageError("--store writes many files, --output one: choose one")
+    wishes = DumpWishes(
+        not options["no_inlines"], not options["no_cfi"], not options["no_demangle"],
+        options["architecture"] or "", options["name"] or "",
+    )  # fmt: skip
+    cache = user_cache_folder()
+    with Scratch() as scratch:
+        survey = make_survey(SurveyWishes(options["inputs"], cache=cache), scratch)
+        for row in survey.collection.refused:
+            console.warn(f"{row.path}: {row.reason}")
+        found = find_dumpable(survey.collection.files, wishes)
+        modules = [row for row in found if isinstance(row, Dumpable)]
+        rows = [row for row in found if not isinstance(row, Dumpable)]
+        if not modules:
+            reason = rows[0].reason if rows else "no debug files of a program found"
+            raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
+        dumper = SymbolDumper(SymbolCache(cache, DEFAULT_LIMIT, scratch.folder), wishes)
+        if options["store"]:
+            rows += dumper.write_store(modules, Path(options["store"]))
+        elif options["output"] not in (None, "-"):
+            rows.append(dumper.write_file(check_single(modules), Path(options["output"])))
+        else:
+            dumper.write_into(check_single(modules), sys.stdout.buffer)
+            return
+    failed = [row for row in rows if row.reason] or survey.collection.refused
+    error = None
+    if failed:
+        what = f"{len(failed)} of the inputs gave no .sym file: {failed[0].reason}"
+        wrote = any(row.target for row in rows)
+        error = PartialFailure(what) if wrote else InputUnusable(what)
+    if console.json:
+        console.document(dumped_document(rows, error))
+        context.exit(error.exit_status if error else DONE)
+    console.answer(render_dumped(rows))
+    if error:
+        raise error

@@ -1,0 +1,158 @@
+"""Making .sym files of debug files: lines from one, unwind rules from another if need be."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
+from crashtool.formats.identifiers import DebugId
+from crashtool.formats.object_file import kinds
+from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
+from crashtool.formats.symcache import SymCache
+from crashtool.model.symbol_upload import DumpedModule, SymbolFile
+from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, without_suffix
+from crashtool.services.symbols.debug_file import map_file
+from crashtool.services.symbols.demangle import demangle
+from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
+from crashtool.services.whole_file import open_whole
+
+SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
+NATIVE = tuple(SYSTEMS)
+NOTHING = "nothing in it: no functions, and no unwind rules"
+
+
+class DumpWishes(NamedTuple):
+    """How to write: `inlines` and `cfi` may be left out, names kept as they are in the file.
+
+    `architecture` chooses, "" takes all. `name` is what the module is called instead of its own.
+    """
+
+    inlines: bool = True
+    cfi: bool = True
+    readable: bool = True
+    architecture: str = ""
+    name: str = ""
+
+
+class Dumpable(NamedTuple):
+    """One module: where its functions are, where its unwind rules, and what it is called."""
+
+    module: ModuleLine
+    lines: Entry
+    unwind: Entry | None
+
+
+def find_dumpable(files: Sequence[SymbolFile], wishes: DumpWishes) -> list[Dumpable | DumpedModule]:
+    """The modules that graded files make up together, in their order.
+
+    A module without an identifier, or with nothing in it, is a DumpedModule that says so.
+    """
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    found: list[Dumpable | DumpedModule] = []
+    for entry in Inventory(files).entries:
+        row = entry.row
+        if row.kind not in NATIVE or row.role not in (*BINARIES, kinds.DEBUG):
+            continue
+        if wishes.architecture and row.architecture != wishes.architecture:
+            continue
+        if not entry.identifier:
+            reason = "it has no identifier: no crash report can be matched with its symbols"
+            found.append(DumpedModule(entry.file.path, reason=reason))
+            continue
+        groups.setdefault((entry.identifier, row.architecture), []).append(entry)
+    return found + [_combine(entries, wishes) for entries in groups.values()]
+
+
+def _combine(entries: list[Entry], wishes: DumpWishes) -> Dumpable | DumpedModule:
+    lines = max(entries, key=lambda entry: (entry.quality.lines, entry.quality.functions))
+    unwind = max(entries, key=lambda entry: entry.quality.unwound)
+    if not lines.quality.functions and not unwind.quality.unwind:
+        reason = lines.quality.problem or NOTHING
+        return DumpedModule(lines.file.path, lines.identifier, reason=reason)
+    uses_unwind = wishes.cfi and unwind.quality.unwound > 0
+    return Dumpable(_name_module(entries, wishes), lines, unwind if uses_unwind else None)
+
+
+def _name_module(entries: list[Entry], wishes: DumpWishes) -> ModuleLine:
+    program = next((entry for entry in entries if entry.row.role in BINARIES), entries[0])
+    row = program.row
+    pdb = next((entry for entry in entries if entry.row.kind == kinds.PDB), None)
+    name = wishes.name or row.debug_file or (pdb.file.name if pdb else "")
+    name = store_name(name or without_suffix(program.file.name)) or "module"
+    code_id, code_file = "", ""
+    if row.kind == kinds.PE and row.code_id:
+        code_id = row.code_id.value[:8].upper() + row.code_id.value[8:]
+        code_file = program.file.name
+    elif row.kind == kinds.ELF and row.build_id:
+        code_id = row.build_id.hex.upper()
+    return ModuleLine(
+        SYSTEMS[row.kind], row.architecture, program.identifier, name, code_id, code_file
+    )
+
+
+class SymbolDumper:
+    """Writes .sym files; what it needs from debug files comes from `cache`, and stays there."""
+
+    def __init__(self, cache: DerivedFiles, wishes: DumpWishes) -> None:
+        self._cache = cache
+        self._wishes = wishes
+
+    def write_into(self, found: Dumpable, target: BinaryIO) -> int:
+        """Write a module's records; how many bytes. InputUnusable when a file cannot be read."""
+        spell = demangle if self._wishes.readable else str
+        size = 0
+        with closing(Deriver(self._cache)) as deriver:
+            path = deriver.find(LINES, found.lines.file.source, found.lines.row.architecture)
+            cache = SymCache(map_file(path))
+            for text in walk_symbol_file(
+                found.module, cache, spell=spell, inlines=self._wishes.inlines
+            ):
+                size += target.write(text.encode("utf-8", "replace"))
+            for block in self._walk_unwind(found, deriver):
+                size += target.write(block)
+        return size
+
+    def _walk_unwind(self, found: Dumpable, deriver: Deriver) -> Iterator[bytes]:
+        if found.unwind is None:
+            return
+        source, row = found.unwind.file.source, found.unwind.row
+        with Path(deriver.find(UNWIND, source, row.architecture)).open("rb") as records:
+            # the table is a .sym file of its own, with a MODULE record
+            yield from (line for line in records if line.startswith(b"STACK "))
+
+    def write_store(self, modules: Sequence[Dumpable], folder: Path) -> Iterator[DumpedModule]:
+        """Write each into a Breakpad store: NAME/ID/NAME.sym, whole or not at all."""
+        for found in modules:
+            module = found.module
+            ids = ModuleIds(debug_file=module.name, debug_id=DebugId.parse(module.identifier))
+            place = next(walk_breakpad(ids)).path
+            yield self._write_file(found, folder / place)
+
+    def write_file(self, found: Dumpable, target: Path) -> DumpedModule:
+        """Write one to a file of any name."""
+        return self._write_file(found, target)
+
+    def _write_file(self, found: Dumpable, target: Path) -> DumpedModule:
+        row = DumpedModule(found.lines.file.path, found.module.identifier, str(target))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open_whole(target) as file:
+                return row._replace(size=self.write_into(found, file))
+        except OSError as error:
+            reason = f"cannot write {target}: {error.strerror or error}"
+            return row._replace(target="", reason=reason)
+        except CrashtoolError as error:
+            return row._replace(target="", reason=error.what)
+
+
+def check_single(modules: Sequence[Dumpable]) -> Dumpable:
+    """The one module; InputUnusable when there are several."""
+    if len(modules) > 1:
+        names = ", ".join(f"{row.module.name} ({row.module.architecture})" for row in modules)
+        raise InputUnusable(
+            f"these files make {len(modules)} modules: {names}",
+            hint="--store DIR takes them all; --arch chooses one of a universal file",
+        )
+    return modules[0]
