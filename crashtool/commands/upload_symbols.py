@@ -127,6 +127,20 @@ class UploadCommand(Command):
     help="Write the archive to a file instead of uploading it.",
 )
 @click.option(
+    "--to",
+    "store",
+    metavar="DIR|URL",
+    help="Write the files into a symbol store, a folder or s3://…, instead of uploading, or "
+    "besides when a server is named.",
+)
+@click.option("--replace", is_flag=True, help="With --to: replace a different file of the same id.")
+@click.option(
+    "--verify-receipt",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Send nothing: was each of these very files accepted, by the receipt of an upload?",
+)
+@click.option(
     "--receipt",
     type=click.Path(dir_okay=False),
     metavar="FILE",
@@ -188,7 +202,9 @@ def command(
       crashtool upload-symbols --dry-run build/
       crashtool upload-symbols --universe acme --tag "$VERSION" build/bin "dist/**/*.pdb"
       crashtool upload-symbols --output symbols.zip App.xcarchive
-      crashtool upload-symbols --soft-fail --receipt symbols.json out/
+      crashtool upload-symbols --require-for dist/ --receipt symbols.json out/
+      crashtool upload-symbols --verify-receipt symbols.json dist/
+      crashtool upload-symbols --to /srv/symbols out/
     """  # noqa: D301 (\b is click's)
     from crashtool.services.symbol_upload.job import Network, Voices, Wishes, run_job
 

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from crashtool.formats.object_file.kinds import ObjectFile
 
 UPLOADED, WRITTEN, PLANNED = "uploaded", "written", "would upload"
+PRESENT = "already there"
 FAILED, SKIPPED = "failed", "skipped"
 ERROR, WARNING = "error", "warning"
 

@@ -14,6 +14,7 @@ from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
 from crashtool.services.symbol_upload.destination import find_destination
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
+from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
 from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
 from crashtool.services.symbol_upload.upload import (
     Progress,
@@ -25,6 +26,7 @@ from crashtool.services.symbol_upload.upload import (
     write_archives,
 )
 from crashtool.services.symbol_upload.verdict import find_verdict
+from crashtool.services.symbol_upload.verify import check_receipt, read_receipt
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.transport.http import HttpSession
 
@@ -42,6 +44,9 @@ class Wishes(NamedTuple):
     most: int | None = None
     output: str | None = None
     receipt: str | None = None
+    verify_receipt: str | None = None
+    store: str | None = None
+    replace: bool = False
     dry_run: bool = False
     soft_fail: str = ""
     jobs: int = 1
@@ -92,13 +97,21 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
     destination = _find_destination(wishes)
     with Scratch() as scratch:
         survey = make_survey(_survey_wishes(wishes), scratch, voices.retry)
+        collection = survey.collection
+        if wishes.verify_receipt:
+            gate = tuple(check_receipt(read_receipt(wishes.verify_receipt), collection.files))
+            survey = survey._replace(gate=gate)
+            voices.found(survey)
+            error = find_verdict(collection, (), allow_empty=wishes.allow_empty)
+            return Outcome(survey, (), error or find_objection(survey, strict=False))
         voices.found(survey)
         objection = find_objection(survey, strict=wishes.strict)
         if objection:
             return Outcome(survey, (), objection)
-        collection = survey.collection
-        shipments = _plan(wishes, collection.files)
-        deliveries = _deliver(wishes, network, voices, destination, shipments)
+        deliveries = _store(wishes, voices, collection.files)
+        if destination or wishes.output or (wishes.dry_run and not wishes.store):
+            shipments = _plan(wishes, collection.files)
+            deliveries += _deliver(wishes, network, voices, destination, shipments)
     error = find_verdict(collection, deliveries, allow_empty=wishes.allow_empty)
     if wishes.receipt and not wishes.dry_run:
         try:
@@ -131,9 +144,9 @@ def _check_wishes(wishes: Wishes) -> None:
 
 def _find_destination(wishes: Wishes) -> SubmissionUrl | None:
     """Where to; a dry run may do without, but a destination that is given must be right."""
-    if wishes.output or (
-        wishes.dry_run and not (wishes.symbols_url or wishes.universe or wishes.host)
-    ):
+    is_named = wishes.symbols_url or wishes.universe or wishes.host
+    needs_none = wishes.dry_run or wishes.store or wishes.verify_receipt
+    if wishes.output or (needs_none and not is_named):
         return None
     return find_destination(
         wishes.symbols_url, universe=wishes.universe, host=wishes.host, token=wishes.token
@@ -145,6 +158,18 @@ def _plan(wishes: Wishes, files: tuple[SymbolFile, ...]) -> tuple[Shipment, ...]
         return plan_single(files)
     name = Path(wishes.output).name if wishes.output else ARCHIVE_NAME
     return plan_archives(files, most=wishes.most, name=name)
+
+
+def _store(wishes: Wishes, voices: Voices, files: tuple[SymbolFile, ...]) -> tuple[Delivery, ...]:
+    """Put the files into the store that was asked for, if one was."""
+    if not wishes.store:
+        return ()
+    if wishes.dry_run:
+        return plan_places(files, wishes.store)
+    writer = StoreWriter(
+        open_target(wishes.store), wishes.store, replace=wishes.replace, progress=voices.progress
+    )
+    return tuple(writer.write_all(files))
 
 
 def _deliver(

@@ -14,6 +14,7 @@ from crashtool.errors import (
 from crashtool.model.symbol_upload import (
     FAILED,
     PLANNED,
+    PRESENT,
     SKIPPED,
     UPLOADED,
     WRITTEN,
@@ -38,7 +39,7 @@ def find_verdict(
             "no debug files found",
             hint="--verbose lists what was passed over and why; --allow-empty accepts it",
         )
-    if any(row.status in (UPLOADED, WRITTEN, PLANNED) for row in deliveries):
+    if any(row.status in (UPLOADED, WRITTEN, PLANNED, PRESENT) for row in deliveries):
         return PartialFailure(_sum_up(collection, lost))
     if lost:
         kind = CLASSES.get(lost[0].error, Rejected)

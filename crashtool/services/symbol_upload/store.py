@@ -1,0 +1,171 @@
+"""Writing debug files into a symbol store: on disk or in an object store, whole or not at all."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.symbol_store import (
+    ModuleIds,
+    StorePath,
+    store_name,
+    walk_breakpad,
+    walk_build_id,
+    walk_ssqp,
+    walk_symstore,
+)
+from crashtool.model import symbol_upload as model
+from crashtool.model.symbol_upload import Delivery, SymbolFile
+from crashtool.services.symbol_upload.archive import read_blocks
+from crashtool.services.whole_file import open_whole
+
+RULES = {
+    kinds.SYM: walk_breakpad, kinds.PDB: walk_symstore, kinds.PE: walk_symstore,
+    kinds.ELF: walk_build_id, kinds.MACHO: walk_ssqp,
+}  # fmt: skip
+PLATFORMS = {kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "macos", kinds.ELF: "linux"}
+SCHEME = "://"
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+class Target(Protocol):
+    """Where a store is. Paths are relative to it, with slashes."""
+
+    def read(self, path: str) -> Iterator[bytes] | None:
+        """A file's bytes; None when it is not there."""
+
+    def write(self, path: str, blocks: Iterator[bytes]) -> None:
+        """A file, whole or not at all, in place of what was there."""
+
+
+class FolderTarget:
+    """A store in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, path: str) -> Iterator[bytes] | None:
+        """A file's bytes; None when it is not there."""
+        place = self._folder / path
+        if not place.is_file():
+            return None
+        return read_blocks(str(place), place.stat().st_size)
+
+    def write(self, path: str, blocks: Iterator[bytes]) -> None:
+        """Written beside its place, then put there. InputUnusable when that fails."""
+        place = self._folder / path
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputUnusable(f"cannot write {place}: {error.strerror or error}") from None
+        with open_whole(place) as file:
+            file.writelines(blocks)
+
+
+def open_target(text: str) -> Target:
+    """A store by its folder, or its URL of an object store."""
+    if SCHEME in text:
+        from crashtool.services.symbols.fetching import BucketTarget
+
+        return BucketTarget(text)
+    return FolderTarget(Path(text))
+
+
+def find_place(file: SymbolFile, row: ObjectFile) -> str:
+    """Where an object's file belongs, by the conventions that the reading side looks for; "" for
+    an object without the identifier that its kind is found by.
+    """
+    debug_id = row.debug_id if row.debug_id and not row.debug_id.is_nil else None
+    code_id = row.code_id.value if row.code_id else ""
+    if row.kind == kinds.ELF:
+        code_id = row.build_id.hex if row.build_id else ""
+    ids = ModuleIds(
+        store_name(file.name), code_id, store_name(row.debug_file or file.name), debug_id,
+        PLATFORMS.get(row.kind, ""),
+    )  # fmt: skip
+    places = [place for place in RULES[row.kind](ids) if place.kind in (row.kind, "")]
+    return _choose(places, row).path if places else ""
+
+
+def _choose(places: list[StorePath], row: ObjectFile) -> StorePath:
+    """Conventions with two places have that of debug files first, and that of programs last."""
+    return places[0] if row.role == kinds.DEBUG else places[-1]
+
+
+class StoreWriter:
+    """Writes files into a store; what is there already is compared, and kept unless `replace`."""
+
+    def __init__(self, target: Target, shown: str, *, replace: bool, progress: Progress) -> None:
+        self._target = target
+        self._shown = shown.rstrip("/")
+        self._replace = replace
+        self._progress = progress
+
+    def write_all(self, files: Sequence[SymbolFile]) -> Iterator[Delivery]:
+        """What became of each file, one row for each place that it belongs to."""
+        for file in files:
+            places = dict.fromkeys(find_place(file, row) for row in file.objects)
+            for place in places:
+                yield self._write(file, place)
+
+    def _write(self, file: SymbolFile, place: str) -> Delivery:
+        started = time.monotonic()
+        row = Delivery(f"{self._shown}/{place}", model.WRITTEN, (file.path,), file.size)
+        if not place:
+            reason = "no identifier, so no place in a store"
+            return _failed(row._replace(name=file.path), InputUnusable(reason))
+        try:
+            there = self._target.read(place)
+            if there is not None and _same(there, read_blocks(file.source, file.size)):
+                return row._replace(status=model.PRESENT)
+            if there is not None and not self._replace:
+                reason = "another file with this identifier is there already"
+                return _failed(row, InputUnusable(reason, hint="--replace puts this one there"))
+            digest = sha256()
+            with self._progress(file.name, file.size) as advance:
+                self._target.write(place, _counted(file, digest.update, advance))
+        except CrashtoolError as error:
+            return _failed(row, error)
+        seconds = time.monotonic() - started
+        return row._replace(sent=file.size, seconds=seconds, digests=(digest.hexdigest(),))
+
+
+def plan_places(files: Sequence[SymbolFile], shown: str) -> tuple[Delivery, ...]:
+    """Where the files would be written."""
+    return tuple(
+        Delivery(f"{shown.rstrip('/')}/{place}", model.PLANNED, (file.path,), file.size)
+        for file in files
+        for place in dict.fromkeys(find_place(file, row) for row in file.objects)
+        if place
+    )
+
+
+def _counted(
+    file: SymbolFile, update: Callable[[bytes], None], advance: Callable[[int], None]
+) -> Iterator[bytes]:
+    done = 0
+    for block in read_blocks(file.source, file.size):
+        update(block)
+        done += len(block)
+        advance(done)
+        yield block
+
+
+def _same(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
+    left, right = sha256(), sha256()
+    for block in one:
+        left.update(block)
+    for block in other:
+        right.update(block)
+    return left.digest() == right.digest()
+
+
+def _failed(row: Delivery, error: CrashtoolError) -> Delivery:
+    return row._replace(
+        status=model.FAILED, reason=error.what, hint=error.hint or "", error=error.code
+    )
