@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from crashtool.commands.ci_faces import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, UsageError
@@ -39,6 +40,7 @@ from crashtool.services.settings import user_cache_folder
     help="With --for-dump, also the operating system's own.",
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@ci_options
 @click.option("--quick", is_flag=True, help="Believe the headers instead of trying look-ups.")
 @click.pass_context
 def command(context: click.Context, /, console: Console, **options: Any) -> None:
@@ -76,6 +78,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         survey = make_survey(wishes, scratch, console.note)
     error = find_objection(survey, strict=options["strict"], severe=True)
     error = find_verdict(survey.collection, (), allow_empty=False) or error
+    report_to_ci(console, options["ci_system"], options["junit"], survey, (), error)
     if console.json:
         console.document(survey_document(survey, error))
         context.exit(error.exit_status if error else DONE)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crashtool.commands.byte_size import ByteSize
+from crashtool.commands.ci_faces import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import network_options
@@ -173,6 +174,7 @@ class UploadCommand(Command):
     show_default=True,
     help="How many requests at once, where there are several.",
 )
+@ci_options
 @network_options
 @click.pass_context
 def command(
@@ -187,6 +189,8 @@ def command(
     insecure: bool | None,
     timeout: float | None,
     retry_for: float | None,
+    ci_system: str | None,
+    junit: str | None,
     **wishes: Any,
 ) -> None:
     """Check debug files and upload them.
@@ -231,6 +235,7 @@ def command(
     for row in outcome.deliveries:
         if row.forgiven:
             console.warn(f"{row.name} was not uploaded (--soft-fail): {row.reason}")
+    report_to_ci(console, ci_system, junit, outcome.survey, outcome.deliveries, outcome.error)
     if console.json:
         console.document(outcome_document(*outcome))
         context.exit(outcome.error.exit_status if outcome.error else DONE)

@@ -29,8 +29,8 @@ def render_github(report: CrashReport, workspace: str = "") -> Iterator[str]:
         properties |= {"file": place[0], "line": str(place[1])}
     properties["title"] = safe(words_of_crash(report.crash, _architecture(report)), LONGEST_TITLE)
     kind = "error" if report.crash and report.crash.reason.is_crash else "notice"
-    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    message = "%0A".join(map(_message, _walk_message(report)))
+    told = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items())
+    message = "%0A".join(map(escape_message, _walk_message(report)))
     yield f"::{kind} {told}::{message}"
 
 
@@ -103,12 +103,14 @@ def _slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
-def _message(text: str) -> str:
+def escape_message(text: str) -> str:
+    """One line of a workflow command's message."""
     return safe(text).replace("%", "%25")
 
 
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
+def escape_property(text: str) -> str:
+    """The value of a workflow command's property."""
+    return escape_message(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def render_summary(report: CrashReport) -> str:
@@ -118,7 +120,7 @@ def render_summary(report: CrashReport) -> str:
 
 def _walk_summary(report: CrashReport) -> Iterator[str]:
     crash, thread = report.crash, report.crashed_thread
-    yield f"### {_text(words_of_crash(crash, _architecture(report)))}"
+    yield f"### {text_cell(words_of_crash(crash, _architecture(report)))}"
     yield ""
     rows = [("Minidump", report.path or "minidump")]
     if crash:
@@ -131,7 +133,9 @@ def _walk_summary(report: CrashReport) -> Iterator[str]:
     rows.append(("Process", " ".join(filter(None, (report.process.name, report.process.version)))))
     if report.crashpad:
         rows.append(("Report id", str(report.crashpad.report_id)))
-    yield from _table(("", ""), ((_text(name), _code(value)) for name, value in rows if value))
+    yield from markdown_table(
+        ("", ""), ((text_cell(name), code_cell(value)) for name, value in rows if value)
+    )
     if thread and thread.frames:
         yield from _stack(report, thread.frames)
     if report.symbols:
@@ -145,49 +149,51 @@ def _stack(report: CrashReport, frames: tuple[Frame, ...]) -> Iterator[str]:
             frame = frames[number]
             for call in frame.inlines:
                 source = words_of_source(call.file, call.line)
-                rows.append(("", _code(call.function), _code(source), "inlined"))
+                rows.append(("", code_cell(call.function), code_cell(source), "inlined"))
             named = frame.function if frame.module else None
             source = words_of_source(frame.file, frame.line)
             where = words_of_offset(frame) if named else ""
             guess = " (a guess)" if frame.trust in GUESSED else ""
             rows.append(
-                (str(number), _code(named or _place(frame, report)), _code(source),
-                 _code(where) + guess)
+                (str(number), code_cell(named or _place(frame, report)), code_cell(source),
+                 code_cell(where) + guess)
             )  # fmt: skip
         if words:
-            rows.append(("", _text(f"… {words}"), "", ""))
+            rows.append(("", text_cell(f"… {words}"), "", ""))
     yield ""
-    yield from _table(("#", "function", "source", "module"), rows)
+    yield from markdown_table(("#", "function", "source", "module"), rows)
 
 
 def _verdicts(verdicts: Sequence[SymbolVerdict]) -> Iterator[str]:
     yield ""
     yield f"Symbols: {words_of_verdicts(verdicts)}."
     yield ""
-    yield from _table(
+    yield from markdown_table(
         ("symbols", "module", "files", "what is wrong", "what to do"),
         (
-            (words_of_status(verdict), _code(verdict.module.name), _code(name_files(verdict)),
-             _text(verdict.note), _text(verdict.fix))
+            (words_of_status(verdict), code_cell(verdict.module.name),
+             code_cell(name_files(verdict)), text_cell(verdict.note), text_cell(verdict.fix))
             for verdict in verdicts
         ),
     )  # fmt: skip
 
 
-def _table(
+def markdown_table(
     head: Sequence[str], rows: "Iterator[tuple[str, ...]] | list[tuple[str, ...]]"
 ) -> Iterator[str]:
+    """The lines of a table of cells that are Markdown already."""
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in rows:
         yield "| " + " | ".join(row) + " |"
 
 
-def _code(text: str) -> str:
-    return f"<code>{_text(text)}</code>" if text else ""
+def code_cell(text: str) -> str:
+    """Text in the fixed-width font; "" for nothing."""
+    return f"<code>{text_cell(text)}</code>" if text else ""
 
 
-def _text(text: str) -> str:
+def text_cell(text: str) -> str:
     """Text that no Markdown or HTML is made of: all punctuation is written as entities."""
     shown = safe(text, LONGEST_CELL)
     return "".join(letter if letter in PLAIN else f"&#{ord(letter)};" for letter in shown)

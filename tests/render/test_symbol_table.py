@@ -2,12 +2,23 @@ import pytest
 
 from crashtool.errors import NothingFound
 from crashtool.formats.object_file.reading import read_object_files
-from crashtool.model.symbol_upload import FAILED, Collection, Defect, Delivery, LeftOut, SymbolFile
+from crashtool.model.symbol_upload import (
+    FAILED,
+    Collection,
+    Defect,
+    Delivery,
+    GateRow,
+    LeftOut,
+    Pair,
+    Quality,
+    Survey,
+    SymbolFile,
+)
 from crashtool.render.symbol_table import (
     format_size,
     outcome_document,
-    render_collection,
     render_deliveries,
+    render_survey,
 )
 from tests.synth.object_files import build_pdb, full_elf
 
@@ -21,13 +32,21 @@ def test_sizes_have_few_digits(size, text):
 
 
 def symbol_file(name, content):
-    return SymbolFile(name, name, name, len(content), read_object_files(content))
+    objects = read_object_files(content)
+    return SymbolFile(
+        name,
+        name,
+        name,
+        len(content),
+        objects,
+        qualities=tuple(Quality(2, lines=True) for _ in objects),
+    )
 
 
 def test_the_table_has_a_row_for_each_object_and_hostile_names_are_harmless():
     collection = Collection((symbol_file("a\x1b[31m", full_elf()), symbol_file("b", build_pdb())))
 
-    text = render_collection(collection, ()).text()
+    text = render_survey(Survey(collection)).text()
 
     assert "\x1b" not in text
     assert [line.split()[0] for line in text.splitlines()] == ["FILE", "a\\x1b[31m", "b"]
@@ -36,7 +55,7 @@ def test_the_table_has_a_row_for_each_object_and_hostile_names_are_harmless():
 def test_defects_are_grouped_by_rule_and_sentence():
     rows = [Defect("no-build-id", f"f{index}", "no build id", "link anew") for index in range(7)]
 
-    text = render_collection(Collection(), rows).text()
+    text = render_survey(Survey(Collection(), tuple(rows))).text()
 
     assert text.count("no-build-id") == text.count("link anew") == 1
     assert "f0, f1, f2, f3, f4 and 2 more: no build id" in text
@@ -46,8 +65,8 @@ def test_what_was_left_out_is_counted_and_on_request_listed():
     ignored = (LeftOut("x", "a text"), LeftOut("y", "a text"), LeftOut("z", "a picture"))
     collection = Collection((), ignored, (LeftOut("w", "broken", "mend it"),))
 
-    short = render_collection(collection, ()).text()
-    long = render_collection(collection, (), all_ignored=True).text()
+    short = render_survey(Survey(collection)).text()
+    long = render_survey(Survey(collection), all_ignored=True).text()
 
     assert "left out: 2 a text; 1 a picture" in short
     assert "failed  w: broken\n        mend it" in short
@@ -66,7 +85,7 @@ def test_a_failed_delivery_says_why_and_what_to_do():
 
 
 def test_the_document_holds_the_error_with_its_hint():
-    document = outcome_document(Collection(), (), (), NothingFound("nothing", hint="look"))
+    document = outcome_document(Survey(Collection()), (), NothingFound("nothing", hint="look"))
 
     assert document["error"] == {
         "code": "nothing_found",
@@ -74,4 +93,26 @@ def test_the_document_holds_the_error_with_its_hint():
         "exit_status": 3,
         "hint": "look",
     }
-    assert "error" not in outcome_document(Collection(), (), (), None)
+    assert "error" not in outcome_document(Survey(Collection()), (), None)
+
+
+def test_the_gate_counts_what_is_well_and_names_the_rest():
+    rows = (
+        GateRow("a.so", "dist/a.so", "x86_64", "1" * 33, "ok"),
+        GateRow("b\x1b.so", "dist/b.so", "x86_64", "", "no_id", "no identifier", "link anew"),
+        GateRow("c.so", "dist/c.so", "arm64", "2" * 33, "not_required"),
+    )
+    text = render_survey(Survey(Collection(), gate=rows)).text()
+    assert "1 of 2 modules can be symbolicated, 1 not required" in text
+    assert "no id" in text
+    assert "fix: link anew" in text
+    assert "a.so" not in text
+    assert "\x1b" not in text
+
+
+def test_what_belongs_together_is_on_one_line():
+    pairs = [Pair(f"bin/{number}.exe", f"pdb/{number}.pdb", "pdb", "1") for number in range(25)]
+    pairs.insert(0, Pair("bin/0.exe", "other.zip:x/0.dwp", "package", "1"))
+    text = render_survey(Survey(Collection(), pairs=tuple(pairs))).text()
+    assert "0.exe   0.dwp, 0.pdb" in text
+    assert "and 5 more" in text
