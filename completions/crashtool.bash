@@ -7,7 +7,7 @@ _crashtool() {
     done
     COMPREPLY=()
     case "$command" in
-    '') words='make-url annotate send-dump inspect upload-symbols symbols serve smoke run --version -h --help' ;;
+    '') words='make-url annotate send-dump inspect upload-symbols symbols scaffold serve smoke run --version -h --help' ;;
     make-url)
         case "$previous" in
             --form) words='hosted self-hosted root' ;;
@@ -42,17 +42,26 @@ _crashtool() {
     upload-symbols)
         case "$previous" in
             --type) words='elf pe pdb macho sym' ;;
+            --soft-fail) words='network server all' ;;
+            --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--receipt|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size -o --output --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--to|--verify-receipt|--receipt|-j|--jobs|--junit|--ca-bundle|--timeout|--retry-for) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     symbols)
         case "$previous" in
             --color) words='auto always never' ;;
             --type) words='elf pe pdb macho sym' ;;
-            --max-size|--cache|--exclude|--require-for|--for-dump|--not-required) words= ;;
-            symbols) words='cache check' ;;
-            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick' ;;
+            --ci) words='github' ;;
+            --max-size|--cache|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name) words= ;;
+            symbols) words='cache check dump' ;;
+            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle' ;;
+        esac ;;
+    scaffold)
+        case "$previous" in
+            --color) words='auto always never' ;;
+            -o|--output|--into) words= ;;
+            *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     serve)
         case "$previous" in

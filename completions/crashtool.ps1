@@ -7,7 +7,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'send-dump' = 'Send minidumps to Backtrace, as crashpad_handler would.'
         'inspect' = 'Show what a minidump says: what crashed, where and why.'
         'upload-symbols' = 'Check debug files and upload them.'
-        'symbols' = 'Look after the symbols that crashtool keeps.'
+        'symbols' = 'Check debug files, write .sym files, look after what is kept.'
+        'scaffold' = 'Write files for CMake, MSBuild and GitHub Actions.'
         'serve' = 'Receive reports locally, answering as Backtrace does.'
         'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
         'run' = 'Run any program under a real crashpad_handler and report its crash.'
@@ -17,8 +18,9 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--again', '--journal', '--scrub', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '-o', '--output', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick')
+        'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '--no-compression', '-o', '--output', '--to', '--replace', '--verify-receipt', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '-j', '--jobs', '--ci', '--junit', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--ci', '--junit', '--quick', '-o', '--output', '--store', '--arch', '--name', '--no-inlines', '--no-cfi', '--no-demangle')
+        'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--url', '--database', '--handler', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
@@ -36,9 +38,13 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'inspect --ci' = @('github')
         'inspect --color' = @('auto', 'always', 'never')
         'upload-symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
+        'upload-symbols --soft-fail' = @('network', 'server', 'all')
+        'upload-symbols --ci' = @('github')
         'upload-symbols --color' = @('auto', 'always', 'never')
         'symbols --color' = @('auto', 'always', 'never')
         'symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
+        'symbols --ci' = @('github')
+        'scaffold --color' = @('auto', 'always', 'never')
         'serve --color' = @('auto', 'always', 'never')
         'smoke --mode' = @('trace', 'socket')
         'smoke --color' = @('auto', 'always', 'never')
@@ -46,7 +52,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'run --color' = @('auto', 'always', 'never')
     }
     $groups = @{
-        'symbols' = @('cache', 'check')
+        'symbols' = @('cache', 'check', 'dump')
     }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })

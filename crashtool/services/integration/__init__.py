@@ -1,0 +1,1 @@
+"""Files that tie crashtool into a build: templates, and where each belongs."""
