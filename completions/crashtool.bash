@@ -53,9 +53,9 @@ _crashtool() {
             --color) words='auto always never' ;;
             --type) words='elf pe pdb macho sym' ;;
             --ci) words='github' ;;
-            --max-size|--cache|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name) words= ;;
-            symbols) words='cache check dump' ;;
-            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle' ;;
+            --max-size|--cache|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name|--to|-j|--jobs|--symbols|--symbol-server|--cache-size|--ca-bundle|--timeout|--retry-for) words= ;;
+            symbols) words='cache check dump fetch find' ;;
+            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for' ;;
         esac ;;
     scaffold)
         case "$previous" in

@@ -40,7 +40,7 @@ def test_commands_complete_from_the_table():
     context = click.Context(root, info_name="crashtool")
 
     assert [item.value for item in root.shell_complete(context, "s")] == [
-        "send-dump", "symbols", "serve", "smoke",
+        "send-dump", "symbols", "scaffold", "serve", "smoke",
     ]  # fmt: skip
 
 

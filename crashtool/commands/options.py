@@ -10,7 +10,8 @@ from crashtool.commands.byte_size import ByteSize
 from crashtool.services.settings import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
-    from crashtool.services.symbols.session import SymbolSession
+    from crashtool.services.symbols.session import SymbolPlan, SymbolSession
+    from crashtool.services.symbols.source import SymbolSource
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -80,15 +81,41 @@ def open_symbols(
     options: Mapping[str, Any], more: Sequence[str] = ()
 ) -> "Iterator[SymbolSession | None]":
     """The symbols that options name, and those in the paths `more`; None when there are none."""
+    plan = make_plan(options, more)
+    if plan is None:
+        yield None
+        return
+    from crashtool.services.symbols.session import open_session  # slow to load
+
+    folder = options["cache"] or user_cache_folder()
+    with open_session(plan, folder, options["cache_size"]) as session:
+        yield session
+
+
+@contextmanager
+def open_source(options: Mapping[str, Any]) -> "Iterator[SymbolSource | None]":
+    """Where symbols are looked for, by the same options; None when nothing is named."""
+    plan = make_plan(options, ())
+    if plan is None:
+        yield None
+        return
+    from crashtool.services.symbols.session import open_places
+
+    folder = options["cache"] or user_cache_folder()
+    with open_places(plan, folder, options["cache_size"]) as (source, _):
+        yield source
+
+
+def make_plan(options: Mapping[str, Any], more: Sequence[str]) -> "SymbolPlan | None":
+    """What the options and the usual variables name; None for nothing."""
     nt_symbol_path, debuginfod_urls = symbol_search_paths()
     paths = (*more, *(options["symbols"] or ()))
     servers = tuple(options["symbol_servers"] or ())
     if not (paths or servers or nt_symbol_path or debuginfod_urls):
-        yield None
-        return
-    from crashtool.services.symbols.session import SymbolPlan, open_session  # slow to load
+        return None
+    from crashtool.services.symbols.session import SymbolPlan
 
-    plan = SymbolPlan(
+    return SymbolPlan(
         paths=paths,
         servers=servers,
         nt_symbol_path=nt_symbol_path,
@@ -98,6 +125,3 @@ def open_symbols(
         insecure=bool(options.get("insecure")),
         timeout=options.get("timeout"),
     )
-    folder = options["cache"] or user_cache_folder()
-    with open_session(plan, folder, options["cache_size"]) as session:
-        yield session

@@ -26,7 +26,7 @@ NAMES = ("cmake", "msbuild", "github-action", "reg")
 def command(
     console: Console, *, name: str, output: str | None, into: str | None, force: bool
 ) -> None:
-    """Write an integration file, complete and ready to use; to stdout unless told where.
+    """Write integration files for CMake, MSBuild, GitHub Actions and Windows.
 
     \b
     cmake          CrashtoolSymbols.cmake: functions that gate and upload after a build

@@ -9,16 +9,19 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.symbols_check import command as check_files
 from crashtool.commands.symbols_dump import command as dump_files
+from crashtool.commands.symbols_find import fetch, find
 from crashtool.services.settings import user_cache_folder
 
 
 @click.group()
 def command() -> None:
-    """Work with symbols without uploading them.
+    """Check, find, fetch and write symbols; look after what is kept.
 
     \b
     crashtool symbols check build/       what debug files are worth, and what is wrong with them
     crashtool symbols dump build/game    write Breakpad .sym files
+    crashtool symbols find crash.dmp     every place that has, or should have, a module's symbols
+    crashtool symbols fetch crash.dmp    fill a store from symbol servers
     crashtool symbols cache              what is kept, and where
     crashtool symbols cache --clear      make room, or ask symbol servers afresh
     """  # noqa: D301 (click reads the \b)
@@ -26,6 +29,8 @@ def command() -> None:
 
 command.add_command(check_files)
 command.add_command(dump_files)
+command.add_command(find)
+command.add_command(fetch)
 
 
 @command.command("cache", cls=Command)

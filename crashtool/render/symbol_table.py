@@ -185,7 +185,7 @@ def render_dumped(rows: Sequence[DumpedModule]) -> Page:
 def dumped_document(rows: Sequence[DumpedModule], error: CrashtoolError | None) -> dict[str, Any]:
     """The same as a document."""
     document: dict[str, Any] = {"modules": [row._asdict() for row in rows]}
-    return document | _error_document(error)
+    return document | error_document(error)
 
 
 def format_size(size: int) -> str:
@@ -204,7 +204,7 @@ def outcome_document(
 ) -> dict[str, Any]:
     """Everything as one JSON document: files with their objects, warnings, requests, the error."""
     return survey_document(survey, error) | {
-        "requests": [_delivery_document(row) for row in deliveries]
+        "requests": [delivery_document(row) for row in deliveries]
     }
 
 
@@ -218,10 +218,11 @@ def survey_document(survey: Survey, error: CrashtoolError | None) -> dict[str, A
         "ignored": [row._asdict() for row in survey.collection.ignored],
         "gate": [row._asdict() for row in survey.gate],
     }
-    return document | _error_document(error)
+    return document | error_document(error)
 
 
-def _error_document(error: CrashtoolError | None) -> dict[str, Any]:
+def error_document(error: CrashtoolError | None) -> dict[str, Any]:
+    """The error that an exit status stands for, as a part of a document; {} for none."""
     if error is None:
         return {}
     body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
@@ -259,7 +260,7 @@ def _quality_document(quality: Quality) -> dict[str, Any]:
     return {"grade": quality.grade, "quality": quality._asdict()}
 
 
-def _delivery_document(row: Delivery) -> dict[str, Any]:
+def delivery_document(row: Delivery) -> dict[str, Any]:
     """One request's outcome; absent values are null."""
     return {
         "name": row.name,

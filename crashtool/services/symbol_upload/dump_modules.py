@@ -33,11 +33,19 @@ class Needed(NamedTuple):
     modules: "tuple[tuple[Module, bool], ...]"
 
 
-def find_needed(path: str, symbols: tuple[str, ...], cache: str, scratch: "Scratch") -> Needed:
+def find_needed(
+    path: str,
+    symbols: tuple[str, ...],
+    cache: str,
+    scratch: "Scratch",
+    *,
+    everything: bool = False,
+) -> Needed:
     """The modules on the crashed thread's stack of a dump, or of all dumps that `path` holds.
 
-    Without a crashed thread those of all threads. The walk uses the files at hand, so that it goes
-    as far as it will with them. InputUnusable when `path` holds no minidump.
+    Without a crashed thread those of all threads, and with `everything` all that were loaded. The
+    walk uses the files at hand, so that it goes as far as it will with them.
+    InputUnusable when `path` holds no minidump.
     """
     found: dict[tuple[str, str], tuple[Module, bool]] = {}
     architecture = ""
@@ -51,7 +59,7 @@ def find_needed(path: str, symbols: tuple[str, ...], cache: str, scratch: "Scrat
             report = read_report(str(dump.file), dump.path, wanted)
             dump.discard()
             architecture = report.system.architecture if report.system else "unknown"
-            for module in _walk_modules(report):
+            for module in report.modules if everything else _walk_modules(report):
                 identifier = module.debug_id.breakpad if module.debug_id else module.code_id or ""
                 found[module.name, identifier] = module, is_system(module.code_file or module.name)
     return Needed(architecture, tuple(found.values()))

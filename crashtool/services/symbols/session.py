@@ -43,6 +43,18 @@ def open_session(
     plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
 ) -> "Iterator[SymbolSession]":
     """The symbols of a plan; the cache in bytes. InputUnusable when a path does not exist."""
+    with (
+        open_places(plan, cache_folder, cache_size) as (source, cache),
+        closing(Deriver(cache)) as deriver,
+    ):
+        yield SymbolSession(source, deriver)
+
+
+@contextmanager
+def open_places(
+    plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
+) -> "Iterator[tuple[SymbolSource, SymbolCache]]":
+    """Where a plan says to look, and the cache that what is found goes through."""
     with Scratch() as scratch:
         cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder)
         sources: list[SymbolSource] = []
@@ -52,9 +64,7 @@ def open_session(
             from crashtool.services.symbols.servers import open_servers  # brings HTTP in
 
             sources += open_servers(plan, cache, scratch)
-        source = sources[0] if len(sources) == 1 else ChainedSource(sources)
-        with closing(Deriver(cache)) as deriver:
-            yield SymbolSession(source, deriver)
+        yield (sources[0] if len(sources) == 1 else ChainedSource(sources)), cache
 
 
 class SymbolSession:

@@ -1,0 +1,125 @@
+"""symbols find, symbols fetch: where the symbols of a module are, and a store of them."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.commands.options import network_options, open_source, symbol_options
+from crashtool.errors import DONE, CheckFailed, UsageError
+from crashtool.services.settings import user_cache_folder
+
+if TYPE_CHECKING:
+    from crashtool.services.symbol_upload.seek import Sought
+
+WANTED = "name identifiers, minidumps or programs"
+
+
+@click.command("find", cls=Command)
+@click.argument("wanted", nargs=-1, metavar="ID|FILE...")
+@click.option("--all-modules", is_flag=True, help="Of minidumps also the system's own modules.")
+@symbol_options
+@click.pass_context
+def find(context: click.Context, /, console: Console, **options: Any) -> None:
+    """Show every place that has, or should have, the symbols of a module.
+
+    ID is a debug id or a build id; FILE is a minidump, a program, a PDB or a folder of them. Each
+    place that was looked at is told with what came of it: found, a mismatch, not there.
+
+    \b
+    Examples:
+      crashtool symbols find 45E07FE79CAC31169A0459CA63D608A70 --symbols build/
+      crashtool symbols find crash.dmp --symbols symbols/ --symbol-server https://…
+
+    Exit status: 0 when each module has a file, 3 for what names no module, 4 otherwise.
+    """  # noqa: D301 (\b is click's)
+    from crashtool.services.symbols.scratch import Scratch
+
+    with Scratch() as scratch:
+        rows = look_for(options, scratch, jobs=1)
+    _answer(context, console, rows, ())
+
+
+@click.command("fetch", cls=Command)
+@click.argument("wanted", nargs=-1, metavar="ID|FILE...")
+@click.option("--to", "store", metavar="DIR|URL", help="The store to fill.")
+@click.option("--all-modules", is_flag=True, help="Of minidumps also the system's own modules.")
+@click.option("--replace", is_flag=True, help="Replace a different file of the same identifier.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    help="How many modules at once.",
+)
+@symbol_options
+@network_options
+@click.pass_context
+def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
+    """Fill a symbol store with what minidumps need, from symbol servers.
+
+    The servers are those of --symbol-server, _NT_SYMBOL_PATH and DEBUGINFOD_URLS; what they send is
+    held against the identifiers before it is kept. What is in the store already stays as it is.
+
+    \b
+    Examples:
+      crashtool symbols fetch crash.dmp --to symbols/ --symbol-server https://symbols.example
+      crashtool inspect crash.dmp --symbols symbols/
+
+    Exit status: 0 when each module has a file, 3 for what names no module, 4 otherwise.
+    """  # noqa: D301
+    from crashtool.services.symbol_upload.seek import store_found
+    from crashtool.services.symbol_upload.store import StoreWriter, open_target
+    from crashtool.services.symbols.scratch import Scratch
+
+    if not options["store"]:
+        raise UsageError("where should they go?", hint="--to DIR")
+    if options["offline"]:
+        raise UsageError("--offline asks no server: there is nothing to fetch from")
+    writer = StoreWriter(
+        open_target(options["store"]), options["store"], replace=options["replace"],
+        progress=console.progress,
+    )  # fmt: skip
+    with Scratch() as scratch:
+        rows = look_for(options, scratch, jobs=options["jobs"])
+        deliveries = tuple(store_found(rows, writer))
+    _answer(context, console, rows, deliveries)
+
+
+def look_for(options: dict[str, Any], scratch: Any, *, jobs: int) -> "list[Sought]":
+    """The modules that were asked for, each with where it was looked for."""
+    from crashtool.services.symbol_upload.seek import list_wanted, seek
+
+    if not options["wanted"]:
+        raise UsageError("what should be looked for?", hint=WANTED)
+    cache = options["cache"] or user_cache_folder()
+    wanted = list_wanted(options["wanted"], scratch, cache, all_modules=options["all_modules"])
+    with open_source(options) as source:
+        if source is None:
+            raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
+        return seek(wanted, source, jobs)
+
+
+def _answer(
+    context: click.Context, console: Console, rows: "list[Sought]", deliveries: Any
+) -> None:
+    from crashtool.render.symbol_table import render_deliveries
+    from crashtool.render.symbols_found import found_document, render_found
+
+    lost = [row for row in rows if not row.found]
+    failed = [row for row in deliveries if row.error]
+    error = None
+    if lost or failed:
+        names = ", ".join(dict.fromkeys(row.module.name for row in lost))
+        what = f"{len(lost)} of {len(rows)} modules have no symbols there: {names}"
+        error = CheckFailed(what if lost else f"{len(failed)} files could not be kept")
+    if console.json:
+        console.document(found_document(rows, deliveries, error))
+        context.exit(error.exit_status if error else DONE)
+    console.answer(render_found(rows, everything=console.verbosity > 0))
+    if deliveries:
+        console.answer(render_deliveries(deliveries))
+    if error:
+        raise error

@@ -1,0 +1,135 @@
+"""Looking for the symbols of modules that are named by an identifier, a minidump or a program."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats.identifiers import BuildId, DebugId
+from crashtool.formats.object_file.kinds import base_name
+from crashtool.model.crash import Module
+from crashtool.model.lookup import Candidate
+from crashtool.services.symbol_upload.collect import Search, read_file
+from crashtool.services.symbol_upload.dump_modules import find_needed
+from crashtool.services.symbol_upload.inventory import BINARIES
+
+if TYPE_CHECKING:
+    from crashtool.model.symbol_upload import Delivery
+    from crashtool.services.symbol_upload.store import StoreWriter
+    from crashtool.services.symbols.scratch import Scratch
+    from crashtool.services.symbols.source import SymbolSource
+
+MAGIC = b"MDMP"
+DEBUG_ID_DIGITS = range(32, 42)
+BUILD_ID_DIGITS = 40  # of SHA-1
+
+
+class Sought(NamedTuple):
+    """A module, what asked for it, and every place where its files were looked for."""
+
+    module: Module
+    asked: str
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def found(self) -> tuple[Candidate, ...]:
+        """The places that have a file of this very build."""
+        return tuple(item for item in self.candidates if item.status == "found")
+
+
+def list_wanted(
+    texts: Sequence[str], scratch: "Scratch", cache: str, *, all_modules: bool
+) -> list[Sought]:
+    """The modules that identifiers, minidumps, programs and folders of programs stand for.
+
+    InputUnusable for a text that is none of these, and for a file that holds no module.
+    """
+    wanted: list[Sought] = []
+    for text in texts:
+        found = [Sought(module, text) for module in _walk_wanted(text, scratch, cache, all_modules)]
+        if not found:
+            raise InputUnusable(f"{text} names no module whose symbols could be looked for")
+        wanted += found
+    return list(dict.fromkeys(wanted))
+
+
+def _walk_wanted(text: str, scratch: "Scratch", cache: str, all_modules: bool) -> Iterator[Module]:
+    path = Path(text)
+    if not path.exists():
+        yield _parse_identifier(text)
+    elif _is_dump(path):
+        for module, is_system in find_needed(text, (), cache, scratch, everything=True).modules:
+            if all_modules or not is_system:
+                yield module
+    else:
+        for file in Search(scratch, allow_empty=True).collect([text]).files:
+            for row in file.objects:
+                if row.role in BINARIES or row.debug_id:
+                    code_id = row.build_id.hex if row.build_id else None
+                    code_id = code_id or (row.code_id.value if row.code_id else None)
+                    yield Module(
+                        0, 0, file.name, file.name, code_id, row.debug_file or file.name,
+                        row.debug_id,
+                    )  # fmt: skip
+
+
+def _is_dump(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise InputUnusable(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _parse_identifier(text: str) -> Module:
+    """A debug id, or the build id of an ELF file."""
+    digits = text.strip().replace("-", "").lower()
+    if len(digits) == BUILD_ID_DIGITS and not digits.strip("0123456789abcdef"):
+        build_id = BuildId(bytes.fromhex(digits))
+        return Module(0, 0, text, "", build_id.hex, None, build_id.debug_id)
+    try:
+        return Module(0, 0, text, "", None, None, DebugId.parse(text))
+    except CrashtoolError:
+        raise InputUnusable(
+            f"{text} is neither a file nor an identifier",
+            hint="name a minidump, a program, a debug id such as 45E07FE79CAC31169A0459CA63D608A70 "
+            "or a build id",
+        ) from None
+
+
+def seek(wanted: Sequence[Sought], source: "SymbolSource", jobs: int = 1) -> list[Sought]:
+    """Look everywhere for each module; several at once when `jobs` says so."""
+
+    def look(row: Sought) -> Sought:
+        return row._replace(candidates=tuple(source.walk_candidates(row.module)))
+
+    if jobs == 1 or len(wanted) < 2:  # noqa: PLR2004 (one needs no thread)
+        return [look(row) for row in wanted]
+    with ThreadPoolExecutor(jobs, "seek") as pool:
+        return list(pool.map(look, wanted))
+
+
+def store_found(rows: Sequence[Sought], writer: "StoreWriter") -> "Iterator[Delivery]":
+    """Put what was found into a store, each file once, under the names that it is looked for by."""
+    from crashtool.model.symbol_upload import SymbolFile
+
+    seen: set[str] = set()
+    for row in rows:
+        for candidate in row.found:
+            if candidate.path in seen:
+                continue
+            seen.add(candidate.path)
+            objects = read_file(candidate.path)
+            name = _own_name(row.module, objects[0].kind)
+            size = Path(candidate.path).stat().st_size
+            file: SymbolFile = SymbolFile(candidate.place, candidate.path, name, size, objects)
+            yield from writer.write_all([file])
+
+
+def _own_name(module: Module, kind: str) -> str:
+    """A PDB is called as its program says; others as the module is."""
+    own = module.debug_file if kind in ("pdb", "sym") and module.debug_file else None
+    return base_name(own or module.code_file or module.name) or "module"
