@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": "Show what a minidump says: what crashed, where and why.",
     "upload-symbols": "Check debug files and upload them.",
     "symbols": "Check, find, fetch and write symbols; look after what is kept.",
+    "database": "Show a Crashpad database, and why each report was or was not uploaded.",
     "scaffold": "Write integration files for CMake, MSBuild, GitHub Actions and Windows.",
     "serve": "Receive reports locally, answering as Backtrace does.",
     "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",

@@ -1,0 +1,147 @@
+"""database: what a Crashpad database holds, and why each report was or was not uploaded."""
+
+from typing import Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.errors import UsageError
+
+NEVER = "never"
+
+
+@click.group()
+def command() -> None:
+    """Show a Crashpad database, and why each report was or was not uploaded.
+
+    A database is the folder that the handler was given, of Linux, macOS or Windows, also copied
+    from another machine, also in a zip or tar. No handler runs; nothing is written unless asked.
+
+    \b
+    crashtool database list crashes/                        each report, with the reason
+    crashtool database show crashes/ 0123abcd               all that is known of one
+    crashtool database settings crashes/ --uploads enabled  the user's consent
+    crashtool database resend crashes/ 0123abcd             let the next handler send it
+    """  # noqa: D301 (click reads the \b)
+
+
+@command.command("list", cls=Command)
+@click.argument("path", metavar="DATABASE")
+@click.option("--unsent", is_flag=True, help="Only reports that were never uploaded.")
+def list_reports(console: Console, *, path: str, unsent: bool) -> None:
+    """List the reports, each with its state and the reason for it.
+
+    \b
+    Examples:
+      crashtool database list crashes/ --unsent
+      crashtool database list crashes.zip --json
+
+    Exit status: 0, or 3 for what is no database.
+    """  # noqa: D301
+    from crashtool.render.database import database_document, render_reports
+    from crashtool.services.database.reading import open_any
+
+    with open_any(path) as database:
+        rows = tuple(row for row in database.reports if not (unsent and row.uploaded))
+        if console.json:
+            console.document(database_document(database, rows))
+        else:
+            console.answer(render_reports(database, rows))
+
+
+@command.command("show", cls=Command)
+@click.argument("path", metavar="DATABASE")
+@click.argument("uuid", metavar="UUID")
+def show(console: Console, *, path: str, uuid: str) -> None:
+    """Show all that is known of one report; the start of its UUID is enough.
+
+    Exit status: 0, 2 for a report that is not there, 3 for what is no database.
+    """
+    from crashtool.render.database import database_document, render_report
+    from crashtool.services.database.reading import find_report, open_any
+
+    with open_any(path) as database:
+        report = find_report(database, uuid)
+        if console.json:
+            console.document(database_document(database, (report,)))
+        else:
+            console.answer(render_report(database, report))
+
+
+@command.command("settings", cls=Command)
+@click.argument("path", metavar="DATABASE")
+@click.option(
+    "--uploads",
+    type=click.Choice(["enabled", "disabled"]),
+    help="Set whether handlers may upload: the user's consent.",
+)
+@click.option(
+    "--last-upload-attempt",
+    "last",
+    metavar="TIME|never",
+    help="Set when an upload was last tried, as Unix time: never ends a rate limit.",
+)
+def settings(console: Console, *, path: str, uploads: str | None, last: str | None) -> None:
+    """Show the settings, or set the consent and the time of the last upload attempt.
+
+    They are written under Crashpad's lock, so that handlers may be running.
+
+    \b
+    Examples:
+      crashtool database settings crashes/
+      crashtool database settings crashes/ --uploads enabled --last-upload-attempt never
+
+    Exit status: 0, or 3 for what is no database or has damaged settings.
+    """  # noqa: D301
+    from crashtool.render.database import database_document, render_settings
+    from crashtool.services.database.reading import open_any
+
+    if uploads or last is not None:
+        _change(path, uploads, last)
+    with open_any(path) as database:
+        if console.json:
+            console.document(database_document(database, ()))
+        else:
+            console.answer(render_settings(database))
+
+
+def _change(path: str, uploads: str | None, last: str | None) -> None:
+    from crashtool.services.database.changing import change_settings
+    from crashtool.services.database.reading import open_folder
+
+    if last is not None and last != NEVER and not (last.isascii() and last.isdigit()):
+        raise UsageError(f"--last-upload-attempt {last} is not a Unix time", hint="or say: never")
+    attempt: int | None = None if last is None else 0 if last == NEVER else int(last)
+    if attempt is not None and attempt >= 1 << 63:
+        raise UsageError(f"--last-upload-attempt {last} is beyond what a Unix time can be")
+    database = open_folder(path)
+    consent = None if uploads is None else uploads == "enabled"
+    change_settings(database.path, uploads_enabled=consent, last_upload_attempt=attempt)
+
+
+@command.command("resend", cls=Command)
+@click.argument("path", metavar="DATABASE")
+@click.argument("uuids", nargs=-1, required=True, metavar="UUID...")
+def resend(console: Console, **options: Any) -> None:
+    """Let the next handler send reports that were given up: neither consent nor limit hold them.
+
+    As Crashpad's own RequestUpload does, for databases of Linux. To send them now, without a
+    handler: crashtool send-dump.
+
+    Exit status: 0, 2 for what cannot be sent again, 3 for what is no database or is in use.
+    """
+    from crashtool.render.database import database_document, render_reports
+    from crashtool.services.database.changing import request_upload
+    from crashtool.services.database.reading import find_report, open_folder
+
+    database = open_folder(options["path"])
+    for report in [find_report(database, text) for text in options["uuids"]]:
+        request_upload(database, report)
+    uuids = {find_report(database, text).uuid for text in options["uuids"]}
+    database = open_folder(options["path"])
+    rows = tuple(row for row in database.reports if row.uuid in uuids)
+    if console.json:
+        console.document(database_document(database, rows))
+    else:
+        console.answer(render_reports(database, rows))

@@ -1,0 +1,104 @@
+"""A Crashpad database as pages and documents."""
+
+from typing import Any
+
+from crashtool.formats.crashpad.database import Database, DatabaseReport
+from crashtool.formats.crashpad.settings import Settings
+from crashtool.render.page import Page, Span
+from crashtool.render.words import words_of_size, words_of_time
+
+
+def render_reports(database: Database, reports: "tuple[DatabaseReport, ...]") -> Page:
+    """The database, its reports with the reason for the state of each, and what is wrong."""
+    page = Page()
+    page.field("database", f"{database.path} ({database.kind})")
+    _settings_fields(page, database.settings)
+    unsent = sum(not report.uploaded for report in database.reports)
+    page.field("reports", f"{len(database.reports)}, {unsent} of them not uploaded")
+    for report in reports:
+        page.blank()
+        created = words_of_time(report.created) if report.created else "at an unknown time"
+        attached = f", {len(report.attachments)} attached" if report.attachments else ""
+        page.line(
+            Span(report.state.ljust(10), "good" if report.uploaded else "warn"),
+            f" {report.uuid}  {created}  {words_of_size(report.total_size)}{attached}",
+        )
+        page.line(f"           {report.reason}")
+    return _problems(page, database)
+
+
+def render_report(database: Database, report: DatabaseReport) -> Page:
+    """All that is known of one report."""
+    page = Page()
+    page.field("report", str(report.uuid))
+    page.field("state", Span(report.state, "good" if report.uploaded else "warn"))
+    page.field("reason", report.reason)
+    page.field("created", words_of_time(report.created) if report.created else "unknown")
+    page.field("attempts", str(report.upload_attempts))
+    if report.last_upload_attempt:
+        page.field("last", words_of_time(report.last_upload_attempt))
+    if report.upload_explicitly_requested:
+        page.field("requested", "its upload was asked for: consent and rate limit do not hold it")
+    if report.id:
+        page.field("server id", report.id)
+    page.field("minidump", str(report.path))
+    for item in report.attachments:
+        page.field("attached", f"{item.name}, {words_of_size(item.size)}")
+    if not report.uploaded and report.state != "new":
+        page.field("next", f"crashtool send-dump {report.path}")
+    return _problems(page, database)
+
+
+def render_settings(database: Database) -> Page:
+    """Consent, client id and last attempt."""
+    page = Page()
+    page.field("database", f"{database.path} ({database.kind})")
+    _settings_fields(page, database.settings)
+    return _problems(page, database)
+
+
+def _settings_fields(page: Page, settings: Settings | None) -> None:
+    if settings is None:
+        page.field("uploads", Span("unknown: settings.dat is missing or damaged", "bad"))
+        return
+    paused = ", paused" if settings.uploads_paused else ""
+    enabled = settings.uploads_enabled
+    state = Span(f"{'enabled' if enabled else 'disabled'}{paused}", "good" if enabled else "warn")
+    page.field("uploads", state)
+    last = settings.last_upload_attempt
+    page.field("last try", words_of_time(last) if last else "never")
+    page.field("client id", str(settings.client_id))
+
+
+def _problems(page: Page, database: Database) -> Page:
+    if database.problems:
+        page.heading("Problems")
+        for problem in database.problems:
+            page.line("  ", Span(problem, "warn"))
+    return page
+
+
+def database_document(database: Database, reports: "tuple[DatabaseReport, ...]") -> dict[str, Any]:
+    """The same as a JSON document; times are Unix times, sizes in bytes."""
+    settings = database.settings
+    return {
+        "path": str(database.path),
+        "kind": database.kind,
+        "settings": settings and {
+            "uploads_enabled": settings.uploads_enabled,
+            "uploads_paused": settings.uploads_paused,
+            "last_upload_attempt": settings.last_upload_attempt,
+            "client_id": str(settings.client_id),
+        },
+        "reports": [_report_document(report) for report in reports],
+        "problems": list(database.problems),
+    }  # fmt: skip
+
+
+def _report_document(report: DatabaseReport) -> dict[str, Any]:
+    document = report._asdict() | {"uuid": str(report.uuid), "path": str(report.path)}
+    document["attachments"] = [
+        {"name": item.name, "size": item.size, "path": str(item.path)}
+        for item in report.attachments
+    ]
+    return document

@@ -1,0 +1,118 @@
+"""A Crashpad database where it lies, or as someone packed it: never through a handler."""
+
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from crashtool.errors import InputUnusable, UsageError
+from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
+from crashtool.services.symbols.scratch import Scratch
+
+MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
+BESIDE = "__MACOSX"  # where a zip of macOS has the attributes of its files
+
+
+@contextmanager
+def open_any(text: str) -> Iterator[Database]:
+    """The database in a folder, or in a zip or tar of one.
+
+    InputUnusable when there is none, or more than one in an archive.
+    """
+    path = Path(text)
+    if path.is_dir():
+        yield open_database(path)
+        return
+    if not path.exists():
+        raise InputUnusable(f"{text} does not exist", hint="name the folder that the handler uses")
+    with Scratch() as scratch:
+        folder = Path(scratch.folder(), "unpacked")
+        folder.mkdir()
+        try:
+            _unpack(path, folder, scratch)
+        except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as error:
+            raise InputUnusable(f"cannot unpack {text}: {error}") from None
+        yield _find_database(text, folder)
+
+
+def open_folder(text: str) -> Database:
+    """A database to change. UsageError for an archive, InputUnusable when it is none."""
+    if Path(text).is_file():
+        raise UsageError(f"{text} is a file: only a database in its folder can be changed")
+    return open_database(text)
+
+
+def find_report(database: Database, text: str) -> DatabaseReport:
+    """The report whose UUID begins with a text. UsageError for none, and for more than one."""
+    wanted = text.strip().lower().removesuffix(".dmp")
+    found = [
+        report for report in database.reports if wanted and str(report.uuid).startswith(wanted)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(f"no report of {database.path} has the UUID {text}", hint="database list")
+    raise UsageError(f"{len(found)} reports have a UUID that begins with {text}: give more of it")
+
+
+def _find_database(text: str, folder: Path) -> Database:
+    found = [
+        candidate
+        for candidate in [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
+        if (candidate / "settings.dat").is_file() or (candidate / "metadata").is_file()
+        or (candidate / "pending").is_dir()
+    ]  # fmt: skip
+    if len(found) != 1:
+        what = "no Crashpad database" if not found else f"{len(found)} Crashpad databases"
+        raise InputUnusable(f"{text} holds {what}", hint="unpack it and name the database's folder")
+    return open_database(found[0])
+
+
+def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:
+    """The plain files of an archive, below a folder; links and devices are left out."""
+    packed = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for member in _bounded(path, archive.infolist()):
+                if member.is_dir():
+                    _place(folder, member.filename).mkdir(parents=True, exist_ok=True)
+                else:
+                    with archive.open(member) as stream:
+                        _keep(stream, _place(folder, member.filename), packed, scratch)
+    elif tarfile.is_tarfile(path):
+        with tarfile.open(path) as archive:
+            for number, entry in enumerate(archive):
+                if number >= MOST_MEMBERS:
+                    raise _too_many(path)
+                if entry.isdir():
+                    _place(folder, entry.name).mkdir(parents=True, exist_ok=True)
+                content = archive.extractfile(entry) if entry.isreg() else None
+                if content:
+                    _keep(content, _place(folder, entry.name), packed, scratch)
+    else:
+        raise InputUnusable(f"{path} is neither a folder nor a zip or tar file")
+
+
+def _bounded(path: Path, members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    if len(members) > MOST_MEMBERS:
+        raise _too_many(path)
+    return members
+
+
+def _too_many(path: Path) -> InputUnusable:
+    return InputUnusable(f"{path} has more than {MOST_MEMBERS:,} members: not a Crashpad database")
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Where a member goes. InputUnusable for a name that leads out of the folder."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part != BESIDE]
+    if any(part == ".." or part.startswith("/") or ":" in part or "\0" in part for part in parts):
+        raise InputUnusable(f"the archive's member {name!r} leads out of it: refused")
+    return folder.joinpath(*parts)
+
+
+def _keep(stream: IO[bytes], target: Path, packed: int, scratch: Scratch) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    Path(scratch.keep(stream, target.name, packed)).replace(target)
