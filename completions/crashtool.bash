@@ -7,7 +7,7 @@ _crashtool() {
     done
     COMPREPLY=()
     case "$command" in
-    '') words='make-url annotate send-dump inspect upload-symbols symbols scaffold serve smoke run --version -h --help' ;;
+    '') words='make-url annotate send-dump inspect upload-symbols symbols database scaffold serve smoke run --version -h --help' ;;
     make-url)
         case "$previous" in
             --form) words='hosted self-hosted root' ;;
@@ -30,7 +30,7 @@ _crashtool() {
         case "$previous" in
             --color) words='auto always never' ;;
             --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--journal|--scrub|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --again --journal --scrub -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     inspect)
         case "$previous" in
@@ -56,6 +56,14 @@ _crashtool() {
             --max-size|--cache|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name|--to|-j|--jobs|--symbols|--symbol-server|--cache-size|--ca-bundle|--timeout|--retry-for) words= ;;
             symbols) words='cache check dump fetch find' ;;
             *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for' ;;
+        esac ;;
+    database)
+        case "$previous" in
+            --color) words='auto always never' ;;
+            --uploads) words='enabled disabled' ;;
+            --last-upload-attempt) words= ;;
+            database) words='list resend settings show' ;;
+            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --show-settings --uploads --last-upload-attempt' ;;
         esac ;;
     scaffold)
         case "$previous" in

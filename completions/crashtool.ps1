@@ -8,6 +8,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'inspect' = 'Show what a minidump says: what crashed, where and why.'
         'upload-symbols' = 'Check debug files and upload them.'
         'symbols' = 'Check, find, fetch and write symbols; look after what is kept.'
+        'database' = 'Show a Crashpad database, and why each report was or was not uploaded.'
         'scaffold' = 'Write integration files for CMake, MSBuild, GitHub Actions and Windows.'
         'serve' = 'Receive reports locally, answering as Backtrace does.'
         'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
@@ -16,10 +17,11 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     $options = @{
         'make-url' = @('--universe', '--token', '--token-file', '--symbols-token', '--host', '--port', '--http', '--form', '--format', '--platform', '--check', '--fix', '--probe', '--as', '--ca-bundle', '--insecure', '--timeout', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
-        'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--again', '--journal', '--scrub', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
+        'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--again', '--journal', '--scrub', '--without-consent', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '--no-compression', '-o', '--output', '--to', '--replace', '--verify-receipt', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '-j', '--jobs', '--ci', '--junit', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--ci', '--junit', '--quick', '-o', '--output', '--store', '--arch', '--name', '--no-inlines', '--no-cfi', '--no-demangle', '--to', '--all-modules', '--replace', '-j', '--jobs', '--symbols', '--symbol-server', '--offline', '--cache-size', '--ca-bundle', '--insecure', '--timeout', '--retry-for')
+        'database' = @('-h', '--help', '--unsent', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--uploads', '--last-upload-attempt')
         'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
@@ -44,6 +46,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'symbols --color' = @('auto', 'always', 'never')
         'symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
         'symbols --ci' = @('github')
+        'database --color' = @('auto', 'always', 'never')
+        'database --uploads' = @('enabled', 'disabled')
         'scaffold --color' = @('auto', 'always', 'never')
         'serve --color' = @('auto', 'always', 'never')
         'smoke --mode' = @('trace', 'socket')
@@ -53,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     }
     $groups = @{
         'symbols' = @('cache', 'check', 'dump', 'fetch', 'find')
+        'database' = @('list', 'resend', 'settings', 'show')
     }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })

@@ -68,6 +68,11 @@ if TYPE_CHECKING:
     "Repeatable; stacks stay readable.",
 )
 @click.option(
+    "--without-consent",
+    is_flag=True,
+    help="Send what a Crashpad database holds although uploads are disabled in it.",
+)
+@click.option(
     "-n",
     "--dry-run",
     is_flag=True,
@@ -78,17 +83,20 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """Send minidumps to Backtrace, as crashpad_handler would.
 
     PATH is a minidump, a folder, a glob pattern or - for standard input; gzip, zip and saved
-    upload bodies are opened. The dump's own annotations go as form fields, with the handler's
-    precedence; --annotation wins over them. A report counts as sent only when the server says so;
-    its crash id is printed. Outages are retried. What was accepted before at the same URL, with
-    the same annotations and attachments, is skipped.
+    upload bodies are opened. Of a Crashpad database, the folder that the handler was given, what
+    was never uploaded is sent, with its attachments, and marked in it as sent.
+
+    The dump's own annotations go as form fields, with the handler's precedence; --annotation wins
+    over them. A report counts as sent only when the server says so; its crash id is printed.
+    Outages are retried. What was accepted before at the same URL, with the same annotations and
+    attachments, is skipped.
 
     \b
     Examples:
       crashtool send-dump --url "$CRASHTOOL_URL" crash.dmp
       crashtool send-dump --dry-run --attachment game.log crash.dmp
       crashtool send-dump --scrub environment --scrub 'strings=/home/[^/]+' crash.dmp
-      crashtool send-dump --json ~/.local/share/game/crashpad/completed
+      crashtool send-dump --json ~/.local/share/game/crashpad
 
     Exit status: 0 when all were accepted, 3 for what is no minidump, 4 for a URL that cannot
     work, 5 for a refused token, 6 for another no, 7 for an outage, 8 when only some failed.
@@ -126,7 +134,7 @@ class Job:
             plan, None if dry else _open_session(options), voices, retry_for=options["retry_for"],
             journal=None if dry else _open_journal(options["journal"]), again=options["again"],
             digests=console.json, jobs=1 if dry else options["jobs"],
-            scrub=_make_finders(options["scrub"]),
+            scrub=_make_finders(options["scrub"]), without_consent=options["without_consent"],
         )  # fmt: skip
 
     def run(self, paths: tuple[str, ...]) -> None:

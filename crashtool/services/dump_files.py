@@ -11,10 +11,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, NothingFound
 from crashtool.formats.multipart import Part, parse_multipart
+
+if TYPE_CHECKING:
+    from crashtool.formats.attributes import Attachment
+    from crashtool.services.database.sending import Held
 
 SIGNATURE = b"MDMP"
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
@@ -42,7 +46,8 @@ class ByteStream(Protocol):
 class DumpFile(NamedTuple):
     """A minidump to read at `file`. `path` is how to call it; `size` is in bytes.
 
-    `note` says what it was taken out of. A `temporary` file is the reader's to remove.
+    `note` says what it was taken out of. A `temporary` file is the reader's to remove. What comes
+    from a database has its report's `attachments`, and is `held` while it is sent.
     """
 
     path: str
@@ -50,6 +55,8 @@ class DumpFile(NamedTuple):
     size: int
     note: str | None = None
     temporary: bool = False
+    attachments: "tuple[Attachment, ...]" = ()
+    held: "Held | None" = None
 
     def discard(self) -> None:
         """Remove the file if it was only unpacked."""

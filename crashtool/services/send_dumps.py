@@ -11,7 +11,8 @@ from uuid import uuid4
 from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
-from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
+from crashtool.services.database.sending import find_reports
+from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput
 from crashtool.services.transport.body import CountedBody
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal
@@ -20,6 +21,7 @@ from crashtool.services.transport.request import Plan, Request, make_request
 from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
 
 if TYPE_CHECKING:
+    from crashtool.services.database.sending import Held
     from crashtool.services.scrub.findings import Finder
 
 ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent"
@@ -46,7 +48,8 @@ class Sender:
 
     With `again`, what the journal knows as accepted is sent all the same; `digests` asks for a
     SHA-256 in every receipt; `jobs` dumps are sent at once; what `scrub` finds in them is
-    overwritten in a copy, and that is sent.
+    overwritten in a copy, and that is sent. `without_consent` sends what a database holds whatever
+    the user's setting in it says.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Sender:
         digests: bool = False,
         jobs: int = 1,
         scrub: "Sequence[Finder]" = (),
+        without_consent: bool = False,
     ) -> None:
         self.plan = plan
         self.session = session
@@ -73,6 +77,7 @@ class Sender:
         self.digests = digests
         self.jobs = jobs
         self.scrub = scrub
+        self.without_consent = without_consent
         self._spool = Path()
         self._unsearched = SEARCHED
         self._under_way: dict[int, DumpFile] = {}
@@ -81,7 +86,9 @@ class Sender:
     def send_all(self, inputs: Sequence[str], spool: Path, stdin: ByteStream) -> Iterator[Receipt]:
         """A receipt for each dump found; after a refused token the rest is not tried."""
         self._spool = spool
-        found = find_dumps(inputs, spool, stdin)
+        found = find_reports(
+            inputs, spool, stdin, without_consent=self.without_consent, note=self.voices.note
+        )
         if self.jobs == 1:
             for item in found:
                 yield self._work(0, item)
@@ -147,9 +154,9 @@ class Sender:
     def _send_one(self, item: DumpFile) -> Receipt:
         base = Receipt(item.path, FAILED, size=item.size)
         try:
-            if self.scrub:
-                return self._send_scrubbed(base, item)
-            return self._send_file(base, item)
+            if item.held is not None and self.session is not None:
+                return self._send_held(base, item, item.held)
+            return self._send(base, item)
         except CrashtoolError as error:
             return failed_receipt(item.path, error, base)
         except OSError as error:
@@ -157,6 +164,22 @@ class Sender:
             return failed_receipt(
                 item.path, InputUnusable(f"cannot read {item.path}: {reason}"), base
             )
+
+    def _send_held(self, base: Receipt, item: DumpFile, held: "Held") -> Receipt:
+        """Send a report of a database; no handler touches it meanwhile, nor sends it afterwards."""
+        with held.hold(self.voices.note) as waits:
+            if not waits:
+                self.voices.note(f"{item.path}: a handler has taken it meanwhile, so not sent")
+                return base._replace(status=SKIPPED)
+            receipt = self._send(base, item)
+            if receipt.status in (ACCEPTED, SKIPPED):
+                held.mark(receipt.rxid, self.voices.note)
+        return receipt
+
+    def _send(self, base: Receipt, item: DumpFile) -> Receipt:
+        if self.scrub:
+            return self._send_scrubbed(base, item)
+        return self._send_file(base, item)
 
     def _send_scrubbed(self, base: Receipt, item: DumpFile) -> Receipt:
         """Send a scrubbed copy, which is removed afterwards."""
@@ -171,7 +194,8 @@ class Sender:
             copy.unlink(missing_ok=True)
 
     def _send_file(self, base: Receipt, item: DumpFile) -> Receipt:
-        request = make_request(item, self.plan)
+        plan = self._plan_for(item)
+        request = make_request(item, plan)
         request.dump.wanted = self.digests
         warnings = (*request.warnings, *self._warn_of_secrets(item, request))
         base = base._replace(
@@ -180,7 +204,7 @@ class Sender:
         for warning in warnings:
             self.voices.warning(f"{item.path}: {warning}")
         self.voices.request(item.path, request)
-        receipt = self._pass_on(base, item, request)
+        receipt = self._pass_on(base, item, request, plan)
         return receipt._replace(sha256=request.dump.sha256) if self.digests else receipt
 
     def _warn_of_secrets(self, item: DumpFile, request: Request) -> list[str]:
@@ -198,23 +222,34 @@ class Sender:
         tail = "they stay where they are" if self.scrub else "--scrub secrets overwrites them"
         return [f"it holds what look like secrets: {listed}; {tail}"]
 
-    def _pass_on(self, base: Receipt, item: DumpFile, request: Request) -> Receipt:
+    def _plan_for(self, item: DumpFile) -> Plan:
+        """The plan, with the attachments that a report has of its own."""
+        if not item.attachments:
+            return self.plan
+        if self.plan.raw:
+            self.voices.warning(f"{item.path}: --raw leaves its attachments behind")
+            return self.plan
+        return self.plan._replace(attachments=(*item.attachments, *self.plan.attachments))
+
+    def _pass_on(self, base: Receipt, item: DumpFile, request: Request, plan: Plan) -> Receipt:
         if self.session is None:
             return base._replace(status=CHECKED)
-        skipped = self._find_accepted(base, item, request)
+        skipped = self._find_accepted(base, item, request, plan)
         if skipped is not None:
             return skipped
         receipt = self._submit(base, request, self.session)
         if receipt.status == ACCEPTED and self.journal is not None:
-            remembered = self.journal.add(item.file, request, self.plan, receipt.rxid)
+            remembered = self.journal.add(item.file, request, plan, receipt.rxid)
             if not remembered:
                 self.voices.note(f"{base.path}: the journal {self.journal.path} cannot be written")
         return receipt
 
-    def _find_accepted(self, base: Receipt, item: DumpFile, request: Request) -> Receipt | None:
+    def _find_accepted(
+        self, base: Receipt, item: DumpFile, request: Request, plan: Plan
+    ) -> Receipt | None:
         if self.journal is None or self.again:
             return None
-        entry = self.journal.find(item.file, request, self.plan)
+        entry = self.journal.find(item.file, request, plan)
         if entry is None:
             return None
         self.voices.note(

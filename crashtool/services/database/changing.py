@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.crashpad.database import SETTINGS, Database, DatabaseReport
-from crashtool.formats.crashpad.metadata import pack_meta, read_meta
+from crashtool.formats.crashpad.metadata import Metadata, pack_meta, read_meta
 from crashtool.formats.crashpad.settings import (
     UPLOADS_ENABLED,
     Settings,
@@ -110,30 +110,62 @@ def request_upload(database: Database, report: DatabaseReport) -> Path:
         raise UsageError(f"{report.uuid} is still being written, or was never finished")
     pending = database.path / "pending"
     target = pending / report.path.name
-    locks = [folder / f"{report.uuid}.lock" for folder in {pending, report.path.parent}]
     try:
-        with _report_locks(report, sorted(locks)):
+        pending.mkdir(mode=0o700, exist_ok=True)
+        with lock_report(report, [pending, report.path.parent]):
             old = report.path.with_suffix(".meta")
             metadata = read_meta(old.read_bytes())._replace(upload_explicitly_requested=True)
-            pending.mkdir(mode=0o700, exist_ok=True)
-            new = target.with_suffix(".meta")
-            with open_whole(new) as file:  # before the minidump: one without it is deleted
-                file.write(pack_meta(metadata))
-            new.chmod(0o600)
-            if target != report.path:
-                report.path.rename(target)
-                old.unlink()
+            _move(report.path, target, metadata)
     except OSError as error:
         raise InputUnusable(f"cannot put {report.uuid} back: {error.strerror or error}") from None
     return target
 
 
+def mark_uploaded(database: Database, report: DatabaseReport, id_: str) -> None:
+    """Retire a report as uploaded, as Crashpad does; the caller holds its lock.
+
+    The time of the last attempt in settings.dat stays: a report that was sent from here shall not
+    hold back the next crash. UsageError for a database of macOS or Windows; OSError.
+    """
+    if database.kind != "generic":
+        raise UsageError(f"reports of a {database.kind} database are not changed from here")
+    completed = database.path / "completed"
+    completed.mkdir(mode=0o700, exist_ok=True)
+    old = read_meta(report.path.with_suffix(".meta").read_bytes())
+    metadata = old._replace(
+        uploaded=True, upload_explicitly_requested=False, id=id_.encode(),
+        upload_attempts=old.upload_attempts + 1, last_upload_attempt=int(time.time()),
+    )  # fmt: skip
+    target = completed / report.path.name
+    others = [completed] if target != report.path else []
+    with lock_report(report, others):
+        _move(report.path, target, metadata)
+
+
+def _move(path: Path, target: Path, metadata: Metadata) -> None:
+    """Bring a minidump into another folder, or leave it in its own, with changed metadata.
+
+    The metadata comes first, for a handler deletes a minidump that has none.
+    """
+    new = target.with_suffix(".meta")
+    with open_whole(new) as file:
+        file.write(pack_meta(metadata))
+    new.chmod(0o600)
+    if target != path:
+        path.rename(target)
+        path.with_suffix(".meta").unlink()
+
+
 @contextmanager
-def _report_locks(report: DatabaseReport, locks: list[Path]) -> Iterator[None]:
-    """Crashpad's lock on a report: a file that exists, holding the time it was made."""
+def lock_report(report: DatabaseReport, folders: Iterable[Path]) -> Iterator[None]:
+    """Hold Crashpad's lock on a report in folders: a file that exists, with the time it was made.
+
+    InputUnusable when a handler holds one of them; OSError where none can be made.
+    """
     held: list[Path] = []
     try:
-        for lock in locks:
+        for folder in sorted(set(folders)):
+            lock = folder / f"{report.uuid}.lock"
             try:
                 descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:

@@ -1,0 +1,109 @@
+"""What a Crashpad database still has to send, held while it is sent and marked afterwards."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from pathlib import Path
+
+from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable
+from crashtool.formats.attributes import Attachment
+from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
+from crashtool.services.database.changing import lock_report, mark_uploaded
+from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
+
+LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
+
+Note = Callable[[str], None]
+
+
+def find_reports(
+    inputs: Sequence[str], spool: Path, stdin: ByteStream, *, without_consent: bool, note: Note
+) -> Iterator[DumpFile | UnusableInput]:
+    """The minidumps that inputs stand for; of a database those that were never uploaded.
+
+    Without the user's consent, which settings.dat holds, only reports are taken whose upload was
+    asked for; unless `without_consent` says otherwise.
+    """
+    for is_a_database, group in groupby(inputs, is_database):
+        if not is_a_database:
+            yield from find_dumps(list(group), spool, stdin)
+            continue
+        for text in group:
+            yield from _walk_unsent(text, without_consent=without_consent, note=note)
+
+
+def is_database(text: str) -> bool:
+    """Whether a folder is one that a handler keeps its reports in."""
+    root = Path(text)
+    return any((root / file).is_file() and (root / folder).is_dir() for file, folder in LAYOUTS)
+
+
+def _walk_unsent(
+    text: str, *, without_consent: bool, note: Note
+) -> Iterator[DumpFile | UnusableInput]:
+    try:
+        database = open_database(text)
+    except CrashtoolError as error:
+        yield UnusableInput(text, error)
+        return
+    unsent = [report for report in database.reports if not report.uploaded]
+    consent = without_consent or bool(database.settings and database.settings.uploads_enabled)
+    kept_back = [row for row in unsent if not (consent or row.upload_explicitly_requested)]
+    if not unsent:
+        note(f"{text}: nothing is left to send, {len(database.reports)} reports were uploaded")
+    for report in unsent:
+        if report not in kept_back:
+            yield _make_item(database, report)
+    if kept_back:
+        yield UnusableInput(text, CheckFailed(
+            f"{text}: {len(kept_back)} of {len(unsent)} reports are kept back, for uploads are "
+            "disabled in it: the user has not agreed",
+            hint=f"--without-consent sends them all the same; or: crashtool database settings "
+            f"{text} --uploads enabled",
+        ))  # fmt: skip
+
+
+def _make_item(database: Database, report: DatabaseReport) -> DumpFile | UnusableInput:
+    path = str(report.path)
+    if report.locked or report.state in ("new", "uploading"):
+        return UnusableInput(path, InputUnusable(
+            f"{path} is left alone: {report.reason}",
+            hint="name the file itself to send it all the same",
+        ))  # fmt: skip
+    size = report.path.stat().st_size
+    attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
+    return DumpFile(path, report.path, size, attachments=attachments, held=Held(database, report))
+
+
+class Held:
+    """A report of a database that is to be sent, and its database."""
+
+    def __init__(self, database: Database, report: DatabaseReport) -> None:
+        self.database = database
+        self.report = report
+
+    @contextmanager
+    def hold(self, note: Note) -> Iterator[bool]:
+        """Keep handlers from the report for as long as the context lasts, on Linux's layout.
+
+        Whether it still waits there. InputUnusable when a handler has it. A database that cannot
+        be written is read as it is.
+        """
+        if self.database.kind != "generic":
+            yield True
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock_report(self.report, [self.report.path.parent]))
+            except OSError as error:
+                note(
+                    f"{self.database.path} cannot be written ({error.strerror}): nothing is marked"
+                )
+            yield self.report.path.is_file()
+
+    def mark(self, rxid: str | None, note: Note) -> None:
+        """Record, within `hold`, that the server accepted the report."""
+        try:
+            mark_uploaded(self.database, self.report, rxid or "")
+        except (CrashtoolError, OSError) as error:
+            note(f"{self.report.path} is not marked as sent: {error}; the journal remembers it")
