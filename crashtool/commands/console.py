@@ -5,13 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from crashtool.errors import CrashtoolError
 from crashtool.render.page import Page
 from crashtool.render.safe_text import safe, safe_block
+
+if TYPE_CHECKING:
+    from crashtool.render.terminal import ProgressBars
 
 SCHEMA_VERSION = 1
 PROGRESS_SECONDS = 5.0
@@ -31,6 +34,7 @@ class Console:
         self.verbosity = verbosity
         self.color = color
         self.live = live
+        self._bars: ProgressBars | None = None
 
     def answer(self, answer: Page | str) -> None:
         """Put the answer on stdout: a page, or text that is taken as it is."""
@@ -81,9 +85,10 @@ class Console:
         if self.verbosity < 0:
             yield lambda _done: None
         elif self.live:
-            from crashtool.render.terminal import progress_bar
+            from crashtool.render.terminal import ProgressBars
 
-            with progress_bar(safe(label, 40), total, sys.stderr) as advance:
+            self._bars = self._bars or ProgressBars(sys.stderr)
+            with self._bars.bar(safe(label, 40), total) as advance:
                 yield advance
         else:
             yield _plain_progress(self.note, label, total)
@@ -100,15 +105,23 @@ def _json_lines(value: Any) -> str:
 
 
 def _plain_progress(say: Callable[[str], None], label: str, total: int) -> Callable[[int], None]:
-    last = time.monotonic()
+    """Lines a few seconds apart: bytes, share, rate and time left, as far as they are known."""
+    from crashtool.render.words import words_of_duration, words_of_size
+
+    began = last = time.monotonic()
 
     def advance(done: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= PROGRESS_SECONDS:
-            last = now
-            share = f" ({done * 100 // total} %)" if total else ""
-            say(f"{label}: {done:,} bytes{share}")
+        if now - last < PROGRESS_SECONDS:
+            return
+        last = now
+        rate = done / max(now - began, 0.001)
+        parts = [f"{done:,} bytes" + (f" ({done * 100 // total} %)" if total else "")]
+        parts.append(f"{words_of_size(int(rate))}/s")
+        if rate and total > done:
+            parts.append(f"{words_of_duration(int((total - done) / rate))} left")
+        say(f"{label}: {', '.join(parts)}")
 
     return advance
 

@@ -1,10 +1,14 @@
 """Pages in colour and progress bars on a terminal, by way of rich."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from crashtool.render.page import Page
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 STYLES = {
     "heading": "bold cyan",
@@ -27,18 +31,54 @@ def print_page(page: Page, stream: TextIO) -> None:
         console.print(Text.assemble(*parts, end=""), soft_wrap=True)
 
 
-@contextmanager
-def progress_bar(label: str, total: int, stream: TextIO) -> Iterator[Callable[[int], None]]:
-    """A bar of `total` bytes while the block runs; call the value with the bytes done so far."""
+class ProgressBars:
+    """The bars on one terminal; threads may each have theirs at the same time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._display: Progress | None = None
+        self._open = 0
+
+    @contextmanager
+    def bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar of `total` bytes while the block runs; call the value with the bytes done so far.
+
+        It shows bytes, rate and time left, and is gone afterwards.
+        """
+        with self._lock:
+            display = self._display = self._display or _start_display(self._stream)
+            self._open += 1
+        task = display.add_task(label, total=total or None)
+        try:
+            yield lambda done: display.update(task, completed=done)
+        finally:
+            with self._lock:
+                display.remove_task(task)
+                self._open -= 1
+                if not self._open:
+                    display.stop()
+                    self._display = None
+
+
+def _start_display(stream: TextIO) -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
-        task = progress.add_task(label, total=total or None)
-        yield lambda done: progress.update(task, completed=done)
+    display = Progress(*columns, console=Console(file=stream), transient=True)
+    display.start()
+    return display

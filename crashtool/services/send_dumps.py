@@ -1,6 +1,5 @@
 """send-dump from beginning to end: find the dumps, send them, account for each."""
 
-import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +12,7 @@ from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports
 from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput
+from crashtool.services.threads import share_work
 from crashtool.services.transport.body import CountedBody
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal
@@ -89,45 +89,13 @@ class Sender:
         found = find_reports(
             inputs, spool, stdin, without_consent=self.without_consent, note=self.voices.note
         )
-        if self.jobs == 1:
-            for item in found:
-                yield self._work(0, item)
-        else:
-            yield from self._run_threads(found)
+        for _, receipt in share_work(self._work, found, self.jobs):
+            yield receipt
 
     def list_interrupted(self) -> list[Receipt]:
         """Receipts for what was begun and has not ended: for use after an interrupt."""
         return [Receipt(dump.path, INTERRUPTED, size=dump.size)
                 for dump in list(self._under_way.values())]  # fmt: skip
-
-    def _run_threads(self, found: Iterator[DumpFile | UnusableInput]) -> Iterator[Receipt]:
-        """Receipts as they come, from threads that do not keep an interrupted process alive."""
-        lock = threading.Lock()
-        results: queue.SimpleQueue[Receipt | BaseException | None] = queue.SimpleQueue()
-
-        def labor(number: int) -> None:
-            try:
-                while True:
-                    with lock:
-                        item = next(found, None)
-                    if item is None:
-                        break
-                    results.put(self._work(number, item))
-            except BaseException as error:  # noqa: BLE001 (raised again where it can be seen)
-                results.put(error)
-            results.put(None)
-
-        for number in range(self.jobs):
-            threading.Thread(target=labor, args=(number,), daemon=True).start()
-        running = self.jobs
-        while running:
-            result = results.get()
-            if result is None:
-                running -= 1
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                yield result
 
     def _work(self, number: int, item: DumpFile | UnusableInput) -> Receipt:
         """The receipt of one input; an interrupt leaves it in `_under_way`."""

@@ -110,7 +110,9 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch)
         for done in (10, 50, 60, 200):
             advance(done)
 
-    assert capsys.readouterr().err == "sending: 50 bytes (25 %)\nsending: 200 bytes (100 %)\n"
+    assert capsys.readouterr().err == (
+        "sending: 50 bytes (25 %), 8 bytes/s, 18 s left\nsending: 200 bytes (100 %), 16 bytes/s\n"
+    )
 
 
 def test_progress_is_silent_when_quiet(capsys):

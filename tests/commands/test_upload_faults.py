@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -246,3 +247,28 @@ def test_an_upload_that_was_killed_leaves_nothing_and_can_be_done_again(tmp_path
         again = subprocess.run(command, capture_output=True, check=False, text=True)
         assert again.returncode == 0, again.stderr
         assert receiver.inbox.count() == 1
+
+
+def test_an_interrupt_does_not_wait_for_what_is_under_way(build):
+    """Two requests that nobody will ever answer; a person presses Ctrl-C."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        subprocess.Popen(
+            [
+                sys.executable, "-m", "crashtool", "upload-symbols", str(build), "--single",
+                "--jobs", "2", "--timeout", "300", "--url",
+                f"http://127.0.0.1:{listener.getsockname()[1]}/acme/{TOKEN}/symbols",
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process,
+    ):  # fmt: skip
+        listener.settimeout(30)
+        held = [listener.accept() for _ in range(2)]
+        assert all(connection.recv(1) for connection, _ in held)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+            for connection, _ in held:
+                connection.close()

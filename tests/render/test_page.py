@@ -3,7 +3,7 @@
 import io
 
 from crashtool.render.page import Page, Span
-from crashtool.render.terminal import print_page, progress_bar
+from crashtool.render.terminal import ProgressBars, print_page
 
 
 def test_columns_are_aligned_and_lines_have_no_trailing_blanks():
@@ -41,7 +41,20 @@ def test_a_terminal_line_is_never_wrapped():
 def test_a_progress_bar_ends_clean():
     stream = io.StringIO()
 
-    with progress_bar("[red]label", 10, stream) as advance:
+    with ProgressBars(stream).bar("[red]label", 10) as advance:
         advance(5)
 
     assert "\x1b" not in stream.getvalue().replace("\x1b[?25h", "").replace("\x1b[?25l", "")
+
+
+def test_bars_of_several_threads_share_the_terminal():
+    bars = ProgressBars(io.StringIO())
+
+    with bars.bar("first", 10) as first, bars.bar("second", 10) as second:
+        display = bars._display
+        first(5)
+        second(7)
+        assert [task.completed for task in display.tasks] == [5, 7]
+    assert display.tasks == []
+    with bars.bar("third", 10):
+        assert bars._display is not display

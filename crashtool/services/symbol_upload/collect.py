@@ -270,7 +270,7 @@ def expand_pattern(text: str) -> list[str]:
     """The paths that a pattern matches, `**` for any depth; none when it is not a pattern."""
     if not glob.has_magic(text):
         return []
-    return sorted(glob.glob(text, recursive=True))
+    return sorted(glob.glob(text, recursive=True, include_hidden=True))
 
 
 def bundle_layout(place: str) -> str:

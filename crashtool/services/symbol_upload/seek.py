@@ -1,7 +1,6 @@
 """Looking for the symbols of modules that are named by an identifier, a minidump or a program."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +12,7 @@ from crashtool.model.lookup import Candidate
 from crashtool.services.symbol_upload.collect import Search, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
+from crashtool.services.threads import share_in_order
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Delivery
@@ -106,10 +106,7 @@ def seek(wanted: Sequence[Sought], source: "SymbolSource", jobs: int = 1) -> lis
     def look(row: Sought) -> Sought:
         return row._replace(candidates=tuple(source.walk_candidates(row.module)))
 
-    if jobs == 1 or len(wanted) < 2:  # noqa: PLR2004 (one needs no thread)
-        return [look(row) for row in wanted]
-    with ThreadPoolExecutor(jobs, "seek") as pool:
-        return list(pool.map(look, wanted))
+    return list(share_in_order(look, wanted, min(jobs, len(wanted)) or 1))
 
 
 def store_found(rows: Sequence[Sought], writer: "StoreWriter") -> "Iterator[Delivery]":

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +21,7 @@ from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
 from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
 from crashtool.services.symbol_upload.destination import request_url
+from crashtool.services.threads import share_in_order
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.retry import with_retries
 from crashtool.services.whole_file import open_whole
@@ -156,14 +156,8 @@ class Uploader(NamedTuple):
                 refused.set()
             return delivery
 
-        if self.jobs == 1 or len(shipments) == 1:
-            yield from map(deliver, shipments)
-            return
-        with ThreadPoolExecutor(self.jobs, "upload") as pool:
-            try:
-                yield from pool.map(deliver, shipments)
-            finally:  # an interrupt: what has not begun does not begin
-                pool.shutdown(cancel_futures=True)
+        jobs = min(self.jobs, len(shipments)) or 1
+        yield from share_in_order(deliver, shipments, jobs)
 
     def _send(self, shipment: Shipment) -> Delivery:
         started = time.monotonic()

@@ -69,6 +69,14 @@ def test_patterns_reach_any_depth(search, build, monkeypatch):
     assert names(search("build/*")) == ["app", "app.pdb"]
 
 
+def test_patterns_reach_hidden_folders(search, build, monkeypatch):
+    monkeypatch.chdir(build.parent)
+    (build / ".debug").mkdir()
+    (build / ".debug" / "inner.macho").write_bytes(build_macho(uuid=bytes(range(16))))
+
+    assert names(search("build/**/*.macho")) == ["inner.macho"]
+
+
 def test_an_input_that_gives_nothing_is_refused(search, build, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
