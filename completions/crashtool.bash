@@ -61,9 +61,9 @@ _crashtool() {
         case "$previous" in
             --color) words='auto always never' ;;
             --uploads) words='enabled disabled' ;;
-            --last-upload-attempt) words= ;;
-            database) words='list resend settings show' ;;
-            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --show-settings --uploads --last-upload-attempt' ;;
+            --older-than|--max-size|--last-upload-attempt) words= ;;
+            database) words='list prune resend settings show' ;;
+            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --show-settings --older-than --max-size -n --dry-run --uploads --last-upload-attempt' ;;
         esac ;;
     scaffold)
         case "$previous" in

@@ -21,7 +21,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '--no-compression', '-o', '--output', '--to', '--replace', '--verify-receipt', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '-j', '--jobs', '--ci', '--junit', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--ci', '--junit', '--quick', '-o', '--output', '--store', '--arch', '--name', '--no-inlines', '--no-cfi', '--no-demangle', '--to', '--all-modules', '--replace', '-j', '--jobs', '--symbols', '--symbol-server', '--offline', '--cache-size', '--ca-bundle', '--insecure', '--timeout', '--retry-for')
-        'database' = @('-h', '--help', '--unsent', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--uploads', '--last-upload-attempt')
+        'database' = @('-h', '--help', '--unsent', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '--older-than', '--max-size', '-n', '--dry-run', '--uploads', '--last-upload-attempt')
         'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--show-settings', '-h', '--help')
@@ -57,7 +57,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     }
     $groups = @{
         'symbols' = @('cache', 'check', 'dump', 'fetch', 'find')
-        'database' = @('list', 'resend', 'settings', 'show')
+        'database' = @('list', 'prune', 'resend', 'settings', 'show')
     }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })

@@ -4,11 +4,13 @@ from typing import Any
 
 import click
 
+from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
 
 NEVER = "never"
+DAY = 86400  # seconds
 
 
 @click.group()
@@ -23,6 +25,7 @@ def command() -> None:
     crashtool database show crashes/ 0123abcd               all that is known of one
     crashtool database settings crashes/ --uploads enabled  the user's consent
     crashtool database resend crashes/ 0123abcd             let the next handler send it
+    crashtool database prune crashes/ --older-than 90       delete what was uploaded long ago
     """  # noqa: D301 (click reads the \b)
 
 
@@ -145,3 +148,55 @@ def resend(console: Console, **options: Any) -> None:
         console.document(database_document(database, rows))
     else:
         console.answer(render_reports(database, rows))
+
+
+@command.command("prune", cls=Command)
+@click.argument("path", metavar="DATABASE")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    help="Delete reports that were made before that.",
+)
+@click.option(
+    "--max-size",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Delete the oldest until at most this is left: 128M, 1G.",
+)
+@click.option("--unsent", is_flag=True, help="Delete also what was never uploaded.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only list what would be deleted.")
+def prune(console: Console, **options: Any) -> None:
+    """Delete old reports, with their attachments; what was never uploaded stays unless asked for.
+
+    Handlers prune too, once a day: what is older than a year, or beyond 128 MB.
+
+    \b
+    Examples:
+      crashtool database prune crashes/ --older-than 90 --dry-run
+      crashtool database prune crashes/ --max-size 1G --unsent
+
+    Exit status: 0, or 3 for what is no database or is in use.
+    """  # noqa: D301
+    import time
+
+    from crashtool.render.database import database_document, render_reports
+    from crashtool.services.database.changing import choose_stale, delete_report
+    from crashtool.services.database.reading import open_folder
+
+    if options["days"] is None and options["max_size"] is None:
+        raise UsageError("what should be deleted?", hint="--older-than DAYS or --max-size SIZE")
+    database = open_folder(options["path"])
+    age = None if options["days"] is None else options["days"] * DAY
+    stale = tuple(choose_stale(database, age=age, max_size=options["max_size"],
+                               unsent=options["unsent"], now=time.time()))  # fmt: skip
+    for report in () if options["dry_run"] else stale:
+        delete_report(database, report)
+    if console.json:
+        console.document(database_document(database, stale) | {"deleted": not options["dry_run"]})
+        return
+    if stale:
+        console.answer(render_reports(database, stale))
+    done = "would be deleted" if options["dry_run"] else "were deleted"
+    console.note(f"{len(stale)} of {len(database.reports)} reports {done}")

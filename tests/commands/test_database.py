@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -270,6 +271,54 @@ def test_what_cannot_be_put_back_says_what_else_to_do(crashtool, generic, tmp_pa
     assert "crashtool send-dump" in result.stderr
     pack_tar(generic.root, tmp_path / "db.tgz")
     assert crashtool("database", "resend", tmp_path / "db.tgz", str(report_id(1))).exit_code == 2
+
+
+def remaining(root):
+    return [int(str(report.uuid)[-2:], 16) for report in open_database(root).reports]
+
+
+@pytest.fixture
+def aged(tmp_path):
+    made = GenericDatabase(tmp_path / "db")
+    for number, days in ((1, 400), (2, 100), (3, 1), (4, 400)):
+        created = int(time.time()) - days * 86400
+        metadata = (
+            SENT._replace(created=created) if number != 4 else FAILED._replace(created=created)
+        )
+        made.add(number, "completed", metadata, bytes(1000), log=bytes(500))
+    return made.root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        (["--older-than", "365"], [2, 3, 4]),
+        (["--older-than", "30"], [3, 4]),
+        (["--older-than", "30", "--unsent"], [3]),
+        (["--max-size", "3000"], [2, 3, 4]),
+        (["--max-size", "2999", "--unsent"], [3]),
+        (["--max-size", "1", "--unsent"], []),
+        (["--older-than", "30", "--dry-run"], [1, 2, 3, 4]),
+    ],
+)
+def test_old_reports_are_deleted_and_unsent_ones_only_on_request(crashtool, aged, arguments, left):
+    result = crashtool("database", "prune", aged, *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert remaining(aged) == left
+    assert len(list((aged / "attachments").iterdir())) == len(left)
+    assert not open_database(aged).problems
+    assert not list(aged.rglob("*.lock"))
+
+
+def test_pruning_wants_a_measure_and_leaves_what_is_held(crashtool, aged, tmp_path):
+    assert crashtool("database", "prune", aged).exit_code == 2
+    (aged / "completed" / f"{report_id(1)}.lock").write_bytes(bytes(8))
+    assert crashtool("database", "prune", aged, "--older-than", "30").exit_code == 0
+    assert remaining(aged) == [1, 3, 4]
+    write_windows_database(tmp_path / "windows", [windows_report(1, "completed", uploaded=True)])
+    arguments = ("database", "prune", tmp_path / "windows", "--max-size", "1")
+    assert crashtool(*arguments, "--dry-run").exit_code == 0
+    assert crashtool(*arguments).exit_code == 2
 
 
 @pytest.mark.parametrize(("handler", "kind"), HANDLERS)

@@ -156,6 +156,44 @@ def _move(path: Path, target: Path, metadata: Metadata) -> None:
         path.with_suffix(".meta").unlink()
 
 
+def choose_stale(
+    database: Database, *, age: float | None, max_size: int | None, unsent: bool, now: float
+) -> list[DatabaseReport]:
+    """The reports that are older than `age` seconds, and the oldest beyond `max_size` bytes in all.
+
+    As Crashpad's own conditions (prune_crash_reports.cc), with minidumps and attachments counted;
+    but what was never uploaded stays, unless `unsent`. What is locked or unfinished always stays.
+    """
+    stale = []
+    size = 0
+    for report in sorted(database.reports, key=lambda row: row.created or 0, reverse=True):
+        size += report.total_size
+        is_old = age is not None and report.created is not None and now - report.created > age
+        is_beyond = max_size is not None and size > max_size
+        is_free = not report.locked and report.state in ("pending", "completed")
+        if (is_old or is_beyond) and is_free and (report.uploaded or unsent):
+            stale.append(report)
+    return stale
+
+
+def delete_report(database: Database, report: DatabaseReport) -> None:
+    """Delete a report with its attachments. UsageError and InputUnusable as in request_upload."""
+    if database.kind != "generic":
+        raise UsageError(f"reports of a {database.kind} database are not deleted from here")
+    try:
+        with lock_report(report, [report.path.parent]):
+            report.path.unlink(
+                missing_ok=True
+            )  # first: metadata alone is legal, the reverse is not
+            report.path.with_suffix(".meta").unlink(missing_ok=True)
+            for file in report.attachments:
+                file.path.unlink(missing_ok=True)
+            with suppress(OSError):  # not there, or not empty
+                (database.path / "attachments" / str(report.uuid)).rmdir()
+    except OSError as error:
+        raise InputUnusable(f"cannot delete {report.uuid}: {error.strerror or error}") from None
+
+
 @contextmanager
 def lock_report(report: DatabaseReport, folders: Iterable[Path]) -> Iterator[None]:
     """Hold Crashpad's lock on a report in folders: a file that exists, with the time it was made.
