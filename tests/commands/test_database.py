@@ -15,7 +15,8 @@ from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import read_settings
 from crashtool.services.database import changing
 from crashtool.services.receiver.app import start_receiver
-from tests.formats.crashpad.test_real_handlers import HANDLERS, crash
+from tests.formats.crashpad.test_real_handlers import HANDLERS, crash, watching
+from tests.services.receiver.conftest import wait_until
 from tests.synth.database import (
     CLIENT,
     NOW,
@@ -328,12 +329,17 @@ def test_a_real_handler_sends_what_was_put_back_without_consent(crashtool, tmp_p
     (given_up,) = crash(handler, root, "http://127.0.0.1:9/u/t/minidump").reports
     assert given_up.state == "completed", kind
     assert crashtool("database", "resend", root, str(given_up.uuid)).exit_code == 0
+    (put_back,) = open_database(root).reports
+    assert put_back.state == "pending"
     with start_receiver(tmp_path / "inbox") as receiver:
-        database = crash(handler, root, receiver.submission_url())
-        sent = [report for report in database.reports if report.uploaded]
-        arrived = [report.minidump.read_bytes() for report in receiver.inbox.reports()]
-    assert [report.uuid for report in sent] == [given_up.uuid]
-    assert arrived == [sent[0].path.read_bytes()]
+        with watching(handler, root, receiver.submission_url()):
+            wait_until(
+                lambda: [report.uploaded for report in open_database(root).reports] == [True]
+            )
+        (arrived,) = receiver.inbox.reports()
+    (sent,) = open_database(root).reports
+    assert (sent.uuid, sent.state) == (given_up.uuid, "completed")
+    assert arrived.minidump.read_bytes() == sent.path.read_bytes()
 
 
 @pytest.mark.parametrize(("handler", "kind"), HANDLERS)
