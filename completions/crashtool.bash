@@ -29,8 +29,8 @@ _crashtool() {
     send-dump)
         case "$previous" in
             --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--journal|--scrub|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--rate|--journal|--scrub|--ca-bundle|--timeout|--retry-for) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --rate -w --watch --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     inspect)
         case "$previous" in

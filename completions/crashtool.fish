@@ -62,6 +62,8 @@ complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l faulting-thr
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l no-gzip -d 'Send the body as it is, with its length.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l raw -d 'Send the bare minidump instead of a form.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -s j -l jobs -r -d 'How many minidumps to send at once.'
+complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l rate -r -d 'Send no more reports than this: 5/s, 10/m or 100/h.'
+complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -s w -l watch -d 'Stay, and send what comes into the folders or databases, until Ctrl-C or SIGTERM.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l again -d 'Send also what the server has accepted before.'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l journal -r -d 'Where accepted minidumps are remembered, by hash (default: sent.jsonl in the user\'s state folder).'
 complete -c crashtool -n '__fish_seen_subcommand_from send-dump' -l scrub -r -d 'Send a copy in which this is overwritten: environment, secrets, or strings=REGEX. Repeatable; stacks stay readable.'

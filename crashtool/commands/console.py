@@ -56,6 +56,10 @@ class Console:
         rows = (f"  {json.dumps(key)}: {_json_lines(value)}" for key, value in whole.items())
         click.echo("{\n" + ",\n".join(rows) + "\n}")
 
+    def line_document(self, document: dict[str, Any]) -> None:
+        """Put a JSON document on stdout in one line: one of many, for what has no end."""
+        click.echo(json.dumps({"schema_version": SCHEMA_VERSION} | document))
+
     def note(self, text: str) -> None:
         """Say something that a person may want to know; silent with --quiet."""
         if self.verbosity >= 0:

@@ -1,6 +1,5 @@
 """crashtool send-dump: send minidumps to Backtrace, as crashpad_handler would."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,23 +8,18 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import annotation_options, network_options, token_options
-from crashtool.errors import INTERRUPTED, CrashtoolError, UsageError
+from crashtool.commands.send_job import Job
+from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment, parse_pair
-from crashtool.render.receipts import (
-    describe_changes,
-    receipt_document,
-    render_receipts,
-    render_request,
-    request_document,
-)
 from crashtool.services.settings import read_token_file, user_state_folder
 
 if TYPE_CHECKING:
-    from crashtool.model.submission import Receipt, Scrubbed
     from crashtool.services.scrub.findings import Finder
+    from crashtool.services.send_dumps import Sender, Voices
     from crashtool.services.transport.http import HttpSession
     from crashtool.services.transport.journal import Journal
-    from crashtool.services.transport.request import Plan, Request
+    from crashtool.services.transport.pace import Pace
+    from crashtool.services.transport.request import Plan
 
 
 @click.command(cls=Command)
@@ -51,6 +45,17 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     help="How many minidumps to send at once.",
+)
+@click.option(
+    "--rate",
+    metavar="N/UNIT",
+    help="Send no more reports than this: 5/s, 10/m or 100/h.",
+)
+@click.option(
+    "-w",
+    "--watch",
+    is_flag=True,
+    help="Stay, and send what comes into the folders or databases, until Ctrl-C or SIGTERM.",
 )
 @click.option("--again", is_flag=True, help="Send also what the server has accepted before.")
 @click.option(
@@ -91,96 +96,47 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     Outages are retried. What was accepted before at the same URL, with the same annotations and
     attachments, is skipped.
 
+    With --watch each receipt is a line of its own, with --json a JSON document; an outage ends
+    nothing, a refused token does.
+
     \b
     Examples:
       crashtool send-dump --url "$CRASHTOOL_URL" crash.dmp
       crashtool send-dump --dry-run --attachment game.log crash.dmp
       crashtool send-dump --scrub environment --scrub 'strings=/home/[^/]+' crash.dmp
       crashtool send-dump --json ~/.local/share/game/crashpad
+      crashtool send-dump --watch --rate 10/m /var/lib/game/crashpad
 
     Exit status: 0 when all were accepted, 3 for what is no minidump, 4 for a URL that cannot
     work, 5 for a refused token, 6 for another no, 7 for an outage, 8 when only some failed.
     """  # fmt: skip  # noqa: D301 (\b is click's)
     if not paths:
         raise UsageError("which minidumps should be sent?", hint="name files or folders, or -")
+    if options["watch"] and options["dry_run"]:
+        raise UsageError("--watch sends, --dry-run does not: choose one")
     if options["insecure"] and not options["dry_run"]:
         console.warn("TLS certificates are not verified (--insecure)")
-    job = Job(console, options, _make_plan(console, options))
-    try:
-        job.run(paths)
-    except KeyboardInterrupt:
-        job.receipts += job.sender.list_interrupted()
-        job.answer()
-        console.note("interrupted: what is listed was sent before")
-        click.get_current_context().exit(INTERRUPTED)
-    job.answer()
-    job.end()
+    job = Job(console, dry=options["dry_run"])
+    sender = _make_sender(options, _make_plan(console, options), job.voices, digests=console.json)
+    if options["watch"]:
+        job.watch(sender, paths)
+    else:
+        job.run(sender, paths)
 
 
-class Job:
-    """One call: the receipts so far, and how they are shown."""
+def _make_sender(
+    options: dict[str, Any], plan: "Plan", voices: "Voices", *, digests: bool
+) -> "Sender":
+    from crashtool.services.send_dumps import Sender
 
-    def __init__(self, console: Console, options: dict[str, Any], plan: "Plan") -> None:
-        from crashtool.services.send_dumps import Sender, Voices
-
-        self.console = console
-        self.options = options
-        self.receipts: list[Receipt] = []
-        self.requests: dict[str, dict[str, Any]] = {}
-        voices = Voices(self._show_request, console.warn, console.note, console.note,
-                        self._tell_scrubbed, console.progress)  # fmt: skip
-        dry = options["dry_run"]
-        self.sender = Sender(
-            plan, None if dry else _open_session(options), voices, retry_for=options["retry_for"],
-            journal=None if dry else _open_journal(options["journal"]), again=options["again"],
-            digests=console.json, jobs=1 if dry else options["jobs"],
-            scrub=_make_finders(options["scrub"]), without_consent=options["without_consent"],
-        )  # fmt: skip
-
-    def run(self, paths: tuple[str, ...]) -> None:
-        """Send everything, or only show it."""
-        import tempfile
-
-        with tempfile.TemporaryDirectory(prefix="crashtool-", ignore_cleanup_errors=True) as spool:
-            for receipt in self.sender.send_all(paths, Path(spool), sys.stdin.buffer):
-                self.receipts.append(receipt)
-                if receipt.error and not self.console.json:
-                    self.console.error(_error_of(receipt))
-
-    def answer(self) -> None:
-        """The table, or the one document."""
-        if self.console.json:
-            documents = [receipt_document(receipt) for receipt in self.receipts]
-            for document in documents:
-                if document["path"] in self.requests:
-                    document["request"] = self.requests[document["path"]]
-            self.console.document({"receipts": documents})
-        elif not self.options["dry_run"]:
-            self.console.answer(render_receipts(self.receipts))
-
-    def end(self) -> None:
-        """Exit with the status that the receipts deserve."""
-        from crashtool.services.send_dumps import find_failure
-
-        failure = find_failure(self.receipts)
-        if failure is None:
-            return
-        if len(self.receipts) > 1 and not self.console.json:
-            self.console.error(failure)
-        click.get_current_context().exit(failure.exit_status)
-
-    def _show_request(self, path: str, request: "Request") -> None:
-        from crashtool.services.transport.http import USER_AGENT
-
-        if not self.options["dry_run"]:
-            return
-        if self.console.json:
-            self.requests[path] = request_document(request, USER_AGENT)
-        else:
-            self.console.answer(render_request(path, request, USER_AGENT))
-
-    def _tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
-        self.console.note(f"{path}: {describe_changes(changes)}")
+    dry = options["dry_run"]
+    return Sender(
+        plan, None if dry else _open_session(options), voices, retry_for=options["retry_for"],
+        journal=None if dry else _open_journal(options["journal"]), again=options["again"],
+        digests=digests, jobs=1 if dry else options["jobs"],
+        scrub=_make_finders(options["scrub"]), without_consent=options["without_consent"],
+        pace=_make_pace(options["rate"]),
+    )  # fmt: skip
 
 
 def _make_finders(wishes: tuple[str, ...]) -> "list[Finder]":
@@ -189,6 +145,14 @@ def _make_finders(wishes: tuple[str, ...]) -> "list[Finder]":
     from crashtool.services.scrub.findings import parse_wish
 
     return [parse_wish(text) for text in wishes]
+
+
+def _make_pace(rate: str | None) -> "Pace | None":
+    if not rate:
+        return None
+    from crashtool.services.transport.pace import parse_rate
+
+    return parse_rate(rate)
 
 
 def _open_session(options: dict[str, Any]) -> "HttpSession":
@@ -232,9 +196,3 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "Plan":
         faulting_thread=options["faulting_thread"],
         login=find_login(url, token),
     )
-
-
-def _error_of(receipt: "Receipt") -> CrashtoolError:
-    what = receipt.error or ""
-    named = what if receipt.path in what else f"{receipt.path}: {what}"
-    return CrashtoolError(named, hint=receipt.hint)

@@ -65,10 +65,11 @@ class DumpFile(NamedTuple):
 
 
 class UnusableInput(NamedTuple):
-    """An input that gives no minidump, and why."""
+    """An input that gives no minidump, and why. `passing`: it ends by itself, as a lock does."""
 
     path: str
     error: CrashtoolError
+    passing: bool = False
 
 
 def find_dumps(
@@ -137,7 +138,12 @@ def _expand_folder(folder: Path) -> Iterator[Path]:
 
 
 def walk_dumps(folder: Path) -> Iterator[Path]:
-    """Files below a folder that hold a minidump or wrap one, folder by folder, sorted by name.
+    """Files below a folder that hold a minidump or wrap one, folder by folder, sorted by name."""
+    return filter(holds_dump, walk_files(folder))
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Files below a folder that may hold minidumps, folder by folder, sorted by name.
 
     Of a Crashpad database, the copies of attachments and the unfinished reports are left out.
     Links to folders are not followed.
@@ -148,12 +154,11 @@ def walk_dumps(folder: Path) -> Iterator[Path]:
             name for name in folders if not (is_database and name in DATABASE_ASIDE)
         )
         for name in sorted(files):
-            path = Path(parent, name)
-            if _holds_dump(path):
-                yield path
+            yield Path(parent, name)
 
 
-def _holds_dump(path: Path) -> bool:
+def holds_dump(path: Path) -> bool:
+    """Whether the content is a minidump, or a wrapper with one in it."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False

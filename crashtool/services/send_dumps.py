@@ -1,12 +1,13 @@
 """send-dump from beginning to end: find the dumps, send them, account for each."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
+from crashtool import errors
 from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
@@ -16,6 +17,7 @@ from crashtool.services.threads import share_work
 from crashtool.services.transport.body import CountedBody
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal
+from crashtool.services.transport.pace import Pace
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.request import Plan, Request, make_request
 from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent"
 SKIPPED, INTERRUPTED = "skipped", "interrupted"
+STOPPED = ("told to stop", "interrupted", errors.INTERRUPTED)
 
 SEARCHED = 16 << 20  # bytes of dumps in one call that are searched for secrets: half a second
 
@@ -49,7 +52,8 @@ class Sender:
     With `again`, what the journal knows as accepted is sent all the same; `digests` asks for a
     SHA-256 in every receipt; `jobs` dumps are sent at once; what `scrub` finds in them is
     overwritten in a copy, and that is sent. `without_consent` sends what a database holds whatever
-    the user's setting in it says.
+    the user's setting in it says. No report goes out before `pace` allows it, nor any once
+    `stopped` is set.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Sender:
         jobs: int = 1,
         scrub: "Sequence[Finder]" = (),
         without_consent: bool = False,
+        pace: Pace | None = None,
     ) -> None:
         self.plan = plan
         self.session = session
@@ -78,17 +83,31 @@ class Sender:
         self.jobs = jobs
         self.scrub = scrub
         self.without_consent = without_consent
+        self.pace = pace
         self._spool = Path()
-        self._unsearched = SEARCHED
+        self._unsearched = 0
         self._under_way: dict[int, DumpFile] = {}
+        self.stopped = threading.Event()
         self._refused = threading.Event()
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether the server has refused the token, after which nothing more is tried."""
+        return self._refused.is_set()
+
     def send_all(self, inputs: Sequence[str], spool: Path, stdin: ByteStream) -> Iterator[Receipt]:
-        """A receipt for each dump found; after a refused token the rest is not tried."""
-        self._spool = spool
+        """A receipt for each dump that the inputs stand for."""
         found = find_reports(
             inputs, spool, stdin, without_consent=self.without_consent, note=self.voices.note
         )
+        return self.send_found(found, spool)
+
+    def send_found(
+        self, found: Iterable[DumpFile | UnusableInput], spool: Path
+    ) -> Iterator[Receipt]:
+        """A receipt for each item; after a refused token the rest is not tried."""
+        self._spool = spool
+        self._unsearched = SEARCHED
         for _, receipt in share_work(self._work, found, self.jobs):
             yield receipt
 
@@ -105,7 +124,7 @@ class Sender:
         try:
             if item.note:
                 self.voices.note(f"{item.path}: taken {item.note}")
-            receipt = self._not_tried(item) if self._refused.is_set() else self._send_one(item)
+            receipt = self._send_one(item)
         finally:
             item.discard()
         if receipt.code == Refused.code:
@@ -113,14 +132,12 @@ class Sender:
         del self._under_way[number]
         return receipt
 
-    def _not_tried(self, item: DumpFile) -> Receipt:
-        return Receipt(
-            item.path, NOT_SENT, size=item.size, code=Refused.code,
-            exit_status=Refused.exit_status, error="not tried: the token was refused",
-        )  # fmt: skip
-
     def _send_one(self, item: DumpFile) -> Receipt:
         base = Receipt(item.path, FAILED, size=item.size)
+        if self._refused.is_set():
+            return _not_tried(base, "the token was refused", Refused.code, Refused.exit_status)
+        if self.stopped.is_set():
+            return _not_tried(base, *STOPPED)
         try:
             if item.held is not None and self.session is not None:
                 return self._send_held(base, item, item.held)
@@ -226,6 +243,8 @@ class Sender:
         return base._replace(status=SKIPPED, rxid=entry.rxid)
 
     def _submit(self, base: Receipt, request: Request, session: HttpSession) -> Receipt:
+        if self.pace and not self.pace.wait(self.stopped):
+            return _not_tried(base, *STOPPED)
         with self.voices.progress(base.path, request.plain.size or 0) as advance:
             body = request.wrap_body(CountedBody(request.plain, advance))
             try:
@@ -242,6 +261,12 @@ class Sender:
             http_status=attempts.response.status,
         )  # fmt: skip
         return judge(base, attempts)
+
+
+def _not_tried(base: Receipt, reason: str, code: str, exit_status: int) -> Receipt:
+    return base._replace(
+        status=NOT_SENT, code=code, exit_status=exit_status, error=f"not tried: {reason}"
+    )
 
 
 def judge(base: Receipt, attempts: Attempts) -> Receipt:

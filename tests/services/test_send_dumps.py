@@ -16,6 +16,7 @@ from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.send_dumps import Sender, Voices, find_failure
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal
+from crashtool.services.transport.pace import parse_rate
 from crashtool.services.transport.request import Plan
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.scripted_server import answer, reset
@@ -440,3 +441,22 @@ def test_a_report_that_cannot_be_told_from_others_is_warned_of(tmp_path, spool):
         list(sender.send_all([str(path)], spool, io.BytesIO()))
     (warning,) = said
     assert "no prod among its annotations" in warning
+
+
+class ToldMeanwhile(threading.Event):
+    """Is set as soon as somebody has to wait for it."""
+
+    def wait(self, timeout=None):
+        if timeout is None or timeout > 0:
+            self.set()
+        return self.is_set()
+
+
+def test_whoever_waits_for_its_turn_can_be_told_to_stop(copies, tmp_path, run):
+    with start_receiver(tmp_path / "inbox") as receiver:
+        job = run(receiver.submission_url(), pace=parse_rate("1/h"))
+        job.sender.stopped = ToldMeanwhile()
+        receipts = job.send(copies)
+        assert receiver.inbox.count() == 1
+    assert [receipt.status for receipt in receipts] == ["accepted", *["not sent"] * 3]
+    assert receipts[1].error == "not tried: told to stop"

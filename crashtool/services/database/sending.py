@@ -29,7 +29,7 @@ def find_reports(
             yield from find_dumps(list(group), spool, stdin)
             continue
         for text in group:
-            yield from _walk_unsent(text, without_consent=without_consent, note=note)
+            yield from walk_unsent(text, without_consent=without_consent, note=note)
 
 
 def is_database(text: str) -> bool:
@@ -38,9 +38,10 @@ def is_database(text: str) -> bool:
     return any((root / file).is_file() and (root / folder).is_dir() for file, folder in LAYOUTS)
 
 
-def _walk_unsent(
+def walk_unsent(
     text: str, *, without_consent: bool, note: Note
 ) -> Iterator[DumpFile | UnusableInput]:
+    """What a database never uploaded, and what keeps some of it from being sent now."""
     try:
         database = open_database(text)
     except CrashtoolError as error:
@@ -69,7 +70,7 @@ def _make_item(database: Database, report: DatabaseReport) -> DumpFile | Unusabl
         return UnusableInput(path, InputUnusable(
             f"{path} is left alone: {report.reason}",
             hint="name the file itself to send it all the same",
-        ))  # fmt: skip
+        ), passing=True)  # fmt: skip
     size = report.path.stat().st_size
     attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
     return DumpFile(path, report.path, size, attachments=attachments, held=Held(database, report))

@@ -1,0 +1,134 @@
+"""How a call of send-dump goes on before the user's eyes: receipts, requests, the status."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crashtool.commands.console import Console
+from crashtool.errors import INTERRUPTED, CrashtoolError, Refused
+from crashtool.render.receipts import (
+    describe_changes,
+    receipt_document,
+    render_receipts,
+    render_request,
+    request_document,
+)
+
+if TYPE_CHECKING:
+    from crashtool.model.submission import Receipt, Scrubbed
+    from crashtool.services.send_dumps import Sender, Voices
+    from crashtool.services.transport.request import Request
+
+WATCH_SECONDS = 1.0  # between two looks at what is watched
+
+
+class Job:
+    """One call: the receipts so far, and how they are shown."""
+
+    def __init__(self, console: Console, *, dry: bool) -> None:
+        self.console = console
+        self.dry = dry
+        self.receipts: list[Receipt] = []
+        self.requests: dict[str, dict[str, Any]] = {}
+
+    @property
+    def voices(self) -> "Voices":
+        """What a sender's callbacks do."""
+        from crashtool.services.send_dumps import Voices
+
+        console = self.console
+        return Voices(self._show_request, console.warn, console.note, console.note,
+                      self._tell_scrubbed, console.progress)  # fmt: skip
+
+    def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
+        """Send everything, or only show it; exit with the status that the receipts deserve."""
+        try:
+            with _spool() as spool:
+                for receipt in sender.send_all(paths, spool, sys.stdin.buffer):
+                    self.receipts.append(receipt)
+                    if receipt.error and not self.console.json:
+                        self.console.error(_error_of(receipt))
+        except KeyboardInterrupt:
+            self.receipts += sender.list_interrupted()
+            self._answer()
+            self.console.note("interrupted: what is listed was sent before")
+            click.get_current_context().exit(INTERRUPTED)
+        self._answer()
+        self._end()
+
+    def watch(self, sender: "Sender", folders: tuple[str, ...]) -> None:
+        """Send what comes in, each receipt at once; SIGTERM lets what is under way end."""
+        from crashtool.services.watch_dumps import Watcher
+
+        previous = signal.signal(signal.SIGTERM, lambda *_: sender.stopped.set())
+        try:
+            with _spool() as spool:
+                watcher = Watcher(sender, folders, spool)
+                self.console.note(f"watching {', '.join(folders)}")
+                for receipt in watcher.watch(WATCH_SECONDS):
+                    self._tell(receipt)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+        if sender.was_refused:
+            click.get_current_context().exit(Refused.exit_status)
+
+    def _tell(self, receipt: "Receipt") -> None:
+        if self.console.json:
+            self.console.line_document({"receipt": receipt_document(receipt)})
+            return
+        if receipt.error:
+            self.console.error(_error_of(receipt))
+        self.console.answer(render_receipts([receipt]))
+
+    def _answer(self) -> None:
+        """Give the table, or the one document."""
+        if self.console.json:
+            documents = [receipt_document(receipt) for receipt in self.receipts]
+            for document in documents:
+                if document["path"] in self.requests:
+                    document["request"] = self.requests[document["path"]]
+            self.console.document({"receipts": documents})
+        elif not self.dry:
+            self.console.answer(render_receipts(self.receipts))
+
+    def _end(self) -> None:
+        from crashtool.services.send_dumps import find_failure
+
+        failure = find_failure(self.receipts)
+        if failure is None:
+            return
+        if len(self.receipts) > 1 and not self.console.json:
+            self.console.error(failure)
+        click.get_current_context().exit(failure.exit_status)
+
+    def _show_request(self, path: str, request: "Request") -> None:
+        from crashtool.services.transport.http import USER_AGENT
+
+        if not self.dry:
+            return
+        if self.console.json:
+            self.requests[path] = request_document(request, USER_AGENT)
+        else:
+            self.console.answer(render_request(path, request, USER_AGENT))
+
+    def _tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
+        self.console.note(f"{path}: {describe_changes(changes)}")
+
+
+@contextmanager
+def _spool() -> Iterator[Path]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="crashtool-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _error_of(receipt: "Receipt") -> CrashtoolError:
+    what = receipt.error or ""
+    named = what if receipt.path in what else f"{receipt.path}: {what}"
+    return CrashtoolError(named, hint=receipt.hint)
