@@ -85,7 +85,8 @@ class _Walks:
         steps = list(walk(scene, registers.values))
         frames = tuple(self._frame(scene, step) for step in steps)
         if len(frames) > 1 and scene.machine is X86:
-            frames = (name_system_call(scene, frames[0]), *frames[1:])
+            pairs = zip(steps, frames, strict=True)
+            frames = tuple(name_system_call(scene, step, frame) for step, frame in pairs)
         return thread._replace(frames=frames, note=self._note(thread, scene, steps))
 
     def _read_stack(self, pointer: int) -> bytes:
@@ -225,11 +226,15 @@ def find_machine(architecture: str, platform: str) -> "Machine | None":
     return ARM_APPLE if platform in APPLE else ARM
 
 
-def name_system_call(scene: Scene, frame: Frame) -> Frame:
-    """The frame, named if it is the kernel's code that i386 makes system calls by."""
+def name_system_call(scene: Scene, step: Step, frame: Frame) -> Frame:
+    """The frame, named if it was stopped in the kernel's page, where i386 makes system calls.
+
+    A signal handler returns to the same page, but to other code.
+    """
     from crashtool.services.unwind.signal_frame import SYSTEM_CALL, is_system_call  # i386 alone
 
-    is_one = is_system_call(scene, frame.module)
+    stopped = step.is_exact and not scene.is_trampoline(step.registers["eip"])
+    is_one = stopped and is_system_call(scene, frame.module)
     return frame._replace(function=SYSTEM_CALL) if is_one else frame
 
 

@@ -36,7 +36,8 @@ def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> 
         return None
     found = FRAMES[scene.machine.name](scene, frame.registers[scene.machine.stack_pointer])
     if found is None:
-        return None
+        is_call = frame.is_exact and is_system_call(scene, loaded.module)
+        return _leave_system_call(scene, frame) if is_call else None
     registers: dict[str, int] = {}
     for number, name in enumerate(found.names):
         value = scene.read_pointer(found.start + number * scene.machine.width)

@@ -4,6 +4,8 @@ from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
 from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
+from crashtool.services.unwind.scene import Step
+from crashtool.services.unwind.signal_frame import step_by_signal_frame
 from crashtool.services.unwind.walker import MOST_FRAMES, walk
 from tests.synth.stack import CODE, Tables, make_scene
 
@@ -469,6 +471,23 @@ class TestSystemCalls:
         assert steps[1].registers["eip"] == CODE + 0x105
         assert steps[1].registers["ebp"] == 0x7040
         assert steps[1].registers["ebx"] == 9
+
+    def test_of_i386_may_be_what_a_signal_came_into(self):
+        after, start, call = STACK + 4, STACK + 8, STACK + 0x200
+        values = {7: call, 14: CODE + 0x10, 15: 0x23, 18: 0x2B}  # esp, eip, cs, ss
+        words = {after: 11} | {start + 4 * place: 1 for place in range(19)}
+        words |= {start + 4 * place: value for place, value in values.items()}
+        words |= {call: 0x7040, call + 4: 1, call + 8: 2, call + 12: CODE + 0x105}
+        scene = make_scene(X86, words, name="linux-gate.so.1")
+        inner = Step({"eip": CODE + 0x20, "esp": after, "ebp": 0}, "cfi")
+        loaded = scene.find_loaded(CODE)
+
+        interrupted = step_by_signal_frame(scene, inner, loaded)
+        caller = step_by_signal_frame(scene, interrupted, loaded)
+
+        assert interrupted.registers["eip"] == CODE + 0x10
+        assert caller.registers["eip"] == CODE + 0x105
+        assert caller.registers["ebp"] == 0x7040
 
     def test_without_saved_registers_the_return_address_is_on_top(self):
         scene = make_scene(X86, {STACK: CODE + 0x105}, name="linux-gate.so.1")
