@@ -61,6 +61,8 @@ class _Walk:
             return None
         caller = self._by_kernel(frame, loaded)
         if caller is None and loaded is not None:
+            if _is_entered_by_return(loaded, place, pointer):
+                return None
             caller = self._by_tables(frame, loaded, place - loaded.base)
             if caller is not None and caller.is_last:
                 return None
@@ -143,6 +145,18 @@ class _Walk:
             return True
         before = frame.registers.get(machine.stack_pointer, 0)
         return stack > before or (stack == before and frame.is_exact and bool(machine.link))
+
+
+def _is_entered_by_return(loaded: Loaded, place: int, pointer: int) -> bool:
+    """Whether a return address is the first instruction of a function that nothing has called.
+
+    makecontext() of glibc lets a coroutine end so: the call that would stand before is padding.
+    """
+    if place == pointer or loaded.tables.find_cfi(place - loaded.base) is not None:
+        return False
+    address = pointer - loaded.base
+    rules = loaded.tables.find_cfi(address)
+    return rules is not None and rules.start == address
 
 
 def _is_no_code(loaded: Loaded | None, place: int) -> bool:

@@ -60,6 +60,17 @@ class TestRules:
         assert steps[1].registers["rbx"] == 0x7100
         assert steps[2].registers["rsp"] == 0x7108
 
+    def test_end_with_a_function_that_nothing_called_but_is_returned_to(self):
+        """makecontext() pushes the address of a function: a coroutine ends by returning to it."""
+        words = {STACK: CODE + 0x500} | {STACK + 8 * place: CODE + 0x610 for place in range(1, 9)}
+        rules = (
+            CfiText(0x100, 0x100, ".cfa: $rsp 8 + .ra: .cfa -8 + ^"),
+            CfiText(0x500, 0x20, ".cfa: $rsp 8 + .ra: .cfa -8 + ^"),
+        )
+        scene = make_scene(AMD64, words, Tables(cfi=rules))
+
+        assert pointers(scene, amd64(CODE + 0x110)) == [CODE + 0x110, CODE + 0x500]
+
     def test_without_a_return_address_end_the_walk(self):
         scene = make_scene(AMD64, {STACK: CODE + 0x110}, Tables(cfi=self.RULES))
 
