@@ -77,7 +77,7 @@ def test_what_was_never_uploaded_goes_with_its_attachments_and_is_marked(send, r
 
     again = send(generic.root)
     assert again.exit_code == 0
-    assert "nothing is left to send, 3 reports were uploaded" in again.stderr
+    assert "nothing is left to send; uploaded before: 3" in again.stderr
     assert len(arrived(receiver)) == 2
 
 

@@ -51,7 +51,7 @@ def walk_unsent(
     consent = without_consent or bool(database.settings and database.settings.uploads_enabled)
     kept_back = [row for row in unsent if not (consent or row.upload_explicitly_requested)]
     if not unsent:
-        note(f"{text}: nothing is left to send, {len(database.reports)} reports were uploaded")
+        note(f"{text}: nothing is left to send; uploaded before: {len(database.reports)}")
     for report in unsent:
         if report not in kept_back:
             yield _make_item(database, report)
