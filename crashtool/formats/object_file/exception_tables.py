@@ -1,4 +1,4 @@
-"""Unwind rules of x86-64 images for Windows: .pdata and .xdata, as far as the prologue has come.
+"""Unwind rules of x86-64 images for Windows: .pdata and .xdata, wherever in a function a thread is.
 
 The format: Microsoft, "x64 exception handling". Crashes in a prologue are not rare: that is where
 __chkstk finds that the stack is used up.
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.breakpad.stack_records import CfiText
+from crashtool.formats.object_file.epilogue import LONGEST_EPILOGUE, read_epilogue
 from crashtool.formats.record import U8, U16, U32, Record
 
 if TYPE_CHECKING:
@@ -110,8 +111,10 @@ class ExceptionTables:
             function = self._find_function(address)
             if function is None:
                 return None
-            frame = _Frame()
-            self._apply(frame, function, address - function.begin)
+            frame = self._find_epilogue(function, address)
+            if frame is None:
+                frame = _Frame()
+                self._apply(frame, function, address - function.begin)
         except (MalformedFile, IndexError):
             return None
         return CfiText(function.begin, function.end - function.begin, _to_text(frame))
@@ -134,6 +137,31 @@ class ExceptionTables:
 
     def _read_function(self, number: int) -> RuntimeFunction:
         return self._read(RuntimeFunction, self._tables.offset + number * RuntimeFunction.SIZE)
+
+    def _find_epilogue(self, function: RuntimeFunction, address: int) -> _Frame | None:
+        """The frame of a function that has begun to give it back."""
+        place, size = address - function.begin, function.end - function.begin
+        info = self._read(UnwindInfo, self._offset(function.unwind & ~1))
+        if place < info.prologue_size:
+            return None
+        code = self._read_code(address, min(LONGEST_EPILOGUE, function.end - address))
+        epilogue = read_epilogue(code, place, size)
+        if epilogue is None:
+            return None
+        frame = _Frame()
+        frame.base = f"{REGISTERS[epilogue.register]} {epilogue.offset} +"
+        for number in epilogue.pops:
+            frame.saved[REGISTERS[number]] = frame.at(frame.depth)
+            frame.depth += SLOT
+        return frame
+
+    def _read_code(self, address: int, size: int) -> bytes:
+        """At most so many bytes of code; none where there is none at hand."""
+        try:
+            start = self._offset(address)
+        except MalformedFile:
+            return b""
+        return bytes(self._data[start : start + size])
 
     def _apply(self, frame: _Frame, function: RuntimeFunction, done: int) -> None:
         """Take in what the prologue did up to `done` bytes from the function's start."""

@@ -57,12 +57,11 @@ class _Walk:
         loaded = scene.find_loaded(place)
         self._note_start(loaded)
         hit = loaded.tables.find_function(place - loaded.base) if loaded else None
-        if hit is not None and hit.name == ENTRY_POINT and not frame.is_exact:
+        is_entry = hit is not None and hit.name == ENTRY_POINT and not frame.is_exact
+        if is_entry or _is_entered_by_return(loaded, place, pointer):
             return None
         caller = self._by_kernel(frame, loaded)
         if caller is None and loaded is not None:
-            if _is_entered_by_return(loaded, place, pointer):
-                return None
             caller = self._by_tables(frame, loaded, place - loaded.base)
             if caller is not None and caller.is_last:
                 return None
@@ -147,12 +146,16 @@ class _Walk:
         return stack > before or (stack == before and frame.is_exact and bool(machine.link))
 
 
-def _is_entered_by_return(loaded: Loaded, place: int, pointer: int) -> bool:
+def _is_entered_by_return(loaded: Loaded | None, place: int, pointer: int) -> bool:
     """Whether a return address is the first instruction of a function that nothing has called.
 
     makecontext() of glibc lets a coroutine end so: the call that would stand before is padding.
     """
-    if place == pointer or loaded.tables.find_cfi(place - loaded.base) is not None:
+    if (
+        loaded is None
+        or place == pointer
+        or loaded.tables.find_cfi(place - loaded.base) is not None
+    ):
         return False
     address = pointer - loaded.base
     rules = loaded.tables.find_cfi(address)

@@ -78,6 +78,37 @@ def test_frames_of_every_size(code, size):
     assert value(rules_at(0x100, [code]), ".cfa", {"rsp": 0}, {}) == size + 8
 
 
+EPILOGUE = bytes.fromhex("4883c428 5d 5b c3")  # add rsp, 0x28; pop rbp; pop rbx; ret
+
+
+@pytest.mark.parametrize(
+    ("done", "depth", "saved"),
+    [(0, 64, {"rbx", "rbp"}), (4, 24, {"rbx", "rbp"}), (5, 16, {"rbx"}), (6, 8, set())],
+)
+def test_what_the_epilogue_has_given_back_is_not_undone_again(done, depth, saved):
+    data = build(USUAL).ljust(0x400, b"\xcc")
+    data = data[:0x300] + EPILOGUE + data[0x300 + len(EPILOGUE) :]
+    sections = (CodeRange(0, 0, 0x200), CodeRange(START, 0x200, SIZE))
+    tables = ExceptionTables(data, Tables(0, 1, sections))
+    memory = {0x7000 + depth - 8: 0x401000, 0x7000 + depth - 16: 3, 0x7000 + depth - 24: 5}
+
+    rules = parse_rules(tables.find_cfi(START + 0x100 + done).rules, "x86_64")
+
+    assert value(rules, ".cfa", {"rsp": 0x7000}, {}) == 0x7000 + depth
+    assert value(rules, ".ra", {"rsp": 0x7000}, memory) == 0x401000
+    assert set(rules) - {".cfa", ".ra"} == saved
+    assert {value(rules, name, {"rsp": 0x7000}, memory) for name in saved} <= {3, 5}
+
+
+def test_code_that_looks_like_an_epilogue_in_a_prologue_is_none():
+    data = build(USUAL).ljust(0x400, b"\xc3")
+    sections = (CodeRange(0, 0, 0x200), CodeRange(START, 0x200, SIZE))
+    tables = ExceptionTables(data, Tables(0, 1, sections))
+    rules = parse_rules(tables.find_cfi(START + 6).rules, "x86_64")
+
+    assert value(rules, ".cfa", {"rsp": 0x7000}, {}) == 0x7000 + 64
+
+
 def test_saved_registers_lie_above_the_stack_pointer():
     codes = [(12, 4, RSI, 6), (8, 5, RBX, 0x40, 0), (4, 2, 9)]
     rules = rules_at(0x100, codes)
