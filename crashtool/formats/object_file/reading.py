@@ -36,8 +36,6 @@ VERDICTS = (
             "give the native PDB, or leave the file out"),
     Verdict(b"Microsoft C/C++ program database 2.00", "a PDB of Visual C++ 6 (format 2.00)",
             "link with a later Visual C++"),
-    Verdict(b"MSCF", "packed in a Microsoft cabinet (.pd_, .ex_, .dl_)",
-            "unpack it with 'expand' or 'cabextract' first"),
     Verdict(b"!<arch>\n", "a static library (.a, .lib)", "give the program it is linked into"),
     Verdict(b"!<thin>\n", "a static library (.a)", "give the program it is linked into"),
     Verdict(b"MDMP", "a minidump", "crashtool send-dump sends it"),

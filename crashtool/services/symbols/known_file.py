@@ -21,6 +21,7 @@ HEAD_BYTES = 512
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # the latter on Windows
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
+CABINET_SUFFIXES = (".sy_", ".pd_", ".ex_", ".dl_")  # of the same, as symstore compresses them
 ZERO_STAMP = "00000000"
 SHORT_BUILD_ID = 32  # hex digits; a debug id holds that much of a build id
 
@@ -194,7 +195,7 @@ def names_of(module: "Module") -> set[str]:
 def bare_name(name: str) -> str:
     """A file name as it is compared: in lower case, without what debug files append to it."""
     name = kinds.base_name(name).lower()
-    for suffix in (*PACKED_SUFFIXES, *DEBUG_SUFFIXES):
+    for suffix in (*PACKED_SUFFIXES, *CABINET_SUFFIXES, *DEBUG_SUFFIXES):
         name = name.removesuffix(suffix)
     return name
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crashtool.errors import CrashtoolError, NetworkFailure, TimedOut, UsageError
 from crashtool.formats.redaction import redact_token
-from crashtool.formats.symbol_store import CONVENTIONS, StorePath
+from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus
 from crashtool.services.symbols.known_file import compare, ids_of, insist, matches
 
@@ -23,6 +23,7 @@ RECENTLY_ABSENT = "not there less than a day ago; crashtool symbols cache --clea
 LARGEST_FILE = 8 << 30  # bytes
 MOST_FAILURES = 3  # of a server, one after the other; then it is not asked again
 SEPARATOR = ":"
+SYMSTORE = ("symstore",)
 ANY_CONVENTION = ("symstore", "breakpad", "ssqp", "debuginfod")
 HTTP_SCHEMES = ("http://", "https://")
 BUCKET_SCHEMES = ("s3://", "gs://", "az://", "abfs://", "memory://")
@@ -85,7 +86,7 @@ class ServerSource:
         """Each place where the server would have a file of the module.
 
         SSQP's lower-case paths are those of symstore again: when the convention is a guess, a path
-        is asked for in one spelling.
+        is asked for in one spelling. What a symstore does not have it may have in a cabinet.
         """
         ids = ids_of(module)
         is_guess = len(self.server.conventions) > 1
@@ -95,7 +96,10 @@ class ServerSource:
                 spelling = place.path.lower() if is_guess else place.path
                 if spelling not in seen:
                     seen.add(spelling)
-                    yield self._ask(place, module)
+                    yield (answer := self._ask(place, module))
+                    if answer.status == "not_found" and self.server.conventions == SYMSTORE:
+                        packed = place._replace(path=compress_path(place.path))
+                        yield self._ask(packed, module)
 
     def _ask(self, place: StorePath, module: "Module") -> Candidate:
         url = self.server.place(place.path)
@@ -216,7 +220,7 @@ def parse_search_path(text: str) -> tuple[list[str], list[Server]]:
             parts = [part for part in parts[1:] if not part.lower().endswith("symsrv.dll")]
         for part in parts:
             if part.lower().startswith(HTTP_SCHEMES):
-                servers.append(make_server(part, ("symstore",)))
+                servers.append(make_server(part, SYMSTORE))
             else:
                 folders.append(part)
     return folders, servers

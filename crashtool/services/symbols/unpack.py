@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, cast
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats import cabinet
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
 from crashtool.services.symbols.scratch import Scratch
 
@@ -105,8 +106,8 @@ class Unpacked(NamedTuple):
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether the first bytes (TAR_HEAD are enough) are those of a zip or tar archive."""
-    return head.startswith(ZIP_MAGICS) or head[TAR_MARK] == b"ustar"
+    """Whether the first bytes (TAR_HEAD are enough) are those of a zip, tar or cabinet archive."""
+    return head.startswith((*ZIP_MAGICS, cabinet.MAGIC)) or head[TAR_MARK] == b"ustar"
 
 
 def is_packed(head: bytes) -> bool:
@@ -115,19 +116,21 @@ def is_packed(head: bytes) -> bool:
 
 
 def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]:
-    """The debug files in a zip, tar or packed file, unpacked; names are as the archive has them.
+    """The debug files in an archive or packed file, unpacked; names are as the archive has them.
 
     InputUnusable when the archive is damaged; what came before the damage has been given.
     """
     try:
         if head.startswith(ZIP_MAGICS):
             yield from _walk_zip(path, scratch)
+        elif head.startswith(cabinet.MAGIC):
+            yield from _walk_cabinet(path, scratch)
         elif head[TAR_MARK] == b"ustar":
             with Path(path).open("rb") as file:
                 yield from _walk_tar(file, Path(path).stat().st_size, scratch)
         else:
             yield from _walk_packed(path, head, scratch)
-    except DAMAGE as error:
+    except (*DAMAGE, MalformedFile) as error:
         reason = str(error) or type(error).__name__
         raise InputUnusable(f"cannot be unpacked: {reason}") from None
 
@@ -147,6 +150,16 @@ def _walk_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
                 with archive.open(member) as stream:
                     source = scratch.keep(stream, member.filename, member.compress_size)
                 yield Unpacked(member.filename, source)
+
+
+def _walk_cabinet(path: str, scratch: Scratch) -> Iterator[Unpacked]:
+    packed_size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        for member in cabinet.walk_members(file):
+            head = member.stream.read(HEAD_BYTES)
+            if _is_wanted(head, member.name):
+                rest = cast("IO[bytes]", _Rejoined(head, member.stream))
+                yield Unpacked(member.name, scratch.keep(rest, member.name, packed_size))
 
 
 def _walk_tar(file: IO[bytes], packed_size: int, scratch: Scratch) -> Iterator[Unpacked]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.cabinet import LZX
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Module
@@ -14,6 +15,7 @@ from crashtool.services.symbols.directory import DirectorySource, walk_files
 from crashtool.services.symbols.known_file import insist, same_file
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import walk_archive
+from tests.synth.cabinet import build_cabinet
 from tests.synth.object_files import (
     BUILD_ID,
     GUID,
@@ -316,12 +318,29 @@ def test_a_store_in_two_tiers_is_looked_up(find, tmp_path):
     assert [row.place for row in find(GAME)] == [str(path)]
 
 
-def test_a_file_that_symstore_packed_says_how_to_unpack_it(find, tmp_path):
-    write(tmp_path / "app.pdb" / GAME.debug_id.breakpad / "app.pd_", b"MSCF" + bytes(60))
+def test_a_file_that_symstore_packed_is_unpacked(find, tmp_path):
+    packed = build_cabinet({"app.pdb": build_pdb()})
+    path = write(tmp_path / "app.pdb" / GAME.debug_id.breakpad / "app.pd_", packed)
+
+    (row,) = find(GAME)
+
+    assert (row.status, row.place) == ("found", str(path))
+
+
+def test_a_cabinet_in_a_build_folder_is_known_by_its_name_and_content(find, tmp_path):
+    path = write(tmp_path / "out" / "APP.PD_", build_cabinet({"app.pdb": build_pdb()}))
+
+    assert [row.place for row in find(GAME)] == [str(path)]
+
+
+def test_a_cabinet_packed_in_another_way_says_how_to_unpack_it(find, tmp_path):
+    packed = build_cabinet({"app.pdb": build_pdb()}, method=LZX)
+    write(tmp_path / "app.pdb" / GAME.debug_id.breakpad / "app.pd_", packed)
 
     (row,) = find(GAME)
 
     assert row.status == "unsupported"
+    assert "LZX" in row.note
     assert "cabextract" in row.note
 
 

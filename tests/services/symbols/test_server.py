@@ -28,6 +28,7 @@ from crashtool.services.symbols.server import (
 )
 from crashtool.services.symbols.servers import open_servers
 from crashtool.services.symbols.session import SymbolPlan
+from tests.synth.cabinet import build_cabinet
 from tests.synth.object_files import (
     BUILD_ID,
     GUID,
@@ -56,6 +57,10 @@ PDB_ID = GAME.debug_id.breakpad
 PDB_PATH = f"Game.pdb/{PDB_ID}/Game.pdb"
 EXE_PATH = "Game.exe/5CAB1E0012000/Game.exe"
 SYM = build_sym(ELF_ID.debug_id.breakpad)
+
+
+def packed(path):
+    return f"{path[:-1]}_"
 
 
 @pytest.fixture
@@ -365,13 +370,18 @@ def test_a_cut_debug_file_is_malformed(serve, ask):
     assert rows(ask(f"debuginfod:{server.url}"))[0] == ("malformed", "elf")
 
 
-def test_a_cabinet_is_not_supported_and_says_what_to_do(serve, ask):
-    server = serve({PDB_PATH: b"MSCF" + bytes(100)})
+def test_what_a_symstore_does_not_have_is_asked_for_in_a_cabinet(serve, ask):
+    server = serve({packed(PDB_PATH): build_cabinet({"Game.pdb": build_pdb()})})
 
-    row = ask(f"symstore:{server.url}", GAME)[0]
+    found = rows(ask(f"symstore:{server.url}", GAME))[:2]
 
-    assert row.status == "unsupported"
-    assert "cabextract" in row.note
+    assert found == [("not_found", "pdb"), ("found", "pdb")]
+
+
+def test_a_server_of_unknown_layout_is_not_asked_for_cabinets(serve, ask):
+    server = serve({})
+
+    assert not any(row.place.endswith("_") for row in ask(server.url, GAME))
 
 
 @pytest.mark.parametrize("encoded", [True, False])
@@ -538,7 +548,7 @@ def test_folders_of_a_search_path_are_looked_in_before_servers_are_asked(serve, 
     candidates = ask("", GAME, servers=(), nt_symbol_path=text)
 
     assert rows(candidates)[0] == ("found", "pdb")
-    assert server.asked == [PDB_PATH, EXE_PATH]
+    assert server.asked == [PDB_PATH, packed(PDB_PATH), EXE_PATH, packed(EXE_PATH)]
 
 
 def test_servers_of_the_usual_variable_are_asked(serve, ask):
