@@ -71,7 +71,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     if not paths:
         raise UsageError("inspect needs a minidump", hint="crashtool inspect crash.dmp")
     answer = Answer(console, options)
-    with open_symbols(options) as symbols:
+    with open_symbols(options, console) as symbols:
         wanted = Wanted(
             handles=options["handles"],
             memory=options["memory"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from crashtool.commands.byte_size import ByteSize
+from crashtool.commands.console import Console
 from crashtool.services.settings import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def symbol_options(function: Function) -> Function:
 
 @contextmanager
 def open_symbols(
-    options: Mapping[str, Any], more: Sequence[str] = ()
+    options: Mapping[str, Any], console: Console, more: Sequence[str] = ()
 ) -> "Iterator[SymbolSession | None]":
     """The symbols that options name, and those in the paths `more`; None when there are none."""
-    plan = make_plan(options, more)
+    plan = make_plan(options, console, more)
     if plan is None:
         yield None
         return
@@ -93,9 +94,9 @@ def open_symbols(
 
 
 @contextmanager
-def open_source(options: Mapping[str, Any]) -> "Iterator[SymbolSource | None]":
+def open_source(options: Mapping[str, Any], console: Console) -> "Iterator[SymbolSource | None]":
     """Where symbols are looked for, by the same options; None when nothing is named."""
-    plan = make_plan(options, ())
+    plan = make_plan(options, console)
     if plan is None:
         yield None
         return
@@ -106,7 +107,9 @@ def open_source(options: Mapping[str, Any]) -> "Iterator[SymbolSource | None]":
         yield source
 
 
-def make_plan(options: Mapping[str, Any], more: Sequence[str]) -> "SymbolPlan | None":
+def make_plan(
+    options: Mapping[str, Any], console: Console, more: Sequence[str] = ()
+) -> "SymbolPlan | None":
     """What the options and the usual variables name; None for nothing."""
     nt_symbol_path, debuginfod_urls = symbol_search_paths()
     paths = (*more, *(options["symbols"] or ()))
@@ -124,4 +127,5 @@ def make_plan(options: Mapping[str, Any], more: Sequence[str]) -> "SymbolPlan | 
         ca_bundle=options.get("ca_bundle"),
         insecure=bool(options.get("insecure")),
         timeout=options.get("timeout"),
+        progress=console.progress,
     )

@@ -167,7 +167,9 @@ class _Account:
     def _read(self, delivery: "Delivery") -> "CrashReport":
         from crashtool.services.inspect_dumps import Wanted, read_report
 
-        with open_symbols(self.options, self.images) as symbols:  # they know their functions
+        with open_symbols(
+            self.options, self.console, self.images
+        ) as symbols:  # they know their functions
             wanted = Wanted(symbols=symbols, all_threads=self.console.json)
             return read_report(delivery.path, delivery.path, wanted)
 

@@ -37,7 +37,7 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
     from crashtool.services.symbols.scratch import Scratch
 
     with Scratch() as scratch:
-        rows = look_for(options, scratch, jobs=1)
+        rows = look_for(options, console, scratch, jobs=1)
     _answer(context, console, rows, ())
 
 
@@ -83,12 +83,14 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
         progress=console.progress,
     )  # fmt: skip
     with Scratch() as scratch:
-        rows = look_for(options, scratch, jobs=options["jobs"])
+        rows = look_for(options, console, scratch, jobs=options["jobs"])
         deliveries = tuple(store_found(rows, writer))
     _answer(context, console, rows, deliveries)
 
 
-def look_for(options: dict[str, Any], scratch: Any, *, jobs: int) -> "list[Sought]":
+def look_for(
+    options: dict[str, Any], console: Console, scratch: Any, *, jobs: int
+) -> "list[Sought]":
     """The modules that were asked for, each with where it was looked for."""
     from crashtool.services.symbol_upload.seek import list_wanted, seek
 
@@ -96,7 +98,7 @@ def look_for(options: dict[str, Any], scratch: Any, *, jobs: int) -> "list[Sough
         raise UsageError("what should be looked for?", hint=WANTED)
     cache = options["cache"] or user_cache_folder()
     wanted = list_wanted(options["wanted"], scratch, cache, all_modules=options["all_modules"])
-    with open_source(options) as source:
+    with open_source(options, console) as source:
         if source is None:
             raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
         return seek(wanted, source, jobs)

@@ -134,7 +134,8 @@ class ServerSource:
         try:
             path = self._cache.put(key, name, lambda target: self._download(url, target))
         except _NoFile as answer:
-            self._failures = 0
+            self._failures = self._failures + 1 if answer.status == "failed" else 0
+            self._last_failure = Answer(answer.status, answer.note)
             if answer.status == "not_found":
                 self._remember_absence(key)
             return Answer(answer.status, answer.note)

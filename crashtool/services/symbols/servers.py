@@ -48,5 +48,5 @@ def open_servers(
 def _fetcher(server: Server, plan: "SymbolPlan") -> "Callable[[], Fetcher]":
     if server.is_bucket:
         return BucketFetcher
-    options = HttpOptions(plan.ca_bundle, plan.insecure, plan.timeout)
+    options = HttpOptions(plan.ca_bundle, plan.insecure, plan.timeout, plan.progress)
     return lambda: HttpFetcher(options)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
+    from crashtool.services.symbols.fetching import Progress
     from crashtool.services.symbols.source import SymbolSource
 
 MOST_MODULES = 4096  # open at once
@@ -26,6 +27,7 @@ class SymbolPlan(NamedTuple):
     """Where to look: files and folders, then servers, which are asked unless `offline`.
 
     `nt_symbol_path` and `debuginfod_urls` in the syntax of _NT_SYMBOL_PATH and DEBUGINFOD_URLS.
+    `progress` shows large downloads.
     """
 
     paths: tuple[str, ...] = ()
@@ -36,6 +38,7 @@ class SymbolPlan(NamedTuple):
     ca_bundle: str | None = None
     insecure: bool = False
     timeout: float | None = None
+    progress: "Progress | None" = None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -88,9 +88,12 @@ class HttpSession:
         """GET; NetworkFailure when there is no complete answer."""
         return self._request("GET", url, None, headers)
 
-    def download(self, url: str, target: IO[bytes], limit: int) -> HttpResponse:
+    def download(
+        self, url: str, target: IO[bytes], limit: int, expect: Callable[[int], None] | None = None
+    ) -> HttpResponse:
         """GET a file of at most `limit` bytes into `target`; the reply's own body stays empty.
 
+        `expect` is told first how many bytes the server promises, 0 when it does not say.
         Redirects are followed, as symbol servers give their files out by them, but not from https
         to http. A `user:password@` in the URL is for its own host alone. NetworkFailure when there
         is no complete answer, or too much of one.
@@ -102,7 +105,7 @@ class HttpSession:
             raise UsageError(f"not a URL that can be used: {error}") from None
         for _ in range(MOST_REDIRECTS):
             headers = credentials if _origin(url) == own else None
-            response = self._request("GET", url, None, headers, _Target(target, limit))
+            response = self._request("GET", url, None, headers, _Target(target, limit, expect))
             location = response.headers.get("location", "")
             if response.status not in REDIRECTS or not location:
                 return response
@@ -145,6 +148,7 @@ class HttpSession:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 blocks = response.iter_content(1 << 14 if target is None else 1 << 18)
                 if target is not None and response.status_code == OK:
+                    target.announce(names)
                     kept = target.fill(blocks, url)
                 else:
                     kept = _read_capped(blocks)
@@ -199,6 +203,14 @@ class _Target(NamedTuple):
 
     file: IO[bytes]
     limit: int
+    expect: Callable[[int], None] | None
+
+    def announce(self, headers: Mapping[str, str]) -> None:
+        """Say how many bytes will come; of a packed body nobody knows."""
+        length = headers.get("content-length", "")
+        is_known = length.isdecimal() and "content-encoding" not in headers
+        if self.expect:
+            self.expect(int(length) if is_known else 0)
 
     def fill(self, blocks: Iterable[bytes], url: str) -> bytes:
         """Write the blocks; what is left for the reply itself."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from crashtool.errors import InputUnusable, MissingExtra, UsageError
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.model.crash import Module
+from crashtool.services.symbols import fetching
 from crashtool.services.symbols import server as server_module
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.scratch import Scratch
@@ -61,6 +63,14 @@ SYM = build_sym(ELF_ID.debug_id.breakpad)
 
 def packed(path):
     return f"{path[:-1]}_"
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """The seconds between tries, which no test sits out."""
+    seconds = []
+    monkeypatch.setattr(fetching, "sleep", seconds.append)
+    return seconds
 
 
 @pytest.fixture
@@ -300,7 +310,7 @@ def test_one_bad_answer_does_not_condemn_a_server_but_three_do(files, serve, cac
 
     assert good.status == ("found" if files else "not_found")
     assert [row.status for row in bad] == ["failed"] * 4
-    assert len(server.asked) == 6  # the last was not asked for
+    assert len(server.asked) == 5 * 3 + 1  # each thrice; the last was not asked for
 
 
 def test_a_server_that_is_not_there_fails(ask):
@@ -633,3 +643,78 @@ def test_a_source_needs_no_fetcher_to_answer_from_the_cache(cache):
         (row,) = ServerSource(server, cache, scratch, None).walk_candidates(APP)
 
     assert row.status == "found"
+
+
+def in_turn(*answers):
+    """One answer after the other, the last for ever."""
+    left = list(answers)
+
+    def give(handler):
+        (left.pop(0) if len(left) > 1 else left[0])(handler)
+
+    return give
+
+
+def broken_off(handler):
+    send(handler, SYM[:20], Content_Length=len(SYM))
+
+
+@pytest.mark.parametrize("trouble", [status(503), status(429), status(502), broken_off])
+def test_what_may_pass_is_tried_again(trouble, serve, ask, waits):
+    server = serve()
+    server.answers[SYM_PATH] = in_turn(trouble, trouble, lambda handler: send(handler, SYM))
+
+    (row,) = ask(f"breakpad:{server.url}")
+
+    assert row.status == "found"
+    assert Path(row.path).read_bytes() == SYM
+    assert server.asked == [SYM_PATH] * 3
+    assert waits == [0.5, 2.0]
+
+
+def test_what_will_not_pass_is_asked_once(serve, ask):
+    server = serve()
+    server.answers[SYM_PATH] = status(500)
+
+    (row,) = ask(f"breakpad:{server.url}")
+
+    assert row.note == "HTTP 500"
+    assert len(server.asked) == 1
+
+
+def test_nobody_there_is_not_waited_for(ask, waits):
+    (row,) = ask("breakpad:http://127.0.0.1:9")
+
+    assert row.status == "failed"
+    assert waits == []
+
+
+def test_a_server_that_only_fails_is_given_up(serve, cache):
+    server = serve()
+    server.every = status(500)
+    with Scratch() as scratch:
+        (source,) = open_servers(SymbolPlan(servers=(f"breakpad:{server.url}",)), cache, scratch)
+        modules = [APP._replace(debug_file=f"lib{number}.so") for number in range(9)]
+        found = [next(source.walk_candidates(module)) for module in modules]
+
+    assert [(row.status, row.note) for row in found] == [("failed", "HTTP 500")] * 9
+    assert len(server.asked) == server_module.MOST_FAILURES
+
+
+def test_progress_is_told_of_what_takes_its_time(serve, cache, monkeypatch):
+    monkeypatch.setattr(fetching, "WORTH_TELLING", len(SYM))
+    server = serve({SYM_PATH: SYM})
+    told = []
+
+    @contextmanager
+    def progress(label, total):
+        told.append((label, total))
+        yield told.append
+        told.append("end")
+
+    plan = SymbolPlan(servers=(f"breakpad:{server.url}",), progress=progress)
+    with Scratch() as scratch:
+        (source,) = open_servers(plan, cache, scratch)
+        assert next(source.walk_candidates(APP)).status == "found"
+
+    assert told == [("app.sym", len(SYM)), len(SYM), "end"]
