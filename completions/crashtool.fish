@@ -206,6 +206,8 @@ complete -c crashtool -n '__fish_seen_subcommand_from serve' -l token -r -d 'Let
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l token-file -r -d 'Read the submission token from this file.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l symbols-token -r -d 'The same for symbols. Default: --token.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l fault -r -d 'Fail on purpose; see below. Repeatable: one after the other.'
+complete -c crashtool -n '__fish_seen_subcommand_from serve' -l certificate -r -d 'Speak TLS with this certificate: PEM, with its private key or --key.'
+complete -c crashtool -n '__fish_seen_subcommand_from serve' -l key -r -d 'The certificate\'s private key.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l max-size -r -d 'Refuse bodies larger than this, packed or unpacked (K, M, G).'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l stop-after -r -d 'End with status 0 once N reports have arrived.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l json -d 'Answer with one JSON document.'

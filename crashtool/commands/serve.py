@@ -59,9 +59,16 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     "--fault",
     "faults",
     multiple=True,
-    metavar="KIND[:COUNT][@SECONDS]",
+    metavar="KIND[:COUNT[/report]][@SECONDS]",
     help="Fail on purpose; see below. Repeatable: one after the other.",
 )
+@click.option(
+    "--certificate",
+    type=click.Path(),
+    metavar="FILE",
+    help="Speak TLS with this certificate: PEM, with its private key or --key.",
+)
+@click.option("--key", type=click.Path(), metavar="FILE", help="The certificate's private key.")
 @click.option(
     "--max-size",
     default="2G",
@@ -78,7 +85,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 def command(
     console: Console, folder: str, port: int, address: str, token: str | None,
     token_file: str | None, symbols_token: str | None, faults: tuple[str, ...], max_size: str,
-    stop_after: int | None,
+    stop_after: int | None, certificate: str | None, key: str | None,
 ) -> None:  # fmt: skip
     """Receive reports locally, answering as Backtrace does.
 
@@ -96,8 +103,10 @@ def command(
     are checked as Backtrace checks them: 403 for a wrong token, 503 for a missing format.
 
     \b
-    Faults, for the first COUNT requests (default: all):
-      429, 500, 503, 302 …   answer with this status; @SECONDS becomes Retry-After
+    Faults, for the first COUNT requests (default: all), or with COUNT/report for the first
+    requests of each report, which is known again by its files:
+      429, 500, 503 …        answer with this status; @SECONDS becomes Retry-After
+      302, 307=URL …         redirect, to URL if it is given
       hang      read the request and never answer
       reset     reset the connection while the client is sending
       close     read the request and close without a word
@@ -111,6 +120,7 @@ def command(
       crashtool serve
       crashtool serve --port 0 --stop-after 1 --json
       crashtool serve --fault 429:2@1 --fault reset:1
+      crashtool serve --fault truncate:1/report
 
     Ctrl-C ends with status 130, SIGTERM with 0. With --json the document on stdout, printed at
     the start, holds url, symbols_url, inbox and folder.
@@ -143,7 +153,7 @@ def command(
         with closing(DumpPages()) as pages, start_receiver(
             folder, port=port, host=address, token=token, symbols_token=symbols_token,
             faults=faults, max_size=_parse_size(max_size), read_dump=pages, style=STYLE,
-            on_exchange=log,
+            certificate=certificate, key=key, on_exchange=log,
         ) as receiver:  # fmt: skip
             _announce(console, receiver)
             while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows

@@ -13,7 +13,6 @@ from crashtool.services.receiver.app import start_receiver
 from tests.services.receiver.conftest import wait_until
 from tests.services.transport.test_http import certificate  # noqa: F401 (a fixture)
 from tests.synth.object_files import build_elf
-from tests.synth.scripted_server import ScriptedServer, answer, reset
 from tests.synth.symbol_file import build_symbol_file, file, func, line
 
 TOKEN = "0123456789abcdef" * 4
@@ -38,27 +37,9 @@ def build(tmp_path):
 
 
 @pytest.fixture
-def scripted():
-    servers = []
-
-    def start(*script, context=None):
-        servers.append(ScriptedServer(script, context))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-def url_of(server):
-    return f"{server.url}/acme/{TOKEN}/symbols"
-
-
-@pytest.fixture
 def upload(crashtool, build):
     def run(server, *arguments, url=None):
-        target = url or (server.submission_url("symbols") if hasattr(server, "inbox")
-                         else url_of(server))  # fmt: skip
+        target = url or server.submission_url("symbols")
         return crashtool("upload-symbols", build, "--url", target, *arguments)
 
     return run
@@ -171,34 +152,54 @@ def test_soft_fail_alone_does_not_swallow_the_path_behind_it(crashtool, build):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_no_outage(
+    tmp_path,
     upload,
-    scripted,
     certificate,  # noqa: F811
 ):
-    server = scripted(context=certificate[1])
-    result = upload(server, "--soft-fail")
-    assert result.exit_code == 7
-    assert "not signed by an authority trusted here" in result.stderr
-    assert "--ca-bundle" in result.stderr
-    assert "trying again" not in result.stderr
-    assert server.received == []
+    files = {"certificate": certificate[0], "key": certificate[0].with_name("key.pem")}
+    with start_receiver(tmp_path / "inbox", **files) as receiver:
+        refused = upload(receiver, "--soft-fail")
+        assert receiver.inbox.count() == 0
+        trusted = upload(receiver, "--ca-bundle", certificate[0])
+        assert receiver.inbox.count() == 1
+        unchecked = upload(receiver, "--insecure", "--tag", "2")
+    assert refused.exit_code == 7
+    assert "not signed by an authority trusted here" in refused.stderr
+    assert "--ca-bundle" in refused.stderr
+    assert "trying again" not in refused.stderr
+    assert trusted.exit_code == 0, trusted.stderr
+    assert unchecked.exit_code == 0
+    assert "not verified" in unchecked.stderr
 
 
-def test_a_redirect_takes_neither_the_token_nor_the_symbols_elsewhere(upload, scripted):
-    elsewhere = scripted()
-    server = scripted(answer(302, b"", Location=url_of(elsewhere)))
-    result = upload(server, "--retry-for", "0")
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_takes_neither_the_token_nor_the_symbols_elsewhere(tmp_path, upload, status):
+    heard = []
+    with start_receiver(tmp_path / "other", on_exchange=heard.append) as elsewhere:
+        fault = f"{status}={elsewhere.submission_url('symbols')}"
+        with start_receiver(tmp_path / "inbox", faults=[fault]) as receiver:
+            result = upload(receiver, "--retry-for", "0")
     assert result.exit_code == 6
     assert "redirects to 127.0.0.1" in result.stderr
-    assert elsewhere.received == []
+    assert heard == []
     assert TOKEN not in result.stderr
 
 
-def test_a_reset_in_the_middle_is_sat_out(upload, scripted):
-    server = scripted(reset, answer())
-    result = upload(server)
+def test_a_reset_in_the_middle_is_sat_out(tmp_path, upload):
+    with start_receiver(tmp_path / "inbox", faults=["reset:1"]) as receiver:
+        result = upload(receiver)
+        assert receiver.inbox.count() == 1
     assert result.exit_code == 0, result.stderr
-    assert len(server.received) == 1
+    assert "trying again" in result.stderr
+
+
+@pytest.mark.parametrize("fault", ["503:1/report@0", "reset:1/report", "close:1/report"])
+def test_each_file_may_fail_once_of_its_own(tmp_path, upload, fault):
+    with start_receiver(tmp_path / "inbox", faults=[fault]) as receiver:
+        result = upload(receiver, "--single", "--jobs", "3")
+        assert receiver.inbox.count() == 3
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("trying again") == 3
 
 
 def test_several_at_once_keep_their_order_and_all_arrive(tmp_path, upload, build):

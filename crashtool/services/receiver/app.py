@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crashtool.errors import MissingExtra, UsageError
+from crashtool.errors import InputUnusable, MissingExtra, UsageError
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import Fault, FaultPlan
@@ -65,23 +66,27 @@ def start_receiver(
     max_size: int = MAX_SIZE,
     read_dump: DumpReader | None = None,
     style: str = "",
+    certificate: str | Path | None = None,
+    key: str | Path | None = None,
     on_exchange: Callable[[Exchange], None] = lambda _exchange: None,
 ) -> Iterator[Receiver]:
     """A receiver that keeps its reports in `folder`, for as long as the context lasts.
 
     It runs in a thread of its own; when this yields, it listens. `port` 0 takes a free one.
     `max_size` bounds a request's body in bytes, as sent and unpacked. `read_dump` makes what the
-    inbox shows of a minidump, `style` is the style sheet for that. `on_exchange` is called after
-    each request, in the receiver's thread. UsageError when the port is taken; MissingExtra without
-    `serve`.
+    inbox shows of a minidump, `style` is the style sheet for that. `certificate` is a PEM file for
+    TLS, with its private key in it or in `key`. `on_exchange` is called after
+    each request, in the receiver's thread. UsageError when the port is taken, InputUnusable when
+    the certificate cannot be used, MissingExtra without `serve`.
     """
     _require_libraries()
+    tls = _check_certificate(certificate, key) if certificate else None
     tokens = Tokens(token, symbols_token)
     inbox = Inbox(folder)
     with _listen(host, port) as listener:
         inbox.open()
         try:
-            receiver = Receiver(_url_of(listener), inbox, tokens)
+            receiver = Receiver(_url_of(listener, is_secure=bool(tls)), inbox, tokens)
             urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
             is_local = listener.getsockname()[0] in LOOPBACKS
             site = Site(inbox, urls, is_local=is_local, token=token, style=style)
@@ -94,7 +99,7 @@ def start_receiver(
                     describer.add(exchange.report)
                 on_exchange(exchange)
 
-            plan = _Plan(inbox, tokens, FaultPlan(faults), max_size, report_exchange)
+            plan = _Plan(inbox, tokens, FaultPlan(faults), max_size, report_exchange, tls)
             server = _Server(plan, site, events)
             try:
                 server.start(listener)
@@ -123,11 +128,25 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url_of(listener: socket.socket) -> str:
+def _check_certificate(certificate: str | Path, key: str | Path | None) -> tuple[str, str | None]:
+    """The two files, tried."""
+    files = str(certificate), None if key is None else str(key)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
+    except (OSError, ssl.SSLError) as error:
+        raise InputUnusable(
+            f"the certificate {certificate} cannot be used: {error}",
+            hint="a PEM file with the certificate and its private key, or the key by --key",
+        ) from None
+    return files
+
+
+def _url_of(listener: socket.socket, *, is_secure: bool) -> str:
     host, port = listener.getsockname()[:2]
     wildcard = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 (read, not bound)
     host = wildcard.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if is_secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class _Plan(NamedTuple):
@@ -138,6 +157,7 @@ class _Plan(NamedTuple):
     faults: FaultPlan
     max_size: int
     on_exchange: Callable[[Exchange], None]
+    tls: tuple[str, str | None] | None
 
 
 class _Server:
@@ -172,6 +192,8 @@ class _Server:
                 log_level="error",  # a traceback is a bug and must be seen; the rest is told below
                 limit_concurrency=MOST_CONNECTIONS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                ssl_certfile=plan.tls and plan.tls[0],
+                ssl_keyfile=plan.tls and plan.tls[1],
             )
         )
         self._ready = threading.Event()

@@ -1,5 +1,6 @@
 """A report on its way in, before anyone has been told that it is there."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -52,6 +53,15 @@ class Draft:
         file = DraftFile(path, name, filename, content_type)
         self.files.append(file)
         return file
+
+    def digest(self) -> str:
+        """A hash of what its files hold: the same when a client sends them again."""
+        digest = hashlib.sha256()
+        for file in sorted(self.files, key=lambda file: (file.name, file.filename)):
+            digest.update(file.size.to_bytes(8, "little"))
+            with file.path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        return digest.hexdigest()
 
     def discard(self) -> None:
         """Remove all traces."""

@@ -1,6 +1,7 @@
 """Faults that the receiver commits on demand, so that a client's answer to them can be tested."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ KINDS = {
     "html": "answer 200 with a web page, as a captive portal does",
 }
 FIRST_STATUS, LAST_STATUS = 300, 599
+REDIRECTS = range(300, 400)
+PER_REPORT = "/report"
 SLOW_SECONDS = 5.0
 
 
@@ -23,13 +26,16 @@ class Fault(NamedTuple):
     """One kind of fault, for the first `times` requests (None: for all of them).
 
     `kind` is a word of KINDS or "status", which answers with `status`. `seconds` is the wait of
-    "slow" and the Retry-After of a status.
+    "slow" and the Retry-After of a status. `location` is where a status of 3xx leads. With
+    `is_per_report`, the first `times` requests of each report fail, known by what it holds.
     """
 
     kind: str
     times: int | None = None
     status: int = 0
     seconds: float | None = None
+    location: str = ""
+    is_per_report: bool = False
 
     @property
     def takes_the_report(self) -> bool:
@@ -38,35 +44,47 @@ class Fault(NamedTuple):
 
 
 def parse_fault(text: str) -> Fault:
-    """A fault written KIND[:COUNT][@SECONDS], such as `503`, `429:3@2`, `slow@10`, `reset:1`."""
-    head, _, seconds = text.partition("@")
+    """A fault written KIND[:COUNT[/report]][@SECONDS], such as `503`, `429:3@2`, `reset:1/report`.
+
+    A status of 3xx may be followed by `=URL`.
+    """
+    wish, _, location = text.partition("=")
+    head, _, seconds = wish.partition("@")
+    head, is_per_report = head.removesuffix(PER_REPORT), head.endswith(PER_REPORT)
     kind, _, count = head.partition(":")
     try:
         repeats = int(count) if ":" in head else None
-        wait = float(seconds) if "@" in text else None
+        wait = float(seconds) if "@" in wish else None
         status = int(kind) if kind.isdecimal() else 0
     except ValueError:
         raise _unknown(text) from None
     known = FIRST_STATUS <= status <= LAST_STATUS if status else kind in KINDS
+    leads = not location or status in REDIRECTS
     # not (0 <= x < inf) is also true of nan
     if not known or (repeats is not None and repeats < 1) or not 0 <= (wait or 0.0) < float("inf"):
         raise _unknown(text)
-    return Fault("status" if status else kind, repeats, status, wait)
+    if not leads or (is_per_report and repeats is None):
+        raise _unknown(text)
+    return Fault("status" if status else kind, repeats, status, wait, location, is_per_report)
 
 
 def _unknown(text: str) -> UsageError:
     return UsageError(
         f"'{text}' is not a fault",
-        hint=f"KIND[:COUNT][@SECONDS], KIND being a status from {FIRST_STATUS} to {LAST_STATUS} or "
-        + ", ".join(KINDS),
+        hint=f"KIND[:COUNT[/report]][@SECONDS], KIND being a status from {FIRST_STATUS} to "
+        f"{LAST_STATUS} (3xx=URL leads there) or " + ", ".join(KINDS),
     )
 
 
 class FaultPlan:
-    """Hands out faults, one per request, in the order given; then none."""
+    """Hands out faults, one per request, in the order given; then none.
+
+    A fault that is per report is the last: there may always come another report.
+    """
 
     def __init__(self, faults: Iterable[str | Fault] = ()) -> None:
         self._lock = threading.Lock()
+        self._struck: Counter[str] = Counter()
         self._faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
 
     def take(self) -> Fault | None:
@@ -75,8 +93,14 @@ class FaultPlan:
             if not self._faults:
                 return None
             fault = self._faults[0]
-            if fault.times is not None:
+            if fault.times is not None and not fault.is_per_report:
                 self._faults[0] = fault._replace(times=fault.times - 1)
                 if fault.times == 1:
                     del self._faults[0]
             return fault
+
+    def strikes(self, fault: Fault, report: str) -> bool:
+        """Whether a fault that is per report befalls this request of a report."""
+        with self._lock:
+            self._struck[report] += 1
+            return self._struck[report] <= (fault.times or 0)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, make_sink
 from crashtool.services.receiver.draft import Draft
-from crashtool.services.receiver.faults import SLOW_SECONDS, Fault, FaultPlan
+from crashtool.services.receiver.faults import REDIRECTS, SLOW_SECONDS, Fault, FaultPlan
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import (
     Endpoint,
@@ -55,6 +55,14 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
+class _Struck(Exception):
+    """A report was read that shall come to grief."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
 class Incoming(NamedTuple):
     """The head of a request."""
 
@@ -86,11 +94,15 @@ class Submissions:
         """Deal with one request."""
         request = _read_head(scope)
         fault = self._faults.take()
+        body = self._body(request, receive)
         try:
-            if fault and not fault.takes_the_report:
-                await self._commit_fault(fault, request, receive, send)
+            if fault and not (fault.takes_the_report or fault.is_per_report):
+                await self._commit_fault(fault, request, body, receive, send)
                 return
-            exchange, reply = await self._take(request, receive)
+            exchange, reply, fault = await self._take(request, body, fault)
+        except _Struck as struck:
+            await self._commit_fault(struck.fault, request, body, receive, send)
+            return
         except Disconnected:
             self._on_exchange(Exchange(0, "the client went away in the middle of its request"))
             return
@@ -98,11 +110,11 @@ class Submissions:
             wait = SLOW_SECONDS if fault.seconds is None else fault.seconds
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), wait)
-        body = _json(reply)
-        cut = len(body) // 2 if fault and fault.kind == "truncate" else None
+        content = _json(reply)
+        cut = len(content) // 2 if fault and fault.kind == "truncate" else None
         # of a body beyond the bound there may be no end
         headers = {"connection": "close"} if exchange.status == TOO_LARGE else None
-        await _send(send, exchange.status, body, headers, cut=cut)
+        await _send(send, exchange.status, content, headers, cut=cut)
         self._on_exchange(exchange)
         if cut is not None:
             await self._end(request, receive, close=True)
@@ -114,28 +126,44 @@ class Submissions:
             if transport := self._transports.get(client):
                 transport.abort()
 
-    async def _take(self, request: Incoming, receive: Receive) -> tuple[Exchange, dict[str, Any]]:
+    async def _take(
+        self, request: Incoming, body: "_Body", fault: Fault | None
+    ) -> tuple[Exchange, dict[str, Any], Fault | None]:
+        """Take a report in; the exchange, the answer, and the fault that this request has.
+
+        _Struck for one that takes no report.
+        """
         draft = None
-        body = self._body(request, receive)
         try:
             endpoint = read_endpoint(request.path, request.query)
             check_endpoint(endpoint, self._tokens)
             later = self._find_target(request.query)
             draft = self._inbox.start_draft()
             await self._read_body(request, endpoint, draft, body)
+            fault = await self._settle_fault(fault, draft)
             if later:
-                return await self._keep_later(later, request, endpoint, draft)
-            return await self._keep(request, endpoint, draft)
+                return *await self._keep_later(later, request, endpoint, draft), fault
+            return *await self._keep(request, endpoint, draft), fault
         except Refusal as refusal:
             if "100-continue" not in request.headers.get("expect", "").lower():
                 await body.drain()
-            return _refused(refusal.status, refusal.message)
+            return *_refused(refusal.status, refusal.message), None
         except (OSError, sqlite3.Error) as error:  # such as a full disk
             await body.drain()
-            return _refused(500, f"cannot store the report: {error}")
+            return *_refused(500, f"cannot store the report: {error}"), None
         finally:
             if draft:
                 draft.discard()
+
+    async def _settle_fault(self, fault: Fault | None, draft: Draft) -> Fault | None:
+        """The fault of a request whose report is known; _Struck for one that takes no report."""
+        if fault is None or not fault.is_per_report:
+            return fault
+        if not self._faults.strikes(fault, await asyncio.to_thread(draft.digest)):
+            return None
+        if not fault.takes_the_report:
+            raise _Struck(fault)
+        return fault
 
     async def _read_body(
         self, request: Incoming, endpoint: Endpoint, draft: Draft, body: "_Body"
@@ -199,9 +227,8 @@ class Submissions:
         return Exchange(200, "attachment", report), answer_later(report)
 
     async def _commit_fault(
-        self, fault: Fault, request: Incoming, receive: Receive, send: Send
+        self, fault: Fault, request: Incoming, body: "_Body", receive: Receive, send: Send
     ) -> None:
-        body = self._body(request, receive)
         if fault.kind == "reset":
             await body.next()
             self._connection(request).abort()
@@ -302,8 +329,8 @@ def _fault_answer(fault: Fault) -> tuple[int, dict[str, str], bytes]:
         page = b"<!doctype html><title>Sign in</title><p>Sign in to use this network."
         return 200, {"content-type": "text/html; charset=utf-8"}, page
     headers = {} if fault.seconds is None else {"retry-after": f"{fault.seconds:g}"}
-    if 300 <= fault.status < 400:  # noqa: PLR2004 (redirects need a place)
-        headers["location"] = "/elsewhere"
+    if fault.status in REDIRECTS:
+        headers["location"] = fault.location or "/elsewhere"
     return fault.status, headers, _json(error_body(fault.status, "this fault was asked for"))
 
 

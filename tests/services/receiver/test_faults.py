@@ -12,6 +12,9 @@ from crashtool.services.receiver.faults import KINDS, Fault, FaultPlan, parse_fa
         ("slow@0.5", Fault("slow", None, 0, 0.5)),
         ("reset:1", Fault("reset", 1)),
         ("302", Fault("status", None, 302)),
+        ("307:1=http://h:1/a?b=c@d", Fault("status", 1, 307, location="http://h:1/a?b=c@d")),
+        ("503:2/report@0", Fault("status", 2, 503, 0.0, is_per_report=True)),
+        ("truncate:1/report", Fault("truncate", 1, is_per_report=True)),
     ],
 )
 def test_a_fault_is_parsed(text, fault):
@@ -26,7 +29,8 @@ def test_each_kind_is_parsed(kind):
 @pytest.mark.parametrize(
     "text",
     ["", "200", "0", "600", "explode", "429:", "429:0", "429:-1", "429:x", "slow@", "slow@-1",
-     "slow@nan", "slow@inf", "²", "status"],
+     "slow@nan", "slow@inf", "²", "status", "503=http://h/", "reset=x", "503/report",
+     "503:0/report", "503:1/each"],
 )  # fmt: skip
 def test_what_is_no_fault_is_refused(text):
     with pytest.raises(UsageError, match="is not a fault") as caught:
@@ -43,3 +47,11 @@ def test_a_plan_hands_out_its_faults_in_order():
 def test_a_fault_without_a_count_lasts():
     plan = FaultPlan(["500"])
     assert {plan.take().status for _ in range(5)} == {500}
+
+
+def test_a_fault_per_report_befalls_each_report_so_many_times():
+    plan = FaultPlan(["503:2/report"])
+    fault = plan.take()
+    struck = [plan.strikes(fault, report) for report in "aabbaab"]
+    assert struck == [True, True, True, True, False, False, False]
+    assert plan.take() == fault
