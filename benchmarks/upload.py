@@ -15,7 +15,13 @@ TIME_TARGET = 1 / 0.7  # 0.7 of curl's throughput
 PEAK_LIMIT = 120_000_000  # bytes
 MANY_TARGET = 0.2  # of one curl for each
 FIND_TARGET = None
-HEAD = b"MODULE Linux x86_64 000102030405060708090A0B0C0D%04X0 app%d\nFUNC 1000 10 0 f\n"
+HEAD = b"MODULE Linux x86_64 000102030405060708090A0B0C0D%04X0 app%d\n" + b"".join(
+    b"FILE %d /build/game/part%d.cpp\n" % (number, number) for number in range(300)
+)
+TAIL = b"PUBLIC 1000 0 _init\n" + b"".join(
+    b"STACK CFI INIT %x 40 .cfa: $rsp 8 + .ra: .cfa -8 + ^\n" % place
+    for place in range(0x2000, 0x4000, 0x40)
+)
 SMALL = 200 << 10  # bytes
 
 
@@ -103,7 +109,7 @@ def measure_discovery(plan: Plan) -> Iterator[Row]:
 
 
 def write_symbols(path: Path, number: int, size: int) -> None:
-    """A .sym file of so many bytes, of functions and lines, and different in each."""
+    """A .sym file of so many bytes, with all that dump_syms writes, and different in each."""
     path.parent.mkdir(exist_ok=True)
     chance = random.Random(number)  # noqa: S311 (it is no secret)
     rows: list[str] = []
@@ -117,5 +123,6 @@ def write_symbols(path: Path, number: int, size: int) -> None:
     block = "".join(rows).encode()
     with path.open("wb") as stream:
         stream.write(HEAD % (number, number))
-        while stream.tell() < size:
+        while stream.tell() < size - len(TAIL):
             stream.write(block)
+        stream.write(TAIL)

@@ -22,24 +22,31 @@ ARCHITECTURES = {
     "arm64": "arm64", "arm64e": "arm64", "aarch64": "arm64", "ppc": "ppc", "ppc64": "ppc64",
     "sparc": "sparc", "mips": "mips", "mips64": "mips64", "riscv": "riscv", "riscv64": "riscv64",
 }  # fmt: skip
-RECORDS = {
-    b"\nFUNC ": kinds.SYMBOLS, b"\nPUBLIC ": kinds.SYMBOLS, b"\nFILE ": kinds.LINES,
-    b"\nSTACK ": kinds.UNWIND,
-}  # fmt: skip
+TAIL = 1 << 16  # bytes
 
 
 def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
     """The one module that a .sym file describes, with the kinds of records that are in it.
 
     Of a large file only the beginning and the end are looked at, where each kind begins or ends.
+    STACK records come last.
     """
-    last = max(0, len(data) - LOOKED_FOR)
-    features = frozenset(
-        feature
-        for mark, feature in RECORDS.items()
-        if data.find(mark, 0, LOOKED_FOR) >= 0 or data.find(mark, last) >= 0
-    )
-    return (read_module_line(data)._replace(features=features),)
+    size = len(data)
+    parts = [(0, size)]
+    if size > 2 * LOOKED_FOR:
+        parts = [(0, LOOKED_FOR), (size - LOOKED_FOR, size)]
+    features = set()
+    if _has_record(data, b"\nFUNC ", parts) or _has_record(data, b"\nPUBLIC ", parts):
+        features.add(kinds.SYMBOLS)
+    if _has_record(data, b"\nFILE ", parts):
+        features.add(kinds.LINES)
+    if _has_record(data, b"\nSTACK ", [(max(0, size - TAIL), size), *parts]):
+        features.add(kinds.UNWIND)
+    return (read_module_line(data)._replace(features=frozenset(features)),)
+
+
+def _has_record(data: "Content", mark: bytes, parts: list[tuple[int, int]]) -> bool:
+    return any(data.find(mark, start, end) >= 0 for start, end in parts)
 
 
 def read_module_line(data: "Content") -> ObjectFile:
@@ -70,7 +77,7 @@ def _is_hexadecimal(text: str) -> bool:
 
 def _find_code_id(lines: list[str]) -> CodeId | None:
     for line in lines:
-        words = line.split()
+        words = line.split() if line.startswith("INFO") else []
         if words[:2] == ["INFO", "CODE_ID"] and len(words) >= CODE_ID_WORDS:
             return CodeId(words[2].lower()) if _is_hexadecimal(words[2]) else None
     return None
