@@ -46,7 +46,7 @@ _crashtool() {
             --ci) words='github' ;;
             --color) words='auto always never' ;;
             --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--to|--verify-receipt|--receipt|-j|--jobs|--junit|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression --gzip -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     symbols)
         case "$previous" in

@@ -119,6 +119,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l quick -
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l single -d 'One request for each file instead of an archive: PDB, PE and .sym only.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l max-archive-size -r -d 'Several archives, each with at most this much before compression: 500M, 2G.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l no-compression -d 'Put files into the archive as they are: for networks faster than 100 MB/s.'
+complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l gzip -d 'With --single: compress each file on the way (Content-Encoding: gzip).'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -s o -l output -r -d 'Write the archive to a file instead of uploading it.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l to -r -d 'Write the files into a symbol store, a folder or s3://…, instead of uploading, or besides when a server is named.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l replace -d 'With --to: replace a different file of the same id.'

@@ -121,6 +121,11 @@ class UploadCommand(Command):
     help="Put files into the archive as they are: for networks faster than 100 MB/s.",
 )
 @click.option(
+    "--gzip",
+    is_flag=True,
+    help="With --single: compress each file on the way (Content-Encoding: gzip).",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),

@@ -102,6 +102,24 @@ def test_single_files_arrive_under_their_names(crashtool, receive, build):
     }
 
 
+def test_single_files_are_compressed_on_the_way_if_asked(crashtool, tmp_path):
+    text = build_sym(lines=[f"PUBLIC {n:x} 0 function{n}" for n in range(9999)])
+    (tmp_path / "app1.sym").write_bytes(text)
+    with start_receiver(tmp_path / "inbox", faults=["503:1@0"]) as receiver:
+        result = crashtool(
+            "upload-symbols", "app1.sym", "--single", "--gzip", "--json",
+            "--url", receiver.submission_url("symbols"),
+        )  # fmt: skip
+        (report,) = receiver.inbox.reports()
+        assert report.files[0].path.read_bytes() == text
+    assert result.exit_code == 0, result.stderr
+    (row,) = json.loads(result.stdout)["requests"]
+    assert row["sent"] < len(text) / 2
+    assert "503" in result.stderr
+    refused = crashtool("upload-symbols", "app1.sym", "--gzip", "-n")
+    assert refused.exit_code == 2
+
+
 def test_elf_and_dsym_do_not_go_alone(crashtool, build):
     result = crashtool("upload-symbols", "--single", "--dry-run", build)
 

@@ -51,6 +51,7 @@ class Wishes(NamedTuple):
     soft_fail: str = ""
     jobs: int = 1
     no_compression: bool = False
+    gzip: bool = False
     hashed: bool = False
     symbols_url: str | None = None
     universe: str | None = None
@@ -135,6 +136,8 @@ def _survey_wishes(wishes: Wishes) -> SurveyWishes:
 def _check_wishes(wishes: Wishes) -> None:
     if wishes.output and wishes.single:
         raise UsageError("--output writes an archive, --single sends none: choose one")
+    if wishes.gzip and not wishes.single:
+        raise UsageError("--gzip is for --single: archives are compressed in themselves")
     if wishes.single and wishes.most is not None:
         raise UsageError("--max-archive-size has no meaning with --single")
     for option, path in (("--output", wishes.output), ("--receipt", wishes.receipt)):
@@ -189,7 +192,8 @@ def _deliver(
     ) as session:
         uploader = Uploader(
             destination, session, wishes.tag, network.retry_for, wishes.soft_fail, wishes.jobs,
-            wishes.no_compression, bool(wishes.receipt or wishes.hashed), voices.progress,
+            wishes.no_compression, bool(wishes.receipt or wishes.hashed), wishes.gzip,
+            voices.progress,
             voices.retry,
         )  # fmt: skip
         return tuple(uploader.upload(shipments))

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,13 +22,14 @@ from crashtool.model.symbol_upload import Delivery, SymbolFile
 from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
 from crashtool.services.symbol_upload.destination import request_url
 from crashtool.services.threads import share_in_order
+from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.retry import with_retries
 from crashtool.services.whole_file import open_whole
 
 if TYPE_CHECKING:
     from crashtool.formats.submission_url import SubmissionUrl
-    from crashtool.services.transport.http import HttpResponse, HttpSession
+    from crashtool.services.transport.http import Body, HttpResponse, HttpSession
 
 SINGLE_KINDS = (kinds.PDB, kinds.PE, kinds.SYM)
 ARCHIVE_TYPE, FILE_TYPE = "application/zip", "application/octet-stream"
@@ -129,8 +130,8 @@ class Uploader(NamedTuple):
 
     `progress(label, bytes)` opens a progress display and gives the function that moves it;
     `on_retry` hears why a try failed. `soft_fail` names the outages to forgive: network, server,
-    or all; "" for none. `jobs` requests are under way at once. `store`: compress nothing. `hashed`:
-    tell the SHA-256 of each file.
+    or all; "" for none. `jobs` requests are under way at once. `store`: compress nothing in
+    archives; `gzip`: compress single files on the way. `hashed`: tell the SHA-256 of each file.
     """
 
     destination: "SubmissionUrl"
@@ -141,6 +142,7 @@ class Uploader(NamedTuple):
     jobs: int = 1
     store: bool = False
     hashed: bool = True
+    gzip: bool = False
     progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
     on_retry: Callable[[str], None] = lambda _sentence: None
 
@@ -162,11 +164,12 @@ class Uploader(NamedTuple):
     def _send(self, shipment: Shipment) -> Delivery:
         started = time.monotonic()
         answers: list[HttpResponse] = []
+        packed = _Packed(self.gzip and shipment.single)
         with self.progress(shipment.name, shipment.size) as advance:
             body = shipment.body(advance, store=self.store, hashed=self.hashed, balanced=True)
             try:
                 attempts = with_retries(
-                    lambda: self._post(shipment, body),
+                    lambda: self._post(shipment, packed.wrap(body), packed.headers),
                     retry_for=self.retry_for, on_retry=self.on_retry,
                 )  # fmt: skip
                 answers.append(attempts.response)
@@ -179,8 +182,8 @@ class Uploader(NamedTuple):
                 return _failure(shipment, error, seconds, forgiven=forgiven)
         seconds = time.monotonic() - started
         return Delivery(
-            shipment.name, model.UPLOADED, shipment.paths, shipment.size, body.sent, seconds,
-            reply.rxid or "", shipment.digests(body),
+            shipment.name, model.UPLOADED, shipment.paths, shipment.size, packed.sent or body.sent,
+            seconds, reply.rxid or "", shipment.digests(body),
         )  # fmt: skip
 
     def _forgives(self, error: CrashtoolError, answers: "Sequence[HttpResponse]") -> bool:
@@ -192,11 +195,27 @@ class Uploader(NamedTuple):
             return is_outage and self.soft_fail in (SERVER, ALL)
         return isinstance(error, NetworkFailure) and self.soft_fail in (NETWORK, ALL)
 
-    def _post(self, shipment: Shipment, body: ZipBody | FileBody) -> "HttpResponse":
+    def _post(
+        self, shipment: Shipment, body: "Body", encoding: "Mapping[str, str]"
+    ) -> "HttpResponse":
         upload_file = shipment.name if shipment.single else ""
         url = request_url(self.destination, tag=self.tag, upload_file=upload_file)
         content_type = FILE_TYPE if shipment.single else ARCHIVE_TYPE
-        return self.session.post(url, body, {"Content-Type": content_type})
+        return self.session.post(url, body, {"Content-Type": content_type, **encoding})
+
+
+class _Packed:
+    """What goes over the wire for a body: gzip, if that is `wanted`; `sent` counts its bytes."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.headers = {"Content-Encoding": "gzip"} if wanted else {}
+        self.sent = 0
+
+    def wrap(self, body: "Body") -> "Body":
+        return CountedBody(GzipBody(body), self._note) if self.headers else body
+
+    def _note(self, done: int) -> None:
+        self.sent = done
 
 
 def _failure(
