@@ -26,7 +26,7 @@ def demangle(name: str) -> str:
     `name` itself when it is not mangled or cannot be read.
     """
     name = _without_part(name)
-    if name.startswith("ZN"):  # in DWARF of MinGW the underscore is missing
+    if name.startswith("Z"):  # the underscore is missing where MinGW's names were read
         readable = demangle("_" + name)
         return name if readable == "_" + name else readable
     prefix = next((prefix for prefix in SCHEMES if name.startswith(prefix)), None)

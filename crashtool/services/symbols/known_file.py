@@ -22,7 +22,6 @@ OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # the latter on Windows
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
 CABINET_SUFFIXES = (".sy_", ".pd_", ".ex_", ".dl_")  # of the same, as symstore compresses them
-ZERO_STAMP = "00000000"
 SHORT_BUILD_ID = 32  # hex digits; a debug id holds that much of a build id
 
 
@@ -162,12 +161,13 @@ def _find_platform(code_id: str, debug_file: str, debug_id: "DebugId | None") ->
 def matches(known: Known, module: "Module") -> bool:
     """Whether a file is of this very build of a module: by debug id, else by code id.
 
-    A code id without a time stamp is only a size: the name must fit as well.
+    A code id is a time of linking and a size: what one build links within a second may share it, so
+    the name must fit as well, as in symbol stores.
     """
     if not any(_is_of(row, module) for row in known.objects):
         return False
-    is_weak = module.debug_id is None and (module.code_id or "").startswith(ZERO_STAMP)
-    return not is_weak or fits_name(known, module)
+    has_debug_id = module.debug_id is not None and not module.debug_id.is_nil
+    return has_debug_id or fits_name(known, module)
 
 
 def _is_of(row: "ObjectFile", module: "Module") -> bool:

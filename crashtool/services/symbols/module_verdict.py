@@ -109,7 +109,8 @@ def _fix_lines(evidence: Evidence) -> str:
 
 
 def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) -> tuple[str, str]:
-    if kinds.PDB in evidence.kinds and architecture in UNWIND_IN_IMAGE:
+    needs_image = architecture in UNWIND_IN_IMAGE and not evidence.has_code
+    if kinds.PDB in evidence.kinds and needs_image:
         note = f"a PDB of {architecture} has no unwind information: it is in {module.name}"
         return note, f"give {module.name} as well"
     if kinds.SYM in evidence.kinds:

@@ -9,6 +9,8 @@ from crashtool.services.symbols.demangle import LONGEST_NAME, demangle
         ("_ZN4plug6Parser5ParseEi", "plug::Parser::Parse"),
         ("__ZN4plug6Parser5ParseEi", "plug::Parser::Parse"),
         ("ZN4plug6Parser5ParseEi", "plug::Parser::Parse"),
+        ("Z4playi", "play"),
+        ("ZNK3Foo3barEv", "Foo::bar"),
         ("_ZN3app12_GLOBAL__N_15stageIiEEiPFiiEi", "app::(anonymous namespace)::stage<int>"),
         ("_ZNK3Foo3barEv", "Foo::bar"),
         ("_ZTV3Foo", "vtable for Foo"),
@@ -30,7 +32,8 @@ def test_names_become_readable(name, readable):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "main", "?", "??", "_Z", "_R", "ZNo", "a.b", "x.12", ".cold", ".part.0", "_Zzz",
+    ["", "main", "?", "??", "_Z", "_R", "ZNo", "Z",
+     "ZSTD_compress", "Z_malloc", "ZLIB", "ZIP", "a.b", "x.12", ".cold", ".part.0", "_Zzz",
      "plug::Parser::Parse(int)", "_Z" + "N" * 9000, "_Z" + "x" * LONGEST_NAME],
 )  # fmt: skip
 def test_what_is_not_mangled_or_cannot_be_read_stays(name):

@@ -142,6 +142,8 @@ ID_MODULE = MODULE._replace(code_id="ab" * 20)
         (evidence("sym", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "dump_syms"),
         (evidence("pdb", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "give app as well"),
         (evidence("pdb", named=1, lined=1, guessed=1), "x86", "no_unwind", "-fasynchronous"),
+        (evidence("pdb", named=1, lined=1, guessed=1, has_code=True), "x86_64", "no_unwind",
+         "-fasynchronous"),
         (evidence("elf", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "give app itself"),
         (evidence("elf", named=1, lined=1, guessed=1, has_code=True), "x86_64", "no_unwind",
          "-fasynchronous-unwind-tables"),

@@ -355,6 +355,7 @@ class TestWindows32:
         steps = list(walk(scene, amd64(CODE + 0x10, bp=0x7040)))
 
         assert steps[1].registers["rip"] == CODE + 0x105
+        assert steps[1].trust == "cfi"
 
     def test_preserve_more_registers_on_64_bits(self):
         assert {"rsi", "rdi"} <= set(AMD64_WINDOWS.preserved) - set(AMD64.preserved)
