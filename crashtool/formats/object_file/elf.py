@@ -82,6 +82,11 @@ def find_frame_tables(data: "Content") -> FrameTables | None:
     return _Reader(data).frame_tables()
 
 
+def has_debug_frame(data: "Content") -> bool:
+    """Whether an ELF file has unwind rules that no index leads to: DWARF's own."""
+    return _Reader(data).has(".debug_frame", ".zdebug_frame")
+
+
 def find_symbol_table(data: "Content") -> SymbolTable | None:
     """Where an ELF file's .symtab is; None without one, and where numbers are big-endian."""
     return _Reader(data).symbol_table()

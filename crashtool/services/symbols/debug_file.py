@@ -98,6 +98,7 @@ class NativeDebugFile:
         self._tried_lines = False
         self._frames: UnwindTables | None = None
         self._tried_frames = False
+        self._has_unsorted = True
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
@@ -142,14 +143,23 @@ class NativeDebugFile:
         return place._replace(function=min(names, key=len, default=place.function))
 
     def find_cfi(self, address: int) -> "CfiText | None":
-        """The unwind rules at an address."""
+        """The unwind rules at an address: by the sorted tables, else of all that there are."""
         if not self._tried_frames:
             self._tried_frames = True
             try:
                 self._frames = open_unwind_tables(self._data, self.kind, self._architecture)
+                self._has_unsorted = self._frames is None or self._has_debug_frame()
             except InputUnusable as error:
                 self.problems.append(error.what)
-        return (self._frames or self._stack_records()).find_cfi(address)
+        found = self._frames.find_cfi(address) if self._frames else None
+        if found is None and self._has_unsorted:
+            return self._stack_records().find_cfi(address)
+        return found
+
+    def _has_debug_frame(self) -> bool:
+        from crashtool.formats.object_file.elf import has_debug_frame
+
+        return self.kind == kinds.ELF and has_debug_frame(self._data)
 
     def find_win(self, address: int) -> "WinRecord | None":
         """The frame data of 32-bit Windows code at an address."""

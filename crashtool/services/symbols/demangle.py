@@ -42,7 +42,20 @@ def _spell(name: str, languages: tuple[str, ...]) -> str:
         found = signature(name, language=languages)
     except DemanglingError:
         return name
-    return (found.demangled if found.is_special else found.qualified_name) or name
+    return _part_less((found.demangled if found.is_special else found.qualified_name) or name)
+
+
+def _part_less(name: str) -> str:
+    """A template's operator < apart from its arguments: operator< <int>, not operator<<int>."""
+    head, mark, tail = name.partition("operator<<")
+    if not mark:
+        return name
+    depth = 0
+    for letter in tail:
+        depth += (letter == "<") - (letter == ">")
+        if depth < 0:  # the second < was opened there
+            return f"{head}operator< <{_part_less(tail)}"
+    return f"{head}operator<<{_part_less(tail)}"
 
 
 def _without_part(name: str) -> str:

@@ -249,6 +249,20 @@ def test_a_debug_file_and_its_program_complete_each_other(programs, open_module)
     assert module.read_code(1 << 30, 4) == b""
 
 
+def test_rules_that_are_only_for_the_debugger_are_used(programs, open_module):
+    """-fno-asynchronous-unwind-tables: .eh_frame holds the start files' rules alone."""
+    folder = Path(programs["whole"]).parent
+    lean = folder / "lean"
+    command = ["gcc", "-g", "-O1", "-fno-asynchronous-unwind-tables", "-fno-exceptions"]
+    subprocess.run([*command, "-o", lean, folder / "app.c"], check=True)
+    lean_programs = programs | {"whole": str(lean)}
+    module = open_module(Source(candidate(lean_programs, "whole")))
+
+    found = module.find_cfi(address_of(lean_programs, "outer"))
+    assert found.rules == ".cfa: $rsp 8 + .ra: .cfa -8 + ^"
+    assert module.find_cfi(address_of(lean_programs, "_start")).rules.startswith(".cfa: rsp 8 +")
+
+
 def test_what_was_derived_is_taken_from_the_cache_the_next_time(programs, open_module, monkeypatch):
     def find():
         module = open_module(Source(candidate(programs, "whole")))
