@@ -74,12 +74,13 @@ class Number32(Record):
 class Tables(NamedTuple):
     """Where a PE file has its function table, and which addresses its sections have.
 
-    `offset` and `total` are of the RUNTIME_FUNCTIONs.
+    `offset` and `total` are of its entries, which are others on ARM64.
     """
 
     offset: int
     total: int
     sections: "tuple[CodeRange, ...]"
+    architecture: str = "x86_64"
 
 
 class _Frame:

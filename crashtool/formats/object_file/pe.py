@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.exception_tables import RuntimeFunction, Tables
+from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables, FunctionEntry
+from crashtool.formats.object_file.exception_tables import ExceptionTables, RuntimeFunction, Tables
 from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:
+    from crashtool.formats.object_file.exception_tables import Bytes
     from crashtool.formats.object_file.kinds import Content
 
 MAGIC = b"MZ"
@@ -200,20 +202,25 @@ def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
     )
 
 
+ENTRY_SIZES = {"x86_64": RuntimeFunction.SIZE, "arm64": FunctionEntry.SIZE}
+
+
 def find_exception_tables(data: "Content") -> Tables | None:
-    """Where an x86-64 image has its function table; None for other images, or without one."""
+    """Where an x86-64 or ARM64 image has its function table; None for others, or without one."""
     image = _read_image(data)
     size = _size(image, DIRECTORY_EXCEPTION)
-    if not size or _architecture(image.header.machine) != "x86_64":
+    architecture = _architecture(image.header.machine)
+    entry = ENTRY_SIZES.get(architecture)
+    if not size or not entry:
         return None
     offset = _file_offset(image, image.directories[DIRECTORY_EXCEPTION].address)
     if offset is None:
         return None
-    count = min(size, len(data) - offset) // RuntimeFunction.SIZE
+    count = min(size, len(data) - offset) // entry
     sections = tuple(
         CodeRange(row.address, row.offset, row.size) for row in image.sections.values()
     )
-    return Tables(offset, count, sections)
+    return Tables(offset, count, sections, architecture)
 
 
 def find_loaded_exception_tables(head: bytes) -> Tables | None:
@@ -223,11 +230,20 @@ def find_loaded_exception_tables(head: bytes) -> Tables | None:
     """
     image = _read_headers(head)
     size = _size(image, DIRECTORY_EXCEPTION)
-    if not size or _architecture(image.header.machine) != "x86_64":
+    architecture = _architecture(image.header.machine)
+    entry = ENTRY_SIZES.get(architecture)
+    if not size or not entry:
         return None
     whole = CodeRange(0, 0, image.optional.image_size)
     place = image.directories[DIRECTORY_EXCEPTION].address
-    return Tables(place, size // RuntimeFunction.SIZE, (whole,))
+    return Tables(place, size // entry, (whole,), architecture)
+
+
+def open_exception_tables(data: "Bytes", tables: Tables) -> ExceptionTables | Arm64ExceptionTables:
+    """The unwind rules of an image, by the machine that it is for."""
+    if tables.architecture == "arm64":
+        return Arm64ExceptionTables(data, tables)
+    return ExceptionTables(data, tables)
 
 
 def _read_image(data: "Content") -> _Image:

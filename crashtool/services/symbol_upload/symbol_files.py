@@ -20,6 +20,7 @@ from crashtool.services.whole_file import open_whole
 
 SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
 NATIVE = tuple(SYSTEMS)
+ARM64 = "arm64"
 NOTHING = "nothing in it: no functions, and no unwind rules"
 
 
@@ -118,6 +119,9 @@ class SymbolDumper:
         if found.unwind is None:
             return
         source, row = found.unwind.file.source, found.unwind.row
+        if row.kind == kinds.PE and row.architecture == ARM64:
+            yield from _walk_arm64_rules(source)
+            return
         with Path(deriver.find(UNWIND, source, row.architecture)).open("rb") as records:
             # the table is a .sym file of its own, with a MODULE record
             yield from (line for line in records if line.startswith(b"STACK "))
@@ -145,6 +149,17 @@ class SymbolDumper:
             return row._replace(target="", reason=reason)
         except CrashtoolError as error:
             return row._replace(target="", reason=error.what)
+
+
+def _walk_arm64_rules(path: str) -> Iterator[bytes]:
+    """Those of a PE file, by a reader of our own: symbolic takes other numbers for sizes."""
+    from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables
+    from crashtool.formats.object_file.pe import find_exception_tables
+
+    data = map_file(path)
+    tables = find_exception_tables(data)
+    for record in Arm64ExceptionTables(data, tables).walk_records() if tables else ():
+        yield record.encode()
 
 
 def check_single(modules: Sequence[Dumpable]) -> Dumpable:

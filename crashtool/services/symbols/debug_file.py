@@ -214,7 +214,7 @@ class NativeDebugFile:
 
 
 def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":
-    """The unwind tables that can be read where they are: sorted ones, of ELF and x86-64 PE files.
+    """The unwind tables that can be read where they are: sorted ones, of ELF and 64-bit PE files.
 
     None where there are none; InputUnusable when they are damaged.
     """
@@ -225,11 +225,10 @@ def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "Unwind
         places = find_frame_tables(data)
         return CallFrames(data, places, architecture) if places else None
     if kind == kinds.PE:
-        from crashtool.formats.object_file.exception_tables import ExceptionTables
-        from crashtool.formats.object_file.pe import find_exception_tables
+        from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
 
         tables = find_exception_tables(data)
-        return ExceptionTables(data, tables) if tables else None
+        return open_exception_tables(data, tables) if tables else None
     return None
 
 

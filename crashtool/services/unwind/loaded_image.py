@@ -3,14 +3,18 @@
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.object_file.exception_tables import ExceptionTables
-from crashtool.formats.object_file.pe import MAGIC, find_loaded_exception_tables
+from crashtool.formats.object_file.pe import (
+    MAGIC,
+    find_loaded_exception_tables,
+    open_exception_tables,
+)
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.model.crash import Module
+    from crashtool.services.symbols.debug_file import UnwindTables
     from crashtool.services.unwind.scene import CodeTables
 
 HEAD = 0x1000  # bytes: what a loader maps as headers
@@ -22,7 +26,7 @@ class LoadedImage:
     Addresses are from the module's base.
     """
 
-    def __init__(self, tables: "CodeTables", own: ExceptionTables) -> None:
+    def __init__(self, tables: "CodeTables", own: "UnwindTables") -> None:
         self._tables = tables
         self._own = own
 
@@ -77,4 +81,4 @@ def find_loaded_image(
         return None
     if found is None or memory.read(module.base + found.offset, 1) is None:
         return None
-    return LoadedImage(tables, ExceptionTables(_Image(memory, module.base), found))
+    return LoadedImage(tables, open_exception_tables(_Image(memory, module.base), found))
