@@ -11,17 +11,25 @@ one of the writer.
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from peers import DEFAULT_FOLDER, DUMP_SYMS, find_peer
-from plan import CRASHTOOL
+from material import material_in
+from peers import DEFAULT_FOLDER, DUMP_SYMS, absence, find_peer
+from plan import CRASHTOOL, Plan
+from rows import Row, megabytes, peak_row, time_row
+from symbolicate import ABSENT
+from timing import Program, measure
+
+DUMPING = "symbols dump"
 
 KINDS = ("function", "line", "inlines", "unwind")
 EXAMPLES = 6  # of each class of difference
@@ -277,6 +285,30 @@ def report(name: str, rows: Iterable[Agreement], *, verbose: bool) -> Counter[tu
         for sort, lines in row.examples.items() if verbose else ():
             print("\n".join(f"    {sort}: {line}" for line in lines))
     return counts
+
+
+def measure_dumping(plan: Plan) -> Iterator[Row]:
+    """A large library with DWARF to .sym text: nothing cached, and again with what that left."""
+    library = material_in(plan.peers).factory.library
+    peer = find_peer(DUMP_SYMS, plan.peers)
+    if not peer or not library.exists():
+        yield Row(
+            "debug files to .sym", DUMPING, skipped=absence(DUMP_SYMS) if not peer else ABSENT
+        )
+        return
+    cache, target = plan.scratch / "dump-cache", plan.scratch / "dumped.sym"
+    command = [CRASHTOOL, "symbols", "dump", "-q", "-o", str(target), str(library)]
+    keep = [shutil.which("env") or "env", f"XDG_CACHE_HOME={cache}"]
+    forget = partial(shutil.rmtree, cache, ignore_errors=True)
+    first = Program(DUMPING, [*keep, *command], forget)
+    again = Program(f"{DUMPING}, cached", [*keep, *command])
+    theirs = Program(DUMP_SYMS.name, [peer, "--inlines", "-o", str(target), str(library)])
+    name = f"a library of {megabytes(library.stat().st_size)} to .sym"
+    figures = measure([first, theirs], plan.rounds(3))
+    yield time_row(name, figures[first.name], figures[theirs.name], None)
+    yield peak_row(name, figures[first.name], figures[theirs.name], None)
+    figures = measure([again, theirs], plan.rounds(3))
+    yield time_row(name, figures[again.name], figures[theirs.name], None)
 
 
 def main() -> int:

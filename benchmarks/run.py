@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cold_start import measure_cold_start
+from dumped_symbols import measure_dumping
 from inspecting import measure_large_dump, measure_many_dumps, measure_small_dump
 from peers import DEFAULT_FOLDER
 from plan import CRASHTOOL, Plan
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "send": measure_sending,
     "upload": measure_upload,
     "discovery": measure_discovery,
+    "dump-symbols": measure_dumping,
     **SYMBOL_BENCHMARKS,
 }
 
