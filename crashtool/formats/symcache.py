@@ -9,13 +9,17 @@ import posixpath
 import sys
 from array import array
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.record import U32, Record
 
 if TYPE_CHECKING:
     from crashtool.formats.record import Buffer
+
+# start, end, file, line, function, outer: numbers as they are in the file
+Row: TypeAlias = tuple[int, int, int, int, int, int]
 
 MAGIC = b"SYMC"
 NOTHING = 0xFFFFFFFF
@@ -85,6 +89,7 @@ class SymCache:
         if self._strings + header.string_size > len(data):
             raise MalformedFile("a symbol cache is cut short", offset=len(data))
         self._first = header.location_count - header.range_count
+        self._callers: dict[int, tuple[Place, ...]] = {}
         self.file_count = header.file_count
         self.function_count = header.function_count
 
@@ -122,8 +127,10 @@ class SymCache:
 
     def places(self, number: int) -> list[Place]:
         """The functions of range `number`, innermost first; none for a gap."""
+        return self._walk_places(self._first + number)
+
+    def _walk_places(self, index: int) -> list[Place]:
         found: list[Place] = []
-        index = self._first + number
         while index < len(self._locations) // LOCATION_FIELDS and len(found) < DEEPEST:
             file, line, function, outer = self._locations[
                 index * LOCATION_FIELDS : (index + 1) * LOCATION_FIELDS
@@ -134,20 +141,37 @@ class SymCache:
             index = outer
         return found
 
+    def callers(self, index: int) -> tuple[Place, ...]:
+        """The places that a place was merged into, innermost first, by what its `outer` says."""
+        known = self._callers.get(index)
+        if known is None:
+            known = self._callers[index] = tuple(self._walk_places(index))
+        return known
+
     def list_merged(self) -> list[int]:
         """The functions that were merged into others, by number."""
-        functions = self._locations[2::LOCATION_FIELDS]
-        outers = self._locations[3::LOCATION_FIELDS]
-        rows = zip(functions, outers, strict=True)
+        words = memoryview(self._locations)
+        rows = zip(words[2::LOCATION_FIELDS], words[3::LOCATION_FIELDS], strict=True)
         return sorted(
             {row for row, outer in rows if outer != NOTHING and row < self.function_count}
         )
 
     def walk_ranges(self) -> Iterator[tuple[int, int, int]]:
         """(number, start, end) of every range in the order of addresses; the last has no end: 0."""
-        ends = [*self.starts[1:], 0] if self.starts else []
-        for number, (start, end) in enumerate(zip(self.starts, ends, strict=True)):
+        for number, (start, end) in enumerate(zip(self.starts, self._ends(), strict=True)):
             yield number, start, end
+
+    def walk_rows(self) -> Iterator[Row]:
+        """Every range with its place, in the order of addresses; the last has no end: 0.
+
+        There are tens of millions: nothing is looked up, so that none costs more than it must.
+        """
+        words = memoryview(self._locations)[self._first * LOCATION_FIELDS :]
+        fields = (words[number::LOCATION_FIELDS] for number in range(LOCATION_FIELDS))
+        return zip(self.starts, self._ends(), *fields, strict=True)
+
+    def _ends(self) -> Iterator[int]:
+        return chain(memoryview(self.starts)[1:], (0,) if self.starts else ())
 
     def key(self, number: int) -> tuple[int, int, int, int]:
         """What tells the place of range `number`: equal for ranges of one place."""

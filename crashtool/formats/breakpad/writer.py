@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from crashtool.formats.symcache import Place, SymCache
+from crashtool.formats.symcache import NOTHING, Row, SymCache
 
 
 class ModuleLine(NamedTuple):
@@ -18,14 +18,6 @@ class ModuleLine(NamedTuple):
     name: str
     code_id: str = ""
     code_file: str = ""
-
-
-class _Span(NamedTuple):
-    """A piece of code with one place: functions innermost first."""
-
-    start: int
-    size: int
-    places: tuple[Place, ...]
 
 
 class _Inline(NamedTuple):
@@ -58,12 +50,15 @@ def walk_symbol_file(
         for function in cache.list_merged():
             yield f"INLINE_ORIGIN {function} {names.get(function)}\n"
     publics: list[str] = []
-    for spans in _walk_functions(cache):
-        name = names.get(spans[0].places[-1].function)
-        if spans[-1].size:
-            yield _write_function(spans, name, inlines=inlines)
-        else:
-            publics.append(f"PUBLIC {spans[0].start:x} 0 {name}\n")
+    for function, rows in _walk_functions(cache):
+        start, end, name = rows[0][0], rows[-1][1], names.get(function)
+        if end <= rows[-1][0]:
+            publics.append(f"PUBLIC {start:x} 0 {name}\n")
+            continue
+        yield f"FUNC {start:x} {end - start:x} 0 {name}\n"
+        if inlines:
+            yield from _write_inlines(cache, rows)
+        yield "".join(_write_lines(cache, rows, inlines=inlines))
     yield from publics
 
 
@@ -88,55 +83,61 @@ def _one_line(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
-def _walk_functions(cache: SymCache) -> Iterator[list[_Span]]:
+def _walk_functions(cache: SymCache) -> Iterator[tuple[int, list[Row]]]:
     """The pieces of one function after the other: what follows one another without a gap."""
-    spans: list[_Span] = []
-    for number, start, end in cache.walk_ranges():
-        places = tuple(cache.places(number))
-        if spans and (not places or places[-1].function != spans[0].places[-1].function):
-            yield spans
-            spans = []
-        if places:
-            spans.append(_Span(start, max(end - start, 0), places))
-    if spans:
-        yield spans
+    rows: list[Row] = []
+    current = NOTHING
+    count = cache.function_count
+    for row in cache.walk_rows():
+        function, outer = row[4], row[5]
+        if function >= count:
+            function = NOTHING
+        elif outer != NOTHING and (callers := cache.callers(outer)):
+            function = callers[-1].function
+        if function != current:
+            if rows:
+                yield current, rows
+            rows, current = [], function
+        if function != NOTHING:
+            rows.append(row)
+    if rows:
+        yield current, rows
 
 
-def _write_function(spans: list[_Span], name: str, *, inlines: bool) -> str:
-    start = spans[0].start
-    size = spans[-1].start + spans[-1].size - start
-    rows = [f"FUNC {start:x} {size:x} 0 {name}\n"]
-    if inlines:
-        rows += _write_inlines(spans)
-    last: tuple[int, int, int, int] | None = None  # start, size, line, file
-    for span in spans:
-        place = span.places[0] if inlines else span.places[-1]
-        if not place.line or place.file < 0:
+def _write_lines(cache: SymCache, rows: list[Row], *, inlines: bool) -> Iterator[str]:
+    """Line records: of the innermost call, or of the function itself. What touches becomes one."""
+    first = end = line = file = 0
+    for start, stop, row_file, row_line, _, outer in rows:
+        new_file, new_line = row_file, row_line
+        if not inlines and outer != NOTHING and (callers := cache.callers(outer)):
+            _, new_file, new_line = callers[-1]
+        if not new_line or not 0 <= new_file < cache.file_count:
             continue
-        joins = last and last[0] + last[1] == span.start and last[2:] == (place.line, place.file)
-        if last and joins:
-            last = (last[0], last[1] + span.size, *last[2:])
+        if start == end and new_line == line and new_file == file:
+            end = stop
             continue
-        if last:
-            rows.append(f"{last[0]:x} {last[1]:x} {last[2]} {last[3]}\n")
-        last = (span.start, span.size, place.line, place.file)
-    if last:
-        rows.append(f"{last[0]:x} {last[1]:x} {last[2]} {last[3]}\n")
-    return "".join(rows)
+        if line:
+            yield f"{first:x} {max(end - first, 0):x} {line} {file}\n"
+        first, end, line, file = start, stop, new_line, new_file
+    if line:
+        yield f"{first:x} {max(end - first, 0):x} {line} {file}\n"
 
 
-def _write_inlines(spans: list[_Span]) -> Iterator[str]:
+def _write_inlines(cache: SymCache, rows: list[Row]) -> Iterator[str]:
     """INLINE records, outer calls first; pieces of one call that touch become one."""
     calls: dict[_Inline, list[tuple[int, int]]] = {}
-    for span in spans:
-        for depth in range(len(span.places) - 1):
-            caller, callee = span.places[-1 - depth], span.places[-2 - depth]
-            key = _Inline(depth, caller.line, max(caller.file, 0), callee.function)
+    for start, end, _, _, function, outer in rows:
+        if outer == NOTHING:
+            continue
+        callers = cache.callers(outer)
+        for depth, caller in enumerate(reversed(callers)):
+            callee = callers[-2 - depth].function if depth + 1 < len(callers) else function
+            key = _Inline(depth, caller.line, max(caller.file, 0), callee)
             pieces = calls.setdefault(key, [])
-            if pieces and sum(pieces[-1]) == span.start:
-                pieces[-1] = pieces[-1][0], pieces[-1][1] + span.size
+            if pieces and pieces[-1][1] == start:
+                pieces[-1] = pieces[-1][0], end
             else:
-                pieces.append((span.start, span.size))
+                pieces.append((start, end))
     for key in sorted(calls, key=lambda key: (key.depth, calls[key])):
-        places = " ".join(f"{start:x} {size:x}" for start, size in calls[key])
+        places = " ".join(f"{start:x} {max(end - start, 0):x}" for start, end in calls[key])
         yield f"INLINE {key.depth} {key.line} {key.file} {key.function} {places}\n"
