@@ -41,7 +41,6 @@ VERDICTS = (
     Verdict(b"MDMP", "a minidump", "crashtool send-dump sends it"),
     Verdict(b"BC\xc0\xde", "LLVM bitcode, not machine code", "give the linked program"),
     Verdict(b"\0asm", "WebAssembly, which Crashpad does not run on", "leave the file out"),
-    Verdict(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first, or use .zip or .tar.gz"),
     Verdict(b"Rar!", "a RAR archive", "unpack it first, or use .zip or .tar.gz"),
 )  # fmt: skip
 

@@ -39,6 +39,15 @@ class Scratch:
         self._folder = self._folder or TemporaryDirectory(prefix="crashtool-")
         return self._folder.name
 
+    def make_folder(self) -> str:
+        """A new empty folder in it."""
+        from pathlib import Path
+
+        self._count += 1
+        target = Path(self.folder(), f"folder{self._count}")
+        target.mkdir()
+        return str(target)
+
     def keep(self, stream: IO[bytes], name: str, packed_size: int) -> str:
         """Write a stream to a new file. InputUnusable when it grows out of all proportion."""
         from pathlib import Path
@@ -49,10 +58,15 @@ class Scratch:
         with target.open("wb") as file:
             while block := stream.read(BLOCK):
                 size += len(block)
-                if size > max(RATIO_FREE_BYTES, packed_size * MOST_RATIO):
-                    raise InputUnusable(
-                        f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
-                        hint="unpack it by hand if it is what it should be",
-                    )
+                insist_on_proportion(name, size, packed_size)
                 file.write(block)
         return str(target)
+
+
+def insist_on_proportion(name: str, size: int, packed_size: int) -> None:
+    """InputUnusable when something is made to fill disks; sizes in bytes."""
+    if size > max(RATIO_FREE_BYTES, packed_size * MOST_RATIO):
+        raise InputUnusable(
+            f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
+            hint="unpack it by hand if it is what it should be",
+        )

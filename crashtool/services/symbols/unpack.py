@@ -17,14 +17,17 @@ from typing import IO, Any, NamedTuple, Self, cast
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import cabinet
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
-from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.symbols.scratch import Scratch, insist_on_proportion
 
 TAR_HEAD = 512
 TAR_MARK = slice(257, 262)
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+SEVEN_ZIP_MAGIC = b"7z\xbc\xaf\x27\x1c"
+ARCHIVE_MAGICS = (*ZIP_MAGICS, SEVEN_ZIP_MAGIC, cabinet.MAGIC)
 MOST_MEMBERS = 1_000_000
 ZSTD_STEP = 1 << 10  # bytes; three of them may unpack to 128 KiB
 ENCRYPTED = 0x1
+ENCRYPTED_ARCHIVE, UNPACK_IT = "the archive is encrypted", "unpack it, and give the folder"
 
 
 def open_zstd(path: str) -> IO[bytes]:
@@ -106,8 +109,8 @@ class Unpacked(NamedTuple):
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether the first bytes (TAR_HEAD are enough) are those of a zip, tar or cabinet archive."""
-    return head.startswith((*ZIP_MAGICS, cabinet.MAGIC)) or head[TAR_MARK] == b"ustar"
+    """Whether the first bytes (TAR_HEAD are enough) are those of an archive of several files."""
+    return head.startswith(ARCHIVE_MAGICS) or head[TAR_MARK] == b"ustar"
 
 
 def is_packed(head: bytes) -> bool:
@@ -123,6 +126,8 @@ def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]
     try:
         if head.startswith(ZIP_MAGICS):
             yield from _walk_zip(path, scratch)
+        elif head.startswith(SEVEN_ZIP_MAGIC):
+            yield from _walk_seven_zip(path, scratch)
         elif head.startswith(cabinet.MAGIC):
             yield from _walk_cabinet(path, scratch)
         elif head[TAR_MARK] == b"ustar":
@@ -141,15 +146,45 @@ def _walk_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
             if member.is_dir() or member.file_size < len(b"MZ"):
                 continue
             if member.flag_bits & ENCRYPTED:
-                raise InputUnusable(
-                    "the archive is encrypted", hint="unpack it, and give the folder"
-                )
+                raise InputUnusable(ENCRYPTED_ARCHIVE, hint=UNPACK_IT)
             with archive.open(member) as stream:
                 head = stream.read(HEAD_BYTES)
             if _is_wanted(head, member.filename):
                 with archive.open(member) as stream:
                     source = scratch.keep(stream, member.filename, member.compress_size)
                 yield Unpacked(member.filename, source)
+
+
+def _walk_seven_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
+    """All of it is unpacked, as its members are packed together; what is of no use is removed."""
+    try:
+        import py7zr
+    except ImportError:
+        raise InputUnusable(
+            "a 7-Zip archive, which needs the extra '7z'",
+            hint="pip install 'crashtool[7z]', or unpack it",
+        ) from None
+    folder = scratch.make_folder()
+    try:
+        with py7zr.SevenZipFile(path) as archive:
+            if archive.needs_password():
+                raise InputUnusable(ENCRYPTED_ARCHIVE, hint=UNPACK_IT)
+            members = [row for row in archive.list() if not row.is_directory][:MOST_MEMBERS]
+            unpacked = sum(row.uncompressed for row in members)
+            insist_on_proportion(Path(path).name, unpacked, Path(path).stat().st_size)
+            archive.extractall(folder)  # noqa: S202 (it lets no name lead out of the folder)
+    except py7zr.exceptions.ArchiveError as error:
+        raise ValueError(str(error)) from None
+    for row in members:
+        file = Path(folder, row.filename)
+        if file.is_symlink() or not file.is_file():
+            continue
+        with file.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+        if _is_wanted(head, row.filename):
+            yield Unpacked(row.filename, str(file))
+        else:
+            file.unlink()
 
 
 def _walk_cabinet(path: str, scratch: Scratch) -> Iterator[Unpacked]:

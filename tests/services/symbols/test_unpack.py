@@ -1,30 +1,33 @@
-"""Files packed with Zstandard: by Python itself, by the library, or not at all."""
+"""What libraries unpack: Zstandard and 7-Zip, where they are installed."""
 
 import gzip
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from crashtool.errors import InputUnusable
+from crashtool.services.symbols import scratch
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import walk_archive
 from tests.synth.object_files import build_sym
 
+SMALL = build_sym(lines=["FUNC 1 1 0 f"])
 ZSTD_HEAD = b"\x28\xb5\x2f\xfd"
 
 
 @pytest.fixture
 def unpack(tmp_path):
-    with Scratch() as scratch:
+    with Scratch() as folder:
 
         def walk(content, name="app.sym.zst"):
             path = tmp_path / name
             path.write_bytes(content)
             return [
                 (row.name, Path(row.source).read_bytes())
-                for row in walk_archive(str(path), content[:512], scratch)
+                for row in walk_archive(str(path), content[:512], folder)
             ]
 
         yield walk
@@ -73,3 +76,57 @@ def test_a_python_that_knows_zstandard_needs_no_library(unpack, monkeypatch, tmp
     monkeypatch.setitem(sys.modules, "zstandard", None)
 
     assert unpack(ZSTD_HEAD + bytes(60)) == [("app.sym", build_sym())]
+
+
+@pytest.fixture
+def seven_zip(tmp_path):
+    py7zr = pytest.importorskip("py7zr")
+
+    def pack(files, **options):
+        path = tmp_path / "packed.7z"
+        with py7zr.SevenZipFile(path, "w", **options) as archive:
+            for name, content in files.items():
+                archive.writestr(content, name)
+        return path.read_bytes()
+
+    return pack
+
+
+def test_a_7_zip_archive_gives_its_debug_files(unpack, seven_zip):
+    packed = seven_zip({"bin/app.sym": build_sym(), "notes.txt": b"nothing", "b/app.sym": SMALL})
+
+    assert unpack(packed, "a.7z") == [("bin/app.sym", build_sym()), ("b/app.sym", SMALL)]
+
+
+def test_an_encrypted_7_zip_archive_is_said_to_be_one(unpack, seven_zip):
+    with pytest.raises(InputUnusable, match="encrypted"):
+        unpack(seven_zip({"app.sym": build_sym()}, password="secret"), "a.7z")  # noqa: S106
+
+
+def test_a_7_zip_archive_out_of_all_proportion_is_not_unpacked(unpack, seven_zip, monkeypatch):
+    monkeypatch.setattr(scratch, "RATIO_FREE_BYTES", 1 << 16)
+
+    with pytest.raises(InputUnusable, match="expands more than"):
+        unpack(seven_zip({"app.sym": b"MODULE " + bytes(1 << 21)}), "a.7z")
+
+
+def test_damage_in_a_7_zip_archive_is_said(unpack, seven_zip):
+    packed = seven_zip({"app.sym": build_sym()})
+
+    for size in range(8, len(packed), 7):
+        with pytest.raises(InputUnusable):
+            unpack(packed[:size], "a.7z")
+    for place in range(6, len(packed), 5):
+        changed = bytearray(packed)
+        changed[place] ^= 0xFF
+        with suppress(InputUnusable):
+            assert unpack(bytes(changed), "a.7z") in ([], [("app.sym", build_sym())])
+
+
+def test_without_its_library_7_zip_names_the_extra(unpack, seven_zip, monkeypatch):
+    packed = seven_zip({"app.sym": build_sym()})
+    monkeypatch.setitem(sys.modules, "py7zr", None)
+
+    with pytest.raises(InputUnusable) as caught:
+        unpack(packed, "a.7z")
+    assert "crashtool[7z]" in caught.value.hint
