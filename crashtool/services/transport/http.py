@@ -68,6 +68,7 @@ class HttpSession:
             raise UsageError(f"the time-out must be more than 0 seconds, not {self._timeout:g}")
         self._verify: bool | str = False if insecure else find_ca_bundle(ca_bundle) or True
         self._session = _make_session(insecure=insecure)
+        self._proxies: dict[tuple[str, str], dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +144,7 @@ class HttpSession:
             response = self._session.request(
                 method, url, data=data, headers=dict(headers or {}), timeout=self._timeout,
                 allow_redirects=False, stream=True, verify=self._verify,
+                proxies=self._find_proxies(url),
             )  # fmt: skip
             with response:
                 names = {name.lower(): value for name, value in response.headers.items()}
@@ -157,6 +159,15 @@ class HttpSession:
             raise explain_failure(error, url, self._timeout) from None
         except (UnicodeError, ValueError) as error:
             raise UsageError(f"not a URL that can be used: {_host(url)}: {error}") from None
+
+    def _find_proxies(self, url: str) -> dict[str, str]:
+        """The proxies that the usual variables name for a host, looked for once."""
+        from requests.utils import get_environ_proxies
+
+        origin = _origin(url)
+        if origin not in self._proxies:
+            self._proxies[origin] = dict(get_environ_proxies(url))
+        return self._proxies[origin]
 
 
 def find_ca_bundle(chosen: str | None) -> str | None:
@@ -279,6 +290,7 @@ def _make_session(*, insecure: bool) -> "requests.Session":
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     session = requests.Session()
     session.auth = _no_credentials  # keeps requests from reading ~/.netrc
+    session.trust_env = False  # it would look for proxies anew at each request
     session.headers["User-Agent"] = USER_AGENT
     session.headers["Accept-Encoding"] = "gzip, deflate"
     session.mount("https://", Adapter())

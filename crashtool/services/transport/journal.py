@@ -36,6 +36,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._last = threading.local()  # what a thread looked for last, so that it is read once
         self._entries = {(entry.identity, entry.key): entry for entry in _read_entries(path)}
         self._sizes = {(entry.size, entry.key) for entry in self._entries.values()}
 
@@ -47,14 +48,18 @@ class Journal:
         key = make_key(request, plan)
         if (request.dump.size, key) not in self._sizes:
             return None
-        return self._entries.get((identify_dump(dump), key))
+        self._last.known = (dump, key, identify_dump(dump))
+        return self._entries.get((self._last.known[2], key))
 
     def add(self, dump: Path, request: Request, plan: Plan, rxid: str | None) -> bool:
         """Remember an acceptance just now; whether that was possible to the end."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         try:
             key = make_key(request, plan)
-            entry = Entry(identify_dump(dump), request.dump.size, key, rxid, now)
+            known = getattr(self._last, "known", None)
+            is_known = known is not None and known[:2] == (dump, key)
+            identity = known[2] if known and is_known else identify_dump(dump)
+            entry = Entry(identity, request.dump.size, key, rxid, now)
             with self._lock:
                 self._entries[entry.identity, entry.key] = entry
                 self._sizes.add((entry.size, entry.key))
