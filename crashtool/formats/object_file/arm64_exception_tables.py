@@ -108,16 +108,10 @@ class Arm64ExceptionTables:
             yield from _walk_changes(function)
 
     def _find_function(self, address: int) -> Function | None:
-        low, high = 0, self._tables.total
-        while low < high:
-            middle = (low + high) // 2
-            if self._read_entry(middle).begin <= address:
-                low = middle + 1
-            else:
-                high = middle
-        if not low:
+        number = self._tables.find_entry(lambda row: self._read_entry(row).begin, address)
+        if number is None:
             return None
-        function = self._read_function(self._read_entry(low - 1))
+        function = self._read_function(self._read_entry(number))
         return function if address < function.begin + function.size else None
 
     def _read_entry(self, number: int) -> FunctionEntry:
@@ -127,7 +121,7 @@ class Arm64ExceptionTables:
     def _read_function(self, entry: FunctionEntry) -> Function:
         form = entry.unwind & 3
         if form == IN_XDATA:
-            return self._read_described(entry.begin, self._offset(entry.unwind))
+            return self._read_described(entry.begin, self._tables.locate(entry.unwind))
         if form not in (PACKED, PACKED_FRAGMENT):
             raise MalformedFile("unwind data of an unknown form", offset=entry.begin)
         size = (entry.unwind >> 2 & 0x7FF) * INSTRUCTION
@@ -166,12 +160,6 @@ class Arm64ExceptionTables:
 
     def _word(self, place: int) -> int:
         return Word.read(bytes(self._data[place : place + Word.SIZE])).value
-
-    def _offset(self, address: int) -> int:
-        for section in self._tables.sections:
-            if section.address <= address < section.address + section.size:
-                return section.offset + address - section.address
-        raise MalformedFile("unwind data outside the file", offset=address)
 
 
 def _walk_changes(function: Function) -> Iterator[str]:

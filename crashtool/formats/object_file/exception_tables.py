@@ -4,6 +4,8 @@ The format: Microsoft, "x64 exception handling". Crashes in a prologue are not r
 __chkstk finds that the stack is used up.
 """
 
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
@@ -82,6 +84,18 @@ class Tables(NamedTuple):
     sections: "tuple[CodeRange, ...]"
     architecture: str = "x86_64"
 
+    def locate(self, address: int) -> int:
+        """Where in the file an address from the image's base is; MalformedFile when nowhere."""
+        for section in self.sections:
+            if section.address <= address < section.address + section.size:
+                return section.offset + address - section.address
+        raise MalformedFile("unwind information outside the file", offset=address)
+
+    def find_entry(self, begin_of: Callable[[int], int], address: int) -> int | None:
+        """The number of the last entry that begins at or before an address; they are sorted."""
+        number = bisect_right(range(self.total), address, key=begin_of) - 1
+        return number if number >= 0 else None
+
 
 class _Frame:
     """A frame as its unwind codes describe it, from the innermost one outward.
@@ -124,16 +138,10 @@ class ExceptionTables:
         return kind.read(bytes(self._data[offset : offset + kind.SIZE]))
 
     def _find_function(self, address: int) -> RuntimeFunction | None:
-        low, high = 0, self._tables.total
-        while low < high:
-            middle = (low + high) // 2
-            if self._read_function(middle).begin <= address:
-                low = middle + 1
-            else:
-                high = middle
-        if not low:
+        number = self._tables.find_entry(lambda row: self._read_function(row).begin, address)
+        if number is None:
             return None
-        found = self._read_function(low - 1)
+        found = self._read_function(number)
         return found if address < found.end else None
 
     def _read_function(self, number: int) -> RuntimeFunction:
@@ -142,7 +150,7 @@ class ExceptionTables:
     def _find_epilogue(self, function: RuntimeFunction, address: int) -> _Frame | None:
         """The frame of a function that has begun to give it back."""
         place, size = address - function.begin, function.end - function.begin
-        info = self._read(UnwindInfo, self._offset(function.unwind & ~1))
+        info = self._read(UnwindInfo, self._tables.locate(function.unwind & ~1))
         if place < info.prologue_size:
             return None
         code = self._read_code(address, min(LONGEST_EPILOGUE, function.end - address))
@@ -159,7 +167,7 @@ class ExceptionTables:
     def _read_code(self, address: int, size: int) -> bytes:
         """At most so many bytes of code; none where there is none at hand."""
         try:
-            start = self._offset(address)
+            start = self._tables.locate(address)
         except MalformedFile:
             return b""
         return bytes(self._data[start : start + size])
@@ -167,7 +175,7 @@ class ExceptionTables:
     def _apply(self, frame: _Frame, function: RuntimeFunction, done: int) -> None:
         """Take in what the prologue did up to `done` bytes from the function's start."""
         for _ in range(MOST_CHAINED):
-            place = self._offset(function.unwind & ~1)
+            place = self._tables.locate(function.unwind & ~1)
             info = self._read(UnwindInfo, place)
             if info.version_flags & 7 not in (VERSION_1, VERSION_2):
                 raise MalformedFile("unwind information of an unknown version", offset=place)
@@ -179,12 +187,6 @@ class ExceptionTables:
             function = self._read(RuntimeFunction, codes + slots * UnwindCode.SIZE)
             done = 1 << 8  # the primary function's prologue has been left behind
         raise MalformedFile("unwind information without end", offset=place)
-
-    def _offset(self, address: int) -> int:
-        for section in self._tables.sections:
-            if section.address <= address < section.address + section.size:
-                return section.offset + address - section.address
-        raise MalformedFile("unwind information outside the file", offset=address)
 
     def _apply_codes(self, frame: _Frame, info: UnwindInfo, start: int, done: int) -> None:
         slot = 0
