@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -453,10 +454,13 @@ class TestGate:
         assert result.exit_code == 4
         assert "pdb-without-image" in result.stderr
 
-    def test_headers_can_be_believed(self, crashtool, truth):
-        split = truth / "objects" / "elf" / "nounwind"
-        slow = crashtool("upload-symbols", "-n", "--json", split)
-        quick = crashtool("upload-symbols", "-n", "--json", "--quick", split)
+    @pytest.mark.skipif(not shutil.which("objcopy"), reason="needs objcopy")
+    def test_headers_can_be_believed(self, crashtool, truth, tmp_path):
+        """Its .eh_frame holds the rules of the start files alone."""
+        whole, lean = truth / "objects" / "elf" / "nounwind", tmp_path / "lean"
+        subprocess.run(["objcopy", "--remove-section", ".debug_frame", whole, lean], check=True)
+        slow = crashtool("upload-symbols", "-n", "--json", lean)
+        quick = crashtool("upload-symbols", "-n", "--json", "--quick", lean)
         rules = [
             {row["rule"] for row in json.loads(result.stdout)["warnings"]}
             for result in (slow, quick)
