@@ -58,6 +58,7 @@ def look_up(text, address):
     ]
 
 
+MANY = 3000
 PROGRAMS = [
     "objects/elf/full", "objects/elf/dwarf4", "objects/elf/dwarf5", "objects/elf/lto",
     "objects/elf/gz_zstd", "linux/bin/O2/kindscc", "linux/bin/O2/oops", "linux/bin/O0/kinds",
@@ -75,7 +76,8 @@ def test_a_sym_file_gives_at_every_address_what_the_debug_file_gives(truth, dump
     deriver.close()
     cache, table, text = SymCache(map_file(table_path)), LineTable(table_path), Text(raw)
     compared = 0
-    for _, start, end in cache.walk_ranges():
+    ranges = list(cache.walk_ranges())
+    for _, start, end in ranges[:: 1 + len(ranges) // MANY]:  # of Rust's thousands some will do
         for address in {start, (start + max(end, start + 1)) // 2}:
             places = table.find_places(address)
             if not places or not any(place.line for place in places):
