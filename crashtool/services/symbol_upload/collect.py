@@ -15,6 +15,7 @@ from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
+from crashtool.services.long_paths import reach
 from crashtool.services.symbols.known_file import OPEN_FLAGS
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import TAR_HEAD, is_archive, is_packed, walk_archive
@@ -81,13 +82,13 @@ class Search:
 
     def _add_input(self, text: str) -> None:
         before = self._recognised
-        literal = os.path.lexists(text)
+        literal = os.path.lexists(reach(text))
         for path in [text] if literal else expand_pattern(text):
-            if Path(path).is_dir():
+            if Path(reach(path)).is_dir():
                 self._add_folder(path)
             else:
                 place = with_slashes(os.path.normpath(path))
-                self._add_file(Found(path, place, path, named=literal))
+                self._add_file(Found(path, place, reach(path), named=literal))
         if self._recognised == before:
             self._add_empty_input(text, literal=literal)
 
@@ -105,14 +106,16 @@ class Search:
 
     def _add_folder(self, folder: str) -> None:
         """Everything below, links last: of a file and a link to it, the file counts."""
-        found = sorted(self._walk_folder(str(Path(folder))))
-        for _, path in found:
-            self._add_file(Found(path, with_slashes(path), path))
+        for _, path, source in sorted(self._walk_folder(str(Path(folder)))):
+            self._add_file(Found(path, with_slashes(path), source))
 
-    def _walk_folder(self, folder: str) -> Iterator[tuple[bool, str]]:
-        """(is a link, path) of all files below; folders reached through links too, each once."""
+    def _walk_folder(self, folder: str) -> Iterator[tuple[bool, str, str]]:
+        """(is a link, path, how it is reached) of all files below; folders reached through links
+        too, each once.
+        """
         visited = set()
-        pending = [folder]
+        root = reach(folder)
+        pending = [root]
         while pending:
             parent = pending.pop()
             try:
@@ -123,9 +126,10 @@ class Search:
                 continue
             visited.add(real)
             for entry in entries:
+                path = folder + entry.path[len(root) :]
                 if not _is_folder(entry):
-                    yield entry.is_symlink(), entry.path
-                elif entry.name not in VERSION_CONTROL and not self._is_excluded(entry.path):
+                    yield entry.is_symlink(), path, entry.path
+                elif entry.name not in VERSION_CONTROL and not self._is_excluded(path):
                     pending.append(entry.path)
 
     def _note_error(self, error: OSError) -> None:

@@ -21,6 +21,7 @@ from crashtool.formats.symbol_store import (
 )
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
+from crashtool.services.long_paths import reach
 from crashtool.services.symbol_upload.archive import read_blocks
 from crashtool.services.whole_file import open_whole
 
@@ -47,7 +48,7 @@ class FolderTarget:
     """A store in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = Path(reach(str(folder)))
 
     def read(self, path: str) -> Iterator[bytes] | None:
         """A file's bytes; None when it is not there."""
