@@ -99,10 +99,11 @@ class Submissions:
             if fault and not (fault.takes_the_report or fault.is_per_report):
                 await self._commit_fault(fault, request, body, receive, send)
                 return
-            exchange, reply, fault = await self._take(request, body, fault)
-        except _Struck as struck:
-            await self._commit_fault(struck.fault, request, body, receive, send)
-            return
+            try:
+                exchange, reply, fault = await self._take(request, body, fault)
+            except _Struck as struck:
+                await self._commit_fault(struck.fault, request, body, receive, send)
+                return
         except Disconnected:
             self._on_exchange(Exchange(0, "the client went away in the middle of its request"))
             return
@@ -147,10 +148,10 @@ class Submissions:
         except Refusal as refusal:
             if "100-continue" not in request.headers.get("expect", "").lower():
                 await body.drain()
-            return *_refused(refusal.status, refusal.message), None
+            return *_refused(refusal.status, refusal.message), _of_requests(fault)
         except (OSError, sqlite3.Error) as error:  # such as a full disk
             await body.drain()
-            return *_refused(500, f"cannot store the report: {error}"), None
+            return *_refused(500, f"cannot store the report: {error}"), _of_requests(fault)
         finally:
             if draft:
                 draft.discard()
@@ -316,6 +317,11 @@ def _raw_name(endpoint: Endpoint, query: dict[str, str]) -> tuple[str, str]:
     if endpoint.format in ("", "minidump"):
         return MINIDUMP_NAMES[0] if endpoint.format else "body", given
     return MINIDUMP_NAMES[1], given
+
+
+def _of_requests(fault: Fault | None) -> Fault | None:
+    """The fault, unless it is one of reports: what was refused is none."""
+    return None if fault and fault.is_per_report else fault
 
 
 def _refused(status: int, message: str) -> tuple[Exchange, dict[str, Any]]:

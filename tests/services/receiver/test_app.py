@@ -336,6 +336,28 @@ def test_a_slow_answer_is_a_good_one(tmp_path):
         assert reply.elapsed.total_seconds() >= 0.2
 
 
+def test_what_is_refused_is_slow_as_well_but_no_report(tmp_path):
+    with start_receiver(tmp_path, token="ab" * 32, faults=["slow@0.2"]) as receiver:
+        url = receiver.submission_url().replace("ab" * 32, "cd" * 32)
+        reply = post_dump(url)
+        assert reply.status_code == 403
+        assert reply.elapsed.total_seconds() >= 0.2
+    with start_receiver(tmp_path, token="ab" * 32, faults=["503:1/report"]) as receiver:
+        assert post_dump(url.replace(url.split("/")[2], receiver.url[7:])).status_code == 403
+        replies = [post_dump(receiver.submission_url()).status_code for _ in range(2)]
+        assert replies == [503, 200]
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "hang"])
+def test_a_report_that_shall_fail_is_read_and_its_connection_dealt_with(tmp_path, kind):
+    with start_receiver(tmp_path, faults=[f"{kind}:1/report"]) as receiver:
+        with pytest.raises(requests.RequestException):
+            requests.post(receiver.submission_url(), data=DUMP, timeout=0.5)
+        assert receiver.inbox.count() == 0
+        assert post_dump(receiver.submission_url()).status_code == 200
+        assert receiver.inbox.count() == 1
+
+
 def test_a_slow_answer_does_not_hold_up_the_end(tmp_path):
     done = threading.Event()
     with start_receiver(tmp_path, faults=["slow@600"]) as receiver:
