@@ -63,7 +63,7 @@ _crashtool() {
             --uploads) words='enabled disabled' ;;
             --older-than|--max-size|--last-upload-attempt) words= ;;
             database) words='list prune resend settings show' ;;
-            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --show-settings --older-than --max-size -n --dry-run --uploads --last-upload-attempt' ;;
+            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --show-settings --older-than --max-size -n --dry-run --uploads --last-upload-attempt --reset' ;;
         esac ;;
     scaffold)
         case "$previous" in

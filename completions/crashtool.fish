@@ -191,6 +191,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from database' -l max-size -r -
 complete -c crashtool -n '__fish_seen_subcommand_from database' -s n -l dry-run -d 'Only list what would be deleted.'
 complete -c crashtool -n '__fish_seen_subcommand_from database' -l uploads -x -a 'enabled disabled' -d 'Set whether handlers may upload: the user\'s consent.'
 complete -c crashtool -n '__fish_seen_subcommand_from database' -l last-upload-attempt -r -d 'Set when an upload was last tried, as Unix time: never ends a rate limit.'
+complete -c crashtool -n '__fish_seen_subcommand_from database' -l reset -d 'Replace damaged settings by new ones.'
 complete -c crashtool -n '__fish_seen_subcommand_from scaffold' -s o -l output -r -d 'Write it here.'
 complete -c crashtool -n '__fish_seen_subcommand_from scaffold' -l into -r -d 'Write it to its usual place below this folder of your project.'
 complete -c crashtool -n '__fish_seen_subcommand_from scaffold' -l force -d 'Replace a file that is there already.'

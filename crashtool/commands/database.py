@@ -85,7 +85,10 @@ def show(console: Console, *, path: str, uuid: str) -> None:
     metavar="TIME|never",
     help="Set when an upload was last tried, as Unix time: never ends a rate limit.",
 )
-def settings(console: Console, *, path: str, uploads: str | None, last: str | None) -> None:
+@click.option("--reset", is_flag=True, help="Replace damaged settings by new ones.")
+def settings(
+    console: Console, *, path: str, uploads: str | None, last: str | None, reset: bool
+) -> None:
     """Show the settings, or set the consent and the time of the last upload attempt.
 
     They are written under Crashpad's lock, so that handlers may be running.
@@ -100,8 +103,8 @@ def settings(console: Console, *, path: str, uploads: str | None, last: str | No
     from crashtool.render.database import database_document, render_settings
     from crashtool.services.database.reading import open_any
 
-    if uploads or last is not None:
-        _change(path, uploads, last)
+    if uploads or last is not None or reset:
+        _change(path, uploads, last, reset=reset)
     with open_any(path) as database:
         if console.json:
             console.document(database_document(database, ()))
@@ -109,9 +112,9 @@ def settings(console: Console, *, path: str, uploads: str | None, last: str | No
             console.answer(render_settings(database))
 
 
-def _change(path: str, uploads: str | None, last: str | None) -> None:
-    from crashtool.services.database.changing import change_settings
+def _change(path: str, uploads: str | None, last: str | None, *, reset: bool) -> None:
     from crashtool.services.database.reading import open_folder
+    from crashtool.services.database.settings_file import change_settings
 
     if last is not None and last != NEVER and not (last.isascii() and last.isdigit()):
         raise UsageError(f"--last-upload-attempt {last} is not a Unix time", hint="or say: never")
@@ -120,7 +123,9 @@ def _change(path: str, uploads: str | None, last: str | None) -> None:
         raise UsageError(f"--last-upload-attempt {last} is beyond what a Unix time can be")
     database = open_folder(path)
     consent = None if uploads is None else uploads == "enabled"
-    change_settings(database.path, uploads_enabled=consent, last_upload_attempt=attempt)
+    change_settings(
+        database.path, uploads_enabled=consent, last_upload_attempt=attempt, reset=reset
+    )
 
 
 @command.command("resend", cls=Command)
@@ -129,8 +134,8 @@ def _change(path: str, uploads: str | None, last: str | None) -> None:
 def resend(console: Console, **options: Any) -> None:
     """Let the next handler send reports that were given up: neither consent nor limit hold them.
 
-    As Crashpad's own RequestUpload does, for databases of Linux. To send them now, without a
-    handler: crashtool send-dump.
+    As Crashpad's own RequestUpload does, in databases of Linux, macOS and Windows. To send them
+    now, without a handler: crashtool send-dump.
 
     Exit status: 0, 2 for what cannot be sent again, 3 for what is no database or is in use.
     """

@@ -92,10 +92,11 @@ class Record(tuple[Any, ...]):
         places = range(offset, offset + count * step, step)
         return (tuple.__new__(cls, cls.LAYOUT.unpack_from(data, place)) for place in places)
 
-    def pack(self) -> bytes:
-        """The struct's bytes, little-endian. A value outside its field's range is a ValueError."""
+    def pack(self, *, big_endian: bool = False) -> bytes:
+        """The struct's bytes. A value outside its field's range is a ValueError."""
+        layout = Struct(">" + self.LAYOUT.format[1:]) if big_endian else self.LAYOUT
         try:
-            return self.LAYOUT.pack(*self)
+            return layout.pack(*self)
         except struct_error as error:
             raise ValueError(f"{self!r}: {error}") from None
 

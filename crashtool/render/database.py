@@ -24,6 +24,8 @@ def render_reports(database: Database, reports: "tuple[DatabaseReport, ...]") ->
             f" {report.uuid}  {created}  {words_of_size(report.total_size)}{attached}",
         )
         page.line(f"           {report.reason}")
+        if report.loss and not report.uploaded:
+            page.line("           ", Span(report.loss, "bad"))
     return _problems(page, database)
 
 
@@ -33,6 +35,8 @@ def render_report(database: Database, report: DatabaseReport) -> Page:
     page.field("report", str(report.uuid))
     page.field("state", Span(report.state, "good" if report.uploaded else "warn"))
     page.field("reason", report.reason)
+    if report.loss:
+        page.field("soon", Span(report.loss, "good" if report.uploaded else "bad"))
     page.field("created", words_of_time(report.created) if report.created else "unknown")
     page.field("attempts", str(report.upload_attempts))
     if report.last_upload_attempt:

@@ -6,14 +6,16 @@ import os
 import tarfile
 import time
 import zipfile
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
+from crashtool.formats.crashpad.apple_double import read_apple_double
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import read_settings
-from crashtool.services.database import changing
+from crashtool.services.database import file_lock
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash, watching
 from tests.services.receiver.conftest import wait_until
@@ -23,9 +25,7 @@ from tests.synth.database import (
     GenericDatabase,
     MacDatabase,
     report_id,
-    windows_report,
     write_settings,
-    write_windows_database,
 )
 
 fcntl = pytest.importorskip("fcntl")
@@ -116,6 +116,88 @@ def test_a_macos_database_is_read_in_an_archive(crashtool, tmp_path, pack):
     assert pending["reason"] == "waits: no handler with a URL has run since"
     assert completed["reason"] == "the upload failed (1 attempt) and is not tried again"
     assert completed["created"] == NOW
+
+
+def pax_tar(made, target, convention):
+    """As tar writes what macOS keeps with a file, without any file beside it."""
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(made.root.rglob("*")):
+            if path.name.startswith("._"):
+                continue
+            entry = archive.gettarinfo(path, f"crashes/{path.relative_to(made.root)}")
+            sidecar = path.with_name("._" + path.name)
+            if sidecar.is_file():
+                found = read_apple_double(sidecar.read_bytes())
+                entry.pax_headers = {
+                    convention.name(n): convention.value(v) for n, v in found.items()
+                }
+            with path.open("rb") if path.is_file() else io.BytesIO() as content:
+                archive.addfile(entry, content)
+
+
+class Schily:
+    name = "SCHILY.xattr.{}".format
+    value = staticmethod(bytes.decode)
+
+
+class LibArchive:
+    name = "LIBARCHIVE.xattr.{}".format
+    value = staticmethod(lambda value: b64encode(value).decode().rstrip("="))
+
+
+@pytest.mark.parametrize("convention", [Schily, LibArchive])
+def test_a_macos_database_is_read_from_the_attributes_of_a_tar(crashtool, tmp_path, convention):
+    made = MacDatabase(tmp_path / "db")
+    made.put(1, "completed", FAILED, log=b"12345")
+    made.put(2, "completed", SENT)
+    made.put(3, "pending", Metadata(NOW))
+    pax_tar(made, tmp_path / "crashes.tar", convention)
+
+    document = listed(crashtool("database", "list", tmp_path / "crashes.tar", "--json"))
+
+    assert (document["kind"], document["problems"]) == ("macos", [])
+    rows = {row["uuid"]: row for row in document["reports"]}
+    assert rows[str(report_id(1))]["reason"].startswith("the upload failed (1 attempt)")
+    assert rows[str(report_id(1))]["attachments"][0]["size"] == 5
+    assert rows[str(report_id(2))]["id"] == '{"_rxid":"1"}'
+    assert rows[str(report_id(3))]["state"] == "pending"
+
+
+def test_attributes_that_are_none_leave_the_archive_unusable_and_no_traceback(crashtool, tmp_path):
+    entry = tarfile.TarInfo("db/settings.dat")
+    entry.pax_headers = {"LIBARCHIVE.xattr.a": "A"}
+    with tarfile.open(tmp_path / "db.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(entry)
+    result = crashtool("database", "list", tmp_path / "db.tar")
+    assert result.exit_code == 3
+    assert "cannot unpack" in result.stderr
+
+
+def test_a_database_of_another_system_is_said_to_be_one(crashtool, tmp_path):
+    MacDatabase(tmp_path / "mac").put(1, "pending", Metadata(NOW))
+    (problem,) = listed(crashtool("database", "list", tmp_path / "mac", "--json"))["problems"]
+    assert problem.startswith("a macOS database: handlers of this system do not know its layout")
+    assert problem.endswith("and delete every minidump in it")
+
+
+def test_what_a_handler_is_about_to_delete_is_said(crashtool, generic):
+    made = GenericDatabase(generic.root)
+    old = int(time.time()) - 400 * 86400
+    made.put(5, "completed", Metadata(old))
+    listing = crashtool("database", "list", generic.root).stdout
+    assert listing.count("about to be deleted by a handler: it is older than a year") == 1
+    shown = crashtool("database", "show", generic.root, str(report_id(5))).stdout
+    assert "about to be deleted by a handler" in shown
+
+
+def test_damaged_settings_can_be_replaced(crashtool, generic):
+    path = generic.root / "settings.dat"
+    path.write_bytes(b"damaged")
+    refused = crashtool("database", "settings", generic.root, "--uploads", "enabled")
+    assert "--reset makes new ones" in refused.stderr
+    done = crashtool("database", "settings", generic.root, "--uploads", "enabled", "--reset")
+    assert done.exit_code == 0, done.stderr
+    assert read_settings(path.read_bytes()).uploads_enabled
 
 
 @pytest.mark.parametrize("name", ["../out", "/out", "C:\\out", "db/../../out"])
@@ -214,7 +296,7 @@ def test_a_time_that_is_none_is_a_usage_error(crashtool, generic, last):
 def test_settings_that_another_process_locks_are_waited_for_then_left(
     crashtool, generic, monkeypatch
 ):
-    monkeypatch.setattr(changing, "PATIENCE", 0.05)
+    monkeypatch.setattr(file_lock, "PATIENCE", 0.05)
     path = generic.root / "settings.dat"
     before = path.read_bytes()
     with path.open("rb") as file:
@@ -266,10 +348,6 @@ def test_what_cannot_be_put_back_says_what_else_to_do(crashtool, generic, tmp_pa
     for number in (2, 3):
         result = crashtool("database", "resend", generic.root, str(report_id(number)))
         assert result.exit_code == 2
-    write_windows_database(tmp_path / "windows", [windows_report(1, "completed")])
-    result = crashtool("database", "resend", tmp_path / "windows", str(report_id(1)))
-    assert result.exit_code == 2
-    assert "crashtool send-dump" in result.stderr
     pack_tar(generic.root, tmp_path / "db.tgz")
     assert crashtool("database", "resend", tmp_path / "db.tgz", str(report_id(1))).exit_code == 2
 
@@ -311,15 +389,11 @@ def test_old_reports_are_deleted_and_unsent_ones_only_on_request(crashtool, aged
     assert not list(aged.rglob("*.lock"))
 
 
-def test_pruning_wants_a_measure_and_leaves_what_is_held(crashtool, aged, tmp_path):
+def test_pruning_wants_a_measure_and_leaves_what_is_held(crashtool, aged):
     assert crashtool("database", "prune", aged).exit_code == 2
     (aged / "completed" / f"{report_id(1)}.lock").write_bytes(bytes(8))
     assert crashtool("database", "prune", aged, "--older-than", "30").exit_code == 0
     assert remaining(aged) == [1, 3, 4]
-    write_windows_database(tmp_path / "windows", [windows_report(1, "completed", uploaded=True)])
-    arguments = ("database", "prune", tmp_path / "windows", "--max-size", "1")
-    assert crashtool(*arguments, "--dry-run").exit_code == 0
-    assert crashtool(*arguments).exit_code == 2
 
 
 @pytest.mark.parametrize(("handler", "kind"), HANDLERS)

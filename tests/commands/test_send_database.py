@@ -11,7 +11,7 @@ from crashtool.services.database import sending
 from crashtool.services.database.sending import Held
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash
-from tests.synth.database import NOW, GenericDatabase, report_id, write_settings
+from tests.synth.database import LAYOUTS, NOW, GenericDatabase, report_id, write_settings
 from tests.synth.minidump import MinidumpBuilder
 
 RIGHT = "right"
@@ -168,17 +168,61 @@ def test_a_dry_run_touches_nothing(send, receiver, generic):
     assert arrived(receiver) == []
 
 
-def test_a_copied_windows_database_is_sent_once_and_stays_whole(send, receiver, truth, tmp_path):
+def test_a_copied_windows_database_is_sent_once_and_marked(send, receiver, truth, tmp_path):
     root = tmp_path / "db"
     shutil.copytree(truth / "windows-databases" / "server_403", root)
-    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    first = send(root)
+    first = send("--json", root)
     assert first.exit_code == 0, first.stderr
-    assert "not marked as sent" in first.stderr
     assert send(root).exit_code == 0
-    (report,) = receiver.inbox.reports()
-    assert len(report.files) == 2  # its attachment
-    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    (arrived,) = receiver.inbox.reports()
+    assert len(arrived.files) == 2  # its attachment
+    (report,) = open_database(root).reports
+    (receipt,) = json.loads(first.stdout)["receipts"]
+    assert (report.state, report.uploaded, report.upload_attempts, report.id) == (
+        "completed", True, 2, receipt["rxid"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["macos", "windows"])
+def test_reports_of_other_systems_are_marked_too(send, receiver, tmp_path, layout):
+    made = LAYOUTS[layout](tmp_path / "db")
+    made.put(1, "completed", FAILED, dump(1), log=b"12345")
+    made.put(2, "completed", SENT, dump(2))
+    made.put(3, "pending", Metadata(NOW), dump(3))
+    result = send("--jobs", "2", made.root)
+    assert result.exit_code == 0, result.stderr
+    assert arrived(receiver) == [(1, "log"), (3,)]
+    assert state_of(made.root, 1)[:3] == ("completed", True, 2)
+    assert state_of(made.root, 3)[:3] == ("completed", True, 1)
+    assert "nothing is left to send" in send(made.root).stderr
+
+
+@pytest.mark.parametrize("layout", ["macos", "windows"])
+def test_a_report_of_another_system_that_the_server_refused_waits_as_before(
+    crashtool, tmp_path, layout
+):
+    made = LAYOUTS[layout](tmp_path / "db")
+    made.put(3, "pending", Metadata(NOW, upload_explicitly_requested=True), dump(3))
+    before = {path: path.read_bytes() for path in made.root.rglob("*") if path.is_file()}
+    with start_receiver(tmp_path / "inbox", faults=["400"]) as receiver:
+        result = crashtool("send-dump", "--url", receiver.submission_url(), made.root)
+    assert result.exit_code == 6, result.stderr
+    after = {path: path.read_bytes() for path in made.root.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_macos_report_without_its_attributes_is_sent_and_said_not_to_be_marked(
+    send, receiver, tmp_path
+):
+    made = LAYOUTS["macos"](tmp_path / "db")
+    made.put(3, "pending", Metadata(NOW), dump(3))
+    for path in made.root.rglob("._*"):
+        path.unlink()
+    result = send(made.root)
+    assert result.exit_code == 0, result.stderr
+    assert "were lost, as some copies lose them" in result.stderr
+    assert send(made.root).exit_code == 0
+    assert arrived(receiver) == [(3,)]
 
 
 def test_raw_leaves_attachments_behind_and_says_so(send, receiver, generic):

@@ -53,6 +53,8 @@ class GenericDatabase:
             write_attachment(self.root, uuid, name, content)
         return path
 
+    put = add
+
 
 class MacDatabase:
     """macOS, as a copy on another system: the attributes stand in AppleDouble files."""
@@ -70,6 +72,22 @@ class MacDatabase:
         named = {"uuid": str(uuid)} | attributes
         full = {f"org.chromium.crashpad.database.{k}": v.encode() for k, v in named.items()}
         path.with_name("._" + path.name).write_bytes(apple_double(full))
+        return path
+
+    def put(self, number: int, state: str, metadata: Metadata, dump=b"MDMP", **attached) -> Path:
+        values = {
+            "creation_time": str(metadata.created),
+            "uploaded": "1" if metadata.uploaded else "0",
+            "upload_count": str(metadata.upload_attempts),
+            "last_upload_time": str(metadata.last_upload_attempt),
+            "id": metadata.id.decode(),
+        }
+        if metadata.upload_explicitly_requested:
+            values["upload_explicitly_requested"] = "1"
+        path = self.add(number, state, **values)
+        path.write_bytes(dump)
+        for name, content in attached.items():
+            write_attachment(self.root, report_id(number), name, content)
         return path
 
 
@@ -109,3 +127,25 @@ def windows_report(number: int, state="pending", name=None, **metadata) -> Windo
     return WindowsReport(
         uuid, name or f"{uuid}.dmp", state, Metadata(**({"created": NOW} | metadata))
     )
+
+
+class WindowsDatabase:
+    """Windows, a report at a time."""
+
+    def __init__(self, root: Path, **settings) -> None:
+        self.root = root
+        self.reports: list[WindowsReport] = []
+        write_windows_database(root, [], **settings)
+
+    def put(self, number: int, state: str, metadata: Metadata, dump=b"MDMP", **attached) -> Path:
+        uuid = report_id(number)
+        self.reports.append(WindowsReport(uuid, f"{uuid}.dmp", state, metadata))
+        (self.root / "metadata").write_bytes(pack_windows_metadata(self.reports))
+        path = self.root / "reports" / f"{uuid}.dmp"
+        path.write_bytes(dump)
+        for name, content in attached.items():
+            write_attachment(self.root, uuid, name, content)
+        return path
+
+
+LAYOUTS = {"generic": GenericDatabase, "macos": MacDatabase, "windows": WindowsDatabase}

@@ -14,12 +14,14 @@ from uuid import UUID
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
+from crashtool.formats.crashpad.handler_rules import find_losses
 from crashtool.formats.crashpad.metadata import (
     XATTR_PREFIXES,
     Metadata,
     WindowsReport,
     read_mac_metadata,
     read_meta,
+    read_upload_start,
     read_windows_metadata,
 )
 from crashtool.formats.crashpad.settings import Settings, read_settings
@@ -45,7 +47,8 @@ class DatabaseReport(NamedTuple):
 
     `state` is new, pending, uploading or completed. Times are Unix times, None for never or
     unknown. `id` is what the server answered. `total_size` counts the minidump and its attachments.
-    `reason` says in a sentence why the report was or was not uploaded.
+    `reason` says in a sentence why the report was or was not uploaded; `loss` what will delete it
+    soon, "" when nothing does or the time now is not known.
     """
 
     uuid: UUID
@@ -58,9 +61,11 @@ class DatabaseReport(NamedTuple):
     last_upload_attempt: int | None
     upload_explicitly_requested: bool
     locked: bool
+    locked_since: int | None
     attachments: tuple[Attachment, ...]
     total_size: int
     reason: str
+    loss: str = ""
 
 
 class Database(NamedTuple):
@@ -79,10 +84,14 @@ class _Found(NamedTuple):
     path: Path
     metadata: Metadata | None
     locked: bool = False
+    locked_since: int | None = None
 
 
-def open_database(path: str | Path) -> Database:
-    """Read a database of any platform, also a copy of one. InputUnusable when it is none."""
+def open_database(path: str | Path, *, now: float | None = None) -> Database:
+    """Read a database of any platform, also a copy of one. InputUnusable when it is none.
+
+    At `now`, a Unix time, it is also told what a handler is about to delete.
+    """
     root = Path(path)
     kind = _find_kind(root)
     if kind is None:
@@ -98,6 +107,9 @@ def open_database(path: str | Path) -> Database:
     else:
         found = list(_walk_folders(root, kind, problems))
     reports = tuple(_complete(root, entry, found, settings, problems) for entry in found)
+    if now is not None:
+        losses = find_losses(reports, now)
+        reports = tuple(row._replace(loss=losses.get(row.uuid, "")) for row in reports)
     return Database(root, kind, settings, reports, tuple(problems))
 
 
@@ -176,12 +188,17 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
     uuid = UUID(path.stem)
     lock = path.with_suffix(".lock")
     metadata = None
+    locked = kind == "generic" and lock.exists()
+    since = _read_lock(lock) if locked else None
     place = f"{state}/{path.stem}"
     try:
         if state == "new":  # nothing is known of it yet
             pass
         elif kind == "macos":
-            metadata = _read_mac_report(path, uuid)
+            attributes = _read_mac_report(path, uuid)
+            metadata = read_mac_metadata(attributes)
+            since = read_upload_start(attributes)
+            locked = since is not None
         else:
             metadata = read_meta(_read_bounded(path.with_suffix(".meta")))
     except FileNotFoundError:
@@ -190,10 +207,23 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
         problems.append(f"{place}.meta: {error}: a handler deletes the report")
     except (ValueError, OSError) as error:
         problems.append(f"{place}: {error}; file name and time are used instead")
-    return _Found(uuid, state, path, metadata, locked=kind == "generic" and lock.exists())
+    return _Found(uuid, state, path, metadata, locked, since)
 
 
-def _read_mac_report(path: Path, uuid: UUID) -> Metadata:
+def _read_lock(path: Path) -> int | None:
+    """When a lock was made: a time_t of 8 bytes, or of 4 on 32-bit systems."""
+    try:
+        if path.is_symlink():
+            return None
+        with path.open("rb") as stream:
+            made = int.from_bytes(stream.read(8), "little", signed=True)
+    except OSError:
+        return None  # let go meanwhile
+    return made if made > 0 else None
+
+
+def _read_mac_report(path: Path, uuid: UUID) -> dict[str, bytes]:
+    """Crashpad's attributes of a minidump. ValueError for what makes Crashpad pass it over."""
     attributes = {}
     try:
         for name, value in read_attributes(path).items():
@@ -206,7 +236,7 @@ def _read_mac_report(path: Path, uuid: UUID) -> Metadata:
         raise ValueError("its extended attributes were lost, as some copies lose them")
     if attributes.get("uuid", b"").decode("latin-1").lower() != str(uuid):
         raise ValueError("its uuid attribute is not its name, so that Crashpad does not find it")
-    return read_mac_metadata(attributes)
+    return attributes
 
 
 def _report_strays(root: Path, state: str, problems: list[str]) -> None:
@@ -283,10 +313,16 @@ def _complete(
         last_upload_attempt=metadata.last_upload_attempt or None,
         upload_explicitly_requested=metadata.upload_explicitly_requested,
         locked=found.locked,
+        locked_since=found.locked_since,
         attachments=attachments,
         total_size=status.st_size + sum(file.size for file in attachments),
         reason=explain(
-            found.state, found.metadata, settings, locked=found.locked, other_attempts=others
+            found.state,
+            found.metadata,
+            settings,
+            locked=found.locked,
+            locked_since=found.locked_since,
+            other_attempts=others,
         ),
     )
 

@@ -5,11 +5,13 @@ Crashpad counts its reasons but stores none; they follow from the state, the att
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+from crashtool.formats.crashpad.handler_rules import is_rate_limited
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import Settings
 
-HOUR = 3600  # seconds; at most one upload an hour, unless --no-rate-limit
+LATEST = 253402300799  # the last Unix time that a date can be made of
 
 
 def explain(
@@ -18,6 +20,7 @@ def explain(
     settings: Settings | None,
     *,
     locked: bool = False,
+    locked_since: int | None = None,
     other_attempts: Iterable[int] = (),
 ) -> str:
     """One short sentence on a report's fate; `other_attempts` are those of the other reports."""
@@ -31,7 +34,7 @@ def explain(
         return _explain_completed(metadata, settings, other_attempts)
     if state == "uploading":
         return "being uploaded, or stuck since a handler ended in the middle of the upload"
-    return _explain_waiting(metadata, settings, locked=locked)
+    return _explain_lock(locked_since) if locked else _explain_waiting(metadata, settings)
 
 
 def _explain_completed(
@@ -42,18 +45,24 @@ def _explain_completed(
     if settings is None or not settings.uploads_enabled:
         return "never sent: uploads are disabled in settings.dat"
     attempts = [*other_attempts, settings.last_upload_attempt_time]
-    if any(0 <= metadata.created - attempt < HOUR for attempt in attempts if attempt):
+    earlier = [attempt for attempt in attempts if attempt <= metadata.created]
+    if any(is_rate_limited(metadata.created, attempt) for attempt in earlier):
         return "never sent: another upload was tried within the hour before (rate limit)"
     return "never sent: uploads were disabled at the time, or the rate limit held it back"
 
 
-def _explain_waiting(metadata: Metadata, settings: Settings | None, *, locked: bool) -> str:
-    if locked:
-        return "locked by a handler, or stuck since one ended while it held the lock"
-    if metadata.upload_attempts > 0:
-        return f"the upload failed ({_tries(metadata)}); some handlers try again when they start"
+def _explain_lock(since: int | None) -> str:
+    made = (
+        f" since {datetime.fromtimestamp(min(since, LATEST), UTC):%Y-%m-%d %H:%M}Z" if since else ""
+    )
+    return f"locked by a handler{made}, or stuck since one ended while it held the lock"
+
+
+def _explain_waiting(metadata: Metadata, settings: Settings | None) -> str:
     if metadata.upload_explicitly_requested:
         return "waits: its upload was requested, and no handler has got to it yet"
+    if metadata.upload_attempts > 0:
+        return f"the upload failed ({_tries(metadata)}); some handlers try again when they start"
     if settings is None or not settings.uploads_enabled:
         return "waits: uploads are disabled; the next handler with a URL retires it unsent"
     if settings.uploads_paused:

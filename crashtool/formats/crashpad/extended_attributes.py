@@ -1,61 +1,22 @@
-"""Extended attributes of a file, where macOS keeps a report's metadata: on disk, or in a copy."""
+"""Extended attributes of a file, where macOS keeps a report's metadata: on disk, or in a copy.
+
+They are found in the file system, or in an AppleDouble file beside a copy; changed where they are.
+"""
 
 import os
 import sys
+from base64 import b64decode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from crashtool.errors import MalformedFile
-from crashtool.formats.record import U8, U16, U32, Bytes16, Record
+from crashtool.formats.crashpad.apple_double import read_apple_double
 
-APPLE_DOUBLE_MAGIC = 0x00051607
-FINDER_INFO = 9
-FINDER_INFO_SIZE = 32
-ATTRIBUTES_MAGIC = 0x41545452  # "ATTR"
-ALIGNMENT = 4
 MAX_VALUE = 1 << 20
+PAX_PREFIXES = ("LIBARCHIVE.xattr.", "SCHILY.xattr.")
+ENOATTR = 93  # errno.h of macOS
 LINUX_NAMESPACE = "user."  # where copying tools put an attribute that came from macOS
-
-
-class AppleDoubleHeader(Record):
-    """apple_double_header (xnu, bsd/vfs/vfs_xattr.c); big-endian, as all of the file."""
-
-    magic: U32
-    version: U32
-    filler: Bytes16
-    entry_count: U16
-
-
-class AppleDoubleEntry(Record):
-    """apple_double_entry."""
-
-    type: U32
-    offset: U32
-    length: U32
-
-
-class AttributesHeader(Record):
-    """attr_header, without what stands before it; two bytes after the Finder information."""
-
-    magic: U32
-    debug_tag: U32
-    total_size: U32
-    data_start: U32
-    data_length: U32
-    reserved_0: U32
-    reserved_1: U32
-    reserved_2: U32
-    flags: U16
-    attribute_count: U16
-
-
-class AttributeEntry(Record):
-    """attr_entry; the name follows, with its NUL, and padding to four bytes."""
-
-    offset: U32
-    length: U32
-    flags: U16
-    name_length: U8
 
 
 def read_attributes(path: Path) -> dict[str, bytes]:
@@ -64,50 +25,40 @@ def read_attributes(path: Path) -> dict[str, bytes]:
     Nothing where there are none, or where the platform has none. A damaged `._` file raises
     MalformedFile.
     """
-    found = _read_from_system(path)
-    sidecar = path.with_name("._" + path.name)
-    if not found and sidecar.is_file() and not sidecar.is_symlink():
+    sidecar = find_sidecar(path)
+    beside = {}
+    if sidecar.is_file() and not sidecar.is_symlink():
         with sidecar.open("rb") as stream:
-            found = read_apple_double(stream.read(MAX_VALUE))
-    return found
+            beside = read_apple_double(stream.read(MAX_VALUE))
+    return beside | read_system_attributes(path)
 
 
-def read_apple_double(data: bytes) -> dict[str, bytes]:
-    """The extended attributes in an AppleDouble file, as cp, tar and zip write beside a copy."""
-    header = AppleDoubleHeader.read(data, big_endian=True)
-    if header.magic != APPLE_DOUBLE_MAGIC:
-        raise MalformedFile(f"no AppleDouble file: magic {header.magic:#010x}", offset=0)
-    place = AppleDoubleHeader.SIZE
-    for _ in range(header.entry_count):
-        entry = AppleDoubleEntry.read(data, place, big_endian=True)
-        if entry.type == FINDER_INFO:
-            start = entry.offset + FINDER_INFO_SIZE + 2
-            return _read_entries(data, start) if entry.length > FINDER_INFO_SIZE else {}
-        place += AppleDoubleEntry.SIZE
-    return {}
+def find_sidecar(path: Path) -> Path:
+    """Where the AppleDouble file of a file is, if it has one."""
+    return path.with_name("._" + path.name)
 
 
-def _read_entries(data: bytes, start: int) -> dict[str, bytes]:
-    header = AttributesHeader.read(data, start, big_endian=True)
-    if header.magic != ATTRIBUTES_MAGIC:
-        raise MalformedFile(f"no attributes: magic {header.magic:#010x}", offset=start)
-    place = start + AttributesHeader.SIZE
+def read_pax_attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
+    """The extended attributes of a tar member among its pax headers, by either convention.
+
+    `SCHILY.xattr.NAME` has the bytes as they are (star, GNU tar); `LIBARCHIVE.xattr.NAME` has the
+    name percent-encoded and the bytes in base64 (bsdtar, which is macOS' tar).
+    """
     found = {}
-    left = len(data)
-    for _ in range(header.attribute_count):
-        entry = AttributeEntry.read(data, place, big_endian=True)
-        name_start = place + AttributeEntry.SIZE
-        name = data[name_start : name_start + entry.name_length].split(b"\0")[0]
-        value = data[entry.offset : entry.offset + entry.length]
-        left -= len(value)
-        if len(value) != entry.length or left < 0:
-            raise MalformedFile(f"the attribute {name!r} is cut short", offset=entry.offset)
-        found[name.decode("utf-8", "backslashreplace")] = value
-        place = -(-(name_start + entry.name_length) // ALIGNMENT) * ALIGNMENT
-    return found
+    for key, value in headers.items():
+        for prefix in PAX_PREFIXES:
+            if not key.startswith(prefix):
+                continue
+            name = key.removeprefix(prefix)
+            if prefix.startswith("LIBARCHIVE"):
+                found[unquote(name)] = b64decode(value + "=" * (-len(value) % 4))
+            else:
+                found.setdefault(name, value.encode("utf-8", "surrogateescape"))
+    return {name.removeprefix(LINUX_NAMESPACE): value for name, value in found.items()}
 
 
-def _read_from_system(path: Path) -> dict[str, bytes]:
+def read_system_attributes(path: Path) -> dict[str, bytes]:
+    """The extended attributes that the file system keeps of a file; nothing where it has none."""
     if sys.platform == "darwin":
         return _read_from_darwin(path, _load_libc())
     if not hasattr(os, "getxattr"):
@@ -116,6 +67,7 @@ def _read_from_system(path: Path) -> dict[str, bytes]:
         return {
             name.removeprefix(LINUX_NAMESPACE): os.getxattr(path, name)
             for name in os.listxattr(path)
+            if name.startswith(LINUX_NAMESPACE)  # SELinux, for one, has its own on every file
         }
     except OSError:  # a file system without attributes
         return {}
@@ -124,7 +76,7 @@ def _read_from_system(path: Path) -> dict[str, bytes]:
 def _load_libc() -> Any:
     import ctypes
 
-    return ctypes.CDLL(None)
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _read_from_darwin(path: Path, libc: Any) -> dict[str, bytes]:
@@ -142,3 +94,32 @@ def _read_from_darwin(path: Path, libc: Any) -> dict[str, bytes]:
         if length >= 0:
             found[name.decode("utf-8", "backslashreplace")] = value.raw[:length]
     return found
+
+
+def write_attributes(path: Path, changes: Mapping[str, bytes | None]) -> None:
+    """Set a file's extended attributes, or remove those that become None, in the file system.
+
+    OSError when it refuses. For copies see `find_sidecar` and `pack_apple_double`.
+    """
+    for name, value in changes.items():
+        if sys.platform == "darwin":
+            _write_to_darwin(path, name, value, _load_libc())
+        elif value is not None:
+            os.setxattr(path, LINUX_NAMESPACE + name, value)
+        elif LINUX_NAMESPACE + name in os.listxattr(path):
+            os.removexattr(path, LINUX_NAMESPACE + name)
+
+
+def _write_to_darwin(path: Path, name: str, value: bytes | None, libc: Any) -> None:
+    import ctypes
+
+    raw, key = os.fsencode(path), name.encode()
+    if value is not None:
+        size = ctypes.c_size_t(len(value))
+        failed = libc.setxattr(raw, key, value, size, ctypes.c_uint32(0), 0)
+    else:
+        failed = libc.removexattr(raw, key, 0)
+        failed = failed and ctypes.get_errno() != ENOATTR
+    if failed:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), str(path))

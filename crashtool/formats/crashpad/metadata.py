@@ -102,24 +102,30 @@ class WindowsReport(NamedTuple):
     metadata: Metadata
 
 
+def is_wide_meta(data: "Buffer") -> bool:
+    """Whether the bytes of a `.meta` file are those of a 64-bit system.
+
+    Where both headers fit, the bytes at 20 tell: the upper half of a 64-bit creation time is zero
+    until 2106, while a 32-bit report with an id has its uploaded flag there.
+    """
+    return len(data) >= GenericHeader.SIZE and not any(data[20:24])
+
+
 def read_meta(data: "Buffer") -> Metadata:
     """The metadata in the bytes of a `.meta` file, of 64-bit or 32-bit systems.
 
-    Where both headers fit, the bytes at 20 tell: the upper half of a 64-bit creation time is zero
-    until 2106, while a 32-bit report with an id has its uploaded flag there. MalformedFile for what
-    makes a handler delete the report: cut short, or another version.
+    MalformedFile for what makes a handler delete the report: cut short, or another version.
     """
-    wide = len(data) >= GenericHeader.SIZE and not any(data[20:24])
-    kind = GenericHeader if wide else GenericHeader32
+    kind = GenericHeader if is_wide_meta(data) else GenericHeader32
     header = kind.read(data)
     if header.version != META_VERSION:
         raise MalformedFile(f"metadata version {header.version}, not {META_VERSION}", offset=0)
     return _metadata(header, bytes(data[kind.SIZE :]))
 
 
-def pack_meta(metadata: Metadata) -> bytes:
-    """The bytes of a 64-bit system's `.meta`."""
-    header = GenericHeader(
+def pack_meta(metadata: Metadata, *, wide: bool = True) -> bytes:
+    """The bytes of a `.meta`, for systems whose time_t has 8 bytes, or 4 if not `wide`."""
+    header = (GenericHeader if wide else GenericHeader32)(
         version=META_VERSION,
         upload_attempts=metadata.upload_attempts,
         last_upload_attempt_time=metadata.last_upload_attempt,
@@ -198,6 +204,26 @@ def read_mac_metadata(attributes: "Mapping[str, bytes]") -> Metadata:
         upload_explicitly_requested=_mac_flag(attributes, "upload_explicitly_requested"),
         id=attributes.get("id", b""),
     )
+
+
+def read_upload_start(attributes: "Mapping[str, bytes]") -> int | None:
+    """When iOS began to upload a report, as long as it has not ended; it has no other lock."""
+    return _mac_number(attributes, "upload_start_time") or None
+
+
+def pack_mac_metadata(metadata: Metadata) -> dict[str, bytes | None]:
+    """A report's metadata as extended attributes, without the prefix; None for what is not there.
+
+    The uuid and the creation time, which never change, are left out.
+    """
+    return {
+        "uploaded": b"1" if metadata.uploaded else b"0",
+        "upload_count": b"%d" % metadata.upload_attempts,
+        "last_upload_time": b"%d" % metadata.last_upload_attempt,
+        "upload_explicitly_requested": b"1" if metadata.upload_explicitly_requested else None,
+        "id": metadata.id or None,
+        "upload_start_time": None,
+    }
 
 
 def _metadata(header: "GenericHeader | GenericHeader32 | WindowsRecord", id_: bytes) -> Metadata:

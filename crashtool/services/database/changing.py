@@ -1,159 +1,67 @@
 """Changes to a Crashpad database in place, with Crashpad's own locks, so that handlers may run."""
 
-import os
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
 
 from crashtool.errors import InputUnusable, UsageError
-from crashtool.formats.crashpad.database import SETTINGS, Database, DatabaseReport
-from crashtool.formats.crashpad.metadata import Metadata, pack_meta, read_meta
-from crashtool.formats.crashpad.settings import (
-    UPLOADS_ENABLED,
-    Settings,
-    new_settings,
-    read_settings,
-)
-from crashtool.services.whole_file import open_whole
+from crashtool.formats.crashpad.database import Database, DatabaseReport
+from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.services.database.generic import GenericLayout
+from crashtool.services.database.layout import Layout
+from crashtool.services.database.macos import MacLayout
+from crashtool.services.database.windows import WindowsLayout
 
-PATIENCE = 10.0  # seconds; a handler holds the lock for one read and one write
-PAUSE = 0.02  # seconds between two tries
-
-
-def change_settings(
-    root: Path, *, uploads_enabled: bool | None = None, last_upload_attempt: int | None = None
-) -> Settings:
-    """Set the consent, the time of the last attempt (Unix time, 0 for never), or both.
-
-    The file is locked and written in place, as Crashpad does (client/settings.cc): the client id
-    and options that are not known stay. A missing file is made, with a new client id. InputUnusable
-    for one that is damaged, or locked for too long.
-    """
-    path = root / SETTINGS
-    if path.is_symlink():
-        raise InputUnusable(f"{path} is a link, which Crashpad never makes: not changed")
-    try:
-        with suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "wb") as made:  # noqa: PTH123 (made exclusively)
-                made.write(new_settings(uuid4(), uploads_enabled=False).pack())
-        with path.open("r+b") as file, _locked(file, path):
-            settings = read_settings(file.read(1 << 16))
-            options = settings.options
-            if uploads_enabled is not None:
-                options = options & ~UPLOADS_ENABLED | (UPLOADS_ENABLED * uploads_enabled)
-            attempt = settings.last_upload_attempt_time
-            attempt = attempt if last_upload_attempt is None else last_upload_attempt
-            changed = settings.replace(options=options, last_upload_attempt_time=attempt)
-            file.seek(0)
-            file.write(changed.pack())
-            file.truncate(Settings.SIZE)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputUnusable(f"cannot change {path}: {error.strerror or error}") from None
-    return changed
-
-
-@contextmanager
-def _locked(file: BinaryIO, path: Path) -> Iterator[None]:
-    """Hold the lock that Crashpad holds while it changes the file: flock, LockFileEx on Windows."""
-    deadline = time.monotonic() + PATIENCE
-    while not _try_lock(file):
-        if time.monotonic() > deadline:
-            raise InputUnusable(f"{path} is locked by another process", hint="end it, or try later")
-        time.sleep(PAUSE)
-    try:
-        yield
-    finally:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, Settings.SIZE)
-
-
-def _try_lock(file: BinaryIO) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, Settings.SIZE)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # closing the file lets it go
-    except OSError:
-        return False
-    return True
+LAYOUTS: dict[str, Callable[[Path], Layout]] = {
+    "generic": GenericLayout, "macos": MacLayout, "windows": WindowsLayout,
+}  # fmt: skip
 
 
 def request_upload(database: Database, report: DatabaseReport) -> Path:
     """Put a report back among those that wait, with its upload requested; its new path.
 
     A handler then sends it whatever the consent and the rate limit say
-    (CrashReportDatabase::RequestUpload). UsageError for what was uploaded, is still being written,
-    or lies in a database of macOS or Windows; InputUnusable for a report that a handler holds.
+    (CrashReportDatabase::RequestUpload). UsageError for what was uploaded, or is still being
+    written; InputUnusable for a report that a handler holds, and for what is damaged.
     """
-    if database.kind != "generic":
-        raise UsageError(
-            f"reports of a {database.kind} database are not put back from here",
-            hint=f"send it: crashtool send-dump {report.path}",
-        )
     if report.uploaded:
         raise UsageError(f"{report.uuid} was uploaded: Crashpad sends nothing twice")
     if report.state == "new":
         raise UsageError(f"{report.uuid} is still being written, or was never finished")
-    pending = database.path / "pending"
-    target = pending / report.path.name
-    try:
-        pending.mkdir(mode=0o700, exist_ok=True)
-        with lock_report(report, [pending, report.path.parent]):
-            old = report.path.with_suffix(".meta")
-            metadata = read_meta(old.read_bytes())._replace(upload_explicitly_requested=True)
-            _move(report.path, target, metadata)
-    except OSError as error:
-        raise InputUnusable(f"cannot put {report.uuid} back: {error.strerror or error}") from None
-    return target
+
+    def update(metadata: Metadata) -> Metadata:
+        return metadata._replace(upload_explicitly_requested=True)
+
+    layout = LAYOUTS[database.kind](database.path)
+    with _explained(f"put {report.uuid} back"), layout.hold(report):
+        return layout.change(report, "pending", update)
+
+
+@contextmanager
+def hold_report(database: Database, report: DatabaseReport) -> Iterator[None]:
+    """Keep handlers from a report for as long as the context lasts.
+
+    InputUnusable when one has it; OSError where the database cannot be written.
+    """
+    with LAYOUTS[database.kind](database.path).hold(report):
+        yield
 
 
 def mark_uploaded(database: Database, report: DatabaseReport, id_: str) -> None:
-    """Retire a report as uploaded, as Crashpad does; the caller holds its lock.
+    """Retire a report as uploaded, as Crashpad does, within `hold_report`.
 
     The time of the last attempt in settings.dat stays: a report that was sent from here shall not
-    hold back the next crash. UsageError for a database of macOS or Windows; OSError.
+    hold back the next crash. InputUnusable for what is damaged; OSError.
     """
-    if database.kind != "generic":
-        raise UsageError(f"reports of a {database.kind} database are not changed from here")
-    completed = database.path / "completed"
-    completed.mkdir(mode=0o700, exist_ok=True)
-    old = read_meta(report.path.with_suffix(".meta").read_bytes())
-    metadata = old._replace(
-        uploaded=True, upload_explicitly_requested=False, id=id_.encode(),
-        upload_attempts=old.upload_attempts + 1, last_upload_attempt=int(time.time()),
-    )  # fmt: skip
-    target = completed / report.path.name
-    others = [completed] if target != report.path else []
-    with lock_report(report, others):
-        _move(report.path, target, metadata)
 
+    def update(metadata: Metadata) -> Metadata:
+        return metadata._replace(
+            uploaded=True, upload_explicitly_requested=False, id=id_.encode(),
+            upload_attempts=metadata.upload_attempts + 1, last_upload_attempt=int(time.time()),
+        )  # fmt: skip
 
-def _move(path: Path, target: Path, metadata: Metadata) -> None:
-    """Bring a minidump into another folder, or leave it in its own, with changed metadata.
-
-    The metadata comes first, for a handler deletes a minidump that has none.
-    """
-    new = target.with_suffix(".meta")
-    with open_whole(new) as file:
-        file.write(pack_meta(metadata))
-    new.chmod(0o600)
-    if target != path:
-        path.rename(target)
-        path.with_suffix(".meta").unlink()
+    LAYOUTS[database.kind](database.path).change(report, "completed", update)
 
 
 def choose_stale(
@@ -177,44 +85,17 @@ def choose_stale(
 
 
 def delete_report(database: Database, report: DatabaseReport) -> None:
-    """Delete a report with its attachments. UsageError and InputUnusable as in request_upload."""
-    if database.kind != "generic":
-        raise UsageError(f"reports of a {database.kind} database are not deleted from here")
-    try:
-        with lock_report(report, [report.path.parent]):
-            report.path.unlink(
-                missing_ok=True
-            )  # first: metadata alone is legal, the reverse is not
-            report.path.with_suffix(".meta").unlink(missing_ok=True)
-            for file in report.attachments:
-                file.path.unlink(missing_ok=True)
-            with suppress(OSError):  # not there, or not empty
-                (database.path / "attachments" / str(report.uuid)).rmdir()
-    except OSError as error:
-        raise InputUnusable(f"cannot delete {report.uuid}: {error.strerror or error}") from None
+    """Delete a report with its attachments. InputUnusable when a handler holds it."""
+    layout = LAYOUTS[database.kind](database.path)
+    with _explained(f"delete {report.uuid}"), layout.hold(report):
+        layout.remove(report)
 
 
 @contextmanager
-def lock_report(report: DatabaseReport, folders: Iterable[Path]) -> Iterator[None]:
-    """Hold Crashpad's lock on a report in folders: a file that exists, with the time it was made.
-
-    InputUnusable when a handler holds one of them; OSError where none can be made.
-    """
-    held: list[Path] = []
+def _explained(action: str) -> Iterator[None]:
     try:
-        for folder in sorted(set(folders)):
-            lock = folder / f"{report.uuid}.lock"
-            try:
-                descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                raise InputUnusable(
-                    f"{report.uuid} is locked by a handler: {lock}",
-                    hint="try again; one that stays is from a handler that was killed",
-                ) from None
-            held.append(lock)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 (made exclusively)
-                file.write(int(time.time()).to_bytes(8, "little"))
         yield
-    finally:
-        for lock in held:
-            lock.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputUnusable(f"cannot {action}: {error.strerror or error}") from None
+    except ValueError as error:  # attributes or metadata that Crashpad would refuse, too
+        raise InputUnusable(f"cannot {action}: {error}") from None

@@ -1,17 +1,28 @@
 """A Crashpad database where it lies, or as someone packed it: never through a handler."""
 
+import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from crashtool.errors import InputUnusable, UsageError
+from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
+from crashtool.formats.crashpad.extended_attributes import (
+    find_sidecar,
+    read_pax_attributes,
+)
 from crashtool.services.symbols.scratch import Scratch
 
+UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
 MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
+OWN_KINDS = {"win32": "windows", "darwin": "macos"}  # by sys.platform
+NAMES = {"generic": "Linux", "macos": "macOS", "windows": "Windows"}
 BESIDE = "__MACOSX"  # where a zip of macOS has the attributes of its files
 
 
@@ -23,7 +34,7 @@ def open_any(text: str) -> Iterator[Database]:
     """
     path = Path(text)
     if path.is_dir():
-        yield open_database(path)
+        yield _read(path)
         return
     if not path.exists():
         raise InputUnusable(f"{text} does not exist", hint="name the folder that the handler uses")
@@ -32,7 +43,7 @@ def open_any(text: str) -> Iterator[Database]:
         folder.mkdir()
         try:
             _unpack(path, folder, scratch)
-        except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as error:
+        except UNREADABLE as error:
             raise InputUnusable(f"cannot unpack {text}: {error}") from None
         yield _find_database(text, folder)
 
@@ -41,7 +52,19 @@ def open_folder(text: str) -> Database:
     """A database to change. UsageError for an archive, InputUnusable when it is none."""
     if Path(text).is_file():
         raise UsageError(f"{text} is a file: only a database in its folder can be changed")
-    return open_database(text)
+    return _read(Path(text))
+
+
+def _read(root: Path) -> Database:
+    """The database in a folder, with a warning when this machine's handlers must not see it."""
+    database = open_database(root, now=time.time())
+    own = OWN_KINDS.get(sys.platform, "generic")
+    if database.kind == own:
+        return database
+    foreign = f"a {NAMES[database.kind]} database: handlers of this system do not know its layout"
+    if database.kind == "macos":
+        foreign += ", and delete every minidump in it"
+    return database._replace(problems=(*database.problems, foreign))
 
 
 def find_report(database: Database, text: str) -> DatabaseReport:
@@ -67,7 +90,7 @@ def _find_database(text: str, folder: Path) -> Database:
     if len(found) != 1:
         what = "no Crashpad database" if not found else f"{len(found)} Crashpad databases"
         raise InputUnusable(f"{text} holds {what}", hint="unpack it and name the database's folder")
-    return open_database(found[0])
+    return open_database(found[0], now=time.time())
 
 
 def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:
@@ -86,13 +109,26 @@ def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:
             for number, entry in enumerate(archive):
                 if number >= MOST_MEMBERS:
                     raise _too_many(path)
-                if entry.isdir():
-                    _place(folder, entry.name).mkdir(parents=True, exist_ok=True)
-                content = archive.extractfile(entry) if entry.isreg() else None
-                if content:
-                    _keep(content, _place(folder, entry.name), packed, scratch)
+                _unpack_entry(archive, entry, _place(folder, entry.name), packed, scratch)
     else:
         raise InputUnusable(f"{path} is neither a folder nor a zip or tar file")
+
+
+def _unpack_entry(
+    archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path, packed: int, scratch: Scratch
+) -> None:
+    """A folder or a plain file, with its extended attributes as a copy of macOS has them."""
+    content = archive.extractfile(entry) if entry.isreg() else None
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+    elif content:
+        _keep(content, target, packed, scratch)
+    else:
+        return
+    attributes = read_pax_attributes(entry.pax_headers)
+    if attributes:
+        sidecar = BytesIO(pack_apple_double(attributes))
+        _keep(sidecar, find_sidecar(target), packed, scratch)
 
 
 def _bounded(path: Path, members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable
 from crashtool.formats.attributes import Attachment
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
-from crashtool.services.database.changing import lock_report, mark_uploaded
+from crashtool.services.database.changing import hold_report, mark_uploaded
 from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
@@ -85,17 +85,14 @@ class Held:
 
     @contextmanager
     def hold(self, note: Note) -> Iterator[bool]:
-        """Keep handlers from the report for as long as the context lasts, on Linux's layout.
+        """Keep handlers from the report for as long as the context lasts.
 
         Whether it still waits there. InputUnusable when a handler has it. A database that cannot
         be written is read as it is.
         """
-        if self.database.kind != "generic":
-            yield True
-            return
         with ExitStack() as stack:
             try:
-                stack.enter_context(lock_report(self.report, [self.report.path.parent]))
+                stack.enter_context(hold_report(self.database, self.report))
             except OSError as error:
                 note(
                     f"{self.database.path} cannot be written ({error.strerror}): nothing is marked"
@@ -106,5 +103,5 @@ class Held:
         """Record, within `hold`, that the server accepted the report."""
         try:
             mark_uploaded(self.database, self.report, rxid or "")
-        except (CrashtoolError, OSError) as error:
+        except (CrashtoolError, OSError, ValueError) as error:
             note(f"{self.report.path} is not marked as sent: {error}; the journal remembers it")

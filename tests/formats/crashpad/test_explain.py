@@ -27,6 +27,7 @@ PAUSED = ON.replace(options=ON.options | UPLOADS_PAUSED)
         ("completed", Metadata(NOW), ON, "disabled at the time, or the rate limit"),
         ("pending", Metadata(NOW, upload_attempts=2), ON, r"failed \(2 attempts\); some handlers"),
         ("pending", Metadata(NOW, upload_explicitly_requested=True), OFF, "was requested"),
+        ("pending", Metadata(NOW, False, 1, NOW, True), ON, "was requested"),
         ("pending", Metadata(NOW), OFF, "the next handler with a URL retires it"),
         ("pending", Metadata(NOW), None, "the next handler with a URL retires it"),
         ("pending", Metadata(NOW), PAUSED, "uploads are paused"),
@@ -37,7 +38,11 @@ def test_a_report_says_why_it_was_or_was_not_uploaded(state, metadata, settings,
     assert re.search(words, explain(state, metadata, settings))
 
 
-def test_a_locked_report_says_so():
+def test_a_locked_report_says_so_and_since_when():
+    since = explain("pending", Metadata(NOW), ON, locked=True, locked_since=NOW)
+    assert since.startswith("locked by a handler since 2026-09-21 14:13Z, or stuck")
+    far = explain("pending", Metadata(NOW), ON, locked=True, locked_since=1 << 62)
+    assert "since 9999-12-31" in far
     assert "locked by a handler" in explain("pending", Metadata(NOW), ON, locked=True)
 
 

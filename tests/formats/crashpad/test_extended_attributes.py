@@ -1,64 +1,19 @@
 import ctypes
 import os
-import struct
+from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from crashtool.errors import MalformedFile
 from crashtool.formats.crashpad import extended_attributes
 from crashtool.formats.crashpad.extended_attributes import (
-    AppleDoubleEntry,
-    AppleDoubleHeader,
-    AttributeEntry,
-    AttributesHeader,
-    read_apple_double,
     read_attributes,
+    read_pax_attributes,
+    write_attributes,
 )
 from tests.synth.database import apple_double
 
-NAMES = st.text("abcdefghij.:_", min_size=1, max_size=60)
-
-
-def test_the_structs_have_the_sizes_that_xnu_writes():
-    kinds = (AppleDoubleHeader, AppleDoubleEntry, AttributesHeader, AttributeEntry)
-    assert [kind.SIZE for kind in kinds] == [26, 12, 36, 11]
-
-
-@given(st.dictionaries(NAMES, st.binary(max_size=50), max_size=6))
-def test_an_apple_double_file_gives_its_attributes(attributes):
-    assert read_apple_double(apple_double(attributes)) == attributes
-
-
-def test_an_apple_double_file_cut_anywhere_is_malformed():
-    data = apple_double({"a.b": b"value", "c": b"d"})
-    for size in range(len(data)):
-        with pytest.raises(MalformedFile):
-            read_apple_double(data[:size])
-
-
-def test_an_apple_double_file_without_attributes_has_none():
-    header = struct.pack(">II16sH", 0x00051607, 0x00020000, b"", 1)
-    assert read_apple_double(header + struct.pack(">III", 2, 38, 0)) == {}
-    assert read_apple_double(header + struct.pack(">III", 9, 38, 32) + bytes(32)) == {}
-
-
-def test_another_magic_is_malformed():
-    with pytest.raises(MalformedFile, match="no AppleDouble file"):
-        read_apple_double(bytes(100))
-    data = apple_double({"a": b"b"})
-    with pytest.raises(MalformedFile, match="no attributes"):
-        read_apple_double(data.replace(b"ATTR", b"RTTA"))
-
-
-def test_attributes_may_not_share_their_bytes():
-    data = bytearray(apple_double({"a": b"x" * 200, "b": b"", "c": b""}))
-    for entry in (136, 152):
-        assert data[entry + 11 : entry + 13] in (b"b\0", b"c\0")
-        struct.pack_into(">II", data, entry, len(data) - 200, 200)
-    with pytest.raises(MalformedFile, match="cut short"):
-        read_apple_double(bytes(data))
+ID = "org.chromium.crashpad.database.id"
 
 
 def test_a_file_without_any_attributes_has_none(tmp_path):
@@ -82,6 +37,40 @@ def test_attributes_on_disk_are_read_without_their_namespace(tmp_path):
     assert read_attributes(path) == {"org.chromium.crashpad.database.id": b"42"}
 
 
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Linux's own calls")
+def test_attributes_of_the_system_itself_do_not_hide_those_beside_a_copy(tmp_path, monkeypatch):
+    path = tmp_path / "a.dmp"
+    path.write_bytes(b"MDMP")
+    (tmp_path / "._a.dmp").write_bytes(apple_double({ID: b"42"}))
+    monkeypatch.setattr(os, "listxattr", lambda _path: ["security.selinux"])
+    monkeypatch.setattr(os, "getxattr", lambda *_: b"unconfined_u:object_r:user_tmp_t:s0")
+    assert read_attributes(path) == {ID: b"42"}
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Linux's own calls")
+def test_attributes_on_disk_are_set_and_removed(tmp_path):
+    path = tmp_path / "a.dmp"
+    path.write_bytes(b"MDMP")
+    try:
+        write_attributes(path, {ID: b"42", "other": b"1", "absent": None})
+    except OSError:
+        pytest.skip("this file system keeps no attributes")
+    assert read_attributes(path) == {ID: b"42", "other": b"1"}
+    write_attributes(path, {ID: None})
+    assert read_attributes(path) == {"other": b"1"}
+
+
+def test_both_conventions_of_tar_are_read():
+    value = b"a\xff=\n"
+    headers = {
+        f"LIBARCHIVE.xattr.{quote(ID + ' 100%')}": b64encode(value).decode().rstrip("="),
+        f"SCHILY.xattr.{ID}": value.decode("utf-8", "surrogateescape"),
+        "SCHILY.xattr.user.linux": "1",
+        "mtime": "1.5",
+    }
+    assert read_pax_attributes(headers) == {ID + " 100%": value, ID: value, "linux": b"1"}
+
+
 def test_a_file_that_is_gone_has_none(tmp_path):
     assert read_attributes(tmp_path / "gone.dmp") == {}
 
@@ -93,6 +82,8 @@ class DarwinLibc:
         self.attributes = attributes
         self.listxattr = Call(self._list)
         self.getxattr = Call(self._get)
+        self.setxattr = Call(self._set)
+        self.removexattr = Call(self._remove)
 
     def _list(self, _path, buffer, _size, _options):
         if self.attributes is None:
@@ -107,6 +98,16 @@ class DarwinLibc:
             return -1
         ctypes.memmove(buffer, value, len(value))
         return len(value)
+
+    def _set(self, _path, name, value, size, _position, _options):
+        self.attributes[name] = value[: size.value]
+        return 0
+
+    def _remove(self, _path, name, _options):
+        if self.attributes.pop(name, None) is None:
+            ctypes.set_errno(93)
+            return -1
+        return 0
 
 
 class Call:
@@ -123,6 +124,23 @@ def test_macos_own_calls_are_used_there(tmp_path, monkeypatch):
     monkeypatch.setattr(extended_attributes.sys, "platform", "darwin")
     assert read_attributes(tmp_path / "a.dmp") == {"org.chromium.crashpad.database.id": b"42\0"}
     assert libc.listxattr.restype is ctypes.c_ssize_t
+
+
+def test_macos_own_calls_change_attributes_there(tmp_path, monkeypatch):
+    libc = DarwinLibc({b"old": b"1"})
+    monkeypatch.setattr(extended_attributes, "_load_libc", lambda: libc)
+    monkeypatch.setattr(extended_attributes.sys, "platform", "darwin")
+    write_attributes(tmp_path / "a.dmp", {"new": b"2", "old": None, "absent": None})
+    assert libc.attributes == {b"new": b"2"}
+
+    def refuse(*_):
+        ctypes.set_errno(30)
+        return -1
+
+    libc.setxattr = libc.removexattr = Call(refuse)
+    for value in (b"3", None):
+        with pytest.raises(OSError, match="Read-only"):
+            write_attributes(tmp_path / "a.dmp", {"new": value})
 
 
 def test_macos_without_attributes_has_none(tmp_path, monkeypatch):

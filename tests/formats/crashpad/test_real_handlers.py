@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 from crashtool.errors import CrashtoolError
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
 from crashtool.services.handler.find import DEBIAN, find_handler
 from crashtool.services.handler.program import check_platform
 from crashtool.services.receiver.app import start_receiver
 from tests.services.receiver.conftest import wait_until
-from tests.synth.database import CLIENT, GenericDatabase, report_id, write_settings
+from tests.synth.database import CLIENT, NOW, GenericDatabase, report_id, write_settings
 
 # run_program wants a process without threads and children: not this one
 CRASH = """
@@ -66,7 +68,7 @@ def watching(handler, root, url, *options):
     with subprocess.Popen(arguments, pass_fds=[its.fileno()]) as process:
         its.close()
         try:
-            yield
+            yield process
         finally:
             ours.close()
             process.wait(timeout=30)
@@ -149,3 +151,63 @@ def test_a_database_written_here_is_taken_up_by_the_handler(tmp_path, handler, k
     (report,) = open_database(made.root).reports
     assert (report.uuid, report.state, report.upload_attempts) == (report_id(1), "completed", 1)
     assert arrived.minidump.read_bytes() == dump, kind
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_handler_that_was_killed_in_an_upload_leaves_its_lock(tmp_path, handler, kind):
+    root = tmp_path / "db"
+    write_settings(root)
+    crash(handler, root)
+    with (
+        start_receiver(tmp_path / "inbox", faults=["hang"]) as receiver,
+        watching(handler, root, receiver.submission_url()) as process,
+    ):
+        wait_until(lambda: open_database(root).reports[0].locked)
+        process.kill()
+    (report,) = open_database(root).reports
+    assert (report.state, report.uploaded, report.locked) == ("pending", False, True), kind
+    assert report.created <= report.locked_since <= time.time()
+    assert report.reason.startswith("locked by a handler since 20")
+    later = open_database(root, now=report.locked_since + 3 * 86400)
+    assert later.reports[0].loss == "about to be deleted by a handler: its lock is 3 days old"
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_paused_uploads_hold_reports_back_where_the_handler_knows_them(tmp_path, handler, kind):
+    root = tmp_path / "db"
+    write_settings(root, options=UPLOADS_PAUSED)
+    with start_receiver(tmp_path / "inbox") as receiver:
+        (report,) = crash(handler, root, receiver.submission_url(), "--no-periodic-tasks").reports
+    if kind == "sentry":
+        assert (report.state, report.uploaded) == ("pending", False)
+        assert report.reason == "waits: uploads are paused in settings.dat"
+    else:
+        assert report.uploaded
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_a_report_whose_upload_was_asked_for_goes_without_consent(tmp_path, handler, kind):
+    made = GenericDatabase(tmp_path / "db", uploads_enabled=False)
+    dump = crash(handler, tmp_path / "other").reports[0].path.read_bytes()
+    made.add(1, "pending", Metadata(NOW, upload_explicitly_requested=True), dump)
+    (waiting,) = open_database(made.root).reports
+    assert waiting.reason == "waits: its upload was requested, and no handler has got to it yet"
+    with (
+        start_receiver(tmp_path / "inbox") as receiver,
+        watching(handler, made.root, receiver.submission_url()),
+    ):
+        wait_until(lambda: open_database(made.root).reports[0].uploaded)
+    (sent,) = open_database(made.root).reports
+    assert (sent.state, sent.upload_explicitly_requested) == ("completed", False), kind
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_an_uploader_deletes_a_report_without_metadata_as_was_foretold(tmp_path, handler, kind):
+    made = GenericDatabase(tmp_path / "db")
+    made.add(1, "pending", None)
+    made.add(2, "completed", Metadata(NOW, uploaded=True))
+    (problem,) = open_database(made.root).problems
+    assert problem.endswith("is missing: a handler deletes the minidump")
+    with watching(handler, made.root, "http://127.0.0.1:9/u/t/minidump"):
+        wait_until(lambda: len(open_database(made.root).reports) == 1)
+    assert open_database(made.root).problems == (), kind

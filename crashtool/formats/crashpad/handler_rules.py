@@ -1,0 +1,71 @@
+"""What a handler does to reports by itself: its rate limit, its pruning, its clean-up."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from crashtool.formats.crashpad.database import DatabaseReport
+
+HOUR = 3600  # seconds; at most one upload an hour, unless --no-rate-limit
+DAY = 86400
+CLEANED_AFTER = 3 * DAY  # of what is unfinished or locked (prune_crash_reports_thread.cc)
+KEPT_DAYS = 365  # prune_crash_reports.cc
+KEPT_KIB = 128 << 10
+
+
+def is_rate_limited(now: int, last_attempt: int) -> bool:
+    """Whether an upload at `now` comes too soon after the last attempt; Unix times, 0 for never.
+
+    A last attempt in the future counts for a day, beyond that as a clock that was wrong
+    (crash_report_upload_thread.cc).
+    """
+    if not last_attempt:
+        return False
+    if last_attempt > now:
+        return last_attempt - now < DAY
+    return now - last_attempt < HOUR
+
+
+def is_beyond_age(created: int, now: int, days: int = KEPT_DAYS) -> bool:
+    """Whether a report was made before the midnight (UTC) so many days ago: AgePruneCondition."""
+    oldest = now - days * DAY
+    return created < oldest - oldest % DAY
+
+
+def walk_beyond_size(sizes: Iterable[int], most_kib: int = KEPT_KIB) -> Iterator[bool]:
+    """For reports of so many bytes, newest first, whether each is over what is kept in all.
+
+    Each counts in whole KiB, rounded up: DatabaseSizePruneCondition.
+    """
+    total = 0
+    for size in sizes:
+        total += -(-size // 1024)
+        yield total > most_kib
+
+
+def find_losses(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, str]:
+    """Which reports the next handler that cleans up deletes, each with the reason in a sentence."""
+    losses = {}
+    rows = sorted(reports, key=lambda row: row.created or 0, reverse=True)
+    listed = [row for row in rows if row.state in ("pending", "completed") and not row.locked]
+    beyond = dict(
+        zip(listed, walk_beyond_size(row.total_size for row in listed), strict=True)
+    )  # fmt: skip
+    for row in rows:
+        reason = ""
+        if row.locked and row.locked_since and now - row.locked_since >= CLEANED_AFTER:
+            reason = f"its lock is {_days(now - row.locked_since)} days old"
+        elif row.state == "new" and row.created and now - row.created >= CLEANED_AFTER:
+            reason = f"it was left unfinished {_days(now - row.created)} days ago"
+        elif beyond.get(row):
+            reason = f"newer reports fill the {KEPT_KIB >> 10} MiB that it keeps"
+        elif row in beyond and row.created and is_beyond_age(row.created, int(now)):
+            reason = "it is older than a year"
+        if reason:
+            losses[row.uuid] = f"about to be deleted by a handler: {reason}"
+    return losses
+
+
+def _days(seconds: float) -> int:
+    return int(seconds // DAY)

@@ -1,0 +1,35 @@
+"""What changing a report takes in each layout of a database: hold it, change it, remove it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from crashtool.formats.crashpad.database import DatabaseReport
+from crashtool.formats.crashpad.metadata import Metadata
+
+Update = Callable[[Metadata], Metadata]
+
+
+class Layout(Protocol):
+    """A database that is changed while handlers may run. All raise InputUnusable for what a handler
+    has in its hands or what is damaged, and OSError.
+    """
+
+    def hold(self, report: DatabaseReport) -> AbstractContextManager[None]:
+        """Keep handlers from a report for as long as the context lasts."""
+
+    def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
+        """Within `hold`: bring a report into a state, with its metadata updated; its new path."""
+
+    def remove(self, report: DatabaseReport) -> None:
+        """Within `hold`: delete a report, with all that belongs to it."""
+
+
+def remove_attachments(root: Path, report: DatabaseReport) -> None:
+    """Delete a report's attachments, and their folder when nothing else is in it."""
+    for file in report.attachments:
+        file.path.unlink(missing_ok=True)
+        file.path.with_name(f"._{file.name}").unlink(missing_ok=True)
+    with suppress(OSError):  # not there, or not empty
+        (root / "attachments" / str(report.uuid)).rmdir()
