@@ -101,10 +101,12 @@ def command(
       ?object=<rxid>&attachment_name=<name>   attaches to a report that is there
     Without --token, a minidump may also be posted to any other path. With it, token and format
     are checked as Backtrace checks them: 403 for a wrong token, 503 for a missing format.
+    What comes again with the same header Idempotency-Key, because its answer was lost, is stored
+    once; crashtool sends that header.
 
     \b
-    Faults, for the first COUNT requests (default: all), or with COUNT/report for the first
-    requests of each report, which is known again by its files:
+    Faults, for the first COUNT requests (default: all), with COUNT/report for the first
+    requests of each report, which is known again by its files, or with %PERCENT by chance:
       429, 500, 503 …        answer with this status; @SECONDS becomes Retry-After
       302, 307=URL …         redirect, to URL if it is given
       hang      read the request and never answer
@@ -121,6 +123,7 @@ def command(
       crashtool serve --port 0 --stop-after 1 --json
       crashtool serve --fault 429:2@1 --fault reset:1
       crashtool serve --fault truncate:1/report
+      crashtool serve --fault reset%2 --fault 503%5@1
 
     Ctrl-C ends with status 130, SIGTERM with 0. With --json the document on stdout, printed at
     the start, holds url, symbols_url, inbox and folder.

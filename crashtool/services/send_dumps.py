@@ -30,6 +30,8 @@ ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent
 SKIPPED, INTERRUPTED = "skipped", "interrupted"
 STOPPED = ("told to stop", "interrupted", errors.INTERRUPTED)
 
+# of the IETF's draft; crashtool serve heeds it
+IDEMPOTENCY_KEY = "Idempotency-Key"
 SEARCHED = 16 << 20  # bytes of dumps in one call that are searched for secrets: half a second
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -222,12 +224,24 @@ class Sender:
         skipped = self._find_accepted(base, item, request, plan)
         if skipped is not None:
             return skipped
-        receipt = self._submit(base, request, self.session)
+        receipt = self._submit(base, self._name(request, item, plan), self.session)
         if receipt.status == ACCEPTED and self.journal is not None:
             remembered = self.journal.add(item.file, request, plan, receipt.rxid)
             if not remembered:
                 self.voices.note(f"{base.path}: the journal {self.journal.path} cannot be written")
         return receipt
+
+    def _name(self, request: Request, item: DumpFile, plan: Plan) -> Request:
+        """The request with a name of its own, by which a receiver knows it when it comes again.
+
+        An answer that was lost on the way, or a kill after it came, makes one send again what was
+        taken. Whoever asks for that with --again is not stopped.
+        """
+        if self.journal is None or self.again:
+            name = uuid4().hex
+        else:
+            name = self.journal.make_name(item.file, request, plan)
+        return request._replace(headers=request.headers | {IDEMPOTENCY_KEY: f'"{name}"'})
 
     def _find_accepted(
         self, base: Receipt, item: DumpFile, request: Request, plan: Plan

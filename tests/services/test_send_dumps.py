@@ -197,6 +197,32 @@ def test_a_second_run_sends_only_the_rest(copies, serve, run, tmp_path):
     assert "accepted before" in again.said[0]
 
 
+def test_what_was_stored_but_not_answered_is_stored_once(dump_path, tmp_path, run):
+    with start_receiver(tmp_path / "inbox", faults=["truncate:1"]) as receiver:
+        url = receiver.submission_url()
+        journals = [Journal(tmp_path / "sent.jsonl") for _ in range(2)]  # of two processes
+        first, second = (
+            run(url, journal=journal, retry_for=0).send(dump_path)[0] for journal in journals
+        )
+        (report,) = receiver.inbox.reports()
+        assert (first.status, second.status, second.rxid) == ("failed", "accepted", report.rxid)
+
+        for _ in range(2):
+            (again,) = run(url, journal=journals[1], again=True).send(dump_path)
+            assert again.status == "accepted"
+        assert receiver.inbox.count() == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"again": True}])
+def test_all_tries_of_a_submission_have_one_name(dump_path, serve, run, tmp_path, stopped, options):
+    server = serve(answer(503, b""), reset, answer(200))
+    journal = Journal(tmp_path / "sent.jsonl")
+    run(server.url + "/submit", journal=journal, clock=stopped.clock, **options).send(dump_path)
+    names = {request.headers["idempotency-key"] for request in server.received}
+    assert len(server.received) >= 2
+    assert len(names) == 1
+
+
 def test_again_sends_what_was_accepted(dump_path, serve, run, tmp_path):
     server = serve()
     journal = Journal(tmp_path / "sent.jsonl")

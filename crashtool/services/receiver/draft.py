@@ -54,9 +54,14 @@ class Draft:
         self.files.append(file)
         return file
 
-    def digest(self) -> str:
-        """A hash of what its files hold: the same when a client sends them again."""
+    def digest(self, name: str = "") -> str:
+        """A hash of what its files hold: the same when a client sends them again.
+
+        With the name that the client gives its request, that and the fields count, too.
+        """
         digest = hashlib.sha256()
+        if name:
+            digest.update(repr((name, self.fields)).encode())
         for file in sorted(self.files, key=lambda file: (file.name, file.filename)):
             digest.update(file.size.to_bytes(8, "little"))
             with file.path.open("rb") as stream:

@@ -1,5 +1,6 @@
 """Faults that the receiver commits on demand, so that a client's answer to them can be tested."""
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -27,7 +28,8 @@ class Fault(NamedTuple):
 
     `kind` is a word of KINDS or "status", which answers with `status`. `seconds` is the wait of
     "slow" and the Retry-After of a status. `location` is where a status of 3xx leads. With
-    `is_per_report`, the first `times` requests of each report fail, known by what it holds.
+    `is_per_report`, the first `times` requests of each report fail, known by what it holds. With a
+    `chance` each request has it by that chance, from 0 to 1.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Fault(NamedTuple):
     seconds: float | None = None
     location: str = ""
     is_per_report: bool = False
+    chance: float | None = None
 
     @property
     def takes_the_report(self) -> bool:
@@ -44,15 +47,16 @@ class Fault(NamedTuple):
 
 
 def parse_fault(text: str) -> Fault:
-    """A fault written KIND[:COUNT[/report]][@SECONDS], such as `503`, `429:3@2`, `reset:1/report`.
-
-    A status of 3xx may be followed by `=URL`.
+    """A fault written KIND[:COUNT[/report]|%PERCENT][@SECONDS], such as `503`, `429:3@2`,
+    `reset:1/report`, `truncate%5`. A status of 3xx may be followed by `=URL`.
     """
     wish, _, location = text.partition("=")
     head, _, seconds = wish.partition("@")
     head, is_per_report = head.removesuffix(PER_REPORT), head.endswith(PER_REPORT)
+    head, _, percent = head.partition("%")
     kind, _, count = head.partition(":")
     try:
+        chance = float(percent) / 100 if "%" in wish else None
         repeats = int(count) if ":" in head else None
         wait = float(seconds) if "@" in wish else None
         status = int(kind) if kind.isdecimal() else 0
@@ -60,36 +64,49 @@ def parse_fault(text: str) -> Fault:
         raise _unknown(text) from None
     known = FIRST_STATUS <= status <= LAST_STATUS if status else kind in KINDS
     leads = not location or status in REDIRECTS
+    is_count = repeats is None or repeats >= 1
     # not (0 <= x < inf) is also true of nan
-    if not known or (repeats is not None and repeats < 1) or not 0 <= (wait or 0.0) < float("inf"):
+    if not known or not is_count or not 0 <= (wait or 0.0) < float("inf"):
         raise _unknown(text)
     if not leads or (is_per_report and repeats is None):
         raise _unknown(text)
-    return Fault("status" if status else kind, repeats, status, wait, location, is_per_report)
+    if chance is not None and (repeats is not None or not 0 < chance <= 1):
+        raise _unknown(text)
+    kind = "status" if status else kind
+    return Fault(kind, repeats, status, wait, location, is_per_report, chance)
 
 
 def _unknown(text: str) -> UsageError:
     return UsageError(
         f"'{text}' is not a fault",
-        hint=f"KIND[:COUNT[/report]][@SECONDS], KIND being a status from {FIRST_STATUS} to "
-        f"{LAST_STATUS} (3xx=URL leads there) or " + ", ".join(KINDS),
+        hint="KIND[:COUNT[/report]|%PERCENT][@SECONDS], KIND being a status from "
+        f"{FIRST_STATUS} to {LAST_STATUS} (3xx=URL leads there) or " + ", ".join(KINDS),
     )
 
 
 class FaultPlan:
     """Hands out faults, one per request, in the order given; then none.
 
-    A fault that is per report is the last: there may always come another report.
+    A fault that is per report is the last: there may always come another report. Those of chance
+    come before the others, and stay.
     """
 
-    def __init__(self, faults: Iterable[str | Fault] = ()) -> None:
+    def __init__(
+        self, faults: Iterable[str | Fault] = (), chance: random.Random | None = None
+    ) -> None:
         self._lock = threading.Lock()
+        self._chance = chance or random.Random()  # noqa: S311 (it is no secret)
         self._struck: Counter[str] = Counter()
-        self._faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
+        every = [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
+        self._by_chance = [fault for fault in every if fault.chance is not None]
+        self._faults = [fault for fault in every if fault.chance is None]
 
     def take(self) -> Fault | None:
         """The fault of the next request, if it has one."""
         with self._lock:
+            for fault in self._by_chance:
+                if self._chance.random() < (fault.chance or 0):
+                    return fault
             if not self._faults:
                 return None
             fault = self._faults[0]

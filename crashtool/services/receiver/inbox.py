@@ -75,9 +75,16 @@ class Inbox:
 
     def keep(
         self, draft: Draft, *, format: str, universe: str = "", client: str = "",  # noqa: A002 (Backtrace's word)
-        query: list[tuple[str, str]] | None = None, notes: tuple[str, ...] = (),
+        query: list[tuple[str, str]] | None = None, notes: tuple[str, ...] = (), name: str = "",
     ) -> StoredReport:  # fmt: skip
-        """Make a draft a report, durably, before this returns."""
+        """Make a draft a report, durably, before this returns.
+
+        `name` is the client's own for its request. One with the same name and content was sent
+        again, because its answer was lost: that is the report that is there.
+        """
+        submission = draft.digest(name) if name else None
+        if submission and (known := self._select("WHERE submission = ?", (submission,))):
+            return known[0]
         for file in draft.files:
             file.sync()
         _sync_folder(draft.folder)
@@ -91,11 +98,14 @@ class Inbox:
             row = (
                 rxid, time.time(), format, universe, client, json.dumps(notes),
                 _pick(attributes, PRODUCT_NAMES), _pick(attributes, VERSION_NAMES),
-                _search_words(rxid, format, attributes, draft.files),
+                _search_words(rxid, format, attributes, draft.files), submission,
             )  # fmt: skip
             self._insert(row, attributes, draft.files)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            known = self._select("WHERE submission = ?", (submission,))
+            if isinstance(error, sqlite3.IntegrityError) and known:  # it came twice at a time
+                return known[0]
             raise
         return self.get(rxid)
 
@@ -121,7 +131,7 @@ class Inbox:
         with self._transaction() as database:
             number = database.execute(
                 "INSERT INTO reports (rxid, received, format, universe, client, notes,"
-                " product, version, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " product, version, words, submission) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             ).lastrowid
             database.executemany(

@@ -151,8 +151,14 @@ def _post(parameters: list[dict[str, Any]]) -> dict[str, Any]:
     }
     answers = {"200": _answer("accepted", ACCEPTED)}
     answers |= {code: _answer(text, ERROR) for code, text in REFUSALS.items()}
+    key = {
+        "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200},
+        "description": "names the request: the same once more, by this name, is stored once",
+    }  # fmt: skip
     operation = {
-        "summary": "Send a report or symbols", "parameters": parameters, "requestBody": body,
+        "summary": "Send a report or symbols",
+        "parameters": [*parameters, key],
+        "requestBody": body,
         "responses": answers,
     }  # fmt: skip
     return {"post": operation}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 
-VERSION = 2
+VERSION = 3
 TABLES = """
 CREATE TABLE reports (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,7 +24,8 @@ CREATE TABLE reports (
     symbols TEXT NOT NULL DEFAULT '',
     article TEXT,
     words TEXT NOT NULL DEFAULT '',
-    found TEXT NOT NULL DEFAULT ''
+    found TEXT NOT NULL DEFAULT '',
+    submission TEXT
 );
 CREATE TABLE attributes (
     report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
@@ -46,6 +47,7 @@ CREATE TABLE files (
 CREATE INDEX files_of_report ON files (report);
 CREATE INDEX fingerprints ON reports (fingerprint);
 CREATE INDEX signatures ON reports (signature);
+CREATE UNIQUE INDEX submissions ON reports (submission);
 """
 MIGRATIONS = {
     # what was read from minidumps is read again: there is more to show of it now
@@ -68,6 +70,10 @@ UPDATE reports SET
                         AND name IN (CAST('ver' AS BLOB), CAST('version' AS BLOB))
                         ORDER BY length(name), source LIMIT 1), '');
 """,
+    2: """
+ALTER TABLE reports ADD COLUMN submission TEXT;
+CREATE UNIQUE INDEX submissions ON reports (submission);
+""",
 }
 
 
@@ -76,10 +82,10 @@ def prepare_tables(database: sqlite3.Connection, folder: Path) -> None:
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     if version == 0:
         database.execute("PRAGMA journal_mode = WAL")
-        _run(database, TABLES)
+        _run(database, TABLES, VERSION)
     elif version in MIGRATIONS:
         for step in range(version, VERSION):
-            _run(database, MIGRATIONS[step])
+            _run(database, MIGRATIONS[step], step + 1)
     elif version != VERSION:
         raise InputUnusable(
             f"{folder} was written by another version of crashtool (schema {version})",
@@ -87,6 +93,6 @@ def prepare_tables(database: sqlite3.Connection, folder: Path) -> None:
         )
 
 
-def _run(database: sqlite3.Connection, script: str) -> None:
+def _run(database: sqlite3.Connection, script: str, version: int) -> None:
     """A script, and the version's number, whole or not at all."""
-    database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {VERSION}; COMMIT;")
+    database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;")

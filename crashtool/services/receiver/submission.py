@@ -200,8 +200,11 @@ class Submissions:
             client=request.headers.get("user-agent", ""),
             query=[(name, value) for name, value in request.query if name != "token"],
             notes=tuple(notes),
+            name=request.headers.get("idempotency-key", ""),
         )
         reply = await asyncio.to_thread(answer, self._inbox, report)
+        if report.rxid != draft.folder.name:
+            return Exchange(200, f"{endpoint.format}, received before"), reply
         return Exchange(200, endpoint.format, report), reply
 
     def _find_target(self, query: Pairs) -> StoredReport | None:

@@ -51,6 +51,14 @@ class Journal:
         self._last.known = (dump, key, identify_dump(dump))
         return self._entries.get((self._last.known[2], key))
 
+    def make_name(self, dump: Path, request: Request, plan: Plan) -> str:
+        """A name for this submission, the same whenever the same is sent to the same place."""
+        key = make_key(request, plan)
+        known = getattr(self._last, "known", None)
+        if not known or known[:2] != (dump, key):
+            self._last.known = known = (dump, key, identify_dump(dump))
+        return hashlib.sha256(f"{known[2]} {key}".encode("ascii")).hexdigest()
+
     def add(self, dump: Path, request: Request, plan: Plan, rxid: str | None) -> bool:
         """Remember an acceptance just now; whether that was possible to the end."""
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -164,6 +164,17 @@ def test_one_token_is_good_for_both_when_no_other_is_given(tmp_path):
         assert requests.post(url, data=b"sym", timeout=20).status_code == 200
 
 
+def test_a_request_that_comes_again_under_its_name_gets_the_same_answer(receiver):
+    url = receiver.submission_url()
+    replies = [
+        post_dump(url, headers={"Idempotency-Key": key}).json()["_rxid"]
+        for key in ('"a"', '"a"', '"b"', "")
+    ]
+    assert replies[0] == replies[1]
+    assert len(set(replies)) == receiver.inbox.count() == 3
+    assert not list((receiver.inbox.folder / "incoming").iterdir())
+
+
 def test_an_attachment_follows_its_report(receiver):
     first = post_dump(receiver.submission_url()).json()
     url = receiver.submission_url()

@@ -15,11 +15,14 @@ def inbox(tmp_path):
     opened.close()
 
 
-def keep(inbox, content=b"MDMP", name=b"upload_file_minidump", **about):
+def keep(inbox, content=b"MDMP", name=b"upload_file_minidump", request_name="", **about):
     draft = inbox.start_draft()
     draft.fields.append((b"k\xff", b"v\xe9"))
     draft.add_file(name, b"../../x", "text/html").write(content)
-    return inbox.keep(draft, **({"format": "minidump"} | about))
+    try:
+        return inbox.keep(draft, **({"format": "minidump", "name": request_name} | about))
+    finally:
+        draft.discard()
 
 
 def test_a_report_is_kept_with_all_it_came_with(inbox):
@@ -169,6 +172,30 @@ def test_an_inbox_of_another_version_is_left_alone(inbox):
     database.close()
     with pytest.raises(InputUnusable, match="schema 7"):
         Inbox(inbox.folder).open()
+
+
+def test_what_is_sent_again_under_its_name_is_the_report_that_is_there(inbox):
+    first = keep(inbox, request_name="a")
+    assert keep(inbox, request_name="a") == first
+    others = [
+        keep(inbox, request_name="b"),
+        keep(inbox, request_name="a", content=b"MDMP other"),
+        keep(inbox),
+        keep(inbox),
+    ]
+    assert len({report.rxid for report in (first, *others)}) == 5
+    assert inbox.count() == len(list((inbox.folder / "reports").iterdir())) == 5
+
+
+def test_what_comes_twice_at_a_time_is_stored_once(inbox, monkeypatch):
+    first = keep(inbox, request_name="a")
+    select = inbox._select
+    blind = iter([True])  # the first look finds nothing: the other is not stored yet
+    monkeypatch.setattr(
+        inbox, "_select", lambda *query: [] if next(blind, False) else select(*query)
+    )
+    assert keep(inbox, request_name="a") == first
+    assert len(list((inbox.folder / "reports").iterdir())) == 1
 
 
 OLD_TABLES = """
