@@ -27,7 +27,7 @@ from timing import ENVIRONMENT
 
 from crashtool.services.receiver.inbox import Inbox
 
-FAULTS = ("503%2@0", "429%1@0", "reset%2", "close%1", "truncate%2", "hang%0.1", "html%0.5")
+FAULTS = ("503%2@0", "429%1@0", "reset%2", "close%1", "truncate%2", "hang%0.1")
 JOBS = 8
 PAUSE = 0.1  # seconds
 KILLED_WITHIN = 0.6  # of the reports; after that memory is watched
@@ -61,7 +61,8 @@ class Soak:
             CRASHTOOL, "send-dump", "--quiet", "--jobs", str(JOBS), "--url", self.url, "--timeout",
             "10", "--retry-for", "300", "--journal", str(self.journal), str(self.dumps),
         ]  # fmt: skip
-        return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(command, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
 
     def accepted(self) -> int:
         """How many acceptances are in the journal."""
