@@ -15,6 +15,7 @@ from time import perf_counter
 
 from crashtool.errors import InputUnusable
 from crashtool.model.symbol_upload import Member, SymbolFile
+from crashtool.services.transport.balance import Balance
 
 BLOCK = 1 << 20  # bytes
 LEVEL = 2  # on DWARF several times as fast as the usual 6, and 7 % larger
@@ -22,9 +23,6 @@ ZIP64_FROM = 2_000_000_000  # bytes; zip's own limit is 2 GiB, and deflate can m
 LEVEL_NAME = "compress_level" if hasattr(zipfile.ZipInfo, "compress_level") else "_compresslevel"
 SAMPLE = 1 << 16  # bytes
 WORTH_IT = 0.95
-WEIGHED = 8 << 20  # bytes; more than what a socket takes without having sent it
-MUCH_FASTER = 4.0
-SLOW_NETWORK = 50e6  # bytes a second: about what one core deflates
 NO_IDENTIFIER = "no-id"
 
 
@@ -141,27 +139,6 @@ class ZipBody:
     def _count(self, blocks: list[bytes]) -> list[bytes]:
         self.sent += sum(map(len, blocks))
         return blocks
-
-
-class Balance:
-    """Weighs what deflating costs against what the network does, over the last bytes."""
-
-    def __init__(self) -> None:
-        self.is_network_faster = False
-        self._size, self._packing, self._sending = 0, 0.0, 0.0
-
-    def add(self, size: int, packing: float, sending: float) -> None:
-        """So many bytes took so many seconds to pack and to send."""
-        self._size += size
-        self._packing += packing
-        self._sending += sending
-        if self._size < WEIGHED:
-            return
-        if self.is_network_faster:
-            self.is_network_faster = self._sending < self._size / SLOW_NETWORK
-        else:
-            self.is_network_faster = self._sending * MUCH_FASTER < self._packing
-        self._size, self._packing, self._sending = 0, 0.0, 0.0
 
 
 def shrinks(path: str) -> bool:

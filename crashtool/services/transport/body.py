@@ -3,16 +3,18 @@
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
 from crashtool.formats.multipart import FormFile, Readable, read_blocks
+from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.http import Body
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 GZIP_LEVEL = 6  # http_multipart_builder.cc uses zlib's default
-GZIP_FORMAT = 31  # zlib.h: 15 window bits, plus 16 for a gzip header
+GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # deflate, no time, no name, system unknown
 LEAST_CHUNK = 1 << 16  # bytes; what compresses well would otherwise go in crumbs
 
 
@@ -28,7 +30,11 @@ class FileBody:
 
 
 class GzipBody:
-    """Another body, compressed on the way; its size is not known before it has been made."""
+    """Another body, compressed on the way; its size is not known before it has been made.
+
+    What a network takes much faster than it can be deflated goes as it is, in stored blocks of the
+    same stream (RFC 1951, 3.2.4); what is too small to tell is always deflated.
+    """
 
     size: int | None = None
 
@@ -36,16 +42,46 @@ class GzipBody:
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_FORMAT)
+        stream, balance = _GzipStream(), Balance()
         pending: list[bytes] = []
-        size = 0
+        waiting = weight = 0  # bytes to be sent, and what they were made of
+        began = perf_counter()
         for block in self._body:
-            pending.append(packer.compress(block))
-            size += len(pending[-1])
-            if size >= LEAST_CHUNK:
+            pending.append(stream.pack(block, GZIP_LEVEL * (not balance.is_network_faster)))
+            waiting += len(pending[-1])
+            weight += len(block)
+            if waiting >= LEAST_CHUNK:
+                packed = perf_counter()
                 yield b"".join(pending)
-                pending, size = [], 0
-        yield b"".join([*pending, packer.flush()])
+                sent = perf_counter()
+                balance.add(weight, packed - began, sent - packed)
+                pending, waiting, weight, began = [], 0, 0, sent
+        yield b"".join([*pending, stream.finish()])
+
+
+class _GzipStream:
+    """A gzip member (RFC 1952) whose level may change on the way."""
+
+    def __init__(self) -> None:
+        self._pending = GZIP_HEAD
+        self._level = GZIP_LEVEL
+        self._packer = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._check = self._size = 0
+
+    def pack(self, block: bytes, level: int) -> bytes:
+        head, self._pending = self._pending, b""
+        if level != self._level:
+            head += self._packer.flush(zlib.Z_FULL_FLUSH)
+            self._packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+            self._level = level
+        self._check = zlib.crc32(block, self._check)
+        self._size += len(block)
+        return head + self._packer.compress(block)
+
+    def finish(self) -> bytes:
+        size = self._size & 0xFFFFFFFF
+        tail = self._check.to_bytes(4, "little") + size.to_bytes(4, "little")
+        return self._pending + self._packer.flush() + tail
 
 
 class CountedBody:

@@ -10,6 +10,7 @@ from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.symbol_upload import archive
 from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
 from crashtool.services.symbol_upload.upload import plan_archives, plan_single
+from crashtool.services.transport import balance
 
 ID = DebugId(bytes(range(16)), 1)
 
@@ -138,21 +139,9 @@ def test_a_large_member_gets_zip64(tmp_path, monkeypatch):
     assert data[4] == zipfile.ZIP64_VERSION  # in the local header, before the size is known
 
 
-def test_a_network_that_outruns_deflating_gets_the_rest_as_it_is():
-    balance = archive.Balance()
-    balance.add(archive.WEIGHED - 1, 1.0, 0.01)
-    assert not balance.is_network_faster
-    balance.add(1, 0.0, 0.0)
-    assert balance.is_network_faster
-    balance.add(archive.WEIGHED, 0.0, archive.WEIGHED / archive.SLOW_NETWORK * 2)
-    assert not balance.is_network_faster
-    balance.add(archive.WEIGHED, 1.0, 0.5)
-    assert not balance.is_network_faster
-
-
 def test_a_balanced_archive_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "WEIGHED", 1)
-    monkeypatch.setattr(archive, "MUCH_FASTER", 0.0)
+    monkeypatch.setattr(balance, "WEIGHED", 1)
+    monkeypatch.setattr(balance, "MUCH_FASTER", 0.0)
     members = []
     for number in range(3):
         path = tmp_path / str(number)

@@ -2,10 +2,12 @@ import gzip
 import hashlib
 import io
 import os
+import zlib
 
 import pytest
 
 from crashtool.formats.multipart import BLOCK, FormFile
+from crashtool.services.transport import balance
 from crashtool.services.transport.body import (
     LEAST_CHUNK,
     CountedBody,
@@ -35,6 +37,26 @@ def test_gzip_gives_the_same_bytes_back_each_time():
     assert body.size is None
     assert gzip.decompress(b"".join(body)) == DATA
     assert gzip.decompress(b"".join(body)) == DATA
+
+
+def test_what_a_network_takes_faster_than_one_compresses_is_stored_in_the_same_stream(monkeypatch):
+    monkeypatch.setattr(balance, "WEIGHED", BLOCK)
+    monkeypatch.setattr(balance, "MUCH_FASTER", 0.0)  # so that it changes as soon as it can
+    monkeypatch.setattr(balance, "SLOW_NETWORK", 1.0)  # and stays
+    data = os.urandom(BLOCK) + b"text" * BLOCK
+    packed = b"".join(GzipBody(FileBody(file_of(data))))
+    assert gzip.decompress(packed) == data
+    assert len(packed) > 3 * BLOCK
+    unpacker = zlib.decompressobj(31)  # one member: what follows the first is not read by all
+    assert unpacker.decompress(packed) == data
+    assert unpacker.eof
+    assert unpacker.unused_data == b""
+
+
+def test_a_slow_network_gets_all_of_it_compressed(monkeypatch):
+    monkeypatch.setattr(balance, "WEIGHED", BLOCK)
+    monkeypatch.setattr(balance, "MUCH_FASTER", 1e9)
+    assert len(b"".join(GzipBody(FileBody(file_of(b"text" * BLOCK * 4))))) < BLOCK
 
 
 def test_what_compresses_well_does_not_go_in_crumbs():
