@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -186,8 +187,9 @@ class Sender:
         request.dump.wanted = self.digests
         warnings = (*request.warnings, *self._warn_of_secrets(item, request))
         base = base._replace(
-            url=redact_token(request.url), fields=len(request.fields.sent), warnings=warnings
-        )
+            url=intern(redact_token(request.url)), fields=len(request.fields.sent),
+            warnings=tuple(map(intern, warnings)),  # thousands of receipts say the same
+        )  # fmt: skip
         for warning in warnings:
             self.voices.warning(f"{item.path}: {warning}")
         self.voices.request(item.path, request)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple
 
 from crashtool.model.submission import MINIDUMP_PART
@@ -113,7 +114,7 @@ def make_key(request: Request, plan: Plan) -> str:
     is_raw = plan.raw
     text = json.dumps([request.url, fields, files, sorted(times.items()), is_raw],
                       separators=COMPACT)  # fmt: skip
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return intern(hashlib.sha256(text.encode("ascii")).hexdigest())
 
 
 def _read_entries(path: Path) -> Iterator[Entry]:
