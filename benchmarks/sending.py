@@ -93,9 +93,10 @@ class Sender(NamedTuple):
 
 
 def send_program(plan: Plan, dump: Path, name: str, *options: str) -> Sender:
-    """Our sender; its journal starts empty, for it skips what was accepted before."""
+    """Our sender, as if for the first time: our receiver knows again what came before."""
     journal = plan.scratch / "sent.jsonl"
-    command = [CRASHTOOL, "send-dump", "--quiet", *options, "--journal", str(journal), str(dump)]
+    command = [CRASHTOOL, "send-dump", "--quiet", "--again", *options]
+    command += ["--journal", str(journal), str(dump)]
     return Sender(name, [*command, "--url"], journal)
 
 
