@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from sys import intern
+from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -15,8 +16,9 @@ from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports
 from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput
 from crashtool.services.threads import share_work
-from crashtool.services.transport.body import CountedBody
-from crashtool.services.transport.http import HttpSession
+from crashtool.services.transport.balance import Balance
+from crashtool.services.transport.body import CountedBody, GzipBody
+from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.journal import Journal
 from crashtool.services.transport.pace import Pace
 from crashtool.services.transport.reply import read_reply
@@ -89,6 +91,7 @@ class Sender:
         self.pace = pace
         self._spool = Path()
         self._unsearched = 0
+        self._balance = Balance()
         self._under_way: dict[int, DumpFile] = {}
         self.stopped = threading.Event()
         self._refused = threading.Event()
@@ -262,11 +265,18 @@ class Sender:
         if self.pace and not self.pace.wait(self.stopped):
             return _not_tried(base, *STOPPED)
         with self.voices.progress(base.path, request.plain.size or 0) as advance:
-            body = request.wrap_body(CountedBody(request.plain, advance))
+            body = request.wrap_body(CountedBody(request.plain, advance), self._balance)
+
+            def post() -> HttpResponse:
+                began = perf_counter()
+                response = session.post(request.url, body, request.headers)
+                if isinstance(body, GzipBody):
+                    body.weigh(perf_counter() - began)
+                return response
+
             try:
                 attempts = with_retries(
-                    lambda: session.post(request.url, body, request.headers),
-                    retry_for=self.retry_for, clock=self.clock,
+                    post, retry_for=self.retry_for, clock=self.clock,
                     on_retry=lambda sentence: self.voices.retry(f"{base.path}: {sentence}"),
                 )  # fmt: skip
             except Exhausted as error:

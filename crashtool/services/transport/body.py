@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
 from crashtool.formats.multipart import FormFile, Readable, read_blocks
-from crashtool.services.transport.balance import Balance
+from crashtool.services.transport.balance import Balance, tells
 from crashtool.services.transport.http import Body
 
 if TYPE_CHECKING:
@@ -33,30 +33,46 @@ class GzipBody:
     """Another body, compressed on the way; its size is not known before it has been made.
 
     What a network takes much faster than it can be deflated goes as it is, in stored blocks of the
-    same stream (RFC 1951, 3.2.4); what is too small to tell is always deflated.
+    same stream (RFC 1951, 3.2.4). A `balance` that several bodies share knows that from the others.
     """
 
     size: int | None = None
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, balance: Balance | None = None) -> None:
         self._body = body
+        self._balance = balance or Balance()
+        self._weight, self._packing = 0, 0.0
 
     def __iter__(self) -> Iterator[bytes]:
-        stream, balance = _GzipStream(), Balance()
+        stream, balance = _GzipStream(), self._balance
+        self._weight, self._packing = 0, 0.0
         pending: list[bytes] = []
-        waiting = weight = 0  # bytes to be sent, and what they were made of
+        size = weight = 0  # bytes to be sent, and what they were made of
         began = perf_counter()
         for block in self._body:
             pending.append(stream.pack(block, GZIP_LEVEL * (not balance.is_network_faster)))
-            waiting += len(pending[-1])
+            size += len(pending[-1])
             weight += len(block)
-            if waiting >= LEAST_CHUNK:
+            if size >= LEAST_CHUNK:
                 packed = perf_counter()
                 yield b"".join(pending)
                 sent = perf_counter()
-                balance.add(weight, packed - began, sent - packed)
-                pending, waiting, weight, began = [], 0, 0, sent
-        yield b"".join([*pending, stream.finish()])
+                self._note(weight, packed - began)
+                if tells(self._body.size):
+                    balance.add(weight, packed - began, sent - packed)
+                pending, size, weight, began = [], 0, 0, sent
+        pending.append(stream.finish())
+        self._note(weight, perf_counter() - began)
+        yield b"".join(pending)
+
+    def _note(self, weight: int, seconds: float) -> None:
+        self._weight += weight
+        self._packing += seconds
+
+    def weigh(self, seconds: float) -> None:
+        """After a small body was sent and answered: how long that took in all."""
+        if not tells(self._body.size):
+            self._balance.add(self._weight, self._packing, seconds - self._packing)
 
 
 class _GzipStream:

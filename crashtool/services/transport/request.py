@@ -26,6 +26,7 @@ from crashtool.model.submission import (
 )
 from crashtool.services.dump_files import STANDARD_INPUT, DumpFile
 from crashtool.services.transport.attachments import form_file, make_parts, safe_name
+from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import FileBody, GzipBody, HashedFile
 from crashtool.services.transport.http import Body
 from crashtool.services.transport.refusal import find_refusal
@@ -79,9 +80,9 @@ class Request(NamedTuple):
         """Bytes on the wire; None when they are not known beforehand."""
         return None if self.is_compressed else self.plain.size
 
-    def wrap_body(self, body: Body) -> Body:
+    def wrap_body(self, body: Body, balance: Balance | None = None) -> Body:
         """`plain`, or a body around it, as it goes over the wire."""
-        return GzipBody(body) if self.is_compressed else body
+        return GzipBody(body, balance) if self.is_compressed else body
 
 
 def make_request(found: DumpFile, plan: Plan) -> Request:

@@ -8,6 +8,7 @@ import pytest
 
 from crashtool.formats.multipart import BLOCK, FormFile
 from crashtool.services.transport import balance
+from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import (
     LEAST_CHUNK,
     CountedBody,
@@ -39,18 +40,44 @@ def test_gzip_gives_the_same_bytes_back_each_time():
     assert gzip.decompress(b"".join(body)) == DATA
 
 
-def test_what_a_network_takes_faster_than_one_compresses_is_stored_in_the_same_stream(monkeypatch):
-    monkeypatch.setattr(balance, "WEIGHED", BLOCK)
-    monkeypatch.setattr(balance, "MUCH_FASTER", 0.0)  # so that it changes as soon as it can
-    monkeypatch.setattr(balance, "SLOW_NETWORK", 1.0)  # and stays
+class Decided(Balance):
+    """Deflate two blocks, then store all."""
+
+    def __init__(self):
+        super().__init__()
+        self.weighed = []
+        self._decisions = iter([False, False])
+
+    is_network_faster = property(lambda self: next(self._decisions, True), lambda *_: None)
+
+    def add(self, size, *_seconds):
+        self.weighed.append(size)
+
+
+def test_what_a_network_takes_faster_than_one_compresses_is_stored_in_the_same_stream():
     data = os.urandom(BLOCK) + b"text" * BLOCK
-    packed = b"".join(GzipBody(FileBody(file_of(data))))
+    packed = b"".join(GzipBody(FileBody(file_of(data)), Decided()))
     assert gzip.decompress(packed) == data
     assert len(packed) > 3 * BLOCK
     unpacker = zlib.decompressobj(31)  # one member: what follows the first is not read by all
     assert unpacker.decompress(packed) == data
     assert unpacker.eof
     assert unpacker.unused_data == b""
+
+
+def test_a_large_body_is_weighed_part_by_part_and_a_small_one_when_it_was_answered(monkeypatch):
+    scale = Decided()
+    small = GzipBody(FileBody(file_of(DATA)), scale)
+    b"".join(small)
+    assert scale.weighed == []
+    small.weigh(1.0)
+    assert scale.weighed == [len(DATA)]
+
+    monkeypatch.setattr(balance, "WEIGHED", BLOCK)
+    large = GzipBody(FileBody(file_of(os.urandom(4 * BLOCK))), scale)
+    b"".join(large)
+    large.weigh(1.0)
+    assert scale.weighed[1:] == [BLOCK] * 4
 
 
 def test_a_slow_network_gets_all_of_it_compressed(monkeypatch):
