@@ -1,5 +1,6 @@
 """multipart/form-data bodies, streamed: built as crashpad_handler builds them, and taken apart."""
 
+import os
 import random
 import string
 from collections.abc import Callable, Iterator, Sequence
@@ -130,8 +131,8 @@ def read_blocks(file: FormFile) -> Iterator[bytes]:
 
 def make_boundary(generator: random.Random | None = None) -> str:
     """A boundary in crashpad_handler's style: 32 random letters and digits between dashes."""
-    chosen = (generator or random.SystemRandom()).choices(LETTERS, k=32)
-    return PREFIX + "".join(chosen) + SUFFIX
+    raw = generator.randbytes(32) if generator else os.urandom(32)
+    return PREFIX + "".join(LETTERS[byte % len(LETTERS)] for byte in raw) + SUFFIX
 
 
 class Part(NamedTuple):

@@ -19,7 +19,7 @@ from crashtool.services.threads import share_work
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.http import HttpResponse, HttpSession
-from crashtool.services.transport.journal import Journal
+from crashtool.services.transport.journal import Journal, Submission, identify
 from crashtool.services.transport.pace import Pace
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.request import Plan, Request, make_request
@@ -226,34 +226,21 @@ class Sender:
     def _pass_on(self, base: Receipt, item: DumpFile, request: Request, plan: Plan) -> Receipt:
         if self.session is None:
             return base._replace(status=CHECKED)
-        skipped = self._find_accepted(base, item, request, plan)
-        if skipped is not None:
+        if self.journal is None:
+            return self._submit(base, _named(request, uuid4().hex), self.session)
+        submission = identify(item.file, request, plan)
+        if not self.again and (skipped := self._find_accepted(base, self.journal, submission)):
             return skipped
-        receipt = self._submit(base, self._name(request, item, plan), self.session)
-        if receipt.status == ACCEPTED and self.journal is not None:
-            remembered = self.journal.add(item.file, request, plan, receipt.rxid)
-            if not remembered:
-                self.voices.note(f"{base.path}: the journal {self.journal.path} cannot be written")
+        name = uuid4().hex if self.again else submission.name
+        receipt = self._submit(base, _named(request, name), self.session)
+        if receipt.status == ACCEPTED and not self.journal.add(submission, receipt.rxid):
+            self.voices.note(f"{base.path}: the journal {self.journal.path} cannot be written")
         return receipt
 
-    def _name(self, request: Request, item: DumpFile, plan: Plan) -> Request:
-        """The request with a name of its own, by which a receiver knows it when it comes again.
-
-        An answer that was lost on the way, or a kill after it came, makes one send again what was
-        taken. Whoever asks for that with --again is not stopped.
-        """
-        if self.journal is None or self.again:
-            name = uuid4().hex
-        else:
-            name = self.journal.make_name(item.file, request, plan)
-        return request._replace(headers=request.headers | {IDEMPOTENCY_KEY: f'"{name}"'})
-
     def _find_accepted(
-        self, base: Receipt, item: DumpFile, request: Request, plan: Plan
+        self, base: Receipt, journal: Journal, submission: Submission
     ) -> Receipt | None:
-        if self.journal is None or self.again:
-            return None
-        entry = self.journal.find(item.file, request, plan)
+        entry = journal.find(submission)
         if entry is None:
             return None
         self.voices.note(
@@ -287,6 +274,14 @@ class Sender:
             http_status=attempts.response.status,
         )  # fmt: skip
         return judge(base, attempts)
+
+
+def _named(request: Request, name: str) -> Request:
+    """The request with a name by which a receiver knows it when it comes again.
+
+    An answer that was lost on the way, or a kill after it came, makes one send again what is there.
+    """
+    return request._replace(headers=request.headers | {IDEMPOTENCY_KEY: f'"{name}"'})
 
 
 def _not_tried(base: Receipt, reason: str, code: str, exit_status: int) -> Receipt:

@@ -3,6 +3,7 @@
 import os
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"crashtool/{__version__}"
 REPLY_LIMIT = 1 << 20  # bytes of a reply that are kept; receivers answer with a few hundred
+AT_ONCE = 1 << 20  # bytes that are gathered before they are sent
 OK = 200
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 6
@@ -27,8 +29,8 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 class Body(Protocol):
     """What can be sent: blocks of bytes that start afresh at each `iter()`.
 
-    `size` is the number of bytes, or None when it is not known before they are made; then the
-    request is chunked.
+    `size` is the number of bytes, or None when it is not known before they are made; then a
+    request of more than AT_ONCE bytes is chunked.
     """
 
     @property
@@ -69,6 +71,7 @@ class HttpSession:
         self._verify: bool | str = False if insecure else find_ca_bundle(ca_bundle) or True
         self._session = _make_session(insecure=insecure)
         self._proxies: dict[tuple[str, str], dict[str, str]] = {}
+        self._last: tuple[tuple[str, str], requests.PreparedRequest] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -139,10 +142,9 @@ class HttpSession:
         import requests
         import urllib3
 
-        data: Any = body if body is None or isinstance(body, bytes) else _Blocks(body)
         try:
-            response = self._session.request(
-                method, url, data=data, headers=dict(headers or {}), timeout=self._timeout,
+            response = self._session.send(
+                self._prepare(method, url, body, headers or {}), timeout=self._timeout,
                 allow_redirects=False, stream=True, verify=self._verify,
                 proxies=self._find_proxies(url),
             )  # fmt: skip
@@ -159,6 +161,24 @@ class HttpSession:
             raise explain_failure(error, url, self._timeout) from None
         except (UnicodeError, ValueError) as error:
             raise UsageError(f"not a URL that can be used: {_host(url)}: {error}") from None
+
+    def _prepare(
+        self, method: str, url: str, body: "Body | bytes | None", headers: Mapping[str, str]
+    ) -> Any:
+        """The request; one to the same place as the last is made of that."""
+        import requests
+
+        last = self._last
+        if last is None or last[0] != (method, url):
+            last = (method, url), self._session.prepare_request(requests.Request(method, url))
+            self._last = last
+        prepared = last[1].copy()
+        prepared.prepare_headers({**prepared.headers, **headers})
+        data: Any = body if body is None or isinstance(body, bytes) else _gather(body)
+        if data is not None:
+            prepared.headers.pop("Content-Length", None)  # that of no body
+            prepared.prepare_body(data, None)
+        return prepared
 
     def _find_proxies(self, url: str) -> dict[str, str]:
         """The proxies that the usual variables name for a host, looked for once."""
@@ -197,16 +217,28 @@ def _check_pem(path: str, origin: str) -> None:
         ) from None
 
 
-class _Blocks:
-    """A body as requests wants it: with a length when there is one, with none when not."""
+def _gather(body: Body) -> "bytes | _Blocks":
+    """A body as requests wants it: a small one whole, and so with its length."""
+    blocks, gathered = [], 0
+    source = iter(body)
+    for block in source:
+        blocks.append(block)
+        gathered += len(block)
+        if gathered > AT_ONCE:
+            return _Blocks(chain(blocks, source), body.size)
+    return b"".join(blocks)
 
-    def __init__(self, body: Body) -> None:
-        self._body = body
-        if body.size is not None:
-            self.len = body.size  # read by requests: Content-Length instead of chunks
+
+class _Blocks:
+    """A large body: with a length when there is one, with none when not."""
+
+    def __init__(self, blocks: "Iterable[bytes]", size: int | None) -> None:
+        self._blocks = blocks
+        if size is not None:
+            self.len = size  # read by requests: Content-Length instead of chunks
 
     def __iter__(self) -> "Iterator[bytes]":
-        return iter(self._body)
+        return iter(self._blocks)
 
 
 class _Target(NamedTuple):

@@ -37,50 +37,48 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._last = threading.local()  # what a thread looked for last, so that it is read once
         self._entries = {(entry.identity, entry.key): entry for entry in _read_entries(path)}
-        self._sizes = {(entry.size, entry.key) for entry in self._entries.values()}
 
-    def find(self, dump: Path, request: Request, plan: Plan) -> Entry | None:
-        """The acceptance of this minidump in a request like this one, if there was one.
+    def find(self, submission: "Submission") -> Entry | None:
+        """The acceptance of a submission like this one, if there was one."""
+        return self._entries.get((submission.identity, submission.key))
 
-        The minidump is only read if one of its size was accepted.
-        """
-        key = make_key(request, plan)
-        if (request.dump.size, key) not in self._sizes:
-            return None
-        self._last.known = (dump, key, identify_dump(dump))
-        return self._entries.get((self._last.known[2], key))
-
-    def make_name(self, dump: Path, request: Request, plan: Plan) -> str:
-        """A name for this submission, the same whenever the same is sent to the same place."""
-        key = make_key(request, plan)
-        known = getattr(self._last, "known", None)
-        if not known or known[:2] != (dump, key):
-            self._last.known = known = (dump, key, identify_dump(dump))
-        return hashlib.sha256(f"{known[2]} {key}".encode("ascii")).hexdigest()
-
-    def add(self, dump: Path, request: Request, plan: Plan, rxid: str | None) -> bool:
+    def add(self, submission: "Submission", rxid: str | None) -> bool:
         """Remember an acceptance just now; whether that was possible to the end."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        try:
-            key = make_key(request, plan)
-            known = getattr(self._last, "known", None)
-            is_known = known is not None and known[:2] == (dump, key)
-            identity = known[2] if known and is_known else identify_dump(dump)
-            entry = Entry(identity, request.dump.size, key, rxid, now)
-            with self._lock:
-                self._entries[entry.identity, entry.key] = entry
-                self._sizes.add((entry.size, entry.key))
+        entry = Entry(submission.identity, submission.size, submission.key, rxid, now)
+        with self._lock:
+            self._entries[entry.identity, entry.key] = entry
+            try:
                 self._write(entry)
-        except OSError:
-            return False
+            except OSError:
+                return False
         return True
 
     def _write(self, entry: Entry) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry._asdict(), separators=COMPACT) + "\n")
+
+
+class Submission(NamedTuple):
+    """What tells a submission from others: a hash of the minidump, which has `size` bytes, and one
+    of everything else in the request.
+    """
+
+    identity: str
+    size: int
+    key: str
+
+    @property
+    def name(self) -> str:
+        """One word for it, the same whenever the same is sent to the same place."""
+        return hashlib.sha256(f"{self.identity} {self.key}".encode("ascii")).hexdigest()
+
+
+def identify(dump: Path, request: Request, plan: Plan) -> Submission:
+    """What a request will be known again by. OSError when the minidump cannot be read."""
+    return Submission(identify_dump(dump), request.dump.size, make_key(request, plan))
 
 
 def identify_dump(path: Path) -> str:

@@ -11,6 +11,7 @@ import requests
 from crashtool import __version__
 from crashtool.errors import InputUnusable, NetworkFailure, UsageError
 from crashtool.services.transport.http import (
+    AT_ONCE,
     REPLY_LIMIT,
     HttpSession,
     explain_failure,
@@ -52,9 +53,19 @@ def test_a_body_of_known_size_is_sent_with_its_length(serve):
 def test_a_body_of_unknown_size_is_sent_in_chunks(serve):
     server = serve()
 
-    post(server.url, Blocks([b"abc", b"", b"def"]))
+    post(server.url, Blocks([b"abc" * AT_ONCE, b"", b"def"]))
 
     assert server.received[0].headers["transfer-encoding"] == "chunked"
+    assert server.received[0].raw == b"abc" * AT_ONCE + b"def"
+
+
+def test_a_small_body_is_sent_with_its_length_though_nobody_knew_it(serve):
+    server = serve()
+
+    post(server.url, Blocks([b"abc", b"", b"def"]))
+
+    assert server.received[0].headers["content-length"] == "6"
+    assert "transfer-encoding" not in server.received[0].headers
     assert server.received[0].raw == b"abcdef"
 
 

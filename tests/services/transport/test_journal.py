@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.services.dump_files import DumpFile
-from crashtool.services.transport.journal import WHOLE, Journal, identify_dump
+from crashtool.services.transport.journal import WHOLE, Journal, identify, identify_dump
 from crashtool.services.transport.request import Plan, make_request
 
 URL = "http://127.0.0.1:1/u/t/minidump"
@@ -17,21 +17,22 @@ def journal(tmp_path):
 
 def make(path, **plan):
     chosen = Plan(plan.pop("url", URL), **plan)
-    return path, make_request(DumpFile(str(path), path, path.stat().st_size), chosen), chosen
+    request = make_request(DumpFile(str(path), path, path.stat().st_size), chosen)
+    return identify(path, request, chosen)
 
 
 def test_what_was_accepted_is_found_by_the_next_run(journal, dump_path):
-    assert journal.find(*make(dump_path)) is None
+    assert journal.find(make(dump_path)) is None
 
-    assert journal.add(*make(dump_path), "rx-1")
+    assert journal.add(make(dump_path), "rx-1")
 
-    assert journal.find(*make(dump_path)).rxid == "rx-1"
-    assert Journal(journal.path).find(*make(dump_path)).rxid == "rx-1"
+    assert journal.find(make(dump_path)).rxid == "rx-1"
+    assert Journal(journal.path).find(make(dump_path)).rxid == "rx-1"
 
 
 def test_another_request_with_the_same_dump_is_another_matter(journal, dump_path, tmp_path):
     (tmp_path / "log").write_text("1")
-    journal.add(*make(dump_path), "rx-1")
+    journal.add(make(dump_path), "rx-1")
 
     for plan in (
         {"url": URL + "2"},
@@ -40,29 +41,40 @@ def test_another_request_with_the_same_dump_is_another_matter(journal, dump_path
         {"raw": True},
         {"sync": True},
     ):
-        assert journal.find(*make(dump_path, **plan)) is None, plan
-    assert journal.find(*make(dump_path, gzip=False)), "compression does not change what arrives"
+        assert journal.find(make(dump_path, **plan)) is None, plan
+    assert journal.find(make(dump_path, gzip=False)), "compression does not change what arrives"
+
+
+def test_a_submission_has_one_name_and_another_has_another(dump_path, tmp_path):
+    other = tmp_path / "other.dmp"
+    other.write_bytes(dump_path.read_bytes() + b"x")
+    names = {
+        make(dump_path).name, make(dump_path, gzip=False).name, make(other).name,
+        make(dump_path, sync=True).name,
+    }  # fmt: skip
+    assert len(names) == 3
+    assert make(dump_path).name in names
 
 
 def test_a_changed_attachment_makes_another_request(journal, dump_path, tmp_path):
     log = tmp_path / "log"
     log.write_text("1")
     plan = {"attachments": (Attachment(None, str(log)),)}
-    journal.add(*make(dump_path, **plan), "rx-1")
-    assert journal.find(*make(dump_path, **plan))
+    journal.add(make(dump_path, **plan), "rx-1")
+    assert journal.find(make(dump_path, **plan))
 
     log.write_text("12")
 
-    assert journal.find(*make(dump_path, **plan)) is None
+    assert journal.find(make(dump_path, **plan)) is None
 
 
 def test_another_dump_of_the_same_size_is_not_the_same(journal, dump_path):
-    journal.add(*make(dump_path), "rx-1")
+    journal.add(make(dump_path), "rx-1")
     data = bytearray(dump_path.read_bytes())
     data[-1] ^= 1
     dump_path.write_bytes(data)
 
-    assert journal.find(*make(dump_path)) is None
+    assert journal.find(make(dump_path)) is None
 
 
 def test_large_dumps_are_told_apart_by_their_front_and_size(tmp_path):
@@ -81,17 +93,17 @@ def test_large_dumps_are_told_apart_by_their_front_and_size(tmp_path):
 
 
 def test_lines_that_cannot_be_read_are_passed_over(journal, dump_path):
-    journal.add(*make(dump_path), None)
+    journal.add(make(dump_path), None)
     lines = journal.path.read_text(encoding="utf-8")
     bad = ["", "{", "[]", "{}", '{"identity": 1}', "\N{SNOWMAN}"]
     journal.path.write_text("\n".join([*bad, lines]), encoding="utf-8")
 
-    assert Journal(journal.path).find(*make(dump_path)).rxid is None
+    assert Journal(journal.path).find(make(dump_path)).rxid is None
 
 
 def test_a_journal_holds_no_path_and_no_token(journal, dump_path):
     token = "0123456789abcdef" * 4
-    journal.add(*make(dump_path, url=f"http://127.0.0.1:1/u/{token}/minidump"), "rx-1")
+    journal.add(make(dump_path, url=f"http://127.0.0.1:1/u/{token}/minidump"), "rx-1")
 
     text = journal.path.read_text(encoding="utf-8")
 
@@ -104,5 +116,5 @@ def test_a_journal_that_cannot_be_written_still_remembers_this_run(tmp_path, dum
     (tmp_path / "file").touch()
     journal = Journal(tmp_path / "file" / "sent.jsonl")
 
-    assert not journal.add(*make(dump_path), "rx-1")
-    assert journal.find(*make(dump_path)).rxid == "rx-1"
+    assert not journal.add(make(dump_path), "rx-1")
+    assert journal.find(make(dump_path)).rxid == "rx-1"
