@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 GZIP_LEVEL = 6  # http_multipart_builder.cc uses zlib's default
 GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # deflate, no time, no name, system unknown
+EMPTY_LAST = b"\x03\0"  # a last block without anything
+MOST_STORED = 0xFFFF  # bytes
 LEAST_CHUNK = 1 << 16  # bytes; what compresses well would otherwise go in crumbs
 
 
@@ -50,7 +52,7 @@ class GzipBody:
         size = weight = 0  # bytes to be sent, and what they were made of
         began = perf_counter()
         for block in self._body:
-            pending.append(stream.pack(block, GZIP_LEVEL * (not balance.is_network_faster)))
+            pending.append(stream.pack(block, store=balance.is_network_faster))
             size += len(pending[-1])
             weight += len(block)
             if size >= LEAST_CHUNK:
@@ -76,28 +78,47 @@ class GzipBody:
 
 
 class _GzipStream:
-    """A gzip member (RFC 1952) whose level may change on the way."""
+    """A gzip member (RFC 1952) in which blocks may be stored (RFC 1951, 3.2.4)."""
 
     def __init__(self) -> None:
         self._pending = GZIP_HEAD
-        self._level = GZIP_LEVEL
-        self._packer = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._packer: zlib._Compress | None = None  # none while blocks are stored
         self._check = self._size = 0
 
-    def pack(self, block: bytes, level: int) -> bytes:
-        head, self._pending = self._pending, b""
-        if level != self._level:
-            head += self._packer.flush(zlib.Z_FULL_FLUSH)
-            self._packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
-            self._level = level
+    def pack(self, block: bytes, *, store: bool) -> bytes:
+        """What the stream goes on with for a block, not always at once when it is deflated."""
         self._check = zlib.crc32(block, self._check)
         self._size += len(block)
+        head, self._pending = self._pending, b""
+        if store:
+            return head + self._end_deflating() + _store(block)
+        if self._packer is None:
+            self._packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         return head + self._packer.compress(block)
 
+    def _end_deflating(self) -> bytes:
+        """Come to a whole byte."""
+        packer, self._packer = self._packer, None
+        return packer.flush(zlib.Z_FULL_FLUSH) if packer else b""
+
     def finish(self) -> bytes:
+        """The end of the stream."""
+        last = self._packer.flush() if self._packer else EMPTY_LAST
         size = self._size & 0xFFFFFFFF
-        tail = self._check.to_bytes(4, "little") + size.to_bytes(4, "little")
-        return self._pending + self._packer.flush() + tail
+        return self._pending + last + self._check.to_bytes(4, "little") + size.to_bytes(4, "little")
+
+
+def _store(block: bytes) -> bytes:
+    """Stored blocks; zlib's own level 0 is twenty times as slow."""
+    view = memoryview(block)
+    pieces: list[bytes | memoryview] = []
+    for place in range(0, len(block), MOST_STORED):
+        piece = view[place : place + MOST_STORED]
+        size = len(piece)
+        pieces += [
+            b"\0" + size.to_bytes(2, "little") + (size ^ MOST_STORED).to_bytes(2, "little"), piece,
+        ]  # fmt: skip
+    return b"".join(pieces)
 
 
 class CountedBody:
