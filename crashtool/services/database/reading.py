@@ -17,7 +17,7 @@ from crashtool.formats.crashpad.extended_attributes import (
     find_sidecar,
     read_pax_attributes,
 )
-from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.symbols.scratch import Budget, Scratch
 
 UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
 MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
@@ -95,7 +95,7 @@ def _find_database(text: str, folder: Path) -> Database:
 
 def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:
     """The plain files of an archive, below a folder; links and devices are left out."""
-    packed = path.stat().st_size
+    budget = Budget(path.stat().st_size)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for member in _bounded(path, archive.infolist()):
@@ -103,32 +103,32 @@ def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:
                     _place(folder, member.filename).mkdir(parents=True, exist_ok=True)
                 else:
                     with archive.open(member) as stream:
-                        _keep(stream, _place(folder, member.filename), packed, scratch)
+                        _keep(stream, _place(folder, member.filename), budget, scratch)
     elif tarfile.is_tarfile(path):
         with tarfile.open(path) as archive:
             for number, entry in enumerate(archive):
                 if number >= MOST_MEMBERS:
                     raise _too_many(path)
-                _unpack_entry(archive, entry, _place(folder, entry.name), packed, scratch)
+                _unpack_entry(archive, entry, _place(folder, entry.name), budget, scratch)
     else:
         raise InputUnusable(f"{path} is neither a folder nor a zip or tar file")
 
 
 def _unpack_entry(
-    archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path, packed: int, scratch: Scratch
+    archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path, budget: Budget, scratch: Scratch
 ) -> None:
     """A folder or a plain file, with its extended attributes as a copy of macOS has them."""
     content = archive.extractfile(entry) if entry.isreg() else None
     if entry.isdir():
         target.mkdir(parents=True, exist_ok=True)
     elif content:
-        _keep(content, target, packed, scratch)
+        _keep(content, target, budget, scratch)
     else:
         return
     attributes = read_pax_attributes(entry.pax_headers)
     if attributes:
         sidecar = BytesIO(pack_apple_double(attributes))
-        _keep(sidecar, find_sidecar(target), packed, scratch)
+        _keep(sidecar, find_sidecar(target), budget, scratch)
 
 
 def _bounded(path: Path, members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
@@ -149,6 +149,6 @@ def _place(folder: Path, name: str) -> Path:
     return folder.joinpath(*parts)
 
 
-def _keep(stream: IO[bytes], target: Path, packed: int, scratch: Scratch) -> None:
+def _keep(stream: IO[bytes], target: Path, budget: Budget, scratch: Scratch) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    Path(scratch.keep(stream, target.name, packed)).replace(target)
+    Path(scratch.keep(stream, target.name, budget)).replace(target)

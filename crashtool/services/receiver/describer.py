@@ -62,12 +62,14 @@ class Describer:
 
     def _take_symbols(self, report: StoredReport) -> None:
         """Unpack an upload; the reports that may have waited for it are read again."""
-        names = self._symbols.unpack(report)
+        problems: list[str] = []
+        names = self._symbols.unpack(report, problems.append)
         shown = ", ".join(names[:SHOWN_NAMES]) + ("…" if len(names) > SHOWN_NAMES else "")
         count = f"{len(names)} debug file{'' if len(names) == 1 else 's'}"
-        page = DumpPage(
-            f"{count}: {shown}" if names else "no debug file", "\n".join(names), SYMBOLS
-        )
+        headline = f"{count}: {shown}" if names else "no debug file"
+        if problems:
+            headline += f"; {problems[0]}"
+        page = DumpPage(headline, "\n".join([*names, *problems]), SYMBOLS)
         self._inbox.describe(report, page)
         self._on_change(self._inbox.get(report.rxid))
         for row in self._inbox.rows(Query(format="minidump", limit=AGAIN)):

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from crashtool.errors import CrashtoolError
@@ -27,10 +28,12 @@ class SymbolFolder:
     def __init__(self, inbox: Path) -> None:
         self.path = inbox / FOLDER
 
-    def unpack(self, report: StoredReport) -> tuple[str, ...]:
+    def unpack(
+        self, report: StoredReport, complain: Callable[[str], None] = lambda _sentence: None
+    ) -> tuple[str, ...]:
         """Put an upload's debug files here, if that has not been done; their names.
 
-        What cannot be unpacked, or is no debug file, is left out.
+        What is no debug file is left out; what cannot be unpacked is complained of.
         """
         target = self.path / report.rxid
         if target.is_dir():
@@ -40,20 +43,20 @@ class SymbolFolder:
         partial.mkdir(parents=True)
         with Scratch() as scratch:
             for file in report.files:
-                self._add(file, partial, scratch)
+                try:
+                    self._add(file, partial, scratch)
+                except (CrashtoolError, OSError) as error:  # the upload stays as it came
+                    complain(str(error))
         partial.rename(target)
         return _list_names(target)
 
     def _add(self, file: StoredFile, folder: Path, scratch: Scratch) -> None:
-        try:
-            head = read_head(str(file.path))
-            if is_object(head):
-                self._place(folder, file.filename or file.name, file.path, keep=True)
-            elif is_pack(head):
-                for name, source in walk_archive(str(file.path), head, scratch):
-                    self._place(folder, name, Path(source), keep=False)
-        except (CrashtoolError, OSError):
-            return  # the upload itself stays as it came, and its page says what it holds
+        head = read_head(str(file.path))
+        if is_object(head):
+            self._place(folder, file.filename or file.name, file.path, keep=True)
+        elif is_pack(head):
+            for name, source in walk_archive(str(file.path), head, scratch):
+                self._place(folder, name, Path(source), keep=False)
 
     def _place(self, folder: Path, name: str, source: Path, *, keep: bool) -> None:
         """Each file has a folder of its own, numbered: two may have one name."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 BLOCK = 1 << 20  # bytes
-# DWARF shrinks to a tenth or so; a member beyond both is made to fill disks.
+# DWARF shrinks to a tenth or so; a pack that grows beyond both is made to fill disks.
 MOST_RATIO, RATIO_FREE_BYTES = 200, 256 << 20
 
 
@@ -48,25 +48,30 @@ class Scratch:
         target.mkdir()
         return str(target)
 
-    def keep(self, stream: IO[bytes], name: str, packed_size: int) -> str:
-        """Write a stream to a new file. InputUnusable when it grows out of all proportion."""
+    def keep(self, stream: IO[bytes], name: str, budget: "Budget") -> str:
+        """Write a stream to a new file. InputUnusable when that is more than the budget has."""
         from pathlib import Path
 
         self._count += 1
         target = Path(self.folder(), str(self._count))
-        size = 0
         with target.open("wb") as file:
             while block := stream.read(BLOCK):
-                size += len(block)
-                insist_on_proportion(name, size, packed_size)
+                budget.spend(len(block), name)
                 file.write(block)
         return str(target)
 
 
-def insist_on_proportion(name: str, size: int, packed_size: int) -> None:
-    """InputUnusable when something is made to fill disks; sizes in bytes."""
-    if size > max(RATIO_FREE_BYTES, packed_size * MOST_RATIO):
-        raise InputUnusable(
-            f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
-            hint="unpack it by hand if it is what it should be",
-        )
+class Budget:
+    """How much may come out of a pack of so many bytes, all its members together."""
+
+    def __init__(self, packed_size: int) -> None:
+        self._left = max(RATIO_FREE_BYTES, packed_size * MOST_RATIO)
+
+    def spend(self, size: int, name: str) -> None:
+        """Take so many bytes of it. InputUnusable when they are not there."""
+        self._left -= size
+        if self._left < 0:
+            raise InputUnusable(
+                f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
+                hint="unpack it by hand if it is what it should be",
+            )

@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple, Self, cast
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import cabinet
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
-from crashtool.services.symbols.scratch import Scratch, insist_on_proportion
+from crashtool.services.symbols.scratch import Budget, Scratch
 
 TAR_HEAD = 512
 TAR_MARK = slice(257, 262)
@@ -132,7 +132,7 @@ def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]
             yield from _walk_cabinet(path, scratch)
         elif head[TAR_MARK] == b"ustar":
             with Path(path).open("rb") as file:
-                yield from _walk_tar(file, Path(path).stat().st_size, scratch)
+                yield from _walk_tar(file, Budget(Path(path).stat().st_size), scratch)
         else:
             yield from _walk_packed(path, head, scratch)
     except (*DAMAGE, MalformedFile) as error:
@@ -141,6 +141,7 @@ def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]
 
 
 def _walk_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
+    budget = Budget(Path(path).stat().st_size)
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist()[:MOST_MEMBERS]:
             if member.is_dir() or member.file_size < len(b"MZ"):
@@ -151,7 +152,7 @@ def _walk_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
                 head = stream.read(HEAD_BYTES)
             if _is_wanted(head, member.filename):
                 with archive.open(member) as stream:
-                    source = scratch.keep(stream, member.filename, member.compress_size)
+                    source = scratch.keep(stream, member.filename, budget)
                 yield Unpacked(member.filename, source)
 
 
@@ -171,7 +172,7 @@ def _walk_seven_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
                 raise InputUnusable(ENCRYPTED_ARCHIVE, hint=UNPACK_IT)
             members = [row for row in archive.list() if not row.is_directory][:MOST_MEMBERS]
             unpacked = sum(row.uncompressed for row in members)
-            insist_on_proportion(Path(path).name, unpacked, Path(path).stat().st_size)
+            Budget(Path(path).stat().st_size).spend(unpacked, Path(path).name)
             archive.extractall(folder)  # noqa: S202 (it lets no name lead out of the folder)
     except py7zr.exceptions.ArchiveError as error:
         raise ValueError(str(error)) from None
@@ -188,16 +189,16 @@ def _walk_seven_zip(path: str, scratch: Scratch) -> Iterator[Unpacked]:
 
 
 def _walk_cabinet(path: str, scratch: Scratch) -> Iterator[Unpacked]:
-    packed_size = Path(path).stat().st_size
+    budget = Budget(Path(path).stat().st_size)
     with Path(path).open("rb") as file:
         for member in cabinet.walk_members(file):
             head = member.stream.read(HEAD_BYTES)
             if _is_wanted(head, member.name):
                 rest = cast("IO[bytes]", _Rejoined(head, member.stream))
-                yield Unpacked(member.name, scratch.keep(rest, member.name, packed_size))
+                yield Unpacked(member.name, scratch.keep(rest, member.name, budget))
 
 
-def _walk_tar(file: IO[bytes], packed_size: int, scratch: Scratch) -> Iterator[Unpacked]:
+def _walk_tar(file: IO[bytes], budget: Budget, scratch: Scratch) -> Iterator[Unpacked]:
     with tarfile.open(fileobj=file, mode="r|") as archive:
         for member in archive:
             stream = archive.extractfile(member) if member.isreg() else None
@@ -206,22 +207,22 @@ def _walk_tar(file: IO[bytes], packed_size: int, scratch: Scratch) -> Iterator[U
             head = stream.read(HEAD_BYTES)
             if _is_wanted(head, member.name):
                 rest = cast("IO[bytes]", _Rejoined(head, stream))
-                yield Unpacked(member.name, scratch.keep(rest, member.name, packed_size))
+                yield Unpacked(member.name, scratch.keep(rest, member.name, budget))
 
 
 def _walk_packed(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked]:
     opener = next(opener for magic, opener in OPENERS.items() if head.startswith(magic))
-    size = Path(path).stat().st_size
+    budget = Budget(Path(path).stat().st_size)
     with opener(path) as stream:
         start = stream.read(TAR_HEAD)
         rest = cast("IO[bytes]", _Rejoined(start, stream))
         if start[TAR_MARK] == b"ustar":
-            yield from _walk_tar(rest, size, scratch)
+            yield from _walk_tar(rest, budget, scratch)
         elif looks_like_object(start):
             name = Path(path).name
             for suffix in PACKED_SUFFIXES:
                 name = name.removesuffix(suffix)
-            yield Unpacked(name, scratch.keep(rest, name, size))
+            yield Unpacked(name, scratch.keep(rest, name, budget))
 
 
 def _is_wanted(head: bytes, name: str) -> bool:

@@ -8,6 +8,7 @@ from crashtool.commands.dump_pages import DumpPages
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.symbol_folder import safe_name
+from crashtool.services.symbols import scratch
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.services.receiver.conftest import wait_until
 from tests.services.receiver.crashes import make_dump, make_symbols, send_crash, send_symbols
@@ -80,10 +81,35 @@ def test_hostile_names_stay_in_the_folder_and_all_files_are_kept(receiver):
     assert all(path.relative_to(folder).parts[0] == upload for path in files)
 
 
-@pytest.mark.parametrize("content", [b"no archive", b"PK\x03\x04cut", b"\x1f\x8bcut"])
-def test_what_holds_no_debug_file_is_said_to_hold_none(receiver, content):
+@pytest.mark.parametrize(
+    ("content", "headline"),
+    [
+        (b"no archive", "no debug file"),
+        (b"PK\x03\x04cut", "no debug file; cannot be unpacked"),
+        (b"\x1f\x8bcut", "no debug file; cannot be unpacked"),
+    ],
+)
+def test_what_holds_no_debug_file_is_said_to_hold_none(receiver, content, headline):
     upload = send_symbols(receiver, content)
-    assert wait_for(receiver, upload, lambda report: report.headline).headline == "no debug file"
+    shown = wait_for(receiver, upload, lambda report: report.headline).headline
+    assert shown.startswith(headline)
+    assert send_crash(receiver)
+
+
+def test_an_archive_made_to_fill_the_disk_is_bounded_told_and_survived(receiver, monkeypatch):
+    """All members count together: each may be below what a single one is allowed."""
+    monkeypatch.setattr(scratch, "RATIO_FREE_BYTES", 8 << 20)
+    monkeypatch.setattr(scratch, "MOST_RATIO", 20)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"{number}.sym", b"MODULE Linux x86_64 0 a\n" + bytes(4 << 20))
+    upload = send_symbols(receiver, packed.getvalue())
+    report = wait_for(receiver, upload, lambda report: report.headline)
+    assert "expands more than 20-fold" in report.headline
+    folder = receiver.inbox.folder / "symbols"
+    stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert stored <= 8 << 20
     assert send_crash(receiver)
 
 
