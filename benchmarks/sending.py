@@ -29,6 +29,13 @@ class Server(NamedTuple):
     process: subprocess.Popen[str]
     inbox: Path | None
 
+    @property
+    def peak(self) -> int:
+        """Bytes of memory it had at most; 0 where the system does not tell."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
     def stop(self) -> int:
         """End it; how many reports it has received."""
         answer, _ = self.process.communicate()
@@ -115,6 +122,7 @@ def compare_senders(
         for one in senders
     ]
     figures = measure(programs, rounds)
+    peak_of_receiver = server.peak
     received, sent = server.stop(), each * len(programs) * (rounds + 1)
     if received != sent:
         raise ProgramFailed(f"{received} of {sent} dumps arrived")
@@ -123,6 +131,9 @@ def compare_senders(
         yield time_row(name, figure, reference, target)
         peak, limit = megabytes(figure.peak), megabytes(PEAK_LIMIT)
         yield Row(name, f"{figure.name}, peak", peak, limit, figure.peak / PEAK_LIMIT, 1.0)
+    if server.inbox and peak_of_receiver:
+        peak, limit = megabytes(peak_of_receiver), megabytes(PEAK_LIMIT)
+        yield Row(name, "serve, peak", peak, limit, peak_of_receiver / PEAK_LIMIT, 1.0)
 
 
 def prepare(server: Server, journal: Path | None) -> None:
