@@ -81,11 +81,11 @@ def find_dumps(
     it; in a folder only what holds a minidump is. Wrappers (gzip, zip, a saved form body) are
     unpacked into the folder `spool`, one at a time as the iteration goes on. `-` is `stdin`.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for text in inputs:
         try:
             for path in _expand(text, spool, stdin):
-                real = path.resolve()
+                real = os.path.realpath(path)  # a Path of each of thousands would be much larger
                 if real not in seen:
                     seen.add(real)
                     spooled = path.parent == spool
