@@ -1,11 +1,10 @@
 """The CMake module in real projects: build, gate, upload, crash, a readable stack.
 
-The stack is read with the symbols as the receiver has stored them. Programs for Linux crash under a
-real crashpad_handler. Those for Windows crash under Wine, where there is one, and leave a dump of
-MiniDumpWriteDump's; without it their test ends with the upload.
+The stack is read with the symbols as the receiver has stored them. All programs crash under a real
+crashpad_handler; those for Windows under Wine, and their reports are sent from its database. Where
+that cannot be had, their test ends with the upload.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,17 +15,24 @@ from typing import NamedTuple
 import pytest
 
 from crashtool.commands.dump_pages import DumpPages
+from crashtool.formats.crashpad.database import open_database
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.integration.scaffold import read_scaffold
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.services.handler.conftest import find_or_skip
 from tests.services.receiver.conftest import wait_until
+from tests.synth.database import write_settings
+from tests.wine import wine
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("cmake") and shutil.which("ninja")), reason="needs cmake and ninja"
-)
-WINE_SERVER = Path("/usr/lib/wine/wineserver")
+__all__ = ["wine"]
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (shutil.which("cmake") and shutil.which("ninja")), reason="needs cmake and ninja"
+    ),
+    pytest.mark.xdist_group("wine"),
+]
 LISTS = """
 cmake_minimum_required(VERSION 3.16)
 project(game LANGUAGES C CXX VERSION 1.4.2)
@@ -57,42 +63,67 @@ extern "C" void write_at_crash(void);
 __attribute__((noinline)) int play(int level) { return draw(level) + 1; }
 int main(int count, char **) { write_at_crash(); return play(count); }
 """
-CRASH = """
+CRASH = r"""
 #ifndef _WIN32
 void write_at_crash(void) {}
 #else
 #define SYSTEM __declspec(dllimport)
+typedef void *Handle;
 typedef struct { void *record, *context; } Pointers;
-typedef struct { unsigned thread; Pointers *pointers; int client; }
-  __attribute__((packed)) Exception;
-SYSTEM void *SetUnhandledExceptionFilter(long (*)(Pointers *));
-SYSTEM void *CreateFileA(const char *, unsigned, unsigned, void *, unsigned, unsigned, void *);
-SYSTEM int CloseHandle(void *);
-SYSTEM void *GetCurrentProcess(void);
+SYSTEM Handle SetUnhandledExceptionFilter(long (*)(Pointers *));
+SYSTEM Handle CreateFileA(const char *, unsigned, unsigned, void *, unsigned, unsigned, void *);
+SYSTEM int CloseHandle(Handle);
+SYSTEM int SetNamedPipeHandleState(Handle, unsigned *, unsigned *, unsigned *);
+SYSTEM int TransactNamedPipe(Handle, void *, unsigned, void *, unsigned, unsigned *, void *);
+SYSTEM int SetEvent(Handle);
+SYSTEM void Sleep(unsigned);
 SYSTEM unsigned GetCurrentProcessId(void);
 SYSTEM unsigned GetCurrentThreadId(void);
 SYSTEM void ExitProcess(unsigned);
-SYSTEM int MiniDumpWriteDump(void *, unsigned, void *, unsigned, Exception *, void *, void *);
-static long write_dump(Pointers *pointers)
+#define NONE ((Handle)-1)
+#pragma pack(push, 1)
+typedef struct { Pointers *pointers; unsigned thread; } ExceptionInformation;
+typedef struct {
+  unsigned type; int version; unsigned process;
+  ExceptionInformation *crash, *no_crash; void *section; char rest[488];
+} Registration;
+typedef struct { int crash, no_crash, no_crash_done; } Events;
+#pragma pack(pop)
+static ExceptionInformation at_crash, without_crash;
+static Registration registration = { 0, 1, 0, &at_crash, &without_crash, 0, { 0 } };
+static Events events;
+static long ask_handler(Pointers *pointers)
 {
-  Exception exception = { GetCurrentThreadId(), pointers, 0 };
-  void *file = CreateFileA("crash.dmp", 0x40000000u, 0, 0, 2, 0x80, 0);
-  MiniDumpWriteDump(GetCurrentProcess(), GetCurrentProcessId(), file, 0, &exception, 0, 0);
-  CloseHandle(file);
+  at_crash.pointers = pointers;
+  at_crash.thread = GetCurrentThreadId();
+  SetEvent((Handle)(long long)events.crash);
+  Sleep(60000);  /* the handler ends this process when it has its dump */
   return 1;
 }
-void write_at_crash(void) { SetUnhandledExceptionFilter(write_dump); }
+void write_at_crash(void)
+{
+  unsigned read, messages = 2;
+  Handle pipe = NONE;
+  for (int tries = 0; tries < 600 && pipe == NONE; ++tries, Sleep(100))
+    pipe = CreateFileA("\\\\.\\pipe\\game", 0xC0000000u, 0, 0, 3, 0x110000u, 0);
+  registration.process = GetCurrentProcessId();
+  if (pipe == NONE || !SetNamedPipeHandleState(pipe, &messages, 0, 0)
+      || !TransactNamedPipe(pipe, &registration, sizeof registration, &events, sizeof events,
+                            &read, 0))
+    ExitProcess(66);
+  CloseHandle(pipe);
+  SetUnhandledExceptionFilter(ask_handler);
+}
 #ifdef NO_RUNTIME
 int main(int, char **);
 void mainCRTStartup(void) { ExitProcess(main(1, 0)); }
 #endif
 #endif
 """
-IMPORTS = {
-    "kernel32": "SetUnhandledExceptionFilter CreateFileA CloseHandle GetCurrentProcess "
-    "GetCurrentProcessId GetCurrentThreadId ExitProcess",
-    "dbghelp": "MiniDumpWriteDump",
-}
+IMPORTS = (
+    "SetUnhandledExceptionFilter CreateFileA CloseHandle SetNamedPipeHandleState TransactNamedPipe "
+    "SetEvent Sleep GetCurrentProcessId GetCurrentThreadId ExitProcess"
+)
 
 
 class Toolchain(NamedTuple):
@@ -122,7 +153,6 @@ TOOLCHAINS = {
             "CMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++",
             "CMAKE_SHARED_LINKER_FLAGS=-static-libgcc",
             "CMAKE_EXE_LINKER_FLAGS=-static-libgcc -static-libstdc++",
-            "SYSTEM_LIBRARIES=dbghelp",
         ),
         ("game.exe", "libengine.dll"),
         "windows",
@@ -142,7 +172,7 @@ TOOLCHAINS = {
             "CMAKE_C_STANDARD_LIBRARIES=",
             "CMAKE_CXX_STANDARD_LIBRARIES=",
             "CMAKE_MSVC_RUNTIME_LIBRARY=",
-            "SYSTEM_LIBRARIES={project}/kernel32.lib;{project}/dbghelp.lib",
+            "SYSTEM_LIBRARIES={project}/kernel32.lib",
         ),
         ("game.exe", "engine.dll"),
         "windows",
@@ -150,19 +180,18 @@ TOOLCHAINS = {
 }
 
 
-def write_import_libraries(folder):
-    """Import libraries as the Windows SDK has them: made beside libraries that do nothing."""
-    for name, functions in IMPORTS.items():
-        source, compiled = folder / f"{name}.c", folder / f"{name}.obj"
-        source.write_text("".join(
-            f"__declspec(dllexport) void {function}(void) {{}}\n" for function in functions.split()
-        ))  # fmt: skip
-        for command in (
-            ["clang", f"--target={MICROSOFT}", "-c", source, "-o", compiled],
-            ["lld-link", "/dll", "/noentry", compiled, f"/implib:{folder}/{name}.lib",
-             f"/out:{folder}/{name}.dll"],
-        ):  # fmt: skip
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+def write_import_library(folder):
+    """An import library as the Windows SDK has it: made beside a library that does nothing."""
+    source, compiled = folder / "kernel32.c", folder / "kernel32.obj"
+    source.write_text("".join(
+        f"__declspec(dllexport) void {function}(void) {{}}\n" for function in IMPORTS.split()
+    ))  # fmt: skip
+    for command in (
+        ["clang", f"--target={MICROSOFT}", "-c", source, "-o", compiled],
+        ["lld-link", "/dll", "/noentry", compiled, f"/implib:{folder}/kernel32.lib",
+         f"/out:{folder}/kernel32.dll"],
+    ):  # fmt: skip
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 class Project:
@@ -177,7 +206,7 @@ class Project:
         for name, text in sources.items():
             (folder / name).write_text(text)
         if "lld-link" in toolchain.tools:
-            write_import_libraries(folder)
+            write_import_library(folder)
 
     def configure(self, url):
         crashtool = Path(sys.executable).with_name("crashtool")
@@ -206,46 +235,31 @@ def project(request, tmp_path):
     return Project(tmp_path / "the project", toolchain)
 
 
-@pytest.fixture(scope="session")
-def wine(tmp_path_factory):
-    """Runs a program for Windows in a folder; None without Wine."""
-    program = shutil.which("wine64") or shutil.which("wine")
-    if not program:
-        yield None
-        return
-    home = tmp_path_factory.mktemp("wine")
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(home), "WINEPREFIX": str(home / "prefix"),
-        "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,explorer.exe=",
-    }  # fmt: skip
-
-    def run(folder, name):
-        subprocess.run([program, name], cwd=folder, env=environment, check=False, timeout=120,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-
-    yield run
-    if WINE_SERVER.exists():
-        subprocess.run([str(WINE_SERVER), "-k"], env=environment, check=False)
-
-
 def crash(project, receiver, tmp_path, wine):
     """Let the program crash, and its report arrive. Skips where nothing can run it."""
-    out = project.folder / "out"
+    out, database = project.folder / "out", tmp_path / "db"
+    url = receiver.submission_url()
     if project.toolchain.system == "linux":
         handler = find_or_skip().path
-        command = ["run", "--handler", handler, "--database", str(tmp_path / "db"),
-                   "--url", receiver.submission_url(), "--", str(out / "game")]  # fmt: skip
+        command = ["run", "--handler", handler, "--database", str(database), "--url", url, "--",
+                   str(out / "game")]  # fmt: skip
         status = (-11, 139)
     else:
         if wine is None:
             pytest.skip("all but the crash was tried: a program for Windows needs wine to run")
-        wine(out, "game.exe")
-        command = ["send-dump", "--journal", str(tmp_path / "sent"),
-                   "--url", receiver.submission_url(), str(out / "crash.dmp")]  # fmt: skip
+        write_settings(database)
+        with wine.handler(database, "game"):
+            wine.run(out, "game.exe")
+            wait_until(lambda: [row.state for row in reports_of(database)] == ["pending"], 60)
+        command = ["send-dump", "--journal", str(tmp_path / "sent"), "--url", url, str(database)]
         status = (0,)
     done = subprocess.run([sys.executable, "-m", "crashtool", *command],
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert done.returncode in status, done.stderr
+
+
+def reports_of(database):
+    return open_database(database).reports if (database / "metadata").exists() else ()
 
 
 def line_of(source, part):
