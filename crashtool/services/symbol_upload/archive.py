@@ -12,10 +12,12 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from time import perf_counter
+from typing import IO
 
 from crashtool.errors import InputUnusable
 from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.transport.balance import Balance
+from crashtool.services.transport.deflate import Deflater
 
 BLOCK = 1 << 20  # bytes
 LEVEL = 2  # on DWARF several times as fast as the usual 6, and 7 % larger
@@ -75,7 +77,7 @@ class ZipBody:
 
     Files are deflated, unless they are packed already; with `store` none is. They are `hashed` on
     the way if somebody wants to know. A `balanced` archive is for a network: once that is seen to
-    take the bytes faster than they can be deflated, the rest goes as it is.
+    take the bytes faster than they can be deflated, the rest goes as it is, also of the same file.
 
     `advance` hears of each block of the files' own bytes, so that progress can be shown against
     `source_size`. `size` is None: how long the archive gets is known when it is done. `sent` counts
@@ -111,6 +113,8 @@ class ZipBody:
                 digest = sha256()
                 large = member.size > ZIP64_FROM
                 with archive.open(self._entry(member), "w", force_zip64=large) as entry:
+                    if self._balance:
+                        _let_store(entry, self._balance)
                     for block in read_blocks(member.source, member.size):
                         if self._hashed:
                             digest.update(block)
@@ -139,6 +143,26 @@ class ZipBody:
     def _count(self, blocks: list[bytes]) -> list[bytes]:
         self.sent += sum(map(len, blocks))
         return blocks
+
+
+class _Packer:
+    """What zipfile calls a compressor, which stores what is not worth deflating."""
+
+    def __init__(self, balance: Balance) -> None:
+        self._balance = balance
+        self._deflater = Deflater(LEVEL)
+
+    def compress(self, data: bytes) -> bytes:
+        return self._deflater.pack(data, store=self._balance.is_network_faster)
+
+    def flush(self) -> bytes:
+        return self._deflater.finish()
+
+
+def _let_store(entry: IO[bytes], balance: Balance) -> None:
+    """Let an entry that is deflated store some of its blocks; zipfile has no public way to."""
+    if getattr(entry, "_compressor", None) is not None:
+        setattr(entry, "_compressor", _Packer(balance))  # noqa: B010 (it is not declared)
 
 
 def shrinks(path: str) -> bool:

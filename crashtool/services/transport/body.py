@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from crashtool.formats.multipart import FormFile, Readable, read_blocks
 from crashtool.services.transport.balance import Balance, tells
+from crashtool.services.transport.deflate import Deflater
 from crashtool.services.transport.http import Body
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 GZIP_LEVEL = 6  # http_multipart_builder.cc uses zlib's default
 GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # deflate, no time, no name, system unknown
-EMPTY_LAST = b"\x03\0"  # a last block without anything
-MOST_STORED = 0xFFFF  # bytes
 LEAST_CHUNK = 1 << 16  # bytes; what compresses well would otherwise go in crumbs
 
 
@@ -78,11 +77,11 @@ class GzipBody:
 
 
 class _GzipStream:
-    """A gzip member (RFC 1952) in which blocks may be stored (RFC 1951, 3.2.4)."""
+    """A gzip member (RFC 1952)."""
 
     def __init__(self) -> None:
         self._pending = GZIP_HEAD
-        self._packer: zlib._Compress | None = None  # none while blocks are stored
+        self._deflater = Deflater(GZIP_LEVEL)
         self._check = self._size = 0
 
     def pack(self, block: bytes, *, store: bool) -> bytes:
@@ -90,35 +89,13 @@ class _GzipStream:
         self._check = zlib.crc32(block, self._check)
         self._size += len(block)
         head, self._pending = self._pending, b""
-        if store:
-            return head + self._end_deflating() + _store(block)
-        if self._packer is None:
-            self._packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        return head + self._packer.compress(block)
-
-    def _end_deflating(self) -> bytes:
-        """Come to a whole byte."""
-        packer, self._packer = self._packer, None
-        return packer.flush(zlib.Z_FULL_FLUSH) if packer else b""
+        return head + self._deflater.pack(block, store=store)
 
     def finish(self) -> bytes:
         """The end of the stream."""
-        last = self._packer.flush() if self._packer else EMPTY_LAST
         size = self._size & 0xFFFFFFFF
-        return self._pending + last + self._check.to_bytes(4, "little") + size.to_bytes(4, "little")
-
-
-def _store(block: bytes) -> bytes:
-    """Stored blocks; zlib's own level 0 is twenty times as slow."""
-    view = memoryview(block)
-    pieces: list[bytes | memoryview] = []
-    for place in range(0, len(block), MOST_STORED):
-        piece = view[place : place + MOST_STORED]
-        size = len(piece)
-        pieces += [
-            b"\0" + size.to_bytes(2, "little") + (size ^ MOST_STORED).to_bytes(2, "little"), piece,
-        ]  # fmt: skip
-    return b"".join(pieces)
+        tail = self._check.to_bytes(4, "little") + size.to_bytes(4, "little")
+        return self._pending + self._deflater.finish() + tail
 
 
 class CountedBody:

@@ -154,6 +154,37 @@ def test_a_balanced_archive_is_whole(tmp_path, monkeypatch):
     assert methods == [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_STORED]
 
 
+def test_a_large_file_is_stored_from_where_the_network_is_seen_to_be_faster(tmp_path, monkeypatch):
+    monkeypatch.setattr(balance, "WEIGHED", archive.BLOCK)
+    monkeypatch.setattr(balance, "MUCH_FASTER", 0.0)
+    monkeypatch.setattr(balance.Balance, "is_network_faster", FasterOnce(), raising=False)
+    path, content = tmp_path / "big", b"FUNC 1000 10 0 name\n" * (8 * archive.BLOCK // 20)
+    path.write_bytes(content)
+    members = [Member("big.sym", str(path), len(content))]
+    data = b"".join(ZipBody(members, balanced=True))
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        (row,) = packed.infolist()
+        assert row.compress_type == zipfile.ZIP_DEFLATED
+        assert packed.read("big.sym") == content
+    deflated_too = row.compress_size < len(content) - archive.BLOCK // 2
+    assert deflated_too
+    assert row.compress_size > 5 * archive.BLOCK
+
+
+class FasterOnce:
+    """As a network that turns out to be fast for good, once two blocks have been sent."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __get__(self, _owner, _kind):
+        self.asked += 1
+        return self.asked > 3
+
+    def __set__(self, _owner, _value):
+        pass
+
+
 def test_what_is_packed_already_is_stored(tmp_path):
     import os
 
