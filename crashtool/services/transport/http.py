@@ -1,14 +1,14 @@
 """HTTP as crashtool speaks it: no redirects, no ~/.netrc, bounded replies, failures in words."""
 
-import os
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
 from crashtool import __version__
-from crashtool.errors import InputUnusable, NetworkFailure, SetupFailure, TimedOut, UsageError
+from crashtool.errors import NetworkFailure, UsageError
+from crashtool.services.transport.failure import explain_failure, host_of
+from crashtool.services.transport.trust import find_ca_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ OK = 200
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 6
 DEFAULT_TIMEOUT = 60.0  # seconds
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Body(Protocol):
@@ -114,7 +113,7 @@ class HttpSession:
             if response.status not in REDIRECTS or not location:
                 return response
             url = _follow(url, location)
-        raise NetworkFailure(f"{_host(url)} redirects again and again")
+        raise NetworkFailure(f"{host_of(url)} redirects again and again")
 
     def post(
         self, url: str, body: "Body | bytes", headers: Mapping[str, str] | None = None
@@ -160,7 +159,7 @@ class HttpSession:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise explain_failure(error, url, self._timeout) from None
         except (UnicodeError, ValueError) as error:
-            raise UsageError(f"not a URL that can be used: {_host(url)}: {error}") from None
+            raise UsageError(f"not a URL that can be used: {host_of(url)}: {error}") from None
 
     def _prepare(
         self, method: str, url: str, body: "Body | bytes | None", headers: Mapping[str, str]
@@ -188,33 +187,6 @@ class HttpSession:
         if origin not in self._proxies:
             self._proxies[origin] = dict(get_environ_proxies(url))
         return self._proxies[origin]
-
-
-def find_ca_bundle(chosen: str | None) -> str | None:
-    """The PEM file to trust: `chosen`, or what the usual variables name; None: the default one.
-
-    InputUnusable when the file is not there.
-    """
-    named = [("--ca-bundle", chosen)] + [(name, os.environ.get(name)) for name in CA_VARIABLES]
-    for origin, path in named:
-        if path:
-            if not os.path.exists(path):  # noqa: PTH110 (requests takes a str)
-                raise InputUnusable(f"the CA bundle {path} (from {origin}) does not exist")
-            _check_pem(path, origin)
-            return path
-    return None
-
-
-def _check_pem(path: str, origin: str) -> None:
-    if os.path.isdir(path):  # noqa: PTH112 (a folder of hashed certificates is fine)
-        return
-    try:
-        ssl.create_default_context().load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
-        raise InputUnusable(
-            f"the CA bundle {path} (from {origin}) cannot be used: {error}",
-            hint="it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)",
-        ) from None
 
 
 def _gather(body: Body) -> "bytes | _Blocks":
@@ -261,7 +233,7 @@ class _Target(NamedTuple):
         for block in blocks:
             size += len(block)
             if size > self.limit:
-                raise NetworkFailure(f"{_host(url)} sends more than {self.limit:,} bytes")
+                raise NetworkFailure(f"{host_of(url)} sends more than {self.limit:,} bytes")
             self.file.write(block)
         return b""
 
@@ -281,9 +253,9 @@ def _follow(url: str, location: str) -> str:
         onward = urljoin(url, location)
         scheme = urlsplit(onward).scheme
     except ValueError:
-        raise NetworkFailure(f"{_host(url)} redirects to what is no URL") from None
+        raise NetworkFailure(f"{host_of(url)} redirects to what is no URL") from None
     if scheme not in ("https", urlsplit(url).scheme):
-        raise NetworkFailure(f"{_host(url)} redirects to {_host(onward)} without TLS")
+        raise NetworkFailure(f"{host_of(url)} redirects to {host_of(onward)} without TLS")
     return onward
 
 
@@ -355,109 +327,3 @@ def _hear_early_replies(manager: Any) -> None:
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
     }
-
-
-def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailure | UsageError:
-    """What a failed request means, in words; `url` is never repeated, for it may hold a token."""
-    import requests
-    import urllib3
-
-    where = _host(url)
-    unusable = (
-        requests.exceptions.InvalidURL, requests.exceptions.MissingSchema,
-        requests.exceptions.InvalidSchema, urllib3.exceptions.LocationParseError,
-    )  # fmt: skip
-    if isinstance(error, unusable):
-        return UsageError(
-            f"not a URL that can be used: {where}",
-            hint="crashtool make-url checks a URL and names what is wrong",
-        )
-    causes = list(_causes(error))
-    words = " ".join(map(str, causes))
-    for kinds, texts, sentence, hint in _FAILURES:
-        by_kind = any(type(cause).__name__ in kinds for cause in causes)
-        if by_kind or any(text in words for text in texts):
-            detail = _detail(causes)
-            kind = TimedOut if "{timeout}" in sentence else NetworkFailure
-            if (kinds, texts, sentence, hint) in _SETUP_FAILURES:
-                kind = SetupFailure
-            return kind(
-                sentence.format(where=where, timeout=f"{timeout:g}", detail=detail), hint=hint
-            )
-    return NetworkFailure(f"the connection to {where} failed: {_detail(causes)}")
-
-
-# class names in the chain of causes, texts in it, sentence, hint
-_Failures: TypeAlias = tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...]
-# what no waiting mends
-_SETUP_FAILURES: _Failures = (
-    ((), ("self-signed", "self signed", "unable to get local issuer"),
-     "the TLS certificate of {where} is not signed by an authority trusted here: {detail}",
-     "behind a company's proxy or with a private authority, name its PEM file with --ca-bundle"),
-    ((), ("certificate has expired", "certificate is not yet valid"),
-     "the TLS certificate of {where} is out of date: {detail}",
-     "check this machine's clock, then the certificate"),
-    ((), ("Hostname mismatch", "IP address mismatch", "doesn't match"),
-     "the TLS certificate of {where} is for another host: {detail}",
-     "check the host name in the URL"),
-    ((), ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "record layer failure"),
-     "{where} does not speak TLS: {detail}",
-     "a plain-text listener needs http:// (Backtrace: 6097 is plain, 6098 is TLS)"),
-)  # fmt: skip
-# the first match speaks
-_FAILURES: _Failures = (
-    (("ProxyError",), (),
-     "the proxy on the way to {where} did not work: {detail}",
-     "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY lists exceptions"),
-    *_SETUP_FAILURES,
-    (("SSLError", "SSLCertVerificationError"), (),
-     "TLS with {where} failed: {detail}", None),
-    (("NameResolutionError", "gaierror"), (),
-     "the name {where} is not known to DNS: {detail}", "check the host name and the network"),
-    (("ConnectTimeout", "ConnectTimeoutError"), (),
-     "{where} did not accept a connection within {timeout} s",
-     "a firewall that drops packets looks like this; --timeout waits longer"),
-    (("ReadTimeout", "ReadTimeoutError", "TimeoutError"), (),
-     "{where} was silent for {timeout} s", "--timeout waits longer"),
-    (("ConnectionRefusedError",), (),
-     "{where} refused the connection: nothing listens there", "check the host and the port"),
-    (("IncompleteRead",), (),
-     "the reply of {where} was cut short: {detail}", None),
-    (("ConnectionResetError", "BrokenPipeError", "RemoteDisconnected"), (),
-     "{where} closed the connection before it answered", None),
-    (("BadStatusLine", "LineTooLong", "InvalidHeader"), (),
-     "{where} did not answer in HTTP: {detail}",
-     "a TLS listener needs https:// (Backtrace: 6098 is TLS, 6097 is plain)"),
-    (("ContentDecodingError", "DecodeError"), (),
-     "the reply of {where} could not be decompressed", None),
-)  # fmt: skip
-
-
-def _causes(error: BaseException | None) -> "Iterator[BaseException]":
-    """The error and everything it wraps: by `raise from`, `reason` or as an argument."""
-    pending, seen = [error], set()
-    while pending:
-        current = pending.pop(0)
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        pending += [getattr(current, "reason", None), current.__cause__, current.__context__]
-        pending += [item for item in current.args if isinstance(item, BaseException)]
-
-
-def _detail(causes: list[BaseException]) -> str:
-    """The words of the innermost cause that has any."""
-    for cause in reversed(causes):
-        text = getattr(cause, "strerror", None) or (cause.args and str(cause.args[-1]))
-        if isinstance(text, str) and text and "pool(host=" not in text and "url:" not in text:
-            return text.partition(" (_ssl.c:")[0]
-    return type(causes[0]).__name__
-
-
-def _host(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "the URL"
-    return parts.netloc.rpartition("@")[2] or "the URL"

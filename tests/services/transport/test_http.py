@@ -10,13 +10,13 @@ import requests
 
 from crashtool import __version__
 from crashtool.errors import InputUnusable, NetworkFailure, UsageError
+from crashtool.services.transport.failure import explain_failure
 from crashtool.services.transport.http import (
     AT_ONCE,
     REPLY_LIMIT,
     HttpSession,
-    explain_failure,
-    find_ca_bundle,
 )
+from crashtool.services.transport.trust import find_ca_bundle
 from tests.synth.scripted_server import OK, answer, read_request, reset
 
 
