@@ -131,6 +131,19 @@ def test_a_report_that_a_handler_took_meanwhile_is_not_sent(generic):
         assert not waits
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_report_that_is_gone_since_it_was_listed_is_no_bug(tmp_path, layout):
+    made = LAYOUTS[layout](tmp_path / "db")
+    made.put(3, "pending", Metadata(NOW), dump(3))
+    database = open_database(made.root)
+    (report,) = database.reports
+    report.path.unlink()
+    said = []
+    with Held(database, report).hold(said.append) as waits:
+        assert not waits
+    assert said == []
+
+
 def test_what_the_server_did_not_accept_stays_as_it_is(crashtool, tmp_path, generic):
     before = {path: path.read_bytes() for path in generic.root.rglob("*") if path.is_file()}
     with start_receiver(tmp_path / "inbox", token=RIGHT) as receiver:

@@ -39,13 +39,14 @@ def request_upload(database: Database, report: DatabaseReport) -> Path:
 
 
 @contextmanager
-def hold_report(database: Database, report: DatabaseReport) -> Iterator[None]:
-    """Keep handlers from a report for as long as the context lasts.
+def hold_report(database: Database, report: DatabaseReport) -> Iterator[bool]:
+    """Keep handlers from a report for as long as the context lasts; whether it still waits.
 
     InputUnusable when one has it; OSError where the database cannot be written.
     """
-    with LAYOUTS[database.kind](database.path).hold(report):
-        yield
+    layout = LAYOUTS[database.kind](database.path)
+    with layout.hold(report):
+        yield layout.still_waits(report)
 
 
 def mark_uploaded(database: Database, report: DatabaseReport, id_: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import DatabaseReport
 from crashtool.formats.crashpad.metadata import is_wide_meta, pack_meta, read_meta
 from crashtool.services.database.layout import Update, remove_attachments
@@ -24,6 +24,14 @@ class GenericLayout:
         """Keep handlers from a report, by Crashpad's lock in the folder where it is."""
         with _locked(report, report.path.parent):
             yield
+
+    def still_waits(self, report: DatabaseReport) -> bool:
+        """Whether the minidump is there and its metadata does not say that it was uploaded."""
+        try:
+            uploaded = read_meta(report.path.with_suffix(".meta").read_bytes()).uploaded
+        except (FileNotFoundError, MalformedFile):
+            uploaded = False
+        return report.path.is_file() and not uploaded
 
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Bring a report into a state's folder, or leave it in its own, with changed metadata.

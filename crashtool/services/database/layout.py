@@ -19,6 +19,9 @@ class Layout(Protocol):
     def hold(self, report: DatabaseReport) -> AbstractContextManager[None]:
         """Keep handlers from a report for as long as the context lasts."""
 
+    def still_waits(self, report: DatabaseReport) -> bool:
+        """Within `hold`: whether it is where it was, and nobody has uploaded it meanwhile."""
+
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Within `hold`: bring a report into a state, with its metadata updated; its new path."""
 

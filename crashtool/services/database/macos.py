@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.crashpad.apple_double import pack_apple_double, read_apple_double
 from crashtool.formats.crashpad.database import DatabaseReport
 from crashtool.formats.crashpad.extended_attributes import (
@@ -53,6 +53,15 @@ class MacLayout:
             yield
         finally:
             os.close(descriptor)
+
+    def still_waits(self, report: DatabaseReport) -> bool:
+        """Whether the minidump is there and its attributes do not say that it was uploaded."""
+        if not report.path.is_file():
+            return False
+        try:
+            return _read_known(report.path)[1].get("uploaded") != b"1"
+        except (InputUnusable, MalformedFile):
+            return True
 
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Change a report's attributes and bring it into the state's folder."""

@@ -71,7 +71,7 @@ def _make_item(database: Database, report: DatabaseReport) -> DumpFile | Unusabl
             f"{path} is left alone: {report.reason}",
             hint="name the file itself to send it all the same",
         ), passing=True)  # fmt: skip
-    size = report.path.stat().st_size
+    size = report.total_size - sum(file.size for file in report.attachments)
     attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
     return DumpFile(path, report.path, size, attachments=attachments, held=Held(database, report))
 
@@ -92,12 +92,13 @@ class Held:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(hold_report(self.database, self.report))
+                waits = stack.enter_context(hold_report(self.database, self.report))
             except OSError as error:
-                note(
-                    f"{self.database.path} cannot be written ({error.strerror}): nothing is marked"
-                )
-            yield self.report.path.is_file()
+                waits = self.report.path.is_file()
+                if waits:
+                    reason = f"{self.database.path} cannot be written ({error.strerror})"
+                    note(f"{reason}: nothing is marked")
+            yield waits
 
     def mark(self, rxid: str | None, note: Note) -> None:
         """Record, within `hold`, that the server accepted the report."""

@@ -63,6 +63,12 @@ class WindowsLayout:
             if row is not None and row.state == "completed" and not row.metadata.uploaded:
                 records[records.index(row)] = row._replace(state="pending")
 
+    def still_waits(self, report: DatabaseReport) -> bool:
+        """Whether the minidump and its record are there, and the record knows of no upload."""
+        with self._records() as records:
+            row = _find(records, report)
+        return row is not None and not row.metadata.uploaded and report.path.is_file()
+
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Change a report's record; its minidump stays where it is."""
         with self._records() as records:

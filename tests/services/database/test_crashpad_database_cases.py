@@ -156,6 +156,21 @@ def test_dueling_uploads(made):
     assert look_up(made, 1).uploaded
 
 
+@EVERY_LAYOUT
+@pytest.mark.parametrize("state", ["pending", "completed"])
+def test_what_was_uploaded_since_it_was_listed_does_not_wait_any_more(made, state):
+    path = made.put(1, state, NEW)
+    database, report = open_database(made.root), look_up(made, 1)
+    with hold_report(database, report) as waits:
+        assert waits
+    upload(made, 1, "by a handler")
+    if not path.exists():
+        return  # then nobody can hold it either
+    with hold_report(database, report) as waits:
+        assert not waits
+    assert look_up(made, 1).id == "by a handler"
+
+
 def test_dueling_uploads_on_windows_with_a_handler(tmp_path):
     made = WindowsDatabase(tmp_path / "db")
     made.put(1, "uploading", NEW)
