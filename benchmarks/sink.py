@@ -41,7 +41,7 @@ def answer_request(connection: socket.socket, buffer: bytearray) -> int | None:
     if headers.get("expect", "").lower() == "100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     if headers.get("transfer-encoding", "").lower() == "chunked":
-        size = count_chunks(connection, body)
+        size = count_chunks(connection, buffer, body)
     else:
         size = int(headers.get("content-length", "0"))
         drain(connection, buffer, size - len(body))
@@ -72,31 +72,29 @@ def drain(connection: socket.socket, buffer: bytearray, size: int) -> None:
         size -= received
 
 
-def count_chunks(connection: socket.socket, body: bytes) -> int:
+def count_chunks(connection: socket.socket, buffer: bytearray, pending: bytes) -> int:
     """Read a chunked body (RFC 9112, 7.1) without trailers; returns its size."""
     total = 0
-    pending = bytearray(body)
-
-    def more() -> None:
-        block = connection.recv(BLOCK)
-        if not block:
-            raise ConnectionError("the sender stopped early")
-        pending.extend(block)
-
     while True:
-        while (end := pending.find(b"\r\n")) < 0:
-            more()
-        size = int(pending[:end].split(b";")[0], 16)
-        del pending[: end + 2]
-        left = size + 2
-        while left > len(pending):
-            left -= len(pending)
-            pending.clear()
-            more()
-        del pending[:left]
+        while b"\r\n" not in pending:
+            pending += receive(connection)
+        head, _, pending = pending.partition(b"\r\n")
+        size = int(head.partition(b";")[0], 16)
         total += size
+        left = size + 2 - len(pending)
+        if left > 0:
+            drain(connection, buffer, left)
+        pending = pending[size + 2 :]
         if size == 0:
             return total
+
+
+def receive(connection: socket.socket) -> bytes:
+    """A few bytes: the rest of a body is not to be copied about."""
+    block = connection.recv(64)
+    if not block:
+        raise ConnectionError("the sender stopped early")
+    return block
 
 
 def main() -> None:

@@ -155,10 +155,10 @@ def test_a_balanced_archive_is_whole(tmp_path, monkeypatch):
 
 
 def test_a_large_file_is_stored_from_where_the_network_is_seen_to_be_faster(tmp_path, monkeypatch):
-    monkeypatch.setattr(balance, "WEIGHED", archive.BLOCK)
+    monkeypatch.setattr(balance, "WEIGHED", archive.PACKED_BLOCK)
     monkeypatch.setattr(balance, "MUCH_FASTER", 0.0)
     monkeypatch.setattr(balance.Balance, "is_network_faster", FasterOnce(), raising=False)
-    path, content = tmp_path / "big", b"FUNC 1000 10 0 name\n" * (8 * archive.BLOCK // 20)
+    path, content = tmp_path / "big", b"FUNC 1000 10 0 name\n" * (8 * archive.PACKED_BLOCK // 20)
     path.write_bytes(content)
     members = [Member("big.sym", str(path), len(content))]
     data = b"".join(ZipBody(members, balanced=True))
@@ -166,9 +166,9 @@ def test_a_large_file_is_stored_from_where_the_network_is_seen_to_be_faster(tmp_
         (row,) = packed.infolist()
         assert row.compress_type == zipfile.ZIP_DEFLATED
         assert packed.read("big.sym") == content
-    deflated_too = row.compress_size < len(content) - archive.BLOCK // 2
+    deflated_too = row.compress_size < len(content) - archive.PACKED_BLOCK // 2
     assert deflated_too
-    assert row.compress_size > 5 * archive.BLOCK
+    assert row.compress_size > 5 * archive.PACKED_BLOCK
 
 
 class FasterOnce:
