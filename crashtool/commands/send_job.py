@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from crashtool.services.transport.request import Request
 
 WATCH_SECONDS = 1.0  # between two looks at what is watched
+WARNED = 3  # dumps that are named with one and the same warning; the others are counted
 
 
 class Job:
@@ -35,6 +38,8 @@ class Job:
         self.dry = dry
         self.receipts: list[Receipt] = []
         self.requests: dict[str, dict[str, Any]] = {}
+        self._warned: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     @property
     def voices(self) -> "Voices":
@@ -42,7 +47,7 @@ class Job:
         from crashtool.services.send_dumps import Voices
 
         console = self.console
-        return Voices(self._show_request, console.warn, console.note, console.note,
+        return Voices(self._show_request, self._warn, console.note, console.note,
                       self._tell_scrubbed, console.progress)  # fmt: skip
 
     def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
@@ -72,6 +77,7 @@ class Job:
                 self.console.note(f"watching {', '.join(folders)}")
                 for receipt in watcher.watch(WATCH_SECONDS):
                     self._tell(receipt)
+                    self._warned.clear()
         finally:
             signal.signal(signal.SIGTERM, previous)
         if sender.was_refused:
@@ -85,8 +91,19 @@ class Job:
             self.console.error(_error_of(receipt))
         self.console.answer(render_receipts([receipt]))
 
+    def _warn(self, path: str, sentence: str) -> None:
+        """Thousands of dumps of one program deserve the same warnings."""
+        with self._lock:
+            self._warned[sentence] += 1
+            is_new = self._warned[sentence] <= WARNED
+        if is_new or self.console.verbosity > 0:
+            self.console.warn(f"{path}: {sentence}")
+
     def _answer(self) -> None:
-        """Give the table, or the one document."""
+        """Give the table, or the one document, after the warnings that were only counted."""
+        for sentence, count in self._warned.items():
+            if count > WARNED and self.console.verbosity <= 0:
+                self.console.warn(f"{count - WARNED:,} more minidumps: {sentence}")
         if self.console.json:
             documents = [receipt_document(receipt) for receipt in self.receipts]
             for document in documents:

@@ -36,15 +36,19 @@ STOPPED = ("told to stop", "interrupted", errors.INTERRUPTED)
 # of the IETF's draft; crashtool serve heeds it
 IDEMPOTENCY_KEY = "Idempotency-Key"
 SEARCHED = 16 << 20  # bytes of dumps in one call that are searched for secrets: half a second
+MOST_SEARCHED = 40  # and dumps: one program's hold much the same
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 class Voices(NamedTuple):
-    """Whom the job tells what: requests before they are sent, failed tries, notes, progress."""
+    """Whom the job tells what: requests before they are sent, failed tries, notes, progress.
+
+    A warning is of a dump, and may be the same sentence of thousands.
+    """
 
     request: Callable[[str, Request], None] = lambda _path, _request: None
-    warning: Callable[[str], None] = lambda _sentence: None
+    warning: Callable[[str, str], None] = lambda _path, _sentence: None
     retry: Callable[[str], None] = lambda _sentence: None
     note: Callable[[str], None] = lambda _sentence: None
     scrubbed: Callable[[str, tuple[Scrubbed, ...]], None] = lambda _path, _changes: None
@@ -90,7 +94,7 @@ class Sender:
         self.without_consent = without_consent
         self.pace = pace
         self._spool = Path()
-        self._unsearched = 0
+        self._unsearched = self._unsearched_dumps = 0
         self._balance = Balance()
         self._under_way: dict[int, DumpFile] = {}
         self.stopped = threading.Event()
@@ -113,7 +117,7 @@ class Sender:
     ) -> Iterator[Receipt]:
         """A receipt for each item; after a refused token the rest is not tried."""
         self._spool = spool
-        self._unsearched = SEARCHED
+        self._unsearched, self._unsearched_dumps = SEARCHED, MOST_SEARCHED
         for _, receipt in share_work(self._work, found, self.jobs):
             yield receipt
 
@@ -194,7 +198,7 @@ class Sender:
             warnings=tuple(map(intern, warnings)),  # thousands of receipts say the same
         )  # fmt: skip
         for warning in warnings:
-            self.voices.warning(f"{item.path}: {warning}")
+            self.voices.warning(item.path, warning)
         self.voices.request(item.path, request)
         receipt = self._pass_on(base, item, request, plan)
         return receipt._replace(sha256=request.dump.sha256) if self.digests else receipt
@@ -203,7 +207,8 @@ class Sender:
         """What goes out with a dump; of many dumps only the first are looked into."""
         if not self.scrub:
             self._unsearched -= request.dump.size
-            if self._unsearched < 0:
+            self._unsearched_dumps -= 1
+            if self._unsearched < 0 or self._unsearched_dumps < 0:
                 return []
         from crashtool.services.analyze.secrets import count_secrets
 
@@ -219,7 +224,7 @@ class Sender:
         if not item.attachments:
             return self.plan
         if self.plan.raw:
-            self.voices.warning(f"{item.path}: --raw leaves its attachments behind")
+            self.voices.warning(item.path, "--raw leaves its attachments behind")
             return self.plan
         return self.plan._replace(attachments=(*item.attachments, *self.plan.attachments))
 

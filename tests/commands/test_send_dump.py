@@ -47,6 +47,24 @@ def test_the_crash_id_is_printed(crashtool, dump, receiver):
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize(("options", "named"), [((), 3), (("-v",), 5)])
+def test_the_same_warning_of_many_dumps_is_counted(
+    crashtool, tmp_path, receiver, options, named
+):  # fmt: skip
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    for number in range(5):
+        builder = MinidumpBuilder().add_system().add_thread(number).set_exception(number, 11)
+        (folder / f"{number}.dmp").write_bytes(builder.pack())
+
+    result = crashtool("send-dump", "--url", receiver.submission_url(), folder, *options)
+
+    assert result.exit_code == 0
+    warnings = [line for line in result.stderr.splitlines() if "no Crashpad annotations" in line]
+    assert [str(folder) in line for line in warnings] == [True] * named + [False] * (named == 3)
+    assert named == 5 or "warning: 2 more minidumps: no Crashpad" in warnings[-1]
+
+
 def test_settings_of_the_project_are_used(crashtool, dump, receiver, tmp_path):
     (tmp_path / "log.txt").write_text("line")
     (tmp_path / "crashtool.toml").write_text(

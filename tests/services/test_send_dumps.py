@@ -29,7 +29,10 @@ class Run:
     def __init__(self, url, spool, **options):
         self.said = []
         self.spool = spool
-        voices = Voices(warning=self.said.append, retry=self.said.append, note=self.said.append)
+        voices = Voices(
+            warning=lambda path, text: self.said.append(f"{path}: {text}"),
+            retry=self.said.append, note=self.said.append,
+        )  # fmt: skip
         plan = options.pop("plan", Plan(url))._replace(url=url)
         self.session = HttpSession(timeout=20)
         self.sender = Sender(plan, self.session, voices, **options)
@@ -439,11 +442,15 @@ def test_what_cannot_be_scrubbed_is_not_sent(tmp_path, run, serve):
     assert server.received == []
 
 
-def test_secrets_are_warned_of_in_the_first_dumps_of_a_call(tmp_path, run, serve, monkeypatch):
+@pytest.mark.parametrize("limit", ["SEARCHED", "MOST_SEARCHED"])
+def test_secrets_are_warned_of_in_the_first_dumps_of_a_call(
+    tmp_path, run, serve, monkeypatch, limit
+):
     path, token = with_secrets(None, tmp_path)
     other = tmp_path / "other.dmp"
     other.write_bytes(path.read_bytes() + b"!")
-    monkeypatch.setattr(send_dumps, "SEARCHED", path.stat().st_size)
+    size = path.stat().st_size
+    monkeypatch.setattr(send_dumps, limit, {"SEARCHED": size, "MOST_SEARCHED": 1}[limit])
     server = serve(*[answer(200, b'{"response":"ok","_rxid":"1"}')] * 2)
     job = run(server.url)
     receipts = job.send(path, other)
@@ -462,7 +469,7 @@ def test_a_report_that_cannot_be_told_from_others_is_warned_of(tmp_path, spool):
     for annotations in ((), (Annotation("product", "game"),)):
         sender = Sender(
             Plan("https://example.com/u/t/minidump", annotations), None,
-            Voices(warning=said.append),
+            Voices(warning=lambda _path, text: said.append(text)),
         )  # fmt: skip
         list(sender.send_all([str(path)], spool, io.BytesIO()))
     (warning,) = said
