@@ -38,7 +38,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
     Files of one build are read together: the PDB with its EXE or DLL, a stripped program with its
     .debug file, a dSYM with its program. Functions and lines come from the one, unwind rules from
-    the other.
+    the other. Of a file that is named, those that stand beside it are found, by their identifiers.
 
     \b
     Examples:
@@ -68,8 +68,9 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         options["architecture"] or "", options["name"] or "",
     )  # fmt: skip
     cache = user_cache_folder()
+    inputs = _add_siblings(console, options["inputs"])
     with Scratch() as scratch:
-        survey = make_survey(SurveyWishes(options["inputs"], cache=cache), scratch)
+        survey = make_survey(SurveyWishes(inputs, cache=cache), scratch)
         for row in survey.collection.refused:
             console.warn(f"{row.path}: {row.reason}")
         found = find_dumpable(survey.collection.files, wishes)
@@ -98,3 +99,12 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     console.answer(render_dumped(rows))
     if error:
         raise error
+
+
+def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    from crashtool.services.symbol_upload.siblings import find_siblings
+
+    found = find_siblings(inputs)
+    for path in found:
+        console.note(f"{path} belongs to it and is read, too")
+    return (*inputs, *found)

@@ -1,0 +1,80 @@
+"""Files of the same build beside a named debug file: the PDB of an EXE, the .debug of a program."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.services.long_paths import reach
+from crashtool.services.symbol_upload.collect import BUNDLE_SUFFIX, DWARF_FOLDER, read_file
+
+NATIVE = (kinds.ELF, kinds.PE, kinds.PDB, kinds.MACHO)
+DEBUG_FOLDER = ".debug"  # where gdb looks, too
+
+
+def find_siblings(inputs: Sequence[str]) -> tuple[str, ...]:
+    """Files that go with those named, by what they are called and by their identifiers.
+
+    A sibling stands in the same folder, or in `.debug` there, and has the same name but for its
+    last suffix, or one that the named file tells; a dSYM bundle stands beside its program. One
+    identifier must be the same. Archives and other folders among the inputs have no siblings.
+    """
+    found: dict[str, None] = {}
+    for text in inputs:
+        for path, place in _open_input(Path(text)):
+            objects = _read(path)
+            wanted = _identify(objects)
+            for other in _walk_candidates(place, objects) if wanted else ():
+                if str(other) not in inputs and wanted & _identify(_read(other)):
+                    found[str(other)] = None
+    return tuple(found)
+
+
+def _open_input(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Files that an input names, each with the path beside which its siblings stand."""
+    bundle = next((one for one in (path, *path.parents) if one.suffix == BUNDLE_SUFFIX), None)
+    if bundle is None:
+        yield path, path
+    elif bundle == path:
+        yield from ((inner, bundle) for inner in _open_bundle(path))
+    else:
+        yield path, bundle
+
+
+def _read(path: Path) -> tuple[ObjectFile, ...]:
+    with suppress(OSError, InputUnusable):
+        if Path(reach(str(path))).is_file():
+            return read_file(reach(str(path)))
+    return ()
+
+
+def _identify(objects: Sequence[ObjectFile]) -> set[str]:
+    ids = [row.debug_id for row in objects if row.kind in NATIVE]
+    return {one.breakpad for one in ids if one and not one.is_nil}
+
+
+def _walk_candidates(path: Path, objects: Sequence[ObjectFile]) -> Iterator[Path]:
+    names = {name.lower() for row in objects for name in (row.debug_file, row.debug_link) if name}
+    stems = {path.name.lower(), path.stem.lower()}
+    for folder in (path.parent, path.parent / DEBUG_FOLDER):
+        try:
+            entries = sorted(Path(reach(str(folder))).iterdir())
+        except OSError:
+            continue
+        for entry in entries:
+            name = entry.name.lower()
+            own = folder / entry.name
+            if own != path and (name in names or {name, _stem(name)} & stems):
+                yield from _open_bundle(own) if own.suffix == BUNDLE_SUFFIX else [own]
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _open_bundle(folder: Path) -> Iterator[Path]:
+    """The files with DWARF in a dSYM bundle."""
+    with suppress(OSError):
+        yield from sorted((folder / DWARF_FOLDER.strip("/")).iterdir())
