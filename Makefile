@@ -11,7 +11,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test winhandler slow check format lint types layers coverage generate fresh golden bench fuzz clean
+.PHONY: help demo test winhandler s3server slow check format lint types layers coverage generate fresh golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: $(STAMP) ## the whole test suite, in random order and in parallel
 
 winhandler: $(STAMP) ## get the real crashpad_handler for Windows, for tests that run it under Wine
 	$(BIN)/python tools/windows_handler.py
+
+s3server: $(STAMP) ## get an S3 server, for tests that keep symbols in one
+	$(BIN)/python tools/s3_server.py
 
 slow: $(STAMP) ## the tests that take minutes: 200 runs under each handler, floods
 	$(BIN)/python -m pytest -q -n $(JOBS) -m slow

@@ -68,8 +68,9 @@ def symbol_options(function: Function) -> Function:
         click.option("--offline", is_flag=True, default=None,
                      help="Ask no symbol server; what the cache holds is used."),
         click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
-                     help="Fetch symbols from this server. Repeatable. symstore:, breakpad:, ssqp: "
-                     "or debuginfod: before the URL says how it is laid out; s3:// works, too."),
+                     help="Fetch symbols from this server. Repeatable. symstore:, breakpad:, "
+                     "ssqp:, debuginfod: or build-id: before the URL says how it is laid out; "
+                     "s3:// works, too."),
         click.option("--symbols", multiple=True, metavar="PATH",
                      help="Find symbols in this file, folder, store or archive. Repeatable."),
     ):  # fmt: skip

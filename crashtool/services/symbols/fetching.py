@@ -5,13 +5,24 @@ from contextlib import AbstractContextManager, ExitStack
 from time import sleep
 from typing import IO, NamedTuple, Self, TypeAlias, cast
 
-from crashtool.errors import CrashtoolError, MissingExtra, NetworkFailure, TimedOut, UsageError
+from crashtool.errors import (
+    CrashtoolError,
+    MissingExtra,
+    NetworkFailure,
+    Refused,
+    Rejected,
+    TimedOut,
+    UsageError,
+)
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.reply import is_temporary
 
 BLOCK = 1 << 20  # bytes
+PART = 1 << 24  # bytes that are sent to an object store at once, and kept in memory until then
 WORTH_TELLING = 4 << 20  # bytes: less is there before anybody has read of it
 OK, FORBIDDEN, NOT_FOUND = 200, 403, 404
+# Stores that know keys alone: to make a folder in them would make the bucket, were it misspelt.
+WITHOUT_FOLDERS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory")
 
 # A label and the bytes in all, 0 if unknown → what is called with the bytes done.
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -153,7 +164,7 @@ class BucketTarget:
                 return None
             return self._read_blocks(place)
         except Exception as error:  # noqa: BLE001
-            raise NetworkFailure(f"{self._scheme} store: {error}") from None
+            raise _explain(self._scheme, error) from None
 
     def _read_blocks(self, place: str) -> Iterator[bytes]:
         with self._files.open(place, "rb") as file:
@@ -161,17 +172,33 @@ class BucketTarget:
                 yield block
 
     def write(self, path: str, blocks: Iterator[bytes]) -> None:
-        """One upload, which the store shows when it has ended. NetworkFailure when it does not."""
+        """One upload, which the store shows when it has ended. Refused, Rejected or NetworkFailure
+        when it does not.
+        """
         place = f"{self._root}/{path}"
         try:
-            self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
-            with self._files.open(place, "wb") as file:
+            if self._scheme not in WITHOUT_FOLDERS:
+                self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
+            # without a transaction, closing the file would let the store show what there is of it
+            with self._files.transaction, self._files.open(place, "wb", PART) as file:
                 for block in blocks:
                     file.write(block)
         except CrashtoolError:
             raise
         except Exception as error:  # noqa: BLE001
-            raise NetworkFailure(f"{self._scheme} store: {error}") from None
+            raise _explain(self._scheme, error) from None
+
+
+def _explain(scheme: str, error: Exception) -> CrashtoolError:
+    what = f"{scheme} store: {error}"
+    if isinstance(error, PermissionError):
+        return Refused(what, hint="these credentials do not allow it")
+    if isinstance(error, FileNotFoundError):
+        return Rejected(what, hint="a bucket is not made: create it, or correct its name")
+    return NetworkFailure(
+        what, hint="credentials and endpoint are found as other tools for this store find them: "
+        "variables of the environment, profiles"
+    )  # fmt: skip
 
 
 def _copy(file: IO[bytes], target: IO[bytes], limit: int) -> bool:

@@ -3,7 +3,9 @@ import shutil
 
 import pytest
 
+from crashtool.errors import InputUnusable
 from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.symbols.fetching import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
 
@@ -115,6 +117,18 @@ def test_an_object_store_takes_them_too(crashtool, truth):
     with files.open(f"/bucket/symbols/{PLACES['objects/elf/full']}") as file:
         assert file.read() == (truth / "objects/elf/full").read_bytes()
     assert crashtool("upload-symbols", truth / "objects", "--to", "nowhere://x").exit_code == 2
+
+
+def test_an_object_store_shows_nothing_of_what_broke_off():
+    target = BucketTarget("memory://broken/symbols")
+
+    def read():
+        yield b"begun"
+        raise InputUnusable("it changed")
+
+    with pytest.raises(InputUnusable):
+        target.write("app", read())
+    assert target.read("app") is None
 
 
 class TestReceipt:

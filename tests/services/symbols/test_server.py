@@ -160,6 +160,8 @@ def test_without_a_convention_each_that_fits_is_tried(serve, ask):
         f"app/elf-buildid-{ELF_ID}/app",
         f"buildid/{ELF_ID}/debuginfo",
         f"buildid/{ELF_ID}/executable",
+        f".build-id/{str(ELF_ID)[:2]}/{str(ELF_ID)[2:]}.debug",
+        f".build-id/{str(ELF_ID)[:2]}/{str(ELF_ID)[2:]}",
     ]
 
 
