@@ -135,20 +135,23 @@ class Gate:
         return row._replace(found=places)
 
     def _judge_absence(self, wanted: _Wanted) -> GateRow:
-        names = {bare_name(name) for name in (wanted.name, wanted.debug_file) if name}
-        near = [
-            entry for entry in self._inventory.entries
-            if bare_name(entry.file.name) in names and entry.identifier
-        ]  # fmt: skip
-        if near:
-            other = near[0]
-            note = (
-                f"{other.file.path} is of another build: {other.identifier}, and what ships is "
-                f"{wanted.debug_id or wanted.code_id}"
-            )
-            return _row(wanted, "mismatch", note, "upload the symbols of the build that ships")
         file = wanted.debug_file or wanted.name
-        return _row(wanted, "missing", "", f"give {base_name(file)} of this build as well")
+        fix = f"give {base_name(file)} of this build as well"
+        return self._find_other_build(wanted) or _row(wanted, "missing", "", fix)
+
+    def _find_other_build(self, wanted: _Wanted) -> GateRow | None:
+        """What has the name of the module's debug file, but another identifier."""
+        names = {bare_name(name) for name in (wanted.name, wanted.debug_file) if name}
+        for other in self._inventory.entries:
+            is_alike = other.row.architecture in ("", wanted.architecture)
+            is_other = other.identifier and is_alike and not _is_of(other, wanted)
+            if is_other and bare_name(other.file.name) in names:
+                note = (
+                    f"{other.file.path} is of another build: {other.identifier}, and what ships is "
+                    f"{wanted.debug_id or wanted.code_id}"
+                )
+                return _row(wanted, "mismatch", note, "upload the symbols of the build that ships")
+        return None
 
     def _judge_names(self, wanted: _Wanted, own: list[Entry]) -> GateRow | None:
         """What is wrong with the functions and lines, if anything."""
@@ -164,6 +167,8 @@ class Gate:
         problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
         if problem:
             return _row(wanted, "unreadable", problem, "build the file again")
+        if other_build := self._find_other_build(wanted):
+            return other_build
         if wanted.family == WINDOWS:
             asked = base_name(wanted.debug_file) or "its PDB"
             return _row(wanted, "missing", f"its PDB is not there: {asked}", LINES_FIX[WINDOWS])

@@ -83,6 +83,14 @@ class TestPrograms:
         assert row.identifier in row.note
         assert str(other) in row.note
 
+    def test_a_debug_file_of_another_build_beside_the_program_is_a_mismatch(self, survey, shipped):
+        other = compile_program(shipped / "newer", "app", 2)
+        debug = other.with_name("app.debug")
+        subprocess.run(["objcopy", "--only-keep-debug", other, debug], check=True)
+        (row,) = survey(debug, shipped / "dist", shipped=[shipped / "dist"]).gate
+        assert row.status == "mismatch"
+        assert str(debug) in row.note
+
     def test_a_stripped_program_alone_is_too_poor(self, survey, shipped):
         (row,) = survey(shipped / "dist", shipped=[shipped / "dist"]).gate
         assert (row.status, bool(row.fix)) == ("stripped", True)
@@ -183,6 +191,22 @@ def test_a_pdb_that_is_called_otherwise_is_not_found_by_servers(survey, truth, t
     (row,) = survey(exe, renamed, shipped=[exe]).gate
     assert row.status == "mismatch"
     assert "crasher.pdb" in row.note
+
+
+def test_the_pdb_of_another_build_beside_an_image_is_a_mismatch(survey, truth):
+    (exe,) = windows(truth, "msvc-x64", "crasher.exe")
+    (pdb,) = windows(truth, "gnu-x64", "crasher.pdb")
+    (row,) = survey(exe, pdb, shipped=[exe]).gate
+    assert row.status == "mismatch"
+    assert str(pdb) in row.note
+    assert row.identifier in row.note
+
+
+def test_another_architecture_of_one_file_is_no_other_build(survey, truth):
+    folder = truth / "objects" / "macho"
+    given = [folder / "libmac_arm64.dylib", folder / "libmac.dylib"]
+    found = survey(*given[:1], shipped=given[1:])
+    assert [row.status for row in found.gate if row.architecture == "x86_64"] == ["missing"]
 
 
 def test_a_library_of_resources_needs_no_symbols(survey, tmp_path):
