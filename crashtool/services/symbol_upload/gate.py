@@ -164,6 +164,9 @@ class Gate:
         if described:
             note = "function names, but no source lines"
             return _row(wanted, "no_lines", note, LINES_FIX[wanted.family])
+        return self._judge_nameless(wanted, own)
+
+    def _judge_nameless(self, wanted: _Wanted, own: list[Entry]) -> GateRow:
         problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
         if problem:
             return _row(wanted, "unreadable", problem, "build the file again")
