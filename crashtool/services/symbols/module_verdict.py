@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import Module
 
+PDB_SUFFIX = ".pdb"
 UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
 
 
@@ -58,14 +59,39 @@ def _judge(
     if not evidence.kinds:
         return _judge_absence(module, candidates)
     if not evidence.named:
-        note = "the file that matches has no function at these places: it is stripped"
-        return "stripped", note, _fix_stripped(module, evidence)
+        return _judge_nameless(module, evidence, candidates)
     if not evidence.lined:
         note = "function names, but no source lines"
         return "no_lines", note, _fix_lines(evidence)
     if not evidence.unwound and evidence.guessed:
-        return "no_unwind", *_words_of_unwind(module, architecture, evidence)
+        note, fix = _words_of_unwind(module, architecture, evidence)
+        if other_build := _find_other_build(module, candidates):
+            note = f"{note}; {other_build[1]}"
+        return "no_unwind", note, fix
     return "ok", "", ""
+
+
+def _judge_nameless(
+    module: "Module", evidence: Evidence, candidates: tuple[Candidate, ...]
+) -> tuple[SymbolStatus, str, str]:
+    if other_build := _find_other_build(module, candidates):
+        return other_build
+    if kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
+        note = f"{module.name} alone has no function names: they are in its PDB"
+        return "missing", note, f"give its PDB, {_wanted(module)}, as well"
+    note = "the file that matches has no function at these places: it is stripped"
+    return "stripped", note, "give the file as it was before strip, or its .debug file"
+
+
+def _find_other_build(
+    module: "Module", candidates: tuple[Candidate, ...]
+) -> tuple[SymbolStatus, str, str] | None:
+    for found in candidates:
+        if found.status == "mismatch":
+            note = f"{found.place} is of another build: {found.note}"
+            fix = f"give the {_wanted(module)} that was built with this {module.name}"
+            return "mismatch", note, fix
+    return None
 
 
 def _judge_absence(
@@ -75,10 +101,9 @@ def _judge_absence(
     if module.debug_id is None and not module.code_id:
         note = "the dump has no identifier of it, so no file can be matched"
         return "no_id", note, "link it with an identifier: -Wl,--build-id, or /DEBUG on Windows"
+    if other_build := _find_other_build(module, candidates):
+        return other_build
     by_status = {item.status: item for item in reversed(candidates)}
-    if found := by_status.get("mismatch"):
-        note = f"{found.place} is of another build: {found.note}"
-        return "mismatch", note, f"give the {wanted} that was built with this {module.name}"
     if found := by_status.get("malformed"):
         return "malformed", f"{found.place}: {found.note}", f"build or fetch {wanted} again"
     for status in ("denied", "timeout", "failed", "unsupported"):
@@ -91,12 +116,6 @@ def _wanted(module: "Module") -> str:
     name = (module.debug_file or module.name).replace("\\", "/").rpartition("/")[2]
     identifier = module.debug_id.breakpad if module.debug_id else module.code_id
     return f"{name or 'its file'} {identifier}"
-
-
-def _fix_stripped(module: "Module", evidence: Evidence) -> str:
-    if kinds.PE in evidence.kinds:
-        return f"give its PDB, {_wanted(module)}, as well"
-    return "give the file as it was before strip, or its .debug file"
 
 
 def _fix_lines(evidence: Evidence) -> str:

@@ -150,7 +150,7 @@ ID_MODULE = MODULE._replace(code_id="ab" * 20)
         (evidence("elf", named=1), "x86_64", "no_lines", "-g"),
         (evidence("pdb", named=1), "x86_64", "no_lines", "/DEBUG:FULL"),
         (evidence("elf"), "x86_64", "stripped", "before strip"),
-        (evidence("pe"), "x86_64", "stripped", "PDB"),
+        (evidence("pe"), "x86_64", "stripped", "before strip"),  # of MinGW: it names no PDB
     ],
 )  # fmt: skip
 def test_a_verdict_follows_from_what_lookups_gave(found, architecture, status, words):
@@ -159,6 +159,29 @@ def test_a_verdict_follows_from_what_lookups_gave(found, architecture, status, w
     assert verdict.status == status
     assert words in verdict.fix
     assert bool(verdict.fix) == (status != "ok")
+
+
+PDB_MODULE = ID_MODULE._replace(debug_file="C:\\build\\app.pdb")
+STALE = Candidate("old.pdb", "mismatch", "pdb", "it has 1, the dump wants 2")
+
+
+@pytest.mark.parametrize(
+    ("found", "candidates", "status", "note", "fix"),
+    [
+        (evidence("pe"), (), "missing", "in its PDB", "give its PDB, app.pdb"),
+        (evidence("pe"), (STALE,), "mismatch", "old.pdb is of another build", "app.pdb"),
+        (evidence("elf"), (STALE,), "mismatch", "old.pdb is of another build", "app.pdb"),
+        (evidence("pdb", named=1, lined=1, guessed=1), (STALE,), "no_unwind",
+         "in app; old.pdb is of another build", "give app as well"),
+        (evidence("pdb", named=1, lined=1), (STALE,), "ok", "", ""),
+    ],
+)  # fmt: skip
+def test_what_is_there_of_another_build_is_named(found, candidates, status, note, fix):
+    verdict = judge(PDB_MODULE, "x86_64", found, candidates)
+
+    assert verdict.status == status
+    assert note in verdict.note
+    assert fix in verdict.fix
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_functions_of_pdbs_are_those_of_the_source(walks):
     [
         ("msvc-x64", ("crasher.pdb",), "no_unwind", "crasher.exe"),
         ("msvc-x64", ("crasher.exe", "crasher.pdb"), "ok", ""),
-        ("msvc-x64", ("crasher.exe",), "stripped", "crasher.pdb"),
+        ("msvc-x64", ("crasher.exe",), "missing", "crasher.pdb"),
         ("gnu-x64", ("crasher.pdb",), "mismatch", "crasher.pdb"),
     ],
 )
