@@ -12,6 +12,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CRASHTOOL_SHARED", ROOT.parent / "shared"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Many tests wait for other processes: half as many workers again as there are processors."""
+    processors = os.cpu_count() or 1
+    return processors + (processors + 1) // 2
+
+
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch, tmp_path):
     """No setting of the person who runs the tests reaches them."""
