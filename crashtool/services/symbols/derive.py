@@ -19,7 +19,8 @@ from crashtool.services.symbols.cache import identify_content
 Product: TypeAlias = Literal["lines.symcache", "unwind.cfi"]
 LINES: Product = "lines.symcache"
 UNWIND: Product = "unwind.cfi"
-MOST_SECONDS = 900.0  # for one file; a gigabyte of DWARF takes about a minute
+SECONDS = 20.0  # for a small file, which takes a tenth of one
+PER_SECOND = 1_000_000  # bytes of a large one; some sixteen million are usual
 CONTENT, END = b"C", b"E"
 LENGTH_SIZE = 4
 BLOCK = 1 << 16
@@ -33,11 +34,15 @@ class DerivedFiles(Protocol):
 
 
 class Deriver:
-    """Makes products of debug files and keeps them in `files`."""
+    """Makes products of debug files and keeps them in `files`.
 
-    def __init__(self, files: DerivedFiles, *, most_seconds: float = MOST_SECONDS) -> None:
+    A damaged file may keep its reader busy for ever: it gets `seconds`, and one more for each
+    PER_SECOND of its bytes.
+    """
+
+    def __init__(self, files: DerivedFiles, *, seconds: float = SECONDS) -> None:
         self._files = files
-        self._most_seconds = most_seconds
+        self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     def find(self, product: Product, path: str, architecture: str, *, afresh: bool = False) -> str:
@@ -64,7 +69,8 @@ class Deriver:
         process = self._start()
         assert process.stdin is not None  # noqa: S101 (they are pipes)
         assert process.stdout is not None  # noqa: S101
-        late = Timer(self._most_seconds, process.kill)
+        limit = self._seconds + os.path.getsize(path) / PER_SECOND  # noqa: PTH202
+        late = _Limit(limit, process)
         late.start()
         try:
             request = json.dumps([product, os.path.abspath(path), architecture])  # noqa: PTH100
@@ -77,7 +83,9 @@ class Deriver:
             late.cancel()
         if said is None:
             self.close()
-            raise InputUnusable("the debug information cannot be read: it breaks its reader")
+            late_words = f"its reader has not ended after {limit:.0f} s"
+            why = late_words if late.ran else "it breaks its reader"
+            raise InputUnusable(f"the debug information cannot be read: {why}")
         if said:
             raise InputUnusable(said)
 
@@ -91,6 +99,19 @@ class Deriver:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         return self._process
+
+
+class _Limit(Timer):
+    """Kills a process after so many seconds, and tells afterwards whether it did."""
+
+    def __init__(self, seconds: float, process: "subprocess.Popen[bytes]") -> None:
+        super().__init__(seconds, self._kill)
+        self.ran = False
+        self._process = process
+
+    def _kill(self) -> None:
+        self.ran = True
+        self._process.kill()
 
 
 def _receive(source: IO[bytes], target: IO[bytes]) -> str | None:

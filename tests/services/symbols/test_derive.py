@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from crashtool.errors import InputUnusable
+from crashtool.services.symbols import derive
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.derive import LINES, UNWIND, Deriver, _Sender, serve
 from tests.synth.object_files import build_elf, full_elf
@@ -59,17 +60,26 @@ def test_a_reader_that_dies_is_said_and_started_again(deriver, program):
 
 
 def test_a_reader_that_takes_too_long_is_ended(tmp_path, program):
-    deriver = Deriver(SymbolCache(str(tmp_path / "cache")), most_seconds=0.0)
+    deriver = Deriver(SymbolCache(str(tmp_path / "cache")), seconds=0.0)
 
-    with pytest.raises(InputUnusable, match="breaks its reader"):
+    with pytest.raises(InputUnusable, match="has not ended after 0 s"):
         deriver.find(LINES, program, "x86_64")
+
+    deriver.close()
+
+
+def test_a_large_file_has_more_time(tmp_path, program, monkeypatch):
+    monkeypatch.setattr(derive, "PER_SECOND", 1)  # so that there are minutes for each kilobyte
+    deriver = Deriver(SymbolCache(str(tmp_path / "cache")), seconds=0.0)
+
+    assert deriver.find(LINES, program, "x86_64")
 
     deriver.close()
 
 
 def test_nothing_is_kept_of_a_product_that_was_cut_short(tmp_path, program):
     cache = SymbolCache(str(tmp_path / "cache"))
-    deriver = Deriver(cache, most_seconds=0.0)
+    deriver = Deriver(cache, seconds=0.0)
 
     with pytest.raises(InputUnusable):
         deriver.find(LINES, program, "x86_64")
