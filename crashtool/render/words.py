@@ -74,8 +74,12 @@ def words_of_size(size: int) -> str:
 
 
 def words_of_time(seconds: int) -> str:
-    """A moment in UTC: `2026-11-22 18:31:48 UTC`."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+    """A moment of Unix time: `2026-11-22 18:31:48 UTC`; a damaged file may hold any number."""
+    try:
+        moment = time.gmtime(seconds)
+    except (OverflowError, OSError, ValueError):  # which of them depends on the system
+        return f"no date ({seconds} s from 1970)"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", moment)
 
 
 def words_of_duration(seconds: int) -> str:

@@ -52,9 +52,8 @@ def _explain_completed(
 
 
 def _explain_lock(since: int | None) -> str:
-    made = (
-        f" since {datetime.fromtimestamp(min(since, LATEST), UTC):%Y-%m-%d %H:%M}Z" if since else ""
-    )
+    moment = datetime.fromtimestamp(max(0, min(since, LATEST)), UTC) if since else None
+    made = f" since {moment:%Y-%m-%d %H:%M}Z" if moment else ""
     return f"locked by a handler{made}, or stuck since one ended while it held the lock"
 
 
