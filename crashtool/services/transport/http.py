@@ -290,9 +290,13 @@ def _make_session(*, insecure: bool) -> "requests.Session":
             _hear_early_replies(manager)
             return manager
 
+    class Session(requests.Session):
+        def get_redirect_target(self, _response: "requests.Response") -> None:
+            """None, so that no request is made of a hostile Location: redirects are our matter."""
+
     if insecure:  # the command warns, once and in our words
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    session = requests.Session()
+    session = Session()
     session.auth = _no_credentials  # keeps requests from reading ~/.netrc
     session.trust_env = False  # it would look for proxies anew at each request
     session.headers["User-Agent"] = USER_AGENT

@@ -9,13 +9,14 @@ import pytest
 import requests
 
 from crashtool import __version__
-from crashtool.errors import InputUnusable, NetworkFailure, UsageError
+from crashtool.errors import InputUnusable, NetworkFailure, Rejected, UsageError
 from crashtool.services.transport.failure import explain_failure
 from crashtool.services.transport.http import (
     AT_ONCE,
     REPLY_LIMIT,
     HttpSession,
 )
+from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.trust import find_ca_bundle
 from tests.synth.scripted_server import OK, answer, read_request, reset
 
@@ -90,6 +91,17 @@ def test_no_redirect_is_followed(serve, status):
     assert response.status == status
     assert response.headers["location"].endswith("/stolen")
     assert elsewhere.received == []
+
+
+@pytest.mark.parametrize("place", ["http://[::1/x", "http:\x96//x", "http://a:b/", "//", "\xff"])
+def test_a_redirect_to_what_is_no_url_is_an_answer_like_others(serve, place):
+    server = serve(answer(301, b"", Location=place).decode().encode("latin-1"))
+
+    response = post(server.url)
+
+    assert response.status == 301
+    with pytest.raises(Rejected, match="redirects to"):
+        read_reply(response)
 
 
 def test_credentials_in_netrc_stay_there(serve, tmp_path, monkeypatch):
