@@ -2,14 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.errors import DONE, InputUnusable, PartialFailure, UsageError
+from crashtool.errors import DONE, CrashtoolError, InputUnusable, PartialFailure, UsageError
 from crashtool.services.settings import user_cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crashtool.model.symbol_upload import DumpedModule, LeftOut
 
 
 @click.command("dump", cls=Command)
@@ -47,7 +52,6 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
     Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
     """  # noqa: D301 (\b is click's)
-    from crashtool.render.symbol_table import dumped_document, render_dumped
     from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
@@ -87,18 +91,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         else:
             dumper.write_into(check_single(modules), sys.stdout.buffer)
             return
-    failed = [row for row in rows if row.reason] or survey.collection.refused
-    error = None
-    if failed:
-        what = f"{len(failed)} of the inputs gave no .sym file: {failed[0].reason}"
-        wrote = any(row.target for row in rows)
-        error = PartialFailure(what) if wrote else InputUnusable(what)
-    if console.json:
-        console.document(dumped_document(rows, error))
-        context.exit(error.exit_status if error else DONE)
-    console.answer(render_dumped(rows))
-    if error:
-        raise error
+    _answer(context, console, rows, refused=survey.collection.refused)
 
 
 def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,3 +101,27 @@ def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
     for path in found:
         console.note(f"{path} belongs to it and is read, too")
     return (*inputs, *found)
+
+
+def _answer(
+    context: click.Context,
+    console: Console,
+    rows: "Sequence[DumpedModule]",
+    *,
+    refused: "Sequence[LeftOut]",
+) -> None:
+    """What was written; the error for what was not."""
+    from crashtool.render.symbol_table import dumped_document, render_dumped
+
+    failed = [row.reason for row in rows if row.reason] + [row.reason for row in refused]
+    error: CrashtoolError | None = None
+    if failed:
+        what = f"{len(failed)} of the inputs gave no .sym file: {failed[0]}"
+        wrote = any(row.target for row in rows)
+        error = PartialFailure(what) if wrote else InputUnusable(what)
+    if console.json:
+        console.document(dumped_document(rows, error))
+        context.exit(error.exit_status if error else DONE)
+    console.answer(render_dumped(rows))
+    if error:
+        raise error
