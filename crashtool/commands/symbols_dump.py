@@ -113,7 +113,7 @@ def _answer(
     """What was written; the error for what was not."""
     from crashtool.render.symbol_table import dumped_document, render_dumped
 
-    failed = [row.reason for row in rows if row.reason] + [row.reason for row in refused]
+    failed = [f"{row.path}: {row.reason}" for row in (*rows, *refused) if row.reason]
     error: CrashtoolError | None = None
     if failed:
         what = f"{len(failed)} of the inputs gave no .sym file: {failed[0]}"

@@ -218,3 +218,15 @@ def test_one_module_is_asked_for_where_only_one_fits(truth, crashtool, tmp_path)
     assert crashtool("symbols", "dump", "-o", "a", "--store", "b", folder).exit_code == 2
     partial = crashtool("symbols", "dump", "--store", "out", folder, "absent")
     assert partial.exit_code == 8
+    assert "1 of the inputs gave no .sym file: absent: does not exist" in partial.stderr
+
+
+@pytest.mark.parametrize("named", ["plugin.pdb", "plugin.dll"])
+def test_the_partner_beside_a_named_file_is_read_too(truth, crashtool, named):
+    folder = truth / "windows" / "bin" / "msvc-x64"
+    one = crashtool("symbols", "dump", folder / named)
+    both = crashtool("symbols", "dump", folder / "plugin.pdb", folder / "plugin.dll")
+    assert one.stdout == both.stdout
+    assert "belongs to it" in one.stderr
+    assert both.stderr == ""
+    assert crashtool("symbols", "dump", "-q", folder / named).stderr == ""
