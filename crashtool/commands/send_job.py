@@ -99,11 +99,16 @@ class Job:
         if is_new or self.console.verbosity > 0:
             self.console.warn(f"{path}: {sentence}")
 
+    def _warn_of_more(self) -> None:
+        with self._lock:  # after an interrupt there still are threads at work
+            counted = [(text, count - WARNED) for text, count in self._warned.items()]
+        for text, more in counted:
+            if more > 0 and self.console.verbosity <= 0:
+                self.console.warn(f"{more:,} more minidump{'s' if more > 1 else ''}: {text}")
+
     def _answer(self) -> None:
         """Give the table, or the one document, after the warnings that were only counted."""
-        for sentence, count in self._warned.items():
-            if count > WARNED and self.console.verbosity <= 0:
-                self.console.warn(f"{count - WARNED:,} more minidumps: {sentence}")
+        self._warn_of_more()
         if self.console.json:
             documents = [receipt_document(receipt) for receipt in self.receipts]
             for document in documents:
