@@ -113,7 +113,8 @@ def _answer(
     """What was written; the error for what was not."""
     from crashtool.render.symbol_table import dumped_document, render_dumped
 
-    failed = [f"{row.path}: {row.reason}" for row in (*rows, *refused) if row.reason]
+    failed = [f"{row.path}: {row.reason}" for row in rows if row.reason]
+    failed += [f"{row.path}: {row.reason}" for row in refused]
     error: CrashtoolError | None = None
     if failed:
         what = f"{len(failed)} of the inputs gave no .sym file: {failed[0]}"

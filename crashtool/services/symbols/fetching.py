@@ -167,9 +167,12 @@ class BucketTarget:
             raise _explain(self._scheme, error) from None
 
     def _read_blocks(self, place: str) -> Iterator[bytes]:
-        with self._files.open(place, "rb") as file:
-            while block := file.read(BLOCK):
-                yield block
+        try:
+            with self._files.open(place, "rb") as file:
+                while block := file.read(BLOCK):
+                    yield block
+        except Exception as error:  # noqa: BLE001
+            raise _explain(self._scheme, error) from None
 
     def write(self, path: str, blocks: Iterator[bytes]) -> None:
         """One upload, which the store shows when it has ended. Refused, Rejected or NetworkFailure

@@ -1,9 +1,10 @@
 import json
 import shutil
 
+import fsspec
 import pytest
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, Rejected
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.fetching import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -107,8 +108,6 @@ def test_nothing_half_written_is_left_behind(crashtool, truth, tmp_path, monkeyp
 
 
 def test_an_object_store_takes_them_too(crashtool, truth):
-    import fsspec
-
     url = "memory://bucket/symbols"
     for status in ("written", "already_there"):
         result, (row,) = write(crashtool, truth / "objects/elf/full", "--to", url)
@@ -129,6 +128,15 @@ def test_an_object_store_shows_nothing_of_what_broke_off():
     with pytest.raises(InputUnusable):
         target.write("app", read())
     assert target.read("app") is None
+
+
+def test_what_goes_from_an_object_store_while_it_is_read_is_told():
+    target = BucketTarget("memory://going/symbols")
+    target.write("app", iter([b"whole"]))
+    blocks = target.read("app")
+    fsspec.filesystem("memory").rm("/going/symbols/app")
+    with pytest.raises(Rejected, match="memory store"):
+        list(blocks)
 
 
 class TestReceipt:
