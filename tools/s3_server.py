@@ -19,7 +19,8 @@ def main() -> int:
         return 0
     venv.create(FOLDER, clear=True, with_pip=True)
     python = next(path for path in FOLDER.glob("*/python*") if path.stem == "python")
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]
+    options = ["--quiet", "--disable-pip-version-check"]
+    command = [str(python), "-m", "pip", "install", *options, PACKAGE]
     if subprocess.run(command, check=False).returncode:
         return 1
     STAMP.touch()
