@@ -4,7 +4,7 @@ import shutil
 import fsspec
 import pytest
 
-from crashtool.errors import InputUnusable, Rejected
+from crashtool.errors import InputUnusable, NetworkFailure, Refused, Rejected
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.fetching import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -137,6 +137,20 @@ def test_what_goes_from_an_object_store_while_it_is_read_is_told():
     fsspec.filesystem("memory").rm("/going/symbols/app")
     with pytest.raises(Rejected, match="memory store"):
         list(blocks)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(PermissionError, Refused), (FileNotFoundError, Rejected), (ValueError, NetworkFailure)],
+)
+def test_what_an_object_store_says_has_its_class(error, kind):
+    def fail():
+        yield b"begun"
+        raise error("its words")  # as the store's library does where it writes
+
+    with pytest.raises(kind, match="memory store: its words") as caught:
+        BucketTarget("memory://failing/symbols").write("app", fail())
+    assert caught.value.hint
 
 
 class TestReceipt:
