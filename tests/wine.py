@@ -6,6 +6,7 @@ import socketserver
 import subprocess
 import threading
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ TIMEOUT = 120  # seconds; a new prefix takes twelve
 
 
 class Wine:
-    """A prefix of its own, made when the first program runs."""
+    """A prefix of its own, made before the first program runs: two at once spoil it."""
 
     def __init__(self, program: str, home: Path) -> None:
         self.program = program
@@ -25,7 +26,15 @@ class Wine:
             "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,explorer.exe=",
         }  # fmt: skip
 
+    @cache  # noqa: B019 (there is one of them, for a whole session)
+    def make_prefix(self) -> None:
+        subprocess.run(
+            [self.program, "wineboot.exe", "--init"], env=self.environment, timeout=TIMEOUT,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+        )  # fmt: skip
+
     def start(self, folder, *arguments, **variables):
+        self.make_prefix()
         return subprocess.Popen(
             [self.program, *map(str, arguments)], cwd=folder, env=self.environment | variables,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -135,6 +135,8 @@ class Toolchain(NamedTuple):
     system: str = "linux"
 
 
+NO_HANDLER = 66  # the status of the program when nobody listens at its pipe
+
 MICROSOFT = "x86_64-pc-windows-msvc"
 TOOLCHAINS = {
     "gcc": Toolchain(
@@ -249,7 +251,7 @@ def crash(project, receiver, tmp_path, wine):
             pytest.skip("all but the crash was tried: a program for Windows needs wine to run")
         write_settings(database)
         with wine.handler(database, "game"):
-            wine.run(out, "game.exe")
+            assert wine.run(out, "game.exe") != NO_HANDLER
             wait_until(lambda: [row.state for row in reports_of(database)] == ["pending"], 60)
         command = ["send-dump", "--journal", str(tmp_path / "sent"), "--url", url, str(database)]
         status = (0,)

@@ -49,6 +49,7 @@ def page(browser, receiver, request):
     opened.on("request", lambda sent: asked.append(sent.url))
     opened.goto(receiver.url)
     yield opened
+    opened.wait_for_load_state("load")  # the page may just be renewing itself
     width = opened.evaluate("document.documentElement.scrollWidth")
     ran = opened.evaluate("window.ran")
     context.close()
