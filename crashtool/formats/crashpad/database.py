@@ -31,6 +31,7 @@ FOLDERS = ("new", "pending", "completed")
 WINDOWS_METADATA = "metadata"
 WINDOWS_REPORTS = "reports"
 MAX_METADATA = 64 << 20  # of bytes; a handler keeps a year of reports at most
+READINGS = 5  # while a handler moves reports about
 UUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -100,13 +101,17 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
             hint="it holds settings.dat and the folders new, pending and completed; on Windows "
             "metadata and reports",
         )
-    problems: list[str] = []
-    settings = _read_settings_file(root, problems)
-    if kind == "windows":
-        found = list(_walk_windows(root, problems))
-    else:
-        found = list(_walk_folders(root, kind, problems))
-    reports = tuple(_complete(root, entry, found, settings, problems) for entry in found)
+    for _ in range(READINGS):
+        problems: list[str] = []
+        settings = _read_settings_file(root, problems)
+        if kind == "windows":
+            found = list(_walk_windows(root, problems))
+        else:
+            found = list(_walk_folders(root, kind, problems))
+        known = [_complete(root, entry, found, settings, problems) for entry in found]
+        if None not in known:
+            break
+    reports = tuple(row for row in known if row)
     if now is not None:
         losses = find_losses(reports, now)
         reports = tuple(row._replace(loss=losses.get(row.uuid, "")) for row in reports)
@@ -293,10 +298,14 @@ def _find_windows_minidump(folder: Path, entry: WindowsReport, problems: list[st
 def _complete(
     root: Path, found: _Found, all_found: list[_Found], settings: Settings | None,
     problems: list[str],
-) -> DatabaseReport:  # fmt: skip
-    status = found.path.stat()
+) -> DatabaseReport | None:  # fmt: skip
+    """None for a report that a handler has moved or deleted since it was found."""
+    try:
+        status = found.path.stat()
+        attachments = tuple(_walk_attachments(root, found.uuid, problems))
+    except FileNotFoundError:
+        return None
     metadata = found.metadata or Metadata(created=int(status.st_mtime))
-    attachments = tuple(_walk_attachments(root, found.uuid, problems))
     others = [
         entry.metadata.last_upload_attempt
         for entry in all_found

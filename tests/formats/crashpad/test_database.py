@@ -330,3 +330,29 @@ def test_what_the_real_windows_handler_left_is_read(truth, situation):
     assert [(file.name, file.size) for file in report.attachments] == [("note.txt", 14)]
     assert report.total_size == report.path.stat().st_size + 14
     assert words in report.reason
+
+
+@pytest.mark.parametrize("moves", [1, 9])
+def test_a_report_that_a_handler_moves_meanwhile_is_found_where_it_went(
+    tmp_path, monkeypatch, moves
+):
+    database = GenericDatabase(tmp_path / "db")
+    path = database.add(1, "pending", Metadata(NOW))
+    database.add(2, "completed", Metadata(NOW))
+    walk, left = module._walk_folders, [moves]
+
+    def walk_and_move(*arguments):
+        found = list(walk(*arguments))
+        if left[0]:
+            left[0] -= 1
+            for suffix in (".dmp", ".meta"):
+                here = next(tmp_path.rglob(f"{path.stem}{suffix}"))
+                other = "completed" if here.parent.name == "pending" else "pending"
+                here.rename(tmp_path / "db" / other / here.name)
+        return found
+
+    monkeypatch.setattr(module, "_walk_folders", walk_and_move)
+    reports = module.open_database(tmp_path / "db").reports
+    states = {str(row.uuid): row.state for row in reports}
+    assert states.get(path.stem) == ("completed" if moves == 1 else None)
+    assert len(states) == (2 if moves == 1 else 1)
