@@ -58,7 +58,8 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     r"""Run any program under a real crashpad_handler and report its crash.
 
     The program needs no change and does not notice: its streams, signals and exit status stay its
-    own. When it crashes, the handler writes a minidump with the true crash context, sends it if
+    own, and its environment but for crashtool's CRASHTOOL_… variables, whose tokens a dump would
+    hold. When it crashes, the handler writes a minidump with the true crash context, sends it if
     there is a URL, and the report follows on stderr as 'inspect' shows it, with the functions and
     lines that the program's own files know, and those of --symbols. Then crashtool ends as the
     program did: with its exit status, or killed by the same signal (128+N to a shell).

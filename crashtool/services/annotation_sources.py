@@ -14,6 +14,7 @@ from crashtool.formats.attributes import (
     split_pair,
 )
 from crashtool.formats.toml import parse_toml
+from crashtool.services.child_environment import child_environment
 
 GIT_SECONDS = 60
 
@@ -194,6 +195,7 @@ def _git(folder: Path, *arguments: str) -> str:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True, timeout=GIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
+            env=child_environment(),
         )  # fmt: skip
     except FileNotFoundError:
         raise UsageError("--git needs git, which is not installed") from None

@@ -13,6 +13,7 @@ from typing import Any
 from crashtool import errors
 from crashtool.errors import CrashtoolError
 from crashtool.model.run import FatalSignal, RunResult
+from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.program import HANDLER_SECONDS, run_program
 
 
@@ -35,6 +36,7 @@ def run_program_apart(
         input=json.dumps(job),
         stdout=subprocess.PIPE,
         encoding="utf-8",
+        env=child_environment(),
         check=False,
     )
     if done.returncode:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, NothingFound
+from crashtool.services.child_environment import child_environment
 
 NAMES = ("crashpad_handler", "chrome_crashpad_handler")
 DEBIAN = Path("/usr/lib/chromium/chrome_crashpad_handler")
@@ -113,6 +114,7 @@ def _ask(path: Path, option: str) -> subprocess.Popen[str]:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            env=child_environment(),
         )
     except OSError as error:
         raise InputUnusable(

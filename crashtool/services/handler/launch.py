@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
 from crashtool.errors import InputUnusable, UsageError
+from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
 
 ChildAction = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
@@ -151,7 +152,9 @@ def _become_program(
             os.set_inheritable(descriptor, True)
         if os.read(pipes.go_read, 1) == _STARTED:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            os.execv(program[0], list(program[1:]))  # noqa: S606 (no shell between)
+            os.execve(  # noqa: S606 (no shell between)
+                program[0], list(program[1:]), child_environment()
+            )
     except OSError as error:
         os.write(pipes.report_write, b"-%d" % (error.errno or errno.EINVAL))
     finally:
@@ -174,7 +177,9 @@ def _become_handler(handler: Sequence[str], pipes: _Pipes) -> NoReturn:  # pragm
                 signal.sigtimedwait(pending, 0)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             option = f"--trace-parent-with-exception={address.decode()}"
-            os.execv(handler[0], [*handler, option])  # noqa: S606 (no shell between)
+            os.execve(  # noqa: S606 (no shell between)
+                handler[0], [*handler, option], child_environment()
+            )
     except OSError as error:
         os.write(2, f"cannot execute {handler[0]}: {error.strerror}\n".encode())
     finally:

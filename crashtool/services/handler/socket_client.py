@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.record import I32, U32, U64, Record
+from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.inject import send_from
 from crashtool.services.handler.signal_frame import StoppedThread
 from crashtool.services.handler.target import GONE, thread_state
@@ -153,7 +154,9 @@ def _start_handler(handler: Sequence[str], log: int) -> _Started:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             client = f"--initial-client-fd={theirs.fileno()}"
             options = [client, "--shared-client-connection"]
-            os.execv(handler[0], [*handler, *options])  # noqa: S606 (no shell between)
+            os.execve(  # noqa: S606 (no shell between)
+                handler[0], [*handler, *options], child_environment()
+            )
         finally:
             os._exit(127)
     theirs.close()

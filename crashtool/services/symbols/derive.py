@@ -14,6 +14,7 @@ from threading import Timer
 from typing import IO, Literal, Protocol, TypeAlias
 
 from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.services.child_environment import child_environment
 from crashtool.services.symbols.cache import identify_content
 
 Product: TypeAlias = Literal["lines.symcache", "unwind.cfi"]
@@ -96,7 +97,7 @@ class Deriver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=child_environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
             )
         return self._process
 
