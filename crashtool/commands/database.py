@@ -141,12 +141,13 @@ def resend(console: Console, **options: Any) -> None:
     """
     from crashtool.render.database import database_document, render_reports
     from crashtool.services.database.changing import request_upload
-    from crashtool.services.database.reading import find_report, open_folder
+    from crashtool.services.database.reading import find_reports, open_folder
 
     database = open_folder(options["path"])
-    for report in [find_report(database, text) for text in options["uuids"]]:
+    chosen = find_reports(database, options["uuids"])
+    for report in chosen:
         request_upload(database, report)
-    uuids = {find_report(database, text).uuid for text in options["uuids"]}
+    uuids = {report.uuid for report in chosen}
     database = open_folder(options["path"])
     rows = tuple(row for row in database.reports if row.uuid in uuids)
     if console.json:
@@ -187,7 +188,7 @@ def prune(console: Console, **options: Any) -> None:
     import time
 
     from crashtool.render.database import database_document, render_reports
-    from crashtool.services.database.changing import choose_stale, delete_report
+    from crashtool.services.database.changing import choose_stale, delete_reports
     from crashtool.services.database.reading import open_folder
 
     if options["days"] is None and options["max_size"] is None:
@@ -196,8 +197,8 @@ def prune(console: Console, **options: Any) -> None:
     age = None if options["days"] is None else options["days"] * DAY
     stale = tuple(choose_stale(database, age=age, max_size=options["max_size"],
                                unsent=options["unsent"], now=time.time()))  # fmt: skip
-    for report in () if options["dry_run"] else stale:
-        delete_report(database, report)
+    if not options["dry_run"]:
+        delete_reports(database, stale)
     if console.json:
         console.document(database_document(database, stale) | {"deleted": not options["dry_run"]})
         return

@@ -5,8 +5,10 @@ through a handler or through Crashpad's own API would delete what they cannot re
 every byte as it is.
 """
 
+import os
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -14,7 +16,7 @@ from uuid import UUID
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
-from crashtool.formats.crashpad.handler_rules import find_losses
+from crashtool.formats.crashpad.handler_rules import UploadAttempts, find_losses
 from crashtool.formats.crashpad.metadata import (
     XATTR_PREFIXES,
     Metadata,
@@ -30,6 +32,7 @@ SETTINGS = "settings.dat"
 FOLDERS = ("new", "pending", "completed")
 WINDOWS_METADATA = "metadata"
 WINDOWS_REPORTS = "reports"
+ATTACHMENTS = "attachments"
 MAX_METADATA = 64 << 20  # of bytes; a handler keeps a year of reports at most
 READINGS = 5  # while a handler moves reports about
 UUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -108,7 +111,9 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
             found = list(_walk_windows(root, problems))
         else:
             found = list(_walk_folders(root, kind, problems))
-        known = [_complete(root, entry, found, settings, problems) for entry in found]
+        attempts = _list_attempts(found, settings)
+        attached = _list_attachment_folders(root)
+        known = [_complete(entry, attached, settings, attempts, problems) for entry in found]
         if None not in known:
             break
     reports = tuple(row for row in known if row)
@@ -128,12 +133,12 @@ def _find_kind(root: Path) -> str | None:
         return "generic" if (root / SETTINGS).is_file() else None
     if _is_marked(root):
         return "macos"
-    names = [entry.name for folder in folders for entry in folder.iterdir()]
     waiting = [entry for name in ("pending", "completed") for entry in _walk_minidumps(root / name)]
     if any(_is_marked(dump) for dump in waiting):
         return "macos"
     # without a single .meta these are a macOS database whose attributes were lost on the way
-    return "macos" if waiting and not any(n.endswith(".meta") for n in names) else "generic"
+    has_meta = any(next(folder.glob("*.meta"), None) for folder in folders)
+    return "macos" if waiting and not has_meta else "generic"
 
 
 def _is_marked(path: Path) -> bool:
@@ -168,7 +173,7 @@ def _walk_minidumps(folder: Path) -> Iterator[Path]:
     """The minidumps in a folder, by name; neither links nor what macOS puts beside copies."""
     if not folder.is_dir() or folder.is_symlink():
         return
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir(), key=attrgetter("name")):  # to compare paths is slow
         if path.suffix == ".dmp" and not path.name.startswith("._"):
             yield path
 
@@ -295,22 +300,36 @@ def _find_windows_minidump(folder: Path, entry: WindowsReport, problems: list[st
     return path
 
 
+def _list_attempts(found: list[_Found], settings: Settings | None) -> UploadAttempts:
+    times = [entry.metadata.last_upload_attempt for entry in found if entry.metadata]
+    return UploadAttempts([*times, settings.last_upload_attempt_time if settings else 0])
+
+
+def _list_attachment_folders(root: Path) -> dict[str, Path]:
+    """The folders of attachments by the name of their report; one listing serves all reports."""
+    folder = root / ATTACHMENTS
+    if not folder.is_dir() or folder.is_symlink():
+        return {}
+    with os.scandir(folder) as entries:
+        return {
+            entry.name: folder / entry.name
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False)
+        }
+
+
 def _complete(
-    root: Path, found: _Found, all_found: list[_Found], settings: Settings | None,
-    problems: list[str],
+    found: _Found, attached: dict[str, Path], settings: Settings | None,
+    attempts: UploadAttempts, problems: list[str],
 ) -> DatabaseReport | None:  # fmt: skip
     """None for a report that a handler has moved or deleted since it was found."""
+    folder = attached.get(str(found.uuid))
     try:
         status = found.path.stat()
-        attachments = tuple(_walk_attachments(root, found.uuid, problems))
+        attachments = tuple(_walk_attachments(folder, problems)) if folder else ()
     except FileNotFoundError:
         return None
     metadata = found.metadata or Metadata(created=int(status.st_mtime))
-    others = [
-        entry.metadata.last_upload_attempt
-        for entry in all_found
-        if entry.metadata and entry is not found
-    ]
     return DatabaseReport(
         uuid=found.uuid,
         state=found.state,
@@ -331,19 +350,18 @@ def _complete(
             settings,
             locked=found.locked,
             locked_since=found.locked_since,
-            other_attempts=others,
+            attempts=attempts,
         ),
     )
 
 
-def _walk_attachments(root: Path, uuid: UUID, problems: list[str]) -> Iterator[Attachment]:
-    folder = root / "attachments" / str(uuid)
-    if not folder.is_dir() or folder.is_symlink() or folder.parent.is_symlink():
-        return
+def _walk_attachments(folder: Path, problems: list[str]) -> Iterator[Attachment]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("._"):
             continue
         if path.is_symlink() or not path.is_file():
-            problems.append(f"attachments/{uuid}/{path.name} is not a file; it is left out")
+            problems.append(
+                f"{ATTACHMENTS}/{folder.name}/{path.name} is not a file; it is left out"
+            )
         else:
             yield Attachment(path.name, path.stat().st_size, path)

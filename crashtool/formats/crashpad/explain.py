@@ -4,13 +4,13 @@ Crashpad counts its reasons but stores none; they follow from the state, the att
 (crash_report_upload_thread.cc).
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from crashtool.formats.crashpad.handler_rules import is_rate_limited
+from crashtool.formats.crashpad.handler_rules import UploadAttempts
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import Settings
 
+NO_ATTEMPTS = UploadAttempts(())
 LATEST = 253402300799  # the last Unix time that a date can be made of
 
 
@@ -21,9 +21,9 @@ def explain(
     *,
     locked: bool = False,
     locked_since: int | None = None,
-    other_attempts: Iterable[int] = (),
+    attempts: UploadAttempts = NO_ATTEMPTS,
 ) -> str:
-    """One short sentence on a report's fate; `other_attempts` are those of the other reports."""
+    """One short sentence on a report's fate; `attempts` are those of the whole database."""
     if state == "new":
         return "being written, or left behind by a handler that ended while writing it"
     if metadata is None:
@@ -31,22 +31,20 @@ def explain(
     if metadata.uploaded:
         return "uploaded; the server's answer is kept as its id"
     if state == "completed":
-        return _explain_completed(metadata, settings, other_attempts)
+        return _explain_completed(metadata, settings, attempts)
     if state == "uploading":
         return "being uploaded, or stuck since a handler ended in the middle of the upload"
     return _explain_lock(locked_since) if locked else _explain_waiting(metadata, settings)
 
 
 def _explain_completed(
-    metadata: Metadata, settings: Settings | None, other_attempts: Iterable[int]
+    metadata: Metadata, settings: Settings | None, attempts: UploadAttempts
 ) -> str:
     if metadata.upload_attempts > 0:
         return f"the upload failed ({_tries(metadata)}) and is not tried again"
     if settings is None or not settings.uploads_enabled:
         return "never sent: uploads are disabled in settings.dat"
-    attempts = [*other_attempts, settings.last_upload_attempt_time]
-    earlier = [attempt for attempt in attempts if attempt <= metadata.created]
-    if any(is_rate_limited(metadata.created, attempt) for attempt in earlier):
+    if attempts.held_back(metadata.created, metadata.last_upload_attempt):
         return "never sent: another upload was tried within the hour before (rate limit)"
     return "never sent: uploads were disabled at the time, or the rate limit held it back"
 

@@ -1,5 +1,6 @@
 """What a handler does to reports by itself: its rate limit, its pruning, its clean-up."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -27,6 +28,25 @@ def is_rate_limited(now: int, last_attempt: int) -> bool:
     return now - last_attempt < HOUR
 
 
+class UploadAttempts:
+    """When uploads were tried, of all the reports of a database and by its settings; Unix times."""
+
+    def __init__(self, times: Iterable[int]) -> None:
+        self._times = sorted(time for time in times if time)
+
+    def held_back(self, created: int, own: int = 0) -> bool:
+        """Whether an attempt in the hour before a report was made kept it from being sent.
+
+        Its `own` last attempt, which is one of the times, does not count. A search in sorted times:
+        an old database has tens of thousands of reports.
+        """
+        first = bisect_right(self._times, created - HOUR)
+        others = bisect_right(self._times, created) - first
+        if own <= created and is_rate_limited(created, own):
+            others -= 1
+        return others > 0
+
+
 def is_beyond_age(created: int, now: int, days: int = KEPT_DAYS) -> bool:
     """Whether a report was made before the midnight (UTC) so many days ago: AgePruneCondition."""
     oldest = now - days * DAY
@@ -48,23 +68,26 @@ def find_losses(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, s
     """Which reports the next handler that cleans up deletes, each with the reason in a sentence."""
     losses = {}
     rows = sorted(reports, key=lambda row: row.created or 0, reverse=True)
-    listed = [row for row in rows if row.state in ("pending", "completed") and not row.locked]
-    beyond = dict(
-        zip(listed, walk_beyond_size(row.total_size for row in listed), strict=True)
-    )  # fmt: skip
+    over = walk_beyond_size(row.total_size for row in rows if _is_pruned(row))
     for row in rows:
+        is_pruned = _is_pruned(row)
+        is_over = is_pruned and next(over)
         reason = ""
         if row.locked and row.locked_since and now - row.locked_since >= CLEANED_AFTER:
             reason = f"its lock is {_days(now - row.locked_since)} days old"
         elif row.state == "new" and row.created and now - row.created >= CLEANED_AFTER:
             reason = f"it was left unfinished {_days(now - row.created)} days ago"
-        elif beyond.get(row):
+        elif is_over:
             reason = f"newer reports fill the {KEPT_KIB >> 10} MiB that it keeps"
-        elif row in beyond and row.created and is_beyond_age(row.created, int(now)):
+        elif is_pruned and row.created and is_beyond_age(row.created, int(now)):
             reason = "it is older than a year"
         if reason:
             losses[row.uuid] = f"about to be deleted by a handler: {reason}"
     return losses
+
+
+def _is_pruned(report: "DatabaseReport") -> bool:
+    return report.state in ("pending", "completed") and not report.locked
 
 
 def _days(seconds: float) -> int:

@@ -1,5 +1,6 @@
 """What a database knows of a report: `.meta` files, Windows' `metadata` file, macOS attributes."""
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from crashtool.errors import MalformedFile
 from crashtool.formats.record import I32, I64, U8, U32, Bytes16, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from crashtool.formats.record import Buffer
 
@@ -155,12 +156,26 @@ def read_windows_metadata(data: "Buffer") -> list[WindowsReport]:
     reports = []
     left = len(strings)
     for record in records:
-        report = _windows_report(record, strings, start)
+        report = read_windows_record(record, partial(_string, strings, start), start)
         left -= len(report.name) + len(report.metadata.id)
         if left < 0:  # a handler writes each string once; shared ones are a trap for memory
             raise MalformedFile("strings overlap in the string table", offset=start)
         reports.append(report)
     return reports
+
+
+def read_windows_record(
+    record: WindowsRecord, string: "Callable[[int], bytes]", offset: int
+) -> WindowsReport:
+    """What a record at `offset` says; `string` gives the bytes at an index of the string table."""
+    if not 0 <= record.state < len(WINDOWS_STATES):
+        raise MalformedFile(f"a report has the unknown state {record.state}", offset=offset)
+    return WindowsReport(
+        uuid=UUID(bytes_le=bytes(record.uuid)),
+        name=string(record.file_path_index).decode("utf-8", "backslashreplace"),
+        state=WINDOWS_STATES[record.state],
+        metadata=_metadata(record, string(record.id_index)),
+    )
 
 
 def pack_windows_metadata(reports: "Iterable[WindowsReport]") -> bytes:
@@ -237,19 +252,7 @@ def _metadata(header: "GenericHeader | GenericHeader32 | WindowsRecord", id_: by
     )
 
 
-def _windows_report(record: WindowsRecord, strings: bytes, start: int) -> WindowsReport:
-    if not 0 <= record.state < len(WINDOWS_STATES):
-        raise MalformedFile(f"a report has the unknown state {record.state}", offset=start)
-    name = _string(strings, record.file_path_index, start)
-    return WindowsReport(
-        uuid=UUID(bytes_le=bytes(record.uuid)),
-        name=name.decode("utf-8", "backslashreplace"),
-        state=WINDOWS_STATES[record.state],
-        metadata=_metadata(record, _string(strings, record.id_index, start)),
-    )
-
-
-def _string(strings: bytes, index: int, start: int) -> bytes:
+def _string(strings: bytes, start: int, index: int) -> bytes:
     if index >= len(strings):
         raise MalformedFile("a string lies beyond the string table", offset=start + index)
     return strings[index : strings.index(b"\0", index)]

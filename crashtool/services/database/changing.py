@@ -1,8 +1,9 @@
 """Changes to a Crashpad database in place, with Crashpad's own locks, so that handlers may run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, UsageError
@@ -33,7 +34,7 @@ def request_upload(database: Database, report: DatabaseReport) -> Path:
     def update(metadata: Metadata) -> Metadata:
         return metadata._replace(upload_explicitly_requested=True)
 
-    layout = LAYOUTS[database.kind](database.path)
+    layout = _open_layout(database.kind, database.path)
     with _explained(f"put {report.uuid} back"), layout.hold(report):
         return layout.change(report, "pending", update)
 
@@ -44,7 +45,7 @@ def hold_report(database: Database, report: DatabaseReport) -> Iterator[bool]:
 
     InputUnusable when one has it; OSError where the database cannot be written.
     """
-    layout = LAYOUTS[database.kind](database.path)
+    layout = _open_layout(database.kind, database.path)
     with layout.hold(report):
         yield layout.still_waits(report)
 
@@ -62,7 +63,7 @@ def mark_uploaded(database: Database, report: DatabaseReport, id_: str) -> None:
             upload_attempts=metadata.upload_attempts + 1, last_upload_attempt=int(time.time()),
         )  # fmt: skip
 
-    LAYOUTS[database.kind](database.path).change(report, "completed", update)
+    _open_layout(database.kind, database.path).change(report, "completed", update)
 
 
 def choose_stale(
@@ -85,11 +86,17 @@ def choose_stale(
     return stale
 
 
-def delete_report(database: Database, report: DatabaseReport) -> None:
-    """Delete a report with its attachments. InputUnusable when a handler holds it."""
-    layout = LAYOUTS[database.kind](database.path)
-    with _explained(f"delete {report.uuid}"), layout.hold(report):
-        layout.remove(report)
+def delete_reports(database: Database, reports: Sequence[DatabaseReport]) -> None:
+    """Delete reports with their attachments. InputUnusable when a handler holds one of them."""
+    if reports:
+        with _explained(f"delete reports of {database.path}"):
+            _open_layout(database.kind, database.path).remove(reports)
+
+
+@lru_cache(maxsize=4)
+def _open_layout(kind: str, root: Path) -> Layout:
+    """One for all reports of a database: Windows' remembers where their records are."""
+    return LAYOUTS[kind](root)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -53,11 +53,13 @@ class GenericLayout:
                 report.path.with_suffix(".meta").unlink()
         return target
 
-    def remove(self, report: DatabaseReport) -> None:
-        """Delete the minidump first: metadata alone is legal, the reverse is not."""
-        report.path.unlink(missing_ok=True)
-        report.path.with_suffix(".meta").unlink(missing_ok=True)
-        remove_attachments(self._root, report)
+    def remove(self, reports: Sequence[DatabaseReport]) -> None:
+        """Delete each minidump first: metadata alone is legal, the reverse is not."""
+        for report in reports:
+            with self.hold(report):
+                report.path.unlink(missing_ok=True)
+                report.path.with_suffix(".meta").unlink(missing_ok=True)
+                remove_attachments(self._root, report)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What changing a report takes in each layout of a database: hold it, change it, remove it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -25,8 +25,8 @@ class Layout(Protocol):
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Within `hold`: bring a report into a state, with its metadata updated; its new path."""
 
-    def remove(self, report: DatabaseReport) -> None:
-        """Within `hold`: delete a report, with all that belongs to it."""
+    def remove(self, reports: Sequence[DatabaseReport]) -> None:
+        """Delete reports, with all that belongs to them, holding each meanwhile."""
 
 
 def remove_attachments(root: Path, report: DatabaseReport) -> None:

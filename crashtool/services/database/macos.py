@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,11 +82,13 @@ class MacLayout:
             sidecar.unlink(missing_ok=True)
         return target
 
-    def remove(self, report: DatabaseReport) -> None:
-        """Delete a minidump, which has its attributes with it, and its attachments."""
-        report.path.unlink(missing_ok=True)
-        find_sidecar(report.path).unlink(missing_ok=True)
-        remove_attachments(self._root, report)
+    def remove(self, reports: Sequence[DatabaseReport]) -> None:
+        """Delete minidumps, which have their attributes with them, and their attachments."""
+        for report in reports:
+            with self.hold(report):
+                report.path.unlink(missing_ok=True)
+                find_sidecar(report.path).unlink(missing_ok=True)
+                remove_attachments(self._root, report)
 
 
 def _read_known(path: Path) -> tuple[str, dict[str, bytes]]:

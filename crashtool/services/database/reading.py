@@ -4,7 +4,8 @@ import sys
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -69,10 +70,25 @@ def _read(root: Path) -> Database:
 
 def find_report(database: Database, text: str) -> DatabaseReport:
     """The report whose UUID begins with a text. UsageError for none, and for more than one."""
+    (report,) = find_reports(database, [text])
+    return report
+
+
+def find_reports(database: Database, texts: Sequence[str]) -> list[DatabaseReport]:
+    """The reports whose UUIDs begin with the texts, each as by `find_report`."""
+    rows = sorted(database.reports, key=lambda report: report.uuid.hex)
+    digits = [report.uuid.hex for report in rows]
+    return [_find_one(database, text, rows, digits) for text in texts]
+
+
+def _find_one(
+    database: Database, text: str, rows: list[DatabaseReport], digits: list[str]
+) -> DatabaseReport:
     wanted = text.strip().lower().removesuffix(".dmp")
-    found = [
-        report for report in database.reports if wanted and str(report.uuid).startswith(wanted)
-    ]
+    stem = wanted.replace("-", "")
+    begin = bisect_left(digits, stem)
+    end = bisect_left(digits, stem + "g") if stem else begin  # behind every digit
+    found = [row for row in rows[begin:end] if str(row.uuid).startswith(wanted)]
     if len(found) == 1:
         return found[0]
     if not found:

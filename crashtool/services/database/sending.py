@@ -49,15 +49,14 @@ def walk_unsent(
         return
     unsent = [report for report in database.reports if not report.uploaded]
     consent = without_consent or bool(database.settings and database.settings.uploads_enabled)
-    kept_back = [row for row in unsent if not (consent or row.upload_explicitly_requested)]
+    allowed = [row for row in unsent if consent or row.upload_explicitly_requested]
     if not unsent:
         note(f"{text}: nothing is left to send; uploaded before: {len(database.reports)}")
-    for report in unsent:
-        if report not in kept_back:
-            yield _make_item(database, report)
-    if kept_back:
+    for report in allowed:
+        yield _make_item(database, report)
+    if kept_back := len(unsent) - len(allowed):
         yield UnusableInput(text, CheckFailed(
-            f"{text}: {len(kept_back)} of {len(unsent)} reports are kept back, for uploads are "
+            f"{text}: {kept_back} of {len(unsent)} reports are kept back, for uploads are "
             "disabled in it: the user has not agreed",
             hint=f"--without-consent sends them all the same; or: crashtool database settings "
             f"{text} --uploads enabled",

@@ -1,9 +1,10 @@
 """Changes to a database of Windows: one metadata file, with a record for each minidump."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import (
@@ -16,6 +17,7 @@ from crashtool.formats.crashpad.metadata import (
     pack_windows_metadata,
     read_windows_metadata,
 )
+from crashtool.formats.crashpad.windows_records import WindowsRecords
 from crashtool.services.database.file_lock import locked_file
 from crashtool.services.database.layout import Update, remove_attachments
 
@@ -28,6 +30,8 @@ class WindowsLayout:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._path = root / WINDOWS_METADATA
+        self._places: dict[bytes, int] = {}
 
     @contextmanager
     def hold(self, report: DatabaseReport) -> Iterator[None]:
@@ -48,71 +52,96 @@ class WindowsLayout:
     def _retire(self, report: DatabaseReport) -> bool:
         """Whether the report was waiting; nobody's any more if so."""
         with self._records() as records:
-            row = _find(records, report)
+            row = records.find(report.uuid)
             if row is None:
                 return False  # a handler has deleted it meanwhile
-            if row.state == "uploading":
-                raise InputUnusable(f"{report.uuid} is being uploaded by a handler")
+            _refuse_uploading(row)
             if row.state == "pending":
-                records[records.index(row)] = row._replace(state="completed")
+                records.change(row._replace(state="completed"))
             return row.state == "pending"
 
     def _put_back(self, report: DatabaseReport) -> None:
         with self._records() as records:
-            row = _find(records, report)
+            row = records.find(report.uuid)
             if row is not None and row.state == "completed" and not row.metadata.uploaded:
-                records[records.index(row)] = row._replace(state="pending")
+                records.change(row._replace(state="pending"))
 
     def still_waits(self, report: DatabaseReport) -> bool:
         """Whether the minidump and its record are there, and the record knows of no upload."""
         with self._records() as records:
-            row = _find(records, report)
+            row = records.find(report.uuid)
         return row is not None and not row.metadata.uploaded and report.path.is_file()
 
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Change a report's record; its minidump stays where it is."""
         with self._records() as records:
-            row = _find(records, report)
+            row = records.find(report.uuid)
             if row is None:
                 raise InputUnusable(f"{report.uuid} has no record in {WINDOWS_METADATA} any more")
-            changed = row._replace(state=state, metadata=update(row.metadata))
-            records[records.index(row)] = changed
+            records.change(row._replace(state=state, metadata=update(row.metadata)))
         return report.path
 
-    def remove(self, report: DatabaseReport) -> None:
-        """Delete the record first: a minidump without one is deleted by a handler, in time."""
-        with self._records() as records:
-            records[:] = [row for row in records if row.uuid != report.uuid]
-        report.path.unlink(missing_ok=True)
-        remove_attachments(self._root, report)
+    def remove(self, reports: Sequence[DatabaseReport]) -> None:
+        """Delete the records first, in one go, for that takes the whole file to be written anew.
 
-    @contextmanager
-    def _records(self) -> Iterator[list[WindowsReport]]:
-        """The records, to change in place; what became of them is written when the context ends."""
-        path = self._root / WINDOWS_METADATA
-        if path.is_symlink():
-            raise InputUnusable(f"{path} is a link, which Crashpad never makes: not changed")
-        with path.open("r+b") as file, locked_file(file, path):
+        A minidump without a record is deleted by a handler, in time.
+        """
+        leaving = {report.uuid for report in reports}
+        with self._locked() as file:
             data = file.read(MAX_METADATA + 1)
-            records = self._read(path, data)
-            yield records
-            packed = pack_windows_metadata(records)
+            records = _read_all(self._path, data)
+            for row in records:
+                if row.uuid in leaving:
+                    _refuse_uploading(row)
+            packed = pack_windows_metadata(row for row in records if row.uuid not in leaving)
             if packed != data:
                 file.seek(0)
                 file.write(packed)
                 file.truncate()
-                file.flush()
-                os.fsync(file.fileno())
+                _flush(file)
+        for report in reports:
+            report.path.unlink(missing_ok=True)
+            remove_attachments(self._root, report)
 
-    def _read(self, path: Path, data: bytes) -> list[WindowsReport]:
-        try:
-            records = read_windows_metadata(data)
-        except MalformedFile as error:
-            raise InputUnusable(f"{path} is damaged, so not changed: {error}") from None
-        if len(data) > MAX_METADATA or any("\\" in row.name for row in records):
-            raise InputUnusable(f"{path} is not as Crashpad writes it, so not changed")
-        return records
+    @contextmanager
+    def _records(self) -> Iterator[WindowsRecords]:
+        """The records, each to be changed where it is; written when the context ends."""
+        with self._locked() as file:
+            try:
+                records = WindowsRecords(file, self._places)
+                yield records
+            except MalformedFile as error:
+                raise _damaged(self._path, error) from None
+            if records.changed:
+                _flush(file)
+
+    @contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        if self._path.is_symlink():
+            raise InputUnusable(f"{self._path} is a link, which Crashpad never makes: not changed")
+        with self._path.open("r+b") as file, locked_file(file, self._path):
+            yield file
 
 
-def _find(records: list[WindowsReport], report: DatabaseReport) -> WindowsReport | None:
-    return next((row for row in records if row.uuid == report.uuid), None)
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _refuse_uploading(row: WindowsReport) -> None:
+    if row.state == "uploading":
+        raise InputUnusable(f"{row.uuid} is being uploaded by a handler")
+
+
+def _damaged(path: Path, error: MalformedFile) -> InputUnusable:
+    return InputUnusable(f"{path} is damaged, so not changed: {error}")
+
+
+def _read_all(path: Path, data: bytes) -> list[WindowsReport]:
+    try:
+        records = read_windows_metadata(data)
+    except MalformedFile as error:
+        raise _damaged(path, error) from None
+    if len(data) > MAX_METADATA or any("\\" in row.name for row in records):
+        raise InputUnusable(f"{path} is not as Crashpad writes it, so not changed")
+    return records

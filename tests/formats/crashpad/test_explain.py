@@ -4,6 +4,7 @@ from uuid import UUID
 import pytest
 
 from crashtool.formats.crashpad.explain import explain
+from crashtool.formats.crashpad.handler_rules import UploadAttempts
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED, new_settings
 
@@ -52,8 +53,17 @@ def test_a_locked_report_says_so_and_since_when():
     ("before", "limited"), [(0, True), (3599, True), (3600, False), (-1, False)]
 )
 def test_an_attempt_within_the_hour_before_is_the_rate_limit(before, limited):
-    recent = ON.replace(last_upload_attempt_time=NOW - before)
-    assert ("rate limit)" in explain("completed", Metadata(NOW), recent)) is limited
-    assert (
-        "rate limit)" in explain("completed", Metadata(NOW), ON, other_attempts=[NOW - before])
-    ) is limited
+    attempts = UploadAttempts([NOW - before, NOW - 7200])
+    said = explain("completed", Metadata(NOW), ON, attempts=attempts)
+    assert ("rate limit)" in said) is limited
+
+
+def test_the_rate_limit_is_not_blamed_on_a_reports_own_attempt():
+    own = Metadata(NOW, last_upload_attempt=NOW - 60)
+    alone, two = (UploadAttempts([NOW - 60] * count) for count in (1, 2))
+    assert "rate limit)" not in explain("completed", own, ON, attempts=alone)
+    assert "rate limit)" in explain("completed", own, ON, attempts=two)
+    later = Metadata(NOW, last_upload_attempt=NOW + 60)
+    assert "rate limit)" in explain(
+        "completed", later, ON, attempts=UploadAttempts([NOW - 1, NOW + 60])
+    )

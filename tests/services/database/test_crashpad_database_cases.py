@@ -10,7 +10,7 @@ from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database.changing import (
-    delete_report,
+    delete_reports,
     hold_report,
     mark_uploaded,
     request_upload,
@@ -222,7 +222,7 @@ def test_delete_report(made):
     upload(made, 4, "2")
     for number in (2, 4):
         report = look_up(made, number)
-        delete_report(open_database(made.root), report)
+        delete_reports(open_database(made.root), [report])
         assert not report.path.exists()
         assert not report.attachments[0].path.parent.exists()
         with pytest.raises(UsageError):
@@ -238,7 +238,7 @@ def test_delete_report(made):
 def test_delete_report_emptying_database(made):
     made.put(1, "pending", NEW)
     upload(made, 1, "1")
-    delete_report(open_database(made.root), look_up(made, 1))
+    delete_reports(open_database(made.root), [look_up(made, 1)])
     assert open_database(made.root).reports == ()
     if isinstance(made, WindowsDatabase):
         assert len((made.root / "metadata").read_bytes()) == 16
@@ -290,7 +290,7 @@ def test_orphaned_attachments(made):
     made.put(1, "pending", NEW, file1=b"1")
     (report,) = open_database(made.root).reports
     assert [file.path.parent.name for file in report.attachments] == [str(report_id(1))]
-    delete_report(open_database(made.root), report)
+    delete_reports(open_database(made.root), [report])
     assert (orphan / "file1").is_file()
 
 

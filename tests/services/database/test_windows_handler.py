@@ -5,7 +5,7 @@ import pytest
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database.changing import (
-    delete_report,
+    delete_reports,
     hold_report,
     mark_uploaded,
     request_upload,
@@ -45,7 +45,7 @@ def test_a_real_windows_handler_goes_on_with_a_database_that_was_changed_here(tm
     request_upload(database, reports[1])
     with hold_report(database, reports[4]):
         mark_uploaded(database, reports[4], "sent from here")
-    delete_report(database, reports[2])
+    delete_reports(database, [reports[2]])
 
     with eager_receiver() as (url, asked), wine.handler(made.root, "database", f"--url={url}"):
         wait_until(lambda: states(made.root)[1][1] and states(made.root)[3][0] == "completed", 120)
