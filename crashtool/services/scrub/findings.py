@@ -1,6 +1,8 @@
 """What to overwrite in a minidump: environment values, secrets, matches of the user's patterns."""
 
+import platform
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,31 +10,22 @@ from crashtool.errors import UsageError
 from crashtool.formats.minidump import linux
 from crashtool.formats.minidump.texts import MEMORY, STRING, TextPlace
 from crashtool.services.analyze.secrets import walk_secrets
+from crashtool.services.scrub import environment
 
 if TYPE_CHECKING:
-    from crashtool.formats.record import Buffer
+    from mmap import mmap
 
 ENVIRONMENT, SECRETS, STRINGS = "environment", "secrets", "strings"
 ALIASES = {"env": ENVIRONMENT, "environment": ENVIRONMENT, "secrets": SECRETS}
-BLOCK_ENTRIES = 3  # so many NAME=VALUE in a row are an environment
 FEWEST = 4  # characters that make a text in memory
 SURE_TEXT = 16  # bytes: no addresses follow one another so that so many are letters
+PIECE = 1 << 12  # characters of a text that one pattern takes: it keeps a state for each
+WRONG_BEFORE = (3, 11, 5)  # github.com/python/cpython/issues/100061 and 106052
 
-# NAME=VALUE, each with its NUL, where the text before has ended; bounded, and never read twice.
-NARROW_BLOCK = re.compile(
-    rb"(?<![^\0])(?:=?[A-Za-z_][\w().:-]{0,254}+=[^\0]{0,32767}+\0){%d,}+" % BLOCK_ENTRIES
-)
-WIDE_BLOCK = re.compile(
-    rb"(?:=\0)?[A-Za-z_]\0(?:[\w().:-]\0){0,254}+=\0(?:(?!\0\0)..){0,32767}+\0\0"
-    rb"(?:(?:=\0)?[A-Za-z_]\0(?:[\w().:-]\0){0,254}+=\0(?:(?!\0\0)..){0,32767}+\0\0){%d,}+"
-    % (BLOCK_ENTRIES - 1),
-    re.DOTALL,
-)
-NARROW_TEXT = re.compile(
+NARROW_LETTER = (
     rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
-    rb"{%d,}+" % FEWEST
 )
-WIDE_TEXT = re.compile(rb"(?:[\t\n\r -~\xa0-\xff]\0|[^\0][\x01-\x05]){%d,}+" % FEWEST)
+WIDE_LETTER = rb"(?:[\t\n\r -~\xa0-\xff]\0|[^\0][\x01-\x05])"
 
 
 class Finding(NamedTuple):
@@ -49,7 +42,7 @@ class Finding(NamedTuple):
     is_sure: bool = True
 
 
-Finder = Callable[["Buffer", TextPlace], Iterator[Finding]]
+Finder = Callable[["mmap", TextPlace], Iterator[Finding]]
 
 
 def parse_wish(text: str) -> Finder:
@@ -67,32 +60,19 @@ def parse_wish(text: str) -> Finder:
     )
 
 
-def find_environment(data: "Buffer", place: TextPlace) -> Iterator[Finding]:
+def find_environment(data: "mmap", place: TextPlace) -> Iterator[Finding]:
     """The values of environment variables: of the stream, and of blocks of them in memory."""
-    end = place.rva + place.size
+    start, end = place.rva, place.rva + place.size
     if place.stream_type == linux.ENVIRON:
-        yield from _walk_values(data, place.rva, end, 1)
+        for first, last in environment.walk_values(data, start, end):
+            yield Finding(ENVIRONMENT, first, last)
     elif place.kind == MEMORY:
-        for block in NARROW_BLOCK.finditer(data, place.rva, end):
-            yield from _walk_values(data, block.start(), block.end(), 1)
-        for block in WIDE_BLOCK.finditer(data, place.rva, end):
-            yield from _walk_values(data, block.start(), block.end(), 2)
+        for width in (1, 2):
+            for first, last in environment.walk_block_values(data, start, end, width):
+                yield Finding(ENVIRONMENT, first, last, width)
 
 
-def _walk_values(data: "Buffer", start: int, end: int, step: int) -> Iterator[Finding]:
-    """What stands behind the first `=` of each entry that has a name."""
-    raw = bytes(data[start:end])
-    text = raw.decode("utf-16-le", "surrogatepass") if step > 1 else raw.decode("latin-1")
-    place = start
-    for entry in text.split("\0"):
-        name = entry.find("=", 1)
-        size = len(entry) * step
-        if 0 < name < len(entry) - 1:
-            yield Finding(ENVIRONMENT, place + (name + 1) * step, place + size, step)
-        place += size + step
-
-
-def find_secrets(data: "Buffer", place: TextPlace) -> Iterator[Finding]:
+def find_secrets(data: "mmap", place: TextPlace) -> Iterator[Finding]:
     """What looks like a token, a key or a password, by the rules that count them."""
     for kind, start, end, step in walk_secrets(data, place.rva, place.rva + place.size):
         yield Finding(kind, start, end, step)
@@ -105,41 +85,63 @@ def _make_text_finder(text: str) -> Finder:
         raise UsageError(
             f"strings={text} is no regular expression: {error}", hint="see Python's re"
         ) from None
+    _check_possessive(text)
     if pattern.match(""):
         raise UsageError(f"strings={text} also matches an empty text, which is everywhere")
     kind = f"{STRINGS}={text}"
 
-    def find_matches(data: "Buffer", place: TextPlace) -> Iterator[Finding]:
+    def find_matches(data: "mmap", place: TextPlace) -> Iterator[Finding]:
         end = place.rva + place.size
-        for run in NARROW_TEXT.finditer(data, place.rva, end):
-            yield from _match_narrow(kind, pattern, run)
-        for run in WIDE_TEXT.finditer(data, place.rva, end):
-            yield from _match_wide(kind, pattern, run)
+        for start, stop in _walk_texts(NARROW_LETTER, data, place.rva, end):
+            yield from _match_narrow(kind, pattern, bytes(data[start:stop]), start)
+        for start, stop in _walk_texts(WIDE_LETTER, data, place.rva, end):
+            yield from _match_wide(kind, pattern, bytes(data[start:stop]), start)
 
     return find_matches
 
 
-def _match_narrow(kind: str, pattern: re.Pattern[str], run: re.Match[bytes]) -> Iterator[Finding]:
-    text = run.group().decode("utf-8", "surrogateescape")
+def _check_possessive(text: str) -> None:
+    """UsageError for a pattern that this Python would match wrongly, and so leave a secret."""
+    bare = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", text, flags=re.DOTALL)
+    if sys.version_info[:3] < WRONG_BEFORE and re.search(r"\(\?>|[*+?}]\+", bare):
+        raise UsageError(
+            f"strings={text}: Python {platform.python_version()} matches possessive quantifiers "
+            "and atomic groups wrongly",
+            hint="write it without them, or use Python 3.11.5 or later",
+        )
+
+
+def _walk_texts(letter: bytes, data: "mmap", start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of each run of at least FEWEST letters."""
+    first_piece = re.compile(letter + b"{%d,%d}" % (FEWEST, PIECE))
+    next_piece = re.compile(letter + b"{1,%d}" % PIECE)
+    while found := first_piece.search(data, start, end):
+        first, start = found.span()
+        while more := next_piece.match(data, start, end):
+            start = more.end()
+        yield first, start
+
+
+def _match_narrow(kind: str, pattern: re.Pattern[str], raw: bytes, place: int) -> Iterator[Finding]:
+    text = raw.decode("utf-8", "surrogateescape")
     for found in pattern.finditer(text):
         start, end = (
-            run.start() + len(text[:place].encode("utf-8", "surrogateescape"))
-            for place in found.span()
+            place + len(text[:index].encode("utf-8", "surrogateescape")) for index in found.span()
         )
         if start < end:
             yield Finding(kind, start, end, is_sure=end - start >= SURE_TEXT)
 
 
-def _match_wide(kind: str, pattern: re.Pattern[str], run: re.Match[bytes]) -> Iterator[Finding]:
-    text = run.group().decode("utf-16-le", "surrogatepass")
+def _match_wide(kind: str, pattern: re.Pattern[str], raw: bytes, place: int) -> Iterator[Finding]:
+    text = raw.decode("utf-16-le", "surrogatepass")
     for found in pattern.finditer(text):
         start, end = found.span()
         if start < end:
-            first, last = run.start() + 2 * start, run.start() + 2 * end
+            first, last = place + 2 * start, place + 2 * end
             yield Finding(kind, first, last, 2, is_sure=last - first >= SURE_TEXT)
 
 
-def keep_file_name(data: "Buffer", place: TextPlace, finding: Finding) -> Finding | None:
+def keep_file_name(data: "mmap", place: TextPlace, finding: Finding) -> Finding | None:
     """The part of a finding that may be overwritten: of a path, the folders. None for nothing."""
     if place.kind != STRING or not place.is_path:
         return finding

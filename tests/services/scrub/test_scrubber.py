@@ -73,6 +73,42 @@ def test_values_that_are_no_ascii_go_whole(scrub):
         assert "A=xxx".encode(encoding) in after
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_letter_of_two_code_units_moves_no_later_value(scrub, encoding):
+    memory = block_of(["A=😀😀", "B=secret", "C=", "D=behind"], encoding)
+    _, after, changes = scrub(MinidumpBuilder().add_memory(0x10000, memory), "environment")
+    assert block_of(["B=xxxxxx", "C=", "D=xxxxxx"], encoding, "") in after
+    assert changes[0].places == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_an_environment_begins_behind_a_name_that_is_none(scrub, encoding):
+    longest = ["N" * 255 + "=ada", "1=kept", "A=" + "v" * 32767, "B=ada", "C=ada", "N" * 256 + "=x"]
+    memory = block_of(longest, encoding)
+    _, after, changes = scrub(MinidumpBuilder().add_memory(0x10000, memory), "environment")
+    assert changes[0].places == 3
+    assert block_of(["", "1=kept", "A=" + "x" * 32767, "B=xxx", "C=xxx"], encoding, "") in after
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_text_longer_than_a_piece_is_one_text(scrub, monkeypatch, encoding):
+    monkeypatch.setattr("crashtool.services.scrub.findings.PIECE", 8)
+    memory = bytes(8) + "0123 Ada Lovelace, Ada".encode(encoding) + bytes(8)
+    builder = MinidumpBuilder().add_memory(0x10000, memory)
+    _, after, changes = scrub(builder, "strings=Ada( Lovelace|$)")
+    assert "0123 xxxxxxxxxxxx, xxx".encode(encoding) in after
+    assert changes[0].places == 2
+
+
+@pytest.mark.parametrize("pattern", ["(?:ab)++", "(?>ab)", r"\((?:a|b){2}+"])
+def test_a_pattern_that_this_python_matches_wrongly_is_refused(monkeypatch, pattern):
+    monkeypatch.setattr("crashtool.services.scrub.findings.WRONG_BEFORE", (99, 0, 0))
+    with pytest.raises(UsageError, match="matches possessive quantifiers"):
+        parse_wish(f"strings={pattern}")
+    for right in ("[*+]+x", r"a\++b", "(?:ab)+"):
+        parse_wish(f"strings={right}")
+
+
 @pytest.mark.parametrize("kind", SECRETS)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
 def test_no_secret_is_left_of_any_kind_in_any_encoding(scrub, tmp_path, kind, encoding):

@@ -1,0 +1,96 @@
+"""The values of environment variables in a minidump: of its stream, and of blocks in memory."""
+
+from collections.abc import Iterator
+from string import ascii_letters, digits
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+BLOCK_ENTRIES = 3  # so many NAME=VALUE in a row are an environment
+LONGEST_NAME = 255  # characters
+LONGEST_VALUE = 32767  # characters: as long as Windows takes
+AFTER_FIRST = (digits + "().:-").encode()
+NAME = (ascii_letters + "_").encode() + AFTER_FIRST
+
+
+class _Entry(NamedTuple):
+    """NAME=VALUE with its NUL: from `start` to before `end`, its value from `value`."""
+
+    start: int
+    value: int
+    end: int
+
+
+def walk_values(data: "mmap", start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of what stands behind the first `=` of each text, in texts that end with NUL."""
+    place = start
+    for entry in bytes(data[start:end]).split(b"\0"):
+        name = entry.find(b"=", 1)
+        if 0 < name < len(entry) - 1:
+            yield place + name + 1, place + len(entry)
+        place += len(entry) + 1
+
+
+def walk_block_values(data: "mmap", start: int, end: int, width: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of the values of each block of variables in memory, of `width` bytes a letter.
+
+    Entries are found from their `=`, not by one pattern for a block: Python before 3.11.5 matches
+    possessive groups wrongly, and others keep a state for each letter.
+    """
+    block: list[_Entry] = []
+    for entry in _walk_entries(data, start, end, width):
+        if block and entry.start != block[-1].end:
+            yield from _values(block, width)
+            block = []
+        block.append(entry)
+    yield from _values(block, width)
+
+
+def _values(block: list[_Entry], width: int) -> Iterator[tuple[int, int]]:
+    if len(block) >= BLOCK_ENTRIES:
+        for entry in block:
+            if entry.value < entry.end - width:
+                yield entry.value, entry.end - width
+
+
+def _walk_entries(data: "mmap", start: int, end: int, width: int) -> Iterator[_Entry]:
+    """Each entry, in order; none reads what another has taken."""
+    equals = b"=".ljust(width, b"\0")
+    free = start
+    place = data.find(equals, start, end)
+    while place >= 0:
+        first = _find_name(data, free, place, width)
+        if first >= 0 and (width > 1 or first == start or not data[first - 1]):
+            value = place + width
+            last = _find_nul(data, value, min(end, value + (LONGEST_VALUE + 1) * width), width)
+            if last >= 0:
+                free = last + width
+                yield _Entry(first, value, free)
+        place = data.find(equals, max(free, place + 1), end)
+
+
+def _find_name(data: "mmap", free: int, end: int, width: int) -> int:
+    """Where the name that ends at `end` starts, with the `=` in front of Windows' own; or -1."""
+    size = min(LONGEST_NAME, (end - free) // width) * width
+    letters = bytes(data[end - size : end : width])
+    count = len(letters) - len(letters.rstrip(NAME))
+    if width > 1:
+        others = bytes(data[end - size + 1 : end : width])
+        count = min(count, len(others) - len(others.rstrip(b"\0")))
+    count = len(letters[len(letters) - count :].lstrip(AFTER_FIRST))
+    if not count:
+        return -1
+    first = end - count * width
+    front = first - width
+    is_drive = front >= free and bytes(data[front:first]) == b"=".ljust(width, b"\0")
+    return front if is_drive else first
+
+
+def _find_nul(data: "mmap", start: int, end: int, width: int) -> int:
+    """Where the next letter that is NUL is, of letters counted from `start`; or -1."""
+    nul = bytes(width)
+    place = data.find(nul, start, end)
+    while place >= 0 and (place - start) % width:
+        place = data.find(nul, place + 1, end)
+    return place
