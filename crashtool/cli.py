@@ -4,6 +4,8 @@ import gc
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 gc.disable()  # until a command is loaded: collecting while importing costs a fifth of the start
@@ -11,7 +13,8 @@ gc.disable()  # until a command is loaded: collecting while importing costs a fi
 import click  # noqa: E402 (the collector stops first)
 
 from crashtool import __version__  # noqa: E402
-from crashtool.errors import INTERRUPTED, CrashtoolError  # noqa: E402
+from crashtool.commands.streams import StandardStreams  # noqa: E402
+from crashtool.errors import DONE, INTERRUPTED, CrashtoolError  # noqa: E402
 
 MOST_COLUMNS = 80
 COMMANDS = {
@@ -62,16 +65,33 @@ class CommandTable(click.Group):
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments that stand before the subcommand."""
+        with _one_line_messages():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; what the user can act on ends as a sentence and a status."""
         try:
-            return super().invoke(ctx)
+            with _one_line_messages():
+                return super().invoke(ctx)
         except CrashtoolError as error:
             _console_of(ctx).error(error)
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:
             click.echo("crashtool: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def _one_line_messages() -> Iterator[None]:
+    """What click has to say of arguments, with nothing in it that a terminal or CI would obey."""
+    try:
+        yield
+    except click.UsageError as error:
+        from crashtool.render.safe_text import safe
+
+        raise click.UsageError(safe(error.format_message()), error.ctx) from None
 
 
 def _console_of(ctx: click.Context) -> Any:
@@ -87,18 +107,25 @@ def root() -> None:
     """The Crashpad client workflow against Backtrace, from StartHandler to a readable crash.
 
     Exit status: 0 done, 1 a bug in crashtool, 2 usage, 3 input unusable, 4 a check failed,
-    5 refused, 6 the server said no, 7 network, 8 partial, 130 interrupted.
+    5 refused, 6 the server said no, 7 network, 8 partial, 9 the answer cannot be written,
+    130 interrupted.
     """
 
 
 def main(arguments: list[str] | None = None, prog_name: str = "crashtool") -> None:
     """Run crashtool; ends the process with an exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a console that cannot say a character must not end us
-            stream.reconfigure(errors="backslashreplace")
+    streams = StandardStreams()
     try:
-        root.main(args=arguments, prog_name=prog_name, terminal_width=_help_width())
+        root.main(
+            args=arguments,
+            prog_name=prog_name,
+            terminal_width=_help_width(),
+            windows_expand_args=False,  # it rewrites %VAR%, $VAR, ~ and * in whatever is given
+        )
+    except SystemExit as end:
+        sys.exit(streams.find_status(end.code if isinstance(end.code, int) else DONE))
     finally:
+        streams.restore()
         gc.freeze()  # the interpreter's last collections have nothing to go through
 
 

@@ -9,6 +9,7 @@ REFUSED = 5
 REJECTED = 6
 NETWORK = 7
 PARTIAL = 8
+OUTPUT_LOST = 9
 PROGRAM_NOT_EXECUTABLE = 126
 PROGRAM_NOT_FOUND = 127
 INTERRUPTED = 130
@@ -115,6 +116,13 @@ class PartialFailure(CrashtoolError):
 
     exit_status = PARTIAL
     code = "partial"
+
+
+class CannotWrite(CrashtoolError):
+    """The answer, or a file that was asked for, cannot be written: a full disk, a closed stream."""
+
+    exit_status = OUTPUT_LOST
+    code = "cannot_write"
 
 
 class MissingExtra(UsageError):

@@ -13,6 +13,7 @@ EXIT_STATUSES = (
     ("6", "the server said no for another reason"),
     ("7", "network: DNS, TLS, proxy, time-out, 5xx after retries"),
     ("8", "partial: some of several inputs failed"),
+    ("9", "the answer, or a file asked for, cannot be written"),
     ("130", "interrupted"),
 )
 

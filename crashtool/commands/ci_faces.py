@@ -52,7 +52,7 @@ def report_to_ci(
     if not ci_system:
         return
     for line in render_github(rows, error):
-        click.echo(line, err=console.json)
+        console.ci_command(line)
     if summary := step_summary_file():
         try:
             with summary.open("a", encoding="utf-8") as stream:

@@ -54,7 +54,8 @@ class Command(click.Command):
         options = {name: ctx.params.pop(name, None) for name in self.SHARED}
         color = options["color"] or "auto"
         console.verbosity = -1 if options["quiet"] else int(bool(options["verbose"]))
-        console.color = wants_color(color, dict(os.environ), sys.stdout)
+        console.color = wants_color(color, os.environ, sys.stdout)
+        console.color_notes = wants_color(color, os.environ, sys.stderr)
         console.live = sys.stderr.isatty() and not os.environ.get("CI")
         if options["show_settings"]:
             return show_settings(console, resolved)

@@ -3,15 +3,16 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from crashtool.commands.streams import check_encodable, is_lost
 from crashtool.errors import CrashtoolError
 from crashtool.render.page import Page
-from crashtool.render.safe_text import safe, safe_block
+from crashtool.render.safe_text import log_line, safe
 
 if TYPE_CHECKING:
     from crashtool.render.terminal import ProgressBars
@@ -24,7 +25,8 @@ class Console:
     """The two streams and how to use them.
 
     `json`: the answer is one JSON document. `verbosity`: -1 quiet, 0, 1 verbose. `color`: the
-    answer may be coloured. `live`: stderr is a terminal with a person in front of it.
+    answer may be coloured, `color_notes`: what goes to stderr. `live`: stderr is a terminal with a
+    person in front of it.
     """
 
     def __init__(
@@ -32,20 +34,30 @@ class Console:
     ) -> None:
         self.json = json
         self.verbosity = verbosity
-        self.color = color
+        self.color = self.color_notes = color
         self.live = live
         self._bars: ProgressBars | None = None
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether stdout is full, closed or without a reader: more answers are for nobody."""
+        return is_lost(sys.stdout)
+
     def answer(self, answer: Page | str) -> None:
-        """Put the answer on stdout: a page, or text that is taken as it is."""
+        """Put the answer on stdout: a page, or text that is taken as it is.
+
+        CannotWrite when stdout's encoding lacks a character of the text: a program would get
+        another one.
+        """
         if isinstance(answer, str):
-            click.echo(answer.removesuffix("\n"), color=self.color)
+            check_encodable(answer, sys.stdout)
+            _write(answer.removesuffix("\n") + "\n", sys.stdout)
         elif self.color:
             from crashtool.render.terminal import print_page
 
             print_page(answer, sys.stdout)
         else:
-            click.echo(answer.text(), nl=False, color=False)
+            _write(answer.text(), sys.stdout)
 
     def document(self, document: dict[str, Any]) -> None:
         """Put one JSON document on stdout; pure ASCII, so that no text in it is hostile.
@@ -54,34 +66,41 @@ class Console:
         """
         whole = {"schema_version": SCHEMA_VERSION} | document
         rows = (f"  {json.dumps(key)}: {_json_lines(value)}" for key, value in whole.items())
-        click.echo("{\n" + ",\n".join(rows) + "\n}")
+        self.answer(_without_commands("{\n" + ",\n".join(rows) + "\n}"))
 
     def line_document(self, document: dict[str, Any]) -> None:
         """Put a JSON document on stdout in one line: one of many, for what has no end."""
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION} | document))
+        self.answer(_without_commands(json.dumps({"schema_version": SCHEMA_VERSION} | document)))
+
+    def ci_command(self, line: str) -> None:
+        """Give the CI system a command: on stdout, or on stderr where that holds a document."""
+        _write(line + "\n", sys.stderr if self.json else sys.stdout)
+
+    def report(self, text: str) -> None:
+        """Put on stderr what is an answer, where stdout belongs to another program."""
+        _write(text, sys.stderr)
 
     def note(self, text: str) -> None:
-        """Say something that a person may want to know; silent with --quiet."""
+        """Say something that a person may want to know, in one line; silent with --quiet."""
         if self.verbosity >= 0:
-            click.echo(safe_block(text), err=True)
+            _write(log_line(text) + "\n", sys.stderr)
 
-    def warn(self, text: str) -> None:
-        """Say what will probably go wrong; never silent."""
-        self._stderr("warning", text, "yellow")
+    def warn(self, text: str, *, hint: str | None = None) -> None:
+        """Say what will probably go wrong, in one line, and what to do; silent with --quiet."""
+        if self.verbosity >= 0:
+            self._stderr("warning", text, "yellow", hint)
 
     def detail(self, text: str) -> None:
         """Say what only --verbose asks for."""
         if self.verbosity > 0:
-            click.echo(safe_block(text), err=True)
+            _write(log_line(text) + "\n", sys.stderr)
 
     def error(self, error: CrashtoolError) -> None:
         """Say what failed and what to do; with --json also as a document on stdout."""
         if self.json:
             body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
             self.document({"error": body | ({"hint": error.hint} if error.hint else {})})
-        self._stderr("error", error.what, "red")
-        if error.hint:
-            click.echo(f"  {safe(error.hint)}", err=True)
+        self._stderr("error", error.what, "red", error.hint)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -97,9 +116,21 @@ class Console:
         else:
             yield _plain_progress(self.note, label, total)
 
-    def _stderr(self, kind: str, text: str, color: str) -> None:
-        word = click.style(kind, fg=color, bold=True) if self.color else kind
-        click.echo(f"crashtool: {word}: {safe_block(text)}", err=True, color=self.color)
+    def _stderr(self, kind: str, text: str, color: str, hint: str | None) -> None:
+        word = click.style(kind, fg=color, bold=True) if self.color_notes else kind
+        more = log_line(f"  {hint}") + "\n" if hint else ""
+        _write(f"crashtool: {word}: {safe(text)}\n{more}", sys.stderr)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """All of the text, at once. click.echo would leave terminal escapes out of values."""
+    stream.write(text)
+    stream.flush()
+
+
+def _without_commands(document: str) -> str:
+    """JSON that CI systems find no command to themselves in (`##[add-mask]`, `##vso[…]`)."""
+    return document.replace("##", "#\\u0023")
 
 
 def _json_lines(value: Any) -> str:
@@ -130,7 +161,7 @@ def _plain_progress(say: Callable[[str], None], label: str, total: int) -> Calla
     return advance
 
 
-def wants_color(choice: str, environment: dict[str, str], stream: TextIO) -> bool:
+def wants_color(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool:
     """Whether `--color auto|always|never`, NO_COLOR and the stream ask for colour."""
     if choice != "auto":
         return choice == "always"

@@ -82,6 +82,8 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
         )
         for found in walk_reports(paths, wanted):
             answer.add(found)
+            if console.is_unheard and not answer.is_also_written:
+                break
     answer.finish()
 
 
@@ -92,6 +94,11 @@ class Answer:
         self.console = console
         self.options = options
         self.found: list[CrashReport | Unreadable] = []
+
+    @property
+    def is_also_written(self) -> bool:
+        """Whether more than stdout waits for the other dumps: a file, CI, the exit status."""
+        return any(self.options[name] for name in ("html", "ci", "fail_on_crash"))
 
     def add(self, found: CrashReport | Unreadable) -> None:
         """Take a dump in; show it at once unless the answer is one document."""
@@ -142,7 +149,7 @@ class Answer:
 
         for report in reports:
             for line in render_github(report, workspace_folder()):
-                click.echo(line, err=self.console.json)
+                self.console.ci_command(line)
         if summary := step_summary_file():
             _write_text(str(summary), "".join(map(render_summary, reports)), "a")
 

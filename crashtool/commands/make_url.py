@@ -10,12 +10,13 @@ from crashtool.commands.console import Console
 from crashtool.commands.options import token_options
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
-from crashtool.formats.submission_url.finding import PLATFORMS
+from crashtool.formats.submission_url.finding import PLATFORMS, Finding
 from crashtool.formats.submission_url.parts import split_url
 from crashtool.render.submission_url import (
     TEXTS,
     explain_annotations,
     explain_url,
+    finding_hint,
     finding_text,
     url_document,
 )
@@ -204,16 +205,16 @@ def _probe(
     if redirect is not None and redirect.rule not in known:
         outcome = outcome._replace(findings=(*outcome.findings, redirect))
         if not console.json:
-            console.error(CheckFailed(finding_text(redirect)))
+            console.error(_as_error(redirect))
     return outcome, answer._asdict() | {"sentence": answer.sentence}
 
 
 def _say(console: Console, outcome: Outcome, *, explained: bool) -> None:
     for finding in outcome.findings:
         if finding.severity == ERROR:
-            console.error(CheckFailed(finding_text(finding)))
+            console.error(_as_error(finding))
         else:
-            console.warn(finding_text(finding))
+            console.warn(finding_text(finding), hint=finding_hint(finding))
     for finding in outcome.mended:
         console.note(f"mended: {finding.rule}: {finding.cause}")
     if outcome.reading is not None:
@@ -221,6 +222,10 @@ def _say(console: Console, outcome: Outcome, *, explained: bool) -> None:
             console.note(line)
         for line in explain_annotations(outcome.reading):
             console.note(line)
+
+
+def _as_error(finding: Finding) -> CheckFailed:
+    return CheckFailed(finding_text(finding), hint=finding_hint(finding))
 
 
 def _document(outcome: Outcome, purpose: Purpose, answer: Any) -> dict[str, Any]:

@@ -176,10 +176,10 @@ class _Account:
 
     def _write(self, text: str) -> None:
         if self.file is None:
-            click.echo(text, err=True, nl=False)
+            self.console.report(text)
             return
         try:
             Path(self.file).write_text(text, encoding="utf-8")
         except OSError as error:
             self.console.warn(f"cannot write {self.file}: {error.strerror}")
-            click.echo(text, err=True, nl=False)
+            self.console.report(text)

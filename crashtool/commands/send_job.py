@@ -54,7 +54,8 @@ class Job:
         """Send everything, or only show it; exit with the status that the receipts deserve."""
         try:
             with _spool() as spool:
-                for receipt in sender.send_all(paths, spool, sys.stdin.buffer):
+                stdin = getattr(sys.stdin, "buffer", None)
+                for receipt in sender.send_all(paths, spool, stdin):
                     self.receipts.append(receipt)
                     if receipt.error and not self.console.json:
                         self.console.error(_error_of(receipt))
@@ -152,5 +153,5 @@ def _spool() -> Iterator[Path]:
 
 def _error_of(receipt: "Receipt") -> CrashtoolError:
     what = receipt.error or ""
-    named = what if receipt.path in what else f"{receipt.path}: {what}"
+    named = what if receipt.path in what or receipt.path == "-" else f"{receipt.path}: {what}"
     return CrashtoolError(named, hint=receipt.hint)

@@ -10,7 +10,6 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
-from crashtool.render.safe_text import safe
 from crashtool.services.settings import read_token_file
 
 if TYPE_CHECKING:
@@ -175,7 +174,8 @@ def _announce(console: Console, receiver: "Receiver") -> None:
         console.document({"receiver": document})
     else:
         console.answer(url)
-    console.note(f"symbols to {symbols_url}\ninbox at {inbox}, kept in {folder}")
+    console.note(f"symbols to {symbols_url}")
+    console.note(f"inbox at {inbox}, kept in {folder}")
 
 
 def _log(console: Console, exchange: "Exchange") -> None:
@@ -185,7 +185,7 @@ def _log(console: Console, exchange: "Exchange") -> None:
         count = len(report.files)
         words += [report.rxid, report.product, report.version]
         words.append(f"({count} file{'' if count == 1 else 's'}, {report.size:,} bytes)")
-    console.note(safe(" ".join(word for word in words if word)))
+    console.note(" ".join(word for word in words if word))
     for note in report.notes if report else ():
         console.note(f"    {note}")
 

@@ -1,9 +1,9 @@
 """A page: lines of text with styles, before it is decided where they go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
-from crashtool.render.safe_text import safe
+from crashtool.render.safe_text import log_line, safe
 
 
 class Span(NamedTuple):
@@ -67,9 +67,20 @@ class Page:
         self.lines += other.lines
         return self
 
+    def walk_lines(self) -> Iterator[list[Span]]:
+        """The lines as they may be written: none is a command to the CI system that keeps the log.
+
+        A hostile name at the beginning of a line would be, so that line is one plain span.
+        """
+        for line in self.lines:
+            whole = "".join(text for text, _ in line)
+            harmless = log_line(whole)
+            yield line if whole == harmless else [Span(harmless)]
+
     def text(self) -> str:
         """The plain text: no style, no trailing blanks, one line feed after each line."""
-        return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in self.lines)
+        lines = ("".join(text for text, _ in line) for line in self.lines)
+        return "".join(log_line(line).rstrip() + "\n" for line in lines)
 
 
 def _span(cell: Cell) -> Span:

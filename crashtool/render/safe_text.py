@@ -8,6 +8,8 @@ _UNSAFE = re.compile(
     "\ud800-\udfff"  # surrogates: what surrogateescape left of bytes that are not UTF-8
     "\U000e0000-\U000e0fff]"  # tags
 )
+_COMMAND = re.compile(r"##(?=\[|vso\[)")  # to GitHub's runner, Azure's agent; anywhere in a line
+_LINE_COMMAND = re.compile(r"^\s*(?=::|##teamcity\[)")  # those that begin a line
 
 
 def safe(text: str, limit: int = 0) -> str:
@@ -19,12 +21,21 @@ def safe(text: str, limit: int = 0) -> str:
     if cut:
         text = text[: limit - 1]
     text = _UNSAFE.sub(_escape, text)
+    if "##" in text:
+        text = _COMMAND.sub(r"#\\x23", text)
     return text + "…" if cut else text
 
 
-def safe_block(text: str) -> str:
-    """Text of several lines: as `safe`, but line feeds and tabs stay."""
-    return "\n".join(safe(line.replace("\t", "    ")) for line in text.split("\n"))
+def log_line(text: str) -> str:
+    r"""A whole line for a log: as `safe`, and no CI system takes it for a command to itself.
+
+    `::error …` on a line of its own is obeyed by GitHub's runner; `\x3a:error …` is not.
+    """
+    line = safe(text)
+    if found := _LINE_COMMAND.match(line):
+        start = found.end()
+        line = f"{line[:start]}\\x{ord(line[start]):02x}{line[start + 1 :]}"
+    return line
 
 
 def _escape(match: re.Match[str]) -> str:

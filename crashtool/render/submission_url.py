@@ -102,11 +102,13 @@ def url_document(
 
 
 def finding_text(finding: Finding) -> str:
-    """A finding on one line, and the corrected URL on the next; tokens are not shown whole."""
-    text = f"{finding.rule}: {finding.cause} {finding.consequence}"
-    if finding.corrected is None:
-        return text
-    return f"{text}\n  corrected: {redact_token(finding.corrected)}"
+    """A finding on one line."""
+    return f"{finding.rule}: {finding.cause} {finding.consequence}"
+
+
+def finding_hint(finding: Finding) -> str | None:
+    """The corrected URL, if there is one; tokens are not shown whole."""
+    return finding.corrected and f"corrected: {redact_token(finding.corrected)}"
 
 
 def _secured(scheme: str) -> str:

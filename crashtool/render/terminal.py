@@ -26,7 +26,7 @@ def print_page(page: Page, stream: TextIO) -> None:
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True, soft_wrap=True, highlight=False)
-    for line in page.lines:
+    for line in page.walk_lines():
         parts = [(text, STYLES.get(style, "")) for text, style in line]
         console.print(Text.assemble(*parts, end=""), soft_wrap=True)
 

@@ -73,13 +73,14 @@ class UnusableInput(NamedTuple):
 
 
 def find_dumps(
-    inputs: Sequence[str], spool: Path, stdin: ByteStream
+    inputs: Sequence[str], spool: Path, stdin: ByteStream | None
 ) -> Iterator[DumpFile | UnusableInput]:
     """The minidumps that the inputs stand for, each file once, in the order given.
 
     A file is taken whatever it holds, for the reader has the better words for what is wrong with
     it; in a folder only what holds a minidump is. Wrappers (gzip, zip, a saved form body) are
-    unpacked into the folder `spool`, one at a time as the iteration goes on. `-` is `stdin`.
+    unpacked into the folder `spool`, one at a time as the iteration goes on. `-` is `stdin`, None
+    when it is closed.
     """
     seen: set[str] = set()
     for text in inputs:
@@ -95,13 +96,16 @@ def find_dumps(
             yield UnusableInput(text, error)
         except OSError as error:
             reason = error.strerror or str(error)
-            yield UnusableInput(text, InputUnusable(f"cannot read {text}: {reason}"))
+            named = STANDARD_INPUT if text == "-" else text
+            yield UnusableInput(text, InputUnusable(f"cannot read {named}: {reason}"))
 
 
-def _expand(text: str, spool: Path, stdin: ByteStream) -> Iterator[Path]:
+def _expand(text: str, spool: Path, stdin: ByteStream | None) -> Iterator[Path]:
     """The files that an input stands for."""
     path = Path(text)
     if text == "-":
+        if stdin is None:
+            raise InputUnusable(f"cannot read {STANDARD_INPUT}: it is closed")
         yield _spool_stream(stdin, spool)
     elif path.is_dir():
         yield from _expand_folder(path)

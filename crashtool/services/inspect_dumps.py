@@ -71,7 +71,7 @@ def _walk_others(path: str, wanted: Wanted) -> Iterator[CrashReport | Unreadable
     from crashtool.services.dump_files import UnusableInput, find_dumps
 
     with tempfile.TemporaryDirectory(prefix="crashtool-") as folder:
-        for found in find_dumps([path], Path(folder), sys.stdin.buffer):
+        for found in find_dumps([path], Path(folder), getattr(sys.stdin, "buffer", None)):
             if isinstance(found, UnusableInput):
                 yield Unreadable(found.path, found.error)
                 continue

@@ -105,7 +105,9 @@ class Sender:
         """Whether the server has refused the token, after which nothing more is tried."""
         return self._refused.is_set()
 
-    def send_all(self, inputs: Sequence[str], spool: Path, stdin: ByteStream) -> Iterator[Receipt]:
+    def send_all(
+        self, inputs: Sequence[str], spool: Path, stdin: ByteStream | None
+    ) -> Iterator[Receipt]:
         """A receipt for each dump that the inputs stand for."""
         found = find_reports(
             inputs, spool, stdin, without_consent=self.without_consent, note=self.voices.note

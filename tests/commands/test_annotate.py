@@ -269,3 +269,16 @@ def test_toml_is_a_project_file(crashtool, tmp_path):
     assert [(row["name"], row["path"]) for row in document["attachments"]] == [
         ("n", "/a.log"), (None, "C:/b.log"), ("d", str(tmp_path / "e/f.log")),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_gets_terminal_escapes_that_a_terminal_does_not(shell, crashtool):
+    if not shutil.which(shell):
+        pytest.skip(f"needs {shell}")
+    value = "a\x1b[31mred\x1b[0m\x07 \x9b \u202e 'q' \\ %s\n"
+
+    shown = crashtool("annotate", f"a={value}", "--as", "shell").stdout
+    done = subprocess.run([shell, "-c", f"printf %s {shown}"], capture_output=True, check=True)
+
+    assert shown.replace("\n", "").isprintable()
+    assert done.stdout.decode() == f"--annotation=a={value}"

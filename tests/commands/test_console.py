@@ -61,13 +61,40 @@ def test_a_document_is_ascii(capsys):
     assert json.loads(printed) == {"schema_version": 1, "text": "\x1b\u202e\x9bé"}
 
 
-def test_quiet_silences_notes_and_not_warnings(capsys):
+def test_quiet_silences_all_but_errors(capsys):
     console = Console(verbosity=-1)
     console.note("note")
     console.detail("detail")
-    console.warn("careful\x1b")
+    console.warn("careful")
+    console.error(CrashtoolError("broken"))
 
-    assert capsys.readouterr() == ("", "crashtool: warning: careful\\x1b\n")
+    assert capsys.readouterr() == ("", "crashtool: error: broken\n")
+
+
+def test_a_name_with_line_breaks_is_one_line_of_each_message(capsys):
+    name = "a\n::error::b\rc\u2028d\u202ee\x85f"
+    console = Console(verbosity=1)
+    for say in (console.note, console.warn, console.detail):
+        say(name)
+    console.error(CrashtoolError(name, hint=name))
+
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 5
+    assert all(r"\n::error::b\rc\u2028d\u202ee\x85f" in line for line in said.split("\n")[:-1])
+
+
+def test_a_value_keeps_its_terminal_escapes(capsys):
+    Console().answer("a\x1b[31mb")
+
+    assert capsys.readouterr().out == "a\x1b[31mb\n"
+
+
+def test_no_text_in_a_document_is_a_command_to_a_ci_system(capsys):
+    Console(json=True).document({"text": "##[add-mask]a ##vso[x]"})
+
+    printed = capsys.readouterr().out
+    assert "##" not in printed
+    assert json.loads(printed)["text"] == "##[add-mask]a ##vso[x]"
 
 
 def test_details_are_for_verbose(capsys):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crashtool.render.page import Page, Span
-from crashtool.render.safe_text import safe, safe_block
+from crashtool.render.safe_text import log_line, safe
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,22 @@ def test_a_limit_cuts_before_it_escapes():
     assert safe("abc", 3) == "abc"
 
 
-def test_a_block_keeps_its_lines():
-    assert safe_block("a\tb\nc\x1bd") == "a    b\nc\\x1bd"
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("::error::pwned", r"\x3a:error::pwned"),
+        ("  ::add-mask::a", r"  \x3a:add-mask::a"),
+        ("\n::error::pwned", r"\n::error::pwned"),
+        ("a ##[add-mask]b", r"a #\x23[add-mask]b"),
+        ("a ##vso[task.setvariable variable=x]y", r"a #\x23vso[task.setvariable variable=x]y"),
+        ("##teamcity[buildStop]", r"\x23#teamcity[buildStop]"),
+        ("C::f(int) # 1", "C::f(int) # 1"),
+    ],
+)
+def test_no_line_of_a_log_is_a_command_to_a_ci_system(hostile, shown):
+    assert log_line(hostile) == shown
+    assert Page().line(hostile).text() == shown + "\n"
+    assert "".join(text for text, _ in next(Page().line(hostile).walk_lines())) == shown
 
 
 def test_a_page_makes_every_text_safe():

@@ -17,7 +17,12 @@ Note = Callable[[str], None]
 
 
 def find_reports(
-    inputs: Sequence[str], spool: Path, stdin: ByteStream, *, without_consent: bool, note: Note
+    inputs: Sequence[str],
+    spool: Path,
+    stdin: ByteStream | None,
+    *,
+    without_consent: bool,
+    note: Note,
 ) -> Iterator[DumpFile | UnusableInput]:
     """The minidumps that inputs stand for; of a database those that were never uploaded.
 
