@@ -36,6 +36,8 @@ def plain_environment(monkeypatch, tmp_path):
         "DEBUGINFOD_URLS",
     ):
         monkeypatch.delenv(name, raising=False)
+    # What a machine has in its system's folders must not decide how tests end.
+    monkeypatch.setenv("CRASHTOOL_NO_LOCAL_SYMBOLS", "1")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no-state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -11,16 +11,23 @@ from crashtool.render.words import words_of_place
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings import user_cache_folder
-from crashtool.services.symbols.session import SymbolPlan, SymbolSession, open_session
+from crashtool.services.symbols.plan import SymbolPlan
+from crashtool.services.symbols.session import SymbolSession, open_session
 
 if TYPE_CHECKING:
     from crashtool.model.crash import CrashReport
 
 
 class DumpPages:
-    """Reads one minidump after the other; symbols stay open until there are others."""
+    """Reads one minidump after the other; symbols stay open until there are others.
 
-    def __init__(self) -> None:
+    `local`: this machine's own files count, too. That is for who receives from this machine alone:
+    a minidump of a stranger could ask for any. `symbols_url` is where readers can upload symbols.
+    """
+
+    def __init__(self, *, local: bool = False) -> None:
+        self.symbols_url = "URL"
+        self._local = local
         self._stack = ExitStack()
         self._session: SymbolSession | None = None
         self._uploads: frozenset[str] | None = None
@@ -31,7 +38,9 @@ class DumpPages:
         InputUnusable when it cannot be read.
         """
         wanted = Wanted(symbols=self._open(symbols), all_threads=True)
-        report = read_report(str(path), path.name, wanted)
+        report = self._advise(read_report(str(path), path.name, wanted))
+        if self._session and self._local:
+            self._session.forget()  # a mapped program cannot be built anew on Windows
         architecture = report.system.architecture if report.system else ""
         headline = report.crash.reason.name if report.crash else "no exception"
         if frame := crash_frame(report):
@@ -45,6 +54,15 @@ class DumpPages:
             render_article(report),
         )
 
+    def _advise(self, report: "CrashReport") -> "CrashReport":
+        """The report with remedies for who reads a page: to upload, not to call inspect."""
+        url = f"--url {self.symbols_url}"
+        verdicts = (
+            verdict._replace(fix=verdict.upload_fix.replace("--url URL", url))
+            for verdict in report.symbols
+        )
+        return report._replace(symbols=tuple(verdicts))
+
     def close(self) -> None:
         """Let go of the symbols."""
         self._stack.close()
@@ -54,7 +72,7 @@ class DumpPages:
         if self._session is None or uploads != self._uploads:
             self._stack.close()
             paths = () if uploads is None else (str(folder),)
-            plan = SymbolPlan(paths)
+            plan = SymbolPlan(paths, local=self._local, beside_dump=False)
             self._session = self._stack.enter_context(open_session(plan, user_cache_folder()))
             self._uploads = uploads
         return self._session

@@ -11,8 +11,9 @@ from crashtool.commands.console import Console
 from crashtool.services.settings import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
-    from crashtool.services.symbols.session import SymbolPlan, SymbolSession
-    from crashtool.services.symbols.source import SymbolSource
+    from crashtool.services.stacks import SymbolProvider
+    from crashtool.services.symbols.plan import SymbolPlan
+    from crashtool.services.symbols.session import Places
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -59,12 +60,17 @@ def annotation_options(function: Function) -> Function:
 
 
 def symbol_options(function: Function) -> Function:
-    """--symbols and --symbol-server, repeatable, --offline, --cache, --cache-size."""
+    """--symbols and --symbol-server, repeatable, --no-local-symbols, --offline, --cache,
+    --cache-size.
+    """
     for option in (
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
                      help="Keep what is fetched, and made from debug files, there."),
         click.option("--cache-size", type=ByteSize(), metavar="SIZE",
                      help="Let the cache grow to this: 500M, 2G (default: 8G)."),
+        click.option("--no-local-symbols", is_flag=True, default=None,
+                     help="Use the symbols that are named alone: do not look at the paths that a "
+                     "dump records, beside it, in /usr/lib/debug or in the cache."),
         click.option("--offline", is_flag=True, default=None,
                      help="Ask no symbol server; what the cache holds is used."),
         click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
@@ -81,52 +87,65 @@ def symbol_options(function: Function) -> Function:
 @contextmanager
 def open_symbols(
     options: Mapping[str, Any], console: Console, more: Sequence[str] = ()
-) -> "Iterator[SymbolSession | None]":
-    """The symbols that options name, and those in the paths `more`; None when there are none."""
+) -> "Iterator[SymbolProvider | None]":
+    """The symbols that options name, those in the paths `more`, and this machine's own; None when
+    there is nowhere to look.
+    """
     plan = make_plan(options, console, more)
     if plan is None:
         yield None
         return
+    folder = options["cache"] or user_cache_folder()
+    if not plan.names_any:
+        from crashtool.services.symbols.local_session import LocalSession
+
+        with LocalSession(plan, folder, options["cache_size"]) as local:
+            yield local
+        return
     from crashtool.services.symbols.session import open_session  # slow to load
 
-    folder = options["cache"] or user_cache_folder()
     with open_session(plan, folder, options["cache_size"]) as session:
         yield session
 
 
 @contextmanager
-def open_source(options: Mapping[str, Any], console: Console) -> "Iterator[SymbolSource | None]":
-    """Where symbols are looked for, by the same options; None when nothing is named."""
-    plan = make_plan(options, console)
+def open_source(
+    options: Mapping[str, Any], console: Console, *, local: bool
+) -> "Iterator[Places | None]":
+    """Where symbols are looked for, by the same options; None when there is nowhere to look.
+
+    `local`: this machine's own files count.
+    """
+    plan = make_plan(options, console, local=local)
     if plan is None:
         yield None
         return
     from crashtool.services.symbols.session import open_places
 
     folder = options["cache"] or user_cache_folder()
-    with open_places(plan, folder, options["cache_size"]) as (source, _):
-        yield source
+    with open_places(plan, folder, options["cache_size"]) as places:
+        yield places
 
 
 def make_plan(
-    options: Mapping[str, Any], console: Console, more: Sequence[str] = ()
+    options: Mapping[str, Any], console: Console, more: Sequence[str] = (), *, local: bool = True
 ) -> "SymbolPlan | None":
-    """What the options and the usual variables name; None for nothing."""
-    nt_symbol_path, debuginfod_urls = symbol_search_paths()
-    paths = (*more, *(options["symbols"] or ()))
-    servers = tuple(options["symbol_servers"] or ())
-    if not (paths or servers or nt_symbol_path or debuginfod_urls):
-        return None
-    from crashtool.services.symbols.session import SymbolPlan
+    """What the options and the usual variables name, and this machine unless they say no; None
+    for nothing.
+    """
+    from crashtool.services.symbols.plan import SymbolPlan
 
-    return SymbolPlan(
-        paths=paths,
-        servers=servers,
+    nt_symbol_path, debuginfod_urls = symbol_search_paths()
+    plan = SymbolPlan(
+        paths=(*more, *(options["symbols"] or ())),
+        servers=tuple(options["symbol_servers"] or ()),
         nt_symbol_path=nt_symbol_path,
         debuginfod_urls=debuginfod_urls,
         offline=bool(options["offline"]),
+        local=local and not options["no_local_symbols"],
         ca_bundle=options.get("ca_bundle"),
         insecure=bool(options.get("insecure")),
         timeout=options.get("timeout"),
         progress=console.progress,
     )
+    return plan if plan.names_any or plan.local else None

@@ -152,11 +152,13 @@ def command(
 
     previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        with closing(DumpPages()) as pages, start_receiver(
+        with closing(DumpPages(local=address in LOOPBACK_NAMES)) as pages, start_receiver(
             folder, port=port, host=address, token=token, symbols_token=symbols_token,
             faults=faults, max_size=_parse_size(max_size), read_dump=pages, style=STYLE,
             certificate=certificate, key=key, on_exchange=log,
         ) as receiver:  # fmt: skip
+            if not (token or symbols_token):
+                pages.symbols_url = receiver.submission_url("symbols")
             _announce(console, receiver)
             while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows
                 pass

@@ -1,5 +1,7 @@
 """symbols find, symbols fetch: where the symbols of a module are, and a store of them."""
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,7 +39,7 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
     from crashtool.services.symbols.scratch import Scratch
 
     with Scratch() as scratch:
-        rows = look_for(options, console, scratch, jobs=1)
+        rows = look_for(options, console, scratch, jobs=1, local=True)
     _answer(context, console, rows, ())
 
 
@@ -83,25 +85,33 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
         progress=console.progress,
     )  # fmt: skip
     with Scratch() as scratch:
-        rows = look_for(options, console, scratch, jobs=options["jobs"])
+        rows = look_for(options, console, scratch, jobs=options["jobs"], local=False)
         deliveries = tuple(store_found(rows, writer))
     _answer(context, console, rows, deliveries)
 
 
 def look_for(
-    options: dict[str, Any], console: Console, scratch: Any, *, jobs: int
+    options: dict[str, Any], console: Console, scratch: Any, *, jobs: int, local: bool
 ) -> "list[Sought]":
-    """The modules that were asked for, each with where it was looked for."""
+    """The modules that were asked for, each with where it was looked for; `local`: on this
+    machine, too.
+    """
     from crashtool.services.symbol_upload.seek import list_wanted, seek
 
     if not options["wanted"]:
         raise UsageError("what should be looked for?", hint=WANTED)
     cache = options["cache"] or user_cache_folder()
     wanted = list_wanted(options["wanted"], scratch, cache, all_modules=options["all_modules"])
-    with open_source(options, console) as source:
-        if source is None:
+    with open_source(options, console, local=local) as places:
+        if places is None:
             raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
-        return seek(wanted, source, jobs)
+        rows: list[Sought] = []
+        for asked, group in groupby(wanted, attrgetter("asked")):
+            modules = list(group)
+            if places.local:
+                places.local.look_around(asked, tuple(row.module for row in modules))
+            rows += seek(modules, places.source, jobs)
+        return rows
 
 
 def _answer(

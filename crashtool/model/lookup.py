@@ -49,7 +49,8 @@ class SymbolVerdict(NamedTuple):
     """Whether a module's part of a stack can be read, and if not, why and what to do.
 
     `uses`: what could be looked up in the files that were found. `note` is the reason and `fix` the
-    remedy, both sentences without a full stop, "" when all is well.
+    remedy for who runs `inspect`, `upload_fix` that for who reads a receiver's page; sentences
+    without a full stop, "" when there is none.
     """
 
     module: Module
@@ -58,6 +59,7 @@ class SymbolVerdict(NamedTuple):
     note: str = ""
     fix: str = ""
     candidates: tuple[Candidate, ...] = ()
+    upload_fix: str = ""
 
     @property
     def files(self) -> tuple[Candidate, ...]:

@@ -172,7 +172,7 @@ def _verdicts(verdicts: Sequence[SymbolVerdict]) -> Iterator[str]:
         ("symbols", "module", "files", "what is wrong", "what to do"),
         (
             (words_of_status(verdict), code_cell(verdict.module.name),
-             code_cell(name_files(verdict)), text_cell(verdict.note), text_cell(verdict.fix))
+             code_cell(name_files(verdict)), text_cell(verdict.note), text_cell(verdict.upload_fix))
             for verdict in verdicts
         ),
     )  # fmt: skip

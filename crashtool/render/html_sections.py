@@ -5,6 +5,7 @@ from crashtool.render.detail import hex_lines
 from crashtool.render.html_parts import card, code, details, facts, harmless, pill, table
 from crashtool.render.symbols import (
     STYLES,
+    list_grounds,
     name_files,
     words_of_candidate,
     words_of_status,
@@ -31,6 +32,8 @@ def render_symbols(report: CrashReport) -> str:
     ]
     fixes = dict.fromkeys(verdict.fix for verdict in verdicts if verdict.fix)
     body = table(("Symbols", "Module", "Files", "What they give", "What is wrong"), rows, wide=True)
+    for ground, names in list_grounds(verdicts).items():
+        body += f'<p class="dim">Found {harmless(ground)}: {harmless(", ".join(names))}</p>'
     if fixes:
         body += f'<ul class="fixes">{"".join(f"<li>{harmless(fix)}</li>" for fix in fixes)}</ul>'
     looked = [

@@ -31,6 +31,8 @@ def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: 
     page.table([_row(verdict) for verdict in shown])
     if hidden := len(verdicts) - len(shown):
         page.line(Span(f"  and {hidden} more (--verbose shows all)", "dim"))
+    for ground, names in list_grounds(verdicts).items():
+        page.line(Span(f"  found {ground}: {', '.join(names)}", "dim"))
     fixes = list(dict.fromkeys(verdict.fix for verdict in shown if verdict.fix))
     for fix in fixes if verbose else fixes[:MOST_FIXES]:
         page.line("  \u2192 ", Span(fix, "warn"))
@@ -58,6 +60,16 @@ def words_of_candidate(candidate: "Candidate") -> str:
 def name_files(verdict: "SymbolVerdict") -> str:
     """The files that were used, without their folders: `game.pdb, game.exe`."""
     return ", ".join(dict.fromkeys(base_name(item.place) for item in verdict.files))
+
+
+def list_grounds(verdicts: "Sequence[SymbolVerdict]") -> dict[str, list[str]]:
+    """Modules by where their files were found, of those that nobody named."""
+    grounds: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for item in verdict.files:
+            if item.note and verdict.module.name not in grounds.setdefault(item.note, []):
+                grounds[item.note].append(verdict.module.name)
+    return grounds
 
 
 def find_crashed_verdicts(report: CrashReport) -> "tuple[SymbolVerdict, ...]":

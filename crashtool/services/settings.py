@@ -50,6 +50,7 @@ SETTINGS = {
         Setting("cache", "path"),
         Setting("cache_size"),
         Setting("symbol_servers", "texts", secret=True),
+        Setting("no_local_symbols", "flag"),
         Setting("offline", "flag"),
         Setting("handler", "path"),
         Setting("database", "path"),

@@ -32,6 +32,11 @@ PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY 
 class SymbolProvider(Protocol):
     """Where the symbols of modules come from; see `services.symbols.session`."""
 
+    @property
+    def knows_code(self) -> bool:
+        """Whether the code of some module can be read."""
+
+    def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None: ...  # noqa: D102
     def tables(self, module: Module, architecture: str) -> CodeTables: ...  # noqa: D102
     def verdict(
         self, module: Module, architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
@@ -70,6 +75,8 @@ class _Walks:
         self.dump = dump
         self.report = report
         self.symbols = symbols
+        if symbols:
+            symbols.begin_dump(report.path, report.modules)
         self.map = AddressMap(report.modules)
         self.unloaded = AddressMap(report.unloaded_modules)
         self.loaded: dict[int, Loaded] = {}
@@ -108,6 +115,7 @@ class _Walks:
                 min((module.base for module in modules), default=0),
                 max((module.end for module in modules), default=0),
             )
+            self._find_loaded(registers.instruction_pointer)  # may be what first gives symbols
             self.scenes[name] = Scene(
                 machine,
                 platform,
@@ -115,7 +123,7 @@ class _Walks:
                 self._find_loaded,
                 self._is_executable,
                 extent,
-                knows_code=self.symbols is not None,
+                knows_code=self.symbols is not None and self.symbols.knows_code,
             )
         return self.scenes[name]
 

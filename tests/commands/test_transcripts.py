@@ -32,7 +32,8 @@ def matches(expected, actual):
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_transcript(path, request, crashtool, tmp_path):
+def test_transcript(path, request, crashtool, tmp_path, monkeypatch):
+    monkeypatch.delenv("CRASHTOOL_NO_LOCAL_SYMBOLS")
     make_inputs(tmp_path)
     expected = path.read_text(encoding="utf-8")
 

@@ -50,6 +50,8 @@ MOST_SECTIONS = 1_000_000  # the largest -ffunction-sections objects have some 1
 MOST_UNITS = 4096
 NAME_LIMIT = 256
 NOTE_LIMIT = 4096
+LINK_LIMIT = 4096
+CHECKSUM_SIZE = 4
 BUILD_ID_LIMIT = 64  # sha512; the usual are 16 and 20
 HASHED_BYTES = 4096  # Breakpad's file_id.cc: the first page of .text
 DWARF_5, SKELETON_UNIT = 5, 4
@@ -90,6 +92,21 @@ def has_debug_frame(data: "Content") -> bool:
 def find_symbol_table(data: "Content") -> SymbolTable | None:
     """Where an ELF file's .symtab is; None without one, and where numbers are big-endian."""
     return _Reader(data).symbol_table()
+
+
+def read_link_checksum(data: "Content") -> int | None:
+    """The CRC32 of the debug file that .gnu_debuglink names; None when it names none.
+
+    It stands behind the name, at the next multiple of four (gdb, "Separate Debug Files").
+    """
+    reader = _Reader(data)
+    content = reader.content(".gnu_debuglink", LINK_LIMIT)
+    name, end, _ = content.partition(b"\0")
+    place = (len(name) + len(end) + CHECKSUM_SIZE - 1) // CHECKSUM_SIZE * CHECKSUM_SIZE
+    found = content[place : place + CHECKSUM_SIZE]
+    if not end or len(found) < CHECKSUM_SIZE:
+        return None
+    return int.from_bytes(found, "big" if reader.big_endian else "little")
 
 
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:

@@ -1,6 +1,5 @@
 """The modules that a minidump needs symbols of: those that its stacks lead through."""
 
-import re
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,22 +7,15 @@ from uuid import uuid4
 
 from crashtool.services.dump_files import UnusableInput, find_dumps
 from crashtool.services.inspect_dumps import Wanted, read_report
-from crashtool.services.symbols.session import SymbolPlan, open_session
+from crashtool.services.symbols.owners import is_system
+from crashtool.services.symbols.plan import SymbolPlan
+from crashtool.services.symbols.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crashtool.model.crash import CrashReport, Module
     from crashtool.services.symbols.scratch import Scratch
-
-SYSTEM_PLACES = re.compile(
-    r"(/usr)?/lib(32|64|x32)?/|/System/|/usr/libexec/|/(system|vendor|apex|product)/"
-    r"|[A-Za-z]:\\Windows\\|\\SystemRoot\\|linux-(vdso|gate)|\[vdso\]"
-    # Crashpad tells libraries of Linux by their own names, without a path
-    r"|(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|ld-linux[\w-]*|ld-musl\w*)"
-    r"(\.so)(\.\d+)*$",
-    re.IGNORECASE,
-)
 
 
 class Needed(NamedTuple):
@@ -51,7 +43,7 @@ def find_needed(
     architecture = ""
     spool = Path(scratch.folder()) / f"dumps-{uuid4()}"
     spool.mkdir()
-    with open_session(SymbolPlan(symbols), cache) as session:
+    with open_session(SymbolPlan(symbols, local=True), cache) as session:
         for dump in find_dumps([path], spool, BytesIO()):
             if isinstance(dump, UnusableInput):
                 raise dump.error
@@ -76,8 +68,3 @@ def _walk_modules(report: "CrashReport") -> "Iterator[Module]":
         if frame.module
     }
     yield from found.values()
-
-
-def is_system(path: str) -> bool:
-    """Whether a module belongs to the operating system, by where it was loaded from."""
-    return SYSTEM_PLACES.match(path) is not None

@@ -56,7 +56,7 @@ class SymbolCache:
 
     def find(self, key: str, name: str) -> str | None:
         """The path of a file, which now counts as used; None when it is not there."""
-        for path in dict.fromkeys((self.place(key, name), _place(self._first, key, name))):
+        for path in dict.fromkeys((self.place(key, name), place_in(self._first, key, name))):
             try:
                 os.utime(path)
             except OSError:
@@ -98,7 +98,7 @@ class SymbolCache:
 
     def place(self, key: str, name: str) -> str:
         """Where a file is, or would be."""
-        return _place(self.folder, key, name)
+        return place_in(self.folder, key, name)
 
     def walk(self) -> Iterator[Entry]:
         """All files, whole ones and what killed processes left."""
@@ -161,7 +161,8 @@ class SymbolCache:
                 pass
 
 
-def _place(folder: str, key: str, name: str) -> str:
+def place_in(folder: str, key: str, name: str) -> str:
+    """Where a file is in a cache's own folder."""
     return os.path.join(folder, key[:2], key, name)
 
 

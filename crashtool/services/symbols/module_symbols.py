@@ -35,13 +35,17 @@ class ModuleSymbols:
         architecture: str,
         source: "SymbolSource",
         deriver: "Deriver",
+        *,
+        links: "Callable[[Module, str, str], Iterator[Candidate]] | None" = None,
     ) -> None:
+        """`links` gives the debug files that a program, by its path, names in .gnu_debuglink."""
         self.module = module
         self._architecture = architecture
         self._deriver = deriver
         self._source = source
         self._rest: Iterator[Candidate] | None = source.walk_candidates(module)
         self._followed = False
+        self._links = links
         self._candidates: list[Candidate] = []
         self._files: list[DebugFile] = []
         self._functions: dict[int, FunctionHit | None] = {}
@@ -55,6 +59,11 @@ class ModuleSymbols:
     def kinds(self) -> frozenset[str]:
         """The kinds of the files that are open."""
         return frozenset(file.kind for file in self._files)
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """What their objects are in particular."""
+        return frozenset[str]().union(*(row.traits for file in self._files for row in file.objects))
 
     @property
     def problems(self) -> list[str]:
@@ -151,6 +160,7 @@ class ModuleSymbols:
         self._files.append(file)
         self._candidates.append(candidate)
         self._follow_image(file)
+        self._follow_link(file, candidate.path)
         return True
 
     def _follow_image(self, file: "DebugFile") -> None:
@@ -162,4 +172,12 @@ class ModuleSymbols:
                 self._followed = True
                 named = self.module._replace(debug_id=row.debug_id, debug_file=row.debug_file)
                 self._rest = chain(self._rest or (), self._source.walk_candidates(named))
+                return
+
+    def _follow_link(self, file: "DebugFile", path: str) -> None:
+        """Look for the debug file that a program names, before others are asked."""
+        for row in file.objects:
+            if row.debug_link and self._links is not None:
+                linked = self._links(self.module, path, row.debug_link)
+                self._rest = chain(linked, self._rest or ())
                 return

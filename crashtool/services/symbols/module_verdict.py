@@ -1,9 +1,25 @@
 """From what look-ups in a module's files gave to a verdict: is it enough, and if not, what is?"""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import base_name
 from crashtool.model.lookup import Candidate, SymbolStatus, SymbolUse, SymbolVerdict
+from crashtool.services.symbols.advice import (
+    ID_FIX,
+    NOTHING,
+    SPLIT_FIX,
+    SPLIT_NOTE,
+    STRIP_FIX,
+    UNWIND_COMPILE,
+    Advice,
+    advise,
+    ask,
+    give,
+    owner_of,
+    say,
+)
+from crashtool.services.symbols.owners import MICROSOFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,13 +29,20 @@ if TYPE_CHECKING:
 PDB_SUFFIX = ".pdb"
 UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
 
+Judgement: TypeAlias = tuple[SymbolStatus, str, Advice]
+
 
 class Evidence:
     """What the frames of a stack that lie in one module came out as."""
 
-    def __init__(self, found: frozenset[str], *, has_code: bool) -> None:
-        """`found`: the kinds of the files that were opened; counts are of frames."""
+    def __init__(
+        self, found: frozenset[str], *, has_code: bool, traits: frozenset[str] = frozenset()
+    ) -> None:
+        """`found`: the kinds of the files that were opened, and their traits; counts are of
+        frames.
+        """
         self.kinds = found
+        self.traits = traits
         self.has_code = has_code
         self.named = 0
         self.lined = 0
@@ -47,96 +70,115 @@ def judge(
     problems: "Sequence[str]" = (),
 ) -> SymbolVerdict:
     """The verdict; by what was found in the files, not by what they are or promise."""
-    status, note, fix = _judge(module, architecture, evidence, candidates)
+    status, note, advice = _judge(module, architecture, evidence, candidates)
     if problems and status != "ok":
         note = f"{note}; {problems[0]}" if note else problems[0]
-    return SymbolVerdict(module, status, evidence.uses(), note, fix, candidates)
+    return SymbolVerdict(
+        module, status, evidence.uses(), note, advice.fix, candidates, advice.upload
+    )
 
 
 def _judge(
     module: "Module", architecture: str, evidence: Evidence, candidates: tuple[Candidate, ...]
-) -> tuple[SymbolStatus, str, str]:
+) -> Judgement:
     if not evidence.kinds:
         return _judge_absence(module, candidates)
     if not evidence.named:
         return _judge_nameless(module, evidence, candidates)
     if not evidence.lined:
-        note = "function names, but no source lines"
-        return "no_lines", note, _fix_lines(evidence)
+        return _judge_lineless(module, evidence, candidates)
     if not evidence.unwound and evidence.guessed:
-        note, fix = _words_of_unwind(module, architecture, evidence)
+        note, advice = _words_of_unwind(module, architecture, evidence)
         if other_build := _find_other_build(module, candidates):
             note = f"{note}; {other_build[1]}"
-        return "no_unwind", note, fix
-    return "ok", "", ""
+        return "no_unwind", note, advice
+    return "ok", "", NOTHING
 
 
 def _judge_nameless(
     module: "Module", evidence: Evidence, candidates: tuple[Candidate, ...]
-) -> tuple[SymbolStatus, str, str]:
+) -> Judgement:
     if other_build := _find_other_build(module, candidates):
         return other_build
     if kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
         note = f"{module.name} alone has no function names: they are in its PDB"
-        return "missing", note, f"give its PDB, {_wanted(module)}, as well"
+        return "missing", note, advise(module, f"its PDB, {_wanted(module)}", candidates)
+    if kinds.SPLIT in evidence.traits:
+        return "stripped", SPLIT_NOTE, say(SPLIT_FIX)
     note = "the file that matches has no function at these places: it is stripped"
-    return "stripped", note, "give the file as it was before strip, or its .debug file"
+    return "stripped", note, advise(module, STRIP_FIX, candidates)
 
 
-def _find_other_build(
-    module: "Module", candidates: tuple[Candidate, ...]
-) -> tuple[SymbolStatus, str, str] | None:
+def _judge_lineless(
+    module: "Module", evidence: Evidence, candidates: tuple[Candidate, ...]
+) -> Judgement:
+    owner = owner_of(module, candidates)
+    if kinds.PDB in evidence.kinds:
+        if owner == MICROSOFT:
+            return "no_lines", "Microsoft's public symbols have no source lines", NOTHING
+        full = "the full PDB: /DEBUG:FULL makes it, /PDBSTRIPPED and /DEBUG:FASTLINK do not"
+        return "no_lines", "function names, but no source lines", give(full)
+    note = "function names, but no source lines"
+    if kinds.SPLIT in evidence.traits:
+        return "no_lines", SPLIT_NOTE, say(SPLIT_FIX)
+    if owner is not None:
+        return "no_lines", note, advise(module, "its .debug file", candidates)
+    own = give("its .debug file")
+    return "no_lines", note, Advice(*(f"compile with -g, or {text}" for text in own))
+
+
+def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Judgement | None:
     for found in candidates:
         if found.status == "mismatch":
             note = f"{found.place} is of another build: {found.note}"
-            fix = f"give the {_wanted(module)} that was built with this {module.name}"
-            return "mismatch", note, fix
+            return "mismatch", note, give(f"the {_wanted(module)} built with this {module.name}")
     return None
 
 
-def _judge_absence(
-    module: "Module", candidates: tuple[Candidate, ...]
-) -> tuple[SymbolStatus, str, str]:
+def _judge_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Judgement:
     wanted = _wanted(module)
     if module.debug_id is None and not module.code_id:
         note = "the dump has no identifier of it, so no file can be matched"
-        return "no_id", note, "link it with an identifier: -Wl,--build-id, or /DEBUG on Windows"
+        family = kinds.PE if "\\" in module.code_file else kinds.ELF
+        return "no_id", note, say(ID_FIX[family])
     if other_build := _find_other_build(module, candidates):
         return other_build
     by_status = {item.status: item for item in reversed(candidates)}
     if found := by_status.get("malformed"):
-        return "malformed", f"{found.place}: {found.note}", f"build or fetch {wanted} again"
+        again = f"build or fetch {wanted} again"
+        return "malformed", f"{found.place}: {found.note}", say(again)
     for status in ("denied", "timeout", "failed", "unsupported"):
         if found := by_status.get(status):
-            return "failed", f"{found.place}: {found.note or status}", f"give {wanted} by --symbols"
-    return "missing", "", f"give the folder with {wanted} by --symbols"
+            return "failed", f"{found.place}: {found.note or status}", give(wanted)
+    return "missing", _words_of_owner(module, candidates), advise(module, wanted, candidates)
+
+
+def _words_of_owner(module: "Module", candidates: tuple[Candidate, ...]) -> str:
+    """Why nothing can be done, where nothing can."""
+    owner = owner_of(module, candidates)
+    if owner is None or owner.server:
+        return ""
+    return f"{owner.name}'s own: no public server has symbols of it"
 
 
 def _wanted(module: "Module") -> str:
-    name = (module.debug_file or module.name).replace("\\", "/").rpartition("/")[2]
+    name = base_name(module.debug_file or module.name)
     identifier = module.debug_id.breakpad if module.debug_id else module.code_id
     return f"{name or 'its file'} {identifier}"
 
 
-def _fix_lines(evidence: Evidence) -> str:
-    if kinds.PDB in evidence.kinds:
-        return "give the full PDB (/DEBUG:FULL), not the public one (/PDBSTRIPPED, /DEBUG:FASTLINK)"
-    return (
-        "give its .debug file: compile with -g; for the system's own, "
-        "its debug package or DEBUGINFOD_URLS"
-    )
-
-
-def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) -> tuple[str, str]:
+def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) -> tuple[str, Advice]:
     needs_image = architecture in UNWIND_IN_IMAGE and not evidence.has_code
     if kinds.PDB in evidence.kinds and needs_image:
         note = f"a PDB of {architecture} has no unwind information: it is in {module.name}"
-        return note, f"give {module.name} as well"
+        owner = owner_of(module, ())
+        return note, ask(owner) if owner and owner.server else give(f"{module.name} as well")
     if kinds.SYM in evidence.kinds:
-        return "the .sym file has no STACK records", "run dump_syms on the program itself as well"
+        note = "the .sym file has no STACK records"
+        return note, say(f"make it again with crashtool symbols dump {module.name}")
     if kinds.ELF in evidence.kinds and not evidence.has_code:
-        return "the debug file has no unwind information", f"give {module.name} itself as well"
+        return "the debug file has no unwind information", give(f"{module.name} itself as well")
     return (
         "no unwind information: callers are found by frame pointers or by scanning",
-        "compile with -fasynchronous-unwind-tables",
+        say(UNWIND_COMPILE),
     )

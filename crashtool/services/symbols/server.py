@@ -8,6 +8,7 @@ from crashtool.errors import CrashtoolError, NetworkFailure, TimedOut, UsageErro
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus
+from crashtool.services.symbols.fetched_index import remember_fetched
 from crashtool.services.symbols.known_file import compare, ids_of, insist, matches
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class ServerSource:
         candidate = self._check(answer.path, shown, place.kind, module)
         if candidate.status != "found":
             self._cache.remove(key, name)
+        else:
+            remember_fetched(self._cache, module, (key, name), shown)
         return candidate
 
     def _check(self, path: str, shown: str, kind: str, module: "Module") -> Candidate:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crashtool.services.symbols.cache import SymbolCache
+    from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.scratch import Scratch
-    from crashtool.services.symbols.session import SymbolPlan
     from crashtool.services.symbols.source import SymbolSource
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
+from crashtool.services.symbols.local_source import LocalSource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
+from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.source import ChainedSource
 
@@ -16,29 +18,18 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
-    from crashtool.services.symbols.fetching import Progress
     from crashtool.services.symbols.source import SymbolSource
 
 MOST_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")
 
 
-class SymbolPlan(NamedTuple):
-    """Where to look: files and folders, then servers, which are asked unless `offline`.
+class Places(NamedTuple):
+    """Where to look, the cache, and the source of files that nobody named."""
 
-    `nt_symbol_path` and `debuginfod_urls` in the syntax of _NT_SYMBOL_PATH and DEBUGINFOD_URLS.
-    `progress` shows large downloads.
-    """
-
-    paths: tuple[str, ...] = ()
-    servers: tuple[str, ...] = ()
-    nt_symbol_path: str = ""
-    debuginfod_urls: str = ""
-    offline: bool = False
-    ca_bundle: str | None = None
-    insecure: bool = False
-    timeout: float | None = None
-    progress: "Progress | None" = None
+    source: "SymbolSource"
+    cache: SymbolCache
+    local: LocalSource | None = None
 
 
 @contextmanager
@@ -47,45 +38,71 @@ def open_session(
 ) -> "Iterator[SymbolSession]":
     """The symbols of a plan; the cache in bytes. InputUnusable when a path does not exist."""
     with (
-        open_places(plan, cache_folder, cache_size) as (source, cache),
-        closing(Deriver(cache)) as deriver,
+        open_places(plan, cache_folder, cache_size) as places,
+        closing(Deriver(places.cache)) as deriver,
     ):
-        yield SymbolSession(source, deriver)
+        yield SymbolSession(places.source, deriver, places.local)
 
 
 @contextmanager
 def open_places(
     plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
-) -> "Iterator[tuple[SymbolSource, SymbolCache]]":
+) -> "Iterator[Places]":
     """Where a plan says to look, and the cache that what is found goes through."""
     with Scratch() as scratch:
         cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder)
         sources: list[SymbolSource] = []
         if plan.paths:
             sources.append(DirectorySource(plan.paths, scratch))
+        local = None
+        if plan.local:
+            local = LocalSource(cache, scratch, beside_dump=plan.beside_dump)
+            sources.append(local)
         if plan.servers or plan.nt_symbol_path or plan.debuginfod_urls:
             from crashtool.services.symbols.servers import open_servers  # brings HTTP in
 
             sources += open_servers(plan, cache, scratch)
-        yield (sources[0] if len(sources) == 1 else ChainedSource(sources)), cache
+        source = sources[0] if len(sources) == 1 else ChainedSource(sources)
+        yield Places(source, cache, local)
 
 
 class SymbolSession:
-    """Modules by their identifiers; `source` finds their files, `deriver` reads what is slow."""
+    """Modules by their identifiers; `source` finds their files, `deriver` reads what is slow.
 
-    def __init__(self, source: "SymbolSource", deriver: Deriver) -> None:
+    `local` is the one among the sources that looks around each dump.
+    """
+
+    knows_code = True
+
+    def __init__(
+        self, source: "SymbolSource", deriver: Deriver, local: LocalSource | None = None
+    ) -> None:
         self._source = source
         self._deriver = deriver
+        self._local = local
         self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
+
+    def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None:
+        """Look around this dump from now on."""
+        if self._local:
+            self._local.look_around(path, modules)
+
+    def forget(self) -> None:
+        """Let go of the modules' files: others may want to replace them."""
+        self._modules.clear()
 
     def tables(self, module: "Module", architecture: str) -> ModuleSymbols:
         """What the files of a module say; the same for the same module of another dump."""
-        key = (module.debug_id, module.code_id, module.name, module.debug_file, architecture)
+        key = (
+            module.debug_id, module.code_id, module.name, module.debug_file, architecture,
+            self._local.around if self._local else None,
+        )  # fmt: skip
         found = self._modules.get(key)
         if found is None:
             if len(self._modules) >= MOST_MODULES:
                 self._modules.clear()
-            found = ModuleSymbols(module, architecture, self._source, self._deriver)
+            links = self._local.walk_linked if self._local else None
+            found = ModuleSymbols(module, architecture, self._source, self._deriver, links=links)
             self._modules[key] = found
         return found
 
@@ -97,7 +114,8 @@ class SymbolSession:
     ) -> "SymbolVerdict":
         """What the files of a module are worth to these frames, each with its caller."""
         tables = self.tables(module, architecture)
-        evidence = Evidence(tables.kinds, has_code=tables.read_code(0, 0) is not None)
+        has_code = tables.read_code(0, 0) is not None
+        evidence = Evidence(tables.kinds, has_code=has_code, traits=tables.traits)
         for frame, caller in frames:
             evidence.named += frame.function is not None
             evidence.lined += bool(frame.line)

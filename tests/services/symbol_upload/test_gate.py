@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CheckFailed
-from crashtool.services.symbol_upload.dump_modules import is_system
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
+from crashtool.services.symbols.owners import is_system
 from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import build_macho, build_pe
 

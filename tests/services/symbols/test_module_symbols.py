@@ -139,12 +139,12 @@ ID_MODULE = MODULE._replace(code_id="ab" * 20)
     [
         (evidence("sym", named=1, lined=1, unwound=1), "x86_64", "ok", ""),
         (evidence("sym", named=1, lined=1), "x86_64", "ok", ""),  # nothing was called from it
-        (evidence("sym", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "dump_syms"),
-        (evidence("pdb", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "give app as well"),
+        (evidence("sym", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "symbols dump app"),
+        (evidence("pdb", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "holds app as well"),
         (evidence("pdb", named=1, lined=1, guessed=1), "x86", "no_unwind", "-fasynchronous"),
         (evidence("pdb", named=1, lined=1, guessed=1, has_code=True), "x86_64", "no_unwind",
          "-fasynchronous"),
-        (evidence("elf", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "give app itself"),
+        (evidence("elf", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "holds app itself"),
         (evidence("elf", named=1, lined=1, guessed=1, has_code=True), "x86_64", "no_unwind",
          "-fasynchronous-unwind-tables"),
         (evidence("elf", named=1), "x86_64", "no_lines", "-g"),
@@ -168,11 +168,11 @@ STALE = Candidate("old.pdb", "mismatch", "pdb", "it has 1, the dump wants 2")
 @pytest.mark.parametrize(
     ("found", "candidates", "status", "note", "fix"),
     [
-        (evidence("pe"), (), "missing", "in its PDB", "give its PDB, app.pdb"),
+        (evidence("pe"), (), "missing", "in its PDB", "its PDB, app.pdb"),
         (evidence("pe"), (STALE,), "mismatch", "old.pdb is of another build", "app.pdb"),
         (evidence("elf"), (STALE,), "mismatch", "old.pdb is of another build", "app.pdb"),
         (evidence("pdb", named=1, lined=1, guessed=1), (STALE,), "no_unwind",
-         "in app; old.pdb is of another build", "give app as well"),
+         "in app; old.pdb is of another build", "holds app as well"),
         (evidence("pdb", named=1, lined=1), (STALE,), "ok", "", ""),
     ],
 )  # fmt: skip

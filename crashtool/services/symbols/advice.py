@@ -1,0 +1,84 @@
+"""What to do about a module without symbols, in words that fit where they are read.
+
+`inspect` takes files by --symbols and asks servers by --symbol-server; whoever reads a page of the
+inbox has neither, but can upload.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.formats.object_file import kinds
+from crashtool.services.symbols.local_places import SYSTEM
+from crashtool.services.symbols.owners import Owner, find_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crashtool.model.crash import Module
+    from crashtool.model.lookup import Candidate
+
+UPLOAD = "crashtool upload-symbols --url URL"
+OFFLINE = "--offline"
+
+# What helps against a defect, by the kind of the program's file; for the gate and for stacks alike.
+STRIP_FIX = "the file as it was before strip, or its .debug file"
+ID_FIX = {
+    kinds.PE: "link with /DEBUG, so that it names its PDB (MinGW: -Wl,--pdb=)",
+    kinds.MACHO: "link without -no_uuid",
+    kinds.ELF: "link with -Wl,--build-id=sha1",
+}
+UNWIND_COMPILE = (
+    "compile with -fasynchronous-unwind-tables and keep .eh_frame (clang for Windows: "
+    "-funwind-tables)"
+)
+SPLIT_NOTE = "split DWARF: its lines are in .dwo files, which are not read here"
+SPLIT_FIX = "build it without -gsplit-dwarf"
+
+
+class Advice(NamedTuple):
+    """A remedy for who runs `inspect`, and one for who can only upload; "" for none."""
+
+    fix: str = ""
+    upload: str = ""
+
+
+NOTHING = Advice()
+
+
+def say(text: str) -> Advice:
+    """A remedy that is the same everywhere: to build differently, say."""
+    return Advice(text, text)
+
+
+def give(what: str) -> Advice:
+    """A remedy that is a file: `what` it is, and of which build."""
+    return Advice(
+        f"--symbols PATH, where PATH holds {what}", f"{UPLOAD} PATH, where PATH holds {what}"
+    )
+
+
+def ask(owner: Owner) -> Advice:
+    """A remedy that a public server may have."""
+    option = f"--symbol-server {owner.server}"
+    fetch = f"crashtool symbols fetch DUMP --all-modules {option} --to symbols"
+    return Advice(f"{option} asks {owner.name}'s symbol server", f"{fetch} && {UPLOAD} symbols")
+
+
+def advise(module: "Module", what: str, candidates: "Sequence[Candidate]") -> Advice:
+    """Where to get a file of a module that is missing: from its maker's server, or from the user.
+
+    A server that has been asked already is not named again.
+    """
+    owner = owner_of(module, candidates)
+    if owner is None or not owner.server:
+        return give(what) if owner is None else NOTHING
+    url = owner.server.partition(":")[2] if owner.server.startswith("debuginfod:") else owner.server
+    asked = [item for item in candidates if item.place.startswith(url)]
+    if any(OFFLINE in item.note for item in asked):
+        return say(f"leave out {OFFLINE}")
+    return give(what) if asked else ask(owner)
+
+
+def owner_of(module: "Module", candidates: "Sequence[Candidate]") -> Owner | None:
+    """Who made a module, by what it is called and where its files were found."""
+    is_here = any(item.status == "found" and item.note == SYSTEM for item in candidates)
+    return find_owner(module, is_here=is_here)
