@@ -37,7 +37,7 @@ _crashtool() {
             --ci) words='github' ;;
             --color) words='auto always never' ;;
             --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--html) words= ;;
-            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --threads --registers --modules --streams --memory --handles --source --secrets --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --secrets --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     upload-symbols)
         case "$previous" in
@@ -55,7 +55,7 @@ _crashtool() {
             --ci) words='github' ;;
             --max-size|--cache|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name|--to|-j|--jobs|--symbols|--symbol-server|--cache-size|--ca-bundle|--timeout|--retry-for) words= ;;
             symbols) words='cache check dump fetch find' ;;
-            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for' ;;
+            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for --no-local-symbols' ;;
         esac ;;
     database)
         case "$previous" in
@@ -89,7 +89,7 @@ _crashtool() {
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
             --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

@@ -55,8 +55,9 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """Show what a minidump says: what crashed, where and why.
 
     PATH is a minidump, a folder, a glob pattern or - for standard input; gzip, zip and saved
-    upload bodies are opened. Besides those of --symbols, the files that match by identifier are used
-    of the paths that the dump records, its own folder, the system's, /usr/lib/debug and the cache.
+    upload bodies are opened. Besides those of --symbols, files that match by identifier are used at
+    the paths that the dump records, in its own folder and the system's, in /usr/lib/debug and in
+    the cache.
 
     \b
     Examples:

@@ -60,17 +60,22 @@ def annotation_options(function: Function) -> Function:
 
 
 def symbol_options(function: Function) -> Function:
-    """--symbols and --symbol-server, repeatable, --no-local-symbols, --offline, --cache,
-    --cache-size.
-    """
+    """Those of `named_symbol_options`, and --no-local-symbols."""
+    option = click.option(
+        "--no-local-symbols", is_flag=True, default=None,
+        help="Use the symbols that are named alone: do not look at the paths that a dump records, "
+        "beside it, in /usr/lib/debug or in the cache.",
+    )  # fmt: skip
+    return named_symbol_options(option(function))
+
+
+def named_symbol_options(function: Function) -> Function:
+    """--symbols and --symbol-server, repeatable, --offline, --cache, --cache-size."""
     for option in (
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
                      help="Keep what is fetched, and made from debug files, there."),
         click.option("--cache-size", type=ByteSize(), metavar="SIZE",
                      help="Let the cache grow to this: 500M, 2G (default: 8G)."),
-        click.option("--no-local-symbols", is_flag=True, default=None,
-                     help="Use the symbols that are named alone: do not look at the paths that a "
-                     "dump records, beside it, in /usr/lib/debug or in the cache."),
         click.option("--offline", is_flag=True, default=None,
                      help="Ask no symbol server; what the cache holds is used."),
         click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
@@ -142,7 +147,7 @@ def make_plan(
         nt_symbol_path=nt_symbol_path,
         debuginfod_urls=debuginfod_urls,
         offline=bool(options["offline"]),
-        local=local and not options["no_local_symbols"],
+        local=local and not options.get("no_local_symbols"),
         ca_bundle=options.get("ca_bundle"),
         insecure=bool(options.get("insecure")),
         timeout=options.get("timeout"),

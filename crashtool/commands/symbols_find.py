@@ -8,7 +8,12 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import network_options, open_source, symbol_options
+from crashtool.commands.options import (
+    named_symbol_options,
+    network_options,
+    open_source,
+    symbol_options,
+)
 from crashtool.errors import DONE, CheckFailed, UsageError
 from crashtool.services.settings import user_cache_folder
 
@@ -56,7 +61,7 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
     show_default=True,
     help="How many modules at once.",
 )
-@symbol_options
+@named_symbol_options
 @network_options
 @click.pass_context
 def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
