@@ -1,5 +1,7 @@
 """Everything the user can act on that can go wrong, and the exit status each kind ends with."""
 
+import os
+
 DONE = 0
 BUG = 1
 USAGE = 2
@@ -13,6 +15,23 @@ OUTPUT_LOST = 9
 PROGRAM_NOT_EXECUTABLE = 126
 PROGRAM_NOT_FOUND = 127
 INTERRUPTED = 130
+
+
+SHARING_VIOLATIONS = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION (winerror.h)
+
+
+def reason_of(error: Exception) -> str:
+    """Why the system refused to open, read or write something: its own words, without the path.
+
+    Windows refuses a file that another program holds, and `open` there is told no more than
+    "permission denied".
+    """
+    number = getattr(error, "winerror", None)
+    if number in SHARING_VIOLATIONS:
+        return "another program has it open"
+    if os.name == "nt" and isinstance(error, PermissionError) and number is None:
+        return "permission denied, or another program has it open"
+    return getattr(error, "strerror", None) or str(error)
 
 
 class CrashtoolError(Exception):

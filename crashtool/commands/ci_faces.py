@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crashtool.commands.console import Console
-from crashtool.errors import CrashtoolError
+from crashtool.errors import CrashtoolError, reason_of
 from crashtool.services.settings import step_summary_file
 
 if TYPE_CHECKING:
@@ -58,4 +58,4 @@ def report_to_ci(
             with summary.open("a", encoding="utf-8") as stream:
                 stream.write(render_summary(rows, error))
         except OSError as failure:
-            console.warn(f"the job's summary cannot be written: {failure.strerror or failure}")
+            console.warn(f"the job's summary cannot be written: {reason_of(failure)}")

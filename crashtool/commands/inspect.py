@@ -7,7 +7,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import open_symbols, symbol_options
-from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError
+from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError, reason_of
 from crashtool.model.crash import CrashReport
 from crashtool.services.inspect_dumps import Unreadable, Wanted, walk_reports
 from crashtool.services.settings import step_summary_file, workspace_folder
@@ -181,4 +181,4 @@ def _write_text(path: str, text: str, mode: str) -> None:
         with open(path, mode, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
             file.write(text)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        raise UsageError(f"cannot write {path}: {reason_of(error)}") from None

@@ -10,7 +10,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import SCHEMA_VERSION, Console
 from crashtool.commands.options import annotation_options, open_symbols, symbol_options
-from crashtool.errors import CrashtoolError, UsageError
+from crashtool.errors import CrashtoolError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,5 +181,5 @@ class _Account:
         try:
             Path(self.file).write_text(text, encoding="utf-8")
         except OSError as error:
-            self.console.warn(f"cannot write {self.file}: {error.strerror}")
+            self.console.warn(f"cannot write {self.file}: {reason_of(error)}")
             self.console.report(text)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from crashtool.errors import DONE, OUTPUT_LOST, CannotWrite
+from crashtool.errors import DONE, OUTPUT_LOST, CannotWrite, reason_of
 
 ANSWERS, NOTES = "crashtool-answers", "crashtool-notes"  # our ways with what an encoding lacks
 WORDS = {"→": "->", "…": "...", "─": "-", "├": "|", "└": "`"}
@@ -164,7 +164,7 @@ def _tell_loss(error: OSError) -> None:
     """Say once that the answer is lost; a reader that went away knows."""
     gone = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
     if error.errno not in gone:
-        reason = f"stdout: {error.strerror or error}"
+        reason = f"stdout: {reason_of(error)}"
         sys.stderr.write(f"crashtool: error: cannot write the answer to {reason}\n")
         sys.stderr.flush()
 

@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.errors import InputUnusable, MalformedFile, reason_of
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -126,7 +126,7 @@ def read_blocks(file: FormFile) -> Iterator[bytes]:
                 left -= len(block)
                 yield block
     except OSError as error:
-        raise InputUnusable(f"cannot read {name}: {error.strerror or error}") from None
+        raise InputUnusable(f"cannot read {name}: {reason_of(error)}") from None
 
 
 def make_boundary(generator: random.Random | None = None) -> str:

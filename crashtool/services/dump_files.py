@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, NothingFound
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, NothingFound, reason_of
 from crashtool.formats.multipart import Part, parse_multipart
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def find_dumps(
         except CrashtoolError as error:
             yield UnusableInput(text, error)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = reason_of(error)
             named = STANDARD_INPUT if text == "-" else text
             yield UnusableInput(text, InputUnusable(f"cannot read {named}: {reason}"))
 

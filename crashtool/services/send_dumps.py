@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from crashtool import errors
-from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused
+from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused, reason_of
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports
@@ -157,7 +157,7 @@ class Sender:
         except CrashtoolError as error:
             return failed_receipt(item.path, error, base)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = reason_of(error)
             return failed_receipt(
                 item.path, InputUnusable(f"cannot read {item.path}: {reason}"), base
             )

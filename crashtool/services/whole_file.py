@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def open_whole(path: Path) -> Iterator[BinaryIO]:
             yield file
         partial.replace(path)
     except OSError as error:
-        raise InputUnusable(f"cannot write {path}: {error.strerror or error}") from None
+        raise InputUnusable(f"cannot write {path}: {reason_of(error)}") from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any, Self
 
-from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.context import Context, find_context
 from crashtool.formats.minidump.linux import LinuxInfo
@@ -61,7 +61,7 @@ class Minidump:
         try:
             data = _map_file(name)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = reason_of(error)
             raise InputUnusable(f"{name} cannot be read: {reason}") from None
         try:
             return cls(data, name)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 from crashtool.model.crash import SecretCount
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def count_secrets(path: str) -> tuple[SecretCount, ...]:
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
             return count_in(file)
     except OSError as error:
-        raise InputUnusable(f"{path} cannot be read: {error.strerror}") from None
+        raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None
 
 
 def count_in(file: BinaryIO) -> tuple[SecretCount, ...]:

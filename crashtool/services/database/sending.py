@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable
+from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.attributes import Attachment
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
 from crashtool.services.database.changing import hold_report, mark_uploaded
@@ -100,7 +100,7 @@ class Held:
             except OSError as error:
                 waits = self.report.path.is_file()
                 if waits:
-                    reason = f"{self.database.path} cannot be written ({error.strerror})"
+                    reason = f"{self.database.path} cannot be written ({reason_of(error)})"
                     note(f"{reason}: nothing is marked")
             yield waits
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from crashtool.errors import reason_of
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS, sent_name
 from crashtool.model.smoke import Check
@@ -99,7 +100,7 @@ def _problem_at_home(attachment: Attachment) -> str | None:
         with path.open("rb"):
             return None
     except OSError as error:
-        return f"{path} cannot be read: {error.strerror}"
+        return f"{path} cannot be read: {reason_of(error)}"
 
 
 def _why_lost(wanted: str, kind: str, arrival: Arrival) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from crashtool.errors import InputUnusable, NothingFound
+from crashtool.errors import InputUnusable, NothingFound, reason_of
 from crashtool.services.child_environment import child_environment
 
 NAMES = ("crashpad_handler", "chrome_crashpad_handler")
@@ -97,7 +97,7 @@ def _refuse_script(path: Path) -> None:
     try:
         script = _is_script(path)
     except OSError as error:
-        raise InputUnusable(f"cannot read {path}: {error.strerror}") from None
+        raise InputUnusable(f"cannot read {path}: {reason_of(error)}") from None
     if script:
         raise InputUnusable(
             f"{path} is a script; crashtool needs the crashpad_handler program itself",
@@ -118,7 +118,7 @@ def _ask(path: Path, option: str) -> subprocess.Popen[str]:
         )
     except OSError as error:
         raise InputUnusable(
-            f"{path} does not start: {error.strerror}",
+            f"{path} does not start: {reason_of(error)}",
             hint="it is perhaps built for another processor or C library",
         ) from None
 

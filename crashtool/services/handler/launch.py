@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
 
@@ -120,7 +120,7 @@ def _no_process(number: int) -> InputUnusable:
 
 def _untraceable(error: OSError) -> UsageError:
     return UsageError(
-        f"this system does not permit tracing a program: {error.strerror}",
+        f"this system does not permit tracing a program: {reason_of(error)}",
         hint="in a container: --cap-add=SYS_PTRACE or --security-opt seccomp=unconfined; "
         "not under another debugger, strace or an emulator",
     )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import Settings, new_settings, read_settings
 
@@ -28,7 +28,7 @@ def prepare_database(path: Path) -> Settings | None:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (made exclusively, hence a descriptor)
             file.write(made.pack())
     except OSError as error:
-        raise InputUnusable(f"cannot use the database {path}: {error.strerror}") from None
+        raise InputUnusable(f"cannot use the database {path}: {reason_of(error)}") from None
     except CrashtoolError:
         return None
     return made

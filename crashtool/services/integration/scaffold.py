@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.services.whole_file import open_whole
 
 PACKAGE = "crashtool.services.integration"
@@ -51,6 +51,6 @@ def write_scaffold(name: str, target: Path, *, force: bool) -> None:
             raise UsageError(f"{target} is there already", hint="--force replaces it")
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputUnusable(f"cannot write {target}: {error.strerror or error}") from None
+        raise InputUnusable(f"cannot write {target}: {reason_of(error)}") from None
     with open_whole(target) as file:
         file.write(encoded)

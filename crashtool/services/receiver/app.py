@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crashtool.errors import InputUnusable, MissingExtra, UsageError
+from crashtool.errors import InputUnusable, MissingExtra, UsageError, reason_of
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import Fault, FaultPlan
@@ -122,7 +122,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=128)
     except OSError as error:
         raise UsageError(
-            f"cannot listen on {host} port {port}: {error}",
+            f"cannot listen on {host} port {port}: {reason_of(error)}",
             hint="choose another port with --port, or 0 for a free one",
         ) from None
     return listener

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
+from crashtool.errors import reason_of
 from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, make_sink
 from crashtool.services.receiver.draft import Draft
 from crashtool.services.receiver.faults import REDIRECTS, SLOW_SECONDS, Fault, FaultPlan
@@ -151,7 +152,8 @@ class Submissions:
             return *_refused(refusal.status, refusal.message), _of_requests(fault)
         except (OSError, sqlite3.Error) as error:  # such as a full disk
             await body.drain()
-            return *_refused(500, f"cannot store the report: {error}"), _of_requests(fault)
+            reason = f"cannot store the report: {reason_of(error)}"
+            return *_refused(500, reason), _of_requests(fault)
         finally:
             if draft:
                 draft.discard()

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.deflate import Deflater
@@ -228,7 +228,7 @@ def read_blocks(path: str, size: int, most: int = BLOCK) -> Iterator[bytes]:
                     break
                 yield block
     except OSError as error:
-        raise InputUnusable(f"cannot read {path}: {error.strerror or error}") from None
+        raise InputUnusable(f"cannot read {path}: {reason_of(error)}") from None
     if left:
         raise InputUnusable(
             f"{path} changed while it was read", hint="upload when the build has finished"

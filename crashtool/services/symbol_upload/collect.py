@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
@@ -133,7 +133,7 @@ class Search:
                     pending.append(entry.path)
 
     def _note_error(self, error: OSError) -> None:
-        self._refuse(LeftOut(str(error.filename), error.strerror or str(error)))
+        self._refuse(LeftOut(str(error.filename), reason_of(error)))
 
     def _is_excluded(self, path: str) -> bool:
         if not self.exclude:
@@ -185,7 +185,7 @@ class Search:
     def _add_failure(self, found: Found, error: OSError | InputUnusable) -> None:
         """A damaged debug file counts against the result; other content only when named."""
         if isinstance(error, OSError):
-            self._refuse(LeftOut(found.path, error.strerror or str(error)))
+            self._refuse(LeftOut(found.path, reason_of(error)))
         elif found.named or isinstance(error, MalformedFile):
             self._refuse(LeftOut(found.path, error.what, error.hint or ""))
         else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.kinds import base_name
 from crashtool.model.crash import Module
@@ -81,7 +81,7 @@ def _is_dump(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:
-        raise InputUnusable(f"cannot read {path}: {error.strerror or error}") from None
+        raise InputUnusable(f"cannot read {path}: {reason_of(error)}") from None
 
 
 def _parse_identifier(text: str) -> Module:

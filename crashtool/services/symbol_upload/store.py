@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.symbol_store import (
@@ -63,7 +63,7 @@ class FolderTarget:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputUnusable(f"cannot write {place}: {error.strerror or error}") from None
+            raise InputUnusable(f"cannot write {place}: {reason_of(error)}") from None
         with open_whole(place) as file:
             file.writelines(blocks)
 

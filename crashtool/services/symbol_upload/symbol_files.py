@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_file import kinds
@@ -145,7 +145,7 @@ class SymbolDumper:
             with open_whole(target) as file:
                 return row._replace(size=self.write_into(found, file))
         except OSError as error:
-            reason = f"cannot write {target}: {error.strerror or error}"
+            reason = f"cannot write {target}: {reason_of(error)}"
             return row._replace(target="", reason=reason)
         except CrashtoolError as error:
             return row._replace(target="", reason=error.what)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 from crashtool.model.symbol_upload import PRESENT, UPLOADED, WRITTEN, GateRow, SymbolFile
 from crashtool.services.symbol_upload.inventory import walk_entries
 
@@ -20,7 +20,7 @@ def read_receipt(path: str) -> dict[str, str]:
         document = json.loads(Path(path).read_bytes())
         return _read_statuses(document)
     except OSError as error:
-        raise InputUnusable(f"cannot read {path}: {error.strerror or error}") from None
+        raise InputUnusable(f"cannot read {path}: {reason_of(error)}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputUnusable(
             f"{path} is no receipt of upload-symbols", hint="--receipt FILE writes one"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, NamedTuple
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 
 DEFAULT_LIMIT = 8_000_000_000  # bytes
 SAMPLE = 1 << 16  # bytes
@@ -168,7 +168,7 @@ def place_in(folder: str, key: str, name: str) -> str:
 
 def _unwritable(path: str, error: OSError) -> InputUnusable:
     return InputUnusable(
-        f"cannot write {path}: {error.strerror or error}",
+        f"cannot write {path}: {reason_of(error)}",
         hint="name another folder by --cache or CRASHTOOL_CACHE",
     )
 
@@ -220,5 +220,5 @@ def identify_content(path: str) -> str:
                 file.seek(place)
                 digest.update(file.read(SAMPLE))
     except OSError as error:
-        raise InputUnusable(f"{path} cannot be read: {error.strerror}") from None
+        raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None
     return digest.hexdigest()[:40]

@@ -4,7 +4,7 @@ import os
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Protocol
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 from crashtool.formats.breakpad.stack_records import StackRecords
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
@@ -240,7 +240,7 @@ def map_file(path: str) -> "Content":
                 return b""
             return mmap(file.fileno(), 0, access=ACCESS_READ)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputUnusable(f"{path} cannot be read: {reason}") from None
 
 

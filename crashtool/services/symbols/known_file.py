@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, reason_of
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
@@ -93,7 +93,7 @@ def read_head(path: str) -> bytes:
         finally:
             os.close(file)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputUnusable(f"{path} cannot be read: {reason}") from None
 
 

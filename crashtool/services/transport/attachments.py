@@ -5,7 +5,7 @@ import string
 from collections.abc import Sequence
 from pathlib import Path
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.attributes import Attachment
 from crashtool.formats.multipart import FormFile, Readable
 from crashtool.model.submission import MINIDUMP_PART, to_wire
@@ -47,7 +47,7 @@ def check_attachment(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise InputUnusable(f"cannot read the attachment {path}: {error.strerror}") from None
+        raise InputUnusable(f"cannot read the attachment {path}: {reason_of(error)}") from None
 
 
 def form_file(name: str, filename: str, path: Path) -> FormFile:
