@@ -1,6 +1,5 @@
 """Whose a module is: the user's own, the operating system's, or one that has a public server."""
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.formats.object_file.kinds import base_name
@@ -8,39 +7,47 @@ from crashtool.formats.object_file.kinds import base_name
 if TYPE_CHECKING:
     from crashtool.model.crash import Module
 
-SYSTEM_PLACES = re.compile(
-    r"(/usr)?/lib(32|64|x32)?/|/System/|/usr/libexec/|/(system|vendor|apex|product)/"
-    r"|[A-Za-z]:\\Windows\\|\\SystemRoot\\|linux-(vdso|gate)|\[vdso\]"
-    # Crashpad tells libraries of Linux by their own names, without a path
-    r"|(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|ld-linux[\w-]*|ld-musl\w*)"
-    r"(\.so)(\.\d+)*$",
-    re.IGNORECASE,
+# Paths in lower case, with slashes. Patterns of `re` would cost each `inspect` two milliseconds.
+ROOTS = ("/", "/usr/")
+LIBRARY_FOLDERS = ("lib", "lib32", "lib64", "libx32")
+APPLE_PLACES = ("/system/", "/usr/lib/")
+ANDROID_PLACES = ("/system/", "/vendor/", "/apex/", "/product/")
+SYSTEM_PLACES = (
+    *(f"{root}{folder}/" for root in ROOTS for folder in LIBRARY_FOLDERS),
+    "/usr/libexec/", *ANDROID_PLACES,
+)  # fmt: skip
+KERNEL_PAGES = ("linux-vdso", "linux-gate", "[vdso]")
+# Crashpad tells libraries of Linux by their own names, without a path.
+C_LIBRARIES = frozenset(
+    ("libc", "libm", "libdl", "librt", "libpthread", "libresolv", "libgcc_s", "libstdc++")
 )
-APPLE_PLACES = re.compile(r"/System/|/usr/lib/")
-ANDROID_PLACES = re.compile(r"/(system|vendor|apex|product)/")
-KERNEL_PAGE = re.compile(r"linux-(vdso|gate)|\[vdso\]")
-WINDOWS_PLACE = re.compile(r"[A-Za-z]:\\Windows\\|\\SystemRoot\\", re.IGNORECASE)
-# What Microsoft's compilers and frameworks bring into programs' own folders.
-MICROSOFT_NAMES = re.compile(
-    r"(vcruntime|msvcp|msvcr|mfc|concrt|vccorlib|vcomp)\d+\w*\.(\w+\.)?(dll|pdb)$"
-    r"|(ucrtbase|coreclr|clrjit|hostfxr|hostpolicy|mscordaccore|d3dcompiler_\d+|dbghelp|"
-    r"msedge|msedgewebview2|embeddedbrowserwebview)(\.dll|\.exe)?\.?(dll|exe|pdb)?$",
-    re.IGNORECASE,
+LOADERS = ("ld-linux", "ld-musl")
+BINARY_SUFFIXES = (".pdb", ".exe", ".dll")
+# What Microsoft's compilers and frameworks bring into programs' own folders: names, and families
+# of them that go on with a number.
+MICROSOFT_NAMES = frozenset(
+    ("ucrtbase", "coreclr", "clrjit", "hostfxr", "hostpolicy", "mscordaccore", "dbghelp", "msedge",
+     "msedgewebview2", "embeddedbrowserwebview")
+)  # fmt: skip
+MICROSOFT_FAMILIES = (
+    "vcruntime", "msvcp", "msvcr", "mfc", "concrt", "vccorlib", "vcomp", "d3dcompiler_"
+)  # fmt: skip
+MOZILLA_NAMES = frozenset(
+    ("xul", "mozglue", "nss3", "firefox", "thunderbird", "freebl3", "softokn3", "lgpllibs",
+     "mozavcodec", "mozavutil", "gkcodecs", "libxul.so", "libmozsqlite3.so", "libmozgtk.so",
+     "libmozavcodec.so", "libmozglue.dylib")
+)  # fmt: skip
+MOZILLA_PLACES = (
+    "/mozilla firefox/",
+    "/mozilla thunderbird/",
+    "/firefox.app/",
+    "/thunderbird.app/",
 )
-MOZILLA_NAMES = re.compile(
-    r"(xul|mozglue|nss3|firefox|thunderbird|freebl3|softokn3|lgpllibs|mozavcodec|mozavutil|"
-    r"gkcodecs|plugin-container|updater)(\.exe|\.dll)?\.pdb$|XUL$|libxul\.so$|"
-    r"lib(mozsqlite3|mozgtk|mozavcodec|mozglue\w*)\.(so|dylib)$",
-)
-MOZILLA_PLACE = re.compile(
-    r"[/\\](Mozilla Firefox|Firefox[^/\\]*\.app|Thunderbird)[/\\]", re.IGNORECASE
-)
-ELECTRON_NAMES = re.compile(r"electron\.exe(\.pdb)?$|Electron Framework$", re.IGNORECASE)
-CHROMIUM_NAMES = re.compile(
-    r"(chrome|chrome_child|chrome_elf|chrome_proxy|chrome_wer)\.(dll|exe)(\.pdb)?$"
-    r"|Google Chrome Framework$",
-    re.IGNORECASE,
-)
+ELECTRON_NAMES = frozenset(("electron", "electron framework"))
+CHROMIUM_NAMES = frozenset(
+    ("chrome", "chrome_child", "chrome_elf", "chrome_proxy", "chrome_wer",
+     "google chrome framework")
+)  # fmt: skip
 
 
 class Owner(NamedTuple):
@@ -71,7 +78,12 @@ DISTRIBUTIONS = {  # by the ID of /etc/os-release
 
 def is_system(path: str) -> bool:
     """Whether a module belongs to the operating system, by where it was loaded from."""
-    return SYSTEM_PLACES.match(path) is not None
+    path = _plain(path)
+    name, _, version = path.partition(".so")
+    if path.startswith((*SYSTEM_PLACES, *KERNEL_PAGES)) or _is_of_windows(path):
+        return True
+    is_library = ".so" in path and not version.strip(".0123456789")
+    return is_library and (name in C_LIBRARIES or name.startswith(LOADERS))
 
 
 def find_owner(module: "Module", *, is_here: bool = False) -> Owner | None:
@@ -79,29 +91,58 @@ def find_owner(module: "Module", *, is_here: bool = False) -> Owner | None:
 
     `is_here`: its very file is among this machine's own, so it is of this distribution.
     """
-    path = module.code_file or module.name
-    names = [base_name(name) for name in (module.debug_file, path) if name]
-    if any(ELECTRON_NAMES.match(name) for name in names):
+    path = _plain(module.code_file or module.name)
+    names = {_stem(name) for name in (module.debug_file or "", path)} - {""}
+    if names & ELECTRON_NAMES:
         return ELECTRON
-    if any(CHROMIUM_NAMES.match(name) for name in names):
+    is_windows = any(
+        name.lower().endswith(BINARY_SUFFIXES) for name in (module.debug_file or "", path)
+    )
+    if names & CHROMIUM_NAMES and (is_windows or "google chrome framework" in names):
         return CHROMIUM
-    if MOZILLA_PLACE.search(path) or any(MOZILLA_NAMES.match(name) for name in names):
+    is_packaged = path.startswith("/usr/")  # a distribution builds its own Firefox
+    if any(place in path for place in MOZILLA_PLACES) or (
+        names & MOZILLA_NAMES and not is_packaged
+    ):
         return MOZILLA
-    if WINDOWS_PLACE.match(path) or any(MICROSOFT_NAMES.match(name) for name in names):
+    if _is_of_windows(path) or (is_windows and any(map(_is_microsoft, names))):
         return MICROSOFT
     if is_here or is_system(path):
         return _find_maker_of_system(module, path, is_here=is_here)
     return None
 
 
+def _plain(path: str) -> str:
+    return path.replace("\\", "/").lower()
+
+
+def _stem(path: str) -> str:
+    """A file's name without what images and PDBs append: electron.exe.pdb is electron."""
+    name = base_name(path).lower()
+    for suffix in BINARY_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _is_of_windows(path: str) -> bool:
+    return path[1:].startswith(":/windows/") or path.startswith("/systemroot/")
+
+
+def _is_microsoft(name: str) -> bool:
+    if name in MICROSOFT_NAMES:
+        return True
+    family = next((own for own in MICROSOFT_FAMILIES if name.startswith(own)), None)
+    return family is not None and name[len(family) : len(family) + 1].isdigit()
+
+
 def _find_maker_of_system(module: "Module", path: str, *, is_here: bool) -> Owner:
-    if KERNEL_PAGE.match(path):
+    if path.startswith(KERNEL_PAGES):
         return KERNEL
-    if ANDROID_PLACES.match(path):
-        return ANDROID
     code_id = (module.code_id or "").lower()
-    if APPLE_PLACES.match(path) and module.debug_id and code_id == module.debug_id.uuid.hex():
+    if path.startswith(APPLE_PLACES) and module.debug_id and code_id == module.debug_id.uuid.hex():
         return APPLE
+    if path.startswith(ANDROID_PLACES):
+        return ANDROID
     return find_distribution() if is_here else ANY_DISTRIBUTION
 
 
