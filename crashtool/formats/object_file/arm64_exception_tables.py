@@ -4,7 +4,8 @@ The format: Microsoft, "ARM64 exception handling". Each unwind code stands for o
 prologue, the last one first; epilogues have codes of their own, or share those.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from crashtool.errors import MalformedFile
@@ -86,6 +87,8 @@ class Arm64ExceptionTables:
     def __init__(self, data: Bytes, tables: Tables) -> None:
         self._data = data
         self._tables = tables
+        self._begins: Sequence[int] | None = None
+        self._spans: dict[int, range] = {}
 
     def find_cfi(self, address: int) -> CfiText | None:
         """The rules at an address; None when no function covers it, or its codes are damaged."""
@@ -97,6 +100,27 @@ class Arm64ExceptionTables:
             return None
         codes = function.codes_at(address - function.begin)
         return CfiText(function.begin, function.size, spell(undo(codes)))
+
+    def covers(self, address: int) -> bool:
+        """Whether `find_cfi` has rules for an address: they need not be spelled for that."""
+        if self._begins is None:
+            self._begins = self._tables.list_begins(self._data, len(FunctionEntry.FIELDS))
+        if len(self._begins) < self._tables.total:
+            return self.find_cfi(address) is not None
+        number = bisect_right(self._begins, address) - 1
+        if number < 0:
+            return False
+        if number not in self._spans:
+            self._spans[number] = self._find_span(number)
+        return address in self._spans[number]
+
+    def _find_span(self, number: int) -> range:
+        """The addresses of a function; none of one that cannot be read."""
+        try:
+            function = self._read_function(self._read_entry(number))
+        except (MalformedFile, IndexError):
+            return range(0)
+        return range(function.begin, function.begin + function.size)
 
     def walk_records(self) -> Iterator[str]:
         """STACK CFI records of all functions that can be read."""

@@ -3,16 +3,29 @@
 The formats: Linux Standard Base, "Exception Frames"; DWARF 5, 6.4.
 """
 
+import sys
+from array import array
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.stack_records import CfiText
 from crashtool.formats.object_file.frame_expressions import Names, Reader, UnknownExpression
-from crashtool.formats.object_file.frame_rows import UNDEFINED_RULE, Factors, Row
+from crashtool.formats.object_file.frame_rows import (
+    MOST_STATES,
+    UNDEFINED_RULE,
+    Factors,
+    Row,
+    compile_plain,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crashtool.formats.object_file.kinds import Content
 
+LONGEST_PLAIN = 1 << 12  # bytes of instructions that are looked over in one go
+REMEMBER = b"\x0a"  # DW_CFA_remember_state
 LONGEST_ENTRY = 1 << 20  # bytes of one CIE or FDE
 TABLE_HEAD = 4  # version and three encodings
 TABLE_ENCODING = 0x3B  # signed 32-bit, from the table's start
@@ -80,6 +93,10 @@ class CallFrames:
             raise InputUnusable(f".eh_frame_hdr: {error}") from None
         self._table = tables.table.offset + head.place
         self._count = min(count, (tables.table.size - head.place) // 8)
+        self._plain = compile_plain(self._names)
+        self._starts: Sequence[int] | None = None
+        self._spans: dict[int, range | None] = {}
+        self._commons: dict[int, _Common | None] = {}
 
     def _read_head(self, head: Reader) -> int:
         """The number of entries in the index, which follow."""
@@ -100,6 +117,68 @@ class CallFrames:
         except (UnknownExpression, OverflowError):
             return None
 
+    def covers(self, address: int) -> bool:
+        """Whether `find_cfi` has rules for an address; of most functions told without them."""
+        wanted = self._tables.base + address
+        starts = self._list_starts()
+        if len(starts) < self._count:  # the file is cut short
+            return self.find_cfi(address) is not None
+        number = bisect_right(starts, wanted - self._tables.table.address) - 1
+        if number < 0:
+            return False
+        if number not in self._spans:
+            self._spans[number] = self._find_plain_span(number)
+        span = self._spans[number]
+        return wanted in span if span else self.find_cfi(address) is not None
+
+    def _list_starts(self) -> "Sequence[int]":
+        """Where the functions of the index begin, from the index's own address."""
+        if self._starts is None:
+            rows = bytes(self._data[self._table : self._table + self._count * 8])
+            words = array("i", rows[: len(rows) // 8 * 8])
+            if sys.byteorder == "big":
+                words.byteswap()
+            self._starts = words[::2]
+        return self._starts
+
+    def _find_plain_span(self, number: int) -> range | None:
+        """The addresses of a function whose instructions are all plain; None for others."""
+        entry = self._find_entry_of(number)
+        if entry is None:
+            return range(0)
+        try:
+            reader = self._open(entry)
+            identifier = reader.place
+            place = identifier + entry - reader.number(4)
+            if place not in self._commons:
+                self._commons[place] = self._read_plain_common(place)
+            common = self._commons[place]
+            if common is None:
+                return None
+            start, size = self._read_range(reader, entry, common)
+            if common.has_augmentation:
+                reader.take(reader.uleb())
+        except (UnknownExpression, OverflowError):
+            return None
+        return range(start, start + size) if self._is_plain(reader) else None
+
+    def _read_plain_common(self, place: int) -> "_Common | None":
+        """A common entry, if it gives a frame address by plain instructions."""
+        common = self._read_common(place)
+        start = common.instructions.place
+        is_plain = self._is_plain(common.instructions)
+        row = Row(common.factors)
+        row.run(common.instructions, 0, 0)
+        common.instructions.place = start
+        is_kept = REMEMBER in common.instructions.data[start:]
+        return common if is_plain and row.cfa and not is_kept else None
+
+    def _is_plain(self, reader: Reader) -> bool:
+        """Whether the instructions from here on are said in text, wherever one stops."""
+        rest = reader.data[reader.place :]
+        is_short = len(rest) <= LONGEST_PLAIN and rest.count(REMEMBER) < MOST_STATES
+        return is_short and self._plain.fullmatch(rest) is not None
+
     def _find_entry(self, wanted: int) -> int | None:
         """The file offset of the entry of the last function that begins at or before."""
         low, high = 0, self._count
@@ -109,9 +188,11 @@ class CallFrames:
                 low = middle + 1
             else:
                 high = middle
-        if not low:
-            return None
-        place = self._number((low - 1) * 8 + 4) - self._tables.frames.address
+        return self._find_entry_of(low - 1) if low else None
+
+    def _find_entry_of(self, number: int) -> int | None:
+        """The file offset of an entry by its number in the index."""
+        place = self._number(number * 8 + 4) - self._tables.frames.address
         return self._tables.frames.offset + place if 0 <= place < self._tables.frames.size else None
 
     def _number(self, place: int) -> int:
@@ -123,9 +204,7 @@ class CallFrames:
         reader = self._open(entry)
         identifier = reader.place
         common = self._read_common(identifier + entry - reader.number(4))
-        field = self._address_of(entry + reader.place)
-        start = self._read_pointer(reader, common.encoding, field)
-        size = self._read_pointer(reader, common.encoding & 0x0F, 0)
+        start, size = self._read_range(reader, entry, common)
         if not start <= wanted < start + size:
             return None
         if common.has_augmentation:
@@ -135,6 +214,12 @@ class CallFrames:
         row.initial = dict(row.rules)
         row.run(reader, start, wanted)
         return CfiText(start - self._tables.base, size, self._to_text(row, common.return_register))
+
+    def _read_range(self, reader: Reader, entry: int, common: _Common) -> tuple[int, int]:
+        """Where a function begins, and its size."""
+        field = self._address_of(entry + reader.place)
+        start = self._read_pointer(reader, common.encoding, field)
+        return start, self._read_pointer(reader, common.encoding & 0x0F, 0)
 
     def _to_text(self, row: Row, return_register: int) -> str:
         names = self._names.registers

@@ -4,6 +4,8 @@ The format: Microsoft, "x64 exception handling". Crashes in a prologue are not r
 __chkstk finds that the stack is used up.
 """
 
+import sys
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -14,6 +16,8 @@ from crashtool.formats.object_file.epilogue import LONGEST_EPILOGUE, read_epilog
 from crashtool.formats.record import U8, U16, U32, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crashtool.formats.object_file.kinds import CodeRange
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -29,6 +33,7 @@ SAVE_XMM_FAR, PUSH_MACHINE_FRAME = 9, 10
 EXTRA_SLOTS = {SAVE: 1, SAVE_FAR: 2, EPILOG: 1, SPARE: 2, SAVE_XMM: 1, SAVE_XMM_FAR: 2}
 VERSION_1, VERSION_2 = 1, 2
 SLOT = 8  # bytes
+WHOLE_PROLOGUE = 1 << 8  # bytes: more than the longest that can be described
 
 
 class Bytes(Protocol):
@@ -96,6 +101,15 @@ class Tables(NamedTuple):
         number = bisect_right(range(self.total), address, key=begin_of) - 1
         return number if number >= 0 else None
 
+    def list_begins(self, data: Bytes, fields: int) -> "Sequence[int]":
+        """Where all entries begin, each of so many 32-bit fields; fewer of a file cut short."""
+        size = 4 * fields
+        rows = bytes(data[self.offset : self.offset + self.total * size])
+        words = array("I", rows[: len(rows) // size * size])
+        if sys.byteorder == "big":
+            words.byteswap()
+        return words[::fields]
+
 
 class _Frame:
     """A frame as its unwind codes describe it, from the innermost one outward.
@@ -119,6 +133,8 @@ class ExceptionTables:
     def __init__(self, data: Bytes, tables: Tables) -> None:
         self._data = data
         self._tables = tables
+        self._begins: Sequence[int] | None = None
+        self._spans: dict[int, range | None] = {}
 
     def find_cfi(self, address: int) -> CfiText | None:
         """The rules at an address; None when no function covers it, or its codes are damaged."""
@@ -133,6 +149,29 @@ class ExceptionTables:
         except (MalformedFile, IndexError):
             return None
         return CfiText(function.begin, function.end - function.begin, _to_text(frame))
+
+    def covers(self, address: int) -> bool:
+        """Whether `find_cfi` has rules for an address; a function is looked into once."""
+        if self._begins is None:
+            self._begins = self._tables.list_begins(self._data, len(RuntimeFunction.FIELDS))
+        if len(self._begins) < self._tables.total:
+            return self.find_cfi(address) is not None
+        number = bisect_right(self._begins, address) - 1
+        if number < 0:
+            return False
+        if number not in self._spans:
+            self._spans[number] = self._find_readable_span(number)
+        span = self._spans[number]
+        return address in span if span is not None else self.find_cfi(address) is not None
+
+    def _find_readable_span(self, number: int) -> range | None:
+        """The addresses of a function all of whose codes can be read; None for others."""
+        try:
+            function = self._read_function(number)
+            self._apply(_Frame(), function, WHOLE_PROLOGUE)
+        except (MalformedFile, IndexError):
+            return None
+        return range(function.begin, function.end)
 
     def _read(self, kind: type[AnyRecord], offset: int) -> AnyRecord:
         return kind.read(bytes(self._data[offset : offset + kind.SIZE]))
@@ -185,7 +224,7 @@ class ExceptionTables:
                 return
             slots = info.code_count + (info.code_count & 1)
             function = self._read(RuntimeFunction, codes + slots * UnwindCode.SIZE)
-            done = 1 << 8  # the primary function's prologue has been left behind
+            done = WHOLE_PROLOGUE  # the primary function's has been left behind
         raise MalformedFile("unwind information without end", offset=place)
 
     def _apply_codes(self, frame: _Frame, info: UnwindInfo, start: int, done: int) -> None:

@@ -1,5 +1,6 @@
 """DWARF call frame instructions: the registers' rules at one address of a function."""
 
+import re
 from typing import NamedTuple
 
 from crashtool.formats.object_file.frame_expressions import (
@@ -20,6 +21,14 @@ EXPRESSION, OFFSET_EXTENDED_SF, DEF_CFA_SF, DEF_CFA_OFFSET_SF = 0x10, 0x11, 0x12
 VAL_OFFSET, VAL_OFFSET_SF, VAL_EXPRESSION = 0x14, 0x15, 0x16
 NEGATE_RA_STATE, ARGS_SIZE, NEGATIVE_OFFSET = 0x2D, 0x2E, 0x2F
 UNDEFINED_RULE = ""
+_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+_PLAIN = rb"""(?sx)(?:
+    [\x40-\x7f\xc0-\xff\x00\x0a\x0b\x2d]        # without an operand
+  | [\x80-\xbf\x06-\x08\x0e\x13\x2e] %(leb)b  # with one
+  | [\x05\x09\x11\x14\x15\x2f] %(leb)b %(leb)b
+  | \x02. | \x03.. | \x04....
+  | \x0d %(registers)b | [\x0c\x12] %(registers)b %(leb)b
+)*"""
 
 
 class Factors(NamedTuple):
@@ -28,6 +37,16 @@ class Factors(NamedTuple):
     code: int
     data: int
     names: Names
+
+
+def compile_plain(names: Names) -> re.Pattern[bytes]:
+    """What matches instructions that can all be said in text, wherever one stops among them.
+
+    It need not match all such: expressions, states within states and absurd numbers are left to
+    `Row`, which knows.
+    """
+    registers = b"[%b]" % b"".join(b"\\x%02x" % number for number in names.registers)
+    return re.compile(_PLAIN % {b"leb": _LEB, b"registers": registers})
 
 
 class Row:

@@ -5,16 +5,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.errors import CrashtoolError
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_file import SymbolFile as BreakpadFile
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_file.reading import find_code
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
-from crashtool.services.symbols.debug_file import NativeDebugFile, map_file
 from crashtool.services.symbols.derive import LINES, DerivedFiles, Deriver
+from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.symbols.unwind_information import UnwindInformation
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
 
 MOST_WORKERS = 4
 MOST_TRIED = 400  # functions whose unwind information is looked up
@@ -151,20 +156,22 @@ def _share_unwound(
         return 0.0  # it is in the PDB
     if row.role == kinds.DEBUG and row.kind == kinds.ELF and kinds.UNWIND not in row.features:
         return 0.0
-    opened = NativeDebugFile(file.source, row.kind, row.architecture, deriver)
-    tried = addresses or tuple(_walk_code(opened))
+    data = map_file(file.source)
+    tried = addresses or tuple(_walk_code(data))
     if not tried:
         return 0.0
-    found = sum(
-        opened.find_cfi(place) is not None or opened.find_win(place) is not None for place in tried
-    )
-    return found / len(tried)
+    unwind = UnwindInformation(data, file.source, row.kind, row.architecture, deriver, [])
+    return sum(map(unwind.covers, tried)) / len(tried)
 
 
-def _walk_code(opened: NativeDebugFile) -> Iterator[int]:
+def _walk_code(data: "Content") -> Iterator[int]:
     """Places at even steps through the code of a file without names."""
-    step = max(1, sum(place.size for place in opened.code) // MOST_TRIED)
-    return _spread(((place.address, place.address + place.size) for place in opened.code), step)
+    try:
+        code = find_code(data)
+    except InputUnusable:
+        return iter(())
+    step = max(1, sum(place.size for place in code) // MOST_TRIED)
+    return _spread(((place.address, place.address + place.size) for place in code), step)
 
 
 def _spread(spans: Iterable[tuple[int, int]], step: int) -> Iterator[int]:

@@ -13,9 +13,9 @@ from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import DumpedModule, SymbolFile
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, without_suffix
-from crashtool.services.symbols.debug_file import map_file
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
+from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.whole_file import open_whole
 
 SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}

@@ -1,15 +1,19 @@
 """One debug file of a module, whatever its kind: functions, unwind rules and code by address."""
 
-import os
-from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Protocol
 
+<<<<<<< HEAD
 from crashtool.errors import InputUnusable, reason_of
 from crashtool.formats.breakpad.stack_records import StackRecords
+=======
+from crashtool.errors import InputUnusable
+>>>>>>> 259db24 (Tell whether code is covered by unwind tables without the rules)
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.demangle import demangle
-from crashtool.services.symbols.derive import LINES, UNWIND
+from crashtool.services.symbols.derive import LINES
+from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
@@ -19,12 +23,6 @@ if TYPE_CHECKING:
 
 
 COLD_PART = ".cold"
-
-
-class UnwindTables(Protocol):
-    """Unwind tables in the file's own bytes."""
-
-    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
 
 
 class DebugFile(Protocol):
@@ -94,14 +92,13 @@ class NativeDebugFile:
         self._architecture = architecture
         self._deriver = deriver
         self._lines: LineTable | None = None
-        self._records: StackRecords | None = None
         self._tried_lines = False
-        self._frames: UnwindTables | None = None
-        self._tried_frames = False
-        self._has_unsorted = True
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
+        self.unwind = UnwindInformation(
+            self._data, path, kind, architecture, deriver, self.problems
+        )
         self.code = self._find_code()
         self.has_code = bool(self.code)
 
@@ -143,27 +140,12 @@ class NativeDebugFile:
         return place._replace(function=min(names, key=len, default=place.function))
 
     def find_cfi(self, address: int) -> "CfiText | None":
-        """The unwind rules at an address: by the sorted tables, else of all that there are."""
-        if not self._tried_frames:
-            self._tried_frames = True
-            try:
-                self._frames = open_unwind_tables(self._data, self.kind, self._architecture)
-                self._has_unsorted = self._frames is None or self._has_debug_frame()
-            except InputUnusable as error:
-                self.problems.append(error.what)
-        found = self._frames.find_cfi(address) if self._frames else None
-        if found is None and self._has_unsorted:
-            return self._stack_records().find_cfi(address)
-        return found
-
-    def _has_debug_frame(self) -> bool:
-        from crashtool.formats.object_file.elf import has_debug_frame
-
-        return self.kind == kinds.ELF and has_debug_frame(self._data)
+        """The unwind rules at an address."""
+        return self.unwind.find_cfi(address)
 
     def find_win(self, address: int) -> "WinRecord | None":
         """The frame data of 32-bit Windows code at an address."""
-        return self._stack_records().find_win(address)
+        return self.unwind.find_win(address)
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes; b"" where the file has no code, None when it holds none at all."""
@@ -202,6 +184,7 @@ class NativeDebugFile:
             path = self._deriver.find(LINES, self.path, self._architecture, afresh=True)
             return LineTable(path)
 
+<<<<<<< HEAD
     def _stack_records(self) -> StackRecords:
         if self._records is None:
             try:
@@ -243,6 +226,8 @@ def map_file(path: str) -> "Content":
         reason = reason_of(error)
         raise InputUnusable(f"{path} cannot be read: {reason}") from None
 
+=======
+>>>>>>> 259db24 (Tell whether code is covered by unwind tables without the rules)
 
 def _to_hit(places: "list[NativePlace]", address: int) -> FunctionHit:
     """Places at one address, innermost first, as a function with inlined calls."""

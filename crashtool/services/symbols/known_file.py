@@ -9,7 +9,7 @@ from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
 from crashtool.model.lookup import Candidate, LookupStatus
-from crashtool.services.symbols.debug_file import map_file
+from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
     from crashtool.formats.identifiers import DebugId

@@ -12,7 +12,6 @@ from zlib import crc32
 from crashtool.errors import CrashtoolError
 from crashtool.formats.object_file.symbol_header import MAGIC
 from crashtool.model.lookup import Candidate
-from crashtool.services.symbols.debug_file import map_file
 from crashtool.services.symbols.fetched_index import walk_fetched
 from crashtool.services.symbols.known_file import (
     Known,
@@ -36,6 +35,7 @@ from crashtool.services.symbols.local_places import (
     plain_name,
     walk_places,
 )
+from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
     from crashtool.model.crash import Module

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.model.crash import Module
-    from crashtool.services.symbols.debug_file import UnwindTables
+    from crashtool.services.symbols.unwind_information import UnwindTables
     from crashtool.services.unwind.scene import CodeTables
 
 HEAD = 0x1000  # bytes: what a loader maps as headers

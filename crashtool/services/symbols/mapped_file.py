@@ -1,0 +1,22 @@
+"""A file's bytes without reading it: mapped into memory."""
+
+import os
+from mmap import ACCESS_READ, mmap
+from typing import TYPE_CHECKING
+
+from crashtool.errors import InputUnusable
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+
+def map_file(path: str) -> "Content":
+    """A file's bytes, mapped. InputUnusable when it cannot be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
+            if not os.fstat(file.fileno()).st_size:
+                return b""
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputUnusable(f"{path} cannot be read: {reason}") from None

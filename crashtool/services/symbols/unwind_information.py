@@ -1,0 +1,116 @@
+"""What a native debug file says of callers: its own sorted tables, else records made of it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.breakpad.stack_records import StackRecords
+from crashtool.formats.object_file import kinds
+from crashtool.services.symbols.derive import UNWIND
+from crashtool.services.symbols.mapped_file import map_file
+
+if TYPE_CHECKING:
+    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.object_file.kinds import Content
+    from crashtool.services.symbols.derive import Deriver
+
+
+class UnwindTables(Protocol):
+    """Unwind tables in the file's own bytes; `covers` is whether `find_cfi` finds rules."""
+
+    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
+    def covers(self, address: int) -> bool: ...  # noqa: D102
+
+
+class UnwindInformation:
+    """That of one ELF, PE, PDB or Mach-O file; addresses are from the module's base.
+
+    Records that must be made of the file are left to `deriver`. What is damaged goes to `problems`.
+    """
+
+    def __init__(
+        self, data: "Content", path: str, kind: str, architecture: str, deriver: "Deriver",
+        problems: list[str],
+    ) -> None:  # fmt: skip
+        self._data = data
+        self._path = path
+        self._kind = kind
+        self._architecture = architecture
+        self._deriver = deriver
+        self._problems = problems
+        self._records: StackRecords | None = None
+        self._tables: UnwindTables | None = None
+        self._tried_tables = False
+        self._has_debug_frame: bool | None = None
+
+    def find_cfi(self, address: int) -> "CfiText | None":
+        """The unwind rules at an address: by the sorted tables, else of all that there are."""
+        tables = self._open_tables()
+        found = tables.find_cfi(address) if tables else None
+        if found is None and self._has_unsorted():
+            return self._stack_records().find_cfi(address)
+        return found
+
+    def find_win(self, address: int) -> "WinRecord | None":
+        """The frame data of 32-bit Windows code at an address."""
+        return self._stack_records().find_win(address)
+
+    def covers(self, address: int) -> bool:
+        """Whether a caller can be found from an address: by either of the two, but cheaper."""
+        tables = self._open_tables()
+        if tables and tables.covers(address):
+            return True
+        if self._has_unsorted() and self._stack_records().find_cfi(address) is not None:
+            return True
+        return self._kind == kinds.PDB and self.find_win(address) is not None
+
+    def _has_unsorted(self) -> bool:
+        """Whether there may be rules besides those of the sorted tables."""
+        if self._tables is None:
+            return True
+        if self._has_debug_frame is None:
+            self._has_debug_frame = self._kind == kinds.ELF and _has_debug_frame(self._data)
+        return self._has_debug_frame
+
+    def _open_tables(self) -> UnwindTables | None:
+        if not self._tried_tables:
+            self._tried_tables = True
+            try:
+                self._tables = open_unwind_tables(self._data, self._kind, self._architecture)
+            except InputUnusable as error:
+                self._problems.append(error.what)
+        return self._tables
+
+    def _stack_records(self) -> StackRecords:
+        if self._records is None:
+            try:
+                path = self._deriver.find(UNWIND, self._path, self._architecture)
+                self._records = StackRecords(map_file(path))
+            except InputUnusable as error:
+                self._problems.append(error.what)
+                self._records = StackRecords(b"")
+        return self._records
+
+
+def _has_debug_frame(data: "Content") -> bool:
+    from crashtool.formats.object_file.elf import has_debug_frame
+
+    return has_debug_frame(data)
+
+
+def open_unwind_tables(data: "Content", kind: str, architecture: str) -> UnwindTables | None:
+    """The unwind tables that can be read where they are: sorted ones, of ELF and 64-bit PE files.
+
+    None where there are none; InputUnusable when they are damaged.
+    """
+    if kind == kinds.ELF:
+        from crashtool.formats.object_file.call_frames import CallFrames
+        from crashtool.formats.object_file.elf import find_frame_tables
+
+        places = find_frame_tables(data)
+        return CallFrames(data, places, architecture) if places else None
+    if kind == kinds.PE:
+        from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
+
+        tables = find_exception_tables(data)
+        return open_exception_tables(data, tables) if tables else None
+    return None
