@@ -2,12 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-<<<<<<< HEAD
-from crashtool.errors import InputUnusable, reason_of
-from crashtool.formats.breakpad.stack_records import StackRecords
-=======
 from crashtool.errors import InputUnusable
->>>>>>> 259db24 (Tell whether code is covered by unwind tables without the rules)
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.demangle import demangle
@@ -184,50 +179,6 @@ class NativeDebugFile:
             path = self._deriver.find(LINES, self.path, self._architecture, afresh=True)
             return LineTable(path)
 
-<<<<<<< HEAD
-    def _stack_records(self) -> StackRecords:
-        if self._records is None:
-            try:
-                path = self._deriver.find(UNWIND, self.path, self._architecture)
-                self._records = StackRecords(map_file(path))
-            except InputUnusable as error:
-                self.problems.append(error.what)
-                self._records = StackRecords(b"")
-        return self._records
-
-
-def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":
-    """The unwind tables that can be read where they are: sorted ones, of ELF and 64-bit PE files.
-
-    None where there are none; InputUnusable when they are damaged.
-    """
-    if kind == kinds.ELF:
-        from crashtool.formats.object_file.call_frames import CallFrames
-        from crashtool.formats.object_file.elf import find_frame_tables
-
-        places = find_frame_tables(data)
-        return CallFrames(data, places, architecture) if places else None
-    if kind == kinds.PE:
-        from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
-
-        tables = find_exception_tables(data)
-        return open_exception_tables(data, tables) if tables else None
-    return None
-
-
-def map_file(path: str) -> "Content":
-    """A file's bytes, mapped. InputUnusable when it cannot be read."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
-            if not os.fstat(file.fileno()).st_size:
-                return b""
-            return mmap(file.fileno(), 0, access=ACCESS_READ)
-    except (OSError, ValueError) as error:
-        reason = reason_of(error)
-        raise InputUnusable(f"{path} cannot be read: {reason}") from None
-
-=======
->>>>>>> 259db24 (Tell whether code is covered by unwind tables without the rules)
 
 def _to_hit(places: "list[NativePlace]", address: int) -> FunctionHit:
     """Places at one address, innermost first, as a function with inlined calls."""

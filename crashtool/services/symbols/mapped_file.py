@@ -4,7 +4,7 @@ import os
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
@@ -18,5 +18,4 @@ def map_file(path: str) -> "Content":
                 return b""
             return mmap(file.fileno(), 0, access=ACCESS_READ)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputUnusable(f"{path} cannot be read: {reason}") from None
+        raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None
