@@ -107,8 +107,8 @@ def root() -> None:
     """The Crashpad client workflow against Backtrace, from StartHandler to a readable crash.
 
     Exit status: 0 done, 1 a bug in crashtool, 2 usage, 3 input unusable, 4 a check failed,
-    5 refused, 6 the server said no, 7 network, 8 partial, 9 the answer cannot be written,
-    130 interrupted.
+    5 refused, 6 the server said no, 7 network, 8 partial, 9 the machine (an answer or a file
+    cannot be written, no process starts), 130 interrupted.
     """
 
 

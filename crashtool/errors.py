@@ -11,7 +11,7 @@ REFUSED = 5
 REJECTED = 6
 NETWORK = 7
 PARTIAL = 8
-OUTPUT_LOST = 9
+MACHINE = 9
 PROGRAM_NOT_EXECUTABLE = 126
 PROGRAM_NOT_FOUND = 127
 INTERRUPTED = 130
@@ -101,6 +101,12 @@ class CheckFailed(CrashtoolError):
     code = "check_failed"
 
 
+class BadUrl(CheckFailed):
+    """A URL that cannot be used for what it is given for."""
+
+    code = "bad_url"
+
+
 class Refused(CrashtoolError):
     """The server does not accept the token, or not for this."""
 
@@ -137,11 +143,30 @@ class PartialFailure(CrashtoolError):
     code = "partial"
 
 
-class CannotWrite(CrashtoolError):
+class MachineFault(CrashtoolError):
+    """What crashtool needs of the machine is not there: disk space, a process, permission.
+
+    Never the fault of a file that the user gave.
+    """
+
+    exit_status = MACHINE
+    code = "machine"
+
+
+class CannotWrite(MachineFault):
     """The answer, or a file that was asked for, cannot be written: a full disk, a closed stream."""
 
-    exit_status = OUTPUT_LOST
     code = "cannot_write"
+
+
+class MissingLibrary(UsageError):
+    """A library is not installed, or cannot be loaded; `loss` says what cannot be done without."""
+
+    code = "missing_library"
+
+    def __init__(self, library: str, loss: str, reason: str = "") -> None:
+        what = f"{library} cannot be loaded ({reason})" if reason else f"{library} is not installed"
+        super().__init__(f"{what}: {loss}", hint=f"pip install {library}")
 
 
 class MissingExtra(UsageError):
@@ -154,3 +179,8 @@ class MissingExtra(UsageError):
             f"{feature} needs the extra '{extra}', which is not installed",
             hint=f"pip install 'crashtool[{extra}]'",
         )
+
+
+def cannot_write(place: object, error: OSError, *, hint: str | None = None) -> CannotWrite:
+    """The error to raise for a place that the system does not let us write."""
+    return CannotWrite(f"cannot write {place}: {reason_of(error)}", hint=hint)

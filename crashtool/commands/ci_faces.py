@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crashtool.commands.console import Console
-from crashtool.errors import CrashtoolError, reason_of
+from crashtool.errors import CannotWrite, CrashtoolError
 from crashtool.services.settings import step_summary_file
 
 if TYPE_CHECKING:
@@ -43,19 +43,17 @@ def report_to_ci(
         render_junit,
         render_summary,
     )
-    from crashtool.services.whole_file import open_whole
+    from crashtool.services.whole_file import append_text, write_whole
 
     rows = list_checks(survey, deliveries)
     if junit:
-        with open_whole(Path(junit)) as file:
-            file.write(render_junit(rows).encode())
+        write_whole(Path(junit), render_junit(rows).encode())
     if not ci_system:
         return
     for line in render_github(rows, error):
         console.ci_command(line)
     if summary := step_summary_file():
         try:
-            with summary.open("a", encoding="utf-8") as stream:
-                stream.write(render_summary(rows, error))
-        except OSError as failure:
-            console.warn(f"the job's summary cannot be written: {reason_of(failure)}")
+            append_text(summary, render_summary(rows, error))
+        except CannotWrite as failure:  # the answer is on stdout all the same
+            console.warn(f"the job's summary is not complete: {failure.what}")

@@ -7,7 +7,14 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import open_symbols, symbol_options
-from crashtool.errors import CHECK_FAILED, DONE, INPUT_UNUSABLE, PARTIAL, UsageError, reason_of
+from crashtool.errors import (
+    CHECK_FAILED,
+    DONE,
+    INPUT_UNUSABLE,
+    PARTIAL,
+    CannotWrite,
+    UsageError,
+)
 from crashtool.model.crash import CrashReport
 from crashtool.services.inspect_dumps import Unreadable, Wanted, walk_reports
 from crashtool.services.settings import step_summary_file, workspace_folder
@@ -118,9 +125,13 @@ class Answer:
         """Give the answers that need all dumps, then end with the status they deserve."""
         reports = [found for found in self.found if isinstance(found, CrashReport)]
         if self.options["html"]:
-            from crashtool.render.html import render_html  # its table of entities is slow to load
+            from pathlib import Path  # slow to load, as is the table of entities
 
-            _write_text(self.options["html"], render_html(reports), "w")
+            from crashtool.render.html import render_html
+            from crashtool.services.whole_file import FOR_THE_OWNER, write_whole
+
+            page = render_html(reports).encode("utf-8")
+            write_whole(Path(self.options["html"]), page, FOR_THE_OWNER)
         if self.options["ci"]:
             self._write_annotations(reports)
         if self.console.json:
@@ -148,12 +159,16 @@ class Answer:
 
     def _write_annotations(self, reports: list[CrashReport]) -> None:
         from crashtool.render.ci import render_github, render_summary
+        from crashtool.services.whole_file import append_text
 
         for report in reports:
             for line in render_github(report, workspace_folder()):
                 self.console.ci_command(line)
         if summary := step_summary_file():
-            _write_text(str(summary), "".join(map(render_summary, reports)), "a")
+            try:
+                append_text(summary, "".join(map(render_summary, reports)))
+            except CannotWrite as error:  # the answer is on stdout all the same
+                self.console.warn(f"the job's summary is not complete: {error.what}")
 
     def _status(self, reports: list[CrashReport]) -> int:
         if self.options["fail_on_crash"] and any(map(is_crash, reports)):
@@ -174,11 +189,3 @@ def error_document(found: Unreadable) -> dict[str, Any]:
     error = found.error
     body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
     return {"path": found.path, "error": body | ({"hint": error.hint} if error.hint else {})}
-
-
-def _write_text(path: str, text: str, mode: str) -> None:
-    try:
-        with open(path, mode, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {reason_of(error)}") from None

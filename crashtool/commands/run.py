@@ -10,7 +10,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import SCHEMA_VERSION, Console
 from crashtool.commands.options import annotation_options, open_symbols, symbol_options
-from crashtool.errors import CrashtoolError, UsageError, reason_of
+from crashtool.errors import CannotWrite, CrashtoolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,8 +178,10 @@ class _Account:
         if self.file is None:
             self.console.report(text)
             return
+        from crashtool.services.whole_file import FOR_THE_OWNER, write_whole
+
         try:
-            Path(self.file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            self.console.warn(f"cannot write {self.file}: {reason_of(error)}")
+            write_whole(Path(self.file), text.encode("utf-8", "backslashreplace"), FOR_THE_OWNER)
+        except CannotWrite as error:
+            self.console.warn(error.what)
             self.console.report(text)

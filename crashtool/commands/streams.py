@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from crashtool.errors import DONE, OUTPUT_LOST, CannotWrite, reason_of
+from crashtool.errors import DONE, MACHINE, CannotWrite, reason_of
 
 ANSWERS, NOTES = "crashtool-answers", "crashtool-notes"  # our ways with what an encoding lacks
 WORDS = {"→": "->", "…": "...", "─": "-", "├": "|", "└": "`"}
@@ -80,7 +80,7 @@ class StandardStreams:
         """The exit status in the end: that of a call whose answer was lost is never 0."""
         sys.stdout.flush()
         lost = self._outlet is not None and self._outlet.failure is not None
-        return OUTPUT_LOST if lost and status == DONE else status
+        return MACHINE if lost and status == DONE else status
 
     def restore(self) -> None:
         """Write what is left, and put back the streams of before."""

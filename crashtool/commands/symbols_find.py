@@ -14,7 +14,7 @@ from crashtool.commands.options import (
     open_source,
     symbol_options,
 )
-from crashtool.errors import DONE, CheckFailed, UsageError
+from crashtool.errors import DONE, CheckFailed, CrashtoolError, UsageError
 from crashtool.services.settings import user_cache_folder
 
 if TYPE_CHECKING:
@@ -124,14 +124,15 @@ def _answer(
 ) -> None:
     from crashtool.render.symbol_table import render_deliveries
     from crashtool.render.symbols_found import found_document, render_found
+    from crashtool.services.symbol_upload.verdict import error_of
 
     lost = [row for row in rows if not row.found]
     failed = [row for row in deliveries if row.error]
-    error = None
+    error: CrashtoolError | None = None
     if lost or failed:
         names = ", ".join(dict.fromkeys(row.module.name for row in lost))
         what = f"{len(lost)} of {len(rows)} modules have no symbols there: {names}"
-        error = CheckFailed(what if lost else f"{len(failed)} files could not be kept")
+        error = CheckFailed(what) if lost else error_of(failed[0])
     if console.json:
         console.document(found_document(rows, deliveries, error))
         context.exit(error.exit_status if error else DONE)

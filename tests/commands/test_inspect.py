@@ -145,7 +145,7 @@ def test_html_is_written_besides_the_answer(crashtool, inputs):
 
 def test_html_that_cannot_be_written_is_an_error(crashtool, inputs):
     result = crashtool("inspect", "--html", inputs / "no" / "r.html", inputs / "game.dmp")
-    assert result.exit_code == 2
+    assert result.exit_code == 9
     assert "cannot write" in result.stderr
 
 

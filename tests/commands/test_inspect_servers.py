@@ -106,8 +106,8 @@ def test_what_a_server_said_is_in_the_document(crashtool, dump, server):
     ]
 
 
-def test_what_is_no_url_is_a_usage_error(crashtool, dump):
+def test_what_is_no_url_fails_a_check(crashtool, dump):
     result = crashtool("inspect", dump, "--symbol-server", "symbols.example.com")
 
-    assert result.exit_code == 2
+    assert result.exit_code == 4
     assert "is not a URL" in result.stderr

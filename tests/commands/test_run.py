@@ -213,7 +213,7 @@ def test_what_cannot_work_is_refused_before_the_program_runs(run, tmp_path):
         (["--handler", "nothing"], 3, "no crashpad_handler at"),
         (["--annotation", "k"], 2, "not an annotation"),
         (["--attachment", "log=file"], 2, "after its file"),
-        (["--database", "file/db"], 3, "cannot use the database"),
+        (["--database", "file/db"], 9, "cannot write the database"),
     ):
         done = run(*arguments, "touch", marker)
         assert (done.returncode, words in done.stderr) == (status, True), done.stderr

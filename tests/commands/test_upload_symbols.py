@@ -236,13 +236,25 @@ class TestNothing:
 
 class TestMistakes:
     @pytest.mark.parametrize(
+        ("url", "words"),
+        [
+            (f"https://submit.backtrace.io/a/{TOKEN}/minidump", "submission token"),
+            ("ftp://example.com/x", "cannot be used"),
+        ],
+    )
+    def test_a_url_that_cannot_be_used_fails_a_check(self, crashtool, build, url, words):
+        result = crashtool("upload-symbols", "--url", url, build)
+
+        assert result.exit_code == 4
+        assert words in result.stderr
+        assert TOKEN not in result.stderr
+
+    @pytest.mark.parametrize(
         ("arguments", "words"),
         [
             ([], "what should be uploaded"),
             (["build"], "where should the symbols go"),
             (["build", "--universe", "acme"], "no symbol token"),
-            (["build", "--url", f"https://submit.backtrace.io/a/{TOKEN}/minidump"],
-             "submission token"),
             (["build", "-o", "x.zip", "--single"], "choose one"),
             (["build", "-n", "--single", "--max-archive-size", "1G"], "no meaning"),
             (["build", "--max-archive-size", "large"], "is not a size"),
@@ -262,7 +274,7 @@ class TestMistakes:
     def test_a_folder_that_does_not_exist_takes_no_archive(self, crashtool, build):
         result = crashtool("upload-symbols", "-o", "gone/x.zip", build)
 
-        assert result.exit_code == 3
+        assert result.exit_code == 9
         assert "does not exist" in result.stderr
 
     def test_an_archive_that_cannot_be_written_leaves_nothing(
@@ -274,7 +286,7 @@ class TestMistakes:
         monkeypatch.setattr(type(tmp_path), "replace", refuse)
         result = crashtool("upload-symbols", "-o", "x.zip", build)
 
-        assert result.exit_code == 3
+        assert result.exit_code == 9
         assert "cannot write x.zip: Permission denied" in result.stderr
         assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"build"}
 
@@ -288,7 +300,7 @@ class TestMistakes:
             )
 
         document = json.loads(result.stdout)
-        assert result.exit_code == 3
+        assert result.exit_code == 9
         assert "cannot write" in document["error"]["message"]
         assert document["requests"][0]["status"] == "uploaded"
 

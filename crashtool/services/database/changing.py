@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from crashtool.errors import InputUnusable, UsageError, reason_of
+from crashtool.errors import InputUnusable, MachineFault, UsageError, reason_of
 from crashtool.formats.crashpad.database import Database, DatabaseReport
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database.generic import GenericLayout
@@ -104,6 +104,6 @@ def _explained(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputUnusable(f"cannot {action}: {reason_of(error)}") from None
+        raise MachineFault(f"cannot {action}: {reason_of(error)}") from None
     except ValueError as error:  # attributes or metadata that Crashpad would refuse, too
         raise InputUnusable(f"cannot {action}: {error}") from None

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from crashtool.errors import InputUnusable, MalformedFile, reason_of
+from crashtool.errors import InputUnusable, MalformedFile, cannot_write
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import (
     UPLOADS_ENABLED,
@@ -51,7 +51,7 @@ def change_settings(
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputUnusable(f"cannot change {path}: {reason_of(error)}") from None
+        raise cannot_write(path, error) from None
     return changed
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from crashtool.errors import CrashtoolError, InputUnusable, reason_of
+from crashtool.errors import CrashtoolError, cannot_write
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import Settings, new_settings, read_settings
 
@@ -15,7 +15,7 @@ def prepare_database(path: Path) -> Settings | None:
     """Make the database if there is none, with uploads enabled; its settings as they now are.
 
     An existing database keeps its consent. None when its settings are unreadable: a handler then
-    replaces them and disables uploads. InputUnusable when `path` cannot hold a database.
+    replaces them and disables uploads. CannotWrite when `path` cannot hold a database.
     """
     settings = path / SETTINGS
     try:
@@ -28,7 +28,7 @@ def prepare_database(path: Path) -> Settings | None:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (made exclusively, hence a descriptor)
             file.write(made.pack())
     except OSError as error:
-        raise InputUnusable(f"cannot use the database {path}: {reason_of(error)}") from None
+        raise cannot_write(f"the database {path}", error) from None
     except CrashtoolError:
         return None
     return made

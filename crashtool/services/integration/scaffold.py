@@ -4,8 +4,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from crashtool.errors import InputUnusable, UsageError, reason_of
-from crashtool.services.whole_file import open_whole
+from crashtool.errors import UsageError, cannot_write
+from crashtool.services.whole_file import make_folder, write_whole
 
 PACKAGE = "crashtool.services.integration"
 
@@ -42,15 +42,14 @@ def read_scaffold(name: str) -> str:
 
 def write_scaffold(name: str, target: Path, *, force: bool) -> None:
     """Write an integration file. UsageError when there is another file already, unless `force`;
-    InputUnusable when it cannot be written.
+    CannotWrite when it cannot be written.
     """
     text = read_scaffold(name)
     encoded = text.encode("utf-16" if name == "reg" else "utf-8")  # regedit reads UTF-16 or ANSI
     try:
         if target.exists() and not force and target.read_bytes() != encoded:
             raise UsageError(f"{target} is there already", hint="--force replaces it")
-        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputUnusable(f"cannot write {target}: {reason_of(error)}") from None
-    with open_whole(target) as file:
-        file.write(encoded)
+        raise cannot_write(target, error) from None
+    make_folder(target.parent)
+    write_whole(target, encoded)

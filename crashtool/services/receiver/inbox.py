@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from crashtool.errors import InputUnusable, UsageError, reason_of
+from crashtool.errors import InputUnusable, cannot_write
 from crashtool.services.receiver.draft import Draft, DraftFile
 from crashtool.services.receiver.folder_lock import FolderLock
 from crashtool.services.receiver.listing import (
@@ -52,7 +52,7 @@ class Inbox:
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder_lock.acquire()
         except OSError as error:
-            raise UsageError(f"cannot keep reports in {self.folder}: {reason_of(error)}") from None
+            raise cannot_write(f"reports to {self.folder}", error) from None
         try:
             self._connection = self._connect()
             self._recover()

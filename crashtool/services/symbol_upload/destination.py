@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from crashtool.errors import UsageError
+from crashtool.errors import BadUrl, UsageError
 from crashtool.formats.submission_url import (
     ERROR,
     Purpose,
@@ -28,7 +28,7 @@ def find_destination(
 ) -> SubmissionUrl:
     """The URL to post symbols to, from a whole URL or from its pieces.
 
-    UsageError when a piece is missing, when the URL breaks a rule, and when it is one for reports:
+    UsageError when a piece is missing; BadUrl when the URL breaks a rule, or is one for reports:
     the token in that is of another kind.
     """
     if url:
@@ -58,15 +58,18 @@ def request_url(destination: SubmissionUrl, *, tag: str | None, upload_file: str
 
 
 def _read_url(url: str, token: str | None) -> SubmissionUrl:
-    found = parse_submission_url(url)
+    try:
+        found = parse_submission_url(url)
+    except UsageError as error:
+        raise BadUrl(f"the URL for symbols cannot be used: {error.what}", hint=error.hint) from None
     if token_kind(found.format or FORMAT) != token_kind(FORMAT):
-        raise UsageError(
+        raise BadUrl(
             f"this URL takes a {found.format}, not symbols, and its token is a submission token: "
             f"{redact_token(url)}",
             hint=HINT_ON_KINDS,
         )
     if found.format not in ("", FORMAT):
-        raise UsageError(
+        raise BadUrl(
             f"this URL takes a {found.format}, not symbols: {redact_token(url)}",
             hint="crashtool make-url --format symbols URL gives the one for symbols",
         )
@@ -85,7 +88,7 @@ def _check(url: str) -> None:
     purpose = Purpose(format=FORMAT)
     for finding in check_url(url, purpose):
         if finding.severity == ERROR:
-            raise UsageError(
+            raise BadUrl(
                 f"the URL for symbols cannot be used ({finding.rule}): {finding.cause}",
                 hint="crashtool make-url --format symbols explains and mends it",
             )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from crashtool.errors import CrashtoolError, InputUnusable, UsageError
+from crashtool.errors import CannotWrite, CrashtoolError, MachineFault, UsageError
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
 from crashtool.services.symbol_upload.destination import find_destination
@@ -117,7 +117,7 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
     if wishes.receipt and not wishes.dry_run:
         try:
             _write_receipt(wishes, wishes.receipt, destination, collection.files, deliveries)
-        except InputUnusable as failure:  # what was sent must be told all the same
+        except CannotWrite as failure:  # what was sent must be told all the same
             error = error or failure
     return Outcome(survey, deliveries, error)
 
@@ -142,7 +142,7 @@ def _check_wishes(wishes: Wishes) -> None:
         raise UsageError("--max-archive-size has no meaning with --single")
     for option, path in (("--output", wishes.output), ("--receipt", wishes.receipt)):
         if path and not os.path.isdir(Path(path).parent):  # noqa: PTH112 (this one never raises)
-            raise InputUnusable(f"the folder for {option} {path} does not exist")
+            raise MachineFault(f"the folder for {option} {path} does not exist")
 
 
 def _find_destination(wishes: Wishes) -> SubmissionUrl | None:

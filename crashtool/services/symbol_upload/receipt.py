@@ -8,7 +8,7 @@ from typing import Any
 
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.symbol_upload import Delivery, SymbolFile
-from crashtool.services.whole_file import open_whole
+from crashtool.services.whole_file import write_whole
 
 RECEIPT_VERSION = 1
 
@@ -58,6 +58,5 @@ def _identifiers(file: SymbolFile) -> list[dict[str, str | None]]:
 
 
 def write_receipt(path: Path, document: dict[str, Any]) -> None:
-    """Write it whole or not at all. InputUnusable when the place cannot be written."""
-    with open_whole(path) as file:
-        file.write((json.dumps(document, indent=2) + "\n").encode("ascii"))
+    """Write it whole or not at all. CannotWrite when the place cannot be written."""
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode("ascii"))

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from crashtool.errors import CrashtoolError, InputUnusable, reason_of
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.symbol_store import (
@@ -23,7 +23,7 @@ from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
 from crashtool.services.long_paths import reach
 from crashtool.services.symbol_upload.archive import read_blocks
-from crashtool.services.whole_file import open_whole
+from crashtool.services.whole_file import make_folder, open_whole
 
 RULES = {
     kinds.SYM: walk_breakpad, kinds.PDB: walk_symstore, kinds.PE: walk_symstore,
@@ -58,12 +58,9 @@ class FolderTarget:
         return read_blocks(str(place), place.stat().st_size)
 
     def write(self, path: str, blocks: Iterator[bytes]) -> None:
-        """Written beside its place, then put there. InputUnusable when that fails."""
+        """Written beside its place, then put there. CannotWrite when that fails."""
         place = self._folder / path
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputUnusable(f"cannot write {place}: {reason_of(error)}") from None
+        make_folder(place.parent)
         with open_whole(place) as file:
             file.writelines(blocks)
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from crashtool.errors import CrashtoolError, InputUnusable, reason_of
+from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_file import kinds
@@ -16,7 +16,7 @@ from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventor
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
 from crashtool.services.symbols.mapped_file import map_file
-from crashtool.services.whole_file import open_whole
+from crashtool.services.whole_file import make_folder, open_whole
 
 SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
 NATIVE = tuple(SYSTEMS)
@@ -141,13 +141,10 @@ class SymbolDumper:
     def _write_file(self, found: Dumpable, target: Path) -> DumpedModule:
         row = DumpedModule(found.lines.file.path, found.module.identifier, str(target))
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             with open_whole(target) as file:
                 return row._replace(size=self.write_into(found, file))
-        except OSError as error:
-            reason = f"cannot write {target}: {reason_of(error)}"
-            return row._replace(target="", reason=reason)
-        except CrashtoolError as error:
+        except InputUnusable as error:  # the next module may be sound; a full disk stays full
             return row._replace(target="", reason=error.what)
 
 

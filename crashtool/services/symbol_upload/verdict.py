@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from crashtool.errors import (
+    CannotWrite,
     CrashtoolError,
     InputUnusable,
+    MachineFault,
     NetworkFailure,
     NothingFound,
     PartialFailure,
@@ -23,7 +25,8 @@ from crashtool.model.symbol_upload import (
 )
 
 CLASSES: dict[str, type[CrashtoolError]] = {
-    kind.code: kind for kind in (InputUnusable, NetworkFailure, Refused, Rejected)
+    kind.code: kind
+    for kind in (InputUnusable, MachineFault, CannotWrite, NetworkFailure, Refused, Rejected)
 }
 
 
@@ -42,12 +45,16 @@ def find_verdict(
     if any(row.status in (UPLOADED, WRITTEN, PLANNED, PRESENT) for row in deliveries):
         return PartialFailure(_sum_up(collection, lost))
     if lost:
-        kind = CLASSES.get(lost[0].error, Rejected)
-        return kind(lost[0].reason, hint=lost[0].hint or None)
+        return error_of(lost[0])
     first = collection.refused[0]
     more = len(collection.refused) - 1
     tail = f" ({more} more like this)" if more else ""
     return InputUnusable(f"{first.path}: {first.reason}{tail}", hint=first.hint or None)
+
+
+def error_of(row: Delivery) -> CrashtoolError:
+    """What a delivery that failed would be alone: an error of its own class."""
+    return CLASSES.get(row.error, Rejected)(row.reason, hint=row.hint or None)
 
 
 def _sum_up(collection: Collection, lost: Sequence[Delivery]) -> str:

@@ -6,13 +6,13 @@ from time import sleep
 from typing import IO, NamedTuple, Self, TypeAlias, cast
 
 from crashtool.errors import (
+    BadUrl,
     CrashtoolError,
     MissingExtra,
     NetworkFailure,
     Refused,
     Rejected,
     TimedOut,
-    UsageError,
 )
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.reply import is_temporary
@@ -154,7 +154,7 @@ class BucketTarget:
         except ImportError as error:
             raise MissingExtra(f"symbols in {self._scheme} ({error})", "s3") from None
         except Exception as error:  # noqa: BLE001 (each store has errors of its own)
-            raise UsageError(f"not a store that can be used: {error}") from None
+            raise BadUrl(f"not a store that can be used: {error}") from None
 
     def read(self, path: str) -> Iterator[bytes] | None:
         """A file's bytes; None when it is not there."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from crashtool.errors import CrashtoolError, NetworkFailure, TimedOut, UsageError
+from crashtool.errors import BadUrl, CrashtoolError, NetworkFailure, TimedOut, UsageError
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus
@@ -165,7 +165,8 @@ class ServerSource:
         may_pass = isinstance(error, NetworkFailure) and not isinstance(error, TimedOut)
         self._failures += 1 if may_pass else MOST_FAILURES
         status: LookupStatus = "timeout" if isinstance(error, TimedOut) else "failed"
-        note = f"{error.what}: {error.hint}" if isinstance(error, UsageError) else error.what
+        may_be_mended = isinstance(error, (UsageError, BadUrl)) and error.hint
+        note = f"{error.what}: {error.hint}" if may_be_mended else error.what
         self._last_failure = Answer(status, note)
         return self._last_failure
 
@@ -192,13 +193,13 @@ class _NoFile(Exception):
 def parse_server(text: str) -> Server:
     """`[CONVENTION:]URL`; without a convention all are tried that fit a module.
 
-    UsageError when it is no URL of a known kind.
+    BadUrl when it is no URL of a known kind.
     """
     name, _, url = text.partition(SEPARATOR)
     conventions = (name,) if name in CONVENTIONS else ANY_CONVENTION
     url = url if name in CONVENTIONS else text
     if not url.lower().startswith(HTTP_SCHEMES + BUCKET_SCHEMES):
-        raise UsageError(
+        raise BadUrl(
             f"the symbol server {redact_token(text)[:200]!r} is not a URL",
             hint="https://…, http://… or s3://…; folders are given by --symbols",
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from crashtool.errors import CheckFailed, UsageError
+from crashtool.errors import BadUrl, UsageError
 from crashtool.formats.attributes import Annotation
 from crashtool.formats.submission_url import (
     ERROR,
@@ -28,7 +28,7 @@ def find_report_url(
 ) -> str:  # fmt: skip
     """The URL to post minidumps to, from a whole URL or from its pieces.
 
-    UsageError when a piece is missing; CheckFailed when the URL breaks a rule that no server
+    UsageError when a piece is missing; BadUrl when the URL breaks a rule that no server
     forgives, such as being one for symbols. A missing slash after the host is mended and said.
     """
     url = _add_token(url, token) if url else _build(universe, host, token)
@@ -36,7 +36,7 @@ def find_report_url(
     findings = check_url(url, purpose)
     broken = [item for item in findings if item.severity == ERROR and item.rule != PATH_MISSING]
     if broken:
-        raise CheckFailed(
+        raise BadUrl(
             f"the URL {redact_token(url)} cannot be used ({broken[0].rule}): {broken[0].cause}",
             hint=HINT,
         )

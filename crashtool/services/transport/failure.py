@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from crashtool.errors import NetworkFailure, SetupFailure, TimedOut, UsageError
+from crashtool.errors import BadUrl, NetworkFailure, SetupFailure, TimedOut
 
 # of requests and urllib3, which need not be imported to know them
 NO_URL = frozenset({"InvalidURL", "MissingSchema", "InvalidSchema", "LocationParseError"})
 
 
-def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailure | UsageError:
+def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailure | BadUrl:
     """What a failed request means, in words; `url` is never repeated, for it may hold a token."""
     where = host_of(url)
     if any(kind.__name__ in NO_URL for kind in type(error).__mro__):
-        return UsageError(
+        return BadUrl(
             f"not a URL that can be used: {where}",
             hint="crashtool make-url checks a URL and names what is wrong",
         )

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
 from crashtool import __version__
-from crashtool.errors import NetworkFailure, UsageError
+from crashtool.errors import BadUrl, NetworkFailure, UsageError
 from crashtool.services.transport.failure import explain_failure, host_of
 from crashtool.services.transport.trust import find_ca_bundle
 
@@ -105,7 +105,7 @@ class HttpSession:
             own = _origin(url)
             credentials = _find_credentials(url)
         except ValueError as error:
-            raise UsageError(f"not a URL that can be used: {error}") from None
+            raise BadUrl(f"not a URL that can be used: {error}") from None
         for _ in range(MOST_REDIRECTS):
             headers = credentials if _origin(url) == own else None
             response = self._request("GET", url, None, headers, _Target(target, limit, expect))
@@ -159,7 +159,7 @@ class HttpSession:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise explain_failure(error, url, self._timeout) from None
         except (UnicodeError, ValueError) as error:
-            raise UsageError(f"not a URL that can be used: {host_of(url)}: {error}") from None
+            raise BadUrl(f"not a URL that can be used: {host_of(url)}: {error}") from None
 
     def _prepare(
         self, method: str, url: str, body: "Body | bytes | None", headers: Mapping[str, str]

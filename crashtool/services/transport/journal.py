@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from crashtool.model.submission import MINIDUMP_PART
 from crashtool.services.transport.request import Plan, Request
+from crashtool.services.whole_file import FOR_THE_OWNER
 
 COMPACT = (",", ":")
 WHOLE = 1 << 25  # bytes up to which all of a minidump is hashed, and of a larger one so many
@@ -57,8 +58,12 @@ class Journal:
 
     def _write(self, entry: Entry) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry._asdict(), separators=COMPACT) + "\n")
+        line = json.dumps(entry._asdict(), separators=COMPACT) + "\n"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FOR_THE_OWNER)
+        try:
+            os.write(descriptor, line.encode("ascii"))  # at once: other processes add to it, too
+        finally:
+            os.close(descriptor)
 
 
 class Submission(NamedTuple):

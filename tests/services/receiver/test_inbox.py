@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import CannotWrite, InputUnusable, UsageError
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.report import DumpPage
@@ -147,7 +147,7 @@ def test_a_folder_has_one_receiver_at_a_time(inbox):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UsageError, match="cannot keep reports in"):
+    with pytest.raises(CannotWrite, match="cannot write reports to"):
         Inbox(tmp_path / "file").open()
 
 

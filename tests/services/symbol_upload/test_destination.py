@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.errors import UsageError
+from crashtool.errors import BadUrl, UsageError
 from crashtool.formats.submission_url import build_url
 from crashtool.services.symbol_upload.destination import find_destination, request_url
 
@@ -59,10 +59,10 @@ def test_tag_and_file_name_travel_in_the_query():
         ({"url": "ftp://example.com"}, "none of the forms"),
     ],
 )  # fmt: skip
-def test_a_destination_that_cannot_be_meant_is_a_usage_error(pieces, words):
+def test_a_destination_that_cannot_be_meant_is_an_error(pieces, words):
     pieces = dict(pieces)
 
-    with pytest.raises(UsageError, match=words) as caught:
+    with pytest.raises((BadUrl, UsageError), match=words) as caught:
         destination(pieces.pop("url", None), **pieces)
 
     assert TOKEN not in str(caught.value)

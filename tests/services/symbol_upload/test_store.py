@@ -93,7 +93,7 @@ def test_a_dry_run_shows_the_places_and_writes_nothing(crashtool, truth, tmp_pat
 def test_a_store_that_cannot_be_written_is_told(crashtool, truth, tmp_path):
     (tmp_path / "store").write_text("a file")
     result, (row,) = write(crashtool, truth / "objects/elf/full", "--to", "store")
-    assert result.exit_code == 3
+    assert result.exit_code == 9
     assert "cannot write" in row["reason"]
 
 
@@ -103,7 +103,7 @@ def test_nothing_half_written_is_left_behind(crashtool, truth, tmp_path, monkeyp
 
     monkeypatch.setattr(type(tmp_path), "replace", refuse)
     result, _ = write(crashtool, truth / "objects/elf/full", "--to", "store")
-    assert result.exit_code == 3
+    assert result.exit_code == 9
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 
 
@@ -115,7 +115,7 @@ def test_an_object_store_takes_them_too(crashtool, truth):
     files = fsspec.filesystem("memory")
     with files.open(f"/bucket/symbols/{PLACES['objects/elf/full']}") as file:
         assert file.read() == (truth / "objects/elf/full").read_bytes()
-    assert crashtool("upload-symbols", truth / "objects", "--to", "nowhere://x").exit_code == 2
+    assert crashtool("upload-symbols", truth / "objects", "--to", "nowhere://x").exit_code == 4
 
 
 def test_an_object_store_shows_nothing_of_what_broke_off():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.errors import InputUnusable, MissingExtra, UsageError
+from crashtool.errors import BadUrl, InputUnusable, MissingExtra
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.model.crash import Module
 from crashtool.services.symbols import fetching
@@ -517,8 +517,8 @@ def test_a_convention_is_named_before_the_url():
 
 
 @pytest.mark.parametrize("text", ["", "host/path", "symstore:host", "ftp://host", "/folder"])
-def test_what_is_no_url_is_a_usage_error(text):
-    with pytest.raises(UsageError, match="is not a URL"):
+def test_what_is_no_url_fails_a_check(text):
+    with pytest.raises(BadUrl, match="is not a URL"):
         parse_server(text)
 
 

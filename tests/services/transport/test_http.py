@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from crashtool import __version__
-from crashtool.errors import InputUnusable, NetworkFailure, Rejected, UsageError
+from crashtool.errors import BadUrl, InputUnusable, NetworkFailure, Rejected, UsageError
 from crashtool.services.transport.failure import explain_failure
 from crashtool.services.transport.http import (
     AT_ONCE,
@@ -232,13 +232,13 @@ def test_an_unknown_name_is_said():
     ["", "nothing", "ftp://host/", "http://", "http://[::1", "http://h:x/", "http://h:99999/",
      "http://.h\0/", "http://" + "a" * 70 + ".b/"],
 )  # fmt: skip
-def test_what_is_no_url_is_a_usage_error(url):
-    with pytest.raises((UsageError, NetworkFailure)):
+def test_what_is_no_url_fails_a_check(url):
+    with pytest.raises((BadUrl, NetworkFailure)):
         post(url)
 
 
 def test_a_header_that_cannot_be_sent_is_no_crash():
-    with HttpSession() as session, pytest.raises(UsageError):
+    with HttpSession() as session, pytest.raises(BadUrl):
         session.get("http://127.0.0.1:1/", {"X-Name": "\N{SNOWMAN}"})
 
 
