@@ -19,8 +19,8 @@ def on_windows(error, winerror):
         (OSError(errno.ENOSPC, "No space left on device", "x"), "No space left on device"),
         (OSError("words alone"), "words alone"),
         (ValueError("embedded null byte"), "embedded null byte"),
-        (on_windows(PermissionError(errno.EACCES, "In use", "x"), 32), "another program has it open"),  # noqa: E501
-        (on_windows(PermissionError(errno.EACCES, "Locked", "x"), 33), "another program has it open"),  # noqa: E501
+        (on_windows(PermissionError(13, "In use", "x"), 32), "another program has it open"),
+        (on_windows(PermissionError(13, "Locked", "x"), 33), "another program has it open"),
         (on_windows(PermissionError(errno.EACCES, "Access is denied", "x"), 5), "Access is denied"),
     ],
 )  # fmt: skip

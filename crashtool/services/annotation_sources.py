@@ -13,6 +13,7 @@ from crashtool.formats.attributes import (
     parse_attachment,
     split_pair,
 )
+from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 from crashtool.services.child_environment import child_environment
 
@@ -36,10 +37,7 @@ def read_annotation_file(name: str) -> Source:
     kind = path.suffix.lower() if path.suffix else path.name.lower()
     if kind not in (".toml", ".json", ".env"):
         raise UsageError(f"{name} is no .toml, .json or .env file", hint="rename it or convert it")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputUnusable(f"cannot read {name}: {error}") from None
+    text = read_text_file(path)
     if kind == ".env":
         return Source(tuple(_parse_env(text, name)))
     table = parse_toml(text, name) if kind == ".toml" else _parse_json(text, name)
@@ -150,7 +148,7 @@ def _parse_json(text: str, name: str) -> dict[str, Any]:
 
 def _parse_env(text: str, name: str) -> "list[Annotation]":
     rows = []
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip().removeprefix("export ").strip()
         if not line or line.startswith("#"):
             continue

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import is_absolute, parse_attachment
 from crashtool.formats.redaction import redact_token
+from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -158,11 +159,7 @@ def mask(name: str, value: Any) -> str:
 
 def read_token_file(path: str) -> str:
     """The token in a file, without the blanks around it. InputUnusable when there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            token = file.read().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputUnusable(f"cannot read the token file {path}: {error}") from None
+    token = read_text_file(path).strip()
     if not token or len(token.split()) != 1:
         raise InputUnusable(f"the token file {path} does not hold one token")
     return token
@@ -177,11 +174,7 @@ def _find_upwards(folder: str) -> str | None:
 
 
 def _read_file(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = parse_toml(file.read(), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
+    values = parse_toml(read_text_file(path, fault=UsageError), path)
     if unknown := sorted(set(values) - set(SETTINGS)):
         raise UsageError(
             f"{path} has no setting called {', '.join(unknown)}",

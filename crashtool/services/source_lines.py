@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.text_file import find_encoding
 from crashtool.model.crash import CrashReport, Frame, SourceLine
 
 if TYPE_CHECKING:
@@ -182,7 +183,8 @@ def _read_text(path: str) -> list[str] | None:
             content = file.read(LARGEST_FILE + 1)
     except OSError:
         return None
-    if len(content) > LARGEST_FILE or b"\0" in content:
+    encoding, content = find_encoding(content)
+    text = content.decode(encoding, "replace")
+    if len(content) > LARGEST_FILE or "\0" in text:
         return None
-    text = content.decode("utf-8", "replace")
     return [line.rstrip("\r") for line in text.split("\n")]

@@ -1,10 +1,10 @@
 """Holding files against a receipt: was this very build accepted?"""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from crashtool.errors import InputUnusable, reason_of
+from crashtool.errors import InputUnusable
+from crashtool.formats.text_file import read_text_file
 from crashtool.model.symbol_upload import PRESENT, UPLOADED, WRITTEN, GateRow, SymbolFile
 from crashtool.services.symbol_upload.inventory import walk_entries
 
@@ -14,13 +14,9 @@ LARGEST_RECEIPT = 256 << 20  # bytes
 
 def read_receipt(path: str) -> dict[str, str]:
     """What became of each debug id: a status. InputUnusable when it is no receipt of ours."""
+    text = read_text_file(path, largest=LARGEST_RECEIPT)
     try:
-        if Path(path).stat().st_size > LARGEST_RECEIPT:
-            raise InputUnusable(f"{path} is too large for a receipt")
-        document = json.loads(Path(path).read_bytes())
-        return _read_statuses(document)
-    except OSError as error:
-        raise InputUnusable(f"cannot read {path}: {reason_of(error)}") from None
+        return _read_statuses(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputUnusable(
             f"{path} is no receipt of upload-symbols", hint="--receipt FILE writes one"

@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple, Self, cast
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import cabinet
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
+from crashtool.services.symbols.encoded_text import TEXT_MAGICS, Utf8Text
 from crashtool.services.symbols.scratch import Budget, Scratch
 
 TAR_HEAD = 512
@@ -93,6 +94,7 @@ OPENERS: dict[bytes, Callable[[str], IO[bytes]]] = {
     b"\xfd7zXZ\0": cast("Callable[[str], IO[bytes]]", lzma.open),
     b"BZh": cast("Callable[[str], IO[bytes]]", bz2.open),
     b"\x28\xb5\x2f\xfd": open_zstd,
+    **dict.fromkeys(TEXT_MAGICS, cast("Callable[[str], IO[bytes]]", Utf8Text)),
 }
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DAMAGE = (
@@ -114,7 +116,7 @@ def is_archive(head: bytes) -> bool:
 
 
 def is_packed(head: bytes) -> bool:
-    """Whether the first bytes are those of a gzip, xz, bzip2 or Zstandard file."""
+    """Whether the first bytes are those of a gzip, xz, bzip2 or Zstandard file, or UTF-16."""
     return any(head.startswith(magic) for magic in OPENERS)
 
 
