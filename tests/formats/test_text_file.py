@@ -67,7 +67,6 @@ def test_what_cannot_be_read_is_said_without_a_number(tmp_path):
 
 OWN_TEXTS = {  # what no person writes
     "formats/text_file.py": "the reader itself",
-    "commands/inspect.py": "only written",
     "services/symbols/owners.py": "/etc/os-release",
     "services/symbols/local_places.py": "/proc",
     "services/handler/launch.py": "/proc",
