@@ -26,12 +26,18 @@ def reason_of(error: Exception) -> str:
     Windows refuses a file that another program holds, and `open` there is told no more than
     "permission denied".
     """
-    number = getattr(error, "winerror", None)
-    if number in SHARING_VIOLATIONS:
+    if not may_be_in_use(error):
+        return getattr(error, "strerror", None) or str(error)
+    if getattr(error, "winerror", None):
         return "another program has it open"
-    if os.name == "nt" and isinstance(error, PermissionError) and number is None:
-        return "permission denied, or another program has it open"
-    return getattr(error, "strerror", None) or str(error)
+    return "permission denied, or another program has it open"
+
+
+def may_be_in_use(error: Exception) -> bool:
+    """Whether another program's hold on a file may be why it cannot be used; on Windows alone."""
+    number = getattr(error, "winerror", None)
+    unknown = os.name == "nt" and isinstance(error, PermissionError) and number is None
+    return number in SHARING_VIOLATIONS or unknown
 
 
 class CrashtoolError(Exception):
@@ -62,6 +68,19 @@ class InputUnusable(CrashtoolError):
 
     exit_status = INPUT_UNUSABLE
     code = "input_unusable"
+
+
+class InUse(InputUnusable):
+    """A file that another program holds locked: for milliseconds, as a rule."""
+
+    code = "in_use"
+
+    def __init__(self, path: object, error: OSError) -> None:
+        doubt = "" if getattr(error, "winerror", None) else ", or may not be read"
+        super().__init__(
+            f"{path} is locked by another program{doubt}",
+            hint="try again in a moment; a handler holds it only while it works on it",
+        )
 
 
 class MalformedFile(InputUnusable):

@@ -3,6 +3,7 @@
 import time
 
 from crashtool.formats.minidump.reasons.reason import hex_address
+from crashtool.formats.moment import find_date
 from crashtool.model.crash import Assertion, CrashReport, Frame, InlineFrame, Process, System
 from crashtool.render.names import shorten
 
@@ -75,11 +76,10 @@ def words_of_size(size: int) -> str:
 
 def words_of_time(seconds: int) -> str:
     """A moment of Unix time: `2026-11-22 18:31:48 UTC`; a damaged file may hold any number."""
-    try:
-        moment = time.gmtime(seconds)
-    except (OverflowError, OSError, ValueError):  # which of them depends on the system
-        return f"no date ({seconds} s from 1970)"
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", moment)
+    date = find_date(seconds)
+    if date is None:
+        return f"a damaged time ({seconds} s from 1970)"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", date)
 
 
 def words_of_duration(seconds: int) -> str:

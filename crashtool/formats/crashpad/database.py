@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.errors import (
+    CrashtoolError,
+    InputUnusable,
+    InUse,
+    MalformedFile,
+    may_be_in_use,
+    reason_of,
+)
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
 from crashtool.formats.crashpad.handler_rules import UploadAttempts, find_losses
@@ -154,6 +161,8 @@ def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
         return read_settings(_read_bounded(path))
     except FileNotFoundError:
         problems.append(f"{SETTINGS} is missing: uploads count as disabled")
+    except InUse:
+        raise
     except (OSError, CrashtoolError) as error:
         problems.append(f"{error}" if SETTINGS in str(error) else f"{SETTINGS}: {error}")
     return None
@@ -162,8 +171,13 @@ def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
 def _read_bounded(path: Path) -> bytes:
     if path.is_symlink():
         raise InputUnusable(f"{path.name} is a link, which Crashpad never makes")
-    with path.open("rb") as stream:
-        data = stream.read(MAX_METADATA + 1)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_METADATA + 1)
+    except PermissionError as error:  # a handler locks the whole file for each operation
+        if may_be_in_use(error):
+            raise InUse(path, error) from None
+        raise
     if len(data) > MAX_METADATA:
         raise InputUnusable(f"{path.name} is larger than any that Crashpad writes")
     return data
@@ -213,6 +227,8 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
             metadata = read_meta(_read_bounded(path.with_suffix(".meta")))
     except FileNotFoundError:
         problems.append(f"{place}.meta is missing: a handler deletes the minidump")
+    except InUse:
+        raise
     except CrashtoolError as error:
         problems.append(f"{place}.meta: {error}: a handler deletes the report")
     except (ValueError, OSError) as error:
@@ -280,10 +296,10 @@ def _read_windows_file(root: Path, problems: list[str]) -> list[WindowsReport]:
         return read_windows_metadata(_read_bounded(root / WINDOWS_METADATA))
     except FileNotFoundError:
         problems.append(f"{WINDOWS_METADATA} is missing")
-    except PermissionError:  # the handler locks the whole file for each operation
-        raise InputUnusable(
-            f"{root / WINDOWS_METADATA} is locked by a handler", hint="try again in a moment"
-        ) from None
+    except PermissionError as error:
+        raise InputUnusable(f"cannot read {root / WINDOWS_METADATA}: {reason_of(error)}") from None
+    except InUse:
+        raise
     except CrashtoolError as error:
         problems.append(f"{WINDOWS_METADATA}: {error}: a handler overwrites it, losing all reports")
     return []

@@ -4,14 +4,14 @@ Crashpad counts its reasons but stores none; they follow from the state, the att
 (crash_report_upload_thread.cc).
 """
 
-from datetime import UTC, datetime
+import time
 
 from crashtool.formats.crashpad.handler_rules import UploadAttempts
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import Settings
+from crashtool.formats.moment import find_date
 
 NO_ATTEMPTS = UploadAttempts(())
-LATEST = 253402300799  # the last Unix time that a date can be made of
 
 
 def explain(
@@ -50,9 +50,13 @@ def _explain_completed(
 
 
 def _explain_lock(since: int | None) -> str:
-    moment = datetime.fromtimestamp(max(0, min(since, LATEST)), UTC) if since else None
-    made = f" since {moment:%Y-%m-%d %H:%M}Z" if moment else ""
-    return f"locked by a handler{made}, or stuck since one ended while it held the lock"
+    left = "or stuck since one ended while it held the lock"
+    if not since:
+        return f"locked by a handler, {left}"
+    date = find_date(since)
+    if date is None:
+        return f"locked by a handler, {left}; the time in it is damaged"
+    return f"locked by a handler since {time.strftime('%Y-%m-%d %H:%MZ', date)}, {left}"
 
 
 def _explain_waiting(metadata: Metadata, settings: Settings | None) -> str:

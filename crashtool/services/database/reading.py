@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import InputUnusable, InUse, UsageError
 from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
 from crashtool.formats.crashpad.extended_attributes import (
@@ -22,6 +22,7 @@ from crashtool.services.symbols.scratch import Budget, Scratch
 
 UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
 MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
+TRIES, PAUSE = 5, 0.1  # seconds; a handler's lock on a file lasts for milliseconds
 OWN_KINDS = {"win32": "windows", "darwin": "macos"}  # by sys.platform
 NAMES = {"generic": "Linux", "macos": "macOS", "windows": "Windows"}
 BESIDE = "__MACOSX"  # where a zip of macOS has the attributes of its files
@@ -58,7 +59,7 @@ def open_folder(text: str) -> Database:
 
 def _read(root: Path) -> Database:
     """The database in a folder, with a warning when this machine's handlers must not see it."""
-    database = open_database(root, now=time.time())
+    database = open_patiently(root, now=time.time())
     own = OWN_KINDS.get(sys.platform, "generic")
     if database.kind == own:
         return database
@@ -66,6 +67,16 @@ def _read(root: Path) -> Database:
     if database.kind == "macos":
         foreign += ", and delete every minidump in it"
     return database._replace(problems=(*database.problems, foreign))
+
+
+def open_patiently(root: str | Path, *, now: float | None = None) -> Database:
+    """As `open_database`, tried again while another program holds a file. InUse in the end."""
+    for _ in range(TRIES - 1):
+        try:
+            return open_database(root, now=now)
+        except InUse:
+            time.sleep(PAUSE)
+    return open_database(root, now=now)
 
 
 def find_report(database: Database, text: str) -> DatabaseReport:
@@ -106,7 +117,7 @@ def _find_database(text: str, folder: Path) -> Database:
     if len(found) != 1:
         what = "no Crashpad database" if not found else f"{len(found)} Crashpad databases"
         raise InputUnusable(f"{text} holds {what}", hint="unpack it and name the database's folder")
-    return open_database(found[0], now=time.time())
+    return open_patiently(found[0], now=time.time())
 
 
 def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:

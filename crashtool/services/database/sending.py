@@ -7,8 +7,9 @@ from pathlib import Path
 
 from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.attributes import Attachment
-from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
+from crashtool.formats.crashpad.database import Database, DatabaseReport
 from crashtool.services.database.changing import hold_report, mark_uploaded
+from crashtool.services.database.reading import open_patiently
 from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
@@ -48,7 +49,7 @@ def walk_unsent(
 ) -> Iterator[DumpFile | UnusableInput]:
     """What a database never uploaded, and what keeps some of it from being sent now."""
     try:
-        database = open_database(text)
+        database = open_patiently(text)
     except CrashtoolError as error:
         yield UnusableInput(text, error)
         return

@@ -5,10 +5,11 @@ writing-direction characters from disguising what stands around them.
 """
 
 import re
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from crashtool.formats.moment import find_date, iso_text
 from crashtool.formats.submission_url import redact_token
 from crashtool.services.receiver.listing import Group, Query, ReportRow
 from crashtool.services.receiver.report import StoredReport
@@ -77,7 +78,8 @@ def _load_templates() -> "jinja2.Environment":
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    date = find_date(seconds)
+    return time.strftime("%Y-%m-%d %H:%M:%S", date) if date else "a damaged time"
 
 
 def _headline(report: StoredReport) -> str:
@@ -101,7 +103,7 @@ def download_name(name: str) -> str:
 def row_document(row: ReportRow) -> dict[str, Any]:
     """A report in a list for a program."""
     return row._asdict() | {
-        "received": datetime.fromtimestamp(row.received, UTC).isoformat(),
+        "received": iso_text(row.received),
         "has_notes": bool(row.has_notes),
         "group": row.group,
         "url": f"/reports/{row.rxid}",
@@ -113,7 +115,7 @@ def report_document(report: StoredReport) -> dict[str, Any]:
     return {
         "rxid": report.rxid,
         "object": f"{report.id:x}",
-        "received": datetime.fromtimestamp(report.received, UTC).isoformat(),
+        "received": iso_text(report.received),
         "format": report.format,
         "universe": report.universe,
         "client": report.client,

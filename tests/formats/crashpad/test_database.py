@@ -6,10 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, InUse
 from crashtool.formats.crashpad import database as module
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata, pack_windows_metadata
+from crashtool.services.database import reading
+from crashtool.services.database.reading import open_patiently
 from tests.synth.database import (
     CLIENT,
     NOW,
@@ -268,15 +270,64 @@ def test_windows_metadata_that_is_gone_or_broken_leaves_the_minidumps(tmp_path):
     assert open_database(tmp_path).problems[0] == "metadata is missing"
 
 
-def test_windows_metadata_that_a_handler_holds_asks_to_try_again(tmp_path, monkeypatch):
-    write_windows_database(tmp_path, [])
+@pytest.fixture
+def hold(monkeypatch):
+    """Have another program hold the files of a name, for as many tries as told."""
 
-    def locked(path):
-        raise PermissionError(path)
+    def hold(name, tries):
+        real = Path.open
+        left = [tries]
 
-    monkeypatch.setattr(module, "_read_bounded", locked)
-    with pytest.raises(InputUnusable, match="locked by a handler"):
+        def open_or_not(path, *arguments, **options):
+            if path.name == name and left[0]:
+                left[0] -= 1
+                error = PermissionError(13, "Permission denied", str(path))
+                error.winerror = 33
+                raise error
+            return real(path, *arguments, **options)
+
+        monkeypatch.setattr(Path, "open", open_or_not)
+
+    return hold
+
+
+@pytest.mark.parametrize("name", ["metadata", "settings.dat"])
+def test_what_another_program_holds_is_neither_missing_nor_damaged(name, hold, tmp_path):
+    write_windows_database(tmp_path, [windows_report(1)])
+    hold(name, -1)
+
+    with pytest.raises(InUse, match=rf"{name} is locked by another program$"):
         open_database(tmp_path)
+
+
+def test_a_meta_file_that_another_program_holds_is_no_deleted_report(hold, tmp_path):
+    GenericDatabase(tmp_path, last=NOW).add(2, "pending", Metadata(NOW))
+    name = next(tmp_path.rglob("*.meta")).name
+    hold(name, -1)
+
+    with pytest.raises(InUse, match=r"locked by another program$"):
+        open_database(tmp_path)
+
+
+def test_a_lock_of_milliseconds_is_waited_for(hold, tmp_path, monkeypatch):
+    write_windows_database(tmp_path, [windows_report(1)])
+    monkeypatch.setattr(reading, "PAUSE", 0)
+    hold("settings.dat", 3)
+
+    assert open_patiently(tmp_path).settings.uploads_enabled
+
+
+def test_a_lock_that_stays_is_said(hold, tmp_path, monkeypatch, crashtool):
+    write_windows_database(tmp_path / "db", [windows_report(1)])
+    monkeypatch.setattr(reading, "PAUSE", 0)
+    hold("settings.dat", -1)
+
+    for command in (["database", "list"], ["database", "settings"], ["send-dump", "--dry-run"]):
+        result = crashtool(*command, tmp_path / "db")
+        assert result.exit_code == 3
+        assert "settings.dat is locked by another program" in result.stderr
+        assert "retires it unsent" not in result.stdout
+        assert "missing" not in result.output
 
 
 @settings(

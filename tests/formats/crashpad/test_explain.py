@@ -43,9 +43,10 @@ def test_a_locked_report_says_so_and_since_when():
     since = explain("pending", Metadata(NOW), ON, locked=True, locked_since=NOW)
     assert since.startswith("locked by a handler since 2026-09-21 14:13Z, or stuck")
     far = explain("pending", Metadata(NOW), ON, locked=True, locked_since=1 << 62)
-    assert "since 9999-12-31" in far
+    assert far.startswith("locked by a handler, or stuck")
+    assert far.endswith("; the time in it is damaged")
     before = explain("pending", Metadata(NOW), ON, locked=True, locked_since=-(1 << 62))
-    assert "since 1970-01-01" in before
+    assert before == far
     assert "locked by a handler" in explain("pending", Metadata(NOW), ON, locked=True)
 
 
