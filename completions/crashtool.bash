@@ -15,29 +15,29 @@ _crashtool() {
             --platform) words='windows linux macos android' ;;
             --as) words='url cpp cmake env json' ;;
             --color) words='auto always never' ;;
-            --universe|--token|--token-file|--symbols-token|--host|--port|--ca-bundle|--timeout) words= ;;
-            *) [[ $current == -* ]] && words='--universe --token --token-file --symbols-token --host --port --http --form --format --platform --check --fix --probe --as --ca-bundle --insecure --timeout --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --universe|--token|--token-file|--symbols-token|--host|--port|--ca-bundle|--timeout|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--universe --token --token-file --symbols-token --host --port --http --form --format --platform --check --fix --probe --as --ca-bundle --insecure --timeout --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     annotate)
         case "$previous" in
             --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
             --handler) words='upstream backtrace backtrace-2018 sentry' ;;
             --color) words='auto always never' ;;
-            --attach|--from) words= ;;
-            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --check --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --attach|--from|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     send-dump)
         case "$previous" in
             --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--rate|--journal|--scrub|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --rate -w --watch --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--rate|--journal|--scrub|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --rate -w --watch --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     inspect)
         case "$previous" in
             --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--html) words= ;;
-            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --secrets --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--html|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --secrets --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     upload-symbols)
         case "$previous" in
@@ -45,51 +45,51 @@ _crashtool() {
             --soft-fail) words='network server all' ;;
             --ci) words='github' ;;
             --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--to|--verify-receipt|--receipt|-j|--jobs|--junit|--ca-bundle|--timeout|--retry-for) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression --gzip -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--to|--verify-receipt|--receipt|-j|--jobs|--junit|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression --gzip -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     symbols)
         case "$previous" in
             --color) words='auto always never' ;;
             --type) words='elf pe pdb macho sym' ;;
             --ci) words='github' ;;
-            --max-size|--cache|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name|--to|-j|--jobs|--symbols|--symbol-server|--cache-size|--ca-bundle|--timeout|--retry-for) words= ;;
+            --max-size|--cache|--project-file|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name|--to|-j|--jobs|--symbols|--symbol-server|--cache-size|--ca-bundle|--timeout|--retry-for) words= ;;
             symbols) words='cache check dump fetch find' ;;
-            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for --no-local-symbols' ;;
+            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --project-file --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for --no-local-symbols' ;;
         esac ;;
     database)
         case "$previous" in
             --color) words='auto always never' ;;
             --uploads) words='enabled disabled' ;;
-            --older-than|--max-size|--last-upload-attempt) words= ;;
+            --project-file|--older-than|--max-size|--last-upload-attempt) words= ;;
             database) words='list prune resend settings show' ;;
-            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --show-settings --older-than --max-size -n --dry-run --uploads --last-upload-attempt --reset' ;;
+            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --project-file --show-settings --older-than --max-size -n --dry-run --uploads --last-upload-attempt --reset' ;;
         esac ;;
     scaffold)
         case "$previous" in
             --color) words='auto always never' ;;
-            -o|--output|--into) words= ;;
-            *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            -o|--output|--into|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     serve)
         case "$previous" in
             --color) words='auto always never' ;;
-            --folder|--port|--host|--token|--token-file|--symbols-token|--fault|--certificate|--key|--max-size|--stop-after) words= ;;
-            *) [[ $current == -* ]] && words='--folder --port --host --token --token-file --symbols-token --fault --certificate --key --max-size --stop-after --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --folder|--port|--host|--token|--token-file|--symbols-token|--fault|--certificate|--key|--max-size|--stop-after|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--folder --port --host --token --token-file --symbols-token --fault --certificate --key --max-size --stop-after --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     smoke)
         case "$previous" in
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
-            --annotation|--attachment|--url|--handler|--use-database|--keep) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --url --handler --mode --use-database --keep --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --annotation|--attachment|--url|--handler|--use-database|--keep|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --url --handler --mode --use-database --keep --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     run)
         case "$previous" in
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
-            --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --mode --report --json -q --quiet -v --verbose --color --show-settings -h --help' ;;
+            --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --mode --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

@@ -19,6 +19,7 @@ from crashtool.services.annotation_sources import (
     read_annotation_file,
     read_git_annotations,
 )
+from crashtool.services.resolution import Habits
 
 SPELLINGS = {
     True: "attachments are spelled --attachment=attachment_NAME=PATH, for Backtrace's builds of "
@@ -38,7 +39,13 @@ def _remember(
     return typed
 
 
-@click.command(cls=Command)
+class AnnotateCommand(Command):
+    """Its attachments are files of the program's users, which are not opened here."""
+
+    HABITS = Habits(only_named=("attachments",))
+
+
+@click.command(cls=AnnotateCommand)
 @click.argument("annotations", nargs=-1, metavar="[KEY=VALUE]...", callback=_remember)
 @click.option(
     "--attach",

@@ -8,7 +8,10 @@ import click
 from click.core import ParameterSource
 
 from crashtool.commands.console import Console, wants_color
-from crashtool.services.settings import SETTINGS, Resolved, current_settings, mask, merge_pairs
+from crashtool.services.resolution import Habits, resolve
+from crashtool.services.settings import SETTINGS, Resolved, Settings, current_settings, mask
+
+WITHHELD = "crashtool.withheld"  # of a context: why the user's token is not used
 
 
 class Command(click.Command):
@@ -18,7 +21,11 @@ class Command(click.Command):
     `@click.command(cls=Command)`; options for settings have no default but None.
     """
 
-    SHARED: ClassVar[tuple[str, ...]] = ("json", "quiet", "verbose", "color", "show_settings")
+    SHARED: ClassVar[tuple[str, ...]] = (
+        "json", "quiet", "verbose", "color", "project_file", "show_settings",
+    )  # fmt: skip
+
+    HABITS: ClassVar[Habits] = Habits()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,6 +38,12 @@ class Command(click.Command):
                 ["--color"],
                 type=click.Choice(["auto", "always", "never"]),
                 help="Colour: auto (on a terminal, unless NO_COLOR is set), always or never.",
+            ),
+            click.Option(
+                ["--project-file"],
+                metavar="FILE",
+                help="Read this crashtool.toml, and take what it names for your own wish; an empty "
+                "name reads none (default: the first one found upwards, if it is safe).",
             ),
             click.Option(
                 ["--show-settings"],
@@ -50,53 +63,54 @@ class Command(click.Command):
         """Fill in settings, hand over a console, run the callback."""
         console = Console(json=bool(ctx.params.get("json")))
         ctx.meta["crashtool.console"] = console
-        resolved = self._resolve(ctx)
-        options = {name: ctx.params.pop(name, None) for name in self.SHARED}
-        color = options["color"] or "auto"
+        options = {name: ctx.params.pop(name, None) for name in self.SHARED if name != "color"}
+        resolved = self._resolve(ctx, options["project_file"], tolerant=options["show_settings"])
+        color = ctx.params.pop("color", None) or "auto"
         console.verbosity = -1 if options["quiet"] else int(bool(options["verbose"]))
         console.color = wants_color(color, os.environ, sys.stdout)
         console.color_notes = wants_color(color, os.environ, sys.stderr)
         console.live = sys.stderr.isatty() and not os.environ.get("CI")
         if options["show_settings"]:
-            return show_settings(console, resolved)
+            return show_settings(console, *resolved)
         ctx.params["console"] = console
         return super().invoke(ctx)
 
-    def _resolve(self, ctx: click.Context) -> dict[str, Resolved]:
-        layers = None
-        resolved = {}
-        for param in self.params:
-            name = param.name or ""
-            if name not in SETTINGS:
-                continue
-            layers = layers or current_settings()
-            found = layers.find(name)
-            value = ctx.params.get(name)
-            if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
-                found = _under_flag(SETTINGS[name].kind, value, found)
-            resolved[name] = found or Resolved(value, "default")
-            if found:
-                ctx.params[name] = param.type_cast_value(ctx, found.value)
-        return resolved
+    def _resolve(
+        self, ctx: click.Context, project_file: str | None, *, tolerant: bool
+    ) -> tuple[dict[str, Resolved], Settings]:
+        """Put what the settings say under the flags; a token that is withheld into `ctx.meta`."""
+        settings = current_settings(project_file, tolerant=tolerant)
+        params = {param.name: param for param in self.params if param.name in SETTINGS}
+        typed = {
+            name: ctx.params.get(name)
+            for name in params
+            if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        }
+        values, withheld = resolve(settings, params, typed, self.HABITS, tolerant=tolerant)
+        ctx.meta[WITHHELD] = withheld
+        for name, found in values.items():
+            default = found.source == "default"
+            if default:
+                values[name] = Resolved(ctx.params.get(name), "default")
+            else:
+                ctx.params[name] = params[name].type_cast_value(ctx, found.value)
+        return values, settings
 
 
-def _under_flag(kind: str, value: Any, found: Resolved | None) -> Resolved:
-    if kind != "pairs" or not found:
-        return Resolved(value, "flag")
-    return Resolved(merge_pairs(found.value, value), f"flag, {found.source}")
-
-
-def show_settings(console: Console, resolved: dict[str, Resolved]) -> None:
-    """Print where each setting came from; secrets masked."""
+def show_settings(console: Console, resolved: dict[str, Resolved], settings: Settings) -> None:
+    """Print where each setting came from, and why one was refused; secrets masked."""
+    refused = settings.problem.what if settings.problem else None
     if console.json:
         rows = {
-            name: {"value": mask(name, value) if value else None, "source": source}
-            for name, (value, source) in resolved.items()
+            name: {"value": mask(name, row.value) if row.value else None, "source": row.source}
+            for name, row in resolved.items()
         }
-        console.document({"settings": rows})
+        console.document({"settings": rows} | ({"refused": refused} if refused else {}))
         return
     from crashtool.render.page import Page
 
-    shown = [(name, mask(name, value) if value else "-", source)
-             for name, (value, source) in resolved.items()]  # fmt: skip
+    shown = [(name, mask(name, row.value) if row.value else "-", row.source)
+             for name, row in resolved.items()]  # fmt: skip
     console.answer(Page().table(shown, indent=0))
+    if settings.problem:
+        console.error(settings.problem)

@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import token_options
+from crashtool.commands.options import insist_on_token, token_options
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
 from crashtool.formats.submission_url.finding import PLATFORMS, Finding
@@ -21,12 +21,19 @@ from crashtool.render.submission_url import (
     url_document,
 )
 from crashtool.services.make_url import Outcome, Wishes, judge, make
+from crashtool.services.resolution import Habits
 from crashtool.services.settings import read_token_file
 
 NEW_URL = ("form", "universe", "host", "port")
 
 
-@click.command(cls=Command)
+class UrlCommand(Command):
+    """A URL that is typed may lack the universe that another form of it needs."""
+
+    HABITS = Habits(complete=("universe",))
+
+
+@click.command(cls=UrlCommand)
 @click.argument("url", required=False)
 @click.option("--universe", metavar="NAME", help="The universe: your subdomain at Backtrace.")
 @token_options
@@ -129,6 +136,8 @@ def command(
       crashtool make-url --probe "$CRASHTOOL_URL"
     """  # noqa: D301 (\b is click's)
     console.json = console.json or text_form == "json"
+    if not check:
+        insist_on_token(url)
     wishes = _read_wishes(context, pieces)
     purpose = Purpose(platform or "", "", wishes.plain_http, wishes.token, wishes.symbols_token)
     if check or fix:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from crashtool.commands.byte_size import ByteSize
+from crashtool.commands.command import WITHHELD
 from crashtool.commands.console import Console
 from crashtool.services.settings import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
+    from crashtool.errors import CrashtoolError
     from crashtool.services.stacks import SymbolProvider
     from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.session import Places
@@ -87,6 +89,17 @@ def named_symbol_options(function: Function) -> Function:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def insist_on_token(url: str | None) -> None:
+    """UsageError when the user's token is withheld from a place, and the URL brings none itself."""
+    withheld: CrashtoolError | None = click.get_current_context().meta.get(WITHHELD)
+    if withheld is None:
+        return
+    from crashtool.services.token_hosts import has_token
+
+    if not (url and has_token(url)):
+        raise withheld
 
 
 @contextmanager

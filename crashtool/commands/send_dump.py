@@ -7,7 +7,12 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import annotation_options, network_options, token_options
+from crashtool.commands.options import (
+    annotation_options,
+    insist_on_token,
+    network_options,
+    token_options,
+)
 from crashtool.commands.send_job import Job
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment, parse_pair
@@ -178,6 +183,7 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "Plan":
     )
     from crashtool.services.transport.request import Plan
 
+    insist_on_token(options["url"])
     token = options["token"]
     if options["token_file"] and not token:
         token = read_token_file(options["token_file"])

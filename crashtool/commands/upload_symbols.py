@@ -8,7 +8,7 @@ from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.ci_faces import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import network_options
+from crashtool.commands.options import insist_on_token, network_options
 from crashtool.errors import DONE, UsageError
 from crashtool.formats.object_file.kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
@@ -221,9 +221,8 @@ def command(
         raise UsageError("what should be uploaded?", hint="name files, folders or patterns")
     if insecure:
         console.warn("TLS certificates are not verified (--insecure)")
-    if symbols_token_file:
-        symbols_token = read_token_file(symbols_token_file)
-
+    if not wishes["output"]:
+        insist_on_token(wishes["symbols_url"])
     wishes["soft_fail"] = wishes["soft_fail"] or ""
 
     def show_found(survey: "Survey") -> None:
@@ -232,7 +231,11 @@ def command(
 
     outcome = run_job(
         Wishes(
-            inputs, token=symbols_token, cache=user_cache_folder(), hashed=console.json, **wishes
+            inputs,
+            token=_read_token(symbols_token, symbols_token_file),
+            cache=user_cache_folder(),
+            hashed=console.json,
+            **wishes,
         ),
         Network(ca_bundle, bool(insecure), timeout, retry_for),
         Voices(show_found, console.progress, console.note),
@@ -247,3 +250,7 @@ def command(
     console.answer(render_deliveries(outcome.deliveries))
     if outcome.error:
         raise outcome.error
+
+
+def _read_token(token: str | None, file: str | None) -> str | None:
+    return read_token_file(file) if file else token

@@ -1,7 +1,8 @@
 """Settings: flag, then environment, then project file, then user file, then default.
 
 The one reader of the environment. A project file is the first `crashtool.toml` found upwards from
-the current folder; paths in a file are relative to it.
+the current folder; paths in a file are relative to it. It may be a stranger's: what it may not
+name, and when it is not read at all, is in `project_file`.
 """
 
 import os
@@ -19,14 +20,23 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = "crashtool.toml"
 USER_FILE = "config.toml"
+PROJECT_VARIABLE = "CRASHTOOL_PROJECT_FILE"
+FLAG, ENVIRONMENT, PROJECT, USER = "flag", "environment", "project", "user"
+ANYTHING, INSIDE, NOTHING = "anything", "inside", "nothing"
 
 
 class Setting(NamedTuple):
-    """One setting. `kind` is text, path, number, flag, pairs (a table), paths or texts (lists)."""
+    """One setting. `kind` is text, path, number, flag, pairs (a table), paths or texts (lists).
+
+    `from_project` is what a project file may give: anything, files inside its folder, or nothing;
+    where it is limited, `flag` is the option by which the user may give what the file may not.
+    """
 
     name: str
     kind: str = "text"
     secret: bool = False
+    from_project: str = ANYTHING
+    flag: str = ""
 
     @property
     def variable(self) -> str:
@@ -43,64 +53,116 @@ SETTINGS = {
         Setting("host"),
         Setting("token", secret=True),
         Setting("symbols_token", secret=True),
-        Setting("token_file", "path"),
+        Setting("token_file", "path", from_project=INSIDE, flag="--token-file"),
+        Setting("symbols_token_file", "path", from_project=INSIDE, flag="--token-file"),
+        Setting("token_hosts", "texts", from_project=NOTHING),
         Setting("tag"),
         Setting("annotations", "pairs"),
-        Setting("attachments", "paths"),
+        Setting("attachments", "paths", from_project=INSIDE, flag="--attachment"),
         Setting("symbols", "paths"),
-        Setting("cache", "path"),
+        Setting("cache", "path", from_project=INSIDE, flag="--cache"),
         Setting("cache_size"),
         Setting("symbol_servers", "texts", secret=True),
         Setting("no_local_symbols", "flag"),
         Setting("offline", "flag"),
-        Setting("handler", "path"),
-        Setting("database", "path"),
-        Setting("ca_bundle", "path"),
-        Setting("insecure", "flag"),
+        Setting("handler", "path", from_project=NOTHING, flag="--handler"),
+        Setting("database", "path", from_project=INSIDE, flag="--database"),
+        Setting("ca_bundle", "path", from_project=NOTHING, flag="--ca-bundle"),
+        Setting("insecure", "flag", from_project=NOTHING, flag="--insecure"),
         Setting("timeout", "number"),
         Setting("retry_for", "number"),
-        Setting("journal", "path"),
+        Setting("journal", "path", from_project=INSIDE, flag="--journal"),
         Setting("color"),
     )
 }
 
 
 class Resolved(NamedTuple):
-    """A value and where it came from, for `--show-settings`."""
+    """A value and where it came from, in words and as a layer, for `--show-settings`."""
 
     value: Any
     source: str
+    layer: str = ""
 
 
 class Settings:
-    """The layers below the flags, read once."""
+    """The layers below the flags, read once.
+
+    `chosen` is a project file that the user names: it is read whoever wrote it, and what it names
+    is the user's wish; "" is none at all. Without it one is looked for upwards from `folder`.
+    UsageError when that may be a stranger's; `problem` keeps it instead when `tolerant`.
+    """
 
     def __init__(
-        self, environment: Mapping[str, str], folder: "str | Path", user_folder: "str | Path"
+        self,
+        environment: Mapping[str, str],
+        folder: "str | Path",
+        user_folder: "str | Path",
+        *,
+        chosen: str | None = None,
+        tolerant: bool = False,
     ) -> None:
         self.environment = environment
-        found = _find_upwards(os.fspath(folder))
-        self.files = [
-            (path, _read_file(path)) for path in (found, os.path.join(user_folder, USER_FILE))
-            if path is not None and os.path.isfile(path)
-        ]  # fmt: skip
+        self.user_file = os.path.join(user_folder, USER_FILE)
+        self.problem: UsageError | None = None
+        self._is_vouched_for = chosen is not None
+        self._files: list[tuple[str, str, dict[str, Any]]] = []
+        path = _find_upwards(os.fspath(folder)) if chosen is None else chosen
+        if path and chosen is None and (problem := _find_objection(path)):
+            if not tolerant:
+                raise problem
+            self.problem, path = problem, ""
+        if path:
+            self._files.append((PROJECT, path, _read_file(path)))
+        if os.path.isfile(self.user_file):
+            self._files.append((USER, self.user_file, _read_file(self.user_file)))
 
-    def find(self, name: str) -> Resolved | None:
-        """What environment or files say of a setting; None when they are silent."""
+    def find(self, name: str, *, only_named: bool = False) -> Resolved | None:
+        """What environment or files say of a setting; None when they are silent.
+
+        UsageError when only a project file says it, and may not: where its files are `only_named`,
+        never opened, it may name any.
+        """
+        if SETTINGS[name].kind != "pairs":
+            return next(self._walk_layers(SETTINGS[name], is_checked=not only_named), None)
         found = list(self._walk_layers(SETTINGS[name]))
-        if not found or SETTINGS[name].kind != "pairs":
-            return found[0] if found else None
+        if not found:
+            return None
         merged: list[str] = []
         for layer in reversed(found):
             merged = merge_pairs(merged, layer.value)
-        return Resolved(merged, ", ".join(layer.source for layer in found))
+        return Resolved(merged, ", ".join(layer.source for layer in found), found[0].layer)
 
-    def _walk_layers(self, setting: Setting) -> Iterator[Resolved]:
+    def find_all(self, name: str) -> list[str]:
+        """A list to which every layer adds."""
+        return [text for layer in self._walk_layers(SETTINGS[name]) for text in layer.value]
+
+    def find_layer(self, names: Sequence[str]) -> Resolved | None:
+        """The highest layer that gives any of some settings, with the first of them."""
+        found = [
+            (ENVIRONMENT, f"environment {SETTINGS[name].variable}", name)
+            for name in names
+            if self.environment.get(SETTINGS[name].variable)
+        ]
+        for layer, path, values in self._files:
+            found += [(layer, f"file {path}", name) for name in names if name in values]
+        layer, source, name = found[0] if found else ("", "", "")
+        return Resolved(name, source, layer) if found else None
+
+    def _walk_layers(self, setting: Setting, *, is_checked: bool = True) -> Iterator[Resolved]:
         if text := self.environment.get(setting.variable):
-            yield Resolved(_from_text(setting, text), f"environment {setting.variable}")
-        for path, values in self.files:
-            if setting.name in values:
-                yield Resolved(_from_file(setting, values[setting.name], path), f"file {path}")
+            source = f"environment {setting.variable}"
+            yield Resolved(_from_text(setting, text), source, ENVIRONMENT)
+        for layer, path, values in self._files:
+            if setting.name not in values:
+                continue
+            value = _from_file(setting, values[setting.name], path)
+            is_limited = is_checked and not self._is_vouched_for
+            if layer == PROJECT and is_limited and setting.from_project != ANYTHING:
+                from crashtool.services.project_file import check_named  # seldom needed
+
+                check_named(setting, value, path)
+            yield Resolved(value, f"file {path}", layer)
 
 
 def merge_pairs(lower: Sequence[str], higher: Sequence[str]) -> list[str]:
@@ -109,11 +171,15 @@ def merge_pairs(lower: Sequence[str], higher: Sequence[str]) -> list[str]:
     return [pair for pair in lower if pair.partition("=")[0] not in keys] + list(higher)
 
 
-def current_settings() -> Settings:
-    """The settings of this process: its environment, its folder, its user."""
+def current_settings(project_file: str | None = None, *, tolerant: bool = False) -> Settings:
+    """The settings of this process: its environment, its folder, its user.
+
+    `project_file` is what the user chose by a flag, else by CRASHTOOL_PROJECT_FILE.
+    """
     home = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
     user_folder = os.path.join(home or os.path.expanduser("~/.config"), "crashtool")
-    return Settings(os.environ, os.getcwd(), user_folder)
+    chosen = os.environ.get(PROJECT_VARIABLE) if project_file is None else project_file
+    return Settings(os.environ, os.getcwd(), user_folder, chosen=chosen, tolerant=tolerant)
 
 
 def step_summary_file() -> "Path | None":
@@ -171,6 +237,12 @@ def _find_upwards(folder: str) -> str | None:
         if folder == below:
             return None
     return found
+
+
+def _find_objection(path: str) -> UsageError | None:
+    from crashtool.services.project_file import find_objection  # most calls have no project file
+
+    return find_objection(path)
 
 
 def _read_file(path: str) -> dict[str, Any]:
