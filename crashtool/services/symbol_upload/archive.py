@@ -5,16 +5,22 @@ climbs; files of one name stand in folders called like their debug ids.
 """
 
 import os
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from time import perf_counter
-from typing import IO
 
 from crashtool.errors import InputUnusable, reason_of
+from crashtool.formats.zip_headers import (
+    DEFLATED,
+    STORED,
+    ZipEntry,
+    pack_descriptor,
+    pack_local,
+    walk_directory,
+)
 from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.deflate import Deflater
@@ -23,7 +29,6 @@ BLOCK = 1 << 20  # bytes; what is sent as it is goes fastest in large ones
 PACKED_BLOCK = 1 << 16  # what is copied on the way does in those that a cache holds
 LEVEL = 2  # on DWARF several times as fast as the usual 6, and 7 % larger
 ZIP64_FROM = 2_000_000_000  # bytes; zip's own limit is 2 GiB, and deflate can make data grow
-LEVEL_NAME = "compress_level" if hasattr(zipfile.ZipInfo, "compress_level") else "_compresslevel"
 SAMPLE = 1 << 16  # bytes
 WORTH_IT = 0.95
 NO_IDENTIFIER = "no-id"
@@ -107,64 +112,58 @@ class ZipBody:
 
     def __iter__(self) -> Iterator[bytes]:
         """Blocks of the archive; InputUnusable when a file changed since it was looked at."""
-        sink = _Sink()
-        done = self.sent = 0
-        with zipfile.ZipFile(sink, "w", compresslevel=LEVEL) as archive:  # type: ignore[call-overload]
-            for member in self.members:
-                digest = sha256()
-                large = member.size > ZIP64_FROM
-                with archive.open(self._entry(member), "w", force_zip64=large) as entry:
-                    if self._balance:
-                        _let_store(entry, self._balance)
-                    for block in read_blocks(member.source, member.size, PACKED_BLOCK):
-                        if self._hashed:
-                            digest.update(block)
-                        began = perf_counter()
-                        entry.write(block)
-                        packed = perf_counter()
-                        done += len(block)
-                        self._advance(done)
-                        if sink.size >= PACKED_BLOCK:
-                            yield self._count(sink.take())
-                        if self._balance:
-                            sent = perf_counter() - packed
-                            self._balance.add(len(block), packed - began, sent)
+        self.sent = done = 0
+        entries: list[ZipEntry] = []
+        waiting = _Blocks()
+        for member in self.members:
+            entry = self._entry(member)._replace(offset=self.sent + waiting.size)
+            waiting.add(pack_local(entry))
+            deflater = Deflater(LEVEL) if entry.method == DEFLATED else None
+            digest = sha256()
+            for block in read_blocks(member.source, member.size, PACKED_BLOCK):
                 if self._hashed:
-                    self.digests[member.source] = digest.hexdigest()
-        yield self._count(sink.take())
+                    digest.update(block)
+                began = perf_counter()
+                entry = self._add(entry, block, deflater, waiting)
+                packed = perf_counter()
+                done += len(block)
+                self._advance(done)
+                if waiting.size >= PACKED_BLOCK:
+                    yield self._count(waiting.take())
+                if self._balance:
+                    self._balance.add(len(block), packed - began, perf_counter() - packed)
+            last = deflater.finish() if deflater else b""
+            entry = entry._replace(packed_size=entry.packed_size + len(last))
+            waiting.add(last + pack_descriptor(entry))
+            entries.append(entry)
+            if self._hashed:
+                self.digests[member.source] = digest.hexdigest()
+        for block in walk_directory(entries, self.sent + waiting.size):
+            waiting.add(block)
+        yield self._count(waiting.take())
 
-    def _entry(self, member: Member) -> zipfile.ZipInfo:
+    def _entry(self, member: Member) -> ZipEntry:
         """The entry of a member; what a try shows to be packed already goes as it is."""
-        entry = zipfile.ZipInfo(member.name)
         is_fast = self._balance is not None and self._balance.is_network_faster
-        if not self._store and not is_fast and shrinks(member.source):
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            setattr(entry, LEVEL_NAME, LEVEL)
-        return entry
+        packs = not self._store and not is_fast and shrinks(member.source)
+        name = member.name.replace(os.sep, "/")
+        return ZipEntry(name, DEFLATED if packs else STORED, member.size > ZIP64_FROM)
+
+    def _add(
+        self, entry: ZipEntry, block: bytes, deflater: Deflater | None, waiting: "_Blocks"
+    ) -> ZipEntry:
+        is_fast = self._balance is not None and self._balance.is_network_faster
+        packed = deflater.pack(block, store=is_fast) if deflater else block
+        waiting.add(packed)
+        return entry._replace(
+            crc=zlib.crc32(block, entry.crc),
+            packed_size=entry.packed_size + len(packed),
+            size=entry.size + len(block),
+        )
 
     def _count(self, block: bytes) -> bytes:
         self.sent += len(block)
         return block
-
-
-class _Packer:
-    """What zipfile calls a compressor, which stores what is not worth deflating."""
-
-    def __init__(self, balance: Balance) -> None:
-        self._balance = balance
-        self._deflater = Deflater(LEVEL)
-
-    def compress(self, data: bytes) -> bytes:
-        return self._deflater.pack(data, store=self._balance.is_network_faster)
-
-    def flush(self) -> bytes:
-        return self._deflater.finish()
-
-
-def _let_store(entry: IO[bytes], balance: Balance) -> None:
-    """Let an entry that is deflated store some of its blocks; zipfile has no public way to."""
-    if getattr(entry, "_compressor", None) is not None:
-        setattr(entry, "_compressor", _Packer(balance))  # noqa: B010 (it is not declared)
 
 
 def shrinks(path: str) -> bool:
@@ -235,20 +234,16 @@ def read_blocks(path: str, size: int, most: int = BLOCK) -> Iterator[bytes]:
         )
 
 
-class _Sink:
-    """A place to write to that cannot seek; what was written is taken away. `size` is in bytes."""
+class _Blocks:
+    """Bytes that wait until they are worth a block; `size` of them."""
 
     def __init__(self) -> None:
         self.size = 0
         self._blocks: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
-        self._blocks.append(bytes(data))
+    def add(self, data: bytes) -> None:
+        self._blocks.append(data)
         self.size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits here."""
 
     def take(self) -> bytes:
         blocks, self._blocks = self._blocks, []

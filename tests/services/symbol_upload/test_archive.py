@@ -1,5 +1,6 @@
 import io
 import zipfile
+from hashlib import sha256
 
 import pytest
 
@@ -12,6 +13,7 @@ from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_mem
 from crashtool.services.symbol_upload.upload import plan_archives, plan_single
 from crashtool.services.transport import balance
 
+SMALL_ARCHIVE = "d05f129b24a23ea75390f34517921556fb6977e0012bd99cbdb71309de507997"
 ID = DebugId(bytes(range(16)), 1)
 
 
@@ -136,7 +138,24 @@ def test_a_large_member_gets_zip64(tmp_path, monkeypatch):
 
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.read("app") == bytes(5000)
-    assert data[4] == zipfile.ZIP64_VERSION  # in the local header, before the size is known
+    assert data[4] == 45  # in the local header, before the size is known
+
+
+def test_headers_are_the_same_bytes_on_every_python(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "ZIP64_FROM", 3)
+    monkeypatch.setattr("sys.platform", "win32")
+    members = []
+    for name in ("abc", "abcd"):
+        (tmp_path / name).write_bytes(name.encode())
+        members.append(Member(name, str(tmp_path / name), len(name)))
+
+    data = b"".join(ZipBody(members, store=True))
+
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        rows = packed.infolist()
+    assert [row.create_system for row in rows] == [3, 3]
+    assert [row.extract_version for row in rows] == [20, 45]
+    assert sha256(data).hexdigest() == SMALL_ARCHIVE
 
 
 def test_a_balanced_archive_is_whole(tmp_path, monkeypatch):

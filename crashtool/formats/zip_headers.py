@@ -1,0 +1,209 @@
+"""The headers of a zip archive that is made while it is sent (PKWARE's APPNOTE.TXT 6.3.9).
+
+An entry's sizes follow its data, for they are not known before. Written here, not by zipfile: its
+headers differ between patch versions of Python, and no public name of it lets an entry store some
+blocks and deflate others.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from crashtool.formats.record import U16, U32, U64, Record
+
+LOCAL, DESCRIPTOR, CENTRAL = 0x04034B50, 0x08074B50, 0x02014B50
+END, END64, LOCATOR64 = 0x06054B50, 0x06064B50, 0x07064B50
+SIZES_FOLLOW, IS_UTF8 = 1 << 3, 1 << 11
+STORED, DEFLATED = 0, 8
+PLAIN_VERSION, ZIP64_VERSION = 20, 45
+UNIX = 3 << 8  # whose permissions an entry has
+OWNER_FILE = 0o600 << 16
+NEW_YEAR_1980 = 1 << 5 | 1  # the first day that zip knows
+ZIP64_EXTRA = 1
+FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF  # look into the larger field
+
+
+class LocalHeader(Record):
+    """What stands before an entry's data."""
+
+    signature: U32
+    version: U16
+    flags: U16
+    method: U16
+    time: U16
+    date: U16
+    crc: U32
+    packed_size: U32
+    size: U32
+    name_size: U16
+    extra_size: U16
+
+
+class Descriptor(Record):
+    """What stands behind an entry's data."""
+
+    signature: U32
+    crc: U32
+    packed_size: U32
+    size: U32
+
+
+class LargeDescriptor(Record):
+    """As Descriptor, of an entry whose local header has a zip64 field."""
+
+    signature: U32
+    crc: U32
+    packed_size: U64
+    size: U64
+
+
+class CentralEntry(Record):
+    """An entry in the directory at the archive's end."""
+
+    signature: U32
+    made_by: U16
+    version: U16
+    flags: U16
+    method: U16
+    time: U16
+    date: U16
+    crc: U32
+    packed_size: U32
+    size: U32
+    name_size: U16
+    extra_size: U16
+    comment_size: U16
+    disk: U16
+    internal: U16
+    external: U32
+    offset: U32
+
+
+class End(Record):
+    """The end of the archive."""
+
+    signature: U32
+    disk: U16
+    first_disk: U16
+    entries_here: U16
+    entries: U16
+    size: U32
+    offset: U32
+    comment_size: U16
+
+
+class LargeEnd(Record):
+    """The zip64 end of the archive, before its locator and the other end."""
+
+    signature: U32
+    own_size: U64
+    made_by: U16
+    version: U16
+    disk: U32
+    first_disk: U32
+    entries_here: U64
+    entries: U64
+    size: U64
+    offset: U64
+
+
+class Locator(Record):
+    """Where the zip64 end is."""
+
+    signature: U32
+    disk: U32
+    offset: U64
+    disks: U32
+
+
+class Extra(Record):
+    """The head of an extra field."""
+
+    kind: U16
+    size: U16
+
+
+class ZipEntry(NamedTuple):
+    """One file of an archive; sizes in bytes, `offset` of its local header.
+
+    `is_large`: it may turn out to have more than 4 GiB, deflated or not.
+    """
+
+    name: str
+    method: int = STORED
+    is_large: bool = False
+    crc: int = 0
+    packed_size: int = 0
+    size: int = 0
+    offset: int = 0
+
+
+def pack_local(entry: ZipEntry) -> bytes:
+    """What stands before the data of an entry."""
+    name, flags = _name(entry)
+    extra = _zip64_extra(0, 0) if entry.is_large else b""
+    later = FULL32 if entry.is_large else 0
+    header = LocalHeader(
+        signature=LOCAL, version=ZIP64_VERSION if entry.is_large else PLAIN_VERSION, flags=flags,
+        method=entry.method, date=NEW_YEAR_1980, packed_size=later, size=later,
+        name_size=len(name), extra_size=len(extra),
+    )  # fmt: skip
+    return header.pack() + name + extra
+
+
+def pack_descriptor(entry: ZipEntry) -> bytes:
+    """What stands behind the data of an entry, whose sizes are known by then."""
+    kind = LargeDescriptor if entry.is_large else Descriptor
+    return kind(
+        signature=DESCRIPTOR, crc=entry.crc, packed_size=entry.packed_size, size=entry.size
+    ).pack()
+
+
+def walk_directory(entries: Sequence[ZipEntry], offset: int) -> Iterator[bytes]:
+    """The directory and the archive's end, in pieces; the directory stands at `offset`."""
+    size = 0
+    for entry in entries:
+        block = _pack_central(entry)
+        size += len(block)
+        yield block
+    count = len(entries)
+    if count >= FULL16 or offset >= FULL32 or size >= FULL32:
+        yield LargeEnd(
+            signature=END64, own_size=LargeEnd.SIZE - 12, made_by=ZIP64_VERSION | UNIX,
+            version=ZIP64_VERSION, entries_here=count, entries=count, size=size, offset=offset,
+        ).pack()  # fmt: skip
+        yield Locator(signature=LOCATOR64, offset=offset + size, disks=1).pack()
+    count = min(count, FULL16)
+    yield End(
+        signature=END, entries_here=count, entries=count,
+        size=min(size, FULL32), offset=min(offset, FULL32),
+    ).pack()  # fmt: skip
+
+
+def _pack_central(entry: ZipEntry) -> bytes:
+    name, flags = _name(entry)
+    values = (entry.size, entry.packed_size, entry.offset)
+    extra = _zip64_extra(*(value for value in values if value >= FULL32))
+    version = ZIP64_VERSION if entry.is_large or extra else PLAIN_VERSION
+    size, packed_size, offset = (min(value, FULL32) for value in values)
+    header = CentralEntry(
+        signature=CENTRAL, made_by=version | UNIX, version=version, flags=flags,
+        method=entry.method, date=NEW_YEAR_1980, crc=entry.crc, packed_size=packed_size, size=size,
+        name_size=len(name), extra_size=len(extra), external=OWNER_FILE, offset=offset,
+    )  # fmt: skip
+    return header.pack() + name + extra
+
+
+def _name(entry: ZipEntry) -> tuple[bytes, int]:
+    """An entry's name as bytes, and its flags; a name that is no UTF-8 stays as it is."""
+    try:
+        name = entry.name.encode()
+    except UnicodeEncodeError:
+        return entry.name.encode("utf-8", "surrogateescape"), SIZES_FOLLOW
+    return name, SIZES_FOLLOW | (0 if name.isascii() else IS_UTF8)
+
+
+def _zip64_extra(*values: int) -> bytes:
+    if not values:
+        return b""
+    data = b"".join(value.to_bytes(8, "little") for value in values)
+    return Extra(kind=ZIP64_EXTRA, size=len(data)).pack() + data
