@@ -1,6 +1,5 @@
 """run: a program under a real crashpad_handler; its crash as a readable report."""
 
-import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +90,7 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
 
 def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:
     from crashtool.services.handler.reported_run import ReportedRun, RunPlan
+    from crashtool.services.path_patterns import expand_path
     from crashtool.services.settings import user_state_folder
 
     database = Path(options["database"] or user_state_folder() / "database").absolute()
@@ -104,7 +104,7 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
         mode=options["mode"],
     )
     for path in options["symbols"] or ():
-        if not glob.glob(path):  # noqa: PTH207 (a pattern may begin anywhere)
+        if not expand_path(path):
             raise UsageError(f"--symbols {path}: there is no such file or folder")
     run = ReportedRun(plan, console.warn)
     result = run.run()

@@ -14,7 +14,13 @@ from crashtool.services.settings import user_cache_folder
 
 @click.command("check", cls=Command)
 @click.argument("inputs", nargs=-1, metavar="PATH...")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out what matches.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out files and folders whose name, or path below PATH, matches. Slashes "
+    "and backslashes both separate, and * goes across them. Repeatable.",
+)
 @click.option(
     "--type", "types", multiple=True, type=click.Choice(KINDS), help="Only this kind. Repeatable."
 )

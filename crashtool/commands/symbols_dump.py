@@ -95,9 +95,10 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
 
 def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    from crashtool.services.path_patterns import expand_all
     from crashtool.services.symbol_upload.siblings import find_siblings
 
-    found = find_siblings(inputs)
+    found = find_siblings(expand_all(inputs))
     for path in found:
         console.note(f"{path} belongs to it and is read, too")
     return (*inputs, *found)

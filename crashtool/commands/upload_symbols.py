@@ -59,7 +59,8 @@ class UploadCommand(Command):
     "--exclude",
     multiple=True,
     metavar="GLOB",
-    help="Leave out files and folders whose name or path matches. Repeatable.",
+    help="Leave out files and folders whose name, or path below PATH, matches. Slashes "
+    "and backslashes both separate, and * goes across them. Repeatable.",
 )
 @click.option(
     "--type",

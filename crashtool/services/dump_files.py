@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, NothingFound, reason_of
 from crashtool.formats.multipart import Part, parse_multipart
+from crashtool.services.path_patterns import expand_path
 
 if TYPE_CHECKING:
     from crashtool.formats.attributes import Attachment
@@ -112,7 +113,7 @@ def _expand(text: str, spool: Path, stdin: ByteStream | None) -> Iterator[Path]:
     elif path.exists():
         yield from _expand_file(path, spool)
     elif glob.has_magic(text):
-        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (takes absolute patterns)
+        matches = expand_path(text)
         if not matches:
             raise NothingFound(f"nothing matches {text}")
         for match in map(Path, matches):

@@ -40,9 +40,10 @@ def walk_symbol_file(
     each; one whose end is not known has a PUBLIC record, which goes on to the next. All others
     are FUNC records, also those without lines: a size keeps the code behind them out.
     """
-    yield f"MODULE {module.system} {module.architecture} {module.identifier} {module.name}\n"
+    name, code_file = _one_line(module.name), _one_line(module.code_file)
+    yield f"MODULE {module.system} {module.architecture} {module.identifier} {name}\n"
     if module.code_id:
-        yield f"INFO CODE_ID {module.code_id} {module.code_file}".rstrip() + "\n"
+        yield f"INFO CODE_ID {module.code_id} {code_file}".rstrip() + "\n"
     for number in range(cache.file_count):
         yield f"FILE {number} {_one_line(cache.file_path(number))}\n"
     names = _Names(cache, spell)

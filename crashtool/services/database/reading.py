@@ -18,6 +18,7 @@ from crashtool.formats.crashpad.extended_attributes import (
     find_sidecar,
     read_pax_attributes,
 )
+from crashtool.services.path_patterns import expand_one
 from crashtool.services.symbols.scratch import Budget, Scratch
 
 UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
@@ -34,7 +35,7 @@ def open_any(text: str) -> Iterator[Database]:
 
     InputUnusable when there is none, or more than one in an archive.
     """
-    path = Path(text)
+    path = Path(expand_one(text))
     if path.is_dir():
         yield _read(path)
         return
@@ -52,9 +53,10 @@ def open_any(text: str) -> Iterator[Database]:
 
 def open_folder(text: str) -> Database:
     """A database to change. UsageError for an archive, InputUnusable when it is none."""
-    if Path(text).is_file():
-        raise UsageError(f"{text} is a file: only a database in its folder can be changed")
-    return _read(Path(text))
+    path = Path(expand_one(text))
+    if path.is_file():
+        raise UsageError(f"{path} is a file: only a database in its folder can be changed")
+    return _read(path)
 
 
 def _read(root: Path) -> Database:

@@ -11,6 +11,7 @@ from crashtool.formats.crashpad.database import Database, DatabaseReport
 from crashtool.services.database.changing import hold_report, mark_uploaded
 from crashtool.services.database.reading import open_patiently
 from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
+from crashtool.services.path_patterns import expand_path
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
 
@@ -30,12 +31,19 @@ def find_reports(
     Without the user's consent, which settings.dat holds, only reports are taken whose upload was
     asked for; unless `without_consent` says otherwise.
     """
-    for is_a_database, group in groupby(inputs, is_database):
+    for is_a_database, group in groupby(_expand(inputs), is_database):
         if not is_a_database:
             yield from find_dumps(list(group), spool, stdin)
             continue
         for text in group:
             yield from walk_unsent(text, without_consent=without_consent, note=note)
+
+
+def _expand(inputs: Sequence[str]) -> Iterator[str]:
+    """The inputs, with a pattern that matches databases replaced by them: their rules are kept."""
+    for text in inputs:
+        paths = expand_path(text)
+        yield from paths if any(map(is_database, paths)) else [text]
 
 
 def is_database(text: str) -> bool:

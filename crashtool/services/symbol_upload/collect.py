@@ -1,6 +1,5 @@
 """Finding debug files: in files, folders, patterns, archives and bundles, by their content."""
 
-import fnmatch
 import glob
 import mmap
 import os
@@ -16,6 +15,8 @@ from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
 from crashtool.services.long_paths import reach
+from crashtool.services.path_patterns import expand_path
+from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
 from crashtool.services.symbols.known_file import OPEN_FLAGS
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import TAR_HEAD, is_archive, is_packed, walk_archive
@@ -57,7 +58,8 @@ class Search:
         allow_empty: bool = False,
     ) -> None:
         self.scratch = scratch
-        self.exclude = tuple(exclude)
+        self._exclude = PathPatterns(exclude)
+        self._root = ""  # the folder that is searched
         self.types = frozenset(types)
         self.allow_empty = allow_empty
         self.files: list[SymbolFile] = []
@@ -83,10 +85,12 @@ class Search:
     def _add_input(self, text: str) -> None:
         before = self._recognised
         literal = os.path.lexists(reach(text))
-        for path in [text] if literal else expand_pattern(text):
+        for path in [text] if literal else expand_path(text, hidden=True):
             if Path(reach(path)).is_dir():
+                self._root = str(Path(path))
                 self._add_folder(path)
             else:
+                self._root = os.path.dirname(path)
                 place = with_slashes(os.path.normpath(path))
                 self._add_file(Found(path, place, reach(path), named=literal))
         if self._recognised == before:
@@ -136,14 +140,7 @@ class Search:
         self._refuse(LeftOut(str(error.filename), reason_of(error)))
 
     def _is_excluded(self, path: str) -> bool:
-        if not self.exclude:
-            return False
-        path = with_slashes(path)
-        name = path.rpartition("/")[2]
-        return any(
-            fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(name, pattern)
-            for pattern in self.exclude
-        )
+        return self._exclude.find(path, self._root) is not None
 
     def _add_file(self, found: Found) -> None:
         if self._is_excluded(found.path):
@@ -263,18 +260,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads nowhere, or in circles
         return False
-
-
-def with_slashes(path: str) -> str:
-    """A path of this system as archives write it."""
-    return path if os.sep == "/" else path.replace(os.sep, "/")
-
-
-def expand_pattern(text: str) -> list[str]:
-    """The paths that a pattern matches, `**` for any depth; none when it is not a pattern."""
-    if not glob.has_magic(text):
-        return []
-    return sorted(glob.glob(text, recursive=True, include_hidden=True))
 
 
 def bundle_layout(place: str) -> str:

@@ -1,6 +1,5 @@
 """The release gate: can every crash of what ships be read with the symbols that are about to go?"""
 
-import fnmatch
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from crashtool.model.symbol_upload import GateRow, SymbolFile
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory
+from crashtool.services.symbol_upload.patterns import PathPatterns
 from crashtool.services.symbols.known_file import bare_name
 from crashtool.services.symbols.scratch import Scratch
 
@@ -100,11 +100,9 @@ class Gate:
     def _excuse(self, requirements: Requirements, wanted: _Wanted) -> GateRow | None:
         if not wanted.has_code:
             return _row(wanted, "not_required", "it has no code")
-        place = wanted.place.replace("\\", "/")
-        for pattern in requirements.excused:
-            if fnmatch.fnmatch(wanted.name, pattern) or fnmatch.fnmatch(place, pattern):
-                return _row(wanted, "not_required", f"--not-required {pattern}")
-        return None
+        patterns = PathPatterns(requirements.excused)
+        pattern = patterns.find(wanted.name) or patterns.find(wanted.place.replace("\\", "/"))
+        return _row(wanted, "not_required", f"--not-required {pattern}") if pattern else None
 
     def _check_dump(
         self, path: str, requirements: Requirements, say: Callable[[str], None]

@@ -9,6 +9,7 @@ from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.kinds import base_name
 from crashtool.model.crash import Module
 from crashtool.model.lookup import Candidate
+from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbol_upload.collect import Search, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
@@ -47,7 +48,11 @@ def list_wanted(
     """
     wanted: list[Sought] = []
     for text in texts:
-        found = [Sought(module, text) for module in _walk_wanted(text, scratch, cache, all_modules)]
+        found = [
+            Sought(module, path)
+            for path in expand_path(text) or [text]
+            for module in _walk_wanted(path, scratch, cache, all_modules)
+        ]
         if not found:
             raise InputUnusable(f"{text} names no module whose symbols could be looked for")
         wanted += found

@@ -1,6 +1,5 @@
 """Debug files in folders, stores, archives and single files on this disk, found by identifier."""
 
-import glob
 import os
 from collections.abc import Iterator, Sequence
 from itertools import filterfalse, islice
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
+from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbols.known_file import (
     Known,
     bare_name,
@@ -65,7 +65,7 @@ class DirectorySource:
         self.folders: list[str] = []
         self.files: list[str] = []
         for text in paths:
-            found = [text] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))
+            found = expand_path(text)
             if not found:
                 raise InputUnusable(f"{text} does not exist", hint="it was given by --symbols")
             for path in found:

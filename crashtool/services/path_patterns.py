@@ -1,0 +1,41 @@
+"""Wildcards in PATH arguments: expanded here, on every machine alike, for Windows' shells do not.
+
+What exists under a name is that very file, whatever characters are in its name.
+"""
+
+import glob
+import os
+from collections.abc import Iterable
+
+from crashtool.errors import UsageError
+
+
+def expand_path(text: str, *, hidden: bool = False) -> list[str]:
+    """The paths that an argument stands for; none when nothing is there.
+
+    That is the argument itself if it exists, else what it matches as a pattern, sorted: `**` for
+    any depth, with `hidden` also names that begin with a dot.
+    """
+    if os.path.lexists(text):
+        return [text]
+    if not glob.has_magic(text):
+        return []
+    folder = os.path.dirname(text)
+    while folder and not os.path.isdir(folder):
+        above = os.path.dirname(folder)
+        folder = above if above != folder else ""
+    pattern = glob.escape(folder) + text[len(folder) :]  # a folder may be called build[1]
+    return sorted(glob.glob(pattern, recursive=True, include_hidden=hidden))
+
+
+def expand_all(texts: Iterable[str]) -> tuple[str, ...]:
+    """All that several arguments stand for; what stands for nothing stays, for others to name."""
+    return tuple(path for text in texts for path in expand_path(text) or [text])
+
+
+def expand_one(text: str) -> str:
+    """The one path that an argument stands for. UsageError when it matches several."""
+    found = expand_path(text) or [text]
+    if len(found) > 1:
+        raise UsageError(f"{text} matches {len(found)} paths, {found[0]} first: name one of them")
+    return found[0]
