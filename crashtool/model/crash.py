@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FrameTrust = Literal[
     "context", "cfi", "cfi_scan", "frame_pointer", "scan", "inline", "prewalked", "none"
 ]
-AnnotationKind = Literal["process", "simple", "object", "list"]
+AnnotationKind = Literal["process", "simple", "object", "list", "form"]
 
 
 class Problem(NamedTuple):
@@ -253,7 +253,8 @@ class CrashReport(NamedTuple):
     dump says nothing of a crash or its thread is not among them. `messages` are what the runtime
     said when it gave up (macOS), `comments` what the program put in for a reader. `symbols`: a
     verdict on each module that the stacks lead through. `handles`, `memory` and `secrets` are there
-    only when they were asked for.
+    only when they were asked for. `origin` says what the dump was taken out of ("": of
+    nothing); the fields of a form body are annotations of the kind "form".
     """
 
     path: str
@@ -277,6 +278,7 @@ class CrashReport(NamedTuple):
     memory: tuple[MemoryExcerpt, ...] = ()
     symbols: "tuple[SymbolVerdict, ...]" = ()
     secrets: tuple[SecretCount, ...] | None = None
+    origin: str = ""
 
     @property
     def crashed_thread(self) -> Thread | None:

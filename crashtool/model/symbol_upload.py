@@ -82,11 +82,16 @@ class LeftOut(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """What a search found: files to upload, files passed over, and inputs that cannot be used."""
+    """What a search found: files to upload, files passed over, and inputs that cannot be used.
+
+    `closed` are containers that nobody looked into, such as installers; they are also among the
+    files passed over, or refused if they were named.
+    """
 
     files: tuple[SymbolFile, ...] = ()
     ignored: tuple[LeftOut, ...] = ()
     refused: tuple[LeftOut, ...] = ()
+    closed: tuple[LeftOut, ...] = ()
 
 
 class Defect(NamedTuple):

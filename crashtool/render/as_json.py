@@ -46,6 +46,7 @@ def crash_document(report: CrashReport) -> Document:
         "status": "DAMAGED" if report.is_damaged else "OK",
         "path": report.path,
         "size": report.size,
+        "origin": report.origin or None,
         "writer": report.writer or None,
         "written": report.written,
         "crash_info": writer.crash(report.crash, report.crashing_thread),

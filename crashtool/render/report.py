@@ -168,6 +168,8 @@ def _add_identity(page: Page, report: CrashReport) -> None:
     if report.crashpad:
         page.field("REPORT ID", str(report.crashpad.report_id))
         page.field("CLIENT ID", str(report.crashpad.client_id))
+    if report.origin:
+        page.field("TAKEN", safe(report.origin, 400))
     for comment in report.comments:
         page.field("COMMENT", safe(comment.strip(), 400))
 

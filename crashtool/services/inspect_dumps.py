@@ -14,6 +14,7 @@ from crashtool.services.stacks import walk_stacks
 
 if TYPE_CHECKING:
     from crashtool.services.stacks import SymbolProvider
+    from crashtool.services.unwrap_dumps import DumpFile
 
 MOST_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
@@ -68,15 +69,26 @@ def _walk_others(path: str, wanted: Wanted) -> Iterator[CrashReport | Unreadable
     import tempfile  # slow to import, and seldom needed
     from pathlib import Path
 
-    from crashtool.services.dump_files import UnusableInput, find_dumps
+    from crashtool.services.dump_files import find_dumps
+    from crashtool.services.unwrap_dumps import UnusableInput
 
     with tempfile.TemporaryDirectory(prefix="crashtool-") as folder:
         for found in find_dumps([path], Path(folder), getattr(sys.stdin, "buffer", None)):
             if isinstance(found, UnusableInput):
                 yield Unreadable(found.path, found.error)
                 continue
-            yield _read_one(os.fspath(found.file), found.path, wanted)
+            yield _add_origin(_read_one(os.fspath(found.file), found.path, wanted), found)
             found.discard()
+
+
+def _add_origin(read: CrashReport | Unreadable, found: "DumpFile") -> CrashReport | Unreadable:
+    """What the wrapper says of a dump that was in one."""
+    if isinstance(read, Unreadable) or not found.note:
+        return read
+    from crashtool.services.analyze.annotations import add_form_fields
+
+    annotations = add_form_fields(read.annotations, found.fields)
+    return read._replace(annotations=annotations, origin=found.note)
 
 
 def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:

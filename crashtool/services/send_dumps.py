@@ -14,7 +14,6 @@ from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refu
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports
-from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput
 from crashtool.services.threads import share_work
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import CountedBody, GzipBody
@@ -24,6 +23,7 @@ from crashtool.services.transport.pace import Pace
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.request import Plan, Request, make_request
 from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
+from crashtool.services.unwrap_dumps import ByteStream, DumpFile, UnusableInput
 
 if TYPE_CHECKING:
     from crashtool.services.database.sending import Held

@@ -6,8 +6,9 @@ import random
 import pytest
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats import cabinet
-from crashtool.formats.cabinet import LZX, STORED, checksum, walk_members
+from crashtool.formats.archives import cabinet
+from crashtool.formats.archives.bounds import Budget
+from crashtool.formats.archives.cabinet import LZX, STORED, checksum, walk_members
 from tests.synth.cabinet import build_cabinet
 
 WORDS = [b"function", b"line", b"frame", b"\0\1\2"]
@@ -17,7 +18,7 @@ FILES = {"app.pdb": LONG, "b.txt": b"x" * 10, "empty": b"", "c.dll": LONG[:40_00
 
 def unpack(data):
     found = {}
-    for member in walk_members(io.BytesIO(data)):
+    for member in walk_members(io.BytesIO(data), Budget(1 << 20)):
         found[member.name] = b"".join(iter(lambda stream=member.stream: stream.read(7777), b""))
         assert len(found[member.name]) == member.size
     return found
@@ -35,7 +36,7 @@ def test_structs_have_the_sizes_of_the_specification():
 
 
 def test_files_that_are_not_read_are_passed_over():
-    members = walk_members(io.BytesIO(build_cabinet(FILES)))
+    members = walk_members(io.BytesIO(build_cabinet(FILES)), Budget(1 << 20))
     names = [(member.name, member.stream.read(4)) for member in members]
 
     assert names == [(name, content[:4]) for name, content in FILES.items()]

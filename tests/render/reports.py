@@ -124,6 +124,7 @@ def full_report(**fields):
         "memory": (MemoryExcerpt(0x7000, b"ABC\0"), MemoryExcerpt(0x9000, None)),
         "symbols": VERDICTS,
         "secrets": (SecretCount("JSON web token", 2), SecretCount("e-mail address", 0)),
+        "origin": "out of a form body (2 fields)",
     }
     return report(**(values | fields))
 
@@ -158,4 +159,5 @@ def hostile_report():
         handles=(Handle(1, ATTACK, ATTACK),), problems=(Problem(0, ATTACK),),
         streams=(Stream(1, ATTACK, 0, 0),), symbols=(verdict,),
         secrets=(SecretCount(ATTACK, 1),),
+        origin=ATTACK,
     )  # fmt: skip

@@ -8,8 +8,9 @@ import pytest
 
 from crashtool.errors import InputUnusable, NothingFound
 from crashtool.formats.multipart import FormField, FormFile, MultipartBody
-from crashtool.services import dump_files
-from crashtool.services.dump_files import DumpFile, UnusableInput, find_dumps
+from crashtool.services import unwrap_dumps
+from crashtool.services.dump_files import find_dumps
+from crashtool.services.unwrap_dumps import DumpFile, UnusableInput
 
 DUMP = b"MDMP" + bytes(range(200))
 
@@ -160,12 +161,46 @@ def test_a_pipe_in_a_folder_is_passed_by(folder, spool):
     assert len(find(spool, folder)) == 1
 
 
-def test_a_saved_form_body_gives_its_dump_and_counts_the_rest(folder, spool):
+def test_a_saved_form_body_gives_its_dump_with_its_fields_and_files(folder, spool):
     (folder / "body").write_bytes(form((b"log.txt", b"x"), (b"upload_file_minidump", DUMP)))
 
-    assert find(spool, "body") == [
-        ("body", DUMP, "out of a form body (its 2 other parts are left out)")
+    (item,) = find_dumps(["body"], spool, io.BytesIO())
+
+    assert item.file.read_bytes() == DUMP
+    assert (item.path, item.note) == ("body", "out of a form body (1 field; attached: f)")
+    assert item.fields == (("prod", "x"),)
+    assert [(name, Path(path).read_bytes()) for name, path, _ in item.attachments] == [
+        ("log.txt", b"x")
     ]
+    item.discard()
+    assert not any(spool.iterdir())
+
+
+def test_each_dump_of_a_form_body_is_a_report_with_all_that_belongs_to_it(folder, spool):
+    (folder / "body").write_bytes(
+        form((b"upload_file_minidump", DUMP), (b"other", DUMP + b"2"), (b"log", b"text"))
+    )
+    found = []
+    for item in find_dumps(["body"], spool, io.BytesIO()):
+        found.append((item.path, item.file.read_bytes(), len(item.attachments), item.fields))
+        item.discard()
+
+    assert found == [
+        ("body:f", DUMP, 1, (("prod", "x"),)), ("body:f", DUMP + b"2", 1, (("prod", "x"),)),
+    ]  # fmt: skip
+    assert not any(spool.iterdir())
+
+
+def test_the_token_of_a_saved_upload_is_no_annotation(folder, spool):
+    body = MultipartBody(
+        [FormField(b"token", b"0" * 64), FormField(b"format", b"minidump"), FormField(b"a", b"b")],
+        [FormFile(b"upload_file_minidump", b"f", len(DUMP), lambda: io.BytesIO(DUMP))], "---b---",
+    )  # fmt: skip
+    (folder / "body").write_bytes(b"".join(body))
+
+    (item,) = find_dumps(["body"], spool, io.BytesIO())
+
+    assert item.fields == (("a", "b"),)
 
 
 def test_a_dump_under_another_name_in_a_form_is_known_by_its_content(folder, spool):
@@ -184,7 +219,7 @@ def test_wrappers_in_wrappers_are_opened(folder, spool):
 
     found = find(spool, folder)
 
-    three = "out of a zip archive, out of gzip, out of a form body (its 1 other parts are left out)"
+    three = "out of a zip archive, out of gzip, out of a form body (1 field)"
     assert [(Path(path).name, data, note) for path, data, note in found] == [
         ("1.dmp", DUMP, "out of a zip archive"),
         ("2.gz", DUMP + b"2", "out of a zip archive, out of gzip"),
@@ -197,10 +232,10 @@ def test_wrappers_in_wrappers_are_opened(folder, spool):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (gzip.compress(DUMP)[:-12], "damaged gzip"),
-        (b"PK\x03\x04" + bytes(30), "damaged zip"),
+        (gzip.compress(DUMP)[:-12], "is gzip and damaged: gzip data is cut short"),
+        (b"PK\x03\x04" + bytes(30), "is a zip archive and damaged"),
         (form((b"other", b"text")), "a form body without a minidump"),
-        (form((b"upload_file", DUMP))[:-30], "a damaged form body"),
+        (form((b"upload_file", DUMP))[:-30], "is a form body and damaged"),
     ],
 )
 def test_a_wrapper_that_gives_no_dump_is_said(folder, spool, data, words):
@@ -233,7 +268,7 @@ def test_wrappers_are_not_opened_without_end(folder, spool):
 
 
 def test_a_bomb_is_stopped(folder, spool, monkeypatch):
-    monkeypatch.setattr(dump_files, "UNPACKED_LIMIT", 1000)
+    monkeypatch.setattr(unwrap_dumps, "UNPACKED_LIMIT", 1000)
     (folder / "bomb").write_bytes(gzip.compress(bytes(5000)))
 
     ((_, kind, what),) = find(spool, "bomb")

@@ -2,7 +2,7 @@
 
 import zlib
 
-from crashtool.formats.cabinet import (
+from crashtool.formats.archives.cabinet import (
     BLOCK_MARK,
     BLOCK_SIZE,
     MAGIC,

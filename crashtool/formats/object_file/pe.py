@@ -205,6 +205,15 @@ def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
 ENTRY_SIZES = {"x86_64": RuntimeFunction.SIZE, "arm64": FunctionEntry.SIZE}
 
 
+def find_image_end(head: bytes) -> int:
+    """Where the last section of an image ends in its file, by its first bytes; 0 when unknown."""
+    try:
+        sections = _read_headers(head).sections
+    except InputUnusable:
+        return 0
+    return max((row.offset + row.size for row in sections.values()), default=0)
+
+
 def find_exception_tables(data: "Content") -> Tables | None:
     """Where an x86-64 or ARM64 image has its function table; None for others, or without one."""
     image = _read_image(data)

@@ -22,6 +22,23 @@ def read_annotations(dump: Minidump, modules: Sequence[Module]) -> tuple[Annotat
     return tuple(_mark_winner(item, unclaimed) for item in _walk_annotations(dump, modules))
 
 
+def add_form_fields(
+    annotations: Sequence[Annotation], fields: Sequence[tuple[str, str]]
+) -> tuple[Annotation, ...]:
+    """The annotations of a dump that came with a form: what the form says is what was uploaded.
+
+    A field that says the same as the dump is the dump's own.
+    """
+    said = {(item.name, item.value) for item in annotations if item.wins}
+    others = {name: value for name, value in fields if (name, value) not in said}
+    own = [item._replace(wins=item.wins and item.name not in others) for item in annotations]
+    added = [
+        Annotation("form", name, value, size=_size(value), wins=True)
+        for name, value in others.items()
+    ]
+    return (*own, *added)
+
+
 def _walk_annotations(dump: Minidump, modules: Sequence[Module]) -> Iterator[Annotation]:
     crashpad = dump.crashpad
     assert crashpad is not None  # noqa: S101 (the caller's condition)

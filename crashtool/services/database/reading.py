@@ -1,32 +1,21 @@
 """A Crashpad database where it lies, or as someone packed it: never through a handler."""
 
 import sys
-import tarfile
 import time
-import zipfile
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
 from crashtool.errors import InputUnusable, InUse, UsageError
-from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
-from crashtool.formats.crashpad.extended_attributes import (
-    find_sidecar,
-    read_pax_attributes,
-)
+from crashtool.services.database.unpack import unpack_database
 from crashtool.services.path_patterns import expand_one
-from crashtool.services.symbols.scratch import Budget, Scratch
+from crashtool.services.symbols.scratch import Scratch
 
-UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
-MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
 TRIES, PAUSE = 5, 0.1  # seconds; a handler's lock on a file lasts for milliseconds
 OWN_KINDS = {"win32": "windows", "darwin": "macos"}  # by sys.platform
 NAMES = {"generic": "Linux", "macos": "macOS", "windows": "Windows"}
-BESIDE = "__MACOSX"  # where a zip of macOS has the attributes of its files
 
 
 @contextmanager
@@ -45,8 +34,8 @@ def open_any(text: str) -> Iterator[Database]:
         folder = Path(scratch.folder(), "unpacked")
         folder.mkdir()
         try:
-            _unpack(path, folder, scratch)
-        except UNREADABLE as error:
+            unpack_database(path, folder, scratch)
+        except (OSError, ValueError) as error:  # a name that no file here can have, say
             raise InputUnusable(f"cannot unpack {text}: {error}") from None
         yield _find_database(text, folder)
 
@@ -120,64 +109,3 @@ def _find_database(text: str, folder: Path) -> Database:
         what = "no Crashpad database" if not found else f"{len(found)} Crashpad databases"
         raise InputUnusable(f"{text} holds {what}", hint="unpack it and name the database's folder")
     return open_patiently(found[0], now=time.time())
-
-
-def _unpack(path: Path, folder: Path, scratch: Scratch) -> None:
-    """The plain files of an archive, below a folder; links and devices are left out."""
-    budget = Budget(path.stat().st_size)
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for member in _bounded(path, archive.infolist()):
-                if member.is_dir():
-                    _place(folder, member.filename).mkdir(parents=True, exist_ok=True)
-                else:
-                    with archive.open(member) as stream:
-                        _keep(stream, _place(folder, member.filename), budget, scratch)
-    elif tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            for number, entry in enumerate(archive):
-                if number >= MOST_MEMBERS:
-                    raise _too_many(path)
-                _unpack_entry(archive, entry, _place(folder, entry.name), budget, scratch)
-    else:
-        raise InputUnusable(f"{path} is neither a folder nor a zip or tar file")
-
-
-def _unpack_entry(
-    archive: tarfile.TarFile, entry: tarfile.TarInfo, target: Path, budget: Budget, scratch: Scratch
-) -> None:
-    """A folder or a plain file, with its extended attributes as a copy of macOS has them."""
-    content = archive.extractfile(entry) if entry.isreg() else None
-    if entry.isdir():
-        target.mkdir(parents=True, exist_ok=True)
-    elif content:
-        _keep(content, target, budget, scratch)
-    else:
-        return
-    attributes = read_pax_attributes(entry.pax_headers)
-    if attributes:
-        sidecar = BytesIO(pack_apple_double(attributes))
-        _keep(sidecar, find_sidecar(target), budget, scratch)
-
-
-def _bounded(path: Path, members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    if len(members) > MOST_MEMBERS:
-        raise _too_many(path)
-    return members
-
-
-def _too_many(path: Path) -> InputUnusable:
-    return InputUnusable(f"{path} has more than {MOST_MEMBERS:,} members: not a Crashpad database")
-
-
-def _place(folder: Path, name: str) -> Path:
-    """Where a member goes. InputUnusable for a name that leads out of the folder."""
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part != BESIDE]
-    if any(part == ".." or part.startswith("/") or ":" in part or "\0" in part for part in parts):
-        raise InputUnusable(f"the archive's member {name!r} leads out of it: refused")
-    return folder.joinpath(*parts)
-
-
-def _keep(stream: IO[bytes], target: Path, budget: Budget, scratch: Scratch) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    Path(scratch.keep(stream, target.name, budget)).replace(target)

@@ -10,8 +10,9 @@ from crashtool.formats.attributes import Attachment
 from crashtool.formats.crashpad.database import Database, DatabaseReport
 from crashtool.services.database.changing import hold_report, mark_uploaded
 from crashtool.services.database.reading import open_patiently
-from crashtool.services.dump_files import ByteStream, DumpFile, UnusableInput, find_dumps
+from crashtool.services.dump_files import find_dumps
 from crashtool.services.path_patterns import expand_path
+from crashtool.services.unwrap_dumps import ByteStream, DumpFile, UnusableInput
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
 

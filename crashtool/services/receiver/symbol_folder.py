@@ -10,7 +10,7 @@ from crashtool.errors import CrashtoolError
 from crashtool.services.receiver.report import StoredFile, StoredReport
 from crashtool.services.symbols.known_file import is_object, is_pack, read_head
 from crashtool.services.symbols.scratch import Scratch
-from crashtool.services.symbols.unpack import walk_archive
+from crashtool.services.symbols.unpack import Unopened, walk_archive
 
 FOLDER = "symbols"
 PARTIAL = ".partial"
@@ -44,19 +44,24 @@ class SymbolFolder:
         with Scratch() as scratch:
             for file in report.files:
                 try:
-                    self._add(file, partial, scratch)
+                    self._add(file, partial, scratch, complain)
                 except (CrashtoolError, OSError) as error:  # the upload stays as it came
                     complain(str(error))
         partial.rename(target)
         return _list_names(target)
 
-    def _add(self, file: StoredFile, folder: Path, scratch: Scratch) -> None:
+    def _add(
+        self, file: StoredFile, folder: Path, scratch: Scratch, complain: Callable[[str], None]
+    ) -> None:
         head = read_head(str(file.path))
         if is_object(head):
             self._place(folder, file.filename or file.name, file.path, keep=True)
         elif is_pack(head):
-            for name, source in walk_archive(str(file.path), head, scratch):
-                self._place(folder, name, Path(source), keep=False)
+            for row in walk_archive(str(file.path), head, scratch):
+                if isinstance(row, Unopened):
+                    complain(f"{row.name or 'the archive'}: {row.reason}")
+                else:
+                    self._place(folder, row.name, Path(row.source), keep=False)
 
     def _place(self, folder: Path, name: str, source: Path, *, keep: bool) -> None:
         """Each file has a folder of its own, numbered: two may have one name."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
+from crashtool.formats.archives.closed import Closed, find_closed, find_closed_file
+from crashtool.formats.archives.opening import HEAD_BYTES
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
@@ -19,7 +21,7 @@ from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
 from crashtool.services.symbols.known_file import OPEN_FLAGS
 from crashtool.services.symbols.scratch import Scratch
-from crashtool.services.symbols.unpack import TAR_HEAD, is_archive, is_packed, walk_archive
+from crashtool.services.symbols.unpack import Unopened, is_pack, walk_archive
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
 BUNDLE_SUFFIX = ".dSYM"
@@ -56,8 +58,11 @@ class Search:
         exclude: Sequence[str] = (),
         types: Sequence[str] = (),
         allow_empty: bool = False,
+        shipped: bool = False,
     ) -> None:
+        """`shipped`: everything counts, so that what cannot be looked into is told as `closed`."""
         self.scratch = scratch
+        self.shipped = shipped
         self._exclude = PathPatterns(exclude)
         self._root = ""  # the folder that is searched
         self.types = frozenset(types)
@@ -65,6 +70,7 @@ class Search:
         self.files: list[SymbolFile] = []
         self.ignored: list[LeftOut] = []
         self.refused: list[LeftOut] = []
+        self.closed: list[LeftOut] = []
         self._seen: set[tuple[int, int]] = set()
         self._recognised = 0  # files that are an answer to an input: used, refused or filtered out
 
@@ -74,7 +80,8 @@ class Search:
             self._add_input(text)
         self.files.sort(key=lambda file: (file.name, file.path))
         self._drop_copies()
-        return Collection(tuple(self.files), tuple(self.ignored), tuple(self.refused))
+        return Collection(tuple(self.files), tuple(self.ignored), tuple(self.refused),
+                          tuple(self.closed))  # fmt: skip
 
     def pass_over(self, path: Path) -> None:
         """Leave this file out: it is where a result will be written."""
@@ -168,12 +175,30 @@ class Search:
 
     def _add_content(self, found: Found) -> None:
         head = _read_head(found.source)
-        if is_archive(head) or is_packed(head):
+        if is_pack(head):
             self._add_archive(found, head)
+        elif closed := find_closed(head) or (self.shipped and _find_closed(found.source)):
+            self._note_closed(found, LeftOut(found.path, closed.sentence, closed.hint))
         elif looks_like_object(head):
             self._add_objects(found, read_file(found.source))
         else:
             read_object_files(head)  # which says what it is instead
+
+    def _note_closed(self, found: Found, row: LeftOut) -> None:
+        """A container that is never opened: no mistake in the call, unless it was named."""
+        self.closed.append(row)
+        if found.named:
+            self._refuse(row)
+        else:
+            self.ignored.append(row)
+
+    def _note_unopened(self, found: Found, row: Unopened) -> None:
+        path = f"{found.path}:{row.name}" if row.name else found.path
+        left_out = LeftOut(path, row.reason, row.hint)
+        if row.closed:
+            self._note_closed(found._replace(named=False), left_out)
+        else:
+            self._refuse(left_out)
 
     def _filter_out(self, found: Found, reason: str) -> None:
         self._recognised += 1
@@ -192,8 +217,12 @@ class Search:
         """The debug files in an archive; their paths are the archive's, a colon, the member's."""
         members = []
         try:
-            for name, source in walk_archive(found.source, head, self.scratch):
-                members.append(Found(f"{found.path}:{name}", name.replace("\\", "/"), source))
+            for row in walk_archive(found.source, head, self.scratch):
+                if isinstance(row, Unopened):
+                    self._note_unopened(found, row)
+                else:
+                    place = row.place.replace("\\", "/")
+                    members.append(Found(f"{found.path}:{row.name}", place, row.source))
         except InputUnusable as error:
             self._refuse(LeftOut(found.path, error.what, error.hint or ""))
         for member in members:
@@ -247,10 +276,16 @@ def read_file(path: str) -> tuple[ObjectFile, ...]:
             return read_object_files(data)
 
 
+def _find_closed(path: str) -> Closed | None:
+    """What container a file is, by its end or by what is appended to a program."""
+    with Path(path).open("rb") as file:
+        return find_closed_file(file)
+
+
 def _read_head(path: str) -> bytes:
     descriptor = os.open(path, OPEN_FLAGS)  # twice as fast as open(), and there may be 100,000
     try:
-        return os.read(descriptor, TAR_HEAD)
+        return os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from crashtool.services.dump_files import UnusableInput, find_dumps
+from crashtool.services.dump_files import find_dumps
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.owners import is_system
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
+from crashtool.services.unwrap_dumps import UnusableInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

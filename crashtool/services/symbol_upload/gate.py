@@ -79,7 +79,7 @@ class Gate:
             self._excuse(requirements, wanted) or self._judge(wanted)
             for wanted in self._walk_shipped(requirements.shipped)
         ]
-        rows += self._unread
+        rows += [_excuse_unread(requirements, row) for row in self._unread]
         for dump in requirements.dumps:
             rows += self._check_dump(dump, requirements, say)
         return tuple(dict.fromkeys(rows))
@@ -88,8 +88,8 @@ class Gate:
         self._unread: list[GateRow] = []
         if not paths:
             return
-        found = Search(self._scratch).collect(paths)
-        for left_out in found.refused:
+        found = Search(self._scratch, shipped=True).collect(paths)
+        for left_out in dict.fromkeys((*found.refused, *found.closed)):
             name = base_name(left_out.path)
             self._unread.append(
                 GateRow(name, left_out.path, "", "", "unreadable", left_out.reason, left_out.hint)
@@ -100,8 +100,7 @@ class Gate:
     def _excuse(self, requirements: Requirements, wanted: _Wanted) -> GateRow | None:
         if not wanted.has_code:
             return _row(wanted, "not_required", "it has no code")
-        patterns = PathPatterns(requirements.excused)
-        pattern = patterns.find(wanted.name) or patterns.find(wanted.place.replace("\\", "/"))
+        pattern = _find_pattern(requirements, wanted.name, wanted.place)
         return _row(wanted, "not_required", f"--not-required {pattern}") if pattern else None
 
     def _check_dump(
@@ -189,6 +188,20 @@ class Gate:
             return _row(wanted, "no_unwind", note, fix)
         note = "nothing in these files can unwind it"
         return _row(wanted, "no_unwind", note, UNWIND_FIX[wanted.family])
+
+
+def _excuse_unread(requirements: Requirements, row: GateRow) -> GateRow:
+    """What could not be looked into does not pass, unless the user says so."""
+    pattern = _find_pattern(requirements, row.name, row.place)
+    if pattern is None:
+        return row
+    return row._replace(status="not_required", note=f"--not-required {pattern}", fix="")
+
+
+def _find_pattern(requirements: Requirements, name: str, place: str) -> str | None:
+    """The --not-required pattern that a name or a path matches."""
+    patterns = PathPatterns(requirements.excused)
+    return patterns.find(name) or patterns.find(place.replace("\\", "/"))
 
 
 def _walk_wanted(file: SymbolFile) -> Iterator[_Wanted]:

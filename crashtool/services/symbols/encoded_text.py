@@ -1,9 +1,8 @@
 """Breakpad .sym files as Windows' shells write them: UTF-16, or UTF-8 behind a byte order mark."""
 
 import codecs
-from pathlib import Path
-from typing import Self
 
+from crashtool.formats.archives.streams import Rejoined, Stream, read_fully
 from crashtool.formats.object_file.symbol_header import MAGIC
 from crashtool.formats.text_file import MARKS, UTF8, find_encoding
 
@@ -14,28 +13,21 @@ TEXT_MAGICS = tuple(
 
 
 class Utf8Text:
-    """The file as a stream of plain UTF-8, whatever its size. ValueError from `read` for damage.
+    """Such a file's stream as plain UTF-8, whatever its size. ValueError from `read` for damage.
 
     PowerShell 5 makes UTF-16 of `dump_syms … > game.sym`.
     """
 
-    def __init__(self, path: str) -> None:
-        self._file = Path(path).open("rb")  # noqa: SIM115 (closed as this is)
-        encoding, rest = find_encoding(self._file.read(4))
-        self._file.seek(-len(rest), 1)
+    def __init__(self, source: Stream) -> None:
+        encoding, rest = find_encoding(read_fully(source, 4))
+        self._source = Rejoined(rest, source)
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._ready = bytearray()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
     def read(self, size: int) -> bytes:
         """As streams do."""
         while len(self._ready) < size:
-            block = self._file.read(BLOCK)
+            block = self._source.read(BLOCK)
             self._ready += self._decoder.decode(block, final=not block).encode(UTF8)
             if not block:
                 break

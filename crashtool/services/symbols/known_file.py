@@ -115,9 +115,9 @@ def may_be_asked_for(head: bytes) -> bool:
 
 def is_pack(head: bytes) -> bool:
     """Whether a file begins as an archive or a packed file does."""
-    from crashtool.services.symbols.unpack import is_archive, is_packed
+    from crashtool.services.symbols import unpack
 
-    return is_archive(head) or is_packed(head)
+    return unpack.is_pack(head)
 
 
 def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Iterator[Known]:
@@ -128,11 +128,20 @@ def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Ite
 
         yield Known(place, path, read_object_files(map_file(path)))
     elif is_pack(head):
-        from crashtool.services.symbols.unpack import walk_archive
+        from crashtool.services.symbols.unpack import Unopened, walk_archive
 
-        for name, source in walk_archive(path, head, scratch):
-            member = place if bare_name(path) == bare_name(name) else f"{place}:{name}"
-            yield from identify(source, scratch, member)
+        for row in walk_archive(path, head, scratch):
+            if isinstance(row, Unopened):
+                if not row.closed:
+                    yield Known(_member(place, row.name), path, (), "unsupported", row.reason)
+                continue
+            is_alone = bare_name(path) == bare_name(row.name)
+            member = place if is_alone else _member(place, row.name)
+            yield from identify(row.source, scratch, member)
+
+
+def _member(place: str, name: str) -> str:
+    return f"{place}:{name}" if name else place
 
 
 def ids_of(module: "Module") -> ModuleIds:

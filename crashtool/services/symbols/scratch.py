@@ -1,16 +1,15 @@
 """A folder for files that are unpacked to be read: made when the first comes."""
 
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
-
-from crashtool.errors import InputUnusable
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+    from crashtool.formats.archives.bounds import Allowance
+    from crashtool.formats.archives.streams import Stream
+
 BLOCK = 1 << 20  # bytes
-# DWARF shrinks to a tenth or so; a pack that grows beyond both is made to fill disks.
-MOST_RATIO, RATIO_FREE_BYTES = 200, 256 << 20
 
 
 class Scratch:
@@ -18,6 +17,7 @@ class Scratch:
 
     def __init__(self) -> None:
         self._folder: TemporaryDirectory[str] | None = None
+        self._allowance: Allowance | None = None
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -48,30 +48,33 @@ class Scratch:
         target.mkdir()
         return str(target)
 
-    def keep(self, stream: IO[bytes], name: str, budget: "Budget") -> str:
-        """Write a stream to a new file. InputUnusable when that is more than the budget has."""
+    @property
+    def allowance(self) -> "Allowance":
+        """What all that is unpacked to the folder may be beyond what is usual."""
+        from crashtool.formats.archives.bounds import Allowance
+
+        self._allowance = self._allowance or Allowance()
+        return self._allowance
+
+    def keep(self, stream: "Stream") -> str:
+        """Write a stream to a new file; nothing is left of one that cannot be read to its end."""
         from pathlib import Path
 
         self._count += 1
         target = Path(self.folder(), str(self._count))
-        with target.open("wb") as file:
-            while block := stream.read(BLOCK):
-                budget.spend(len(block), name)
-                file.write(block)
+        try:
+            with target.open("wb") as file:
+                while block := stream.read(BLOCK):
+                    file.write(block)
+        except BaseException:
+            self.drop(str(target))
+            raise
         return str(target)
 
+    def drop(self, path: str) -> None:
+        """Remove a file of the folder before its time."""
+        from contextlib import suppress
+        from pathlib import Path
 
-class Budget:
-    """How much may come out of a pack of so many bytes, all its members together."""
-
-    def __init__(self, packed_size: int) -> None:
-        self._left = max(RATIO_FREE_BYTES, packed_size * MOST_RATIO)
-
-    def spend(self, size: int, name: str) -> None:
-        """Take so many bytes of it. InputUnusable when they are not there."""
-        self._left -= size
-        if self._left < 0:
-            raise InputUnusable(
-                f"'{name}' expands more than {MOST_RATIO}-fold: not unpacked",
-                hint="unpack it by hand if it is what it should be",
-            )
+        with suppress(OSError):  # the folder goes anyway
+            Path(path).unlink()

@@ -24,12 +24,13 @@ from crashtool.model.submission import (
     settle_fields,
     to_wire,
 )
-from crashtool.services.dump_files import STANDARD_INPUT, DumpFile
+from crashtool.services.dump_files import STANDARD_INPUT
 from crashtool.services.transport.attachments import form_file, make_parts, safe_name
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import FileBody, GzipBody, HashedFile
 from crashtool.services.transport.http import Body
 from crashtool.services.transport.refusal import find_refusal
+from crashtool.services.unwrap_dumps import DumpFile
 
 SECRETS = ("password", "passwd", "secret", "token", "apikey", "api_key", "credential")
 IDENTITY = (  # by what a report is told from others: a spelling of each kind is enough
@@ -38,6 +39,7 @@ IDENTITY = (  # by what a report is told from others: a spelling of each kind is
 )
 LOGIN = ("token", "format")  # names that the server takes for the submission's own
 SHOWN_THREADS = 8
+FROM_FORM = "form"  # the source of fields that came with the dump in an upload's body
 
 
 class Plan(NamedTuple):
@@ -91,6 +93,7 @@ def make_request(found: DumpFile, plan: Plan) -> Request:
     """
     with _open_dump(found) as dump:
         settled = _read_fields(dump)
+        settled = override_fields(settled, [Field(*pair, FROM_FORM) for pair in found.fields])
         warnings = _warn_of_dump(dump, settled, plan)
         name = _name_dump(dump, found)
     hashed = HashedFile(form_file(MINIDUMP_PART, name, found.file))
@@ -190,11 +193,11 @@ def _warn_of_dump(dump: Minidump, fields: Fields, plan: Plan) -> list[str]:
         raise UsageError(
             f"the dump has no thread {plan.faulting_thread}", hint=f"its threads: {listed}{more}"
         )
-    if dump.crashpad is None:
+    if dump.crashpad is None and not any(field.source == FROM_FORM for field in fields.sent):
         warnings.append(
             "no Crashpad annotations in this dump; --annotation prod=… and ver=… identify it"
         )
-    elif refusal := find_refusal(dump):
+    elif dump.crashpad and (refusal := find_refusal(dump)):
         warnings.append(
             f"crashpad_handler would send this dump without any annotation, because {refusal}; "
             f"sent here: {len(fields.sent)}"

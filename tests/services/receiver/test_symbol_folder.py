@@ -5,10 +5,10 @@ from contextlib import closing
 import pytest
 
 from crashtool.commands.dump_pages import DumpPages
+from crashtool.formats.archives import bounds
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.symbol_folder import safe_name
-from crashtool.services.symbols import scratch
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.services.receiver.conftest import wait_until
 from tests.services.receiver.crashes import make_dump, make_symbols, send_crash, send_symbols
@@ -98,8 +98,8 @@ def test_what_holds_no_debug_file_is_said_to_hold_none(receiver, content, headli
 
 def test_an_archive_made_to_fill_the_disk_is_bounded_told_and_survived(receiver, monkeypatch):
     """All members count together: each may be below what a single one is allowed."""
-    monkeypatch.setattr(scratch, "RATIO_FREE_BYTES", 8 << 20)
-    monkeypatch.setattr(scratch, "MOST_RATIO", 20)
+    monkeypatch.setattr(bounds, "FREE_BYTES", 8 << 20)
+    monkeypatch.setattr(bounds, "MOST_RATIO", 20)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(40):

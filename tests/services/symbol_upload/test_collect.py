@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from crashtool.formats.archives import bounds
 from crashtool.services.symbol_upload.collect import Search, bundle_layout
-from crashtool.services.symbols import scratch
 from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,
@@ -312,10 +312,10 @@ class TestArchives:
         found = reasons(search(damaged, encrypted).refused)
 
         assert "cannot be unpacked" in found["damaged.zip"]
-        assert found["encrypted.zip"] == "the archive is encrypted"
+        assert found["encrypted.zip"] == "'app' is encrypted"
 
     def test_a_bomb_is_not_unpacked(self, search, tmp_path, monkeypatch):
-        monkeypatch.setattr(scratch, "RATIO_FREE_BYTES", 1 << 20)
+        monkeypatch.setattr(bounds, "FREE_BYTES", 1 << 20)
         path = tmp_path / "bomb.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("app", full_elf() + bytes(8 << 20))

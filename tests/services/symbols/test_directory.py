@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.cabinet import LZX
+from crashtool.formats.archives.cabinet import LZX
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Module

@@ -1,6 +1,5 @@
 """What libraries unpack: Zstandard and 7-Zip, where they are installed."""
 
-import gzip
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -9,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from crashtool.errors import InputUnusable
-from crashtool.services.symbols import scratch
+from crashtool.formats.archives import bounds
 from crashtool.services.symbols.scratch import Scratch
-from crashtool.services.symbols.unpack import walk_archive
+from crashtool.services.symbols.unpack import Unpacked, walk_archive
 from tests.synth.object_files import build_sym
 
 SMALL = build_sym(lines=["FUNC 1 1 0 f"])
@@ -28,6 +27,7 @@ def unpack(tmp_path):
             return [
                 (row.name, Path(row.source).read_bytes())
                 for row in walk_archive(str(path), content[:512], folder)
+                if isinstance(row, Unpacked) or pytest.fail(row.reason)
             ]
 
         yield walk
@@ -68,14 +68,25 @@ def test_without_the_library_the_extra_is_named(unpack, monkeypatch):
     assert "crashtool[zstd]" in caught.value.hint
 
 
-def test_a_python_that_knows_zstandard_needs_no_library(unpack, monkeypatch, tmp_path):
-    inner = tmp_path / "inner.gz"
-    inner.write_bytes(gzip.compress(build_sym()))
-    module = SimpleNamespace(open=lambda _: gzip.open(inner))  # noqa: SIM115 (unpack closes it)
+def test_a_python_that_knows_zstandard_needs_no_library(unpack, monkeypatch):
+    zstandard = pytest.importorskip("zstandard")
+
+    class Decompressor:  # of Python 3.14
+        def __init__(self, options):
+            self._frame = zstandard.ZstdDecompressor(
+                max_window_size=1 << options[0]
+            ).decompressobj()
+
+        def decompress(self, data):
+            return self._frame.decompress(data)
+
+    module = SimpleNamespace(
+        ZstdDecompressor=Decompressor, DecompressionParameter=SimpleNamespace(window_log_max=0)
+    )
     monkeypatch.setitem(sys.modules, "compression", SimpleNamespace(zstd=module))
     monkeypatch.setitem(sys.modules, "zstandard", None)
 
-    assert unpack(ZSTD_HEAD + bytes(60)) == [("app.sym", build_sym())]
+    assert unpack(zstandard.compress(build_sym())) == [("app.sym", build_sym())]
 
 
 @pytest.fixture
@@ -99,12 +110,12 @@ def test_a_7_zip_archive_gives_its_debug_files(unpack, seven_zip):
 
 
 def test_an_encrypted_7_zip_archive_is_said_to_be_one(unpack, seven_zip):
-    with pytest.raises(InputUnusable, match="encrypted"):
+    with pytest.raises(pytest.fail.Exception, match=r"'app\.sym' is encrypted"):
         unpack(seven_zip({"app.sym": build_sym()}, password="secret"), "a.7z")  # noqa: S106
 
 
 def test_a_7_zip_archive_out_of_all_proportion_is_not_unpacked(unpack, seven_zip, monkeypatch):
-    monkeypatch.setattr(scratch, "RATIO_FREE_BYTES", 1 << 16)
+    monkeypatch.setattr(bounds, "FREE_BYTES", 1 << 16)
 
     with pytest.raises(InputUnusable, match="expands more than"):
         unpack(seven_zip({"app.sym": b"MODULE " + bytes(1 << 21)}), "a.7z")
@@ -119,14 +130,5 @@ def test_damage_in_a_7_zip_archive_is_said(unpack, seven_zip):
     for place in range(6, len(packed), 5):
         changed = bytearray(packed)
         changed[place] ^= 0xFF
-        with suppress(InputUnusable):
+        with suppress(InputUnusable, pytest.fail.Exception):
             assert unpack(bytes(changed), "a.7z") in ([], [("app.sym", build_sym())])
-
-
-def test_without_its_library_7_zip_names_the_extra(unpack, seven_zip, monkeypatch):
-    packed = seven_zip({"app.sym": build_sym()})
-    monkeypatch.setitem(sys.modules, "py7zr", None)
-
-    with pytest.raises(InputUnusable) as caught:
-        unpack(packed, "a.7z")
-    assert "crashtool[7z]" in caught.value.hint

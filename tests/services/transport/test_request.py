@@ -8,10 +8,11 @@ from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.formats.minidump import streams, structs
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.multipart import parse_multipart
-from crashtool.services.dump_files import STANDARD_INPUT, DumpFile
+from crashtool.services.dump_files import STANDARD_INPUT
 from crashtool.services.transport.attachments import make_parts
 from crashtool.services.transport.refusal import find_refusal
 from crashtool.services.transport.request import Plan, make_request
+from crashtool.services.unwrap_dumps import DumpFile
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.scripted_server import Received, read_request
 from tests.synth.submission import CLIENT_ID, REPORT_ID, make_crashpad

@@ -6,9 +6,11 @@ which are packed as a whole, in blocks of 32 KiB. Unpacked are MSZIP and what is
 
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.archives.bounds import Budget
+from crashtool.formats.archives.streams import Member
 from crashtool.formats.record import U8, U16, U32, Bytes4, Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -78,15 +80,7 @@ class BlockHeader(Record):
     unpacked_size: U16
 
 
-class Member(NamedTuple):
-    """A file in a cabinet: its name as stored, its unpacked bytes."""
-
-    name: str
-    size: int
-    stream: IO[bytes]
-
-
-def walk_members(file: IO[bytes]) -> Iterator[Member]:
+def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
     """The files of a cabinet, in order; each is to be read before the next is asked for.
 
     InputUnusable for methods that are not known here, and for sets of cabinets; MalformedFile for
@@ -103,7 +97,7 @@ def walk_members(file: IO[bytes]) -> Iterator[Member]:
         place += Reserves.SIZE + reserves.header
     step = Folder.SIZE + reserves.folder
     folders = [_read(file, Folder, place + step * row) for row in range(header.folder_count)]
-    unpacked: dict[int, _Unpacked] = {}
+    stream, current = None, -1  # of one folder at a time: each has a window
     place = header.files_offset
     for _ in range(header.file_count):
         start = place
@@ -111,20 +105,20 @@ def walk_members(file: IO[bytes]) -> Iterator[Member]:
         name, place = _read_name(file, place + File.SIZE, row.attributes)
         if row.folder >= len(folders):
             raise MalformedFile(f"a file in folder {row.folder}, which there is not", offset=start)
-        stream = unpacked.get(row.folder)
-        if stream is None or stream.position > row.start:
-            stream = _Unpacked(file, folders[row.folder], reserves.block)
-            unpacked[row.folder] = stream
+        if stream is None or row.folder != current or stream.position > row.start:
+            stream = _Unpacked(file, folders[row.folder], reserves.block, budget)
+            current = row.folder
         stream.skip_to(row.start)
         stream.end = row.start + row.size
-        yield Member(name, row.size, stream)  # type: ignore[arg-type]
+        yield Member(name, row.size, stream)
 
 
 class _Unpacked:
     """The unpacked bytes of a folder, read forward, up to `end`."""
 
-    def __init__(self, file: IO[bytes], folder: Folder, reserve: int) -> None:
+    def __init__(self, file: IO[bytes], folder: Folder, reserve: int, budget: Budget) -> None:
         self._file = file
+        self._budget = budget
         self._method = folder.method & METHOD
         if self._method not in (STORED, MSZIP):
             name = METHODS.get(self._method, "an unknown method")
@@ -172,6 +166,7 @@ class _Unpacked:
         unpacked = self._inflate(data, start) if self._method == MSZIP else data
         if len(unpacked) != header.unpacked_size or not unpacked:
             raise MalformedFile("a block of the cabinet has another size", offset=start)
+        self._budget.spend(len(unpacked))
         return unpacked
 
     def _inflate(self, data: bytes, place: int) -> bytes:

@@ -1,0 +1,333 @@
+"""Zip archives: the central directory read as a stream, each member by a bounded decompressor.
+
+The format: PKWARE, APPNOTE.TXT. Python's `zipfile` keeps a directory of a million members in half a
+gigabyte, and bounds what comes out of a member for deflate alone.
+"""
+
+import zlib
+from array import array
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.archives.bounds import MOST_MEMBERS, Budget
+from crashtool.formats.archives.codecs import (
+    BZIP2,
+    DEFLATE,
+    LZMA_PROPERTIES,
+    XZ,
+    Unpacker,
+    lzma1,
+)
+from crashtool.formats.archives.streams import Member, Slice, Stream, read_fully
+from crashtool.formats.archives.zstandard_frames import Zstandard
+from crashtool.formats.record import U16, U32, U64, Bytes4, Record
+
+MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+LONGEST_COMMENT = 1 << 16
+IN_ZIP64 = 0xFFFFFFFF
+ZIP64_EXTRA = 1
+ENCRYPTED, UTF8_NAME = 0x1, 0x800
+STORED, DEFLATED, BZIP2ED, LZMAED = 0, 8, 12, 14
+ZSTANDARD, OLD_ZSTANDARD, XZED = 93, 20, 95
+METHODS = {
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
+}  # fmt: skip
+LZMA_HEAD = 4  # bytes before the properties: a version, and their size
+DIRECTORY_STEP = 1 << 16
+
+
+class End(Record):
+    """The end of the central directory; ZIP64 where a field is all ones."""
+
+    signature: Bytes4
+    disk: U16
+    directory_disk: U16
+    here_count: U16
+    member_count: U16
+    size: U32
+    offset: U32
+    comment_size: U16
+
+
+class Locator(Record):
+    """Where the ZIP64 end of the directory is."""
+
+    signature: Bytes4
+    disk: U32
+    offset: U64
+    disk_count: U32
+
+
+class End64(Record):
+    """The ZIP64 end of the central directory."""
+
+    signature: Bytes4
+    own_size: U64
+    made_by: U16
+    needed: U16
+    disk: U32
+    directory_disk: U32
+    here_count: U64
+    member_count: U64
+    size: U64
+    offset: U64
+
+
+class Entry(Record):
+    """A member in the central directory, up to its name."""
+
+    signature: Bytes4
+    made_by: U16
+    needed: U16
+    flags: U16
+    method: U16
+    time: U16
+    date: U16
+    check: U32
+    packed_size: U32
+    size: U32
+    name_size: U16
+    extra_size: U16
+    comment_size: U16
+    disk: U16
+    internal: U16
+    external: U32
+    offset: U32
+
+
+class Local(Record):
+    """A member's own header, up to its name."""
+
+    signature: Bytes4
+    needed: U16
+    flags: U16
+    method: U16
+    time: U16
+    date: U16
+    check: U32
+    packed_size: U32
+    size: U32
+    name_size: U16
+    extra_size: U16
+
+
+class _Row(NamedTuple):
+    """What the directory says of a member; `place` is where its entry is."""
+
+    place: int
+    name: bytes
+    flags: int
+    method: int
+    check: int
+    packed_size: int
+    size: int
+    offset: int
+
+
+class Directory(NamedTuple):
+    """Where the central directory is; `shift` is what stands before the archive in its file."""
+
+    start: int
+    end: int
+    member_count: int
+    shift: int
+
+
+def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+    """The files and folders of an archive, in the directory's order.
+
+    A member's stream may be left unread.
+
+    MalformedFile for damage, here or while a member is read; InputUnusable for one of several
+    disks, and for members that lie on one another, as is made to unpack to more than is there.
+    """
+    directory = find_directory(file)
+    _check_places(file, directory)
+    for row in _walk_rows(file, directory):
+        content = _Content(file, row, directory.shift, budget)
+        yield Member(_decode(row), row.size, content, _obstacle(row))
+
+
+def find_directory(file: IO[bytes]) -> Directory:
+    """The central directory, by the end of the file. MalformedFile when it has none."""
+    size = file.seek(0, 2)
+    tail_start = max(0, size - LONGEST_COMMENT - End.SIZE)
+    file.seek(tail_start)
+    tail = file.read(LONGEST_COMMENT + End.SIZE)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + End.SIZE > len(tail):
+        raise MalformedFile("the zip archive is cut short: no central directory", offset=size)
+    end: End | End64 = End.read(tail, at)
+    place = tail_start + at
+    wide = _find_end64(file, place)
+    if wide:
+        place, end = wide
+    count, length, offset = end.member_count, end.size, end.offset
+    if end.disk or end.directory_disk:
+        raise InputUnusable(
+            "one of several files of a split zip archive", hint="join them: zip -s0"
+        )
+    start = place - length
+    if start < 0 or offset > start or count * Entry.SIZE > length:
+        raise MalformedFile("the zip archive's directory does not fit", offset=place)
+    if count > MOST_MEMBERS:
+        raise InputUnusable(f"a zip archive of {count:,} members", hint="unpack it")
+    return Directory(start, place, count, start - offset)
+
+
+def _find_end64(file: IO[bytes], place: int) -> tuple[int, End64] | None:
+    """The ZIP64 end of the directory and where it is, if there is one."""
+    if place < Locator.SIZE:
+        return None
+    file.seek(place - Locator.SIZE)
+    locator = Locator.read(file.read(Locator.SIZE))
+    if locator.signature != b"PK\x06\x07":
+        return None
+    at = place - Locator.SIZE - End64.SIZE  # where it is, if nothing stands before the archive
+    for candidate in (locator.offset, at):
+        if 0 <= candidate <= at:
+            file.seek(candidate)
+            end = End64.read(file.read(End64.SIZE))
+            if end.signature == b"PK\x06\x06":
+                return candidate, end
+    raise MalformedFile("the zip archive's ZIP64 directory is not there", offset=place)
+
+
+def _check_places(file: IO[bytes], directory: Directory) -> None:
+    """InputUnusable when members lie on one another."""
+    offsets, ends = array("Q"), array("Q")
+    last, is_sorted = -1, True
+    for row in _walk_rows(file, directory):
+        offsets.append(row.offset)
+        ends.append(row.offset + Local.SIZE + len(row.name) + row.packed_size)
+        is_sorted &= row.offset > last
+        last = row.offset
+    order = (
+        range(len(offsets)) if is_sorted else sorted(range(len(offsets)), key=offsets.__getitem__)
+    )
+    before = 0
+    for index in order:
+        if offsets[index] < before:
+            raise InputUnusable(
+                "a zip archive whose members lie on one another: made to unpack to more than it is",
+                hint="do not trust it",
+            )
+        before = ends[index]
+
+
+def _walk_rows(file: IO[bytes], directory: Directory) -> Iterator[_Row]:
+    """The directory's entries; it is read a piece at a time."""
+    place, data, at = directory.start, b"", 0
+    for _ in range(directory.member_count):
+        if len(data) - at < Entry.SIZE + 3 * 0xFFFF:
+            file.seek(place)
+            data = file.read(min(DIRECTORY_STEP + 3 * 0xFFFF, directory.end - place))
+            at = 0
+        entry = Entry.read(data, at)
+        after = at + Entry.SIZE + entry.name_size
+        total = Entry.SIZE + entry.name_size + entry.extra_size + entry.comment_size
+        if entry.signature != b"PK\x01\x02" or at + total > len(data):
+            raise MalformedFile("the zip archive's directory is damaged", offset=place)
+        name = data[at + Entry.SIZE : after]
+        yield _read_row(place, entry, name, data[after : after + entry.extra_size])
+        place += total
+        at += total
+
+
+def _read_row(place: int, entry: Entry, name: bytes, extra: bytes) -> _Row:
+    """An entry, with what its ZIP64 part says."""
+    sizes = {"size": entry.size, "packed_size": entry.packed_size, "offset": entry.offset}
+    wide = [field for field, value in sizes.items() if value == IN_ZIP64]
+    if wide:
+        data = _find_extra(extra, ZIP64_EXTRA)
+        if len(data) < len(wide) * 8:
+            raise MalformedFile("a member of the zip archive has no ZIP64 sizes", offset=place)
+        for index, field in enumerate(wide):
+            sizes[field] = int.from_bytes(data[index * 8 : index * 8 + 8], "little")
+    return _Row(place, name, entry.flags, entry.method, entry.check,
+                sizes["packed_size"], sizes["size"], sizes["offset"])  # fmt: skip
+
+
+def _find_extra(extra: bytes, wanted: int) -> bytes:
+    at = 0
+    while at + 4 <= len(extra):
+        kind = int.from_bytes(extra[at : at + 2], "little")
+        size = int.from_bytes(extra[at + 2 : at + 4], "little")
+        if kind == wanted:
+            return extra[at + 4 : at + 4 + size]
+        at += 4 + size
+    return b""
+
+
+def _decode(row: _Row) -> str:
+    name = row.name.partition(b"\0")[0]
+    return name.decode("utf-8" if row.flags & UTF8_NAME else "cp437", "replace")
+
+
+def _obstacle(row: _Row) -> str:
+    """Why a member cannot be read; "" when it can."""
+    if row.flags & ENCRYPTED and row.size:
+        return "encrypted"
+    if row.method in (STORED, DEFLATED, BZIP2ED, LZMAED, ZSTANDARD, OLD_ZSTANDARD, XZED):
+        return ""
+    return f"packed by {METHODS.get(row.method, f'method {row.method}')}, which is not read here"
+
+
+class _Content:
+    """A member's bytes; its own header is not read before the first are asked for.
+
+    At the end the check sum is compared.
+    """
+
+    def __init__(self, file: IO[bytes], row: _Row, shift: int, budget: Budget) -> None:
+        self._file = file
+        self._row = row
+        self._start = row.offset + shift
+        self._budget = budget
+        self._stream: Stream | None = None
+        self._check = 0
+        self._left = row.size
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end. MalformedFile for damage."""
+        if self._stream is None:
+            self._stream = self._open()
+        block = self._stream.read(min(size, self._left)) if self._left else b""
+        self._check = zlib.crc32(block, self._check)
+        self._left -= len(block)
+        if not block and self._left and size:
+            raise self._damaged("is shorter than the directory says")
+        if not self._left and self._check != self._row.check:
+            raise self._damaged("has another check sum, or is longer than the directory says")
+        return block
+
+    def _open(self) -> Stream:
+        row = self._row
+        self._file.seek(self._start)
+        local = Local.read(self._file.read(Local.SIZE))
+        name = self._file.read(local.name_size)
+        if local.signature != b"PK\x03\x04":
+            raise self._damaged("is not where the directory says")
+        if name != row.name or local.method != row.method or (local.flags ^ row.flags) & ENCRYPTED:
+            raise self._damaged("is another in its own header than in the directory")
+        start = self._start + Local.SIZE + local.name_size + local.extra_size
+        return self._unpack(Slice(self._file, start, row.packed_size))
+
+    def _unpack(self, packed: Slice) -> Stream:
+        row = self._row
+        if row.method == STORED:
+            if row.size != row.packed_size:
+                raise self._damaged("is stored, and has two sizes")
+            return packed
+        if row.method in (ZSTANDARD, OLD_ZSTANDARD):
+            return Zstandard(packed, self._budget)
+        if row.method == LZMAED:
+            head = read_fully(packed, LZMA_HEAD + LZMA_PROPERTIES)
+            return Unpacker(packed, lzma1(head[LZMA_HEAD:], row.size), self._budget, row.size)
+        method = {DEFLATED: DEFLATE, BZIP2ED: BZIP2, XZED: XZ}[row.method]
+        return Unpacker(packed, method, self._budget, row.size)
+
+    def _damaged(self, what: str) -> MalformedFile:
+        return MalformedFile(f"the zip archive's member '{_decode(self._row)}' {what}",
+                             offset=self._start)  # fmt: skip

@@ -1,0 +1,306 @@
+"""Minidumps in wrappers: packed files, archives, saved upload bodies, and these in one another."""
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.formats.archives import zip_file
+from crashtool.formats.archives.bounds import Budget
+from crashtool.formats.archives.opening import (
+    is_archive,
+    is_packed,
+    name_kind,
+    unpack,
+    walk_contents,
+)
+from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
+from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.multipart import Part, parse_multipart
+
+if TYPE_CHECKING:
+    from crashtool.services.database.sending import Held
+
+SIGNATURE = b"MDMP"
+FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"
+HEAD = 1024  # bytes that tell what a file is
+MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
+LOGIN = ("token", "format")  # fields that are not of the report, but of the server it went to
+UNPACKED_LIMIT = 1 << 34  # bytes; the largest full-memory dumps are smaller
+LONGEST_FIELD = 1 << 20  # bytes; what is longer is no annotation
+DEPTH = 3  # a zip of gzipped request bodies
+BLOCK = 1 << 20
+FORM = "a form body"
+
+
+class DumpFile(NamedTuple):
+    """A minidump to read at `file`. `path` is how to call it; `size` is in bytes.
+
+    `note` says what it was taken out of. A `temporary` file is the reader's to remove. What comes
+    from a database has its report's `attachments`, and is `held` while it is sent; what comes from
+    a form body has the form's `fields`, and its files as attachments, which are temporary as well.
+    """
+
+    path: str
+    file: Path
+    size: int
+    note: str | None = None
+    temporary: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    held: "Held | None" = None
+    fields: tuple[Annotation, ...] = ()
+
+    def discard(self) -> None:
+        """Remove the file if it was only unpacked, and what was unpacked with it."""
+        if self.temporary:
+            self.file.unlink(missing_ok=True)
+            for attachment in self.attachments:
+                Path(attachment.path).unlink(missing_ok=True)
+
+
+class UnusableInput(NamedTuple):
+    """An input that gives no minidump, and why. `passing`: it ends by itself, as a lock does."""
+
+    path: str
+    error: CrashtoolError
+    passing: bool = False
+
+
+class ByteStream(Protocol):
+    """Anything whose bytes can be read."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """At most `size` bytes; none at the end."""
+        ...
+
+
+class _Form(NamedTuple):
+    """What a form body has besides its minidumps."""
+
+    fields: tuple[Annotation, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+class _Place(NamedTuple):
+    """A file to look into: how to call it, what it was taken out of, how deep it lies in what.
+
+    `is_member`: it is one of many in an archive, where a file without a minidump is no fault.
+    """
+
+    shown: str
+    note: str | None = None
+    depth: int = 0
+    is_member: bool = False
+    form: _Form = _Form()
+
+    def inside(
+        self, name: str, kind: str, *, is_member: bool, form: _Form | None = None
+    ) -> "_Place":
+        shown = f"{self.shown}:{name}" if name else self.shown
+        note = f"{self.note}, out of {kind}" if self.note else f"out of {kind}"
+        return _Place(shown, note, self.depth + 1, is_member, form or self.form)
+
+
+def open_input(path: Path, shown: str, spool: Path) -> Iterator[DumpFile | UnusableInput]:
+    """The dump in a file, or the dumps in what it wraps, unpacked to the folder `spool`.
+
+    A file that wraps nothing is taken for a dump whatever it holds: its reader has the better
+    words for what is wrong with it.
+    """
+    yield from _Unwrapping(spool, Budget(path.stat().st_size)).open(path, _Place(shown))
+
+
+def is_dump_or_form(head: bytes) -> bool:
+    """Whether the first HEAD bytes are those of a minidump or of a form body."""
+    return head.startswith(SIGNATURE) or _is_form(head)
+
+
+def is_wrapper(head: bytes) -> bool:
+    """Whether the first HEAD bytes are those of something that may hold minidumps."""
+    return is_archive(head) or is_packed(head) or _is_form(head)
+
+
+def holds_dump(file: Path) -> bool:
+    """Whether the content is a minidump, a form body, or a packed file or zip with one in it.
+
+    Other archives are looked into only when they are named: to know what they hold, all of them
+    would have to be unpacked.
+    """
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(HEAD)
+            budget = Budget(os.fstat(stream.fileno()).st_size)
+            if is_packed(head):
+                return is_dump_or_form(_peek(Rejoined(head, stream), head, budget))
+            if head.startswith(zip_file.MAGICS):
+                members = zip_file.walk_members(stream, budget)
+                return any(_holds(member, budget) for member in members)
+    except (OSError, InputUnusable):
+        return False  # whatever it is, it is not a wrapper around a dump
+    return is_dump_or_form(head)
+
+
+def _holds(member: Member, budget: Budget) -> bool:
+    if member.obstacle or member.is_folder:
+        return False
+    head = read_fully(member.stream, HEAD)
+    if is_packed(head):
+        head = _peek(Rejoined(head, member.stream), head, budget)
+    return is_dump_or_form(head)
+
+
+def _peek(packed: Stream, head: bytes, budget: Budget) -> bytes:
+    return read_fully(unpack(packed, head, budget), HEAD)
+
+
+def _is_form(head: bytes) -> bool:
+    return head.startswith(FORM_MARK) and FORM_HEADER in head.lower()
+
+
+class _Unwrapping:
+    """The opening of one input, which has one budget for all that is in it."""
+
+    def __init__(self, spool: Path, budget: Budget) -> None:
+        self._spool = spool
+        self._budget = budget
+
+    def open(self, path: Path, place: _Place) -> Iterator[DumpFile | UnusableInput]:
+        """The dumps in a file; of a file in the spool nothing is left but those."""
+        is_spooled = path.parent == self._spool
+        with path.open("rb") as stream:
+            head = stream.read(HEAD)
+        if not is_wrapper(head) or place.depth == DEPTH:
+            if place.is_member and not is_dump_or_form(head):
+                path.unlink()
+                return
+            yield DumpFile(place.shown, path, path.stat().st_size, place.note, is_spooled,
+                           place.form.attachments, None, place.form.fields)  # fmt: skip
+            return
+        try:
+            yield from self._walk(path, head, place)
+        except MalformedFile as error:
+            what = f"{place.shown} is {_kind_of(head)} and damaged: {error.what}"
+            yield UnusableInput(place.shown, InputUnusable(what))
+        except InputUnusable as error:
+            what = f"{place.shown} {error.what}"
+            yield UnusableInput(place.shown, InputUnusable(what, hint=error.hint))
+        finally:
+            if is_spooled:
+                path.unlink()
+
+    def _walk(self, path: Path, head: bytes, place: _Place) -> Iterator[DumpFile | UnusableInput]:
+        is_found = False
+        if _is_form(head):
+            items = self._walk_form(path, place)
+        else:
+            items = self._walk_archive(path, head, place)
+        for item in items:
+            is_found = True
+            yield item
+        if not (is_found or place.is_member):
+            raise InputUnusable(f"is {_kind_of(head)} without a minidump in it")
+
+    def _walk_archive(
+        self, path: Path, head: bytes, place: _Place
+    ) -> Iterator[DumpFile | UnusableInput]:
+        kind, unreadable = _kind_of(head), ""
+        with path.open("rb") as file:
+            for member in walk_contents(file, head, self._budget, path.name):
+                if member.is_folder:
+                    continue
+                if member.obstacle:
+                    unreadable = unreadable or f"'{member.name}' in it is {member.obstacle}"
+                    continue
+                is_lone = member.size is None
+                inner = place.inside(
+                    "" if is_lone else member.name, kind, is_member=place.is_member or not is_lone
+                )
+                try:
+                    unpacked = self._take(member, is_lone=is_lone)
+                except MalformedFile as error:
+                    if not head.startswith(zip_file.MAGICS):
+                        raise
+                    damaged = InputUnusable(f"{inner.shown} is damaged: {error.what}")
+                    yield UnusableInput(inner.shown, damaged)
+                    continue
+                if unpacked:
+                    yield from self.open(unpacked, inner)
+        if unreadable:
+            yield UnusableInput(place.shown, InputUnusable(f"{place.shown}: {unreadable}"))
+
+    def _take(self, member: Member, *, is_lone: bool) -> Path | None:
+        """A member in the spool, if it may hold a minidump."""
+        head = read_fully(member.stream, HEAD)
+        if is_lone or is_wrapper(head) or is_dump_or_form(head):
+            return spool_stream(Rejoined(head, member.stream), self._spool)
+        return None
+
+    def _walk_form(self, path: Path, place: _Place) -> Iterator[DumpFile | UnusableInput]:
+        """Each minidump of a form, with the form's fields and its other files."""
+        with path.open("rb") as file:
+            dumps, files, fields = _sort_parts(path)
+            named = [(part.name, part.filename or part.name) for part in files]
+            kind = _describe_form(len(fields), [filename for _, filename in named])
+            for part in dumps:
+                attachments = []
+                for (name, _), row in zip(named, files, strict=True):
+                    copy = spool_stream(Slice(file, row.start, row.end - row.start), self._spool)
+                    attachments.append(Attachment(name, str(copy)))
+                form = _Form(fields, tuple(attachments))
+                own = "" if len(dumps) == 1 else part.filename or part.name
+                unpacked = spool_stream(Slice(file, part.start, part.end - part.start), self._spool)
+                inner = place.inside(own, kind, is_member=False, form=form)
+                yield from self.open(unpacked, inner)
+
+
+def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Annotation, ...]]:
+    """A form's minidumps, its other files, and its fields. MalformedFile when it is damaged."""
+    dumps, files, fields = [], [], []
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for part in parse_multipart(data):
+            size = part.end - part.start
+            if part.name in MINIDUMP_NAMES or data[part.start : part.start + 4] == SIGNATURE:
+                dumps.append(part)
+            elif part.filename is not None or size > LONGEST_FIELD:
+                files.append(part)
+            elif part.name not in LOGIN:
+                value = data[part.start : part.end].decode("utf-8", "surrogateescape")
+                fields.append(Annotation(part.name, value))
+    return dumps, files, tuple(fields)
+
+
+def _describe_form(fields: int, files: list[str]) -> str:
+    parts = [f"{fields} field{'' if fields == 1 else 's'}"] if fields else []
+    parts += [f"attached: {', '.join(files)}"] if files else []
+    return f"{FORM} ({'; '.join(parts)})" if parts else FORM
+
+
+def _kind_of(head: bytes) -> str:
+    return FORM if _is_form(head) else name_kind(head)
+
+
+def spool_stream(stream: ByteStream | Stream, spool: Path) -> Path:
+    """Copy a stream to a new file in `spool`; InputUnusable when that is too much."""
+    with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target:
+        written = 0
+        try:
+            while written < UNPACKED_LIMIT and (block := stream.read(BLOCK)):
+                target.write(block)
+                written += len(block)
+        except BaseException:
+            remove(target.name)
+            raise
+    if written >= UNPACKED_LIMIT:
+        remove(target.name)
+        raise InputUnusable(f"holds {UNPACKED_LIMIT:,} bytes or more")
+    return Path(target.name)
+
+
+def remove(name: str) -> None:
+    """Remove a file of the spool."""
+    with suppress(OSError):  # Windows keeps an open file; the folder's owner removes it later
+        Path(name).unlink()
