@@ -66,7 +66,12 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     """  # noqa: D301 (\b is click's)
     from crashtool.render.symbol_table import render_survey, survey_document
     from crashtool.services.symbol_upload.gate import Requirements
-    from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
+    from crashtool.services.symbol_upload.survey import (
+        SurveyWishes,
+        find_objection,
+        make_survey,
+        settle_severity,
+    )
     from crashtool.services.symbol_upload.verdict import find_verdict
     from crashtool.services.symbols.scratch import Scratch
 
@@ -82,7 +87,8 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     )  # fmt: skip
     with Scratch() as scratch:
         survey = make_survey(wishes, scratch, console.note)
-    error = find_objection(survey, strict=options["strict"], severe=True)
+    survey = settle_severity(survey, strict=options["strict"], severe=True, lenient=False)
+    error = find_objection(survey)
     error = find_verdict(survey.collection, (), allow_empty=False) or error
     report_to_ci(console, options["ci_system"], options["junit"], survey, (), error)
     if console.json:

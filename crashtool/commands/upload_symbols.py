@@ -163,7 +163,7 @@ class UploadCommand(Command):
     "--allow-empty",
     "--pass-with-no-files",
     is_flag=True,
-    help="Finding no debug files is no error.",
+    help="Finding no debug files, or none of use, is no error.",
 )
 @click.option(
     "--soft-fail",
@@ -205,7 +205,8 @@ def command(
     .xcarchive). Debug files are recognised by their content: ELF, PE, PDB, Mach-O, Breakpad .sym.
     They go as one zip archive that is made while it is sent. An upload counts as done only when
     the server says so. Nothing found, a path that does not exist, or a damaged file ends with
-    status 3, or 8 when the rest could be uploaded.
+    status 3, or 8 when the rest could be uploaded; a call without one file of use with 4, and
+    nothing is sent.
 
     \b
     Examples:

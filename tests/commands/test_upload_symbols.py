@@ -12,7 +12,14 @@ import zipfile
 import pytest
 
 from crashtool.services.receiver.app import start_receiver
-from tests.synth.object_files import build_macho, build_pdb, build_pe, build_sym, full_elf
+from tests.synth.object_files import (
+    build_elf,
+    build_macho,
+    build_pdb,
+    build_pe,
+    build_sym,
+    full_elf,
+)
 
 TOKEN, SYMBOLS = "ab" * 32, "5c" * 32
 
@@ -27,9 +34,7 @@ def build(tmp_path):
         "pdb/app.pdb": build_pdb(),
         "other/app": full_elf(build_id=bytes(range(40, 60))),
         "sym/app.sym.gz": gzip.compress(build_sym(lines=("FUNC 0 1 0 f", "FILE 0 a.c"))),
-        "App.dSYM/Contents/Resources/DWARF/App": build_macho(
-            file_type=10, sections=("__debug_info", "__debug_line")
-        ),
+        "App.dSYM/Contents/Resources/DWARF/App": build_macho(file_type=10),
         "App.dSYM/Contents/Info.plist": b"<plist/>",
         "notes.txt": b"not a debug file",
     }
@@ -79,9 +84,7 @@ def test_an_archive_arrives_with_every_byte(crashtool, receive, build):
         "app.exe": (build / "bin/app.exe").read_bytes(),
         "app.pdb": (build / "pdb/app.pdb").read_bytes(),
         "app.sym": gzip.decompress((build / "sym/app.sym.gz").read_bytes()),
-        "App.dSYM/Contents/Resources/DWARF/App": build_macho(
-            file_type=10, sections=("__debug_info", "__debug_line")
-        ),
+        "App.dSYM/Contents/Resources/DWARF/App": build_macho(file_type=10),
         "App.dSYM/Contents/Info.plist": b"<plist/>",
     }
 
@@ -199,6 +202,50 @@ def test_warnings_stand_in_the_table_with_their_fix(crashtool, build):
     assert "none (no build id)" in result.stdout
     assert "no-build-id" in result.stdout
     assert "fix: link with -Wl,--build-id=sha1" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "words"),
+    [
+        ("empty.sym", build_sym(lines=()), 4, "empty-sym"),
+        ("plugin.so", full_elf(build_id=None), 4, "no-build-id"),
+        ("game", build_elf(), 4, "stripped"),
+        ("game.pdb", build_pdb(), 4, "empty-pdb"),
+        ("zeroed.pdb", build_pdb()[:3000] + bytes(600) + build_pdb()[3600:], 3, "cannot be read"),
+    ],
+)
+class TestUseless:
+    def test_a_call_of_which_nothing_is_usable_sends_nothing(
+        self, crashtool, tmp_path, name, content, status, words
+    ):
+        (tmp_path / name).write_bytes(content)
+
+        for option in (["--dry-run"], ["-o", "x.zip"]):
+            result = crashtool("upload-symbols", *option, name)
+            assert result.exit_code == status, result.stdout
+            assert words in result.stdout
+            assert "would upload" not in result.stdout
+            assert not (tmp_path / "x.zip").exists()
+
+    def test_beside_something_usable_it_is_no_error_unless_it_is_damaged(
+        self, crashtool, tmp_path, name, content, status, words
+    ):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / "good.sym").write_bytes(build_sym(lines=("FUNC 0 1 0 f", "FILE 0 a.c")))
+
+        result = crashtool("upload-symbols", "--dry-run", name, "good.sym")
+
+        assert result.exit_code == (8 if status == 3 else 0)
+        assert words in result.stdout
+        assert "error" not in result.stdout  # which means a status
+
+    def test_it_goes_when_that_is_allowed(self, crashtool, tmp_path, name, content, status, words):
+        (tmp_path / name).write_bytes(content)
+
+        result = crashtool("upload-symbols", "--dry-run", "--allow-empty", name)
+
+        assert result.exit_code == (3 if status == 3 else 0)
+        assert words in result.stdout
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
@@ -404,7 +451,8 @@ def test_memory_does_not_grow_with_the_files(receive, tmp_path):
 
     with receive() as receiver:
         run = subprocess.run(
-            [sys.executable, "-c", MEASURE, "upload-symbols", "--url", url_of(receiver), large],
+            [sys.executable, "-c", MEASURE, "upload-symbols", "--allow-empty",
+             "--url", url_of(receiver), large],
             capture_output=True, text=True, check=False, env=environment,
         )  # fmt: skip
         (report,) = stored(receiver)

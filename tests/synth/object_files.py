@@ -1,5 +1,7 @@
 """Tiny object files, packed from the same tables that read them."""
 
+import struct
+
 from crashtool.formats.object_file import elf, macho, pdb, pe
 from crashtool.formats.record import Record
 
@@ -7,6 +9,10 @@ BUILD_ID = bytes(range(1, 21))
 GUID = bytes(range(0x11, 0x21))
 UUID = bytes(range(0x31, 0x41))
 BLOCK = 512
+# A TPI or IPI stream without a type: version, size, first and last index, hashes that are absent.
+NO_TYPES = struct.pack(
+    "<5I2H10I", 20040203, 56, 0x1000, 0x1000, 0, 0xFFFF, 0xFFFF, 4, 0x3FFFF, *[0] * 6, 0, 0
+)[:56]  # fmt: skip
 
 
 def build_elf(
@@ -83,7 +89,8 @@ def full_elf(build_id=BUILD_ID, extra=(), **options):
             (".text", 1, 6, b"\x90" * 40),
             (".eh_frame", 1, 2, b"e" * 24),
             (".symtab", elf.SECTION_SYMBOLS, 0, b"s" * 48),
-            (".debug_info", 1, 0, unit(4)),
+            (".debug_info", 1, 0, empty_unit(options.get("big_endian", False))),
+            (".debug_abbrev", 1, 0, b"\0"),
             (".debug_line", 1, 0, b"l" * 16),
             *extra,
         ],
@@ -91,6 +98,12 @@ def full_elf(build_id=BUILD_ID, extra=(), **options):
         interpreter=True,
         **options,
     )
+
+
+def empty_unit(big_endian=False):
+    """A unit of DWARF 4 that readers take: a whole header, and nothing in it."""
+    header = elf.UnitHeader(length=7, version=4)
+    return pack(header, big_endian)[:6] + bytes(4) + b"\x08"
 
 
 def unit(version, unit_type=1, big_endian=False):
@@ -184,13 +197,14 @@ def build_pdb(
     module += b"\0" * (-len(module) % 4)
     optional = [pdb.NO_STREAM] * 11
     if frames:
-        optional[9] = 5
+        optional[9] = 6
     header = pdb.DbiHeader(
-        signature=-1, version=19990903, age=dbi_age, symbol_stream=4, modules_size=len(module),
+        signature=-1, version=19990903, age=dbi_age, symbol_stream=5, modules_size=len(module),
         optional_size=22, flags=flags, machine=machine,
     )  # fmt: skip
     dbi = header.pack() + module + b"".join(pdb.Short(value=row).pack() for row in optional)
-    streams = [b"", info, b"", dbi if with_dbi else b"", b"p" * 8 if public else b"", b"f" * 8]
+    symbols = b"p" * 8 if public else b""
+    streams = [b"", info, NO_TYPES, dbi if with_dbi else b"", NO_TYPES, symbols, b"f" * 8]
     return build_msf(streams)
 
 

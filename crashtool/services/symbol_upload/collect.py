@@ -19,6 +19,7 @@ from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFil
 from crashtool.services.long_paths import reach
 from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
+from crashtool.services.symbols.advice import SPLIT_FIX
 from crashtool.services.symbols.known_file import OPEN_FLAGS
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import Unopened, is_pack, walk_archive
@@ -29,9 +30,7 @@ DWARF_FOLDER = "/Contents/Resources/DWARF/"
 BLOCK = 1 << 20  # bytes
 UNUSABLE_ROLES = {
     kinds.OBJECT: LeftOut("", "compiled but not linked", "give the program it is linked into"),
-    kinds.FRAGMENT: LeftOut(
-        "", "a .dwo file: no identifier of its own", "collect them: dwp -e PROGRAM -o PROGRAM.dwp"
-    ),
+    kinds.FRAGMENT: LeftOut("", "a .dwo file: no identifier of its own", SPLIT_FIX),
 }
 
 

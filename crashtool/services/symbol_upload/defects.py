@@ -1,11 +1,21 @@
 """What is wrong with debug files: one rule, one function, one row, and what mends it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.model.symbol_upload import ERROR, WARNING, Defect, SymbolFile
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, walk_entries
+from crashtool.services.symbols.advice import (
+    DAMAGED_FIX,
+    ID_FIX,
+    LINED,
+    SPLIT_FIX,
+    SPLIT_NOTE,
+    UNSTRIPPED,
+    UNWIND_COMPILE,
+)
 
 USUAL_BUILD_ID = 16  # bytes: an identifier in a minidump holds that many
 UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
@@ -18,20 +28,25 @@ Check = Callable[[Entry, Inventory], str]
 class Rule(NamedTuple):
     """A named defect: `check` gives the finding in words, or "" when all is well.
 
-    `severity` is error when the file is of no use for what it is for, else warning.
+    `severity` is error when the file is of no use for what it is for, else warning. `fix` is one
+    for all, or by the kind of file.
     """
 
     name: str
     check: Check
-    fix: str
+    fix: str | Mapping[str, str]
     severity: str = WARNING
+
+    def find_fix(self, kind: str) -> str:
+        """What mends it in a file of this kind."""
+        return self.fix if isinstance(self.fix, str) else self.fix[kind]
 
 
 def find_defects(files: tuple[SymbolFile, ...]) -> tuple[Defect, ...]:
     """Every rule over every object of the files, in the order of the files."""
     inventory = Inventory(files)
     return tuple(
-        Defect(rule.name, file.path, sentence, rule.fix, rule.severity)
+        Defect(rule.name, file.path, sentence, rule.find_fix(file.objects[0].kind), rule.severity)
         for file in files
         for rule, sentence in _walk_findings(file, inventory)
     )
@@ -143,10 +158,8 @@ def _stripped_pdb(entry: Entry, _: Inventory) -> str:
     return ""
 
 
-def _split_dwarf(entry: Entry, inventory: Inventory) -> str:
-    if kinds.SPLIT not in entry.row.traits or inventory.find_package(entry):
-        return ""
-    return "split DWARF: names and lines are in .dwo files, and its .dwp is not among the inputs"
+def _split_dwarf(entry: Entry, _: Inventory) -> str:
+    return SPLIT_NOTE if kinds.SPLIT in entry.row.traits else ""
 
 
 def _linked_debug(entry: Entry, inventory: Inventory) -> str:
@@ -174,6 +187,20 @@ def _stripped(entry: Entry, inventory: Inventory) -> str:
     return f"stripped: nothing left of its names{kept}"
 
 
+def _has_exports_alone(row: ObjectFile) -> bool:
+    """Whether the only names of an ELF program are those that the loader needs."""
+    return row.kind == kinds.ELF and row.role in BINARIES and kinds.SYMBOLS not in row.features
+
+
+def _exports_alone(entry: Entry, inventory: Inventory) -> str:
+    row, quality = entry.row, entry.quality
+    if not _has_exports_alone(row) or row.debug_link or not quality.functions or quality.lines:
+        return ""
+    if kinds.SPLIT in row.traits or entry.identifier in inventory.lined:
+        return ""
+    return "stripped: the names of what it exports are all that is left"
+
+
 def _no_lines(entry: Entry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
     if {kinds.SPLIT, kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
@@ -182,6 +209,8 @@ def _no_lines(entry: Entry, inventory: Inventory) -> str:
         return ""
     if row.debug_link or quality.lines or entry.identifier in inventory.lined:
         return ""
+    if _has_exports_alone(row):
+        return ""  # told as stripped
     return "function names, but no source lines" if quality.functions else ""
 
 
@@ -218,6 +247,15 @@ def _empty_sym(entry: Entry, _: Inventory) -> str:
     return "a .sym file without a single function"
 
 
+def _empty_pdb(entry: Entry, _: Inventory) -> str:
+    row, quality = entry.row, entry.quality
+    if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
+        return ""
+    if not quality.tried or quality.functions or quality.lines or quality.problem:
+        return ""
+    return "a PDB without a single function"
+
+
 def _no_stack_records(entry: Entry, _: Inventory) -> str:
     judged = entry.row.kind == kinds.SYM and entry.quality.tried and entry.quality.functions
     if not judged or entry.quality.unwind:
@@ -231,39 +269,42 @@ def _nil_sym(entry: Entry, _: Inventory) -> str:
     return "an identifier of zeros, which means none" if nil else ""
 
 
-BUILD_ID_FIX = "link with -Wl,--build-id=sha1"
-UNWIND_FIX = (
-    "compile with -fasynchronous-unwind-tables, keep .eh_frame (clang for Windows: -funwind-tables)"
-)
-DUMP_FIX = "make it again, from the program with its debug information: crashtool symbols dump"
+UPLOAD_UNSTRIPPED = f"upload {UNSTRIPPED}"
+LINES_FIX = {
+    kinds.ELF: f"upload {LINED[kinds.ELF]}",
+    kinds.MACHO: f"upload {LINED[kinds.MACHO]}",
+    kinds.SYM: "make it again, from a program compiled with -g: crashtool symbols dump PROGRAM",
+}
+DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM"
 RULES = (
-    Rule("unreadable", _unreadable, "build the file again", ERROR),
-    Rule("no-build-id", _no_build_id, BUILD_ID_FIX, ERROR),
-    Rule("short-build-id", _short_build_id, BUILD_ID_FIX),
-    Rule("no-uuid", _no_uuid, "link without -no_uuid", ERROR),
-    Rule("no-codeview", _no_codeview, "link with /DEBUG (MinGW: -gcodeview and -Wl,--pdb=)", ERROR),
+    Rule("unreadable", _unreadable, DAMAGED_FIX, ERROR),
+    Rule("no-build-id", _no_build_id, ID_FIX[kinds.ELF], ERROR),
+    Rule("short-build-id", _short_build_id, ID_FIX[kinds.ELF]),
+    Rule("no-uuid", _no_uuid, ID_FIX[kinds.MACHO], ERROR),
+    Rule("no-codeview", _no_codeview, ID_FIX[kinds.PE], ERROR),
     Rule("nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID",
          ERROR),
     Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb=NAME instead of --build-id",
          ERROR),
     Rule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
     Rule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
-    Rule("pdb-without-image", _lone_pdb, "give the folder with the EXE or DLL as well"),
-    Rule("pdb-age", _pdb_age, "give the PDB of the same link, not one that was changed later",
+    Rule("pdb-without-image", _lone_pdb, "upload the EXE or DLL as well"),
+    Rule("pdb-age", _pdb_age, "upload the PDB of the same link, not one that was changed later",
          ERROR),
     Rule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
     Rule("fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR),
     Rule("stripped-pdb", _stripped_pdb,
          "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi", ERROR),
-    Rule("split-dwarf", _split_dwarf, "dwp -e PROGRAM -o PROGRAM.dwp, or leave out -gsplit-dwarf",
-         ERROR),
-    Rule("debug-link", _linked_debug, "give that file as well", ERROR),
+    Rule("split-dwarf", _split_dwarf, SPLIT_FIX, ERROR),
+    Rule("debug-link", _linked_debug, "upload that file as well", ERROR),
     Rule("alternate-debug", _alternate, "upload what the compiler made, before dwz -m"),
-    Rule("stripped", _stripped, "upload the file as it was before strip, or its debug file", ERROR),
-    Rule("no-lines", _no_lines, "compile with -g (MSVC: /Zi and /DEBUG:FULL)"),
+    Rule("stripped", _stripped, UPLOAD_UNSTRIPPED, ERROR),
+    Rule("stripped-to-exports", _exports_alone, UPLOAD_UNSTRIPPED),
+    Rule("no-lines", _no_lines, LINES_FIX),
     Rule("few-lines", _few_lines, "compile all of it with -g, not only what is linked in"),
-    Rule("no-unwind", _no_unwind, UNWIND_FIX),
-    Rule("debug-without-program", _lone_debug_file, "give the program as well"),
+    Rule("no-unwind", _no_unwind, UNWIND_COMPILE),
+    Rule("debug-without-program", _lone_debug_file, "upload the program as well"),
     Rule("empty-sym", _empty_sym, DUMP_FIX, ERROR),
+    Rule("empty-pdb", _empty_pdb, DAMAGED_FIX, ERROR),
     Rule("no-stack-records", _no_stack_records, DUMP_FIX),
 )  # fmt: skip

@@ -12,26 +12,24 @@ from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory
 from crashtool.services.symbol_upload.patterns import PathPatterns
+from crashtool.services.symbols.advice import (
+    DAMAGED_FIX,
+    ID_FIX,
+    LINED,
+    SPLIT_FIX,
+    SPLIT_NOTE,
+    UNSTRIPPED,
+    UNWIND_COMPILE,
+)
 from crashtool.services.symbols.known_file import bare_name
 from crashtool.services.symbols.scratch import Scratch
 
 UNWIND_IN_IMAGE = ("x86_64", "arm64")
 WINDOWS, MACOS, LINUX = kinds.PE, kinds.MACHO, kinds.ELF
-STRIP_FIX = "give the file as it was before strip, or its .debug file"
-LINES_FIX = {
-    WINDOWS: "give the full PDB: link with /DEBUG:FULL, compile with /Zi",
-    MACOS: "give its dSYM: DEBUG_INFORMATION_FORMAT=dwarf-with-dsym, or dsymutil",
-    LINUX: "compile with -g, and give the file before strip or its .debug file",
-}
 UNWIND_FIX = {
-    WINDOWS: "give the EXE or DLL as well: the PDB has no unwind information",
-    MACOS: "give the program itself as well: its dSYM has no unwind information",
-    LINUX: "give the program itself as well, compiled with -fasynchronous-unwind-tables",
-}
-ID_FIX = {
-    WINDOWS: "link with /DEBUG, so that it names its PDB",
-    MACOS: "link without -no_uuid",
-    LINUX: "link with -Wl,--build-id=sha1",
+    WINDOWS: "upload the EXE or DLL as well: the PDB has no unwind information",
+    MACOS: "upload the program itself as well: its dSYM has no unwind information",
+    LINUX: "upload the program itself as well: its debug file has no unwind information",
 }
 
 
@@ -133,7 +131,7 @@ class Gate:
 
     def _judge_absence(self, wanted: _Wanted) -> GateRow:
         file = wanted.debug_file or wanted.name
-        fix = f"give {base_name(file)} of this build as well"
+        fix = f"upload {base_name(file)} of this build as well"
         return self._find_other_build(wanted) or _row(wanted, "missing", "", fix)
 
     def _find_other_build(self, wanted: _Wanted) -> GateRow | None:
@@ -153,29 +151,30 @@ class Gate:
     def _judge_names(self, wanted: _Wanted, own: list[Entry]) -> GateRow | None:
         """What is wrong with the functions and lines, if anything."""
         described = [entry for entry in own if entry.quality.functions]
-        lined = [entry for entry in own if entry.quality.lines or self._has_package(entry)]
+        lined = [entry for entry in own if entry.quality.lines]
         if lined and (misnamed := _find_misnamed(wanted, lined)):
             return misnamed
         if lined:
             return None
+        if any(kinds.SPLIT in entry.row.traits for entry in own):
+            return _row(wanted, "no_lines", SPLIT_NOTE, SPLIT_FIX)
         if described:
             note = "function names, but no source lines"
-            return _row(wanted, "no_lines", note, LINES_FIX[wanted.family])
+            return _row(wanted, "no_lines", note, f"upload {LINED[wanted.family]}")
         return self._judge_nameless(wanted, own)
 
     def _judge_nameless(self, wanted: _Wanted, own: list[Entry]) -> GateRow:
         problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
         if problem:
-            return _row(wanted, "unreadable", problem, "build the file again")
+            return _row(wanted, "unreadable", problem, DAMAGED_FIX)
         if other_build := self._find_other_build(wanted):
             return other_build
         if wanted.family == WINDOWS:
             asked = base_name(wanted.debug_file) or "its PDB"
-            return _row(wanted, "missing", f"its PDB is not there: {asked}", LINES_FIX[WINDOWS])
-        return _row(wanted, "stripped", "nothing left of its names", STRIP_FIX)
-
-    def _has_package(self, entry: Entry) -> bool:
-        return kinds.SPLIT in entry.row.traits and bool(self._inventory.find_package(entry))
+            return _row(
+                wanted, "missing", f"its PDB is not there: {asked}", f"upload {LINED[WINDOWS]}"
+            )
+        return _row(wanted, "stripped", "nothing left of its names", f"upload {UNSTRIPPED}")
 
     def _judge_unwind(self, wanted: _Wanted, own: list[Entry]) -> GateRow:
         unwinds = any(entry.quality.unwind for entry in own)
@@ -184,8 +183,7 @@ class Gate:
         has_program = any(entry.row.role in BINARIES for entry in own)
         if has_program:
             note = "its program is there, but without unwind information"
-            fix = "compile with -fasynchronous-unwind-tables (clang for Windows: -funwind-tables)"
-            return _row(wanted, "no_unwind", note, fix)
+            return _row(wanted, "no_unwind", note, UNWIND_COMPILE)
         note = "nothing in these files can unwind it"
         return _row(wanted, "no_unwind", note, UNWIND_FIX[wanted.family])
 

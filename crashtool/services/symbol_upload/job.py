@@ -15,7 +15,12 @@ from crashtool.services.symbol_upload.destination import find_destination
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
 from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
-from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
+from crashtool.services.symbol_upload.survey import (
+    SurveyWishes,
+    find_objection,
+    make_survey,
+    settle_severity,
+)
 from crashtool.services.symbol_upload.upload import (
     Progress,
     Shipment,
@@ -101,12 +106,16 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
         collection = survey.collection
         if wishes.verify_receipt:
             gate = tuple(check_receipt(read_receipt(wishes.verify_receipt), collection.files))
+            survey = settle_severity(survey, strict=False, severe=False, lenient=True)
             survey = survey._replace(gate=gate)
             voices.found(survey)
             error = find_verdict(collection, (), allow_empty=wishes.allow_empty)
-            return Outcome(survey, (), error or find_objection(survey, strict=False))
+            return Outcome(survey, (), error or find_objection(survey))
+        survey = settle_severity(
+            survey, strict=wishes.strict, severe=False, lenient=wishes.allow_empty
+        )
         voices.found(survey)
-        objection = find_objection(survey, strict=wishes.strict)
+        objection = find_objection(survey)
         if objection:
             return Outcome(survey, (), objection)
         deliveries = _store(wishes, voices, collection.files)

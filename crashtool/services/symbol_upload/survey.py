@@ -5,12 +5,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crashtool.errors import CheckFailed, CrashtoolError
-from crashtool.model.symbol_upload import ERROR, GateRow, Survey
+from crashtool.model.symbol_upload import (
+    ERROR,
+    WARNING,
+    Collection,
+    Defect,
+    GateRow,
+    LeftOut,
+    Survey,
+    SymbolFile,
+)
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.gate import Gate, Requirements
 from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
 from crashtool.services.symbol_upload.quality import grade_files, promise_files
+from crashtool.services.symbols.advice import DAMAGED_FIX
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 from crashtool.services.symbols.scratch import Scratch
 
@@ -47,17 +57,48 @@ def make_survey(
     else:
         cache = SymbolCache(wishes.cache, DEFAULT_LIMIT, scratch.folder)
         files = grade_files(collection.files, cache)
-    collection = collection._replace(files=files)
-    defects = find_defects(files)
     inventory = Inventory(files)
+    collection = _refuse_damaged(collection._replace(files=files))
+    defects = find_defects(collection.files)
     gate: tuple[GateRow, ...] = ()
     if wishes.requirements:
         gate = Gate(inventory, scratch, wishes.cache).check(wishes.requirements, say)
     return Survey(collection, defects, find_pairs(inventory), gate)
 
 
-def find_objection(survey: Survey, *, strict: bool, severe: bool = False) -> CrashtoolError | None:
-    """Why the files must not go: the gate's verdict; defects, if `strict`, or errors, if `severe`.
+def _refuse_damaged(collection: Collection) -> Collection:
+    """What cannot be read is damaged, and counts as such: it does not go."""
+    damaged = {file.path: problem for file in collection.files if (problem := _find_damage(file))}
+    refused = tuple(LeftOut(path, reason, DAMAGED_FIX) for path, reason in damaged.items())
+    return collection._replace(
+        files=tuple(file for file in collection.files if file.path not in damaged),
+        refused=collection.refused + refused,
+    )
+
+
+def _find_damage(file: SymbolFile) -> str:
+    return next((quality.problem for quality in file.qualities if quality.problem), "")
+
+
+def settle_severity(survey: Survey, *, strict: bool, severe: bool, lenient: bool) -> Survey:
+    """The survey with defects that are errors where the exit status says so, else warnings.
+
+    With `strict` all are, with `severe` those that make a file useless; without them these are,
+    too, when no file of the call is of use, unless `lenient`.
+    """
+    useless = {row.path for row in survey.defects if row.severity == ERROR}
+    all_useless = useless.issuperset(file.path for file in survey.collection.files)
+    counts = severe or (all_useless and not lenient)
+
+    def settle(row: Defect) -> Defect:
+        is_error = strict or (counts and row.severity == ERROR)
+        return row._replace(severity=ERROR if is_error else WARNING)
+
+    return survey._replace(defects=tuple(map(settle, survey.defects)))
+
+
+def find_objection(survey: Survey) -> CrashtoolError | None:
+    """Why the files must not go: the gate's verdict, or defects that are errors.
 
     CheckFailed, or None.
     """
@@ -69,9 +110,10 @@ def find_objection(survey: Survey, *, strict: bool, severe: bool = False) -> Cra
             + ", ".join(dict.fromkeys(row.name for row in bad)),
             hint=bad[0].fix or None,
         )
-    counted = [row for row in survey.defects if strict or (severe and row.severity == ERROR)]
+    counted = [row for row in survey.defects if row.severity == ERROR]
     if not counted:
         return None
     paths = dict.fromkeys(row.path for row in counted)
     what = "file has a defect" if len(paths) == 1 else "files have defects"
-    return CheckFailed(f"{len(paths)} {what}: {', '.join(dict.fromkeys(r.rule for r in counted))}")
+    rules = ", ".join(dict.fromkeys(row.rule for row in counted))
+    return CheckFailed(f"{len(paths)} {what}: {rules}", hint=counted[0].fix or None)

@@ -19,19 +19,27 @@ if TYPE_CHECKING:
 UPLOAD = "crashtool upload-symbols --url URL"
 OFFLINE = "--offline"
 
-# What helps against a defect, by the kind of the program's file; for the gate and for stacks alike.
-STRIP_FIX = "the file as it was before strip, or its .debug file"
+# What helps against a defect, by the kind of the program's file: the same on a page, in the table
+# of debug files and in the release gate. A file is named by what it is, so that each can say how
+# to give it.
+UNSTRIPPED = "the file as it was before strip, or its .debug file"
 ID_FIX = {
     kinds.PE: "link with /DEBUG, so that it names its PDB (MinGW: -Wl,--pdb=)",
     kinds.MACHO: "link without -no_uuid",
     kinds.ELF: "link with -Wl,--build-id=sha1",
 }
+LINED = {
+    kinds.PE: "its full PDB: link with /DEBUG:FULL, compile with /Zi",
+    kinds.MACHO: "its dSYM: compile with -g, then dsymutil makes it",
+    kinds.ELF: f"{UNSTRIPPED}, compiled with -g",
+}
 UNWIND_COMPILE = (
     "compile with -fasynchronous-unwind-tables and keep .eh_frame (clang for Windows: "
     "-funwind-tables)"
 )
-SPLIT_NOTE = "split DWARF: its lines are in .dwo files, which are not read here"
+SPLIT_NOTE = "split DWARF: its lines are in .dwo files, which are not read"
 SPLIT_FIX = "build it without -gsplit-dwarf"
+DAMAGED_FIX = "build the file again, or copy it again from where it was built"
 
 
 class Advice(NamedTuple):

@@ -7,10 +7,11 @@ from crashtool.formats.object_file.kinds import base_name
 from crashtool.model.lookup import Candidate, SymbolStatus, SymbolUse, SymbolVerdict
 from crashtool.services.symbols.advice import (
     ID_FIX,
+    LINED,
     NOTHING,
     SPLIT_FIX,
     SPLIT_NOTE,
-    STRIP_FIX,
+    UNSTRIPPED,
     UNWIND_COMPILE,
     Advice,
     advise,
@@ -106,7 +107,7 @@ def _judge_nameless(
     if kinds.SPLIT in evidence.traits:
         return "stripped", SPLIT_NOTE, say(SPLIT_FIX)
     note = "the file that matches has no function at these places: it is stripped"
-    return "stripped", note, advise(module, STRIP_FIX, candidates)
+    return "stripped", note, advise(module, UNSTRIPPED, candidates)
 
 
 def _judge_lineless(
@@ -123,8 +124,8 @@ def _judge_lineless(
         return "no_lines", SPLIT_NOTE, say(SPLIT_FIX)
     if owner is not None:
         return "no_lines", note, advise(module, "its .debug file", candidates)
-    own = give("its .debug file")
-    return "no_lines", note, Advice(*(f"compile with -g, or {text}" for text in own))
+    family = kinds.MACHO if kinds.MACHO in evidence.kinds else kinds.ELF
+    return "no_lines", note, give(LINED[family])
 
 
 def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Judgement | None:

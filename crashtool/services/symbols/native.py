@@ -122,5 +122,6 @@ def _find_object(path: str, architecture: str) -> Any:
 
 
 def _unreadable(error: Exception) -> InputUnusable:
-    reason = str(error) or type(error).__name__
+    lines = str(error).splitlines() or [type(error).__name__]  # each after the first: a cause
+    reason = ": ".join(line.strip().removeprefix("caused by: ") for line in lines)
     return InputUnusable(f"the debug information cannot be read: {reason}")

