@@ -82,7 +82,8 @@ class Frame(NamedTuple):
     call, which ends at `resume`, where it would have gone on (None: at `instruction`). Offsets are
     from the module's base and the function's start. `inlines`: the calls merged into this one,
     innermost first; `file` and `line` are the outermost function's own. `source`: the lines around
-    the place, when they were asked for.
+    the place, when they were asked for. `may_skip`: words that could be return addresses lie nearer
+    on the stack than what led here, so that frames may be missing before this one.
     """
 
     instruction: int
@@ -96,6 +97,12 @@ class Frame(NamedTuple):
     unloaded: tuple[UnloadedHit, ...] = ()
     resume: int | None = None
     source: tuple[SourceLine, ...] = ()
+    may_skip: bool = False
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether it may be no frame at all, or not the next one."""
+        return self.trust in ("scan", "cfi_scan") or self.may_skip
 
     @property
     def module_offset(self) -> int | None:
@@ -118,7 +125,8 @@ class Thread(NamedTuple):
     """A thread: its frames, innermost first, and what the dump holds of its stack.
 
     `stack_start` and `stack_size` in bytes; size 0 when the dump holds no stack. `note` says why
-    frames are missing.
+    frames are missing. `left_out`: how many frames of a very deep stack are left out in the middle
+    of `frames`.
     """
 
     id: int
@@ -129,6 +137,11 @@ class Thread(NamedTuple):
     stack_size: int = 0
     last_error: int | None = None
     note: str = ""
+    left_out: int = 0
+
+    def number_of(self, index: int) -> int:
+        """The number of a frame, counted from the innermost: beyond a gap it is not its index."""
+        return index + (self.left_out if 2 * index >= len(self.frames) else 0)
 
 
 class Assertion(NamedTuple):

@@ -135,7 +135,10 @@ class _Writer:
             document["frames"][0]["registers"] = {
                 name: self.hex(value) for name, value in registers
             }
-        total = {"threads_index": report.crashing_thread, "total_frames": len(thread.frames)}
+        total = {
+            "threads_index": report.crashing_thread,
+            "total_frames": len(thread.frames) + thread.left_out,
+        }
         return document | total
 
     def thread(self, thread: Thread) -> Document:
@@ -145,13 +148,18 @@ class _Writer:
             "last_error_value": words_of_error(thread.last_error),
             "note": thread.note or None,
             "frame_count": len(thread.frames),
-            "frames": [self.frame(number, frame) for number, frame in enumerate(thread.frames)],
+            "frames_left_out": thread.left_out,
+            "frames": [
+                self.frame(thread.number_of(index), frame)
+                for index, frame in enumerate(thread.frames)
+            ],
         }
 
     def frame(self, number: int, frame: Frame) -> Document:
         return {
             "frame": number,
             "trust": frame.trust,
+            "may_skip": frame.may_skip,
             "offset": self.hex(frame.instruction),
             "module": frame.module.name if frame.module else None,
             "module_offset": self.hex_or_none(frame.module_offset),

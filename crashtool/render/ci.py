@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from crashtool.model.crash import CrashReport, Frame, InlineFrame
+from crashtool.model.crash import CrashReport, Frame, InlineFrame, Thread
 from crashtool.model.lookup import SymbolVerdict
 from crashtool.model.signature import get_signature
 from crashtool.render.names import shorten
 from crashtool.render.report import brief_line, crash_frame, words_of_crash
 from crashtool.render.safe_text import safe
-from crashtool.render.stack import GUESSED, walk_parts
+from crashtool.render.stack import walk_parts
 from crashtool.render.symbols import name_files, words_of_status, words_of_verdicts
 from crashtool.render.words import words_of_offset, words_of_place, words_of_source
 
@@ -137,27 +137,26 @@ def _walk_summary(report: CrashReport) -> Iterator[str]:
         ("", ""), ((text_cell(name), code_cell(value)) for name, value in rows if value)
     )
     if thread and thread.frames:
-        yield from _stack(report, thread.frames)
+        yield from _stack(report, thread)
     if report.symbols:
         yield from _verdicts(report.symbols)
 
 
-def _stack(report: CrashReport, frames: tuple[Frame, ...]) -> Iterator[str]:
+def _stack(report: CrashReport, thread: Thread) -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
-    for start, stop, words in walk_parts(frames, verbose=False):
+    for start, stop, words in walk_parts(thread, verbose=False):
         for number in range(start, stop):
-            frame = frames[number]
+            frame = thread.frames[number]
             for call in frame.inlines:
                 source = words_of_source(call.file, call.line)
                 rows.append(("", code_cell(call.function), code_cell(source), "inlined"))
             named = frame.function if frame.module else None
             source = words_of_source(frame.file, frame.line)
             where = words_of_offset(frame) if named else ""
-            guess = " (a guess)" if frame.trust in GUESSED else ""
-            rows.append(
-                (str(number), code_cell(named or _place(frame, report)), code_cell(source),
-                 code_cell(where) + guess)
-            )  # fmt: skip
+            guess = " (a guess)" if frame.is_guess else ""
+            name = code_cell(named or _place(frame, report))
+            shown = str(thread.number_of(number))
+            rows.append((shown, name, code_cell(source), code_cell(where) + guess))
         if words:
             rows.append(("", text_cell(f"… {words}"), "", ""))
     yield ""

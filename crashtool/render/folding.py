@@ -16,10 +16,12 @@ class Repeat(NamedTuple):
     stop: int
     period: int
 
-    @property
-    def words(self) -> str:
-        """`297 more of the same`, `the same 2 frames 30 more times`."""
-        hidden = self.stop - self.start
+    def words(self, missing: int = 0) -> str:
+        """`297 more of the same`, `the same 2 frames 30 more times`.
+
+        `missing`: frames that belong there, too, and were not kept.
+        """
+        hidden = self.stop - self.start + missing
         if self.period == 1:
             return f"{hidden} more of the same"
         return f"the same {self.period} frames {hidden // self.period} more times"

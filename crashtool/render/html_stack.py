@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from crashtool.model.crash import Frame, Thread
 from crashtool.render.html_parts import code, harmless
-from crashtool.render.stack import GUESSED, TRUSTS, walk_parts
+from crashtool.render.stack import walk_parts, words_of_trust
 from crashtool.render.words import words_of_offset, words_of_place, words_of_source
 
 
@@ -17,16 +17,16 @@ def render_stack(thread: Thread, architecture: str) -> str:
 
 
 def _walk_items(thread: Thread, architecture: str) -> Iterator[str]:
-    for start, stop, words in walk_parts(thread.frames, verbose=False):
+    for start, stop, words in walk_parts(thread, verbose=False):
         for number in range(start, stop):
-            yield from _frame(number, thread.frames[number], architecture)
+            yield from _frame(thread.number_of(number), thread.frames[number], architecture)
         if words:
             yield f'<li class="folded"><span></span><span>… {harmless(words)}</span></li>'
 
 
 def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
     """The calls merged into a frame, then the frame; source below the innermost."""
-    guessed = " guessed" if frame.trust in GUESSED else ""
+    guessed = " guessed" if frame.is_guess else ""
     source = _source(frame)
     for inline in frame.inlines:
         place = _place(inline.file, inline.line)
@@ -39,7 +39,7 @@ def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
     offset = words_of_offset(frame)
     named = frame.function and offset
     name = frame.function if named else offset or words_of_place(frame, architecture)
-    found = f"found by {TRUSTS.get(frame.trust, frame.trust)}"
+    found = f"found by {words_of_trust(frame)}"
     if guessed:
         found = f"~ {found}, a guess"
     yield (

@@ -14,7 +14,6 @@ MOST_FRAMES = 64  # on one screen; the frames a thread started with are among th
 FIRST_FRAMES = 6  # of a thread
 CUT = "more frames"
 COLUMNS = 6
-GUESSED = ("scan", "cfi_scan")
 TRUSTS = {
     "context": "registers",
     "cfi": "unwind information",
@@ -51,30 +50,38 @@ def add_frames(page: Page, thread: Thread, architecture: str, *, verbose: bool =
 
 
 def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[_Row]:
-    for start, stop, words in walk_parts(thread.frames, verbose=verbose):
+    for start, stop, words in walk_parts(thread, verbose=verbose):
         for number in range(start, stop):
-            yield from _frame_rows(number, thread.frames[number], architecture, verbose=verbose)
+            shown = thread.number_of(number)
+            yield from _frame_rows(shown, thread.frames[number], architecture, verbose=verbose)
         if words:
             remedy = " (--verbose shows all)" if words.endswith(CUT) else ""
             note = Span(f"… {words}{remedy}", "dim")
             yield _Row((Span(""), Span(""), note, Span(""), Span(""), Span("")))
 
 
-def walk_parts(frames: tuple[Frame, ...], *, verbose: bool) -> Iterator[tuple[int, int, str]]:
+def walk_parts(thread: Thread, *, verbose: bool) -> Iterator[tuple[int, int, str]]:
     """(start, stop, words): frames to show, and what is said of those left out behind them."""
+    frames = thread.frames
+    middle = len(frames) // 2 if thread.left_out else 0
     if verbose:
-        yield 0, len(frames), ""
+        if middle:
+            yield 0, middle, f"{thread.left_out} frames are left out here"
+        yield middle, len(frames), ""
         return
     parts: list[tuple[int, int, str]] = []
     place = 0
     for repeat in find_repeats(frames):
-        parts.append((place, repeat.start, repeat.words))
+        missing = thread.left_out if repeat.start <= middle < repeat.stop else 0
+        parts.append((place, repeat.start, repeat.words(missing)))
         place = repeat.stop
     parts.append((place, len(frames), ""))
-    yield from _cut(parts, len(frames))
+    yield from _cut(parts, len(frames), thread.left_out)
 
 
-def _cut(parts: list[tuple[int, int, str]], total: int) -> Iterator[tuple[int, int, str]]:
+def _cut(
+    parts: list[tuple[int, int, str]], total: int, left_out: int
+) -> Iterator[tuple[int, int, str]]:
     """The parts, without their middle when they hold more than fits."""
     if sum(stop - start for start, stop, _ in parts) <= MOST_FRAMES:
         yield from parts
@@ -83,7 +90,7 @@ def _cut(parts: list[tuple[int, int, str]], total: int) -> Iterator[tuple[int, i
     last = total - FIRST_FRAMES
     for start, stop, words in parts:
         if stop - start >= room:
-            hidden = last - start - room
+            hidden = last - start - room + left_out
             yield start, start + room, f"{hidden} {CUT}"
             break
         yield start, stop, words
@@ -93,7 +100,7 @@ def _cut(parts: list[tuple[int, int, str]], total: int) -> Iterator[tuple[int, i
 
 def _frame_rows(number: int, frame: Frame, architecture: str, *, verbose: bool) -> Iterator[_Row]:
     """The calls merged into a frame, innermost first, then the frame; source below the first."""
-    style = "dim" if frame.trust in GUESSED else ""
+    style = "dim" if frame.is_guess else ""
     limit = 0 if verbose else LONGEST_NAME
     below = _source_lines(frame)
     for inline in frame.inlines:
@@ -112,17 +119,23 @@ def _frame_rows(number: int, frame: Frame, architecture: str, *, verbose: bool) 
     named = frame.function and frame.module
     yield _Row(
         (
-            Span("~" if frame.trust in GUESSED else ""),
+            Span("~" if frame.is_guess else ""),
             Span(str(number)),
             Span(
                 _name(frame.function or "", limit) if named else _place(frame, architecture), style
             ),
             Span(words_of_source(frame.file, frame.line), style),
             Span(words_of_offset(frame) if named else "", "dim"),
-            Span(f"found by {TRUSTS.get(frame.trust, frame.trust)}", "dim"),
+            Span(f"found by {words_of_trust(frame)}", "dim"),
         ),
         below,
     )
+
+
+def words_of_trust(frame: Frame) -> str:
+    """How a frame was found: `unwind information`, `frame pointer, may skip callers`."""
+    words = TRUSTS.get(frame.trust, frame.trust)
+    return f"{words}, may skip callers" if frame.may_skip else words
 
 
 def _name(function: str, limit: int) -> str:

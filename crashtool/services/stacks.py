@@ -1,5 +1,7 @@
 """The stacks of a report: each thread walked, each frame looked up, a verdict for each module."""
 
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.model.crash import (
@@ -14,7 +16,7 @@ from crashtool.model.crash import (
 from crashtool.services.analyze.modules import AddressMap
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, Scene, Step
-from crashtool.services.unwind.walker import MOST_FRAMES, walk
+from crashtool.services.unwind.walker import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from crashtool.model.lookup import SymbolVerdict
     from crashtool.services.unwind.machine import Machine
 
+FRAMES_OF_AN_END = 512  # that are kept of a stack that is deeper than twice that
+# What Crashpad writes in place of memory that it could not read (minidump_memory_writer.cc).
+FILLER, FILLER_WORDS = b"\xfe", 4
 STACK_WINDOW = 1 << 20  # bytes from the stack pointer on that are kept at hand
 APPLE = ("macos", "ios")
 PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
@@ -89,12 +94,13 @@ class _Walks:
         if registers is None or scene is None:
             return thread
         scene.look_at(registers.stack_pointer, self._read_stack(registers.stack_pointer))
-        steps = list(walk(scene, registers.values))
+        steps, left_out = keep_both_ends(walk(scene, registers.values))
         frames = tuple(self._frame(scene, step) for step in steps)
         if len(frames) > 1 and scene.machine is X86:
             pairs = zip(steps, frames, strict=True)
-            frames = tuple(name_system_call(scene, step, frame) for step, frame in pairs)
-        return thread._replace(frames=frames, note=self._note(thread, scene, steps))
+            frames = tuple(name_kernel_code(scene, step, frame) for step, frame in pairs)
+        note = thread.note or find_gap(scene, steps)
+        return thread._replace(frames=frames, note=note, left_out=left_out)
 
     def _read_stack(self, pointer: int) -> bytes:
         found = self.dump.memory.find_range(pointer)
@@ -160,7 +166,8 @@ class _Walks:
         pointer = step.registers[machine.instruction_pointer]
         if step.trust == "context" or step.is_exact:
             return self.look_up(Frame(pointer, step.trust))
-        return self.look_up(Frame(pointer - machine.call_size, step.trust, resume=pointer))
+        place = pointer - machine.call_size
+        return self.look_up(Frame(place, step.trust, resume=pointer, may_skip=step.may_skip))
 
     def look_up(self, frame: Frame) -> Frame:
         """The frame with its module and function."""
@@ -190,16 +197,6 @@ class _Walks:
         code = loaded.tables.read_code(address - loaded.base, size) if loaded else None
         return code or self.dump.memory.read(address, size)
 
-    def _note(self, thread: Thread, scene: Scene, steps: list[Step]) -> str:
-        if thread.note:
-            return thread.note
-        if len(steps) == MOST_FRAMES:
-            return f"only the innermost {MOST_FRAMES} frames are shown"
-        pointer = steps[0].registers.get(scene.machine.stack_pointer, 0)
-        if len(steps) == 1 and scene.read_pointer(pointer) is None:
-            return "the dump holds no memory at the stack pointer, so callers cannot be found"
-        return ""
-
     def verdicts(self, report: CrashReport) -> "tuple[SymbolVerdict, ...]":
         """A verdict for each module on the stacks, those of the crashed thread first."""
         assert self.symbols is not None  # noqa: S101 (asked for only with symbols)
@@ -219,6 +216,40 @@ class _Walks:
         )
 
 
+def keep_both_ends(steps: "Iterable[Step]") -> tuple[list[Step], int]:
+    """The first and the last frames of a walk, and how many between them are left out.
+
+    Who began a recursion stands at its outer end.
+    """
+    source = iter(steps)
+    first = list(islice(source, FRAMES_OF_AN_END))
+    last: deque[Step] = deque(maxlen=FRAMES_OF_AN_END)
+    count = 0
+    for step in source:
+        last.append(step)
+        count += 1
+    return first + list(last), count - len(last)
+
+
+def find_gap(scene: Scene, steps: list[Step]) -> str:
+    """Why frames are missing behind the outermost; "" if it cannot be said."""
+    outermost = steps[-1]
+    pointer = outermost.registers.get(scene.machine.stack_pointer, 0)
+    start = scene.read_bytes(pointer, scene.machine.width * FILLER_WORDS)
+    if start is not None and not start.strip(FILLER):
+        return "the handler could not read the stack here: the dump holds its filler, 0xfe bytes"
+    if scene.read_pointer(pointer) is not None:
+        return ""
+    if len(steps) == 1:
+        return "the dump holds no memory at the stack pointer, so callers cannot be found"
+    if outermost.is_exact:
+        return (
+            "the signal came on another stack, of which the dump holds no memory, so the callers "
+            "of the interrupted function cannot be found"
+        )
+    return ""
+
+
 def find_machine(architecture: str, platform: str) -> "Machine | None":
     """The machine of a context; None for one that stacks cannot be walked on."""
     if architecture == "x86_64":
@@ -234,16 +265,17 @@ def find_machine(architecture: str, platform: str) -> "Machine | None":
     return ARM_APPLE if platform in APPLE else ARM
 
 
-def name_system_call(scene: Scene, step: Step, frame: Frame) -> Frame:
-    """The frame, named if it was stopped in the kernel's page, where i386 makes system calls.
+def name_kernel_code(scene: Scene, step: Step, frame: Frame) -> Frame:
+    """The frame, named if it is in the kernel's page of i386, which no file has symbols of.
 
-    A signal handler returns to the same page, but to other code.
+    System calls are made there, and signal handlers return to other code of it.
     """
     from crashtool.services.unwind.signal_frame import SYSTEM_CALL, is_system_call  # i386 alone
 
-    stopped = step.is_exact and not scene.is_trampoline(step.registers["eip"])
-    is_one = stopped and is_system_call(scene, frame.module)
-    return frame._replace(function=SYSTEM_CALL) if is_one else frame
+    if frame.function or not step.is_exact or not is_system_call(scene, frame.module):
+        return frame
+    name = scene.find_trampoline(step.registers["eip"]) or SYSTEM_CALL
+    return frame._replace(function=name)
 
 
 def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":

@@ -1,5 +1,7 @@
 """ARM and ARM64: registers, and call instructions as they end before a return address."""
 
+from collections.abc import Iterator
+
 from crashtool.services.unwind.machine import CallSite, Machine
 
 WORD = 4
@@ -12,6 +14,51 @@ B, A32_B, A32_ADD_IP_PC = 0x14000000, 0x0A000000, 0xE28FC000
 A32_BLX_MASK, A32_BLX = 0x0FFFFFF0, 0x012FFF30
 T32_BLX_MASK, T32_BLX = 0xFF87, 0x4780
 T32_BL_MASK, T32_BL = 0xC000F800, 0xC000F000  # BL and BLX (immediate)
+
+# Where A64 code keeps its return address: stp x29, x30 or str x30 below the stack pointer, back by
+# ldp or ldr, and ret. A pair may hold x30 in either place, and be written back or not.
+LINK_64 = 30
+PAIR_MASK, STORE_PAIR, LOAD_PAIR = 0xFE400000, 0xA8000000, 0xA8400000
+SINGLE_MASK, STORE_SINGLE, LOAD_SINGLE = 0xFFC00000, 0xF8000000, 0xF8400000
+STORE_UNSIGNED, LOAD_UNSIGNED = 0xF9000000, 0xF9400000
+STACK_64 = 31  # as a base register
+RET_MASK, RET = 0xFFFFFC1F, 0xD65F0000
+FRAME_64_MASK, ADD_FRAME_64 = 0xFFC003FF, 0x910003FD
+
+
+def saves_link_64(code: bytes) -> bool:
+    """Whether A64 code has put x30 on the stack and not taken it back by its end."""
+    saved = False
+    for word in _words(code):
+        if word >> 5 & 31 != STACK_64:
+            continue
+        if _moves_link(word, STORE_PAIR, STORE_SINGLE, STORE_UNSIGNED):
+            saved = True
+        elif _moves_link(word, LOAD_PAIR, LOAD_SINGLE, LOAD_UNSIGNED):
+            saved = False
+    return saved
+
+
+def leaves_64(code: bytes) -> bool:
+    """Whether A64 code returns or jumps away for good before its end."""
+    return any(word & RET_MASK == RET or word & BL_MASK == B for word in _words(code))
+
+
+def sets_frame_pointer_64(code: bytes) -> bool:
+    """Whether A64 code points x29 into its own frame: mov x29, sp or add x29, sp, #n."""
+    return any(word & FRAME_64_MASK == ADD_FRAME_64 for word in _words(code))
+
+
+def _moves_link(word: int, pair: int, single: int, unsigned: int) -> bool:
+    first, second = word & 31, word >> 10 & 31
+    if word & PAIR_MASK == pair:
+        return LINK_64 in (first, second)
+    return first == LINK_64 and word & SINGLE_MASK in (single, unsigned)
+
+
+def _words(code: bytes) -> Iterator[int]:
+    for place in range(0, len(code) - WORD + 1, WORD):
+        yield int.from_bytes(code[place : place + WORD], "little")
 
 
 def find_call_64(code: bytes, address: int) -> CallSite | None:
@@ -70,6 +117,9 @@ ARM64 = Machine(
     longest_stub=WORD,
     is_stub=is_stub_64,
     link="lr",
+    sets_frame_pointer=sets_frame_pointer_64,
+    saves_link=saves_link_64,
+    leaves=leaves_64,
 )
 ARM = Machine(
     name="arm",

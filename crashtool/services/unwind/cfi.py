@@ -34,7 +34,7 @@ def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
     except UnevaluableRule:
         return None
     if found[machine.instruction_pointer] < LOWEST_CODE:  # zeros at the base of the stack
-        return Step({}, "none", is_last=True)
+        return None if is_by_chance(scene, frame, rules) else Step({}, "none", is_last=True)
     for name, expression in table.items():
         if name in (CFA, RETURN_ADDRESS):
             continue
@@ -43,3 +43,9 @@ def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
         except UnevaluableRule:
             found.pop(name, None)
     return Step(found, "cfi")
+
+
+def is_by_chance(scene: "Scene", frame: Step, rules: str) -> bool:
+    """Whether rules go by a frame pointer that the frame has by chance only: scans guess it."""
+    words = rules.partition(RETURN_ADDRESS)[0].replace("$", "").split()
+    return frame.trust == "scan" and scene.machine.frame_pointer in words

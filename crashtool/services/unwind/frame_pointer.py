@@ -1,16 +1,53 @@
-"""A caller's frame by the frame pointer: a chain of saved pointers through the stack."""
+"""A caller's frame by registers that point to it: the frame pointer, and ARM's link register."""
 
 from typing import TYPE_CHECKING
 
+from crashtool.services.unwind.scan import find_nearer
 from crashtool.services.unwind.scene import Step
 
 if TYPE_CHECKING:
+    from crashtool.services.unwind.callee import Callee
     from crashtool.services.unwind.scene import Scene
 
+MOST_PROLOGUE = 96  # bytes from a function's start within which it sets its frame pointer up
+MOST_BODY = 1 << 14  # bytes of a function that are read to learn what became of a register
 
-def step_by_frame_pointer(scene: "Scene", frame: Step) -> Step | None:
-    """The caller, if the frame pointer leads to a saved one and to a possible return address."""
-    machine = scene.machine
+
+def step_by_own_frame_pointer(scene: "Scene", callee: "Callee") -> Step | None:
+    """The caller, where the function's first instructions are seen to make the frame pointer its.
+
+    Otherwise the register may still belong to a caller, and lead past that one.
+    """
+    start = callee.start
+    if start is None or scene.machine.sets_frame_pointer is None:
+        return None
+    size = min(callee.place - start, MOST_PROLOGUE)
+    code = scene.read_code(start, size) if size > 0 else None
+    if not code or not scene.machine.sets_frame_pointer(code):
+        return None
+    return _follow(scene, callee)
+
+
+def step_by_chain(scene: "Scene", callee: "Callee") -> Step | None:
+    """The caller, if the frame pointer leads to a saved one and to a possible return address.
+
+    Whose frame pointer it is is not known: what is likely to be a caller and lies nearer comes
+    first, and `may_skip` tells of words that could be one.
+    """
+    if not scene.machine.has_chain:
+        return None
+    caller = _follow(scene, callee)
+    if caller is None:
+        return None
+    end = caller.registers[scene.machine.stack_pointer] - scene.machine.width
+    nearer = find_nearer(scene, callee, end)
+    if nearer is None:
+        return caller
+    return nearer if nearer.registers else caller._replace(may_skip=True)
+
+
+def _follow(scene: "Scene", callee: "Callee") -> Step | None:
+    machine, frame = scene.machine, callee.step
     pointer = frame.registers.get(machine.frame_pointer)
     if (
         pointer is None
@@ -20,7 +57,7 @@ def step_by_frame_pointer(scene: "Scene", frame: Step) -> Step | None:
         return None
     saved = scene.read_pointer(pointer)
     address = scene.read_pointer(pointer + machine.width)
-    if saved is None or address is None or not scene.may_return_to(address):
+    if saved is None or address is None or not scene.may_lead_to(address):
         return None
     if saved and not is_above(scene, saved, pointer) and not scene.is_trampoline(address):
         return None  # only a signal comes when the frame pointer is anything
@@ -37,13 +74,41 @@ def is_above(scene: "Scene", saved: int, pointer: int) -> bool:
     return saved > pointer and scene.read_pointer(saved) is not None
 
 
-def step_by_link(scene: "Scene", frame: Step) -> Step | None:
+def step_by_link(scene: "Scene", callee: "Callee") -> Step | None:
     """The caller of a leaf, whose return address is still in the link register (ARM, ARM64)."""
-    machine = scene.machine
-    address = frame.registers.get(machine.link) if machine.link else None
-    if address is None or not scene.may_return_to(address):
+    machine, frame = scene.machine, callee.step
+    if not machine.link or not frame.is_exact:
+        return None
+    address = frame.registers.get(machine.link)
+    if address is None or not scene.may_return_to(address) or _is_stale(scene, callee, address):
         return None
     kept = (machine.stack_pointer, machine.frame_pointer, *machine.preserved)
     registers = {name: frame.registers[name] for name in kept if name in frame.registers}
     registers[machine.instruction_pointer] = scene.strip(address)
     return Step(registers, "frame_pointer")
+
+
+def _is_stale(scene: "Scene", callee: "Callee", link: int) -> bool:
+    """Whether the link register is what a call left that the function itself has made.
+
+    Then it leads back into that function, behind a call of another, or the function is seen to
+    have saved it. Stubs of system calls and leaves save nothing, and keep what they were given.
+    """
+    saves = scene.machine.saves_link
+    if saves is None:
+        return False
+    start = callee.start
+    place = scene.strip(link)
+    if start is None:
+        size = callee.place - place
+        code = scene.read_code(place, size) if 0 <= size <= MOST_BODY else None
+        return code is not None and not scene.machine.leaves(code)
+    code = scene.read_code(start, min(callee.place - start, MOST_BODY))
+    if code and saves(code):
+        return True
+    back = scene.find_loaded(place)
+    inside = back.tables.find_function(place - back.base) if back else None
+    if back is None or inside is None or back.base + inside.start != start:
+        return False
+    call = scene.find_call(link)
+    return call is None or call.target != start

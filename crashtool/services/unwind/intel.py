@@ -12,6 +12,10 @@ LONGEST_STUB = 8
 JUMPS = (b"\xe9", b"\xff\x25", b"\xff\xa3", b"\x48\xff\x25", b"\xf2\xff\x25")
 ENDBR = (b"\xf3\x0f\x1e\xfa", b"\xf3\x0f\x1e\xfb")
 NEEDS_SIB, DISPLACEMENT_ONLY = 4, 5
+# mov rbp, rsp and mov ebp, esp, in both encodings, behind push rbp or push ebp.
+PUSH_FRAME_POINTER = 0x55
+SET_FRAME_POINTER_64 = (b"\x48\x89\xe5", b"\x48\x8b\xec")
+SET_FRAME_POINTER_32 = (b"\x89\xe5", b"\x8b\xec")
 
 
 def find_call(code: bytes, address: int) -> CallSite | None:
@@ -30,6 +34,21 @@ def find_call(code: bytes, address: int) -> CallSite | None:
 def is_stub(code: bytes) -> bool:
     """Whether code does nothing but jump elsewhere: a procedure linkage or import table's entry."""
     return (code[4:] if code.startswith(ENDBR) else code).startswith(JUMPS)
+
+
+def sets_frame_pointer_64(code: bytes) -> bool:
+    """Whether code pushes rbp and then points it there; compilers put others in between."""
+    return _sets_frame_pointer(code, SET_FRAME_POINTER_64)
+
+
+def sets_frame_pointer_32(code: bytes) -> bool:
+    """Whether code pushes ebp and then points it there."""
+    return _sets_frame_pointer(code, SET_FRAME_POINTER_32)
+
+
+def _sets_frame_pointer(code: bytes, encodings: tuple[bytes, ...]) -> bool:
+    pushed = code.find(PUSH_FRAME_POINTER)
+    return pushed >= 0 and any(code.find(move, pushed + 1) > 0 for move in encodings)
 
 
 def _length_of_group_5(rest: bytes) -> int:
@@ -62,9 +81,13 @@ AMD64 = Machine(
     find_call=find_call,
     longest_stub=LONGEST_STUB,
     is_stub=is_stub,
+    sets_frame_pointer=sets_frame_pointer_64,
 )
-# Windows' standard preserves rsi and rdi as well.
-AMD64_WINDOWS = AMD64._replace(preserved=(*AMD64.preserved, "rsi", "rdi"))
+# Windows' standard preserves rsi and rdi as well. Its code has unwind tables and keeps no chain of
+# frame pointers: rbp holds anything, or a place in a frame from which no return address is near.
+AMD64_WINDOWS = AMD64._replace(
+    preserved=(*AMD64.preserved, "rsi", "rdi"), has_chain=False, sets_frame_pointer=None
+)
 X86 = Machine(
     name="x86",
     width=4,
@@ -78,4 +101,5 @@ X86 = Machine(
     find_call=find_call,
     longest_stub=LONGEST_STUB,
     is_stub=is_stub,
+    sets_frame_pointer=sets_frame_pointer_32,
 )

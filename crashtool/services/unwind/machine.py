@@ -10,6 +10,11 @@ class CallSite(NamedTuple):
     target: int | None
 
 
+def may_leave(code: bytes) -> bool:  # noqa: ARG001
+    """True: of this CPU it is not known how code goes on."""
+    return True
+
+
 class Machine(NamedTuple):
     """One CPU. `width` is a pointer's size in bytes.
 
@@ -19,6 +24,10 @@ class Machine(NamedTuple):
     does. `call_pushes`: the bytes of stack that a call itself takes. `longest_call`: the bytes
     before a return address that `find_call(code, address)` needs; `longest_stub` those at a call's
     target by which `is_stub` tells a jump to another place, as linkers make for imports.
+    `has_chain`: the platform's code keeps frame pointers that lead from caller to caller.
+    `sets_frame_pointer(code)`: whether a function's first instructions do. `saves_link(code)`:
+    whether a function's code up to a place has put the link register on the stack and not taken it
+    back. `leaves(code)`: whether code leaves the function before its end.
     """
 
     name: str
@@ -34,6 +43,10 @@ class Machine(NamedTuple):
     longest_stub: int
     is_stub: Callable[[bytes], bool]
     link: str = ""
+    has_chain: bool = True
+    sets_frame_pointer: Callable[[bytes], bool] | None = None
+    saves_link: Callable[[bytes], bool] | None = None
+    leaves: Callable[[bytes], bool] = may_leave
 
     @property
     def mask(self) -> int:

@@ -1,15 +1,18 @@
 """A caller's frame by looking through the stack for what must be a return address."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.services.unwind.scene import Step
 
 if TYPE_CHECKING:
+    from crashtool.services.unwind.callee import Callee
     from crashtool.services.unwind.scene import Scene
 
 FIRST_WORDS = 160  # of the innermost frame, which may be deep in a function with a large frame
 WORDS = 40
 SURE_WORDS = 1024  # as far as code is at hand that shows a call before the return address
+SYSTEM_CALLS = ("ntdll.dll", "win32u.dll")  # where Windows' threads wait, in stubs without a frame
 
 
 class Place(NamedTuple):
@@ -19,22 +22,113 @@ class Place(NamedTuple):
     value: int
 
 
-def step_by_scan(
-    scene: "Scene", frame: Step, function_start: int | None, *, first: bool, at_top: bool
+def step_by_call_of_function(
+    scene: "Scene", callee: "Callee", *, beyond_frame: bool = False
 ) -> Step | None:
-    """The caller, by the best return address near; the frame's code begins at `function_start`.
+    """The caller, where a return address stands behind a call of the callee's own function.
 
-    `at_top`: the code keeps nothing on the stack, as a stub that makes a system call.
+    Only as far as the frame pointer leads, unless `beyond_frame`: from there on it is the chain's
+    to say.
+    """
+    stack = callee.step.registers.get(scene.machine.stack_pointer)
+    if stack is None or callee.start is None:
+        return None
+    pointer = callee.step.registers.get(scene.machine.frame_pointer, 0)
+    words = SURE_WORDS
+    if (
+        not beyond_frame
+        and scene.machine.has_chain
+        and stack <= pointer < stack + words * scene.machine.width
+    ):
+        words = (pointer - stack) // scene.machine.width + 2
+    for number, value in scene.walk_code_values(stack, words):
+        if not scene.may_return_to(value):
+            continue
+        call = scene.find_call(value)
+        if call is not None and call.target == callee.start:
+            return _leave(scene, callee.step, Place(stack + number * scene.machine.width, value))
+    return None
+
+
+def find_nearer(scene: "Scene", callee: "Callee", end: int) -> Step | None:
+    """A likely caller on the stack before the address `end`.
+
+    Without registers if words there could be return addresses, with no call seen before them; None
+    if nothing can be one. A direct call that leads elsewhere was an earlier one.
     """
     machine = scene.machine
-    start = frame.registers.get(machine.stack_pointer)
+    stack = callee.step.registers.get(machine.stack_pointer)
+    if stack is None:
+        return None
+    found: Step | None = None
+    for number, value in scene.walk_code_values(stack, max(end - stack, 0) // machine.width):
+        if not scene.may_return_to(value) or scene.is_function_start(value):
+            continue
+        call = scene.find_call(value)
+        if call is None:
+            found = Step({}, "none")
+        elif call.target is None or call.target == callee.start:
+            return _leave(scene, callee.step, Place(stack + number * machine.width, value))
+    return found
+
+
+def walk_scan(scene: "Scene", callee: "Callee") -> Iterator[Step]:
+    """Possible callers, the best first."""
+    start = callee.step.registers.get(scene.machine.stack_pointer)
     if start is None:
-        return None
-    place = find_return_address(
-        scene, start, FIRST_WORDS if first else WORDS, function_start, at_top=at_top
-    )
-    if place is None:
-        return None
+        return
+    at_top = callee.is_first and callee.module_name in SYSTEM_CALLS
+    words = FIRST_WORDS if callee.is_first else WORDS
+    for place in walk_return_addresses(scene, start, words, callee.start, at_top=at_top):
+        yield _leave(scene, callee.step, place)
+
+
+def walk_return_addresses(
+    scene: "Scene",
+    start: int,
+    words: int,
+    function_start: int | None,
+    *,
+    at_top: bool = False,
+) -> Iterator[Place]:
+    """The places from `start` on that can hold the current frame's return address, best first.
+
+    Best are the nearest behind a call of the current function, or behind an indirect call, which
+    may have been it; then, within `words`, those behind a call that leads elsewhere: by a jump from
+    there, if it is no leftover; then values in code that is not at hand. What lies farther than
+    `words` comes last, and only where a call is seen: that the code of some modules is at hand must
+    not make a frame in another one invisible. `at_top`: what was pushed last must be it.
+    """
+    width = scene.machine.width
+    elsewhere: list[Place] = []
+    unknown: list[Place] = []
+    is_near = True
+    for number, value in scene.walk_code_values(start, SURE_WORDS if scene.knows_code else words):
+        if is_near and number >= words:
+            yield from elsewhere
+            yield from unknown
+            is_near = False
+        if not scene.may_return_to(value):
+            continue
+        place = Place(start + number * width, value)
+        call = scene.find_call(value)
+        if call is None:
+            if scene.is_trampoline(value) or (at_top and number == 0):
+                yield place
+            elif is_near and not scene.is_function_start(value):
+                unknown.append(place)
+        elif call.target is None or call.target == function_start or function_start is None:
+            yield place
+        elif is_near:
+            elsewhere.append(place)
+    if is_near:
+        yield from elsewhere
+        yield from unknown
+
+
+def _leave(scene: "Scene", frame: Step, place: Place) -> Step:
+    """The caller whose return address stands at a place."""
+    machine = scene.machine
     registers = {
         machine.instruction_pointer: scene.strip(place.value),
         machine.stack_pointer: place.address + machine.width,
@@ -45,42 +139,6 @@ def step_by_scan(
     elif (saved := _find_saved_pointer(scene, place.address)) is not None:
         registers[machine.frame_pointer] = saved
     return Step(registers, "scan")
-
-
-def find_return_address(
-    scene: "Scene",
-    start: int,
-    words: int,
-    function_start: int | None,
-    *,
-    at_top: bool = False,
-) -> Place | None:
-    """The best of the places from `start` on that can hold the current frame's return address.
-
-    Best is one behind the call of the current function, then the nearest behind an indirect call,
-    which may have been it, then one behind a call that leads elsewhere: by a jump from there, if it
-    is no leftover. A value in code that is not at hand comes last, unless it must be what was
-    pushed last (`at_top`).
-    """
-    width = scene.machine.width
-    elsewhere: Place | None = None
-    unknown: Place | None = None
-    for number, value in scene.walk_code_values(start, SURE_WORDS if scene.knows_code else words):
-        if not scene.may_return_to(value):
-            continue
-        address = start + number * width
-        call = scene.find_call(value)
-        if call is None:
-            if scene.is_trampoline(value) or (at_top and number == 0):
-                return Place(address, value)
-            unknown = unknown or (Place(address, value) if number < words else None)
-        elif call.target is not None and call.target == function_start:
-            return Place(address, value)
-        elif elsewhere is None:
-            if call.target is None or function_start is None:
-                return Place(address, value)
-            elsewhere = Place(address, value) if number < words else None
-    return elsewhere or unknown
 
 
 def _find_saved_pointer(scene: "Scene", address: int) -> int | None:

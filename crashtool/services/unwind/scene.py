@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 ANYWHERE = range(1 << 64)
 LOWEST_CODE = 0x1000  # no system maps the first page
+USER_SPACE = 1 << 48  # above are the kernel's addresses, and on x86-64 none at all
 # Where Linux's signal handlers return to.
 TRAMPOLINES = frozenset(
     {"__restore_rt", "__restore", "__kernel_rt_sigreturn", "__kernel_sigreturn"}
 )
 # The code of each: it loads the number of the system call sigreturn or rt_sigreturn, and makes it.
 CODES = {
-    "x86_64": (bytes.fromhex("48c7c00f0000000f05"),),
-    "x86": (bytes.fromhex("b8ad000000cd80"), bytes.fromhex("58b877000000cd80")),
-    "arm64": (bytes.fromhex("681180d2010000d4"),),
-    "arm": (bytes.fromhex("7770a0e3000000ef"), bytes.fromhex("ad70a0e3000000ef")),
+    "x86_64": {"__restore_rt": "48c7c00f0000000f05"},
+    "x86": {"__kernel_rt_sigreturn": "b8ad000000cd80", "__kernel_sigreturn": "58b877000000cd80"},
+    "arm64": {"__kernel_rt_sigreturn": "681180d2010000d4"},
+    "arm": {"__restore": "7770a0e3000000ef", "__restore_rt": "ad70a0e3000000ef"},
 }
 
 
@@ -90,6 +91,7 @@ class Step(NamedTuple):
     trust: "FrameTrust"
     is_exact: bool = False
     is_last: bool = False
+    may_skip: bool = False
 
 
 class Scene:
@@ -124,7 +126,7 @@ class Scene:
         self._start = self._end = 0
         self._window = b""
         self._verdicts: dict[int, bool] = {}
-        self._trampolines: dict[int, bool] = {}
+        self._trampolines: dict[int, str] = {}
         self._codes: dict[int, bytes | None] = {}
         self._calls: dict[int, CallSite | None] = {}
 
@@ -180,6 +182,43 @@ class Scene:
             known = self._verdicts[address] = self._judge(address)
         return known
 
+    def may_lead_to(self, address: int) -> bool:
+        """Whether a chain of frame pointers can lead there: a return address, or generated code.
+
+        That lies in no module, where the dump's map of memory says that it can be executed.
+        """
+        return self.may_return_to(address) or (
+            self.find_loaded(address) is None
+            and self.may_be_code(address)
+            and self.is_executable(address - self.machine.call_size) is True
+        )
+
+    def may_be_code(self, address: int) -> bool:
+        """Whether a process can execute at an address at all, as far as the dump tells."""
+        place = self.strip(address)
+        if not LOWEST_CODE <= place < max(USER_SPACE, self._top):
+            return False
+        if self.find_loaded(place) is not None:
+            return True
+        is_stack = self._start <= place < self._end
+        return self.is_executable(place) is not False and not is_stack
+
+    def is_function_start(self, address: int) -> bool:
+        """Whether a function begins there: so does a stored pointer to it, but hardly a return.
+
+        Only a call that never returns can be the last instruction of the function before.
+        """
+        place = self.strip(address)
+        loaded = self.find_loaded(place)
+        hit = loaded.tables.find_function(place - loaded.base) if loaded else None
+        return loaded is not None and hit is not None and loaded.base + hit.start == place
+
+    def read_code(self, address: int, size: int) -> bytes | None:
+        """Code as a module's file has it, else as the dump's memory does; None if neither."""
+        loaded = self.find_loaded(address)
+        code = loaded.tables.read_code(address - loaded.base, size) if loaded else None
+        return code or self._memory.read(address, size)
+
     def find_call(self, address: int) -> "CallSite | None":
         """The call before a return address, if the code is known."""
         if address not in self._calls:
@@ -201,27 +240,32 @@ class Scene:
 
     def is_trampoline(self, address: int) -> bool:
         """Whether a signal handler returns there."""
+        return bool(self.find_trampoline(address))
+
+    def find_trampoline(self, address: int) -> str:
+        """The name of the code to which a signal handler returns; "" if this is none."""
         if self.platform not in ("linux", "android"):
-            return False
+            return ""
         known = self._trampolines.get(address)
         if known is None:
             known = self._trampolines[address] = self._find_trampoline(address)
         return known
 
-    def _find_trampoline(self, address: int) -> bool:
+    def _find_trampoline(self, address: int) -> str:
         loaded = self.find_loaded(address)
         if loaded is None:
-            return False
+            return ""
         place = address - loaded.base
-        for code in CODES.get(self.machine.name, ()):
+        for name, digits in CODES.get(self.machine.name, {}).items():
+            code = bytes.fromhex(digits)
             known = loaded.tables.read_code(place, len(code))
             if (known or self.read_bytes(address, len(code))) == code:
-                return True
+                return name
         before = loaded.tables.find_function(place - self.machine.call_size)
         if before is not None and place < before.start + before.size:
-            return False  # in the middle of a function: an ordinary return
+            return ""  # in the middle of a function: an ordinary return
         hit = loaded.tables.find_function(place)
-        return hit is not None and hit.name in TRAMPOLINES
+        return hit.name if hit is not None and hit.name in TRAMPOLINES else ""
 
     def _judge(self, address: int) -> bool:
         machine = self.machine
@@ -246,11 +290,17 @@ class Scene:
         return self._codes[address]
 
     def _find_code_before(self, address: int) -> bytes | None:
-        size = self.machine.longest_call
-        start = self.strip(address) - size
-        loaded = self.find_loaded(start + size - 1)
+        """As many bytes as a call can take, fewer where the code itself begins nearer."""
+        end = self.strip(address)
+        loaded = self.find_loaded(end - 1)
+        longest = self.machine.longest_call
         if loaded is not None:
-            code = loaded.tables.read_code(start - loaded.base, size)
-            if code is not None:
-                return code
-        return self._memory.read(start, size)
+            code = loaded.tables.read_code(end - 1 - loaded.base, 1)
+            if code == b"":
+                return b""
+            sizes = range(longest, 0, -1) if code is not None else ()
+            for size in sizes:
+                code = loaded.tables.read_code(end - size - loaded.base, size)
+                if code:
+                    return code
+        return self._memory.read(end - longest, longest)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 KERNEL_MODULES = ("linux-gate.so", "linux-vdso.so", "[vdso]", "vdso")
 USER_CODE_SEGMENTS = (0x23, 0x73)  # of a 64-bit and of a 32-bit kernel
 USER_STACK_SEGMENTS = (0x2B, 0x7B)
+USER_SEGMENTS = 0x002B_0000_0000_0033  # of a 64-bit kernel, as sigcontext holds them: ss to cs
+FPSIMD_MAGIC = 0x46508001  # arch/arm64/include/uapi/asm/sigcontext.h
 SYSTEM_CALL = "__kernel_vsyscall"
 SYSTEM_CALL_SAVES = ("ebp", "edx", "ecx")  # __kernel_vsyscall pushes ecx, edx, ebp
 
@@ -26,15 +28,15 @@ class SavedContext(NamedTuple):
 
 def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> Step | None:
     """What the kernel's code page was entered from: the interrupted code, or a system call."""
-    if scene.platform not in ("linux", "android") or loaded is None:
+    if loaded is None or scene.machine.name not in FRAMES:
         return None
-    pointer = frame.registers[scene.machine.instruction_pointer]
-    if frame.trust == "context" and is_system_call(scene, loaded.module):
-        return _leave_system_call(scene, frame)
-    in_kernel = loaded.module.name.startswith(KERNEL_MODULES)
-    if frame.trust == "context" or not (in_kernel or scene.is_trampoline(pointer)):
+    if frame.trust == "context":
+        is_call = is_system_call(scene, loaded.module)
+        return _leave_system_call(scene, frame) if is_call else None
+    if not _is_entered_by_signal(scene, frame, loaded):
         return None
-    found = FRAMES[scene.machine.name](scene, frame.registers[scene.machine.stack_pointer])
+    stack = frame.registers[scene.machine.stack_pointer]
+    found = FRAMES[scene.machine.name](scene, stack)
     if found is None:
         is_call = frame.is_exact and is_system_call(scene, loaded.module)
         return _leave_system_call(scene, frame) if is_call else None
@@ -46,6 +48,31 @@ def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> 
     if scene.machine.instruction_pointer not in registers:
         return None
     return Step(registers, "cfi", is_exact=True)
+
+
+def _is_entered_by_signal(scene: "Scene", frame: Step, loaded: Loaded) -> bool:
+    pointer = frame.registers[scene.machine.instruction_pointer]
+    if loaded.module.name.startswith(KERNEL_MODULES) or scene.is_trampoline(pointer):
+        return True
+    if loaded.tables.find_function(pointer - loaded.base) is not None:
+        return False
+    return is_signal_frame(scene, frame.registers[scene.machine.stack_pointer])
+
+
+def is_signal_frame(scene: "Scene", stack: int) -> bool:
+    """Whether the stack holds what the kernel stores for a signal, be the code there known or not.
+
+    The C library, to whose code the handler returns, is often not at hand. On x86-64 the segment
+    registers tell, on ARM64 the head of the saved vector registers.
+    """
+    if scene.machine.name == "x86_64":
+        return (
+            scene.read_pointer(_find_amd64(scene, stack).start + _AMD64_SEGMENTS) == USER_SEGMENTS
+        )
+    if scene.machine.name == "arm64":
+        head = scene.read_pointer(stack + _ARM64_RESERVED)
+        return head is not None and head & 0xFFFFFFFF == FPSIMD_MAGIC
+    return False
 
 
 def is_system_call(scene: "Scene", module: "Module | None") -> bool:
@@ -84,12 +111,14 @@ _X86 = (
     *("", "", "", "", "edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax"),
     *("", "", "eip", "", "", "", ""),
 )
+_AMD64_SEGMENTS = 8 * 18  # cs, gs, fs and ss, behind rip and the flags
+_ARM64_RESERVED = 128 + 176 + 288  # sigcontext's tagged records begin there
 _X86_CODE_SEGMENT, _X86_STACK_SEGMENT = 15, 18  # among the words of sigcontext
 _ARM64 = (*(f"x{number}" for number in range(29)), "fp", "lr", "sp", "pc")
 _ARM = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
 
 
-def _find_amd64(_: "Scene", stack: int) -> SavedContext | None:
+def _find_amd64(_: "Scene", stack: int) -> SavedContext:
     return SavedContext(stack + 40, _AMD64)
 
 

@@ -1,30 +1,35 @@
 """The walk: from the innermost frame outward, each caller by the best way that works."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.services.unwind.frame_pointer import step_by_frame_pointer, step_by_link
-from crashtool.services.unwind.intel import AMD64_WINDOWS
-from crashtool.services.unwind.scan import step_by_scan
-from crashtool.services.unwind.scene import LOWEST_CODE, Loaded, Step
+from crashtool.services.unwind import ends
+from crashtool.services.unwind.bare_call import step_by_bare_call, step_by_leaf
+from crashtool.services.unwind.callee import Callee
+from crashtool.services.unwind.frame_pointer import (
+    step_by_chain,
+    step_by_link,
+    step_by_own_frame_pointer,
+)
+from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
+from crashtool.services.unwind.scene import LOWEST_CODE, Step
+from crashtool.services.unwind.trial import believe
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.scene import Scene
 
-MOST_FRAMES = 1024
-# Nothing calls these: programs and threads begin there, by platform.
-OUTERMOST = {
-    "linux": ("_start", "_dl_start_user", "clone", "__clone", "clone3", "__clone3"),
-    "android": ("_start", "__start_thread", "__bionic_clone"),
-    "macos": ("start", "_start", "thread_start"),
-    "windows": (
-        "RtlUserThreadStart", "_RtlUserThreadStart", "__RtlUserThreadStart",
-        "_RtlUserThreadStart@8", "BaseProcessStart", "BaseThreadStart",
-    ),
-}  # fmt: skip
-ENTRY_POINT = "_start"
-KERNEL_FRAMES = ("linux", "android")
-SYSTEM_CALLS = ("ntdll.dll", "win32u.dll")  # where Windows' threads wait, in stubs without a frame
+MOST_FRAMES = 1 << 18  # as many as fit a stack of 8 MB, the usual limit, with 32 bytes each
+
+
+class Way(NamedTuple):
+    """One way to find a caller, and what makes its answer one.
+
+    `is_guess`: its answers are tried one step further before one is believed.
+    """
+
+    find: "Callable[[_Walk, Callee], Iterable[Step]]"
+    proof: str
+    is_guess: bool = False
 
 
 def walk(scene: "Scene", registers: Mapping[str, int]) -> Iterator[Step]:
@@ -39,106 +44,64 @@ def walk(scene: "Scene", registers: Mapping[str, int]) -> Iterator[Step]:
 
 
 class _Walk:
-    """One walk. `callee_parameters`: the bytes that the current frame pushed for its callee.
+    """One walk.
 
-    `is_at_start`: the walk has come to where the system started the thread.
+    `callee_parameters`: the bytes that the current frame pushed for its callee. `inner_module`,
+    `inner_function`: of the frame inside the current one.
     """
 
     def __init__(self, scene: "Scene") -> None:
         self.scene = scene
         self.callee_parameters = 0
-        self.is_at_start = False
-        self.inner_module = ""
+        self.inner_module = self.inner_function = ""
 
     def find_caller(self, frame: Step, *, first: bool) -> Step | None:
-        scene, machine = self.scene, self.scene.machine
-        pointer = frame.registers[machine.instruction_pointer]
-        place = pointer if frame.is_exact else pointer - machine.call_size
-        loaded = scene.find_loaded(place)
-        self._note_start(loaded)
-        hit = loaded.tables.find_function(place - loaded.base) if loaded else None
-        is_entry = hit is not None and hit.name == ENTRY_POINT and not frame.is_exact
-        if is_entry or _is_entered_by_return(loaded, place, pointer):
+        """The caller of a frame; None where the walk ends."""
+        callee = self._look_at(frame, first=first)
+        is_started = ends.is_started_by_system(
+            self.inner_module, self.inner_function, callee.module_name
+        )
+        self.inner_module, self.inner_function = callee.module_name, callee.function_name
+        if ends.is_end(self.scene, callee):
             return None
-        caller = self._by_kernel(frame, loaded)
-        if caller is None and loaded is not None:
-            caller = self._by_tables(frame, loaded, place - loaded.base)
-            if caller is not None and caller.is_last:
-                return None
-        if caller is None or not self._is_progress(frame, caller):
-            if hit is not None and hit.name in OUTERMOST.get(scene.platform, ()):
-                return None
-            caller = self._by_guess(frame, loaded, place, first=first)
-        if caller is None or not self._is_progress(frame, caller):
+        caller = self._try_ways(callee, has_guesses=not is_started)
+        if caller is None or caller.is_last:
             return None
-        if machine.name == "x86":
-            self.callee_parameters = _size_of_parameters(loaded, place)
-        if scene.is_trampoline(caller.registers[machine.instruction_pointer]):
+        if self.scene.machine.name == "x86":
+            self.callee_parameters = _size_of_parameters(callee)
+        if self.scene.is_trampoline(caller.registers[self.scene.machine.instruction_pointer]):
             return caller._replace(is_exact=True)
         return caller
 
-    def _note_start(self, loaded: Loaded | None) -> None:
-        """Windows' ntdll calls into kernel32 for nothing but to start a thread."""
-        name = loaded.module.name.lower() if loaded else ""
-        if name == "ntdll.dll" and self.inner_module == "kernel32.dll":
-            self.is_at_start = True
-        self.inner_module = name
+    def _look_at(self, frame: Step, *, first: bool) -> Callee:
+        machine = self.scene.machine
+        pointer = frame.registers[machine.instruction_pointer]
+        place = pointer if frame.is_exact else pointer - machine.call_size
+        loaded = self.scene.find_loaded(place)
+        function = loaded.tables.find_function(place - loaded.base) if loaded else None
+        return Callee(frame, place, loaded, function, is_first=first)
 
-    def _by_kernel(self, frame: Step, loaded: Loaded | None) -> Step | None:
-        if self.scene.platform not in KERNEL_FRAMES:
-            return None
-        from crashtool.services.unwind.signal_frame import step_by_signal_frame  # Linux alone
-
-        return step_by_signal_frame(self.scene, frame, loaded)
-
-    def _by_tables(self, frame: Step, loaded: Loaded, address: int) -> Step | None:
-        cfi = loaded.tables.find_cfi(address)
-        if cfi is not None:
-            from crashtool.services.unwind.cfi import step_by_cfi  # not without symbols
-
-            return step_by_cfi(self.scene, frame, cfi.rules)
-        record = loaded.tables.find_win(address) if self.scene.machine.name == "x86" else None
-        if record is not None:
-            from crashtool.services.unwind.win import step_by_win
-
-            return step_by_win(self.scene, frame, record, self.callee_parameters)
+    def _try_ways(self, callee: Callee, *, has_guesses: bool) -> Step | None:
+        """The first answer that can be a caller; `has_guesses`: also where nothing is written."""
+        for way in WAYS if has_guesses else SURE_WAYS:
+            if way is FIRST_GUESS and ends.is_outermost(self.scene, callee):
+                return None
+            answers = (
+                step
+                for step in way.find(self, callee)
+                if step.is_last or self._is_progress(callee.step, step)
+            )
+            found = believe(self.scene, answers) if way.is_guess else next(iter(answers), None)
+            if found is not None:
+                return found
         return None
 
-    def _by_guess(
-        self, frame: Step, loaded: Loaded | None, place: int, *, first: bool
-    ) -> Step | None:
-        """Without rules for the place: a bad call, a leaf, a chain of frame pointers, a scan."""
-        scene = self.scene
-        if (
-            frame.is_exact
-            and _is_no_code(loaded, place)
-            and (caller := _return_at_once(scene, frame))
-        ):
-            return caller
-        if (
-            frame.is_exact
-            and loaded
-            and _is_leaf(scene, loaded)
-            and (caller := _return_at_once(scene, frame))
-        ):
-            return caller._replace(trust="cfi")  # no guess: that there are no rules is the rule
-        if frame.is_exact and (caller := step_by_link(scene, frame)):
-            return caller
-        if caller := step_by_frame_pointer(scene, frame):
-            return caller
-        if self.is_at_start:
-            return None
-        hit = loaded.tables.find_function(place - loaded.base) if loaded else None
-        start = loaded.base + hit.start if loaded and hit and not hit.is_public else None
-        at_top = first and loaded is not None and loaded.module.name.lower() in SYSTEM_CALLS
-        return step_by_scan(scene, frame, start, first=first, at_top=at_top)
-
     def _is_progress(self, frame: Step, caller: Step) -> bool:
-        """Whether a caller can be one: its code is code, its stack lies further out."""
+        """Whether a caller can be one: its code can be code, its stack lies further out."""
         machine = self.scene.machine
         pointer = caller.registers.get(machine.instruction_pointer, 0)
         stack = caller.registers.get(machine.stack_pointer)
-        if pointer < LOWEST_CODE or stack is None:
+        if pointer < LOWEST_CODE or stack is None or not self.scene.may_be_code(pointer):
             return False
         if caller.is_exact:  # a signal may have come on a stack of its own
             return True
@@ -146,58 +109,60 @@ class _Walk:
         return stack > before or (stack == before and frame.is_exact and bool(machine.link))
 
 
-def _is_entered_by_return(loaded: Loaded | None, place: int, pointer: int) -> bool:
-    """Whether a return address is the first instruction of a function that nothing has called.
+def _by_kernel(walk: _Walk, callee: Callee) -> Iterator[Step]:
+    if walk.scene.platform in ends.LINUX:
+        from crashtool.services.unwind.signal_frame import step_by_signal_frame  # Linux alone
 
-    makecontext() of glibc lets a coroutine end so: the call that would stand before is padding.
-    """
-    if (
-        loaded is None
-        or place == pointer
-        or loaded.tables.find_cfi(place - loaded.base) is not None
-    ):
-        return False
-    address = pointer - loaded.base
-    rules = loaded.tables.find_cfi(address)
-    return rules is not None and rules.start == address
+        yield from _one(step_by_signal_frame(walk.scene, callee.step, callee.loaded))
 
 
-def _is_no_code(loaded: Loaded | None, place: int) -> bool:
-    """Whether a thread cannot have been meant to be there: a call through a bad pointer."""
-    if loaded is None:
-        return True
-    tables, address = loaded.tables, place - loaded.base
-    if tables.read_code(address, 1) == b"":
-        return True
-    return tables.knows_functions and tables.find_function(address) is None
+def _by_rules(walk: _Walk, callee: Callee) -> Iterator[Step]:
+    if callee.loaded is None:
+        return
+    cfi = callee.loaded.tables.find_cfi(callee.address)
+    if cfi is not None:
+        from crashtool.services.unwind.cfi import step_by_cfi  # not without symbols
+
+        yield from _one(step_by_cfi(walk.scene, callee.step, cfi.rules))
+    elif walk.scene.machine.name == "x86":
+        record = callee.loaded.tables.find_win(callee.address)
+        if record is not None:
+            from crashtool.services.unwind.win import step_by_win
+
+            yield from _one(step_by_win(walk.scene, callee.step, record, walk.callee_parameters))
 
 
-def _is_leaf(scene: "Scene", loaded: Loaded) -> bool:
-    """Whether code without rules cannot have a frame: so it is on 64-bit Windows."""
-    return scene.machine is AMD64_WINDOWS and loaded.tables.knows_unwind
+def _alone(step_by: "Callable[[Scene, Callee], Step | None]") -> "Callable[..., Iterator[Step]]":
+    """A way that has one answer at most."""
+    return lambda walk, callee: _one(step_by(walk.scene, callee))
 
 
-def _return_at_once(scene: "Scene", frame: Step) -> Step | None:
-    """The caller of a call that led nowhere: its return address was the last thing pushed."""
-    machine = scene.machine
-    if machine.link:
-        return step_by_link(scene, frame)
-    stack = frame.registers.get(machine.stack_pointer)
-    address = None if stack is None else scene.read_pointer(stack)
-    if stack is None or address is None or not scene.may_return_to(address):
-        return None
-    kept = {name: frame.registers[name] for name in machine.preserved if name in frame.registers}
-    kept[machine.instruction_pointer] = address
-    kept[machine.stack_pointer] = stack + machine.width
-    return Step(kept, "scan")
+def _one(step: Step | None) -> Iterator[Step]:
+    if step is not None:
+        yield step
 
 
-def _size_of_parameters(loaded: Loaded | None, place: int) -> int:
-    """The bytes of parameters of the function at a place: its caller pushed them."""
-    if loaded is None:
+# From what is proven to what is guessed. Of two guesses the one that lies nearer to the stack
+# pointer comes first, so that no way can jump over a frame that a later one would find.
+WAYS = (
+    Way(_by_kernel, "the kernel has stored the interrupted registers there"),
+    Way(_by_rules, "the compiler wrote down where the caller's registers are"),
+    Way(_alone(step_by_bare_call), "nothing ran here: the return address was pushed last"),
+    Way(_alone(step_by_leaf), "64-bit Windows: code without rules has pushed nothing"),
+    Way(_alone(step_by_link), "the function has not yet saved what is in the link register"),
+    Way(_alone(step_by_own_frame_pointer), "its first instructions set the frame pointer up"),
+    Way(_alone(step_by_call_of_function), "a call of this very function stands before it", True),
+    Way(_alone(step_by_chain), "a saved frame pointer, and no likely caller nearer", True),
+    Way(lambda walk, callee: walk_scan(walk.scene, callee), "a call stands before it", True),
+)
+FIRST_GUESS = WAYS[2]
+SURE_WAYS = WAYS[:2]
+
+
+def _size_of_parameters(callee: Callee) -> int:
+    """The bytes of parameters of the function that the callee stands in: its caller pushed them."""
+    if callee.loaded is None:
         return 0
-    address = place - loaded.base
-    if record := loaded.tables.find_win(address):
+    if record := callee.loaded.tables.find_win(callee.address):
         return record.parameter_size
-    hit = loaded.tables.find_function(address)
-    return hit.parameter_size if hit else 0
+    return callee.function.parameter_size if callee.function else 0

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import UnevaluableRule
 from crashtool.formats.breakpad.win import run_program
-from crashtool.services.unwind.scan import find_return_address
 from crashtool.services.unwind.scene import LOWEST_CODE, Step
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 WORD = 4
 # The return address may lie up to three words higher where the compiler has aligned the stack.
 ALIGNMENT_WORDS = 4
+ALIGNS = "@"  # the operator of a frame program that rounds an address down
 RECOVERED = ("eip", "esp", "ebp", "ebx", "esi", "edi")
 # FPO_DATA (winnt.h): the return address is above locals, saved registers and outgoing parameters.
 FPO = "$eip .raSearch ^ = $esp .raSearch 4 + ="
@@ -54,8 +54,19 @@ def step_by_win(
 
 
 def search_start(scene: "Scene", frame: Step, record: "WinRecord", callee_parameters: int) -> int:
-    """Where the return address should be (`.raSearch`): above all that the function has pushed."""
-    stack = frame.registers["esp"]
-    start = stack + callee_parameters + record.local_size + record.saved_register_size
-    place = find_return_address(scene, start, ALIGNMENT_WORDS, None)
-    return start if place is None else place.address
+    """Where the return address should be (`.raSearch`): above all that the function has pushed.
+
+    What the record names is a place, give or take what aligned the stack: the nearest plausible
+    value wins, however good another one looks farther away. A program that aligns (`@`) does so
+    by the frame pointer, above which the return address then lies.
+    """
+    if ALIGNS in record.program and "ebp" in frame.registers:
+        start = frame.registers["ebp"] + WORD
+    else:
+        stack = frame.registers["esp"]
+        start = stack + callee_parameters + record.local_size + record.saved_register_size
+    for number in range(ALIGNMENT_WORDS):
+        value = scene.read_pointer(start + number * WORD)
+        if value is not None and scene.may_return_to(value) and not scene.is_function_start(value):
+            return start + number * WORD
+    return start

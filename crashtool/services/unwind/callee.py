@@ -1,0 +1,43 @@
+"""The frame whose caller is looked for, with what is known of the code that it stands in."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.services.unwind.scene import Loaded, Step
+
+
+class Callee(NamedTuple):
+    """A frame. `place`: the instruction that it was in, which is the call if it made one.
+
+    `loaded` and `function` are None where no module or no function is known. `is_first`: it is the
+    innermost frame.
+    """
+
+    step: "Step"
+    place: int
+    loaded: "Loaded | None"
+    function: "FunctionHit | None"
+    is_first: bool = False
+
+    @property
+    def address(self) -> int:
+        """The place, from the module's base."""
+        return self.place - self.loaded.base if self.loaded else self.place
+
+    @property
+    def module_name(self) -> str:
+        """The module's name in lower case, as Windows compares them; "" in none."""
+        return self.loaded.module.name.lower() if self.loaded else ""
+
+    @property
+    def function_name(self) -> str:
+        """The function's name; "" when it is not known."""
+        return self.function.name if self.function else ""
+
+    @property
+    def start(self) -> int | None:
+        """Where the function begins; None when that is not known, as behind a mere export."""
+        if self.loaded is None or self.function is None or self.function.is_public:
+            return None
+        return self.loaded.base + self.function.start

@@ -1,0 +1,70 @@
+"""Guesses are tried one step further: one whose own rules lead nowhere is not believed."""
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from crashtool.formats.breakpad.cfi import RETURN_ADDRESS, parse_rules
+from crashtool.services.unwind.callee import Callee
+from crashtool.services.unwind.cfi import is_by_chance, step_by_cfi
+from crashtool.services.unwind.scan import step_by_call_of_function
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from crashtool.services.unwind.scene import Scene, Step
+
+MOST_TRIALS = 16  # of one frame
+
+
+def believe(scene: "Scene", guesses: "Iterable[Step]") -> "Step | None":
+    """The first guess whose caller can be one, too; else the first that is not refuted.
+
+    A guess without rules of its own cannot be tried, and counts as good.
+    """
+    doubtful: Step | None = None
+    for guess in islice(guesses, MOST_TRIALS):
+        outcome = _try(scene, guess)
+        if outcome is True:
+            return guess
+        if outcome is None and doubtful is None:
+            doubtful = guess
+    return doubtful
+
+
+def _try(scene: "Scene", guess: "Step") -> bool | None:
+    """Whether a guess's rules lead to a caller; None: to a place of which nothing is known."""
+    machine = scene.machine
+    place = guess.registers[machine.instruction_pointer] - machine.call_size
+    loaded = scene.find_loaded(place)
+    rules = loaded.tables.find_cfi(place - loaded.base) if loaded else None
+    if rules is None:
+        return True
+    caller = step_by_cfi(scene, guess, rules.rules)
+    if caller is not None and not caller.is_last and _can_follow(scene, guess, caller):
+        return True
+    if is_by_chance(scene, guess, rules.rules):
+        return _has_caller(scene, guess, place) or None
+    if caller is None:  # they ask for what is not known
+        return True
+    if caller.is_last:  # an end is where the rules say so, not where the stack happens to hold 0
+        return RETURN_ADDRESS not in parse_rules(rules.rules, machine.name) or None
+    pointer = caller.registers[machine.instruction_pointer]
+    return None if scene.may_be_code(pointer) and scene.find_loaded(pointer) is None else False
+
+
+def _can_follow(scene: "Scene", guess: "Step", caller: "Step") -> bool:
+    machine = scene.machine
+    pointer, stack = machine.instruction_pointer, machine.stack_pointer
+    is_outward = caller.registers[stack] > guess.registers[stack]
+    return is_outward and scene.may_return_to(caller.registers[pointer])
+
+
+def _has_caller(scene: "Scene", guess: "Step", place: int) -> bool:
+    """Whether a call of the guess's function is seen further out.
+
+    A scan knows the frame pointer by chance only, and rules that ask for it prove nothing.
+    """
+    loaded = scene.find_loaded(place)
+    function = loaded.tables.find_function(place - loaded.base) if loaded else None
+    callee = Callee(guess, place, loaded, function)
+    return step_by_call_of_function(scene, callee, beyond_frame=True) is not None
