@@ -86,10 +86,11 @@ _crashtool() {
         esac ;;
     run)
         case "$previous" in
+            --writer) words='auto handler own' ;;
             --mode) words='trace socket' ;;
             --color) words='auto always never' ;;
             --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --mode --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'scaffold' = 'Write integration files for CMake, MSBuild, GitHub Actions and Windows.'
         'serve' = 'Receive reports locally, answering as Backtrace does.'
         'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
-        'run' = 'Run any program under a real crashpad_handler and report its crash.'
+        'run' = 'Run any program under a crashpad_handler, or without one, and report its crash.'
     }
     $options = @{
         'make-url' = @('--universe', '--token', '--token-file', '--symbols-token', '--host', '--port', '--http', '--form', '--format', '--platform', '--check', '--fix', '--probe', '--as', '--ca-bundle', '--insecure', '--timeout', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
@@ -25,7 +25,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--token', '--token-file', '--symbols-token', '--fault', '--certificate', '--key', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
-        'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--url', '--database', '--handler', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--url', '--database', '--handler', '--writer', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
     }
     $choices = @{
         'make-url --form' = @('hosted', 'self-hosted', 'root')
@@ -52,6 +52,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'serve --color' = @('auto', 'always', 'never')
         'smoke --mode' = @('trace', 'socket')
         'smoke --color' = @('auto', 'always', 'never')
+        'run --writer' = @('auto', 'handler', 'own')
         'run --mode' = @('trace', 'socket')
         'run --color' = @('auto', 'always', 'never')
     }

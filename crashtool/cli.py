@@ -28,7 +28,7 @@ COMMANDS = {
     "scaffold": "Write integration files for CMake, MSBuild, GitHub Actions and Windows.",
     "serve": "Receive reports locally, answering as Backtrace does.",
     "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",
-    "run": "Run any program under a real crashpad_handler and report its crash.",
+    "run": "Run any program under a crashpad_handler, or without one, and report its crash.",
 }
 
 

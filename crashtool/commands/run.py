@@ -1,4 +1,4 @@
-"""run: a program under a real crashpad_handler; its crash as a readable report."""
+"""run: a program under a crashpad_handler, or without one; its crash as a readable report."""
 
 import json
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import CrashReport
     from crashtool.model.run import Delivery, RunResult
+    from crashtool.services.handler.reported_run import ReportedRun
 
 LOG_LINES = 5
 
@@ -40,6 +41,14 @@ LOG_LINES = 5
     "PATH, else Debian's Chromium's).",
 )
 @click.option(
+    "--writer",
+    type=click.Choice(["auto", "handler", "own"]),
+    default="auto",
+    show_default=True,
+    help="Who writes the minidump: a crashpad_handler, crashtool itself (own), or a handler if "
+    "one starts and else crashtool (auto).",
+)
+@click.option(
     "--mode",
     type=click.Choice(["trace", "socket"]),
     default="trace",
@@ -54,7 +63,7 @@ LOG_LINES = 5
     help="Write the report to FILE instead of stderr.",
 )
 def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
-    r"""Run any program under a real crashpad_handler and report its crash.
+    """Run any program under a crashpad_handler, or without one, and report its crash.
 
     The program needs no change and does not notice: its streams, signals and exit status stay its
     own, and its environment but for crashtool's CRASHTOOL_… variables, whose tokens a dump would
@@ -62,6 +71,10 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     there is a URL, and the report follows on stderr as 'inspect' shows it, with the functions and
     lines that the program's own files know, and those of --symbols. Then crashtool ends as the
     program did: with its exit status, or killed by the same signal (128+N to a shell).
+
+    Where no crashpad_handler starts, crashtool writes and sends the minidump itself, and says so.
+    The program runs all the same where the database cannot be written: reports then go to a
+    temporary one.
 
     With --json the report is a JSON document; stdout is the program's, so it goes to stderr or
     to --report FILE.
@@ -77,8 +90,8 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
       crashtool run --url "$SUBMISSION_URL" --report crash.txt -- ctest
 
     Exit status: the program's; 127 if there is no such program, 126 if it cannot be executed;
-    2, 3 when crashtool refuses to start it (no handler, no right to trace).
-    """
+    2, 3 when crashtool refuses to start it (no right to trace, a --handler that does not start).
+    """  # noqa: D301 (\b is click's)
     from crashtool.services.handler.ending import end_as
     from crashtool.services.handler.program import check_platform
 
@@ -102,6 +115,7 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
         attachments=tuple(options["attachments"] or ()),
         url=options["url"] or "",
         mode=options["mode"],
+        writer=options["writer"],
     )
     for path in options["symbols"] or ():
         if not expand_path(path):
@@ -109,8 +123,9 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
     run = ReportedRun(plan, console.warn)
     result = run.run()
     try:
-        account = _Account(console, options, [run.program_path, *result.images])
+        account = _Account(console, options, run, [run.program_path, *result.images])
         account.give(result, run.find_delivery(result))
+        run.chosen.discard_unused()
     except CrashtoolError as error:  # the program's own status counts, whatever its report is like
         console.warn(f"no report: {error.what}")
     return result.status
@@ -119,9 +134,16 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
 class _Account:
     """What is said after the program's end; it never changes the exit status."""
 
-    def __init__(self, console: Console, options: dict[str, Any], images: "Sequence[str]") -> None:
+    def __init__(
+        self,
+        console: Console,
+        options: dict[str, Any],
+        run: "ReportedRun",
+        images: "Sequence[str]",
+    ) -> None:
         self.console = console
         self.options = options
+        self.run = run
         self.images = [path for path in dict.fromkeys(images) if Path(path).is_file()]
         self.file: str | None = options["report"]
         self.url: str = options["url"] or ""
@@ -138,14 +160,19 @@ class _Account:
     def _explain(self, result: "RunResult", delivery: "Delivery | None") -> None:
         from crashtool.services.handler.command_line import telling_lines
 
-        if result.problem:
-            self.console.warn(result.problem)
+        for problem in (*filter(None, [result.problem]), *result.notes):
+            self.console.warn(problem)
+        is_well = delivery and (delivery.uploaded or not self.url)
         for line in telling_lines(result.handler_log)[-LOG_LINES:]:
-            (self.console.detail if delivery else self.console.note)(f"handler: {line}")
+            (self.console.detail if is_well else self.console.note)(f"handler: {line}")
+        own = self.run.explain_writer(result)
         if delivery is None:
-            self.console.warn("the program crashed, but the handler left no report")
+            writer = "crashtool" if own else "the handler"
+            self.console.warn(f"the program crashed, but {writer} left no report")
             return
         self.console.note(f"minidump: {delivery.path}")
+        if own:
+            self.console.note(f"written by crashtool itself, not by a crashpad_handler: {own}")
         if self.url and delivery.uploaded:
             self.console.note(f"sent; the server answered: {delivery.reply or '(nothing)'}")
         elif self.url:

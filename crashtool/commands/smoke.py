@@ -49,7 +49,7 @@ from crashtool.render.smoke import render_smoke, smoke_document
     help="Keep the database and what was received in this folder, which must be empty.",
 )
 def command(console: Console, **options: Any) -> None:
-    r"""Prove end to end that a crash under a real crashpad_handler arrives.
+    """Prove end to end that a crash under a real crashpad_handler arrives.
 
     A process really crashes; a real handler dumps it into a fresh database with uploads enabled
     and uploads the report to a local receiver, or to --url. Then each step is checked, and that
@@ -65,7 +65,7 @@ def command(console: Console, **options: Any) -> None:
       crashtool smoke --handler build/crashpad_handler --url "$SUBMISSION_URL"
 
     Exit status: 0 all checks passed, 4 one failed, 2 where no handler can work (not Linux x86-64).
-    """  # fmt: skip
+    """  # fmt: skip  # noqa: D301 (\b is click's)
     from crashtool.services.handler.smoke import Plan, smoke
 
     with ExitStack() as stack:

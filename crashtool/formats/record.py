@@ -68,6 +68,13 @@ class Record(tuple[Any, ...]):
         return [(name, kind.__metadata__[0][-1]) for name, kind in cls.__annotations__.items()]
 
     @classmethod
+    def offset_of(cls, field: str) -> int:
+        """Where a field begins, in bytes from the struct's start."""
+        before = cls.FIELDS[: cls.FIELDS.index(field)]
+        kinds = (cls.__annotations__[name].__metadata__[0] for name in before)
+        return Struct("<" + "".join(kinds)).size
+
+    @classmethod
     def read(cls, data: "Buffer", offset: int = 0, *, big_endian: bool = False) -> Self:
         """The struct at `offset` bytes; MalformedFile when it does not lie inside `data`."""
         if offset < 0 or offset + cls.SIZE > len(data):

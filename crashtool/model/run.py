@@ -24,9 +24,10 @@ class RunResult(NamedTuple):
 
     `status`: the exit status, or minus the number of the signal that killed the program. `fatal`:
     the crash, if there was one. `problem`: why there is perhaps no dump of it. `mode`: how the dump
-    was asked for, "trace" or "socket". `handler_status`: the handler's own exit status, when it
-    ended. `dump_seconds`: from the crash to the program's going on to its end. `images`: the files
-    whose code the program had in memory when it crashed.
+    was asked for, "trace" or "socket", or "own" when crashtool wrote it itself. `handler_status`:
+    the handler's own exit status, when it ended. `dump_seconds`: from the crash to the program's
+    going on to its end. `images`: the files whose code the program had in memory when it crashed.
+    `notes`: what to warn of. `database`: where crashtool itself has put the report, if it did.
     """
 
     status: int
@@ -38,6 +39,8 @@ class RunResult(NamedTuple):
     handler_log: str = ""
     dump_seconds: float = 0.0
     images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    database: str = ""
 
 
 class Delivery(NamedTuple):

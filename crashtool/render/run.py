@@ -14,6 +14,12 @@ def name_signal(number: int) -> str:
         return f"signal {number}"
 
 
+def _name_writer(result: RunResult) -> str | None:
+    if result.fatal is None:
+        return None
+    return "crashtool" if result.mode == "own" else "crashpad_handler"
+
+
 def run_document(result: RunResult, delivery: Delivery | None) -> dict[str, Any]:
     """A run as JSON: how the program ended, and what became of the report."""
     fatal = result.fatal
@@ -23,6 +29,7 @@ def run_document(result: RunResult, delivery: Delivery | None) -> dict[str, Any]
         "process_id": result.process_id,
         "crashed": fatal is not None,
         "mode": result.mode or None,
+        "writer": _name_writer(result),
         "problem": result.problem,
         "dump_seconds": round(result.dump_seconds, 3) if fatal else None,
         "report": delivery and {

@@ -119,9 +119,11 @@ def words_of_process(process: Process) -> str:
 
 
 def words_of_kind(report: CrashReport) -> str:
-    """`Windows minidump from Crashpad`."""
+    """`Windows minidump from Crashpad`; `Linux minidump written by crashtool` by none of them."""
     platform = SYSTEM_NAMES.get(report.system.platform, "") if report.system else ""
     kind = f"{platform} minidump" if platform else "minidump"
+    if report.writer == "crashtool":
+        return f"{kind} written by crashtool"
     return f"{kind} from {report.writer}" if report.writer else kind
 
 

@@ -13,8 +13,10 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler import ending, reported_run
+from crashtool.services.handler import ending, find, report_database, reported_run
 from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.command_line import compose_command
+from crashtool.services.handler.report_database import prepare_database
 from crashtool.services.receiver.app import start_receiver
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
@@ -158,10 +160,9 @@ def test_a_report_that_cannot_be_written_is_shown(report, crash):
 
 
 def test_no_report_is_said_and_the_status_kept(report, crash, tmp_path):
-    (tmp_path / "database").mkdir()
-    (tmp_path / "database/pending").write_text("in the way")
+    breaks_its_database = "rm -r database && touch database && exec $0 null"
 
-    result = report(crash, "null")
+    result = report("--writer", "handler", "sh", "-c", breaks_its_database, crash)
 
     assert result.exit_code == -signal.SIGSEGV
     assert "the handler left no report" in result.stderr
@@ -169,7 +170,7 @@ def test_no_report_is_said_and_the_status_kept(report, crash, tmp_path):
 
 
 def test_json_tells_of_a_crash_without_a_report(report, crash):
-    result = report("--json", crash, "main_thread_gone")
+    result = report("--json", "--writer", "handler", crash, "main_thread_gone")
 
     document = json.loads(result.stderr)["run"]
     assert (document["crashed"], document["report"]) == (True, None)
@@ -177,7 +178,9 @@ def test_json_tells_of_a_crash_without_a_report(report, crash):
 
 
 def test_a_problem_is_a_warning(report, crash):
-    assert "warning: the program's first thread" in report(crash, "main_thread_gone").stderr
+    result = report("--writer", "handler", crash, "main_thread_gone")
+
+    assert "warning: the program's first thread" in result.stderr
 
 
 def test_trouble_with_the_report_keeps_the_status(report, crash, monkeypatch):
@@ -207,13 +210,13 @@ def test_a_missing_program_is_127_and_one_that_cannot_run_126(run, tmp_path):
 
 
 def test_what_cannot_work_is_refused_before_the_program_runs(run, tmp_path):
-    (tmp_path / "file").write_text("")
     marker = tmp_path / "ran"
     for arguments, status, words in (
         (["--handler", "nothing"], 3, "no crashpad_handler at"),
         (["--annotation", "k"], 2, "not an annotation"),
         (["--attachment", "log=file"], 2, "after its file"),
-        (["--database", "file/db"], 9, "cannot write the database"),
+        (["--writer", "own", "--handler", "nothing"], 2, "leave --handler out"),
+        (["--writer", "own", "--mode", "socket"], 2, "leave --mode socket out"),
     ):
         done = run(*arguments, "touch", marker)
         assert (done.returncode, words in done.stderr) == (status, True), done.stderr
@@ -423,3 +426,207 @@ def test_control_backslash_is_a_crash_of_the_program(terminal, crash, tmp_path):
 
     assert os.waitstatus_to_exitcode(job.wait()) == -signal.SIGQUIT
     assert "SIGQUIT" in (tmp_path / "report").read_text()
+
+
+@pytest.fixture
+def no_handler(monkeypatch):
+    """A machine without a crashpad_handler."""
+    monkeypatch.setattr(find, "_from_extra", lambda: None)
+    monkeypatch.setattr(find, "DEBIAN", Path("/nothing"))
+    monkeypatch.setattr(find, "NAMES", ())
+
+
+@pytest.fixture
+def report_own(monkeypatch, crashtool, build, no_handler):  # noqa: F811
+    """As `report`, where there is no handler."""
+    del build, no_handler
+    monkeypatch.setattr(reported_run, "run_program", run_program_apart)
+    monkeypatch.setattr(ending, "end_as", lambda status: click.get_current_context().exit(status))
+    return lambda *arguments: crashtool("run", "--database", "database", *arguments)
+
+
+def test_crashtool_writes_the_minidump_where_there_is_no_handler(report_own, crash, tmp_path):
+    result = report_own("--annotation", "ver=1.4.2", crash, "fpe")
+
+    (dump,) = tmp_path.glob("database/pending/*.dmp")
+    assert result.exit_code == -signal.SIGFPE
+    assert f"minidump: {dump}\n" in result.stderr
+    assert "written by crashtool itself, not by a crashpad_handler: no crashpad_handler found" in (
+        result.stderr
+    )
+    assert "Linux minidump written by crashtool" in result.stderr
+    assert "1.4.2" in result.stderr
+    stack = result.stderr.partition("STACK")[2]
+    assert re.search(r"fpe .* main .* __libc_start_main.* _start ", stack, re.DOTALL)
+
+
+def test_crashtool_writes_the_minidump_where_a_handler_lacks_its_libraries(
+    report_own, crash, tmp_path, monkeypatch
+):
+    words = "error while loading shared libraries: libcurl.so.4: cannot open shared object file"
+    source = tmp_path / "handler.c"
+    source.write_text(
+        f'#include <stdio.h>\nint main(void) {{ puts("crashpad_handler: {words}"); return 127; }}'
+    )
+    handler = tmp_path / "crashpad_handler"
+    subprocess.run(["gcc", "-o", handler, source], check=True)
+    monkeypatch.setattr(find, "DEBIAN", handler)
+
+    result = report_own(crash, "fpe")
+
+    assert result.exit_code == -signal.SIGFPE
+    assert f"not by a crashpad_handler: {handler} does not start" in result.stderr
+    assert "libcurl.so.4" in result.stderr
+
+
+def test_a_handler_that_is_insisted_on_must_be_there(report_own, tmp_path):
+    marker = tmp_path / "ran"
+
+    result = report_own("--writer", "handler", "touch", marker)
+
+    assert result.exit_code == 3
+    assert "no crashpad_handler found" in result.stderr
+    assert not marker.exists()
+
+
+def test_json_names_the_writer(report_own, crash):
+    document = json.loads(report_own("--json", crash, "null").stderr)["run"]
+
+    assert (document["mode"], document["writer"]) == ("own", "crashtool")
+
+
+def test_what_crashtool_wrote_is_sent_once_with_its_attachments(
+    report_own, crash, tmp_path, crashtool
+):
+    (tmp_path / "game.log").write_text("the log")
+    with start_receiver(tmp_path / "inbox") as receiver:
+        url = receiver.submission_url()
+        result = report_own(
+            "--url", url, "--annotation", "prod=Game", "--attachment", "log=game.log", crash, "null"
+        )
+        again = crashtool("send-dump", "--url", url, "database")
+        (received,) = receiver.inbox.reports()
+
+    assert "sent; the server answered" in result.stderr
+    assert received.rxid in result.stderr
+    assert received.fields["prod"] == "Game"
+    assert [file.path.read_text() for file in received.files if file.name == "log"] == ["the log"]
+    assert "nothing is left to send" in again.stderr
+    assert len(list(tmp_path.glob("database/completed/*.dmp"))) == 1
+
+
+def test_what_crashtool_wrote_and_could_not_send_waits(report_own, crash, tmp_path, monkeypatch):
+    monkeypatch.setattr("crashtool.services.handler.own_delivery._RETRY_SECONDS", 0)
+
+    result = report_own("--url", "http://127.0.0.1:9/post?format=minidump&token=" + "a" * 64,
+                        crash, "null")  # fmt: skip
+
+    assert "not sent: " in result.stderr
+    assert "refused" in result.stderr
+    assert len(list(tmp_path.glob("database/pending/*.dmp"))) == 1
+
+
+def test_what_crashtool_wrote_is_not_sent_without_consent(report_own, crash, tmp_path):
+    settings = prepare_database(tmp_path / "database")
+    options = settings.replace(options=0)
+    (tmp_path / "database/settings.dat").write_bytes(options.pack())
+    with start_receiver(tmp_path / "inbox") as receiver:
+        result = report_own("--url", receiver.submission_url(), crash, "null")
+
+        assert receiver.inbox.reports() == []
+    assert "not sent: uploads are disabled in" in result.stderr
+
+
+def test_a_handler_sends_what_crashtool_wrote(report_own, crash, tmp_path, sentry_handler):  # noqa: F811
+    report_own("--annotation", "prod=Game", crash, "null")
+    with start_receiver(tmp_path / "inbox") as receiver:
+        line = compose_command(sentry_handler, tmp_path / "database", url=receiver.submission_url())
+        line.remove("--no-periodic-tasks")
+        run_program_apart(["sleep", "2"], line, mode="socket")
+        (received,) = receiver.inbox.reports()
+
+    assert received.fields["prod"] == "Game"
+    assert len(list(tmp_path.glob("database/completed/*.dmp"))) == 1
+
+
+def test_the_handlers_own_reason_for_a_failed_upload_is_told(report, crash, tmp_path):
+    with start_receiver(tmp_path / "inbox") as receiver:
+        plain = receiver.submission_url()
+        result = report("--url", plain.replace("http:", "https:"), crash, "null")
+
+    assert "not sent: the upload failed" in result.stderr
+    said = [line for line in result.stderr.splitlines() if line.startswith("handler: ")]
+    assert any(re.search(r"curl|SSL|TLS", line) for line in said), result.stderr
+
+
+@pytest.mark.parametrize("place", ["file/database", "/proc/nothing/database"])
+def test_a_program_runs_where_its_database_cannot_be_made(place, report, crash, tmp_path,
+                                                          monkeypatch):  # fmt: skip
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    assert report("--database", place, "sh", "-c", "exit 9").exit_code == 9
+    assert list((tmp_path / "temporary").iterdir()) == []  # what nobody needed is removed
+
+    result = report("--database", place, crash, "null")
+
+    assert result.exit_code == -signal.SIGSEGV
+    assert result.stderr.count("warning: ") == 1, result.stderr
+    assert f"{place}: " in result.stderr
+    (dump,) = (tmp_path / "temporary").glob("crashtool-run-*/pending/*.dmp")
+    assert f"minidump: {dump}" in result.stderr
+    assert "SIGSEGV" in result.stderr
+
+
+def test_a_program_runs_where_nothing_can_be_kept(report, crash, monkeypatch):
+    monkeypatch.setattr(report_database, "_list_temporary", lambda: iter([Path("/proc/nothing")]))
+
+    result = report("--database", "/proc/nothing/database", crash, "null")
+
+    assert result.exit_code == -signal.SIGSEGV
+    assert "no report will be kept" in result.stderr
+    assert report("--database", "/proc/nothing/database", "sh", "-c", "exit 9").exit_code == 9
+
+
+def test_a_home_that_cannot_be_written_costs_no_run(tmp_path, crash, sentry_handler):  # noqa: F811
+    del sentry_handler
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("XDG_")
+    } | {"HOME": "/proc/nothing", "TMPDIR": str(tmp_path)}
+
+    done = subprocess.run(
+        [*CRASHTOOL, "run", crash, "null"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == -signal.SIGSEGV
+    assert f"reports of this run go to {tmp_path}/crashtool-run-" in done.stderr
+
+
+FULL_DISK = """
+mount -t tmpfs -o size=64k none "$1" && shift && exec "$@"
+"""
+
+
+@pytest.mark.parametrize("writer", ["handler", "own"])
+def test_a_full_disk_costs_no_run(writer, tmp_path, crash, sentry_handler):  # noqa: F811
+    del sentry_handler
+    (tmp_path / "full").mkdir()
+    (tmp_path / "tmp").mkdir()
+    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", FULL_DISK, "sh",
+              tmp_path / "full"]  # fmt: skip
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs unshare and mounts of one's own")
+
+    done = subprocess.run(
+        [*inside, *CRASHTOOL, "run", "--writer", writer, "--database", tmp_path / "full/database",
+         crash, "null"],
+        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert "No space left on device" in done.stderr
+    assert done.stderr.count("warning: ") == 1, done.stderr
+    assert len(list(tmp_path.glob("tmp/crashtool-run-*/pending/*.dmp"))) == 1
+    assert done.returncode == -signal.SIGSEGV

@@ -1,6 +1,7 @@
 """Streams back into a file: a whole minidump, or one stream put into one that exists."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import InputUnusable
@@ -87,9 +88,17 @@ def write_minidump(
 
     `timestamp` is in Unix seconds, `flags` are MINIDUMP_TYPE's. InputUnusable beyond 4 GiB.
     """
+    return b"".join(write_minidump_pieces(streams, timestamp=timestamp, flags=flags))
+
+
+def write_minidump_pieces(
+    streams: Iterable[tuple[int, Block]], *, timestamp: int = 0, flags: int = 0
+) -> Iterator[bytes]:
+    """The same in pieces, so that no second copy of a large dump is in memory."""
     pairs = list(streams)
     start = Header.SIZE + len(pairs) * Directory.SIZE
-    rvas, body = _lay_out([block for _, block in pairs], start)
+    blocks = _collect([block for _, block in pairs])
+    rvas = _place(blocks, start)
     header = Header(
         signature=SIGNATURE,
         version=VERSION,
@@ -99,7 +108,7 @@ def write_minidump(
         flags=flags,
     )
     directory = b"".join(_pack_entry(kind, block, rvas) for kind, block in pairs)
-    return header.pack() + directory + body
+    return chain((header.pack(), directory), _pack_blocks(blocks, rvas, start))
 
 
 def graft_stream(dump: "Minidump", stream_type: int, block: Block) -> Graft:
@@ -108,7 +117,9 @@ def graft_stream(dump: "Minidump", stream_type: int, block: Block) -> Graft:
     The block goes behind the file's end. A directory entry of the type is redirected; where there
     is none, a longer directory goes behind the block. InputUnusable beyond 4 GiB.
     """
-    rvas, body = _lay_out([block], dump.size)
+    blocks = _collect([block])
+    rvas = _place(blocks, dump.size)
+    body = b"".join(_pack_blocks(blocks, rvas, dump.size))
     entry = _pack_entry(stream_type, block, rvas)
     for index, row in enumerate(dump.directory):
         if row.stream_type == stream_type:
@@ -124,26 +135,31 @@ def _pack_entry(stream_type: int, block: Block, rvas: dict[int, int]) -> bytes:
     return Directory(stream_type=stream_type, size=len(block.data), rva=rvas[id(block)]).pack()
 
 
-def _lay_out(roots: list[Block], start: int) -> tuple[dict[int, int], bytes]:
-    """Where each block goes, by id(), and the bytes from `start` on with all references filled."""
-    blocks = _collect(roots)
+def _place(blocks: list[Block], start: int) -> dict[int, int]:
+    """Where each block goes, by id()."""
     rvas: dict[int, int] = {}
     place = start
     for block in blocks:
         place += -place % ALIGNMENT
         rvas[id(block)] = place
         place += len(block.data)
-    place += -place % ALIGNMENT
-    if place > MAX_RVA:
+    if place + -place % ALIGNMENT > MAX_RVA:
         raise _refuse_size()
-    body = bytearray(place - start)
+    return rvas
+
+
+def _pack_blocks(blocks: list[Block], rvas: dict[int, int], start: int) -> Iterator[bytes]:
+    """The bytes from `start` on, with all references filled in."""
+    place = start
     for block in blocks:
-        offset = rvas[id(block)] - start
-        body[offset : offset + len(block.data)] = block.data
+        yield bytes(-place % ALIGNMENT)
+        data = bytearray(block.data) if block.links else block.data
         for link in block.links:
             packed = _pack_link(link, rvas)
-            body[offset + link.offset : offset + link.offset + len(packed)] = packed
-    return rvas, bytes(body)
+            data[link.offset : link.offset + len(packed)] = packed
+        yield bytes(data)
+        place = rvas[id(block)] + len(data)
+    yield bytes(-place % ALIGNMENT)
 
 
 def _collect(roots: list[Block]) -> list[Block]:

@@ -4,7 +4,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.identifiers import BuildId, CodeId, DebugId
+from crashtool.formats.identifiers import BuildId, CodeId
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.call_frames import FrameTables, Place
 from crashtool.formats.object_file.elf_structs import (
@@ -77,6 +77,12 @@ class Section(NamedTuple):
 def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
     """The one object in an ELF file."""
     return (_Reader(data).object_file(),)
+
+
+def identify_elf(data: "Content") -> BuildId | None:
+    """The build id of an ELF file, or what Breakpad's client makes up from the code without one."""
+    reader = _Reader(data)
+    return reader.find_build_id() or reader.hash_code()
 
 
 def find_frame_tables(data: "Content") -> FrameTables | None:
@@ -174,6 +180,7 @@ class _Reader:
 
     def object_file(self) -> ObjectFile:
         build_id = self.find_build_id()
+        hashed = None if build_id else self.hash_code()
         traits = {kinds.SPLIT} if self.is_split() else set()
         if self.has(".gnu_debugdata"):
             traits.add(kinds.MINI_DEBUG)
@@ -184,7 +191,7 @@ class _Reader:
             debug_id=build_id.debug_id if build_id else None,
             code_id=CodeId(build_id.hex) if build_id else None,
             build_id=build_id,
-            hashed_id=None if build_id else self.hash_code(),
+            hashed_id=hashed.debug_id if hashed else None,
             debug_link=self.file_name(".gnu_debuglink"),
             alt_link=self.file_name(".gnu_debugaltlink"),
             features=self.features(split=kinds.SPLIT in traits),
@@ -298,7 +305,7 @@ class _Reader:
             offset = content + (note.content_size + 3 & ~3)
         return None
 
-    def hash_code(self) -> DebugId | None:
+    def hash_code(self) -> BuildId | None:
         text = self.sections.get(".text")
         if text is None or not text.present:
             return None
@@ -306,7 +313,7 @@ class _Reader:
         hashed = bytearray(16)
         for place, byte in enumerate(page):
             hashed[place % 16] ^= byte
-        return BuildId(bytes(hashed)).debug_id
+        return BuildId(bytes(hashed))
 
     def file_name(self, section: str) -> str:
         head = self.content(section, NAME_LIMIT * 4)

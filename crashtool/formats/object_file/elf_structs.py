@@ -139,3 +139,17 @@ class UnitHeader(Record):
     length: U32
     version: U16
     unit_type: U8
+
+
+class Dynamic32(Record):
+    """Elf32_Dyn."""
+
+    tag: U32
+    value: U32
+
+
+class Dynamic64(Record):
+    """Elf64_Dyn."""
+
+    tag: U64
+    value: U64

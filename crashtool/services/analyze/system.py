@@ -51,6 +51,8 @@ def _parse_uname(text: str) -> tuple[str, str]:
 def name_writer(dump: Minidump) -> str:
     """Who wrote the dump, from what each writer alone puts in; "" when nothing tells."""
     build = dump.misc.debug_build_string if dump.misc else None
+    if (build or "").startswith("crashtool."):
+        return "crashtool"
     if dump.find_place(CRASHPAD_INFO) or (build or "").startswith("crashpad."):
         return "Crashpad"
     if any(entry.stream_type >> 16 == BREAKPAD_STREAMS for entry in dump.directory):

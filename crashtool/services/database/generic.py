@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from uuid import UUID
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import DatabaseReport
@@ -22,7 +23,7 @@ class GenericLayout:
     @contextmanager
     def hold(self, report: DatabaseReport) -> Iterator[None]:
         """Keep handlers from a report, by Crashpad's lock in the folder where it is."""
-        with _locked(report, report.path.parent):
+        with locked(report.uuid, report.path.parent):
             yield
 
     def still_waits(self, report: DatabaseReport) -> bool:
@@ -42,7 +43,7 @@ class GenericLayout:
         folder.mkdir(mode=0o700, exist_ok=True)
         target = folder / report.path.name
         moves = target != report.path
-        with _locked(report, folder) if moves else nullcontext():
+        with locked(report.uuid, folder) if moves else nullcontext():
             old = report.path.with_suffix(".meta").read_bytes()
             metadata = target.with_suffix(".meta")
             with open_whole(metadata) as file:
@@ -63,17 +64,17 @@ class GenericLayout:
 
 
 @contextmanager
-def _locked(report: DatabaseReport, folder: Path) -> Iterator[None]:
+def locked(uuid: UUID, folder: Path) -> Iterator[None]:
     """Hold Crashpad's lock on a report in a folder: a file that exists, and holds its time.
 
     InputUnusable when a handler holds it; OSError where none can be made.
     """
-    lock = folder / f"{report.uuid}.lock"
+    lock = folder / f"{uuid}.lock"
     try:
         descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise InputUnusable(
-            f"{report.uuid} is locked by a handler: {lock}",
+            f"{uuid} is locked by a handler: {lock}",
             hint="try again; one that stays is from a handler that was killed",
         ) from None
     try:

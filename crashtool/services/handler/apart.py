@@ -14,13 +14,15 @@ from crashtool import errors
 from crashtool.errors import CrashtoolError
 from crashtool.model.run import FatalSignal, RunResult
 from crashtool.services.child_environment import child_environment
+from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.program import HANDLER_SECONDS, run_program
 
 
 def run_program_apart(
     program: Sequence[str],
-    handler: Sequence[str],
+    handler: Sequence[str] = (),
     *,
+    own: OwnWriter | None = None,
     mode: str = "trace",
     handler_seconds: float = HANDLER_SECONDS,
 ) -> RunResult:
@@ -28,6 +30,7 @@ def run_program_apart(
     job = {
         "program": list(program),
         "handler": list(handler),
+        "own": own,
         "mode": mode,
         "handler_seconds": handler_seconds,
     }
@@ -49,13 +52,14 @@ def _read(document: dict[str, Any]) -> RunResult:
         kind, what, hint = document["error"]
         raise getattr(errors, kind)(what, hint=hint)
     result = RunResult(**document)
-    result = result._replace(images=tuple(result.images))
+    result = result._replace(images=tuple(result.images), notes=tuple(result.notes))
     return result if result.fatal is None else result._replace(fatal=FatalSignal(*result.fatal))
 
 
 def main() -> None:
     """Read a job from stdin, run it, write its result to stdout."""
     job = json.load(sys.stdin)
+    job["own"] = OwnWriter(*job["own"]) if job["own"] else None
     null = os.open(os.devnull, os.O_RDWR)
     try:
         document = run_program(**job, streams=(null, null, null))._asdict()

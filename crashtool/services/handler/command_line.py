@@ -44,12 +44,15 @@ def read_annotations(texts: Iterable[str]) -> tuple[Annotation, ...]:
     return tuple(map(parse_pair, texts))
 
 
-def read_attachments(texts: Iterable[str], kind: str) -> tuple[Attachment, ...]:
-    """`[NAME=]PATH` texts with absolute paths; UsageError for a NAME the handler cannot take."""
+def read_attachments(texts: Iterable[str], kind: str | None) -> tuple[Attachment, ...]:
+    """`[NAME=]PATH` texts with absolute paths; UsageError for a NAME the handler cannot take.
+
+    `kind` is None where there is no handler, and any name will do.
+    """
     found = []
     for text in texts:
         attachment = parse_attachment(text)
-        if attachment.name is not None and not HANDLER_KINDS[kind].names_attachments:
+        if attachment.name is not None and kind and not HANDLER_KINDS[kind].names_attachments:
             raise UsageError(
                 f"this handler names an attachment after its file, not '{attachment.name}'",
                 hint=f"give the file that name: --attachment {attachment.path}",

@@ -23,6 +23,12 @@ def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> Deli
     return None
 
 
+def find_report(path: Path, uuid: str) -> Delivery | None:
+    """What a database says now of a report."""
+    rows = open_database(path).reports
+    return next((_delivery(report) for report in rows if str(report.uuid) == uuid), None)
+
+
 def _is_of(path: Path, process_id: int) -> bool:
     try:
         with Minidump.open(path) as dump:

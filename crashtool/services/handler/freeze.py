@@ -32,6 +32,11 @@ class Freezer:
         self.ended: int | None = None
         self._held = {crashed: 0}  # thread -> the signal whose delivery it was stopped at
 
+    @property
+    def threads(self) -> tuple[int, ...]:
+        """Those that are held."""
+        return tuple(self._held)
+
     def freeze(self) -> bool:
         """Stop every other thread. False when the program ended or became another meanwhile.
 

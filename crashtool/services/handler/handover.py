@@ -8,18 +8,12 @@ from collections.abc import Callable
 from crashtool.model.run import FatalSignal
 from crashtool.services.handler.freeze import Freezer
 from crashtool.services.handler.inject import ProgramEnded
-from crashtool.services.handler.ptrace import (
-    NT_PRFPREG,
-    NT_PRXFPREG,
-    get_registers,
-    send_to_thread,
-)
+from crashtool.services.handler.own_writer import MODE, OwnWriter
+from crashtool.services.handler.ptrace import send_to_thread
 from crashtool.services.handler.signal_frame import (
     FRAME_SIZE,
-    SignalInfo,
     StoppedThread,
     build_frame,
-    read_registers,
 )
 from crashtool.services.handler.socket_client import REQUEST_SIZE, SocketClient
 from crashtool.services.handler.target import (
@@ -43,22 +37,30 @@ class Handover:
 
     After `dump`: `problem` says why there is perhaps no dump, `ended` is the wait status if the
     program ended meanwhile, `mode` how the handler was asked, `seconds` how long it took,
-    `images` the files whose code was mapped.
+    `images` the files whose code was mapped, `notes` what to warn of,
+    `database` where `own` has put the report.
     """
 
-    def __init__(self, pid: int, thread: StoppedThread) -> None:
+    def __init__(self, pid: int, thread: StoppedThread, own: OwnWriter | None = None) -> None:
         self.pid = pid
         self.thread = thread
+        self.own = own
         self.problem: str | None = None
         self.ended: int | None = None
         self.mode = ""
         self.seconds = 0.0
         self.images: tuple[str, ...] = ()
+        self.database = ""
+        self.notes: tuple[str, ...] = ()
 
-    def dump(self, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp) -> bool:
+    def dump(
+        self, trace: TraceRequest | None, client: SocketClient | None, give_up: GiveUp
+    ) -> bool:
         """Have the program dumped, then let it go on to its end, which is not awaited.
 
-        False when the program ended or became another one meanwhile: there is no crash then.
+        Without a `trace` there is no handler: `own` writes the dump. It does so, too, where no
+        handler can attach. False when the program ended or became another one meanwhile: there is
+        no crash then.
         """
         began = time.monotonic()
         freezer = Freezer(self.pid, self.thread.thread_id)
@@ -66,7 +68,11 @@ class Handover:
             self.ended = freezer.ended
             return False
         try:
-            self._dump_frozen(freezer, trace, client, give_up)
+            self.images = list_images(self.thread.thread_id)
+            if self.own and (trace is None or self._is_headless()):
+                self._write_own(freezer, self.own)
+            elif trace is not None:
+                self._dump_frozen(freezer, trace, client, give_up)
         except OSError as error:
             self.problem = f"the program's memory is out of reach: {error}"
         except ProgramEnded as end:
@@ -78,10 +84,18 @@ class Handover:
         self.seconds = time.monotonic() - began
         return True
 
+    def _is_headless(self) -> bool:
+        """Whether the first thread has ended; then no handler can attach to the process."""
+        return thread_state(self.pid, self.pid) in GONE
+
+    def _write_own(self, freezer: Freezer, own: OwnWriter) -> None:
+        self.mode = MODE
+        written = own.write(self.pid, self.thread, freezer.threads)
+        self.problem, self.database, self.notes = written
+
     def _dump_frozen(
         self, freezer: Freezer, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp
     ) -> None:
-        self.images = list_images(self.pid)
         tid = self.thread.thread_id  # memory by the thread: the first thread may have ended
         address = find_scratch(tid, self.thread.stack_pointer, FRAME_SIZE + REQUEST_SIZE)
         if address is None:
@@ -93,7 +107,7 @@ class Handover:
         asked = client is not None and client.send(
             self.thread, address + FRAME_SIZE, frame.exception_information
         )
-        headless = thread_state(self.pid, self.pid) in GONE
+        headless = self._is_headless()
         self._let_go(freezer)
         if client is not None and asked:
             self.mode = "socket"
@@ -130,14 +144,3 @@ class Handover:
             stack_pointer=thread.stack_pointer,
             architecture="x86_64" if thread.width == 8 else "x86",  # noqa: PLR2004
         )
-
-
-def read_stopped_thread(tid: int, siginfo: SignalInfo) -> StoppedThread:
-    """The registers of a thread stopped at the delivery of a signal."""
-    registers = read_registers(get_registers(tid))
-    thread = StoppedThread(tid, siginfo, registers, None)
-    note = NT_PRFPREG if thread.width == 8 else NT_PRXFPREG  # noqa: PLR2004
-    try:
-        return thread._replace(floating_point=get_registers(tid, note))
-    except OSError:  # a kernel without FXSAVE for 32-bit threads
-        return thread

@@ -18,14 +18,16 @@ _YAMA = "/proc/sys/kernel/yama/ptrace_scope"
 _ADMIN_ONLY = 2
 _CAP_SYS_PTRACE = 1 << 19  # linux/capability.h
 _EXIT_NO_EXEC = 127
+NO_HELPER = 0
 
 
 class Launched(NamedTuple):
     """A traced program and the runner's ends of its pipes.
 
-    `order`: an address written here makes the helper the handler of that crash; closing it ends
-    the helper. `log`: what the handler says; its end is the handler's end. `failure`: an errno in
-    digits, negative, when the program could not be executed.
+    `helper_pid` is NO_HELPER where nothing has to be asked. `order`: an address written here makes
+    the helper the handler of that crash; closing it ends the helper. `log`: what the handler says;
+    its end is the handler's end. `failure`: an errno in digits, negative, when the program could
+    not be executed.
     """
 
     pid: int
@@ -80,7 +82,8 @@ def launch(
 ) -> Launched:
     """Start `program` (a path and its arguments after its name) under trace.
 
-    `handler` is the command line that the helper completes with the address of the crash. `mask`:
+    `handler` is the command line that the helper completes with the address of the crash; without
+    one there is no helper. `mask`:
     the signals to block in the program; `child_action`: what SIGCHLD does there. `descriptors` are
     inherited by the program under their numbers; `streams`, if given, become its stdin, stdout and
     stderr.
@@ -139,8 +142,8 @@ def _become_program(
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these; exec keeps that
             signal.signal(number, signal.SIG_DFL)
         # Before the trace: a clone with an odd exit signal would be traced, and stop, too.
-        helper_pid = fork_unseen()
-        if helper_pid == 0:
+        helper_pid = NO_HELPER
+        if handler and (helper_pid := fork_unseen()) == 0:
             _become_handler(handler, pipes)
         allow_tracing()
         os.close(pipes.order_write)

@@ -17,8 +17,9 @@ from collections.abc import Set as AbstractSet
 from crashtool.errors import UsageError
 from crashtool.model.run import RunResult
 from crashtool.services.handler.forward import FORWARDED, Forwarder
-from crashtool.services.handler.handover import Handover, read_stopped_thread
+from crashtool.services.handler.handover import Handover
 from crashtool.services.handler.launch import Launched, check_tracing_is_possible, launch
+from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.program_file import cannot_execute, find_program
 from crashtool.services.handler.ptrace import (
     EVENT_EXEC,
@@ -32,6 +33,7 @@ from crashtool.services.handler.ptrace import (
 from crashtool.services.handler.signal_frame import SignalInfo
 from crashtool.services.handler.socket_client import SocketClient
 from crashtool.services.handler.target import find_process, is_killed_by
+from crashtool.services.handler.thread_context import read_stopped_thread
 from crashtool.services.handler.trace_request import TraceRequest
 
 # util/posix/signals.cc: those whose default action is a core dump.
@@ -67,13 +69,16 @@ def check_platform() -> None:
 
 def run_program(
     program: Sequence[str],
-    handler: Sequence[str],
+    handler: Sequence[str] = (),
     *,
+    own: OwnWriter | None = None,
     mode: str = "trace",
     streams: Sequence[int] = (),
     handler_seconds: float = HANDLER_SECONDS,
 ) -> RunResult:
     """Run `program` (name and arguments) to its end under the command line `handler`.
+
+    Without a handler `own` writes the minidump, as it does where no handler can attach.
 
     The calling process must have no threads and no other children. `mode`: "trace" starts the
     handler at the crash; "socket" starts it first, as StartHandler does, and asks it over its
@@ -86,7 +91,7 @@ def run_program(
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     child_action = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children end unseen
     try:
-        client = SocketClient.start(handler) if mode == "socket" else None
+        client = SocketClient.start(handler) if handler and mode == "socket" else None
         descriptors = (client.descriptor,) if client else ()
         launched = launch(
             (path, *program),
@@ -96,7 +101,7 @@ def run_program(
             descriptors=descriptors,
             streams=streams,
         )
-        return Runner(path, launched, client, handler_seconds).run()
+        return Runner(path, launched, client, own, handler_seconds).run()
     finally:
         while signal.sigtimedwait(signals, 0):  # what was meant for the program ends with it
             pass
@@ -108,14 +113,20 @@ class Runner:
     """The loop around one traced program."""
 
     def __init__(
-        self, path: str, launched: Launched, client: SocketClient | None, handler_seconds: float
+        self,
+        path: str,
+        launched: Launched,
+        client: SocketClient | None,
+        own: OwnWriter | None,
+        handler_seconds: float,
     ) -> None:
         self.path = path
         self.pid = launched.pid
         self.handler_seconds = handler_seconds
         self._launched = launched
         self._client = client
-        self._trace = TraceRequest(launched)
+        self._own = own
+        self._trace = TraceRequest(launched) if launched.helper_pid else None
         self._forwarder = Forwarder(launched.pid)
         self._crash: Handover | None = None
         self._executed = False
@@ -162,7 +173,7 @@ class Runner:
         siginfo = SignalInfo.read(get_siginfo(tid))
         self._forwarder.program_got(number, siginfo.sender)
         if self._executed and number in FATAL and is_killed_by(self.pid, tid, number):
-            handover = Handover(self.pid, read_stopped_thread(tid, siginfo))
+            handover = Handover(self.pid, read_stopped_thread(tid, siginfo), self._own)
             self._spared = frozenset((number,))
             if handover.dump(self._trace, self._client, self._patience()):
                 self._crash = handover
@@ -178,7 +189,7 @@ class Runner:
         """Collect the helper and the handler, which end now that the program has."""
         os.close(self._launched.order)
         failure = os.read(self._launched.failure, 32)
-        handlers = [self._launched.helper_pid]
+        handlers = [self._launched.helper_pid] if self._trace else []
         if self._client is not None:
             self._client.close()
             handlers.append(self._client.pid)
@@ -187,14 +198,17 @@ class Runner:
             self._await_end(pid, patience)
         for descriptor in (self._launched.log, self._launched.failure):
             os.close(descriptor)
-        log = self._trace.log + (self._client.take_log() if self._client else "")
+        log = self._trace.log if self._trace else ""
+        log += self._client.take_log() if self._client else ""
         if failure:
             raise cannot_execute(self.path, -int(failure))
         status = os.waitstatus_to_exitcode(self._ended[self.pid])
         if self._crash is None:
             return RunResult(status, self.pid, handler_log=log)
-        used = self._client.pid if self._crash.mode == "socket" and self._client else handlers[0]
-        handler_status = self._ended.get(used)
+        used = self._client.pid if self._crash.mode == "socket" and self._client else None
+        if self._crash.mode == "trace":
+            used = self._launched.helper_pid
+        handler_status = self._ended.get(used) if used else None
         return RunResult(
             status=status,
             process_id=self.pid,
@@ -207,6 +221,8 @@ class Runner:
             handler_log=log,
             dump_seconds=self._crash.seconds,
             images=self._crash.images,
+            notes=self._crash.notes,
+            database=self._crash.database,
         )
 
     def _await_end(self, pid: int, patience: "Patience") -> None:

@@ -1,25 +1,34 @@
-"""Run a program under a handler with all that belongs to it: handler, database, the report."""
+"""Run a program with all that belongs to it: a writer of its minidump, a database, the report."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from crashtool.errors import InputUnusable, UsageError
+from crashtool.formats.attributes import join_annotations
 from crashtool.services.handler.command_line import (
     compose_command,
     read_annotations,
     read_attachments,
 )
-from crashtool.services.handler.find import find_handler
+from crashtool.services.handler.find import Handler, find_handler
+from crashtool.services.handler.own_writer import MODE, OwnWriter
 from crashtool.services.handler.program import run_program
 from crashtool.services.handler.program_file import find_program
-from crashtool.services.handler.report_database import list_minidumps, prepare_database
+from crashtool.services.handler.report_database import choose_database, list_minidumps
 
 if TYPE_CHECKING:
     from crashtool.model.run import Delivery, RunResult
 
+WRITERS = ("auto", "handler", "own")
+
 
 class RunPlan(NamedTuple):
-    """What to run and how, as the user gave it; `database` is made if absent."""
+    """What to run and how, as the user gave it; `database` is made if absent.
+
+    `writer`: "handler" is a crashpad_handler, "own" is crashtool itself, "auto" a handler if one
+    starts. A handler that is named must start.
+    """
 
     program: tuple[str, ...]
     database: Path
@@ -28,36 +37,88 @@ class RunPlan(NamedTuple):
     attachments: tuple[str, ...] = ()
     url: str = ""
     mode: str = "trace"
+    writer: str = "auto"
 
 
 class ReportedRun:
-    """A run in two steps, so that trouble with the report cannot cost the program's status."""
+    """A run in steps, so that trouble with the report cannot cost the program's status.
+
+    `own_reason` says why crashtool writes the minidump itself, if it does.
+    """
 
     def __init__(self, plan: RunPlan, warn: Callable[[str], None]) -> None:
         """Get everything ready; a CrashtoolError here means that nothing has been run."""
         self.plan = plan
+        self.warn = warn
         self.program_path = find_program(plan.program[0])
-        handler = find_handler(plan.handler)
-        self._line = compose_command(
-            handler,
-            plan.database,
-            annotations=read_annotations(plan.annotations),
-            attachments=read_attachments(plan.attachments, handler.kind),
-            url=plan.url,
-        )
-        settings = prepare_database(plan.database)
-        if plan.url and not (settings and settings.uploads_enabled):
-            warn(f"uploads are disabled in {plan.database}: the handler will not send anything")
-        self._known = list_minidumps(plan.database)
+        self.own_reason: str | None = None
+        handler = self._find_handler()
+        annotations = read_annotations(plan.annotations)
+        attachments = read_attachments(plan.attachments, handler.kind if handler else None)
+        self.chosen = choose_database(plan.database)
+        self._line: list[str] = []
+        self._own: OwnWriter | None = None
+        self._known: frozenset[Path] = frozenset()
+        database = self.chosen.path
+        self._tell_place()
+        if database is None:
+            return
+        self._known = list_minidumps(database)
+        if handler:
+            self._line = compose_command(
+                handler, database, annotations=annotations, attachments=attachments, url=plan.url
+            )
+        if plan.writer != "handler":
+            named = [(one.name or one.base_name, one.path) for one in attachments]
+            self._own = OwnWriter(
+                str(database), tuple(join_annotations(annotations).items()), tuple(named)
+            )
 
     def run(self) -> "RunResult":
         """The program's life, to its end."""
-        return run_program(self.plan.program, self._line, mode=self.plan.mode)
+        return run_program(self.plan.program, self._line, own=self._own, mode=self.plan.mode)
 
     def find_delivery(self, result: "RunResult") -> "Delivery | None":
-        """The report of its crash, if it had one and left one."""
-        if result.fatal is None:
+        """The report of its crash, if it had one and left one; what nobody else sends is sent."""
+        database = Path(result.database) if result.database else self.chosen.path
+        if result.fatal is None or database is None:
             return None
         from crashtool.services.handler.delivery import find_delivery  # no cost without a crash
 
-        return find_delivery(self.plan.database, self._known, result.process_id)
+        delivery = find_delivery(database, self._known, result.process_id)
+        if delivery is None or result.mode != MODE or not self.plan.url:
+            return delivery
+        from crashtool.services.handler.own_delivery import send_report
+
+        return send_report(database, delivery, self.plan.url, self.warn)
+
+    def explain_writer(self, result: "RunResult") -> str | None:
+        """Why crashtool wrote the minidump itself; None when a handler did."""
+        if result.mode != MODE:
+            return None
+        return self.own_reason or "its first thread had ended, so no handler could attach"
+
+    def _find_handler(self) -> Handler | None:
+        plan = self.plan
+        if plan.writer == "own":
+            if plan.handler or plan.mode == "socket":
+                other = "--handler" if plan.handler else "--mode socket"
+                raise UsageError(f"--writer own needs no handler: leave {other} out")
+            self.own_reason = "as --writer own asks"
+            return None
+        try:
+            return find_handler(plan.handler)
+        except InputUnusable as error:
+            if plan.handler or plan.writer == "handler":
+                raise
+            self.own_reason = error.what
+            return None
+
+    def _tell_place(self) -> None:
+        path, settings, reason = self.chosen
+        if path is None:
+            self.warn(f"{reason}; nor can any temporary folder: no report will be kept")
+        elif reason:
+            self.warn(f"{reason}; reports of this run go to {path}")
+        elif self.plan.url and not (settings and settings.uploads_enabled):
+            self.warn(f"uploads are disabled in {path}: no report of it will be sent")

@@ -91,6 +91,13 @@ class SignalInfo(Record):
         return int(self.address & 0xFFFFFFFF)
 
 
+class SystemCall(Record):
+    """What siginfo_t says of a forbidden system call behind its address."""
+
+    number: I32
+    architecture: U32
+
+
 class SignalInfo32(Record):
     """siginfo_t, 32-bit."""
 

@@ -1,15 +1,16 @@
 """What /proc says of a process that is being run, and its memory."""
 
+import errno
 import os
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.record import U32, U64, Record
 
 _AT_ENTRY = 9  # elf.h
-_PAGE = 4096
+PAGE = 4096
 GONE = "ZX"  # states of a thread that has ended
-_RED_ZONE = 128  # bytes below the stack pointer that leaf functions use (System V x86-64 ABI)
+RED_ZONE = 128  # bytes below the stack pointer that leaf functions use (System V x86-64 ABI)
 
 
 class _Aux64(Record):
@@ -27,17 +28,46 @@ class _Aux32(Record):
 
 
 class Mapping(NamedTuple):
-    """One line of /proc/PID/maps: [start, end), permissions like "rw-p", and its name."""
+    """One line of /proc/PID/maps: [start, end), permissions like "rw-p", and its name.
+
+    `offset` is into the file, `inode` 0 where there is none.
+    """
 
     start: int
     end: int
     permissions: str
     name: str
+    offset: int = 0
+    inode: int = 0
 
 
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """A file of /proc, whole. OSError when the process is gone."""
     with open(path, "rb") as file:  # noqa: PTH123 (read at each signal: no pathlib on this way)
         return file.read()
+
+
+class ProcessMemory:
+    """The memory of a stopped process, through one open file. OSError when it is gone."""
+
+    def __init__(self, pid: int) -> None:
+        self._descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def read(self, address: int, size: int) -> bytes:
+        """At most `size` bytes from an address on: what is mapped. OSError when nothing is."""
+        try:
+            data = os.pread(self._descriptor, size, address)
+        except OverflowError:  # an address in the kernel's half
+            data = b""
+        if not data:
+            raise OSError(errno.EFAULT, f"no memory at {address:#x}")
+        return data
 
 
 def read_memory(pid: int, address: int, size: int) -> bytes:
@@ -70,7 +100,7 @@ def is_killed_by(pid: int, tid: int, number: int) -> bool:
     """
     fields = dict(
         line.split(b":", 1)
-        for line in _read(f"/proc/{pid}/task/{tid}/status").splitlines()
+        for line in read_file(f"/proc/{pid}/task/{tid}/status").splitlines()
         if line.startswith((b"SigCgt:", b"SigIgn:"))
     )
     bit = 1 << (number - 1)
@@ -80,7 +110,7 @@ def is_killed_by(pid: int, tid: int, number: int) -> bool:
 def find_process(tid: int) -> int | None:
     """The process that a thread belongs to; None when it is gone."""
     try:
-        status = _read(f"/proc/{tid}/status")
+        status = read_file(f"/proc/{tid}/status")
     except OSError:
         return None
     return next(int(line[5:]) for line in status.splitlines() if line.startswith(b"Tgid:"))
@@ -89,7 +119,7 @@ def find_process(tid: int) -> int | None:
 def list_threads(pid: int) -> list[int]:
     """The thread ids of a process; none when it is gone."""
     try:
-        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 (as _read)
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 (as read_file)
     except OSError:
         return []
 
@@ -97,7 +127,7 @@ def list_threads(pid: int) -> list[int]:
 def thread_state(pid: int, tid: int) -> str:
     """The state letter of a thread (proc(5)); "X" when it is gone."""
     try:
-        return chr(_read(f"/proc/{pid}/task/{tid}/stat").rpartition(b") ")[2][0])
+        return chr(read_file(f"/proc/{pid}/task/{tid}/stat").rpartition(b") ")[2][0])
     except OSError:
         return "X"
 
@@ -105,7 +135,7 @@ def thread_state(pid: int, tid: int) -> str:
 def entry_point(pid: int, width: int) -> int:
     """Where the program started: an address whose page is certainly executable."""
     kind = _Aux64 if width == 8 else _Aux32  # noqa: PLR2004 (bytes of a register)
-    data = _read(f"/proc/{pid}/auxv")
+    data = read_file(f"/proc/{pid}/auxv")
     rows = kind.read_array(data, 0, len(data) // kind.SIZE)
     found = next((row.value for row in rows if row.kind == _AT_ENTRY), None)
     if found is None:
@@ -120,8 +150,8 @@ def find_scratch(pid: int, stack_pointer: int, size: int) -> int | None:
     blown or lost has no such place; then the low end of the main stack, or of any private data.
     """
     wanted = size + 64
-    below = stack_pointer - _RED_ZONE - _PAGE - wanted
-    writable = [one for one in _read_mappings(pid) if one.permissions.startswith("rw")]
+    below = stack_pointer - RED_ZONE - PAGE - wanted
+    writable = [one for one in read_mappings(pid) if one.permissions.startswith("rw")]
     for mapping in writable:
         if mapping.start <= below < mapping.end and below + wanted <= mapping.end:
             return (below + 63) & ~63
@@ -133,7 +163,7 @@ def find_scratch(pid: int, stack_pointer: int, size: int) -> int | None:
 
 def list_images(pid: int) -> tuple[str, ...]:
     """The files whose code a process has mapped, each once, in the order of their addresses."""
-    code = (one.name for one in _read_mappings(pid) if "x" in one.permissions)
+    code = (one.name for one in read_mappings(pid) if "x" in one.permissions)
     return tuple(dict.fromkeys(name for name in code if name.startswith("/")))
 
 
@@ -142,10 +172,20 @@ def _preference(mapping: Mapping) -> int:
     return order.index(mapping.name) if mapping.name in order else len(order)
 
 
-def _read_mappings(pid: int) -> list[Mapping]:
+def read_mappings(pid: int) -> list[Mapping]:
+    """The memory map of a process, by address. OSError when it is gone."""
     rows = []
-    for line in _read(f"/proc/{pid}/maps").decode("utf-8", "replace").splitlines():
-        span, permissions, _, _, _, *name = line.split(None, 5)
+    for line in read_file(f"/proc/{pid}/maps").decode("utf-8", "replace").splitlines():
+        span, permissions, offset, _, inode, *name = line.split(None, 5)
         start, _, end = span.partition("-")
-        rows.append(Mapping(int(start, 16), int(end, 16), permissions, "".join(name)))
+        rows.append(
+            Mapping(
+                int(start, 16),
+                int(end, 16),
+                permissions,
+                "".join(name),
+                int(offset, 16),
+                int(inode),
+            )
+        )
     return rows

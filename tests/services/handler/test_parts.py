@@ -199,7 +199,7 @@ def test_a_signal_that_the_program_got_too_is_dropped(sleeper):
 
 def test_scratch_lies_below_the_stack_if_there_is_one():
     pid = os.getpid()
-    stack = next(one for one in target._read_mappings(pid) if one.name == "[stack]")
+    stack = next(one for one in target.read_mappings(pid) if one.name == "[stack]")
 
     below = target.find_scratch(pid, stack.end - 64, 4096)
     lost = target.find_scratch(pid, 64, 4096)
@@ -248,7 +248,6 @@ def test_a_file_is_no_place_for_a_database(tmp_path):
 
 def test_reports_of_other_processes_are_not_taken(tmp_path):
     prepare_database(tmp_path)
-    (tmp_path / "pending").mkdir()
     dump = tmp_path / "pending/00000000-0000-4000-8000-000000000001.dmp"
     dump.write_bytes(b"no minidump")
 

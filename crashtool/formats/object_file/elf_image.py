@@ -1,0 +1,137 @@
+"""An ELF image as a process has it in memory, where there may be no file and no section."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from crashtool.formats.object_file.elf import (
+    BUILD_ID_LIMIT,
+    CLASS_32,
+    CLASS_64,
+    LITTLE,
+    MAGIC,
+    NAME_LIMIT,
+    NOTE_BUILD_ID,
+    NOTE_LIMIT,
+    PAGE,
+    SEGMENT_LOAD,
+    SEGMENT_NOTE,
+)
+from crashtool.formats.object_file.elf_structs import (
+    Dynamic32,
+    Dynamic64,
+    Header32,
+    Header64,
+    Identification,
+    Note,
+    Segment32,
+    Segment64,
+)
+
+Read: TypeAlias = Callable[[int, int], bytes]
+SegmentRow: TypeAlias = Segment32 | Segment64
+
+SEGMENT_DYNAMIC = 2
+DYNAMIC_STRINGS, DYNAMIC_NAME = 5, 14  # DT_STRTAB, DT_SONAME
+MOST_SEGMENTS = 256
+MOST_DYNAMIC = 8192  # bytes
+_GNU = b"GNU\0"
+
+
+class Image(NamedTuple):
+    """What an image says of itself. `base` is where its first page is, `size` is in bytes.
+
+    `build_id` is empty, and `name` (DT_SONAME) too, when it has none.
+    """
+
+    base: int
+    size: int
+    build_id: bytes
+    name: str
+
+
+def find_image(read: Read, base: int) -> Image | None:
+    """The image whose ELF header is at `base`; None when there is none.
+
+    `read` gives at most so many bytes at an address, and OSError when there are none; what it
+    cannot give is left out.
+    """
+    try:
+        head = read(base, Header64.SIZE)
+        if not head.startswith(MAGIC) or len(head) < Header64.SIZE:
+            return None
+        segments = _read_segments(read, base, head)
+    except OSError:
+        return None
+    loads = [row for row in segments if row.segment_type == SEGMENT_LOAD and row.memory_size]
+    if not loads:
+        return None
+    first = min(row.address for row in loads)
+    bias = base - (first & -PAGE)
+    end = max(row.address + row.memory_size for row in loads)
+    return Image(
+        base, end - (first & -PAGE), _find_build_id(read, segments, bias),
+        _find_name(read, segments, bias),
+    )  # fmt: skip
+
+
+def _read_segments(read: Read, base: int, head: bytes) -> list[SegmentRow]:
+    identification = Identification.read(head)
+    if identification.encoding != LITTLE or identification.word_class not in (CLASS_32, CLASS_64):
+        return []
+    is_wide = identification.word_class == CLASS_64
+    header = Header64.read(head) if is_wide else Header32.read(head)
+    kind: type[SegmentRow] = Segment64 if is_wide else Segment32
+    stride = max(header.segment_size, kind.SIZE)
+    count = min(header.segment_count, MOST_SEGMENTS)
+    if not count:
+        return []
+    table = read(base + header.segments_offset, count * stride)
+    return list(kind.read_array(table, 0, len(table) // stride, stride=stride))
+
+
+def _find_build_id(read: Read, segments: list[SegmentRow], bias: int) -> bytes:
+    for row in segments:
+        if row.segment_type != SEGMENT_NOTE:
+            continue
+        try:
+            data = read(bias + row.address, min(row.file_size, NOTE_LIMIT))
+        except OSError:
+            continue
+        for note_type, name, content in _walk_notes(data):
+            if note_type == NOTE_BUILD_ID and name == _GNU:
+                return content[:BUILD_ID_LIMIT]
+    return b""
+
+
+def _walk_notes(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    place = 0
+    while place + Note.SIZE <= len(data):
+        note = Note.read(data, place)
+        name = place + Note.SIZE
+        content = name + (note.name_size + 3 & ~3)
+        yield (
+            note.note_type,
+            data[name : name + note.name_size],
+            data[content : content + note.content_size],
+        )
+        place = content + (note.content_size + 3 & ~3)
+
+
+def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:
+    place = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
+    if place is None:
+        return ""
+    kind = Dynamic64 if isinstance(place, Segment64) else Dynamic32
+    try:
+        table = read(bias + place.address, min(place.memory_size, MOST_DYNAMIC))
+        rows = kind.read_array(table, 0, len(table) // kind.SIZE)
+        values = {row.tag: row.value for row in rows}
+        if DYNAMIC_NAME not in values or DYNAMIC_STRINGS not in values:
+            return ""
+        # The dynamic linker has added the bias, but not in what it may not write (the vDSO).
+        strings = values[DYNAMIC_STRINGS]
+        strings += bias if strings < bias else 0
+        raw = read(strings + values[DYNAMIC_NAME], NAME_LIMIT)
+    except OSError:
+        return ""
+    return raw.partition(b"\0")[0].decode("utf-8", "replace")

@@ -1,0 +1,179 @@
+"""Which memory of a stopped process goes into its minidump: stacks, and what is pointed at.
+
+Everything is bounded, so that a process of any size with any number of threads is dumped in little
+memory and time. A stack that is too long keeps both ends: the crash, and who began it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from crashtool.formats.minidump.snapshot import MemoryRange
+from crashtool.formats.record import U32, U64, Record
+from crashtool.services.handler.target import PAGE, RED_ZONE, Mapping
+
+Read = Callable[[int, int], bytes]
+
+CRASHED_STACK = 8 << 20
+OTHER_STACKS = 24 << 20  # bytes for all threads but the crashed one
+MOST_OF_A_STACK = 1 << 20
+LEAST_OF_A_STACK = 16 << 10
+REFERENCED = 1 << 20  # bytes of what registers and stacks point at
+STACK_WORDS = 2048  # of the crashed thread's stack that are taken for pointers
+_BEFORE, _AFTER = 128, 384  # around what a word points at; Crashpad takes as much
+_CODE = 256  # on each side of an instruction pointer
+_GAP = 1 << 20  # a stack that was left is looked for so many bytes above its pointer
+_NO_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
+
+
+class _Word64(Record):
+    """A pointer of x86-64."""
+
+    value: U64
+
+
+class _Word32(Record):
+    """A pointer of x86."""
+
+    value: U32
+
+
+def share_of_a_stack(thread_count: int) -> int:
+    """How many bytes of its stack each thread but the crashed one may have."""
+    share = OTHER_STACKS // max(thread_count, 1)
+    return max(LEAST_OF_A_STACK, min(MOST_OF_A_STACK, share)) & -PAGE
+
+
+class MemoryMap:
+    """The readable memory of a process, by its mappings.
+
+    `read` gives at most so many bytes at an address, and OSError when there are none.
+    """
+
+    def __init__(self, mappings: Iterable[Mapping], read: Read) -> None:
+        self._mappings = sorted(mappings)
+        self._starts = [one.start for one in self._mappings]
+        self._read = read
+
+    def find(self, address: int) -> Mapping | None:
+        """The mapping of an address that may be read."""
+        place = bisect_right(self._starts, address) - 1
+        if place < 0 or not _is_readable(self._mappings[place]):
+            return None
+        return self._mappings[place] if address < self._mappings[place].end else None
+
+    def find_stack(self, pointer: int, width: int) -> tuple[int, int] | None:
+        """[start, end) of a thread's stack in use.
+
+        Where the pointer has left it, as after an overflow, all of the stack above is in use.
+        """
+        zone = RED_ZONE if width == 8 else 0  # noqa: PLR2004 (bytes of a register)
+        if (mapping := self.find(pointer)) and "w" in mapping.permissions:
+            return max(mapping.start, pointer - zone) & -width, self._end_of(mapping)
+        place = bisect_right(self._starts, pointer)
+        for mapping in self._mappings[place : place + 2]:
+            is_near = mapping.start - pointer <= _GAP
+            if is_near and mapping.permissions.startswith("rw") and mapping.name in ("", "[stack]"):
+                return mapping.start, self._end_of(mapping)
+        return None
+
+    def _end_of(self, mapping: Mapping) -> int:
+        """The stack's end; the kernel may have split it, where a part has other properties."""
+        end = mapping.end
+        place = bisect_right(self._starts, mapping.start)
+        for other in self._mappings[place:]:
+            if other.start != end or other.name != "[stack]" or mapping.name != "[stack]":
+                break
+            end = other.end
+        return end
+
+    def read(self, start: int, end: int) -> MemoryRange | None:
+        """What can be read of [start, end) from its beginning; None when nothing can."""
+        try:
+            return MemoryRange(start, self._read(start, end - start))
+        except OSError:
+            return None
+
+    def around(self, address: int, before: int, after: int) -> tuple[int, int] | None:
+        """[start, end) around an address, within its mapping; None when it cannot be read."""
+        mapping = self.find(address)
+        if mapping is None:
+            return None
+        return max(mapping.start, address - before), min(mapping.end, address + after)
+
+
+def capture_stack(
+    memory: MemoryMap, pointer: int, width: int, limit: int
+) -> tuple[MemoryRange | None, MemoryRange | None]:
+    """A thread's stack from its pointer on; and its far end, when the whole passes `limit`."""
+    found = memory.find_stack(pointer, width)
+    if found is None:
+        return None, None
+    start, end = found
+    if end - start <= limit:
+        return memory.read(start, end), None
+    near = memory.read(start, start + limit // 2)
+    return near, memory.read(end - limit // 2, end)
+
+
+def capture_referenced(
+    memory: MemoryMap,
+    pointers: Iterable[int],
+    instructions: Iterable[int],
+    taken: Sequence[MemoryRange],
+) -> list[MemoryRange]:
+    """What surrounds pointers and instruction pointers, but what is taken already; in order.
+
+    The first pointers count most: there is a limit.
+    """
+    places = (memory.around(address, _CODE, _CODE) for address in instructions)
+    wanted = [place for place in places if place]
+    budget = REFERENCED
+    for address in dict.fromkeys(pointers):
+        found = memory.around(address, _BEFORE, _AFTER)
+        if found and budget > 0:
+            wanted.append(found)
+            budget -= found[1] - found[0]
+    free = _subtract(_merge(wanted), _merge([(one.start, one.end) for one in taken]))
+    return [got for start, end in free if (got := memory.read(start, end))]
+
+
+def list_words(stack: MemoryRange | None, width: int) -> list[int]:
+    """The first words of a stack, one of which may be a pointer."""
+    if stack is None:
+        return []
+    kind = _Word64 if width == 8 else _Word32  # noqa: PLR2004 (bytes of a register)
+    count = min(STACK_WORDS, len(stack.data) // width)
+    return [word.value for word in kind.read_array(stack.data, 0, count)]
+
+
+def _is_readable(mapping: Mapping) -> bool:
+    is_device = mapping.name.startswith("/dev/") and not mapping.name.startswith(
+        ("/dev/shm/", "/dev/zero")  # noqa: S108 (a mapping's name)
+    )
+    return "r" in mapping.permissions and not is_device and mapping.name not in _NO_MEMORY
+
+
+def _merge(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _subtract(
+    spans: Sequence[tuple[int, int]], holes: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Parts of `spans` outside of `holes`; both in order and without overlaps."""
+    for start, end in spans:
+        place = start
+        for hole_start, hole_end in holes:
+            if hole_end <= place or hole_start >= end:
+                continue
+            if hole_start > place:
+                yield place, hole_start
+            place = max(place, hole_end)
+        if place < end:
+            yield place, end

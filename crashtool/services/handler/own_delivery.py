@@ -1,0 +1,51 @@
+"""Send a report that crashtool wrote itself, as a handler would have sent its own."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from crashtool.errors import CrashtoolError, reason_of
+from crashtool.model.run import Delivery
+from crashtool.services.database.sending import walk_unsent
+from crashtool.services.dump_files import DumpFile
+from crashtool.services.handler.delivery import find_report
+from crashtool.services.send_dumps import Sender, Voices
+from crashtool.services.transport.destination import find_report_url
+from crashtool.services.transport.http import HttpSession
+from crashtool.services.transport.request import Plan
+
+_RETRY_SECONDS = 10.0  # a handler tries once; whoever waits for a run waits a moment longer
+
+
+def send_report(
+    database: Path, delivery: Delivery, url: str, warn: Callable[[str], None]
+) -> Delivery:
+    """Send a report if the database's settings permit, and mark it there; what became of it.
+
+    Nothing is raised: why it was not sent is the `reason` of what comes back.
+    """
+    try:
+        target = find_report_url(url, universe=None, host=None, token=None, warn=warn)
+        problem = _send(database, delivery, Plan(target), warn)
+    except CrashtoolError as error:
+        problem = error.what
+    except OSError as error:
+        problem = reason_of(error)
+    if problem:
+        return delivery._replace(reason=problem)
+    return find_report(database, delivery.uuid) or delivery
+
+
+def _send(
+    database: Path, delivery: Delivery, plan: Plan, warn: Callable[[str], None]
+) -> str | None:
+    """What kept the report from being sent, or None."""
+    items = walk_unsent(str(database), without_consent=False, note=warn)
+    mine = [item for item in items
+            if isinstance(item, DumpFile) and str(item.file) == delivery.path]  # fmt: skip
+    if not mine:
+        return f"uploads are disabled in {database}: the user has not agreed"
+    with HttpSession() as session, tempfile.TemporaryDirectory(prefix="crashtool-") as spool:
+        sender = Sender(plan, session, Voices(note=warn), retry_for=_RETRY_SECONDS)
+        receipts = list(sender.send_found(mine, Path(spool)))
+    return next((receipt.error for receipt in receipts if receipt.error), None)
