@@ -1,6 +1,7 @@
 """Fixtures for all tests: the command line in-process, and material that may be absent."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,20 @@ from crashtool.cli import root
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CRASHTOOL_SHARED", ROOT.parent / "shared"))
+
+
+def pytest_configure():
+    """Signals do here what they do in a terminal, whatever started the tests.
+
+    `make test &` in a shell without job control, nohup and some CI runners leave signals ignored or
+    blocked, and each process that a test starts would inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGTERM", "SIGQUIT", "SIGCHLD"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zlib
@@ -14,6 +13,7 @@ from crashtool.services.symbols import local_places, local_source
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.object_files import BUILD_ID, build_elf, build_sym, full_elf
 from tests.synth.symbol_server import SymbolServer
+from tests.toolchain import run_tool
 
 ELF_ID = BuildId(BUILD_ID)
 OTHER_ID = BuildId(bytes(range(0x41, 0x55)))
@@ -62,14 +62,11 @@ def top_frame(result):
 
 
 @POSIX
-@pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 def test_the_program_at_its_recorded_path_names_the_function(crashtool, build, tmp_path):
     (build / "app.c").write_text("int crash_here(int x) { return x + 1; }\n")
     options = ["-g", "-nostdlib", "-shared", "-Wl,--build-id=0x" + ELF_ID.hex, "-o", "app"]
-    subprocess.run(["gcc", *options, "app.c"], cwd=build, check=True)
-    place = subprocess.run(
-        ["nm", "-D", "--defined-only", "app"], cwd=build, check=True, capture_output=True, text=True
-    ).stdout.split()[0]
+    run_tool("gcc", *options, "app.c", cwd=build)
+    place = run_tool("nm", "-D", "--defined-only", "app", cwd=build).split()[0]
     path = tmp_path / "crash.dmp"
     registers = {"rip": BASE + int(place, 16) + 4, "rsp": 0x7000}
     builder = MinidumpBuilder().add_system().add_misc(5)

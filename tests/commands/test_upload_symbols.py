@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -20,6 +19,7 @@ from tests.synth.object_files import (
     build_sym,
     full_elf,
 )
+from tests.toolchain import run_tool
 
 TOKEN, SYMBOLS = "ab" * 32, "5c" * 32
 
@@ -514,11 +514,10 @@ class TestGate:
         assert result.exit_code == 4
         assert "pdb-without-image" in result.stderr
 
-    @pytest.mark.skipif(not shutil.which("objcopy"), reason="needs objcopy")
     def test_headers_can_be_believed(self, crashtool, truth, tmp_path):
         """Its .eh_frame holds the rules of the start files alone."""
         whole, lean = truth / "objects" / "elf" / "nounwind", tmp_path / "lean"
-        subprocess.run(["objcopy", "--remove-section", ".debug_frame", whole, lean], check=True)
+        run_tool("objcopy", "--remove-section", ".debug_frame", whole, lean)
         slow = crashtool("upload-symbols", "-n", "--json", lean)
         quick = crashtool("upload-symbols", "-n", "--json", "--quick", lean)
         rules = [

@@ -1,6 +1,4 @@
 import io
-import shutil
-import subprocess
 from array import array
 
 import pytest
@@ -8,6 +6,7 @@ import pytest
 from crashtool.errors import MalformedFile
 from crashtool.formats.symcache import NOTHING, Header, SymCache
 from crashtool.services.symbols.native import LineTable, write_line_table
+from tests.toolchain import run_tool
 
 STRINGS = b"\x04main\x01/\x05a/b.c\x03sub\x00"
 MAIN, ROOT, FILE, SUB, EMPTY = 0, 5, 7, 13, 17
@@ -89,7 +88,6 @@ def test_a_cut_cache_is_refused_wherever_it_is_cut():
             SymCache(whole[:size])
 
 
-@pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 def test_a_real_cache_gives_what_its_own_library_looks_up(tmp_path):
     source, program = tmp_path / "a.c", tmp_path / "a"
     source.write_text(
@@ -98,7 +96,7 @@ def test_a_real_cache_gives_what_its_own_library_looks_up(tmp_path):
         "{ sink = x; return sink * 2; }\n"
         "int main(int count, char **words) { return twice(count) + words[0][0]; }\n"
     )
-    subprocess.run(["gcc", "-g", "-O2", "-o", program, source], check=True)
+    run_tool("gcc", "-g", "-O2", "-o", program, source)
     written = io.BytesIO()
     write_line_table(str(program), "x86_64", written)
     (tmp_path / "table").write_bytes(written.getvalue())

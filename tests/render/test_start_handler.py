@@ -1,7 +1,6 @@
 """What annotate prints, read back by what it is meant for: g++, sh, cmake, Windows, TOML."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -12,6 +11,7 @@ from crashtool.formats.toml import parse_toml
 from crashtool.render.literals import PIECE, cpp_string, fits_cmake_list, toml_string
 from crashtool.render.start_handler import TEXTS, plan_document
 from tests.synth.windows_arguments import split_command_line
+from tests.toolchain import need
 
 HARD = {
     "plain": "1.4.2",
@@ -70,8 +70,7 @@ FILES = """  for (const auto& pair : file_attachments) {
 
 
 def run_cpp(tmp_path, code, rest, *, wide=False, standard="c++17"):
-    if shutil.which("g++") is None:
-        pytest.skip("needs g++")
+    need("g++")
     source = tmp_path / "containers.cc"
     kinds = ("L", "wchar_t", "0xffffffffu") if wide else ("", "char", "0xffu")
     prefix, character, mask = kinds
@@ -175,8 +174,7 @@ endforeach()
 
 
 def run_cmake(tmp_path, code):
-    if shutil.which("cmake") is None:
-        pytest.skip("needs cmake")
+    need("cmake")
     script, out = tmp_path / "script.cmake", tmp_path / "out.txt"
     script.write_text(code + CMAKE, encoding="utf-8", newline="")
     subprocess.run(["cmake", f"-DOUT={out}", "-P", script], check=True, capture_output=True)

@@ -15,6 +15,7 @@ from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
     sentry_handler,
 )
+from tests.toolchain import run_tool
 
 SOURCES = sorted(Path(crashtool.__file__).parent.rglob("*.py"))
 SPAWNING = {
@@ -132,7 +133,7 @@ def test_a_handler_gets_no_token_however_it_is_started(tmp_path, build):  # noqa
     handler = tmp_path / "crashpad_handler"
     source = tmp_path / "handler.c"
     source.write_text(TELLING_HANDLER.replace("LOG", str(tmp_path / "log")), encoding="utf-8")
-    subprocess.run(["gcc", "-o", handler, source], check=True)
+    run_tool("gcc", "-o", handler, source)
     line = [sys.executable, "-m", "crashtool", "run", "--handler", handler]
 
     done = subprocess.run(

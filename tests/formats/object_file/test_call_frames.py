@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +17,7 @@ from crashtool.formats.object_file.frame_expressions import (
     to_postfix,
 )
 from crashtool.formats.object_file.frame_rows import Factors, Row
+from tests.toolchain import run_tool
 
 AMD64 = NAMES["x86_64"]
 CIE_START = bytes.fromhex("0c0708 9001")  # def_cfa rsp+8, offset of 16 at cfa-8
@@ -179,21 +177,15 @@ int main(int argc, char **argv) { return deep(argc); }
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    if sys.platform != "linux":
-        pytest.skip("needs a Linux compiler")
     folder = tmp_path_factory.mktemp("program")
     (folder / "program.c").write_text(SOURCE)
-    line = ["gcc", "-O1", "-o", folder / "program", folder / "program.c"]
-    subprocess.run(line, check=True)
+    run_tool("gcc", "-O1", "-o", folder / "program", folder / "program.c")
     return (folder / "program").read_bytes()
 
 
 def test_the_tables_of_a_real_program_agree_with_readelf(program, tmp_path):
     (tmp_path / "program").write_bytes(program)
-    shown = subprocess.run(
-        ["readelf", "--debug-dump=frames-interp", tmp_path / "program"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    shown = run_tool("readelf", "--debug-dump=frames-interp", tmp_path / "program")
     frames = CallFrames(program, find_frame_tables(program), "x86_64")
     checked = 0
     for line in shown.splitlines():

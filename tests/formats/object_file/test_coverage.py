@@ -1,7 +1,5 @@
 """Whether code is covered by unwind tables, told without the rules: the same as with them."""
 
-import subprocess
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import open_unwind_tables
 from tests.formats.object_file.test_exception_tables import START, USUAL, build
 from tests.growth import count_steps
+from tests.toolchain import run_tool
 
 SAMPLES = 300
 FEW = st.sampled_from(bytes.fromhex("00 02 03 05 07 08 0a 0b 0c 0d 0e 13 41 83 86 c6 2e 80 ff"))
@@ -78,12 +77,7 @@ def library(tmp_path_factory):
         + "".join(f"int f{n}(int a) {{ return g(a) + g(a + {n}); }}\n" for n in range(40))
     )
     target = folder / "many.so"
-    try:
-        subprocess.run(
-            ["gcc", "-shared", "-fPIC", "-O1", "-o", target, source], check=True, timeout=60
-        )
-    except FileNotFoundError:
-        pytest.skip("needs gcc")
+    run_tool("gcc", "-shared", "-fPIC", "-O1", "-o", target, source)
     return target.read_bytes()
 
 

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 
 from crashtool.formats.object_file.elf import find_symbol_table
@@ -11,6 +8,7 @@ from crashtool.formats.object_file.elf_symbols import (
     walk_function_names,
 )
 from tests.synth.object_files import full_elf
+from tests.toolchain import run_tool
 
 NAMES = b"\0first\0second\0data\0"
 FIRST, SECOND, DATA = 1, 7, 14
@@ -60,15 +58,14 @@ def test_a_file_without_names_has_no_table():
     assert find_symbol_table(full_elf()) is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a Linux compiler")
 def test_a_real_program_agrees_with_nm(tmp_path):
     (tmp_path / "a.c").write_text("int twice(int n) { return 2 * n; } int main() { return 0; }")
-    subprocess.run(["gcc", "-o", tmp_path / "a", tmp_path / "a.c"], check=True)
-    shown = subprocess.run(["nm", tmp_path / "a"], capture_output=True, text=True, check=True)
+    run_tool("gcc", "-o", tmp_path / "a", tmp_path / "a.c")
+    shown = run_tool("nm", tmp_path / "a")
     data = (tmp_path / "a").read_bytes()
     table = find_symbol_table(data)
 
-    for line in shown.stdout.splitlines():
+    for line in shown.splitlines():
         words = line.split()
         if words[-1] in ("twice", "main"):
             assert list(walk_function_names(data, table, int(words[0], 16))) == words[-1:]

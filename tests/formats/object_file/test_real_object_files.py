@@ -2,8 +2,6 @@
 
 import csv
 import mmap
-import shutil
-import subprocess
 import time
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from crashtool.errors import CrashtoolError
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.reading import read_object_files
+from tests.toolchain import run_tool
 
 HEADERS_ONLY = ("breakpad-sym.xz", "portable-pdb", "cab", "data", "text")
 
@@ -148,24 +147,14 @@ def test_a_dsym_has_the_uuids_of_its_library(truth):
     assert {row.role for row in bundle} == {kinds.DEBUG}
 
 
-@pytest.fixture
-def compiler():
-    for tool in ("gcc", "readelf", "objcopy"):
-        if not shutil.which(tool):
-            pytest.skip(f"needs {tool}")
-    return "gcc"
-
-
-def test_the_build_id_is_the_one_that_readelf_prints(compiler, tmp_path):
+def test_the_build_id_is_the_one_that_readelf_prints(tmp_path):
     source = tmp_path / "app.c"
     source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
     program = tmp_path / "app"
     debug = tmp_path / "app.debug"
-    subprocess.run([compiler, "-g", "-Wl,--build-id=sha1", "-o", program, source], check=True)
-    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
-    notes = subprocess.run(
-        ["readelf", "-n", program], capture_output=True, text=True, check=True
-    ).stdout
+    run_tool("gcc", "-g", "-Wl,--build-id=sha1", "-o", program, source)
+    run_tool("objcopy", "--only-keep-debug", program, debug)
+    notes = run_tool("readelf", "-n", program)
     printed = notes.partition("Build ID: ")[2].split()[0]
 
     (found,) = read(program)

@@ -1,8 +1,6 @@
 """Real handlers and crashing programs; tests that need one that is not there are skipped."""
 
 import platform
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from crashtool.services.handler.command_line import compose_command
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.find import DEBIAN, find_handler
 from crashtool.services.handler.report_database import prepare_database
+from tests.toolchain import need_programs, run_tool
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "programs"
 WIDTHS = {"64": [], "32": ["-m32"], "static": ["-static"]}
@@ -49,19 +48,14 @@ def build(tmp_path_factory):
     made = {}
 
     def compile_once(source, width="64"):
+        compiler = "g++" if source.endswith("pp") else "gcc"
+        need_programs(compiler, *WIDTHS[width])
         if (source, width) not in made:
-            compiler = "g++" if source.endswith("pp") else "gcc"
-            if shutil.which(compiler) is None:
-                pytest.skip(f"needs {compiler}")
             target = tmp_path_factory.mktemp("programs") / "crash"
             line = [compiler, "-O1", "-g", "-pthread", *WIDTHS[width], "-o", target]
-            done = subprocess.run(
-                [*line, PROGRAMS / source], capture_output=True, text=True, check=False
-            )
-            made[source, width] = target if done.returncode == 0 else None
-        if made[source, width] is None:
-            pytest.skip(f"{compiler} cannot build {width} programs here")
-        return str(made[source, width])
+            run_tool(*line, PROGRAMS / source)
+            made[source, width] = str(target)
+        return made[source, width]
 
     return compile_once
 

@@ -1,5 +1,4 @@
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +6,7 @@ import pytest
 from crashtool.errors import InputUnusable, NothingFound
 from crashtool.services.handler import find
 from crashtool.services.handler.find import find_handler
+from tests.toolchain import run_tool
 
 
 @pytest.fixture
@@ -17,12 +17,10 @@ def nothing_installed(monkeypatch, tmp_path):
 
 
 def program(path: Path, body: str) -> Path:
-    if shutil.which("gcc") is None:
-        pytest.skip("needs gcc")
     path.parent.mkdir(exist_ok=True)
     source = path.with_suffix(".c")
     source.write_text(f"#include <stdio.h>\n#include <unistd.h>\nint main(void) {{ {body} }}\n")
-    subprocess.run(["gcc", "-o", path, source], check=True)
+    run_tool("gcc", "-o", path, source)
     return path
 
 
@@ -91,19 +89,18 @@ def test_one_that_never_answers_is_given_up(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("library", "hint"), [("curl", "apt install libcurl4"), ("odd", "install the library it names")]
+    ("library", "hint"),
+    [("curl-of-nobody", "apt install libcurl4"), ("of-nobody", "install the library it names")],
 )
 def test_a_missing_library_is_named(library, hint, tmp_path):
-    if shutil.which("gcc") is None:
-        pytest.skip("needs gcc")
     shared = tmp_path / f"lib{library}.so"
     source = tmp_path / "library.c"
     source.write_text("int found(void) { return 0; }")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", shared, source], check=True)
+    run_tool("gcc", "-shared", "-fPIC", "-o", shared, source)
     main = tmp_path / "main.c"
     main.write_text("int found(void); int main(void) { return found(); }")
     handler = tmp_path / "handler"
-    subprocess.run(["gcc", "-o", handler, main, f"-L{tmp_path}", f"-l{library}"], check=True)
+    run_tool("gcc", "-o", handler, main, f"-L{tmp_path}", f"-l{library}")
     shared.unlink()
 
     with pytest.raises(InputUnusable, match=rf"lib{library}\.so: cannot open") as caught:

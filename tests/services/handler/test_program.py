@@ -12,6 +12,7 @@ import pytest
 from crashtool.errors import ProgramNotExecutable, ProgramNotFound, UsageError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler.program import check_platform
+from tests.toolchain import run_tool
 
 CRASHES = {
     "null": "SIGSEGV",
@@ -227,7 +228,7 @@ def test_ignored_ends_of_children_stay_ignored(mode, sentry_handler, tmp_path):
 def test_a_handler_that_hangs_is_given_up(build, crash_under, tmp_path, sentry_handler):
     source = tmp_path / "hang.c"
     source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }")
-    subprocess.run(["gcc", "-o", tmp_path / "hang", source], check=True)
+    run_tool("gcc", "-o", tmp_path / "hang", source)
     hanging = sentry_handler._replace(path=str(tmp_path / "hang"))
 
     result, delivery = crash_under(hanging, [build("crash.c"), "null"], handler_seconds=0.5)
@@ -483,7 +484,7 @@ def test_a_handler_stopped_by_a_signal_to_crashtool_is_told(sentry_handler, buil
     hanging = tmp_path / "hang"
     source = tmp_path / "hang.c"
     source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }")
-    subprocess.run(["gcc", "-o", hanging, source], check=True)
+    run_tool("gcc", "-o", hanging, source)
     script = textwrap.dedent(f"""
         import os, signal, time
         from crashtool.services.handler.program import run_program

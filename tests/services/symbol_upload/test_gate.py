@@ -1,5 +1,4 @@
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from crashtool.services.symbol_upload.survey import (
 from crashtool.services.symbols.owners import is_system
 from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import build_macho, build_pe
+from tests.toolchain import run_tool
 
-needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 SOURCE = "int helper(int x) { return x + %d; }\nint main(void) { return helper(2); }\n"
 
 
@@ -45,13 +44,13 @@ def compile_program(folder, name="app", number=1, *flags):
     folder.mkdir(parents=True, exist_ok=True)
     source, program = folder / f"{name}.c", folder / name
     source.write_text(SOURCE % number)
-    subprocess.run(["gcc", "-g", "-Wl,--build-id=sha1", *flags, "-o", program, source], check=True)
+    run_tool("gcc", "-g", "-Wl,--build-id=sha1", *flags, "-o", program, source)
     source.unlink()
     return program
 
 
 def strip(program, *flags):
-    subprocess.run(["strip", *flags, program], check=True)
+    run_tool("strip", *flags, program)
 
 
 @pytest.fixture
@@ -64,7 +63,6 @@ def shipped(tmp_path):
     return tmp_path
 
 
-@needs_gcc
 class TestPrograms:
     def test_a_stripped_program_is_readable_with_the_one_that_was_built(self, survey, shipped):
         found = survey(shipped / "build", shipped=[shipped / "dist"])
@@ -91,7 +89,7 @@ class TestPrograms:
     def test_a_debug_file_of_another_build_beside_the_program_is_a_mismatch(self, survey, shipped):
         other = compile_program(shipped / "newer", "app", 2)
         debug = other.with_name("app.debug")
-        subprocess.run(["objcopy", "--only-keep-debug", other, debug], check=True)
+        run_tool("objcopy", "--only-keep-debug", other, debug)
         (row,) = survey(debug, shipped / "dist", shipped=[shipped / "dist"]).gate
         assert row.status == "mismatch"
         assert str(debug) in row.note
@@ -108,9 +106,7 @@ class TestPrograms:
 
     def test_a_debug_file_alone_cannot_unwind(self, survey, shipped):
         debug = shipped / "app.debug"
-        subprocess.run(
-            ["objcopy", "--only-keep-debug", shipped / "build" / "app", debug], check=True
-        )
+        run_tool("objcopy", "--only-keep-debug", shipped / "build" / "app", debug)
         (row,) = survey(debug, shipped=[shipped / "dist"]).gate
         assert row.status == "no_unwind"
         assert "program itself" in row.fix
@@ -123,7 +119,7 @@ class TestPrograms:
             "-nostartfiles", "-Wl,-emain",
         )  # fmt: skip
         assert statuses(survey(built, shipped=[built])) == {"app": "ok"}  # by its .debug_frame
-        subprocess.run(["objcopy", "--remove-section", ".debug_frame", built], check=True)
+        run_tool("objcopy", "--remove-section", ".debug_frame", built)
         (row,) = survey(built, shipped=[built]).gate
         assert row.status == "no_unwind"
         assert "-fasynchronous-unwind-tables" in row.fix

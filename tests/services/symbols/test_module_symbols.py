@@ -1,6 +1,3 @@
-import shutil
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
 from crashtool.services.symbols.session import SymbolSession
 from tests.synth.object_files import build_sym
+from tests.toolchain import run_tool
 
 MODULE = Module(0x400000, 0x10000, "app", "/app", None, "app")
 FULL = ("FILE 0 a.c", "FUNC 1000 10 0 main", "1000 10 7 0", "STACK CFI INIT 1000 10 .cfa: $rsp 8 +")
@@ -229,22 +227,18 @@ int main(int argc, char **argv) { return outer(&argc); }
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     """A program, its debug file and itself without symbols."""
-    if sys.platform != "linux" or not shutil.which("objcopy"):
-        pytest.skip("needs a Linux compiler and objcopy")
     folder = tmp_path_factory.mktemp("programs")
     (folder / "app.c").write_text(SOURCE)
     whole, debug, bare = folder / "app", folder / "app.debug", folder / "bare"
-    subprocess.run(["gcc", "-g", "-O1", "-o", whole, folder / "app.c"], check=True)
-    subprocess.run(["objcopy", "--only-keep-debug", whole, debug], check=True)
-    subprocess.run(["objcopy", "--strip-all", whole, bare], check=True)
+    run_tool("gcc", "-g", "-O1", "-o", whole, folder / "app.c")
+    run_tool("objcopy", "--only-keep-debug", whole, debug)
+    run_tool("objcopy", "--strip-all", whole, bare)
     return {"whole": str(whole), "debug": str(debug), "bare": str(bare)}
 
 
 def address_of(programs, name):
-    lines = subprocess.run(["nm", programs["whole"]], capture_output=True, text=True, check=True)
-    return next(
-        int(line.split()[0], 16) for line in lines.stdout.splitlines() if line.endswith(f" {name}")
-    )
+    lines = run_tool("nm", programs["whole"]).splitlines()
+    return next(int(line.split()[0], 16) for line in lines if line.endswith(f" {name}"))
 
 
 def candidate(programs, name):
@@ -277,7 +271,7 @@ def test_rules_that_are_only_for_the_debugger_are_used(programs, open_module):
     folder = Path(programs["whole"]).parent
     lean = folder / "lean"
     command = ["gcc", "-g", "-O1", "-fno-asynchronous-unwind-tables", "-fno-exceptions"]
-    subprocess.run([*command, "-o", lean, folder / "app.c"], check=True)
+    run_tool(*command, "-o", lean, folder / "app.c")
     lean_programs = programs | {"whole": str(lean)}
     module = open_module(Source(candidate(lean_programs, "whole")))
 
