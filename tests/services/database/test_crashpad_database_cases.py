@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import CannotWrite, InputUnusable, UsageError
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database.changing import (
@@ -369,7 +369,7 @@ def test_settings_read_only(tmp_path):
     path = tmp_path / "settings.dat"
     path.chmod(0o400)
     assert open_database(tmp_path).settings.client_id == CLIENT
-    with pytest.raises(InputUnusable, match="cannot change"):
+    with pytest.raises(CannotWrite, match="cannot write"):
         change_settings(tmp_path, uploads_enabled=True)
 
 

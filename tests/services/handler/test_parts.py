@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from crashtool.errors import CrashtoolError, InputUnusable, UsageError
+from crashtool.errors import CannotWrite, CrashtoolError, UsageError
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.services.handler.apart import run_program_apart
 from crashtool.services.handler.arrival import Arrival, check_attachments, check_identification
@@ -242,7 +242,7 @@ def test_broken_settings_are_left_to_the_handler(tmp_path):
 def test_a_file_is_no_place_for_a_database(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(InputUnusable, match="cannot use the database"):
+    with pytest.raises(CannotWrite, match="cannot write the database"):
         prepare_database(tmp_path / "file")
 
 

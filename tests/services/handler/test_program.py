@@ -197,7 +197,8 @@ def test_a_program_whose_first_thread_has_ended_is_said_to_be_undumpable(
     assert "first thread had ended" in result.problem
 
 
-def test_the_program_notices_nothing(sentry_handler, build, tmp_path):
+def test_the_program_notices_nothing(sentry_handler, build, tmp_path, monkeypatch):
+    monkeypatch.delenv("CRASHTOOL_NO_LOCAL_SYMBOLS")  # which no program under `run` gets
     program = [build("crash.c"), "count_environment"]
     alone = subprocess.run(program, capture_output=True, text=True, check=True)
 
