@@ -115,6 +115,7 @@ def root() -> None:
 def main(arguments: list[str] | None = None, prog_name: str = "crashtool") -> None:
     """Run crashtool; ends the process with an exit status."""
     streams = StandardStreams()
+    _heed_break()
     try:
         root.main(
             args=arguments,
@@ -127,6 +128,15 @@ def main(arguments: list[str] | None = None, prog_name: str = "crashtool") -> No
     finally:
         streams.restore()
         gc.freeze()  # the interpreter's last collections have nothing to go through
+
+
+def _heed_break() -> None:
+    """Have Ctrl-Break, which ends a program of Windows on the spot, do what Ctrl-C does."""
+    if os.name == "nt":
+        import signal
+
+        if number := getattr(signal, "SIGBREAK", None):
+            signal.signal(number, signal.default_int_handler)
 
 
 def _help_width() -> int:

@@ -98,3 +98,16 @@ def test_a_reader_that_goes_away_is_no_error():
 
     assert run.stderr == ""
     assert signal.SIGPIPE
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="needs a signal to play Ctrl-Break")
+def test_ctrl_break_is_an_interrupt_on_windows(monkeypatch, failing):
+    previous = signal.getsignal(signal.SIGUSR2)
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR2, raising=False)
+    monkeypatch.setattr(os, "name", "nt")
+    try:
+        cli._heed_break()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGUSR2)
+    finally:
+        signal.signal(signal.SIGUSR2, previous)

@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     "-w",
     "--watch",
     is_flag=True,
-    help="Stay, and send what comes into the folders or databases, until Ctrl-C or SIGTERM.",
+    help="Stay, and send what comes into the folders or databases, until Ctrl-C, or SIGTERM "
+    "where there is one.",
 )
 @click.option("--again", is_flag=True, help="Send also what the server has accepted before.")
 @click.option(

@@ -124,8 +124,8 @@ def command(
       crashtool serve --fault truncate:1/report
       crashtool serve --fault reset%2 --fault 503%5@1
 
-    Ctrl-C ends with status 130, SIGTERM with 0. With --json the document on stdout, printed at
-    the start, holds url, symbols_url, inbox and folder.
+    Ctrl-C ends with status 130, SIGTERM, where there is one, with 0. With --json the document on
+    stdout, printed at the start, holds url, symbols_url, inbox and folder.
     """  # noqa: D301 (\b is click's)
     from crashtool.commands.dump_pages import DumpPages
     from crashtool.render.html_style import STYLE

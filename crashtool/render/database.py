@@ -4,6 +4,7 @@ from typing import Any
 
 from crashtool.formats.crashpad.database import Database, DatabaseReport
 from crashtool.formats.crashpad.settings import Settings
+from crashtool.formats.shell_words import quote_word
 from crashtool.render.page import Page, Span
 from crashtool.render.words import words_of_size, words_of_time
 
@@ -49,7 +50,7 @@ def render_report(database: Database, report: DatabaseReport) -> Page:
     for item in report.attachments:
         page.field("attached", f"{item.name}, {words_of_size(item.size)}")
     if not report.uploaded and report.state != "new":
-        page.field("next", f"crashtool send-dump {report.path}")
+        page.field("next", f"crashtool send-dump {quote_word(str(report.path))}")
     return _problems(page, database)
 
 

@@ -1,14 +1,9 @@
 """Any text as a literal of another language, so that what is read back is the same text."""
 
 import json
-import re
-import shlex
 from collections.abc import Callable
 
 PIECE = 1024  # characters; MSVC takes at most 16,380 bytes in one literal (C2026)
-CONTROLS = re.compile(  # but line feeds and tabs, which hurt nobody
-    "([\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+)"
-)
 NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
@@ -49,20 +44,6 @@ def fits_cmake_list(text: str) -> bool:
 def toml_string(text: str) -> str:
     """A TOML basic string."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def shell_word(text: str) -> str:
-    r"""One word of a POSIX shell. A terminal that shows it obeys nothing in it.
-
-    Control characters are left to printf: `$'\033'` is bash's and zsh's, but not dash's.
-    """
-    return "".join(map(_shell_piece, CONTROLS.split(text))) or "''"
-
-
-def _shell_piece(piece: str) -> str:
-    if CONTROLS.match(piece):
-        return f"\"$(printf '{''.join(map(_octal_bytes, piece))}')\""
-    return shlex.quote(piece) if piece else ""
 
 
 def _join_pieces(text: str, quote: Callable[[str], str]) -> str:

@@ -10,13 +10,13 @@ from crashtool.formats.crashpad.arguments import (
     sent_name,
     windows_command_line,
 )
+from crashtool.formats.shell_words import quote_posix
 from crashtool.render.literals import (
     cmake_element,
     cmake_string,
     cpp_path,
     cpp_string,
     fits_cmake_list,
-    shell_word,
     toml_string,
 )
 
@@ -32,7 +32,7 @@ def as_arguments(plan: Plan) -> str:
 
 def as_shell(plan: Plan) -> str:
     """One line of words for a POSIX shell."""
-    return " ".join(shell_word(argument) for argument in plan.arguments)
+    return " ".join(quote_posix(argument) for argument in plan.arguments)
 
 
 def as_windows(plan: Plan) -> str:

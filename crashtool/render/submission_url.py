@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crashtool.formats.shell_words import quote_posix
 from crashtool.formats.submission_url import (
     FORMATS,
     Finding,
@@ -9,7 +10,7 @@ from crashtool.formats.submission_url import (
     redact_token,
     token_kind,
 )
-from crashtool.render.literals import cmake_string, cpp_string, shell_word
+from crashtool.render.literals import cmake_string, cpp_string
 
 
 def as_url(text: str, url: SubmissionUrl | None) -> str:  # noqa: ARG001 (a row of TEXTS)
@@ -36,9 +37,9 @@ def as_cmake(text: str, url: SubmissionUrl | None) -> str:
 def as_env(text: str, url: SubmissionUrl | None) -> str:
     """The variable that crashtool reads, for a shell or a .env file."""
     symbols = url is not None and token_kind(url.format) == "symbol"
-    lines = [f"CRASHTOOL_{'SYMBOLS_' if symbols else ''}URL={shell_word(text)}"]
+    lines = [f"CRASHTOOL_{'SYMBOLS_' if symbols else ''}URL={quote_posix(text)}"]
     if url is not None and url.annotations.get("token"):
-        lines.append(f"CRASHTOOL_TOKEN={shell_word(url.token)}")
+        lines.append(f"CRASHTOOL_TOKEN={quote_posix(url.token)}")
     return "\n".join(lines)
 
 

@@ -8,11 +8,11 @@ lists are not read, so there only the second half holds.
 
 import os
 import stat
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment
+from crashtool.formats.shell_words import quote_word
 
 if TYPE_CHECKING:
     from crashtool.services.settings import Setting
@@ -33,7 +33,8 @@ def find_objection(path: str) -> UsageError | None:
     return UsageError(
         f"the project file {path} is refused: {reason}",
         hint="its settings may be a stranger's. If they are yours: --project-file "
-        f"{quote(path)} (or CRASHTOOL_PROJECT_FILE) reads it all the same; an empty name, none",
+        f"{quote_word(path)} (or CRASHTOOL_PROJECT_FILE) reads it all the same; "
+        "an empty name, none",
     )
 
 
@@ -117,7 +118,7 @@ def check_named(setting: "Setting", value: Any, path: str) -> None:
     from crashtool.services.settings import INSIDE
 
     by = f"{setting.flag} or {setting.variable}" if setting.flag else setting.variable
-    hint = f"give it with {by}; --project-file {quote(path)} takes the whole file as your own"
+    hint = f"give it with {by}; --project-file {quote_word(path)} takes the whole file as your own"
     if setting.from_project != INSIDE:
         raise UsageError(f"a project file may not give {setting.name}, and {path} does", hint=hint)
     folder = os.path.realpath(os.path.dirname(path))

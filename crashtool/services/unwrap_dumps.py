@@ -175,7 +175,7 @@ class _Unwrapping:
             head = stream.read(HEAD)
         if not is_wrapper(head) or place.depth == DEPTH:
             if place.is_member and not is_dump_or_form(head):
-                path.unlink()
+                remove(str(path))
                 return
             yield DumpFile(place.shown, path, path.stat().st_size, place.note, is_spooled,
                            place.form.attachments, None, place.form.fields)  # fmt: skip
@@ -190,7 +190,7 @@ class _Unwrapping:
             yield UnusableInput(place.shown, InputUnusable(what, hint=error.hint))
         finally:
             if is_spooled:
-                path.unlink()
+                remove(str(path))
 
     def _walk(self, path: Path, head: bytes, place: _Place) -> Iterator[DumpFile | UnusableInput]:
         is_found = False
@@ -285,22 +285,23 @@ def _kind_of(head: bytes) -> str:
 
 def spool_stream(stream: ByteStream | Stream, spool: Path) -> Path:
     """Copy a stream to a new file in `spool`; InputUnusable when that is too much."""
-    with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target:
-        written = 0
-        try:
+    written, name = 0, ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target:
+            name = target.name
             while written < UNPACKED_LIMIT and (block := stream.read(BLOCK)):
                 target.write(block)
                 written += len(block)
-        except BaseException:
-            remove(target.name)
-            raise
+    except BaseException:
+        remove(name)  # it is closed by now: Windows would keep an open one
+        raise
     if written >= UNPACKED_LIMIT:
-        remove(target.name)
+        remove(name)
         raise InputUnusable(f"holds {UNPACKED_LIMIT:,} bytes or more")
-    return Path(target.name)
+    return Path(name)
 
 
 def remove(name: str) -> None:
     """Remove a file of the spool."""
-    with suppress(OSError):  # Windows keeps an open file; the folder's owner removes it later
+    with suppress(OSError):  # the folder's owner removes all of it later
         Path(name).unlink()

@@ -300,3 +300,38 @@ def test_an_unwrapped_dump_is_not_discarded(tmp_path):
     DumpFile("a.dmp", path, len(DUMP)).discard()
 
     assert path.exists()
+
+
+class Breaking:
+    """A pipe that breaks after some blocks of a minidump."""
+
+    def __init__(self):
+        self.left = 4
+
+    def read(self, size=-1):
+        self.left -= 1
+        if self.left:
+            return b"MDMP" * (size // 4)
+        raise OSError(5, "Input/output error")
+
+
+def test_a_spooled_file_is_closed_before_it_is_removed(tmp_path, monkeypatch):
+    opened = []
+    make = unwrap_dumps.tempfile.NamedTemporaryFile
+    real = Path.unlink
+
+    def remember(**options):
+        opened.append(make(**options))
+        return opened[-1]
+
+    def unlink(path, **options):  # as Windows does it
+        if any(not file.closed for file in opened):
+            raise PermissionError(13, "The process cannot access the file", str(path))
+        real(path, **options)
+
+    monkeypatch.setattr(unwrap_dumps.tempfile, "NamedTemporaryFile", remember)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    (found,) = find_dumps(["-"], tmp_path, Breaking())
+
+    assert "cannot read standard input: Input/output error" in found.error.what
+    assert not list(tmp_path.iterdir())

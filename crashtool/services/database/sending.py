@@ -8,6 +8,7 @@ from pathlib import Path
 from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.attributes import Attachment
 from crashtool.formats.crashpad.database import Database, DatabaseReport
+from crashtool.formats.shell_words import quote_word
 from crashtool.services.database.changing import hold_report, mark_uploaded
 from crashtool.services.database.reading import open_patiently
 from crashtool.services.dump_files import find_dumps
@@ -74,7 +75,7 @@ def walk_unsent(
             f"{text}: {kept_back} of {len(unsent)} reports are kept back, for uploads are "
             "disabled in it: the user has not agreed",
             hint=f"--without-consent sends them all the same; or: crashtool database settings "
-            f"{text} --uploads enabled",
+            f"{quote_word(text)} --uploads enabled",
         ))  # fmt: skip
 
 

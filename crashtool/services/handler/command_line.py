@@ -6,6 +6,7 @@ from pathlib import Path
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import Annotation, Attachment, parse_attachment, parse_pair
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS, start_handler_arguments
+from crashtool.formats.shell_words import quote_word
 from crashtool.services.handler.find import Handler
 
 _NOISE = ("tag not found", "cpufreq", "opendir", "payload size", "truncated msg")
@@ -55,7 +56,7 @@ def read_attachments(texts: Iterable[str], kind: str | None) -> tuple[Attachment
         if attachment.name is not None and kind and not HANDLER_KINDS[kind].names_attachments:
             raise UsageError(
                 f"this handler names an attachment after its file, not '{attachment.name}'",
-                hint=f"give the file that name: --attachment {attachment.path}",
+                hint=f"give the file that name: --attachment {quote_word(attachment.path)}",
             )
         path = str(Path(attachment.path).expanduser().absolute())
         found.append(Attachment(attachment.name, path, Path(path).is_dir()))

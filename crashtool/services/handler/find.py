@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, NothingFound, reason_of
+from crashtool.formats.shell_words import quote_word
 from crashtool.services.child_environment import child_environment
 
 NAMES = ("crashpad_handler", "chrome_crashpad_handler")
@@ -71,7 +72,7 @@ def _executable(text: str) -> Path:
     if not path.exists():
         raise NothingFound(f"no crashpad_handler at {path}", hint=_EXTRA_HINT)
     if not os.access(path, os.X_OK):
-        raise InputUnusable(f"{path} is not executable", hint=f"chmod +x {path}")
+        raise InputUnusable(f"{path} is not executable", hint=f"chmod +x {quote_word(str(path))}")
     return path
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 
 from crashtool.errors import CrashtoolError, ProgramNotExecutable, ProgramNotFound
+from crashtool.formats.shell_words import quote_word
 
 
 def find_program(name: str) -> str:
@@ -21,12 +22,12 @@ def find_program(name: str) -> str:
     if os.path.isdir(name):  # noqa: PTH112
         raise ProgramNotExecutable(f"{name} is a folder")
     if not os.access(name, os.X_OK):
-        raise ProgramNotExecutable(f"{name} is not executable", hint=f"chmod +x {name}")
+        raise ProgramNotExecutable(f"{name} is not executable", hint=f"chmod +x {quote_word(name)}")
     return name
 
 
 def _local_hint(name: str) -> str | None:
-    return f"did you mean ./{name} ?" if os.path.isfile(name) else None  # noqa: PTH113
+    return f"did you mean {quote_word('./' + name)} ?" if os.path.isfile(name) else None  # noqa: PTH113
 
 
 def cannot_execute(path: str, number: int) -> CrashtoolError:

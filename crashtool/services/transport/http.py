@@ -8,7 +8,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from crashtool import __version__
 from crashtool.errors import BadUrl, NetworkFailure, UsageError
 from crashtool.services.transport.failure import explain_failure, host_of
-from crashtool.services.transport.trust import find_ca_bundle
+from crashtool.services.transport.trust import find_ca_bundle, open_system_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class HttpSession:
         if self._timeout <= 0:
             raise UsageError(f"the time-out must be more than 0 seconds, not {self._timeout:g}")
         self._verify: bool | str = False if insecure else find_ca_bundle(ca_bundle) or True
-        self._session = _make_session(insecure=insecure)
+        self._session = _make_session(insecure=insecure, with_store=self._verify is True)
         self._proxies: dict[tuple[str, str], dict[str, str]] = {}
         self._last: tuple[tuple[str, str], requests.PreparedRequest] | None = None
 
@@ -275,18 +275,21 @@ def _find_credentials(url: str) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"}
 
 
-def _make_session(*, insecure: bool) -> "requests.Session":
+def _make_session(*, insecure: bool, with_store: bool) -> "requests.Session":
     import requests
     import urllib3
     from requests.adapters import HTTPAdapter
 
+    context = open_system_store() if with_store else None
+    trusted: dict[str, Any] = {"ssl_context": context} if context else {}
+
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **options: Any) -> None:
-            super().init_poolmanager(*args, **options)
+            super().init_poolmanager(*args, **(trusted | options))
             _hear_early_replies(self.poolmanager)
 
         def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-            manager = super().proxy_manager_for(proxy, **options)
+            manager = super().proxy_manager_for(proxy, **(trusted | options))
             _hear_early_replies(manager)
             return manager
 

@@ -23,6 +23,14 @@ def find_ca_bundle(chosen: str | None) -> str | None:
     return None
 
 
+def open_system_store() -> ssl.SSLContext | None:
+    """On Windows, what its own store trusts, such as a company's authority; None elsewhere.
+
+    The certificates that requests brings are added by it.
+    """
+    return ssl.create_default_context() if os.name == "nt" else None
+
+
 def _check_pem(path: str, origin: str) -> None:
     if os.path.isdir(path):  # noqa: PTH112 (a folder of hashed certificates is fine)
         return

@@ -1,15 +1,18 @@
 import gzip
+import os
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
+from types import SimpleNamespace
 
 import pytest
 import requests
 
 from crashtool import __version__
 from crashtool.errors import BadUrl, InputUnusable, NetworkFailure, Rejected, UsageError
+from crashtool.services.transport import trust
 from crashtool.services.transport.failure import explain_failure
 from crashtool.services.transport.http import (
     AT_ONCE,
@@ -17,7 +20,7 @@ from crashtool.services.transport.http import (
     HttpSession,
 )
 from crashtool.services.transport.reply import read_reply
-from crashtool.services.transport.trust import find_ca_bundle
+from crashtool.services.transport.trust import find_ca_bundle, open_system_store
 from tests.synth.scripted_server import OK, answer, read_request, reset
 
 
@@ -305,6 +308,28 @@ def test_a_certificate_of_another_host_is_said(serve, certificate):
 
     with pytest.raises(NetworkFailure, match="is for another host"):
         post(server.url.replace("127.0.0.1", "localhost"), ca_bundle=str(certificate[0]))
+
+
+def test_windows_own_store_is_trusted_there(serve, certificate, monkeypatch):
+    server = serve(context=certificate[1])
+    with pytest.raises(NetworkFailure):
+        post(server.url)
+
+    load = ssl.SSLContext.load_default_certs
+
+    def load_store(context, *arguments):  # a company's authority is in the store
+        load(context, *arguments)
+        context.load_verify_locations(certificate[0])
+
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", load_store)
+    with pytest.raises(NetworkFailure):
+        post(server.url)
+    monkeypatch.setattr(trust, "os", SimpleNamespace(name="nt", environ=os.environ, path=os.path))
+    assert post(server.url).status == 200
+
+
+def test_without_a_store_requests_own_certificates_are_trusted():
+    assert (open_system_store() is None) == (os.name != "nt")
 
 
 def test_a_ca_bundle_must_be_there_and_hold_certificates(tmp_path, monkeypatch):
