@@ -115,6 +115,7 @@ def command(
       crashtool annotate --from annotations.toml --check
     """  # noqa: D301 (\b is click's)
     console.json = console.json or text_form == "json"
+    is_chosen = kind is not None and not HANDLER_KINDS[kind].names_attachments
     kind = _choose_kind(kind, text_form)
     source = _collect(context, annotations, attachments or (), files, git=git)
     if not source.annotations and not source.attachments:
@@ -129,7 +130,7 @@ def command(
     if console.json:
         console.document(plan_document(plan, findings))
     else:
-        _say(console, plan, findings)
+        _say(console, plan, findings, is_chosen=is_chosen)
         if not failed and not check:
             console.answer(TEXTS[plan.text_form](plan))
     if failed:
@@ -168,11 +169,11 @@ def _collect(
     )
 
 
-def _say(console: Console, plan: Plan, findings: tuple[Finding, ...]) -> None:
+def _say(console: Console, plan: Plan, findings: tuple[Finding, ...], *, is_chosen: bool) -> None:
     for finding in findings:
         if finding.severity == ERROR:
             console.error(CheckFailed(finding_text(finding)))
         else:
             console.warn(finding_text(finding))
-    if plan.attachments:
+    if plan.attachments and not is_chosen:
         console.note(SPELLINGS[plan.handler.names_attachments])

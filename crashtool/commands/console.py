@@ -39,6 +39,11 @@ class Console:
         self._bars: ProgressBars | None = None
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether only errors are said."""
+        return self.verbosity < 0
+
+    @property
     def is_unheard(self) -> bool:
         """Whether stdout is full, closed or without a reader: more answers are for nobody."""
         return is_lost(sys.stdout)
@@ -82,12 +87,12 @@ class Console:
 
     def note(self, text: str) -> None:
         """Say something that a person may want to know, in one line; silent with --quiet."""
-        if self.verbosity >= 0:
+        if not self.is_quiet:
             _write(log_line(text) + "\n", sys.stderr)
 
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """Say what will probably go wrong, in one line, and what to do; silent with --quiet."""
-        if self.verbosity >= 0:
+        if not self.is_quiet:
             self._stderr("warning", text, "yellow", hint)
 
     def detail(self, text: str) -> None:
@@ -105,7 +110,7 @@ class Console:
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
         """Show how many of `total` bytes are done: a bar for a person, a line at times in CI."""
-        if self.verbosity < 0:
+        if self.is_quiet:
             yield lambda _done: None
         elif self.live:
             from crashtool.render.terminal import ProgressBars

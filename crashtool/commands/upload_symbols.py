@@ -242,14 +242,16 @@ def command(
         Network(ca_bundle, bool(insecure), timeout, retry_for),
         Voices(show_found, console.progress, console.note),
     )
+    said = [outcome.error.what] if outcome.error else []
     for row in outcome.deliveries:
-        if row.forgiven:
+        if row.forgiven and not console.is_quiet:
+            said.append(row.reason)
             console.warn(f"{row.name} was not uploaded (--soft-fail): {row.reason}")
     report_to_ci(console, ci_system, junit, outcome.survey, outcome.deliveries, outcome.error)
     if console.json:
         console.document(outcome_document(*outcome))
         context.exit(outcome.error.exit_status if outcome.error else DONE)
-    console.answer(render_deliveries(outcome.deliveries))
+    console.answer(render_deliveries(outcome.deliveries, said))
     if outcome.error:
         raise outcome.error
 

@@ -151,8 +151,8 @@ def _add_ignored(page: Page, ignored: Sequence[LeftOut], *, everything: bool) ->
         page.table([(Span(row.path, "dim"), Span(row.reason, "dim")) for row in ignored])
 
 
-def render_deliveries(deliveries: Sequence[Delivery]) -> Page:
-    """What became of each archive or file, and the totals."""
+def render_deliveries(deliveries: Sequence[Delivery], said: Sequence[str] = ()) -> Page:
+    """What became of each archive or file, and why; but for the reasons that are `said` already."""
     page = Page().blank()
     rows: list[tuple[Cell, ...]] = []
     for row in deliveries:
@@ -164,10 +164,10 @@ def render_deliveries(deliveries: Sequence[Delivery]) -> Page:
         rows.append((status, row.name, count, format_size(row.size), sent, seconds, rxid))
     page.table(rows, indent=0, right="   rrr")
     for row in deliveries:
-        if row.reason:
+        if row.reason and row.reason not in said:
             page.line(f"{row.name}: {row.reason}")
-        if row.hint:
-            page.line(Span(f"  {row.hint}", "dim"))
+            if row.hint:
+                page.line(Span(f"  {row.hint}", "dim"))
     return page
 
 

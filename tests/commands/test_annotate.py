@@ -282,3 +282,9 @@ def test_a_shell_gets_terminal_escapes_that_a_terminal_does_not(shell, crashtool
 
     assert shown.replace("\n", "").isprintable()
     assert done.stdout.decode() == f"--annotation=a={value}"
+
+
+@pytest.mark.parametrize("kind", ["upstream", "backtrace", "sentry"])
+def test_whoever_chose_a_handler_is_not_told_of_others(kind, crashtool):
+    assert crashtool("annotate", "a=b", "--attach", "/x.log", "--handler", kind).stderr == ""
+    assert "2018" in crashtool("annotate", "a=b", "--attach", "/x.log").stderr

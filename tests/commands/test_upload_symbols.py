@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -525,3 +526,17 @@ class TestGate:
             for result in (slow, quick)
         ]
         assert rules == [{"no-unwind"}, set()]
+
+
+def test_a_network_failure_is_said_once(crashtool, build):
+    url = f"http://127.0.0.1:{closed_port()}/acme/{'ab' * 32}/symbols"
+    for words in ([], ["--soft-fail"], ["--soft-fail", "--quiet"]):
+        result = crashtool("upload-symbols", "--url", url, "--retry-for", "0", build, *words)
+        assert result.output.count("refused the connection") == 1
+        assert ("warning" in result.stderr) == (words == ["--soft-fail"])
+
+
+def closed_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -82,6 +82,7 @@ def test_a_failed_delivery_says_why_and_what_to_do():
 
     assert "failed  a.zip  1 file  5 B" in text
     assert "a.zip: no route\n  plug it in" in text
+    assert "no route" not in render_deliveries([row], ["no route"]).text()
 
 
 def test_the_document_holds_the_error_with_its_hint():
