@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 NOTICED = 1 << 20  # bytes of records of functions that are looked at to tell what a file has
 MOST_ADDRESS = (1 << 64) - 1
+# A PUBLIC record has no end. Farther from it than most functions are long it names only what unwind
+# records call code: data lies behind the last one, too (seen: `_fini` for a pointer in .data).
+PUBLIC_REACH = 0x1000  # bytes
 MOST_ANSWERS = 4096  # remembered ones
 MOST_BLOCKS = 16
 LARGE_BLOCK = 1 << 20  # bytes: only one of these is remembered
@@ -222,7 +225,14 @@ class SymbolFile:
         start, record = max(starts, key=lambda row: row[0])
         if before is not None and int(before[1], 16) >= start:
             return None
+        is_far = self._stack.exists() and address - start > PUBLIC_REACH
+        if is_far and not self._is_unwound(address):
+            return None
         return FunctionHit(read_text(record[3]), start, 0, int(record[2], 16), is_public=True)
+
+    def _is_unwound(self, address: int) -> bool:
+        """Whether unwind records know of code at an address."""
+        return self.find_cfi(address) is not None or self.find_win(address) is not None
 
     def _list_publics(self, before: "Match[bytes] | None", address: int) -> list[Column]:
         """Where the PUBLIC record of an address may be, given the FUNC record before it."""

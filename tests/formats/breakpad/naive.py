@@ -11,6 +11,8 @@ FILE = re.compile(r"FILE\s+([0-9]{1,10})(?:\s+(.*))?$")
 ORIGIN = re.compile(r"INLINE_ORIGIN\s+([0-9]{1,10})(?:\s+(.*))?$")
 INIT = re.compile(rf"STACK CFI INIT\s+{HEX}\s+{HEX}(?:\s+(.*))?$")
 DELTA = re.compile(rf"STACK CFI\s+{HEX}(?:\s+(.*))?$")
+STACK = rb"(?m)^STACK (CFI INIT|WIN [04])\s+[0-9a-fA-F]{1,16}\s+[0-9a-fA-F]"
+PUBLIC_REACH = 0x1000
 WIN = re.compile(rf"STACK WIN ([04])\s+{HEX}\s+{HEX}(?:\s+{HEX}){{6}}\s+([01])(?:\s+(.*))?$")
 
 
@@ -32,6 +34,7 @@ class Naive:
         self.origins: dict[int, str] = {}
         self.cfi: dict[int, tuple[int, str, list[tuple[int, str]]]] = {}
         self.wins: list[tuple[int, int, int]] = []
+        self.has_unwind = re.search(STACK, data) is not None
         body: list[str] = []
         deltas: list[tuple[int, str]] = []
         for raw in data.split(b"\n")[1:]:
@@ -113,6 +116,9 @@ class Naive:
         start = max((start for start in self.publics if start <= address), default=None)
         begun = max((row.start for row in self.functions if row.start <= address), default=-1)
         if start is None or begun >= start:
+            return None
+        is_unwound = self.find_cfi(address) is not None or self.find_win(address) is not None
+        if self.has_unwind and address - start > PUBLIC_REACH and not is_unwound:
             return None
         parameters, name = self.publics[start]
         return (name, start, 0, parameters, None, None, (), True)

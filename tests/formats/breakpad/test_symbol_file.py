@@ -121,6 +121,15 @@ def test_a_public_name_that_begins_with_a_function_ends_with_it():
     assert reader.find_function(0x14) is None
 
 
+@pytest.mark.parametrize(("address", "name"), [(0x1010, "p"), (0x1111, None), (0x2010, "p")])
+def test_a_public_name_reaches_far_only_to_what_unwind_records_call_code(address, name):
+    reader = read(public(0x110, "p"), "STACK CFI INIT 2000 100 .cfa: $rsp 8 + .ra: .cfa -8 + ^")
+
+    hit = reader.find_function(address)
+
+    assert (hit.name if hit else None) == name
+
+
 def test_a_public_hit_says_that_it_is_one():
     hit = read(public(0x10, "exported", 8, many_names=True)).find_function(0x18)
 
