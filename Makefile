@@ -6,23 +6,38 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo-installed
 JOBS ?= auto
 SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test winhandler s3server slow check format lint types layers coverage generate fresh golden bench fuzz clean
+.PHONY: help demo demoprogram test winhandler s3server slow check format lint types layers coverage generate fresh golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml
+	@echo "Making a virtual environment in $(VENV) with all that the tests need: two minutes or so."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## crash a real process under the real handler, receive the report, read it
+$(DEMO_STAMP): pyproject.toml
+	@echo "Making a virtual environment in $(VENV) and installing crashtool in it: about a minute."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[serve]'
+	@echo "Installing a crashpad_handler, if there is one for this machine."
+	-$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[handler,disassembly]'
+	@touch $@
+
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## crash a program, receive its report, read it
 	$(BIN)/python tools/demo.py
+
+demoprogram: ## compile the program that the demo crashes
+	cd tools/demo_program && gcc -g -O0 -std=c11 -nostdlib -ffreestanding -fno-stack-protector \
+	  -fcf-protection=none -fPIE -pie -Wl,--build-id -Wl,-z,noseparate-code \
+	  -fdebug-prefix-map="$$PWD"=. -o game game.c
 
 test: $(STAMP) ## the whole test suite, in random order and in parallel
 	$(PYTEST)

@@ -1,77 +1,133 @@
-"""The main job, end to end, in a temporary folder: crash, handler, upload, receiver, report.
+"""The main job, end to end, on the machine as it is: crash, minidump, upload, receiver, report.
 
-A real process dereferences a null pointer under the real crashpad_handler, which uploads the report
-to the local receiver; `inspect` then reads the minidump that arrived.
+A small program of the demo's own reads through a null pointer under `crashtool run`; a real
+crashpad_handler dumps and uploads it, or crashtool itself where none starts. A local receiver takes
+the report, which is read there again. What the demo made stays, so that its inbox can be opened.
 """
 
-import importlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 from urllib.request import urlopen
 
+from crashtool.errors import CrashtoolError
+from crashtool.formats.object_file.elf_structs import Header64, Segment64
+from crashtool.services.child_environment import child_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "tools" / "demo_program" / "game"
+FOLDER = ROOT / ".cache" / "demo"
 TOKEN = "0123456789abcdef" * 4
-CRASH = "import ctypes; ctypes.string_at(0)"
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("CRASHTOOL_")}
+WORDS = ("--annotation", "prod=Demo", "--annotation", "ver=1.0", "--attachment", "game.log")
+CRASHED = -11
+SEGMENT_UNUSED, SEGMENT_INTERPRETER = 0, 3  # elf.h
 
 
 def main() -> int:
     """Run the demo; the exit status is 0 when every step did what it says."""
-    with tempfile.TemporaryDirectory(prefix="crashtool-demo-") as name:
-        folder = Path(name)
-        os.chdir(folder)
-        (folder / "game.log").write_text("level 3 loaded\n", encoding="utf-8")
-        say("A receiver that answers as Backtrace does")
-        receiver = start("serve", "--folder", "inbox", "--port", "0", "--token", TOKEN)
-        try:
-            return play(folder, read_url(receiver))
-        finally:
-            receiver.terminate()
-            receiver.wait()
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        return complain("its program is one for Linux on x86-64; elsewhere try `crashtool serve`")
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    os.chdir(FOLDER)
+    Path("game.log").write_text("level 3 loaded\n", encoding="utf-8")
+    prepare_program(Path("game"))
+    say(1, "A receiver that answers as Backtrace does, on this machine alone")
+    receiver = start("serve", "--folder", "inbox", "--port", "0", "--token", TOKEN)
+    try:
+        return play(read_url(receiver))
+    finally:
+        receiver.terminate()
+        receiver.wait()
 
 
-def play(folder: Path, url: str) -> int:
+def play(url: str) -> int:
     """The steps between the start and the end of the receiver that takes reports at `url`."""
-    say("The URL that goes into StartHandler, checked")
+    say(2, "The URL that goes into StartHandler, checked")
     run("make-url", url, "--check")
-    say("An unmodified program crashes under the real crashpad_handler (Linux only)")
-    status = run(
-        "run", "--url", url, "--database", "database",
-        "--annotation", "prod=Demo", "--annotation", "ver=1.0", "--attachment", "game.log",
-        "--", sys.executable, "-c", CRASH, accept=None,
-    )  # fmt: skip
-    print(f"[the program ended with {status}, as it would have without crashtool]")
-    say("What arrived at the receiver")
-    with urlopen(urljoin(url, "/api/reports")) as reply:  # noqa: S310 (loopback)
-        reports = json.load(reply)["reports"]
+    say(3, "The program's symbols, checked and uploaded")
+    run("upload-symbols", "--url", url.replace("minidump", "symbols"), "game", accept=None)
+    say(4, "The program crashes, unmodified; its report goes to the receiver")
+    status = run("run", "--url", url, "--database", "database", *WORDS, "--", "./game", accept=None)
+    if status != CRASHED:
+        return complain(f"the program ended with {status}, not with a segmentation fault")
+    print("[the program ended as it would have without crashtool: killed by SIGSEGV]")
+    say(5, "What arrived at the receiver")
+    reports = [row for row in fetch(url, "/api/reports")["reports"] if row["format"] == "minidump"]
     if len(reports) != 1:
         return complain(f"the receiver holds {len(reports)} reports instead of one")
-    dumps = [path for path in sorted((folder / "inbox").rglob("*")) if is_minidump(path)]
+    tell_arrival(reports[0], fetch(url, f"/api/reports/{reports[0]['rxid']}")["files"])
+    dumps = [path for path in sorted(Path("inbox").rglob("*")) if is_minidump(path)]
     if len(dumps) != 1:
         return complain(f"the receiver holds {len(dumps)} minidumps instead of one")
-    say("The same dump read with symbols: here those of the Python that crashed, and its libraries")
-    run("inspect", *name_symbols(), "--cache", "cache", dumps[0].relative_to(folder))
-    say("Each annotation and attachment, proven to arrive")
-    run("smoke", "--annotation", "prod=Demo", "--annotation", "ver=1.0", "--attachment", "game.log")
+    say(6, "The minidump that arrived, as scripts like it: in one line")
+    run("inspect", "--symbols", "game", "--cache", "cache", "--brief", dumps[0])
+    prove_delivery()
+    tell_inbox()
     print("\nThe demo did all it set out to do.")
     return 0
 
 
-def name_symbols() -> list[str]:
-    """The options that name the program and the libraries of this Python as symbols (Linux)."""
-    maps = Path("/proc/self/maps")
-    importlib.import_module("ctypes")  # the module that crashed, and what it brings along
-    if not maps.is_file():
-        return []
-    words = [line.split(None, 5) for line in maps.read_text(encoding="utf-8").splitlines()]
-    mapped = [row[5] for row in words if len(row) > 5 and "x" in row[1] and "(" not in row[5]]  # noqa: PLR2004
-    paths = [path for path in dict.fromkeys(mapped) if path.startswith("/")]
-    return [word for path in paths for word in ("--symbols", path)]
+def prepare_program(path: Path) -> None:
+    """The program that crashes, in the folder of the demo.
+
+    It needs nothing from a program loader: where glibc's is missing, as on a system of musl, the
+    entry that asks for it is struck out.
+    """
+    data = bytearray(PROGRAM.read_bytes())
+    header = Header64.read(data)
+    for number in range(header.segment_count):
+        place = header.segments_offset + number * header.segment_size
+        row = Segment64.read(data, place)
+        name = bytes(data[row.offset : row.offset + row.file_size]).rstrip(b"\0")
+        if row.segment_type == SEGMENT_INTERPRETER and not os.path.exists(name):  # noqa: PTH110
+            packed = row.replace(segment_type=SEGMENT_UNUSED).pack()
+            data[place : place + len(packed)] = packed
+    path.write_bytes(data)
+    path.chmod(0o755)
+
+
+def tell_arrival(report: dict[str, Any], files: list[dict[str, Any]]) -> None:
+    """What the receiver knows of the report."""
+    print(report["headline"])
+    print(f"  product {report['product']}, version {report['version']}")
+    print(f"  signature {report['signature']}, symbols {report['symbols'] or 'none'}")
+    for file in files:
+        print(f"  {file['name']}, {file['size']:,} bytes")
+
+
+def prove_delivery() -> None:
+    """Run `smoke`, which needs a handler; without one say why not."""
+    from crashtool.services.handler.find import find_handler
+
+    say(7, "Each annotation and attachment, proven to arrive through a real crashpad_handler")
+    try:
+        find_handler()
+    except CrashtoolError as error:
+        print(f"left out: {error.what}" + (f"\n  {error.hint}" if error.hint else ""))
+        return
+    run("smoke", *WORDS)
+
+
+def tell_inbox() -> None:
+    """How to look at what arrived in a browser."""
+    program = Path(sys.executable).with_name("crashtool")
+    shown = [os.path.relpath(path, ROOT) for path in (program, FOLDER / "inbox")]
+    print("\nThe inbox is kept. To see the report in a browser, start its receiver again:")
+    print(f"  {shlex.quote(shown[0])} serve --folder {shlex.quote(shown[1])}")
+    print("and open the address that it gives for the inbox; Ctrl-C ends it.")
+
+
+def fetch(url: str, path: str) -> Any:
+    """A JSON document of the receiver."""
+    with urlopen(urljoin(url, path)) as reply:  # noqa: S310 (loopback)
+        return json.load(reply)
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -79,7 +135,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     show(arguments)
     return subprocess.Popen(
         [sys.executable, "-m", "crashtool", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=child_environment(),
     )  # fmt: skip
 
 
@@ -96,7 +152,7 @@ def run(*arguments: object, accept: int | None = 0) -> int:
     """Run crashtool in the foreground; any status but `accept` ends the demo."""
     show(arguments)
     command = [sys.executable, "-m", "crashtool", *map(str, arguments)]
-    status = subprocess.run(command, env=ENVIRONMENT, check=False).returncode
+    status = subprocess.run(command, env=child_environment(), check=False).returncode
     if accept is not None and status != accept:
         sys.exit(f"crashtool {arguments[0]} ended with {status}")
     return status
@@ -110,15 +166,14 @@ def is_minidump(path: Path) -> bool:
         return file.read(4) == b"MDMP"
 
 
-def say(text: str) -> None:
+def say(number: int, text: str) -> None:
     """A heading."""
-    print(f"\n== {text}", flush=True)
+    print(f"\n== {number} of 7: {text}", flush=True)
 
 
 def show(arguments: tuple[object, ...]) -> None:
-    """The command as a person would type it; the Python of this environment is just `python`."""
-    typed = shlex.join(map(str, arguments)).replace(sys.executable, "python")
-    print(f"$ crashtool {typed}", flush=True)
+    """The command as a person would type it."""
+    print(f"$ crashtool {shlex.join(map(str, arguments))}", flush=True)
 
 
 def complain(text: str) -> int:
