@@ -1,7 +1,7 @@
 """Counts what looks secret in a dump: what goes with it wherever it is sent."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from crashtool.errors import InputUnusable, reason_of
 from crashtool.model.crash import SecretCount
@@ -11,7 +11,6 @@ from crashtool.services.analyze.secret_markers import compile_markers
 if TYPE_CHECKING:
     import re
 
-    from crashtool.formats.record import Buffer
 
 CHUNK = 1 << 16  # bytes of the file that are looked at in one go: what a CPU has at hand
 MARGIN = 1 << 12  # bytes around a chunk that a secret may reach into; even
@@ -45,6 +44,12 @@ def count_in(file: BinaryIO) -> tuple[SecretCount, ...]:
     return tuple(SecretCount(name, total) for name, total in totals.items() if total)
 
 
+class Sliceable(Protocol):
+    """Something to take bytes from, by offsets: bytes, or a file's."""
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
 class Secret(NamedTuple):
     """Where a secret is: from `start` to before `end` in the file; of each `step` bytes the first
     is a letter. Of an environment variable it is the value, of an e-mail address all of it.
@@ -56,11 +61,11 @@ class Secret(NamedTuple):
     step: int
 
 
-def walk_secrets(data: "Buffer", start: int, end: int) -> Iterator[Secret]:
+def walk_secrets(data: "Sliceable", start: int, end: int) -> Iterator[Secret]:
     """The secrets from `start` to before `end` in a file's bytes, each time they occur."""
     for place in range(start, end, CHUNK):
         low, high = max(start, place - MARGIN), min(end, place + CHUNK + MARGIN)
-        window = bytes(data[low:high])
+        window = data[low:high]
         last_place = min(end, place + CHUNK) - low
         for kind, reading, found in _walk_window(window, place - low, last_place):
             first, last = kind.extent(reading.text, found)

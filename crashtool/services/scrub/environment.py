@@ -5,7 +5,7 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from mmap import mmap
+    from crashtool.services.scrub.file_bytes import FileBytes
 
 BLOCK_ENTRIES = 3  # so many NAME=VALUE in a row are an environment
 LONGEST_NAME = 255  # characters
@@ -22,7 +22,7 @@ class _Entry(NamedTuple):
     end: int
 
 
-def walk_values(data: "mmap", start: int, end: int) -> Iterator[tuple[int, int]]:
+def walk_values(data: "FileBytes", start: int, end: int) -> Iterator[tuple[int, int]]:
     """(start, end) of what stands behind the first `=` of each text, in texts that end with NUL."""
     place = start
     for entry in bytes(data[start:end]).split(b"\0"):
@@ -32,7 +32,9 @@ def walk_values(data: "mmap", start: int, end: int) -> Iterator[tuple[int, int]]
         place += len(entry) + 1
 
 
-def walk_block_values(data: "mmap", start: int, end: int, width: int) -> Iterator[tuple[int, int]]:
+def walk_block_values(
+    data: "FileBytes", start: int, end: int, width: int
+) -> Iterator[tuple[int, int]]:
     """(start, end) of the values of each block of variables in memory, of `width` bytes a letter.
 
     Entries are found from their `=`, not by one pattern for a block: Python before 3.11.5 matches
@@ -54,14 +56,14 @@ def _values(block: list[_Entry], width: int) -> Iterator[tuple[int, int]]:
                 yield entry.value, entry.end - width
 
 
-def _walk_entries(data: "mmap", start: int, end: int, width: int) -> Iterator[_Entry]:
+def _walk_entries(data: "FileBytes", start: int, end: int, width: int) -> Iterator[_Entry]:
     """Each entry, in order; none reads what another has taken."""
     equals = b"=".ljust(width, b"\0")
     free = start
     place = data.find(equals, start, end)
     while place >= 0:
         first = _find_name(data, free, place, width)
-        if first >= 0 and (width > 1 or first == start or not data[first - 1]):
+        if first >= 0 and (width > 1 or first == start or data[first - 1 : first] == b"\0"):
             value = place + width
             last = _find_nul(data, value, min(end, value + (LONGEST_VALUE + 1) * width), width)
             if last >= 0:
@@ -70,7 +72,7 @@ def _walk_entries(data: "mmap", start: int, end: int, width: int) -> Iterator[_E
         place = data.find(equals, max(free, place + 1), end)
 
 
-def _find_name(data: "mmap", free: int, end: int, width: int) -> int:
+def _find_name(data: "FileBytes", free: int, end: int, width: int) -> int:
     """Where the name that ends at `end` starts, with the `=` in front of Windows' own; or -1."""
     size = min(LONGEST_NAME, (end - free) // width) * width
     letters = bytes(data[end - size : end : width])
@@ -87,7 +89,7 @@ def _find_name(data: "mmap", free: int, end: int, width: int) -> int:
     return front if is_drive else first
 
 
-def _find_nul(data: "mmap", start: int, end: int, width: int) -> int:
+def _find_nul(data: "FileBytes", start: int, end: int, width: int) -> int:
     """Where the next letter that is NUL is, of letters counted from `start`; or -1."""
     nul = bytes(width)
     place = data.find(nul, start, end)

@@ -13,7 +13,7 @@ from crashtool.services.analyze.secrets import walk_secrets
 from crashtool.services.scrub import environment
 
 if TYPE_CHECKING:
-    from mmap import mmap
+    from crashtool.services.scrub.file_bytes import FileBytes
 
 ENVIRONMENT, SECRETS, STRINGS = "environment", "secrets", "strings"
 ALIASES = {"env": ENVIRONMENT, "environment": ENVIRONMENT, "secrets": SECRETS}
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
     is_sure: bool = True
 
 
-Finder = Callable[["mmap", TextPlace], Iterator[Finding]]
+Finder = Callable[["FileBytes", TextPlace], Iterator[Finding]]
 
 
 def parse_wish(text: str) -> Finder:
@@ -60,7 +60,7 @@ def parse_wish(text: str) -> Finder:
     )
 
 
-def find_environment(data: "mmap", place: TextPlace) -> Iterator[Finding]:
+def find_environment(data: "FileBytes", place: TextPlace) -> Iterator[Finding]:
     """The values of environment variables: of the stream, and of blocks of them in memory."""
     start, end = place.rva, place.rva + place.size
     if place.stream_type == linux.ENVIRON:
@@ -72,7 +72,7 @@ def find_environment(data: "mmap", place: TextPlace) -> Iterator[Finding]:
                 yield Finding(ENVIRONMENT, first, last, width)
 
 
-def find_secrets(data: "mmap", place: TextPlace) -> Iterator[Finding]:
+def find_secrets(data: "FileBytes", place: TextPlace) -> Iterator[Finding]:
     """What looks like a token, a key or a password, by the rules that count them."""
     for kind, start, end, step in walk_secrets(data, place.rva, place.rva + place.size):
         yield Finding(kind, start, end, step)
@@ -90,7 +90,7 @@ def _make_text_finder(text: str) -> Finder:
         raise UsageError(f"strings={text} also matches an empty text, which is everywhere")
     kind = f"{STRINGS}={text}"
 
-    def find_matches(data: "mmap", place: TextPlace) -> Iterator[Finding]:
+    def find_matches(data: "FileBytes", place: TextPlace) -> Iterator[Finding]:
         end = place.rva + place.size
         for start, stop in _walk_texts(NARROW_LETTER, data, place.rva, end):
             yield from _match_narrow(kind, pattern, bytes(data[start:stop]), start)
@@ -111,14 +111,16 @@ def _check_possessive(text: str) -> None:
         )
 
 
-def _walk_texts(letter: bytes, data: "mmap", start: int, end: int) -> Iterator[tuple[int, int]]:
+def _walk_texts(
+    letter: bytes, data: "FileBytes", start: int, end: int
+) -> Iterator[tuple[int, int]]:
     """(start, end) of each run of at least FEWEST letters."""
     first_piece = re.compile(letter + b"{%d,%d}" % (FEWEST, PIECE))
     next_piece = re.compile(letter + b"{1,%d}" % PIECE)
-    while found := first_piece.search(data, start, end):
-        first, start = found.span()
-        while more := next_piece.match(data, start, end):
-            start = more.end()
+    while found := data.search(first_piece, start, end):
+        first, start = found
+        while more := data.match(next_piece, start, end):
+            start = more[1]
         yield first, start
 
 
@@ -141,7 +143,7 @@ def _match_wide(kind: str, pattern: re.Pattern[str], raw: bytes, place: int) -> 
             yield Finding(kind, first, last, 2, is_sure=last - first >= SURE_TEXT)
 
 
-def keep_file_name(data: "mmap", place: TextPlace, finding: Finding) -> Finding | None:
+def keep_file_name(data: "FileBytes", place: TextPlace, finding: Finding) -> Finding | None:
     """The part of a finding that may be overwritten: of a path, the folders. None for nothing."""
     if place.kind != STRING or not place.is_path:
         return finding

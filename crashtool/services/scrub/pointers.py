@@ -9,8 +9,8 @@ from crashtool.services.scrub.findings import Finding
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump
-    from crashtool.formats.record import Buffer
     from crashtool.model.crash import CrashReport
+    from crashtool.services.scrub.file_bytes import FileBytes
 
 NARROW = ("x86", "arm", "mips", "ppc", "sparc")
 
@@ -30,7 +30,7 @@ class Pointers:
         self._stacks = sorted(set(_walk_stacks(dump, report)))
 
     def walk_kept(
-        self, data: "Buffer", place: TextPlace, finding: Finding
+        self, data: "FileBytes", place: TextPlace, finding: Finding
     ) -> Iterator[tuple[int, int]]:
         """(first, behind the last) offset of each word that must stay, of those in a finding."""
         start, end = finding.start, finding.end

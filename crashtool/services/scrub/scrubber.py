@@ -1,6 +1,5 @@
 """Scrubbing a copy of a minidump, and making sure that its stacks read as before."""
 
-import mmap
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.texts import TextPlace, walk_text_places
 from crashtool.model.submission import Scrubbed
 from crashtool.services.analyze import analyze
+from crashtool.services.scrub.file_bytes import FileBytes
 from crashtool.services.scrub.findings import Finder, Finding, keep_file_name
 from crashtool.services.scrub.pointers import Pointers
 from crashtool.services.stacks import walk_stacks
@@ -77,7 +77,8 @@ def _overwrite(
     path: Path, places: Sequence[TextPlace], pointers: Pointers, finders: Sequence[Finder]
 ) -> tuple[Scrubbed, ...]:
     totals: dict[str, Scrubbed] = {}
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+    with path.open("r+b") as file:
+        data = FileBytes(file)
         for finder in finders:
             for place in places:
                 for found in list(finder(data, place)):
@@ -96,7 +97,7 @@ def _overwrite(
 
 
 def _blank(
-    data: mmap.mmap, place: TextPlace, finding: Finding, pointers: Pointers
+    data: FileBytes, place: TextPlace, finding: Finding, pointers: Pointers
 ) -> tuple[int, int]:
     """Overwrite a finding; how many bytes that changed, and how many words were kept."""
     old = data[finding.start : finding.end]
@@ -108,5 +109,5 @@ def _blank(
         low, high = max(first, finding.start), min(last, finding.end)
         new[low - finding.start : high - finding.start] = data[low:high]
         kept += 1
-    data[finding.start : finding.end] = bytes(new)
+    data.write(finding.start, bytes(new))
     return sum(one != other for one, other in zip(old, new, strict=True)), kept
