@@ -45,7 +45,18 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     help="Listen on this address. Anything but loopback lets others in.",
 )
 @click.option(
-    "--token", metavar="TOKEN", help="Let in only this submission token. Without it, every token."
+    "--served-name",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="On loopback, also answer to this host name: one of /etc/hosts, or of a proxy. "
+    "Repeatable.",
+)
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    help="Let in only this submission token, and open the inbox with it alone. Without it, every "
+    "token.",
 )
 @click.option(
     "--token-file",
@@ -84,7 +95,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 def command(
     console: Console, folder: str, port: int, address: str, token: str | None,
     token_file: str | None, symbols_token: str | None, faults: tuple[str, ...], max_size: str,
-    stop_after: int | None, certificate: str | None, key: str | None,
+    stop_after: int | None, certificate: str | None, key: str | None, names: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Receive reports locally, answering as Backtrace does.
 
@@ -102,6 +113,10 @@ def command(
     are checked as Backtrace checks them: 403 for a wrong token, 503 for a missing format.
     What comes again with the same header Idempotency-Key, because its answer was lost, is stored
     once; crashtool sends that header.
+
+    What a web page of another site asks a browser to send or to read here is refused, and on
+    loopback every host name but its own. With --token a browser asks for it: as the password, with
+    any user name.
 
     \b
     Faults, for the first COUNT requests (default: all), with COUNT/report for the first
@@ -155,7 +170,7 @@ def command(
         with closing(DumpPages(local=address in LOOPBACK_NAMES)) as pages, start_receiver(
             folder, port=port, host=address, token=token, symbols_token=symbols_token,
             faults=faults, max_size=_parse_size(max_size), read_dump=pages, style=STYLE,
-            certificate=certificate, key=key, on_exchange=log,
+            certificate=certificate, key=key, names=names, on_exchange=log,
         ) as receiver:  # fmt: skip
             if not (token or symbols_token):
                 pages.symbols_url = receiver.submission_url("symbols")

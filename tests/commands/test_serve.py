@@ -78,7 +78,8 @@ def test_json_is_one_document_with_the_urls(tmp_path):
     assert set(receiver) == {"url", "symbols_url", "inbox", "folder"}
     assert post(receiver["url"]).status_code == 200
     assert post(receiver["url"].replace("a" * 64, "b" * 64)).status_code == 403
-    assert requests.get(receiver["inbox"], timeout=20).status_code == 200
+    assert requests.get(receiver["inbox"], timeout=20).status_code == 401
+    assert requests.get(receiver["inbox"], auth=("", "a" * 64), timeout=20).status_code == 200
     assert served.end(signal.SIGTERM) == (0, "", "")
 
 

@@ -14,6 +14,7 @@ from crashtool.errors import InputUnusable, MissingExtra, UsageError, reason_of
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import Fault, FaultPlan
+from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
 from crashtool.services.receiver.site import HEADERS, Reply, Site, is_own
@@ -68,6 +69,7 @@ def start_receiver(
     style: str = "",
     certificate: str | Path | None = None,
     key: str | Path | None = None,
+    names: Iterable[str] = (),
     on_exchange: Callable[[Exchange], None] = lambda _exchange: None,
 ) -> Iterator[Receiver]:
     """A receiver that keeps its reports in `folder`, for as long as the context lasts.
@@ -75,7 +77,8 @@ def start_receiver(
     It runs in a thread of its own; when this yields, it listens. `port` 0 takes a free one.
     `max_size` bounds a request's body in bytes, as sent and unpacked. `read_dump` makes what the
     inbox shows of a minidump, `style` is the style sheet for that. `certificate` is a PEM file for
-    TLS, with its private key in it or in `key`. `on_exchange` is called after
+    TLS, with its private key in it or in `key`. On loopback only loopback's own names are served,
+    and `names`. With `token` it takes that to send and to read. `on_exchange` is called after
     each request, in the receiver's thread. UsageError when the port is taken, InputUnusable when
     the certificate cannot be used, MissingExtra without `serve`.
     """
@@ -89,7 +92,8 @@ def start_receiver(
             receiver = Receiver(_url_of(listener, is_secure=bool(tls)), inbox, tokens)
             urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
             is_local = listener.getsockname()[0] in LOOPBACKS
-            site = Site(inbox, urls, is_local=is_local, token=token, style=style)
+            guard = Guard(is_local=is_local, token=token, names=names)
+            site = Site(inbox, urls, guard, style=style)
             events = Events()
             describer = Describer(inbox, read_dump, events.tell_report)
 
@@ -99,7 +103,7 @@ def start_receiver(
                     describer.add(exchange.report)
                 on_exchange(exchange)
 
-            plan = _Plan(inbox, tokens, FaultPlan(faults), max_size, report_exchange, tls)
+            plan = _Plan(inbox, tokens, guard, FaultPlan(faults), max_size, report_exchange, tls)
             server = _Server(plan, site, events)
             try:
                 server.start(listener)
@@ -154,6 +158,7 @@ class _Plan(NamedTuple):
 
     inbox: Inbox
     tokens: Tokens
+    guard: Guard
     faults: FaultPlan
     max_size: int
     on_exchange: Callable[[Exchange], None]
@@ -172,6 +177,7 @@ class _Server:
         self._submissions = Submissions(
             plan.inbox,
             tokens=plan.tokens,
+            guard=plan.guard,
             faults=plan.faults,
             max_size=plan.max_size,
             make_parser=MultipartParser,  # type: ignore[arg-type]  # its callbacks are a TypedDict

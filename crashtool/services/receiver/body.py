@@ -11,6 +11,8 @@ from crashtool.services.receiver.report import MINIDUMP_NAMES
 
 BLOCK = 1 << 20
 MAX_PARTS = 10_000
+MAX_FILES = 500  # of these parts; each is a file on the disk
+RATIO_FREE, MAX_RATIO = 64 << 20, 250  # bytes that any body may unpack to; beyond, so many times
 MAX_PART_HEADERS = 16 << 10
 MAX_FIELDS = 32 << 20  # bytes of all form fields; a Crashpad annotation may be of any length
 GZIP_WINDOW = 31  # zlib.h: 15 bits, plus 16 for the gzip wrapper
@@ -36,6 +38,38 @@ class Sink(Protocol):
         """The end; Refusal when it comes too early."""
 
 
+class Gate(Protocol):
+    """What says no, by a Refusal, to more than may come from a sender that is not known."""
+
+    def check_raw(self) -> None:
+        """A body that is one file."""
+
+    def check_data(self, size: int) -> None:
+        """So many bytes more."""
+
+    def check_file(self) -> None:
+        """Another file."""
+
+    def take_field(self, name: bytes, value: bytes) -> None:
+        """A field that is whole."""
+
+
+class OpenGate:
+    """Everyone is known."""
+
+    def check_raw(self) -> None:
+        """It may come."""
+
+    def check_data(self, size: int) -> None:
+        """They may come."""
+
+    def check_file(self) -> None:
+        """It may come."""
+
+    def take_field(self, name: bytes, value: bytes) -> None:
+        """It is no news."""
+
+
 class MultipartParser(Protocol):
     """The parser of python-multipart, as far as we use it."""
 
@@ -47,9 +81,14 @@ MakeParser = Callable[[bytes, dict[str, Callable[..., None]]], MultipartParser]
 
 
 class Decoder:
-    """Undoes a Content-Encoding block by block; no block and no body grows beyond its bound."""
+    """Undoes a Content-Encoding block by block; no block and no body grows beyond its bound.
+
+    `is_behind`: what has been taken is not all unpacked yet, which may take long.
+    """
 
     def __init__(self, encoding: str, max_size: int) -> None:
+        self.is_behind = False
+        self._taken = 0
         self._size = 0
         self._max_size = max_size
         names = {"": 0, "identity": 0, "gzip": GZIP_WINDOW, "x-gzip": GZIP_WINDOW,
@@ -63,6 +102,7 @@ class Decoder:
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         """The decoded blocks that `data` leads to."""
+        self._taken += len(data)
         if self._inflate is None:
             yield self._counted(data)
             return
@@ -75,8 +115,9 @@ class Decoder:
             except zlib.error as error:
                 raise Refusal(400, f"the body is not valid {self._encoding}: {error}") from None
             self._fresh = False
-            yield self._counted(block)
             data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            self.is_behind = bool(data)
+            yield self._counted(block)
 
     def finish(self) -> None:
         """Check that the compressed data was whole."""
@@ -87,13 +128,18 @@ class Decoder:
         self._size += len(block)
         if self._size > self._max_size:
             raise Refusal(413, f"the body is larger than {self._max_size} bytes")
+        if self._inflate and self._size > max(RATIO_FREE, MAX_RATIO * self._taken):
+            raise Refusal(413, f"the body unpacks to more than {MAX_RATIO} times its size")
         return block
 
 
 class RawSink:
     """A body that is one file."""
 
-    def __init__(self, draft: Draft, name: str, filename: str, content_type: str) -> None:
+    def __init__(
+        self, draft: Draft, gate: Gate, name: str, filename: str, content_type: str
+    ) -> None:
+        gate.check_raw()
         self._file = draft.add_file(name.encode(), filename.encode("utf-8", "surrogateescape"),
                                     content_type)  # fmt: skip
 
@@ -110,8 +156,9 @@ class RawSink:
 class FormSink:
     """A multipart body: fields to memory (bounded), files to disk."""
 
-    def __init__(self, draft: Draft, boundary: bytes, make_parser: MakeParser) -> None:
+    def __init__(self, draft: Draft, gate: Gate, boundary: bytes, make_parser: MakeParser) -> None:
         self._draft = draft
+        self._gate = gate
         self._parts = 0
         self._field_bytes = 0
         self._ended = False
@@ -129,6 +176,7 @@ class FormSink:
 
     def write(self, data: bytes) -> None:
         """The next bytes."""
+        self._gate.check_data(len(data))
         try:
             self._parser.write(data)
         except ValueError as error:  # the base of python-multipart's own errors
@@ -174,6 +222,9 @@ class FormSink:
             raise Refusal(400, "a part has no name")
         self._name = name
         if filename is not None or name.decode("latin-1") in MINIDUMP_NAMES:
+            self._gate.check_file()
+            if len(self._draft.files) >= MAX_FILES:
+                raise Refusal(413, f"more than {MAX_FILES} files")
             kind = self._headers.get(b"content-type", b"").decode("latin-1").strip()
             self._file = self._draft.add_file(name, filename or b"", kind)
 
@@ -187,23 +238,35 @@ class FormSink:
         self._value += data[start:end]
 
     def _end_part(self) -> None:
-        if self._file is None:
-            self._draft.fields.append((self._name, bytes(self._value)))
+        if self._file:
+            self._file.close()  # descriptors are few
+            return
+        value = bytes(self._value)
+        self._gate.take_field(self._name, value)
+        self._draft.fields.append((self._name, value))
 
     def _end(self) -> None:
         self._ended = True
 
 
 def make_sink(
-    draft: Draft, content_type: str, make_parser: MakeParser, raw_name: tuple[str, str]
+    draft: Draft,
+    content_type: str,
+    make_parser: MakeParser,
+    raw_name: tuple[str, str],
+    gate: Gate | None = None,
 ) -> Sink:
-    """The sink for a Content-Type; `raw_name`: name and file name of a body that is one file."""
+    """The sink for a Content-Type; `raw_name`: name and file name of a body that is one file.
+
+    `gate` bounds what may come from a sender who is not known; None: there is none such.
+    """
+    gate = gate or OpenGate()
     if not content_type.lower().startswith("multipart/"):
-        return RawSink(draft, *raw_name, content_type)
+        return RawSink(draft, gate, *raw_name, content_type)
     boundary = re.search(r'boundary=(?:"([^"]+)"|([^;,\s]+))', content_type, re.IGNORECASE)
     if not boundary:
         raise Refusal(400, "multipart without a boundary")
-    return FormSink(draft, (boundary[1] or boundary[2]).encode("latin-1"), make_parser)
+    return FormSink(draft, gate, (boundary[1] or boundary[2]).encode("latin-1"), make_parser)
 
 
 def parse_disposition(header: bytes) -> tuple[bytes | None, bytes | None]:

@@ -29,6 +29,8 @@ class DraftFile:
 
     def sync(self) -> None:
         """Make the content durable and close."""
+        if self._stream.closed:
+            self._stream = self.path.open("r+b", buffering=0)  # Windows syncs what may be written
         os.fsync(self._stream.fileno())
         self._stream.close()
 

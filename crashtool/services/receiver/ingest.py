@@ -15,6 +15,7 @@ FORMATS = frozenset({
 })  # fmt: skip
 POST_PATHS = ("post", "api/post")
 SYMBOL_FORMATS = ("symbols", "symbols-proguard", "proguard", "sourcemap")
+FORBIDDEN = 403
 HEX_TOKEN = re.compile(r"[0-9a-fA-F]{64}")
 
 Pairs = list[tuple[str, str]]
@@ -60,6 +61,11 @@ def check_endpoint(endpoint: Endpoint, tokens: Tokens) -> None:
     if endpoint.token:
         _check_token(endpoint, tokens)
     _check_format(endpoint)
+
+
+def is_any(token: str, tokens: Tokens) -> bool:
+    """Whether a token is one of those that are let in, whatever it is for."""
+    return any(_same(token, wanted) for wanted in tokens if wanted)
 
 
 def settle_endpoint(endpoint: Endpoint, draft: Draft, tokens: Tokens) -> tuple[Endpoint, list[str]]:
@@ -145,8 +151,10 @@ def _check_token(endpoint: Endpoint, tokens: Tokens) -> None:
         return
     if other and _same(endpoint.token, other):
         kinds = ("submission", "symbol") if symbols else ("symbol", "submission")
-        raise Refusal(403, f"invalid token: a {kinds[0]} token where a {kinds[1]} token is needed")
-    raise Refusal(403, "invalid token")
+        raise Refusal(
+            FORBIDDEN, f"invalid token: a {kinds[0]} token where a {kinds[1]} token is needed"
+        )
+    raise Refusal(FORBIDDEN, "invalid token")
 
 
 def _check_format(endpoint: Endpoint) -> None:

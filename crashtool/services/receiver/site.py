@@ -1,20 +1,17 @@
 """What a browser or a program may ask of the inbox: pages, lists, files, as plain values."""
 
-import base64
-import hmac
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crashtool.services.receiver.guard import UNAUTHORIZED, Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import error_body, read_endpoint
 from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.openapi import describe_api
 from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
 
-LOCAL_NAMES = ("127.0.0.1", "[::1]", "localhost", "")
 OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
     "/report.",
@@ -57,26 +54,24 @@ def is_own(path: str) -> bool:
 
 
 class Site:
-    """Answers to GET. `urls` are where reports can be sent. Unless `is_local`, `token` opens it."""
+    """Answers to GET that `guard` lets in. `urls` are where reports can be sent."""
 
-    def __init__(
-        self, inbox: Inbox, urls: list[str], *, is_local: bool, token: str | None, style: str = ""
-    ) -> None:
+    def __init__(self, inbox: Inbox, urls: list[str], guard: Guard, *, style: str = "") -> None:
         self._inbox = inbox
-        self._is_local = is_local
-        self._token = None if is_local else token
+        self._guard = guard
         self._pages = Pages(urls)
         self._style = style
 
     def deny(self, headers: Mapping[str, str]) -> Reply | None:
-        """Why a request gets nothing: another site's name for this machine, or no token."""
-        host = re.sub(r":\d+$", "", headers.get("host", ""))
-        if self._is_local and host not in LOCAL_NAMES:
-            return _json(421, error_body(421, "this host name is not served"))
-        if self._token and not _has_token(headers.get("authorization", ""), self._token):
-            challenge = {"www-authenticate": 'Basic realm="crashtool inbox: token as password"'}
-            return _json(401, error_body(401, "a token is needed"))._replace(headers=challenge)
-        return None
+        """Why a request gets nothing, as an answer; None when it may read."""
+        denial = self._guard.deny_reading(headers)
+        if denial is None:
+            return None
+        reply = _json(denial.status, error_body(*denial))
+        if denial.status != UNAUTHORIZED:
+            return reply
+        challenge = {"www-authenticate": 'Basic realm="crashtool inbox: token as password"'}
+        return reply._replace(headers=challenge)
 
     def inbox(self, values: Mapping[str, str]) -> Reply:
         """The list of groups, or of one group's reports."""
@@ -186,18 +181,6 @@ def _parse_query(values: Mapping[str, str]) -> Query | Reply:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004 (64 bits)
-
-
-def _has_token(header: str, token: str) -> bool:
-    """Whether `Basic anyone:TOKEN` or `Bearer TOKEN` has the token."""
-    kind, _, value = header.partition(" ")
-    if kind.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode("utf-8", "replace")
-        except ValueError:
-            return False
-        value = value.partition(":")[2]
-    return hmac.compare_digest(value.encode("utf-8", "replace"), token.encode("utf-8"))
 
 
 def _json(status: int, document: dict[str, Any]) -> Reply:

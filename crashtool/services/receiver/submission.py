@@ -3,19 +3,29 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl
 
 from crashtool.errors import reason_of
-from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, make_sink
+from crashtool.services.receiver.admission import UNKNOWN_SECONDS, Admission
+from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, Sink, make_sink
 from crashtool.services.receiver.draft import Draft
 from crashtool.services.receiver.faults import REDIRECTS, SLOW_SECONDS, Fault, FaultPlan
+from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.incoming import (
+    Body,
+    Disconnected,
+    Incoming,
+    Receive,
+    Send,
+    read_head,
+)
 from crashtool.services.receiver.ingest import (
+    FORBIDDEN,
     Endpoint,
-    Pairs,
     Tokens,
     answer,
     answer_later,
@@ -27,11 +37,10 @@ from crashtool.services.receiver.ingest import (
 )
 from crashtool.services.receiver.report import MINIDUMP_NAMES, StoredReport
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 NOT_MODIFIED, TOO_LARGE = 304, 413
+INFLATERS = 4  # threads for bodies that unpack to much
+# after an early no: a client hears it only if what it still sends is taken for a while
+LINGER_BYTES, LINGER_SECONDS = 64 << 20, 5.0
 
 
 class Exchange(NamedTuple):
@@ -52,10 +61,6 @@ class Transport(Protocol):
         """End it."""
 
 
-class Disconnected(Exception):
-    """The client went away before its request was whole."""
-
-
 class _Struck(Exception):
     """A report was read that shall come to grief."""
 
@@ -64,38 +69,42 @@ class _Struck(Exception):
         self.fault = fault
 
 
-class Incoming(NamedTuple):
-    """The head of a request."""
+class _NotAdmitted(Exception):
+    """A request was refused whose sender is not known to have the token."""
 
-    path: str
-    query: Pairs
-    headers: dict[str, str]
-    client: tuple[str, int] | None
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 class Submissions:
     """An ASGI application for POST: takes reports, symbols and later attachments."""
 
     def __init__(
-        self, inbox: Inbox, *, tokens: Tokens, faults: FaultPlan, max_size: int,
+        self, inbox: Inbox, *, tokens: Tokens, guard: Guard, faults: FaultPlan, max_size: int,
         make_parser: MakeParser, transports: dict[Any, Transport],
         on_exchange: Callable[[Exchange], None],
     ) -> None:  # fmt: skip
         self._inbox = inbox
         self._tokens = tokens
+        self._guard = guard
         self._faults = faults
         self._max_size = max_size
         self._make_parser = make_parser
         self._transports = transports
         self._on_exchange = on_exchange
         self._closing = asyncio.Event()
+        self._inflaters = ThreadPoolExecutor(INFLATERS, "crashtool-inflater")
         self._sending: set[Any] = set()  # clients whose request is not whole yet
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Deal with one request."""
-        request = _read_head(scope)
-        fault = self._faults.take()
+        request = read_head(scope)
         body = self._body(request, receive)
+        if denial := self._guard.deny_sending(request.headers):
+            await self._turn_away(request, body, send, Refusal(*denial))
+            return
+        fault = self._faults.take()
         try:
             if fault and not (fault.takes_the_report or fault.is_per_report):
                 await self._commit_fault(fault, request, body, receive, send)
@@ -108,10 +117,11 @@ class Submissions:
         except Disconnected:
             self._on_exchange(Exchange(0, "the client went away in the middle of its request"))
             return
-        if fault and fault.kind == "slow":
-            wait = SLOW_SECONDS if fault.seconds is None else fault.seconds
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), wait)
+        except _NotAdmitted as turned_away:
+            await self._linger(_of_requests(fault))
+            await self._turn_away(request, body, send, turned_away.refusal)
+            return
+        await self._linger(fault)
         content = _json(reply)
         cut = len(content) // 2 if fault and fault.kind == "truncate" else None
         # of a body beyond the bound there may be no end
@@ -121,32 +131,46 @@ class Submissions:
         if cut is not None:
             await self._end(request, receive, close=True)
 
+    async def _linger(self, fault: Fault | None) -> None:
+        """Be as slow as a fault wants it."""
+        if fault and fault.kind == "slow":
+            wait = SLOW_SECONDS if fault.seconds is None else fault.seconds
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), wait)
+
     def close(self) -> None:
         """End the connections that are not about to get an answer."""
         self._closing.set()
+        self._inflaters.shutdown(wait=False)
         for client in tuple(self._sending):
             if transport := self._transports.get(client):
                 transport.abort()
 
     async def _take(
-        self, request: Incoming, body: "_Body", fault: Fault | None
+        self, request: Incoming, body: Body, fault: Fault | None
     ) -> tuple[Exchange, dict[str, Any], Fault | None]:
         """Take a report in; the exchange, the answer, and the fault that this request has.
 
         _Struck for one that takes no report.
         """
         draft = None
+        endpoint = read_endpoint(request.path, request.query)
+        admission = Admission(endpoint, self._tokens)
         try:
-            endpoint = read_endpoint(request.path, request.query)
             check_endpoint(endpoint, self._tokens)
-            later = self._find_target(request.query)
+            admission.is_open = admission.is_open or bool(endpoint.token)
+            if (
+                request.target is not None and admission.is_open
+            ):  # to others nothing tells what there is
+                await asyncio.to_thread(self._find_target, request.target)
             draft = self._inbox.start_draft()
-            await self._read_body(request, endpoint, draft, body)
+            await self._read_body(request, endpoint, draft, body, admission)
             fault = await self._settle_fault(fault, draft)
-            if later:
-                return *await self._keep_later(later, request, endpoint, draft), fault
-            return *await self._keep(request, endpoint, draft), fault
+            keep = self._keep if request.target is None else self._keep_later
+            return *await keep(request, endpoint, draft), fault
         except Refusal as refusal:
+            if not admission.is_open:
+                raise _NotAdmitted(refusal) from None
             if "100-continue" not in request.headers.get("expect", "").lower():
                 await body.drain()
             return *_refused(refusal.status, refusal.message), _of_requests(fault)
@@ -169,25 +193,37 @@ class Submissions:
         return fault
 
     async def _read_body(
-        self, request: Incoming, endpoint: Endpoint, draft: Draft, body: "_Body"
-    ) -> None:
+        self, request: Incoming, endpoint: Endpoint, draft: Draft, body: Body,
+        admission: Admission,
+    ) -> None:  # fmt: skip
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_size:
-            raise Refusal(413, f"the body is larger than {self._max_size} bytes")
-        decoder = Decoder(
-            request.headers.get("content-encoding", "").strip().lower(), self._max_size
-        )
-        sink = make_sink(
-            draft,
-            request.headers.get("content-type", ""),
-            self._make_parser,
-            _raw_name(endpoint, dict(request.query)),
-        )
-        while (data := await body.next()) is not None:
-            for block in decoder.decode(data):
-                sink.write(block)
+            raise Refusal(TOO_LARGE, f"the body is larger than {self._max_size} bytes")
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        decoder = Decoder(encoding, self._max_size)
+        content_type = request.headers.get("content-type", "")
+        name = _raw_name(endpoint, dict(request.query))
+        sink = make_sink(draft, content_type, self._make_parser, name, admission)
+        patience = asyncio.timeout(None if admission.is_open else UNKNOWN_SECONDS)
+        try:
+            async with patience:
+                while (data := await body.next()) is not None:
+                    await self._decode(decoder, data, sink)
+                    if admission.is_open:
+                        patience.reschedule(None)
+        except TimeoutError:
+            raise Refusal(FORBIDDEN, "invalid token: none has come in time") from None
         decoder.finish()
         sink.finish()
+
+    async def _decode(self, decoder: Decoder, data: bytes, sink: Sink) -> None:
+        """Hand the next bytes on; what unpacks to much is no work for the loop that serves all."""
+        blocks = decoder.decode(data)
+        for block in blocks:
+            sink.write(block)
+            if decoder.is_behind:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._inflaters, _write_all, blocks, sink)
 
     async def _keep(
         self, request: Incoming, endpoint: Endpoint, draft: Draft
@@ -209,22 +245,19 @@ class Submissions:
             return Exchange(200, f"{endpoint.format}, received before"), reply
         return Exchange(200, endpoint.format, report), reply
 
-    def _find_target(self, query: Pairs) -> StoredReport | None:
-        values = dict(query)
-        key = values.get("object")
-        if key is None or "attachment_name" not in values:
-            return None
+    def _find_target(self, key: str) -> StoredReport:
         report = self._inbox.find(key)
         if report is None:
             raise Refusal(400, "no such object")
         return report
 
     async def _keep_later(
-        self, target: StoredReport, request: Incoming, endpoint: Endpoint, draft: Draft
+        self, request: Incoming, endpoint: Endpoint, draft: Draft
     ) -> tuple[Exchange, dict[str, Any]]:
         settle_endpoint(
             endpoint._replace(format=endpoint.format or "minidump"), draft, self._tokens
         )
+        target = await asyncio.to_thread(self._find_target, request.target or "")
         if not draft.files:
             raise Refusal(400, "no attachment in the request")
         name = dict(request.query)["attachment_name"].encode("utf-8", "surrogateescape")
@@ -232,8 +265,19 @@ class Submissions:
         report = await asyncio.to_thread(self._inbox.keep_later, target, draft)
         return Exchange(200, "attachment", report), answer_later(report)
 
+    async def _turn_away(self, request: Incoming, body: Body, send: Send, refusal: Refusal) -> None:
+        """Say no before the body has been taken, so that the client hears it, and end."""
+        content = _json(error_body(refusal.status, refusal.message))
+        await _send(send, refusal.status, content, {"connection": "close"}, more=True)
+        with suppress(Disconnected, TimeoutError):
+            if "100-continue" not in request.headers.get("expect", "").lower():
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await body.drain(LINGER_BYTES)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        self._on_exchange(Exchange(refusal.status, refusal.message))
+
     async def _commit_fault(
-        self, fault: Fault, request: Incoming, body: "_Body", receive: Receive, send: Send
+        self, fault: Fault, request: Incoming, body: Body, receive: Receive, send: Send
     ) -> None:
         if fault.kind == "reset":
             await body.next()
@@ -270,48 +314,13 @@ class Submissions:
             raise Disconnected
         return transport
 
-    def _body(self, request: Incoming, receive: Receive) -> "_Body":
-        return _Body(receive, self._max_size, request.client, self._sending)
+    def _body(self, request: Incoming, receive: Receive) -> Body:
+        return Body(receive, self._max_size, request.client, self._sending)
 
 
-class _Body:
-    """A request's body, block by block."""
-
-    def __init__(self, receive: Receive, max_size: int, client: Any, sending: set[Any]) -> None:
-        self._receive = receive
-        self._left = max_size
-        self._more = True
-        self._client = client
-        self._sending = sending
-
-    async def next(self) -> bytes | None:
-        """The next bytes as they were sent; None at the end."""
-        if not self._more:
-            return None
-        self._sending.add(self._client)
-        try:
-            message = await self._receive()
-        finally:
-            self._sending.discard(self._client)
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        self._more = bool(message.get("more_body"))
-        data: bytes = message.get("body", b"")
-        self._left -= len(data)
-        return data
-
-    async def drain(self) -> None:
-        """Let the client finish sending, so that it reads the answer; not beyond the bound."""
-        while self._left >= 0 and await self.next() is not None:
-            pass
-
-
-def _read_head(scope: MutableMapping[str, Any]) -> Incoming:
-    query = scope["query_string"].decode("latin-1")
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    # errors: a query may hold any bytes; so may what the database keeps
-    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-    return Incoming(scope["path"], pairs, headers, scope.get("client"))
+def _write_all(blocks: Iterator[bytes], sink: Sink) -> None:
+    for block in blocks:
+        sink.write(block)
 
 
 def _raw_name(endpoint: Endpoint, query: dict[str, str]) -> tuple[str, str]:
@@ -351,9 +360,12 @@ def _json(document: dict[str, Any]) -> bytes:
 
 async def _send(
     send: Send, status: int, body: bytes, headers: dict[str, str] | None = None,
-    *, cut: int | None = None,
+    *, cut: int | None = None, more: bool = False,
 ) -> None:  # fmt: skip
-    """Answer; with `cut`, only so many bytes of the body that the head promises."""
+    """Answer; with `cut`, only so many bytes of the body that the head promises.
+
+    With `more` the end of the answer is left to the caller, although nothing follows.
+    """
     if status == NOT_MODIFIED:  # has no body by its nature
         body = b""
     head = {
@@ -363,4 +375,5 @@ async def _send(
     } | (headers or {})
     rows = [(name.encode(), value.encode()) for name, value in head.items()]
     await send({"type": "http.response.start", "status": status, "headers": rows})
-    await send({"type": "http.response.body", "body": body[:cut], "more_body": cut is not None})
+    more = more or cut is not None
+    await send({"type": "http.response.body", "body": body[:cut], "more_body": more})

@@ -16,7 +16,7 @@ from tests.services.receiver.conftest import connect, exchange, read_answer, wai
 TOKEN = "a" * 64
 SYMBOLS_TOKEN = "b" * 64
 DUMP = b"MDMP" + bytes(60)
-HEAD = b"POST /u/t/minidump HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+HEAD = b"POST /u/t/minidump HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
 
 
 def post_dump(url, **arguments):

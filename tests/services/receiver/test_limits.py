@@ -1,12 +1,13 @@
 """What a receiver that others can reach has to bear."""
 
+import gzip
 import socket
 import threading
 
 import pytest
 import requests
 
-from crashtool.services.receiver import app
+from crashtool.services.receiver import app, draft
 from crashtool.services.receiver.app import start_receiver
 from tests.services.receiver.conftest import connect, wait_until
 from tests.services.receiver.crashes import send_crash
@@ -153,3 +154,65 @@ def test_fifty_uploads_at_once_all_arrive(tmp_path):
         assert failures == []
         contents = {report.minidump.read_bytes()[4] for report in receiver.inbox.reports()}
     assert contents == set(range(50))
+
+
+def post_packed(receiver, content, path="/u/t/minidump"):
+    return requests.post(
+        receiver.url + path, data=content, headers={"Content-Encoding": "gzip"}, timeout=60
+    )
+
+
+def test_a_body_that_unpacks_to_much_more_is_refused_and_leaves_nothing(receiver):
+    packed = gzip.compress(b"MDMP" + bytes(300 << 20), 9)
+    assert post_packed(receiver, packed).status_code == 413
+    wait_until(lambda: not list((receiver.inbox.folder / "incoming").iterdir()))
+    assert receiver.inbox.count() == 0
+
+
+def test_a_dump_of_zeros_is_no_bomb(receiver):
+    assert post_packed(receiver, gzip.compress(b"MDMP" + bytes(50 << 20))).status_code == 200
+
+
+def test_unpacking_holds_up_nobody(tmp_path, monkeypatch):
+    """Two bodies whose blocks are written as slowly as the test wishes, and a small request."""
+    allowed, reached = threading.Event(), threading.Semaphore(0)
+    write = draft.DraftFile.write
+
+    def wait_and_write(file, data):
+        if file.size > 2 << 20:
+            reached.release()
+            assert allowed.wait(60)
+        write(file, data)
+
+    monkeypatch.setattr(draft.DraftFile, "write", wait_and_write)
+    with start_receiver(tmp_path) as receiver:
+        packed = gzip.compress(b"MDMP" + bytes(8 << 20))
+        senders = [threading.Thread(target=post_packed, args=(receiver, packed)) for _ in range(2)]
+        for sender in senders:
+            sender.start()
+        assert all(reached.acquire(timeout=30) for _ in senders)
+        try:
+            assert send_crash(receiver)
+        finally:
+            allowed.set()
+        for sender in senders:
+            sender.join()
+        assert receiver.inbox.count() == 3
+
+
+def test_many_files_keep_no_descriptors_and_too_many_are_refused(receiver, monkeypatch):
+    opened = []
+    make = draft.Draft.add_file
+
+    def add_file(self, *arguments):
+        assert sum(not file._stream.closed for file in self.files) == 0
+        opened.append(make(self, *arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(draft.Draft, "add_file", add_file)
+    files = [(f"f{number}", ("name", b"x")) for number in range(500)]
+    url = receiver.submission_url()
+    assert requests.post(url, files=files, timeout=60).status_code == 200
+    assert len(opened) == len(receiver.inbox.reports()[0].files) == 500
+    reply = requests.post(url, files=[*files, ("one", ("more", b"x"))], timeout=60)
+    assert (reply.status_code, "more than 500 files" in reply.text) == (413, True)
