@@ -25,6 +25,8 @@ from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import Unopened, is_pack, walk_archive
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
+CMAKE_FOLDER, TARGET_SUFFIX = "CMakeFiles", ".dir"
+CMAKES_OWN = "of CMake's own tests of the compiler"
 BUNDLE_SUFFIX = ".dSYM"
 DWARF_FOLDER = "/Contents/Resources/DWARF/"
 BLOCK = 1 << 20  # bytes
@@ -137,7 +139,9 @@ class Search:
             visited.add(real)
             for entry in entries:
                 path = folder + entry.path[len(root) :]
-                if not _is_folder(entry):
+                if is_probe(path):
+                    self.ignored.append(LeftOut(path, CMAKES_OWN))
+                elif not _is_folder(entry):
                     yield entry.is_symlink(), path, entry.path
                 elif entry.name not in VERSION_CONTROL and not self._is_excluded(path):
                     pending.append(entry.path)
@@ -279,6 +283,15 @@ def _find_closed(path: str) -> Closed | None:
     """What container a file is, by its end or by what is appended to a program."""
     with Path(path).open("rb") as file:
         return find_closed_file(file)
+
+
+def is_probe(path: str) -> bool:
+    """Whether a path is what CMake keeps for itself in a build tree: programs that try compilers.
+
+    Below CMakeFiles only the folders of targets, `NAME.dir`, are of the project.
+    """
+    folder, _, name = with_slashes(path).rpartition("/")
+    return folder.rpartition("/")[2] == CMAKE_FOLDER and not name.endswith(TARGET_SUFFIX)
 
 
 def _read_head(path: str) -> bytes:

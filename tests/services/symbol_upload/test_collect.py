@@ -3,6 +3,8 @@ import gzip
 import io
 import lzma
 import os
+import shutil
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -387,3 +389,45 @@ def test_two_files_named_alike_with_different_code_stay_two(search, tmp_path):
         (tmp_path / folder / "app.exe").write_bytes(content)
 
     assert names(search(tmp_path)) == ["app.exe", "app.exe"]
+
+
+CMAKES_OWN = (
+    "CMakeFiles/3.25.1/CompilerIdC/a.out", "CMakeFiles/3.25.1/CompilerIdCXX/a.out",
+    "CMakeFiles/3.25.1/CMakeDetermineCompilerABI_C.bin",
+    "CMakeFiles/CMakeScratch/TryCompile-x/cmTC_1", "CMakeFiles/CMakeTmp/cmTC_2.exe",
+    "CMakeFiles/_CMakeLTOTest-CXX/bin/foo", "sub/CMakeFiles/feature_tests.bin",
+)  # fmt: skip
+
+
+def test_what_cmake_builds_to_try_a_compiler_is_left_out(tmp_path):
+    build = tmp_path / "build"
+    own = ("bin/game", "CMakeFiles/engine.dir/libengine.so", "CMakeFilesystem/tool")
+    for number, place in enumerate((*CMAKES_OWN, *own)):
+        (build / place).parent.mkdir(parents=True, exist_ok=True)
+        (build / place).write_bytes(full_elf(build_id=bytes([number + 1] * 20)))
+
+    with Scratch() as scratch:
+        found = Search(scratch).collect([str(build)])
+        named = Search(scratch).collect([str(build / CMAKES_OWN[0])])
+
+    assert {file.name for file in found.files} == {"game", "libengine.so", "tool"}
+    assert {row.reason for row in found.ignored} == {"of CMake's own tests of the compiler"}
+    assert str(build / "CMakeFiles" / "3.25.1") in {row.path for row in found.ignored}
+    assert len(named.files) == 1  # who names it wants it
+
+
+@pytest.mark.skipif(not shutil.which("cmake"), reason="needs cmake")
+def test_a_build_tree_of_cmake_gives_the_projects_files_alone(tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(g C)\nadd_library(g SHARED g.c)\n"
+    )
+    (tmp_path / "g.c").write_text("int g(void) { return 1; }\n")
+    for step in (["-S", ".", "-B", "build"], ["--build", "build"]):
+        done = subprocess.run(["cmake", *step], cwd=tmp_path, capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip("cmake has no compiler here")
+
+    with Scratch() as scratch:
+        found = Search(scratch).collect([str(tmp_path / "build")])
+
+    assert [file.name for file in found.files] == ["libg.so"]
