@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import pytest
 from crashtool import cli
 from crashtool.cli import COMMANDS, main
 from crashtool.commands.streams import Outlet
+from crashtool.services.receiver.app import start_receiver
 from tests.commands.transcript_inputs import make_inputs
 from tests.synth.database import windows_report, write_windows_database
 
@@ -314,3 +317,54 @@ def test_a_pattern_of_an_option_is_not_expanded(monkeypatch, capsys, tmp_path):
     document = json.loads(capsys.readouterr().out)
     assert document["files"] == []
     assert "other.sym" not in json.dumps(document)
+
+
+@posix
+def test_an_upload_goes_on_although_its_answer_is_lost(folder, tmp_path):
+    with start_receiver(tmp_path / "inbox", token=TOKEN, symbols_token=TOKEN[::-1]) as receiver:
+        url = receiver.submission_url("symbols")
+        status, _, said = run(["upload-symbols", "--url", url, "build"], FULL, folder)
+        (report,) = receiver.inbox.reports()
+
+    assert (status, said.count("\n")) == (9, 1)
+    assert [file.filename for file in report.files]
+
+
+@posix
+@pytest.mark.parametrize("redirection", [FULL, CLOSED, ">&- 2>&-"])
+def test_a_receiver_receives_although_nobody_reads_its_lines(redirection, tmp_path, folder):
+    port = free_port()
+    script = f'exec "$0" -m crashtool serve --port {port} --folder "$1" {redirection}'
+    with subprocess.Popen(["/bin/sh", "-c", script, sys.executable, str(tmp_path / "inbox")],
+                          stderr=subprocess.DEVNULL) as server:  # fmt: skip
+        try:
+            url = f"http://127.0.0.1:{port}/acme/{TOKEN}/minidump"
+            words = ["send-dump", "--url", url, "--retry-for", "30", "game.dmp"]
+            assert run(words, "", folder)[0] == 0
+        finally:
+            server.terminate()
+        assert server.wait(30) == 9
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@posix
+def test_debug_files_may_have_names_that_are_no_utf8(folder, corpus):
+    program = corpus.parent / "findings/inputs/game/c"
+    if not program.exists():
+        pytest.skip("needs findings/ (set CRASHTOOL_SHARED to the folder that holds it)")
+    place = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9"))
+    place.mkdir()
+    shutil.copy(program, place / os.fsdecode(b"caf\xe9\nx"))
+    shutil.copy(program.with_name("x.dmp"), place)
+
+    shown = run(
+        ["inspect", place / "x.dmp", "--symbols", place, "--cache", place / "k"], "", folder
+    )
+    assert (shown[0], shown[2]) == (0, "")
+    assert "c.c:" in shown[1]
+    assert run(["symbols", "dump", "--store", place / "s", place], "", folder)[0] == 0

@@ -1,5 +1,7 @@
 """Debug information as symbolic reads it: functions, lines and unwind rules of native files."""
 
+import os
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from crashtool.errors import InputUnusable
@@ -84,7 +86,8 @@ class LineTable:
         from symbolic.symcache import SymCache
 
         try:
-            self._table = SymCache.open(path)  # type: ignore[no-untyped-call]
+            with _in_unicode(path) as known:
+                self._table = SymCache.open(known)  # type: ignore[no-untyped-call]
             current = bool(self._table.is_latest_version)
         except SymbolicError as error:
             raise OutdatedTable(str(error)) from None
@@ -108,7 +111,23 @@ NO_ADDRESS = 0xFFFFFFFF  # symbolic's, for a function that was merged into anoth
 def _walk_objects(path: str) -> "Iterator[Any]":
     from symbolic.debuginfo import Archive
 
-    return cast("Iterator[Any]", Archive.open(path).iter_objects())
+    with _in_unicode(path) as known:
+        return cast("Iterator[Any]", Archive.open(known).iter_objects())
+
+
+@contextmanager
+def _in_unicode(path: str) -> "Iterator[str]":
+    """A name that symbolic takes for a file whose own one is not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            yield f"/dev/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    else:
+        yield path
 
 
 def _find_object(path: str, architecture: str) -> Any:
