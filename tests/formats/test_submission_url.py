@@ -91,14 +91,22 @@ BROKEN = [
     ("empty-parameter", f"{HOSTED}?", HOSTED),
     ("empty-parameter", f"{HOSTED}?a=1&&b=2&", f"{HOSTED}?a=1&b=2"),
     ("non-ascii", f"{HOSTED}?name=é", f"{HOSTED}?name=%C3%A9"),
-    ("non-ascii", HOSTED.replace("acme", "acmé"), HOSTED.replace("acme", "acm%C3%A9")),
+    ("non-ascii", SELF_HOSTED.replace("/post", "/é/post"),
+     SELF_HOSTED.replace("/post", "/%C3%A9/post")),
+    ("universe-invalid", HOSTED.replace("acme", "acme%20corp"), None),
+    ("universe-invalid", HOSTED.replace("acme", "acme.sp.backtrace.io"), HOSTED),
+    ("web-console", "https://acme.sp.backtrace.io/p/Game/explore?filters=1#x", None),
+    ("web-console", "https://acme.sp.backtrace.io/p/Game/symbols", None),
+    ("web-console", "https://acme.sp.backtrace.io/dashboard/acme/project/Game", None),
+    ("web-console", "acme.backtrace.io/p/Game/triage", None),
+    ("web-console", "https://backtrace.io/login", None),
     ("percent", f"{HOSTED}?share=50%", f"{HOSTED}?share=50%25"),
     ("redirecting-host", HOSTED.replace("submit.", ""), HOSTED),
     ("redirecting-host", "https://www.backtrace.io/", None),
     ("port-missing", SELF_HOSTED.replace("crash.acme.net:6098", "acme.sp.backtrace.io"),
      SELF_HOSTED.replace("crash.acme.net", "acme.sp.backtrace.io")),
     ("foreign-service", "https://o1.ingest.sentry.io/api/2/minidump/?sentry_key=abc", None),
-    ("form-unknown", "https://acme.backtrace.io/p/game/triage", None),
+    ("web-console", "https://acme.backtrace.io/p/game/triage", None),
     ("form-unknown", f"https://submit.backtrace.io/a/b/{TOKEN}/minidump", None),
     ("form-unknown", f"https://unreal.backtrace.io/post/acme/{TOKEN}", HOSTED),
     ("form-unknown", "https://crash.acme.net/collect", None),
@@ -108,6 +116,15 @@ BROKEN = [
     ("placeholder", HOSTED.replace(TOKEN, "0" * 64), None),
     ("placeholder", HOSTED.replace(TOKEN, "$TOKEN"), None),
     ("placeholder", HOSTED.replace(TOKEN, "%TOKEN%"), None),
+    ("placeholder", HOSTED.replace(TOKEN, "%FACTORY_TOKEN%"), None),  # %FA could be a byte
+    ("placeholder", HOSTED.replace("acme", "%BACKTRACE_UNIVERSE%"), None),
+    ("placeholder", HOSTED.replace("acme", "acme-%STAGE%"), None),
+    ("placeholder", HOSTED.replace(TOKEN, "${TOKEN}"), None),
+    ("placeholder", HOSTED.replace(TOKEN, "$(Token)"), None),
+    ("placeholder", HOSTED.replace("acme", "{{universe}}"), None),
+    ("placeholder", HOSTED.replace("acme", "@UNIVERSE@"), None),
+    ("placeholder", SELF_HOSTED.replace("crash.acme.net", "%HOST%"), None),
+    ("placeholder", f"{HOSTED}?version=${{VERSION}}", None),
     ("placeholder", HOSTED.replace("acme", "yolo"), None),
     ("placeholder", HOSTED.replace("acme", "example"), None),
     ("placeholder", "https://your_host.sp.backtrace.io:6098/", None),
@@ -152,6 +169,33 @@ def test_messages_are_sentences_without_a_token(rule, broken, mended):
 @pytest.mark.parametrize("mended", sorted({url for _, _, url in BROKEN if url}))
 def test_a_corrected_url_is_valid(mended):
     assert not [finding for finding in check_url(mended) if finding.severity == ERROR]
+
+
+@pytest.mark.parametrize("text", ["%TOKEN%", "%FACTORY_TOKEN%", "${TOKEN}", "{{token}}"])
+def test_a_placeholder_is_told_once_and_never_encoded(text):
+    findings = check_url(HOSTED.replace(TOKEN, text))
+
+    assert [finding.rule for finding in findings] == ["placeholder"]
+    assert findings[0].corrected is None
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://acme.sp.backtrace.io/p/Game/explore", "submit.backtrace.io/acme/TOKEN/minidump"),
+        ("https://www.backtrace.io/pricing", "submit.backtrace.io/UNIVERSE/TOKEN/minidump"),
+    ],
+)
+def test_an_address_of_the_console_is_explained_and_not_corrected(url, words):
+    (finding,) = check_url(url)
+
+    assert words in finding.consequence
+    assert fix_url(url) == url
+
+
+@pytest.mark.parametrize("url", [f"{HOSTED}?a=%C3%A9", f"{HOSTED}?a=%AB%20%CD"])
+def test_encoded_bytes_are_no_variable(url):
+    assert check_url(url) == ()
 
 
 def test_every_rule_is_broken_by_some_url_here():

@@ -20,11 +20,13 @@ from crashtool.formats.submission_url.forms import (
 from crashtool.formats.submission_url.parts import join_parameters
 from crashtool.formats.submission_url.placeholders import (
     find_host_placeholder,
+    find_variables,
     is_placeholder,
     is_reserved_host,
 )
 
 PIECES = ("universe", "token", "format")
+UNIVERSE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 NEAR_FORMATS = {
     "dmp": "minidump", "dump": "minidump", "dumps": "minidump", "mdmp": "minidump",
     "minidumps": "minidump", "symbol": "symbols", "sym": "symbols", "plcrashreporter": "plcrash",
@@ -90,7 +92,8 @@ def form_unknown(draft: Draft) -> Fault | None:
 def placeholder(draft: Draft) -> Fault | None:
     """The user's own values, not those of a documentation."""
     reading = _find_reading(draft)
-    host = find_host_placeholder(draft.parts.host)
+    parts = draft.parts
+    host = find_host_placeholder(parts.host)
     found = {"host": host} if host else {}
     if reading is not None:
         values = {
@@ -99,6 +102,14 @@ def placeholder(draft: Draft) -> Fault | None:
             "format": reading.format,
         }
         found |= {name: value for name, value in values.items() if is_placeholder(value)}
+    if not found and (variables := find_variables(f"{parts.host}{parts.path}?{parts.query or ''}")):
+        shown = " and ".join(f"`{redact_token(text)[:40]}`" for text in dict.fromkeys(variables))
+        return Fault(
+            ERROR,
+            f"The URL holds {shown}, for which nothing has put a value.",
+            "What should have replaced it (a shell, a build script) did not, and the server is "
+            "sent its name.",
+        )
     if found:
         shown = " and ".join(
             f"{name} (`{redact_token(value)[:40]}`)" for name, value in found.items()
@@ -116,6 +127,28 @@ def placeholder(draft: Draft) -> Fault | None:
             "Reports go nowhere.",
         )
     return None
+
+
+def universe_invalid(draft: Draft) -> Fault | None:
+    """A universe is a part of host names."""
+    reading = _find_reading(draft)
+    if reading is None or reading.form != HOSTED or placeholder(draft):
+        return None
+    universe = reading.universe
+    if not universe or is_token(universe) or UNIVERSE.issuperset(universe):
+        return None
+    if universe.lower().endswith(BACKTRACE_DOMAIN):
+        name = universe.partition(".")[0]
+        words = f"`{universe[:80]}` is a host; its universe is `{name}`."
+        return Fault(ERROR, words, "The server knows no such universe (HTTP 503).",
+                     build_url(reading._replace(universe=name)))  # fmt: skip
+    return Fault(
+        ERROR,
+        f"`{universe[:40]}` cannot be a universe: it is a part of a host's name, made of letters, "
+        "digits and hyphens.",
+        "The server knows no such universe (HTTP 503): take it from the address of your Backtrace "
+        "console, https://UNIVERSE.sp.backtrace.io.",
+    )
 
 
 def places_swapped(draft: Draft) -> Fault | None:
@@ -152,7 +185,7 @@ def token_not_64_hex(draft: Draft) -> Fault | None:
     if reading is None or reading.form == ROOT or not reading.token or is_token(reading.token):
         return None
     token = reading.token
-    if token in FORMATS or is_placeholder(token):
+    if token in FORMATS or is_placeholder(token) or placeholder(draft):
         return None
     strange = token.strip("0123456789abcdefABCDEF")
     problem = f"{len(token)} characters, not {TOKEN_LENGTH}"

@@ -1,5 +1,7 @@
 """Recognises what documentation puts where the user's own value belongs."""
 
+import re
+
 WORDS = frozenset(
     ("changeme", "example", "fixme", "foobar", "host", "hostname", "instancesubdomain", "mytoken",
      "myuniverse", "placeholder", "submissiontoken", "subdomain", "symboltoken", "symbolstoken",
@@ -12,9 +14,34 @@ FRAMES = (("%", "%"), ("__", "__"), ("@", "@"))
 RESERVED_DOMAINS = (".example", ".example.com", ".example.net", ".example.org", ".invalid")
 
 
+# A variable that a shell, a build system or a template engine should have put a value for: %VAR%,
+# ${VAR}, $(VAR), $VAR, {{var}}, {var}, <var>, @VAR@. The first is told from percent-encoding below.
+VARIABLE = re.compile(
+    r"%[A-Za-z_][A-Za-z0-9_]*%|\$\{[^{}/]*\}|\$\([^()/]*\)|\$env:\w+|\$[A-Za-z_]\w*"
+    r"|\{\{[^{}/]*\}\}|\{[^{}/]*\}|<[^<>/]*>|@[A-Za-z_]\w*@"
+)
+ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+def find_variables(text: str) -> list[str]:
+    """The variables in a URL's own text, percent-encoding and all, in order."""
+    return [found for found in VARIABLE.findall(text) if not _is_encoding(found, text)]
+
+
+def _is_encoding(found: str, text: str) -> bool:
+    """Whether `%C3%` is the beginning of two encoded bytes: both of its signs begin one."""
+    if not found.startswith("%"):
+        return False
+    place = text.find(found)
+    last = place + len(found) - 1
+    return bool(ENCODED.match(text, place) and ENCODED.match(text, last))
+
+
 def is_placeholder(text: str) -> bool:
     """Whether a value was meant to be replaced: `<token>`, `your_token`, `$TOKEN`, `xxx`, zeros."""
     if any(character in "<>{}" for character in text) or text.startswith("$"):
+        return True
+    if find_variables(text):
         return True
     if any(text.startswith(a) and text.endswith(b) and text.strip(a) for a, b in FRAMES):
         return True

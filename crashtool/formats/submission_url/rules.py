@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from crashtool.formats.submission_url import (
     address_rules,
+    console_rule,
     content_rules,
     path_rules,
     text_rules,
@@ -17,10 +18,14 @@ PASSES = 8
 
 
 class Rule(NamedTuple):
-    """One row: the name that findings and documents use, and the function that judges."""
+    """One row: the name that findings and documents use, and the function that judges.
+
+    `is_last`: where it finds a fault, the others have nothing to add.
+    """
 
     name: str
     judge: Callable[[Draft], Fault | None]
+    is_last: bool = False
 
 
 # In this order: each rule may take for granted what those above it have mended.
@@ -29,6 +34,7 @@ RULES = (
     Rule("control-character", text_rules.control_character),
     Rule("blank-around", text_rules.blank_around),
     Rule("wrapping", text_rules.wrapping),
+    Rule("web-console", console_rule.web_console, is_last=True),
     Rule("backslash", text_rules.backslash),
     Rule("blank-inside", text_rules.blank_inside),
     Rule("scheme-doubled", address_rules.scheme_doubled),
@@ -58,6 +64,7 @@ RULES = (
     Rule("foreign-service", content_rules.foreign_service),
     Rule("form-unknown", content_rules.form_unknown),
     Rule("placeholder", content_rules.placeholder),
+    Rule("universe-invalid", content_rules.universe_invalid),
     Rule("places-swapped", content_rules.places_swapped),
     Rule("token-missing", content_rules.token_missing),
     Rule("token-not-64-hex", content_rules.token_not_64_hex),
@@ -81,6 +88,8 @@ def check_url(text: str, purpose: Purpose = ANY_PURPOSE) -> tuple[Finding, ...]:
         if fault is not None:
             findings.append(Finding(rule.name, *fault))
             text = text if fault.corrected is None else fault.corrected
+            if rule.is_last:
+                break
     return tuple(findings)
 
 

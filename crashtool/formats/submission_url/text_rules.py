@@ -1,6 +1,7 @@
 """Rules about a URL's characters: what was caught in copying it."""
 
 from crashtool.formats.submission_url.finding import ERROR, Draft, Fault
+from crashtool.formats.submission_url.placeholders import find_variables
 
 INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 OPENERS = {'"': '"', "'": "'", "`": "`", "<": ">", "\u201c": "\u201d", "\u2018": "\u2019"}
@@ -115,15 +116,18 @@ def non_ascii(draft: Draft) -> Fault | None:
 def percent(draft: Draft) -> Fault | None:
     """Each `%` begins a percent-encoded byte."""
     tail = draft.parts.path + "?" + (draft.parts.query or "")
+    for variable in find_variables(tail):  # %VAR%, which the rule on placeholders tells
+        tail = tail.replace(variable, "")
     if not _stray_percents(tail):
         return None
-    path, _, query = _mend_percents(tail).partition("?")
+    whole = draft.parts.path + "?" + (draft.parts.query or "")
+    path, _, query = _mend_percents(whole).partition("?")
     mended = draft.parts._replace(path=path, query=None if draft.parts.query is None else query)
     return Fault(
         ERROR,
         "A `%` in the URL is not followed by two hex digits.",
         "Servers refuse the request as malformed, or decode something else.",
-        mended.text,
+        None if tail != whole else mended.text,
     )
 
 
