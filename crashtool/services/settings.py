@@ -18,6 +18,7 @@ from crashtool.formats.toml import parse_toml
 if TYPE_CHECKING:
     from pathlib import Path  # its import costs every command 6 ms; os.path is there anyway
 
+TOKENS = ("token", "symbols_token")
 PROJECT_FILE = "crashtool.toml"
 USER_FILE = "config.toml"
 PROJECT_VARIABLE = "CRASHTOOL_PROJECT_FILE"
@@ -261,9 +262,11 @@ def _from_text(setting: Setting, text: str) -> Any:
     if setting.kind == "texts":
         return text.split()
     if setting.kind == "pairs":
-        return [line for line in text.splitlines() if line]
+        return [line for line in text.replace("\r\n", "\n").split("\n") if line]
     if setting.kind == "flag":
         return text.lower() in ("1", "true", "yes", "on")
+    if setting.name in TOKENS:  # $(cat token.txt) of a file with Windows' line ends keeps a CR
+        return text.strip()
     return text
 
 

@@ -178,3 +178,17 @@ def test_show_settings_needs_no_argument_and_masks(crashtool, monkeypatch, tmp_p
     shown = crashtool("send-dump", "--show-settings")
     assert "environment CRASHTOOL_TOKEN" in shown.stdout
     assert TOKEN not in shown.stdout
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n", " "])
+def test_a_token_in_the_environment_ends_where_it_ends(end, tmp_path):
+    found = Settings({"CRASHTOOL_TOKEN": TOKEN + end}, tmp_path, tmp_path).find("token")
+
+    assert found.value == TOKEN
+
+
+def test_annotations_in_the_environment_are_lines(tmp_path):
+    text = "a=1\r\nb=x\u2028y\x0bz\n\n"
+    found = Settings({"CRASHTOOL_ANNOTATIONS": text}, tmp_path, tmp_path).find("annotations")
+
+    assert found.value == ["a=1", "b=x\u2028y\x0bz"]
