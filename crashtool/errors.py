@@ -155,6 +155,10 @@ class TimedOut(NetworkFailure):
     """The server was silent for too long."""
 
 
+class TooLarge(NetworkFailure):
+    """The server sends more than can be meant: asking again would bring as much."""
+
+
 class PartialFailure(CrashtoolError):
     """Some of several inputs failed."""
 

@@ -100,7 +100,7 @@ class UrlCommand(Command):
     "--timeout",
     type=float,
     metavar="SECONDS",
-    help="--probe: give up on a silent server after this long (default 60).",
+    help="--probe: give up on a silent or slow server after this long (default 60).",
 )
 @click.pass_context
 def command(

@@ -24,9 +24,11 @@ def network_options(function: Function) -> Function:
     """--ca-bundle, --insecure, --timeout, --retry-for: how to reach a server."""
     for option in (
         click.option("--retry-for", type=float, metavar="SECONDS",
-                     help="Keep retrying outages for this long (default 60; 0: one try)."),
+                     help="Keep retrying outages for this long; a try that has begun may end "
+                     "(default 60; 0: one try)."),
         click.option("--timeout", type=float, metavar="SECONDS",
-                     help="Give up on a silent connection after this long (default 60)."),
+                     help="Give up on a connection after this long if it is silent, or slower than "
+                     "4 KiB a second (default 60)."),
         click.option("--insecure", is_flag=True, default=None,
                      help="Do not verify TLS certificates. Warns each time."),
         click.option("--ca-bundle", type=click.Path(), metavar="FILE",

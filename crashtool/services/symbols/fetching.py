@@ -13,6 +13,7 @@ from crashtool.errors import (
     Refused,
     Rejected,
     TimedOut,
+    TooLarge,
 )
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.reply import is_temporary
@@ -71,7 +72,7 @@ class HttpFetcher:
             file = cast("IO[bytes]", observed)
             try:
                 return self._session.download(url, file, limit, observed.begin)
-            except TimedOut:
+            except (TimedOut, TooLarge):
                 raise
             except NetworkFailure as error:
                 if not observed.has_begun:

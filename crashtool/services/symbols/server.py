@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from crashtool.errors import BadUrl, CrashtoolError, NetworkFailure, TimedOut, UsageError
+from crashtool.errors import BadUrl, CrashtoolError, NetworkFailure, TimedOut, TooLarge, UsageError
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus
@@ -161,8 +161,10 @@ class ServerSource:
             raise _NoFile("failed", f"HTTP {status}")
 
     def _note_failure(self, error: CrashtoolError) -> Answer:
-        """A time-out costs a minute, and a wrong setting stays wrong: they count as many."""
-        may_pass = isinstance(error, NetworkFailure) and not isinstance(error, TimedOut)
+        """A time-out costs a minute, what has no end a disk, and a wrong setting stays wrong: they
+        count as many.
+        """
+        may_pass = isinstance(error, NetworkFailure) and not isinstance(error, TimedOut | TooLarge)
         self._failures += 1 if may_pass else MOST_FAILURES
         status: LookupStatus = "timeout" if isinstance(error, TimedOut) else "failed"
         may_be_mended = isinstance(error, (UsageError, BadUrl)) and error.hint

@@ -6,7 +6,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
 from crashtool import __version__
-from crashtool.errors import BadUrl, NetworkFailure, UsageError
+from crashtool.errors import BadUrl, NetworkFailure, TooLarge, UsageError
+from crashtool.services.transport.connection import make_patient
 from crashtool.services.transport.failure import explain_failure, host_of
 from crashtool.services.transport.trust import find_ca_bundle, open_system_store
 
@@ -23,6 +24,8 @@ OK = 200
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 6
 DEFAULT_TIMEOUT = 60.0  # seconds
+UNPROMISED = 512 << 20  # bytes that are taken from a server that did not say how many will come
+MOST_PACKED = 64  # times its promised size that a packed body may unpack to, beside those
 
 
 class Body(Protocol):
@@ -55,7 +58,11 @@ class HttpResponse(NamedTuple):
 
 
 class HttpSession:
-    """A connection pool with one policy. `timeout` is in seconds of silence."""
+    """A connection pool with one policy.
+
+    `timeout` is in seconds: of silence, and of all that a reply takes if less than 4 KiB a second
+    come of it.
+    """
 
     def __init__(
         self,
@@ -149,10 +156,10 @@ class HttpSession:
             )  # fmt: skip
             with response:
                 names = {name.lower(): value for name, value in response.headers.items()}
-                blocks = response.iter_content(1 << 14 if target is None else 1 << 18)
+                is_packed = "content-encoding" in names  # a block of that may become a thousand
+                blocks = response.iter_content(1 << 14 if target is None or is_packed else 1 << 18)
                 if target is not None and response.status_code == OK:
-                    target.announce(names)
-                    kept = target.fill(blocks, url)
+                    kept = target.fill(blocks, target.announce(names, url), url)
                 else:
                     kept = _read_capped(blocks)
                 return HttpResponse(response.status_code, names, kept, url)
@@ -220,22 +227,32 @@ class _Target(NamedTuple):
     limit: int
     expect: Callable[[int], None] | None
 
-    def announce(self, headers: Mapping[str, str]) -> None:
-        """Say how many bytes will come; of a packed body nobody knows."""
-        length = headers.get("content-length", "")
-        is_known = length.isdecimal() and "content-encoding" not in headers
+    def announce(self, headers: Mapping[str, str], url: str) -> int:
+        """Say how many bytes will come, of a packed body nobody knows; the most that are taken."""
+        is_packed = "content-encoding" in headers
+        sizes = [headers.get(name, "") for name in ("content-length", "x-debuginfod-size")]
+        promised = next((int(text) for text in sizes if text.isdecimal()), None)
+        if promised is not None and promised > self.limit:
+            raise _too_large(url, self.limit)
         if self.expect:
-            self.expect(int(length) if is_known else 0)
+            self.expect(0 if is_packed else promised or 0)
+        if promised is None or is_packed:
+            return min(self.limit, UNPROMISED + MOST_PACKED * (promised or 0))
+        return promised
 
-    def fill(self, blocks: Iterable[bytes], url: str) -> bytes:
-        """Write the blocks; what is left for the reply itself."""
+    def fill(self, blocks: Iterable[bytes], most: int, url: str) -> bytes:
+        """Write the blocks, `most` bytes in all; what is left for the reply itself."""
         size = 0
         for block in blocks:
             size += len(block)
-            if size > self.limit:
-                raise NetworkFailure(f"{host_of(url)} sends more than {self.limit:,} bytes")
+            if size > most:
+                raise _too_large(url, most)
             self.file.write(block)
         return b""
+
+
+def _too_large(url: str, most: int) -> TooLarge:
+    return TooLarge(f"{host_of(url)} sends more than {most:,} bytes")
 
 
 def _read_capped(blocks: Iterable[bytes]) -> bytes:
@@ -286,11 +303,11 @@ def _make_session(*, insecure: bool, with_store: bool) -> "requests.Session":
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **options: Any) -> None:
             super().init_poolmanager(*args, **(trusted | options))
-            _hear_early_replies(self.poolmanager)
+            make_patient(self.poolmanager)
 
         def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
             manager = super().proxy_manager_for(proxy, **(trusted | options))
-            _hear_early_replies(manager)
+            make_patient(manager)
             return manager
 
     class Session(requests.Session):
@@ -311,26 +328,3 @@ def _make_session(*, insecure: bool, with_store: bool) -> "requests.Session":
 
 def _no_credentials(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
     return request
-
-
-def _hear_early_replies(manager: Any) -> None:
-    """Make a connection that is reset while it sends look for a reply.
-
-    urllib3 does so for a broken pipe only; a receiver that refuses a large body and closes at once
-    (413 from nginx) is seen on Linux as a reset with the reply already in the buffer.
-    """
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    def send(self: HTTPConnection, data: Any) -> None:
-        try:
-            super(type(self), self).send(data)
-        except ConnectionResetError as error:
-            raise BrokenPipeError(error.errno, error.strerror) from error
-
-    plain = type("PlainConnection", (HTTPConnection,), {"send": send})
-    secure = type("SecureConnection", (HTTPSConnection,), {"send": send})
-    manager.pool_classes_by_scheme = {
-        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-    }
