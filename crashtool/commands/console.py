@@ -36,6 +36,7 @@ class Console:
         self.verbosity = verbosity
         self.color = self.color_notes = color
         self.live = live
+        self._warned: set[str] = set()
         self._bars: ProgressBars | None = None
 
     @property
@@ -94,6 +95,12 @@ class Console:
         """Say what will probably go wrong, in one line, and what to do; silent with --quiet."""
         if not self.is_quiet:
             self._stderr("warning", text, "yellow", hint)
+
+    def warn_once(self, text: str) -> None:
+        """Say once in a call what holds for all of it: that a disk is full, say."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warn(text)
 
     def detail(self, text: str) -> None:
         """Say what only --verbose asks for."""

@@ -15,6 +15,8 @@ from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import SymbolSession, open_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crashtool.model.crash import CrashReport
 
 
@@ -25,9 +27,12 @@ class DumpPages:
     a minidump of a stranger could ask for any. `symbols_url` is where readers can upload symbols.
     """
 
-    def __init__(self, *, local: bool = False) -> None:
+    def __init__(
+        self, *, local: bool = False, warn: "Callable[[str], None]" = lambda _sentence: None
+    ) -> None:
         self.symbols_url = "URL"
         self._local = local
+        self._warn = warn
         self._stack = ExitStack()
         self._session: SymbolSession | None = None
         self._uploads: frozenset[str] | None = None
@@ -72,7 +77,7 @@ class DumpPages:
         if self._session is None or uploads != self._uploads:
             self._stack.close()
             paths = () if uploads is None else (str(folder),)
-            plan = SymbolPlan(paths, local=self._local, beside_dump=False)
+            plan = SymbolPlan(paths, local=self._local, beside_dump=False, warn=self._warn)
             self._session = self._stack.enter_context(open_session(plan, user_cache_folder()))
             self._uploads = uploads
         return self._session

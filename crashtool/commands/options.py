@@ -167,5 +167,6 @@ def make_plan(
         insecure=bool(options.get("insecure")),
         timeout=options.get("timeout"),
         progress=console.progress,
+        warn=console.warn_once,
     )
     return plan if plan.names_any or plan.local else None

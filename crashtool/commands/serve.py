@@ -167,7 +167,8 @@ def command(
 
     previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        with closing(DumpPages(local=address in LOOPBACK_NAMES)) as pages, start_receiver(
+        dump_pages = DumpPages(local=address in LOOPBACK_NAMES, warn=console.warn_once)
+        with closing(dump_pages) as pages, start_receiver(
             folder, port=port, host=address, token=token, symbols_token=symbols_token,
             faults=faults, max_size=_parse_size(max_size), read_dump=pages, style=STYLE,
             certificate=certificate, key=key, names=names, on_exchange=log,

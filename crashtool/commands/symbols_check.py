@@ -86,9 +86,9 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         requirements=requirements, cache=user_cache_folder(),
     )  # fmt: skip
     with Scratch() as scratch:
-        survey = make_survey(wishes, scratch, console.note)
+        survey = make_survey(wishes, scratch, console.note, console.warn_once)
     survey = settle_severity(survey, strict=options["strict"], severe=True, lenient=False)
-    error = find_objection(survey)
+    error = find_objection(survey, judging=True)
     error = find_verdict(survey.collection, (), allow_empty=False) or error
     report_to_ci(console, options["ci_system"], options["junit"], survey, (), error)
     if console.json:

@@ -74,16 +74,20 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     cache = user_cache_folder()
     inputs = _add_siblings(console, options["inputs"])
     with Scratch() as scratch:
-        survey = make_survey(SurveyWishes(inputs, cache=cache), scratch)
+        survey = make_survey(SurveyWishes(inputs, cache=cache), scratch, warn=console.warn_once)
         for row in survey.collection.refused:
             console.warn(f"{row.path}: {row.reason}")
         found = find_dumpable(survey.collection.files, wishes)
         modules = [row for row in found if isinstance(row, Dumpable)]
         rows = [row for row in found if not isinstance(row, Dumpable)]
+        if not modules and survey.fault:
+            raise survey.fault
         if not modules:
             reason = rows[0].reason if rows else "no debug files of a program found"
             raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
-        dumper = SymbolDumper(SymbolCache(cache, DEFAULT_LIMIT, scratch.folder), wishes)
+        dumper = SymbolDumper(
+            SymbolCache(cache, DEFAULT_LIMIT, scratch.folder, console.warn_once), wishes
+        )
         if options["store"]:
             rows += dumper.write_store(modules, Path(options["store"]))
         elif options["output"] not in (None, "-"):

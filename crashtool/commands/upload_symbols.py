@@ -240,7 +240,7 @@ def command(
             **wishes,
         ),
         Network(ca_bundle, bool(insecure), timeout, retry_for),
-        Voices(show_found, console.progress, console.note),
+        Voices(show_found, console.progress, console.note, console.warn_once),
     )
     said = [outcome.error.what] if outcome.error else []
     for row in outcome.deliveries:

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple, TypeAlias
 
+from crashtool.errors import CrashtoolError
 from crashtool.formats.object_file.kinds import ObjectFile
 
 UPLOADED, WRITTEN, PLANNED = "uploaded", "written", "would upload"
@@ -24,7 +25,8 @@ class Quality(NamedTuple):
     `functions` counts those with names. `lined` and `unwound` are shares, from 0 to 1: of the code
     with names that has lines, and of the functions tried that can be unwound. `nameless` counts
     functions whose names are not in the file. `problem` says why it could not be judged, "" when
-    it was; `tried` is False when only headers were read.
+    it was; `tried` is False when only headers were read. `fault` is what kept this machine from
+    reading it: then the rest is what could be read all the same, and nothing is held against it.
     """
 
     functions: int = 0
@@ -37,12 +39,15 @@ class Quality(NamedTuple):
     nameless: int = 0
     problem: str = ""
     tried: bool = True
+    fault: CrashtoolError | None = None
 
     @property
     def grade(self) -> str:
         """In a word what a stack shows with it: full, no lines, unwind only, nothing."""
         if self.problem:
             return UNREADABLE
+        if self.fault and not self.lines:
+            return NOT_READ
         if self.lines:
             return FULL
         if self.functions:
@@ -51,7 +56,7 @@ class Quality(NamedTuple):
 
 
 FULL, NO_LINES, UNWIND_ONLY, NOTHING = "full", "no lines", "unwind only", "nothing"
-UNREADABLE = "unreadable"
+UNREADABLE, NOT_READ = "unreadable", "not read"
 
 
 class SymbolFile(NamedTuple):
@@ -118,7 +123,7 @@ class Pair(NamedTuple):
 
 GateStatus: TypeAlias = Literal[
     "ok", "missing", "mismatch", "stripped", "no_lines", "no_unwind", "no_id", "unreadable",
-    "not_required",
+    "not_read", "not_required",
 ]  # fmt: skip
 
 
@@ -161,6 +166,12 @@ class Survey(NamedTuple):
     defects: tuple[Defect, ...] = ()
     pairs: tuple[Pair, ...] = ()
     gate: tuple[GateRow, ...] = ()
+
+    @property
+    def fault(self) -> CrashtoolError | None:
+        """What kept this machine from reading some of the files, if anything."""
+        rows = (quality for file in self.collection.files for quality in file.qualities)
+        return next((row.fault for row in rows if row.fault), None)
 
 
 class Delivery(NamedTuple):

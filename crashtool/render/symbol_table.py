@@ -257,7 +257,8 @@ def _object_document(file: SymbolFile, row: ObjectFile) -> dict[str, Any]:
 
 
 def _quality_document(quality: Quality) -> dict[str, Any]:
-    return {"grade": quality.grade, "quality": quality._asdict()}
+    fault = quality.fault.what if quality.fault else ""
+    return {"grade": quality.grade, "quality": quality._asdict() | {"fault": fault}}
 
 
 def delivery_document(row: Delivery) -> dict[str, Any]:

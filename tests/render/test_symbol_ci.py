@@ -100,5 +100,5 @@ def test_the_commands_write_both(crashtool, truth, tmp_path, monkeypatch):
     assert "::error" in quiet.stderr
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "absent" / "summary.md"))
     assert (
-        "summary cannot be written" in crashtool("symbols", "check", "--ci", "github", split).stderr
+        "summary is not complete" in crashtool("symbols", "check", "--ci", "github", split).stderr
     )

@@ -1,5 +1,6 @@
-"""The name that an ELF file's symbol table gives to the function at an address."""
+"""The names that an ELF file's symbol table gives to functions."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 FUNCTION = 2  # STT_FUNC, in the lower four bits of `info`
 LONGEST_NAME = 1 << 14
+MOST_ALIASES = 16
 
 
 class Symbol64(Record):
@@ -62,6 +64,52 @@ def walk_function_names(data: "Content", table: SymbolTable, address: int) -> It
             if symbol.info & 0xF == FUNCTION and symbol.size and symbol.section:
                 yield _name(data, table, symbol.name)
         place = data.find(wanted, place + 1, end)
+
+
+class Function(NamedTuple):
+    """A function of a symbol table: its first address from the base, its bytes, its name."""
+
+    start: int
+    size: int
+    name: str
+
+
+class FunctionTable:
+    """The functions that a symbol table knows the sizes of, looked up by address."""
+
+    def __init__(self, data: "Content", table: SymbolTable) -> None:
+        self._data = data
+        self._table = table
+        self._rows = sorted(_walk_functions(data, table))
+        self._starts = [start for start, _, _ in self._rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, address: int) -> Function | None:
+        """The function that an address from the base lies in; the first of several names."""
+        place = bisect_right(self._starts, address) - 1
+        if place < 0:
+            return None
+        start, size, _ = self._rows[place]
+        names = [row[2] for row in self._rows[: place + 1][-MOST_ALIASES:] if row[0] == start]
+        if address >= start + size:
+            return None
+        return Function(start, size, min(_name(self._data, self._table, name) for name in names))
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """First address and end of each, in the order of the addresses."""
+        for start, size, _ in self._rows:
+            yield start, start + size
+
+
+def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, int, int]]:
+    kind: type[Symbol64 | Symbol32] = Symbol64 if table.wide else Symbol32
+    end = min(table.offset + table.size, len(data))
+    for place in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
+        symbol = kind.read(data, place)
+        if symbol.info & 0xF == FUNCTION and symbol.size and symbol.section:
+            yield symbol.value - table.base, symbol.size, symbol.name
 
 
 def _name(data: "Content", table: SymbolTable, place: int) -> str:

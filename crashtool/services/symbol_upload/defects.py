@@ -55,7 +55,11 @@ def find_defects(files: tuple[SymbolFile, ...]) -> tuple[Defect, ...]:
 def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Rule, str]]:
     entries = tuple(walk_entries((file,)))
     for rule in RULES:
-        sentences = (rule.check(entry, inventory) for entry in entries)
+        sentences = (
+            rule.check(entry, inventory)
+            for entry in entries
+            if not (entry.quality.fault and rule.name in OF_READING)
+        )
         if found := next(filter(None, sentences), ""):  # a universal file says it once
             yield rule, found
 
@@ -276,6 +280,10 @@ LINES_FIX = {
     kinds.SYM: "make it again, from a program compiled with -g: crashtool symbols dump PROGRAM",
 }
 DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM"
+OF_READING = frozenset({  # rules about what was looked up: a file not read here is not to blame
+    "stripped-pdb", "debug-link", "alternate-debug", "stripped", "stripped-to-exports", "no-lines",
+    "few-lines", "no-unwind", "debug-without-program", "empty-pdb",
+})  # fmt: skip
 RULES = (
     Rule("unreadable", _unreadable, DAMAGED_FIX, ERROR),
     Rule("no-build-id", _no_build_id, ID_FIX[kinds.ELF], ERROR),

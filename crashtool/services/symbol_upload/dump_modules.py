@@ -13,7 +13,7 @@ from crashtool.services.symbols.session import open_session
 from crashtool.services.unwrap_dumps import UnusableInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from crashtool.model.crash import CrashReport, Module
     from crashtool.services.symbols.scratch import Scratch
@@ -33,6 +33,7 @@ def find_needed(
     scratch: "Scratch",
     *,
     everything: bool = False,
+    warn: "Callable[[str], None]" = lambda _sentence: None,
 ) -> Needed:
     """The modules on the crashed thread's stack of a dump, or of all dumps that `path` holds.
 
@@ -44,7 +45,7 @@ def find_needed(
     architecture = ""
     spool = Path(scratch.folder()) / f"dumps-{uuid4()}"
     spool.mkdir()
-    with open_session(SymbolPlan(symbols, local=True), cache) as session:
+    with open_session(SymbolPlan(symbols, local=True, warn=warn), cache) as session:
         for dump in find_dumps([path], spool, BytesIO()):
             if isinstance(dump, UnusableInput):
                 raise dump.error

@@ -64,10 +64,17 @@ class _Wanted(NamedTuple):
 class Gate:
     """Holds requirements against an inventory of what is to be sent."""
 
-    def __init__(self, inventory: Inventory, scratch: Scratch, cache: str) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        scratch: Scratch,
+        cache: str,
+        warn: Callable[[str], None] = lambda _sentence: None,
+    ) -> None:
         self._inventory = inventory
         self._scratch = scratch
         self._cache = cache
+        self._warn = warn
 
     def check(
         self, requirements: Requirements, say: Callable[[str], None] = lambda _sentence: None
@@ -106,7 +113,7 @@ class Gate:
     ) -> Iterator[GateRow]:
         sources = dict.fromkeys(entry.file.source for entry in self._inventory.entries)
         try:
-            needed = find_needed(path, tuple(sources), self._cache, self._scratch)
+            needed = find_needed(path, tuple(sources), self._cache, self._scratch, warn=self._warn)
         except InputUnusable as error:
             yield GateRow(base_name(path), path, "", "", "unreadable", error.what, error.hint or "")
             return
@@ -156,6 +163,8 @@ class Gate:
             return misnamed
         if lined:
             return None
+        if unread := next((entry.quality.fault for entry in own if entry.quality.fault), None):
+            return _row(wanted, "not_read", unread.what, unread.hint or "")
         if any(kinds.SPLIT in entry.row.traits for entry in own):
             return _row(wanted, "no_lines", SPLIT_NOTE, SPLIT_FIX)
         if described:
@@ -180,6 +189,8 @@ class Gate:
         unwinds = any(entry.quality.unwind for entry in own)
         if unwinds or not _needs_tables(wanted):
             return _row(wanted, "ok")
+        if unread := next((entry.quality.fault for entry in own if entry.quality.fault), None):
+            return _row(wanted, "not_read", unread.what, unread.hint or "")
         has_program = any(entry.row.role in BINARIES for entry in own)
         if has_program:
             note = "its program is there, but without unwind information"

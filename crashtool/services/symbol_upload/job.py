@@ -82,11 +82,14 @@ class Network(NamedTuple):
 
 
 class Voices(NamedTuple):
-    """Whom the job tells what: the files before they are sent, progress, and tries that failed."""
+    """Whom the job tells what: the files before they are sent, progress, tries that failed, and
+    what this machine does not let us do.
+    """
 
     found: Callable[[Survey], None] = lambda _survey: None
     progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
     retry: Callable[[str], None] = lambda _sentence: None
+    warn: Callable[[str], None] = lambda _sentence: None
 
 
 class Outcome(NamedTuple):
@@ -102,7 +105,7 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
     _check_wishes(wishes)
     destination = _find_destination(wishes)
     with Scratch() as scratch:
-        survey = make_survey(_survey_wishes(wishes), scratch, voices.retry)
+        survey = make_survey(_survey_wishes(wishes), scratch, voices.retry, voices.warn)
         collection = survey.collection
         if wishes.verify_receipt:
             gate = tuple(check_receipt(read_receipt(wishes.verify_receipt), collection.files))
@@ -115,9 +118,11 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
             survey, strict=wishes.strict, severe=False, lenient=wishes.allow_empty
         )
         voices.found(survey)
-        objection = find_objection(survey)
+        objection = find_objection(survey, judging=wishes.strict)
         if objection:
             return Outcome(survey, (), objection)
+        if survey.fault:
+            voices.warn(f"not all could be checked: {survey.fault.what} ({survey.fault.hint})")
         deliveries = _store(wishes, voices, collection.files)
         if destination or wishes.output or (wishes.dry_run and not wishes.store):
             shipments = _plan(wishes, collection.files)

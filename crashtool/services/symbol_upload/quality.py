@@ -14,6 +14,7 @@ from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import find_code
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
+from crashtool.services.symbols.debug_file import open_symbol_table
 from crashtool.services.symbols.derive import LINES, DerivedFiles, Deriver
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
@@ -70,8 +71,10 @@ def grade_object(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality
         if row.role in UNREAD_ROLES:
             return Quality()
         return _grade_native(file, row, deriver)
-    except CrashtoolError as error:
+    except InputUnusable as error:
         return Quality(problem=error.what)
+    except CrashtoolError as error:
+        return Quality(fault=error)
 
 
 class _Derivers:
@@ -121,17 +124,24 @@ class _Names(NamedTuple):
 
 def _grade_native(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality:
     sources = kinds.SOURCES in row.features
-    names = _look_up_names(file, row, deriver)
-    unwound = _share_unwound(file, row, deriver, names.addresses)
+    try:
+        names = _look_up_names(file, row, deriver)
+    except InputUnusable:
+        raise
+    except CrashtoolError as error:  # what needs no library is read all the same
+        names = _look_up_symbols(file, row, error)
+    unwound, fault = _share_unwound(file, row, deriver, names.addresses)
     is_image = row.kind == kinds.PE and row.architecture in WINDOWS_UNWIND
     known = ENOUGH_UNWOUND if names.addresses else ENOUGH_UNNAMED
     least = ENOUGH_IN_IMAGES if is_image else known
-    return names.quality._replace(sources=sources, unwind=unwound >= least, unwound=unwound)
+    return names.quality._replace(
+        sources=sources, unwind=unwound >= least, unwound=unwound,
+        fault=names.quality.fault or fault,
+    )  # fmt: skip
 
 
 def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> _Names:
-    path = deriver.find(LINES, file.source, row.architecture)
-    cache = SymCache(map_file(path))
+    cache = SymCache(deriver.find(LINES, file.source, row.architecture).content)
     found = cache.count(LINKED_IN)
     is_own = kinds.LINES in row.features or row.kind == kinds.PDB
     lines = found.lined_bytes > 0 and is_own
@@ -146,22 +156,34 @@ def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> _Name
     return _Names(quality, tuple(_spread(cache.walk_named(LINKED_IN), step)))
 
 
+def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -> _Names:
+    """What an ELF file's symbol table says by itself."""
+    table = open_symbol_table(map_file(file.source), row.kind)
+    if table is None:
+        return _Names(Quality(fault=fault), ())
+    spans = list(table.spans())
+    step = max(1, sum(end - start for start, end in spans) // MOST_TRIED)
+    return _Names(Quality(functions=len(spans), fault=fault), tuple(_spread(spans, step)))
+
+
 def _share_unwound(
     file: SymbolFile, row: ObjectFile, deriver: Deriver, addresses: tuple[int, ...]
-) -> float:
-    """Of how much of the code callers can be found: that of functions, if there are any."""
+) -> tuple[float, CrashtoolError | None]:
+    """Of how much of the code callers can be found: that of functions, if there are any; and what
+    keeps this machine from knowing better.
+    """
     if row.kind == kinds.PDB and row.architecture in WINDOWS_UNWIND:
-        return 0.0  # it is in the image
+        return 0.0, None  # it is in the image
     if row.kind == kinds.PE and row.architecture not in WINDOWS_UNWIND:
-        return 0.0  # it is in the PDB
+        return 0.0, None  # it is in the PDB
     if row.role == kinds.DEBUG and row.kind == kinds.ELF and kinds.UNWIND not in row.features:
-        return 0.0
+        return 0.0, None
     data = map_file(file.source)
     tried = addresses or tuple(_walk_code(data))
     if not tried:
-        return 0.0
+        return 0.0, None
     unwind = UnwindInformation(data, file.source, row.kind, row.architecture, deriver, [])
-    return sum(map(unwind.covers, tried)) / len(tried)
+    return sum(map(unwind.covers, tried)) / len(tried), unwind.fault
 
 
 def _walk_code(data: "Content") -> Iterator[int]:

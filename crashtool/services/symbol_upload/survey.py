@@ -43,9 +43,15 @@ class SurveyWishes(NamedTuple):
 
 
 def make_survey(
-    wishes: SurveyWishes, scratch: Scratch, say: Callable[[str], None] = lambda _sentence: None
+    wishes: SurveyWishes,
+    scratch: Scratch,
+    say: Callable[[str], None] = lambda _sentence: None,
+    warn: Callable[[str], None] = lambda _sentence: None,
 ) -> Survey:
-    """Find the debug files and judge them; unpacked ones live as long as `scratch`."""
+    """Find the debug files and judge them; unpacked ones live as long as `scratch`.
+
+    `warn` hears what this machine does not let us do.
+    """
     search = Search(
         scratch, exclude=wishes.exclude, types=wishes.types, allow_empty=wishes.allow_empty
     )
@@ -55,14 +61,14 @@ def make_survey(
     if wishes.quick:
         files = promise_files(collection.files)
     else:
-        cache = SymbolCache(wishes.cache, DEFAULT_LIMIT, scratch.folder)
+        cache = SymbolCache(wishes.cache, DEFAULT_LIMIT, scratch.folder, warn)
         files = grade_files(collection.files, cache)
     inventory = Inventory(files)
     collection = _refuse_damaged(collection._replace(files=files))
     defects = find_defects(collection.files)
     gate: tuple[GateRow, ...] = ()
     if wishes.requirements:
-        gate = Gate(inventory, scratch, wishes.cache).check(wishes.requirements, say)
+        gate = Gate(inventory, scratch, wishes.cache, warn).check(wishes.requirements, say)
     return Survey(collection, defects, find_pairs(inventory), gate)
 
 
@@ -97,11 +103,15 @@ def settle_severity(survey: Survey, *, strict: bool, severe: bool, lenient: bool
     return survey._replace(defects=tuple(map(settle, survey.defects)))
 
 
-def find_objection(survey: Survey) -> CrashtoolError | None:
+def find_objection(survey: Survey, *, judging: bool = False) -> CrashtoolError | None:
     """Why the files must not go: the gate's verdict, or defects that are errors.
 
-    CheckFailed, or None.
+    CheckFailed, or None. What this machine could not read is no verdict on the files: it is that
+    fault where the gate needs them, or, with `judging`, where a verdict is all that was asked for.
     """
+    is_needed = judging or any(row.status == "not_read" for row in survey.gate)
+    if survey.fault and is_needed:
+        return survey.fault
     bad = [row for row in survey.gate if not row.is_good]
     if bad:
         required = [row for row in survey.gate if row.status != "not_required"]

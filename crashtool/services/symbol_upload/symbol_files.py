@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -105,8 +106,8 @@ class SymbolDumper:
         spell = demangle if self._wishes.readable else str
         size = 0
         with closing(Deriver(self._cache)) as deriver:
-            path = deriver.find(LINES, found.lines.file.source, found.lines.row.architecture)
-            cache = SymCache(map_file(path))
+            lines = deriver.find(LINES, found.lines.file.source, found.lines.row.architecture)
+            cache = SymCache(lines.content)
             for text in walk_symbol_file(
                 found.module, cache, spell=spell, inlines=self._wishes.inlines
             ):
@@ -122,9 +123,9 @@ class SymbolDumper:
         if row.kind == kinds.PE and row.architecture == ARM64:
             yield from _walk_arm64_rules(source)
             return
-        with Path(deriver.find(UNWIND, source, row.architecture)).open("rb") as records:
-            # the table is a .sym file of its own, with a MODULE record
-            yield from (line for line in records if line.startswith(b"STACK "))
+        records = BytesIO(deriver.find(UNWIND, source, row.architecture).content)
+        # the table is a .sym file of its own, with a MODULE record
+        yield from (line for line in records if line.startswith(b"STACK "))
 
     def write_store(self, modules: Sequence[Dumpable], folder: Path) -> Iterator[DumpedModule]:
         """Write each into a Breakpad store: NAME/ID/NAME.sym, whole or not at all."""

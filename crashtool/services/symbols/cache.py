@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from threading import Lock
 from typing import IO, NamedTuple
 
-from crashtool.errors import InputUnusable, reason_of
+from crashtool.errors import InputUnusable, MachineFault, cannot_write, reason_of
 
 DEFAULT_LIMIT = 8_000_000_000  # bytes
 SAMPLE = 1 << 16  # bytes
@@ -21,6 +22,7 @@ SUBFOLDER = "symbols-1"  # the number is that of the layout, and of what derived
 TRIM_STAMP = "trimmed"  # an empty file; when it was written, the cache was last looked through
 TRIM_SECONDS = 86400
 MOST_TRIES = 8
+OTHER_FOLDER = "name another folder by --cache or CRASHTOOL_CACHE"
 
 
 class Entry(NamedTuple):
@@ -43,16 +45,20 @@ class SymbolCache:
         folder: str,
         limit: int = DEFAULT_LIMIT,
         fallback: Callable[[], str] | None = None,
+        warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         """`fallback` gives a folder to write to when the first one cannot be written.
 
-        A build machine's home may be read-only, or none at all; the symbols are needed all the
-        same. What the first folder holds is still found.
+        A build machine's home may be read-only, or none at all, and its disk may be full; the
+        symbols are needed all the same. What the first folder holds is still found. `warn` hears
+        once that nothing is kept.
         """
         self.folder = os.path.join(folder, SUBFOLDER)
         self.limit = limit
+        self.warn = warn
         self._first = self.folder
         self._fallback = fallback
+        self._lock = Lock()
 
     def find(self, key: str, name: str) -> str | None:
         """The path of a file, which now counts as used; None when it is not there."""
@@ -73,23 +79,49 @@ class SymbolCache:
             return None
 
     def put(self, key: str, name: str, write: Callable[[IO[bytes]], None]) -> str:
-        """Have `write` write a file, and keep it. InputUnusable when the cache cannot be written.
+        """Have `write` write a file, and keep it; CannotWrite when no disk has room for it.
 
-        What `write` raises passes through, and nothing is kept.
+        What else `write` raises passes through, and nothing is kept. It is called again, with an
+        empty file, when the first folder turns out to be full.
         """
-        path, target = self._begin(key, name)
+        try:
+            return self._put(self.place(key, name), write)
+        except OSError as error:
+            if not self._give_up(error):
+                raise cannot_write(self.folder, error, hint=OTHER_FOLDER) from None
+        try:
+            return self._put(self.place(key, name), write)
+        except OSError as error:
+            raise cannot_write(self.folder, error, hint=OTHER_FOLDER) from None
+
+    def _put(self, path: str, write: Callable[[IO[bytes]], None]) -> str:
+        target = _create(f"{path}.{os.getpid()}.{os.urandom(4).hex()}{PARTIAL}")
         try:
             with target as file:
                 write(file)
                 size = file.tell()
             self._make_room(size)
             _replace(target.name, path)
-        except OSError as error:
-            raise _unwritable(path, error) from None
         finally:
             with suppress(OSError):
                 os.unlink(target.name)
         return path
+
+    def _give_up(self, error: OSError) -> bool:
+        """Write elsewhere from now on; False when there is nowhere else."""
+        with self._lock:
+            fallback, self._fallback = self._fallback, None
+            if fallback is None:
+                return self.folder != self._first
+            self.warn(
+                f"the symbol cache {self._first} cannot be written ({reason_of(error)}): nothing "
+                f"is kept for the next time; {OTHER_FOLDER}"
+            )
+            try:
+                self.folder = os.path.join(fallback(), SUBFOLDER)
+            except MachineFault:
+                return False
+            return True
 
     def remove(self, key: str, name: str) -> None:
         """Forget a file, if it is there."""
@@ -136,18 +168,6 @@ class SymbolCache:
                 removed.append(entry)
         return removed
 
-    def _begin(self, key: str, name: str) -> tuple[str, IO[bytes]]:
-        """The path of a new file, and the file it is until it is whole."""
-        path = self.place(key, name)
-        try:
-            return path, _create(f"{path}.{os.getpid()}.{os.urandom(4).hex()}{PARTIAL}")
-        except OSError as error:
-            if self._fallback is None:
-                raise _unwritable(path, error) from None
-            self.folder = os.path.join(self._fallback(), SUBFOLDER)
-            self._fallback = None
-            return self._begin(key, name)
-
     def _make_room(self, size: int) -> None:
         """Trim for a file that was written; seldom, as it looks at every file."""
         stamp = os.path.join(self.folder, TRIM_STAMP)
@@ -157,20 +177,13 @@ class SymbolCache:
             is_due = True
         if is_due or size > self.limit // 1024:
             self.trim(self.limit)
-            with open(stamp, "wb"):
+            with suppress(OSError), open(stamp, "wb"):
                 pass
 
 
 def place_in(folder: str, key: str, name: str) -> str:
     """Where a file is in a cache's own folder."""
     return os.path.join(folder, key[:2], key, name)
-
-
-def _unwritable(path: str, error: OSError) -> InputUnusable:
-    return InputUnusable(
-        f"cannot write {path}: {reason_of(error)}",
-        hint="name another folder by --cache or CRASHTOOL_CACHE",
-    )
 
 
 def _create(path: str) -> IO[bytes]:

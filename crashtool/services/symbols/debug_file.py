@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.demangle import demangle
@@ -12,6 +12,7 @@ from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
     from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.native import LineTable, NativePlace
@@ -33,6 +34,10 @@ class DebugFile(Protocol):
     problems: list[str]
     objects: "tuple[ObjectFile, ...]"
 
+    @property
+    def fault(self) -> CrashtoolError | None: ...  # noqa: D102
+    @property
+    def knows_functions(self) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
     def find_win(self, address: int) -> "WinRecord | None": ...  # noqa: D102
@@ -59,6 +64,15 @@ class TextDebugFile:
         self.has_code = False
         self.problems = self._file.problems
         self.objects: tuple[ObjectFile, ...] = ()
+
+    @property
+    def fault(self) -> None:
+        """None: text is read without help."""
+
+    @property
+    def knows_functions(self) -> bool:
+        """Whether a place in no function is no code."""
+        return self.has_lines
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, names readable."""
@@ -88,6 +102,8 @@ class NativeDebugFile:
         self._deriver = deriver
         self._lines: LineTable | None = None
         self._tried_lines = False
+        self._symbols: FunctionTable | None = None
+        self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
@@ -107,9 +123,21 @@ class NativeDebugFile:
             return True, self._architecture == "x86"
         return kinds.LINES in features, kinds.UNWIND in features
 
+    @property
+    def fault(self) -> CrashtoolError | None:
+        """What keeps this machine from reading it, if anything; the file is not to blame."""
+        return self._fault or self.unwind.fault
+
+    @property
+    def knows_functions(self) -> bool:
+        """Whether a place in no function is no code."""
+        return self.has_lines and self._line_table() is not None
+
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, with the calls merged into it."""
         table = self._line_table()
+        if self._symbols:
+            return _of_symbol(self._symbols.find(address))
         places = table.find_places(address) if table and address >= 0 else []
         if not places:
             return None
@@ -168,16 +196,31 @@ class NativeDebugFile:
                 self._lines = self._open_lines()
             except InputUnusable as error:
                 self.problems.append(error.what)
+            except CrashtoolError as error:
+                self._fault = error
+                self._symbols = open_symbol_table(self._data, self.kind)
         return self._lines
 
     def _open_lines(self) -> "LineTable":
         from crashtool.services.symbols.native import LineTable, OutdatedTable
 
         try:
-            return LineTable(self._deriver.find(LINES, self.path, self._architecture))
-        except OutdatedTable:  # made by another version of the library
-            path = self._deriver.find(LINES, self.path, self._architecture, afresh=True)
-            return LineTable(path)
+            return LineTable(*self._deriver.find(LINES, self.path, self._architecture))
+        except OutdatedTable:  # made by another version of the library, or damaged on its disk
+            return LineTable(*self._deriver.find(LINES, self.path, self._architecture, afresh=True))
+
+
+def open_symbol_table(data: "Content", kind: str) -> "FunctionTable | None":
+    """What an ELF file's symbol table says of functions, without a library's help."""
+    from crashtool.formats.object_file.elf import find_symbol_table
+    from crashtool.formats.object_file.elf_symbols import FunctionTable
+
+    table = find_symbol_table(data) if kind == kinds.ELF else None
+    return FunctionTable(data, table) if table else None
+
+
+def _of_symbol(found: "Function | None") -> FunctionHit | None:
+    return found and FunctionHit(demangle(found.name), found.start, found.size)
 
 
 def _to_hit(places: "list[NativePlace]", address: int) -> FunctionHit:

@@ -7,22 +7,34 @@ read, serves for all others, and is started again when a file has killed it.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from threading import Timer
-from typing import IO, Literal, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CannotWrite, CrashtoolError, InputUnusable, MachineFault, reason_of
 from crashtool.services.child_environment import child_environment
 from crashtool.services.symbols.cache import identify_content
+from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.symbols.native import load_symbolic
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
 
 Product: TypeAlias = Literal["lines.symcache", "unwind.cfi"]
 LINES: Product = "lines.symcache"
 UNWIND: Product = "unwind.cfi"
 SECONDS = 20.0  # for a small file, which takes a tenth of one
 PER_SECOND = 1_000_000  # bytes of a large one; some sixteen million are usual
-CONTENT, END = b"C", b"E"
+READY, CONTENT, END = b"R", b"C", b"E"
+MOST_TRIES = 2  # what ends a reader once may be a chance of this machine
+END_SECONDS = 5.0
+FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE", "SIGTRAP")
+NT_ERROR = 0xC0000000
+UNREADABLE = "the debug information cannot be read"
 LENGTH_SIZE = 4
 BLOCK = 1 << 16
 
@@ -30,34 +42,45 @@ BLOCK = 1 << 16
 class DerivedFiles(Protocol):
     """Where what was made is kept; see `services.symbols.cache`."""
 
+    warn: Callable[[str], None]
+
     def find(self, key: str, name: str) -> str | None: ...  # noqa: D102
     def put(self, key: str, name: str, write: Callable[[IO[bytes]], None]) -> str: ...  # noqa: D102
+
+
+class Derived(NamedTuple):
+    """What was made of a debug file; `path` is "" where no disk had room for it."""
+
+    content: "Content"
+    path: str = ""
 
 
 class Deriver:
     """Makes products of debug files and keeps them in `files`.
 
     A damaged file may keep its reader busy for ever: it gets `seconds`, and one more for each
-    PER_SECOND of its bytes.
+    PER_SECOND of its bytes. What fails for reasons of this machine is done otherwise: in memory
+    when no disk has room, in this process when no other can be started.
     """
 
     def __init__(self, files: DerivedFiles, *, seconds: float = SECONDS) -> None:
         self._files = files
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._reads_itself = False
+        self._held: dict[tuple[str, Product], Derived] = {}
 
-    def find(self, product: Product, path: str, architecture: str, *, afresh: bool = False) -> str:
-        """The path of a product of a debug file, made now if need be, or `afresh` in any case.
+    def find(
+        self, product: Product, path: str, architecture: str, *, afresh: bool = False
+    ) -> Derived:
+        """A product of a debug file, made now if need be, or `afresh` in any case.
 
-        InputUnusable when it cannot be made.
+        InputUnusable when the file does not allow it; MissingLibrary, MachineFault when the fault
+        is not the file's.
         """
         key = f"{identify_content(path)}-{architecture}"
-        known = None if afresh else self._files.find(key, product)
-        if known is not None:
-            return known
-        return self._files.put(
-            key, product, lambda target: self._convert(product, path, architecture, target)
-        )
+        known = None if afresh else self._find_known(key, product)
+        return known or self._make(key, product, path, architecture)
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -66,40 +89,134 @@ class Deriver:
             self._process.communicate()
             self._process = None
 
+    def _find_known(self, key: str, product: Product) -> Derived | None:
+        known = self._files.find(key, product)
+        if known is None:
+            return self._held.get((key, product))
+        try:
+            return Derived(map_file(known), known)
+        except InputUnusable:  # the cache's disk fails: it is made again
+            return None
+
+    def _make(self, key: str, product: Product, path: str, architecture: str) -> Derived:
+        def write(target: IO[bytes]) -> None:
+            self._convert(product, path, architecture, target)
+
+        try:
+            kept = self._files.put(key, product, write)
+            return Derived(map_file(kept), kept)
+        except CannotWrite:  # the cache has said so
+            target = BytesIO()
+            write(target)
+            self._held[key, product] = Derived(target.getvalue())
+            return self._held[key, product]
+
     def _convert(self, product: Product, path: str, architecture: str, target: IO[bytes]) -> None:
-        process = self._start()
+        """Write a product, by the process or in this one."""
+        request = (product, os.path.abspath(path), architecture)  # noqa: PTH100
+        limit = self._seconds + os.path.getsize(path) / PER_SECOND  # noqa: PTH202
+        ending = 0
+        for _ in range(MOST_TRIES):
+            process = self._start()
+            if process is None:
+                write_product(*request, target)
+                return
+            late = _Limit(limit, process)
+            said = self._ask(process, request, target, late)
+            if said is not None:
+                _complain(said)
+                return
+            ending = self._end(process)
+            if late.ran:
+                raise InputUnusable(f"{UNREADABLE}: its reader has not ended after {limit:.0f} s")
+            target.seek(0)
+            target.truncate()
+        if is_of_the_file(ending):
+            raise InputUnusable(f"{UNREADABLE}: it breaks its reader")
+        raise MachineFault(
+            f"the process that reads debug files was ended twice ({words_of_ending(ending)})",
+            hint="it needs memory: some ten times the size of the largest debug file",
+        )
+
+    def _ask(
+        self,
+        process: "subprocess.Popen[bytes]",
+        request: tuple[Product, str, str],
+        target: IO[bytes],
+        late: "_Limit",
+    ) -> bytes | None:
+        """What the process says in the end, None when it does not come to that."""
         assert process.stdin is not None  # noqa: S101 (they are pipes)
         assert process.stdout is not None  # noqa: S101
-        limit = self._seconds + os.path.getsize(path) / PER_SECOND  # noqa: PTH202
-        late = _Limit(limit, process)
         late.start()
         try:
-            request = json.dumps([product, os.path.abspath(path), architecture])  # noqa: PTH100
-            process.stdin.write(request.encode() + b"\n")
+            process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            said = _receive(process.stdout, target)
-        except OSError:
-            said = None
+            return _receive(process.stdout, target)
+        except BrokenPipeError:  # it was gone before it could be asked
+            return None
+        except BaseException:  # what it has still to say would be taken for the next answer
+            self.close()
+            raise
         finally:
             late.cancel()
-        if said is None:
-            self.close()
-            late_words = f"its reader has not ended after {limit:.0f} s"
-            why = late_words if late.ran else "it breaks its reader"
-            raise InputUnusable(f"the debug information cannot be read: {why}")
-        if said:
-            raise InputUnusable(said)
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=child_environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
-            )
-        return self._process
+    def _end(self, process: "subprocess.Popen[bytes]") -> int:
+        """How the process ended, which is not there any more."""
+        try:
+            ending = process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:  # it has only closed its stdout
+            ending = 0
+        self.close()
+        return ending
+
+    def _start(self) -> "subprocess.Popen[bytes] | None":
+        """The process, ready to read; None when this process has to do its work."""
+        if self._process is not None or self._reads_itself:
+            return self._process
+        reason = ""
+        for _ in range(MOST_TRIES):
+            try:
+                self._process = _open_reader()
+            except OSError as error:
+                reason = reason_of(error)
+                continue
+            if _is_ready(self._process):
+                return self._process
+            reason = words_of_ending(self._end(self._process))
+        self._reads_itself = True
+        load_symbolic()  # says what is missing, if it is that
+        self._files.warn(
+            f"no process can be started to read debug files ({reason}): they are read in this one"
+        )
+        return None
+
+
+def _open_reader() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=child_environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
+    )
+
+
+def _is_ready(process: "subprocess.Popen[bytes]") -> bool:
+    assert process.stdout is not None  # noqa: S101 (a pipe)
+    return process.stdout.read(len(READY)) == READY
+
+
+def is_of_the_file(ending: int) -> bool:
+    """Whether a process ended as one does that a file has misled: by a fault in its own code."""
+    if ending < 0:
+        return signal.Signals(-ending).name in FAULTS if -ending in set(signal.Signals) else False
+    return ending & NT_ERROR == NT_ERROR  # an exception that nobody handled (ntstatus.h)
+
+
+def words_of_ending(ending: int) -> str:
+    """How a process ended."""
+    return f"killed by signal {-ending}" if ending < 0 else f"exit status {ending}"
 
 
 class _Limit(Timer):
@@ -115,8 +232,8 @@ class _Limit(Timer):
         self._process.kill()
 
 
-def _receive(source: IO[bytes], target: IO[bytes]) -> str | None:
-    """Write a product to `target`; what was wrong, "" for nothing, None when it was cut short."""
+def _receive(source: IO[bytes], target: IO[bytes]) -> bytes | None:
+    """Write a product to `target`; the words at its end, None when it was cut short."""
     while True:
         head = source.read(1 + LENGTH_SIZE)
         if len(head) <= LENGTH_SIZE:
@@ -126,8 +243,15 @@ def _receive(source: IO[bytes], target: IO[bytes]) -> str | None:
         if len(content) < size:
             return None
         if head[:1] == END:
-            return content.decode("utf-8", "replace")
+            return content
         target.write(content)
+
+
+def _complain(said: bytes) -> None:
+    """Raise what a reader said was wrong, if anything."""
+    if said:
+        is_ours, what = json.loads(said)
+        raise (MachineFault if is_ours else InputUnusable)(what)
 
 
 class _Sender:
@@ -147,21 +271,34 @@ class _Sender:
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Make one product after the other as asked, until there are no more requests."""
-    from crashtool.services.symbols.native import write_line_table, write_unwind_rules
-
-    writers: dict[str, Callable[[str, str, IO[bytes]], None]] = {
-        LINES: write_line_table,
-        UNWIND: write_unwind_rules,
-    }
+    load_symbolic()
+    answers.write(READY)
+    answers.flush()
     sender = _Sender(answers)
     for line in requests:
         product, path, architecture = json.loads(line)
         try:
-            writers[product](path, architecture, sender)  # type: ignore[arg-type]  # it only writes
+            write_product(product, path, architecture, sender)  # type: ignore[arg-type]  # it only writes
+        except (OSError, MemoryError) as error:
+            sender.send(END, _fault(reason_of(error) or "no memory is left", is_ours=True))
         except CrashtoolError as error:
-            sender.send(END, error.what.encode())
+            sender.send(END, _fault(error.what))
+        except Exception as error:  # noqa: BLE001 (one bad file must not stop the next)
+            sender.send(END, _fault(f"{UNREADABLE}: {type(error).__name__}: {error}"))
         else:
             sender.send(END, b"")
+
+
+def _fault(what: str, *, is_ours: bool = False) -> bytes:
+    return json.dumps([is_ours, what]).encode()
+
+
+def write_product(product: Product, path: str, architecture: str, target: IO[bytes]) -> None:
+    """Make a product in this process, whose end a damaged file may be. As `Deriver.find`."""
+    from crashtool.services.symbols.native import write_line_table, write_unwind_rules
+
+    writer = write_line_table if product == LINES else write_unwind_rules
+    writer(path, architecture, target)
 
 
 if __name__ == "__main__":

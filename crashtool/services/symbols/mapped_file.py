@@ -16,6 +16,9 @@ def map_file(path: str) -> "Content":
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
             if not os.fstat(file.fileno()).st_size:
                 return b""
-            return mmap(file.fileno(), 0, access=ACCESS_READ)
+            try:
+                return mmap(file.fileno(), 0, access=ACCESS_READ)
+            except OSError:  # a file system that maps nothing, or no address space for it
+                return file.read()
     except (OSError, ValueError) as error:
         raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None

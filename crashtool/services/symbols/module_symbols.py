@@ -73,7 +73,12 @@ class ModuleSymbols:
     @property
     def knows_functions(self) -> bool:
         """Whether a place in no function is no code."""
-        return any(file.has_lines for file in self._files)
+        return any(file.knows_functions for file in self._files)
+
+    @property
+    def fault(self) -> CrashtoolError | None:
+        """What keeps this machine from reading one of them, if anything."""
+        return next((file.fault for file in self._files if file.fault), None)
 
     @property
     def knows_unwind(self) -> bool:

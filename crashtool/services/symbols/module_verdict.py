@@ -26,6 +26,7 @@ from crashtool.services.symbols.owners import MICROSOFT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crashtool.errors import CrashtoolError
     from crashtool.model.crash import Module
 
 PDB_SUFFIX = ".pdb"
@@ -70,9 +71,15 @@ def judge(
     evidence: Evidence,
     candidates: tuple[Candidate, ...],
     problems: "Sequence[str]" = (),
+    fault: "CrashtoolError | None" = None,
 ) -> SymbolVerdict:
-    """The verdict; by what was found in the files, not by what they are or promise."""
+    """The verdict; by what was found in the files, not by what they are or promise.
+
+    `fault`: what kept this machine from reading a file. Then nothing is said against the file.
+    """
     status, note, advice = _judge(module, architecture, evidence, candidates)
+    if fault and status != "ok":
+        status, note, advice = "failed", fault.what, say(fault.hint or "")
     if problems and status != "ok":
         note = f"{note}; {problems[0]}" if note else problems[0]
     return SymbolVerdict(

@@ -4,10 +4,41 @@ import os
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MissingLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from crashtool.formats.object_file.kinds import Content
+
+LOSS = "functions and lines of ELF, PE, PDB and Mach-O files cannot be read without it"
+
+
+def load_symbolic() -> None:
+    """Have symbolic at hand. MissingLibrary when it is not installed, or cannot be loaded."""
+    try:
+        import symbolic.debuginfo
+        import symbolic.exceptions
+        import symbolic.symcache  # noqa: F401 (loaded for those who come after)
+    except ModuleNotFoundError as error:
+        reason = "" if (error.name or "").partition(".")[0] == "symbolic" else str(error)
+        raise MissingLibrary("symbolic", LOSS, reason) from None
+    except (ImportError, OSError) as error:  # its native part is for another system, say
+        raise MissingLibrary("symbolic", LOSS, str(error)) from None
+
+
+@contextmanager
+def _explained() -> "Iterator[None]":
+    """What symbolic cannot read in here is the file's fault."""
+    load_symbolic()
+    from symbolic.exceptions import SymbolicError
+
+    try:
+        yield
+    except SymbolicError as error:
+        lines = str(error).splitlines() or [type(error).__name__]  # each after the first: a cause
+        reason = ": ".join(line.strip().removeprefix("caused by: ") for line in lines)
+        raise InputUnusable(f"the debug information cannot be read: {reason}") from None
 
 
 class NativeObject(NamedTuple):
@@ -40,15 +71,11 @@ def read_features(path: str) -> tuple[NativeObject, ...]:
     `features` are of symtab, debug, unwind and sources. They overstate: symtab may be dynamic
     symbols only, debug a skeleton. InputUnusable when symbolic cannot make sense of the file.
     """
-    from symbolic.exceptions import SymbolicError
-
-    try:
+    with _explained():
         return tuple(
             NativeObject(str(row.debug_id), row.arch, frozenset(row.features))
             for row in _walk_objects(path)
         )
-    except SymbolicError as error:
-        raise _unreadable(error) from None
 
 
 def write_line_table(path: str, architecture: str, target: IO[bytes]) -> None:
@@ -56,12 +83,8 @@ def write_line_table(path: str, architecture: str, target: IO[bytes]) -> None:
 
     `architecture` chooses in a universal file. InputUnusable when symbolic cannot make it.
     """
-    from symbolic.exceptions import SymbolicError
-
-    try:
+    with _explained():
         _find_object(path, architecture).make_symcache().dump_into(target)
-    except SymbolicError as error:
-        raise _unreadable(error) from None
 
 
 def write_unwind_rules(path: str, architecture: str, target: IO[bytes]) -> None:
@@ -69,30 +92,34 @@ def write_unwind_rules(path: str, architecture: str, target: IO[bytes]) -> None:
 
     InputUnusable when symbolic cannot read them.
     """
-    from symbolic.exceptions import SymbolicError
-
-    try:
+    with _explained():
         _find_object(path, architecture).make_cficache().write_to(target)
-    except SymbolicError as error:
-        raise _unreadable(error) from None
 
 
 class LineTable:
     """A table that `write_line_table` made; addresses are from the module's base."""
 
-    def __init__(self, path: str) -> None:
-        """OutdatedTable when the file is no such table, or one of another version."""
+    def __init__(self, content: "Content", path: str = "") -> None:
+        """OutdatedTable when it is no such table, or one of another version.
+
+        `path` is the file that holds the content, if one does: it need not be copied then.
+        """
+        load_symbolic()
         from symbolic.exceptions import SymbolicError
         from symbolic.symcache import SymCache
 
         try:
-            with _in_unicode(path) as known:
-                self._table = SymCache.open(known)  # type: ignore[no-untyped-call]
+            library: Any = SymCache
+            if path:
+                with _in_unicode(path) as known:
+                    self._table = library.open(known)
+            else:
+                self._table = library.from_bytes(bytes(content))
             current = bool(self._table.is_latest_version)
         except SymbolicError as error:
             raise OutdatedTable(str(error)) from None
         if not current:
-            raise OutdatedTable(f"{path} was made by another version of symbolic")
+            raise OutdatedTable("it was made by another version of symbolic")
 
     def find_places(self, address: int) -> list[NativePlace]:
         """The functions at an address, innermost first; empty when there is none."""
@@ -138,9 +165,3 @@ def _find_object(path: str, architecture: str) -> Any:
     if not objects:
         raise InputUnusable("the debug information cannot be read: there is no object in the file")
     return objects[0]
-
-
-def _unreadable(error: Exception) -> InputUnusable:
-    lines = str(error).splitlines() or [type(error).__name__]  # each after the first: a cause
-    reason = ": ".join(line.strip().removeprefix("caused by: ") for line in lines)
-    return InputUnusable(f"the debug information cannot be read: {reason}")

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crashtool.services.symbols.fetching import Progress
 
 
@@ -12,7 +14,7 @@ class SymbolPlan(NamedTuple):
     `nt_symbol_path` and `debuginfod_urls` in the syntax of _NT_SYMBOL_PATH and DEBUGINFOD_URLS.
     `local`: files of this machine that nobody named count, too: at the paths that dumps record,
     where packages put them, and, with `beside_dump`, in the dump's own folder. `progress` shows
-    large downloads.
+    large downloads, `warn` hears what this machine does not let us do.
     """
 
     paths: tuple[str, ...] = ()
@@ -26,6 +28,7 @@ class SymbolPlan(NamedTuple):
     insecure: bool = False
     timeout: float | None = None
     progress: "Progress | None" = None
+    warn: "Callable[[str], None]" = lambda _sentence: None
 
     @property
     def names_any(self) -> bool:

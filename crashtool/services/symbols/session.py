@@ -14,7 +14,7 @@ from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.source import ChainedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
@@ -41,7 +41,7 @@ def open_session(
         open_places(plan, cache_folder, cache_size) as places,
         closing(Deriver(places.cache)) as deriver,
     ):
-        yield SymbolSession(places.source, deriver, places.local)
+        yield SymbolSession(places.source, deriver, places.local, plan.warn)
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def open_places(
 ) -> "Iterator[Places]":
     """Where a plan says to look, and the cache that what is found goes through."""
     with Scratch() as scratch:
-        cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder)
+        cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder, plan.warn)
         sources: list[SymbolSource] = []
         if plan.paths:
             sources.append(DirectorySource(plan.paths, scratch))
@@ -75,11 +75,16 @@ class SymbolSession:
     knows_code = True
 
     def __init__(
-        self, source: "SymbolSource", deriver: Deriver, local: LocalSource | None = None
+        self,
+        source: "SymbolSource",
+        deriver: Deriver,
+        local: LocalSource | None = None,
+        warn: "Callable[[str], None]" = lambda _sentence: None,
     ) -> None:
         self._source = source
         self._deriver = deriver
         self._local = local
+        self._warn = warn
         self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
 
     def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None:
@@ -122,4 +127,8 @@ class SymbolSession:
             evidence.inlined += bool(frame.inlines)
             evidence.unwound += caller is not None and caller.trust == "cfi"
             evidence.guessed += caller is not None and caller.trust in GUESSES
-        return judge(module, architecture, evidence, tables.candidates, tables.problems)
+        if tables.fault:
+            self._warn(f"{tables.fault.what} ({tables.fault.hint})")
+        return judge(
+            module, architecture, evidence, tables.candidates, tables.problems, tables.fault
+        )

@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.stack_records import StackRecords
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.derive import UNWIND
-from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
@@ -24,7 +23,8 @@ class UnwindTables(Protocol):
 class UnwindInformation:
     """That of one ELF, PE, PDB or Mach-O file; addresses are from the module's base.
 
-    Records that must be made of the file are left to `deriver`. What is damaged goes to `problems`.
+    Records that must be made of the file are left to `deriver`. What is damaged goes to `problems`;
+    `fault` is what keeps this machine from making records of a sound file.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class UnwindInformation:
         self._deriver = deriver
         self._problems = problems
         self._records: StackRecords | None = None
+        self.fault: CrashtoolError | None = None
         self._tables: UnwindTables | None = None
         self._tried_tables = False
         self._has_debug_frame: bool | None = None
@@ -83,10 +84,13 @@ class UnwindInformation:
     def _stack_records(self) -> StackRecords:
         if self._records is None:
             try:
-                path = self._deriver.find(UNWIND, self._path, self._architecture)
-                self._records = StackRecords(map_file(path))
+                found = self._deriver.find(UNWIND, self._path, self._architecture)
+                self._records = StackRecords(found.content)
             except InputUnusable as error:
                 self._problems.append(error.what)
+                self._records = StackRecords(b"")
+            except CrashtoolError as error:
+                self.fault = error
                 self._records = StackRecords(b"")
         return self._records
 

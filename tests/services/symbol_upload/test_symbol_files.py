@@ -14,7 +14,6 @@ from crashtool.services.symbol_upload.symbol_files import (
     find_dumpable,
 )
 from crashtool.services.symbols.cache import SymbolCache
-from crashtool.services.symbols.debug_file import map_file
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.native import LineTable
@@ -72,9 +71,9 @@ def test_a_sym_file_gives_at_every_address_what_the_debug_file_gives(truth, dump
     path = truth / place
     ((row, raw),) = dump(path)
     deriver = Deriver(SymbolCache(str(tmp_path / "cache"), 1 << 32))
-    table_path = deriver.find(LINES, str(path), row.module.architecture)
+    lines = deriver.find(LINES, str(path), row.module.architecture)
     deriver.close()
-    cache, table, text = SymCache(map_file(table_path)), LineTable(table_path), Text(raw)
+    cache, table, text = SymCache(lines.content), LineTable(*lines), Text(raw)
     compared = 0
     ranges = list(cache.walk_ranges())
     for _, start, end in ranges[:: 1 + len(ranges) // MANY]:  # of Rust's thousands some will do

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import CannotWrite, InputUnusable
 from crashtool.services.symbols import cache as cache_module
 from crashtool.services.symbols.cache import SAMPLE, SymbolCache, identify_content
 
@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_to_act_on(tmp_path):
     (tmp_path / "file").write_text("in the way")
     cache = SymbolCache(str(tmp_path / "file"))
 
-    with pytest.raises(InputUnusable, match="cannot write") as caught:
+    with pytest.raises(CannotWrite, match="cannot write") as caught:
         cache.put("key", "lines", content(b"abc"))
 
     assert "--cache" in caught.value.hint
@@ -258,7 +258,7 @@ def test_no_third_folder_is_tried(tmp_path):
     blocked = str(tmp_path / "file")
     cache = SymbolCache(blocked, fallback=lambda: blocked)
 
-    with pytest.raises(InputUnusable, match="cannot write"):
+    with pytest.raises(CannotWrite, match="cannot write"):
         cache.put("key", "lines", content(b"abc"))
 
 
@@ -282,7 +282,7 @@ def test_a_file_in_use_on_windows_is_left_as_it_is(cache, monkeypatch):
     monkeypatch.setattr(cache_module.os, "replace", refuse)
 
     assert cache.put("key", "lines", content(b"abc")) == path
-    with pytest.raises(InputUnusable, match="in use"):
+    with pytest.raises(CannotWrite, match="in use"):
         cache.put("key", "unwind", content(b"abc"))
 
 
@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_removed_is_not_counted_as_removed(cache, monkeypa
 def test_a_folder_that_goes_again_and_again_is_an_error(cache, monkeypatch):
     monkeypatch.setattr(cache_module.os, "makedirs", lambda *_, **__: None)
 
-    with pytest.raises(InputUnusable, match="cannot write"):
+    with pytest.raises(CannotWrite, match="cannot write"):
         cache.put("key", "lines", content(b"abc"))
 
 

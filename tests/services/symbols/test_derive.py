@@ -27,11 +27,11 @@ def program(tmp_path):
 
 
 def test_products_are_made_once(deriver, program):
-    first = deriver.find(LINES, program, "x86_64")
+    first = deriver.find(LINES, program, "x86_64").path
     process = deriver._process
 
-    assert deriver.find(LINES, program, "x86_64") == first
-    assert deriver.find(UNWIND, program, "x86_64") != first
+    assert deriver.find(LINES, program, "x86_64").path == first
+    assert deriver.find(UNWIND, program, "x86_64").path != first
     assert deriver._process is process
 
 
@@ -48,19 +48,18 @@ def test_what_cannot_be_read_says_why_and_the_process_goes_on(deriver, program, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signals")
-def test_a_reader_that_dies_is_said_and_started_again(deriver, program):
+def test_a_reader_that_is_killed_is_started_again(deriver, program):
     process = deriver._start()
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
-    with pytest.raises(InputUnusable, match="breaks its reader"):
-        deriver.find(LINES, program, "x86_64")
-
-    assert deriver.find(LINES, program, "x86_64")
+    assert deriver.find(LINES, program, "x86_64").content
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="stops by signals")
 def test_a_reader_that_takes_too_long_is_ended(tmp_path, program):
-    deriver = Deriver(SymbolCache(str(tmp_path / "cache")), seconds=0.0)
+    deriver = Deriver(SymbolCache(str(tmp_path / "cache")), seconds=0.1)
+    os.kill(deriver._start().pid, signal.SIGSTOP)
 
     with pytest.raises(InputUnusable, match="has not ended after 0 s"):
         deriver.find(LINES, program, "x86_64")
@@ -77,9 +76,11 @@ def test_a_large_file_has_more_time(tmp_path, program, monkeypatch):
     deriver.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="stops by signals")
 def test_nothing_is_kept_of_a_product_that_was_cut_short(tmp_path, program):
     cache = SymbolCache(str(tmp_path / "cache"))
-    deriver = Deriver(cache, seconds=0.0)
+    deriver = Deriver(cache, seconds=0.1)
+    os.kill(deriver._start().pid, signal.SIGSTOP)
 
     with pytest.raises(InputUnusable):
         deriver.find(LINES, program, "x86_64")

@@ -291,7 +291,7 @@ def test_what_was_derived_is_taken_from_the_cache_the_next_time(programs, open_m
 
 
 def test_a_table_of_another_version_is_made_again(programs, deriver, open_module):
-    path = Path(deriver.find(LINES, programs["whole"], "x86_64"))
+    path = Path(deriver.find(LINES, programs["whole"], "x86_64").path)
     content = path.read_bytes()
     path.write_bytes(b"SYMC\x01\0\0\0" + content[8:])
 
