@@ -1,10 +1,13 @@
 """What goes to stdout, what to stderr, and how."""
 
+import ast
 import io
 import json
+from pathlib import Path
 
 import pytest
 
+import crashtool
 from crashtool.commands import console as console_module
 from crashtool.commands.console import Console, wants_color
 from crashtool.errors import CrashtoolError, InputUnusable, MissingExtra
@@ -154,3 +157,31 @@ def test_progress_for_a_person_is_a_bar(capsys):
         advance(10)
 
     assert capsys.readouterr().out == ""
+
+
+SPEAKERS = {  # whoever names a stream, and what for
+    "commands/console.py": "the console",
+    "commands/streams.py": "what stands below it",
+    "commands/command.py": "asks whether they are terminals",
+    "commands/symbols_dump.py": "a .sym file is bytes",
+    "services/handler/ending.py": "empties them before the process dies",
+    "cli.py": "an interrupt, which has no name in it",
+}
+
+
+def test_nothing_but_the_console_speaks():
+    root = Path(crashtool.__file__).parent
+    found = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+            if name in ("sys.stdout", "sys.stderr", "click.echo", "click.secho", "print"):
+                found.add(path.relative_to(root).as_posix())
+
+    children = {name for name in found if is_a_child(root / name)}
+    assert found - children == set(SPEAKERS)
+
+
+def is_a_child(path):
+    """Whether a module is run in a process of its own, whose streams are a pipe to crashtool."""
+    return '__name__ == "__main__"' in path.read_text(encoding="utf-8")
