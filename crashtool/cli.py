@@ -13,8 +13,8 @@ gc.disable()  # until a command is loaded: collecting while importing costs a fi
 import click  # noqa: E402 (the collector stops first)
 
 from crashtool import __version__  # noqa: E402
-from crashtool.commands.streams import StandardStreams  # noqa: E402
-from crashtool.errors import DONE, INTERRUPTED, CrashtoolError  # noqa: E402
+from crashtool.commands.streams import StandardStreams, tell_bug  # noqa: E402
+from crashtool.errors import BUG, DONE, INTERRUPTED, CrashtoolError  # noqa: E402
 
 MOST_COLUMNS = 80
 COMMANDS = {
@@ -125,6 +125,9 @@ def main(arguments: list[str] | None = None, prog_name: str = "crashtool") -> No
         )
     except SystemExit as end:
         sys.exit(streams.find_status(end.code if isinstance(end.code, int) else DONE))
+    except Exception:  # noqa: BLE001 (a bug in crashtool, whatever it is)
+        tell_bug()
+        sys.exit(BUG)
     finally:
         streams.restore()
         gc.freeze()  # the interpreter's last collections have nothing to go through

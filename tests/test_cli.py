@@ -111,3 +111,14 @@ def test_ctrl_break_is_an_interrupt_on_windows(monkeypatch, failing):
             signal.raise_signal(signal.SIGUSR2)
     finally:
         signal.signal(signal.SIGUSR2, previous)
+
+
+def test_a_bug_shows_its_traceback_and_no_command_to_a_ci_system(failing, capsys):
+    failing(ValueError("a name\n::error::pwned\r::warning::too"))
+
+    with pytest.raises(SystemExit) as end:
+        main(["inspect"])
+    said = capsys.readouterr().err
+    assert end.value.code == 1
+    assert said.startswith("Traceback (most recent call last):\n")
+    assert said.endswith("ValueError: a name\n\\x3a:error::pwned\\r::warning::too\n")

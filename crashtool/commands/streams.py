@@ -111,6 +111,17 @@ def is_lost(stream: TextIO) -> bool:
     return isinstance(raw, Outlet) and raw.failure is not None
 
 
+def tell_bug() -> None:
+    """Show the traceback of what was not foreseen, with no line in it that a CI system obeys."""
+    import traceback
+
+    from crashtool.render.safe_text import log_line
+
+    for line in traceback.format_exc().rstrip("\n").split("\n"):
+        sys.stderr.write(log_line(line) + "\n")
+    sys.stderr.flush()
+
+
 def check_encodable(text: str, stream: TextIO) -> None:
     """CannotWrite unless the stream's encoding has every character of an answer for programs."""
     if stream.errors != ANSWERS:
