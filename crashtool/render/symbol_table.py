@@ -1,9 +1,9 @@
 """Debug files as a table, what is wrong with them, and what became of their upload."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.object_file.kinds import ELF, FEATURES, PACKAGE, ObjectFile, base_name
@@ -33,28 +33,24 @@ SELF_EVIDENT = ("pdb", "sym")  # kinds that have one role
 STATUS_STYLES = {FAILED: "bad", SKIPPED: "warn", PLANNED: "dim"}
 GRADE_STYLES = {FULL: "good", NO_LINES: "warn", UNWIND_ONLY: "dim", UNREADABLE: "bad"}
 MOST_NAMES = 5
-MOST_PAIRS = 20
 THOUSAND = 1000
 
 
 def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
-    """One row for each object, defects grouped by rule with their fix, what was left out, and the
+    """One row for each module, defects grouped by rule with their fix, what was left out, and the
     verdicts of the release gate.
     """
     page = Page()
     collection, defects = survey.collection, survey.defects
     if collection.files:
-        head = ("FILE", "KIND", "ARCH", "DEBUG ID", "SIZE", "GRADE", "HAS")
+        head = ("MODULE", "KIND", "ARCH", "DEBUG ID", "SIZE", "GRADE", "HAS", "FILES")
         rows: list[tuple[Cell, ...]] = [tuple(Span(text, "heading") for text in head)]
         warned = {defect.path for defect in defects}
-        rows += [
-            _object_row(file, row, quality, warned=file.path in warned)
-            for file in collection.files
-            for row, quality in zip(file.objects, file.qualities, strict=True)
-        ]
+        groups = group_parts(collection.files, survey.pairs)
+        rows += [_group_row(parts, warned=warned) for parts in groups]
         page.table(rows, indent=0, right="    r")
-    _add_pairs(page, survey.pairs)
-    for rule, found in groupby(sorted(defects, key=attrgetter("rule")), attrgetter("rule")):
+    by_cause = attrgetter("rule", "fix")
+    for (rule, _), found in groupby(sorted(defects, key=by_cause), by_cause):
         _add_defects(page, rule, list(found))
     for row in collection.refused:
         page.blank().line(Span("failed", "bad"), f"  {row.path}: {row.reason}")
@@ -66,22 +62,37 @@ def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
     return page
 
 
-def _add_pairs(page: Page, pairs: Sequence[Pair]) -> None:
-    """What belongs together: a program and its partners, on one line each."""
-    partners: dict[str, list[str]] = {}
+class Part(NamedTuple):
+    """An object of a file, with what it is worth."""
+
+    file: SymbolFile
+    row: ObjectFile
+    quality: Quality
+
+    @property
+    def identifier(self) -> str:
+        """Its debug id, "" for none."""
+        return self.row.debug_id.breakpad if self.row.debug_id else ""
+
+
+def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list[Part]]:
+    """Objects with what belongs to them, the program first: one group for each module."""
+    parts = [
+        Part(file, row, quality)
+        for file in files
+        for row, quality in zip(file.objects, file.qualities, strict=True)
+    ]
+    known = {(part.file.path, part.identifier): part for part in parts}
+    packages = {part.file.name: part for part in parts if part.row.role == PACKAGE}
+    groups = {id(part): [part] for part in parts}
+    taken: set[int] = set()
     for pair in pairs:
-        partners.setdefault(pair.program, []).append(_base(pair.partner))
-    if not partners:
-        return
-    page.blank().line(Span("belong together", "heading"))
-    shown = list(partners.items())[:MOST_PAIRS]
-    page.table([(Span(_base(name), "strong"), ", ".join(found)) for name, found in shown])
-    if more := len(partners) - len(shown):
-        page.line(Span(f"  and {more} more", "dim"))
-
-
-def _base(path: str) -> str:
-    return base_name(path.rpartition(":")[2] if ":" in path[2:] else path)
+        program = known.get((pair.program, pair.identifier))
+        partner = known.get((pair.partner, pair.identifier)) or packages.get(pair.partner)
+        if program and partner and program is not partner and id(partner) not in taken:
+            groups[id(program)].append(partner)
+            taken.add(id(partner))
+    return [group for key, group in groups.items() if key not in taken]
 
 
 def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
@@ -105,25 +116,51 @@ def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
             page.line(Span(f"    fix: {row.fix}", "dim"))
 
 
-def _object_row(
-    file: SymbolFile, row: ObjectFile, quality: Quality, *, warned: bool
-) -> tuple[Cell, ...]:
-    identifier = row.debug_id.breakpad if row.debug_id else ""
+def _group_row(parts: Sequence[Part], *, warned: Container[str]) -> tuple[Cell, ...]:
+    """A module: its program with what belongs to it, and what they are worth together."""
+    first = parts[0]
+    row, quality = first.row, join_qualities([part.quality for part in parts])
     nothing = "none (no build id)" if row.kind == ELF and row.role != PACKAGE else "none"
     has = {
         "functions": bool(quality.functions), "lines": quality.lines, "inlines": quality.inlines,
         "unwind": quality.unwind, "sources": quality.sources,
     }  # fmt: skip
     features = " ".join(name for name, there in has.items() if there)
+    is_warned = any(part.file.path in warned for part in parts)
     return (
-        Span(file.name, "warn" if warned else "strong"),
-        TITLES[row.kind] + ("" if row.kind in SELF_EVIDENT else f" {row.role}"),
+        Span(first.file.name, "warn" if is_warned else "strong"),
+        " + ".join(dict.fromkeys(_words_of_kind(part.row) for part in parts)),
         row.architecture,
-        identifier or Span(nothing, "warn"),
-        format_size(file.size),
+        first.identifier or Span(nothing, "warn"),
+        format_size(sum(part.file.size for part in parts)),
         Span(quality.grade, GRADE_STYLES.get(quality.grade, "warn")),
         features or Span("nothing", "dim"),
+        Span(_list_paths([part.file.path for part in parts]), "dim"),
     )
+
+
+def _list_paths(paths: Sequence[str]) -> str:
+    """The paths of a module's files; those beside the first by their names alone."""
+    first = paths[0]
+    folder = first[: len(first) - len(base_name(first))]
+    others = [path.removeprefix(folder) if folder else path for path in dict.fromkeys(paths[1:])]
+    return ", ".join([first, *(path for path in others if path != first)])
+
+
+def join_qualities(qualities: Sequence[Quality]) -> Quality:
+    """What several files of one module are worth together: each look-up goes to the best."""
+    return Quality(
+        functions=max(item.functions for item in qualities),
+        lines=any(item.lines for item in qualities),
+        inlines=any(item.inlines for item in qualities),
+        unwind=any(item.unwind for item in qualities),
+        sources=any(item.sources for item in qualities),
+        problem="" if len(qualities) > 1 else qualities[0].problem,
+    )
+
+
+def _words_of_kind(row: ObjectFile) -> str:
+    return TITLES[row.kind] + ("" if row.kind in SELF_EVIDENT else f" {row.role}")
 
 
 def _add_defects(page: Page, rule: str, defects: list[Defect]) -> None:

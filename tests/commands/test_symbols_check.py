@@ -6,7 +6,7 @@ from tests.synth.object_files import build_elf
 def test_a_good_folder_is_status_0(crashtool, truth):
     result = crashtool("symbols", "check", truth / "windows" / "bin" / "msvc-x64")
     assert result.exit_code == 0
-    assert "belong together" in result.stdout
+    assert "PE executable + PDB" in result.stdout
     assert "functions lines inlines" in result.stdout
 
 

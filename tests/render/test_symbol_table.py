@@ -20,7 +20,8 @@ from crashtool.render.symbol_table import (
     render_deliveries,
     render_survey,
 )
-from tests.synth.object_files import build_pdb, full_elf
+from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
+from tests.synth.object_files import build_pdb, build_pe, full_elf
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_the_table_has_a_row_for_each_object_and_hostile_names_are_harmless():
     text = render_survey(Survey(collection)).text()
 
     assert "\x1b" not in text
-    assert [line.split()[0] for line in text.splitlines()] == ["FILE", "a\\x1b[31m", "b"]
+    assert [line.split()[0] for line in text.splitlines()] == ["MODULE", "a\\x1b[31m", "b"]
 
 
 def test_defects_are_grouped_by_rule_and_sentence():
@@ -111,9 +112,38 @@ def test_the_gate_counts_what_is_well_and_names_the_rest():
     assert "\x1b" not in text
 
 
-def test_what_belongs_together_is_on_one_line():
-    pairs = [Pair(f"bin/{number}.exe", f"pdb/{number}.pdb", "pdb", "1") for number in range(25)]
-    pairs.insert(0, Pair("bin/0.exe", "other.zip:x/0.dwp", "package", "1"))
-    text = render_survey(Survey(Collection(), pairs=tuple(pairs))).text()
-    assert "0.exe   0.dwp, 0.pdb" in text
-    assert "and 5 more" in text
+def graded(path, content, quality):
+    (row,) = read_object_files(content)
+    name = path.rpartition("/")[2]
+    return SymbolFile(path, path, name, 1000, (row,), qualities=(quality,))
+
+
+def test_a_program_and_its_pdb_are_one_row_worth_what_they_give_together():
+    files = (
+        graded("out/bin/app.exe", build_pe(), Quality(unwind=True)),
+        graded("out/bin/app.pdb", build_pdb(), Quality(7, lines=True, inlines=True)),
+        graded("out/pdb/lone.pdb", build_pdb(guid=bytes(range(16))), Quality(7, lines=True)),
+    )
+    survey = Survey(Collection(files), pairs=find_pairs(Inventory(files)))
+
+    lines = render_survey(survey).text().splitlines()
+
+    assert len(lines) == 3
+    assert lines[1].split()[:5] == ["app.exe", "PE", "executable", "+", "PDB"]
+    assert "2.0 kB" in lines[1]
+    assert "full   functions lines inlines unwind" in lines[1]
+    assert lines[1].endswith("  out/bin/app.exe, app.pdb")
+    assert lines[2].startswith("lone.pdb")
+
+
+def test_parts_in_other_folders_are_shown_with_their_paths():
+    files = (
+        graded("bin/app", full_elf(), Quality(unwind=True)),
+        graded("debug/app.debug", full_elf(), Quality(7, lines=True)),
+    )
+    pair = Pair("bin/app", "debug/app.debug", "elf", files[0].objects[0].debug_id.breakpad)
+
+    text = render_survey(Survey(Collection(files), pairs=(pair,))).text()
+
+    assert "bin/app, debug/app.debug" in text
+    assert len(text.splitlines()) == 2

@@ -90,11 +90,12 @@ def settle_severity(survey: Survey, *, strict: bool, severe: bool, lenient: bool
     """The survey with defects that are errors where the exit status says so, else warnings.
 
     With `strict` all are, with `severe` those that make a file useless; without them these are,
-    too, when no file of the call is of use, unless `lenient`.
+    too, when no file of the call is of use, unless `lenient`, or the gate says that some are.
     """
     useless = {row.path for row in survey.defects if row.severity == ERROR}
     all_useless = useless.issuperset(file.path for file in survey.collection.files)
-    counts = severe or (all_useless and not lenient)
+    serves = any(row.status == "ok" for row in survey.gate)
+    counts = severe or (all_useless and not lenient and not serves)
 
     def settle(row: Defect) -> Defect:
         is_error = strict or (counts and row.severity == ERROR)
