@@ -49,12 +49,17 @@ class FileBytes:
         return -1
 
     def search(self, pattern: Pattern[bytes], start: int, end: int) -> tuple[int, int] | None:
-        """(start, end) of the first match of a pattern that takes no more than OVERLAP bytes."""
+        """(start, end) of the first match of a pattern that takes no more than OVERLAP bytes.
+
+        It must not match zeros alone: much of a full dump is that, and passed over.
+        """
         end = min(end, self._size)
         while start < end:
             self._hold(start)
             shift, last = self._start, self._start + len(self._block)
-            found = pattern.search(self._block, start - shift, end - shift)
+            found = None
+            if not self._is_blank:
+                found = pattern.search(self._block, start - shift, end - shift)
             if found and (shift + found.start() + OVERLAP <= last or last >= end):
                 return shift + found.start(), shift + found.end()
             if last >= end:
