@@ -24,15 +24,17 @@ PROGRESS_SECONDS = 5.0
 class Console:
     """The two streams and how to use them.
 
-    `json`: the answer is one JSON document. `verbosity`: -1 quiet, 0, 1 verbose. `color`: the
-    answer may be coloured, `color_notes`: what goes to stderr. `live`: stderr is a terminal with a
-    person in front of it.
+    `json`: the answer is one JSON document; `json_lines`: or several, each in a line.
+    `verbosity`: -1 quiet, 0, 1 verbose. `color`: the answer may be coloured, `color_notes`: what
+    goes to stderr. `live`: stderr is a terminal with a person in front of it.
     """
 
     def __init__(
         self, *, json: bool = False, verbosity: int = 0, color: bool = False, live: bool = False
     ) -> None:
         self.json = json
+        self.json_lines = False
+        self._has_answered = False
         self.verbosity = verbosity
         self.color = self.color_notes = color
         self.live = live
@@ -70,6 +72,9 @@ class Console:
 
         A line for each key, and for each item of a list: as fast as JSON gets, and still to read.
         """
+        if self.json_lines:
+            self.line_document(document)
+            return
         whole = {"schema_version": SCHEMA_VERSION} | document
         rows = (f"  {json.dumps(key)}: {_json_lines(value)}" for key, value in whole.items())
         self.answer(_without_commands("{\n" + ",\n".join(rows) + "\n}"))
@@ -77,6 +82,31 @@ class Console:
     def line_document(self, document: dict[str, Any]) -> None:
         """Put a JSON document on stdout in one line: one of many, for what has no end."""
         self.answer(_without_commands(json.dumps({"schema_version": SCHEMA_VERSION} | document)))
+
+    @contextmanager
+    def list_document(self, key: str) -> Iterator[Callable[[str], None]]:
+        """Put one JSON document on stdout whose only list is too long to be held: item by item.
+
+        The same text as `document` gives. Items are JSON; an error in between ends the list.
+        """
+        opening = f'{{\n  "schema_version": {SCHEMA_VERSION},\n  {json.dumps(key)}: [\n    '
+        self._has_answered = True
+        between = opening
+
+        def add(item: str) -> None:
+            nonlocal between
+            _write(between + _without_commands(item), sys.stdout)
+            between = ",\n    "
+
+        try:
+            yield add
+        finally:
+            _write("\n  ]\n}\n", sys.stdout)
+
+    def line(self, document: str) -> None:
+        """As `line_document`, for a document that is JSON already."""
+        front = f'{{"schema_version": {SCHEMA_VERSION}, '
+        self.answer(_without_commands(front + document.removeprefix("{")))
 
     def ci_command(self, line: str) -> None:
         """Give the CI system a command: on stdout, or on stderr where that holds a document."""
@@ -109,7 +139,7 @@ class Console:
 
     def error(self, error: CrashtoolError) -> None:
         """Say what failed and what to do; with --json also as a document on stdout."""
-        if self.json:
+        if self.json and not self._has_answered:
             body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
             self.document({"error": body | ({"hint": error.hint} if error.hint else {})})
         self._stderr("error", error.what, "red", error.hint)

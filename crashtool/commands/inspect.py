@@ -1,12 +1,17 @@
 """The inspect command: minidumps as readable pages, or as JSON, HTML or CI annotations."""
 
-from typing import TYPE_CHECKING, Any
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import open_symbols, symbol_options
+from crashtool.commands.inspected import Inspected, Reader, Setup
+from crashtool.commands.options import symbol_options
 from crashtool.errors import (
     CHECK_FAILED,
     DONE,
@@ -16,11 +21,14 @@ from crashtool.errors import (
     UsageError,
 )
 from crashtool.model.crash import CrashReport
-from crashtool.services.inspect_dumps import Unreadable, Wanted, walk_reports
+from crashtool.services.inspect_dumps import FoundDump, Unreadable, walk_dumps
+from crashtool.services.processes import count_workers, share_among_processes
 from crashtool.services.settings import step_summary_file, workspace_folder
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page
+
+MAKER = "crashtool.commands.inspected:make_reader"
 
 
 @click.command(cls=Command)
@@ -45,6 +53,17 @@ if TYPE_CHECKING:
     help="Show the source around each frame, from files in this folder. Repeatable.",
 )
 @click.option("--secrets", is_flag=True, help="Count what looks like a secret, showing none.")
+@click.option(
+    "--json-lines",
+    is_flag=True,
+    help="Answer with one JSON document a line, a line a dump, as each is read.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Read so many dumps at once (default: one a core, when there are many).",
+)
 @click.option("--brief", is_flag=True, help="Say it in one line a dump.")
 @click.option(
     "--html",
@@ -72,6 +91,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
       crashtool inspect --symbols build --source src crash.dmp
       crashtool inspect --brief ~/.local/share/game/crashpad
       crashtool inspect --json crash.dmp | jq .crash_info
+      crashtool inspect --json-lines crashes/ | jq -r .signature
       crashtool inspect --memory rsp:128 --registers crash.dmp
 
     Exit status: 0, or 3 for a file that is no minidump or a damaged one (what can be read is
@@ -79,83 +99,138 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """  # fmt: skip  # noqa: D301 (\b is click's)
     if not paths:
         raise UsageError("inspect needs a minidump", hint="crashtool inspect crash.dmp")
-    answer = Answer(console, options)
-    with open_symbols(options, console) as symbols:
-        wanted = Wanted(
-            handles=options["handles"],
-            memory=options["memory"],
-            symbols=symbols,
-            source=options["source"],
-            secrets=options["secrets"],
-            all_threads=console.json or options["threads"] or bool(options["html"]),
-        )
-        for found in walk_reports(paths, wanted):
+    if options["json_lines"]:
+        if console.json:
+            raise UsageError("--json is one document, --json-lines many: choose one")
+        console.json = console.json_lines = True
+    answer = Answer(console, options, is_one=len(paths) == 1 and not is_folder(paths[0]))
+    setup = Setup(options, console.json, console.verbosity, keeps=answer.needs_reports)
+    with ExitStack() as stack:
+        stack.enter_context(answer)
+        for found in inspect_all(walk_dumps(paths, stack), setup, console, stack):
             answer.add(found)
             if console.is_unheard and not answer.is_also_written:
                 break
-    answer.finish()
+        answer.finish()
+    click.get_current_context().exit(answer.status)
+
+
+def inspect_all(
+    found: "Iterable[FoundDump | Unreadable]", setup: Setup, console: Console, stack: ExitStack
+) -> Iterator[Inspected]:
+    """Each dump as it is read, in their order; by several processes when there are many."""
+    reader: Reader | None = None
+
+    def read_here(dump: FoundDump | Unreadable) -> Inspected:
+        nonlocal reader
+        if reader is None:
+            reader = Reader(setup, console)
+            stack.callback(reader.close)
+        return reader.read(dump)
+
+    temporary: dict[str, FoundDump] = {}
+
+    def remember() -> "Iterator[FoundDump | Unreadable]":
+        for dump in found:
+            if isinstance(dump, FoundDump) and dump.temporary:
+                temporary[dump.path] = dump
+            yield dump
+
+    said: set[object] = set()
+    jobs = count_workers(setup.options["jobs"])
+    for inspected in share_among_processes(MAKER, setup, remember(), jobs, read_here):
+        if dump := temporary.pop(inspected.path, None):
+            dump.discard()
+        for method, arguments, options in inspected.notes:
+            if (method, arguments) not in said:  # each process says it once
+                said.add((method, arguments))
+                getattr(console, method)(*arguments, **options)
+        yield inspected
 
 
 class Answer:
-    """What is said of one dump or several, and the exit status in the end."""
+    """What is said of one dump or several, and the exit status in the end.
 
-    def __init__(self, console: Console, options: dict[str, Any]) -> None:
+    With `is_one` a single dump's document is the report itself, else a list that holds it.
+    """
+
+    def __init__(self, console: Console, options: dict[str, Any], *, is_one: bool) -> None:
         self.console = console
         self.options = options
-        self.found: list[CrashReport | Unreadable] = []
+        self._is_one = is_one
+        self._first: Inspected | None = None
+        self._add_to_list: Callable[[str], None] | None = None
+        self._list = ExitStack()
+        self._reports: list[CrashReport] = []
+        self._total = self._bad = self._crashes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._list.close()
+
+    @property
+    def needs_reports(self) -> bool:
+        """Whether reports are needed whole once all dumps are read."""
+        return bool(self.options["html"] or self.options["ci"])
 
     @property
     def is_also_written(self) -> bool:
         """Whether more than stdout waits for the other dumps: a file, CI, the exit status."""
-        return any(self.options[name] for name in ("html", "ci", "fail_on_crash"))
+        return self.needs_reports or bool(self.options["fail_on_crash"])
 
-    def add(self, found: CrashReport | Unreadable) -> None:
-        """Take a dump in; show it at once unless the answer is one document."""
-        self.found.append(found)
-        if self.console.json:
-            return
-        if isinstance(found, Unreadable):
+    def add(self, found: Inspected) -> None:
+        """Take a dump in and show it; at once, but for the first of a document."""
+        self._total += 1
+        self._bad += found.is_damaged
+        self._crashes += found.is_crash
+        if found.report:
+            self._reports.append(found.report)
+        if not self.console.json:
+            self._show(found)
+        elif self.console.json_lines:
+            self.console.line(write_document(found))
+        elif self._total == 1:
+            self._first = found
+        else:
+            self._list_first()
+            if self._add_to_list:
+                self._add_to_list(write_document(found))
+
+    def _show(self, found: Inspected) -> None:
+        if found.error:
             self.console.error(found.error)
             return
-        if len(self.found) > 1 and not self.options["brief"]:
+        if self._total > 1 and not self.options["brief"]:
             self.console.answer("")
-        self.console.answer(self._page(found))
+        self.console.answer(cast("Page", found.answer))
+
+    def _list_first(self) -> None:
+        """Begin a list of documents, with the one that has waited for another."""
+        if self._first:
+            self._add_to_list = self._list.enter_context(self.console.list_document("reports"))
+            self._add_to_list(write_document(self._first))
+            self._first = None
 
     def finish(self) -> None:
-        """Give the answers that need all dumps, then end with the status they deserve."""
-        reports = [found for found in self.found if isinstance(found, CrashReport)]
+        """Give the answers that need all dumps."""
         if self.options["html"]:
             from pathlib import Path  # slow to load, as is the table of entities
 
             from crashtool.render.html import render_html
             from crashtool.services.whole_file import FOR_THE_OWNER, write_whole
 
-            page = render_html(reports).encode("utf-8")
+            page = render_html(self._reports).encode("utf-8")
             write_whole(Path(self.options["html"]), page, FOR_THE_OWNER)
         if self.options["ci"]:
-            self._write_annotations(reports)
-        if self.console.json:
-            self._answer_document()
-        click.get_current_context().exit(self._status(reports))
-
-    def _page(self, report: CrashReport) -> "Page":
-        from crashtool.render.report import render_report  # not loaded for JSON
-
-        shown = ("threads", "registers", "modules", "streams", "brief")
-        flags = {name: bool(self.options[name]) for name in shown}
-        return render_report(report, **flags, verbose=self.console.verbosity > 0)
-
-    def _answer_document(self) -> None:
-        first = self.found[0]
-        if len(self.found) == 1 and isinstance(first, Unreadable):
-            raise first.error
-        from crashtool.render.as_json import crash_document  # not loaded for pages
-
-        documents = [
-            crash_document(found) if isinstance(found, CrashReport) else error_document(found)
-            for found in self.found
-        ]
-        self.console.document(documents[0] if len(documents) == 1 else {"reports": documents})
+            self._write_annotations(self._reports)
+        if self._first and self._first.error:
+            raise self._first.error
+        if self._first and self._is_one:
+            self.console.document(cast("dict[str, Any]", self._first.answer))
+        else:
+            self._list_first()
 
     def _write_annotations(self, reports: list[CrashReport]) -> None:
         from crashtool.render.ci import render_github, render_summary
@@ -170,22 +245,28 @@ class Answer:
             except CannotWrite as error:  # the answer is on stdout all the same
                 self.console.warn(f"the job's summary is not complete: {error.what}")
 
-    def _status(self, reports: list[CrashReport]) -> int:
-        if self.options["fail_on_crash"] and any(map(is_crash, reports)):
+    @property
+    def status(self) -> int:
+        """The exit status that the dumps deserve."""
+        if self.options["fail_on_crash"] and self._crashes:
             return CHECK_FAILED
-        bad = len(self.found) - sum(not report.is_damaged for report in reports)
-        if bad:
-            return INPUT_UNUSABLE if bad == len(self.found) else PARTIAL
+        if self._bad:
+            return INPUT_UNUSABLE if self._bad == self._total else PARTIAL
         return DONE
 
 
-def is_crash(report: CrashReport) -> bool:
-    """Whether the dump is of a crash, and not a snapshot that the program asked for."""
-    return report.crash is not None and report.crash.reason.is_crash
+def is_folder(path: str) -> bool:
+    """Whether a path stands for any number of dumps: a folder, or a pattern."""
+    if path == "-":
+        return False
+    return not os.path.isfile(path)  # noqa: PTH113 (pathlib costs start-up time)
 
 
-def error_document(found: Unreadable) -> dict[str, Any]:
-    """An input without a report, in the place where its report would be."""
+def write_document(found: Inspected) -> str:
+    """The JSON of one dump among several: its report, or the error in the place of one."""
+    if found.error is None:
+        return found.answer if isinstance(found.answer, str) else json.dumps(found.answer)
     error = found.error
     body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
-    return {"path": found.path, "error": body | ({"hint": error.hint} if error.hint else {})}
+    hint = {"hint": error.hint} if error.hint else {}
+    return json.dumps({"path": found.path, "error": body | hint})

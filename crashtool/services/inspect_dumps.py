@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.errors import CrashtoolError, UsageError
@@ -13,8 +14,10 @@ from crashtool.services.analyze import analyze
 from crashtool.services.stacks import walk_stacks
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from crashtool.formats.attributes import Annotation
     from crashtool.services.stacks import SymbolProvider
-    from crashtool.services.unwrap_dumps import DumpFile
 
 MOST_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
@@ -43,15 +46,36 @@ class Unreadable(NamedTuple):
     error: CrashtoolError
 
 
-def walk_reports(
-    paths: Sequence[str], wanted: Wanted | None = None
-) -> Iterator[CrashReport | Unreadable]:
-    """A report for every dump that the paths stand for: files, folders, globs, `-` for stdin."""
+class FoundDump(NamedTuple):
+    """A minidump to read at `file`; `path` is what the user calls it.
+
+    `note` says what it was taken out of, `fields` what a form said besides. A `temporary` file is
+    to be discarded once it was read.
+    """
+
+    file: str
+    path: str
+    note: str = ""
+    fields: "tuple[Annotation, ...]" = ()
+    temporary: bool = False
+
+    def discard(self) -> None:
+        """Remove the file if it was only unpacked."""
+        if self.temporary:
+            with suppress(OSError):
+                os.unlink(self.file)  # noqa: PTH108 (pathlib costs start-up time)
+
+
+def walk_dumps(paths: Sequence[str], stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
+    """Every dump that the paths stand for: files, folders, globs, `-` for stdin.
+
+    What had to be unpacked is there until it is discarded, or until `stack` is closed.
+    """
     for path in paths:
         if _is_plain_dump(path):
-            yield _read_one(path, path, wanted or Wanted())
+            yield FoundDump(path, path)
         else:
-            yield from _walk_others(path, wanted or Wanted())
+            yield from _walk_others(path, stack)
 
 
 def _is_plain_dump(path: str) -> bool:
@@ -65,24 +89,28 @@ def _is_plain_dump(path: str) -> bool:
         return False
 
 
-def _walk_others(path: str, wanted: Wanted) -> Iterator[CrashReport | Unreadable]:
+def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
     import tempfile  # slow to import, and seldom needed
     from pathlib import Path
 
     from crashtool.services.dump_files import find_dumps
     from crashtool.services.unwrap_dumps import UnusableInput
 
-    with tempfile.TemporaryDirectory(prefix="crashtool-") as folder:
-        for found in find_dumps([path], Path(folder), getattr(sys.stdin, "buffer", None)):
-            if isinstance(found, UnusableInput):
-                yield Unreadable(found.path, found.error)
-                continue
-            yield _add_origin(_read_one(os.fspath(found.file), found.path, wanted), found)
-            found.discard()
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crashtool-")))
+    for found in find_dumps([path], folder, getattr(sys.stdin, "buffer", None)):
+        if isinstance(found, UnusableInput):
+            yield Unreadable(found.path, found.error)
+            continue
+        for attachment in found.attachments if found.temporary else ():
+            Path(attachment.path).unlink(missing_ok=True)
+        yield FoundDump(
+            os.fspath(found.file), found.path, found.note or "", found.fields, found.temporary
+        )
 
 
-def _add_origin(read: CrashReport | Unreadable, found: "DumpFile") -> CrashReport | Unreadable:
-    """What the wrapper says of a dump that was in one."""
+def read_found(found: FoundDump, wanted: Wanted) -> CrashReport | Unreadable:
+    """The report of a dump, with what its wrapper says of it. UsageError as of `read_report`."""
+    read = _read_one(found.file, found.path, wanted)
     if isinstance(read, Unreadable) or not found.note:
         return read
     from crashtool.services.analyze.annotations import add_form_fields

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+AHEAD = 4  # items for each thread
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -57,11 +59,26 @@ def share_work(
 def share_in_order(
     work: Callable[[Item], Result], items: Iterable[Item], jobs: int
 ) -> Iterator[Result]:
-    """What `work` makes of each item, in the order of the items."""
+    """What `work` makes of each item, in the order of the items.
+
+    No more than AHEAD items for each thread are taken before the first of them has been given out:
+    of ten thousand results that one slow item holds up, a few are in memory.
+    """
     waiting: dict[int, Result] = {}
     following = 0
-    for number, result in share_work(lambda _thread, item: work(item), items, jobs):
-        waiting[number] = result
-        while following in waiting:
-            yield waiting.pop(following)
-            following += 1
+    slots = threading.Semaphore(AHEAD * jobs)
+
+    def walk_slowly() -> Iterator[Item]:
+        for item in items:
+            slots.acquire()
+            yield item
+
+    try:
+        for number, result in share_work(lambda _thread, item: work(item), walk_slowly(), jobs):
+            waiting[number] = result
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
+                slots.release()
+    finally:
+        slots.release(jobs + 1)  # a thread that waits for one is let go, and ends

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -165,3 +167,80 @@ def test_ci_annotations_keep_out_of_a_json_document(crashtool, inputs, monkeypat
     result = crashtool("inspect", "--ci", "github", "--json", inputs / "game.dmp")
     json.loads(result.stdout)
     assert "::error title=" in result.stderr
+
+
+def copies(inputs, count):
+    folder = inputs / f"many-{count}"
+    folder.mkdir()
+    content = (inputs / "game.dmp").read_bytes()
+    for number in range(count):
+        (folder / f"{number:04}.dmp").write_bytes(content)
+    return folder
+
+
+def test_json_of_a_folder_is_a_list_whatever_it_holds(crashtool, inputs):
+    one, two = copies(inputs, 1), copies(inputs, 2)
+    for folder, count in ((one, 1), (two, 2)):
+        document = json.loads(crashtool("inspect", "--json", folder).stdout)
+        assert list(document) == ["schema_version", "reports"]
+        assert len(document["reports"]) == count
+
+
+def test_json_lines_are_a_document_for_each_dump_readable_or_not(crashtool, inputs):
+    result = crashtool("inspect", "--json-lines", inputs / "notes.txt", inputs / "game.dmp")
+    assert result.exit_code == 8
+    bad, good = map(json.loads, result.stdout.splitlines())
+    assert bad["schema_version"] == good["schema_version"] == 1
+    assert (bad["path"], bad["error"]["code"]) == (str(inputs / "notes.txt"), "input_unusable")
+    alone = json.loads(crashtool("inspect", "--json", inputs / "game.dmp").stdout)
+    assert list(good) == list(alone)
+    assert good == alone
+    assert result.stdout.isascii()
+
+
+def test_json_and_json_lines_at_once_cannot_be_meant(crashtool, inputs):
+    result = crashtool("inspect", "--json", "--json-lines", inputs / "game.dmp")
+    assert result.exit_code == 2
+    assert "choose one" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["--json", "--json-lines", "--brief", "--modules"])
+def test_several_processes_say_what_one_says(crashtool, inputs, form):
+    folder = copies(inputs, 30)
+    (folder / "0020.dmp").write_bytes(b"MDMP and nothing else")
+    alone, shared = (crashtool("inspect", form, "--jobs", jobs, folder) for jobs in (1, 3))
+    assert shared.stdout == alone.stdout
+    assert (shared.stderr, shared.exit_code) == (alone.stderr, alone.exit_code)
+    assert alone.exit_code == 8
+
+
+def test_a_wish_that_cannot_be_met_ends_a_list_of_json_whole(crashtool, inputs):
+    folder = copies(inputs, 2)
+    (folder / "0002.dmp").write_bytes((inputs / "snapshot.dmp").read_bytes())
+    result = crashtool("inspect", "--json", "--memory", "rip", folder, inputs / "snapshot.dmp")
+    json.loads(result.stdout)
+    assert result.exit_code in (0, 2)
+
+
+PEAK = """
+import os, sys, tracemalloc
+from crashtool.cli import main
+sys.stdout = open(os.devnull, "w")
+tracemalloc.start()
+try:
+    main(sys.argv[1:])
+finally:
+    print(tracemalloc.get_traced_memory()[1], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("form", ["--json", "--json-lines", "--threads"])
+def test_many_dumps_take_no_more_memory_than_a_few(inputs, form):
+    peaks = []
+    for count in (4, 40):
+        command = ["inspect", form, "--jobs", "1", str(copies(inputs, count))]
+        run = subprocess.run(
+            [sys.executable, "-c", PEAK, *command], stderr=subprocess.PIPE, check=True, timeout=120
+        )
+        peaks.append(int(run.stderr.split()[-1]))
+    assert peaks[1] < 1.25 * peaks[0]

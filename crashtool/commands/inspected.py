@@ -1,0 +1,134 @@
+"""One minidump made ready to be shown, in this process or in one of several that share the work."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from crashtool.commands.console import Console
+from crashtool.commands.options import open_symbols
+from crashtool.errors import CrashtoolError
+from crashtool.model.crash import CrashReport
+from crashtool.services.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
+
+if TYPE_CHECKING:
+    from crashtool.render.page import Page
+
+PAGE_OPTIONS = ("threads", "registers", "modules", "streams", "brief")
+
+
+class Setup(NamedTuple):
+    """How each minidump is read and shown: the command's options, and what its console was told.
+
+    `keeps` asks for the report itself besides what is shown of it.
+    """
+
+    options: dict[str, Any]
+    json: bool
+    verbosity: int
+    keeps: bool
+
+
+class Inspected(NamedTuple):
+    """What is to be said of a minidump: a page, a document or its JSON, an error; what it was.
+
+    `notes` are (method of the console, its arguments) of what was said besides.
+    """
+
+    path: str
+    answer: "Page | dict[str, Any] | str | None" = None
+    error: CrashtoolError | None = None
+    is_damaged: bool = False
+    is_crash: bool = False
+    report: CrashReport | None = None
+    notes: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = ()
+
+
+class _Recorder(Console):
+    """A console that keeps what it is told on stderr, for another to say."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(json=setup.json, verbosity=setup.verbosity)
+        self.said: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def note(self, text: str) -> None:
+        """Keep a note."""
+        self.said.append(("note", (text,), {}))
+
+    def warn(self, text: str, *, hint: str | None = None) -> None:
+        """Keep a warning."""
+        self.said.append(("warn", (text,), {"hint": hint}))
+
+    def detail(self, text: str) -> None:
+        """Keep what only --verbose asks for."""
+        self.said.append(("detail", (text,), {}))
+
+    def take(self) -> tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...]:
+        """What was said since the last time."""
+        said, self.said = tuple(self.said), []
+        return said
+
+
+def make_reader(setup: Setup) -> Callable[[FoundDump | Unreadable], Inspected]:
+    """What reads minidumps in a process that serves another; symbols stay open as long as that."""
+    recorder = _Recorder(setup)
+    reader = Reader(setup, recorder)
+
+    def read(found: FoundDump | Unreadable) -> Inspected:
+        inspected = reader.read(found)
+        if isinstance(inspected.answer, dict):  # a third of the work is to write it
+            inspected = inspected._replace(answer=json.dumps(inspected.answer))
+        return inspected._replace(notes=recorder.take())
+
+    return read
+
+
+class Reader:
+    """Reads minidumps and shows them, with symbols that are opened once."""
+
+    def __init__(self, setup: Setup, console: Console) -> None:
+        self._setup = setup
+        self._stack = ExitStack()
+        options = setup.options
+        self._wanted = Wanted(
+            handles=options["handles"],
+            memory=options["memory"],
+            symbols=self._stack.enter_context(open_symbols(options, console)),
+            source=options["source"],
+            secrets=options["secrets"],
+            all_threads=setup.json or options["threads"] or bool(options["html"]),
+        )
+
+    def close(self) -> None:
+        """Let go of the symbols."""
+        self._stack.close()
+
+    def read(self, found: FoundDump | Unreadable) -> Inspected:
+        """What there is to say of one minidump. UsageError when what is wanted cannot be had."""
+        read = found if isinstance(found, Unreadable) else read_found(found, self._wanted)
+        if isinstance(read, Unreadable):
+            return Inspected(read.path, error=_plain(read.error), is_damaged=True)
+        return Inspected(
+            read.path,
+            self._show(read),
+            is_damaged=read.is_damaged,
+            is_crash=read.crash is not None and read.crash.reason.is_crash,
+            report=read if self._setup.keeps else None,
+        )
+
+    def _show(self, report: CrashReport) -> "Page | dict[str, Any]":
+        if self._setup.json:
+            from crashtool.render.as_json import crash_document  # not loaded for pages
+
+            return crash_document(report)
+        from crashtool.render.report import render_report  # not loaded for JSON
+
+        flags = {name: bool(self._setup.options[name]) for name in PAGE_OPTIONS}
+        return render_report(report, **flags, verbose=self._setup.verbosity > 0)
+
+
+def _plain(error: CrashtoolError) -> CrashtoolError:
+    """The same error as one that goes from process to process."""
+    plain = CrashtoolError(error.what, hint=error.hint)
+    plain.code, plain.exit_status = error.code, error.exit_status
+    return plain

@@ -1,0 +1,149 @@
+"""Work shared by processes of our own, for what threads of Python cannot do at the same time.
+
+A worker that ends, or cannot be started, or does not understand, costs nothing but time: its item
+is done here, where a fault of the item shows as it would without any worker.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from itertools import chain, islice
+from typing import IO, Any, BinaryIO
+
+from crashtool.services.child_environment import child_environment
+from crashtool.services.threads import share_in_order
+
+MOST_WORKERS = 8
+ALONE = 12  # items that are done before a worker would have loaded what it needs
+
+Work = Callable[[Any], Any]
+
+
+def count_workers(asked: int | None) -> int:
+    """How many processes to use: as many as asked for, else one for each usable core."""
+    if asked is not None:
+        return asked
+    usable = getattr(os, "sched_getaffinity", None)  # a container may have some of the cores only
+    cores = len(usable(0)) if usable else os.cpu_count() or 1
+    return min(MOST_WORKERS, cores)
+
+
+def share_among_processes(
+    maker: str, setup: object, items: Iterable[Any], jobs: int, here: Work
+) -> Iterator[Any]:
+    """What is made of each item, in their order; a few are always under way, never all.
+
+    `maker` is `module:function`: called with `setup` in each process, it gives what is called with
+    an item. All must be what `pickle` takes. `here` is the same work in this process: for the first
+    few items, and those that no worker can do.
+    """
+    source = iter(items)
+    yield from map(here, source if jobs < 2 else islice(source, ALONE))  # noqa: PLR2004 (itself)
+    following = list(islice(source, 1))
+    if not following:
+        return
+    crew = [Worker(maker, setup) for _ in range(jobs)]
+    idle = list(crew)
+    alone = threading.Lock()
+
+    def work(item: object) -> object:
+        worker = idle.pop()
+        try:
+            return worker.do(item)
+        except WorkerLost:
+            with alone:
+                return here(item)
+        finally:
+            idle.append(worker)
+
+    try:
+        yield from share_in_order(work, chain(following, source), jobs)
+    finally:
+        for worker in crew:
+            worker.close()
+
+
+class WorkerLost(Exception):
+    """A worker that cannot do an item, now or ever again."""
+
+
+class Worker:
+    """A process that does one item after the other, started at once."""
+
+    def __init__(self, maker: str, setup: object) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        with suppress(OSError):  # no process or memory to be had: its items are done here
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=child_environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
+            )
+            _send(self._process.stdin, (maker, setup))
+
+    def do(self, item: object) -> object:
+        """What the worker makes of an item. WorkerLost when it does not answer, or cannot."""
+        if self._process is None:
+            raise WorkerLost
+        try:
+            _send(self._process.stdin, item)
+            is_done, result = pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301 (our own process)
+        except (OSError, EOFError, ValueError, pickle.PickleError, AttributeError, ImportError):
+            self.close()
+            raise WorkerLost from None
+        if not is_done:
+            raise WorkerLost
+        return result
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+            with suppress(OSError, ValueError):
+                self._process.communicate()
+            self._process = None
+
+
+def _make(maker: str, setup: object) -> Work:
+    module, _, name = maker.partition(":")
+    work: Work = getattr(import_module(module), name)(setup)
+    return work
+
+
+def _send(stream: IO[bytes] | None, value: object) -> None:
+    assert stream is not None  # noqa: S101 (it is a pipe)
+    stream.write(pickle.dumps(value))
+    stream.flush()
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Do items as they come, until there are no more."""
+    work = _make(*pickle.load(requests))  # noqa: S301 (of the process that started this one)
+    while True:
+        try:
+            item = pickle.load(requests)  # noqa: S301
+        except EOFError:
+            return
+        try:
+            answer = pickle.dumps((True, work(item)))
+        except Exception:  # noqa: BLE001 (the other side does it again, and tells it)
+            answer = pickle.dumps((False, None))
+        answers.write(answer)
+        answers.flush()
+
+
+def main() -> None:
+    """Serve on the standard streams; what else is written to stdout goes to stderr."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with suppress(KeyboardInterrupt, BrokenPipeError):  # the one who asked has ended
+        serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Work that processes share: in order, bounded, and done all the same when a process is lost."""
+
+import os
+import signal
+import sys
+
+import pytest
+
+from crashtool.services import processes
+from crashtool.services.processes import ALONE, count_workers, share_among_processes
+from crashtool.services.threads import AHEAD
+
+COUNT = ALONE + 40
+
+
+def make_work(setup):
+    """What the workers of these tests do with a number; `setup` says which one ends them, how."""
+
+    def work(number):
+        if number == setup.get("kills") and os.getpid() != setup["parent"]:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if number == setup.get("fails"):
+            raise ValueError(f"{number} cannot be done")
+        if number == setup.get("says"):
+            print("this is no answer")
+        return number * number, os.getpid()
+
+    return work
+
+
+def share(jobs, items=None, **setup):
+    setup = {"parent": os.getpid()} | setup
+    maker = f"{__name__}:make_work"
+    found = range(COUNT) if items is None else items
+    return share_among_processes(maker, setup, found, jobs, make_work(setup))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_results_come_in_the_order_of_the_items(jobs):
+    rows = list(share(jobs))
+    assert [square for square, _ in rows] == [number * number for number in range(COUNT)]
+    others = {process for _, process in rows} - {os.getpid()}
+    assert bool(others) == (jobs > 1)
+    assert len(others) <= jobs
+
+
+def test_a_few_items_start_no_process():
+    assert {process for _, process in share(2, range(ALONE))} == {os.getpid()}
+
+
+def test_a_worker_that_ends_costs_no_result():
+    rows = list(share(2, kills=ALONE + 5))
+    assert [square for square, _ in rows] == [number * number for number in range(COUNT)]
+    assert rows[ALONE + 5][1] == os.getpid()
+
+
+def test_workers_that_cannot_be_started_cost_no_result(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "no-such-python")
+    rows = list(share(2))
+    assert [square for square, _ in rows] == [number * number for number in range(COUNT)]
+    assert {process for _, process in rows} == {os.getpid()}
+
+
+def test_a_fault_of_an_item_is_raised_here_as_it_would_be_without_workers():
+    with pytest.raises(ValueError, match=f"{ALONE + 3} cannot be done"):
+        list(share(2, fails=ALONE + 3))
+
+
+def test_what_a_worker_prints_is_no_answer(capfd):
+    rows = list(share(2, says=ALONE + 1))
+    assert len(rows) == COUNT
+    assert "this is no answer" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_items_are_taken_no_faster_than_results_are(jobs):
+    taken = 0
+
+    def walk():
+        nonlocal taken
+        for number in range(COUNT * 4):
+            taken += 1
+            yield number
+
+    rows = share(jobs, walk())
+    for given, _ in enumerate(rows, 1):
+        assert taken - given <= ALONE + AHEAD * jobs + 1
+
+
+def test_as_many_processes_as_cores_unless_told(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2}, raising=False)
+    assert (count_workers(None), count_workers(1), count_workers(5)) == (3, 1, 5)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert count_workers(None) == processes.MOST_WORKERS
