@@ -7,6 +7,7 @@ the report, which is read there again. What the demo made stays, so that its inb
 
 import json
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -23,7 +24,6 @@ from crashtool.services.child_environment import child_environment
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "tools" / "demo_program" / "game"
 FOLDER = ROOT / ".cache" / "demo"
-TOKEN = "0123456789abcdef" * 4
 WORDS = ("--annotation", "prod=Demo", "--annotation", "ver=1.0", "--attachment", "game.log")
 CRASHED = -11
 SEGMENT_UNUSED, SEGMENT_INTERPRETER = 0, 3  # elf.h
@@ -31,7 +31,7 @@ SEGMENT_UNUSED, SEGMENT_INTERPRETER = 0, 3  # elf.h
 
 def main() -> int:
     """Run the demo; the exit status is 0 when every step did what it says."""
-    if sys.platform != "linux" or os.uname().machine != "x86_64":
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return complain("its program is one for Linux on x86-64; elsewhere try `crashtool serve`")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -39,7 +39,7 @@ def main() -> int:
     Path("game.log").write_text("level 3 loaded\n", encoding="utf-8")
     prepare_program(Path("game"))
     say(1, "A receiver that answers as Backtrace does, on this machine alone")
-    receiver = start("serve", "--folder", "inbox", "--port", "0", "--token", TOKEN)
+    receiver = start("serve", "--folder", "inbox", "--port", "0")
     try:
         return play(read_url(receiver))
     finally:

@@ -92,12 +92,13 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     Exit status: the program's; 127 if there is no such program, 126 if it cannot be executed;
     2, 3 when crashtool refuses to start it (no right to trace, a --handler that does not start).
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.handler.ending import end_as
-    from crashtool.services.handler.program import check_platform
+    from crashtool.services.handler.supported import check_platform
 
     check_platform()
     if not program:
         raise UsageError("run needs a program", hint="crashtool run -- ./program ARGUMENTS")
+    from crashtool.services.handler.ending import end_as
+
     end_as(_run(console, program, options))
 
 

@@ -66,6 +66,9 @@ def command(console: Console, **options: Any) -> None:
 
     Exit status: 0 all checks passed, 4 one failed, 2 where no handler can work (not Linux x86-64).
     """  # fmt: skip  # noqa: D301 (\b is click's)
+    from crashtool.services.handler.supported import check_platform
+
+    check_platform()
     from crashtool.services.handler.smoke import Plan, smoke
 
     with ExitStack() as stack:

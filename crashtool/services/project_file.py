@@ -8,6 +8,8 @@ lists are not read, so there only the second half holds.
 
 import os
 import stat
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from crashtool.errors import UsageError
@@ -74,10 +76,12 @@ def _find_folder_writer(folder: str, owners: set[int]) -> str:
 
 def _trusted_owners() -> set[int]:
     """The superuser, this user, and who became the superuser by sudo, as git has it."""
-    owners = {0, os.geteuid()}
-    sudo = os.environ.get("SUDO_UID", "")
-    if os.geteuid() == 0 and sudo.isdecimal():
-        owners.add(int(sudo))
+    owners = {0}
+    if sys.platform != "win32":
+        owners.add(os.geteuid())
+        sudo = os.environ.get("SUDO_UID", "")
+        if os.geteuid() == 0 and sudo.isdecimal():
+            owners.add(int(sudo))
     return owners
 
 
@@ -90,24 +94,26 @@ def _others_may_write(status: os.stat_result) -> bool:
 
 def _is_private(group: int, owner: int) -> bool:
     """Whether a group is that of one user, as many systems make one for each (with umask 002)."""
-    import grp
-    import pwd
+    is_own = False
+    if sys.platform != "win32":
+        import grp
+        import pwd
 
-    try:
-        found, user = grp.getgrgid(group), pwd.getpwuid(owner)
-    except KeyError:
-        return False
-    is_own = found.gr_name == user.pw_name and user.pw_gid == group
-    return is_own and not set(found.gr_mem) - {user.pw_name}
+        with suppress(KeyError):
+            found, user = grp.getgrgid(group), pwd.getpwuid(owner)
+            is_named_alike = found.gr_name == user.pw_name and user.pw_gid == group
+            is_own = is_named_alike and not set(found.gr_mem) - {user.pw_name}
+    return is_own
 
 
 def _name_of(owner: int) -> str:
-    import pwd
+    name = "another user"
+    if sys.platform != "win32":
+        import pwd
 
-    try:
-        return f"{pwd.getpwuid(owner).pw_name} (uid {owner})"
-    except KeyError:
-        return f"another user (uid {owner})"
+        with suppress(KeyError):
+            name = pwd.getpwuid(owner).pw_name
+    return f"{name} (uid {owner})"
 
 
 def check_named(setting: "Setting", value: Any, path: str) -> None:

@@ -3,10 +3,12 @@
 They are found in the file system, or in an AppleDouble file beside a copy; changed where they are.
 """
 
+import errno
 import os
 import sys
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -59,18 +61,22 @@ def read_pax_attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
 
 def read_system_attributes(path: Path) -> dict[str, bytes]:
     """The extended attributes that the file system keeps of a file; nothing where it has none."""
+    found: dict[str, bytes] = {}
     if sys.platform == "darwin":
-        return _read_from_darwin(path, _load_libc())
-    if not hasattr(os, "getxattr"):
-        return {}
-    try:
-        return {
-            name.removeprefix(LINUX_NAMESPACE): os.getxattr(path, name)
-            for name in os.listxattr(path)
-            if name.startswith(LINUX_NAMESPACE)  # SELinux, for one, has its own on every file
-        }
-    except OSError:  # a file system without attributes
-        return {}
+        found = _read_from_darwin(path, _load_libc())
+    elif sys.platform == "linux":
+        found = _read_from_linux(path)
+    return found
+
+
+def _read_from_linux(path: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    if sys.platform == "linux":
+        with suppress(OSError):  # a file system without attributes
+            for name in os.listxattr(path):
+                if name.startswith(LINUX_NAMESPACE):  # SELinux, for one, has its own on every file
+                    found[name.removeprefix(LINUX_NAMESPACE)] = os.getxattr(path, name)
+    return found
 
 
 def _load_libc() -> Any:
@@ -104,10 +110,18 @@ def write_attributes(path: Path, changes: Mapping[str, bytes | None]) -> None:
     for name, value in changes.items():
         if sys.platform == "darwin":
             _write_to_darwin(path, name, value, _load_libc())
-        elif value is not None:
-            os.setxattr(path, LINUX_NAMESPACE + name, value)
-        elif LINUX_NAMESPACE + name in os.listxattr(path):
-            os.removexattr(path, LINUX_NAMESPACE + name)
+        elif sys.platform == "linux":
+            _write_to_linux(path, LINUX_NAMESPACE + name, value)
+        else:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
+
+
+def _write_to_linux(path: Path, name: str, value: bytes | None) -> None:
+    if sys.platform == "linux":
+        if value is not None:
+            os.setxattr(path, name, value)
+        elif name in os.listxattr(path):
+            os.removexattr(path, name)
 
 
 def _write_to_darwin(path: Path, name: str, value: bytes | None, libc: Any) -> None:

@@ -39,20 +39,13 @@ class MacLayout:
         """Keep handlers from a report, by Crashpad's lock on the minidump itself (O_EXLOCK)."""
         if sys.platform == "win32":  # a copy, which no handler looks into
             yield
-            return
-        import fcntl
-
-        descriptor = os.open(report.path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
+        else:
+            descriptor = os.open(report.path, os.O_RDONLY | os.O_NONBLOCK)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputUnusable(
-                    f"{report.uuid} is locked by a handler: {report.path}", hint="try again"
-                ) from None
-            yield
-        finally:
-            os.close(descriptor)
+                _lock(descriptor, report)
+                yield
+            finally:
+                os.close(descriptor)
 
     def still_waits(self, report: DatabaseReport) -> bool:
         """Whether the minidump is there and its attributes do not say that it was uploaded."""
@@ -112,3 +105,15 @@ def _changed(sidecar: bytes, changes: Mapping[str, bytes | None]) -> bytes:
     merged = {**read_apple_double(sidecar), **changes}
     kept = {name: value for name, value in merged.items() if value is not None}
     return pack_apple_double(kept, sidecar)
+
+
+def _lock(descriptor: int, report: DatabaseReport) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputUnusable(
+                f"{report.uuid} is locked by a handler: {report.path}", hint="try again"
+            ) from None

@@ -5,6 +5,11 @@ import signal
 import sys
 from typing import NoReturn
 
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
+
 
 def end_as(status: int) -> NoReturn:
     """Exit with `status`, or die of signal -`status`, so that a parent sees what it would have.

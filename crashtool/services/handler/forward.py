@@ -2,7 +2,13 @@
 
 import os
 import signal
+import sys
 import time
+
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 FORWARDED = frozenset(
     (

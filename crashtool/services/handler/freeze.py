@@ -6,6 +6,7 @@ so that none runs a single instruction between the crash and the handler's look 
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -17,7 +18,11 @@ from crashtool.services.handler.ptrace import (
     resume,
     send_to_thread,
 )
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import GONE, find_process, list_threads, thread_state
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 _PATIENCE = 2.0  # seconds for a thread to leave the kernel (vfork, a dead network file system)
 _STEP = 0.0005

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from crashtool.services.handler.signal_frame import (
     build_frame,
 )
 from crashtool.services.handler.socket_client import REQUEST_SIZE, SocketClient
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import (
     GONE,
     find_scratch,
@@ -25,6 +27,9 @@ from crashtool.services.handler.target import (
     write_memory,
 )
 from crashtool.services.handler.trace_request import TraceRequest
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 _RECURRING = frozenset((signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV))
 _KERNEL = 0x80  # SI_KERNEL

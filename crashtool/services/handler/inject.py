@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 from crashtool.services.handler.ptrace import WAIT_ALL, resume, set_registers
 from crashtool.services.handler.ptrace import get_registers as get_raw_registers
@@ -11,7 +12,11 @@ from crashtool.services.handler.signal_frame import (
     StoppedThread,
     read_registers,
 )
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import entry_point, read_memory, write_memory
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 _CALL_64 = b"\x0f\x05\xcc"  # syscall; int3
 _CALL_32 = b"\xcd\x80\xcc"  # int 0x80; int3

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
@@ -10,6 +11,10 @@ from typing import Any, NamedTuple, NoReturn
 from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 ChildAction = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 

@@ -5,13 +5,18 @@ Not in the dynamic linker's list, which static programs lack: so Go's and musl's
 
 import mmap
 import os
+import sys
 from collections.abc import Sequence
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.minidump.snapshot import ModuleSnapshot
 from crashtool.formats.object_file.elf import identify_elf
 from crashtool.formats.object_file.elf_image import Image, Read, find_image
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import Mapping
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 MOST_MODULES = 4096
 VDSO = "[vdso]"

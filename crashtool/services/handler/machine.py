@@ -2,11 +2,16 @@
 
 import os
 import re
+import sys
 import time
 
 from crashtool.formats.minidump import linux
 from crashtool.formats.minidump.snapshot import Machine, TimeZone
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import read_file
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 _MOST_TEXT = 1 << 20  # bytes of one file of /proc; a memory map has about 100 a line
 _NUMBER = re.compile(r"\d+")

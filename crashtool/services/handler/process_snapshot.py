@@ -1,6 +1,7 @@
 """A stopped process as it stands: what the minidump that crashtool itself writes tells of it."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -38,6 +39,7 @@ from crashtool.services.handler.signal_frame import (
     StoppedThread,
     SystemCall,
 )
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import (
     ProcessMemory,
     entry_point,
@@ -45,6 +47,9 @@ from crashtool.services.handler.target import (
     read_mappings,
 )
 from crashtool.services.handler.thread_context import build_context, read_stopped_thread
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 WRITER = "crashtool"
 COMMENT = "Written by crashtool {version} itself, by ptrace, not by a crashpad_handler."

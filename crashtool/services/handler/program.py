@@ -7,14 +7,12 @@ program, has the handler look at it, and then lets it die as it would have.
 
 import contextlib
 import os
-import platform
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from crashtool.errors import UsageError
 from crashtool.model.run import RunResult
 from crashtool.services.handler.forward import FORWARDED, Forwarder
 from crashtool.services.handler.handover import Handover
@@ -32,9 +30,13 @@ from crashtool.services.handler.ptrace import (
 )
 from crashtool.services.handler.signal_frame import SignalInfo
 from crashtool.services.handler.socket_client import SocketClient
+from crashtool.services.handler.supported import NEEDS_LINUX, check_platform
 from crashtool.services.handler.target import find_process, is_killed_by
 from crashtool.services.handler.thread_context import read_stopped_thread
 from crashtool.services.handler.trace_request import TraceRequest
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 # util/posix/signals.cc: those whose default action is a core dump.
 FATAL = frozenset(
@@ -54,17 +56,6 @@ FATAL = frozenset(
 STOPS = frozenset((signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
 HANDLER_SECONDS = 90.0  # a handler gives an upload 60 s
 _STOPPING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT))
-
-
-def check_platform() -> None:
-    """UsageError where programs cannot be run under a handler: not Linux on x86-64."""
-    machine = platform.machine()
-    if sys.platform != "linux" or machine not in ("x86_64", "AMD64") or sys.maxsize < 2**32:
-        raise UsageError(
-            "programs can be run under a crashpad_handler on Linux x86-64 only "
-            f"(this is {platform.system()} {machine})",
-            hint="elsewhere, link the Crashpad client; 'crashtool serve' receives its reports",
-        )
 
 
 def run_program(

@@ -3,8 +3,14 @@
 import ctypes
 import errno
 import os
+import sys
 from functools import cache
 from typing import Any
+
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 # linux/ptrace.h
 _CONT = 7

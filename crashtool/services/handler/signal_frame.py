@@ -6,9 +6,14 @@ Layouts: asm/sigcontext.h and asm/ucontext.h of Linux, util/linux/exception_info
 """
 
 import signal
+import sys
 from typing import Annotated, NamedTuple
 
 from crashtool.formats.record import I32, U16, U32, U64, Record
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 Bytes64 = Annotated[bytes, "64s"]
 Bytes108 = Annotated[bytes, "108s"]

@@ -32,8 +32,8 @@ from crashtool.services.handler.command_line import (
 )
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.find import Handler, find_handler
-from crashtool.services.handler.program import check_platform
 from crashtool.services.handler.report_database import list_minidumps, prepare_database
+from crashtool.services.handler.supported import check_platform
 from crashtool.services.receiver.app import Receiver, start_receiver
 from crashtool.services.transport.http import HttpResponse
 from crashtool.services.transport.reply import read_reply

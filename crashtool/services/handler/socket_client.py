@@ -5,10 +5,10 @@ message, and the handler dumps that process. So the stopped program is made to s
 injected system call.
 """
 
-import fcntl
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
@@ -18,7 +18,11 @@ from crashtool.formats.record import I32, U32, U64, Record
 from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.inject import send_from
 from crashtool.services.handler.signal_frame import StoppedThread
+from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import GONE, thread_state
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 REQUEST_SIZE = 4112
 # Upstream on Linux since 2019-08; Sentry's (a path in the union); before, and Android.
@@ -62,6 +66,8 @@ class SocketClient:
         self.is_lost = False
         self._socket = connection
         self._log = log
+        import fcntl  # POSIX only
+
         self.descriptor = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, _HIGH_DESCRIPTOR)
 
     @classmethod

@@ -2,10 +2,15 @@
 
 import errno
 import os
+import sys
 from typing import NamedTuple, Self
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.record import U32, U64, Record
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 _AT_ENTRY = 9  # elf.h
 PAGE = 4096

@@ -3,9 +3,14 @@
 import os
 import select
 import signal
+import sys
 from collections.abc import Callable
 
 from crashtool.services.handler.launch import Launched
+from crashtool.services.handler.supported import NEEDS_LINUX
+
+if sys.platform != "linux":
+    raise ImportError(NEEDS_LINUX)
 
 _LOG_LIMIT = 1 << 20
 _LOOK = 0.1  # seconds between looks at the clock and at signals while the handler works

@@ -1,6 +1,7 @@
 """One receiver per folder: a lock that the system releases when its holder dies."""
 
 import os
+import sys
 from pathlib import Path
 
 from crashtool.errors import UsageError
@@ -34,10 +35,10 @@ class FolderLock:
 
 
 def _lock(descriptor: int) -> None:
-    if os.name == "nt":
+    if sys.platform == "win32":
         import msvcrt
 
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
 

@@ -15,7 +15,7 @@ from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
 from crashtool.services.handler.find import DEBIAN, find_handler
-from crashtool.services.handler.program import check_platform
+from crashtool.services.handler.supported import check_platform
 from crashtool.services.receiver.app import start_receiver
 from tests.services.receiver.conftest import wait_until
 from tests.synth.database import CLIENT, NOW, GenericDatabase, report_id, write_settings

@@ -11,7 +11,7 @@ import pytest
 
 from crashtool.errors import ProgramNotExecutable, ProgramNotFound, UsageError
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler.program import check_platform
+from crashtool.services.handler.supported import check_platform
 from tests.toolchain import run_tool
 
 CRASHES = {
@@ -298,7 +298,7 @@ def test_a_system_that_forbids_it_is_named_and_nothing_run(name, words, hint, se
 
 @pytest.mark.parametrize(("system", "machine"), [("linux", "aarch64"), ("win32", "AMD64")])
 def test_other_platforms_are_named(system, machine, monkeypatch):
-    monkeypatch.setattr("crashtool.services.handler.program.sys.platform", system)
+    monkeypatch.setattr("crashtool.services.handler.supported.sys.platform", system)
     monkeypatch.setattr("platform.machine", lambda: machine)
 
     with pytest.raises(UsageError, match=machine):
