@@ -23,13 +23,14 @@ every document to it.
   outermost merged call. `inlines[0]` is what was running.
 - The document is pure ASCII. Text from a dump is hostile: escape it before it becomes markup.
 - The shape follows from the call, not from what is found. One file, or standard input, gives this
-  document; a folder, a pattern or several paths give `{"schema_version": 1, "reports": [...]}`, a list
-  of such documents without a `schema_version` of their own, also when it holds one. A file out of which
-  several dumps come (an archive) gives a list, too.
-- `--json-lines` gives one such document a line, a line for each dump, as it is read: always the same
-  shape, and no more memory for ten thousand dumps than for ten.
-- Where a dump could not be read, `{"path": ..., "error": {"code", "message", "exit_status", "hint"}}`
-  stands in its place. When it is the only one, the document of `--json` is `{"error": ...}`.
+  document; a folder, a pattern or several paths give `{"schema_version": 1, "reports": [...]}`, a
+  list of such documents without a `schema_version` of their own, also when it holds one. A file out
+  of which several dumps come (an archive) gives a list, too.
+- `--json-lines` gives one such document a line, a line for each dump, as it is read: always the
+  same shape, and no more memory for ten thousand dumps than for ten.
+- Where a dump could not be read, its path and error stand in its place:
+  `{"path": ..., "error": {"code", "message", "exit_status", "hint"}}`. When it is the only one, the
+  document of `--json` is `{"error": ...}`.
 """
 
 
