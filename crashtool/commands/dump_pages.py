@@ -4,10 +4,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crashtool.model.signature import get_signature
+from crashtool.model.signature import sign
+from crashtool.render.crash_words import words_of_where
 from crashtool.render.html import render_article
-from crashtool.render.report import crash_frame, render_report
-from crashtool.render.words import words_of_place
+from crashtool.render.report import render_report
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings import user_cache_folder
@@ -46,15 +46,13 @@ class DumpPages:
         report = self._advise(read_report(str(path), path.name, wanted))
         if self._session and self._local:
             self._session.forget()  # a mapped program cannot be built anew on Windows
-        architecture = report.system.architecture if report.system else ""
         headline = report.crash.reason.name if report.crash else "no exception"
-        if frame := crash_frame(report):
-            headline += f" in {words_of_place(frame, architecture)}"
-        thread = report.crashed_thread
+        if where := words_of_where(report):
+            headline += f" in {where}"
         return DumpPage(
             headline,
             render_report(report).text(),
-            get_signature(thread.frames) if thread else "",
+            sign(report).text,
             judge_symbols(report),
             render_article(report),
         )

@@ -16,7 +16,7 @@ from crashtool.model.crash import (
     System,
     Thread,
 )
-from crashtool.model.signature import get_signature
+from crashtool.model.signature import VERSION, sign
 from crashtool.render.words import base_name, words_of_assertion, words_of_error
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Document = dict[str, Any]
 
 def crash_document(report: CrashReport) -> Document:
     """The whole report. No key is left out; what is not known is null."""
-    thread = report.crashed_thread
+    signature = sign(report)
     width = pointer_size(report.system.architecture) if report.system else 8
     writer = _Writer(width)
     return {
@@ -50,7 +50,11 @@ def crash_document(report: CrashReport) -> Document:
         "writer": report.writer or None,
         "written": report.written,
         "crash_info": writer.crash(report.crash, report.crashing_thread),
-        "signature": get_signature(thread.frames) or None if thread else None,
+        "signature": signature.text or None,
+        "signature_version": VERSION,
+        "signature_quality": signature.quality,
+        "signature_calls": list(signature.calls),
+        "crash_class": signature.kind,
         "system_info": _system(report.system),
         "lsb_release": _release(report.system),
         "pid": report.process.id,

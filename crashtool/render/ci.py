@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from crashtool.model.crash import CrashReport, Frame, InlineFrame, Thread
 from crashtool.model.lookup import SymbolVerdict
-from crashtool.model.signature import get_signature
+from crashtool.model.signature import sign
+from crashtool.render.crash_words import crash_frame
 from crashtool.render.names import shorten
-from crashtool.render.report import brief_line, crash_frame, words_of_crash
+from crashtool.render.report import brief_line, words_of_crash
 from crashtool.render.safe_text import safe
 from crashtool.render.stack import walk_parts
 from crashtool.render.symbols import name_files, words_of_status, words_of_verdicts
@@ -126,7 +127,7 @@ def _walk_summary(report: CrashReport) -> Iterator[str]:
     if crash:
         rows.append(("Reason", crash.reason.sentence))
         rows += [("Hint", hint) for hint in crash.hints]
-    if thread and (signature := get_signature(thread.frames)):
+    if signature := sign(report).text:
         rows.append(("Signature", signature))
     if thread:
         rows.append(("Thread", f"{thread.id} {thread.name or ''}".strip()))

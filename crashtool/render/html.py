@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from crashtool.model.crash import Crash, CrashReport, Thread
-from crashtool.model.signature import get_signature
+from crashtool.render.crash_words import words_of_signature, words_of_where
 from crashtool.render.html_parts import card, details, facts, harmless
 from crashtool.render.html_sections import (
     render_annotations,
@@ -18,16 +18,13 @@ from crashtool.render.html_sections import (
 )
 from crashtool.render.html_stack import render_stack
 from crashtool.render.html_style import STYLE
-from crashtool.render.report import crash_frame
 from crashtool.render.words import (
-    innermost_call,
     words_of_assertion,
     words_of_error,
     words_of_kind,
     words_of_place,
     words_of_process,
     words_of_size,
-    words_of_source,
     words_of_system,
     words_of_time,
 )
@@ -107,13 +104,10 @@ def _head(report: CrashReport) -> str:
 
 def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
     """(label, text, whether it is code)."""
-    crash, thread, frame = report.crash, report.crashed_thread, crash_frame(report)
-    if frame:
-        call = innermost_call(frame)
-        place = words_of_place(frame, _architecture(report))
-        yield "Where", f"{place}  {words_of_source(call.file, call.line)}".strip(), True
+    crash, thread = report.crash, report.crashed_thread
+    yield "Where", words_of_where(report), True
+    yield "Signature", words_of_signature(report), True
     if thread:
-        yield "Signature", get_signature(thread.frames), True
         yield "Thread", f"{thread.id} {thread.name or ''}".strip(), False
     elif crash:
         yield "Thread", f"{crash.thread_id} (not in the dump)", False

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from crashtool.formats.minidump.reasons.reason import hex_address
-from crashtool.model.crash import Annotation, Crash, CrashReport, Frame, Module, SecretCount, Thread
-from crashtool.model.signature import get_signature
+from crashtool.model.crash import Annotation, Crash, CrashReport, Module, SecretCount, Thread
+from crashtool.render.crash_words import crash_frame, words_of_signature, words_of_where
 from crashtool.render.detail import (
     add_handles,
     add_memory,
@@ -20,14 +20,11 @@ from crashtool.render.stack import add_frames
 from crashtool.render.symbols import add_symbols
 from crashtool.render.words import (
     base_name,
-    innermost_call,
     words_of_assertion,
     words_of_error,
     words_of_kind,
-    words_of_place,
     words_of_process,
     words_of_size,
-    words_of_source,
     words_of_system,
     words_of_time,
 )
@@ -83,9 +80,8 @@ def brief_line(report: CrashReport) -> str:
     """`crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game + 0x41f2a, game 1.4.2`."""
     architecture = _architecture(report)
     parts = [words_of_crash(report.crash, architecture)]
-    frame = crash_frame(report)
-    if frame:
-        parts.append(f"in {words_of_place(frame, architecture)}")
+    if where := words_of_where(report):
+        parts.append(f"in {where}")
     process = " ".join(part for part in (report.process.name, report.process.version) if part)
     line = f"{safe(report.path)}: {safe(' '.join(parts))}" + (
         f", {safe(process)}" if process else ""
@@ -101,14 +97,6 @@ def words_of_crash(crash: Crash | None, architecture: str) -> str:
     if reason.address_kind != "memory":
         return reason.name
     return f"{reason.name} at {hex_address(reason.address, architecture)}"
-
-
-def crash_frame(report: CrashReport) -> Frame | None:
-    """Where it happened: the innermost frame of the crashed thread, else what the record says."""
-    thread = report.crashed_thread
-    if thread and thread.frames:
-        return thread.frames[0]
-    return report.crash.frame if report.crash else None
 
 
 def _add_headline(page: Page, report: CrashReport) -> None:
@@ -131,28 +119,15 @@ def _add_crash(page: Page, report: CrashReport) -> None:
             page.field("", Span(sentence, "warn"))
         if crash.assertion:
             page.field("", words_of_assertion(crash.assertion))
-    frame = crash_frame(report)
-    where = [
-        part
-        for part in (_where(frame, _architecture(report)), _thread_words(thread, crash))
-        if part
-    ]
+    where = [part for part in (words_of_where(report), _thread_words(thread, crash)) if part]
     if where:
         page.field("WHERE", "   ".join(where))
-    if signature := get_signature(thread.frames) if thread else "":
+    if signature := words_of_signature(report):
         page.field("SIGNATURE", shorten(signature, LONGEST_SIGNATURE))
     if crash and thread and thread.last_error:
         page.field("LAST ERROR", words_of_error(thread.last_error) or "")
     for message in report.messages:
         page.field("MESSAGE", safe(message.strip(), 400))
-
-
-def _where(frame: Frame | None, architecture: str) -> str:
-    if frame is None:
-        return ""
-    call = innermost_call(frame)
-    parts = (words_of_place(frame, architecture), words_of_source(call.file, call.line))
-    return "  ".join(part for part in parts if part)
 
 
 def _thread_words(thread: Thread | None, crash: Crash | None) -> str:

@@ -2,9 +2,19 @@ import json
 
 import pytest
 
+from crashtool.formats.minidump.reasons.reason import Reason
 from crashtool.model.carriers import GROUPS, NAMES
-from crashtool.model.crash import Frame, InlineFrame, Module, UnloadedHit
-from crashtool.model.signature import drop_clone, get_signature, is_carrier, name_frame
+from crashtool.model.crash import (
+    Crash,
+    CrashReport,
+    Frame,
+    InlineFrame,
+    Module,
+    Process,
+    Thread,
+    UnloadedHit,
+)
+from crashtool.model.signature import fold, is_carrier, name_frame, name_innermost, sign
 
 GAME = Module(0x400000, 0x1000, "game.exe", "C:\\game.exe")
 KERNELBASE = Module(0x500000, 0x1000, "KERNELBASE.dll", "C:\\Windows\\System32\\KERNELBASE.dll")
@@ -57,7 +67,7 @@ def test_a_frame_is_called_by_the_best_it_has(frame, name):
     ],
 )
 def test_functions_that_only_carry_a_crash_are_passed_over(carriers):
-    assert get_signature(chain(*carriers, "Game::check(int)", "main")) == "Game::check(int)"
+    assert name_innermost(chain(*carriers, "Game::check(int)", "main")) == "Game::check(int)"
 
 
 @pytest.mark.parametrize(
@@ -75,70 +85,141 @@ def test_functions_with_similar_names_are_not(function):
 def test_the_innermost_merged_call_counts_like_any_other():
     inlines = (InlineFrame("std::unique_ptr<Mesh>::operator*"), InlineFrame("Mesh::bind"))
     frame = Frame(1, "context", GAME, "Renderer::flush", inlines=inlines)
-    assert get_signature([frame]) == "Mesh::bind"
+    assert name_innermost([frame]) == "Mesh::bind"
     only_library = frame._replace(inlines=inlines[:1])
-    assert get_signature([only_library]) == "Renderer::flush"
-    assert get_signature([frame._replace(inlines=(InlineFrame(""),))]) == "Renderer::flush"
+    assert name_innermost([only_library]) == "Renderer::flush"
+    assert name_innermost([frame._replace(inlines=(InlineFrame(""),))]) == "Renderer::flush"
 
 
 def test_when_all_frames_are_carriers_the_first_counts():
-    assert get_signature(chain("abort", "raise")) == "abort"
+    assert name_innermost(chain("abort", "raise")) == "abort"
     merged = Frame(1, "context", GAME, "abort", inlines=(InlineFrame("raise"),))
-    assert get_signature([merged]) == "raise"
+    assert name_innermost([merged]) == "raise"
 
 
 def test_without_frames_there_is_no_signature():
-    assert get_signature([]) == ""
+    assert name_innermost([]) == ""
 
 
 def test_a_runtime_module_without_names_is_passed_over_for_what_is_sure():
     raised = Frame(0x500010, "context", KERNELBASE)
-    assert get_signature([raised, *chain("abort", "Game::check")]) == "Game::check"
-    assert get_signature([raised, Frame(0x400010, "cfi", GAME)]) == "game.exe+0x10"
+    assert name_innermost([raised, *chain("abort", "Game::check")]) == "Game::check"
+    assert name_innermost([raised, Frame(0x400010, "cfi", GAME)]) == "game.exe+0x10"
 
 
 def test_a_runtime_module_without_names_stays_when_only_guesses_follow():
     raised = Frame(0x500010, "context", KERNELBASE)
-    assert get_signature([raised, Frame(0x400010, "scan", GAME, "f")]) == "KERNELBASE.dll+0x10"
-    assert get_signature([raised]) == "KERNELBASE.dll+0x10"
+    assert name_innermost([raised, Frame(0x400010, "scan", GAME, "f")]) == "KERNELBASE.dll+0x10"
+    assert name_innermost([raised]) == "KERNELBASE.dll+0x10"
 
 
 def test_a_call_through_a_bad_pointer_is_named_after_the_caller():
     nowhere, caller = Frame(0, "context"), Frame(1, "scan", GAME, "Game::check")
-    assert get_signature([nowhere, *chain("f", "Game::check")[1:]]) == "Game::check"
-    assert get_signature([nowhere, caller, *chain("main")]) == "Game::check"
-    assert get_signature([nowhere, caller._replace(function=None)]) == "0x0"
-    assert get_signature([nowhere, nowhere._replace(trust="cfi"), caller]) == "0x0"
+    assert name_innermost([nowhere, *chain("f", "Game::check")[1:]]) == "Game::check"
+    assert name_innermost([nowhere, caller, *chain("main")]) == "Game::check"
+    assert name_innermost([nowhere, caller._replace(function=None)]) == "0x0"
+    assert name_innermost([nowhere, nowhere._replace(trust="cfi"), caller]) == "0x0"
     unloaded = Frame(0x10, "context", unloaded=(UnloadedHit("p.dll", 4),))
-    assert get_signature([unloaded, *chain("f")]) == "p.dll+0x4 (unloaded)"
-
-
-@pytest.mark.parametrize(
-    ("function", "name"),
-    [
-        ("app::run::h0123456789abcdef", "app::run"),
-        ("app::run::h0123456789abcdeX", "app::run::h0123456789abcdeX"),
-        ("parse.part.0.isra.3", "parse"),
-        ("f(int) [clone .constprop.0]", "f(int)"),
-        ("f.cold", "f"),
-        ("fopen@@GLIBC_2.2.5", "fopen"),
-        ("?flush@Renderer@@QEAAXXZ", "?flush@Renderer@@QEAAXXZ"),
-        (".cold", ".cold"),
-        ("::h0123456789abcdef", "::h0123456789abcdef"),
-    ],
-)
-def test_what_differs_between_builds_is_dropped(function, name):
-    assert drop_clone(function) == name
+    assert name_innermost([unloaded, *chain("f")]) == "p.dll+0x4 (unloaded)"
 
 
 def test_a_hostile_name_is_cut():
-    assert len(get_signature(chain("x" * 1_000_000))) == 4096
+    assert len(name_innermost(chain("x" * 1_000_000))) == 4096
     assert not is_carrier("<" * 1_000_000)
 
 
 def test_every_carrier_is_written_as_it_is_looked_up():
     assert sum(len(names.split()) for names in GROUPS.values()) == len(NAMES)
     assert [name for name in sorted(NAMES) if not is_carrier(name)] == []
+
+
+LIBC = Module(0x700000, 0x1000, "libc.so.6", "/lib/libc.so.6")
+NAMELESS = Frame(0x700010, "cfi", LIBC)
+
+
+def report_of(*frames, name="SIGSEGV / SEGV_MAPERR", address=0, hints=(), is_crash=True):
+    reason = Reason(name, "", address, is_crash=is_crash)
+    crash = Crash(reason, 11, 0, (), address, 1, hints=hints)
+    thread = Thread(1, None, tuple(frames))
+    report = CrashReport("", 0, "", None, None, Process(), crash, (thread,), 0, (), ())
+    assert report.crashed_thread is thread
+    return report
+
+
+class TestVersion1:
+    """The strings are frozen: baselines are kept by them."""
+
+    @pytest.mark.parametrize(
+        ("frames", "text", "quality"),
+        [
+            (chain("game::bind(int)", "game::draw() const", "main"),
+             "game::bind | game::draw [memory]", "named"),
+            (chain("main", "_start"), "main [memory]", "named"),
+            ([NAMELESS, Frame(0x400010, "cfi", GAME), *chain("main")],
+             "game.exe@+0x10 | main [memory]", "raw"),
+            ([NAMELESS, *chain("raise", "main")], "main [memory]", "named"),
+            ([NAMELESS, Frame(1, "scan", GAME, "f"), Frame(2, "cfi", GAME, "g"),
+              Frame(3, "scan", GAME, "h")], "f | g [memory]", "guess"),
+            ([Frame(1, "cfi", GAME, "g"), Frame(3, "scan", GAME, "h")], "g [memory]", "named"),
+            ([Frame(0x10, "context"), *chain("f", "g")], "f | g [memory]", "named"),
+            ([NAMELESS], "libc.so.6+0x10 [memory]", "none"),
+            ([NAMELESS._replace(function="qsort"), *chain("cmp", "run")], "cmp | run [memory]",
+             "named"),
+            (chain("a", "b", "a", "b", "a", "b", "run"), "a | b [memory]", "named"),
+            (chain("std::vector<int>::at", "f"), "f [memory]", "named"),
+            ([], "", "none"),
+        ],
+    )  # fmt: skip
+    def test_takes_two_of_the_programs_own_functions(self, frames, text, quality):
+        signature = sign(report_of(*frames))
+
+        assert (signature.text, signature.quality) == (text, quality)
+
+    def test_is_the_same_whether_the_systems_symbols_are_at_hand_or_not(self):
+        named = NAMELESS._replace(function="__libc_message", file="libc_fatal.c", line=5)
+
+        assert sign(report_of(NAMELESS, *chain("f"))) == sign(report_of(named, *chain("f")))
+
+    def test_counts_merged_calls(self):
+        frame = Frame(1, "cfi", GAME, "outer", inlines=(InlineFrame("inner(int)"),))
+
+        assert sign(report_of(frame)).text == "inner | outer [memory]"
+
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("SIGABRT / SI_TKILL", "abort"), ("0xe06d7363", "abort"),
+            ("SIGFPE / FPE_INTDIV", "arith"),
+            ("EXCEPTION_INT_DIVIDE_BY_ZERO", "arith"), ("SIGTRAP", "trap"),
+            ("EXCEPTION_BREAKPOINT", "trap"), ("SIGILL / ILL_ILLOPN", "illegal"),
+            ("EXCEPTION_ACCESS_VIOLATION_EXEC", "call"), ("EXCEPTION_STACK_OVERFLOW", "stack"),
+            ("SIGBUS", "memory"), ("EXCEPTION_ACCESS_VIOLATION_READ", "memory"),
+        ],
+    )  # fmt: skip
+    def test_ends_with_the_class_of_the_crash(self, name, kind):
+        assert sign(report_of(*chain("f"), name=name)).kind == kind
+
+    def test_of_a_jump_to_nowhere_is_a_call(self):
+        assert sign(report_of(Frame(0x10, "context"), *chain("f"), address=0x10)).kind == "call"
+
+    def test_of_what_is_no_crash_says_so(self):
+        assert sign(report_of(*chain("f"), is_crash=False)).text == "f [simulated]"
+
+    def test_of_a_stack_overflow_is_the_circle_wherever_it_ended(self):
+        hints = ("probably a stack overflow: ...",)
+        first = sign(report_of(*chain(*["walk", "visit"] * 40), hints=hints))
+        second = sign(report_of(*chain("visit", *["walk", "visit"] * 40), hints=hints))
+
+        assert first == second
+        assert first.text == "recursion: visit, walk [stack]"
+
+
+@pytest.mark.parametrize(
+    ("names", "folded"),
+    [("aaab", "ab"), ("ababc", "abc"), ("abcabcabcd", "abcd"), ("abcd", "abcd"), ("", "")],
+)
+def test_what_repeats_itself_stands_once(names, folded):
+    assert "".join(fold(names)) == folded
 
 
 def frames_of(truth):
@@ -157,7 +238,7 @@ def test_real_crashes_are_named_after_the_programs_own_functions(truth):
     for file in sorted(folder.glob("*.truth.json")):
         frames = frames_of(json.loads(file.read_text()))
         if frames:
-            names.setdefault(get_signature(frames), []).append(file.name)
+            names.setdefault(name_innermost(frames), []).append(file.name)
     library = {name: files for name, files in names.items() if is_carrier(name)}
     assert len(names) > 5
     assert library == {}

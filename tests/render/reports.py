@@ -62,6 +62,9 @@ VERDICTS = (
 )  # fmt: skip
 
 
+SIGNATURE = "recursion: Mesh::bind, Renderer::flush, here [stack]"
+
+
 def report(**fields):
     """A crash of game.exe on Windows, without symbols for others than itself."""
     reason = Reason("SIGSEGV / SEGV_MAPERR", "Segmentation fault at 0x45", 0x45, "memory")

@@ -12,7 +12,7 @@ from crashtool.model.crash import CrashReport, Process, System
 from crashtool.render.as_json import crash_document
 from crashtool.services.analyze import analyze
 from crashtool.services.stacks import walk_stacks
-from tests.render.reports import ENGINE, full_report, hostile_report, report
+from tests.render.reports import ENGINE, SIGNATURE, full_report, hostile_report, report
 from tools.generate import ROOT
 from tools.json_reference import render_json_reference
 
@@ -119,7 +119,7 @@ def test_names_and_values_follow_rust_minidump():
     assert document["threads"][0]["last_error_value"] == "ERROR_ACCESS_DENIED"
     assert document["unloaded_modules"][0]["code_id"] == "ab12"
     assert document["system_info"]["cpu_arch"] == "amd64"
-    assert document["signature"] == "Mesh::bind"
+    assert document["signature"] == SIGNATURE
 
 
 def test_the_crashing_thread_repeats_its_thread():

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from crashtool.model.crash import Frame, Module, Thread
+from crashtool.model.signature import sign
 from crashtool.render.html import MOST_THREADS, render_html
 from tests.render.reports import ATTACK, GAME, full_report, hostile_report, report
 
@@ -52,8 +53,9 @@ def read(*reports):
 def test_the_page_tells_the_whole_report():
     text = read(full_report()).text
     for words in (
-        "SIGSEGV / SEGV_MAPERR", "probably a stack overflow", "Where game.exe!Mesh::bind mesh.h:88",
-        "Signature Mesh::bind", "Instruction mov rax", "assertion: mesh != nullptr",
+        "SIGSEGV / SEGV_MAPERR", "probably a stack overflow",
+            "Where game.exe!Mesh::bind, mesh.h:88",
+        f"Signature {sign(full_report()).text}", "Instruction mov rax", "assertion: mesh != nullptr",
         "Last error ERROR_ACCESS_DENIED", "Message abort() called", "Comment by hand",
         "Process game.exe 1.4.2, pid 42", "Report id 00000000-0000-0000-0000-000000000001",
         "1 of 2 modules on the stack can be read in full", "mismatch engine.dll",

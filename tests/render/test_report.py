@@ -27,7 +27,15 @@ from crashtool.render.words import (
     words_of_size,
     words_of_system,
 )
-from tests.render.reports import FRAMES, GAME, REGISTERS, full_report, hostile_report, report
+from tests.render.reports import (
+    FRAMES,
+    GAME,
+    REGISTERS,
+    SIGNATURE,
+    full_report,
+    hostile_report,
+    report,
+)
 
 
 def text(crash_report, **options):
@@ -40,8 +48,8 @@ def test_one_screen_says_what_happened_first():
     assert lines[2].split() == ["CRASH", "SIGSEGV", "/", "SEGV_MAPERR"]
     assert lines[3].strip() == "Segmentation fault at 0x45"
     assert lines[4].strip() == "probably a stack overflow"
-    assert lines[5].startswith("WHERE      game.exe!Mesh::bind  mesh.h:88   thread 7")
-    assert lines[6] == "SIGNATURE  Mesh::bind"
+    assert lines[5].startswith("WHERE      game.exe!Mesh::bind, mesh.h:88   thread 7")
+    assert lines[6] == f"SIGNATURE  {SIGNATURE}"
     assert lines[7] == "LAST ERROR ERROR_ACCESS_DENIED"
     assert lines[8] == "PROCESS    game.exe 1.4.2, pid 42, up 3 m 12 s"
     assert lines[9] == "SYSTEM     Windows 10.0.19045, x86_64, 8 CPUs"
@@ -87,7 +95,7 @@ def test_a_report_of_nothing_still_is_a_page():
 def test_a_crash_on_a_thread_that_is_missing_is_located_by_its_record():
     crash = report().crash._replace(frame=FRAMES[0])
     shown = text(report(crash=crash, crashing_thread=None))
-    assert "game.exe!Mesh::bind  mesh.h:88   thread 7 (not in the dump)" in shown
+    assert "game.exe!Mesh::bind, mesh.h:88   thread 7 (not in the dump)" in shown
 
 
 def test_an_assertion_and_messages_are_shown():
@@ -161,7 +169,8 @@ def test_handles_memory_and_ids_are_shown():
 
 def test_brief_is_one_line():
     assert text(report(), brief=True) == (
-        "crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game.exe!Mesh::bind, game.exe 1.4.2\n"
+        "crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game.exe!Mesh::bind, mesh.h:88, "
+        "game.exe 1.4.2\n"
     )
     assert text(report(crash=None, crashing_thread=None, process=Process()), brief=True) == (
         "crash.dmp: no exception\n"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from crashtool.model.crash import CrashReport, Frame
-from crashtool.model.signature import drop_clone
+from crashtool.model.function_name import drop_clone
 
 DEEP = 200  # frames; a function that has most of so many calls itself without end
 MOST_LOOKED_AT = 12  # frames: how far a runtime's functions reach out

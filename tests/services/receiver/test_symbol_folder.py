@@ -23,6 +23,9 @@ def receiver(tmp_path):
         yield running
 
 
+SIGNATURE = "Player::jump [memory]"
+
+
 def wait_for(receiver, rxid, condition):
     wait_until(lambda: condition(receiver.inbox.get(rxid)))
     return receiver.inbox.get(rxid)
@@ -35,7 +38,7 @@ def test_a_report_is_read_again_when_its_symbols_come(receiver):
     assert "libplay.so" in before.signature
     upload = send_symbols(receiver)
     after = wait_for(receiver, rxid, lambda report: report.symbols == "complete")
-    assert after.signature == "Player::jump"
+    assert after.signature == SIGNATURE
     assert "player.cpp:42" in after.article
     assert receiver.inbox.get(upload).headline == "1 debug file: libplay.so.sym"
 
@@ -43,7 +46,7 @@ def test_a_report_is_read_again_when_its_symbols_come(receiver):
 def test_symbols_that_are_there_are_used_at_once(receiver):
     send_symbols(receiver)
     rxid = send_crash(receiver)
-    assert wait_for(receiver, rxid, lambda report: report.headline).signature == "Player::jump"
+    assert wait_for(receiver, rxid, lambda report: report.headline).signature == SIGNATURE
 
 
 def test_inspect_reads_the_folder_of_uploaded_symbols(receiver, tmp_path):
@@ -117,7 +120,7 @@ def test_what_a_receiver_did_not_come_to_is_done_at_the_next_start(tmp_path):
     with start_receiver(tmp_path) as receiver:
         upload, rxid = send_symbols(receiver), send_crash(receiver)
     with closing(DumpPages()) as pages, start_receiver(tmp_path, read_dump=pages) as receiver:
-        assert wait_for(receiver, rxid, lambda report: report.headline).signature == "Player::jump"
+        assert wait_for(receiver, rxid, lambda report: report.headline).signature == SIGNATURE
         assert receiver.inbox.get(upload).signature == "symbols"
 
 

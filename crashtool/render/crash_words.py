@@ -1,0 +1,65 @@
+"""Where a crash happened and what it is grouped by, in a line each."""
+
+from crashtool.model.crash import CrashReport, Frame
+from crashtool.model.signature import OwnCall, find_own_call, sign
+from crashtool.render.words import innermost_call, words_of_place, words_of_source
+
+ABORTS, RAISES = "SIGABRT", "0x"  # software exceptions have no name of their own
+GUESS = "(a guess)"
+
+
+def crash_frame(report: CrashReport) -> Frame | None:
+    """Where it happened: the innermost frame of the crashed thread, else what the record says."""
+    thread = report.crashed_thread
+    if thread and thread.frames:
+        return thread.frames[0]
+    return report.crash.frame if report.crash else None
+
+
+def words_of_where(report: CrashReport) -> str:
+    """`game!bind_mesh, game.c:7`; `abort() called by main, main.cpp:17` below a library's frames.
+
+    "" when the dump does not say.
+    """
+    frame = crash_frame(report)
+    if frame is None:
+        return ""
+    own = find_own_call(report)
+    if own is not None and own.frame and own.call.function:
+        return _words_of_call(report, own)
+    architecture = report.system.architecture if report.system else ""
+    call = innermost_call(frame)
+    parts = (words_of_place(frame, architecture), words_of_source(call.file, call.line))
+    return ", ".join(part for part in parts if part)
+
+
+def words_of_signature(report: CrashReport) -> str:
+    """The signature, marked if its first function was found by scanning the stack."""
+    signature = sign(report)
+    guess = f"  {GUESS}" if signature.quality == "guess" else ""
+    return f"{signature.text}{guess}" if signature.text else ""
+
+
+def _words_of_call(report: CrashReport, own: OwnCall) -> str:
+    source = words_of_source(own.call.file, own.call.line)
+    parts = [f"{_name_callee(report, own)} called by {own.name}", source]
+    words = ", ".join(part for part in parts if part)
+    return f"{words} {GUESS}" if own.quality == "guess" else words
+
+
+def _name_callee(report: CrashReport, own: OwnCall) -> str:
+    """What the program's own function called: by name, by what it does, or by its module."""
+    thread = report.crashed_thread
+    assert thread is not None  # noqa: S101 (it has the call)
+    inside = thread.frames[own.frame - 1]
+    name = (inside.function or "").removeprefix("__GI_").partition("(")[0]
+    reason = report.crash.reason.name if report.crash else ""
+    if name:
+        return f"{name}()"
+    if reason.startswith(ABORTS):
+        return "abort()"
+    if reason.startswith(RAISES):
+        return "RaiseException()"
+    if inside.module is not None:
+        return inside.module.name
+    return f"{inside.instruction:#x}"
