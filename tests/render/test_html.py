@@ -55,7 +55,8 @@ def test_the_page_tells_the_whole_report():
     for words in (
         "SIGSEGV / SEGV_MAPERR", "probably a stack overflow",
             "Where game.exe!Mesh::bind, mesh.h:88",
-        f"Signature {sign(full_report()).text}", "Instruction mov rax", "assertion: mesh != nullptr",
+        f"Signature {sign(full_report()).text}",
+            "Instruction mov rax", "assertion: mesh != nullptr",
         "Last error ERROR_ACCESS_DENIED", "Message abort() called", "Comment by hand",
         "Process game.exe 1.4.2, pid 42", "Report id 00000000-0000-0000-0000-000000000001",
         "1 of 2 modules on the stack can be read in full", "mismatch engine.dll",
