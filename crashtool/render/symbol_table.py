@@ -6,7 +6,15 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file.kinds import ELF, FEATURES, PACKAGE, ObjectFile, base_name
+from crashtool.formats.object_file.kinds import (
+    ELF,
+    EXECUTABLE,
+    FEATURES,
+    LIBRARY,
+    PACKAGE,
+    ObjectFile,
+    base_name,
+)
 from crashtool.model.symbol_upload import (
     ERROR,
     FAILED,
@@ -29,6 +37,7 @@ from crashtool.model.symbol_upload import (
 from crashtool.render.page import Cell, Page, Span
 
 TITLES = {"elf": "ELF", "pe": "PE", "pdb": "PDB", "macho": "Mach-O", "sym": ".sym"}
+BINARIES = (EXECUTABLE, LIBRARY)
 SELF_EVIDENT = ("pdb", "sym")  # kinds that have one role
 STATUS_STYLES = {FAILED: "bad", SKIPPED: "warn", PLANNED: "dim"}
 GRADE_STYLES = {FULL: "good", NO_LINES: "warn", UNWIND_ONLY: "dim", UNREADABLE: "bad"}
@@ -76,23 +85,20 @@ class Part(NamedTuple):
 
 
 def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list[Part]]:
-    """Objects with what belongs to them, the program first: one group for each module."""
-    parts = [
-        Part(file, row, quality)
-        for file in files
-        for row, quality in zip(file.objects, file.qualities, strict=True)
-    ]
-    known = {(part.file.path, part.identifier): part for part in parts}
-    packages = {part.file.name: part for part in parts if part.row.role == PACKAGE}
-    groups = {id(part): [part] for part in parts}
-    taken: set[int] = set()
-    for pair in pairs:
-        program = known.get((pair.program, pair.identifier))
-        partner = known.get((pair.partner, pair.identifier)) or packages.get(pair.partner)
-        if program and partner and program is not partner and id(partner) not in taken:
-            groups[id(program)].append(partner)
-            taken.add(id(partner))
-    return [group for key, group in groups.items() if key not in taken]
+    """Objects of one build together, the program first: one group for each module.
+
+    What has no identifier is alone, but for the packages that `pairs` give to their program.
+    """
+    groups: dict[object, list[Part]] = {}
+    programs = {pair.partner: pair.identifier for pair in pairs if pair.kind == PACKAGE}
+    for file in files:
+        for row, quality in zip(file.objects, file.qualities, strict=True):
+            part = Part(file, row, quality)
+            key = programs.get(file.name, "") if row.role == PACKAGE else part.identifier
+            own = key if key.strip("0") else (file.path, row)
+            groups.setdefault(own, []).append(part)
+    return [sorted(group, key=lambda part: part.row.role not in BINARIES)
+            for group in groups.values()]  # fmt: skip
 
 
 def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:

@@ -147,3 +147,18 @@ def test_parts_in_other_folders_are_shown_with_their_paths():
 
     assert "bin/app, debug/app.debug" in text
     assert len(text.splitlines()) == 2
+
+
+def test_a_stripped_program_and_the_one_that_was_built_are_one_module():
+    files = (
+        graded("dist/app", full_elf(), Quality(unwind=True)),
+        graded("build/app", full_elf(), Quality(7, lines=True, unwind=True)),
+        graded("other/app", full_elf(build_id=bytes(range(60, 80))), Quality()),
+        graded("none/app", full_elf(build_id=None), Quality()),
+        graded("none/too", full_elf(build_id=None), Quality()),
+    )
+
+    lines = render_survey(Survey(Collection(files))).text().splitlines()
+
+    assert len(lines) == 5
+    assert lines[1].endswith("  dist/app, build/app")

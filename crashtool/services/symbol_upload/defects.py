@@ -9,8 +9,10 @@ from crashtool.model.symbol_upload import ERROR, WARNING, Defect, SymbolFile
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, walk_entries
 from crashtool.services.symbols.advice import (
     DAMAGED_FIX,
+    DUMP_FIX,
     ID_FIX,
     LINED,
+    LINED_SYM,
     SPLIT_FIX,
     SPLIT_NOTE,
     UNSTRIPPED,
@@ -153,8 +155,10 @@ def _fastlink(entry: Entry, _: Inventory) -> str:
     return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
 
 
-def _stripped_pdb(entry: Entry, _: Inventory) -> str:
+def _stripped_pdb(entry: Entry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
+    if entry.identifier in inventory.lined:
+        return ""  # MinGW's linker makes such PDBs, and the lines are in the image's DWARF
     if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.MANAGED} & row.traits:
         return ""
     if kinds.STRIPPED in row.traits or (quality.functions and not quality.lines):
@@ -277,9 +281,8 @@ UPLOAD_UNSTRIPPED = f"upload {UNSTRIPPED}"
 LINES_FIX = {
     kinds.ELF: f"upload {LINED[kinds.ELF]}",
     kinds.MACHO: f"upload {LINED[kinds.MACHO]}",
-    kinds.SYM: "make it again, from a program compiled with -g: crashtool symbols dump PROGRAM",
+    kinds.SYM: LINED_SYM,
 }
-DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM"
 OF_READING = frozenset({  # rules about what was looked up: a file not read here is not to blame
     "stripped-pdb", "debug-link", "alternate-debug", "stripped", "stripped-to-exports", "no-lines",
     "few-lines", "no-unwind", "debug-without-program", "empty-pdb",
@@ -292,7 +295,7 @@ RULES = (
     # Without a debug id an image is still found by its code id: time stamp and size.
     Rule("no-codeview", _no_codeview, ID_FIX[kinds.PE]),
     Rule("nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID"),
-    Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb=NAME instead of --build-id"),
+    Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb= instead of --build-id"),
     Rule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
     Rule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
     Rule("pdb-without-image", _lone_pdb, "upload the EXE or DLL as well"),

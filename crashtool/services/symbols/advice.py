@@ -39,6 +39,10 @@ UNWIND_COMPILE = (
 )
 SPLIT_NOTE = "split DWARF: its lines are in .dwo files, which are not read"
 SPLIT_FIX = "build it without -gsplit-dwarf"
+DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM -o FILE.sym"
+LINED_SYM = (
+    "make it again, from a program compiled with -g: crashtool symbols dump PROGRAM -o FILE.sym"
+)
 DAMAGED_FIX = "build the file again, or copy it again from where it was built"
 
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import base_name
-from crashtool.formats.shell_words import quote_word
 from crashtool.model.lookup import Candidate, SymbolStatus, SymbolUse, SymbolVerdict
 from crashtool.services.symbols.advice import (
+    DUMP_FIX,
     ID_FIX,
     LINED,
     NOTHING,
@@ -184,7 +184,7 @@ def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) ->
         return note, ask(owner) if owner and owner.server else give(f"{module.name} as well")
     if kinds.SYM in evidence.kinds:
         note = "the .sym file has no STACK records"
-        return note, say(f"make it again with crashtool symbols dump {quote_word(module.name)}")
+        return note, say(DUMP_FIX)
     if kinds.ELF in evidence.kinds and not evidence.has_code:
         return "the debug file has no unwind information", give(f"{module.name} itself as well")
     return (
