@@ -20,15 +20,15 @@ help: ## list the targets
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) with all that the tests need: two minutes or so."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python tools/install.py -e '.[dev]'
 	@touch $@
 
 $(DEMO_STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) and installing crashtool in it: about a minute."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[serve]'
+	@$(BIN)/python tools/install.py -e '.[serve]'
 	@echo "Installing a crashpad_handler, if there is one for this machine."
-	-$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[handler,disassembly]'
+	-@$(BIN)/python tools/install.py -e '.[handler,disassembly]'
 	@touch $@
 
 demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## crash a program, receive its report, read it

@@ -16,7 +16,7 @@ Read = Callable[[int, int], bytes]
 CRASHED_STACK = 8 << 20
 OTHER_STACKS = 24 << 20  # bytes for all threads but the crashed one
 MOST_OF_A_STACK = 1 << 20
-LEAST_OF_A_STACK = 16 << 10
+LEAST_OF_A_STACK = 4 << 10
 REFERENCED = 1 << 20  # bytes of what registers and stacks point at
 STACK_WORDS = 2048  # of the crashed thread's stack that are taken for pointers
 _BEFORE, _AFTER = 128, 384  # around what a word points at; Crashpad takes as much
@@ -106,13 +106,13 @@ def capture_stack(
 ) -> tuple[MemoryRange | None, MemoryRange | None]:
     """A thread's stack from its pointer on; and its far end, when the whole passes `limit`."""
     found = memory.find_stack(pointer, width)
-    if found is None:
+    if found is None or limit < width:
         return None, None
     start, end = found
     if end - start <= limit:
         return memory.read(start, end), None
-    near = memory.read(start, start + limit // 2)
-    return near, memory.read(end - limit // 2, end)
+    half = limit // 2 & -width
+    return memory.read(start, start + half), memory.read(end - half, end)
 
 
 def capture_referenced(

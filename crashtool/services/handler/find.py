@@ -131,7 +131,9 @@ def _reply(path: Path, process: subprocess.Popen[str]) -> str:
         raise InputUnusable(f"{path} does not answer --help; is it a crashpad_handler?") from None
     if process.returncode:
         said = text.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
-        raise InputUnusable(f"{path} does not start: {said[0]}", hint=_library_hint(text))
+        raise InputUnusable(
+            f"{path} does not start: {said[0].removeprefix(f'{path}: ')}", hint=_library_hint(text)
+        )
     return text
 
 

@@ -19,6 +19,7 @@ from crashtool.formats.minidump.snapshot import (
 from crashtool.formats.minidump.structs import Parameter
 from crashtool.services.handler.captured_memory import (
     CRASHED_STACK,
+    OTHER_STACKS,
     MemoryMap,
     capture_referenced,
     capture_stack,
@@ -115,11 +116,14 @@ class _Taker:
         """All threads, the process's first one before the others."""
         rows = [self._take_thread(self.crashed, CRASHED_STACK)]
         limit = share_of_a_stack(len(others))
+        left = OTHER_STACKS
         for tid in others:
             try:
-                rows.append(self._take_thread(read_stopped_thread(tid), limit))
+                row = self._take_thread(read_stopped_thread(tid), min(limit, left))
             except OSError:  # killed from outside
                 continue
+            left -= len(row.thread.stack.data) if row.thread.stack else 0
+            rows.append(row)
         return sorted(rows, key=lambda row: (row.thread.id != self.pid, row.thread.id))
 
     def _take_thread(self, stopped: StoppedThread, limit: int) -> _Taken:

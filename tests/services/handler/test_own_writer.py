@@ -83,7 +83,9 @@ def read_chain(crashtool):
         result = crashtool("inspect", "--json", *given, path)
         frames = json.loads(result.stdout)["crashing_thread"]["frames"]
         return [
-            (one["function"], one["module"], one["module"] != VDSO and one["module_offset"])
+            (one["function"], one["module"], one["module_offset"])
+            if one["module"] != VDSO
+            else VDSO
             for one in frames
         ]
 
