@@ -157,7 +157,8 @@ def _fastlink(entry: Entry, _: Inventory) -> str:
 
 def _stripped_pdb(entry: Entry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if entry.identifier in inventory.lined:
+    image = inventory.images.get(entry.identifier)
+    if image and image.quality.lines:
         return ""  # MinGW's linker makes such PDBs, and the lines are in the image's DWARF
     if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.MANAGED} & row.traits:
         return ""

@@ -72,7 +72,7 @@ def ask(owner: Owner) -> Advice:
     """A remedy that a public server may have."""
     option = f"--symbol-server {owner.server}"
     fetch = f"crashtool symbols fetch DUMP --all-modules {option} --to symbols"
-    return Advice(f"{option} asks {owner.name}'s symbol server", f"{fetch} && {UPLOAD} symbols")
+    return Advice(f"{option} asks {owner.name}'s symbol server", f"{fetch}, then {UPLOAD} symbols")
 
 
 def advise(module: "Module", what: str, candidates: "Sequence[Candidate]") -> Advice:

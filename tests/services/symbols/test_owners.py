@@ -72,6 +72,7 @@ def test_advice_names_the_option_that_helps(code_file, words):
     assert words in advice.fix
     assert bool(advice.fix) == bool(words)
     assert "--symbols PATH" not in advice.upload
+    assert "&&" not in advice.upload  # fetch ends with 4 when some module has no symbols there
 
 
 def test_a_server_that_was_asked_is_not_advised_again():
