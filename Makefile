@@ -51,7 +51,7 @@ s3server: $(STAMP) ## get an S3 server, for tests that keep symbols in one
 slow: $(STAMP) ## the tests that take minutes: 200 runs under each handler, floods
 	$(BIN)/python -m pytest -q -n $(JOBS) -m slow
 
-check: format lint types layers fresh coverage ## what CI runs: style, types, layers, generated files, tests
+check: format lint types platforms layers generated coverage ## style, types, layers, generated files, tests
 
 format: $(STAMP) ## is every file formatted?
 	$(BIN)/ruff format --check .
@@ -62,6 +62,10 @@ lint: $(STAMP) ## ruff
 types: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
 
+platforms: $(STAMP) ## mypy as on Windows and on macOS
+	$(BIN)/mypy --platform win32
+	$(BIN)/mypy --platform darwin
+
 layers: $(STAMP) ## the layers and the gateways
 	$(BIN)/lint-imports
 
@@ -71,8 +75,18 @@ coverage: $(STAMP) ## the test suite with branch coverage
 generate: $(STAMP) ## write man pages, completions and the CLI reference
 	$(BIN)/python tools/generate.py
 
-fresh: $(STAMP) ## are the generated files what the code says?
+generated: $(STAMP) ## are the generated files what the code says?
 	$(BIN)/python tools/generate.py --check
+
+fresh: ## demo and test on Debian with Python, make and git alone, then with gcc (root, Linux)
+	tools/fresh_machine.sh
+	tools/fresh_machine.sh --with "gcc libc6-dev"
+
+pythons: $(STAMP) ## the test suite under each other Python of this machine
+	$(BIN)/python tools/pythons.py -n $(JOBS)
+
+wheels: $(STAMP) ## do all dependencies have wheels on every system and Python?
+	$(BIN)/python tools/resolve_wheels.py
 
 golden: $(STAMP) ## rewrite the transcripts of tests/commands
 	$(BIN)/python -m pytest tests/commands/test_transcripts.py --rewrite-transcripts
@@ -84,4 +98,4 @@ fuzz: $(STAMP) ## many more random damages to minidumps than the test suite make
 	CRASHTOOL_FUZZ=20000 $(BIN)/python -m pytest -q tests/formats/minidump/test_robustness.py
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build

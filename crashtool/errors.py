@@ -189,7 +189,20 @@ class MissingLibrary(UsageError):
 
     def __init__(self, library: str, loss: str, reason: str = "") -> None:
         what = f"{library} cannot be loaded ({reason})" if reason else f"{library} is not installed"
-        super().__init__(f"{what}: {loss}", hint=f"pip install {library}")
+        super().__init__(f"{what}: {loss}", hint=_advice_for_library(library))
+
+
+def _advice_for_library(library: str) -> str:
+    from crashtool.installing import advice_for_library
+
+    return advice_for_library(library)
+
+
+def how_to_install(extra: str) -> str:
+    """The command that adds an extra of crashtool to the environment that it runs in."""
+    from crashtool.installing import command_for_extra  # what it imports, only a fault needs
+
+    return command_for_extra(extra)
 
 
 class MissingExtra(UsageError):
@@ -200,7 +213,7 @@ class MissingExtra(UsageError):
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
             f"{feature} needs the extra '{extra}', which is not installed",
-            hint=f"pip install 'crashtool[{extra}]'",
+            hint=how_to_install(extra),
         )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def pytest_configure():
             signal.signal(getattr(signal, name), signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Skipped tests by reason: CONTRIBUTING.md says of each what would let them run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(row.longrepr[2].removeprefix("Skipped: ") for row in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:4} skipped: {reason}")
 
 
 @pytest.hookimpl(optionalhook=True)

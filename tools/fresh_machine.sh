@@ -46,13 +46,16 @@ mirror() {
 }
 
 build_base() {
-    local url
+    local url script
     url=$(mirror)
     [ -n "$url" ] || cannot "apt here knows no mirror of Debian"
     mkdir -p "$store"
     rm -rf "$base.new"
+    # A suite younger than debootstrap here is built as sid is.
+    script=/usr/share/debootstrap/scripts/$suite
+    [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
     debootstrap --variant=minbase --include=python3,python3-venv,make,git,ca-certificates \
-        "$suite" "$base.new" "$url" >"$store/$suite.log" 2>&1 ||
+        "$suite" "$base.new" "$url" "$script" >"$store/$suite.log" 2>&1 ||
         cannot "debootstrap of $suite failed: $(tail -n 1 "$store/$suite.log")"
     rm -rf "$base.new"/var/cache/apt/archives/*.deb
     mv "$base.new" "$base"
@@ -73,11 +76,11 @@ for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt /etc/
     rm -rf "$target"
     cp -rL "$path" "$target"
 done
-settings=()
+settings=(PIP_QUIET=1)
 while IFS= read -r line; do
     settings+=("$line")
 done < <(env | grep -E '^(PIP_[A-Z_]+|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY|JOBS|SEED)=' || true)
-if [ -n "${PIP_CACHE_DIR:-}" ] || [ "${HOME:-}" ]; then mkdir -p "$store/pip"; fi
+mkdir -p "$store/pip"
 
 chroot "$root" useradd --create-home --shell /bin/bash new 2>/dev/null || true
 git clone --quiet --no-hardlinks . "$root/home/new/crashtool"
@@ -108,8 +111,14 @@ if [ -n "$packages" ]; then
         >"$store/$suite.log" 2>&1 || cannot "Debian's $packages cannot be had: $(tail -n 1 "$store/$suite.log")"
 fi
 
+failed=
 for target in "$@"; do
     echo "== $suite${packages:+ with $packages}: make $target"
     inside new:new env -i HOME=/home/new USER=new LANG=C.UTF-8 PATH=/usr/bin:/bin "${settings[@]}" \
-        sh -c 'cd /home/new/crashtool && exec make "$1" </dev/null' sh "$target"
+        sh -c 'cd /home/new/crashtool && exec make "$1" </dev/null' sh "$target" || failed="$failed $target"
 done
+if [ -n "$failed" ]; then
+    echo "FAILED on a fresh machine ($suite${packages:+ with $packages}):$failed"
+    exit 1
+fi
+echo "fresh machine ($suite${packages:+ with $packages}): $* passed"

@@ -10,7 +10,7 @@ import pytest
 import crashtool
 from crashtool.commands import console as console_module
 from crashtool.commands.console import Console, wants_color
-from crashtool.errors import CrashtoolError, InputUnusable, MissingExtra
+from crashtool.errors import CrashtoolError, InputUnusable, MissingExtra, how_to_install
 from crashtool.render.page import Page, Span
 
 
@@ -121,9 +121,9 @@ def test_an_error_in_json_is_a_document_too(capsys):
         "code": "missing_extra",
         "exit_status": 2,
         "message": "serve needs the extra 'serve', which is not installed",
-        "hint": "pip install 'crashtool[serve]'",
+        "hint": how_to_install("serve"),
     }
-    assert err.endswith("  pip install 'crashtool[serve]'\n")
+    assert err.endswith(f"  {how_to_install('serve')}\n")
 
 
 def test_an_error_without_a_hint_is_one_line(capsys):

@@ -6,7 +6,7 @@ What undoes a block is Python's own library (from 3.14 on) or the package `zstan
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.errors import InputUnusable, MalformedFile, how_to_install
 from crashtool.formats.archives.bounds import LARGEST_WINDOW, Budget
 from crashtool.formats.archives.codecs import window_too_large
 from crashtool.formats.archives.streams import Counted, Portion, Stream, read_fully
@@ -127,7 +127,7 @@ def load_library() -> Callable[[], Frame]:
     except ImportError:
         raise InputUnusable(
             "packed with Zstandard, which needs the extra 'zstd'",
-            hint="pip install 'crashtool[zstd]', or unpack it with zstd -d",
+            hint=f"{how_to_install('zstd')}, or unpack it with zstd -d",
         ) from None
     library: Any = zstandard
     return lambda: cast(

@@ -1,19 +1,19 @@
 """Find a crashpad_handler, and learn which build it is and whether it starts at all."""
 
 import os
+import platform
 import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from crashtool.errors import InputUnusable, NothingFound, reason_of
+from crashtool.errors import InputUnusable, NothingFound, how_to_install, reason_of
 from crashtool.formats.shell_words import quote_word
 from crashtool.services.child_environment import child_environment
 
 NAMES = ("crashpad_handler", "chrome_crashpad_handler")
 DEBIAN = Path("/usr/lib/chromium/chrome_crashpad_handler")
-_EXTRA_HINT = "pip install 'crashtool[handler]', or name one with --handler PATH"
 _START_SECONDS = 20
 
 
@@ -39,7 +39,14 @@ def find_handler(path: str | None = None) -> Handler:
     for candidate in (_from_extra(), *map(_from_path, NAMES), DEBIAN):
         if candidate is not None and os.access(candidate, os.X_OK):
             return probe_handler(candidate)
-    raise NothingFound("no crashpad_handler found", hint=_EXTRA_HINT)
+    raise NothingFound("no crashpad_handler found", hint=_handler_hint())
+
+
+def _handler_hint() -> str:
+    """The extra is Sentry's build, which there is for Linux on x86-64 (and for Windows)."""
+    if platform.machine() != "x86_64":
+        return "name one with --handler PATH"
+    return f"{how_to_install('handler')}, or name one with --handler PATH"
 
 
 def probe_handler(path: Path) -> Handler:
@@ -56,7 +63,7 @@ def probe_handler(path: Path) -> Handler:
         raise InputUnusable(
             f"{path} is not a crashpad_handler for Linux: its --help does not offer "
             "--initial-client-fd",
-            hint=_EXTRA_HINT,
+            hint=_handler_hint(),
         )
     kind = "sentry" if "--report-id" in usage else "upstream"
     if "--attachment=NAME=PATH" in usage:
@@ -70,7 +77,7 @@ def _executable(text: str) -> Path:
     if path.is_dir():
         raise InputUnusable(f"{path} is a folder, not a crashpad_handler")
     if not path.exists():
-        raise NothingFound(f"no crashpad_handler at {path}", hint=_EXTRA_HINT)
+        raise NothingFound(f"no crashpad_handler at {path}", hint=_handler_hint())
     if not os.access(path, os.X_OK):
         raise InputUnusable(f"{path} is not executable", hint=f"chmod +x {quote_word(str(path))}")
     return path

@@ -1,3 +1,4 @@
+import itertools
 import re
 import shutil
 import subprocess
@@ -48,25 +49,60 @@ def test_the_msbuild_file_is_well_formed_and_names_no_token(tmp_path):
 
 
 def test_the_action_keeps_inputs_out_of_its_script():
-    text = read_scaffold("github-action")
-    script = text.partition("      run: |\n")[2]
-    assert script
-    assert "${{" not in script
-    assert "::add-mask::" in script
-    run = re.search(r"run: python3.*", text)[0]
-    assert "${{" not in run
+    install, upload = read_scripts()
+    assert "::add-mask::" in upload
+    assert "${{" not in install + upload
+
+
+def read_scripts():
+    """The action's two scripts: installing, uploading."""
+    parts = read_scaffold("github-action").split("      run: |\n")[1:]
+    lines = [itertools.takewhile(lambda line: line.startswith(" " * 8), part.splitlines())
+             for part in parts]  # fmt: skip
+    return ["\n".join(line[8:] for line in script) for script in lines]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.parametrize(
+    ("requirement", "index", "is_taken"),
+    [
+        ("./vendor/crashtool-0.1.0-py3-none-any.whl", "", True),
+        ("./my vendor/crashtool-0.1.0-py3-none-any.whl[symbols]", "", True),
+        ("crashtool[symbols] @ https://example.com/crashtool.whl#sha256=" + "0" * 64, "", True),
+        ("crashtool[symbols]==0.1.0", "https://example.com/simple", True),
+        ("crashtool[symbols]==0.1.0", "", False),
+        ("crashtool", "", False),
+        ("crashtool", "https://example.com/simple", False),
+        ("https://example.com/crashtool.whl", "", False),
+        ("", "", False),
+    ],
+)
+def test_the_action_installs_only_what_its_user_has_pinned(tmp_path, requirement, index, is_taken):
+    fake = tmp_path / "python3"
+    fake.write_text(
+        '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done; echo "<$PIP_INDEX_URL>"\n'
+    )
+    fake.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-e", "-c", read_scripts()[0]],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "REQUIREMENT": requirement, "INDEX_URL": index},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) == is_taken
+    if is_taken:
+        assert f"[--]\n[{requirement}]\n<{index}>" in done.stdout
+    else:
+        assert done.stdout.startswith("::error::input crashtool")
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_the_actions_script_passes_its_inputs_on(tmp_path):
-    script = read_scaffold("github-action").partition("      run: |\n")[2]
-    lines = "\n".join(line[8:] for line in script.splitlines())
     fake = tmp_path / "crashtool"
     fake.write_text('#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n')
     fake.chmod(0o755)
     output = tmp_path / "output"
     done = subprocess.run(
-        ["bash", "-e", "-c", lines],
+        ["bash", "-e", "-c", read_scripts()[1]],
         env={
             "PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output),
             "PATHS": "build dir/\n$(touch hacked)\n", "REQUIRE_FOR": "dist/\n", "TAG": 'v1"; ls',

@@ -1,0 +1,94 @@
+"""How to install something beside this very crashtool: the command that advice ends with.
+
+`crashtool[EXTRA]` names the one that is installed: pip, pipx and uv keep it, and fetch what the
+extra lists. Where none is, but a checkout runs, that is named: a package of this name on a public
+index may be anybody's.
+"""
+
+import os
+import platform
+import shlex
+import shutil
+import sys
+import sysconfig
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+NAME = "crashtool"
+EXTRA_OF = {"symbolic": "symbols", "zstandard": "zstd", "capstone": "disassembly"}
+PIPX_MARK, UV_MARK, DEBIAN_MARK = "pipx_metadata.json", "uv-receipt.toml", "EXTERNALLY-MANAGED"
+
+
+def advice_for_library(library: str) -> str:
+    """What to do when a library is not there: the extra that brings it, or where it can be had."""
+    if library == "symbolic" and not _has_symbolic():
+        return (
+            "symbolic has no builds for this system: read native files on Linux with glibc or on "
+            "macOS, or there write what any system reads: crashtool symbols dump"
+        )
+    extra = EXTRA_OF.get(library)
+    return command_for_extra(extra) if extra else command_for(library)
+
+
+def _has_symbolic() -> bool:
+    """Whether its makers build symbolic for this system; Alpine's musl takes no build for glibc."""
+    return sys.platform == "darwin" or platform.libc_ver()[0] == "glibc"
+
+
+def command_for_extra(extra: str) -> str:
+    """The command that adds an extra, for the environment that crashtool runs in."""
+    return command_for(f"{_own_source()}[{extra}]")
+
+
+def command_for(requirement: str) -> str:
+    """The command that installs a requirement, or PATH[EXTRA], where this Python finds it."""
+    prefix, python = Path(sys.prefix), sys.executable
+    if (prefix / PIPX_MARK).is_file():
+        return _join("pipx", "inject", prefix.name, requirement)
+    if (prefix / UV_MARK).is_file() or not (find_spec("pip") or _is_managed_by_the_system()):
+        return _join("uv", "pip", "install", "--python", python, requirement)
+    if not _is_managed_by_the_system():
+        return _join(*_pip(), "install", requirement)
+    if _is_installed():
+        return _join(python, "-m", "pip", "install", "--break-system-packages", requirement)
+    inside = _join(".venv/bin/python", "-m", "pip", "install", requirement)
+    return f"{_join(python, '-m', 'venv', '.venv')} && {inside}"
+
+
+def _own_source() -> str:
+    """The name of the installed package, or the folder of the checkout."""
+    folder = Path(__file__).resolve().parents[1]
+    if not _is_installed() and (folder / "pyproject.toml").is_file():
+        return str(folder)
+    return NAME
+
+
+def _is_installed() -> bool:
+    try:
+        distribution(NAME)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _pip() -> tuple[str, ...]:
+    """`pip` alone when that is this Python's, as in an environment that is active."""
+    found = shutil.which("pip")
+    if found and Path(found).parent == Path(sys.executable).parent:
+        return ("pip",)
+    return (sys.executable, "-m", "pip")
+
+
+def _is_managed_by_the_system() -> bool:
+    """PEP 668: outside an environment, where the system's own packager forbids pip."""
+    return (
+        sys.prefix == sys.base_prefix and Path(sysconfig.get_path("stdlib"), DEBIAN_MARK).is_file()
+    )
+
+
+def _join(*words: str) -> str:
+    """Words as a shell takes them; on Windows in double quotes, which both of its shells know."""
+    if os.name != "nt":
+        return shlex.join(words)
+    return " ".join(f'"{word}"' if set(word) & set(" [],;<>&") else word for word in words)

@@ -1,0 +1,120 @@
+"""The test suite under each other Python of this machine that crashtool supports.
+
+    python tools/pythons.py [PYTEST-ARGUMENT…]
+
+Looks in PATH, in the system's folders and among pyenv's versions; each gets an environment of its
+own in .venvs/, kept for the next time. The Python that runs this is left out: `make test` is its.
+Ends with 1 when a suite fails, and says which supported version was not found.
+"""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+CLASSIFIER = "Programming Language :: Python :: "
+ASK = "import sys, venv, ensurepip; print('.'.join(map(str, sys.version_info[:3])))"
+MOST_SECONDS = 1800  # for one suite
+
+
+class Interpreter(NamedTuple):
+    """A Python: its full version, 3.11.2, and where it is."""
+
+    version: str
+    path: Path
+
+    @property
+    def minor(self) -> str:
+        """Its version without the patch: 3.11."""
+        return self.version.rpartition(".")[0]
+
+
+def supported_versions() -> tuple[str, ...]:
+    """The minor versions that pyproject.toml declares."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    versions = (row.removeprefix(CLASSIFIER) for row in document["project"]["classifiers"])
+    return tuple(row for row in versions if row.startswith("3."))
+
+
+def find_pythons() -> list[Interpreter]:
+    """Each version once, the oldest first; only those that can make environments."""
+    found: dict[str, Interpreter] = {}
+    for path in _walk_candidates():
+        version = _ask_version(path)
+        if version and version.rpartition(".")[0] in supported_versions():
+            found.setdefault(version, Interpreter(version, path))
+    return sorted(found.values(), key=lambda row: tuple(map(int, row.version.split("."))))
+
+
+def _walk_candidates() -> Iterator[Path]:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    yield from sorted(pyenv.glob("versions/3.*/bin/python3"))
+    names = [f"python{version}" for version in supported_versions()]
+    for folder in (*os.environ.get("PATH", "").split(os.pathsep), *FOLDERS):
+        for name in names:
+            path = Path(folder, name)
+            if path.is_file() and os.access(path, os.X_OK):
+                yield path
+
+
+def _ask_version(path: Path) -> str:
+    """What it says; nothing when it does not start, or cannot make environments."""
+    try:
+        done = subprocess.run(
+            [path, "-c", ASK], capture_output=True, text=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout.strip()
+
+
+def run_suite(interpreter: Interpreter, arguments: list[str]) -> str:
+    """What is wrong; nothing when the suite passes."""
+    environment = ROOT / ".venvs" / interpreter.version
+    python = environment / "bin" / "python"
+    stamp = environment / ".installed"
+    wanted = (ROOT / "pyproject.toml").read_bytes()
+    if not stamp.exists() or stamp.read_bytes() != wanted:
+        steps = (
+            [str(interpreter.path), "-m", "venv", "--clear", str(environment)],
+            [str(python), "-m", "pip", "install", "-q", "-q", "-e", f"{ROOT}[dev]"],
+        )
+        for step in steps:
+            done = subprocess.run(step, capture_output=True, text=True, check=False)
+            if done.returncode:
+                said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+                return f"no environment: {said}"
+        stamp.write_bytes(wanted)
+    line = [str(python), "-m", "pytest", "-q", "-m", "not slow", *arguments]
+    try:
+        done = subprocess.run(line, check=False, cwd=ROOT, timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"not done in {MOST_SECONDS} s"
+    return f"pytest ended with {done.returncode}" if done.returncode else ""
+
+
+def main() -> int:
+    """The suites one after another, and a line for each at the end."""
+    own = ".".join(map(str, sys.version_info[:3]))
+    pythons = [row for row in find_pythons() if row.version != own]
+    lines, failed = [], False
+    for row in pythons:
+        print(f"== Python {row.version} ({row.path})", flush=True)
+        began = perf_counter()
+        fault = run_suite(row, sys.argv[1:])
+        failed = failed or bool(fault)
+        lines.append(f"Python {row.version}: {fault or 'passes'}, {perf_counter() - began:.0f} s")
+    missing = set(supported_versions()) - {row.minor for row in pythons} - {own.rpartition(".")[0]}
+    lines += [f"SKIPPED: no Python {version} on this machine" for version in sorted(missing)]
+    print("\n".join(lines))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Is everything that crashtool depends on to be had as wheels, on each system and each Python?
+
+    python tools/resolve_wheels.py
+
+The base and each extra are resolved with the markers of the target, by uv, to wheels alone. Ends
+with 77 when the package index cannot be reached, with 1 when something has no wheel. The settings
+of pip say which index and certificates.
+"""
+
+import os
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.pythons import ROOT, supported_versions
+
+SYSTEMS = {
+    "Windows x86-64": "x86_64-pc-windows-msvc",
+    "Windows ARM64": "aarch64-pc-windows-msvc",
+    "Windows x86": "i686-pc-windows-msvc",
+    "macOS ARM64": "aarch64-apple-darwin",
+    "macOS x86-64": "x86_64-apple-darwin",
+    "Linux glibc x86-64": "x86_64-manylinux_2_28",
+    "Linux glibc ARM64": "aarch64-manylinux_2_28",
+    "Linux musl x86-64": "x86_64-unknown-linux-musl",
+    "Linux musl ARM64": "aarch64-unknown-linux-musl",
+}
+# No marker tells musl from glibc, so these extras resolve to nothing there; README says so.
+NOT_ON_MUSL = frozenset({"symbols", "handler", "all"})
+NOT_FOR_USERS = frozenset({"dev"})
+NO_NETWORK = ("error sending request", "dns error", "Connection refused", "Could not connect")
+AT_ONCE = 16  # they wait for the index, not for a processor
+UNREACHABLE = 77
+
+
+class Target(NamedTuple):
+    """One system and Python: what uv calls it, and the extras that must be had there."""
+
+    system: str
+    platform: str
+    python: str
+    extras: tuple[str, ...]
+
+
+class Outcome(NamedTuple):
+    """How a target ended: the fault in uv's words, empty for none; extras that have no wheels."""
+
+    target: Target
+    fault: str = ""
+    culprits: tuple[str, ...] = ()
+
+
+def list_targets(extras: tuple[str, ...]) -> list[Target]:
+    """Each system with each Python, and the extras that are offered there."""
+    return [
+        Target(
+            system, platform, python,
+            tuple(name for name in extras if "musl" not in platform or name not in NOT_ON_MUSL),
+        )
+        for system, platform in SYSTEMS.items() for python in supported_versions()
+    ]  # fmt: skip
+
+
+def read_extras() -> tuple[str, ...]:
+    """The extras of pyproject.toml that are for users."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return tuple(document["project"]["optional-dependencies"].keys() - NOT_FOR_USERS)
+
+
+def resolve(target: Target) -> Outcome:
+    """All extras at once; when that fails, one by one, to name those to blame."""
+    fault = _try(target, target.extras)
+    if not fault or is_unreachable(fault):
+        return Outcome(target, fault)
+    if _try(target, ()):
+        return Outcome(target, fault, ("the base",))
+    culprits = tuple(name for name in target.extras if _try(target, (name,)))
+    return Outcome(target, fault, culprits or ("the extras together",))
+
+
+def is_unreachable(fault: str) -> bool:
+    """Whether there was no index to ask."""
+    return any(words in fault for words in NO_NETWORK)
+
+
+def _try(target: Target, extras: tuple[str, ...]) -> str:
+    """What uv says against it; nothing when all is to be had."""
+    line = [
+        sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header",
+        "--only-binary", ":all:",
+        "--python-platform", target.platform, "--python-version", target.python,
+        *(word for name in extras for word in ("--extra", name)), str(ROOT / "pyproject.toml"),
+    ]  # fmt: skip
+    done = subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | index_settings(),
+    )
+    return done.stderr.strip() if done.returncode else ""
+
+
+def index_settings() -> dict[str, str]:
+    """The index and certificates of pip as uv's variables, where uv has none of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    found: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition("=")
+        variable = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}.get(
+            name.rpartition(".")[2]
+        )
+        if variable and variable not in os.environ:
+            found[variable] = value.strip("'\"")
+    return found
+
+
+def main() -> int:
+    """One line a system; 0 when all is to be had."""
+    targets = list_targets(read_extras())
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = list(pool.map(resolve, targets))
+    if all(is_unreachable(row.fault) for row in outcomes):
+        print("SKIPPED: the package index cannot be reached")
+        return UNREACHABLE
+    for system in SYSTEMS:
+        rows = [row for row in outcomes if row.target.system == system]
+        bad = [
+            f"{row.target.python}: {', '.join(row.culprits) or 'no answer'}"
+            for row in rows
+            if row.fault
+        ]
+        extras = ", ".join(sorted(rows[0].target.extras))
+        print(f"{'FAIL' if bad else 'ok':5} {system:19} {'; '.join(bad) or f'base; {extras}'}")
+    faults = [row for row in outcomes if row.fault]
+    for row in faults:
+        print(f"\n{row.target.system}, Python {row.target.python}:\n{row.fault}", file=sys.stderr)
+    print(f"{len(outcomes) - len(faults)} of {len(outcomes)} targets resolve to wheels alone")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
