@@ -78,6 +78,14 @@ class CommandTable(click.Group):
         except CrashtoolError as error:
             _console_of(ctx).error(error)
             ctx.exit(error.exit_status)
+        except OSError as error:
+            if not error.filename:
+                raise
+            from crashtool.services.denied import explain
+
+            told = explain(error)
+            _console_of(ctx).error(told)
+            ctx.exit(told.exit_status)
         except KeyboardInterrupt:
             click.echo("crashtool: interrupted", err=True)
             ctx.exit(INTERRUPTED)

@@ -3,13 +3,15 @@
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from crashtool.errors import CrashtoolError, InputUnusable, NothingFound, reason_of
+from crashtool.errors import CrashtoolError, InputUnusable, NothingFound
 from crashtool.formats.archives.streams import Rejoined
+from crashtool.formats.regular_file import open_pipe
 from crashtool.services import unwrap_dumps
+from crashtool.services.denied import explain
 from crashtool.services.path_patterns import expand_path
 from crashtool.services.unwrap_dumps import (
     ByteStream,
@@ -50,9 +52,7 @@ def find_dumps(
         except CrashtoolError as error:
             yield UnusableInput(text, error)
         except OSError as error:
-            reason = reason_of(error)
-            named = STANDARD_INPUT if text == "-" else text
-            yield UnusableInput(text, InputUnusable(f"cannot read {named}: {reason}"))
+            yield UnusableInput(text, explain(error, STANDARD_INPUT if text == "-" else text))
 
 
 def _expand(text: str, spool: Path, stdin: ByteStream | None) -> Iterator[Path]:
@@ -83,15 +83,19 @@ def _expand_file(path: Path, spool: Path) -> Iterator[Path]:
     elif stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise InputUnusable(f"{path} is a device, which may have no end", hint="give a file")
     else:  # a pipe, such as the shell's <(…)
-        with path.open("rb") as stream:
+        with open_pipe(path) as stream:
             yield _spool_input(stream, spool)
 
 
 def _expand_folder(folder: Path) -> Iterator[Path]:
+    """The dumps in it. OSError in the end when a part of it cannot be read."""
     found = False
-    for path in walk_dumps(folder):
+    denied: list[OSError] = []
+    for path in walk_dumps(folder, denied.append):
         found = True
         yield path
+    if denied:
+        raise denied[0]
     if not found:
         raise NothingFound(
             f"no minidump in {folder}",
@@ -99,18 +103,21 @@ def _expand_folder(folder: Path) -> Iterator[Path]:
         )
 
 
-def walk_dumps(folder: Path) -> Iterator[Path]:
-    """Files below a folder that hold a minidump or wrap one, folder by folder, sorted by name."""
-    return filter(holds_dump, walk_files(folder))
+def walk_dumps(folder: Path, denied: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    """Files below a folder that hold a minidump or wrap one, folder by folder, sorted by name.
+
+    `denied` hears of folders and files that cannot be read.
+    """
+    return (path for path in walk_files(folder, denied) if holds_dump(path, denied))
 
 
-def walk_files(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path, denied: Callable[[OSError], None] | None = None) -> Iterator[Path]:
     """Files below a folder that may hold minidumps, folder by folder, sorted by name.
 
     Of a Crashpad database, the copies of attachments and the unfinished reports are left out.
-    Links to folders are not followed.
+    Links to folders are not followed. `denied` hears of folders that cannot be read.
     """
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=denied):
         is_database = any(mark in files for mark in DATABASE_MARKS)
         folders[:] = sorted(
             name for name in folders if not (is_database and name in DATABASE_ASIDE)
@@ -119,11 +126,16 @@ def walk_files(folder: Path) -> Iterator[Path]:
             yield Path(parent, name)
 
 
-def holds_dump(path: Path) -> bool:
-    """Whether the content is a minidump, or a wrapper with one in it."""
+def holds_dump(path: Path, denied: Callable[[OSError], None] | None = None) -> bool:
+    """Whether the content is a minidump, or a wrapper with one in it.
+
+    `denied` hears of a file named like a minidump that may not be read.
+    """
     try:
         return stat.S_ISREG(path.stat().st_mode) and unwrap_dumps.holds_dump(path)
-    except OSError:
+    except OSError as error:
+        if denied and path.suffix == ".dmp" and isinstance(error, PermissionError):
+            denied(error)
         return False
 
 

@@ -139,6 +139,8 @@ def holds_dump(file: Path) -> bool:
             if head.startswith(zip_file.MAGICS):
                 members = zip_file.walk_members(stream, budget)
                 return any(_holds(member, budget) for member in members)
+    except PermissionError:
+        raise
     except (OSError, InputUnusable):
         return False  # whatever it is, it is not a wrapper around a dump
     return is_dump_or_form(head)

@@ -19,7 +19,6 @@ from crashtool.errors import (
     InUse,
     MalformedFile,
     may_be_in_use,
-    reason_of,
 )
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
@@ -34,6 +33,7 @@ from crashtool.formats.crashpad.metadata import (
     read_windows_metadata,
 )
 from crashtool.formats.crashpad.settings import Settings, read_settings
+from crashtool.formats.regular_file import open_regular
 
 SETTINGS = "settings.dat"
 FOLDERS = ("new", "pending", "completed")
@@ -131,9 +131,12 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
 
 
 def _find_kind(root: Path) -> str | None:
+    """PermissionError for a folder that may not be read or searched."""
     if not root.is_dir():
         return None
-    if (root / WINDOWS_METADATA).is_file() or (root / WINDOWS_REPORTS).is_dir():
+    with os.scandir(root):
+        os.stat(os.path.join(root, "."))  # noqa: PTH116, PTH118 (a Path has no dot at its end)
+    if (root / WINDOWS_METADATA).exists() or (root / WINDOWS_REPORTS).is_dir():
         return "windows"
     folders = [root / name for name in FOLDERS if (root / name).is_dir()]
     if not folders:
@@ -161,7 +164,7 @@ def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
         return read_settings(_read_bounded(path))
     except FileNotFoundError:
         problems.append(f"{SETTINGS} is missing: uploads count as disabled")
-    except InUse:
+    except (InUse, PermissionError):  # to call it damaged would be a guess
         raise
     except (OSError, CrashtoolError) as error:
         problems.append(f"{error}" if SETTINGS in str(error) else f"{SETTINGS}: {error}")
@@ -172,7 +175,7 @@ def _read_bounded(path: Path) -> bytes:
     if path.is_symlink():
         raise InputUnusable(f"{path.name} is a link, which Crashpad never makes")
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_METADATA + 1)
     except PermissionError as error:  # a handler locks the whole file for each operation
         if may_be_in_use(error):
@@ -227,7 +230,7 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
             metadata = read_meta(_read_bounded(path.with_suffix(".meta")))
     except FileNotFoundError:
         problems.append(f"{place}.meta is missing: a handler deletes the minidump")
-    except InUse:
+    except (InUse, PermissionError):
         raise
     except CrashtoolError as error:
         problems.append(f"{place}.meta: {error}: a handler deletes the report")
@@ -241,10 +244,10 @@ def _read_lock(path: Path) -> int | None:
     try:
         if path.is_symlink():
             return None
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             made = int.from_bytes(stream.read(8), "little", signed=True)
-    except OSError:
-        return None  # let go meanwhile
+    except (OSError, InputUnusable):
+        return None  # let go meanwhile, or no lock of Crashpad's
     return made if made > 0 else None
 
 
@@ -296,8 +299,6 @@ def _read_windows_file(root: Path, problems: list[str]) -> list[WindowsReport]:
         return read_windows_metadata(_read_bounded(root / WINDOWS_METADATA))
     except FileNotFoundError:
         problems.append(f"{WINDOWS_METADATA} is missing")
-    except PermissionError as error:
-        raise InputUnusable(f"cannot read {root / WINDOWS_METADATA}: {reason_of(error)}") from None
     except InUse:
         raise
     except CrashtoolError as error:

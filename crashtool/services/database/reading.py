@@ -10,6 +10,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable, InUse, UsageError
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
 from crashtool.services.database.unpack import unpack_database
+from crashtool.services.denied import explain
 from crashtool.services.path_patterns import expand_one
 from crashtool.services.symbols.scratch import Scratch
 
@@ -61,13 +62,19 @@ def _read(root: Path) -> Database:
 
 
 def open_patiently(root: str | Path, *, now: float | None = None) -> Database:
-    """As `open_database`, tried again while another program holds a file. InUse in the end."""
-    for _ in range(TRIES - 1):
-        try:
-            return open_database(root, now=now)
-        except InUse:
-            time.sleep(PAUSE)
-    return open_database(root, now=now)
+    """As `open_database`, tried again while another program holds a file. InUse in the end.
+
+    InputUnusable for one that may not be read: handlers make theirs for their own user alone.
+    """
+    try:
+        for _ in range(TRIES - 1):
+            try:
+                return open_database(root, now=now)
+            except InUse:
+                time.sleep(PAUSE)
+        return open_database(root, now=now)
+    except PermissionError as error:
+        raise explain(error, root, subject="the database") from None
 
 
 def find_report(database: Database, text: str) -> DatabaseReport:

@@ -15,12 +15,12 @@ from crashtool.formats.archives.opening import HEAD_BYTES
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
 from crashtool.services.long_paths import reach
 from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
 from crashtool.services.symbols.advice import SPLIT_FIX
-from crashtool.services.symbols.known_file import OPEN_FLAGS
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import Unopened, is_pack, walk_archive
 

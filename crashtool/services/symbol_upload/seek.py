@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.kinds import base_name
+from crashtool.formats.regular_file import open_regular
 from crashtool.model.crash import Module
 from crashtool.model.lookup import Candidate
 from crashtool.services.path_patterns import expand_path
@@ -83,7 +84,7 @@ def _is_dump(path: Path) -> bool:
     if path.is_dir():
         return False
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:
         raise InputUnusable(f"cannot read {path}: {reason_of(error)}") from None

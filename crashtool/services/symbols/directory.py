@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
+from crashtool.services.denied import explain
 from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbols.known_file import (
     Known,
@@ -69,6 +70,7 @@ class DirectorySource:
             if not found:
                 raise InputUnusable(f"{text} does not exist", hint="it was given by --symbols")
             for path in found:
+                check_folder(path)
                 (self.folders if os.path.isdir(path) else self.files).append(path)
         self._scratch = scratch
         self._listings: dict[str, dict[str, str]] = {}
@@ -239,6 +241,15 @@ class _Index:
         yield from self._known.get(key, ())
         for path in self._promised.get(key, ()):
             yield from identify_path(path)
+
+
+def check_folder(path: str) -> None:
+    """InputUnusable for a folder that may not be read: what is in it would be missed in silence."""
+    if os.path.isdir(path):
+        try:
+            os.scandir(path).close()
+        except OSError as error:
+            raise explain(error, path) from None
 
 
 def walk_files(folder: str) -> Iterator[Named]:

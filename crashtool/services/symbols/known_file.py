@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, reason_of
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
+from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
 from crashtool.model.lookup import Candidate, LookupStatus
 from crashtool.services.symbols.mapped_file import map_file
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.scratch import Scratch
 
 HEAD_BYTES = 512
-OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # the latter on Windows
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
 CABINET_SUFFIXES = (".sy_", ".pd_", ".ex_", ".dl_")  # of the same, as symstore compresses them

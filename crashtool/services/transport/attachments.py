@@ -8,6 +8,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.attributes import Attachment
 from crashtool.formats.multipart import FormFile, Readable
+from crashtool.formats.regular_file import open_regular
 from crashtool.model.submission import MINIDUMP_PART, to_wire
 
 SAFE_NAME = frozenset(string.ascii_letters + string.digits + "_.-")
@@ -45,7 +46,7 @@ def check_attachment(path: Path) -> None:
             f"the attachment {path} is a folder", hint="attach a file or an archive"
         )
     try:
-        path.open("rb").close()
+        open_regular(path).close()
     except OSError as error:
         raise InputUnusable(f"cannot read the attachment {path}: {reason_of(error)}") from None
 

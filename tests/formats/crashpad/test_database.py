@@ -275,7 +275,7 @@ def hold(monkeypatch):
     """Have another program hold the files of a name, for as many tries as told."""
 
     def hold(name, tries):
-        real = Path.open
+        real = module.open_regular
         left = [tries]
 
         def open_or_not(path, *arguments, **options):
@@ -286,7 +286,7 @@ def hold(monkeypatch):
                 raise error
             return real(path, *arguments, **options)
 
-        monkeypatch.setattr(Path, "open", open_or_not)
+        monkeypatch.setattr(module, "open_regular", open_or_not)
 
     return hold
 

@@ -1,4 +1,5 @@
 import gzip
+import os
 import sys
 import time
 import zipfile
@@ -459,11 +460,14 @@ def test_a_file_that_cannot_be_read_is_passed_over_in_a_folder_and_said_when_nam
     assert again.failure == "failed"
 
 
-def test_folders_that_cannot_be_listed_are_passed_over(find, tmp_path, monkeypatch):
-    write(tmp_path / "app", full_elf())
+def test_folders_in_a_folder_that_cannot_be_listed_are_passed_over(find, tmp_path, monkeypatch):
+    write(tmp_path / "inner/app", full_elf())
+    scan = os.scandir
 
     def refuse(folder):
-        raise PermissionError(13, "Permission denied")
+        if str(folder) != str(tmp_path):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
 
     monkeypatch.setattr("crashtool.services.symbols.directory.os.scandir", refuse)
     monkeypatch.setattr("crashtool.services.symbols.directory.os.listdir", refuse)
