@@ -6,6 +6,7 @@ Addresses are strings, in hex, padded to the pointer's width. All fields are opt
 from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.minidump.reasons.reason import pointer_size
+from crashtool.formats.source_path import find_source_url, parse_source_path
 from crashtool.model.crash import (
     Annotation,
     Crash,
@@ -171,6 +172,7 @@ class _Writer:
             "function_offset": self.hex_or_none(frame.function_offset),
             "file": frame.file,
             "line": frame.line,
+            "version_control": _version_control(frame),
             "inlines": [inline._asdict() for inline in frame.inlines] or None,
             "missing_symbols": frame.function is None,
             "resume_address": self.hex_or_none(frame.resume),
@@ -291,3 +293,12 @@ def _annotation(annotation: Annotation) -> Document:
         "uploaded": annotation.wins,
         "perhaps_truncated": annotation.at_limit,
     }
+
+
+def _version_control(frame: Frame) -> Document | None:
+    """Where a source file is under version control, if its name in the symbols tells."""
+    source = parse_source_path(frame.file or "")
+    if not source.kind:
+        return None
+    url = find_source_url(source, frame.line)
+    return source._asdict() | {"url": url or None}

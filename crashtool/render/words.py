@@ -4,6 +4,7 @@ import time
 
 from crashtool.formats.minidump.reasons.reason import hex_address
 from crashtool.formats.moment import find_date
+from crashtool.formats.source_path import parse_source_path
 from crashtool.model.crash import Assertion, CrashReport, Frame, InlineFrame, Process, System
 from crashtool.render.names import shorten
 
@@ -178,5 +179,5 @@ def words_of_source(file: str | None, line: int | None) -> str:
     """`renderer.cpp:214`, or "" when the file is not known."""
     if not file:
         return ""
-    name = base_name(file)
+    name = base_name(parse_source_path(file).path)
     return f"{name}:{line}" if line else name

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.source_path import parse_source_path
 from crashtool.formats.text_file import find_encoding
 from crashtool.model.crash import CrashReport, Frame, SourceLine
 
@@ -74,7 +75,7 @@ class _Reader:
 
     def _read_lines(self, file: str, line: int) -> tuple[SourceLine, ...]:
         if file not in self.files:
-            self.files[file] = self._read_file(file)
+            self.files[file] = self._read_file(parse_source_path(file).path)
         lines = self.files[file]
         if lines is None or line > len(lines):
             return ()

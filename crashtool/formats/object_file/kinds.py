@@ -26,6 +26,7 @@ SYMBOLS, LINES, UNWIND, SOURCES = FEATURES = ("symbols", "lines", "unwind", "sou
 
 # Traits: facts that a rule about debug files asks for
 SPLIT = "split"  # DWARF is a skeleton, the rest is in .dwo or .dwp
+REWRITTEN = "rewritten"  # a PDB with OMAP: a tool has moved the code since it was linked
 FASTLINK = "fastlink"  # a PDB that is an index into .obj files
 STRIPPED = "stripped"  # a PDB made with /PDBSTRIPPED
 MANAGED = "managed"  # .NET code

@@ -21,6 +21,7 @@ FLAG_STRIPPED = 0x2
 FEATURE_FASTLINK = 0x494E494D  # "MINI", microsoft-pdb pdbcommon.h
 SOURCE_SERVER = b"srcsrv"
 FRAME_DATA_STREAMS = (0, 9)  # FPO and new FPO in the optional debug header
+OMAP_STREAMS = (3, 4)  # to and from the addresses of the code as it was compiled
 ARCHITECTURES = {0x14C: "x86", 0x8664: "x86_64", 0xAA64: "arm64", 0x1C4: "arm", 0xC0EE: "clr"}
 
 BLOCK_SIZES = frozenset(1 << power for power in range(9, 17))
@@ -120,7 +121,7 @@ def read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
         # The image carries the DBI stream's age; tools that rewrite a PDB raise only the other.
         debug_id=DebugId.from_guid(info.guid, dbi.age if dbi else info.age),
         features=_features(streams, dbi, names),
-        traits=_traits(dbi, codes),
+        traits=_traits(streams, dbi, codes),
     )
     return (object_file,)
 
@@ -188,7 +189,7 @@ def _read_names(head: bytes) -> tuple[bytes, set[int]]:
     return head[start : start + size], codes
 
 
-def _traits(dbi: DbiHeader | None, codes: set[int]) -> frozenset[str]:
+def _traits(streams: _Streams, dbi: DbiHeader | None, codes: set[int]) -> frozenset[str]:
     traits = set()
     if FEATURE_FASTLINK in codes:
         traits.add(kinds.FASTLINK)
@@ -196,6 +197,8 @@ def _traits(dbi: DbiHeader | None, codes: set[int]) -> frozenset[str]:
         traits.add(kinds.STRIPPED)
     if dbi and ARCHITECTURES.get(dbi.machine) == "clr":
         traits.add(kinds.MANAGED)
+    if dbi and any(map(streams.size, _walk_optional_streams(streams, dbi, OMAP_STREAMS))):
+        traits.add(kinds.REWRITTEN)
     return frozenset(traits)
 
 
@@ -209,7 +212,7 @@ def _features(streams: _Streams, dbi: DbiHeader | None, names: bytes) -> frozens
         features.add(kinds.SYMBOLS)
     if any(row.lines_size or row.old_lines_size for row in _walk_modules(streams, dbi)):
         features |= {kinds.LINES, kinds.SYMBOLS}
-    if any(streams.size(stream) for stream in _walk_frame_streams(streams, dbi)):
+    if any(map(streams.size, _walk_optional_streams(streams, dbi, FRAME_DATA_STREAMS))):
         features.add(kinds.UNWIND)
     return frozenset(features)
 
@@ -229,14 +232,17 @@ def _walk_modules(streams: _Streams, dbi: DbiHeader) -> "Iterator[ModuleInfo]":
         place = place + 3 & ~3
 
 
-def _walk_frame_streams(streams: _Streams, dbi: DbiHeader) -> "Iterator[int]":
+def _walk_optional_streams(
+    streams: _Streams, dbi: DbiHeader, indexes: tuple[int, ...]
+) -> "Iterator[int]":
+    """Streams that the optional debug header numbers, of those that are there."""
     parts = (
         dbi.modules_size, dbi.contributions_size, dbi.section_map_size, dbi.sources_size,
         dbi.type_server_size, dbi.edit_size,
     )  # fmt: skip
     start = DbiHeader.SIZE + sum(max(0, part) for part in parts)
     rows = streams.read(DBI_STREAM, start, max(0, min(dbi.optional_size, 64)))
-    for index in FRAME_DATA_STREAMS:
+    for index in indexes:
         if (index + 1) * Short.SIZE <= len(rows):
             stream = Short.read(rows, index * Short.SIZE).value
             if stream != NO_STREAM:

@@ -68,7 +68,7 @@ def grade_object(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality
     try:
         if row.kind == kinds.SYM:
             return _grade_text(file)
-        if row.role in UNREAD_ROLES:
+        if row.role in UNREAD_ROLES or kinds.REWRITTEN in row.traits:
             return Quality()
         return _grade_native(file, row, deriver)
     except InputUnusable as error:

@@ -37,6 +37,13 @@ UNWIND_COMPILE = (
     "compile with -fasynchronous-unwind-tables and keep .eh_frame (clang for Windows: "
     "-funwind-tables)"
 )
+REWRITTEN_NOTE = (
+    "rewritten by a tool since it was linked (OMAP): its addresses are not those of the program, "
+    "and cannot be read"
+)
+REWRITTEN_FIX = (
+    "give a .sym file that dump_syms for Windows made of it, or symbols of the build before"
+)
 SPLIT_NOTE = "split DWARF: its lines are in .dwo files, which are not read"
 SPLIT_FIX = "build it without -gsplit-dwarf"
 DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM -o FILE.sym"

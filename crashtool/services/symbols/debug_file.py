@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
+from crashtool.services.symbols.advice import REWRITTEN_NOTE
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES
 from crashtool.services.symbols.mapped_file import map_file
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 
 COLD_PART = ".cold"
+
+
+class RewrittenFile(InputUnusable):
+    """A PDB whose addresses are not those of the program that was linked."""
 
 
 class DebugFile(Protocol):
@@ -107,6 +112,8 @@ class NativeDebugFile:
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
+        if any(kinds.REWRITTEN in row.traits for row in self.objects):
+            raise RewrittenFile(REWRITTEN_NOTE)
         self.unwind = UnwindInformation(
             self._data, path, kind, architecture, deriver, self.problems
         )

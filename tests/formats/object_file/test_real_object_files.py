@@ -102,6 +102,15 @@ def test_elf_variants_are_what_they_were_made_to_be(truth, name):
         assert " ".join(sorted(found.traits)) == traits
 
 
+def test_a_pdb_that_a_tool_has_rewritten_says_so(corpus):
+    folder = corpus / "google__breakpad/src/tools/windows/dump_syms/testdata"
+    (moved,) = read(folder / "omap_stretched.pdb")
+    (linked,) = read(folder / "dump_syms_regtest.pdb")
+
+    assert kinds.REWRITTEN in moved.traits
+    assert kinds.REWRITTEN not in linked.traits
+
+
 def test_pdb_variants_show_their_quality(truth):
     folder = truth / "objects" / "pdb"
     (full,) = read(folder / "full.pdb")

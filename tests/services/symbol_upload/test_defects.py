@@ -123,6 +123,17 @@ def test_the_variants_made_to_be_defective_are_found_out(truth):
     assert not [row for row in found if row[0] in ("full", "full.dll", "full.pdb", "dwarf5")]
 
 
+def test_a_rewritten_pdb_is_named_and_never_read(corpus, tmp_path):
+    """Of the names that its records give for the program's addresses most are wrong."""
+    folder = corpus / "google__breakpad/src/tools/windows/dump_syms/testdata"
+    with Scratch() as scratch:
+        files = Search(scratch).collect([str(folder / "omap_stretched.pdb")]).files
+        (graded,) = grade_files(files, SymbolCache(str(tmp_path)))
+
+    assert "rewritten-pdb" in {row.rule for row in find_defects((graded,))}
+    assert [(row.functions, row.lines) for row in graded.qualities] == [(0, False)]
+
+
 def test_a_file_that_no_reader_opens_is_damaged(corpus, tmp_path):
     fuzzed = corpus / "google__bloaty/tests/testdata/fuzz_corpus"
     with Scratch() as scratch:

@@ -137,7 +137,8 @@ ID_MODULE = MODULE._replace(code_id="ab" * 20)
     [
         (evidence("sym", named=1, lined=1, unwound=1), "x86_64", "ok", ""),
         (evidence("sym", named=1, lined=1), "x86_64", "ok", ""),  # nothing was called from it
-        (evidence("sym", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "symbols dump PROGRAM"),
+        (evidence("sym", named=1, lined=1, guessed=1), "x86_64", "no_unwind",
+         "symbols dump PROGRAM"),
         (evidence("pdb", named=1, lined=1, guessed=1), "x86_64", "no_unwind", "holds app as well"),
         (evidence("pdb", named=1, lined=1, guessed=1), "x86", "no_unwind", "-fasynchronous"),
         (evidence("pdb", named=1, lined=1, guessed=1, has_code=True), "x86_64", "no_unwind",

@@ -1,0 +1,57 @@
+"""Source files as build systems name them for symbol servers: in a repository, at a revision.
+
+`hg:hg.mozilla.org/mozilla-central:mfbt/Vector.h:958d142c` (Mozilla's, in .sym files), `git:` alike,
+`s3:BUCKET:HASH/path:` for generated files.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote
+
+VERSIONED = re.compile(
+    r"(?P<kind>hg|git|svn|s3):(?P<place>[^:]*):(?P<path>[^:]+):(?P<revision>[^:]*)"
+)
+GENERATED = re.compile(r"[0-9a-f]{32,}/")  # the hash of a generated file's content
+HOST = re.compile(r"(github\.com|gitlab\.com|hg\.mozilla\.org)/([\w./-]+)")
+# Where the known hosts show a line of a file.
+PAGES = {
+    "github.com": "https://github.com/{repository}/blob/{revision}/{path}#L{line}",
+    "gitlab.com": "https://gitlab.com/{repository}/-/blob/{revision}/{path}#L{line}",
+    "hg.mozilla.org": "https://hg.mozilla.org/{repository}/file/{revision}/{path}#l{line}",
+}
+
+
+class SourcePath(NamedTuple):
+    """A source file's `path`; where it is under version control, `kind`, `place` and `revision`.
+
+    `kind`: hg, git, svn or s3; "" for a path as the compiler saw it.
+    """
+
+    path: str
+    kind: str = ""
+    place: str = ""
+    revision: str = ""
+
+
+def parse_source_path(text: str) -> SourcePath:
+    """The parts of a file's name in debug information."""
+    found = VERSIONED.fullmatch(text)
+    if found is None:
+        return SourcePath(text)
+    path = found["path"]
+    if found["kind"] == "s3":
+        path = GENERATED.sub("", path, count=1)
+    return SourcePath(path, found["kind"], found["place"], found["revision"])
+
+
+def find_source_url(source: SourcePath, line: int | None) -> str:
+    """The page of a line on a host that is known; "" for others."""
+    host = HOST.fullmatch(source.place)
+    if host is None or not source.revision:
+        return ""
+    return PAGES[host[1]].format(
+        repository=host[2].removesuffix(".git"),
+        revision=quote(source.revision, safe=""),
+        path=quote(source.path),
+        line=line or 1,
+    )
