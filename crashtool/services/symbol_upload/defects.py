@@ -264,7 +264,10 @@ def _empty_sym(entry: Entry, _: Inventory) -> str:
 
 def _empty_pdb(entry: Entry, _: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.REWRITTEN, kinds.STRIPPED, kinds.MANAGED} & row.traits:
+    if (
+        row.kind != kinds.PDB
+        or {kinds.FASTLINK, kinds.REWRITTEN, kinds.STRIPPED, kinds.MANAGED} & row.traits
+    ):
         return ""
     if not quality.tried or quality.functions or quality.lines or quality.problem:
         return ""
