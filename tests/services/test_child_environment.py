@@ -25,6 +25,8 @@ SPAWNING = {
            *(name for name in dir(os) if name.startswith(("exec", "spawn")))},
     "pty": {"spawn"},
     "webbrowser": {"open", "open_new", "open_new_tab"},
+    "multiprocessing": {"Process", "Pool", "get_context"},
+    "concurrent.futures": {"ProcessPoolExecutor"},
     "asyncio": {"create_subprocess_exec", "create_subprocess_shell"},
 }  # fmt: skip
 TAKING_ENVIRONMENTS = {"run", "Popen", "execve", "execvpe"}

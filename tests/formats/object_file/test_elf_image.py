@@ -3,6 +3,7 @@
 import pytest
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.object_file.elf import identify_elf, read_elf
 from crashtool.formats.object_file.elf_image import find_image
 from crashtool.formats.object_file.elf_structs import (
     Dynamic64,
@@ -10,6 +11,8 @@ from crashtool.formats.object_file.elf_structs import (
     Note,
     Segment64,
 )
+from tests.synth.object_files import BUILD_ID as FILE_BUILD_ID
+from tests.synth.object_files import full_elf
 
 BASE = 0x7F0000000000
 BUILD_ID = bytes(range(20))
@@ -88,3 +91,10 @@ def test_no_damage_ends_the_search(value):
             find_image(reader(damaged), BASE)
         except CrashtoolError as error:
             pytest.fail(f"byte {place}: {error}")
+
+
+def test_a_file_is_identified_by_its_build_id_or_else_by_its_code():
+    assert identify_elf(full_elf()).raw == FILE_BUILD_ID
+    assert identify_elf(full_elf(build_id=None)).debug_id == (
+        read_elf(full_elf(build_id=None))[0].hashed_id
+    )

@@ -17,6 +17,7 @@ from crashtool.services.handler.apart import run_program_apart
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.report_database import prepare_database
+from crashtool.services.transport.refusal import find_refusal
 from tests.services.handler.test_program import CRASHES
 
 PAIRS = (("lang", "日本"), ("prod", "Demo"), ("ver", "1.4.2"))
@@ -57,6 +58,7 @@ def assert_true_dump(result, delivery, name):
         assert exception.thread_id in [thread.id for thread in dump.threads]
         assert dump.misc.process_id == result.process_id
         assert dump.crashpad.annotations == PAIRS
+        assert find_refusal(dump) is None  # of Crashpad's own reader, by which handlers upload
         assert dump.problems == []
 
 
