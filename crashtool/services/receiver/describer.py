@@ -1,5 +1,7 @@
 """Reads minidumps one after the other, after their clients have been answered."""
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +14,7 @@ from crashtool.services.receiver.report import DumpPage, StoredReport
 from crashtool.services.receiver.symbol_folder import SYMBOLS, SymbolFolder
 
 SHOWN_NAMES = 3
+MOST_PATIENCE = 0.5  # seconds
 AGAIN = 200  # of the newest reports, those whose symbols were incomplete are read again
 
 
@@ -34,6 +37,7 @@ class Describer:
         self._read_dump = read_dump
         self._on_change = on_change
         self._symbols = SymbolFolder(inbox.folder)
+        self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(1, "crashtool-describer")
         if read_dump:
             self._pool.submit(self._catch_up)
@@ -49,6 +53,7 @@ class Describer:
 
     def stop(self) -> None:
         """Finish the report at hand and leave the others for the next start."""
+        self._stopped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _catch_up(self) -> None:
@@ -76,7 +81,14 @@ class Describer:
             if row.headline and row.symbols != "complete":
                 self._pool.submit(self._describe, row.rxid)
 
+    def _give_way(self) -> None:
+        """Let what arrives go first, for a while: reading a dump takes the processor from it."""
+        end = time.monotonic() + MOST_PATIENCE
+        while self._inbox.is_busy and time.monotonic() < end and not self._stopped.wait(0.01):
+            pass
+
     def _describe(self, rxid: str) -> None:
+        self._give_way()
         report = self._inbox.find(rxid)
         path = report.minidump if report else None
         if report is None or path is None or self._read_dump is None:

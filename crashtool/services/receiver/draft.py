@@ -46,6 +46,7 @@ class Draft:
         self.folder = folder
         self.fields: list[tuple[bytes, bytes]] = []
         self.files: list[DraftFile] = []
+        self.is_moved = False
         folder.mkdir(mode=0o700)
 
     def add_file(self, name: bytes, filename: bytes, content_type: str) -> DraftFile:
@@ -55,6 +56,15 @@ class Draft:
         file = DraftFile(path, name, filename, content_type)
         self.files.append(file)
         return file
+
+    def move(self, folder: Path) -> None:
+        """Rename its folder; no file is open then, for Windows would not have it."""
+        for file in self.files:
+            file.close()
+        self.folder.rename(folder)
+        self.is_moved = True
+        for file in self.files:
+            file.path = folder / file.path.name
 
     def digest(self, name: str = "") -> str:
         """A hash of what its files hold: the same when a client sends them again.
@@ -71,7 +81,8 @@ class Draft:
         return digest.hexdigest()
 
     def discard(self) -> None:
-        """Remove all traces."""
+        """Remove all traces, unless it has been moved: then it is no draft any more."""
         for file in self.files:
             file.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.is_moved:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The inbox: received reports in SQLite and files, such that what was acknowledged is kept.
 
-The order of work makes it survive a kill at any moment: files are written and synced under
-`incoming/`, the folder is renamed to `reports/`, the rows are committed, and only then is the
+The order of work makes it survive a kill at any moment: files are written under `incoming/`, the
+folder is renamed to `reports/`, all of it is synced, the rows are committed, and only then is the
 client told. What a killed receiver left without a row is removed when the inbox is opened again.
 """
 
@@ -9,15 +9,15 @@ import json
 import os
 import shutil
 import sqlite3
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 from crashtool.errors import InputUnusable, cannot_write
+from crashtool.services.receiver.connections import Connections, GroupCommit, Shared
 from crashtool.services.receiver.draft import Draft, DraftFile
 from crashtool.services.receiver.folder_lock import FolderLock
 from crashtool.services.receiver.listing import (
@@ -29,10 +29,10 @@ from crashtool.services.receiver.listing import (
     list_reports,
 )
 from crashtool.services.receiver.report import DumpPage, StoredFile, StoredReport
-from crashtool.services.receiver.schema import prepare_tables
 
 DATABASE = "inbox.sqlite3"
 PRODUCT_NAMES, VERSION_NAMES = ("prod", "product"), ("ver", "version")
+LULL = 0.05  # seconds without a report
 LONGEST_WORDS = 1 << 16  # characters of a report that a search looks through
 
 
@@ -41,8 +41,9 @@ class Inbox:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
+        self._connections = Connections(self.folder / DATABASE)
+        self._commits = GroupCommit(self._commit)
+        self._busy_at = -LULL
         self._folder_lock = FolderLock(self.folder / "lock")
 
     def open(self) -> Self:
@@ -54,7 +55,7 @@ class Inbox:
         except OSError as error:
             raise cannot_write(f"reports to {self.folder}", error) from None
         try:
-            self._connection = self._connect()
+            self._connections.open()
             self._recover()
         except BaseException:
             self.close()
@@ -63,11 +64,8 @@ class Inbox:
 
     def close(self) -> None:
         """Let go of the folder."""
-        with self._lock:
-            if self._connection:
-                self._connection.close()
-                self._connection = None
-            self._folder_lock.release()
+        self._connections.close()
+        self._folder_lock.release()
 
     def start_draft(self) -> Draft:
         """A place for a report that begins to arrive."""
@@ -85,29 +83,53 @@ class Inbox:
         submission = draft.digest(name) if name else None
         if submission and (known := self._select("WHERE submission = ?", (submission,))):
             return known[0]
-        for file in draft.files:
-            file.sync()
-        _sync_folder(draft.folder)
+        self._busy_at = time.monotonic()
         rxid = draft.folder.name
         folder = self.folder / "reports" / rxid
-        draft.folder.rename(folder)
+        draft.move(folder)
+        attributes = [("query", _encode(name), _encode(value)) for name, value in query or []]
+        attributes += [("form", name, value) for name, value in draft.fields]
+        row = (
+            rxid, time.time(), format, universe, client, json.dumps(notes),
+            _pick(attributes, PRODUCT_NAMES), _pick(attributes, VERSION_NAMES),
+            _search_words(rxid, format, attributes, draft.files), submission,
+        )  # fmt: skip
+        new = _NewReport(row, attributes, draft.files)
         try:
-            _sync_folder(folder.parent)
-            attributes = [("query", _encode(name), _encode(value)) for name, value in query or []]
-            attributes += [("form", name, value) for name, value in draft.fields]
-            row = (
-                rxid, time.time(), format, universe, client, json.dumps(notes),
-                _pick(attributes, PRODUCT_NAMES), _pick(attributes, VERSION_NAMES),
-                _search_words(rxid, format, attributes, draft.files), submission,
-            )  # fmt: skip
-            self._insert(row, attributes, draft.files)
+            # after the renaming: one wait for the journal of the file system covers all of it
+            for file in draft.files:
+                file.sync()
+            _sync_folder(folder)
+            self._commits.do(new)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             known = self._select("WHERE submission = ?", (submission,))
             if isinstance(error, sqlite3.IntegrityError) and known:  # it came twice at a time
                 return known[0]
             raise
-        return self.get(rxid)
+        self._busy_at = time.monotonic()
+        return new.stored(folder)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether reports are coming in thick and fast, so that other work had better wait."""
+        return time.monotonic() - self._busy_at < LULL
+
+    def _commit(self, batch: list[Shared]) -> None:
+        """Make reports durable whose files are so already: one wait for the disk for all of them.
+
+        One that cannot be inserted does not keep the others out.
+        """
+        _sync_folder(self.folder / "reports")
+        with self._connections.transaction() as database:
+            for piece in batch:
+                database.execute("SAVEPOINT report")
+                try:
+                    cast("_NewReport", piece).insert(database)
+                except sqlite3.Error as error:
+                    piece.error = error
+                    database.execute("ROLLBACK TO report")
+                database.execute("RELEASE report")
 
     def keep_later(self, report: StoredReport, draft: Draft) -> StoredReport:
         """Add a draft's files to a report that is there already, as later attachments."""
@@ -117,34 +139,16 @@ class Inbox:
             file.sync()
             file.path.rename(target / stored)
         _sync_folder(target)
-        with self._transaction() as database:
+        with self._connections.transaction() as database:
             _insert_files(database, report.id, moved, 1)
         draft.discard()
         return self.get(report.rxid)
-
-    def _insert(
-        self,
-        row: tuple[object, ...],
-        attributes: list[tuple[str, bytes, bytes]],
-        files: list[DraftFile],
-    ) -> None:
-        with self._transaction() as database:
-            number = database.execute(
-                "INSERT INTO reports (rxid, received, format, universe, client, notes,"
-                " product, version, words, submission) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).lastrowid
-            database.executemany(
-                "INSERT INTO attributes VALUES (?, ?, ?, ?)",
-                [(number, *attribute) for attribute in attributes],
-            )
-            _insert_files(database, number, [(file.path.name, file) for file in files], 0)
 
     def describe(self, report: StoredReport, page: DumpPage) -> None:
         """Remember what was read from a report's minidump."""
         shown = [_storable(text) for text in page]
         found = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:LONGEST_WORDS]
-        with self._transaction() as database:
+        with self._connections.transaction(is_promised=False) as database:
             database.execute(
                 "UPDATE reports SET headline = ?, page = ?, signature = ?, symbols = ?,"
                 " article = ?, found = ? WHERE id = ?",
@@ -153,7 +157,7 @@ class Inbox:
 
     def remember_fingerprint(self, report: StoredReport, fingerprint: str) -> bool:
         """Note what a report is grouped by; whether it is the first of its group."""
-        with self._transaction() as database:
+        with self._connections.transaction(is_promised=False) as database:
             database.execute(
                 "UPDATE reports SET fingerprint = ? WHERE id = ?", (fingerprint, report.id)
             )
@@ -169,17 +173,17 @@ class Inbox:
 
     def count(self, query: Query | None = None) -> int:
         """How many reports there are, of a query or at all."""
-        with self._reading() as database:
+        with self._connections.reading() as database:
             return count_reports(database, query or Query())
 
     def rows(self, query: Query) -> list[ReportRow]:
         """A query's reports for a list, the newest first."""
-        with self._reading() as database:
+        with self._connections.reading() as database:
             return list_reports(database, query)
 
     def groups(self, query: Query) -> list[Group]:
         """A query's reports counted by group, the one with the newest report first."""
-        with self._reading() as database:
+        with self._connections.reading() as database:
             return list_groups(database, query)
 
     def find(self, key: str) -> StoredReport | None:
@@ -198,7 +202,7 @@ class Inbox:
         return report
 
     def _select(self, clause: str, values: tuple[object, ...]) -> list[StoredReport]:
-        with self._reading() as database:
+        with self._connections.reading() as database:
             rows = database.execute(f"SELECT * FROM reports {clause}", values).fetchall()  # noqa: S608 (our own clauses)
             return [self._report(database, row) for row in rows]
 
@@ -222,32 +226,15 @@ class Inbox:
             signature=row["signature"],
             symbols=row["symbols"],
             article=row["article"],
-            query={_decode(n): _decode(v) for source, n, v in attributes if source == "query"},
-            fields={_decode(n): _decode(v) for source, n, v in attributes if source == "form"},
+            query=_texts(attributes, "query"),
+            fields=_texts(attributes, "form"),
             files=tuple(_stored_file(file, folder) for file in files),
         )
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.folder / DATABASE, isolation_level=None, check_same_thread=False, timeout=30
-        )
-        connection.row_factory = sqlite3.Row
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")
-            prepare_tables(connection, self.folder)
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise InputUnusable(f"{self.folder / DATABASE} is not an inbox: {error}") from None
-        except InputUnusable:
-            connection.close()
-            raise
-        return connection
 
     def _recover(self) -> None:
         for leftover in (self.folder / "incoming").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
-        with self._reading() as database:
+        with self._connections.reading() as database:
             known = {
                 (row["rxid"], row["stored"])
                 for row in database.execute(
@@ -263,27 +250,62 @@ class Inbox:
                 if (folder.name, file.name) not in known:
                     file.unlink()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._connection:
-                yield self._connection
-                return
-        if not (self.folder / DATABASE).is_file():
-            raise InputUnusable(f"{self.folder} holds no inbox")
-        with closing(self._connect()) as connection:
-            yield connection
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as database, self._lock:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
+class _NewReport(Shared):
+    """A report that is to be inserted."""
+
+    def __init__(
+        self,
+        row: tuple[Any, ...],
+        attributes: list[tuple[str, bytes, bytes]],
+        files: list[DraftFile],
+    ) -> None:
+        super().__init__()
+        self._row = row
+        self._attributes = attributes
+        self._files = files
+        self._number = 0
+        self._first_file = 0
+
+    def stored(self, folder: Path) -> StoredReport:
+        """The report as it is in the tables now, where its files are in a folder."""
+        rxid, received, form, universe, client, notes, *_ = self._row
+        return StoredReport(
+            id=self._number,
+            rxid=rxid,
+            received=received,
+            format=form,
+            universe=universe,
+            client=client,
+            notes=tuple(json.loads(notes)),
+            headline=None,
+            page=None,
+            query=_texts(self._attributes, "query"),
+            fields=_texts(self._attributes, "form"),
+            files=tuple(
+                StoredFile(
+                    self._first_file + number, _decode(file.name), _decode(file.filename),
+                    file.content_type, file.size, folder / file.path.name, later=False,
+                )
+                for number, file in enumerate(self._files)
+            ),
+        )  # fmt: skip
+
+    def insert(self, database: sqlite3.Connection) -> None:
+        """Put it into the tables."""
+        number = database.execute(
+            "INSERT INTO reports (rxid, received, format, universe, client, notes,"
+            " product, version, words, submission) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._row,
+        ).lastrowid
+        database.executemany(
+            "INSERT INTO attributes VALUES (?, ?, ?, ?)",
+            [(number, *attribute) for attribute in self._attributes],
+        )
+        _insert_files(database, number, [(file.path.name, file) for file in self._files], 0)
+        self._number = number or 0
+        last = database.execute("SELECT max(id) FROM files").fetchone()[0]
+        self._first_file = (last or 0) - len(self._files) + 1
 
 
 def _stored_file(row: sqlite3.Row, folder: Path) -> StoredFile:
@@ -341,6 +363,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _texts(attributes: Iterable[tuple[str, bytes, bytes]], kind: str) -> dict[str, str]:
+    return {_decode(name): _decode(value) for source, name, value in attributes if source == kind}
 
 
 def _encode(text: str) -> bytes:

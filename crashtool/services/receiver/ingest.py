@@ -105,6 +105,11 @@ def check_draft(endpoint: Endpoint, draft: Draft) -> list[str]:
     return [] if _has_minidump(draft) else ["not a minidump: Backtrace cannot process it"]
 
 
+def is_synchronous(report: StoredReport) -> bool:
+    """Whether the client waits for the outcome of processing."""
+    return "_mod_sync" in report.query or "_mod_sync" in report.fields
+
+
 def answer(inbox: Inbox, report: StoredReport) -> dict[str, Any]:
     """What Backtrace answers for a report it took.
 
@@ -112,7 +117,7 @@ def answer(inbox: Inbox, report: StoredReport) -> dict[str, Any]:
     since the grouping rules are the server's own.
     """
     reply: dict[str, Any] = {"response": "ok", "_rxid": report.rxid}
-    if "_mod_sync" not in report.query and "_mod_sync" not in report.fields:
+    if not is_synchronous(report):
         return reply
     content = report.minidump or (report.files[0].path if report.files else None)
     digest = hashlib.sha256(report.rxid.encode()).hexdigest()

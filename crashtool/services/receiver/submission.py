@@ -32,6 +32,7 @@ from crashtool.services.receiver.ingest import (
     check_draft,
     check_endpoint,
     error_body,
+    is_synchronous,
     read_endpoint,
     settle_endpoint,
 )
@@ -240,7 +241,10 @@ class Submissions:
             notes=tuple(notes),
             name=request.headers.get("idempotency-key", ""),
         )
-        reply = await asyncio.to_thread(answer, self._inbox, report)
+        if is_synchronous(report):
+            reply = await asyncio.to_thread(answer, self._inbox, report)
+        else:
+            reply = answer(self._inbox, report)
         if report.rxid != draft.folder.name:
             return Exchange(200, f"{endpoint.format}, received before"), reply
         return Exchange(200, endpoint.format, report), reply

@@ -126,7 +126,7 @@ def test_what_a_killed_receiver_left_half_done_is_removed(inbox):
 def test_a_report_that_the_database_does_not_take_leaves_nothing(inbox):
     draft = inbox.start_draft()
     draft.fields.append((b"a", b"b"))
-    with inbox._reading() as database:
+    with inbox._connections.transaction() as database:
         database.execute(
             "CREATE TEMP TRIGGER full BEFORE INSERT ON attributes"
             " BEGIN SELECT RAISE(ABORT, ''); END"
@@ -135,7 +135,7 @@ def test_a_report_that_the_database_does_not_take_leaves_nothing(inbox):
         inbox.keep(draft, format="minidump")
     assert inbox.reports() == []
     assert not list((inbox.folder / "reports").iterdir())
-    with inbox._reading() as database:
+    with inbox._connections.transaction() as database:
         database.execute("DROP TRIGGER full")
     keep(inbox)
 
