@@ -93,10 +93,10 @@ def run_suite(interpreter: Interpreter, arguments: list[str]) -> str:
         stamp.write_bytes(wanted)
     line = [str(python), "-m", "pytest", "-q", "-m", "not slow", *arguments]
     try:
-        done = subprocess.run(line, check=False, cwd=ROOT, timeout=MOST_SECONDS)
+        code = subprocess.run(line, check=False, cwd=ROOT, timeout=MOST_SECONDS).returncode
     except subprocess.TimeoutExpired:
         return f"not done in {MOST_SECONDS} s"
-    return f"pytest ended with {done.returncode}" if done.returncode else ""
+    return f"pytest ended with {code}" if code else ""
 
 
 def main() -> int:
