@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import click
@@ -22,13 +23,15 @@ from crashtool.errors import (
 )
 from crashtool.model.crash import CrashReport
 from crashtool.services.inspect_dumps import FoundDump, Unreadable, walk_dumps
-from crashtool.services.processes import count_workers, share_among_processes
 from crashtool.services.settings import step_summary_file, workspace_folder
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page
 
 MAKER = "crashtool.commands.inspected:make_reader"
+ALONE = 12  # dumps that are read before there are other processes
+
+ReadDump = Callable[[FoundDump | Unreadable], Inspected]
 
 
 @click.command(cls=Command)
@@ -137,8 +140,8 @@ def inspect_all(
             yield dump
 
     said: set[object] = set()
-    jobs = count_workers(setup.options["jobs"])
-    for inspected in share_among_processes(MAKER, setup, remember(), jobs, read_here):
+    jobs = setup.options["jobs"]
+    for inspected in share_reading(remember(), setup, jobs, read_here):
         if dump := temporary.pop(inspected.path, None):
             dump.discard()
         for method, arguments, options in inspected.notes:
@@ -146,6 +149,24 @@ def inspect_all(
                 said.add((method, arguments))
                 getattr(console, method)(*arguments, **options)
         yield inspected
+
+
+def share_reading(
+    found: "Iterator[FoundDump | Unreadable]", setup: Setup, jobs: int | None, read_here: ReadDump
+) -> Iterator[Inspected]:
+    """The first few here: they are done before another process would have loaded what it needs."""
+    yield from map(read_here, found if jobs == 1 else islice(found, ALONE))
+    following = next(found, None)
+    if following is None:
+        return
+    from crashtool.services.processes import count_workers, share_among_processes  # slow to load
+
+    rest = chain((following,), found)
+    workers = count_workers(jobs)
+    if workers > 1:
+        yield from share_among_processes(MAKER, setup, rest, workers, read_here)
+    else:
+        yield from map(read_here, rest)
 
 
 class Answer:

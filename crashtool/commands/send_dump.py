@@ -137,7 +137,8 @@ def _make_sender(
 
     dry = options["dry_run"]
     return Sender(
-        plan, None if dry else _open_session(options), voices, retry_for=options["retry_for"],
+        plan, None if dry else _open_session(options, plan.url), voices,
+        retry_for=options["retry_for"],
         journal=None if dry else _open_journal(options["journal"]), again=options["again"],
         digests=digests, jobs=1 if dry else options["jobs"],
         scrub=_make_finders(options["scrub"]), without_consent=options["without_consent"],
@@ -161,12 +162,12 @@ def _make_pace(rate: str | None) -> "Pace | None":
     return parse_rate(rate)
 
 
-def _open_session(options: dict[str, Any]) -> "HttpSession":
+def _open_session(options: dict[str, Any], url: str) -> "HttpSession":
     from crashtool.services.transport.http import HttpSession
 
     return HttpSession(
         ca_bundle=options["ca_bundle"], insecure=bool(options["insecure"]),
-        timeout=options["timeout"],
+        timeout=options["timeout"], url=url,
     )  # fmt: skip
 
 

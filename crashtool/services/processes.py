@@ -12,14 +12,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
-from itertools import chain, islice
 from typing import IO, Any, BinaryIO
 
 from crashtool.services.child_environment import child_environment
 from crashtool.services.threads import share_in_order
 
 MOST_WORKERS = 8
-ALONE = 12  # items that are done before a worker would have loaded what it needs
 
 Work = Callable[[Any], Any]
 
@@ -39,14 +37,9 @@ def share_among_processes(
     """What is made of each item, in their order; a few are always under way, never all.
 
     `maker` is `module:function`: called with `setup` in each process, it gives what is called with
-    an item. All must be what `pickle` takes. `here` is the same work in this process: for the first
-    few items, and those that no worker can do.
+    an item. All must be what `pickle` takes. `here` is the same work in this process, for what no
+    worker can do.
     """
-    source = iter(items)
-    yield from map(here, source if jobs < 2 else islice(source, ALONE))  # noqa: PLR2004 (itself)
-    following = list(islice(source, 1))
-    if not following:
-        return
     crew = [Worker(maker, setup) for _ in range(jobs)]
     idle = list(crew)
     alone = threading.Lock()
@@ -62,7 +55,7 @@ def share_among_processes(
             idle.append(worker)
 
     try:
-        yield from share_in_order(work, chain(following, source), jobs)
+        yield from share_in_order(work, items, jobs)
     finally:
         for worker in crew:
             worker.close()

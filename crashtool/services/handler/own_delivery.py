@@ -45,7 +45,10 @@ def _send(
             if isinstance(item, DumpFile) and str(item.file) == delivery.path]  # fmt: skip
     if not mine:
         return f"uploads are disabled in {database}: the user has not agreed"
-    with HttpSession() as session, tempfile.TemporaryDirectory(prefix="crashtool-") as spool:
+    with (
+        HttpSession(url=plan.url) as session,
+        tempfile.TemporaryDirectory(prefix="crashtool-") as spool,
+    ):
         sender = Sender(plan, session, Voices(note=warn), retry_for=_RETRY_SECONDS)
         receipts = list(sender.send_found(mine, Path(spool)))
     return next((receipt.error for receipt in receipts if receipt.error), None)

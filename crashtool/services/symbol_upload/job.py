@@ -202,7 +202,10 @@ def _deliver(
         folder = Path(wishes.output or ".").parent
         return write_archives(shipments, folder, voices.progress)
     with HttpSession(
-        ca_bundle=network.ca_bundle, insecure=network.insecure, timeout=network.timeout
+        ca_bundle=network.ca_bundle,
+        insecure=network.insecure,
+        timeout=network.timeout,
+        url=build_url(destination),
     ) as session:
         uploader = Uploader(
             destination, session, wishes.tag, network.retry_for, wishes.soft_fail, wishes.jobs,

@@ -13,6 +13,7 @@ from crashtool.services.transport.trust import find_ca_bundle, open_system_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from ssl import SSLContext
     from types import TracebackType
 
     import requests
@@ -61,7 +62,8 @@ class HttpSession:
     """A connection pool with one policy.
 
     `timeout` is in seconds: of silence, and of all that a reply takes if less than 4 KiB a second
-    come of it.
+    come of it. With a `url` of plain HTTP, no certificates are read before something needs them:
+    that takes longer than to send a small dump. Else InputUnusable at once when they are no good.
     """
 
     def __init__(
@@ -70,12 +72,16 @@ class HttpSession:
         ca_bundle: str | None = None,
         insecure: bool = False,
         timeout: float | None = None,
+        url: str = "",
     ) -> None:
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         if self._timeout <= 0:
             raise UsageError(f"the time-out must be more than 0 seconds, not {self._timeout:g}")
-        self._verify: bool | str = False if insecure else find_ca_bundle(ca_bundle) or True
-        self._session = _make_session(insecure=insecure, with_store=self._verify is True)
+        self._ca_bundle = ca_bundle
+        self._verify: bool | str | None = False if insecure else None
+        self._session = _make_session(insecure=insecure)
+        if not _is_plain(url):
+            self._trust_authorities()
         self._proxies: dict[tuple[str, str], dict[str, str]] = {}
         self._last: tuple[tuple[str, str], requests.PreparedRequest] | None = None
 
@@ -151,7 +157,7 @@ class HttpSession:
         try:
             response = self._session.send(
                 self._prepare(method, url, body, headers or {}), timeout=self._timeout,
-                allow_redirects=False, stream=True, verify=self._verify,
+                allow_redirects=False, stream=True, verify=self._find_trust(url),
                 proxies=self._find_proxies(url),
             )  # fmt: skip
             with response:
@@ -185,6 +191,20 @@ class HttpSession:
             prepared.headers.pop("Content-Length", None)  # that of no body
             prepared.prepare_body(data, None)
         return prepared
+
+    def _find_trust(self, url: str) -> bool | str:
+        """What requests calls `verify`: a file of certificates, the usual ones, or none at all."""
+        is_plain = _is_plain(url) and all(map(_is_plain, self._find_proxies(url).values()))
+        if self._verify is None and is_plain:
+            return True  # nobody will ask
+        return self._trust_authorities()
+
+    def _trust_authorities(self) -> bool | str:
+        if self._verify is None:
+            self._verify = find_ca_bundle(self._ca_bundle) or True
+            if self._verify is True:
+                _mount(self._session, open_system_store())
+        return self._verify
 
     def _find_proxies(self, url: str) -> dict[str, str]:
         """The proxies that the usual variables name for a host, looked for once."""
@@ -292,23 +312,13 @@ def _find_credentials(url: str) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"}
 
 
-def _make_session(*, insecure: bool, with_store: bool) -> "requests.Session":
+def _is_plain(url: str) -> bool:
+    return url[:7].lower() == "http://"
+
+
+def _make_session(*, insecure: bool) -> "requests.Session":
     import requests
     import urllib3
-    from requests.adapters import HTTPAdapter
-
-    context = open_system_store() if with_store else None
-    trusted: dict[str, Any] = {"ssl_context": context} if context else {}
-
-    class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **options: Any) -> None:
-            super().init_poolmanager(*args, **(trusted | options))
-            make_patient(self.poolmanager)
-
-        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-            manager = super().proxy_manager_for(proxy, **(trusted | options))
-            make_patient(manager)
-            return manager
 
     class Session(requests.Session):
         def get_redirect_target(self, _response: "requests.Response") -> None:
@@ -321,9 +331,28 @@ def _make_session(*, insecure: bool, with_store: bool) -> "requests.Session":
     session.trust_env = False  # it would look for proxies anew at each request
     session.headers["User-Agent"] = USER_AGENT
     session.headers["Accept-Encoding"] = "gzip, deflate"
+    _mount(session, None)
+    return session
+
+
+def _mount(session: "requests.Session", context: "SSLContext | None") -> None:
+    """Have the session's connections be patient, and trust what the context does, if any."""
+    from requests.adapters import HTTPAdapter
+
+    trusted: dict[str, Any] = {"ssl_context": context} if context else {}
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **(trusted | options))
+            make_patient(self.poolmanager)
+
+        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+            manager = super().proxy_manager_for(proxy, **(trusted | options))
+            make_patient(manager)
+            return manager
+
     session.mount("https://", Adapter())
     session.mount("http://", Adapter())
-    return session
 
 
 def _no_credentials(request: "requests.PreparedRequest") -> "requests.PreparedRequest":

@@ -1,9 +1,12 @@
 """Which certificates are trusted: a file of one's own, or the usual ones."""
 
 import os
-import ssl
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
+
+if TYPE_CHECKING:
+    import ssl
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -23,17 +26,23 @@ def find_ca_bundle(chosen: str | None) -> str | None:
     return None
 
 
-def open_system_store() -> ssl.SSLContext | None:
+def open_system_store() -> "ssl.SSLContext | None":
     """On Windows, what its own store trusts, such as a company's authority; None elsewhere.
 
     The certificates that requests brings are added by it.
     """
-    return ssl.create_default_context() if os.name == "nt" else None
+    if os.name != "nt":
+        return None
+    import ssl  # slow to load, and not for plain HTTP
+
+    return ssl.create_default_context()
 
 
 def _check_pem(path: str, origin: str) -> None:
     if os.path.isdir(path):  # noqa: PTH112 (a folder of hashed certificates is fine)
         return
+    import ssl
+
     try:
         ssl.create_default_context().load_verify_locations(path)
     except (OSError, ssl.SSLError) as error:

@@ -12,7 +12,7 @@ import requests
 
 from crashtool import __version__
 from crashtool.errors import BadUrl, InputUnusable, NetworkFailure, Rejected, UsageError
-from crashtool.services.transport import trust
+from crashtool.services.transport import http, trust
 from crashtool.services.transport.failure import explain_failure
 from crashtool.services.transport.http import (
     AT_ONCE,
@@ -349,3 +349,21 @@ def test_the_text_of_a_reply_is_never_an_error(serve):
     server = serve(answer(200, b"\xff\xfe"), answer(200, OK))
 
     assert post(server.url).text == "��"
+
+
+def test_plain_http_reads_no_certificates(serve, monkeypatch):
+    asked = []
+    monkeypatch.setattr(http, "find_ca_bundle", asked.append)
+    with HttpSession(url="http://127.0.0.1/") as session:
+        session.post(serve().url, b"x")
+    assert asked == []
+    with HttpSession(url="https://127.0.0.1/"):
+        assert asked == [None]
+
+
+def test_a_session_for_plain_http_reads_certificates_when_it_comes_to_tls(serve, certificate):
+    server = serve(context=certificate[1])
+    with HttpSession(ca_bundle=str(certificate[0]), url="http://127.0.0.1/") as session:
+        assert session.post(server.url, b"x").status == 200
+    with HttpSession(url="http://127.0.0.1/") as session, pytest.raises(NetworkFailure):
+        session.post(server.url, b"x")
