@@ -1,5 +1,6 @@
 """database: what a Crashpad database holds, and why each report was or was not uploaded."""
 
+import os
 from typing import Any
 
 import click
@@ -32,25 +33,42 @@ def command() -> None:
 @command.command("list", cls=Command)
 @click.argument("path", metavar="DATABASE")
 @click.option("--unsent", is_flag=True, help="Only reports that were never uploaded.")
-def list_reports(console: Console, *, path: str, unsent: bool) -> None:
-    """List the reports, each with its state and the reason for it.
+@click.option(
+    "--limit", type=click.IntRange(min=0), metavar="N", help="At most so many, the newest ones."
+)
+@click.option("--newest", is_flag=True, help="Only the newest report: --limit 1.")
+def list_reports(
+    console: Console, *, path: str, unsent: bool, limit: int | None, newest: bool
+) -> None:
+    """List the reports, newest first, each with its state and the reason for it.
+
+    A summary comes first. What belongs to no report (attachments, metadata or records whose
+    minidump is gone) comes last: prune --leftovers deletes it.
 
     \b
     Examples:
-      crashtool database list crashes/ --unsent
+      crashtool database list crashes/ --unsent --limit 20
       crashtool database list crashes.zip --json
 
     Exit status: 0, or 3 for what is no database.
     """  # noqa: D301
-    from crashtool.render.database import database_document, render_reports
-    from crashtool.services.database.reading import open_any
+    import time
 
+    from crashtool.formats.crashpad.leftovers import find_leftovers
+    from crashtool.render.database import database_document, render_list
+    from crashtool.services.database.reading import newest_first, open_any
+
+    if newest and limit is not None:
+        raise UsageError("--newest is --limit 1: choose one")
     with open_any(path) as database:
-        rows = tuple(row for row in database.reports if not (unsent and row.uploaded))
+        rows = newest_first(row for row in database.reports if not (unsent and row.uploaded))
+        shown = rows[: 1 if newest else limit]
+        leftovers = find_leftovers(database, time.time())
         if console.json:
-            console.document(database_document(database, rows))
+            console.document(database_document(database, shown, leftovers))
         else:
-            console.answer(render_reports(database, rows))
+            more, in_place = len(rows) - len(shown), os.path.isdir(path)  # noqa: PTH112 (pathlib costs start-up time)
+            console.answer(render_list(database, shown, more, leftovers, in_place=in_place))
 
 
 @command.command("show", cls=Command)
@@ -69,7 +87,8 @@ def show(console: Console, *, path: str, uuid: str) -> None:
         if console.json:
             console.document(database_document(database, (report,)))
         else:
-            console.answer(render_report(database, report))
+            in_place = os.path.isdir(path)  # noqa: PTH112 (pathlib costs start-up time)
+            console.answer(render_report(database, report, in_place=in_place))
 
 
 @command.command("settings", cls=Command)
@@ -172,11 +191,19 @@ def resend(console: Console, **options: Any) -> None:
     help="Delete the oldest until at most this is left: 128M, 1G.",
 )
 @click.option("--unsent", is_flag=True, help="Delete also what was never uploaded.")
+@click.option(
+    "--leftovers",
+    "only_leftovers",
+    is_flag=True,
+    help="Delete only what belongs to no report, whatever its age.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Only list what would be deleted.")
 def prune(console: Console, **options: Any) -> None:
     """Delete old reports, with their attachments; what was never uploaded stays unless asked for.
 
-    Handlers prune too, once a day: what is older than a year, or beyond 128 MB.
+    What belongs to no report goes, too, by Crashpad's own rules: nothing that a handler has locked,
+    or began to write within three days. Handlers prune once a day: what is older than a year, or
+    beyond 128 MB.
 
     \b
     Examples:
@@ -187,22 +214,30 @@ def prune(console: Console, **options: Any) -> None:
     """  # noqa: D301
     import time
 
-    from crashtool.render.database import database_document, render_reports
+    from crashtool.formats.crashpad.leftovers import find_leftovers
+    from crashtool.render.database import database_document, render_pruned
     from crashtool.services.database.changing import choose_stale, delete_reports
+    from crashtool.services.database.leftovers import remove_leftovers
     from crashtool.services.database.reading import open_folder
 
-    if options["days"] is None and options["max_size"] is None:
-        raise UsageError("what should be deleted?", hint="--older-than DAYS or --max-size SIZE")
+    if options["days"] is None and options["max_size"] is None and not options["only_leftovers"]:
+        raise UsageError(
+            "what should be deleted?", hint="--older-than DAYS, --max-size SIZE or --leftovers"
+        )
     database = open_folder(options["path"])
     age = None if options["days"] is None else options["days"] * DAY
     stale = tuple(choose_stale(database, age=age, max_size=options["max_size"],
                                unsent=options["unsent"], now=time.time()))  # fmt: skip
+    leftovers = find_leftovers(database, time.time())
     if not options["dry_run"]:
         delete_reports(database, stale)
+        leftovers = tuple(remove_leftovers(database, leftovers))
     if console.json:
-        console.document(database_document(database, stale) | {"deleted": not options["dry_run"]})
+        document = database_document(database, stale, leftovers)
+        console.document(document | {"deleted": not options["dry_run"]})
         return
-    if stale:
-        console.answer(render_reports(database, stale))
+    if stale or leftovers:
+        console.answer(render_pruned(database, stale, leftovers))
     done = "would be deleted" if options["dry_run"] else "were deleted"
-    console.note(f"{len(stale)} of {len(database.reports)} reports {done}")
+    more = f", and {len(leftovers)} leftovers" if leftovers else ""
+    console.note(f"{len(stale)} of {len(database.reports)} reports{more} {done}")

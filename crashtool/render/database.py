@@ -1,21 +1,70 @@
 """A Crashpad database as pages and documents."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from crashtool.formats.crashpad.database import Database, DatabaseReport
+from crashtool.formats.crashpad.leftovers import Leftover
 from crashtool.formats.crashpad.settings import Settings
 from crashtool.formats.shell_words import quote_word
 from crashtool.render.page import Page, Span
 from crashtool.render.words import words_of_size, words_of_time
 
+MOST_LEFTOVERS = 20  # that a page names; JSON names all
 
-def render_reports(database: Database, reports: "tuple[DatabaseReport, ...]") -> Page:
+
+def render_list(
+    database: Database, reports: Sequence[DatabaseReport], more: int,
+    leftovers: Sequence[Leftover], *, in_place: bool,
+) -> Page:  # fmt: skip
+    """The database, the reports shown of it, how many older ones are not, and what is left over.
+
+    Only of a database `in_place` are there commands to go on with: out of an archive it is gone.
+    """
+    page = render_reports(database, reports, problems=False)
+    if more:
+        page.blank().line(f"{more:,} older ones are not listed")
+    newest = next((row for row in reports if row.state != "new" and row.total_size), None)
+    if newest and in_place:
+        page.blank().field("next", f"crashtool inspect {quote_word(str(newest.path))}")
+    if leftovers:
+        size = words_of_size(sum(row.size for row in leftovers))
+        page.heading("Left over", f"{len(leftovers):,}, {size}")
+        _leftovers(page, database, leftovers)
+        if in_place:
+            command = f"crashtool database prune {quote_word(str(database.path))} --leftovers"
+            page.line(f"  to delete them: {command}")
+    return _problems(page, database)
+
+
+def render_pruned(
+    database: Database, reports: Sequence[DatabaseReport], leftovers: Sequence[Leftover]
+) -> Page:
+    """What was deleted, or would be."""
+    page = render_reports(database, reports, problems=False)
+    if leftovers:
+        page.heading("Left over")
+        _leftovers(page, database, leftovers)
+    return page
+
+
+def _leftovers(page: Page, database: Database, leftovers: Sequence[Leftover]) -> None:
+    for row in leftovers[:MOST_LEFTOVERS]:
+        place = row.path.relative_to(database.path).as_posix()
+        name = f"{place} ({row.uuid})" if row.kind == "record" else place
+        page.line(f"  {name}  {words_of_size(row.size)}  ", Span(row.what, "warn"))
+    if len(leftovers) > MOST_LEFTOVERS:
+        page.line(f"  and {len(leftovers) - MOST_LEFTOVERS:,} more")
+
+
+def render_reports(
+    database: Database, reports: Sequence[DatabaseReport], *, problems: bool = True
+) -> Page:
     """The database, its reports with the reason for the state of each, and what is wrong."""
     page = Page()
     page.field("database", f"{database.path} ({database.kind})")
     _settings_fields(page, database.settings)
-    unsent = sum(not report.uploaded for report in database.reports)
-    page.field("reports", f"{len(database.reports)}, {unsent} of them not uploaded")
+    page.field("reports", _summary(database.reports))
     for report in reports:
         page.blank()
         created = words_of_time(report.created) if report.created else "at an unknown time"
@@ -27,11 +76,17 @@ def render_reports(database: Database, reports: "tuple[DatabaseReport, ...]") ->
         page.line(f"           {report.reason}")
         if report.loss and not report.uploaded:
             page.line("           ", Span(report.loss, "bad"))
-    return _problems(page, database)
+    return _problems(page, database) if problems else page
 
 
-def render_report(database: Database, report: DatabaseReport) -> Page:
-    """All that is known of one report."""
+def _summary(reports: Sequence[DatabaseReport]) -> str:
+    unsent = sum(not report.uploaded for report in reports)
+    text = f"{len(reports):,}, {unsent:,} of them not uploaded"
+    return f"{text}; {words_of_size(sum(row.total_size for row in reports))}" if reports else text
+
+
+def render_report(database: Database, report: DatabaseReport, *, in_place: bool) -> Page:
+    """All that is known of one report; with commands to go on with, if it is `in_place`."""
     page = Page()
     page.field("report", str(report.uuid))
     page.field("state", Span(report.state, "good" if report.uploaded else "warn"))
@@ -49,8 +104,10 @@ def render_report(database: Database, report: DatabaseReport) -> Page:
     page.field("minidump", str(report.path))
     for item in report.attachments:
         page.field("attached", f"{item.name}, {words_of_size(item.size)}")
-    if not report.uploaded and report.state != "new":
-        page.field("next", f"crashtool send-dump {quote_word(str(report.path))}")
+    if in_place:
+        page.field("next", f"crashtool inspect {quote_word(str(report.path))}")
+    if in_place and not report.uploaded and report.state != "new":
+        page.field("", f"crashtool send-dump {quote_word(str(report.path))}")
     return _problems(page, database)
 
 
@@ -83,7 +140,9 @@ def _problems(page: Page, database: Database) -> Page:
     return page
 
 
-def database_document(database: Database, reports: "tuple[DatabaseReport, ...]") -> dict[str, Any]:
+def database_document(
+    database: Database, reports: Sequence[DatabaseReport], leftovers: Sequence[Leftover] = ()
+) -> dict[str, Any]:
     """The same as a JSON document; times are Unix times, sizes in bytes."""
     settings = database.settings
     return {
@@ -96,6 +155,9 @@ def database_document(database: Database, reports: "tuple[DatabaseReport, ...]")
             "client_id": str(settings.client_id),
         },
         "reports": [_report_document(report) for report in reports],
+        "leftovers": [
+            row._asdict() | {"uuid": str(row.uuid), "path": str(row.path)} for row in leftovers
+        ],
         "problems": list(database.problems),
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import tarfile
 import time
 import zipfile
@@ -25,6 +26,7 @@ from tests.synth.database import (
     GenericDatabase,
     MacDatabase,
     report_id,
+    write_attachment,
     write_settings,
 )
 
@@ -425,3 +427,43 @@ def test_a_real_handler_keeps_settings_that_were_written_here(crashtool, tmp_pat
         database = crash(handler, root, receiver.submission_url(), "--no-periodic-tasks")
     assert database.settings.client_id == CLIENT, kind
     assert [report.uploaded for report in database.reports] == [True]
+
+
+def test_a_list_is_sorted_by_time_and_kept_short_on_request(crashtool, tmp_path):
+    made = GenericDatabase(tmp_path / "db")
+    for number, created in ((1, NOW - 50), (2, NOW), (3, NOW - 9)):
+        made.put(number, "pending", Metadata(created=created))
+    ids = [str(report_id(number)) for number in (2, 3, 1)]
+
+    def shown(*options):
+        text = crashtool("database", "list", made.root, *options).stdout
+        return text, re.findall(r"(?m)^pending +(\S+)", text)
+
+    text, order = shown()
+    assert order == ids
+    assert "3, 3 of them not uploaded" in text
+    assert f"next       crashtool inspect {made.root}/pending/{ids[0]}.dmp" in text
+    text, order = shown("--limit", "2")
+    assert order == ids[:2]
+    assert "1 older ones are not listed" in text
+    assert shown("--newest")[1] == ids[:1]
+    document = json.loads(crashtool("database", "list", "--json", "--limit", "1", made.root).stdout)
+    assert [row["uuid"] for row in document["reports"]] == ids[:1]
+    both = crashtool("database", "list", "--newest", "--limit", "3", made.root)
+    assert (both.exit_code, "choose one" in both.stderr) == (2, True)
+
+
+def test_leftovers_are_named_by_list_and_deleted_by_the_command_that_it_names(crashtool, tmp_path):
+    made = GenericDatabase(tmp_path / "db")
+    made.put(1, "completed", Metadata(created=NOW, uploaded=True))
+    write_attachment(made.root, report_id(50), "big.log", b"x" * 2000)
+    listed_text = crashtool("database", "list", made.root).stdout
+    assert f"attachments/{report_id(50)}" in listed_text
+    command = re.search(r"to delete them: crashtool (.*)", listed_text)[1].split()
+    dry = crashtool(*command, "--dry-run", "--json")
+    assert json.loads(dry.stdout)["deleted"] is False
+    assert json.loads(dry.stdout)["leftovers"][0]["kind"] == "attachments"
+    done = crashtool(*command)
+    assert "0 of 1 reports, and 1 leftovers were deleted" in done.stderr
+    assert json.loads(crashtool("database", "list", "--json", made.root).stdout)["leftovers"] == []
+    assert "older-than" in crashtool("database", "prune", made.root).stderr

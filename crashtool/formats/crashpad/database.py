@@ -161,7 +161,7 @@ def _is_marked(path: Path) -> bool:
 def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
     path = root / SETTINGS
     try:
-        return read_settings(_read_bounded(path))
+        return read_settings(read_bounded(path))
     except FileNotFoundError:
         problems.append(f"{SETTINGS} is missing: uploads count as disabled")
     except (InUse, PermissionError):  # to call it damaged would be a guess
@@ -171,7 +171,8 @@ def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
     return None
 
 
-def _read_bounded(path: Path) -> bytes:
+def read_bounded(path: Path) -> bytes:
+    """A file of Crashpad's, which are small. InputUnusable for what none of its can be; OSError."""
     if path.is_symlink():
         raise InputUnusable(f"{path.name} is a link, which Crashpad never makes")
     try:
@@ -216,7 +217,7 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
     lock = path.with_suffix(".lock")
     metadata = None
     locked = kind == "generic" and lock.exists()
-    since = _read_lock(lock) if locked else None
+    since = read_lock(lock) if locked else None
     place = f"{state}/{path.stem}"
     try:
         if state == "new":  # nothing is known of it yet
@@ -227,7 +228,7 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
             since = read_upload_start(attributes)
             locked = since is not None
         else:
-            metadata = read_meta(_read_bounded(path.with_suffix(".meta")))
+            metadata = read_meta(read_bounded(path.with_suffix(".meta")))
     except FileNotFoundError:
         problems.append(f"{place}.meta is missing: a handler deletes the minidump")
     except (InUse, PermissionError):
@@ -239,7 +240,7 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
     return _Found(uuid, state, path, metadata, locked, since)
 
 
-def _read_lock(path: Path) -> int | None:
+def read_lock(path: Path) -> int | None:
     """When a lock was made: a time_t of 8 bytes, or of 4 on 32-bit systems."""
     try:
         if path.is_symlink():
@@ -296,7 +297,7 @@ def _walk_windows(root: Path, problems: list[str]) -> Iterator[_Found]:
 
 def _read_windows_file(root: Path, problems: list[str]) -> list[WindowsReport]:
     try:
-        return read_windows_metadata(_read_bounded(root / WINDOWS_METADATA))
+        return read_windows_metadata(read_bounded(root / WINDOWS_METADATA))
     except FileNotFoundError:
         problems.append(f"{WINDOWS_METADATA} is missing")
     except InUse:

@@ -10,7 +10,7 @@ from uuid import UUID
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import DatabaseReport
 from crashtool.formats.crashpad.metadata import is_wide_meta, pack_meta, read_meta
-from crashtool.services.database.layout import Update, remove_attachments
+from crashtool.services.database.layout import Update, remove_belongings
 from crashtool.services.whole_file import open_whole
 
 
@@ -60,7 +60,7 @@ class GenericLayout:
             with self.hold(report):
                 report.path.unlink(missing_ok=True)
                 report.path.with_suffix(".meta").unlink(missing_ok=True)
-                remove_attachments(self._root, report)
+                remove_belongings(self._root, report)
 
 
 @contextmanager

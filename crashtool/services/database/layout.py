@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from crashtool.formats.crashpad.database import DatabaseReport
+from crashtool.formats.crashpad.leftovers import SIDECAR
 from crashtool.formats.crashpad.metadata import Metadata
 
 Update = Callable[[Metadata], Metadata]
@@ -29,8 +30,11 @@ class Layout(Protocol):
         """Delete reports, with all that belongs to them, holding each meanwhile."""
 
 
-def remove_attachments(root: Path, report: DatabaseReport) -> None:
-    """Delete a report's attachments, and their folder when nothing else is in it."""
+def remove_belongings(root: Path, report: DatabaseReport) -> None:
+    """Delete what a client put beside a minidump, a report's attachments, and their folder when
+    nothing else is in it.
+    """
+    report.path.with_name(report.path.stem + SIDECAR).unlink(missing_ok=True)
     for file in report.attachments:
         file.path.unlink(missing_ok=True)
         file.path.with_name(f"._{file.name}").unlink(missing_ok=True)

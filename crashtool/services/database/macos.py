@@ -20,7 +20,7 @@ from crashtool.formats.crashpad.metadata import (
     pack_mac_metadata,
     read_mac_metadata,
 )
-from crashtool.services.database.layout import Update, remove_attachments
+from crashtool.services.database.layout import Update, remove_belongings
 from crashtool.services.whole_file import open_whole
 
 
@@ -81,7 +81,7 @@ class MacLayout:
             with self.hold(report):
                 report.path.unlink(missing_ok=True)
                 find_sidecar(report.path).unlink(missing_ok=True)
-                remove_attachments(self._root, report)
+                remove_belongings(self._root, report)
 
 
 def _read_known(path: Path) -> tuple[str, dict[str, bytes]]:

@@ -3,7 +3,7 @@
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,11 @@ def open_patiently(root: str | Path, *, now: float | None = None) -> Database:
         return open_database(root, now=now)
     except PermissionError as error:
         raise explain(error, root, subject="the database") from None
+
+
+def newest_first(reports: Iterable[DatabaseReport]) -> list[DatabaseReport]:
+    """Reports by the time they were made; those of an unknown time are last."""
+    return sorted(reports, key=lambda row: row.created or 0, reverse=True)
 
 
 def find_report(database: Database, text: str) -> DatabaseReport:

@@ -1,15 +1,17 @@
 """Changes to a database of Windows: one metadata file, with a record for each minidump."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import (
     MAX_METADATA,
     WINDOWS_METADATA,
+    WINDOWS_REPORTS,
     DatabaseReport,
 )
 from crashtool.formats.crashpad.metadata import (
@@ -19,7 +21,7 @@ from crashtool.formats.crashpad.metadata import (
 )
 from crashtool.formats.crashpad.windows_records import WindowsRecords
 from crashtool.services.database.file_lock import locked_file
-from crashtool.services.database.layout import Update, remove_attachments
+from crashtool.services.database.layout import Update, remove_belongings
 
 
 class WindowsLayout:
@@ -87,21 +89,38 @@ class WindowsLayout:
         A minidump without a record is deleted by a handler, in time.
         """
         leaving = {report.uuid for report in reports}
+        self._drop(lambda row: row.uuid in leaving)
+        for report in reports:
+            report.path.unlink(missing_ok=True)
+            remove_belongings(self._root, report)
+
+    def forget(self, uuids: Sequence[UUID]) -> set[UUID]:
+        """Delete the records of minidumps that are not there, and in no handler's hands; whose."""
+        wanted = set(uuids)
+        folder = self._root / WINDOWS_REPORTS
+
+        def is_gone(row: WindowsReport) -> bool:
+            return row.uuid in wanted and row.state != "uploading" and not (
+                folder / row.name
+            ).exists()  # fmt: skip
+
+        return self._drop(is_gone)
+
+    def _drop(self, leaves: Callable[[WindowsReport], bool]) -> set[UUID]:
+        """Write the file anew without some records; whose they were."""
         with self._locked() as file:
             data = file.read(MAX_METADATA + 1)
             records = _read_all(self._path, data)
-            for row in records:
-                if row.uuid in leaving:
-                    _refuse_uploading(row)
-            packed = pack_windows_metadata(row for row in records if row.uuid not in leaving)
-            if packed != data:
+            leaving = [row for row in records if leaves(row)]
+            for row in leaving:
+                _refuse_uploading(row)
+            if leaving:
+                staying = [row for row in records if not leaves(row)]
                 file.seek(0)
-                file.write(packed)
+                file.write(pack_windows_metadata(staying))
                 file.truncate()
                 _flush(file)
-        for report in reports:
-            report.path.unlink(missing_ok=True)
-            remove_attachments(self._root, report)
+        return {row.uuid for row in leaving}
 
     @contextmanager
     def _records(self) -> Iterator[WindowsRecords]:
