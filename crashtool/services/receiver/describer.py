@@ -99,6 +99,7 @@ class Describer:
             page = DumpPage(error.what, "")
         except Exception as error:  # noqa: BLE001 (one dump must not stop the next)
             page = DumpPage(f"cannot be shown: {error!r}", "")
+        page = page.bounded()
         if page != (report.headline, report.page, report.signature, report.symbols, report.article):
             self._inbox.describe(report, page)
             self._on_change(self._inbox.get(rxid))

@@ -146,6 +146,7 @@ class Inbox:
 
     def describe(self, report: StoredReport, page: DumpPage) -> None:
         """Remember what was read from a report's minidump."""
+        page = page.bounded()
         shown = [_storable(text) for text in page]
         found = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:LONGEST_WORDS]
         with self._connections.transaction(is_promised=False) as database:
@@ -350,9 +351,13 @@ def _search_words(
     texts = [rxid, format_name]
     for _, name, value in attributes:
         if name != b"token":
-            texts += [name.decode("utf-8", "replace"), value.decode("utf-8", "replace")]
-    texts += [file.filename.decode("utf-8", "replace") for file in files]
+            texts += [_start(name), _start(value)]
+    texts += [_start(file.filename) for file in files]
     return _storable("\n".join(texts).casefold()[:LONGEST_WORDS])
+
+
+def _start(data: bytes) -> str:
+    return data[:LONGEST_WORDS].decode("utf-8", "replace")
 
 
 def _sync_folder(folder: Path) -> None:

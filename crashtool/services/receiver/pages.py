@@ -6,6 +6,7 @@ writing-direction characters from disguising what stands around them.
 
 import re
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import jinja2
 
 TOKEN_SHOWN = 6
+LONGEST_SHOWN, MOST_SHOWN = 4096, 1000  # characters of a value, and values, on a page
+LONGEST_TOLD, MOST_TOLD = 1 << 16, 4 << 20  # characters of a value, and of all, for a program
+BEYOND = 256  # characters; a token that is cut in two is no longer known as one
 SYMBOLS = {
     "none": "no symbols", "incomplete": "symbols incomplete", "complete": "symbols complete",
 }  # fmt: skip
@@ -47,8 +51,8 @@ class Pages:
             "report.html",
             report=report,
             headline=_headline(report),
-            fields=list(_shown(report.fields).items()),
-            query=list(_shown(report.query).items()),
+            fields=_rows(report.fields),
+            query=_rows(report.query),
         )
 
     def asset(self, name: str) -> str:
@@ -88,11 +92,36 @@ def _headline(report: StoredReport) -> str:
     return "minidump" if report.minidump else report.format
 
 
-def _shown(values: dict[str, str]) -> dict[str, str]:
-    return {
-        name: value[:TOKEN_SHOWN] + "…" if name == "token" else redact_token(value)
-        for name, value in values.items()
-    }
+def _rows(values: dict[str, str]) -> list[tuple[str, str]]:
+    """Names and values for a page, of which no client makes a large one."""
+    rows = [
+        (_cut(name, LONGEST_SHOWN), _mask(name, value, LONGEST_SHOWN))
+        for name, value in islice(values.items(), MOST_SHOWN)
+    ]
+    more = len(values) - len(rows)
+    return rows + ([("…", f"and {more:,} more")] if more else [])
+
+
+def _tell(values: dict[str, str]) -> dict[str, str]:
+    """Names and values for a program; what is cut ends with the number of characters there were."""
+    told, left = {}, MOST_TOLD
+    for name, value in values.items():
+        shown = _mask(name, value, min(LONGEST_TOLD, max(left, 0)))
+        left -= len(shown)
+        told[_cut(name, LONGEST_TOLD)] = shown
+    return told
+
+
+def _mask(name: str, value: str, most: int) -> str:
+    if name == "token":
+        return value[:TOKEN_SHOWN] + "…"
+    if len(value) <= most:
+        return redact_token(value)
+    return f"{redact_token(value[: most + BEYOND])[:most]}… ({len(value):,} characters)"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def download_name(name: str) -> str:
@@ -111,7 +140,7 @@ def row_document(row: ReportRow) -> dict[str, Any]:
 
 
 def report_document(report: StoredReport) -> dict[str, Any]:
-    """A report for a program; tokens are masked."""
+    """A report for a program; tokens are masked, and values of 65,536 characters cut."""
     return {
         "rxid": report.rxid,
         "object": f"{report.id:x}",
@@ -125,8 +154,8 @@ def report_document(report: StoredReport) -> dict[str, Any]:
         "signature": report.signature,
         "symbols": report.symbols,
         "notes": list(report.notes),
-        "query": _shown(report.query),
-        "fields": _shown(report.fields),
+        "query": _tell(report.query),
+        "fields": _tell(report.fields),
         "files": [
             {
                 "name": file.name,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
 MINIDUMP_MAGIC = b"MDMP"
+LONGEST_LINE, LONGEST_TEXT, LONGEST_ARTICLE = 2000, 1 << 20, 2 << 20  # characters
 
 
 class StoredFile(NamedTuple):
@@ -31,6 +32,17 @@ class DumpPage(NamedTuple):
     signature: str = ""
     symbols: str = ""
     article: str = ""
+
+    def bounded(self) -> "DumpPage":
+        """What is kept of it: a dump can make a page larger than any browser would show."""
+        article = self.article if len(self.article) <= LONGEST_ARTICLE else ""
+        text = self.text
+        if len(text) > LONGEST_TEXT:
+            text = (
+                text[:LONGEST_TEXT] + "\n… cut here: crashtool inspect shows all of the minidump\n"
+            )
+        line, group = self.headline[:LONGEST_LINE], self.signature[:LONGEST_LINE]
+        return DumpPage(line, text, group, self.symbols, article)
 
 
 class StoredReport(NamedTuple):

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from crashtool.errors import CrashtoolError
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.services.receiver.report import StoredFile, StoredReport
 from crashtool.services.symbols.known_file import is_object, is_pack, read_head
 from crashtool.services.symbols.scratch import Scratch
@@ -16,6 +16,7 @@ FOLDER = "symbols"
 PARTIAL = ".partial"
 SYMBOLS = "symbols"
 LONGEST_NAME = 100
+MOST_FILES = 10_000  # of one upload
 
 
 class SymbolFolder:
@@ -27,6 +28,7 @@ class SymbolFolder:
 
     def __init__(self, inbox: Path) -> None:
         self.path = inbox / FOLDER
+        self._placed = 0
 
     def unpack(
         self, report: StoredReport, complain: Callable[[str], None] = lambda _sentence: None
@@ -41,6 +43,7 @@ class SymbolFolder:
         partial = self.path / f"{report.rxid}{PARTIAL}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        self._placed = 0
         with Scratch() as scratch:
             for file in report.files:
                 try:
@@ -65,7 +68,10 @@ class SymbolFolder:
 
     def _place(self, folder: Path, name: str, source: Path, *, keep: bool) -> None:
         """Each file has a folder of its own, numbered: two may have one name."""
-        own = folder / str(sum(1 for _ in folder.iterdir()))
+        self._placed += 1
+        if self._placed > MOST_FILES:
+            raise InputUnusable(f"more than {MOST_FILES:,} debug files: the others are left out")
+        own = folder / str(self._placed)
         own.mkdir()
         target = own / safe_name(name)
         if keep:

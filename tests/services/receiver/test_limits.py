@@ -1,16 +1,19 @@
 """What a receiver that others can reach has to bear."""
 
 import gzip
+import io
 import socket
 import threading
+import zipfile
 
 import pytest
 import requests
 
-from crashtool.services.receiver import app, draft
+from crashtool.services.receiver import app, draft, symbol_folder
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import connect, wait_until
-from tests.services.receiver.crashes import send_crash
+from tests.services.receiver.crashes import send_crash, send_symbols
 
 TOKEN = "0123456789abcdef" * 4
 HEAD = b"POST /u/t/minidump HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -216,3 +219,56 @@ def test_many_files_keep_no_descriptors_and_too_many_are_refused(receiver, monke
     assert len(opened) == len(receiver.inbox.reports()[0].files) == 500
     reply = requests.post(url, files=[*files, ("one", ("more", b"x"))], timeout=60)
     assert (reply.status_code, "more than 500 files" in reply.text) == (413, True)
+
+
+def test_a_value_of_any_size_makes_a_page_of_bounded_size(receiver):
+    secret = "0123456789abcdef" * 4
+    big = "<&\u202e\"'" * 3_000_000
+    near = "x" * 4090 + " " + secret
+    many = {f"name{number}": "v" for number in range(5000)}
+    rxid = send_crash(receiver, fields={"big": big, "near": near, "prod": "Game", **many})
+    wait_until(lambda: receiver.inbox.find(rxid))
+
+    page = requests.get(f"{receiver.url}/reports/{rxid}", timeout=60).text
+    told = requests.get(f"{receiver.url}/api/reports/{rxid}", timeout=60).json()
+
+    assert len(page) < 1 << 20
+    assert "… (15,000,000 characters)" in page
+    assert "and 4,003 more" in page
+    assert secret[:20] not in page
+    assert len(told["fields"]["big"]) < 70_000
+    assert told["fields"]["near"] == "x" * 4090 + " 012345…"
+    assert len(told["fields"]) == 5003
+    assert receiver.inbox.get(rxid).fields["big"] == big, "what is stored is whole"
+
+
+def test_a_page_of_a_minidump_is_kept_within_bounds(receiver):
+    report = receiver.inbox.get(send_crash(receiver))
+    receiver.inbox.describe(
+        report, DumpPage("h" * 10_000, "t" * (8 << 20), "s" * 9999, "", "a" * (9 << 20))
+    )
+    kept = receiver.inbox.get(report.rxid)
+    assert (len(kept.headline), len(kept.signature), kept.article) == (2000, 2000, "")
+    assert len(kept.page) < 1_100_000
+    assert "crashtool inspect" in kept.page
+    assert len(requests.get(f"{receiver.url}/reports/{report.rxid}", timeout=60).text) < 2 << 20
+
+
+def test_many_members_take_time_by_their_number_and_have_a_bound(receiver, monkeypatch):
+    """Each file was counted anew among all that were there."""
+    listed = []
+    monkeypatch.setattr(symbol_folder.Path, "iterdir", lambda self: listed.append(self) or iter(()))
+    monkeypatch.setattr(symbol_folder, "MOST_FILES", 300)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(400):
+            archive.writestr(f"{number}.sym", f"MODULE Linux x86_64 {number:032X}0 a{number}\n")
+    with start_receiver(receiver.inbox.folder.parent / "other") as other:
+        report = other.inbox.get(send_symbols(other, packed.getvalue()))
+        complaints = []
+        listed.clear()
+        folder = symbol_folder.SymbolFolder(other.inbox.folder)
+        names = folder.unpack(report, complaints.append)
+    assert len(names) == 300
+    assert complaints == ["more than 300 debug files: the others are left out"]
+    assert len(listed) < 10
