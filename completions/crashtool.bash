@@ -61,9 +61,9 @@ _crashtool() {
         case "$previous" in
             --color) words='auto always never' ;;
             --uploads) words='enabled disabled' ;;
-            --project-file|--older-than|--max-size|--last-upload-attempt) words= ;;
+            --limit|--project-file|--older-than|--max-size|--last-upload-attempt) words= ;;
             database) words='list prune resend settings show' ;;
-            *) [[ $current == -* ]] && words='-h --help --unsent --json -q --quiet -v --verbose --color --project-file --show-settings --older-than --max-size -n --dry-run --uploads --last-upload-attempt --reset' ;;
+            *) [[ $current == -* ]] && words='-h --help --unsent --limit --newest --json -q --quiet -v --verbose --color --project-file --show-settings --older-than --max-size --leftovers -n --dry-run --uploads --last-upload-attempt --reset' ;;
         esac ;;
     scaffold)
         case "$previous" in
