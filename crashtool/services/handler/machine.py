@@ -57,7 +57,7 @@ def read_times(pid: int) -> tuple[int, int, int]:
     lines = read_file("/proc/stat").splitlines()
     booted = next((int(line.split()[1]) for line in lines if line.startswith(b"btime ")), 0)
     return (
-        booted + int(fields[_STARTTIME]) // ticks,
+        max(0, booted + int(fields[_STARTTIME]) // ticks),  # a clock may be anywhere
         int(fields[_UTIME]) // ticks,
         int(fields[_STIME]) // ticks,
     )

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +32,8 @@ class ChosenDatabase(NamedTuple):
     def discard_unused(self) -> None:
         """Remove a temporary database that got no report."""
         if self.path and self.instead_of and not list_minidumps(self.path):
+            import shutil  # seldom needed
+
             shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -47,6 +47,8 @@ def choose_database(wanted: Path) -> ChosenDatabase:
 
 def make_temporary_database(reason: str) -> ChosenDatabase:
     """A database in the first temporary folder that takes one; `reason` says instead of what."""
+    import shutil  # seldom needed
+
     for folder in _list_temporary():
         path = folder / f"crashtool-run-{uuid4().hex[:8]}"
         try:
@@ -110,6 +112,8 @@ def _require_room(folder: Path) -> None:
 
 
 def _list_temporary() -> Iterator[Path]:
+    import tempfile  # seldom needed
+
     with suppress(OSError):  # it tries to write in each place that it knows
         yield Path(tempfile.gettempdir())
     yield Path(_SHARED_MEMORY)
