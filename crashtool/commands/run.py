@@ -163,7 +163,7 @@ class _Account:
 
         for problem in (*filter(None, [result.problem]), *result.notes):
             self.console.warn(problem)
-        is_well = delivery and (delivery.uploaded or not self.url)
+        is_well = delivery and (delivery.uploaded or not self.url) and not result.own_reason
         for line in telling_lines(result.handler_log)[-LOG_LINES:]:
             (self.console.detail if is_well else self.console.note)(f"handler: {line}")
         own = self.run.explain_writer(result)

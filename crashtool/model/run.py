@@ -27,7 +27,8 @@ class RunResult(NamedTuple):
     was asked for, "trace" or "socket", or "own" when crashtool wrote it itself. `handler_status`:
     the handler's own exit status, when it ended. `dump_seconds`: from the crash to the program's
     going on to its end. `images`: the files whose code the program had in memory when it crashed.
-    `notes`: what to warn of. `database`: where crashtool itself has put the report, if it did.
+    `notes`: what to warn of. `database`: where crashtool itself has put the report, if it did,
+    and `own_reason` why a handler that was there did not.
     """
 
     status: int
@@ -41,6 +42,7 @@ class RunResult(NamedTuple):
     images: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     database: str = ""
+    own_reason: str = ""
 
 
 class Delivery(NamedTuple):

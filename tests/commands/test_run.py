@@ -630,3 +630,38 @@ def test_a_full_disk_costs_no_run(writer, tmp_path, crash, sentry_handler):  # n
     assert done.stderr.count("warning: ") == 1, done.stderr
     assert len(list(tmp_path.glob("tmp/crashtool-run-*/pending/*.dmp"))) == 1
     assert done.returncode == -signal.SIGSEGV
+
+
+FAILING_HANDLER = r"""
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+int main(int count, char **words) {
+  if (!strcmp(words[1], "--help") || !strcmp(words[1], "--version"))
+    return puts("--initial-client-fd") < 0;
+  fputs("something is broken\n", stderr);
+  END
+}
+"""
+
+
+@pytest.mark.parametrize("end", ["return 1;", "*(volatile int *)0 = 1;"])
+@pytest.mark.parametrize("kind", ["fpe", "abort", "trap", "threads", "crowd"])
+def test_crashtool_steps_in_where_a_handler_fails_at_the_crash(
+    end, kind, report_own, crash, tmp_path, monkeypatch
+):
+    (tmp_path / "handler.c").write_text(FAILING_HANDLER.replace("END", end))
+    handler = tmp_path / "crashpad_handler"
+    subprocess.run(["gcc", "-o", handler, tmp_path / "handler.c"], check=True)
+    monkeypatch.setattr(find, "DEBIAN", handler)
+
+    result = report_own("--annotation", "ver=1.4.2", crash, kind)
+
+    name = {"fpe": "SIGFPE", "abort": "SIGABRT", "trap": "SIGTRAP"}.get(kind, "SIGSEGV")
+    assert result.exit_code == -signal.Signals[name]
+    assert "not by a crashpad_handler: the handler left no report" in result.stderr
+    assert "handler: something is broken" in result.stderr
+    assert f"{name} / " in result.stderr
+    assert "1.4.2" in result.stderr
+    stack = result.stderr.partition("STACK")[2]
+    assert re.search("main .*crash.c" if kind in ("fpe", "abort", "trap") else "do_crash", stack)

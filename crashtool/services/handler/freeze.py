@@ -16,6 +16,7 @@ from crashtool.services.handler.ptrace import (
     detach,
     interrupt,
     resume,
+    seize,
     send_to_thread,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
@@ -41,6 +42,19 @@ class Freezer:
     def threads(self) -> tuple[int, ...]:
         """Those that are held."""
         return tuple(self._held)
+
+    def regain(self) -> bool:
+        """Hold a process again that was let go and stands still; False when it is gone."""
+        self._held.clear()
+        for tid in list_threads(self.pid):
+            _ignoring_absence(seize, tid)
+        return self.freeze() and self.crashed in self._held
+
+    def let_go_again(self) -> None:
+        """Leave a process as `regain` found it: standing still."""
+        for tid in self._held:
+            _ignoring_absence(detach, tid)
+        self._held.clear()
 
     def freeze(self) -> bool:
         """Stop every other thread. False when the program ended or became another meanwhile.

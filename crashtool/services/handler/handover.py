@@ -5,12 +5,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from pathlib import Path
 
+from crashtool.errors import CrashtoolError
 from crashtool.model.run import FatalSignal
+from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.freeze import Freezer
 from crashtool.services.handler.inject import ProgramEnded
 from crashtool.services.handler.own_writer import MODE, OwnWriter
 from crashtool.services.handler.ptrace import send_to_thread
+from crashtool.services.handler.report_database import list_minidumps
 from crashtool.services.handler.signal_frame import (
     FRAME_SIZE,
     StoppedThread,
@@ -42,8 +47,8 @@ class Handover:
 
     After `dump`: `problem` says why there is perhaps no dump, `ended` is the wait status if the
     program ended meanwhile, `mode` how the handler was asked, `seconds` how long it took,
-    `images` the files whose code was mapped, `notes` what to warn of,
-    `database` where `own` has put the report.
+    `images` the files whose code was mapped, `notes` what to warn of, `database` where `own` has
+    put the report and `own_reason` why it had to.
     """
 
     def __init__(self, pid: int, thread: StoppedThread, own: OwnWriter | None = None) -> None:
@@ -56,6 +61,7 @@ class Handover:
         self.seconds = 0.0
         self.images: tuple[str, ...] = ()
         self.database = ""
+        self.own_reason = ""
         self.notes: tuple[str, ...] = ()
 
     def dump(
@@ -75,9 +81,13 @@ class Handover:
         try:
             self.images = list_images(self.thread.thread_id)
             if self.own and (trace is None or self._is_headless()):
-                self._write_own(freezer, self.own)
+                reason = "its first thread had ended, so no handler could attach" if trace else ""
+                self._write_own(freezer, self.own, reason)
             elif trace is not None:
+                known = list_minidumps(Path(self.own.database)) if self.own else frozenset()
                 self._dump_frozen(freezer, trace, client, give_up)
+                if self.own and not self._has_report(self.own, known):
+                    self._write_instead(freezer, self.own)
         except OSError as error:
             self.problem = f"the program's memory is out of reach: {error}"
         except ProgramEnded as end:
@@ -93,8 +103,27 @@ class Handover:
         """Whether the first thread has ended; then no handler can attach to the process."""
         return thread_state(self.pid, self.pid) in GONE
 
-    def _write_own(self, freezer: Freezer, own: OwnWriter) -> None:
+    def _has_report(self, own: OwnWriter, known: AbstractSet[Path]) -> bool:
+        """Whether the handler has written one, or the program is gone and none can be written."""
+        if self.ended is not None:
+            return True
+        try:
+            return find_delivery(Path(own.database), known, self.pid) is not None
+        except CrashtoolError:  # the handler works on it
+            return True
+
+    def _write_instead(self, freezer: Freezer, own: OwnWriter) -> None:
+        """Write the dump of a program that a handler has looked at in vain, and left stopped."""
+        if freezer.regain():
+            why = self.problem or "the handler left no report"
+            self._write_own(freezer, own, why)
+            freezer.let_go_again()
+        elif freezer.ended is not None:
+            self.ended = freezer.ended
+
+    def _write_own(self, freezer: Freezer, own: OwnWriter, reason: str) -> None:
         self.mode = MODE
+        self.own_reason = reason
         written = own.write(self.pid, self.thread, freezer.threads)
         self.problem, self.database, self.notes = written
 

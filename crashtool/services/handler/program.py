@@ -214,6 +214,7 @@ class Runner:
             images=self._crash.images,
             notes=self._crash.notes,
             database=self._crash.database,
+            own_reason=self._crash.own_reason,
         )
 
     def _await_end(self, pid: int, patience: "Patience") -> None:

@@ -96,7 +96,7 @@ class ReportedRun:
         """Why crashtool wrote the minidump itself; None when a handler did."""
         if result.mode != MODE:
             return None
-        return self.own_reason or "its first thread had ended, so no handler could attach"
+        return self.own_reason or result.own_reason
 
     def _find_handler(self) -> Handler | None:
         plan = self.plan
