@@ -177,7 +177,8 @@ def read_bounded(path: Path) -> bytes:
         raise InputUnusable(f"{path.name} is a link, which Crashpad never makes")
     try:
         with open_regular(path) as stream:
-            data = stream.read(MAX_METADATA + 1)
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size, MAX_METADATA) + 1)  # room for so many is made at once
     except PermissionError as error:  # a handler locks the whole file for each operation
         if may_be_in_use(error):
             raise InUse(path, error) from None

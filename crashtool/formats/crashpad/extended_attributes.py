@@ -31,7 +31,9 @@ def read_attributes(path: Path) -> dict[str, bytes]:
     beside = {}
     if sidecar.is_file() and not sidecar.is_symlink():
         with sidecar.open("rb") as stream:
-            beside = read_apple_double(stream.read(MAX_VALUE))
+            beside = read_apple_double(
+                stream.read(min(os.fstat(stream.fileno()).st_size, MAX_VALUE))
+            )
     return beside | read_system_attributes(path)
 
 
