@@ -8,7 +8,7 @@ from timing import Program, measure, works
 
 from crashtool.cli import COMMANDS
 
-ROOT_HELP_TARGET = 4.6
+ROOT_HELP_TARGET = 3.6
 
 
 def measure_cold_start(plan: Plan) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cold_start import measure_cold_start
 from dumped_symbols import measure_dumping
+from growth import measure_growth
 from inspecting import measure_large_dump, measure_many_dumps, measure_small_dump
 from peers import DEFAULT_FOLDER
 from plan import CRASHTOOL, Plan
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "upload": measure_upload,
     "discovery": measure_discovery,
     "dump-symbols": measure_dumping,
+    "growth": measure_growth,
     **SYMBOL_BENCHMARKS,
 }
 
