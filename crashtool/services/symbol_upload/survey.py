@@ -75,7 +75,8 @@ def make_survey(
 def _refuse_damaged(collection: Collection) -> Collection:
     """What cannot be read is damaged, and counts as such: it does not go."""
     damaged = {file.path: problem for file in collection.files if (problem := _find_damage(file))}
-    refused = tuple(LeftOut(path, reason, DAMAGED_FIX) for path, reason in damaged.items())
+    hint = f"{DAMAGED_FIX}; --quick sends it unread"
+    refused = tuple(LeftOut(path, reason, hint) for path, reason in damaged.items())
     return collection._replace(
         files=tuple(file for file in collection.files if file.path not in damaged),
         refused=collection.refused + refused,
