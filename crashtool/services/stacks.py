@@ -68,7 +68,10 @@ def walk_stacks(
         frame = found.frames[0] if found and found.frames else walks.look_up(crash.frame)
         crash = crash._replace(frame=frame, instruction=walks.instruction(crash))
     walked = report._replace(threads=threads, crash=crash)
-    return walked._replace(symbols=walks.verdicts(walked)) if symbols else walked
+    if symbols:
+        walked = walked._replace(symbols=walks.verdicts(walked))
+    walks.scenes.clear()  # they know the walks: a circle, which would keep the files open
+    return walked
 
 
 class _Walks:
