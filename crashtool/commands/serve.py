@@ -193,7 +193,8 @@ def _announce(console: Console, receiver: "Receiver") -> None:
     else:
         console.answer(url)
     console.note(f"symbols to {symbols_url}")
-    console.note(f"inbox at {inbox}, kept in {folder}")
+    opens = " (the token is its password)" if receiver.tokens.submission else ""
+    console.note(f"inbox at {inbox}{opens}, kept in {folder}")
 
 
 def _log(console: Console, exchange: "Exchange") -> None:

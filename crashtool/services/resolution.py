@@ -101,7 +101,7 @@ def _find(
 def _bind_tokens(settings: Settings, values: dict[str, Resolved]) -> Resolution:
     """Keep the user's tokens from a place that only a project file names, unless it may have them.
 
-    The file's own tokens go there.
+    The file's own tokens go there, also in place of theirs.
     """
     theirs = [
         name
@@ -120,4 +120,6 @@ def _bind_tokens(settings: Settings, values: dict[str, Resolved]) -> Resolution:
         return Resolution(values)
     for name in theirs:
         values[name] = Resolved(None, f"{values[name].source}, refused: {refusal.what}")
-    return Resolution(values, refusal)
+    own = {name: settings.find_in_project(name) for name in (*TOKENS, *SYMBOL_TOKENS)}
+    given = {name: found for name, found in own.items() if found and name in values}
+    return Resolution(values | given, None if given else refusal)

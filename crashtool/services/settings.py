@@ -134,6 +134,11 @@ class Settings:
             merged = merge_pairs(merged, layer.value)
         return Resolved(merged, ", ".join(layer.source for layer in found), found[0].layer)
 
+    def find_in_project(self, name: str) -> Resolved | None:
+        """What the project file says of a setting, whatever is above it."""
+        layers = self._walk_layers(SETTINGS[name])
+        return next((found for found in layers if found.layer == PROJECT), None)
+
     def find_all(self, name: str) -> list[str]:
         """A list to which every layer adds."""
         return [text for layer in self._walk_layers(SETTINGS[name]) for text in layer.value]

@@ -159,6 +159,16 @@ def test_the_projects_token_hides_the_users(tmp_path):
     assert said(build(tmp_path, rows))["token"] == "b" * 64
 
 
+@pytest.mark.parametrize("layer", ["flag", "environment"])
+def test_the_projects_token_goes_to_its_place_where_the_users_may_not(tmp_path, layer):
+    rows = {"project": {"url": STRANGER, "token": "b" * 64}, layer: {"token": SECRET}}
+
+    found = build(tmp_path, rows)
+
+    assert said(found)["token"] == "b" * 64
+    assert found.withheld is None
+
+
 def test_a_symbol_token_is_bound_as_the_other_is(tmp_path):
     rows = {
         "project": {"symbols_url": STRANGER.replace("minidump", "symbols")},
