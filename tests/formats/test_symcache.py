@@ -100,7 +100,7 @@ def test_a_real_cache_gives_what_its_own_library_looks_up(tmp_path):
     written = io.BytesIO()
     write_line_table(str(program), "x86_64", written)
     (tmp_path / "table").write_bytes(written.getvalue())
-    cache, table = SymCache(written.getvalue()), LineTable(str(tmp_path / "table"))
+    cache, table = SymCache(written.getvalue()), LineTable(b"", str(tmp_path / "table"))
     seen = 0
     for number, start, _ in cache.walk_ranges():
         ours = [(cache.function_name(place.function), place.line) for place in cache.places(number)]
