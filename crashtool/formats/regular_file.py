@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from typing import IO
 
 from crashtool.errors import InputUnusable
@@ -43,7 +44,8 @@ def open_pipe(path: "str | os.PathLike[str]", seconds: float = PIPE_SECONDS) -> 
             f"{os.fspath(path)} is a named pipe, and nothing came out of it in {seconds:.0f} s",
             hint="start the program that writes to it first",
         )
-    os.set_blocking(descriptor, True)
+    if sys.platform != "win32":
+        os.set_blocking(descriptor, True)
     return open(descriptor, "rb")  # noqa: PTH123
 
 

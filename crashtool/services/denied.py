@@ -49,19 +49,21 @@ def call_as(owner: str) -> str:
 
 def find_owner(path: str) -> str:
     """The user whose file it is, or the folder that hides it; "" for our own, and on Windows."""
-    try:
-        import pwd
-    except ImportError:
-        return ""
     for place in (Path(path), *Path(path).parents):
         try:
-            user = place.stat().st_uid
+            return _name_user(place.stat().st_uid)
         except OSError:
             continue
-        if user == os.geteuid():
-            return ""
-        try:
-            return pwd.getpwuid(user).pw_name
-        except KeyError:
-            return f"#{user}"  # as sudo takes a number
     return ""
+
+
+def _name_user(user: int) -> str:
+    name = ""
+    if sys.platform != "win32" and user != os.geteuid():
+        import pwd
+
+        try:
+            name = pwd.getpwuid(user).pw_name
+        except KeyError:
+            name = f"#{user}"  # as sudo takes a number
+    return name
