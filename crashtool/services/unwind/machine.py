@@ -5,9 +5,13 @@ from typing import NamedTuple
 
 
 class CallSite(NamedTuple):
-    """A call instruction; `target` is where a direct one goes, None for an indirect one."""
+    """A call instruction; `target` is where a direct one goes, None for an indirect one.
+
+    `is_import`: it is a direct one to a stub that jumps on, into another module.
+    """
 
     target: int | None
+    is_import: bool = False
 
 
 def may_leave(code: bytes) -> bool:  # noqa: ARG001

@@ -7,6 +7,7 @@ from crashtool.services.unwind.scene import Step
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
+    from crashtool.services.unwind.machine import CallSite
     from crashtool.services.unwind.scene import Scene
 
 FIRST_WORDS = 160  # of the innermost frame, which may be deep in a function with a large frame
@@ -67,7 +68,7 @@ def find_nearer(scene: "Scene", callee: "Callee", end: int) -> Step | None:
         call = scene.find_call(value)
         if call is None:
             found = Step({}, "none")
-        elif call.target is None or call.target == callee.start:
+        elif _can_lead_to(call, callee):
             return _leave(scene, callee.step, Place(stack + number * machine.width, value))
     return found
 
@@ -79,17 +80,12 @@ def walk_scan(scene: "Scene", callee: "Callee") -> Iterator[Step]:
         return
     at_top = callee.is_first and callee.module_name in SYSTEM_CALLS
     words = FIRST_WORDS if callee.is_first else WORDS
-    for place in walk_return_addresses(scene, start, words, callee.start, at_top=at_top):
+    for place in walk_return_addresses(scene, callee, start, words, at_top=at_top):
         yield _leave(scene, callee.step, place)
 
 
 def walk_return_addresses(
-    scene: "Scene",
-    start: int,
-    words: int,
-    function_start: int | None,
-    *,
-    at_top: bool = False,
+    scene: "Scene", callee: "Callee", start: int, words: int, *, at_top: bool = False
 ) -> Iterator[Place]:
     """The places from `start` on that can hold the current frame's return address, best first.
 
@@ -117,13 +113,23 @@ def walk_return_addresses(
                 yield place
             elif is_near and not scene.is_function_start(value):
                 unknown.append(place)
-        elif call.target is None or call.target == function_start or function_start is None:
+        elif _can_lead_to(call, callee) or (call.target is not None and callee.start is None):
             yield place
         elif is_near:
             elsewhere.append(place)
     if is_near:
         yield from elsewhere
         yield from unknown
+
+
+def _can_lead_to(call: "CallSite", callee: "Callee") -> bool:
+    """Whether a call may have been that of the callee: of its function, or through a pointer.
+
+    What a linker made a stub for is another module's, and not generated code in none.
+    """
+    if call.target is not None:
+        return call.target == callee.start
+    return not call.is_import or callee.loaded is not None
 
 
 def _leave(scene: "Scene", frame: Step, place: Place) -> Step:

@@ -5,12 +5,14 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from crashtool.services.unwind.machine import CallSite
+
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.model.crash import FrameTrust, Module
-    from crashtool.services.unwind.machine import CallSite, Machine
+    from crashtool.services.unwind.machine import Machine
 
 ANYWHERE = range(1 << 64)
 LOWEST_CODE = 0x1000  # no system maps the first page
@@ -219,13 +221,13 @@ class Scene:
         code = loaded.tables.read_code(address - loaded.base, size) if loaded else None
         return code or self._memory.read(address, size)
 
-    def find_call(self, address: int) -> "CallSite | None":
+    def find_call(self, address: int) -> CallSite | None:
         """The call before a return address, if the code is known."""
         if address not in self._calls:
             self._calls[address] = self._find_call(address)
         return self._calls[address]
 
-    def _find_call(self, address: int) -> "CallSite | None":
+    def _find_call(self, address: int) -> CallSite | None:
         code = self._read_code_before(address)
         call = self.machine.find_call(code, address) if code else None
         if call is None or call.target is None:
@@ -235,7 +237,7 @@ class Scene:
             return call
         stub = loaded.tables.read_code(call.target - loaded.base, self.machine.longest_stub)
         if stub and self.machine.is_stub(stub):
-            return call._replace(target=None)
+            return CallSite(None, is_import=True)
         return call
 
     def is_trampoline(self, address: int) -> bool:

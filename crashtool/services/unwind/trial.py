@@ -40,23 +40,43 @@ def _try(scene: "Scene", guess: "Step") -> bool | None:
     if rules is None:
         return True
     caller = step_by_cfi(scene, guess, rules.rules)
+    if caller is not None and _is_own_start(scene, place, caller):
+        return False
     if caller is not None and not caller.is_last and _can_follow(scene, guess, caller):
         return True
     if is_by_chance(scene, guess, rules.rules):
         return _has_caller(scene, guess, place) or None
     if caller is None:  # they ask for what is not known
         return True
+    return _judge(scene, caller, rules.rules)
+
+
+def _judge(scene: "Scene", caller: "Step", rules: str) -> bool | None:
+    """Whether a caller that can be none still leaves the guess possible."""
     if caller.is_last:  # an end is where the rules say so, not where the stack happens to hold 0
-        return RETURN_ADDRESS not in parse_rules(rules.rules, machine.name) or None
-    pointer = caller.registers[machine.instruction_pointer]
+        return RETURN_ADDRESS not in parse_rules(rules, scene.machine.name) or None
+    pointer = caller.registers[scene.machine.instruction_pointer]
     return None if scene.may_be_code(pointer) and scene.find_loaded(pointer) is None else False
+
+
+def _is_own_start(scene: "Scene", place: int, caller: "Step") -> bool:
+    """Whether a guess leads to the start of its own function.
+
+    An unwinder keeps both beside each other. The start can look like a return address: that of a
+    call, at the end of the function before, that never returns.
+    """
+    pointer = caller.registers.get(scene.machine.instruction_pointer)
+    loaded = scene.find_loaded(place)
+    function = loaded.tables.find_function(place - loaded.base) if loaded else None
+    return bool(loaded and function and pointer == loaded.base + function.start)
 
 
 def _can_follow(scene: "Scene", guess: "Step", caller: "Step") -> bool:
     machine = scene.machine
-    pointer, stack = machine.instruction_pointer, machine.stack_pointer
+    pointer = caller.registers[machine.instruction_pointer]
+    stack = machine.stack_pointer
     is_outward = caller.registers[stack] > guess.registers[stack]
-    return is_outward and scene.may_return_to(caller.registers[pointer])
+    return is_outward and scene.may_return_to(pointer)
 
 
 def _has_caller(scene: "Scene", guess: "Step", place: int) -> bool:

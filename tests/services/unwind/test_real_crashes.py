@@ -1,0 +1,78 @@
+"""Crashes whose stacks are hard to walk, under a real handler; the program's text is the truth."""
+
+import pytest
+
+from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.symbols.plan import SymbolPlan
+from crashtool.services.symbols.session import open_session
+from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
+    build,
+    crash_under,
+    sentry_handler,
+)
+
+# The program's own functions, innermost first, where only its own symbols are at hand: frames of
+# the C and C++ libraries between them are guessed, and signal frames known by what they hold.
+CHAINS = {
+    "assembly_without_rules": (
+        "fall", "step", "called_back", "by_hand", "assembly_without_rules", "main",
+    ),
+    "generated_code": ("fall", "step", "called_back", "generated_code", "main"),
+    "generated_code_without_frame": (
+        "fall", "step", "called_back", "generated_code_without_frame", "main",
+    ),
+    "asynchronous_signal": ("fall", "step", "on_signal", "spin", "asynchronous_signal", "main"),
+    "abort_in_handler": ("give_up", "fall", "step", "abort_in_handler", "main"),
+    "terminate": ("Guard::complain", "terminate", "main"),
+    "callback_of_qsort": ("fall", "step", "compare", "callback_of_qsort", "main"),
+    "in_time": ("in_time", "main"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", CHAINS)
+def test_the_programs_own_frames_are_whole_without_the_libraries_symbols(
+    way, build, sentry_handler, crash_under, tmp_path  # noqa: F811
+):  # fmt: skip
+    program = build("crash_kinds.cpp")
+    _, delivery = crash_under(sentry_handler, [program, way])
+    dump = delivery.path
+
+    plan = SymbolPlan(paths=(program,))
+    with open_session(plan, str(tmp_path / "cache")) as symbols:
+        report = read_report(dump, dump, Wanted(symbols=symbols))
+
+    frames = report.crashed_thread.frames
+    own = [(frame.function or "").partition("(")[0] for frame in frames
+           if frame.module and frame.module.code_file == program]  # fmt: skip
+    assert tuple(name for name in own if name != "_start") == CHAINS[way]
+
+
+def test_a_stack_that_is_not_in_the_dump_is_said_to_be_missing(
+    build, sentry_handler, crash_under, tmp_path  # noqa: F811
+):  # fmt: skip
+    """The handler stores the alternate stack that the signal came on, not the interrupted one."""
+    program = build("crash_kinds.cpp")
+    _, delivery = crash_under(sentry_handler, [program, "alternate_stack"])
+    dump = delivery.path
+
+    with open_session(SymbolPlan(paths=(program,)), str(tmp_path / "cache")) as symbols:
+        report = read_report(dump, dump, Wanted(symbols=symbols))
+
+    assert "came on another stack" in report.crashed_thread.note
+
+
+def test_both_ends_of_a_deep_recursion_are_kept(
+    build, sentry_handler, crash_under, tmp_path  # noqa: F811
+):  # fmt: skip
+    program = build("crash_kinds.cpp")
+    _, delivery = crash_under(sentry_handler, [program, "deep_recursion"])
+    dump = delivery.path
+
+    with open_session(SymbolPlan(paths=(program,)), str(tmp_path / "cache")) as symbols:
+        thread = read_report(dump, dump, Wanted(symbols=symbols)).crashed_thread
+
+    functions = [(frame.function or "").partition("(")[0] for frame in thread.frames]
+    assert functions[:3] == ["fall", "step", "recurse"]
+    assert {"recurse", "deep_recursion", "main"} <= set(functions[-10:])
+    assert thread.left_out > 1000
+    assert thread.number_of(len(thread.frames) - 1) == len(thread.frames) + thread.left_out - 1
