@@ -6,13 +6,11 @@
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote
 
-VERSIONED = re.compile(
-    r"(?P<kind>hg|git|svn|s3):(?P<place>[^:]*):(?P<path>[^:]+):(?P<revision>[^:]*)"
-)
-GENERATED = re.compile(r"[0-9a-f]{32,}/")  # the hash of a generated file's content
-HOST = re.compile(r"(github\.com|gitlab\.com|hg\.mozilla\.org)/([\w./-]+)")
+# Compiled when they are first needed: most reports name no such file.
+VERSIONED = r"(?P<kind>hg|git|svn|s3):(?P<place>[^:]*):(?P<path>[^:]+):(?P<revision>[^:]*)"
+GENERATED = r"[0-9a-f]{32,}/"  # the hash of a generated file's content
+HOST = r"(github\.com|gitlab\.com|hg\.mozilla\.org)/([\w./-]+)"
 # Where the known hosts show a line of a file.
 PAGES = {
     "github.com": "https://github.com/{repository}/blob/{revision}/{path}#L{line}",
@@ -35,20 +33,22 @@ class SourcePath(NamedTuple):
 
 def parse_source_path(text: str) -> SourcePath:
     """The parts of a file's name in debug information."""
-    found = VERSIONED.fullmatch(text)
+    found = re.fullmatch(VERSIONED, text)
     if found is None:
         return SourcePath(text)
     path = found["path"]
     if found["kind"] == "s3":
-        path = GENERATED.sub("", path, count=1)
+        path = re.sub(GENERATED, "", path, count=1)
     return SourcePath(path, found["kind"], found["place"], found["revision"])
 
 
 def find_source_url(source: SourcePath, line: int | None) -> str:
     """The page of a line on a host that is known; "" for others."""
-    host = HOST.fullmatch(source.place)
+    host = re.fullmatch(HOST, source.place)
     if host is None or not source.revision:
         return ""
+    from urllib.parse import quote  # slow to load
+
     return PAGES[host[1]].format(
         repository=host[2].removesuffix(".git"),
         revision=quote(source.revision, safe=""),

@@ -10,17 +10,18 @@ CLONES = (".part.", ".isra.", ".constprop.", ".cold", ".lto_priv.", ".llvm.", " 
           "$VARIANT$")  # fmt: skip
 MANGLED = ("?", "@")  # names of MSVC as they are in the object file, full of @
 OBJECTIVE_C = ("-[", "+[")
-ANONYMOUS = re.compile(
+# Patterns are compiled when there is a name: a report without symbols has none.
+ANONYMOUS = (
     r"\(anonymous namespace\)|\(anonymous\)|`anonymous[ -]namespace'|\{anonymous\}|_GLOBAL__N_\d+"
 )
-ADDED = re.compile(r"\[abi:[^\]]*\]|\{\{vtable\.shim\}\}|\{shim:[^{}]*\}")
+ADDED = r"\[abi:[^\]]*\]|\{\{vtable\.shim\}\}|\{shim:[^{}]*\}"
 # A lambda or closure: of GCC, Clang (libiberty, LLVM, dsymutil), MSVC, and Rust's two manglings.
-LAMBDA = re.compile(
+LAMBDA = (
     r"\{lambda\([^{}]*\)#\d+\}|'lambda\d*'(?:\([^()]*\))?|<lambda_[0-9a-f]+>|\$_\d+"
     r"|\{\{closure\}\}|\{closure#\d+\}"
 )
 MARK = "\N{GREEK SMALL LETTER LAMDA}"  # stands for a lambda while a name is taken apart
-OWN_CALL = re.compile(rf"{MARK}(?:\(\))?(?:::(?:operator\(\)|_FUN|__invoke|{MARK}))+")
+OWN_CALL = rf"{MARK}(?:\(\))?(?:::(?:operator\(\)|_FUN|__invoke|{MARK}))+"
 # The symbols that may follow the word operator, the longest first.
 OPERATORS = ("<=>", "->*", "<<=", ">>=", "()", "[]", "->", "<<", ">>", "<=", ">=", "==", "!=", "&&",
              "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "<", ">", "+", "-",
@@ -59,8 +60,8 @@ def normalize(function: str) -> str:
     name = drop_clone(function)
     if name.startswith((*MANGLED, *OBJECTIVE_C)):
         return name
-    name = LAMBDA.sub(MARK, ADDED.sub("", ANONYMOUS.sub("", name)))
-    name = OWN_CALL.sub(MARK, _drop_trait(name))
+    name = re.sub(LAMBDA, MARK, re.sub(ADDED, "", re.sub(ANONYMOUS, "", name)))
+    name = re.sub(OWN_CALL, MARK, _drop_trait(name))
     name = _drop_qualifiers(_drop_brackets(name).strip())
     name = _drop_return_type(name)
     parts = [part for part in name.split("::") if part and part != MARK]

@@ -36,8 +36,8 @@ SYSTEM_MODULES = (
     "corefoundation",
 )  # fmt: skip
 LIBRARIES = ("std::", "__gnu_cxx::", "__cxxabiv1::", "core::", "alloc::", "__rustc::", "__rust")
-# What stands above main: by none of it two crashes differ.
-STARTERS = re.compile(
+# What stands above main: by none of it two crashes differ. Compiled when there is a name.
+STARTERS = (
     r"_*libc_start_(?:call_)?main.*|_start|start_thread|_*clone3?|BaseThreadInitThunk"
     r"|_*RtlUserThreadStart|__scrt_common_main.*|invoke_main|\w*mainCRTStartup"
     r"|BaseProcessStart.*|_?thread_start|_pthread_start|start"
@@ -144,7 +144,7 @@ def walk_own_calls(frames: Sequence[Frame]) -> Iterator[OwnCall]:
         is_start = False
         for call in (*frame.inlines, InlineFrame(frame.function or "", frame.file, frame.line)):
             name = normalize(call.function)
-            if name and STARTERS.fullmatch(name):
+            if name and re.fullmatch(STARTERS, name):
                 is_start = has_any
             elif name and not is_carrier(call.function) and not name.startswith(LIBRARIES):
                 has_any, is_sure = True, is_sure or not is_guess
