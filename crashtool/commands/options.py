@@ -87,7 +87,8 @@ def named_symbol_options(function: Function) -> Function:
                      "ssqp:, debuginfod: or build-id: before the URL says how it is laid out; "
                      "s3:// works, too."),
         click.option("--symbols", multiple=True, metavar="PATH",
-                     help="Find symbols in this file, folder, store or archive. Repeatable."),
+                     help="Find symbols in this file, folder, store or archive. MODULE=FILE gives "
+                          "a file for a module without an identifier. Repeatable."),
     ):  # fmt: skip
         function = option(function)
     return function

@@ -196,11 +196,15 @@ class _Account:
     def _read(self, delivery: "Delivery") -> "CrashReport":
         from crashtool.services.inspect_dumps import Wanted, read_report
 
-        with open_symbols(
-            self.options, self.console, self.images
-        ) as symbols:  # they know their functions
+        with open_symbols(self.options, self.console, self._list_symbols()) as symbols:
             wanted = Wanted(symbols=symbols, all_threads=self.console.json)
             return read_report(delivery.path, delivery.path, wanted)
+
+    def _list_symbols(self) -> list[str]:
+        """The images that ran, which know their functions, with an identifier or without."""
+        names = (Path(image).name for image in self.images)
+        named = zip(names, self.images, strict=True)
+        return [*self.images, *(f"{name}={image}" for name, image in named if "=" not in name)]
 
     def _write(self, text: str) -> None:
         if self.file is None:

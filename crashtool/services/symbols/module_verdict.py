@@ -149,7 +149,11 @@ def _judge_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Judge
     if module.debug_id is None and not module.code_id:
         note = "the dump has no identifier of it, so no file can be matched"
         family = kinds.PE if "\\" in module.code_file else kinds.ELF
-        return "no_id", note, say(ID_FIX[family])
+        fix = Advice(
+            f"--symbols {module.name}=FILE gives its file all the same; {ID_FIX[family]}",
+            ID_FIX[family],
+        )
+        return "no_id", note, fix
     if other_build := _find_other_build(module, candidates):
         return other_build
     by_status = {item.status: item for item in reversed(candidates)}

@@ -3,6 +3,7 @@
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from crashtool.services.symbols.assigned_source import AssignedSource, split_assignments
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
@@ -52,8 +53,11 @@ def open_places(
     with Scratch() as scratch:
         cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder, plan.warn)
         sources: list[SymbolSource] = []
-        if plan.paths:
-            sources.append(DirectorySource(plan.paths, scratch))
+        paths, assigned = split_assignments(plan.paths)
+        if assigned:
+            sources.append(AssignedSource(assigned, scratch))
+        if paths:
+            sources.append(DirectorySource(paths, scratch))
         local = None
         if plan.local:
             local = LocalSource(cache, scratch, beside_dump=plan.beside_dump)

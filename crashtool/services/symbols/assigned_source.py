@@ -1,0 +1,72 @@
+"""Files that the user says are a module's: `--symbols MODULE=FILE`, where no identifier tells.
+
+Programs without a build id, as musl-gcc, Go and `-Wl,--build-id=none` make them, have none in the
+dump, so that no file could match.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import InputUnusable
+from crashtool.model.lookup import Candidate
+from crashtool.services.symbols.known_file import bare_name, compare, ids_of, insist, matches
+
+if TYPE_CHECKING:
+    from crashtool.model.crash import Module
+    from crashtool.services.symbols.known_file import Known
+    from crashtool.services.symbols.scratch import Scratch
+
+GIVEN = "given for it by name, not matched by an identifier"
+
+
+class Assignment(NamedTuple):
+    """A module's name, and the file that is said to be its."""
+
+    module: str
+    path: str
+
+
+def split_assignments(paths: Sequence[str]) -> tuple[list[str], list[Assignment]]:
+    """Plain paths, and those that are `MODULE=FILE`: what exists as a whole is a path.
+
+    InputUnusable when neither exists.
+    """
+    plain: list[str] = []
+    assigned: list[Assignment] = []
+    for text in paths:
+        module, sign, path = text.partition("=")
+        if os.path.exists(text) or not sign or not module:
+            plain.append(text)
+        elif os.path.isfile(path):
+            assigned.append(Assignment(module, path))
+        else:
+            raise InputUnusable(
+                f"{path} is no file", hint=f"it was given for {module} by --symbols MODULE=FILE"
+            )
+    return plain, assigned
+
+
+class AssignedSource:
+    """The files that the user assigned, for the modules of those names."""
+
+    def __init__(self, assignments: Sequence[Assignment], scratch: "Scratch") -> None:
+        self._assignments = tuple(assignments)
+        self._scratch = scratch
+
+    def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
+        """The files for a module of this name; one with another identifier is a mismatch."""
+        name = bare_name(module.name)
+        for assignment in self._assignments:
+            if bare_name(assignment.module) == name:
+                for known in insist(assignment.path, self._scratch):
+                    yield _assign(known, module)
+
+
+def _assign(known: "Known", module: "Module") -> Candidate:
+    ids = ids_of(module)
+    has_identifier = ids.debug_id is not None or bool(ids.code_id)
+    is_known = any(row.debug_id or row.code_id for row in known.objects)
+    if not known.is_readable or matches(known, module) or (has_identifier and is_known):
+        return compare(known, module)
+    return Candidate(known.place, "found", known.objects[0].kind, GIVEN, known.path)
