@@ -1,11 +1,11 @@
 """How much each debug file is worth: what can be looked up in it, found out by looking it up."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_file import SymbolFile as BreakpadFile
@@ -14,8 +14,9 @@ from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import find_code
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
+from crashtool.services.processes import count_workers, share_among_processes
 from crashtool.services.symbols.debug_file import open_symbol_table
-from crashtool.services.symbols.derive import LINES, DerivedFiles, Deriver
+from crashtool.services.symbols.derive import LINES, Derived, DerivedFiles, Deriver, Product
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
 
 MOST_WORKERS = 4
+WORTH_SHARING = 100  # small files: fewer are graded before another process has loaded all this
+SMALL = 4_000_000  # bytes
 MOST_TRIED = 400  # functions whose unwind information is looked up
 UNREAD_ROLES = (kinds.PACKAGE, kinds.SUPPLEMENT)  # only of use through another file
 LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
@@ -41,6 +44,18 @@ def grade_files(files: Sequence[SymbolFile], cache: DerivedFiles) -> tuple[Symbo
     What is slow to get out of a file is made by processes of their own and kept in the cache, where
     a later `inspect` finds it. A file that cannot be read has a `problem` in its qualities.
     """
+    plain = [number for number, file in enumerate(files) if _is_plain(file)]
+    if len(plain) < WORTH_SHARING or count_workers(None) == 1:
+        return tuple(_grade_by_threads(files, cache))
+    graded = dict(zip(plain, _grade_by_processes([files[n] for n in plain], cache), strict=True))
+    others = [number for number in range(len(files)) if number not in graded]
+    rest = _grade_by_threads([files[number] for number in others], cache)
+    graded |= zip(others, rest, strict=True)
+    return tuple(graded[number] for number in range(len(files)))
+
+
+def _grade_by_threads(files: Sequence[SymbolFile], cache: DerivedFiles) -> list[SymbolFile]:
+    """For what takes its time outside of Python: large files, those whose unwind rules are made."""
     workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(files)))
     derivers: SimpleQueue[Deriver] = SimpleQueue()
     with ThreadPoolExecutor(workers) as pool, _Derivers(cache, workers) as made:
@@ -50,12 +65,67 @@ def grade_files(files: Sequence[SymbolFile], cache: DerivedFiles) -> tuple[Symbo
         def grade(file: SymbolFile) -> SymbolFile:
             deriver = derivers.get()
             try:
-                rows = (grade_object(file, row, deriver) for row in file.objects)
-                return file._replace(qualities=tuple(rows))
+                return grade_file(file, deriver)
             finally:
                 derivers.put(deriver)
 
-        return tuple(pool.map(grade, files))
+        return list(pool.map(grade, files))
+
+
+def _is_plain(file: SymbolFile) -> bool:
+    """Whether a file takes its time in Python: a small one that has its unwind tables sorted."""
+    return file.size <= SMALL and all(row.kind == kinds.ELF for row in file.objects)
+
+
+def _grade_by_processes(files: Sequence[SymbolFile], cache: DerivedFiles) -> Iterator[SymbolFile]:
+    """For many small files: what is made of each is made here, and looked into by others."""
+    with _Derivers(cache, 2) as (deriver, own):  # one is asked by one thread at a time
+
+        def prepare() -> Iterator[Prepared]:
+            for file in files:
+                made: dict[str, str] = {}
+                for row in file.objects:
+                    with suppress(CrashtoolError):  # then it is graded here, and told
+                        path = deriver.find(LINES, file.source, row.architecture).path
+                        made |= {row.architecture: path} if path else {}
+                yield Prepared(file, made)
+
+        def grade_here(prepared: Prepared) -> SymbolFile:
+            return grade_file(prepared.file, own)
+
+        yield from share_among_processes(
+            f"{__name__}:make_grader", None, prepare(), count_workers(None), grade_here
+        )
+
+
+class Prepared(NamedTuple):
+    """A file, and the paths of what was made of it, by architecture."""
+
+    file: SymbolFile
+    made: dict[str, str]
+
+    def find(
+        self, product: Product, path: str, architecture: str, *, afresh: bool = False
+    ) -> Derived:
+        """As a Deriver, of what was made; LookupError for all else, no fault of the file."""
+        if product != LINES or path != self.file.source or afresh:
+            raise LookupError(product)
+        place = self.made[architecture]
+        try:
+            return Derived(map_file(place), place)
+        except CrashtoolError as error:
+            raise LookupError(place) from error
+
+
+def make_grader(_setup: None) -> Callable[[Prepared], SymbolFile]:
+    """What grades files in a process of its own, and leaves to others what was not prepared."""
+    return lambda prepared: grade_file(prepared.file, prepared)
+
+
+def grade_file(file: SymbolFile, deriver: "Finder") -> SymbolFile:
+    """The file with the qualities of its objects."""
+    rows = (grade_object(file, row, deriver) for row in file.objects)
+    return file._replace(qualities=tuple(rows))
 
 
 def promise_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
@@ -63,7 +133,7 @@ def promise_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
     return tuple(file._replace(qualities=tuple(map(promise, file.objects))) for file in files)
 
 
-def grade_object(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality:
+def grade_object(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
     """What can be looked up in one object of a file."""
     try:
         if row.kind == kinds.SYM:
@@ -75,6 +145,14 @@ def grade_object(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality
         return Quality(problem=error.what)
     except CrashtoolError as error:
         return Quality(fault=error)
+
+
+class Finder(Protocol):
+    """What has, or makes, what is slow to get out of debug files."""
+
+    def find(  # noqa: D102
+        self, product: Product, path: str, architecture: str, *, afresh: bool = False
+    ) -> Derived: ...
 
 
 class _Derivers:
@@ -122,7 +200,7 @@ class _Names(NamedTuple):
     addresses: tuple[int, ...]
 
 
-def _grade_native(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Quality:
+def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
     sources = kinds.SOURCES in row.features
     try:
         names = _look_up_names(file, row, deriver)
@@ -140,7 +218,7 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> Qualit
     )  # fmt: skip
 
 
-def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: Deriver) -> _Names:
+def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _Names:
     cache = SymCache(deriver.find(LINES, file.source, row.architecture).content)
     found = cache.count(LINKED_IN)
     is_own = kinds.LINES in row.features or row.kind == kinds.PDB
@@ -167,7 +245,7 @@ def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -
 
 
 def _share_unwound(
-    file: SymbolFile, row: ObjectFile, deriver: Deriver, addresses: tuple[int, ...]
+    file: SymbolFile, row: ObjectFile, deriver: "Finder", addresses: tuple[int, ...]
 ) -> tuple[float, CrashtoolError | None]:
     """Of how much of the code callers can be found: that of functions, if there are any; and what
     keeps this machine from knowing better.

@@ -10,7 +10,7 @@ from crashtool.services.symbols.derive import UNWIND
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
     from crashtool.formats.object_file.kinds import Content
-    from crashtool.services.symbols.derive import Deriver
+    from crashtool.services.symbols.derive import Derived, Product
 
 
 class UnwindTables(Protocol):
@@ -18,6 +18,14 @@ class UnwindTables(Protocol):
 
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
     def covers(self, address: int) -> bool: ...  # noqa: D102
+
+
+class UnwindMaker(Protocol):
+    """What makes records of a file that has no sorted tables; see `services.symbols.derive`."""
+
+    def find(  # noqa: D102
+        self, product: "Product", path: str, architecture: str, *, afresh: bool = False
+    ) -> "Derived": ...
 
 
 class UnwindInformation:
@@ -28,7 +36,7 @@ class UnwindInformation:
     """
 
     def __init__(
-        self, data: "Content", path: str, kind: str, architecture: str, deriver: "Deriver",
+        self, data: "Content", path: str, kind: str, architecture: str, deriver: "UnwindMaker",
         problems: list[str],
     ) -> None:  # fmt: skip
         self._data = data

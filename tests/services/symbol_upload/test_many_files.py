@@ -1,0 +1,83 @@
+"""Many small files are graded by several processes, as one would grade them."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from crashtool.services.symbol_upload import quality
+from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.quality import Prepared, grade_files, make_grader
+from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.derive import Deriver
+from crashtool.services.symbols.scratch import Scratch
+
+BUILD_ID = b"\x01\x23\x45\x67" * 5
+SOURCE = "int g(int); int f(int a) { return g(a) + g(a + 1); } int h(int a) { return f(a) * 2; }"
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory):
+    if not shutil.which("gcc"):
+        pytest.skip("needs gcc")
+    folder = tmp_path_factory.mktemp("many")
+    source, first = folder / "small.c", folder / "first"
+    source.write_text(SOURCE)
+    options = ["-g", "-shared", "-fPIC", f"-Wl,--build-id=0x{BUILD_ID.hex()}"]
+    subprocess.run(["gcc", *options, "-o", first, source], check=True, timeout=60)
+    data = first.read_bytes()
+    made = folder / "libraries"
+    made.mkdir()
+    for number in range(12):
+        own = number.to_bytes(4, "big") + BUILD_ID[4:]
+        (made / f"lib{number:02}.so").write_bytes(data.replace(BUILD_ID, own))
+    (made / "damaged.so").write_bytes(data[:4000])
+    return made
+
+
+def collect(folder):
+    with Scratch() as scratch:
+        return Search(scratch).collect([str(folder)]).files
+
+
+def test_several_processes_grade_as_threads_do(libraries, tmp_path, monkeypatch):
+    files = collect(libraries)
+    assert len(files) >= 12
+    threads = grade_files(files, SymbolCache(str(tmp_path / "a")))
+    monkeypatch.setattr(quality, "WORTH_SHARING", 5)
+    monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
+    shared = grade_files(files, SymbolCache(str(tmp_path / "b")))
+    assert shared == threads
+    assert sum(row.qualities[0].lines for row in shared) == 12
+
+
+def test_what_has_gone_from_the_cache_is_no_fault_of_the_file(libraries, tmp_path):
+    (file,) = [row for row in collect(libraries) if row.name == "lib00.so"]
+    grade = make_grader(None)
+    with pytest.raises(LookupError):
+        grade(Prepared(file, {}))
+    with pytest.raises(LookupError):
+        grade(Prepared(file, {"x86_64": str(tmp_path / "gone")}))
+
+
+def test_a_cache_that_cannot_be_written_changes_no_grade(libraries, tmp_path, monkeypatch):
+    files = collect(libraries)
+    good = grade_files(files, SymbolCache(str(tmp_path / "a")))
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(quality, "WORTH_SHARING", 5)
+    monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
+    assert grade_files(files, SymbolCache(str(tmp_path / "file"))) == good
+
+
+def test_the_readers_own_process_ends_with_it(libraries, tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "WORTH_SHARING", 5)
+    monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
+    closed, close = [], Deriver.close
+
+    def note_and_close(deriver):
+        closed.append(deriver)
+        close(deriver)
+
+    monkeypatch.setattr(Deriver, "close", note_and_close)
+    grade_files(collect(libraries), SymbolCache(str(tmp_path / "a")))
+    assert len(set(closed)) >= 2
