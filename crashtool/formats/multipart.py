@@ -4,16 +4,16 @@ import os
 import random
 import string
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
 
 if TYPE_CHECKING:
-    from mmap import mmap
     from types import TracebackType
 
 BLOCK = 1 << 18  # bytes; smaller ones cost throughput, larger ones only memory
 HEADER_LIMIT = 1 << 14
+MOST_PARTS = 10_000
 PREFIX, SUFFIX = "---MultipartBoundary-", "---"
 FILE_TYPE = "application/octet-stream"
 LETTERS = string.ascii_letters + string.digits
@@ -144,17 +144,41 @@ class Part(NamedTuple):
     end: int
 
 
-def parse_multipart(data: "bytes | mmap") -> list[Part]:
+class FormText:
+    """A form body in a file, searched and read a block at a time, whatever its size."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getitem__(self, place: slice) -> bytes:
+        self._file.seek(place.start or 0)
+        return self._file.read(place.stop - (place.start or 0))
+
+    def find(self, wanted: bytes, start: int, end: int | None = None) -> int:
+        """Where `wanted` is, from `start` on and before `end`; -1 when it is not there."""
+        before = b""
+        self._file.seek(start)
+        while block := self._file.read(BLOCK if end is None else min(BLOCK, end - start)):
+            found = (before + block).find(wanted)
+            if found >= 0:
+                return start - len(before) + found
+            start += len(block)
+            before = (before + block)[1 - len(wanted) :]
+        return -1
+
+
+def parse_multipart(data: "bytes | FormText") -> list[Part]:
     """The parts of a form body whose boundary is its first line, as in a saved request.
 
-    MalformedFile when it is no such body or ends before its last boundary.
+    MalformedFile when it is no such body, has too many parts or ends before its last boundary.
     """
     first_end = data.find(b"\r\n", 0, 256)
     mark = data[:first_end]
     if first_end < 3 or not mark.startswith(b"--"):  # noqa: PLR2004 (two dashes and a letter)
         raise MalformedFile("no multipart boundary", offset=0)
-    parts, place = [], first_end + 2
-    while True:
+    parts: list[Part] = []
+    place = first_end + 2
+    while len(parts) < MOST_PARTS:
         head_end = data.find(b"\r\n\r\n", place, place + HEADER_LIMIT)
         if head_end < 0:
             raise MalformedFile("a multipart part without its headers", offset=place)
@@ -168,6 +192,7 @@ def parse_multipart(data: "bytes | mmap") -> list[Part]:
         if data[place : place + 2] == b"--":
             return parts
         place += 2
+    raise MalformedFile(f"more than {MOST_PARTS:,} multipart parts", offset=place)
 
 
 def _parameter(head: str, key: str) -> str | None:

@@ -153,6 +153,8 @@ def _read_one(file: str, path: str, wanted: Wanted) -> CrashReport | Unreadable:
     except UsageError:
         raise
     except CrashtoolError as error:
+        if file != path:  # it was unpacked: nobody knows it by the name it has now
+            error.what = error.what.replace(file, path)
         return Unreadable(path, error)
 
 

@@ -1,6 +1,5 @@
 """Minidumps in wrappers: packed files, archives, saved upload bodies, and these in one another."""
 
-import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from crashtool.formats.archives.opening import (
 )
 from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
 from crashtool.formats.attributes import Annotation, Attachment
-from crashtool.formats.multipart import Part, parse_multipart
+from crashtool.formats.multipart import FormText, Part, parse_multipart
 
 if TYPE_CHECKING:
     from crashtool.services.database.sending import Held
@@ -31,7 +30,8 @@ HEAD = 1024  # bytes that tell what a file is
 MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
 LOGIN = ("token", "format")  # fields that are not of the report, but of the server it went to
 UNPACKED_LIMIT = 1 << 34  # bytes; the largest full-memory dumps are smaller
-LONGEST_FIELD = 1 << 20  # bytes; what is longer is no annotation
+LONGEST_FIELD, MOST_FIELDS = 1 << 20, 32 << 20  # bytes; what is longer is no annotation
+MOST_DUMPS = 100  # of a form: a handler sends one, a browser one of each process
 DEPTH = 3  # a zip of gzipped request bodies
 BLOCK = 1 << 20
 FORM = "a form body"
@@ -178,6 +178,9 @@ class _Unwrapping:
         if not is_wrapper(head) or place.depth == DEPTH:
             if place.is_member and not is_dump_or_form(head):
                 remove(str(path))
+                if is_wrapper(head):
+                    deep = InputUnusable(f"{place.shown}: in {DEPTH} archives", hint="unpack it")
+                    yield UnusableInput(place.shown, deep)
                 return
             yield DumpFile(place.shown, path, path.stat().st_size, place.note, is_spooled,
                            place.form.attachments, None, place.form.fields)  # fmt: skip
@@ -188,7 +191,7 @@ class _Unwrapping:
             what = f"{place.shown} is {_kind_of(head)} and damaged: {error.what}"
             yield UnusableInput(place.shown, InputUnusable(what))
         except InputUnusable as error:
-            what = f"{place.shown} {error.what}"
+            what = f"{place.shown}: {error.what}"
             yield UnusableInput(place.shown, InputUnusable(what, hint=error.hint))
         finally:
             if is_spooled:
@@ -204,7 +207,7 @@ class _Unwrapping:
             is_found = True
             yield item
         if not (is_found or place.is_member):
-            raise InputUnusable(f"is {_kind_of(head)} without a minidump in it")
+            raise InputUnusable(f"{_kind_of(head)} without a minidump in it")
 
     def _walk_archive(
         self, path: Path, head: bytes, place: _Place
@@ -230,7 +233,8 @@ class _Unwrapping:
                     yield UnusableInput(inner.shown, damaged)
                     continue
                 if unpacked:
-                    yield from self.open(unpacked, inner)
+                    with self._budget.inside():
+                        yield from self.open(unpacked, inner)
         if unreadable:
             yield UnusableInput(place.shown, InputUnusable(f"{place.shown}: {unreadable}"))
 
@@ -262,16 +266,21 @@ class _Unwrapping:
 def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Annotation, ...]]:
     """A form's minidumps, its other files, and its fields. MalformedFile when it is damaged."""
     dumps, files, fields = [], [], []
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    left = MOST_FIELDS
+    with path.open("rb") as file:
+        data = FormText(file)
         for part in parse_multipart(data):
             size = part.end - part.start
             if part.name in MINIDUMP_NAMES or data[part.start : part.start + 4] == SIGNATURE:
                 dumps.append(part)
-            elif part.filename is not None or size > LONGEST_FIELD:
+            elif part.filename is not None or size > min(LONGEST_FIELD, left):
                 files.append(part)
             elif part.name not in LOGIN:
+                left -= size
                 value = data[part.start : part.end].decode("utf-8", "surrogateescape")
                 fields.append(Annotation(part.name, value))
+    if len(dumps) > MOST_DUMPS:
+        raise InputUnusable(f"a form body with {len(dumps):,} minidumps", hint="unpack it")
     return dumps, files, tuple(fields)
 
 

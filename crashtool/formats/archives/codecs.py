@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol, cast
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import LARGEST_WINDOW, Budget
+from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.streams import Counted, Stream
 
 INPUT_STEP = 1 << 14  # bytes
 FIRST_STEP, OUTPUT_STEP = 1 << 12, 1 << 18  # often nothing but the first bytes is looked at
-XZ_MEMORY = LARGEST_WINDOW + (4 << 20)  # the dictionary, and what liblzma has besides
+BESIDES = 4 << 20  # bytes that liblzma has besides the dictionary
 GZIP_WINDOW, DEFLATE_WINDOW = 31, -15  # zlib.h: 15 bits, plus 16 for gzip's wrapper, minus for none
 SMALLEST_WINDOW = 4096
 LZMA_PROPERTIES = 5  # bytes: lc, lp and pb in one, then the dictionary's size
@@ -42,13 +42,13 @@ class Codec(Protocol):
 
 
 class Method(NamedTuple):
-    """A way to pack: its name in messages, what makes its decompressor.
+    """A way to pack: its name in messages, what makes its decompressor for a largest dictionary.
 
     `magic` begins another stream that may follow the first; b"" when none may.
     """
 
     name: str
-    make: Callable[[], Codec]
+    make: Callable[[int], Codec]
     magic: bytes = b""
 
 
@@ -109,7 +109,7 @@ class Unpacker:
             self._has_ended = not self._follows()
             if self._has_ended:
                 return False
-        self._codec = self._method.make()
+        self._codec = self._method.make(self._budget.window)
         return True
 
     def _follows(self) -> bool:
@@ -136,7 +136,7 @@ class Unpacker:
             return codec.decompress(data, self._step)
         except Exception as error:  # noqa: BLE001 (whatever a library makes of damage is damage)
             if "Memory usage limit" in str(error) or isinstance(error, MemoryError):
-                raise window_too_large(self._method.name) from None
+                raise window_too_large(self._method.name, self._budget.window) from None
             raise self._malformed(f"is damaged ({error or type(error).__name__})") from None
 
     def _count(self, block: bytes) -> None:
@@ -178,15 +178,15 @@ class _Zlib:
         return block
 
 
-def _make_gzip() -> Codec:
+def _make_gzip(_window: int) -> Codec:
     return _Zlib(GZIP_WINDOW)
 
 
-def _make_deflate() -> Codec:
+def _make_deflate(_window: int) -> Codec:
     return _Zlib(DEFLATE_WINDOW)
 
 
-def _make_bzip2() -> Codec:
+def _make_bzip2(_window: int) -> Codec:
     try:
         import bz2
     except ImportError:
@@ -194,14 +194,14 @@ def _make_bzip2() -> Codec:
     return bz2.BZ2Decompressor()
 
 
-def _make_xz() -> Codec:
+def _make_xz(window: int) -> Codec:
     lzma = load_lzma()
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=window + BESIDES)
 
 
-def _make_lzma_alone() -> Codec:
+def _make_lzma_alone(window: int) -> Codec:
     lzma = load_lzma()
-    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY)
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=window + BESIDES)
 
 
 GZIP = Method("gzip", _make_gzip, b"\x1f\x8b")
@@ -211,7 +211,7 @@ XZ = Method("xz", _make_xz, b"\xfd7zXZ\0")
 LZMA_ALONE = Method("lzma", _make_lzma_alone)
 
 
-def lzma1(properties: bytes, size: int) -> Method:
+def lzma1(properties: bytes, size: int, budget: Budget) -> Method:
     """LZMA without a header, as zip and 7-Zip have it; `size` bytes will come out.
 
     InputUnusable for a dictionary that is too large, MalformedFile for properties that are none.
@@ -220,39 +220,39 @@ def lzma1(properties: bytes, size: int) -> Method:
         raise MalformedFile("LZMA properties are damaged", offset=0)
     bits, literal_context = divmod(properties[0], 9)
     position, literal_position = divmod(bits, 5)
-    window = _check_window("lzma", int.from_bytes(properties[1:], "little"), size)
+    window = _check_window("lzma", int.from_bytes(properties[1:], "little"), size, budget)
     lzma = load_lzma()
     chain = [{
         "id": lzma.FILTER_LZMA1, "dict_size": window,
         "lc": literal_context, "lp": literal_position, "pb": position,
     }]  # fmt: skip
-    return Method("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
+    return Method("lzma", lambda _window: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
 
 
-def lzma2(properties: bytes, size: int) -> Method:
+def lzma2(properties: bytes, size: int, budget: Budget) -> Method:
     """LZMA2 without a header, as 7-Zip has it; as `lzma1`."""
     if len(properties) != 1 or properties[0] > LARGEST_LZMA2:
         raise MalformedFile("LZMA2 properties are damaged", offset=0)
     code = properties[0]
-    window = _check_window("lzma2", (2 | code & 1) << code // 2 + 11, size)
+    window = _check_window("lzma2", (2 | code & 1) << code // 2 + 11, size, budget)
     lzma = load_lzma()
     chain = [{"id": lzma.FILTER_LZMA2, "dict_size": window}]
-    return Method("lzma2", lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
+    return Method("lzma2", lambda _window: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
 
 
-def window_too_large(name: str) -> InputUnusable:
+def window_too_large(name: str, most: int) -> InputUnusable:
     """The refusal of data that needs a larger dictionary than is given to it."""
     return InputUnusable(
-        f"{name} data needs a dictionary of more than {LARGEST_WINDOW >> 20} MiB",
+        f"{name} data needs a dictionary of more than {most >> 20} MiB",
         hint=UNPACK_HINT,
     )
 
 
-def _check_window(name: str, window: int, size: int) -> int:
+def _check_window(name: str, window: int, size: int, budget: Budget) -> int:
     """The dictionary to give; no look back goes beyond what has come out."""
     window = max(SMALLEST_WINDOW, min(window, size))
-    if window > LARGEST_WINDOW:
-        raise window_too_large(name)
+    if window > budget.window:
+        raise window_too_large(name, budget.window)
     return window
 
 

@@ -194,9 +194,9 @@ def _undo(coder: Coder, stream: Stream, size: int, budget: Budget) -> Stream:
     if name := FILTER_IDS.get(coder.id):
         return Filtered(stream, name, coder.properties)
     if coder.id == LZMA:
-        return Unpacker(stream, lzma1(coder.properties, size), budget, size)
+        return Unpacker(stream, lzma1(coder.properties, size, budget), budget, size)
     if coder.id == LZMA2:
-        return Unpacker(stream, lzma2(coder.properties, size), budget, size)
+        return Unpacker(stream, lzma2(coder.properties, size, budget), budget, size)
     return Unpacker(stream, DEFLATE if coder.id == DEFLATED else BZIP2, budget, size)
 
 

@@ -324,7 +324,9 @@ class _Content:
             return Zstandard(packed, self._budget)
         if row.method == LZMAED:
             head = read_fully(packed, LZMA_HEAD + LZMA_PROPERTIES)
-            return Unpacker(packed, lzma1(head[LZMA_HEAD:], row.size), self._budget, row.size)
+            return Unpacker(
+                packed, lzma1(head[LZMA_HEAD:], row.size, self._budget), self._budget, row.size
+            )
         method = {DEFLATED: DEFLATE, BZIP2ED: BZIP2, XZED: XZ}[row.method]
         return Unpacker(packed, method, self._budget, row.size)
 

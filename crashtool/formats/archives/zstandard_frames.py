@@ -75,8 +75,8 @@ class Zstandard:
         else:
             base = 1 << 10 + (window[0] >> 3)
             needed = base + base // 8 * (window[0] & 7)
-        if needed > LARGEST_WINDOW:
-            raise window_too_large("zstd")
+        if needed > self._budget.window:
+            raise window_too_large("zstd", self._budget.window)
         if any(dictionary):
             raise InputUnusable("packed with a zstd dictionary of its own", hint="unpack it")
         self._tail = 4 if descriptor & CHECKSUM else 0

@@ -29,12 +29,16 @@ def unpack_database(path: Path, folder: Path, scratch: Scratch) -> None:
         try:
             for number, member in enumerate(walk_contents(file, head, budget, path.name)):
                 if number >= MOST_MEMBERS:
-                    raise InputUnusable(
-                        f"{path} has more than {MOST_MEMBERS:,} members: not a Crashpad database"
-                    )
+                    raise _too_many()
                 _unpack_member(member, _place(folder, member.name), scratch)
         except MalformedFile as error:
             raise InputUnusable(f"{path} is damaged: {error.what}") from None
+        except InputUnusable as error:
+            raise InputUnusable(f"cannot unpack {path}: {error.what}", hint=error.hint) from None
+
+
+def _too_many() -> InputUnusable:
+    return InputUnusable(f"more than {MOST_MEMBERS:,} members: not a Crashpad database")
 
 
 def _unpack_member(member: Member, target: Path, scratch: Scratch) -> None:
@@ -55,6 +59,8 @@ def _place(folder: Path, name: str) -> Path:
     parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part != BESIDE]
     if any(part == ".." or part.startswith("/") or ":" in part or "\0" in part for part in parts):
         raise InputUnusable(f"the archive's member {name!r} leads out of it: refused")
+    if not parts and not name.endswith("/"):
+        raise InputUnusable("the archive has a member without a name: refused")
     return folder.joinpath(*parts)
 
 

@@ -208,9 +208,11 @@ def _excuse_unread(requirements: Requirements, row: GateRow) -> GateRow:
 
 
 def _find_pattern(requirements: Requirements, name: str, place: str) -> str | None:
-    """The --not-required pattern that a name or a path matches."""
+    """The --not-required pattern that a name or a path matches, or that of the archive it is in."""
     patterns = PathPatterns(requirements.excused)
-    return patterns.find(name) or patterns.find(place.replace("\\", "/"))
+    place = place.replace("\\", "/")
+    archives = [place[:at] for at, sign in enumerate(place) if sign == ":" and at > len("C")]
+    return next(filter(None, map(patterns.find, (name, place, *archives))), None)
 
 
 def _walk_wanted(file: SymbolFile) -> Iterator[_Wanted]:

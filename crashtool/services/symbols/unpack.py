@@ -132,7 +132,8 @@ class _Walk:
                 return
             source = self._scratch.keep(whole)
             try:
-                yield from self.walk(source, head, name, f"{name}:", depth + 1)
+                with self._budget.inside():
+                    yield from self.walk(source, head, name, f"{name}:", depth + 1)
             except TooMuch:
                 raise
             except InputUnusable as error:
