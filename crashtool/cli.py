@@ -14,7 +14,7 @@ import click  # noqa: E402 (the collector stops first)
 
 from crashtool import __version__  # noqa: E402
 from crashtool.commands.streams import StandardStreams, tell_bug  # noqa: E402
-from crashtool.errors import BUG, DONE, INTERRUPTED, CrashtoolError  # noqa: E402
+from crashtool.errors import BUG, DONE, INTERRUPTED, CrashtoolError, Terminated  # noqa: E402
 
 MOST_COLUMNS = 80
 COMMANDS = {
@@ -86,9 +86,9 @@ class CommandTable(click.Group):
             told = explain(error)
             _console_of(ctx).error(told)
             ctx.exit(told.exit_status)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             click.echo("crashtool: interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(error.exit_status if isinstance(error, Terminated) else INTERRUPTED)
 
 
 @contextmanager

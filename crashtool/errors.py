@@ -40,6 +40,14 @@ def may_be_in_use(error: Exception) -> bool:
     return number in SHARING_VIOLATIONS or unknown
 
 
+class Terminated(KeyboardInterrupt):
+    """A signal ends the program, `number` being the signal's; 128 + number is what shells show."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_status = 128 + number
+
+
 class CrashtoolError(Exception):
     """A fault the user can act on; shown as sentences, never as a traceback.
 

@@ -4,15 +4,12 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crashtool.commands.console import Console
-from crashtool.errors import INTERRUPTED, CrashtoolError, Refused
+from crashtool.errors import INTERRUPTED, CrashtoolError, Refused, Terminated
 from crashtool.render.receipts import (
     describe_changes,
     receipt_document,
@@ -52,28 +49,32 @@ class Job:
 
     def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
         """Send everything, or only show it; exit with the status that the receipts deserve."""
+        from crashtool.services.temporary_folder import temporary_folder
+
         try:
-            with _spool() as spool:
+            with temporary_folder() as spool:
                 stdin = getattr(sys.stdin, "buffer", None)
                 for receipt in sender.send_all(paths, spool, stdin):
                     self.receipts.append(receipt)
                     if receipt.error and not self.console.json:
                         self.console.error(_error_of(receipt))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             self.receipts += sender.list_interrupted()
             self._answer()
             self.console.note("interrupted: what is listed was sent before")
-            click.get_current_context().exit(INTERRUPTED)
+            status = error.exit_status if isinstance(error, Terminated) else INTERRUPTED
+            click.get_current_context().exit(status)
         self._answer()
         self._end()
 
     def watch(self, sender: "Sender", folders: tuple[str, ...]) -> None:
         """Send what comes in, each receipt at once; SIGTERM lets what is under way end."""
+        from crashtool.services.temporary_folder import temporary_folder
         from crashtool.services.watch_dumps import Watcher
 
         previous = signal.signal(signal.SIGTERM, lambda *_: sender.stopped.set())
         try:
-            with _spool() as spool:
+            with temporary_folder() as spool:
                 watcher = Watcher(sender, folders, spool)
                 self.console.note(f"watching {', '.join(folders)}")
                 for receipt in watcher.watch(WATCH_SECONDS):
@@ -141,14 +142,6 @@ class Job:
 
     def _tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
         self.console.note(f"{path}: {describe_changes(changes)}")
-
-
-@contextmanager
-def _spool() -> Iterator[Path]:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="crashtool-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 def _error_of(receipt: "Receipt") -> CrashtoolError:

@@ -11,6 +11,7 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
 from crashtool.services.settings import read_token_file
+from crashtool.services.temporary_folder import list_endings
 
 if TYPE_CHECKING:
     from crashtool.services.receiver.app import Receiver
@@ -165,7 +166,7 @@ def command(
         if stop_after and arrived >= stop_after:
             stop.set()
 
-    previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in list_endings()}
     try:
         dump_pages = DumpPages(local=address in LOOPBACK_NAMES, warn=console.warn_once)
         with closing(dump_pages) as pages, start_receiver(
@@ -179,7 +180,8 @@ def command(
             while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows
                 pass
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, action in previous.items():
+            signal.signal(number, action)
 
 
 def _announce(console: Console, receiver: "Receiver") -> None:

@@ -1,6 +1,5 @@
 """smoke: proof with a real handler that a crash arrives."""
 
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -93,7 +92,9 @@ def command(console: Console, **options: Any) -> None:
 
 def _folder(keep: str | None, stack: ExitStack) -> Path:
     if keep is None:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crashtool-smoke-")))
+        from crashtool.services.temporary_folder import temporary_folder
+
+        return stack.enter_context(temporary_folder())
     folder = Path(keep).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"--keep {keep}: not an empty folder", hint="name a new one")

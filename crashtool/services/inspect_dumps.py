@@ -90,19 +90,16 @@ def _is_plain_dump(path: str) -> bool:
 
 
 def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
-    import tempfile  # slow to import, and seldom needed
-    from pathlib import Path
-
     from crashtool.services.dump_files import find_dumps
+    from crashtool.services.temporary_folder import temporary_folder
     from crashtool.services.unwrap_dumps import UnusableInput
 
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crashtool-")))
+    folder = stack.enter_context(temporary_folder())
     for found in find_dumps([path], folder, getattr(sys.stdin, "buffer", None)):
         if isinstance(found, UnusableInput):
             yield Unreadable(found.path, found.error)
             continue
-        for attachment in found.attachments if found.temporary else ():
-            Path(attachment.path).unlink(missing_ok=True)
+        found.discard_attachments()
         yield FoundDump(
             os.fspath(found.file), found.path, found.note or "", found.fields, found.temporary
         )

@@ -57,9 +57,14 @@ class DumpFile(NamedTuple):
     def discard(self) -> None:
         """Remove the file if it was only unpacked, and what was unpacked with it."""
         if self.temporary:
-            self.file.unlink(missing_ok=True)
+            remove(str(self.file))
+            self.discard_attachments()
+
+    def discard_attachments(self) -> None:
+        """Remove what was unpacked with the file."""
+        if self.temporary:
             for attachment in self.attachments:
-                Path(attachment.path).unlink(missing_ok=True)
+                remove(attachment.path)
 
 
 class UnusableInput(NamedTuple):

@@ -1,6 +1,5 @@
 """Send a report that crashtool wrote itself, as a handler would have sent its own."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from crashtool.model.run import Delivery
 from crashtool.services.database.sending import walk_unsent
 from crashtool.services.handler.delivery import find_report
 from crashtool.services.send_dumps import Sender, Voices
+from crashtool.services.temporary_folder import temporary_folder
 from crashtool.services.transport.destination import find_report_url
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.request import Plan
@@ -47,8 +47,8 @@ def _send(
         return f"uploads are disabled in {database}: the user has not agreed"
     with (
         HttpSession(url=plan.url) as session,
-        tempfile.TemporaryDirectory(prefix="crashtool-") as spool,
+        temporary_folder() as spool,
     ):
         sender = Sender(plan, session, Voices(note=warn), retry_for=_RETRY_SECONDS)
-        receipts = list(sender.send_found(mine, Path(spool)))
+        receipts = list(sender.send_found(mine, spool))
     return next((receipt.error for receipt in receipts if receipt.error), None)

@@ -68,7 +68,11 @@ class Describer:
     def _take_symbols(self, report: StoredReport) -> None:
         """Unpack an upload; the reports that may have waited for it are read again."""
         problems: list[str] = []
-        names = self._symbols.unpack(report, problems.append)
+        try:
+            names = self._symbols.unpack(report, problems.append)
+        except Exception as error:  # noqa: BLE001 (an upload that is not used must say so)
+            names = ()
+            problems.append(f"cannot be unpacked: {error!r}")
         shown = ", ".join(names[:SHOWN_NAMES]) + ("…" if len(names) > SHOWN_NAMES else "")
         count = f"{len(names)} debug file{'' if len(names) == 1 else 's'}"
         headline = f"{count}: {shown}" if names else "no debug file"

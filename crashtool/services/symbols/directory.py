@@ -75,6 +75,7 @@ class DirectorySource:
         self._scratch = scratch
         self._listings: dict[str, dict[str, str]] = {}
         self._known: dict[str, list[Known]] = {}
+        self._spelled: dict[tuple[object, str], str] = {}
         self._by_name: dict[str, list[Named]] | None = None
         self._objects: _Index | None = None
         self._packs: _Index | None = None
@@ -189,7 +190,11 @@ class DirectorySource:
 
     def _identify(self, path: str) -> list[Known]:
         if path not in self._known:
-            self._known[path] = identify(path, self._scratch)
+            # one file where letter case does not matter, which conventions spell in several ways
+            first = self._spelled.setdefault((same_file(path), path.lower()), path)
+            if first not in self._known:
+                self._known[first] = identify(first, self._scratch)
+            self._known[path] = self._known[first]
         return self._known[path]
 
     def _insist(self, path: str) -> list[Known]:

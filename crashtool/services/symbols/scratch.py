@@ -1,11 +1,10 @@
 """A folder for files that are unpacked to be read: made when the first comes."""
 
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from tempfile import TemporaryDirectory
-
     from crashtool.formats.archives.bounds import Allowance
     from crashtool.formats.archives.streams import Stream
 
@@ -16,7 +15,8 @@ class Scratch:
     """The folder; it is deleted when the context ends."""
 
     def __init__(self) -> None:
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: str | None = None
+        self._open = ExitStack()
         self._allowance: Allowance | None = None
         self._count = 0
 
@@ -29,15 +29,15 @@ class Scratch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._folder:
-            self._folder.cleanup()
+        self._open.close()
 
     def folder(self) -> str:
         """The folder's path, for files that come from elsewhere."""
-        from tempfile import TemporaryDirectory
+        if self._folder is None:
+            from crashtool.services.temporary_folder import temporary_folder
 
-        self._folder = self._folder or TemporaryDirectory(prefix="crashtool-")
-        return self._folder.name
+            self._folder = str(self._open.enter_context(temporary_folder()))
+        return self._folder
 
     def make_folder(self) -> str:
         """A new empty folder in it."""

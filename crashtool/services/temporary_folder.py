@@ -1,0 +1,61 @@
+"""Folders for what is unpacked: they go when the work ends, also when SIGTERM or SIGHUP ends it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from crashtool.errors import Terminated
+
+PREFIX = "crashtool-"
+ENDINGS = ("SIGTERM", "SIGHUP")  # a system that shuts down, a CI's time limit, a lost terminal
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A new folder, which is deleted when the context ends."""
+    import tempfile  # slow to import, and seldom needed
+
+    restore = heed_endings()
+    try:
+        # on Windows somebody may have a file in it open
+        with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    finally:
+        restore()
+
+
+def heed_endings() -> Callable[[], None]:
+    """Have the signals that end a program raise Terminated, so that contexts end; what undoes that.
+
+    What is ignored (nohup), or heeded by the command itself, stays so. The second signal of a kind
+    ends the program on the spot. Only a main thread can do this; elsewhere nothing is done.
+    """
+    import signal  # slow to import, and seldom needed
+    from threading import current_thread, main_thread
+
+    if current_thread() is not main_thread():
+        return lambda: None
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated(number)
+
+    heeded = list_endings()
+    for number in heeded:
+        signal.signal(number, end)
+
+    def restore() -> None:
+        for number in heeded:
+            if signal.getsignal(number) is end:
+                signal.signal(number, signal.SIG_DFL)
+
+    return restore
+
+
+def list_endings() -> list[int]:
+    """The signals of this system that would end the program now, and are not heeded."""
+    import signal
+
+    numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
