@@ -67,13 +67,13 @@ def build_deb(data_name, data):
     )
 
 
-def build_cpio(files):
-    """A cpio archive as RPM packages hold it."""
+def build_cpio(files, *, size=None):
+    """A cpio archive as RPM packages hold it; `size` is told instead of the true ones."""
     data = b""
     for name, content in (*files.items(), ("TRAILER!!!", b"")):
         raw = name.encode() + b"\0"
         mode = 0o100644 if content or name != "TRAILER!!!" else 0
-        fields = [1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(raw), 0]
+        fields = [1, mode, 0, 0, 1, 0, size or len(content), 0, 0, 0, 0, len(raw), 0]
         data += b"070701" + b"".join(f"{value:08x}".encode() for value in fields) + raw
         data += bytes(-len(data) % 4) + content
         data += bytes(-len(data) % 4)

@@ -5,7 +5,7 @@ import gzip
 import lzma
 import struct
 import zlib
-from functools import cache
+from functools import cache, partial
 
 from crashtool.formats.archives.cabinet import BlockHeader, File, Folder, Header
 from tests.synth.archives import (
@@ -18,7 +18,7 @@ from tests.synth.archives import (
     encoded_header,
 )
 
-SIZE = 320 << 20  # bytes: beyond what is let out, and beyond the memory that there may be
+SIZE = 256 << 20  # bytes: beyond what is let out, and beyond the memory that there may be
 PIECE = 1 << 20
 WINDOW = 1 << 20
 HEADS = {
@@ -39,10 +39,10 @@ ZIP_METHODS = {"deflate": 8, "bzip2": 12, "lzma": 14, "zstd": 93, "xz": 95}
 
 
 @cache
-def packed(method, head):
-    """`head` and zeros, SIZE bytes in all, packed by a method."""
+def packed(method, head, size=SIZE):
+    """`head` and zeros, `size` bytes in all, packed by a method."""
     if method == "zstd":
-        return zstd_runs(head)
+        return zstd_runs(head, size)
     packer = {
         "deflate": lambda: zlib.compressobj(9, zlib.DEFLATED, -15),
         "gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31), "bzip2": bz2.BZ2Compressor,
@@ -53,16 +53,16 @@ def packed(method, head):
     }[method]()  # fmt: skip
     zeros = bytes(PIECE)
     out = bytearray(packer.compress(head + bytes(PIECE - len(head))))
-    for _ in range(SIZE // PIECE - 1):
+    for _ in range(size // PIECE - 1):
         out += packer.compress(zeros)
     return bytes(out + packer.flush())
 
 
-def zstd_runs(head, *, window_bits=17):
+def zstd_runs(head, size=SIZE, *, window_bits=17):
     """A frame of blocks that are one byte each, repeated: 128 KiB for four bytes."""
     content = head + bytes(-len(head) % 1024)
-    blocks = SIZE // (1 << 17) - 1
-    left = SIZE - len(content) - (blocks << 17)
+    blocks = size // (1 << 17) - 1
+    left = size - len(content) - (blocks << 17)
     return (
         b"\x28\xb5\x2f\xfd\0" + bytes([window_bits - 10 << 3])
         + _zstd_block(0, len(content)) + content
@@ -74,21 +74,10 @@ def _zstd_block(kind, size, *, last=False):
     return struct.pack("<I", size << 3 | kind << 1 | last)[:3]
 
 
-def zip_bomb(method, head, name="app.sym", size=SIZE):
-    content = packed(method, head)
-    if method == "lzma":
-        content = b"\x09\x04\x05\0" + LZMA_PROPERTIES + content
-    return build_zip([(name, ZIP_METHODS[method], content, size, 0)])
-
-
-def seven_zip_bomb(method, head, name="app.sym", size=SIZE):
-    return build_seven_zip(name, CODERS[method], packed(method, head), size)
-
-
-def cabinet_bomb(head, name="app.sym"):
+def cabinet_bomb(head, name, size):
     """Blocks of MSZIP that are all the same but for the first."""
     first = _block(head + bytes((1 << 15) - len(head)), b"")
-    count = min(SIZE >> 15, 0xFFFF)
+    count = min(size >> 15, 0xFFFF)
     blocks = first + _block(bytes(1 << 15), bytes(1 << 15)) * (count - 1)
     row = File(size=count << 15).pack() + name.encode() + b"\0"
     files_offset = Header.SIZE + Folder.SIZE
@@ -112,35 +101,51 @@ def overlapping_zip(head, count=20_000):
     return build_zip([(f"{n}.sym", 8, data, PIECE + len(head), 0) for n in range(count)], offset=0)
 
 
-def bombs(head, name):
-    """Names and contents; `head` is what the bytes that come out begin with."""
-    tar = build_tar({name: head}, sizes={0: SIZE * 4})[:1024]
-    rows = {f"{method}.zip": lambda method=method: zip_bomb(method, head, name)
-            for method in ZIP_METHODS}  # fmt: skip
-    rows |= {f"{method}.7z": lambda method=method: seven_zip_bomb(method, head, name)
-             for method in CODERS}  # fmt: skip
-    rows |= {
-        f"{name}.gz": lambda: packed("gzip", head), f"{name}.xz": lambda: packed("xz", head),
-        f"{name}.bz2": lambda: packed("bzip2", head), f"{name}.zst": lambda: packed("zstd", head),
-        f"{name}.lzma": lambda: packed("alone", head),
-        "mszip.cab": lambda: cabinet_bomb(head, name),
-        "member.tar.gz": lambda: packed("gzip", tar), "member.tar.xz": lambda: packed("xz", tar),
-        "nested.zip": lambda: _nest(zip_bomb("deflate", head, name), 3),
-        "nested.tar.gz": lambda: gzip.compress(build_tar({"in.zip": zip_bomb("xz", head, name)})),
-        "overlapping.zip": lambda: overlapping_zip(head),
-        "smaller-than-said.zip": lambda: zip_bomb("deflate", head, name, SIZE * 8),
-        "larger-than-said.zip": lambda: zip_bomb("deflate", head, name, 4096),
-        "larger-than-said.7z": lambda: seven_zip_bomb("lzma", head, name, 4096),
-        "dictionary.xz": lambda: _large_xz(head),
-        "window.zst": lambda: zstd_runs(head, window_bits=31),
-        "dictionary.7z": lambda: build_seven_zip(
-            name, (b"\x21", bytes([40])), packed("lzma2", head), 1 << 40),
-        "header.7z": lambda: encoded_header(CODERS["lzma"], packed("lzma", b"\x01"), SIZE),
-        "pax.tar.gz": lambda: packed("gzip", _pax_header()),
-        "data.deb": lambda: build_deb("data.tar.xz", packed("xz", tar)),
-        "data.rpm": lambda: build_rpm(packed("zstd", build_cpio({name: head})[:128])),
-    }  # fmt: skip
-    return rows
+class Bombs:
+    """What unpacks to `size` bytes, all beginning with `head`, in a member called `name`."""
+
+    def __init__(self, head, name, size=SIZE):
+        self.head, self.name, self.size = head, name, size
+
+    def packed(self, method, head=None):
+        return packed(method, head or self.head, self.size)
+
+    def zip(self, method, told=None):
+        content = self.packed(method)
+        if method == "lzma":
+            content = b"\x09\x04\x05\0" + LZMA_PROPERTIES + content
+        return build_zip([(self.name, ZIP_METHODS[method], content, told or self.size, 0)])
+
+    def seven_zip(self, method):
+        return build_seven_zip(self.name, CODERS[method], self.packed(method), self.size)
+
+    def build(self):
+        """The functions that make each, by its file's name."""
+        tar = build_tar({self.name: self.head}, sizes={0: self.size * 4})[:1024]
+        cpio = build_cpio({self.name: self.head}, size=self.size * 2)[: 128 + len(self.head)]
+        suffixes = {"gz": "gzip", "xz": "xz", "bz2": "bzip2", "zst": "zstd", "lzma": "alone"}
+        rows = {f"{row}.zip": partial(self.zip, row) for row in ZIP_METHODS}
+        rows |= {f"{row}.7z": partial(self.seven_zip, row) for row in CODERS}
+        rows |= {f"{self.name}.{suffix}": partial(self.packed, row)
+                 for suffix, row in suffixes.items()}  # fmt: skip
+        return rows | {
+            "mszip.cab": lambda: cabinet_bomb(self.head, self.name, self.size),
+            "member.tar.gz": lambda: self.packed("gzip", tar),
+            "member.tar.xz": lambda: self.packed("xz", tar),
+            "nested.zip": lambda: _nest(self.zip("deflate"), 2),
+            "nested.tar.gz": lambda: gzip.compress(build_tar({"in.zip": self.zip("xz")})),
+            "overlapping.zip": lambda: overlapping_zip(self.head),
+            "smaller-than-said.zip": lambda: self.zip("deflate", self.size * 8),
+            "larger-than-said.zip": lambda: self.zip("deflate", 4096),
+            "dictionary.xz": lambda: _large_xz(self.packed("xz")),
+            "window.zst": lambda: zstd_runs(self.head, window_bits=31),
+            "dictionary.7z": lambda: build_seven_zip(
+                self.name, (b"\x21", bytes([40])), self.packed("lzma2"), 1 << 40),
+            "header.7z": lambda: encoded_header(CODERS["lzma"], b"\0" * 64, SIZE),
+            "pax.tar.gz": lambda: self.packed("gzip", _pax_header()),
+            "data.deb": lambda: build_deb("data.tar.xz", self.packed("xz", tar)),
+            "data.rpm": lambda: build_rpm(self.packed("zstd", cpio)),
+        }  # fmt: skip
 
 
 def _nest(data, depth):
@@ -149,9 +154,9 @@ def _nest(data, depth):
     return data
 
 
-def _large_xz(head):
+def _large_xz(data):
     """A stream whose block asks for a dictionary of 4 GiB."""
-    data = bytearray(packed("xz", head))
+    data = bytearray(data)
     place = data.index(b"\x21\x01", 12)
     data[place + 2] = 40
     size = (data[12] + 1) * 4

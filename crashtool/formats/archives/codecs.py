@@ -7,7 +7,7 @@ own bounds do not hold: Python's `zipfile` unpacks a whole bzip2 or LZMA member 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, cast
 
-from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.streams import Counted, Stream
 
@@ -109,7 +109,7 @@ class Unpacker:
             self._has_ended = not self._follows()
             if self._has_ended:
                 return False
-        self._codec = self._method.make(self._budget.window)
+        self._codec = self._make()
         return True
 
     def _follows(self) -> bool:
@@ -130,6 +130,14 @@ class Unpacker:
     def _take(self) -> bytes:
         data, self._ahead = self._ahead, b""
         return data or self._source.read(INPUT_STEP)
+
+    def _make(self) -> Codec:
+        try:
+            return self._method.make(self._budget.window)
+        except CrashtoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 (as below: of parameters that cannot be)
+            raise self._malformed(f"is damaged ({error or type(error).__name__})") from None
 
     def _decompress(self, codec: Codec, data: bytes) -> bytes:
         try:

@@ -5,6 +5,7 @@ from typing import IO, NamedTuple, Protocol
 from crashtool.errors import MalformedFile
 
 SKIP_STEP = 1 << 18  # bytes
+LARGEST_FILE = (1 << 63) - 1  # of any system; archives may point beyond
 
 
 class Stream(Protocol):
@@ -47,8 +48,10 @@ class Slice:
         size = min(size, self._left)
         if size <= 0:
             return b""
-        self._file.seek(self._place)
-        block = self._file.read(size)
+        block = b""
+        if self._place <= LARGEST_FILE:
+            self._file.seek(self._place)
+            block = self._file.read(size)
         if not block:
             raise MalformedFile("cut short", offset=self._place)
         self._place += len(block)

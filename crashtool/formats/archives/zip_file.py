@@ -304,9 +304,9 @@ class _Content:
 
     def _open(self) -> Stream:
         row = self._row
-        self._file.seek(self._start)
-        local = Local.read(self._file.read(Local.SIZE))
-        name = self._file.read(local.name_size)
+        header = Slice(self._file, self._start, Local.SIZE + 0xFFFF)
+        local = Local.read(read_fully(header, Local.SIZE))
+        name = read_fully(header, local.name_size) if local.name_size else b""
         if local.signature != b"PK\x03\x04":
             raise self._damaged("is not where the directory says")
         if name != row.name or local.method != row.method or (local.flags ^ row.flags) & ENCRYPTED:

@@ -65,8 +65,8 @@ class SymbolCache:
         for path in dict.fromkeys((self.place(key, name), place_in(self._first, key, name))):
             try:
                 os.utime(path)
-            except OSError:
-                if not os.path.isfile(path):
+            except OSError:  # a cache that is only read; or a file that another process removes
+                if not _can_be_read(path):
                     continue
             return path
         return None
@@ -179,6 +179,15 @@ class SymbolCache:
             self.trim(self.limit)
             with suppress(OSError), open(stamp, "wb"):
                 pass
+
+
+def _can_be_read(path: str) -> bool:
+    """Windows lists a removed file that is still open elsewhere, and lets nobody open it."""
+    try:
+        with open(path, "rb"):
+            return True
+    except OSError:
+        return False
 
 
 def place_in(folder: str, key: str, name: str) -> str:
