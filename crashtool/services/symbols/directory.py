@@ -191,7 +191,7 @@ class DirectorySource:
     def _identify(self, path: str) -> list[Known]:
         if path not in self._known:
             # one file where letter case does not matter, which conventions spell in several ways
-            first = self._spelled.setdefault((same_file(path), path.lower()), path)
+            first = self._spelled.setdefault((same_file(path), os.fspath(path).lower()), path)
             if first not in self._known:
                 self._known[first] = identify(first, self._scratch)
             self._known[path] = self._known[first]

@@ -90,8 +90,10 @@ class _Walk:
                 if not obstacle:
                     is_lone = member.size is None
                     full = member.name if is_lone else prefix + member.name
+                    # what was packed alone has the name of the packed file, as that is known
+                    own = full.rpartition(":")[2] if is_lone and depth > 1 else member.name
                     try:
-                        yield from self._take(member, full, depth)
+                        yield from self._take(member._replace(name=own), full, depth)
                     except MalformedFile as error:
                         if not head.startswith(zip_file.MAGICS):
                             raise

@@ -1,3 +1,4 @@
+import gzip
 import io
 import zipfile
 from contextlib import closing
@@ -145,3 +146,30 @@ def test_unpacking_that_was_cut_off_is_begun_again(receiver):
 )  # fmt: skip
 def test_a_name_is_made_one_that_every_system_can_have(name, safe):
     assert safe_name(name) == safe
+
+
+def test_an_archive_that_breaks_its_reader_says_so_and_the_next_is_read(receiver, monkeypatch):
+    def explode(*_):
+        raise IndexError("list index out of range")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("crashtool.services.receiver.symbol_folder.walk_archive", explode)
+        broken = send_symbols(receiver, gzip.compress(make_symbols()))
+        report = wait_for(receiver, broken, lambda report: report.headline)
+    assert "cannot be unpacked: IndexError" in report.headline
+
+    whole = send_symbols(receiver)
+    assert wait_for(receiver, whole, lambda report: report.headline).headline.startswith("1 debug")
+
+
+def test_a_damaged_archive_is_told_on_its_row(receiver):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.sym", make_symbols() + bytes(500))
+    data = bytearray(out.getvalue())
+    data[60:80] = bytes(20)
+
+    upload = send_symbols(receiver, bytes(data))
+
+    report = wait_for(receiver, upload, lambda report: report.headline)
+    assert "'a.sym' is damaged" in report.headline

@@ -331,3 +331,17 @@ def test_a_gigabyte_is_identified_as_quickly_as_a_megabyte(tmp_path):
 def test_a_file_that_is_gone_cannot_be_identified(tmp_path):
     with pytest.raises(InputUnusable, match="cannot be read"):
         identify_content(str(tmp_path / "gone"))
+
+
+def test_a_file_that_another_process_is_removing_is_not_there(tmp_path, monkeypatch):
+    """Windows lists it until the last who has it open closes it, and lets nobody open it."""
+    cache = SymbolCache(str(tmp_path))
+    path = cache.put("key", "name", lambda file: file.write(b"content"))
+
+    def refuse(place, *_):
+        raise PermissionError(13, "Access is denied", place)
+
+    monkeypatch.setattr("os.utime", refuse)
+    assert cache.find("key", "name") == path  # a cache that is only read
+    monkeypatch.setattr("builtins.open", refuse)
+    assert cache.find("key", "name") is None

@@ -12,8 +12,9 @@ from crashtool.formats.archives.cabinet import LZX
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Module
+from crashtool.services.symbols import directory
 from crashtool.services.symbols.directory import DirectorySource, walk_files
-from crashtool.services.symbols.known_file import insist, same_file
+from crashtool.services.symbols.known_file import identify, insist, same_file
 from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.unpack import walk_archive
 from tests.synth.cabinet import build_cabinet
@@ -515,3 +516,22 @@ def test_object_files_of_the_compiler_are_not_looked_into(find, tmp_path, monkey
     )
 
     assert find() == []
+
+
+def test_an_archive_that_is_spelled_in_two_ways_is_unpacked_once(tmp_path, monkeypatch):
+    """As where letter case does not matter; a link stands for the other spelling."""
+    path = write(tmp_path / "App.pd_", build_cabinet({"app.pdb": build_pdb()}))
+    other = tmp_path / "app.pd_"
+    if not other.exists():
+        other.symlink_to(path)
+    asked = []
+    monkeypatch.setattr(
+        directory, "identify", lambda path, scratch: asked.append(path) or identify(path, scratch)
+    )
+    with Scratch() as scratch:
+        source = DirectorySource([str(tmp_path)], scratch)
+
+        first, second = source._identify(str(path)), source._identify(str(other))
+
+    assert first is second
+    assert len(asked) == 1
