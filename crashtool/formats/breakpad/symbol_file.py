@@ -21,6 +21,8 @@ MOST_ADDRESS = (1 << 64) - 1
 # A PUBLIC record has no end. Farther from it than most functions are long it names only what unwind
 # records call code: data lies behind the last one, too (seen: `_fini` for a pointer in .data).
 PUBLIC_REACH = 0x1000  # bytes
+COVERAGE_SAMPLES = 64
+ENOUGH_COVERED = 0.7  # of the code; the rest is padding, and what has no debug information
 MOST_ANSWERS = 4096  # remembered ones
 MOST_BLOCKS = 16
 LARGE_BLOCK = 1 << 20  # bytes: only one of these is remembered
@@ -87,6 +89,22 @@ class SymbolFile:
     def has_functions(self) -> bool:
         """Whether it has FUNC records."""
         return self._functions.exists()
+
+    def measure_code(self) -> range | None:
+        """From the first function to the end of the last, if functions cover nearly all between.
+
+        None for a file that describes some functions only, as one made by hand, or of a library of
+        which a part was compiled with debug information: there code may be anywhere.
+        """
+        first = self._functions.read_first()
+        last = self._functions.find_before(MOST_ADDRESS)
+        if first is None or last is None:
+            return None
+        start, end = int(first[1], 16), int(last[1], 16) + int(last[2], 16)
+        step = max(1, (end - start) // COVERAGE_SAMPLES)
+        places = range(start, end, step)
+        covered = sum(self._functions.find_covering(place) is not None for place in places)
+        return range(start, end) if covered >= ENOUGH_COVERED * len(places) > 0 else None
 
     @property
     def has_publics(self) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 COLD_PART = ".cold"
+LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
 
 class RewrittenFile(InputUnusable):
@@ -41,8 +42,7 @@ class DebugFile(Protocol):
 
     @property
     def fault(self) -> CrashtoolError | None: ...  # noqa: D102
-    @property
-    def knows_functions(self) -> bool: ...  # noqa: D102
+    def knows_functions(self, size: int) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
     def find_win(self, address: int) -> "WinRecord | None": ...  # noqa: D102
@@ -69,15 +69,17 @@ class TextDebugFile:
         self.has_code = False
         self.problems = self._file.problems
         self.objects: tuple[ObjectFile, ...] = ()
+        self._code: range | None = None
 
     @property
     def fault(self) -> None:
         """None: text is read without help."""
 
-    @property
-    def knows_functions(self) -> bool:
-        """Whether a place in no function is no code."""
-        return self.has_lines
+    def knows_functions(self, size: int) -> bool:
+        """Whether a place in no function of a module of `size` bytes is no code."""
+        if self._code is None:
+            self._code = self._file.measure_code() or range(0)
+        return self.has_lines and len(self._code) * LEAST_CODE >= size
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, names readable."""
@@ -135,8 +137,7 @@ class NativeDebugFile:
         """What keeps this machine from reading it, if anything; the file is not to blame."""
         return self._fault or self.unwind.fault
 
-    @property
-    def knows_functions(self) -> bool:
+    def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
         """Whether a place in no function is no code."""
         return self.has_lines and self._line_table() is not None
 

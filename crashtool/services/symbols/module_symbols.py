@@ -73,7 +73,7 @@ class ModuleSymbols:
     @property
     def knows_functions(self) -> bool:
         """Whether a place in no function is no code."""
-        return any(file.knows_functions for file in self._files)
+        return any(file.knows_functions(self.module.size) for file in self._files)
 
     @property
     def fault(self) -> CrashtoolError | None:

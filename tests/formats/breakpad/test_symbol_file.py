@@ -121,6 +121,19 @@ def test_a_public_name_that_begins_with_a_function_ends_with_it():
     assert reader.find_function(0x14) is None
 
 
+@pytest.mark.parametrize(
+    ("starts", "code"),
+    [
+        (range(0x1000, 0x3000, 0x20), range(0x1000, 0x3000)),
+        ([0x1000], range(0x1000, 0x1020)),
+        ([0x1000, 0x8000], None),
+        ([], None),
+    ],
+)
+def test_functions_that_leave_much_uncovered_do_not_measure_the_code(starts, code):
+    assert read(*[func(start, 0x20, "f") for start in starts]).measure_code() == code
+
+
 @pytest.mark.parametrize(("address", "name"), [(0x1010, "p"), (0x1111, None), (0x2010, "p")])
 def test_a_public_name_reaches_far_only_to_what_unwind_records_call_code(address, name):
     reader = read(public(0x110, "p"), "STACK CFI INIT 2000 100 .cfa: $rsp 8 + .ra: .cfa -8 + ^")

@@ -3,15 +3,18 @@ from pathlib import Path
 
 import pytest
 
+from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Frame, Module
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
 from crashtool.services.symbols.session import SymbolSession
 from tests.synth.object_files import build_sym
+from tests.synth.symbol_file import build_symbol_file, file, func, line
 from tests.toolchain import run_tool
 
 MODULE = Module(0x400000, 0x10000, "app", "/app", None, "app")
@@ -315,3 +318,16 @@ def test_the_identifiers_of_all_three_agree(programs):
             ids.add(read_object_files(file.read())[0].debug_id)
 
     assert len(ids) == 1
+
+
+def test_a_sparse_sym_file_does_not_say_that_other_places_are_no_code(tmp_path):
+    whole, sparse = tmp_path / "whole.sym", tmp_path / "sparse.sym"
+    functions = [func(start, 0x20, "f", line(start, 0x20, 1, 0)) for start in range(0, 0x1000, 32)]
+    for path, records in ((whole, functions), (sparse, functions[:1])):
+        path.write_bytes(build_symbol_file(file(0, "a.c"), *records))
+
+    def knows(path):
+        return open_debug_file(str(path), kinds.SYM, "x86_64", None).knows_functions(0x2000)
+
+    assert knows(whole)
+    assert not knows(sparse)
