@@ -12,7 +12,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test winhandler s3server slow check format lint types layers coverage generate fresh golden bench fuzz clean
+.PHONY: help demo demoprogram test winhandler s3server slow check format lint types platforms layers coverage generate generated fresh pythons wheels golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -27,8 +27,9 @@ $(DEMO_STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) and installing crashtool in it: about a minute."
 	$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tools/install.py -e '.[serve]'
-	@echo "Installing a crashpad_handler, if there is one for this machine."
-	-@$(BIN)/python tools/install.py -e '.[handler,disassembly]'
+	@echo "Installing a reader of debug files and a crashpad_handler, if there are any for this machine."
+	-@$(BIN)/python tools/install.py -e '.[symbols,disassembly]'
+	-@$(BIN)/python tools/install.py -e '.[handler]'
 	@touch $@
 
 demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## crash a program, receive its report, read it

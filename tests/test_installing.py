@@ -103,11 +103,11 @@ def test_symbolic_is_advised_where_there_are_builds(environment, monkeypatch, li
 
 
 def test_the_advice_of_this_environment_keeps_this_crashtool():
-    """Nothing is fetched: pip says of the installed one that it satisfies the requirement."""
+    """Nothing is fetched: for pip the one that is installed satisfies the requirement."""
     if installing.find_spec("pip") is None:
         pytest.skip("needs pip")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "crashtool"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "Requirement already satisfied: crashtool" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr

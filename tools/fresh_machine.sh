@@ -76,7 +76,7 @@ for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt /etc/
     rm -rf "$target"
     cp -rL "$path" "$target"
 done
-settings=(PIP_QUIET=1)
+settings=()
 while IFS= read -r line; do
     settings+=("$line")
 done < <(env | grep -E '^(PIP_[A-Z_]+|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY|JOBS|SEED)=' || true)
@@ -114,7 +114,7 @@ fi
 failed=
 for target in "$@"; do
     echo "== $suite${packages:+ with $packages}: make $target"
-    inside new:new env -i HOME=/home/new USER=new LANG=C.UTF-8 PATH=/usr/bin:/bin "${settings[@]}" \
+    inside new:new env -i HOME=/home/new USER=new LANG=C.UTF-8 PATH=/usr/bin:/bin ${settings[@]+"${settings[@]}"} \
         sh -c 'cd /home/new/crashtool && exec make "$1" </dev/null' sh "$target" || failed="$failed $target"
 done
 if [ -n "$failed" ]; then

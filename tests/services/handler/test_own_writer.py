@@ -19,6 +19,7 @@ from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.report_database import prepare_database
 from crashtool.services.transport.refusal import find_refusal
 from tests.services.handler.test_program import CRASHES
+from tests.toolchain import need_programs, run_tool
 
 PAIRS = (("lang", "日本"), ("prod", "Demo"), ("ver", "1.4.2"))
 ALIKE = ("null", "abort", "assert", "fpe", "ill", "trap", "bus", "call_null", "wild_write", "raise",
@@ -176,11 +177,8 @@ def test_floating_point_registers_are_in_it(tmp_path, crash_under_own):
     )
     for width in ("-m64", "-m32"):
         program = tmp_path / f"floats{width}"
-        done = subprocess.run(
-            ["gcc", "-O0", width, "-msse2", "-o", program, source], check=False, capture_output=True
-        )
-        if done.returncode:
-            pytest.skip(f"gcc {width} cannot build here")
+        need_programs("gcc", width)
+        run_tool("gcc", "-O0", width, "-msse2", "-o", program, source)
         _, delivery = crash_under_own([str(program)])
 
         content = Path(delivery.path).read_bytes()
@@ -190,15 +188,12 @@ def test_floating_point_registers_are_in_it(tmp_path, crash_under_own):
 
 @pytest.mark.parametrize("flag", ["-static", "-static-pie", "-no-pie", "-Wl,--build-id=none"])
 def test_a_program_of_any_linkage_is_a_module_whose_symbols_are_found(
-    flag, tmp_path, build, crash_under_own, read_chain
+    flag, tmp_path, crash_under_own, read_chain
 ):
-    build("crash.c")
+    need_programs("gcc", flag)
     program = tmp_path / "program"
-    subprocess.run(
-        ["gcc", "-g", "-O1", "-pthread", flag, "-o", program,
-         Path(__file__).resolve().parents[2] / "programs/crash.c"],
-        check=True,
-    )  # fmt: skip
+    source = Path(__file__).resolve().parents[2] / "programs/crash.c"
+    run_tool("gcc", "-g", "-O1", "-pthread", flag, "-o", program, source)
 
     _, delivery = crash_under_own([str(program), "fpe"])
 
@@ -210,11 +205,9 @@ def test_a_program_of_any_linkage_is_a_module_whose_symbols_are_found(
 
 
 def test_a_program_built_with_musl_is_dumped(tmp_path, crash_under_own, read_chain):
-    if shutil.which("musl-gcc") is None:
-        pytest.skip("needs musl-gcc")
     program = tmp_path / "program"
     source = Path(__file__).resolve().parents[2] / "programs/values.c"
-    subprocess.run(["musl-gcc", "-g", "-O1", "-o", program, source], check=True)
+    run_tool("musl-gcc", "-g", "-O1", "-o", program, source)
 
     _, delivery = crash_under_own([str(program)])
 
@@ -226,14 +219,10 @@ def test_a_library_is_called_as_it_calls_itself(tmp_path, build, crash_under_own
     library, program = tmp_path / "libreal.so.1.2", tmp_path / "program"
     (tmp_path / "library.c").write_text("void fail(void) { *(volatile int *)0 = 1; }")
     (tmp_path / "main.c").write_text("void fail(void); int main(void) { fail(); }")
-    subprocess.run(
-        ["gcc", "-shared", "-fPIC", "-Wl,-soname,libreal.so.1", "-o", library,
-         tmp_path / "library.c"], check=True,
-    )  # fmt: skip
+    soname = "-Wl,-soname,libreal.so.1"
+    run_tool("gcc", "-shared", "-fPIC", soname, "-o", library, tmp_path / "library.c")
     (tmp_path / "libreal.so.1").symlink_to(library.name)
-    subprocess.run(
-        ["gcc", f"-Wl,-rpath,{tmp_path}", "-o", program, tmp_path / "main.c", library], check=True
-    )
+    run_tool("gcc", f"-Wl,-rpath,{tmp_path}", "-o", program, tmp_path / "main.c", library)
 
     _, delivery = crash_under_own([str(program)])
 
