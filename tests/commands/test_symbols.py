@@ -106,9 +106,9 @@ def test_inspect_keeps_its_cache_within_the_size_it_is_told(crashtool, monkeypat
     limits = []
     made = SymbolCache.__init__
 
-    def note(self, folder, limit, fallback):
+    def note(self, folder, limit, *rest):
         limits.append(limit)
-        made(self, folder, limit, fallback)
+        made(self, folder, limit, *rest)
 
     monkeypatch.setattr(SymbolCache, "__init__", note)
 
