@@ -119,7 +119,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l exclude
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l type -x -a 'elf pe pdb macho sym' -d 'Only this kind of file. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l require-for -r -d 'Release gate: every module that ships under PATH must be readable with these files, or nothing is sent and the status is 4. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l for-dump -r -d 'The same for the modules that a minidump needs. Repeatable.'
-complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l not-required -r -d 'Modules that the gate lets pass, by name or path: those of others. Repeatable.'
+complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l not-required -r -d 'Modules of others, and files that cannot be looked into (installers, disk images, encrypted archives), that the gate lets pass, by name or path. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l require-all-modules -d 'With --for-dump, also the operating system\'s own.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l strict -d 'A defect in any file ends it with status 4, and nothing is sent.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l quick -d 'Believe the headers instead of trying look-ups in each file.'

@@ -83,10 +83,10 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
 def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """Show what a minidump says: what crashed, where and why.
 
-    PATH is a minidump, a folder, a glob pattern or - for standard input; gzip, zip and saved
-    upload bodies are opened. Besides those of --symbols, files that match by identifier are used at
-    the paths that the dump records, in its own folder and the system's, in /usr/lib/debug and in
-    the cache.
+    PATH is a minidump, a folder, a glob pattern or - for standard input; packed files, archives and
+    saved upload bodies are opened. Besides those of --symbols, files that match by identifier are
+    used at the paths that the dump records, in its own folder and the system's, in /usr/lib/debug
+    and in the cache.
 
     \b
     Examples:

@@ -93,9 +93,10 @@ if TYPE_CHECKING:
 def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """Send minidumps to Backtrace, as crashpad_handler would.
 
-    PATH is a minidump, a folder, a glob pattern or - for standard input; gzip, zip and saved
-    upload bodies are opened. Of a Crashpad database, the folder that the handler was given, what
-    was never uploaded is sent, with its attachments, and marked in it as sent.
+    PATH is a minidump, a folder, a glob pattern or - for standard input; packed files, archives and
+    saved upload bodies are opened (of a body, fields and files are sent along). Of a Crashpad
+    database, the folder that the handler was given, what was never uploaded is sent, with its
+    attachments, and marked in it as sent.
 
     The dump's own annotations go as form fields, with the handler's precedence; --annotation wins
     over them. A report counts as sent only when the server says so; its crash id is printed.

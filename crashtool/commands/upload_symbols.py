@@ -88,7 +88,8 @@ class UploadCommand(Command):
     "--not-required",
     multiple=True,
     metavar="GLOB",
-    help="Modules that the gate lets pass, by name or path: those of others. Repeatable.",
+    help="Modules of others, and files that cannot be looked into (installers, disk images, "
+    "encrypted archives), that the gate lets pass, by name or path. Repeatable.",
 )
 @click.option(
     "--require-all-modules",
@@ -201,12 +202,12 @@ def command(
 ) -> None:
     """Check debug files and upload them.
 
-    PATH is a file, a folder, a pattern, an archive (zip, tar, gz, xz, bz2) or a bundle (.dSYM,
-    .xcarchive). Debug files are recognised by their content: ELF, PE, PDB, Mach-O, Breakpad .sym.
-    They go as one zip archive that is made while it is sent. An upload counts as done only when
-    the server says so. Nothing found, a path that does not exist, or a damaged file ends with
-    status 3, or 8 when the rest could be uploaded; a call without one file of use with 4, and
-    nothing is sent.
+    PATH is a file, a folder, a pattern, an archive (zip, tar, 7z, cab, gz, xz, bz2, zst), a package
+    (.deb, .ddeb, .rpm) or a bundle (.dSYM, .xcarchive); archives in them are opened. Debug files
+    are recognised by their content: ELF, PE, PDB, Mach-O, Breakpad .sym. They go as one zip archive
+    that is made while it is sent. An upload counts as done only when the server says so. Nothing
+    found, a path that does not exist, or a damaged file ends with status 3, or 8 when the rest
+    could be uploaded; a call without one file of use with 4, and nothing is sent.
 
     \b
     Examples:

@@ -58,6 +58,8 @@ _MAGICS: tuple[tuple[bytes, FileKind], ...] = (
     (b"MZ", FileKind("pe", "a Windows program or DLL", _OBJECT_HINT)),
     (b"\x7fELF", FileKind("elf", "an ELF program or library", _OBJECT_HINT)),
     (b"MODULE ", FileKind("symbol_file", "a Breakpad symbol file", _OBJECT_HINT)),
+    (b"!<arch>\ndebian-binary", FileKind("deb", "a Debian package", _ARCHIVE_HINT)),
+    (b"\xed\xab\xee\xdb", FileKind("rpm", "an RPM package", _ARCHIVE_HINT)),
     (b"!<arch>\n", FileKind("archive", "a static library", _OBJECT_HINT)),
     (b"SQLite format 3\0", FileKind("sqlite", "an SQLite database", "give the minidump itself")),
     (b"CPds", FileKind("settings", "a Crashpad database's settings", "give its .dmp files")),
