@@ -35,7 +35,7 @@ def run_program_apart(
         "handler_seconds": handler_seconds,
     }
     done = subprocess.run(
-        [sys.executable, "-m", __spec__.name],
+        [sys.executable, "-P", "-m", __spec__.name],
         input=json.dumps(job),
         stdout=subprocess.PIPE,
         encoding="utf-8",

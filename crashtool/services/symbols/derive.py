@@ -194,7 +194,7 @@ class Deriver:
 
 def _open_reader() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

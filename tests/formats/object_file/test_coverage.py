@@ -1,7 +1,7 @@
 """Whether code is covered by unwind tables, told without the rules: the same as with them."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crashtool.errors import CrashtoolError
@@ -18,10 +18,12 @@ from tests.formats.object_file.test_exception_tables import START, USUAL, build
 from tests.growth import count_steps
 from tests.toolchain import run_tool
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SAMPLES = 300
 FEW = st.sampled_from(bytes.fromhex("00 02 03 05 07 08 0a 0b 0c 0d 0e 13 41 83 86 c6 2e 80 ff"))
 
 
+@UNHURRIED
 @given(
     st.lists(FEW | st.integers(0, 255), max_size=40).map(bytes),
     st.sampled_from(sorted(NAMES)),

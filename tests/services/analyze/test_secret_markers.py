@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crashtool.services.analyze.secret_kinds import list_kinds
@@ -11,6 +11,7 @@ from crashtool.services.analyze.secret_markers import REACH, compile_markers
 from crashtool.services.analyze.secrets import walk_secrets
 from tests.services.analyze.test_secrets import SECRETS
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MARKERS = {marker: kind.around for kind in list_kinds() for marker in kind.markers}
 
 
@@ -45,6 +46,7 @@ PIECES = st.sampled_from(
 )
 
 
+@UNHURRIED
 @given(st.lists(PIECES | st.binary(max_size=3), max_size=12).map(b"".join), st.data())
 def test_one_pass_finds_what_a_search_for_each_marker_finds(window, data):
     start = data.draw(st.integers(0, len(window)))

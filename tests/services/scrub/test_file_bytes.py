@@ -5,7 +5,7 @@ import re
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crashtool.services.scrub import file_bytes
@@ -15,7 +15,10 @@ from crashtool.services.scrub.scrubber import scrub_dump
 from tests.growth import count_steps
 from tests.synth.minidump import MinidumpBuilder
 
-CONTENT = st.lists(st.sampled_from([b"\0" * 40, b"a=\0", b"b", b"=", b"\0"])).map(b"".join)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CONTENT = st.lists(st.sampled_from([b"\0" * 40, b"a=\0", b"b", b"=", b"\0"]), max_size=30).map(
+    b"".join
+)
 PLACES = st.integers(0, 400)
 PATTERN = re.compile(rb"[ab=]{2,5}")
 
@@ -28,6 +31,7 @@ def small_blocks():
         yield
 
 
+@UNHURRIED
 @given(CONTENT, st.lists(st.tuples(st.sampled_from([b"=", b"a=", b"\0", b"\0\0"]), PLACES, PLACES)))
 def test_bytes_are_found_where_they_are(content, wishes):
     data = FileBytes(io.BytesIO(content))
@@ -37,6 +41,7 @@ def test_bytes_are_found_where_they_are(content, wishes):
         assert data[start:end:2] == content[start:end:2]
 
 
+@UNHURRIED
 @given(CONTENT, st.lists(st.tuples(PLACES, PLACES)))
 def test_a_pattern_matches_where_it_would_in_all_of_the_bytes(content, wishes):
     data = FileBytes(io.BytesIO(content))
