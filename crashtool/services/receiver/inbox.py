@@ -1,6 +1,6 @@
 """The inbox: received reports in SQLite and files, such that what was acknowledged is kept.
 
-The order of work makes it survive a kill at any moment: files are written under `incoming/`, the
+The order of work makes it survive a kill at any moment: files are written under `incoming/`, their
 folder is renamed to `reports/`, all of it is synced, the rows are committed, and only then is the
 client told. What a killed receiver left without a row is removed when the inbox is opened again.
 """
