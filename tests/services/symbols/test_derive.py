@@ -35,6 +35,15 @@ def test_products_are_made_once(deriver, program):
     assert deriver._process is process
 
 
+def test_what_lies_in_the_working_folder_is_not_run(deriver, program, tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "json.py").write_text("raise SystemExit('a stranger ran')")
+    monkeypatch.chdir(theirs)
+    assert deriver.find(LINES, str(program), "x86_64").content
+    assert deriver._process.poll() is None
+
+
 def test_what_cannot_be_read_says_why_and_the_process_goes_on(deriver, program, tmp_path):
     bad = tmp_path / "bad"
     bad.write_bytes(b"not a debug file")
