@@ -63,6 +63,9 @@ build_base() {
 
 [ -x "$base/usr/bin/make" ] || build_base
 
+# What a run that was killed has left; its mounts went with it.
+mkdir -p "$store"
+find "$store" -maxdepth 1 -name 'run.*' -mmin +600 -exec rm -rf {} +
 root=$(mktemp -d "$store/run.XXXXXX")
 trap 'rm -rf "$root"' EXIT
 cp -a "$base/." "$root/"
