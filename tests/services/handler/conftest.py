@@ -18,9 +18,13 @@ PROGRAMS = Path(__file__).resolve().parents[2] / "programs"
 WIDTHS = {"64": [], "32": ["-m32"], "static": ["-static"]}
 
 
-def find_or_skip(path=None):
+def skip_elsewhere():
     if sys.platform != "linux" or platform.machine() != "x86_64":
         pytest.skip("needs Linux x86-64")
+
+
+def find_or_skip(path=None):
+    skip_elsewhere()
     try:
         return find_handler(path)
     except CrashtoolError as error:
@@ -49,6 +53,7 @@ def build(tmp_path_factory):
 
     def compile_once(source, width="64"):
         compiler = "g++" if source.endswith("pp") else "gcc"
+        skip_elsewhere()
         need_programs(compiler, *WIDTHS[width])
         if (source, width) not in made:
             target = tmp_path_factory.mktemp("programs") / "crash"
