@@ -9,7 +9,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import SCHEMA_VERSION, Console
 from crashtool.commands.options import annotation_options, open_symbols, symbol_options
-from crashtool.errors import CannotWrite, CrashtoolError, UsageError
+from crashtool.errors import CannotWrite, CrashtoolError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +129,8 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
         run.chosen.discard_unused()
     except CrashtoolError as error:  # the program's own status counts, whatever its report is like
         console.warn(f"no report: {error.what}")
+    except OSError as error:
+        console.warn(f"no report: {reason_of(error)}")
     return result.status
 
 

@@ -12,14 +12,16 @@ ENDINGS = ("SIGTERM", "SIGHUP")  # a system that shuts down, a CI's time limit, 
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A new folder, which is deleted when the context ends."""
+def temporary_folder(place: str | None = None) -> Iterator[Path]:
+    """A new folder, deleted when the context ends; in `place`, or where the system says."""
     import tempfile  # slow to import, and seldom needed
 
     restore = heed_endings()
     try:
         # on Windows somebody may have a file in it open
-        with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix=PREFIX, dir=place, ignore_cleanup_errors=True
+        ) as folder:
             yield Path(folder)
     finally:
         restore()

@@ -147,8 +147,13 @@ def _find_kind(root: Path) -> str | None:
     if any(_is_marked(dump) for dump in waiting):
         return "macos"
     # without a single .meta these are a macOS database whose attributes were lost on the way
-    has_meta = any(next(folder.glob("*.meta"), None) for folder in folders)
+    has_meta = any(_list_metadata(folder) for folder in folders)
     return "macos" if waiting and not has_meta else "generic"
+
+
+def _list_metadata(folder: Path) -> list[Path]:
+    """The .meta files of a folder; unlike a pattern's search, this fails where listing does."""
+    return sorted(path for path in folder.iterdir() if path.suffix == ".meta")
 
 
 def _is_marked(path: Path) -> bool:
@@ -276,7 +281,7 @@ def _report_strays(root: Path, state: str, problems: list[str]) -> None:
         return
     problems.extend(
         f"{state}/{path.name} has no minidump"
-        for path in sorted(folder.glob("*.meta"))
+        for path in _list_metadata(folder)
         if not path.name.startswith("._") and not path.with_suffix(".dmp").exists()
     )
 

@@ -270,7 +270,10 @@ def _map_file(name: str) -> "mmap | bytes":
     with open(name, "rb") as file:  # noqa: PTH123 - pathlib costs start-up time
         if not os.fstat(file.fileno()).st_size:
             return file.read(0) or file.read()
-        return mmap(file.fileno(), 0, access=ACCESS_READ)
+        try:
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+        except OSError:  # a file system that maps nothing, or no address space for it
+            return file.read()
 
 
 def _release(data: "Buffer") -> None:

@@ -31,10 +31,13 @@ class ChosenDatabase(NamedTuple):
 
     def discard_unused(self) -> None:
         """Remove a temporary database that got no report."""
-        if self.path and self.instead_of and not list_minidumps(self.path):
-            import shutil  # seldom needed
+        if not self.path or not self.instead_of:
+            return
+        with suppress(OSError):  # what cannot be listed may hold one
+            if not any(any((self.path / name).glob("*.dmp")) for name in _REPORTS):
+                import shutil  # seldom needed
 
-            shutil.rmtree(self.path, ignore_errors=True)
+                shutil.rmtree(self.path, ignore_errors=True)
 
 
 def choose_database(wanted: Path) -> ChosenDatabase:
@@ -79,8 +82,12 @@ def prepare_database(path: Path) -> Settings | None:
 
 
 def list_minidumps(path: Path) -> frozenset[Path]:
-    """The minidumps that a database holds now."""
-    return frozenset(dump for folder in _REPORTS for dump in path.glob(f"{folder}/*.dmp"))
+    """The minidumps that a database holds now; none of a folder that cannot be listed."""
+    found: set[Path] = set()
+    for folder in _REPORTS:
+        with suppress(OSError):
+            found.update(path.glob(f"{folder}/*.dmp"))
+    return frozenset(found)
 
 
 def _read_or_make_settings(path: Path) -> Settings | None:

@@ -275,7 +275,11 @@ def read_file(path: str) -> tuple[ObjectFile, ...]:
     with Path(path).open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             return read_object_files(b"")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError:  # a file system that maps nothing, or no address space for it
+            return read_object_files(file.read())
+        with mapped as data:
             return read_object_files(data)
 
 

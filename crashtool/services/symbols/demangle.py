@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+from crashtool.errors import MissingLibrary
+
 # What compilers append to the name of a copy or a part of a function: it is still that function.
 PART_SUFFIXES = (".cold", ".part", ".isra", ".constprop", ".lto_priv", ".llvm")
 SCHEMES = {
@@ -35,7 +37,20 @@ def demangle(name: str) -> str:
     return _spell(name, SCHEMES[prefix])
 
 
+@lru_cache(maxsize=1)
+def find_loss() -> MissingLibrary | None:
+    """What keeps names from being made readable, if anything: they are shown as they are then."""
+    try:
+        import demangle  # noqa: F401 (whether it can be)
+    except (ImportError, OSError) as error:
+        reason = "" if isinstance(error, ModuleNotFoundError) else str(error)
+        return MissingLibrary("demangle", "names are shown as compilers mangle them", reason)
+    return None
+
+
 def _spell(name: str, languages: tuple[str, ...]) -> str:
+    if find_loss():
+        return name
     from demangle import DemanglingError, signature
 
     try:

@@ -104,12 +104,15 @@ class Deriver:
 
         try:
             kept = self._files.put(key, product, write)
-            return Derived(map_file(kept), kept)
         except CannotWrite:  # the cache has said so
-            target = BytesIO()
-            write(target)
-            self._held[key, product] = Derived(target.getvalue())
-            return self._held[key, product]
+            kept = ""
+        content = _read_back(kept)
+        if content is not None:
+            return Derived(content, kept)
+        target = BytesIO()
+        write(target)
+        self._held[key, product] = Derived(target.getvalue())
+        return self._held[key, product]
 
     def _convert(self, product: Product, path: str, architecture: str, target: IO[bytes]) -> None:
         """Write a product, by the process or in this one."""
@@ -189,6 +192,14 @@ class Deriver:
         self._files.warn(
             f"no process can be started to read debug files ({reason}): they are read in this one"
         )
+        return None
+
+
+def _read_back(kept: str) -> "Content | None":
+    """What was just written; None where a disk does not give it back."""
+    try:
+        return map_file(kept) if kept else None
+    except InputUnusable:
         return None
 
 

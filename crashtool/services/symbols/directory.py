@@ -265,7 +265,9 @@ def walk_files(folder: str) -> Iterator[Named]:
         parent = waiting.pop()
         try:
             entries = sorted(os.scandir(parent), key=lambda entry: entry.name)
-        except OSError:
+        except OSError as error:
+            if parent == folder:  # the user named it
+                raise explain(error, folder) from None
             continue
         key = same_file(parent)
         if key in seen:

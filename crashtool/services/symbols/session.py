@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crashtool.services.symbols.assigned_source import AssignedSource, split_assignments
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
+from crashtool.services.symbols.demangle import find_loss
 from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.local_source import LocalSource
@@ -17,6 +18,7 @@ from crashtool.services.symbols.source import ChainedSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from crashtool.errors import MissingLibrary
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
     from crashtool.services.symbols.source import SymbolSource
@@ -131,8 +133,12 @@ class SymbolSession:
             evidence.inlined += bool(frame.inlines)
             evidence.unwound += caller is not None and caller.trust == "cfi"
             evidence.guessed += caller is not None and caller.trust in GUESSES
-        if tables.fault:
-            self._warn(f"{tables.fault.what} ({tables.fault.hint})")
+        for fault in filter(None, (tables.fault, self._find_loss(evidence))):
+            self._warn(f"{fault.what} ({fault.hint})")
         return judge(
             module, architecture, evidence, tables.candidates, tables.problems, tables.fault
         )
+
+    def _find_loss(self, evidence: Evidence) -> "MissingLibrary | None":
+        """What keeps names from being readable: looked for when there are names."""
+        return find_loss() if evidence.named else None

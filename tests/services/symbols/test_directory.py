@@ -471,7 +471,7 @@ def test_folders_in_a_folder_that_cannot_be_listed_are_passed_over(find, tmp_pat
         return scan(folder)
 
     monkeypatch.setattr("crashtool.services.symbols.directory.os.scandir", refuse)
-    monkeypatch.setattr("crashtool.services.symbols.directory.os.listdir", refuse)
+    monkeypatch.setattr("crashtool.services.symbols.directory.os.listdir", lambda _: [])
 
     assert find() == []
     assert find(GAME) == []
