@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.commands.transcript_inputs import make_inputs
+from crashtool.formats.minidump.structs import Directory, Header
+from tests.commands.transcript_inputs import make_inputs, windows_crash
 from tests.synth.object_files import build_elf
 
 WRITERS = [
@@ -73,3 +74,16 @@ def test_a_page_that_shows_memory_is_for_its_owner(crashtool, folder):
     assert crashtool("inspect", "--html", "page.html", "game.dmp").exit_code == 0
 
     assert stat.S_IMODE((folder / "page.html").stat().st_mode) == 0o600
+
+
+def test_a_directory_that_nobody_filled_in_is_damage(crashtool, tmp_path):
+    whole = windows_crash().pack()
+    count, place = Header.read(whole).stream_count, Header.read(whole).directory_rva
+    zeros = bytes(count * Directory.SIZE)
+    (tmp_path / "zeros.dmp").write_bytes(whole[:place] + zeros + whole[place + len(zeros) :])
+
+    shown, sent = crashtool("inspect", "zeros.dmp"), crashtool("send-dump", "-n", "zeros.dmp")
+
+    assert shown.exit_code == 3
+    assert "entries of zeros, which nobody filled in" in shown.stdout
+    assert "this dump is damaged: directory: " in sent.stderr

@@ -104,7 +104,10 @@ class Minidump:
             self._source.note(f"directory: {usable} of {count} streams fit", rva)
         if not usable:
             return ()
-        return tuple(Directory.read_array(self._data, rva, usable))
+        rows = tuple(Directory.read_array(self._data, rva, usable))
+        if not any(row.stream_type or row.size or row.rva for row in rows):
+            self._source.note(f"directory: {usable} entries of zeros, which nobody filled in", rva)
+        return rows
 
     @cached_property
     def system(self) -> "SystemInfo | None":

@@ -15,7 +15,6 @@ from crashtool.services.symbols.known_file import (
     bare_name,
     best_first,
     compare,
-    fits_name,
     identify,
     ids_of,
     insist,
@@ -23,6 +22,7 @@ from crashtool.services.symbols.known_file import (
     keys_of,
     matches,
     may_be_asked_for,
+    may_be_of,
     names_of,
     read_head,
     same_file,
@@ -61,8 +61,14 @@ class DirectorySource:
     answer; files with a fitting name are opened first, the others only when those do not match.
     """
 
-    def __init__(self, paths: Sequence[str], scratch: "Scratch") -> None:
-        """InputUnusable when a path does not exist."""
+    def __init__(
+        self,
+        paths: Sequence[str],
+        scratch: "Scratch",
+        warn: "Callable[[str], None]" = lambda _sentence: None,
+    ) -> None:
+        """InputUnusable when a path does not exist; `warn` hears of files that are of no use."""
+        self._warn = warn
         self.folders: list[str] = []
         self.files: list[str] = []
         for text in paths:
@@ -101,7 +107,7 @@ class DirectorySource:
             rows = list(step(module))
             yield from best_first(known for known in rows if matches(known, module))
             poor += [known for known in rows if not matches(known, module)]
-        told = [row for row in poor if not row.is_readable or fits_name(row, module)]
+        told = [row for row in poor if not row.is_readable or may_be_of(row, module)]
         yield from told[:MOST_MISMATCHES]
 
     def _in_stores(self, module: "Module") -> Iterator[Known]:
@@ -117,7 +123,11 @@ class DirectorySource:
     def _in_files(self, module: "Module") -> Iterator[Known]:  # noqa: ARG002 (one step of several)
         """What the files that the user named hold, whatever they are called."""
         for path in self.files:
-            yield from self._insist(path)
+            for known in self._insist(path):
+                if known.is_readable or known.failure != "malformed":
+                    yield known
+                else:  # it is no module's fault
+                    self._warn(f"--symbols {known.place}: {known.note}")
 
     def _in_neighbours(self, module: "Module") -> Iterator[Known]:
         """Other builds of a module in the stores that are not walked; some of them."""

@@ -22,6 +22,8 @@ HEAD_BYTES = 512
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
 CABINET_SUFFIXES = (".sy_", ".pd_", ".ex_", ".dl_")  # of the same, as symstore compresses them
+OF_WINDOWS = frozenset({kinds.PE, kinds.PDB})
+OF_OTHERS = frozenset({kinds.ELF, kinds.MACHO})
 SHORT_BUILD_ID = 32  # hex digits; a debug id holds that much of a build id
 
 
@@ -193,6 +195,13 @@ def _is_of(row: "ObjectFile", module: "Module") -> bool:
 def fits_name(known: Known, module: "Module") -> bool:
     """Whether a file is called as a module's files are."""
     return bare_name(kinds.base_name(known.place.rpartition(":")[2])) in names_of(module)
+
+
+def may_be_of(known: Known, module: "Module") -> bool:
+    """Whether a file could be of another build of a module: by its name, and its system's kind."""
+    platform = ids_of(module).platform
+    foreign = OF_OTHERS if platform == "windows" else OF_WINDOWS if platform else frozenset()
+    return fits_name(known, module) and not {row.kind for row in known.objects} & foreign
 
 
 def names_of(module: "Module") -> set[str]:

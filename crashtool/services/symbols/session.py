@@ -59,7 +59,7 @@ def open_places(
         if assigned:
             sources.append(AssignedSource(assigned, scratch))
         if paths:
-            sources.append(DirectorySource(paths, scratch))
+            sources.append(DirectorySource(paths, scratch, plan.warn))
         local = None
         if plan.local:
             local = LocalSource(cache, scratch, beside_dump=plan.beside_dump)

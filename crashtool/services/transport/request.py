@@ -187,6 +187,8 @@ def _warn_of_dump(dump: Minidump, fields: Fields, plan: Plan) -> list[str]:
             "--faulting-thread TID names the thread to blame"
         )
     known = [thread.id for thread in dump.threads]
+    if dump.problems:
+        warnings.append(f"this dump is damaged: {dump.problems[0].sentence}")
     if plan.faulting_thread is not None and known and plan.faulting_thread not in known:
         listed = ", ".join(map(str, known[:SHOWN_THREADS]))
         more = "…" if len(known) > SHOWN_THREADS else ""

@@ -535,3 +535,12 @@ def test_an_archive_that_is_spelled_in_two_ways_is_unpacked_once(tmp_path, monke
 
     assert first is second
     assert len(asked) == 1
+
+
+def test_a_named_file_that_is_no_debug_file_is_one_problem_of_its_own(tmp_path):
+    (tmp_path / "notes.txt").write_text("no debug file")
+    said = []
+    with Scratch() as scratch:
+        source = DirectorySource([str(tmp_path / "notes.txt")], scratch, said.append)
+        assert list(source.walk_candidates(APP)) == []
+    assert said == [f"--symbols {tmp_path / 'notes.txt'}: it is no debug file"]
