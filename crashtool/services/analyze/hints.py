@@ -65,7 +65,9 @@ def _bad_call(scene: Scene) -> str:
 
 def _unloaded_code(scene: Scene) -> str:
     if scene.frame and scene.frame.module is None and scene.frame.unloaded:
-        return f"the code that ran there was part of {scene.frame.unloaded[0].name}, now unloaded"
+        names = [hit.name for hit in scene.frame.unloaded]
+        which = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+        return f"the code that ran there was part of {which}, now unloaded"
     return ""
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST_OVERLAPPING = 64  # as many unloaded modules as Windows remembers
 NO_VERSION = ".".join("0000")  # what Crashpad writes for an image without a version
+DELETED = " (deleted)"
+UNNAMED = "(unnamed)"
 
 
 class AddressMap:
@@ -52,7 +54,7 @@ def read_modules(modules: "Iterable[DumpModule]") -> tuple[Module, ...]:
         Module(
             base=module.base,
             size=module.size,
-            name=base_name(module.name),
+            name=name_module(module.name, module.debug_file),
             code_file=module.name,
             code_id=module.code_id,
             debug_file=module.debug_file,
@@ -69,12 +71,20 @@ def read_unloaded_modules(modules: "Iterable[UnloadedModule]") -> tuple[Module, 
         Module(
             base=module.base,
             size=module.size,
-            name=base_name(module.name),
+            name=name_module(module.name),
             code_file=module.name,
             code_id=module.code_id,
         )
         for module in modules
     )
+
+
+def name_module(path: str, debug_file: str | None = None) -> str:
+    """What a module is called; by its debug file where the dump has no path, else UNNAMED.
+
+    Linux appends " (deleted)" to the path of a mapped file that was replaced meanwhile.
+    """
+    return base_name(path.removesuffix(DELETED)) or base_name(debug_file or "") or UNNAMED
 
 
 def base_name(path: str) -> str:
