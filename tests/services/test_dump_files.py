@@ -283,7 +283,7 @@ def test_a_file_that_may_not_be_read_is_said(folder, spool):
     (folder / "secret.dmp").write_bytes(DUMP)
     (folder / "secret.dmp").chmod(0)
 
-    assert "Permission denied" in find(spool, "secret.dmp")[0][2]
+    assert "permission denied" in find(spool, "secret.dmp")[0][2]
 
 
 def test_a_path_that_cannot_be_is_said(folder, spool):
