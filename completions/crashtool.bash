@@ -23,8 +23,8 @@ _crashtool() {
             --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
             --handler) words='upstream backtrace backtrace-2018 sentry' ;;
             --color) words='auto always never' ;;
-            --attach|--from|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+            --attach|--from|--into|--output|--project-file) words= ;;
+            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --into --output --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     send-dump)
         case "$previous" in

@@ -1,4 +1,4 @@
-"""annotate: annotations and attachments, checked and printed as StartHandler needs them."""
+"""annotate: annotations and attachments, checked, and printed for StartHandler or put in a dump."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from click.core import ParameterSource
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
-from crashtool.formats.attribute_rules import ERROR, Finding, Plan, check_plan
-from crashtool.formats.attributes import parse_attachment, split_pair
+from crashtool.formats.attribute_rules import ERROR, INTO, Finding, Plan, check_plan
+from crashtool.formats.attributes import join_annotations, parse_attachment, split_pair
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
 from crashtool.render.start_handler import TEXTS, finding_text, plan_document
 from crashtool.services.annotation_sources import (
@@ -83,6 +83,17 @@ class AnnotateCommand(Command):
     help="Which crashpad_handler it is for: upstream (default), backtrace (since 2022), "
     "backtrace-2018 (to 2021) or sentry. They differ in attachments.",
 )
+@click.option(
+    "--into",
+    "dump",
+    metavar="IN.dmp",
+    help="Write the annotations into this minidump instead of printing them.",
+)
+@click.option(
+    "--output",
+    metavar="OUT.dmp",
+    help="With --into: the minidump to write, which may be IN.dmp itself.",
+)
 @click.option("--check", is_flag=True, help="Only check; print nothing but findings.")
 @click.pass_context
 def command(
@@ -96,9 +107,15 @@ def command(
     git: bool,
     text_form: str | None,
     kind: str | None,
+    dump: str | None,
+    output: str | None,
     check: bool,
 ) -> None:
     """Check annotations and attachments; print them as StartHandler needs them.
+
+    With --into they are written into a minidump instead, as annotations of the process: those of
+    the same key are replaced, the others stay, and so does every other byte. Of --from and the
+    settings only the annotations count then: a minidump holds no attachments.
 
     KEY=VALUE is split at the first `=`; VALUE may be empty. A key on the command line replaces
     that of --git, which replaces that of --from, which replaces that of the setting `annotations`;
@@ -113,11 +130,16 @@ def command(
       crashtool annotate ver=1.4.2 --attach /var/log/game.log --as shell
       crashtool annotate --attach game.log=C:/game/last.log --as cpp-backtrace
       crashtool annotate --from annotations.toml --check
+      crashtool annotate ver=1.4.2 --git --into crash.dmp --output annotated.dmp
     """  # noqa: D301 (\b is click's)
     console.json = console.json or text_form == "json"
     is_chosen = kind is not None and not HANDLER_KINDS[kind].names_attachments
+    if dump is not None or output is not None:
+        text_form = _refuse_unfit(context, dump, output, text_form, check=check)
     kind = _choose_kind(kind, text_form)
     source = _collect(context, annotations, attachments or (), files, git=git)
+    if dump is not None:
+        source = source._replace(attachments=())
     if not source.annotations and not source.attachments:
         raise UsageError(
             "there is nothing to annotate with",
@@ -127,7 +149,9 @@ def command(
     plan = Plan(source.annotations, marked, kind, text_form or "arguments")
     findings = check_plan(plan)
     failed = any(finding.severity == ERROR for finding in findings)
-    if console.json:
+    if dump is not None and output is not None and not failed:
+        _write_into(console, plan, findings, dump, output)
+    elif console.json:
         console.document(plan_document(plan, findings))
     else:
         _say(console, plan, findings, is_chosen=is_chosen)
@@ -135,6 +159,54 @@ def command(
             console.answer(TEXTS[plan.text_form](plan))
     if failed:
         context.exit(CHECK_FAILED)
+
+
+def _refuse_unfit(
+    context: click.Context,
+    dump: str | None,
+    output: str | None,
+    text_form: str | None,
+    *,
+    check: bool,
+) -> str:
+    """UsageError for what does not go with --into, which is the text form that this gives."""
+    if dump is None or output is None:
+        given, missing = (
+            ("--output", "--into IN.dmp") if dump is None else ("--into", "--output OUT.dmp")
+        )
+        raise UsageError(
+            f"{given} needs {missing}", hint="both may name the same file, which is then replaced"
+        )
+    if context.get_parameter_source("attachments") == ParameterSource.COMMANDLINE:
+        raise UsageError(
+            "a minidump holds no attachments: --attach does not go with --into",
+            hint="send them along with the dump: crashtool send-dump --attachment",
+        )
+    if check or text_form not in (None, "json"):
+        raise UsageError(
+            f"{'--check' if check else '--as'} does not go with --into, which prints nothing",
+            hint="leave one of them out",
+        )
+    return INTO
+
+
+def _write_into(
+    console: Console, plan: Plan, findings: tuple[Finding, ...], dump: str, output: str
+) -> None:
+    from crashtool.render.annotated_dump import annotated_document, annotated_page
+    from crashtool.services.annotate_dump import annotate_dump  # seldom needed, and slow to import
+
+    result = annotate_dump(dump, output, join_annotations(plan.annotations))
+    if console.json:
+        console.document(annotated_document(result, findings))
+        return
+    _say(console, plan, findings, is_chosen=True)
+    console.answer(annotated_page(result))
+    if result.refusal:
+        console.warn(
+            f"crashpad_handler would send {output} without them, because {result.refusal}",
+            hint="crashtool send-dump sends it with all of them",
+        )
 
 
 def _choose_kind(kind: str | None, text_form: str | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
-from crashtool.errors import CannotWrite, cannot_write
+from crashtool.errors import CannotWrite, UsageError, cannot_write
 
 FOR_THE_OWNER = 0o600  # as dumps are: what shows a crashed program's memory is nobody else's
 FOR_ANYBODY = 0o666  # what the umask leaves of it
@@ -18,20 +18,22 @@ OPEN_STREAMS = ("/dev/", "/proc/")  # /dev/stdout, /dev/fd/3: whatever is behind
 
 
 @contextmanager
-def open_whole(path: Path, mode: int = FOR_ANYBODY) -> Iterator[BinaryIO]:
+def open_whole(path: Path, mode: int = FOR_ANYBODY, *, in_place: bool = True) -> Iterator[BinaryIO]:
     """A file to write that takes its place when the context ends well, and is gone otherwise.
 
     Pipes and devices are written directly, and a link stays a link. A file for anybody keeps the
     permissions of the one it replaces. CannotWrite when the place cannot be written; what goes
-    wrong elsewhere in the body passes through.
+    wrong elsewhere in the body passes through. Without `in_place` the body may read the file that
+    it replaces: a pipe or device is a UsageError then, and a folder that takes no new file
+    CannotWrite.
     """
-    target, partial = _plan(path)
+    target, partial = _plan(path, in_place=in_place)
     file = _Output(_open(partial, mode, is_new=partial != target, place=path), path)
     try:
         yield cast("BinaryIO", file)
         file.close()
         if partial != target:
-            with _blaming(path):
+            with blaming(path):
                 if mode == FOR_ANYBODY:
                     _keep_permissions(target, partial)
                 partial.replace(target)
@@ -51,22 +53,22 @@ def write_whole(path: Path, content: bytes, mode: int = FOR_ANYBODY) -> None:
 
 def append_text(path: Path, text: str) -> None:
     """Add to a file that others add to as well, such as the summary of a CI job. CannotWrite."""
-    with _blaming(path), path.open("a", encoding="utf-8", newline="\n") as file:
+    with blaming(path), path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
     """A folder for what is to be written, with its parents. CannotWrite."""
-    with _blaming(path):
+    with blaming(path):
         path.mkdir(mode=mode, parents=True, exist_ok=True)
 
 
-def _plan(path: Path) -> tuple[Path, Path]:
+def _plan(path: Path, *, in_place: bool) -> tuple[Path, Path]:
     """The file to replace, and the one that is written until it does: the same for a pipe.
 
     A file that may be written in a folder that may not is written where it is, too.
     """
-    with _blaming(path):
+    with blaming(path):
         text = os.path.realpath(path) if path.is_symlink() else str(path)
         is_stream = os.path.abspath(path).startswith(OPEN_STREAMS)  # noqa: PTH100 (links stay)
         target = path if is_stream else Path(text)
@@ -76,8 +78,10 @@ def _plan(path: Path) -> tuple[Path, Path]:
             return target, target.with_name(f".{uuid4().hex}.part")
     folder = target.parent
     if not stat.S_ISREG(status.st_mode) or is_stream:
+        if not in_place:
+            raise UsageError(f"{path} is no file that can be replaced", hint="name another")
         return target, target
-    if not os.access(folder, os.W_OK) and os.access(target, os.W_OK):
+    if in_place and not os.access(folder, os.W_OK) and os.access(target, os.W_OK):
         return target, target
     return target, target.with_name(f".{uuid4().hex}.part")
 
@@ -90,7 +94,7 @@ def _open(path: Path, mode: int, *, is_new: bool, place: Path) -> int:
         flags |= os.O_APPEND
     else:
         flags |= os.O_TRUNC
-    with _blaming(place):
+    with blaming(place):
         return os.open(path, flags, mode)
 
 
@@ -116,13 +120,13 @@ class _Output(io.BufferedWriter):
         self._do(super().close)
 
     def _do(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        with _blaming(self._place):
+        with blaming(self._place):
             return action(*arguments)
 
 
 @contextmanager
-def _blaming(place: Path) -> Iterator[None]:
-    """An error of the system in here is that of writing a place."""
+def blaming(place: Path) -> Iterator[None]:
+    """An error of the system in here is that of writing a place: CannotWrite."""
     try:
         yield
     except OSError as error:

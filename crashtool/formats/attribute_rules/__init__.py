@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from crashtool.formats.attribute_rules import annotations, attachments
-from crashtool.formats.attribute_rules.plan import ERROR, WARNING, Fault, Finding, Plan
+from crashtool.formats.attribute_rules.plan import ERROR, INTO, WARNING, Fault, Finding, Plan
 
-__all__ = ["ERROR", "RULES", "WARNING", "Finding", "Plan", "Rule", "check_plan"]
+__all__ = ["ERROR", "INTO", "RULES", "WARNING", "Finding", "Plan", "Rule", "check_plan"]
 
 
 class Rule(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crashtool.formats.attribute_rules.plan import ERROR, WARNING, Fault, Plan, size_of
+from crashtool.formats.attribute_rules.plan import ERROR, INTO, WARNING, Fault, Plan, size_of
 from crashtool.formats.attributes import join_annotations
 
 # client/simple_string_dictionary.h: TSimpleStringDictionary<256, 256, 64>, each with a NUL
@@ -24,8 +24,10 @@ def empty_key(plan: Plan) -> Iterator[Fault]:
         if not key:
             yield Fault(
                 ERROR, f"={value[:20]}", "The key is empty.",
-                "crashpad_handler says `--annotation requires KEY=VALUE` and exits: no crash is "
-                "handled at all.",
+                "No attribute can be named so."
+                if plan.text_form == INTO
+                else "crashpad_handler says `--annotation requires KEY=VALUE` and exits: no crash "
+                "is handled at all.",
             )  # fmt: skip
 
 
@@ -48,7 +50,9 @@ def nul(plan: Plan) -> Iterator[Fault]:
         if "\0" in text:
             yield Fault(
                 ERROR, subject, "There is a NUL character in it.",
-                "It ends the argument: everything behind it is lost.",
+                "Readers of minidumps end the text there."
+                if plan.text_form == INTO
+                else "It ends the argument: everything behind it is lost.",
             )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crashtool.formats.attribute_rules.plan import ERROR, WARNING, Fault, Plan, size_of
+from crashtool.formats.attribute_rules.plan import ERROR, INTO, WARNING, Fault, Plan, size_of
 from crashtool.formats.attributes import is_absolute, join_annotations
 from crashtool.formats.crashpad.arguments import (
     ARGUMENT_LIMIT,
@@ -129,6 +129,8 @@ def line_feed_in_argument(plan: Plan) -> Iterator[Fault]:
 
 def command_line_length(plan: Plan) -> Iterator[Fault]:
     """A command line that the system takes."""
+    if plan.text_form == INTO:
+        return
     arguments = plan.arguments
     length = len(windows_command_line(arguments).encode("utf-16-le", "surrogatepass")) // 2
     if length > COMMAND_LINE_LIMIT:

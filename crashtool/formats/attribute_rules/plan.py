@@ -10,6 +10,8 @@ from crashtool.formats.crashpad.arguments import (
 )
 
 ERROR, WARNING = "error", "warning"
+INTO = "minidump"
+"""The text form of what is asked for in no text, but written into a minidump."""
 
 
 class Finding(NamedTuple):

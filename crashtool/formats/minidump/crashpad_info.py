@@ -52,6 +52,14 @@ class ModuleAnnotations(NamedTuple):
     objects: tuple[AnnotationObject, ...]
 
 
+class StoredPair(NamedTuple):
+    """An annotation of the process and where its texts are, for who writes the list anew."""
+
+    key: str
+    value: str
+    place: StringPair
+
+
 class CrashpadInfo(NamedTuple):
     """The stream that Crashpad adds. `annotations` are the process's, in file order.
 
@@ -92,9 +100,25 @@ def read_crashpad_info(source: Source, place: Location) -> CrashpadInfo:
     )
 
 
+def read_stored_pairs(source: Source, place: Location) -> tuple[StoredPair, ...]:
+    """The process's annotations in a CrashpadInfo stream, in file order, with their places.
+
+    MalformedFile and notes as `read_crashpad_info`.
+    """
+    source.check_inside(CrashpadInfoRecord.SIZE, place, "CrashpadInfo")
+    record = CrashpadInfoRecord.read(source.data, place.rva)
+    listed = Location(record.simple_annotations_size, record.simple_annotations_rva)
+    return _find_stored_pairs(source, listed, "annotations")
+
+
 def _find_pairs(source: Source, place: Location, what: str) -> Pairs:
-    def read_pair(row: StringPair) -> tuple[str, str]:
-        return source.read_utf8(row.key_rva, what), source.read_utf8(row.value_rva, what)
+    return tuple((row.key, row.value) for row in _find_stored_pairs(source, place, what))
+
+
+def _find_stored_pairs(source: Source, place: Location, what: str) -> tuple[StoredPair, ...]:
+    def read_pair(row: StringPair) -> StoredPair:
+        key, value = source.read_utf8(row.key_rva, what), source.read_utf8(row.value_rva, what)
+        return StoredPair(key, value, row)
 
     return _find_each(source, StringPair, place, what, read_pair)
 
@@ -144,6 +168,7 @@ def _read_byte_array(source: Source, rva: int) -> bytes:
     """A MinidumpByteArray: its length, and as many bytes."""
     if not rva:
         return b""
+    source.check_inside(Count.SIZE, Location(Count.SIZE, rva), "annotation's value")
     place = Location(Count.read(source.data, rva).entry_count, rva + Count.SIZE)
     value = source.read_bytes(place, "annotation's value")
     source.remember_text(place)

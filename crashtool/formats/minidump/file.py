@@ -3,7 +3,7 @@
 import os
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.minidump import streams
@@ -15,6 +15,7 @@ from crashtool.formats.minidump.structs import VERSION, Directory, Header
 from crashtool.formats.minidump.verdict import VERSION_MASK, refuse_other_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from crashtool.formats.minidump.crashpad_info import CrashpadInfo
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from crashtool.formats.record import Buffer
 
 MAX_STREAMS = 4096
+Value = TypeVar("Value")
 
 
 class Minidump:
@@ -202,6 +204,23 @@ class Minidump:
         """The process's open handles (Windows)."""
         return self.find_stream(streams.HANDLE_DATA) or ()
 
+    @cached_property
+    def needed_size(self) -> int:
+        """Where the last of all that the dump speaks of ends; more than `size` when it was cut.
+
+        As far as streams are read without a library, which handles are not.
+        """
+        ends = [self.header.directory_rva + self.header.stream_count * Directory.SIZE]
+        for kind, place in self._places.items():
+            ends.append(place.rva + place.size)
+            if kind != streams.HANDLE_DATA:
+                self.find_stream(kind)
+        places = [place for row in self.threads for place in (row.context, row.stack)]
+        places += [self.exception.context] if self.exception else []
+        ends += [place.rva + place.size for place in places]
+        ends += [row.rva + row.size for row in self.memory.ranges]
+        return max(*ends, self._source.furthest)
+
     def context(self, place: Location) -> Context | None:
         """The registers at a thread's or exception's context place."""
         self._learn_system()
@@ -215,6 +234,16 @@ class Minidump:
         """A stream's value as its reader in STREAMS gives it; None when absent or unreadable."""
         self._learn_system()
         return self._read(stream_type)
+
+    def read_faultless(
+        self, stream_type: int, reader: "Callable[[Source, Location], Value]"
+    ) -> Value:
+        """What a reader makes of a stream that is there; MalformedFile for any damage in it."""
+        source = Source(self._data)
+        value = reader(source, self._places[stream_type])
+        for problem in source.problems:
+            raise MalformedFile(problem.sentence, offset=problem.offset or 0)
+        return value
 
     def read_raw_stream(self, stream_type: int) -> bytes | None:
         """A stream's bytes, as far as the file has them; None when absent."""

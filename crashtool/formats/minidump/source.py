@@ -64,6 +64,8 @@ class Source:
         self._bytes_left = MAX_BYTES
         self._strings: dict[tuple[int, bool], str] = {}
         self.texts: dict[int, Text] = {}
+        self.furthest = 0
+        """Where the last of all that was asked for ends; behind `size` in a file that was cut."""
 
     def remember_text(self, place: Location, *, is_path: bool = False) -> None:
         """Note where a text stands that has just been read, without what measures it."""
@@ -91,6 +93,7 @@ class Source:
 
     def read_bytes(self, place: Location, what: str) -> bytes:
         """All bytes of a place; MalformedFile when some are missing, or when it is too much."""
+        self._reach(place)
         if place.rva + place.size > self.size:
             raise MalformedFile(
                 f"{what} of {place.size} bytes ends after the file", offset=place.rva
@@ -102,6 +105,7 @@ class Source:
 
     def find_bytes(self, place: Location, what: str, limit: int = MAX_TEXT) -> bytes:
         """As many of a place's bytes as there are, `limit` at most; a loss is noted."""
+        self._reach(place)
         size = min(place.size, limit, max(0, self.size - place.rva))
         if size < place.size:
             self.note(f"{what}: {size} of {place.size} bytes read", place.rva)
@@ -167,6 +171,7 @@ class Source:
 
     def check_inside(self, size: int, place: Location, what: str) -> None:
         """MalformedFile unless a place has `size` bytes, all in the file."""
+        self._reach(place)
         if min(place.size, self.size - place.rva) < size:
             raise MalformedFile(f"{what} cut short", offset=place.rva)
 
@@ -187,6 +192,7 @@ class Source:
         for lists too long for the bound that all share.
         """
         step = step or kind.SIZE
+        self._reach(place)
         room = max(0, min(place.size, self.size - place.rva) - start) // step
         usable = min(count, room, self._entries_left if limit is None else limit)
         if usable < count:
@@ -196,13 +202,18 @@ class Source:
             self._entries_left -= usable
         return kind.read_array(self.data, min(place.rva + start, self.size), usable, stride=step)
 
+    def _reach(self, place: Location) -> None:
+        self.furthest = max(self.furthest, place.rva + place.size)
+
     def _read_string(self, rva: int, what: str, *, wide: bool) -> str:
         known = self._strings.get((rva, wide))
         if known is not None:
             return known
+        self._reach(Location(Count.SIZE, rva))
         if rva + Count.SIZE > self.size:
             raise MalformedFile(f"{what} starts after the end of the file", offset=rva)
         size = Count.read(self.data, rva).entry_count
+        self._reach(Location(size, rva + Count.SIZE))
         limit = MAX_UTF16 if wide else MAX_TEXT
         if size > limit and rva + size <= self.size:
             self.note(f"{what}: {limit} of {size} bytes read", rva)

@@ -1,4 +1,4 @@
-"""Streams back into a file: a whole minidump, or one stream put into one that exists."""
+"""Streams back into bytes: a whole minidump, or what is put behind the end of one that exists."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         ModuleAnnotations,
         Pairs,
     )
-    from crashtool.formats.minidump.file import Minidump
     from crashtool.formats.record import Record
 
 ALIGNMENT = 8
@@ -67,20 +66,6 @@ class Block:
             self.links.append(Link(offset, target, kind))
 
 
-class Graft(NamedTuple):
-    """A change to a file that keeps all else: (offset, bytes) to overwrite, bytes to append."""
-
-    patches: tuple[tuple[int, bytes], ...]
-    tail: bytes
-
-    def apply(self, data: bytes) -> bytes:
-        """The changed file, from the whole file's bytes."""
-        changed = bytearray(data)
-        for offset, patch in self.patches:
-            changed[offset : offset + len(patch)] = patch
-        return bytes(changed) + self.tail
-
-
 def write_minidump(
     streams: Iterable[tuple[int, Block]], *, timestamp: int = 0, flags: int = 0
 ) -> bytes:
@@ -111,24 +96,14 @@ def write_minidump_pieces(
     return chain((header.pack(), directory), _pack_blocks(blocks, rvas, start))
 
 
-def graft_stream(dump: "Minidump", stream_type: int, block: Block) -> Graft:
-    """What to change in a file so that `block` is its stream of that type.
+def pack_behind(block: Block, size: int) -> tuple[int, bytes]:
+    """A block, and all that it leads to, as bytes to put behind a file of `size` bytes.
 
-    The block goes behind the file's end. A directory entry of the type is redirected; where there
-    is none, a longer directory goes behind the block. InputUnusable beyond 4 GiB.
+    Gives the block's RVA there and the bytes. InputUnusable beyond 4 GiB.
     """
     blocks = _collect([block])
-    rvas = _place(blocks, dump.size)
-    body = b"".join(_pack_blocks(blocks, rvas, dump.size))
-    entry = _pack_entry(stream_type, block, rvas)
-    for index, row in enumerate(dump.directory):
-        if row.stream_type == stream_type:
-            place = dump.header.directory_rva + index * Directory.SIZE
-            return Graft(((place, entry),), body)
-    directory_rva = dump.size + len(body)
-    rows = b"".join(row.pack() for row in dump.directory)
-    header = dump.header.replace(stream_count=len(dump.directory) + 1, directory_rva=directory_rva)
-    return Graft(((0, header.pack()),), body + rows + entry)
+    rvas = _place(blocks, size)
+    return rvas[id(block)], b"".join(_pack_blocks(blocks, rvas, size))
 
 
 def _pack_entry(stream_type: int, block: Block, rvas: dict[int, int]) -> bytes:
