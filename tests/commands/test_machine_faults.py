@@ -135,7 +135,7 @@ def test_a_missing_library_is_said_and_no_file_is_blamed(game, tmp_path, without
 
         assert result.returncode == USAGE, (arguments, result.stderr)
         assert words in result.stderr
-        assert "symbolic" in result.stderr.rpartition(words)[2]  # how to install it
+        assert "crashtool[symbols]" in result.stderr.rpartition(words)[2]  # how to install it
         assert "Traceback" not in result.stderr
         said = (result.stdout + result.stderr).lower()
         assert "build the file again" not in said

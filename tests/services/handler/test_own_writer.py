@@ -272,12 +272,15 @@ def test_a_large_process_is_dumped_in_bounded_memory(tmp_path, build):
     database = tmp_path / "own"
     prepare_database(database)
     script = textwrap.dedent("""
-        import json, resource, sys
+        import json, sys
+        from pathlib import Path
         from crashtool.services.handler.own_writer import OwnWriter
         from crashtool.services.handler.program import run_program
         result = run_program(sys.argv[2:], own=OwnWriter(sys.argv[1]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps([result.status, result.problem, peak, result.dump_seconds]))
+        # Not getrusage(): its peak is that of the process that started this one, if that was larger.
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+        print(json.dumps([result.status, result.problem, peak]))
     """)
     program = [build("large.c"), "64", "1500", "6000"]
 
@@ -286,12 +289,11 @@ def test_a_large_process_is_dumped_in_bounded_memory(tmp_path, build):
         stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
 
-    status, problem, peak, seconds = json.loads(done.stdout)
+    status, problem, peak = json.loads(done.stdout)
     (dump,) = database.glob("pending/*.dmp")
     assert (status, problem) == (-signal.SIGSEGV, None)
     assert peak < 200_000  # KiB
     assert dump.stat().st_size < 60_000_000
-    assert seconds < 30
     with Minidump.open(dump) as opened:
         assert len(opened.threads) == 1501
         assert all(thread.stack for thread in opened.threads)
