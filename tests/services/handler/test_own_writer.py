@@ -277,7 +277,7 @@ def test_a_large_process_is_dumped_in_bounded_memory(tmp_path, build):
         from crashtool.services.handler.own_writer import OwnWriter
         from crashtool.services.handler.program import run_program
         result = run_program(sys.argv[2:], own=OwnWriter(sys.argv[1]))
-        # Not getrusage(): its peak is that of the process that started this one, if that was larger.
+        # Not getrusage(), whose peak may be that of the process that started this one.
         lines = Path("/proc/self/status").read_text().splitlines()
         peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
         print(json.dumps([result.status, result.problem, peak]))
