@@ -229,7 +229,8 @@ def crash(folder: Path, place: Path, way: str) -> list[list[Any]] | None:
 def walk(folder: Path, place: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Our report of the minidump, as JSON."""
     paths = [folder] if arguments.own_only else [folder, *filter(os.path.isdir, LIBRARIES)]
-    options = [word for path in paths for word in ("--symbols", path)]
+    given = [*paths, f"program={folder / 'program'}"]  # some flavours have no identifier
+    options = [word for path in given for word in ("--symbols", path)]
     command = [*CRASHTOOL, "inspect", "--json", "--no-local-symbols", *options, place / "crash.dmp"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=LONGEST)
     document: dict[str, Any] = json.loads(done.stdout)

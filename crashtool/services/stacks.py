@@ -41,6 +41,10 @@ class SymbolProvider(Protocol):
     def knows_code(self) -> bool:
         """Whether the code of some module can be read."""
 
+    @property
+    def fixed_programs(self) -> tuple[Module, ...]:
+        """Programs that the user gave, and that are loaded at one address alone."""
+
     def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None: ...  # noqa: D102
     def tables(self, module: Module, architecture: str) -> CodeTables: ...  # noqa: D102
     def verdict(
@@ -57,6 +61,8 @@ def walk_stacks(
     all_threads: bool = False,
 ) -> CrashReport:
     """The report with the crashed thread's stack, or all threads', walked and looked up."""
+    if symbols and symbols.fixed_programs and not report.modules:
+        report = add_programs(report, symbols.fixed_programs)
     walks = _Walks(dump, report, symbols)
     threads = tuple(
         walks.walk_thread(thread) if all_threads or index == report.crashing_thread else thread
@@ -72,6 +78,17 @@ def walk_stacks(
         walked = walked._replace(symbols=walks.verdicts(walked))
     walks.scenes.clear()  # they know the walks: a circle, which would keep the files open
     return walked
+
+
+def add_programs(report: CrashReport, programs: tuple[Module, ...]) -> CrashReport:
+    """The report of a dump that lists no modules, with those that the user says were there."""
+    from crashtool.services.analyze.hints import NO_MODULES  # seldom so
+
+    crash = report.crash
+    if crash:
+        hints = tuple(hint for hint in crash.hints if hint != NO_MODULES)
+        crash = crash._replace(hints=hints)
+    return report._replace(modules=programs, crash=crash)
 
 
 class _Walks:

@@ -115,6 +115,15 @@ def read_link_checksum(data: "Content") -> int | None:
     return int.from_bytes(found, "big" if reader.big_endian else "little")
 
 
+def find_fixed_image(data: "Content") -> range | None:
+    """Where a program is loaded that can be nowhere else, by its segments; None for all others."""
+    reader = _Reader(data)
+    loads = [row for row in reader.segments() if row.segment_type == SEGMENT_LOAD]
+    if reader.header.file_type != FIXED or not loads:
+        return None
+    return range(reader.base(), max(row.address + row.memory_size for row in loads))
+
+
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
     """Where an ELF file's executable code is; empty when its bytes are in another file."""
     return _Reader(data).code()

@@ -9,6 +9,7 @@ from crashtool.model.crash import Frame, Module, Registers, Thread
 # A function touches its frame within this distance of the stack pointer; larger frames are probed
 # page by page (-fstack-clash-protection, __chkstk).
 FRAME_REACH = 0x10000
+NO_MODULES = "the dump lists no modules, as of a static program: --symbols NAME=FILE gives its file"
 PAGE = 0x1000
 NO_POINTERS = ("eflags", "rip")
 NON_CANONICAL = "non-canonical address"
@@ -133,7 +134,7 @@ def _no_module(scene: Scene) -> str:
     if frame is None or frame.module or frame.unloaded or _bad_call(scene):
         return ""
     if not scene.has_modules:
-        return "the dump lists no modules, as of a static program: no symbols can be found"
+        return NO_MODULES
     return "the instruction lies in no module: generated code, or the thread has run astray"
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.known_file import bare_name, compare, ids_of, insist, matches
 
@@ -45,6 +45,27 @@ def split_assignments(paths: Sequence[str]) -> tuple[list[str], list[Assignment]
                 f"{path} is no file", hint=f"it was given for {module} by --symbols MODULE=FILE"
             )
     return plain, assigned
+
+
+def find_fixed_programs(assignments: Sequence[Assignment]) -> tuple["Module", ...]:
+    """The assigned programs that are loaded where they say, as modules: those linked at fixed
+    addresses.
+
+    Crashpad lists no modules of a static program that is not position-independent.
+    """
+    from crashtool.formats.object_file.elf import find_fixed_image
+    from crashtool.model.crash import Module
+    from crashtool.services.symbols.mapped_file import map_file
+
+    found = []
+    for name, path in assignments:
+        try:
+            image = find_fixed_image(map_file(path))
+        except CrashtoolError:  # told of where its symbols are looked for
+            continue
+        if image is not None:
+            found.append(Module(image.start, len(image), name, name))
+    return tuple(found)
 
 
 class AssignedSource:

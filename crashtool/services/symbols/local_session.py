@@ -50,6 +50,11 @@ class LocalSession:
         self._stack.__exit__(kind, error, trace)
 
     @property
+    def fixed_programs(self) -> "tuple[Module, ...]":
+        """None: nobody named any."""
+        return ()
+
+    @property
     def knows_code(self) -> bool:
         """Whether the code of some module can be read."""
         return self._session is not None

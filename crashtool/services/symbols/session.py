@@ -3,7 +3,11 @@
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from crashtool.services.symbols.assigned_source import AssignedSource, split_assignments
+from crashtool.services.symbols.assigned_source import (
+    AssignedSource,
+    find_fixed_programs,
+    split_assignments,
+)
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 from crashtool.services.symbols.demangle import find_loss
 from crashtool.services.symbols.derive import Deriver
@@ -28,11 +32,14 @@ GUESSES = ("scan", "frame_pointer")
 
 
 class Places(NamedTuple):
-    """Where to look, the cache, and the source of files that nobody named."""
+    """Where to look, the cache, the source of files that nobody named, and the programs that the
+    user named and that can be loaded at one address alone.
+    """
 
     source: "SymbolSource"
     cache: SymbolCache
     local: LocalSource | None = None
+    fixed_programs: "tuple[Module, ...]" = ()
 
 
 @contextmanager
@@ -44,7 +51,9 @@ def open_session(
         open_places(plan, cache_folder, cache_size) as places,
         closing(Deriver(places.cache)) as deriver,
     ):
-        yield SymbolSession(places.source, deriver, places.local, plan.warn)
+        session = SymbolSession(places.source, deriver, places.local, plan.warn)
+        session.fixed_programs = places.fixed_programs
+        yield session
 
 
 @contextmanager
@@ -55,9 +64,11 @@ def open_places(
     with Scratch() as scratch:
         cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder, plan.warn)
         sources: list[SymbolSource] = []
+        fixed: tuple[Module, ...] = ()
         paths, assigned = split_assignments(plan.paths)
         if assigned:
             sources.append(AssignedSource(assigned, scratch))
+            fixed = find_fixed_programs(assigned)
         if paths:
             sources.append(DirectorySource(paths, scratch, plan.warn))
         local = None
@@ -69,7 +80,7 @@ def open_places(
 
             sources += open_servers(plan, cache, scratch)
         source = sources[0] if len(sources) == 1 else ChainedSource(sources)
-        yield Places(source, cache, local)
+        yield Places(source, cache, local, fixed)
 
 
 class SymbolSession:
@@ -91,6 +102,7 @@ class SymbolSession:
         self._deriver = deriver
         self._local = local
         self._warn = warn
+        self.fixed_programs: tuple[Module, ...] = ()
         self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
 
     def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None:

@@ -64,6 +64,24 @@ def test_each_chain_is_whole_and_has_no_other_frame_in_it(walks):
     assert not wrong, wrong
 
 
+@pytest.mark.parametrize("case_id", ["kinds-O2-static-abort", "kinds-O2-nobuildid-deep"])
+def test_a_program_without_an_identifier_is_walked_when_its_file_is_given(linux, tmp_path, case_id):
+    """One is static, and not even a module of its dump; the other has no build id."""
+    cases = json.loads((linux / "manifest.json").read_text(encoding="utf-8"))["cases"]
+    case = next(row for row in cases if row["id"] == case_id)
+    truth = json.loads((linux / case["truth"]).read_text(encoding="utf-8"))
+    frames = next(row["frames"] for row in truth["threads"] if row.get("crashed"))
+    path, program = str(linux / case["dump"]), linux / case["program"]
+    plan = SymbolPlan(paths=(f"{program.name}={program}", str(linux / "syslibs")))
+
+    with open_session(plan, str(tmp_path)) as symbols:
+        report = read_report(path, path, Wanted(symbols=symbols))
+
+    expected = [int(frame["pc"], 16) for frame in physical(frames)]
+    assert pointers(report)[: len(expected)] == expected
+    assert not any("lists no modules" in hint for hint in report.crash.hints)
+
+
 def test_what_is_lost_is_said(walks):
     for case, _, report in walks:
         if LOST.get(case["id"]) == "the dump holds no stack memory":
