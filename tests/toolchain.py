@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-SUFFIXES = {"gcc": ".c", "g++": ".cc"}
+SUFFIXES = {"gcc": ".c", "g++": ".cc", "clang": ".c"}
 
 
 def need(*tools: str) -> None:

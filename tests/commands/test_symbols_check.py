@@ -11,11 +11,19 @@ def test_a_good_folder_is_status_0(crashtool, truth):
 
 
 def test_a_useless_file_is_status_4_and_says_what_mends_it(crashtool, truth):
-    result = crashtool("symbols", "check", truth / "objects" / "elf" / "split")
+    result = crashtool("symbols", "check", truth / "objects" / "elf" / "stripped_all")
     assert result.exit_code == 4
-    assert "split-dwarf" in result.stdout
+    assert "stripped: nothing left of its names" in result.stdout
+    assert "the file as it was before strip" in result.stdout
+    assert "1 file has a defect: stripped" in result.stderr
+
+
+def test_split_dwarf_has_lines_and_misses_inlined_calls(crashtool, truth):
+    result = crashtool("symbols", "check", truth / "objects" / "elf" / "split")
+    assert result.exit_code == 0
+    assert "functions lines unwind" in result.stdout
+    assert "split DWARF: its inlined calls are in .dwo files" in result.stdout
     assert "without -gsplit-dwarf" in result.stdout
-    assert "1 file has a defect: split-dwarf" in result.stderr
 
 
 def test_a_warning_is_one_only_with_strict(crashtool, truth):

@@ -25,10 +25,12 @@ def build_elf(
     machine=62,
     interpreter=False,
     extended=False,
+    addresses=(),
 ):
     """An ELF file of (name, type, flags, content) sections besides .text and the build id's note.
 
-    A content that is a number is a section of that size without bytes (SHT_NOBITS).
+    A content that is a number is a section of that size without bytes (SHT_NOBITS). `addresses`
+    are (name, address) of the sections that have one.
     """
     header_kind, row_kind = (elf.Header64, elf.Section64) if wide else (elf.Header32, elf.Section32)
     segment_kind = elf.Segment64 if wide else elf.Segment32
@@ -48,6 +50,7 @@ def build_elf(
                 name=name_place,
                 section_type=elf.SECTION_NOBITS if absent else section_type,
                 flags=flags,
+                address=dict(addresses).get(name, 0),
                 offset=place,
                 size=size,
             )

@@ -100,6 +100,22 @@ def find_symbol_table(data: "Content") -> SymbolTable | None:
     return _Reader(data).symbol_table()
 
 
+class Layout(NamedTuple):
+    """Where everything in a little-endian ELF file is. `base`: the module's first address."""
+
+    base: int
+    wide: bool
+    sections: tuple[Section, ...]
+
+
+def read_layout(data: "Content") -> Layout | None:
+    """The sections of an ELF file; None where numbers are big-endian."""
+    reader = _Reader(data)
+    if reader.big_endian:
+        return None
+    return Layout(reader.base(), reader.wide, tuple(reader.rows))
+
+
 def read_link_checksum(data: "Content") -> int | None:
     """The CRC32 of the debug file that .gnu_debuglink names; None when it names none.
 
@@ -276,8 +292,9 @@ class _Reader:
         features = set()
         if symbols and symbols.present and symbols.size > (24 if self.wide else 16):
             features.add(kinds.SYMBOLS)
-        if self.has(".debug_info", ".zdebug_info") and not split:
-            features.add(kinds.SYMBOLS)
+        if self.has(".debug_info", ".zdebug_info"):
+            if not split:  # else the names of functions are in a .dwo file; the lines are not
+                features.add(kinds.SYMBOLS)
             if self.has(".debug_line", ".zdebug_line"):
                 features.add(kinds.LINES)
         if self.has(".debug_info.dwo", ".zdebug_info.dwo"):

@@ -5,7 +5,10 @@ Breakpad's language has no comparisons and shifts; procedure linkage tables need
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
 
 MOST_TERMS = 64
 LITERAL, REGISTER = range(0x30, 0x50), range(0x70, 0x90)  # DW_OP_lit0 to lit31, breg0 to breg31
@@ -31,15 +34,19 @@ class UnknownExpression(Exception):
 class Reader:
     """Bytes from `place` to `end`, read in turn. UnknownExpression when they run out."""
 
-    def __init__(self, data: bytes, place: int = 0, end: int | None = None) -> None:
+    def __init__(self, data: "Content", place: int = 0, end: int | None = None) -> None:
         self.data = data
         self.place = place
         self.end = len(data) if end is None else end
 
+    def fault(self, what: str) -> Exception:
+        """What is raised when the bytes are not as they should be."""
+        return UnknownExpression(what)
+
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
         if size < 0 or self.place + size > self.end:
-            raise UnknownExpression("cut short")
+            raise self.fault("cut short")
         self.place += size
         return self.data[self.place - size : self.place]
 
@@ -56,7 +63,7 @@ class Reader:
             shift += 7
             if byte < 0x80:  # noqa: PLR2004 (the last byte's mark)
                 return value
-        raise UnknownExpression("a number without end")
+        raise self.fault("damaged (a number without end)")
 
     def sleb(self) -> int:
         """A signed LEB128 number of at most 64 bits."""

@@ -194,7 +194,7 @@ def _alternate(entry: Entry, _: Inventory) -> str:
 def _stripped(entry: Entry, inventory: Inventory) -> str:
     row = entry.row
     judged = row.role in BINARIES and row.kind in (kinds.ELF, kinds.MACHO) and not row.debug_link
-    if not judged or kinds.SPLIT in row.traits or entry.quality.functions or entry.quality.problem:
+    if not judged or entry.quality.functions or entry.quality.problem:
         return ""
     if entry.identifier in inventory.named:
         return ""
@@ -211,14 +211,14 @@ def _exports_alone(entry: Entry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
     if not _has_exports_alone(row) or row.debug_link or not quality.functions or quality.lines:
         return ""
-    if kinds.SPLIT in row.traits or entry.identifier in inventory.lined:
+    if entry.identifier in inventory.lined:
         return ""
     return "stripped: the names of what it exports are all that is left"
 
 
 def _no_lines(entry: Entry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if {kinds.SPLIT, kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
+    if {kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
         return ""
     if row.kind in (kinds.PE, kinds.PDB) or row.role not in (*BINARIES, kinds.DEBUG):
         return ""
@@ -316,7 +316,7 @@ RULES = (
     Rule("fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR),
     Rule("stripped-pdb", _stripped_pdb,
          "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi", ERROR),
-    Rule("split-dwarf", _split_dwarf, SPLIT_FIX, ERROR),
+    Rule("split-dwarf", _split_dwarf, SPLIT_FIX),
     Rule("debug-link", _linked_debug, "upload that file as well", ERROR),
     Rule("alternate-debug", _alternate, "upload what the compiler made, before dwz -m"),
     Rule("stripped", _stripped, UPLOAD_UNSTRIPPED, ERROR),

@@ -16,8 +16,6 @@ from crashtool.services.symbols.advice import (
     DAMAGED_FIX,
     ID_FIX,
     LINED,
-    SPLIT_FIX,
-    SPLIT_NOTE,
     UNSTRIPPED,
     UNWIND_COMPILE,
 )
@@ -165,8 +163,6 @@ class Gate:
             return None
         if unread := next((entry.quality.fault for entry in own if entry.quality.fault), None):
             return _row(wanted, "not_read", unread.what, unread.hint or "")
-        if any(kinds.SPLIT in entry.row.traits for entry in own):
-            return _row(wanted, "no_lines", SPLIT_NOTE, SPLIT_FIX)
         if described:
             note = "function names, but no source lines"
             return _row(wanted, "no_lines", note, f"upload {LINED[wanted.family]}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_file import SymbolFile as BreakpadFile
+from crashtool.formats.dwarf.line_lookup import open_line_lookup
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import find_code
@@ -34,6 +35,7 @@ LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind table
 })  # fmt: skip
 ENOUGH_UNWOUND = 0.5  # what the C runtime brings along is less in any program but an empty one
 ENOUGH_UNNAMED = 0.23  # where the runtime's own code cannot be told from the rest
+ENOUGH_LINED = 0.9  # of what DIEs describe: the line tables are not looked into then
 ENOUGH_IN_IMAGES = 0.05  # leaf functions have none in x86-64 Windows code
 WINDOWS_UNWIND = ("x86_64", "arm64")
 
@@ -221,17 +223,28 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quali
 def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _Names:
     cache = SymCache(deriver.find(LINES, file.source, row.architecture).content)
     found = cache.count(LINKED_IN)
+    step = max(1, found.named_bytes // MOST_TRIED)
+    addresses = tuple(_spread(cache.walk_named(LINKED_IN), step))
     is_own = kinds.LINES in row.features or row.kind == kinds.PDB
-    lines = found.lined_bytes > 0 and is_own
+    lined = min(1.0, found.lined_bytes / max(1, found.named_bytes)) if is_own else 0.0
+    if row.kind == kinds.ELF and is_own and lined < ENOUGH_LINED:
+        lined = max(lined, _share_of_rows(map_file(file.source), addresses))
     quality = Quality(
         functions=found.named if row.kind != kinds.PE or is_own else 0,  # exports name little
-        lines=lines,
+        lines=lined > 0,
         inlines=found.inlined > 0,
-        lined=min(1.0, found.lined_bytes / found.named_bytes) if lines and found.named_bytes else 0,
+        lined=lined,
         nameless=found.nameless,
     )
-    step = max(1, found.named_bytes // MOST_TRIED)
-    return _Names(quality, tuple(_spread(cache.walk_named(LINKED_IN), step)))
+    return _Names(quality, addresses)
+
+
+def _share_of_rows(data: "Content", addresses: tuple[int, ...]) -> float:
+    """Of how much of an ELF file's code its line tables have rows, described by DIEs or not."""
+    lines = open_line_lookup(data)
+    if lines is None or not addresses:
+        return 0.0
+    return sum(lines.find(address) is not None for address in addresses) / len(addresses)
 
 
 def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -> _Names:

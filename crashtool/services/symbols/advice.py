@@ -44,7 +44,7 @@ REWRITTEN_NOTE = (
 REWRITTEN_FIX = (
     "give a .sym file that dump_syms for Windows made of it, or symbols of the build before"
 )
-SPLIT_NOTE = "split DWARF: its lines are in .dwo files, which are not read"
+SPLIT_NOTE = "split DWARF: its inlined calls are in .dwo files, which are not read"
 SPLIT_FIX = "build it without -gsplit-dwarf"
 DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM -o FILE.sym"
 LINED_SYM = (

@@ -13,6 +13,7 @@ from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.dwarf.line_lookup import LineLookup, SourceLine
     from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
     from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.services.symbols.derive import Deriver
@@ -110,6 +111,8 @@ class NativeDebugFile:
         self._lines: LineTable | None = None
         self._tried_lines = False
         self._symbols: FunctionTable | None = None
+        self._rows: LineLookup | None = None
+        self._tried_rows = False
         self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
@@ -146,13 +149,34 @@ class NativeDebugFile:
         table = self._line_table()
         if self._symbols:
             return _of_symbol(self._symbols.find(address))
-        places = table.find_places(address) if table and address >= 0 else []
-        if not places:
+        if table is None:
             return None
+        places = table.find_places(address) if address >= 0 else []
+        is_described = len(places) > 1 or any(place.line for place in places)
+        row = None if is_described else self._find_row(address)
+        if not places:
+            return row and FunctionHit("", row.start, 0, file=row.file, line=row.line)
         if self.kind == kinds.ELF and COLD_PART in places[-1].function:
             places[-1] = self._rename(places[-1])
+        if row is not None:
+            places[-1] = places[-1]._replace(file=row.file, line=row.line)
         is_export = self.kind == kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
+
+    def _find_row(self, address: int) -> "SourceLine | None":
+        """What the line table itself says of an address that no DIE describes."""
+        if not self._tried_rows:
+            self._tried_rows = True
+            if self.kind == kinds.ELF and self.has_lines:
+                from crashtool.formats.dwarf.line_lookup import open_line_lookup
+
+                self._rows = open_line_lookup(self._data)
+        try:
+            return self._rows.find(address) if self._rows else None
+        except InputUnusable as error:
+            self._rows = None
+            self.problems.append(error.what)
+            return None
 
     def _rename(self, place: "NativePlace") -> "NativePlace":
         """The function by the name at its own start.

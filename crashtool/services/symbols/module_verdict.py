@@ -10,7 +10,6 @@ from crashtool.services.symbols.advice import (
     ID_FIX,
     LINED,
     NOTHING,
-    SPLIT_FIX,
     SPLIT_NOTE,
     UNSTRIPPED,
     UNWIND_COMPILE,
@@ -101,7 +100,8 @@ def _judge(
         if other_build := _find_other_build(module, candidates):
             note = f"{note}; {other_build[1]}"
         return "no_unwind", note, advice
-    return "ok", "", NOTHING
+    is_split = kinds.SPLIT in evidence.traits and kinds.SYM not in evidence.kinds
+    return "ok", SPLIT_NOTE if is_split and not evidence.inlined else "", NOTHING
 
 
 def _judge_nameless(
@@ -112,8 +112,6 @@ def _judge_nameless(
     if kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
         note = f"{module.name} alone has no function names: they are in its PDB"
         return "missing", note, advise(module, f"its PDB, {_wanted(module)}", candidates)
-    if kinds.SPLIT in evidence.traits:
-        return "stripped", SPLIT_NOTE, say(SPLIT_FIX)
     note = "the file that matches has no function at these places: it is stripped"
     return "stripped", note, advise(module, UNSTRIPPED, candidates)
 
@@ -128,8 +126,6 @@ def _judge_lineless(
         full = "the full PDB: /DEBUG:FULL makes it, /PDBSTRIPPED and /DEBUG:FASTLINK do not"
         return "no_lines", "function names, but no source lines", give(full)
     note = "function names, but no source lines"
-    if kinds.SPLIT in evidence.traits:
-        return "no_lines", SPLIT_NOTE, say(SPLIT_FIX)
     if owner is not None:
         return "no_lines", note, advise(module, "its .debug file", candidates)
     family = kinds.MACHO if kinds.MACHO in evidence.kinds else kinds.ELF

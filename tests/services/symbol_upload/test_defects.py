@@ -37,7 +37,8 @@ PDB, PE = ("app.pdb", build_pdb()), ("app.exe", build_pe())
 DWP = build_elf(
     [(".debug_info.dwo", 1, 0, b"x"), (".debug_cu_index", 1, 0, b"x")], file_type=1, build_id=None
 )
-SKELETON = build_elf([CODE, EH, SYMTAB, (".debug_info", 1, 0, unit(5, 4))])
+BARE_SKELETON = [CODE, EH, SYMTAB, (".debug_info", 1, 0, unit(5, 4))]
+SKELETON = build_elf([*BARE_SKELETON, (".debug_line", 1, 0, b"l" * 16)])
 DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
 
 
@@ -61,6 +62,7 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
          ["alternate-debug"]),
         ([("app", SKELETON)], ["split-dwarf"]),
         ([("app", SKELETON), ("app.dwp", DWP)], ["split-dwarf"]),  # nothing reads the .dwp
+        ([("app", build_elf(BARE_SKELETON))], ["split-dwarf", "no-lines"]),
         ([PDB, PE], []),
         ([PDB], ["pdb-without-image"]),
         ([("app.pdb", build_pdb(machine=0x14C))], []),

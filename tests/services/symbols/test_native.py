@@ -31,7 +31,7 @@ def test_symbolic_overstates_what_a_skeleton_holds(truth):
     path = str(truth / "objects" / "elf" / "split")
 
     assert "debug" in read_features(path)[0].features
-    assert kinds.LINES not in read_file(path)[0].features
+    assert kinds.SPLIT in read_file(path)[0].traits
 
 
 def test_what_is_no_debug_file_is_an_error_in_words(tmp_path):

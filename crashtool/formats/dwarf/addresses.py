@@ -1,0 +1,160 @@
+"""From an address to the units whose code may hold it.
+
+.debug_aranges comes first; clang writes none, and a file linked of both has the gcc units only. So
+the units that it does not name are asked themselves.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from crashtool.formats.dwarf.abbreviations import Abbreviations
+from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.dwarf.units import (
+    ADDRESS_SIZES,
+    PARTIAL_UNIT,
+    Header,
+    Unit,
+    read_header,
+    walk_headers,
+)
+from crashtool.formats.record import U32, U64, Record
+
+ARANGES_VERSION = 2
+MOST_ROWS = 1 << 22  # libjvm has 28,536
+MOST_OVERLAPPING = 64
+MOST_SILENT = 64  # units that do not say where their code is, and so are all tried
+
+
+class Range32(Record):
+    """A piece of code in .debug_aranges, of a 32-bit program."""
+
+    start: U32
+    size: U32
+
+
+class Range64(Record):
+    """A piece of code in .debug_aranges."""
+
+    start: U64
+    size: U64
+
+
+PIECES: dict[int, type[Range32 | Range64]] = {4: Range32, 8: Range64}
+
+
+class _Rows:
+    """Ranges of addresses, each with the offset of its unit."""
+
+    def __init__(self, rows: list[tuple[int, int, int]]) -> None:
+        rows.sort()
+        self._rows = rows
+        self._starts = array("Q", (low for low, _, _ in rows))
+
+    def find(self, address: int) -> list[int]:
+        """The units at an address, the range that begins last first: it is the smallest."""
+        last = bisect_right(self._starts, address)
+        nearest = self._rows[max(0, last - MOST_OVERLAPPING) : last]
+        return list(dict.fromkeys(unit for _, high, unit in reversed(nearest) if high > address))
+
+
+class _Scan(NamedTuple):
+    """What the units say themselves: the silent ones are listed."""
+
+    rows: _Rows
+    silent: list[int]
+
+
+class UnitIndex:
+    """The units of a file by address. Damage costs what it hits."""
+
+    def __init__(self, sections: DebugSections) -> None:
+        self._sections = sections
+        self._abbreviations = Abbreviations(sections)
+        self._aranges: _Rows | None = None
+        self._named: set[int] = set()
+        self._scan: _Scan | None = None
+
+    def walk_units(self, address: int) -> Iterator[Unit]:
+        """The units that may hold an address, the likeliest first."""
+        tried: set[int] = set()
+        for find in (self._find_named, self._find_scanned):
+            for offset in find(address):
+                if offset not in tried:
+                    tried.add(offset)
+                    unit = self._open(offset)
+                    if unit is not None:
+                        yield unit
+
+    def _open(self, offset: int) -> Unit | None:
+        try:
+            header = read_header(self._sections, offset)
+            return Unit(self._sections, header, self._abbreviations)
+        except DamagedDwarf:
+            return None
+
+    def _find_named(self, address: int) -> list[int]:
+        if self._aranges is None:
+            rows: list[tuple[int, int, int]] = []
+            try:
+                for unit, pieces in _walk_aranges(self._sections):
+                    self._named.add(unit)
+                    rows += (
+                        (piece.start, piece.start + piece.size, unit)
+                        for piece in pieces
+                        if piece.start and piece.size
+                    )
+            except DamagedDwarf:  # the units that are not named are asked
+                pass
+            self._aranges = _Rows(rows)
+        return self._aranges.find(address)
+
+    def _find_scanned(self, address: int) -> list[int]:
+        if self._scan is None:
+            rows: list[tuple[int, int, int]] = []
+            silent: list[int] = []
+            for header in walk_headers(self._sections):
+                if header.may_have_code and header.offset not in self._named:
+                    self._ask(header, rows, silent)
+            self._scan = _Scan(_Rows(rows), silent[:MOST_SILENT])
+        return self._scan.rows.find(address) + self._scan.silent
+
+    def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:
+        try:
+            unit = Unit(self._sections, header, self._abbreviations)
+            if unit.tag == PARTIAL_UNIT or unit.line_program is None:
+                return
+            found = find_ranges(self._sections, unit)
+        except DamagedDwarf:
+            return
+        if not unit.has_addresses:
+            silent.append(header.offset)
+        elif len(rows) < MOST_ROWS:
+            rows += ((low, high, header.offset) for low, high in found if low and high < 1 << 64)
+
+
+def _walk_aranges(sections: DebugSections) -> Iterator[tuple[int, list[Range32 | Range64]]]:
+    """Of each set the unit's offset, and first address and size of its pieces.
+
+    A pair of zeros is padding or an end, so a set ends where its length says.
+    """
+    place, end = 0, sections.size("debug_aranges")
+    rows = 0
+    while place < end and rows < MOST_ROWS:
+        cursor = sections.open("debug_aranges", place)
+        start = cursor.place
+        length, offset_size = cursor.length()
+        stop = place + cursor.place - start + length
+        version, unit = cursor.number(2), cursor.number(offset_size)
+        size, segment_size = cursor.number(1), cursor.number(1)
+        if version != ARANGES_VERSION or size not in ADDRESS_SIZES or segment_size:
+            raise DamagedDwarf("a set of .debug_aranges", offset=place)
+        head = cursor.place - start
+        cursor.take(-head % (2 * size))
+        count = max(0, min(stop, end) - place - (cursor.place - start)) // (2 * size)
+        yield unit, list(PIECES[size].read_array(cursor.take(count * 2 * size), 0, count))
+        rows += count
+        place = stop

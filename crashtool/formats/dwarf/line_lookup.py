@@ -1,0 +1,126 @@
+"""From an address to its source file and line, by the line tables of an ELF file alone.
+
+A line table has rows for all code, also for what no DIE describes: functions of split DWARF, whose
+DIEs are in another file, of `clang -gmlt`, which describes few, and assembly in a C file.
+"""
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.formats.dwarf.addresses import UnitIndex
+from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.lines import LineTable
+from crashtool.formats.dwarf.sections import DebugSections, open_sections
+
+if TYPE_CHECKING:
+    from crashtool.formats.dwarf.line_program import Sequence
+    from crashtool.formats.dwarf.units import Unit
+    from crashtool.formats.object_file.kinds import Content
+
+MOST_PROGRAMS = 1 << 26  # bytes of line programs that are run for one file
+MOST_KEPT = 1 << 24  # bytes of those whose rows are kept
+MOST_OVERLAPPING = 8  # sequences: what linkers leave of dropped code
+
+
+class SourceLine(NamedTuple):
+    """A line of a source file.
+
+    `start`: where the sequence of rows begins that has it, from the module's base; that of a
+    function or of more of its unit's code.
+    """
+
+    file: str
+    line: int
+    start: int
+
+
+class LineLookup:
+    """The lines of one ELF file; addresses are from the module's base."""
+
+    def __init__(self, sections: DebugSections) -> None:
+        self._sections = sections
+        self._units = UnitIndex(sections)
+        self._tables: dict[int, _Rows | None] = {}
+        self._left = MOST_PROGRAMS
+        self._kept = 0
+
+    def find(self, address: int) -> SourceLine | None:
+        """The line at an address; None where there is none, or damage has taken it.
+
+        InputUnusable when the file's sections cannot be unpacked.
+        """
+        wanted = self._sections.base + address
+        if not any(wanted in code for code in self._sections.code):
+            return None
+        try:
+            for unit in self._units.walk_units(wanted):
+                if found := self._find_in(unit, wanted):
+                    return found._replace(start=found.start - self._sections.base)
+        except DamagedDwarf:  # a section that all units need
+            return None
+        return None
+
+    def _find_in(self, unit: "Unit", wanted: int) -> SourceLine | None:
+        offset = unit.line_program
+        rows = None if offset is None else self._open(unit, offset)
+        if rows is None:
+            return None
+        try:
+            return rows.find(wanted)
+        except DamagedDwarf:
+            return None
+
+    def _open(self, unit: "Unit", offset: int) -> "_Rows | None":
+        """The rows of the table at an offset; None when it is damaged, or too much was read."""
+        if offset not in self._tables:
+            self._tables[offset] = None
+            try:
+                table = LineTable(self._sections, unit, offset)
+                if table.size > self._left:
+                    return None
+                self._left -= table.size
+                self._make_room(table.size)
+                self._tables[offset] = _Rows(table, self._sections.code)
+            except DamagedDwarf:
+                return None
+        return self._tables[offset]
+
+    def _make_room(self, size: int) -> None:
+        self._kept += size
+        if self._kept > MOST_KEPT:
+            self._tables.clear()
+            self._kept = size
+
+
+class _Rows:
+    """The rows of one table, but for those of code that the linker has dropped."""
+
+    def __init__(self, table: LineTable, code: list[range]) -> None:
+        self._table = table
+        self._sequences: list[Sequence] = sorted(
+            (
+                sequence
+                for sequence in table.read_sequences()
+                if any(sequence.addresses[0] in span for span in code)
+            ),
+            key=lambda sequence: sequence.addresses[0],
+        )
+        self._starts = [sequence.addresses[0] for sequence in self._sequences]
+
+    def find(self, address: int) -> SourceLine | None:
+        last = bisect_right(self._starts, address)
+        for sequence in reversed(self._sequences[max(0, last - MOST_OVERLAPPING) : last]):
+            if found := sequence.find(address):
+                file, line = found
+                path = self._table.path(file) if line else ""
+                return SourceLine(path, line, sequence.addresses[0]) if path else None
+        return None
+
+
+def open_line_lookup(data: "Content") -> LineLookup | None:
+    """The lines of an ELF file; None when it has no line tables, and where it is big-endian.
+
+    MalformedFile when it is no ELF file.
+    """
+    sections = open_sections(data)
+    return None if sections is None else LineLookup(sections)

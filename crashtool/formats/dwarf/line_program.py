@@ -1,0 +1,170 @@
+"""Line programs: the byte code that makes the rows of a line table (DWARF 5, 6.2)."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
+
+# DW_LNS_*, DW_LNE_*
+(EXTENDED, COPY, ADVANCE_ADDRESS, ADVANCE_LINE, SET_FILE, SET_COLUMN, _, _, CONST_ADD,
+ FIXED_ADVANCE, _, _, SET_ISA) = range(13)  # fmt: skip
+SILENT = frozenset({6, 7, 10, 11})  # statement, block, prologue's end, epilogue's begin
+END_SEQUENCE, SET_ADDRESS = 1, 2
+LARGEST_SPECIAL = 255
+MASK = (1 << 64) - 1
+MOST_LINE = 1 << 31
+SHORT = 0x80  # a LEB128 number below it is one byte
+
+
+class Coding(NamedTuple):
+    """What a program's header says of its byte code."""
+
+    opcode_base: int
+    line_base: int
+    line_range: int
+    smallest: int  # an instruction's size, in bytes
+    lengths: bytes  # of each standard opcode from the first on, the number of its operands
+
+
+class Sequence:
+    """Rows of growing addresses; each is good up to the next, the last up to `high`."""
+
+    def __init__(self) -> None:
+        self.addresses = array("Q")
+        self.files = array("Q")
+        self.lines = array("Q")
+        self.high = 0
+
+    def add(self, address: int, file: int, line: int) -> None:
+        """Append a row, unless it says what the one before says."""
+        if self.files and self.files[-1] == file and self.lines[-1] == line:
+            return
+        self.addresses.append(address)
+        self.files.append(file)
+        self.lines.append(line)
+
+    def find(self, address: int) -> tuple[int, int] | None:
+        """File number and line at an address; of several rows there the last counts."""
+        place = bisect_right(self.addresses, address) - 1
+        if place < 0 or address >= self.high:
+            return None
+        return self.files[place], self.lines[place]
+
+
+def walk_sequences(cursor: Cursor, coding: Coding) -> Iterator[Sequence]:
+    """The sequences of a program, from its first opcode on. DamagedDwarf where it runs out."""
+    machine = _Machine(cursor.take(cursor.end - cursor.place), coding)
+    return machine.walk_sequences()
+
+
+class _Machine:
+    """The registers that matter here, and the program."""
+
+    def __init__(self, code: bytes, coding: Coding) -> None:
+        self._code = code
+        self._place = 0
+        self._coding = coding
+        self._advances, self._steps = _list_specials(*coding[:-1])
+        self._reset()
+
+    def _reset(self) -> None:
+        self._address, self._file, self._line = 0, 1, 1
+        self._rows = Sequence()
+
+    def walk_sequences(self) -> Iterator[Sequence]:
+        try:
+            yield from self._walk_sequences()
+        except IndexError:
+            raise DamagedDwarf("a line program is cut short", offset=self._place) from None
+
+    def _walk_sequences(self) -> Iterator[Sequence]:
+        """Special opcodes here, for they are most; the others by their own functions."""
+        code, base, end = self._code, self._coding.opcode_base, len(self._code)
+        advances, steps = self._advances, self._steps
+        while self._place < end:
+            opcode = code[self._place]
+            self._place += 1
+            if opcode >= base:
+                self._address += advances[opcode]
+                self._line += steps[opcode]
+                yield from self._emit()
+            elif opcode == COPY:
+                yield from self._emit()
+            elif opcode == EXTENDED:
+                yield from self._run_extended()
+            else:
+                self._run_standard(opcode)
+
+    def _emit(self) -> "tuple[Sequence, ...]":
+        """Append a row; the sequence so far is given back where addresses begin anew."""
+        done: tuple[Sequence, ...] = ()
+        rows, address = self._rows, self._address & MASK
+        if rows.addresses and address < rows.addresses[-1]:
+            rows.high = rows.addresses[-1] + 1
+            done, self._rows = (rows,), Sequence()
+        line = self._line if 0 <= self._line < MOST_LINE else 0
+        self._rows.add(address, self._file, line)
+        return done
+
+    def _run_standard(self, opcode: int) -> None:
+        if opcode == ADVANCE_LINE:
+            self._line += self._sleb()
+        elif opcode in (SET_COLUMN, SET_ISA):
+            self._uleb()
+        elif opcode == ADVANCE_ADDRESS:
+            self._address += self._uleb() * self._coding.smallest
+        elif opcode == SET_FILE:
+            self._file = self._uleb() & MASK
+        elif opcode == CONST_ADD:
+            self._address += self._advances[LARGEST_SPECIAL]
+        elif opcode == FIXED_ADVANCE:
+            self._address += self._code[self._place] | self._code[self._place + 1] << 8
+            self._place += 2
+        elif opcode not in SILENT:
+            for _ in range(self._coding.lengths[opcode - 1]):
+                self._uleb()
+
+    def _run_extended(self) -> "tuple[Sequence, ...]":
+        size = self._uleb()
+        start = self._place
+        self._place += size
+        if not size:
+            return ()
+        opcode = self._code[start]
+        if opcode == SET_ADDRESS:
+            self._address = int.from_bytes(self._code[start + 1 : start + min(size, 9)], "little")
+        if opcode != END_SEQUENCE:
+            return ()
+        rows = self._rows
+        rows.high = self._address & MASK
+        self._reset()
+        return (rows,) if rows.addresses else ()
+
+    def _uleb(self) -> int:
+        value = self._code[self._place]
+        if value < SHORT:
+            self._place += 1
+            return value
+        cursor = Cursor(self._code, self._place)
+        value = cursor.uleb()
+        self._place = cursor.place
+        return value
+
+    def _sleb(self) -> int:
+        cursor = Cursor(self._code, self._place)
+        value = cursor.sleb()
+        self._place = cursor.place
+        return value
+
+
+@lru_cache(maxsize=16)
+def _list_specials(
+    base: int, line_base: int, line_range: int, smallest: int
+) -> tuple[list[int], list[int]]:
+    """What each special opcode adds to the address and to the line, by opcode."""
+    adjusted = [max(0, opcode - base) for opcode in range(LARGEST_SPECIAL + 1)]
+    advances = [number // line_range * smallest for number in adjusted]
+    return advances, [line_base + number % line_range for number in adjusted]

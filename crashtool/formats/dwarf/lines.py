@@ -1,0 +1,141 @@
+"""Line tables: a program's header, its files, and the rows that the program makes."""
+
+from typing import NamedTuple
+
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
+from crashtool.formats.dwarf.line_program import Coding, Sequence, walk_sequences
+from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.dwarf.units import DWARF_5, OLDEST, Unit
+
+WITH_OPERATIONS = 4  # from this version on a header has a VLIW's operations per instruction
+PATH, FOLDER_INDEX = 1, 2  # DW_LNCT_*
+MOST_FILES = 1 << 18
+LARGEST_PROGRAM = 1 << 24  # bytes: 0.65 MB were seen
+
+
+class SourceFile(NamedTuple):
+    """A file as a table has it: its name and the number of its folder."""
+
+    name: str
+    folder: int
+
+
+class LineTable:
+    """The line table of one unit. DamagedDwarf where it makes no sense."""
+
+    def __init__(self, sections: DebugSections, unit: Unit, offset: int) -> None:
+        self._unit = unit
+        cursor = sections.open("debug_line", offset)
+        length, offset_size = cursor.length()
+        if length > min(cursor.end - cursor.place, LARGEST_PROGRAM):
+            raise DamagedDwarf("a line program is cut short, or too large", offset=offset)
+        cursor.end = cursor.place + length
+        self.size = length
+        self._version = cursor.number(2)
+        if not OLDEST <= self._version <= DWARF_5:
+            raise DamagedDwarf(f"a line table of version {self._version}", offset=offset)
+        address_size = unit.sizes.address
+        if self._version >= DWARF_5:
+            address_size = cursor.number(1)
+            cursor.number(1)  # a segment's size
+        self._sizes = Sizes(address_size, offset_size, self._version)
+        size = cursor.number(offset_size)
+        self._program = cursor.place + size
+        self._coding = self._read_coding(cursor)
+        self._tables = cursor
+        self._files: list[SourceFile] = []
+        self._folders: list[str] = []
+        self._has_files = False
+
+    def _read_coding(self, cursor: Cursor) -> Coding:
+        smallest = cursor.number(1)
+        if self._version >= WITH_OPERATIONS:
+            cursor.number(1)
+        cursor.number(1)  # whether rows are statements at first
+        line_base, line_range = cursor.number(1, signed=True), cursor.number(1)
+        opcode_base = cursor.number(1)
+        if not line_range or not opcode_base:
+            raise DamagedDwarf("a line table's header", offset=cursor.place)
+        lengths = cursor.take(opcode_base - 1)
+        return Coding(opcode_base, line_base, line_range, smallest, lengths)
+
+    def read_sequences(self) -> list[Sequence]:
+        """All rows, as the program gives them."""
+        end = self._tables.end
+        return list(walk_sequences(Cursor(self._tables.data, self._program, end), self._coding))
+
+    def path(self, number: int) -> str:
+        """A source file's path; "" when there is no such file."""
+        if not self._has_files:
+            self._has_files = True
+            if self._version < DWARF_5:
+                self._read_names()
+            else:
+                self._read_entries()
+        if number >= len(self._files):
+            return ""
+        file = self._files[number]
+        folder = self._folders[file.folder] if file.folder < len(self._folders) else ""
+        # The first folder is where it was compiled; prefix maps may have made it relative.
+        home = self._unit.folder or (self._folders[0] if self._folders else "")
+        return join_path(home, folder if file.folder else "", file.name)
+
+    def _read_names(self) -> None:
+        """Before DWARF 5: names with a zero behind the last; numbers begin with 1."""
+        cursor = self._tables
+        self._folders = [self._unit.folder]
+        while name := cursor.string():
+            self._folders.append(_text(name))
+        self._files = [SourceFile("", 0)]
+        while name := cursor.string():
+            folder = cursor.uleb()
+            cursor.uleb(), cursor.uleb()  # time and size
+            self._files.append(SourceFile(_text(name), folder))
+
+    def _read_entries(self) -> None:
+        self._folders = [row.name for row in self._read_table()]
+        self._files = self._read_table()
+
+    def _read_table(self) -> list[SourceFile]:
+        """Folders or files of DWARF 5: what each entry is made of, then the entries."""
+        cursor = self._tables
+        forms = [(cursor.uleb(), cursor.uleb()) for _ in range(cursor.number(1))]
+        count = cursor.uleb()
+        if count > min(MOST_FILES, cursor.end - cursor.place):
+            raise DamagedDwarf(f"a table of {count} files", offset=cursor.place)
+        rows = []
+        for _ in range(count):
+            found: dict[int, tuple[int, Value]] = {
+                kind: (form, cursor.form(form, self._sizes)) for kind, form in forms
+            }
+            folder = found.get(FOLDER_INDEX, (0, 0))[1]
+            name = self._unit.text(*found[PATH]) if PATH in found else ""
+            rows.append(SourceFile(name, folder if isinstance(folder, int) else 0))
+        return rows
+
+
+def join_path(home: str, folder: str, name: str) -> str:
+    """A path from where a unit was compiled, a folder and a name, each of which may be absolute.
+
+    Written as the compiler's system writes paths; what ".." takes back is left out.
+    """
+    parts = [home, folder, name]
+    first = max((place for place, part in enumerate(parts) if _is_absolute(part)), default=0)
+    path = "/".join(part.rstrip("/") for part in parts[first:] if part)
+    if "/." not in path or "\\" in path:
+        return path
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and kept and kept[-1] not in ("", ".."):
+            kept.pop()
+        elif part != ".":
+            kept.append(part)
+    return "/".join(kept)
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "\\")) or path[1:3] in (":\\", ":/")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

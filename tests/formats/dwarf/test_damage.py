@@ -1,0 +1,111 @@
+"""Damaged debug information gives an answer, none, or a CrashtoolError: nothing else, soon."""
+
+import random
+import time
+
+import pytest
+
+from crashtool.errors import CrashtoolError
+from crashtool.formats.dwarf.line_lookup import open_line_lookup
+from tests.formats.dwarf.test_line_lookup import LISTS, spans
+from tests.synth.dwarf import (
+    LOW,
+    SIZE,
+    build_aranges,
+    build_file,
+    build_lines,
+    build_unit,
+    common,
+    number,
+)
+
+PLACES = (LOW, LOW + 9, LOW + SIZE - 1)
+MOST_SECONDS = 2.0
+
+
+def sections_of(version):
+    if version < 5:
+        attributes, more = spans(version, where="ranges")
+    else:
+        more = {
+            "debug_rnglists": LISTS["base_index"] + LISTS["index_index"] + LISTS["pair"] + b"\0",
+            "debug_addr": number(0, 8) + number(LOW, 8) + number(LOW + SIZE, 8),
+            "debug_aranges": build_aranges([(LOW + 0x80, 8)], unit=0x1000),
+        }
+        attributes = [(0x73, 0x17, bytes(4)), (0x11, 0x01, number(LOW, 8)), (0x55, 0x17, bytes(4))]
+    unit, abbreviations = build_unit([*common(), *attributes], version)
+    lines = build_lines(version)
+    return {"debug_info": unit, "debug_abbrev": abbreviations, "debug_line": lines} | more
+
+
+def look_up(data):
+    """Ask; whether there was any answer."""
+    start = time.process_time()
+    try:
+        lines = open_line_lookup(data)
+        found = [lines and lines.find(place) for place in PLACES]
+    except CrashtoolError:
+        found = []
+    assert time.process_time() - start < MOST_SECONDS
+    return any(found)
+
+
+@pytest.mark.parametrize("version", [2, 4, 5])
+def test_sections_cut_at_every_byte(version):
+    sections = sections_of(version)
+    assert look_up(build_file(sections))
+    for name, content in sections.items():
+        for size in range(len(content)):
+            look_up(build_file(sections | {name: content[:size]}))
+
+
+@pytest.mark.parametrize("version", [2, 4, 5])
+def test_every_byte_set_to_its_extremes(version):
+    sections = sections_of(version)
+    for name, content in sections.items():
+        for place in range(len(content)):
+            for byte in (0x00, 0x7F, 0x80, 0xFF):
+                changed = content[:place] + bytes([byte]) + content[place + 1 :]
+                look_up(build_file(sections | {name: changed}))
+
+
+@pytest.mark.parametrize("version", [2, 4, 5])
+def test_flipped_bits(version):
+    chance = random.Random(version)  # noqa: S311 (the same in each run)
+    data = build_file(sections_of(version))
+    for _ in range(500):
+        changed = bytearray(data)
+        for _ in range(chance.randint(1, 8)):
+            changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+        look_up(bytes(changed))
+
+
+@pytest.mark.parametrize("name", ["split", "split5", "gz_zlib", "gz_gnu_old", "g1"])
+def test_flipped_bits_of_real_files(name, truth):
+    data = (truth / "objects" / "elf" / name).read_bytes()
+    chance = random.Random(name)  # noqa: S311 (the same in each run)
+    start = data.find(b".shstrtab") // 3  # the debug sections are in the rear part
+    for _ in range(60):
+        changed = bytearray(data)
+        for _ in range(chance.randint(1, 40)):
+            changed[chance.randrange(start, len(changed))] ^= 1 << chance.randrange(8)
+        look_up(bytes(changed))
+
+
+def test_a_number_without_end_is_no_endless_work():
+    sections = sections_of(4)
+    endless = build_lines(program=b"\2" + b"\xff" * 200_000)
+    assert not look_up(build_file(sections | {"debug_line": endless}))
+
+
+def test_a_section_that_claims_to_inflate_to_much_is_not_read():
+    from crashtool.formats.object_file.elf_structs import CompressionHeader64
+    from tests.synth.dwarf import CODE
+    from tests.synth.object_files import build_elf
+
+    rows = [(f".{name}", 1, 0, content) for name, content in sections_of(4).items()][1:]
+    head = CompressionHeader64(method=1, size=1 << 40).pack()
+    packed = (".debug_info", 1, 0x800, head + b"x" * 64)
+    data = build_elf([CODE, packed, *rows], addresses=[(".text", LOW)])
+
+    assert not look_up(data)

@@ -1,0 +1,142 @@
+"""Functions that no DIE of the program describes have the lines that its line tables give them."""
+
+from contextlib import closing
+
+import pytest
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.dwarf.line_lookup import LineLookup
+from crashtool.formats.object_file import kinds
+from crashtool.model.crash import Module
+from crashtool.services.symbols.advice import SPLIT_NOTE
+from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.debug_file import open_debug_file
+from crashtool.services.symbols.derive import Deriver
+from crashtool.services.symbols.module_verdict import Evidence, judge
+from tests.toolchain import need, need_programs, run_tool
+
+SOURCE = """
+static inline __attribute__((always_inline)) int inner(volatile int *p) { p[0] = 3; return p[0]; }
+__attribute__((noinline)) int outer(volatile int *p)
+{
+    return inner(p) + 1;
+}
+int main(int argc, char **argv) { return outer(&argc); }
+"""
+
+
+@pytest.fixture
+def deriver(tmp_path):
+    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
+        yield made
+
+
+@pytest.fixture
+def build(tmp_path):
+    def compile_program(compiler, *options):
+        need_programs(compiler)
+        need("nm", "objcopy")
+        (tmp_path / "app.c").write_text(SOURCE, encoding="utf-8")
+        run_tool(compiler, "-O1", *options, "-o", "app", "app.c", cwd=tmp_path)
+        return tmp_path / "app"
+
+    return compile_program
+
+
+def start_of(program, name):
+    rows = run_tool("nm", program).splitlines()
+    return next(int(row.split()[0], 16) for row in rows if row.endswith(f" {name}"))
+
+
+def hit_at(program, address, deriver):
+    return open_debug_file(str(program), kinds.ELF, "x86_64", deriver).find_function(address)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "options"),
+    [("gcc", ["-g", "-gsplit-dwarf"]), ("gcc", ["-g", "-gsplit-dwarf", "-gdwarf-4"]),
+     ("clang", ["-gmlt"]), ("clang", ["-g", "-gsplit-dwarf"])],
+)  # fmt: skip
+def test_a_function_of_the_symbol_table_has_its_line(build, deriver, compiler, options):
+    program = build(compiler, *options)
+    start = start_of(program, "main")
+
+    hit = hit_at(program, start, deriver)
+
+    assert (hit.name, hit.start, hit.inlines) == ("main", start, ())
+    assert (hit.file, hit.line) == (str(program.with_name("app.c")), 7)
+
+
+def test_code_without_any_name_has_its_line(build, deriver):
+    program = build("gcc", "-g", "-gsplit-dwarf")
+    start = start_of(program, "outer")
+    run_tool("objcopy", "--strip-all", "--keep-section=.debug_*", program)
+
+    hit = hit_at(program, start, deriver)
+
+    assert (hit.name, hit.line) == ("", 2)
+    assert hit.start <= start
+
+
+def test_what_dies_describe_stays_as_it_is(build, deriver):
+    program = build("gcc", "-g")
+    start = start_of(program, "outer")
+
+    hits = [hit_at(program, start + place, deriver) for place in range(4)]
+
+    inlined = [hit for hit in hits if hit.inlines]
+    assert [call.name for call in inlined[0].inlines] == ["inner"]
+    assert inlined[0].line == 5
+
+
+def test_places_behind_the_rows_have_no_line(build, deriver):
+    program = build("gcc", "-g", "-gsplit-dwarf")
+
+    assert hit_at(program, start_of(program, "_start"), deriver).line is None
+
+
+def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, deriver, monkeypatch):
+    program = build("gcc", "-g", "-gsplit-dwarf")
+    file = open_debug_file(str(program), kinds.ELF, "x86_64", deriver)
+
+    def fail(_lookup, _address):
+        raise InputUnusable("packed with Zstandard")
+
+    monkeypatch.setattr(LineLookup, "find", fail)
+    start = start_of(program, "main")
+
+    assert [file.find_function(start + place).line for place in (0, 1)] == [None, None]
+    assert file.problems == ["packed with Zstandard"]
+
+
+@pytest.mark.parametrize("name", ["split", "split5"])
+def test_split_programs_of_another_machine_have_lines(name, truth, deriver):
+    program = truth / "objects" / "elf" / name
+    hit = hit_at(program, start_of(program, "main"), deriver)
+
+    assert hit.name == "main"
+    assert hit.file.endswith("elf_chain.cpp")
+    assert hit.line
+
+
+def test_the_verdict_says_what_split_dwarf_keeps_elsewhere():
+    module = Module(0x400000, 0x10000, "app", "/app", None, "app")
+    evidence = Evidence(frozenset({kinds.ELF}), has_code=True, traits=frozenset({kinds.SPLIT}))
+    evidence.named = evidence.lined = evidence.unwound = 3
+
+    verdict = judge(module, "x86_64", evidence, ())
+    evidence.inlined = 1
+    with_inlines = judge(module, "x86_64", evidence, ())
+
+    assert (verdict.status, verdict.note) == ("ok", SPLIT_NOTE)
+    assert (with_inlines.status, with_inlines.note) == ("ok", "")
+
+
+def test_split_dwarf_without_lines_is_told_as_any_other():
+    module = Module(0x400000, 0x10000, "app", "/app", None, "app")
+    evidence = Evidence(frozenset({kinds.ELF}), has_code=True, traits=frozenset({kinds.SPLIT}))
+    evidence.named = 3
+
+    verdict = judge(module, "x86_64", evidence, ())
+
+    assert (verdict.status, verdict.note) == ("no_lines", "function names, but no source lines")
