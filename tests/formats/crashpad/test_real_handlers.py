@@ -14,9 +14,12 @@ from crashtool.errors import CrashtoolError
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
+from crashtool.formats.minidump.streams import CRASHPAD_INFO
+from crashtool.services.annotate_dump import annotate_dump
 from crashtool.services.handler.find import DEBIAN, find_handler
 from crashtool.services.handler.supported import check_platform
 from crashtool.services.receiver.app import start_receiver
+from tests.formats.minidump.test_graft import STRANGE, retype
 from tests.services.receiver.conftest import wait_until
 from tests.synth.database import CLIENT, NOW, GenericDatabase, report_id, write_settings
 
@@ -211,3 +214,26 @@ def test_an_uploader_deletes_a_report_without_metadata_as_was_foretold(tmp_path,
     with watching(handler, made.root, "http://127.0.0.1:9/u/t/minidump"):
         wait_until(lambda: len(open_database(made.root).reports) == 1)
     assert open_database(made.root).problems == (), kind
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_annotations_that_were_written_into_a_dump_are_uploaded(tmp_path, handler, kind):
+    root = tmp_path / "db"
+    write_settings(root)
+    (report,) = crash(handler, root).reports
+    bare = retype(report.path.read_bytes(), CRASHPAD_INFO, STRANGE)
+    made = GenericDatabase(root).add(2, "pending", Metadata(NOW), bare)
+    written = {"prod": "Gäme 2", "note": "", "big": "x" * 70_000}
+    states = [annotate_dump(str(path), str(path), written).stream for path in (report.path, made)]
+
+    with start_receiver(tmp_path / "inbox") as receiver:
+        url = receiver.submission_url()
+        with watching(handler, root, url, "--no-rate-limit"):
+            wait_until(lambda: len(receiver.inbox.reports()) == 2, 60)
+        arrived = {row.fields["guid"]: row for row in receiver.inbox.reports()}
+
+    assert (states, kind) == (["changed", "made"], kind)
+    assert len(arrived) == 2
+    for row in arrived.values():
+        assert {key: row.fields[key] for key in written} == written
+        assert row.product == "Gäme 2"
