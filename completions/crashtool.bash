@@ -22,9 +22,10 @@ _crashtool() {
         case "$previous" in
             --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
             --handler) words='upstream backtrace backtrace-2018 sentry' ;;
+            --handler-option) words='no-rate-limit no-upload-gzip no-identify-client-via-url no-periodic-tasks monitor-self' ;;
             --color) words='auto always never' ;;
             --attach|--from|--into|--output|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --into --output --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --handler-option --into --output --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     send-dump)
         case "$previous" in

@@ -44,6 +44,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l from -r -d 'R
 complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l git -d 'Add commit, branch and dirty (true or false) of the git work tree here.'
 complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l as -x -a 'arguments shell windows cpp cpp-backtrace toml cmake json' -d 'What to print: arguments, one a line (default); words for a shell; one Windows command line; C++ for StartHandler, or for StartHandlerForBacktrace; JSON; a crashtool.toml; CMake variables.'
 complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l handler -x -a 'upstream backtrace backtrace-2018 sentry' -d 'Which crashpad_handler it is for: upstream (default), backtrace (since 2022), backtrace-2018 (to 2021) or sentry. They differ in attachments.'
+complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l handler-option -x -a 'no-rate-limit no-upload-gzip no-identify-client-via-url no-periodic-tasks monitor-self' -d 'Start the handler with this option; what follows from it is said. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l into -r -d 'Write the annotations into this minidump instead of printing them.'
 complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l output -r -d 'With --into: the minidump to write, which may be IN.dmp itself.'
 complete -c crashtool -n '__fish_seen_subcommand_from annotate' -l check -d 'Only check; print nothing but findings.'

@@ -16,7 +16,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     }
     $options = @{
         'make-url' = @('--universe', '--token', '--token-file', '--symbols-token', '--host', '--port', '--http', '--form', '--format', '--platform', '--check', '--fix', '--probe', '--as', '--ca-bundle', '--insecure', '--timeout', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
-        'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--into', '--output', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--handler-option', '--into', '--output', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--rate', '-w', '--watch', '--again', '--journal', '--scrub', '--without-consent', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--json-lines', '--jobs', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '--no-compression', '--gzip', '-o', '--output', '--to', '--replace', '--verify-receipt', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '-j', '--jobs', '--ci', '--junit', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'make-url --color' = @('auto', 'always', 'never')
         'annotate --as' = @('arguments', 'shell', 'windows', 'cpp', 'cpp-backtrace', 'toml', 'cmake', 'json')
         'annotate --handler' = @('upstream', 'backtrace', 'backtrace-2018', 'sentry')
+        'annotate --handler-option' = @('no-rate-limit', 'no-upload-gzip', 'no-identify-client-via-url', 'no-periodic-tasks', 'monitor-self')
         'annotate --color' = @('auto', 'always', 'never')
         'send-dump --color' = @('auto', 'always', 'never')
         'inspect --ci' = @('github')

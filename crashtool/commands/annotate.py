@@ -10,7 +10,7 @@ from crashtool.commands.console import Console
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.attribute_rules import ERROR, INTO, Finding, Plan, check_plan
 from crashtool.formats.attributes import join_annotations, parse_attachment, split_pair
-from crashtool.formats.crashpad.arguments import HANDLER_KINDS
+from crashtool.formats.crashpad.arguments import HANDLER_KINDS, HANDLER_OPTIONS
 from crashtool.render.start_handler import TEXTS, finding_text, plan_document
 from crashtool.services.annotation_sources import (
     Source,
@@ -84,6 +84,13 @@ class AnnotateCommand(Command):
     "backtrace-2018 (to 2021) or sentry. They differ in attachments.",
 )
 @click.option(
+    "--handler-option",
+    "options",
+    multiple=True,
+    type=click.Choice(list(HANDLER_OPTIONS)),
+    help="Start the handler with this option; what follows from it is said. Repeatable.",
+)
+@click.option(
     "--into",
     "dump",
     metavar="IN.dmp",
@@ -107,6 +114,7 @@ def command(
     git: bool,
     text_form: str | None,
     kind: str | None,
+    options: tuple[str, ...],
     dump: str | None,
     output: str | None,
     check: bool,
@@ -129,24 +137,29 @@ def command(
       crashtool annotate --from build.env --attach C:/game/game.log --as cpp
       crashtool annotate ver=1.4.2 --attach /var/log/game.log --as shell
       crashtool annotate --attach game.log=C:/game/last.log --as cpp-backtrace
+      crashtool annotate prod=Game --handler-option no-rate-limit --as cpp
       crashtool annotate --from annotations.toml --check
       crashtool annotate ver=1.4.2 --git --into crash.dmp --output annotated.dmp
     """  # noqa: D301 (\b is click's)
     console.json = console.json or text_form == "json"
     is_chosen = kind is not None and not HANDLER_KINDS[kind].names_attachments
+    if options and (text_form == "toml" or dump is not None):
+        place = "a minidump" if dump is not None else "a crashtool.toml"
+        raise UsageError(f"{place} holds no handler options", hint="leave --handler-option out")
     if dump is not None or output is not None:
         text_form = _refuse_unfit(context, dump, output, text_form, check=check)
     kind = _choose_kind(kind, text_form)
     source = _collect(context, annotations, attachments or (), files, git=git)
     if dump is not None:
         source = source._replace(attachments=())
-    if not source.annotations and not source.attachments:
+    if not (source.annotations or source.attachments or options):
         raise UsageError(
             "there is nothing to annotate with",
             hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
         )
     marked = mark_folders(source.attachments)
-    plan = Plan(source.annotations, marked, kind, text_form or "arguments")
+    named = tuple(dict.fromkeys(options))
+    plan = Plan(source.annotations, marked, kind, text_form or "arguments", named)
     findings = check_plan(plan)
     failed = any(finding.severity == ERROR for finding in findings)
     if dump is not None and output is not None and not failed:
@@ -249,3 +262,5 @@ def _say(console: Console, plan: Plan, findings: tuple[Finding, ...], *, is_chos
             console.warn(finding_text(finding))
     if plan.attachments and not is_chosen:
         console.note(SPELLINGS[plan.handler.names_attachments])
+    for name in plan.options:
+        console.note(f"--{name}: {HANDLER_OPTIONS[name]}")

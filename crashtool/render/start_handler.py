@@ -6,6 +6,7 @@ from typing import Any
 from crashtool.formats.attribute_rules import Finding, Plan
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.crashpad.arguments import (
+    HANDLER_OPTIONS,
     attachment_argument,
     sent_name,
     windows_command_line,
@@ -47,7 +48,8 @@ def as_cpp(plan: Plan) -> str:
     of the parameter.
     """
     early = plan.handler.names_attachments
-    spelled = [
+    spelled = [cpp_string(option) for option in plan.spelled_options]
+    spelled += [
         cpp_string(attachment_argument(item, plan.kind)) for item in plan.attachments if early
     ]
     paths = [cpp_path(item.path) for item in plan.attachments if not early]
@@ -69,6 +71,7 @@ def as_cpp(plan: Plan) -> str:
 def as_cpp_backtrace(plan: Plan) -> str:
     """The containers that StartHandlerForBacktrace takes, in Backtrace's builds of 2018 to 2021."""
     prefix = len("attachment_")
+    options = [cpp_string(option) for option in plan.spelled_options]
     files = {sent_name(item, plan.kind)[prefix:]: item.path for item in plan.attachments}
     call = (
         "// client.StartHandlerForBacktrace(handler, database, metrics_dir, url, annotations,\n"
@@ -79,7 +82,7 @@ def as_cpp_backtrace(plan: Plan) -> str:
         [
             HEADERS.rstrip(),
             _cpp_map("annotations", join_annotations(plan.annotations)),
-            _cpp_container("std::vector<std::string>", "arguments", []),
+            _cpp_container("std::vector<std::string>", "arguments", options),
             _cpp_map("file_attachments", files),
             call,
         ]
@@ -144,6 +147,7 @@ def plan_document(plan: Plan, findings: tuple[Finding, ...]) -> dict[str, Any]:
             {"name": item.name, "path": item.path, "sent_as": sent_name(item, plan.kind)}
             for item in plan.attachments
         ],
+        "handler_options": {name: HANDLER_OPTIONS[name] for name in plan.options},
         "arguments": plan.arguments,
         "findings": [finding._asdict() for finding in findings],
     }

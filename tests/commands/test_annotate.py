@@ -288,3 +288,44 @@ def test_a_shell_gets_terminal_escapes_that_a_terminal_does_not(shell, crashtool
 def test_whoever_chose_a_handler_is_not_told_of_others(kind, crashtool):
     assert crashtool("annotate", "a=b", "--attach", "/x.log", "--handler", kind).stderr == ""
     assert "2018" in crashtool("annotate", "a=b", "--attach", "/x.log").stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("arguments", "--no-rate-limit\n--no-upload-gzip\n--annotation=a=b\n"),
+        ("shell", "--no-rate-limit --no-upload-gzip --annotation=a=b\n"),
+        ("windows", "--no-rate-limit --no-upload-gzip --annotation=a=b\n"),
+        ("cpp", 'arguments = {\n    "--no-rate-limit",\n    "--no-upload-gzip",\n};'),
+        ("cpp-backtrace", 'arguments = {\n    "--no-rate-limit",\n    "--no-upload-gzip",\n};'),
+        ("cmake", "--no-rate-limit"),
+    ],
+)
+def test_handler_options_are_printed_with_what_follows_from_them(crashtool, form, expected):
+    wished = ["--handler-option", "no-rate-limit", "--handler-option", "no-upload-gzip"]
+    result = crashtool("annotate", "a=b", *wished, *wished, "--as", form)
+
+    assert result.exit_code == 0
+    assert expected in result.stdout
+    assert "--no-rate-limit: every crash is uploaded at once" in result.stderr
+    assert "--no-upload-gzip: reports are uploaded unpacked" in result.stderr
+
+
+def test_handler_options_alone_are_enough_and_stand_in_json(crashtool):
+    result = crashtool("annotate", "--handler-option", "monitor-self", "--json")
+    document = json.loads(result.stdout)
+
+    assert document["arguments"] == ["--monitor-self"]
+    assert "a second handler" in document["handler_options"]["monitor-self"]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (["--as", "toml"], "a crashtool.toml holds no handler options"),
+        (["--into", "a.dmp", "--output", "b.dmp"], "a minidump holds no handler options"),
+    ],
+)
+def test_handler_options_are_not_lost_silently(crashtool, where, message):
+    result = crashtool("annotate", "a=b", "--handler-option", "no-rate-limit", *where)
+    assert (result.exit_code, message in result.stderr) == (2, True)

@@ -34,12 +34,16 @@ class Fault(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is to be handed to StartHandler, in the order given, and in which text it is asked."""
+    """What is to be handed to StartHandler, in the order given, and in which text it is asked.
+
+    `options` are names out of HANDLER_OPTIONS.
+    """
 
     annotations: tuple[Annotation, ...]
     attachments: tuple[Attachment, ...] = ()
     kind: str = "upstream"
     text_form: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def handler(self) -> HandlerKind:
@@ -49,7 +53,14 @@ class Plan(NamedTuple):
     @property
     def arguments(self) -> list[str]:
         """What follows the handler's path in argv."""
-        return start_handler_arguments(self.annotations, self.attachments, kind=self.kind)
+        return start_handler_arguments(
+            self.annotations, self.attachments, kind=self.kind, arguments=self.spelled_options
+        )
+
+    @property
+    def spelled_options(self) -> list[str]:
+        """The handler options as arguments."""
+        return [f"--{name}" for name in self.options]
 
 
 def size_of(text: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.crashpad.arguments import HANDLER_OPTIONS
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
@@ -237,3 +238,10 @@ def test_annotations_that_were_written_into_a_dump_are_uploaded(tmp_path, handle
     for row in arrived.values():
         assert {key: row.fields[key] for key in written} == written
         assert row.product == "Gäme 2"
+
+
+@pytest.mark.parametrize(("handler", "kind"), HANDLERS)
+def test_every_handler_knows_the_options_that_are_offered(handler, kind):
+    usage = subprocess.run([handler, "--help"], capture_output=True, text=True, check=True).stderr
+    missing = [name for name in HANDLER_OPTIONS if f"--{name}" not in usage]
+    assert (missing, kind) == ([], kind)
