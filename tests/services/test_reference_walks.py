@@ -76,12 +76,17 @@ def test_processes_agree(pairs):
             assert ours["main_module"] == reference["main_module"], name
 
 
+def without_mark(value):
+    """A name without what Linux appends to that of a file that is gone; it is no part of it."""
+    return value.removesuffix(" (deleted)") if isinstance(value, str) else value
+
+
 def test_modules_agree(pairs):
     for name, ours, reference in pairs:
         assert len(ours["modules"]) == len(reference["modules"]), name
         for got, expected in zip(ours["modules"], reference["modules"], strict=True):
             for key in ("base_addr", "end_addr", "filename"):
-                assert got[key] == expected[key], (name, key)
+                assert got[key] == without_mark(expected[key]), (name, key)
             # Ids of zero bytes are no ids, and then there is no debug file either.
             assert (got["debug_id"] or NIL_DEBUG_ID) == expected["debug_id"], name
             if got["debug_id"]:
@@ -115,7 +120,8 @@ def test_threads_and_their_innermost_frames_agree(pairs):
             if not expected["frames"]:  # the reference does not walk Breakpad's own thread
                 continue
             for key in ("offset", "module", "module_offset", "trust", "unloaded_modules"):
-                assert got["frames"][0][key] == expected["frames"][0][key], (name, key)
+                wanted = without_mark(expected["frames"][0][key])
+                assert got["frames"][0][key] == wanted, (name, key)
 
 
 def test_registers_and_last_errors_agree(pairs):

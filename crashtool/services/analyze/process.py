@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.crash import Annotation, Module, Process
-from crashtool.services.analyze.modules import base_name
+from crashtool.services.analyze.modules import UNNAMED, base_name
 
 # In the order of trust: what Crashpad's documentation asks for, what programs use instead, and
 # what Electron calls the version of the program (its `ver` is Electron's own).
@@ -39,7 +39,7 @@ def _id(dump: Minidump) -> int | None:
 
 def _name(dump: Minidump, modules: Sequence[Module]) -> str | None:
     program = next((module for module in modules if module.name != SIMULATOR_LINKER), None)
-    if program and program.name:
+    if program and program.name and program.name != UNNAMED:
         return program.name
     command = dump.linux.command_line
     if command:
