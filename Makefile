@@ -12,7 +12,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test winhandler s3server slow check format lint types platforms layers coverage generate generated fresh pythons wheels golden bench fuzz clean
+.PHONY: help demo demoprogram test again winhandler s3server slow check format lint types platforms layers coverage generate generated fresh pythons wheels golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ demoprogram: ## compile the program that the demo crashes
 
 test: $(STAMP) ## the whole test suite, in random order and in parallel
 	$(PYTEST)
+
+again: $(STAMP) ## the tests that failed last, one after the other
+	$(BIN)/python -m pytest -q -n 0 -m "not slow" --last-failed
 
 winhandler: $(STAMP) ## get the real crashpad_handler for Windows, for tests that run it under Wine
 	$(BIN)/python tools/windows_handler.py
