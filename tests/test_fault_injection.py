@@ -69,6 +69,8 @@ CASES = [
          packed, OWN),
     Case("inspect-html", ("inspect", "--html", "page.html", "inputs/null.dmp"), game,
          (*OWN, "page.html")),
+    Case("annotate", ("annotate", "a=b", "--into", "inputs/null.dmp", "--output", "out.dmp"), game,
+         (*OWN, "out.dmp")),
     Case("check", ("symbols", "check", "inputs"), game, OWN),
     Case("gate", ("upload-symbols", "-n", "--require-for", "inputs/game", "--for-dump",
                   "inputs/null.dmp", "inputs"), game, OWN),

@@ -147,7 +147,8 @@ def command(
         place = "a minidump" if dump is not None else "a crashtool.toml"
         raise UsageError(f"{place} holds no handler options", hint="leave --handler-option out")
     if dump is not None or output is not None:
-        text_form = _refuse_unfit(context, dump, output, text_form, check=check)
+        _refuse_unfit(context, dump, output, text_form, check=check)
+        text_form = INTO
     kind = _choose_kind(kind, text_form)
     source = _collect(context, annotations, attachments or (), files, git=git)
     if dump is not None:
@@ -157,9 +158,10 @@ def command(
             "there is nothing to annotate with",
             hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
         )
-    marked = mark_folders(source.attachments)
-    named = tuple(dict.fromkeys(options))
-    plan = Plan(source.annotations, marked, kind, text_form or "arguments", named)
+    plan = Plan(
+        source.annotations, mark_folders(source.attachments), kind, text_form or "arguments",
+        tuple(dict.fromkeys(options)),
+    )  # fmt: skip
     findings = check_plan(plan)
     failed = any(finding.severity == ERROR for finding in findings)
     if dump is not None and output is not None and not failed:
@@ -181,8 +183,8 @@ def _refuse_unfit(
     text_form: str | None,
     *,
     check: bool,
-) -> str:
-    """UsageError for what does not go with --into, which is the text form that this gives."""
+) -> None:
+    """UsageError for what does not go with --into."""
     if dump is None or output is None:
         given, missing = (
             ("--output", "--into IN.dmp") if dump is None else ("--into", "--output OUT.dmp")
@@ -200,7 +202,6 @@ def _refuse_unfit(
             f"{'--check' if check else '--as'} does not go with --into, which prints nothing",
             hint="leave one of them out",
         )
-    return INTO
 
 
 def _write_into(
