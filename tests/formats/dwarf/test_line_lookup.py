@@ -253,3 +253,13 @@ def test_rows_are_kept_for_so_many_tables_and_made_again(monkeypatch):
     monkeypatch.setattr(line_lookup, "MOST_KEPT", 8)
     lines = open_line_lookup(build(4))
     assert lines.find(LOW) == lines.find(LOW)
+
+
+def test_sections_packed_by_zstandard_are_read(truth):
+    pytest.importorskip("zstandard")
+    lines = open_line_lookup((truth / "objects" / "elf" / "gz_zstd").read_bytes())
+
+    found = [row for place in range(0x1000, 0x2000, 3) if (row := lines.find(place))]
+
+    assert len(found) > 100
+    assert any(row.file.endswith("elf_chain.cpp") for row in found)
