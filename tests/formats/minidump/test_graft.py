@@ -197,6 +197,32 @@ def test_annotations_that_cannot_be_read_are_not_lost():
         graft_annotations(Minidump(bytes(data)), {"a": "b"})
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("simple_annotations_size", 12, "annotations: 1 of 2 entries fit"),
+        ("simple_annotations_size", 3, "annotations cut short"),
+    ],
+)
+def test_a_list_that_is_shorter_than_it_says_is_refused(field, value, message):
+    data = bytearray(pack_with(INFO))
+    place = Minidump(bytes(data)).find_place(streams.CRASHPAD_INFO)
+    offset = place.rva + structs.CrashpadInfoRecord.offset_of(field)
+    struct.pack_into("<I", data, offset, value)
+    with pytest.raises(MalformedFile, match=message):
+        graft_annotations(Minidump(bytes(data)), {"a": "b"})
+
+
+def test_a_stream_that_is_too_short_is_refused():
+    data = pack_with(INFO)
+    dump = Minidump(data)
+    index = [row.stream_type for row in dump.directory].index(streams.CRASHPAD_INFO)
+    other = bytearray(data)
+    struct.pack_into("<I", other, dump.header.directory_rva + 12 * index + 4, 44)
+    with pytest.raises(MalformedFile, match="CrashpadInfo cut short"):
+        graft_annotations(Minidump(bytes(other)), {"a": "b"})
+
+
 class Huge:
     """A dump that ends just under 4 GiB."""
 
