@@ -199,11 +199,11 @@ def test_strings_may_be_elsewhere():
     unit, abbreviations = build_unit([*named, *attributes], 5)
     data = build_file({
         "debug_info": unit, "debug_abbrev": abbreviations, "debug_line": lines,
-        "debug_str": b"?\0main.c\0", "debug_line_str": b"?/home/work\0",
+        "debug_str": b"?\0main.c\0", "debug_line_str": b"?/home/dev\0",
         "debug_str_offsets": bytes(8) + number(0, 4) + number(2, 4),
     })  # fmt: skip
 
-    assert at(data, LOW) == "/home/work/main.c:10"
+    assert at(data, LOW) == "/home/dev/main.c:10"
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["flagged", "zdebug"])
