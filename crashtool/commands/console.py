@@ -126,6 +126,10 @@ class Console:
         if not self.is_quiet:
             self._stderr("warning", text, "yellow", hint)
 
+    def warn_of_insecurity(self) -> None:
+        """Say that a connection can be read and changed by others, also with --quiet."""
+        self._stderr("warning", "TLS certificates are not verified (--insecure)", "yellow", None)
+
     def warn_once(self, text: str) -> None:
         """Say once in a call what holds for all of it: that a disk is full, say."""
         if text not in self._warned:

@@ -205,7 +205,7 @@ def _probe(
     from crashtool.services.transport.probe import find_redirect, probe_server
 
     if insecure:
-        console.warn("TLS certificates are not verified (--insecure)")
+        console.warn_of_insecurity()
     with HttpSession(ca_bundle=ca_bundle, insecure=insecure, timeout=timeout) as session:
         answer = probe_server(session, split_url(outcome.text))
     console.note(answer.sentence)

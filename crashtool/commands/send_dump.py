@@ -122,7 +122,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     if options["watch"] and options["dry_run"]:
         raise UsageError("--watch sends, --dry-run does not: choose one")
     if options["insecure"] and not options["dry_run"]:
-        console.warn("TLS certificates are not verified (--insecure)")
+        console.warn_of_insecurity()
     job = Job(console, dry=options["dry_run"])
     sender = _make_sender(options, _make_plan(console, options), job.voices, digests=console.json)
     if options["watch"]:

@@ -223,7 +223,7 @@ def command(
     if not inputs:
         raise UsageError("what should be uploaded?", hint="name files, folders or patterns")
     if insecure:
-        console.warn("TLS certificates are not verified (--insecure)")
+        console.warn_of_insecurity()
     if not wishes["output"]:
         insist_on_token(wishes["symbols_url"])
     wishes["soft_fail"] = wishes["soft_fail"] or ""

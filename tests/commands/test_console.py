@@ -64,6 +64,12 @@ def test_a_document_is_ascii(capsys):
     assert json.loads(printed) == {"schema_version": 1, "text": "\x1b\u202e\x9bé"}
 
 
+def test_quiet_does_not_silence_that_a_connection_is_not_safe(capsys):
+    Console(verbosity=-1).warn_of_insecurity()
+
+    assert "not verified (--insecure)" in capsys.readouterr().err
+
+
 def test_quiet_silences_all_but_errors(capsys):
     console = Console(verbosity=-1)
     console.note("note")
