@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "tools" / "demo_program" / "game"
 FOLDER = ROOT / ".cache" / "demo"
 WORDS = ("--annotation", "prod=Demo", "--annotation", "ver=1.0", "--attachment", "game.log")
+PATIENCE = 60  # seconds, for a receiver on a busy machine
 CRASHED = -11
 SEGMENT_UNUSED, SEGMENT_INTERPRETER = 0, 3  # elf.h
 
@@ -59,7 +61,7 @@ def play(url: str) -> int:
         return complain(f"the program ended with {status}, not with a segmentation fault")
     print("[the program ended as it would have without crashtool: killed by SIGSEGV]")
     say(5, "What arrived at the receiver")
-    reports = [row for row in fetch(url, "/api/reports")["reports"] if row["format"] == "minidump"]
+    reports = wait_for_reports(url)
     if len(reports) != 1:
         return complain(f"the receiver holds {len(reports)} reports instead of one")
     tell_arrival(reports[0], fetch(url, f"/api/reports/{reports[0]['rxid']}")["files"])
@@ -72,6 +74,17 @@ def play(url: str) -> int:
     tell_inbox()
     print("\nThe demo did all it set out to do.")
     return 0
+
+
+def wait_for_reports(url: str) -> list[dict[str, Any]]:
+    """The reports at the receiver, once it has read them: it answers a sender before it does."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        rows = fetch(url, "/api/reports")["reports"]
+        reports = [row for row in rows if row["format"] == "minidump"]
+        if all(row["headline"] for row in reports) or time.monotonic() > deadline:
+            return reports
+        time.sleep(0.1)
 
 
 def prepare_program(path: Path) -> None:

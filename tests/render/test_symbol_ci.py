@@ -88,17 +88,18 @@ def test_a_summary_that_is_all_well_has_no_table():
 
 def test_the_commands_write_both(crashtool, truth, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    split = truth / "objects" / "elf" / "split"
+    stripped = truth / "objects" / "elf" / "stripped_all"
     for command in (("symbols", "check"), ("upload-symbols", "-n", "--strict")):
-        result = crashtool(*command, "--ci", "github", "--junit", "junit.xml", split)
+        result = crashtool(*command, "--ci", "github", "--junit", "junit.xml", stripped)
         assert result.exit_code == 4
         assert "::error title=debug file%3A " in result.stdout
-        assert "split" in (tmp_path / "summary.md").read_text()
+        assert "stripped" in (tmp_path / "summary.md").read_text()
         assert b"<failure" in (tmp_path / "junit.xml").read_bytes()
-    quiet = crashtool("symbols", "check", "--json", "--ci", "github", split)
+    quiet = crashtool("symbols", "check", "--json", "--ci", "github", stripped)
     assert quiet.stdout.startswith("{")
     assert "::error" in quiet.stderr
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "absent" / "summary.md"))
     assert (
-        "summary is not complete" in crashtool("symbols", "check", "--ci", "github", split).stderr
+        "summary is not complete"
+        in crashtool("symbols", "check", "--ci", "github", stripped).stderr
     )
