@@ -3,95 +3,158 @@ _crashtool() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local command= words= word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        [[ $word == -* ]] || { command=$word; break; }
+        [[ $word == -* ]] && continue
+        case "$command" in
+        '') command=$word ;;
+        symbols|database) command="$command $word"; break ;;
+        *) break ;;
+        esac
     done
     COMPREPLY=()
     case "$command" in
-    '') words='make-url annotate send-dump inspect upload-symbols symbols database scaffold serve smoke run --version -h --help' ;;
-    make-url)
+    '') words='make-url annotate send-dump inspect upload-symbols symbols database completion scaffold serve smoke run --version -h --help' ;;
+    'make-url')
         case "$previous" in
-            --form) words='hosted self-hosted root' ;;
-            --format) words='minidump json btt plcrash symbols proguard sourcemap' ;;
-            --platform) words='windows linux macos android' ;;
-            --as) words='url cpp cmake env json' ;;
-            --color) words='auto always never' ;;
-            --universe|--token|--token-file|--symbols-token|--host|--port|--ca-bundle|--timeout|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--universe --token --token-file --symbols-token --host --port --http --form --format --platform --check --fix --probe --as --ca-bundle --insecure --timeout --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --form) words='hosted self-hosted root' ;;
+        --format) words='minidump json btt plcrash symbols proguard sourcemap' ;;
+        --platform) words='windows linux macos android' ;;
+        --as) words='url cpp cmake env json' ;;
+        --color) words='auto always never' ;;
+        --universe|--token|--token-file|--symbols-token|--host|--port|--ca-bundle|--timeout|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--universe --token --token-file --symbols-token --host --port --http --form --format --platform --check --fix --probe --as --ca-bundle --insecure --timeout --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    annotate)
+    'annotate')
         case "$previous" in
-            --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
-            --handler) words='upstream backtrace backtrace-2018 sentry' ;;
-            --handler-option) words='no-rate-limit no-upload-gzip no-identify-client-via-url no-periodic-tasks monitor-self' ;;
-            --color) words='auto always never' ;;
-            --attach|--from|--into|--output|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--attach --from --git --as --handler --handler-option --into --output --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
+        --handler) words='upstream backtrace backtrace-2018 sentry' ;;
+        --handler-option) words='no-rate-limit no-upload-gzip no-identify-client-via-url no-periodic-tasks monitor-self' ;;
+        --color) words='auto always never' ;;
+        --attach|--from|--into|--output|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--attach --from --git --as --handler --handler-option --into --output --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    send-dump)
+    'send-dump')
         case "$previous" in
-            --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--rate|--journal|--scrub|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --rate -w --watch --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --color) words='auto always never' ;;
+        --url|--universe|--host|--token|--token-file|--annotation|--attachment|--faulting-thread|-j|--jobs|--rate|--journal|--scrub|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --annotation --attachment --sync --faulting-thread --no-gzip --raw -j --jobs --rate -w --watch --again --journal --scrub --without-consent -n --dry-run --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    inspect)
+    'inspect')
         case "$previous" in
-            --ci) words='github' ;;
-            --color) words='auto always never' ;;
-            --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--jobs|--html|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --ci) words='github' ;;
+        --color) words='auto always never' ;;
+        --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--jobs|--html|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    upload-symbols)
+    'upload-symbols')
         case "$previous" in
-            --type) words='elf pe pdb macho sym' ;;
-            --soft-fail) words='network server all' ;;
-            --ci) words='github' ;;
-            --color) words='auto always never' ;;
-            --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--to|--verify-receipt|--receipt|-j|--jobs|--junit|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression --gzip -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --type) words='elf pe pdb macho sym' ;;
+        --soft-fail) words='network server all' ;;
+        --ci) words='github' ;;
+        --color) words='auto always never' ;;
+        --url|--universe|--host|--token|--token-file|--tag|--exclude|--require-for|--for-dump|--not-required|--max-archive-size|-o|--output|--to|--verify-receipt|--receipt|-j|--jobs|--junit|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--url --universe --host --token --token-file --tag --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --single --max-archive-size --no-compression --gzip -o --output --to --replace --verify-receipt --receipt -n --dry-run --allow-empty --pass-with-no-files --soft-fail -j --jobs --ci --junit --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    symbols)
+    'symbols')
         case "$previous" in
-            --color) words='auto always never' ;;
-            --type) words='elf pe pdb macho sym' ;;
-            --ci) words='github' ;;
-            --max-size|--cache|--project-file|--exclude|--require-for|--for-dump|--not-required|--junit|-o|--output|--store|--arch|--name|--to|-j|--jobs|--symbols|--symbol-server|--cache-size|--ca-bundle|--timeout|--retry-for) words= ;;
-            symbols) words='cache check dump fetch find' ;;
-            *) [[ $current == -* ]] && words='-h --help --clear --max-size --cache --json -q --quiet -v --verbose --color --project-file --show-settings --exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick -o --output --store --arch --name --no-inlines --no-cfi --no-demangle --to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --ca-bundle --insecure --timeout --retry-for --no-local-symbols' ;;
+        *) [[ $current == -* ]] && words='-h --help' || words='cache check dump fetch find' ;;
         esac ;;
-    database)
+    'symbols cache')
         case "$previous" in
-            --color) words='auto always never' ;;
-            --uploads) words='enabled disabled' ;;
-            --limit|--project-file|--older-than|--max-size|--last-upload-attempt) words= ;;
-            database) words='list prune resend settings show' ;;
-            *) [[ $current == -* ]] && words='-h --help --unsent --limit --newest --json -q --quiet -v --verbose --color --project-file --show-settings --older-than --max-size --leftovers -n --dry-run --uploads --last-upload-attempt --reset' ;;
+        --color) words='auto always never' ;;
+        --max-size|--cache|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--clear --max-size --cache --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    scaffold)
+    'symbols check')
         case "$previous" in
-            --color) words='auto always never' ;;
-            -o|--output|--into|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --type) words='elf pe pdb macho sym' ;;
+        --ci) words='github' ;;
+        --color) words='auto always never' ;;
+        --exclude|--require-for|--for-dump|--not-required|--junit|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    serve)
+    'symbols dump')
         case "$previous" in
-            --color) words='auto always never' ;;
-            --folder|--port|--host|--served-name|--token|--token-file|--symbols-token|--fault|--certificate|--key|--max-size|--stop-after|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--folder --port --host --served-name --token --token-file --symbols-token --fault --certificate --key --max-size --stop-after --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --color) words='auto always never' ;;
+        -o|--output|--store|--arch|--name|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='-o --output --store --arch --name --no-inlines --no-cfi --no-demangle --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    smoke)
+    'symbols fetch')
         case "$previous" in
-            --mode) words='trace socket' ;;
-            --color) words='auto always never' ;;
-            --annotation|--attachment|--url|--handler|--use-database|--keep|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --url --handler --mode --use-database --keep --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --color) words='auto always never' ;;
+        --to|-j|--jobs|--symbols|--symbol-server|--cache-size|--cache|--ca-bundle|--timeout|--retry-for|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--to --all-modules --replace -j --jobs --symbols --symbol-server --offline --cache-size --cache --ca-bundle --insecure --timeout --retry-for --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
-    run)
+    'symbols find')
         case "$previous" in
-            --writer) words='auto handler own' ;;
-            --mode) words='trace socket' ;;
-            --color) words='auto always never' ;;
-            --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report|--project-file) words= ;;
-            *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --color) words='auto always never' ;;
+        --symbols|--symbol-server|--cache-size|--cache|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--all-modules --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'database')
+        case "$previous" in
+        *) [[ $current == -* ]] && words='-h --help' || words='list prune resend settings show' ;;
+        esac ;;
+    'database list')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        --limit|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--unsent --limit --newest --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'database prune')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        --older-than|--max-size|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--older-than --max-size --unsent --leftovers -n --dry-run --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'database resend')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        --project-file) words= ;;
+        *) [[ $current == -* ]] && words='--json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'database settings')
+        case "$previous" in
+        --uploads) words='enabled disabled' ;;
+        --color) words='auto always never' ;;
+        --last-upload-attempt|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--uploads --last-upload-attempt --reset --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'database show')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        --project-file) words= ;;
+        *) [[ $current == -* ]] && words='--json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'completion')
+        case "$previous" in
+        *) [[ $current == -* ]] && words='-h --help' || words='bash zsh fish powershell' ;;
+        esac ;;
+    'scaffold')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        -o|--output|--into|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' || words='cmake msbuild github-action reg' ;;
+        esac ;;
+    'serve')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        --folder|--port|--host|--served-name|--token|--token-file|--symbols-token|--fault|--certificate|--key|--max-size|--stop-after|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--folder --port --host --served-name --token --token-file --symbols-token --fault --certificate --key --max-size --stop-after --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'smoke')
+        case "$previous" in
+        --mode) words='trace socket' ;;
+        --color) words='auto always never' ;;
+        --annotation|--attachment|--url|--handler|--use-database|--keep|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--annotation --attachment --url --handler --mode --use-database --keep --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'run')
+        case "$previous" in
+        --writer) words='auto handler own' ;;
+        --mode) words='trace socket' ;;
+        --color) words='auto always never' ;;
+        --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

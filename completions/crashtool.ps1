@@ -1,27 +1,55 @@
 # PowerShell completion for crashtool
 Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
-    $summaries = [ordered]@{
+    $commands = @{
+        '' = @('make-url', 'annotate', 'send-dump', 'inspect', 'upload-symbols', 'symbols', 'database', 'completion', 'scaffold', 'serve', 'smoke', 'run')
+        'symbols' = @('cache', 'check', 'dump', 'fetch', 'find')
+        'database' = @('list', 'prune', 'resend', 'settings', 'show')
+    }
+    $tips = @{
         'make-url' = 'Build, check, convert and explain submission URLs.'
         'annotate' = 'Check annotations and attachments; print them as StartHandler needs them.'
         'send-dump' = 'Send minidumps to Backtrace, as crashpad_handler would.'
         'inspect' = 'Show what a minidump says: what crashed, where and why.'
         'upload-symbols' = 'Check debug files and upload them.'
         'symbols' = 'Check, find, fetch and write symbols; look after what is kept.'
+        'symbols cache' = 'Show what the symbol cache holds; clear it or make it smaller.'
+        'symbols check' = 'Check debug files: what a stack shows with them, and what is wrong.'
+        'symbols dump' = 'Write Breakpad .sym files from ELF, PE, PDB and Mach-O files.'
+        'symbols fetch' = 'Fill a symbol store with what minidumps need, from symbol servers.'
+        'symbols find' = 'Show every place that has, or should have, the symbols of a module.'
         'database' = 'Show a Crashpad database, and why each report was or was not uploaded.'
+        'database list' = 'List the reports, newest first, each with its state and the reason for it.'
+        'database prune' = 'Delete old reports, with their attachments; what was never uploaded stays unless asked for.'
+        'database resend' = 'Let the next handler send reports that were given up: neither consent nor limit hold them.'
+        'database settings' = 'Show the settings, or set the consent and the time of the last upload attempt.'
+        'database show' = 'Show all that is known of one report; the start of its UUID is enough.'
+        'completion' = 'Print the completion script of a shell.'
         'scaffold' = 'Write integration files for CMake, MSBuild, GitHub Actions and Windows.'
         'serve' = 'Receive reports locally, answering as Backtrace does.'
         'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
         'run' = 'Run any program under a crashpad_handler, or without one, and report its crash.'
     }
     $options = @{
+        '' = @('--version', '-h', '--help')
         'make-url' = @('--universe', '--token', '--token-file', '--symbols-token', '--host', '--port', '--http', '--form', '--format', '--platform', '--check', '--fix', '--probe', '--as', '--ca-bundle', '--insecure', '--timeout', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--handler-option', '--into', '--output', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--rate', '-w', '--watch', '--again', '--journal', '--scrub', '--without-consent', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--json-lines', '--jobs', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '--no-compression', '--gzip', '-o', '--output', '--to', '--replace', '--verify-receipt', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '-j', '--jobs', '--ci', '--junit', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
-        'symbols' = @('-h', '--help', '--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--ci', '--junit', '--quick', '-o', '--output', '--store', '--arch', '--name', '--no-inlines', '--no-cfi', '--no-demangle', '--to', '--all-modules', '--replace', '-j', '--jobs', '--symbols', '--symbol-server', '--offline', '--cache-size', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--no-local-symbols')
-        'database' = @('-h', '--help', '--unsent', '--limit', '--newest', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '--older-than', '--max-size', '--leftovers', '-n', '--dry-run', '--uploads', '--last-upload-attempt', '--reset')
+        'symbols' = @('-h', '--help')
+        'symbols cache' = @('--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'symbols check' = @('--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--ci', '--junit', '--quick', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'symbols dump' = @('-o', '--output', '--store', '--arch', '--name', '--no-inlines', '--no-cfi', '--no-demangle', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'symbols fetch' = @('--to', '--all-modules', '--replace', '-j', '--jobs', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'symbols find' = @('--all-modules', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'database' = @('-h', '--help')
+        'database list' = @('--unsent', '--limit', '--newest', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'database prune' = @('--older-than', '--max-size', '--unsent', '--leftovers', '-n', '--dry-run', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'database resend' = @('--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'database settings' = @('--uploads', '--last-upload-attempt', '--reset', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'database show' = @('--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'completion' = @('-h', '--help')
         'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--served-name', '--token', '--token-file', '--symbols-token', '--fault', '--certificate', '--key', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
@@ -44,11 +72,21 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'upload-symbols --soft-fail' = @('network', 'server', 'all')
         'upload-symbols --ci' = @('github')
         'upload-symbols --color' = @('auto', 'always', 'never')
-        'symbols --color' = @('auto', 'always', 'never')
-        'symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
-        'symbols --ci' = @('github')
-        'database --color' = @('auto', 'always', 'never')
-        'database --uploads' = @('enabled', 'disabled')
+        'symbols cache --color' = @('auto', 'always', 'never')
+        'symbols check --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
+        'symbols check --ci' = @('github')
+        'symbols check --color' = @('auto', 'always', 'never')
+        'symbols dump --color' = @('auto', 'always', 'never')
+        'symbols fetch --color' = @('auto', 'always', 'never')
+        'symbols find --color' = @('auto', 'always', 'never')
+        'database list --color' = @('auto', 'always', 'never')
+        'database prune --color' = @('auto', 'always', 'never')
+        'database resend --color' = @('auto', 'always', 'never')
+        'database settings --uploads' = @('enabled', 'disabled')
+        'database settings --color' = @('auto', 'always', 'never')
+        'database show --color' = @('auto', 'always', 'never')
+        'completion' = @('bash', 'zsh', 'fish', 'powershell')
+        'scaffold' = @('cmake', 'msbuild', 'github-action', 'reg')
         'scaffold --color' = @('auto', 'always', 'never')
         'serve --color' = @('auto', 'always', 'never')
         'smoke --mode' = @('trace', 'socket')
@@ -57,26 +95,27 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'run --mode' = @('trace', 'socket')
         'run --color' = @('auto', 'always', 'never')
     }
-    $groups = @{
-        'symbols' = @('cache', 'check', 'dump', 'fetch', 'find')
-        'database' = @('list', 'prune', 'resend', 'settings', 'show')
-    }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { "$_" })
-    $command = $words | Where-Object { $_ -notlike '-*' } | Select-Object -First 1
-    if (-not $command) {
-        $candidates = @($summaries.Keys) + @('--version', '-h', '--help')
-    } elseif ($words.Count -and $choices.ContainsKey("$command $($words[-1])")) {
+    $command = ''
+    foreach ($word in @($words | Where-Object { $_ -notlike '-*' })) {
+        if (-not $commands.ContainsKey($command)) { break }
+        $command = "$command $word".Trim()
+    }
+    if ($words.Count -and $choices.ContainsKey("$command $($words[-1])")) {
         $candidates = $choices["$command $($words[-1])"]
-    } elseif ($words.Count -and $groups.ContainsKey("$($words[-1])")) {
-        $candidates = $groups["$($words[-1])"]
     } elseif ($wordToComplete -like '-*') {
         $candidates = $options[$command]
+    } elseif ($commands.ContainsKey($command)) {
+        $candidates = $commands[$command]
+    } elseif ($choices.ContainsKey($command)) {
+        $candidates = $choices[$command]
     } else {
         return
     }
     $candidates | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
-        $tip = if ($summaries.Contains($_)) { $summaries[$_] } else { $_ }
+        $tip = $tips["$command $_".Trim()]
+        if (-not $tip) { $tip = $_ }
         [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $tip)
     }
 }

@@ -25,6 +25,7 @@ COMMANDS = {
     "upload-symbols": "Check debug files and upload them.",
     "symbols": "Check, find, fetch and write symbols; look after what is kept.",
     "database": "Show a Crashpad database, and why each report was or was not uploaded.",
+    "completion": "Print the completion script of a shell.",
     "scaffold": "Write integration files for CMake, MSBuild, GitHub Actions and Windows.",
     "serve": "Receive reports locally, answering as Backtrace does.",
     "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",

@@ -1,7 +1,9 @@
 """man/*.1: one page for crashtool and one for each subcommand."""
 
 from crashtool import __version__
-from tools.command_tree import CommandEntry, Parameter, read_commands, walk_entries
+from crashtool.cli import root
+from crashtool.commands.command_tree import read_commands
+from crashtool.model.command_line import CommandEntry, Parameter, walk_entries
 
 EXIT_STATUSES = (
     ("0", "done"),
@@ -20,7 +22,7 @@ EXIT_STATUSES = (
 
 def render_man_pages() -> dict[str, str]:
     """File name → page."""
-    entries = list(walk_entries(read_commands()))
+    entries = list(walk_entries(read_commands(root)))
     return {f"{_page_name(entry)}.1": _render_page(entry, entries) for entry in entries}
 
 

@@ -1,11 +1,14 @@
 """Generated files: complete, fresh, and accepted by the programs that read them."""
 
+import os
 import shutil
 import subprocess
 
 import pytest
 
-from crashtool.cli import COMMANDS
+from crashtool.cli import COMMANDS, root
+from crashtool.commands.command_tree import read_commands
+from crashtool.model.command_line import walk_entries
 from tools.generate import ROOT, generated_files
 
 
@@ -71,6 +74,32 @@ def test_bash_completes_commands_options_and_choices(files):
     assert complete_in_bash(script, ["crashtool", "inspect", "x"]) == []
     assert complete_in_bash(script, ["crashtool", "symbols", "ca"]) == ["cache"]
     assert complete_in_bash(script, ["crashtool", "symbols", "cache", "--cl"]) == ["--clear"]
+    assert complete_in_bash(script, ["crashtool", "symbols", "check", "--cl"]) == []
+    assert complete_in_bash(script, ["crashtool", "scaffold", "cm"]) == ["cmake"]
+    assert complete_in_bash(script, ["crashtool", "completion", "z"]) == ["zsh"]
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
+def test_fish_completes_commands_options_and_choices(files, tmp_path):
+    script = tmp_path / "crashtool.fish"
+    script.write_text(files["completions/crashtool.fish"], encoding="utf-8")
+
+    def complete(line):
+        run = subprocess.run(
+            ["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        )
+        return [row.split("\t")[0] for row in run.stdout.splitlines()]
+
+    assert complete("crashtool se") == ["send-dump", "serve"]
+    assert complete("crashtool symbols ca") == ["cache"]
+    assert complete("crashtool symbols cache --cl") == ["--clear"]
+    assert complete("crashtool symbols check --cl") == []
+    assert "cmake" in complete("crashtool scaffold c")
+    assert complete("crashtool inspect --color a") == ["always", "auto"]
 
 
 @pytest.mark.parametrize(("shell", "file"), [("zsh", "_crashtool"), ("fish", "crashtool.fish")])
@@ -83,3 +112,19 @@ def test_other_shells_accept_their_script(files, shell, file, tmp_path):
     run = subprocess.run([shell, "-n", path], capture_output=True, text=True, check=False)
 
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_the_table_and_the_help_of_a_command_sum_it_up_alike():
+    summaries = {entry.name: entry.summary for entry in read_commands(root)[1:]}
+
+    assert summaries == COMMANDS
+
+
+@pytest.mark.parametrize(
+    "entry", list(walk_entries(read_commands(root))), ids=lambda entry: entry.name
+)
+def test_examples_stand_on_lines_of_their_own(entry):
+    for paragraph in entry.description:
+        assert "\\" not in paragraph.replace("\\*", "")  # a pattern, in the help of a PATH
+        if any(line.startswith("  ") for line in paragraph.splitlines()):
+            assert paragraph.startswith("\b\n"), paragraph
