@@ -1,0 +1,82 @@
+"""Which client is meant by a fork and a date or a tag."""
+
+import re
+from calendar import monthrange
+
+from crashtool.errors import UsageError
+from crashtool.formats.crashpad.client.releases import RELEASES, Release
+
+DATE = re.compile(r"(20[0-9]{2})-([0-9]{1,2})(?:-([0-9]{1,2}))?", re.ASCII)
+TAG = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?", re.ASCII)
+
+
+def find_release(fork: str, version: str = "") -> Release:
+    """The client of a fork as it was at `version`: the newest when that is empty.
+
+    `version` is a date of its sources (YYYY-MM-DD, or YYYY-MM where nothing changed within the
+    month) or, of Sentry's, a version of sentry-native (0.12 or 0.12.3). UsageError for what names
+    no client that is known here.
+    """
+    rows = RELEASES[fork]
+    if not version:
+        return rows[-1]
+    if date := DATE.fullmatch(version):
+        return _find_by_date(rows, version, date)
+    if tag := TAG.fullmatch(version):
+        return _find_by_tag(rows, version, tag)
+    raise UsageError(
+        f"{version!r} is neither a date nor a version of {fork}",
+        hint="give the date of Crashpad's sources, as in 2023-05-27" + _tag_hint(rows),
+    )
+
+
+def _find_by_date(rows: tuple[Release, ...], version: str, date: re.Match[str]) -> Release:
+    year, month = int(date[1]), int(date[2])
+    last = monthrange(year, month)[1] if 1 <= month <= 12 else 0  # noqa: PLR2004 (months)
+    if not 1 <= int(date[3] or 1) <= last:
+        raise UsageError(f"{version!r} is no date", hint="write it as in 2023-05-27")
+    begin = f"{year}-{month:02}-{int(date[3] or 1):02}"
+    end = f"{year}-{month:02}-{int(date[3] or last):02}"
+    if end < rows[0].since:
+        raise UsageError(
+            f"nothing is known of {rows[0].fork} before {rows[0].since}",
+            hint="update Crashpad: its older handlers and clients are no match for what runs today",
+        )
+    changes = [row.since for row in rows if begin < row.since <= end]
+    if changes:
+        raise UsageError(
+            f"{rows[0].fork} changed on {' and '.join(changes)}: {version} is before and after",
+            hint="give the day, too",
+        )
+    return [row for row in rows if row.since <= begin][-1]
+
+
+def _find_by_tag(rows: tuple[Release, ...], version: str, tag: re.Match[str]) -> Release:
+    if not any(row.tags for row in rows):
+        raise UsageError(
+            f"{rows[0].fork} has no releases, so {version!r} names none",
+            hint="give the date of Crashpad's sources, as in 2023-05-27",
+        )
+    wanted = _numbers(tag)
+    known = [row for row in rows if any(_parse(name) <= wanted for name in row.tags)]
+    if not known:
+        raise UsageError(
+            f"nothing is known of sentry-native before {rows[0].tags[0]}",
+            hint="update it",
+        )
+    return known[-1]
+
+
+def _parse(name: str) -> tuple[int, ...]:
+    match = TAG.fullmatch(name)
+    assert match, name  # noqa: S101 (the table's own)
+    return _numbers(match)
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(part or 0) for part in match.groups())
+
+
+def _tag_hint(rows: tuple[Release, ...]) -> str:
+    tags = [tag for row in rows for tag in row.tags]
+    return f", or a version of sentry-native: {', '.join(tags)}" if tags else ""
