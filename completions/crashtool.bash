@@ -12,7 +12,7 @@ _crashtool() {
     done
     COMPREPLY=()
     case "$command" in
-    '') words='make-url annotate send-dump inspect upload-symbols symbols database completion scaffold serve smoke run --version -h --help' ;;
+    '') words='make-url annotate send-dump inspect upload-symbols symbols database completion doctor scaffold serve smoke run --version -h --help' ;;
     'make-url')
         case "$previous" in
         --form) words='hosted self-hosted root' ;;
@@ -128,6 +128,13 @@ _crashtool() {
     'completion')
         case "$previous" in
         *) [[ $current == -* ]] && words='-h --help' || words='bash zsh fish powershell' ;;
+        esac ;;
+    'doctor')
+        case "$previous" in
+        --ci) words='github' ;;
+        --color) words='auto always never' ;;
+        --annotation|--attachment|--url|--token|--token-file|--handler|--database|--config|--root|--ca-bundle|--timeout|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--annotation --attachment --url --token --token-file --handler --database --config --root --probe --ca-bundle --insecure --timeout --ci --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'scaffold')
         case "$previous" in

@@ -2,7 +2,7 @@
 Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $commands = @{
-        '' = @('make-url', 'annotate', 'send-dump', 'inspect', 'upload-symbols', 'symbols', 'database', 'completion', 'scaffold', 'serve', 'smoke', 'run')
+        '' = @('make-url', 'annotate', 'send-dump', 'inspect', 'upload-symbols', 'symbols', 'database', 'completion', 'doctor', 'scaffold', 'serve', 'smoke', 'run')
         'symbols' = @('cache', 'check', 'dump', 'fetch', 'find')
         'database' = @('list', 'prune', 'resend', 'settings', 'show')
     }
@@ -25,6 +25,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'database settings' = 'Show the settings, or set the consent and the time of the last upload attempt.'
         'database show' = 'Show all that is known of one report; the start of its UUID is enough.'
         'completion' = 'Print the completion script of a shell.'
+        'doctor' = 'Check a Crashpad integration: what is wrong, what follows, what to type.'
         'scaffold' = 'Write integration files for CMake, MSBuild, GitHub Actions and Windows.'
         'serve' = 'Receive reports locally, answering as Backtrace does.'
         'smoke' = 'Prove end to end that a crash under a real crashpad_handler arrives.'
@@ -50,6 +51,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'database settings' = @('--uploads', '--last-upload-attempt', '--reset', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'database show' = @('--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'completion' = @('-h', '--help')
+        'doctor' = @('--annotation', '--attachment', '--url', '--token', '--token-file', '--handler', '--database', '--config', '--root', '--probe', '--ca-bundle', '--insecure', '--timeout', '--ci', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--served-name', '--token', '--token-file', '--symbols-token', '--fault', '--certificate', '--key', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
@@ -86,6 +88,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'database settings --color' = @('auto', 'always', 'never')
         'database show --color' = @('auto', 'always', 'never')
         'completion' = @('bash', 'zsh', 'fish', 'powershell')
+        'doctor --ci' = @('github')
+        'doctor --color' = @('auto', 'always', 'never')
         'scaffold' = @('cmake', 'msbuild', 'github-action', 'reg')
         'scaffold --color' = @('auto', 'always', 'never')
         'serve --color' = @('auto', 'always', 'never')

@@ -39,6 +39,7 @@ CALLS = (
     ("symbols", "cache", "--cache", "kept"),
     ("database", "list", "db"),
     ("database", "settings", "db", "--json"),
+    ("doctor", "--help"),
     ("scaffold", "cmake"),
     ("run", "--help"),
     ("smoke", "--help"),

@@ -41,6 +41,7 @@ PAGE = 0x1000
 EXTENDED_NAMES = 0xFFFF
 COMPRESSED_ZLIB = 1
 NOTE_BUILD_ID = 3
+GNU_OWNER = b"GNU\0"
 ARCHITECTURES = {
     2: "sparc", 3: "x86", 8: "mips", 20: "ppc", 21: "ppc64", 40: "arm", 43: "sparc",
     50: "ia64", 62: "x86_64", 183: "arm64", 243: "riscv",
@@ -138,6 +139,11 @@ def find_fixed_image(data: "Content") -> range | None:
     if reader.header.file_type != FIXED or not loads:
         return None
     return range(reader.base(), max(row.address + row.memory_size for row in loads))
+
+
+def find_note(data: "Content", owner: bytes, note_type: int) -> bytes | None:
+    """What a note of an ELF file holds, by its owner (with its NUL) and type; None without one."""
+    return _Reader(data).find_note(owner, note_type)
 
 
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
@@ -304,6 +310,11 @@ class _Reader:
         return frozenset(features)
 
     def find_build_id(self) -> BuildId | None:
+        found = self.find_note(GNU_OWNER, NOTE_BUILD_ID)
+        return BuildId(found[:BUILD_ID_LIMIT]) if found else None
+
+    def find_note(self, owner: bytes, note_type: int) -> bytes | None:
+        """The content of the first note of a type that is not empty."""
         places = [
             (row.offset, row.size) for row in self.rows
             if row.section_type == SECTION_NOTE and row.present
@@ -312,12 +323,14 @@ class _Reader:
             if row.segment_type == SEGMENT_NOTE
         ]  # fmt: skip
         for offset, size in places:
-            found = self.find_build_id_note(offset, min(offset + size, len(self.data)))
-            if found:
-                return BuildId(found)
+            end = min(offset + size, len(self.data))
+            if found := self.find_note_between(offset, end, owner, note_type):
+                return found
         return None
 
-    def find_build_id_note(self, offset: int, end: int) -> bytes | None:
+    def find_note_between(
+        self, offset: int, end: int, owner: bytes, note_type: int
+    ) -> bytes | None:
         end = min(end, offset + NOTE_LIMIT)
         while offset + Note.SIZE <= end:
             note = self.read(Note, offset)
@@ -325,9 +338,8 @@ class _Reader:
             content = name + (note.name_size + 3 & ~3)
             if content + note.content_size > end:
                 return None
-            if note.note_type == NOTE_BUILD_ID and self.data[name : name + 4] == b"GNU\0":
-                size = min(note.content_size, BUILD_ID_LIMIT)
-                return bytes(self.data[content : content + size]) or None
+            if note.note_type == note_type and self.data[name : name + len(owner)] == owner:
+                return bytes(self.data[content : content + note.content_size]) or None
             offset = content + (note.content_size + 3 & ~3)
         return None
 

@@ -1,5 +1,6 @@
 """Mach-O: Apple's executables, libraries and dSYM files, thin and universal."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
@@ -189,26 +190,39 @@ class _Commands(NamedTuple):
 
 def read_macho(data: "Content") -> tuple[ObjectFile, ...]:
     """The objects in a Mach-O file: one, or one for each architecture of a universal file."""
+    return tuple(_read_thin(data, start, end) for start, end in _walk_architectures(data))
+
+
+def read_section_names(data: "Content") -> frozenset[str]:
+    """The names of the sections of all architectures that have bytes in this file."""
+    names = frozenset[str]()
+    for start, end in _walk_architectures(data):
+        names |= _read_commands(*_open_thin(data, start, end)).sections
+    return names
+
+
+def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
+    """Where each architecture begins and ends in a thin or universal file."""
     magic = bytes(data[:4])
     if magic not in (UNIVERSAL_32, UNIVERSAL_64):
-        return (_read_thin(data, 0, len(data)),)
+        yield 0, len(data)
+        return
     count = UniversalHeader.read(data, big_endian=True).architecture_count
     if not 0 < count <= MOST_ARCHITECTURES:
         raise MalformedFile(f"a universal file of {count} architectures", offset=4)
     kind: type[UniversalEntry32 | UniversalEntry64] = (
         UniversalEntry64 if magic == UNIVERSAL_64 else UniversalEntry32
     )
-    objects = []
     for index in range(count):
         place = UniversalHeader.SIZE + index * kind.SIZE
         entry = kind.read(data, place, big_endian=True)
         if entry.offset + entry.size > len(data):
             raise MalformedFile("an architecture lies beyond the end of the file", offset=place)
-        objects.append(_read_thin(data, entry.offset, entry.offset + entry.size))
-    return tuple(objects)
+        yield entry.offset, entry.offset + entry.size
 
 
-def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
+def _open_thin(data: "Content", start: int, end: int) -> tuple[_Slice, Header, int]:
+    """One architecture's part, its header, and where its load commands begin."""
     magic = bytes(data[start : start + 4])
     if magic not in MAGICS:
         raise MalformedFile("an architecture that is not Mach-O", offset=start)
@@ -220,6 +234,11 @@ def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
     first = start + Header.SIZE + (4 if wide else 0)
     if first + header.commands_size > end or header.command_count > MOST_COMMANDS:
         raise MalformedFile("Mach-O load commands do not fit", offset=start + 16)
+    return part, header, first
+
+
+def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
+    part, header, first = _open_thin(data, start, end)
     commands = _read_commands(part, header, first)
     debug_id = DebugId.from_uuid(commands.uuid) if commands.uuid else None
     return ObjectFile(

@@ -202,6 +202,11 @@ def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
     )
 
 
+def read_section_names(data: "Content") -> frozenset[str]:
+    """The names of an image's sections."""
+    return frozenset(_read_headers(data).sections)
+
+
 ENTRY_SIZES = {"x86_64": RuntimeFunction.SIZE, "arm64": FunctionEntry.SIZE}
 
 

@@ -1,0 +1,140 @@
+"""doctor: what is wrong with a Crashpad integration, what follows, and what to type."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crashtool.commands.command import Command
+from crashtool.commands.console import Console
+from crashtool.commands.options import annotation_options, token_options
+from crashtool.errors import CHECK_FAILED, CannotWrite, UsageError
+from crashtool.services.settings import SETTINGS, step_summary_file
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@annotation_options
+@click.option("--url", metavar="URL", help="The submission URL that the program will use.")
+@token_options
+@click.option(
+    "--handler",
+    type=click.Path(),
+    metavar="PATH",
+    help="The crashpad_handler that the program will start (default: the one beside it).",
+)
+@click.option(
+    "--database",
+    type=click.Path(),
+    metavar="DIR",
+    help="Where the program will have its Crashpad database.",
+)
+@click.option(
+    "--config",
+    "configuration",
+    metavar="NAME",
+    help="Look at this configuration of a build alone: Release, or Release|x64.",
+)
+@click.option(
+    "--root",
+    type=click.Path(),
+    metavar="DIR",
+    help="Take this folder for the root of the system: that of a container image, for instance.",
+)
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also ask the URL's server, without token or report, whether it can be reached.",
+)
+@click.option(
+    "--ca-bundle",
+    type=click.Path(),
+    metavar="FILE",
+    help="--probe: trust the certificate authorities in this PEM file.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    default=None,
+    help="--probe: do not verify TLS certificates. Warns each time.",
+)
+@click.option(
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    help="--probe: give up on a silent or slow server after this long (default 60).",
+)
+@click.option(
+    "--ci",
+    "ci_system",
+    type=click.Choice(["github"]),
+    help="Also write annotations for this CI system and its job summary.",
+)
+@click.pass_context
+def command(context: click.Context, /, console: Console, **options: Any) -> None:
+    """Check a Crashpad integration: what is wrong, what follows, what to type.
+
+    PATH is a project folder, a build or install folder, a program or library, a macOS .app, a
+    crashpad_handler, a .vcxproj or .props, a CMake build folder, a Crashpad database, a .reg file
+    (default: the current folder). What each is, its content tells. Checked are also the settings
+    (crashtool.toml, flags) and this machine; with --root, that system instead of it.
+
+    Your program is never run: `crashtool smoke` and `crashtool run` do that. A handler for this
+    machine is started for its --help and for one question over its socket, in a temporary database
+    and without a URL.
+
+    \b
+    Examples:
+      crashtool doctor
+      crashtool doctor dist/ --url "$SUBMISSION_URL" --probe
+      crashtool doctor game.vcxproj --config "Release|x64"
+      crashtool doctor --root image/ image/opt/game
+
+    Exit status: 0 without a failure, warnings or not; 3 when a path cannot be looked at, 4 when a
+    check failed.
+    """  # noqa: D301 (\b is click's)
+    from crashtool.render.doctor import diagnosis_document, render_diagnosis
+    from crashtool.services.integration.doctor.diagnose import diagnose
+
+    if options["insecure"]:
+        console.warn_of_insecurity()
+    diagnosis = diagnose(options["paths"] or (".",), _read_options(options))
+    _report_to_ci(console, options["ci_system"], diagnosis)
+    if console.json:
+        console.document(diagnosis_document(diagnosis))
+    else:
+        console.answer(render_diagnosis(diagnosis, verbose=console.verbosity > 0))
+    if diagnosis.has_failed:
+        context.exit(CHECK_FAILED)
+
+
+def _read_options(options: dict[str, Any]) -> Any:
+    from crashtool.services.integration.doctor.examination import Options
+
+    root = Path(options["root"]) if options["root"] else None
+    if root is not None and not root.is_dir():
+        raise UsageError(f"--root {root}: not a folder", hint="name the folder that holds usr/")
+    return Options(
+        root=root,
+        configuration=options["configuration"] or "",
+        probe=options["probe"],
+        settings={name: options[name] for name in SETTINGS if name in options},
+        ca_bundle=options["ca_bundle"],
+        insecure=bool(options["insecure"]),
+        timeout=options["timeout"],
+    )
+
+
+def _report_to_ci(console: Console, system: str | None, diagnosis: Any) -> None:
+    if not system:
+        return
+    from crashtool.render.doctor import render_github, render_summary
+    from crashtool.services.whole_file import append_text
+
+    for line in render_github(diagnosis):
+        console.ci_command(line)
+    if summary := step_summary_file():
+        try:
+            append_text(summary, render_summary(diagnosis))
+        except CannotWrite as failure:  # the answer is on stdout all the same
+            console.warn(f"the job's summary is not complete: {failure.what}")

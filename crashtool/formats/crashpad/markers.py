@@ -1,0 +1,81 @@
+"""What of Crashpad is linked into a program, by texts and sections that strip and LTO leave."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.formats.object_file import elf, macho, pe
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+# In whatever bears Crashpad's code, and in little else: looked for first, for it is one search.
+NAME = b"rashpad"
+HANDLER_TEXT = b"Crashpad's exception handler server."  # of --help, in all forks
+# Names of source files, which are in log messages
+CLIENT_FILES = (
+    b"crashpad_client_linux.cc", b"crashpad_client_win.cc", b"crashpad_client_mac.cc",
+    b"crashpad_client_ios.cc",
+)  # fmt: skip
+DATABASE_FILES = (
+    b"crash_report_database_generic.cc", b"crash_report_database_win.cc",
+    b"crash_report_database_mac.mm",
+)  # fmt: skip
+# The anchor of module annotations: crashpad_info_note.S, crashpad_info.cc
+NOTE_OWNER, NOTE_TYPE = b"Crashpad\0", 0x4F464E49
+PE_SECTION, MACHO_SECTION = "CPADinfo", "crashpad_info"
+
+UPSTREAM, SENTRY, BACKTRACE, BACKTRACE_2018 = FAMILIES = (
+    "upstream", "sentry", "backtrace", "backtrace-2018",
+)  # fmt: skip
+# What only one family's handler has among its options, first come first served
+FAMILY_TEXTS = (
+    (b"requires NAME=PATH", BACKTRACE_2018),
+    (b"_backtrace_internal_guid_override", BACKTRACE),
+    (b"crash-envelope", SENTRY),
+    (b"http-proxy", SENTRY),
+    (b"wait-for-upload", SENTRY),
+    (b"report-id", SENTRY),
+)
+
+
+class Markers(NamedTuple):
+    """What of Crashpad is in a file.
+
+    `is_handler`: it can be a crashpad_handler. `has_client`: it can start one. `has_anchor`: it has
+    what a handler finds the annotations of a module by. `family`: whose handler it is.
+    """
+
+    is_handler: bool = False
+    has_client: bool = False
+    has_anchor: bool = False
+    family: str = ""
+
+
+def find_markers(data: "Content") -> Markers:
+    """What of Crashpad is in an ELF, PE or Mach-O file. MalformedFile for a damaged one."""
+    if data.find(NAME) < 0:  # its anchor's name is short of it: a module may only annotate
+        return Markers(has_anchor=has_anchor(data))
+    is_handler = data.find(HANDLER_TEXT) >= 0
+    return Markers(
+        is_handler,
+        any(data.find(name) >= 0 for name in CLIENT_FILES),
+        has_anchor(data),
+        find_family(data) if is_handler else "",
+    )
+
+
+def has_anchor(data: "Content") -> bool:
+    """Whether a file has the section that a handler finds a module's annotations by."""
+    magic = bytes(data[:4])
+    if magic == elf.MAGIC:
+        return elf.find_note(data, NOTE_OWNER, NOTE_TYPE) is not None
+    if magic[:2] == pe.MAGIC:
+        return PE_SECTION in pe.read_section_names(data)
+    return MACHO_SECTION in macho.read_section_names(data)
+
+
+def find_family(handler: "Content") -> str:
+    """Whose build a handler is, without running it: by the texts of its options."""
+    for text, family in FAMILY_TEXTS:
+        if handler.find(text) >= 0:
+            return family
+    return UPSTREAM

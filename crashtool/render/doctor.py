@@ -1,0 +1,148 @@
+"""What `doctor` found as a page, as JSON, and in GitHub's own words."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from crashtool.model.doctor import FAILURE, NOTE, PASS, SKIP, WARNING, Diagnosis, Finding
+from crashtool.render.ci import (
+    code_cell,
+    escape_message,
+    escape_property,
+    markdown_table,
+    text_cell,
+)
+from crashtool.render.page import Page, Span
+from crashtool.render.safe_text import safe
+
+WORDS = {
+    FAILURE: Span("FAIL", "bad"), WARNING: Span("WARN", "warn"), NOTE: Span("NOTE", "dim"),
+    SKIP: Span("SKIP", "dim"), PASS: Span("PASS", "good"),
+}  # fmt: skip
+GITHUB = {FAILURE: "error", WARNING: "warning", NOTE: "notice"}
+ORDER = (FAILURE, WARNING, NOTE, SKIP, PASS)
+TITLE = "crashtool doctor"
+MAX_ROWS = 200  # GitHub cuts a summary at 1 MiB
+INDENT = " " * 6
+
+
+def render_diagnosis(diagnosis: Diagnosis, *, verbose: bool = False) -> Page:
+    """What is wrong first; what passed, and what had nothing to look at, only when `verbose`."""
+    page = Page()
+    for verdict in ORDER:
+        for finding in diagnosis.findings:
+            if finding.verdict == verdict and (verbose or _is_shown(finding)):
+                _add_finding(page, finding)
+    page.blank()
+    if not verbose:
+        _add_looked_at(page, diagnosis)
+    return page.line(_sum_up(diagnosis))
+
+
+def _is_shown(finding: Finding) -> bool:
+    return finding.verdict != PASS and not (finding.verdict == SKIP and not finding.file)
+
+
+def _add_finding(page: Page, finding: Finding) -> None:
+    where = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    said = ": ".join(filter(None, (where, finding.cause)))
+    page.line(WORDS[finding.verdict], "  ", Span(finding.check, "dim"), "  ", said)
+    if finding.consequence:
+        page.line(INDENT, finding.consequence)
+    if finding.fix:
+        page.line(INDENT, Span("fix: ", "strong"), finding.fix)
+
+
+def _add_looked_at(page: Page, diagnosis: Diagnosis) -> None:
+    paths = [subject for subject in diagnosis.subjects if subject.path]
+    if paths:
+        page.line(Span("looked at: ", "dim"), Span(_list_subjects(diagnosis), "dim"))
+
+
+def _list_subjects(diagnosis: Diagnosis) -> str:
+    counted: dict[str, list[str]] = {}
+    for subject in diagnosis.subjects:
+        if subject.path:
+            counted.setdefault(subject.kind, []).append(subject.path)
+    return ", ".join(
+        f"{kind} {paths[0]}" if len(paths) == 1 else f"{kind} ({len(paths)})"
+        for kind, paths in counted.items()
+    )
+
+
+def _sum_up(diagnosis: Diagnosis) -> Span:
+    counts = (
+        _count(diagnosis.count(FAILURE), "failure"), _count(diagnosis.count(WARNING), "warning"),
+        _count(diagnosis.count(NOTE), "note"), f"{diagnosis.count(PASS)} passed",
+        f"{diagnosis.count(SKIP)} skipped",
+    )  # fmt: skip
+    word, style = ("FAIL", "bad") if diagnosis.has_failed else ("PASS", "good")
+    return Span(f"{word}: {', '.join(counts)}", style)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The same as JSON; `null` for what does not apply."""
+    return {
+        "passed": not diagnosis.has_failed,
+        "counts": {verdict: diagnosis.count(verdict) for verdict in ORDER},
+        "subjects": [
+            {"kind": subject.kind, "path": subject.path or None} for subject in diagnosis.subjects
+        ],
+        "findings": [_finding_document(finding) for finding in diagnosis.findings],
+    }
+
+
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "verdict": finding.verdict,
+        "file": finding.file or None,
+        "line": finding.line,
+        "cause": finding.cause or None,
+        "consequence": finding.consequence or None,
+        "fix": finding.fix or None,
+    }
+
+
+def render_github(diagnosis: Diagnosis) -> Iterator[str]:
+    """Workflow commands, one line each: failures, warnings and notes, on their file and line."""
+    for verdict, kind in GITHUB.items():
+        for finding in diagnosis.findings:
+            if finding.verdict == verdict:
+                yield f"::{kind} {_properties(finding)}::{_message(finding)}"
+
+
+def _properties(finding: Finding) -> str:
+    properties = {"file": finding.file} if finding.file else {}
+    if finding.line:
+        properties["line"] = str(finding.line)
+    properties["title"] = safe(finding.check, 120)
+    return ",".join(f"{name}={escape_property(value)}" for name, value in properties.items())
+
+
+def _message(finding: Finding) -> str:
+    fix = f"fix: {finding.fix}" if finding.fix else ""
+    lines = filter(None, (f"{finding.file}: {finding.cause}", finding.consequence, fix))
+    return "%0A".join(map(escape_message, lines))
+
+
+def render_summary(diagnosis: Diagnosis) -> str:
+    """Markdown for the job's summary: the counts, then a table of what is not well."""
+    bad = [
+        finding for verdict in GITHUB for finding in diagnosis.findings
+        if finding.verdict == verdict
+    ]  # fmt: skip
+    lines = [f"### {TITLE}", "", text_cell(_sum_up(diagnosis).text), ""]
+    if bad:
+        rows: list[tuple[str, ...]] = [
+            (row.verdict, code_cell(row.check), code_cell(row.file),
+             text_cell(f"{row.cause}. {row.consequence}"), text_cell(row.fix))
+            for row in bad[:MAX_ROWS]
+        ]  # fmt: skip
+        lines += markdown_table(("", "check", "file", "what", "what to do"), rows)
+    if len(bad) > MAX_ROWS:
+        lines += ["", f"and {len(bad) - MAX_ROWS} more"]
+    return "\n".join(lines) + "\n\n"

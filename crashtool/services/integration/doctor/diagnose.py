@@ -1,0 +1,47 @@
+"""Run all checks of the table on all subjects."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from crashtool.errors import CrashtoolError, reason_of
+from crashtool.model.doctor import HOST, PASS, SETTINGS, Diagnosis, Finding, Subject
+from crashtool.services.integration.doctor.checks import CHECKS
+from crashtool.services.integration.doctor.examination import Check, Examination, Options
+from crashtool.services.integration.doctor.findings import skip
+from crashtool.services.integration.doctor.search import Search
+
+SHOWN = {HOST: "this machine", SETTINGS: "the settings"}  # subjects without a path
+
+
+def diagnose(paths: Sequence[str], options: Options, checks: Iterable[Check] = CHECKS) -> Diagnosis:
+    """Look at everything in the paths, at the settings and at this machine.
+
+    InputUnusable when a path does not exist or cannot be read at all.
+    """
+    search = Search(options)
+    examination = Examination(options, search.find_subjects(paths))
+    findings = [*search.problems]
+    for check in checks:
+        findings += run_check(check, examination)
+    return Diagnosis(examination.subjects, tuple(findings))
+
+
+def run_check(check: Check, examination: Examination) -> Iterator[Finding]:
+    """How a check comes out for each of its subjects; one skip when there are none."""
+    subjects = examination.of_kind(*check.kinds)
+    if not subjects:
+        kinds = " or ".join(check.kinds)
+        yield skip("", f"no {kinds} to look at")._replace(check=check.name)
+    for subject in subjects:
+        for finding in _run_on(check, subject, examination):
+            yield finding._replace(check=check.name)
+
+
+def _run_on(check: Check, subject: Subject, examination: Examination) -> list[Finding]:
+    shown = subject.path or SHOWN.get(subject.kind, subject.kind)
+    try:
+        findings = list(check.run(subject, examination))
+    except CrashtoolError as error:
+        return [skip(shown, error.what)]
+    except OSError as error:
+        return [skip(shown, f"cannot read {error.filename or shown}: {reason_of(error)}")]
+    return findings or [Finding(PASS, shown)]

@@ -1,0 +1,62 @@
+"""Which crashpad_handler a program would start."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from crashtool.errors import InputUnusable
+from crashtool.model.doctor import HANDLER, PROGRAM, Subject
+from crashtool.services.integration.doctor.examination import Examination
+from crashtool.services.integration.doctor.sniffing import sniff
+
+MAX_ENTRIES = 2_000  # of a folder in which a named program lies
+BUNDLE_CONTENTS = ".app/Contents/"
+
+
+def find_handlers(program: Subject, examination: Examination) -> tuple[str, ...]:
+    """The handlers that ship with a program, nearest first; none when there are none.
+
+    Those in its own folder come before those elsewhere in its bundle, in the paths that were given,
+    and the one that the settings name.
+    """
+    beside = examination.recall(_list_handlers, str(Path(program.path).parent))
+    given = [subject.path for subject in examination.of_kind(HANDLER)]
+    bundle = _find_bundle(program.path)
+    inside = [path for path in given if bundle and path.startswith(bundle)]
+    configured = examination.options.settings.get("handler")
+    named = [str(configured)] if configured else []
+    return tuple(dict.fromkeys((*beside, *inside, *given, *named)))
+
+
+def find_programs(handler: Subject, examination: Examination) -> Iterator[Subject]:
+    """The programs that would start a handler."""
+    for program in examination.of_kind(PROGRAM):
+        if handler.path in find_handlers(program, examination)[:1]:
+            yield program
+
+
+def is_beside(handler: str, program: str) -> bool:
+    """Whether both lie in one folder."""
+    return Path(handler).absolute().parent == Path(program).absolute().parent
+
+
+def _find_bundle(path: str) -> str:
+    """The path of the bundle around a program, up to its Contents/; "" without one."""
+    before, found, _ = path.replace("\\", "/").rpartition(BUNDLE_CONTENTS)
+    return before + found if found else ""
+
+
+def _list_handlers(folder: str) -> tuple[str, ...]:
+    handlers = []
+    with os.scandir(folder) as entries:
+        for entry, _ in zip(entries, range(MAX_ENTRIES), strict=False):
+            path = entry.name if folder == "." else entry.path
+            if "handler" not in entry.name.lower():
+                continue
+            try:
+                kinds = sniff(path)
+            except (InputUnusable, OSError):
+                continue
+            if HANDLER in kinds:
+                handlers.append(path)
+    return tuple(sorted(handlers))
