@@ -26,7 +26,7 @@ COMMANDS = {
     "symbols": "Check, find, fetch and write symbols; look after what is kept.",
     "database": "Show a Crashpad database, and why each report was or was not uploaded.",
     "completion": "Print the completion script of a shell.",
-    "doctor": "Check an integration: handler, URL, database, link settings, this machine.",
+    "doctor": "Check a Crashpad integration: what is wrong, what follows, what to type.",
     "scaffold": "Write integration files for CMake, MSBuild, GitHub Actions and Windows.",
     "serve": "Receive reports locally, answering as Backtrace does.",
     "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",
