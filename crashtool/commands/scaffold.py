@@ -32,12 +32,14 @@ def command(
     cmake          CrashtoolSymbols.cmake: functions that gate and upload after a build
     msbuild        Crashtool.Symbols.targets: uploads after each build in CI
     github-action  a composite action: gate, upload, annotations, receipt
-    reg            TLS for WinHTTP on Windows 7 and Server 2008 R2, both registry views
+    reg            TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and Server 2012: WinHTTP in both
+                   registry views and Schannel, with what to install first and for which handlers
 
     \b
     Examples:
       crashtool scaffold cmake --into .
       crashtool scaffold msbuild -o build/Crashtool.Symbols.targets
+      crashtool scaffold reg -o winhttp-tls.reg
 
     Exit status: 0, 2 when another file is in the way.
     """  # noqa: D301 (\b is click's)
@@ -46,7 +48,7 @@ def command(
     if output and into:
         raise UsageError("--output names the file, --into the project: choose one")
     if not output and not into:
-        console.answer(read_scaffold(name).replace("\r\n", "\n"))
+        console.answer(read_scaffold(name))
         return
     target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].place)
     write_scaffold(name, target, force=force)

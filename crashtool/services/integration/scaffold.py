@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crashtool.errors import UsageError, cannot_write
+from crashtool.formats.registry_file import pack_registry_file
+from crashtool.services.integration.windows_tls import registry_text
 from crashtool.services.whole_file import make_folder, write_whole
 
 PACKAGE = "crashtool.services.integration"
 
 
 class Scaffold(NamedTuple):
-    """A template, and the place in a project that its file usually has."""
+    """A template, and the place in a project that its file usually has.
+
+    What is made from facts instead of a template has an empty one.
+    """
 
     name: str
     template: str
@@ -28,16 +33,17 @@ SCAFFOLDS = {
                  "an MSBuild target that uploads after each build"),
         Scaffold("github-action", "action.yml", ".github/actions/upload-symbols/action.yml",
                  "a composite GitHub Action"),
-        Scaffold("reg", "winhttp-tls.reg", "winhttp-tls.reg",
-                 "TLS 1.1 and 1.2 for WinHTTP on Windows 7 and Server 2008 R2, after KB3140245"),
+        Scaffold("reg", "", "winhttp-tls.reg",
+                 "TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and 2012, after KB3140245"),
     )
 }  # fmt: skip
 
 
 def read_scaffold(name: str) -> str:
-    """The text of an integration file, with line ends of its own kind."""
-    text = files(PACKAGE).joinpath("templates", SCAFFOLDS[name].template).read_text("utf-8")
-    return text.replace("\n", "\r\n") if name == "reg" else text
+    """The text of an integration file."""
+    if name == "reg":
+        return registry_text()
+    return files(PACKAGE).joinpath("templates", SCAFFOLDS[name].template).read_text("utf-8")
 
 
 def write_scaffold(name: str, target: Path, *, force: bool) -> None:
@@ -45,7 +51,7 @@ def write_scaffold(name: str, target: Path, *, force: bool) -> None:
     CannotWrite when it cannot be written.
     """
     text = read_scaffold(name)
-    encoded = text.encode("utf-16" if name == "reg" else "utf-8")  # regedit reads UTF-16 or ANSI
+    encoded = pack_registry_file(text) if name == "reg" else text.encode("utf-8")
     try:
         if target.exists() and not force and target.read_bytes() != encoded:
             raise UsageError(f"{target} is there already", hint="--force replaces it")
