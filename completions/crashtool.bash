@@ -27,7 +27,7 @@ _crashtool() {
         case "$previous" in
         --as) words='arguments shell windows cpp cpp-backtrace toml cmake json' ;;
         --handler) words='upstream backtrace backtrace-2018 sentry' ;;
-        --handler-option) words='no-rate-limit no-upload-gzip no-identify-client-via-url no-periodic-tasks monitor-self' ;;
+        --handler-option) words='no-rate-limit no-upload-gzip no-identify-client-via-url no-periodic-tasks monitor-self monitor-self-annotation monitor-self-argument reset-own-crash-exception-port-to-system-default write-minidump-to-log no-write-minidump-to-database use-cros-crash-reporter minidump-dir-for-tests always-allow-feedback http-proxy wait-for-upload report-id log-file log-level crash-reporter crash-envelope screenshot' ;;
         --color) words='auto always never' ;;
         --attach|--from|--into|--output|--project-file) words= ;;
         *) [[ $current == -* ]] && words='--attach --from --git --as --handler --handler-option --into --output --check --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;

@@ -65,7 +65,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'make-url --color' = @('auto', 'always', 'never')
         'annotate --as' = @('arguments', 'shell', 'windows', 'cpp', 'cpp-backtrace', 'toml', 'cmake', 'json')
         'annotate --handler' = @('upstream', 'backtrace', 'backtrace-2018', 'sentry')
-        'annotate --handler-option' = @('no-rate-limit', 'no-upload-gzip', 'no-identify-client-via-url', 'no-periodic-tasks', 'monitor-self')
+        'annotate --handler-option' = @('no-rate-limit', 'no-upload-gzip', 'no-identify-client-via-url', 'no-periodic-tasks', 'monitor-self', 'monitor-self-annotation', 'monitor-self-argument', 'reset-own-crash-exception-port-to-system-default', 'write-minidump-to-log', 'no-write-minidump-to-database', 'use-cros-crash-reporter', 'minidump-dir-for-tests', 'always-allow-feedback', 'http-proxy', 'wait-for-upload', 'report-id', 'log-file', 'log-level', 'crash-reporter', 'crash-envelope', 'screenshot')
         'annotate --color' = @('auto', 'always', 'never')
         'send-dump --color' = @('auto', 'always', 'never')
         'inspect --ci' = @('github')

@@ -10,7 +10,13 @@ from crashtool.commands.console import Console
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.attribute_rules import ERROR, INTO, Finding, Plan, check_plan
 from crashtool.formats.attributes import join_annotations, parse_attachment, split_pair
-from crashtool.formats.crashpad.arguments import HANDLER_KINDS, HANDLER_OPTIONS
+from crashtool.formats.crashpad.arguments import HANDLER_KINDS
+from crashtool.formats.crashpad.handler_options import (
+    EXITS,
+    HANDLER_OPTIONS,
+    find_handler_option,
+    parse_handler_option,
+)
 from crashtool.render.start_handler import TEXTS, finding_text, plan_document
 from crashtool.services.annotation_sources import (
     Source,
@@ -29,6 +35,14 @@ SPELLINGS = {
     "once on that and handle no crash (--handler backtrace-2018), and so does upstream's handler "
     "on macOS before December 2025",
 }
+
+
+class OptionName(click.Choice[str]):
+    """Completes the names of handler options; what is typed is judged when the handler is known."""
+
+    def convert(self, value: str, _: click.Parameter | None, __: click.Context | None) -> str:
+        """What is typed, as it is."""
+        return value
 
 
 def _remember(
@@ -87,8 +101,10 @@ class AnnotateCommand(Command):
     "--handler-option",
     "options",
     multiple=True,
-    type=click.Choice(list(HANDLER_OPTIONS)),
-    help="Start the handler with this option; what follows from it is said. Repeatable.",
+    type=OptionName(list(HANDLER_OPTIONS)),
+    metavar="NAME[=VALUE]",
+    help="Start the handler with this option (no-rate-limit, no-upload-gzip…); what follows from "
+    "it is said. Repeatable.",
 )
 @click.option(
     "--into",
@@ -160,7 +176,7 @@ def command(
         )
     plan = Plan(
         source.annotations, mark_folders(source.attachments), kind, text_form or "arguments",
-        tuple(dict.fromkeys(options)),
+        tuple(dict.fromkeys(parse_handler_option(option, kind) for option in options)),
     )  # fmt: skip
     findings = check_plan(plan)
     failed = any(finding.severity == ERROR for finding in findings)
@@ -263,5 +279,8 @@ def _say(console: Console, plan: Plan, findings: tuple[Finding, ...], *, is_chos
             console.warn(finding_text(finding))
     if plan.attachments and not is_chosen:
         console.note(SPELLINGS[plan.handler.names_attachments])
-    for name in plan.options:
-        console.note(f"--{name}: {HANDLER_OPTIONS[name]}")
+    for argument in plan.options:
+        option = find_handler_option(argument)
+        console.note(f"--{option.name}: {option.consequence}")
+        if option.system:
+            console.warn(f"--{option.name} is known on {option.system} alone: elsewhere {EXITS}")

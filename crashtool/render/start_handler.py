@@ -6,11 +6,11 @@ from typing import Any
 from crashtool.formats.attribute_rules import Finding, Plan
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.crashpad.arguments import (
-    HANDLER_OPTIONS,
     attachment_argument,
     sent_name,
     windows_command_line,
 )
+from crashtool.formats.crashpad.handler_options import find_handler_option
 from crashtool.formats.shell_words import quote_posix
 from crashtool.render.literals import (
     cmake_element,
@@ -48,7 +48,7 @@ def as_cpp(plan: Plan) -> str:
     of the parameter.
     """
     early = plan.handler.names_attachments
-    spelled = [cpp_string(option) for option in plan.spelled_options]
+    spelled = [cpp_string(option) for option in plan.options]
     spelled += [
         cpp_string(attachment_argument(item, plan.kind)) for item in plan.attachments if early
     ]
@@ -71,7 +71,7 @@ def as_cpp(plan: Plan) -> str:
 def as_cpp_backtrace(plan: Plan) -> str:
     """The containers that StartHandlerForBacktrace takes, in Backtrace's builds of 2018 to 2021."""
     prefix = len("attachment_")
-    options = [cpp_string(option) for option in plan.spelled_options]
+    options = [cpp_string(option) for option in plan.options]
     files = {sent_name(item, plan.kind)[prefix:]: item.path for item in plan.attachments}
     call = (
         "// client.StartHandlerForBacktrace(handler, database, metrics_dir, url, annotations,\n"
@@ -147,7 +147,10 @@ def plan_document(plan: Plan, findings: tuple[Finding, ...]) -> dict[str, Any]:
             {"name": item.name, "path": item.path, "sent_as": sent_name(item, plan.kind)}
             for item in plan.attachments
         ],
-        "handler_options": {name: HANDLER_OPTIONS[name] for name in plan.options},
+        "handler_options": {
+            option.removeprefix("--"): find_handler_option(option).consequence
+            for option in plan.options
+        },
         "arguments": plan.arguments,
         "findings": [finding._asdict() for finding in findings],
     }

@@ -319,6 +319,28 @@ def test_handler_options_alone_are_enough_and_stand_in_json(crashtool):
     assert "a second handler" in document["handler_options"]["monitor-self"]
 
 
+def test_a_handler_option_may_bear_its_dashes_and_a_value(crashtool):
+    result = crashtool(
+        "annotate", "a=b", "--handler", "sentry", "--handler-option", "--log-file=/var/log/h.log",
+        "--handler-option", "log-file=/var/log/h.log", "--as", "shell",
+    )  # fmt: skip
+    assert result.stdout == "--log-file=/var/log/h.log --annotation=a=b\n"
+    assert "--log-file: the handler's messages go to this file" in result.stderr
+
+
+def test_a_handler_option_of_one_system_is_a_warning(crashtool):
+    result = crashtool("annotate", "--handler-option", "write-minidump-to-log")
+    assert (result.exit_code, result.stdout) == (0, "--write-minidump-to-log\n")
+    assert "known on Android alone: elsewhere the handler exits at once" in result.stderr
+
+
+def test_an_unknown_handler_option_is_refused_with_a_near_one(crashtool):
+    result = crashtool("annotate", "a=b", "--handler-option", "no-rate-limits")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no handler knows --no-rate-limits: the handler exits at once" in result.stderr
+    assert "did you mean --no-rate-limit?" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [

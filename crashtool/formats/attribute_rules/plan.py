@@ -36,7 +36,7 @@ class Fault(NamedTuple):
 class Plan(NamedTuple):
     """What is to be handed to StartHandler, in the order given, and in which text it is asked.
 
-    `options` are names out of HANDLER_OPTIONS.
+    `options` are arguments made by `parse_handler_option`.
     """
 
     annotations: tuple[Annotation, ...]
@@ -54,13 +54,8 @@ class Plan(NamedTuple):
     def arguments(self) -> list[str]:
         """What follows the handler's path in argv."""
         return start_handler_arguments(
-            self.annotations, self.attachments, kind=self.kind, arguments=self.spelled_options
+            self.annotations, self.attachments, kind=self.kind, arguments=self.options
         )
-
-    @property
-    def spelled_options(self) -> list[str]:
-        """The handler options as arguments."""
-        return [f"--{name}" for name in self.options]
 
 
 def size_of(text: str) -> int:

@@ -30,22 +30,6 @@ HANDLER_KINDS = {
 }
 
 
-HANDLER_OPTIONS = {
-    "no-rate-limit": "every crash is uploaded at once; without it, a second one within the hour is "
-    "kept and never sent. A program that crashes again and again sends each time: for tests, not "
-    "for releases",
-    "no-upload-gzip": "reports are uploaded unpacked, several times as large: for a receiver or "
-    "proxy that does not take Content-Encoding: gzip",
-    "no-identify-client-via-url": "product, version and guid are left out of the URL: servers that "
-    "sort or refuse by it do not see them; the fields in the body stay",
-    "no-periodic-tasks": "what waits is not tried again every 15 minutes, and old reports are not "
-    "deleted: the database grows until something else prunes it",
-    "monitor-self": "a second handler watches the first and reports its crashes under the same "
-    "annotations, without attachments: one more process for each program",
-}
-"""Options that every handler has (handler/handler_main.cc), and what follows from each."""
-
-
 def start_handler_arguments(
     annotations: Iterable[Annotation] = (),
     attachments: Iterable[Attachment] = (),

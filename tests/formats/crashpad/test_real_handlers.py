@@ -1,6 +1,7 @@
 """Databases that the real Linux handlers at hand leave, read back."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -11,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.crashpad.arguments import HANDLER_OPTIONS
 from crashtool.formats.crashpad.database import open_database
+from crashtool.formats.crashpad.handler_options import (
+    HANDLER_OPTIONS,
+    OWNED,
+    parse_handler_option,
+)
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
 from crashtool.formats.minidump.streams import CRASHPAD_INFO
@@ -241,7 +246,28 @@ def test_annotations_that_were_written_into_a_dump_are_uploaded(tmp_path, handle
 
 
 @pytest.mark.parametrize(("handler", "kind"), HANDLERS)
-def test_every_handler_knows_the_options_that_are_offered(handler, kind):
+def test_a_handler_knows_the_options_that_are_offered_for_it_and_no_others(handler, kind):
+    """`--help` after other arguments ends with 0 only if each of them was understood."""
+    values = {"KEY=VALUE": "key=value", "UUID": "6f1c6f8e-6b0a-4c0b-9d57-0b3b1c6a9f10", "N": "1"}
+    known = {}
+    for option in HANDLER_OPTIONS.values():
+        value = values.get(option.value, option.value.lower())
+        argument = f"--{option.name}" + (f"={value}" if value else "")
+        known[option.name] = _takes(handler, argument, "--help")
+        if known[option.name]:
+            assert parse_handler_option(argument, kind) == argument
+        if option.value == "KEY=VALUE":
+            assert not _takes(handler, f"--{option.name}=x", "--help")
+        if not option.value:
+            assert not _takes(handler, f"--{option.name}=x", "--help")
+    assert {name for name, taken in known.items() if taken} == {
+        row.name for row in HANDLER_OPTIONS.values()
+        if not row.system and (not row.kinds or kind in row.kinds)
+    }  # fmt: skip
     usage = subprocess.run([handler, "--help"], capture_output=True, text=True, check=True).stderr
-    missing = [name for name in HANDLER_OPTIONS if f"--{name}" not in usage]
-    assert (missing, kind) == ([], kind)
+    listed = set(re.findall(r"^ +--([a-z-]+)", usage, re.MULTILINE))
+    assert listed - HANDLER_OPTIONS.keys() - OWNED.keys() == set()
+
+
+def _takes(handler, *arguments):
+    return subprocess.run([handler, *arguments], capture_output=True, check=False).returncode == 0
