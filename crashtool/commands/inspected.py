@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from crashtool.commands.console import Console
 from crashtool.commands.options import open_symbols
 from crashtool.errors import CrashtoolError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport
 from crashtool.services.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
 

@@ -1,9 +1,9 @@
 """Annotations and attachments as text: how they are written, split and named on their way."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class Annotation(NamedTuple):

@@ -1,8 +1,9 @@
 """Identifiers of modules and debug files: parse, compare, and each convention's spelling."""
 
-from typing import NamedTuple, Self
+from typing import Self
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 
 _GUID_ORDER = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
 _DASHES = (8, 13, 18, 23)

@@ -4,9 +4,10 @@ import os
 import random
 import string
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 
 HEADERS = ("Windows Registry Editor Version 5.00", "REGEDIT4")
 KEY = re.compile(r"\[(-?)([^\]\[].*)\]")

@@ -5,7 +5,8 @@
 """
 
 import re
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 # Compiled when they are first needed: most reports name no such file.
 VERSIONED = r"(?P<kind>hg|git|svn|s3):(?P<place>[^:]*):(?P<path>[^:]+):(?P<revision>[^:]*)"

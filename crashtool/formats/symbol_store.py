@@ -4,9 +4,9 @@ Paths are relative to the store, with slashes, for the identifiers that a crash 
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from crashtool.formats.identifiers import DebugId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 
 IMAGE_ID_DIGITS = range(9, 17)  # a PE's time stamp and size

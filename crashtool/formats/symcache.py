@@ -10,9 +10,10 @@ import sys
 from array import array
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U32, Record
 
 if TYPE_CHECKING:

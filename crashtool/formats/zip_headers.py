@@ -6,8 +6,8 @@ blocks and deflate others.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U16, U32, U64, Record
 
 LOCAL, DESCRIPTOR, CENTRAL = 0x04034B50, 0x08074B50, 0x02014B50

@@ -1,6 +1,6 @@
 """What became of a minidump that annotations were written into."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 ADDED, REPLACED, UNCHANGED = "added", "replaced", "unchanged"
 MADE, CHANGED = "made", "changed"

@@ -1,7 +1,8 @@
 """The command line as plain values: what man pages, the reference and completions are made of."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class Parameter(NamedTuple):

@@ -9,7 +9,9 @@ CrashReport ── Crash            why, where, on which thread
             └─ Problem          what is damaged or missing in the dump
 """
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -1,6 +1,6 @@
 """What `doctor` found: the subjects it looked at, and how each check of each came out."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 PASS, NOTE, WARNING, FAILURE, SKIP = VERDICTS = ("pass", "note", "warning", "failure", "skip")
 

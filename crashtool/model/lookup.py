@@ -1,7 +1,8 @@
 """Looking for a module's debug files: each place, what came of it, and the verdict in the end."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Module
 
 LookupStatus = Literal[

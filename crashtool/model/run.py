@@ -1,6 +1,6 @@
 """How a program that ran under a handler ended, and the crash it may have had."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class FatalSignal(NamedTuple):

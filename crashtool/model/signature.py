@@ -7,8 +7,9 @@ better rule is version 2.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.carriers import AS_WRITTEN, NAMES, PREFIXES, RUNTIME_MODULES
 from crashtool.model.crash import Frame, InlineFrame
 from crashtool.model.function_name import drop_clone, normalize

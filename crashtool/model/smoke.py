@@ -1,6 +1,6 @@
 """The outcome of an end-to-end proof: named checks, each with its reason and next step."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class Check(NamedTuple):

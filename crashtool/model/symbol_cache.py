@@ -1,6 +1,6 @@
 """What the symbol cache holds, in figures."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class CacheGroup(NamedTuple):

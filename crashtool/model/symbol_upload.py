@@ -1,8 +1,9 @@
 """Symbol uploads as values: the files found, what is wrong with them, and what became of them."""
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.kinds import ObjectFile
 
 UPLOADED, WRITTEN, PLANNED = "uploaded", "written", "would upload"

@@ -1,8 +1,8 @@
 """Where a stack repeats itself: recursion, told once."""
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Frame
 
 LONGEST_PERIOD = 8  # functions that call one another in a circle

@@ -1,8 +1,9 @@
 """A page: lines of text with styles, before it is decided where they go."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.render.safe_text import log_line, safe
 
 

@@ -1,8 +1,8 @@
 """Stacks as aligned lines: merged calls, source places, how each frame was found."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Frame, Thread
 from crashtool.render.folding import find_repeats
 from crashtool.render.names import shorten

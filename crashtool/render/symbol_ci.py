@@ -1,10 +1,10 @@
 """The judgement on debug files in a CI system's own words: GitHub's annotations, JUnit."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.symbol_upload import ERROR, FAILED, SKIPPED, WARNING, Delivery, Survey
 from crashtool.render.ci import (
     code_cell,

@@ -3,9 +3,10 @@
 from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.kinds import (
     ELF,
     EXECUTABLE,

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import (
@@ -13,6 +13,7 @@ from crashtool.formats.attributes import (
     parse_attachment,
     split_pair,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 from crashtool.services.child_environment import child_environment

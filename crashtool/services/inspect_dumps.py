@@ -5,10 +5,11 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, UsageError
 from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt
 from crashtool.services.analyze import analyze
 from crashtool.services.stacks import walk_stacks

@@ -1,8 +1,7 @@
 """A submission URL made from what flags and settings say, and judged."""
 
-from typing import NamedTuple
-
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import (
     ERROR,
     Finding,

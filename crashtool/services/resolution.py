@@ -5,9 +5,10 @@ highest layer that says it in any way says it all: a flag is not completed by a 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings import FLAG, PROJECT, SETTINGS, Resolved, Settings, merge_pairs
 
 PLACES = ("universe", "host")

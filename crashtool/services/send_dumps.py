@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from sys import intern
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from crashtool import errors
 from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refused, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports

@@ -7,10 +7,11 @@ name, and when it is not read at all, is in `project_file`.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import is_absolute, parse_attachment
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml

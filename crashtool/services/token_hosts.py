@@ -5,10 +5,11 @@ names gets the user's token when it is one of Backtrace's own, or when the user 
 """
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import build_url, new_submission_url, parse_submission_url
 from crashtool.formats.submission_url.forms import HOSTED_NAME, SELF_HOSTED_DOMAIN
 

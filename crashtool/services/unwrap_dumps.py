@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.archives import zip_file
@@ -20,6 +20,7 @@ from crashtool.formats.archives.opening import (
 from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.formats.multipart import FormText, Part, parse_multipart
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.services.database.sending import Held

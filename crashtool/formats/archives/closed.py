@@ -4,8 +4,9 @@ What nobody looked into must not pass for empty: the release gate names these.
 """
 
 import os
-from typing import IO, NamedTuple
+from typing import IO
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, pdb, pe, symbol_header
 from crashtool.formats.object_file.pe import find_image_end
 

@@ -5,11 +5,12 @@ own bounds do not hold: Python's `zipfile` unpacks a whole bzip2 or LZMA member 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.streams import Counted, Stream
+from crashtool.formats.named_tuple import NamedTuple
 
 INPUT_STEP = 1 << 14  # bytes
 FIRST_STEP, OUTPUT_STEP = 1 << 12, 1 << 18  # often nothing but the first bytes is looked at

@@ -6,10 +6,10 @@ The format: 7zFormat.txt of the LZMA SDK.
 
 from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import MOST_MEMBERS
+from crashtool.formats.named_tuple import NamedTuple
 
 END, HEADER, ARCHIVE_PROPERTIES, ADDITIONAL_STREAMS, MAIN_STREAMS, FILES = range(6)
 PACK_INFO, UNPACK_INFO, SUBSTREAMS, SIZE, CRC, FOLDER, UNPACK_SIZES, SUBSTREAM_COUNTS = range(6, 14)

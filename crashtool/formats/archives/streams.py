@@ -1,8 +1,9 @@
 """Bytes that are read forward: parts of a file, begun streams, the members of archives."""
 
-from typing import IO, NamedTuple, Protocol
+from typing import IO, Protocol
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 
 SKIP_STEP = 1 << 18  # bytes
 LARGEST_FILE = (1 << 63) - 1  # of any system; archives may point beyond

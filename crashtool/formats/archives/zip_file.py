@@ -7,7 +7,7 @@ gigabyte, and bounds what comes out of a member for deflate alone.
 import zlib
 from array import array
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import MOST_MEMBERS, Budget
@@ -21,6 +21,7 @@ from crashtool.formats.archives.codecs import (
 )
 from crashtool.formats.archives.streams import Member, Slice, Stream, read_fully
 from crashtool.formats.archives.zstandard_frames import Zstandard
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U16, U32, U64, Bytes4, Record
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")

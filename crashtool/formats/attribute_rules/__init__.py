@@ -1,10 +1,10 @@
 """The named rules that annotations and attachments must keep to arrive as they were meant."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from crashtool.formats.attribute_rules import annotations, attachments
 from crashtool.formats.attribute_rules.plan import ERROR, INTO, WARNING, Fault, Finding, Plan
+from crashtool.formats.named_tuple import NamedTuple
 
 __all__ = ["ERROR", "INTO", "RULES", "WARNING", "Finding", "Plan", "Rule", "check_plan"]
 

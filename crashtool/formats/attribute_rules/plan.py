@@ -1,13 +1,12 @@
 """What is to be handed to StartHandler, and what a rule says about it."""
 
-from typing import NamedTuple
-
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.formats.crashpad.arguments import (
     HANDLER_KINDS,
     HandlerKind,
     start_handler_arguments,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 ERROR, WARNING = "error", "warning"
 INTO = "minidump"

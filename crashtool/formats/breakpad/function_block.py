@@ -1,10 +1,11 @@
 """The records that follow a FUNC record: its lines, and the calls that were merged into it."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.columns import SMALL, Column
 from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end, note
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content

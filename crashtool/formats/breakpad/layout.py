@@ -1,6 +1,8 @@
 """Where a .sym file has records of which kind: the sections that its writers make of it."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,9 @@
 A pattern matches an intact record from its first letter on; what it does not match is damage.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content

@@ -1,11 +1,12 @@
 """STACK records: the unwind rules of a module as Breakpad writes them, found by address."""
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.columns import Column, covers
 from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from re import Match

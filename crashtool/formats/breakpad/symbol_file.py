@@ -1,6 +1,6 @@
 """A Breakpad .sym file: functions, lines, inlined calls by address, without parsing the whole."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.columns import Column
@@ -8,6 +8,7 @@ from crashtool.formats.breakpad.function_block import FunctionBlock
 from crashtool.formats.breakpad.layout import read_layout
 from crashtool.formats.breakpad.records import find_line_end, read_text
 from crashtool.formats.breakpad.stack_records import CfiText, StackRecords, WinRecord
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.symbol_header import read_module_line
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Writing a .sym file from a symbol cache: functions, their lines, inlined calls, public names."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symcache import NOTHING, Row, SymCache
 
 

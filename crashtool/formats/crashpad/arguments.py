@@ -1,9 +1,9 @@
 """crashpad_handler's command line as StartHandler composes it, for each kind of handler."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from crashtool.formats.attributes import Annotation, Attachment, join_annotations
+from crashtool.formats.named_tuple import NamedTuple
 
 COMMAND_LINE_LIMIT = 32766  # UTF-16 units without the NUL; CreateProcessW
 ARGUMENT_LIMIT = 131071  # bytes without the NUL; Linux, MAX_ARG_STRLEN

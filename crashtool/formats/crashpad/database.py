@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID
 
 from crashtool.errors import (
@@ -33,6 +32,7 @@ from crashtool.formats.crashpad.metadata import (
     read_windows_metadata,
 )
 from crashtool.formats.crashpad.settings import Settings, read_settings
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.regular_file import open_regular
 
 SETTINGS = "settings.dat"

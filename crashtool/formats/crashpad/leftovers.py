@@ -7,7 +7,6 @@ CleanDatabase; crash_report_database.cc, CleanOrphanedAttachments).
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID
 
 from crashtool.errors import CrashtoolError
@@ -22,6 +21,7 @@ from crashtool.formats.crashpad.database import (
 )
 from crashtool.formats.crashpad.handler_rules import CLEANED_AFTER
 from crashtool.formats.crashpad.metadata import read_windows_metadata
+from crashtool.formats.named_tuple import NamedTuple
 
 SIDECAR = "_sidecar.json"  # what some clients put beside a minidump
 COPIED = "._"  # AppleDouble files: a copied minidump's attributes

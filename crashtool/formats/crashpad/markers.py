@@ -1,7 +1,8 @@
 """What of Crashpad is linked into a program, by texts and sections that strip and LTO leave."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pe
 
 if TYPE_CHECKING:

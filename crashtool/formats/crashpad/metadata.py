@@ -1,10 +1,11 @@
 """What a database knows of a report: `.meta` files, Windows' `metadata` file, macOS attributes."""
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import I32, I64, U8, U32, Bytes16, Record
 
 if TYPE_CHECKING:

@@ -1,9 +1,8 @@
 """Abbreviations: how the entries (DIEs) of a unit are laid out."""
 
-from typing import NamedTuple
-
 from crashtool.formats.dwarf.forms import IMPLICIT, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.named_tuple import NamedTuple
 
 MOST_DECLARATIONS = 1 << 16  # of one table; compilers make some hundred
 MOST_ATTRIBUTES = 1 << 10

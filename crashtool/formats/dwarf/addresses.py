@@ -7,7 +7,6 @@ the units that it does not name are asked themselves.
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations
 from crashtool.formats.dwarf.forms import DamagedDwarf
@@ -21,6 +20,7 @@ from crashtool.formats.dwarf.units import (
     read_header,
     walk_headers,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U32, U64, Record
 
 ARANGES_VERSION = 2

@@ -3,9 +3,10 @@
 The formats: DWARF 5, 7.5.6, and GNU's extensions for split DWARF and dwz.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.frame_expressions import Reader
 
 Value: TypeAlias = int | bytes

@@ -5,12 +5,13 @@ DIEs are in another file, of `clang -gmlt`, which describes few, and assembly in
 """
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.addresses import UnitIndex
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.lines import LineTable
 from crashtool.formats.dwarf.sections import DebugSections, open_sections
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.line_program import Sequence

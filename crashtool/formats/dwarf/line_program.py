@@ -4,9 +4,9 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
+from crashtool.formats.named_tuple import NamedTuple
 
 # DW_LNS_*, DW_LNE_*
 (EXTENDED, COPY, ADVANCE_ADDRESS, ADVANCE_LINE, SET_FILE, SET_COLUMN, _, _, CONST_ADD,

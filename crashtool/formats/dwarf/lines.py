@@ -1,11 +1,10 @@
 """Line tables: a program's header, its files, and the rows that the program makes."""
 
-from typing import NamedTuple
-
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
 from crashtool.formats.dwarf.line_program import Coding, Sequence, walk_sequences
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import DWARF_5, OLDEST, Unit
+from crashtool.formats.named_tuple import NamedTuple
 
 WITH_OPERATIONS = 4  # from this version on a header has a VLIW's operations per instruction
 PATH, FOLDER_INDEX = 1, 2  # DW_LNCT_*

@@ -1,7 +1,6 @@
 """Units of .debug_info: their headers, and what a unit's own entry (DIE) says of it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.forms import (
@@ -16,6 +15,7 @@ from crashtool.formats.dwarf.forms import (
     Value,
 )
 from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.named_tuple import NamedTuple
 
 # Tags and attributes
 PARTIAL_UNIT = 0x3C

@@ -1,8 +1,9 @@
 """CPU contexts: a thread's registers, for x86, x86-64, ARM and ARM64."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U16, U32, U64, Record
 
 

@@ -1,7 +1,7 @@
 """What a Crashpad client left in its dump: report id, client id, and annotations of every kind."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from crashtool.errors import MalformedFile
@@ -17,6 +17,7 @@ from crashtool.formats.minidump.structs import (
     Rva,
     StringPair,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 STRING_ANNOTATION = 1
 """Annotation::Type::kString (client/annotation.h); 0 is invalid, 0x8000 and up are the client's."""

@@ -1,9 +1,8 @@
 """The exception: what stopped the process, and in which thread."""
 
-from typing import NamedTuple
-
 from crashtool.formats.minidump.source import Location, Source
 from crashtool.formats.minidump.structs import ExceptionStream, Parameter
+from crashtool.formats.named_tuple import NamedTuple
 
 MAX_PARAMETERS = 15  # EXCEPTION_MAXIMUM_PARAMETERS (winnt.h)
 

@@ -1,7 +1,7 @@
 """Changing a minidump that exists: a few bytes of it overwritten, what is new behind its end."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from crashtool.errors import InputUnusable, MalformedFile
@@ -20,6 +20,7 @@ from crashtool.formats.minidump.structs import (
     StringPair,
 )
 from crashtool.formats.minidump.writer import Block, pack_behind, pack_crashpad_info, pack_utf8
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump

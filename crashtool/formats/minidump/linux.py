@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from crashtool.formats.minidump.breakpad_structs import (
     AuxiliaryValue32,
@@ -13,6 +13,7 @@ from crashtool.formats.minidump.breakpad_structs import (
     LinkMap64,
 )
 from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.named_tuple import NamedTuple
 
 CPU_INFO = 0x47670003
 PROC_STATUS = 0x47670004

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple, overload
+from typing import overload
 
 from crashtool.formats.minidump.source import Location, Source
 from crashtool.formats.minidump.structs import (
@@ -14,6 +14,7 @@ from crashtool.formats.minidump.structs import (
     MemoryDescriptor64,
     MemoryInfo,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 MAX_RANGES = 1 << 19
 ADDRESS_SPACE = 1 << 64

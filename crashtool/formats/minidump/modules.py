@@ -1,7 +1,5 @@
 """Modules: what was loaded, where, and the identifiers that its files are found by."""
 
-from typing import NamedTuple
-
 from crashtool.errors import MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.minidump.source import MODULE_NAME, UNLOADED_NAME, Location, Source
@@ -12,6 +10,7 @@ from crashtool.formats.minidump.structs import (
     ModuleRecord,
     UnloadedModuleRecord,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 VERSION_SIGNATURE = 0xFEEF04BD  # VS_FFI_SIGNATURE (verrsrc.h)
 MAX_CODEVIEW = 1 << 16

@@ -1,7 +1,6 @@
 """A process as it stood, and the minidump that tells it: what Crashpad's handler would write."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.crashpad_info import CrashpadInfo
@@ -29,6 +28,7 @@ from crashtool.formats.minidump.writer import (
     pack_utf16,
     write_minidump_pieces,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import Record
 
 # minidumpapiset.h, minidump_format.h, verrsrc.h

@@ -1,10 +1,11 @@
 """The bytes of a minidump, what was found wrong in them, and the limits that keep reading cheap."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.minidump.structs import Count, ListHeader, ListHeader64
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import Record
 
 if TYPE_CHECKING:

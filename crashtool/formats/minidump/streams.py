@@ -1,12 +1,13 @@
 """The registry of streams: number, name and reader of each that crashtool knows."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.formats.minidump import linux, memory, modules, system, threads, windows_detail
 from crashtool.formats.minidump.crashpad_info import read_crashpad_info
 from crashtool.formats.minidump.exception import read_exception
 from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.named_tuple import NamedTuple
 
 UNUSED = 0
 THREAD_LIST = 3

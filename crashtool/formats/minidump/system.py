@@ -1,7 +1,5 @@
 """The streams that describe machine and process: SystemInfo, MiscInfo, Breakpad's, comments."""
 
-from typing import NamedTuple
-
 from crashtool.formats.minidump.breakpad_structs import (
     AssertionRecord,
     BreakpadInfoRecord,
@@ -20,6 +18,7 @@ from crashtool.formats.minidump.structs import (
     SystemInfoRecord,
     X86CpuInformation,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 PLATFORMS = {
     0: "windows",

@@ -1,9 +1,10 @@
 """Where a minidump holds text: places whose bytes may be overwritten and the file stays whole."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.minidump import linux, streams
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump

@@ -1,7 +1,5 @@
 """Threads: the thread lists, thread names, and Windows' thread details."""
 
-from typing import NamedTuple
-
 from crashtool.formats.minidump.source import Location, Source
 from crashtool.formats.minidump.structs import (
     ListHeader,
@@ -10,6 +8,7 @@ from crashtool.formats.minidump.structs import (
     ThreadNameRecord,
     ThreadRecord,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class Thread(NamedTuple):

@@ -1,9 +1,10 @@
 """What a file is that should be a minidump and is not, and what to do with it."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.structs import SIGNATURE, VERSION, Header
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.record import Buffer

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import NamedTuple
 
 from crashtool.formats.minidump.source import MAX_BYTES, MAX_UTF16, Location, Source
 from crashtool.formats.minidump.structs import Count, HandleDescriptor, HandleHeader, ListHeader
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class Handle(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.structs import (
@@ -19,6 +19,7 @@ from crashtool.formats.minidump.structs import (
     ModuleLink,
     Rva,
 )
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.crashpad_info import (

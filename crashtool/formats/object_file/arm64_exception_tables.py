@@ -6,10 +6,10 @@ prologue, the last one first; epilogues have codes of their own, or share those.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.breakpad.stack_records import CfiText
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.arm64_unwind_codes import (
     Code,
     expand_packed,

@@ -5,9 +5,9 @@ The format: Microsoft, "ARM64 exception handling", "Unwind codes" and "Packed un
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
-from typing import NamedTuple
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 
 FIRST_SAVED, FRAME, LINK = 19, 29, 30
 SLOT = 8  # bytes

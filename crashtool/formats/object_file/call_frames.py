@@ -6,10 +6,11 @@ The formats: Linux Standard Base, "Exception Frames"; DWARF 5, 6.4.
 import sys
 from array import array
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.stack_records import CfiText
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.frame_expressions import Names, Reader, UnknownExpression
 from crashtool.formats.object_file.frame_rows import (
     MOST_STATES,

@@ -1,10 +1,11 @@
 """ELF: executables, libraries, separate debug files, split DWARF."""
 
 import zlib
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, CodeId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.call_frames import FrameTables, Place
 from crashtool.formats.object_file.elf_structs import (

@@ -1,8 +1,9 @@
 """An ELF image as a process has it in memory, where there may be no file and no section."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import (
     BUILD_ID_LIMIT,
     CLASS_32,

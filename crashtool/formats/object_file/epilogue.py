@@ -5,7 +5,7 @@ prescribes what may stand there (Microsoft, "x64 prolog and epilog"): one instru
 frame, pops, and a return or a jump to another function.
 """
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 LONGEST_EPILOGUE = 48  # bytes: 8, eight pops of at most 2, a jump; no compiler comes near
 ADD_RSP_8, ADD_RSP_32 = b"\x48\x83\xc4", b"\x48\x81\xc4"

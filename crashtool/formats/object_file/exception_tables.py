@@ -8,10 +8,11 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.breakpad.stack_records import CfiText
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.epilogue import LONGEST_EPILOGUE, read_epilogue
 from crashtool.formats.record import U8, U16, U32, Record
 

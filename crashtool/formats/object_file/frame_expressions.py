@@ -5,7 +5,9 @@ Breakpad's language has no comparisons and shifts; procedure linkage tables need
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content

@@ -1,8 +1,8 @@
 """DWARF call frame instructions: the registers' rules at one address of a function."""
 
 import re
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.frame_expressions import (
     Names,
     Reader,

@@ -1,8 +1,9 @@
 """What is known of one object file without reading its debug information: kind and identifiers."""
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.identifiers import BuildId, CodeId, DebugId
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from mmap import mmap

@@ -1,10 +1,11 @@
 """Mach-O: Apple's executables, libraries and dSYM files, thin and universal."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import CodeId, DebugId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.record import U32, U64, Bytes16, Record

@@ -1,9 +1,10 @@
 """PE: Windows executables and libraries."""
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import CodeId, DebugId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables, FunctionEntry
 from crashtool.formats.object_file.exception_tables import ExceptionTables, RuntimeFunction, Tables

@@ -1,9 +1,10 @@
 """What a file is by its content, and the identifiers that crash reports know it by."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pdb, pe, symbol_header
 from crashtool.formats.object_file.kinds import CodeRange, ObjectFile
 

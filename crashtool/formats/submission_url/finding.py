@@ -1,7 +1,6 @@
 """What a rule says about a URL, and what it is told about it."""
 
-from typing import NamedTuple
-
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url.parts import UrlParts
 
 ERROR, WARNING = "error", "warning"

@@ -1,9 +1,9 @@
 """The three forms of a submission URL: text to SubmissionUrl and back, and from one to another."""
 
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url.parts import UrlParts, join_parameters, split_url
 
 HOSTED, SELF_HOSTED, ROOT = "hosted", "self-hosted", "root"

@@ -1,6 +1,6 @@
 """A URL cut at its delimiters, whatever is wrong with it: nothing is decoded or lost."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 SCHEMES = ("https", "http")
 HIGHEST_PORT = 65535

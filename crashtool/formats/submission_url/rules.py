@@ -1,8 +1,8 @@
 """The table of named rules, and what checks and mends a URL by it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import (
     address_rules,
     console_rule,

@@ -1,9 +1,8 @@
 """Conclusions from a crash, each with its ground: what an expert would notice first."""
 
-from typing import NamedTuple
-
 from crashtool.formats.minidump.reasons import Reason
 from crashtool.formats.minidump.reasons.reason import address_words, is_canonical
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Frame, Module, Registers, Thread
 
 # A function touches its frame within this distance of the stack pointer; larger frames are probed

@@ -1,8 +1,9 @@
 """The instruction at a crash in words, with the memory it touched, by way of capstone."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Registers
 
 ReadCode = Callable[[int, int], bytes | None]

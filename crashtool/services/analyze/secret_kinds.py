@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 BEFORE = 64  # characters before a marker that may belong to the secret's name
 FEWEST_DIFFERENT = 8  # characters in a key, or it is none

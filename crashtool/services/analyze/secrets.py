@@ -1,9 +1,10 @@
 """Counts what looks secret in a dump: what goes with it wherever it is sent."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from crashtool.errors import InputUnusable, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import SecretCount
 from crashtool.services.analyze.secret_kinds import Kind, list_kinds
 from crashtool.services.analyze.secret_markers import compile_markers

@@ -4,11 +4,11 @@ import filecmp
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import reason_of
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS, sent_name
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.smoke import Check
 
 _RESERVED = {

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, NothingFound, how_to_install, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
 from crashtool.services.child_environment import child_environment
 

@@ -6,9 +6,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from crashtool.errors import InputUnusable, UsageError, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
 from crashtool.services.handler.supported import NEEDS_LINUX

@@ -4,7 +4,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import crashtool
 from crashtool.errors import MalformedFile
@@ -17,6 +16,7 @@ from crashtool.formats.minidump.snapshot import (
     ThreadSnapshot,
 )
 from crashtool.formats.minidump.structs import Parameter
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.captured_memory import (
     CRASHED_STACK,
     OTHER_STACKS,

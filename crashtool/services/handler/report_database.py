@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 from uuid import uuid4
 
 from crashtool.errors import CannotWrite, CrashtoolError, cannot_write
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import Settings, new_settings, read_settings
+from crashtool.formats.named_tuple import NamedTuple
 
 _REPORTS = ("pending", "completed")
 _FOLDERS = ("new", *_REPORTS, "attachments")

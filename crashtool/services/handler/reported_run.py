@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import join_annotations
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.command_line import (
     compose_command,
     read_annotations,

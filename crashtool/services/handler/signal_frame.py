@@ -7,8 +7,9 @@ Layouts: asm/sigcontext.h and asm/ucontext.h of Linux, util/linux/exception_info
 
 import signal
 import sys
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import I32, U16, U32, U64, Record
 from crashtool.services.handler.supported import NEEDS_LINUX
 

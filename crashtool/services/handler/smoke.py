@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, UsageError
 from crashtool.formats.attributes import Annotation, parse_pair
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import Settings
 from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.run import Delivery, FatalSignal, RunResult
 from crashtool.model.smoke import Check, SmokeResult

@@ -11,9 +11,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import I32, U32, U64, Record
 from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.inject import send_from

@@ -3,9 +3,10 @@
 import errno
 import os
 import sys
-from typing import NamedTuple, Self
+from typing import Self
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U32, U64, Record
 from crashtool.services.handler.supported import NEEDS_LINUX
 

@@ -2,9 +2,9 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import UsageError, cannot_write
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.registry_file import pack_registry_file
 from crashtool.services.integration.windows_tls import registry_text
 from crashtool.services.whole_file import make_folder, write_whole

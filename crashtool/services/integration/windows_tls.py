@@ -1,7 +1,8 @@
 """TLS for uploads from old Windows: which settings it takes, for which system and handler."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 UPDATE = "KB3140245"
 """Without this update WinHTTP does not read DefaultSecureProtocols, and the update does not set

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.errors import InputUnusable, MissingExtra, UsageError, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import Fault, FaultPlan

@@ -4,9 +4,9 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 
 KINDS = {
     "hang": "read the request and never answer",

@@ -11,7 +11,8 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 FOREIGN, MISDIRECTED, UNAUTHORIZED = 403, 421, 401
 OWN_SITES = ("same-origin", "none")  # none: the person typed it, or took a bookmark

@@ -1,9 +1,10 @@
 """A request on its way in: its head, and its body block by block."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.ingest import Pairs
 
 Message = MutableMapping[str, Any]

@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.body import Refusal
 from crashtool.services.receiver.draft import Draft
 from crashtool.services.receiver.inbox import Inbox

@@ -1,7 +1,8 @@
 """Lists of the reports in an inbox: the newest first, searched, and counted by group."""
 
 import sqlite3
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 COLUMNS = """id, rxid, received, format, product, version, coalesce(headline, '') AS headline,
     signature, symbols, notes != '[]' AS has_notes,

@@ -1,7 +1,8 @@
 """A report that was received, and its files."""
 
 from pathlib import Path
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
 MINIDUMP_MAGIC = b"MDMP"

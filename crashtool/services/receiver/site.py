@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.guard import UNAUTHORIZED, Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import error_body, read_endpoint

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from crashtool.errors import reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.admission import UNKNOWN_SECONDS, Admission
 from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, Sink, make_sink
 from crashtool.services.receiver.draft import Draft

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from string import ascii_letters, digits
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.services.scrub.file_bytes import FileBytes

@@ -4,11 +4,12 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import UsageError
 from crashtool.formats.minidump import linux
 from crashtool.formats.minidump.texts import MEMORY, STRING, TextPlace
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.secrets import walk_secrets
 from crashtool.services.scrub import environment
 

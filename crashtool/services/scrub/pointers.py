@@ -1,9 +1,10 @@
 """Words on the stacks of a minidump that may lead a walk on: they stay, whatever they spell."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.minidump.texts import MEMORY, TextPlace
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.modules import AddressMap
 from crashtool.services.scrub.findings import Finding
 

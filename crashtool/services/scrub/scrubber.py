@@ -3,11 +3,11 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.texts import TextPlace, walk_text_places
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.submission import Scrubbed
 from crashtool.services.analyze import analyze
 from crashtool.services.scrub.file_bytes import FileBytes

@@ -7,11 +7,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.archives.closed import Closed, find_closed, find_closed_file
 from crashtool.formats.archives.opening import HEAD_BYTES
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files

@@ -1,8 +1,8 @@
 """What is wrong with debug files: one rule, one function, one row, and what mends it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.model.symbol_upload import ERROR, WARNING, Defect, SymbolFile

@@ -2,9 +2,10 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.dump_files import find_dumps
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.owners import is_system

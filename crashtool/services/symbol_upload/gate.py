@@ -1,9 +1,9 @@
 """The release gate: can every crash of what ships be read with the symbols that are about to go?"""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile, base_name
 from crashtool.model.crash import Module

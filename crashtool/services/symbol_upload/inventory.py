@@ -1,8 +1,8 @@
 """What debug files together hold: by identifier, and which of them belong together."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.model.symbol_upload import Pair, Quality, SymbolFile

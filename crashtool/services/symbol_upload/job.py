@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import CannotWrite, CrashtoolError, MachineFault, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
 from crashtool.services.symbol_upload.destination import find_destination

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.identifiers import BuildId, DebugId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.kinds import base_name
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.crash import Module

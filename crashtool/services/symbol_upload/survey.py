@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import CheckFailed, CrashtoolError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.symbol_upload import (
     ERROR,
     WARNING,

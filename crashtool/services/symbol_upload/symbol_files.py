@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.identifiers import DebugId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
 from crashtool.formats.symcache import SymCache

@@ -4,8 +4,9 @@
 inbox has neither, but can upload.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.local_places import SYSTEM
 from crashtool.services.symbols.owners import Owner, find_owner

@@ -6,9 +6,10 @@ dump, so that no file could match.
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.known_file import bare_name, compare, ids_of, insist, matches
 

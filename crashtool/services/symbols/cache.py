@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
-from typing import IO, NamedTuple
+from typing import IO
 
 from crashtool.errors import InputUnusable, MachineFault, cannot_write, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 
 DEFAULT_LIMIT = 8_000_000_000  # bytes
 SAMPLE = 1 << 16  # bytes

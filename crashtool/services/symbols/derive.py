@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable
 from io import BytesIO
 from threading import Timer
-from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from crashtool.errors import CannotWrite, CrashtoolError, InputUnusable, MachineFault, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.child_environment import child_environment
 from crashtool.services.symbols.cache import identify_content
 from crashtool.services.symbols.mapped_file import map_file

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 from itertools import filterfalse, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import DebugId
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
 from crashtool.services.denied import explain
 from crashtool.services.path_patterns import expand_path

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from time import sleep
-from typing import IO, NamedTuple, Self, TypeAlias, cast
+from typing import IO, Self, TypeAlias, cast
 
 from crashtool.errors import (
     BadUrl,
@@ -15,6 +15,7 @@ from crashtool.errors import (
     TimedOut,
     TooLarge,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.reply import is_temporary
 

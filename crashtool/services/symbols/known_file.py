@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
 from crashtool.formats.regular_file import OPEN_FLAGS

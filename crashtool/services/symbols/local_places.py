@@ -7,8 +7,9 @@ for them. What is found counts only when its identifier is the module's.
 import os
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.lookup import Candidate
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 import os
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from crashtool.errors import InputUnusable, MissingLibrary
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

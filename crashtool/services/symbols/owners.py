@@ -1,7 +1,8 @@
 """Whose a module is: the user's own, the operating system's, or one that has a public server."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.kinds import base_name
 
 if TYPE_CHECKING:

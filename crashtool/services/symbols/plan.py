@@ -1,6 +1,8 @@
 """Where a call of crashtool looks for symbols."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import BadUrl, CrashtoolError, NetworkFailure, TimedOut, TooLarge, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus

@@ -1,8 +1,9 @@
 """The symbols of one call of crashtool: modules' files, opened once for however many dumps."""
 
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.symbols.assigned_source import (
     AssignedSource,
     find_fixed_programs,

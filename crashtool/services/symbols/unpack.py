@@ -7,7 +7,6 @@ be looked into; the size of the rest does not matter. What could not be looked i
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives import zip_file
@@ -15,6 +14,7 @@ from crashtool.formats.archives.bounds import Budget, TooMuch
 from crashtool.formats.archives.closed import find_closed
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from crashtool.formats.archives.streams import Member, Rejoined, Stream, read_fully
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
 from crashtool.services.symbols.encoded_text import TEXT_MAGICS, Utf8Text
 from crashtool.services.symbols.scratch import Scratch

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
 from crashtool import __version__
 from crashtool.errors import BadUrl, NetworkFailure, TooLarge, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.transport.connection import make_patient
 from crashtool.services.transport.failure import explain_failure, host_of
 from crashtool.services.transport.trust import find_ca_bundle, open_system_store

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.submission import MINIDUMP_PART
 from crashtool.services.transport.request import Plan, Request
 from crashtool.services.whole_file import FOR_THE_OWNER

@@ -1,8 +1,8 @@
 """One harmless request to the server of a URL: does it answer, and does it redirect."""
 
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import ERROR, Finding
 from crashtool.formats.submission_url.parts import UrlParts
 from crashtool.services.transport.http import HttpSession

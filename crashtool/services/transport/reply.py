@@ -1,10 +1,11 @@
 """What a receiver's answer means: accepted, or which class of no."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from crashtool.errors import CrashtoolError, NetworkFailure, Refused, Rejected
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.transport.http import HttpResponse
 
 OK = 200

@@ -1,7 +1,6 @@
 """The request for one minidump: what crashpad_handler would send, with the user's own on top."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 from urllib.parse import quote
 
 from crashtool.errors import InputUnusable, UsageError
@@ -14,6 +13,7 @@ from crashtool.formats.multipart import (
     MultipartBody,
     make_boundary,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import (
     MINIDUMP_PART,

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
 
 from crashtool.errors import NetworkFailure, SetupFailure
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.transport.http import HttpResponse
 from crashtool.services.transport.reply import is_temporary
 

@@ -1,7 +1,8 @@
 """What stack walking has to know of a CPU: the roles of its registers, its calls, its standard."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class CallSite(NamedTuple):

@@ -1,8 +1,9 @@
 """A caller's frame by looking through the stack for what must be a return address."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind.scene import Step
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind.machine import CallSite
 
 if TYPE_CHECKING:

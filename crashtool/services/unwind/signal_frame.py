@@ -1,7 +1,8 @@
 """Frames that the Linux kernel makes: behind a signal handler, and inside a system call of x86."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind.scene import Loaded, Step
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 """The walk: from the innermost frame outward, each caller by the best way that works."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind import ends
 from crashtool.services.unwind.bare_call import step_by_bare_call, step_by_leaf
 from crashtool.services.unwind.callee import Callee

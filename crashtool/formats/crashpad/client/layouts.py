@@ -7,7 +7,7 @@ libclient.a elsewhere. Sources: BUILD.gn and CMakeLists.txt of the forks, vcpkg'
 the guide that came with Backtrace's zips, .github/scripts/save_artifacts.rb of Backtrace's fork.
 """
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 MINI_CHROMIUM = "third_party/mini_chromium/mini_chromium"
 WINDOWS, MACOS, LINUX = "windows", "macos", "linux"

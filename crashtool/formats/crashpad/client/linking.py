@@ -3,7 +3,7 @@
 Sources: BUILD.gn and CMakeLists.txt of the forks; what was seen when programs were linked without.
 """
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 WINDOWS_LIBRARIES = ("advapi32", "rpcrt4", "user32", "version", "winhttp")
 """Import libraries that client, util and base need; a Visual C++ project links advapi32 and user32

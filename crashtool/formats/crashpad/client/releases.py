@@ -7,9 +7,10 @@ backtrace-labs/crashpad (branches backtrace and backtrace-old) and getsentry/cra
 after 2021 the calls in getsentry/sentry-native, src/backends/sentry_backend_crashpad.cpp.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
+from crashtool.formats.named_tuple import NamedTuple
 
 BASE = ("handler", "database", "metrics_dir", "url")
 START_HANDLER = (*BASE, "annotations", "arguments", "restartable", "asynchronous_start")

@@ -1,6 +1,8 @@
 """What an exception record says, as a value, and how an address is put into words."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from crashtool.formats.named_tuple import NamedTuple
 
 POINTER_SIZES = {
     "x86": 4,

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.doctor import Finding, Subject
 
 Known = TypeVar("Known")
