@@ -4,7 +4,8 @@
     python benchmarks/agreement.py --dump FILE --symbols PATH [--symbols PATH…] [--verbose]
 
 CORPUS is a folder with `index.tsv`: a row a file, with `path`, `category`, and for a dump its
-`symbols` and `expects` (files, separated by semicolons). Both programs read the same store.
+`symbols` and `expects` (files, separated by semicolons). Both programs read the same store. The
+threads that crashed are summed up first, then all.
 """
 
 import argparse
@@ -46,16 +47,20 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How far a pair of walks agrees. `against`: the other program, or a file's name."""
+    """How far a pair of walks agrees. `against`: the other program, or a file's name.
+
+    `crashed`: the same of the thread that crashed alone.
+    """
 
     case: str
     against: str
     found: Compared = Compared()
     failed: str = ""
+    crashed: Compared = Compared()
 
 
 def read_index(corpus: Path) -> Iterator[Case]:
-    """Every dump of the corpus that has symbols or expected stacks."""
+    """Every dump of the corpus, with what symbols and expected stacks it has."""
     with (corpus / "index.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             symbols = _paths(corpus, row["symbols"]) + _paths(corpus, row["weak_symbols"])
@@ -64,7 +69,7 @@ def read_index(corpus: Path) -> Iterator[Case]:
             checked = tuple(
                 path for path, check in zip(expects, checks, strict=False) if check == "ip"
             )
-            if row["category"] in DUMPS and (symbols or checked):
+            if row["category"] in DUMPS:
                 yield Case(row["path"], corpus / row["path"], symbols, checked)
 
 
@@ -114,9 +119,11 @@ class Programs:
     def ours(self, dump: Path, *symbols: Path) -> dict[str, Any]:
         """Our document, all threads."""
         options = [part for path in symbols for part in ("--symbols", str(path))]
-        return dict(
-            json.loads(self.run(CRASHTOOL, "inspect", "--json", "--offline", *options, str(dump)))
-        )
+        command = (CRASHTOOL, "inspect", "--json", "--offline", *options, str(dump))
+        found: dict[str, Any] = json.loads(self.run(*command))
+        if "threads" not in found:
+            raise NoWalk("no dump that it can read")
+        return found
 
     def rusts(self, dump: Path, store: Path) -> Walk:
         """What rust-minidump's walker says."""
@@ -147,8 +154,7 @@ def compare_case(programs: Programs, case: Case, scratch: Path) -> Iterator[Resu
     except (NoWalk, ValueError) as error:
         yield Result(case.name, "crashtool", failed=str(error))
         return
-    if any(store.rglob("*.sym")):
-        yield _compare_programs(programs, case, ours, store)
+    yield _compare_programs(programs, case, ours, store)
     for path in case.expects:
         yield _compare_expected(case, path, [ours, bare])
 
@@ -180,15 +186,18 @@ def _compare_expected(case: Case, path: Path, documents: Sequence[dict[str, Any]
 def _result(
     case: Case, against: str, ours: Walk, theirs: Walk, third: Walk | None = None
 ) -> Result:
-    found = Compared()
+    found = crashed = Compared()
     for thread, mine, other in iterate_threads(ours, theirs):
         if not other:  # rust-minidump does not walk the thread that wrote the dump
             continue
         opinion = None
         if third and thread in third.threads:
             opinion = {step.address for step in third.threads[thread]}
-        found = found.plus(compare_walks(thread, mine, other, names=theirs.names, third=opinion))
-    return Result(case.name, against, found)
+        outcome = compare_walks(thread, mine, other, names=theirs.names, third=opinion)
+        found = found.plus(outcome)
+        if thread == ours.crashed:
+            crashed = crashed.plus(outcome)
+    return Result(case.name, against, found, crashed=crashed)
 
 
 def print_results(results: Sequence[Result], *, verbose: bool) -> None:
@@ -208,7 +217,9 @@ def print_results(results: Sequence[Result], *, verbose: bool) -> None:
             for difference in found.differences:
                 print(f"{'':>10}thread {difference.thread}: {describe(difference)}")
     walked = [one for one in results if one.against == RUST.name]
-    print_classes(RUST.name, walked, examples=0 if verbose else 4)
+    crashed = [one._replace(found=one.crashed) for one in walked]
+    print_classes(f"{RUST.name}, threads that crashed", crashed, examples=0 if verbose else 4)
+    print_classes(f"{RUST.name}, all threads", walked, examples=0 if verbose else 4)
     expected = [one for one in results if one.against != RUST.name]
     print_classes("expected stacks", expected, examples=0 if verbose else 4)
 

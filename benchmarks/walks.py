@@ -48,13 +48,14 @@ class Walk(NamedTuple):
 
     A thread is its place in the dump's list or, when `by_id`, its id. `resumes`: addresses are
     those at which the callers go on, not those of their calls. `names`: modules' and functions'
-    names are to be compared, too.
+    names are to be compared, too. `crashed`: the thread that crashed, None where none is known.
     """
 
     threads: dict[int, list[Step]]
     by_id: bool = False
     resumes: bool = False
     names: bool = True
+    crashed: int | None = None
 
 
 class NoWalk(Exception):
@@ -74,7 +75,9 @@ def read_our_json(document: dict[str, Any], *, resumes: bool = False, by_id: boo
             )
             for frame in thread["frames"]
         ]
-    return Walk(threads, by_id, resumes)
+    info = document["crash_info"]
+    crashed = info["thread_id"] if by_id else info["crashing_thread"]
+    return Walk(threads, by_id, resumes, crashed=crashed)
 
 
 def read_rust_json(text: str) -> Walk:

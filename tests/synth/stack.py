@@ -58,16 +58,21 @@ def make_scene(
     name="game",
     executable=None,
     size=0x10000,
+    others=(),
 ):
-    """A scene with one module of `size` bytes at CODE."""
-    module = Module(base=CODE, size=size, name=name, code_file=name)
-    loaded = Loaded(module, tables)
+    """A scene with one module of `size` bytes at CODE, and `others` behind it: (name, tables)."""
+    named = [(name, tables), *others]
+    modules = [
+        Loaded(Module(base=CODE + number * size, size=size, name=name, code_file=name), known)
+        for number, (name, known) in enumerate(named)
+    ]
+    span = range(CODE, CODE + size * len(modules))
     return Scene(
         machine,
         platform,
         Memory(words, machine.width),
-        lambda address: loaded if CODE <= address < CODE + size else None,
+        lambda address: modules[(address - CODE) // size] if address in span else None,
         lambda _: executable,
-        range(CODE, CODE + size),
+        span,
         knows_code=tables is not NO_TABLES,
     )

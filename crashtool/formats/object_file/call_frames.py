@@ -1,5 +1,7 @@
 """Unwind rules of ELF files: .eh_frame, found through the sorted table in .eh_frame_hdr.
 
+Where linkers write no table, as for static programs, one of the same form is made here.
+
 The formats: Linux Standard Base, "Exception Frames"; DWARF 5, 6.4.
 """
 
@@ -21,13 +23,14 @@ from crashtool.formats.object_file.frame_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from crashtool.formats.object_file.kinds import Content
 
 LONGEST_PLAIN = 1 << 12  # bytes of instructions that are looked over in one go
 REMEMBER = b"\x0a"  # DW_CFA_remember_state
 LONGEST_ENTRY = 1 << 20  # bytes of one CIE or FDE
+MOST_ENTRIES = 1 << 18  # that a table is made of; as many as 10 MB of .eh_frame hold
 TABLE_HEAD = 4  # version and three encodings
 TABLE_ENCODING = 0x3B  # signed 32-bit, from the table's start
 PC_RELATIVE, DATA_RELATIVE, INDIRECT, OMITTED = 0x10, 0x30, 0x80, 0xFF
@@ -59,12 +62,12 @@ class Place(NamedTuple):
 
 class FrameTables(NamedTuple):
     """Where an ELF file's unwind tables are. `base`: the module's first address;
-    `table`: the sorted index.
+    `table`: the sorted index, None where there is none.
     """
 
     base: int
     frames: Place
-    table: Place
+    table: Place | None
 
 
 class _Common(NamedTuple):
@@ -87,24 +90,69 @@ class CallFrames:
         self._data = data
         self._tables = tables
         self._names = NAMES[architecture]
-        head = Reader(bytes(data[tables.table.offset : tables.table.offset + 32]))
-        try:
-            count = self._read_head(head)
-        except UnknownExpression as error:
-            raise InputUnusable(f".eh_frame_hdr: {error}") from None
-        self._table = tables.table.offset + head.place
-        self._count = min(count, (tables.table.size - head.place) // 8)
         self._plain = compile_plain(self._names)
         self._starts: Sequence[int] | None = None
         self._spans: dict[int, range | None] = {}
         self._commons: dict[int, _Common | None] = {}
+        self._table_address = tables.table.address if tables.table else tables.base
+        self._index: Content = data
+        self._table, self._count = (
+            self._open_table(tables.table) if tables.table else self._make_table()
+        )
+
+    def _open_table(self, table: Place) -> tuple[int, int]:
+        """Where the entries of the file's own index begin, and how many there are."""
+        head = Reader(bytes(self._data[table.offset : table.offset + 32]))
+        try:
+            count = self._read_head(head)
+        except UnknownExpression as error:
+            raise InputUnusable(f".eh_frame_hdr: {error}") from None
+        return table.offset + head.place, min(count, (table.size - head.place) // 8)
+
+    def _make_table(self) -> tuple[int, int]:
+        """The same of an index of all entries, which is made; of those before damage."""
+        rows: dict[int, int] = {}
+        try:
+            for entry, reader, common in self._walk_entries():
+                start, _ = self._read_range(reader, entry, common)
+                if start:  # else the linker has dropped the function
+                    rows[start] = self._address_of(entry)
+        except (UnknownExpression, OverflowError):
+            pass
+        try:
+            pairs = (place - self._table_address for row in sorted(rows.items()) for place in row)
+            words = array("i", pairs)
+        except OverflowError:
+            raise InputUnusable(".eh_frame leads too far away") from None
+        if sys.byteorder == "big":
+            words.byteswap()
+        self._index = words.tobytes()
+        return 0, len(rows)
+
+    def _walk_entries(self) -> "Iterator[tuple[int, Reader, _Common]]":
+        """Each function's entry: its file offset, a reader at its first address, what it shares."""
+        place = self._tables.frames.offset
+        end = place + self._tables.frames.size
+        commons: dict[int, _Common] = {}
+        for _ in range(MOST_ENTRIES):
+            if place + 8 > end or not any(self._data[place : place + 4]):  # zeros end the list
+                return
+            reader = self._open(place)
+            identifier = reader.place
+            back = reader.number(4)
+            if back:
+                shared = identifier + place - back
+                if shared not in commons:
+                    commons[shared] = self._read_common(shared)
+                yield place, reader, commons[shared]
+            place += reader.end
 
     def _read_head(self, head: Reader) -> int:
         """The number of entries in the index, which follow."""
         version, pointer, counter, encoding = (head.number(1) for _ in range(TABLE_HEAD))
         if version != 1 or encoding != TABLE_ENCODING:
             raise UnknownExpression("an index of an unusual kind")
-        self._read_pointer(head, pointer, self._tables.table.address + TABLE_HEAD)
+        self._read_pointer(head, pointer, self._table_address + TABLE_HEAD)
         return self._read_pointer(head, counter, 0)
 
     def find_cfi(self, address: int) -> CfiText | None:
@@ -124,7 +172,7 @@ class CallFrames:
         starts = self._list_starts()
         if len(starts) < self._count:  # the file is cut short
             return self.find_cfi(address) is not None
-        number = bisect_right(starts, wanted - self._tables.table.address) - 1
+        number = bisect_right(starts, wanted - self._table_address) - 1
         if number < 0:
             return False
         if number not in self._spans:
@@ -135,7 +183,7 @@ class CallFrames:
     def _list_starts(self) -> "Sequence[int]":
         """Where the functions of the index begin, from the index's own address."""
         if self._starts is None:
-            rows = bytes(self._data[self._table : self._table + self._count * 8])
+            rows = bytes(self._index[self._table : self._table + self._count * 8])
             words = array("i", rows[: len(rows) // 8 * 8])
             if sys.byteorder == "big":
                 words.byteswap()
@@ -198,8 +246,8 @@ class CallFrames:
 
     def _number(self, place: int) -> int:
         start = self._table + place
-        raw = self._data[start : start + 4]
-        return self._tables.table.address + int.from_bytes(raw, "little", signed=True)
+        raw = self._index[start : start + 4]
+        return self._table_address + int.from_bytes(raw, "little", signed=True)
 
     def _read_rules(self, entry: int, wanted: int) -> CfiText | None:
         reader = self._open(entry)
@@ -296,5 +344,5 @@ class CallFrames:
         if relation == PC_RELATIVE:
             value += field
         elif relation == DATA_RELATIVE:
-            value += self._tables.table.address
+            value += self._table_address
         return value & (1 << 8 * self._names.width) - 1

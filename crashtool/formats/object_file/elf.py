@@ -88,7 +88,7 @@ def identify_elf(data: "Content") -> BuildId | None:
 
 
 def find_frame_tables(data: "Content") -> FrameTables | None:
-    """Where an ELF file's .eh_frame and its index are; None when they are not both there."""
+    """Where an ELF file's .eh_frame is, and its index if there is one; None without .eh_frame."""
     return _Reader(data).frame_tables()
 
 
@@ -269,14 +269,16 @@ class _Reader:
         return min(loads, default=0) & -PAGE
 
     def frame_tables(self) -> FrameTables | None:
-        if not self.has(".eh_frame") or not self.has(".eh_frame_hdr") or self.big_endian:
+        is_unlinked = self.header.file_type == RELOCATABLE
+        if not self.has(".eh_frame") or self.big_endian or is_unlinked:
             return None
-        frames, index = self.sections[".eh_frame"], self.sections[".eh_frame_hdr"]
-        return FrameTables(
-            self.base(),
-            Place(frames.offset, frames.address, frames.size),
-            Place(index.offset, index.address, index.size),
-        )
+        frames = self.place(".eh_frame")
+        index = self.place(".eh_frame_hdr") if self.has(".eh_frame_hdr") else None
+        return FrameTables(self.base(), frames, index)
+
+    def place(self, name: str) -> Place:
+        row = self.sections[name]
+        return Place(row.offset, row.address, row.size)
 
     def symbol_table(self) -> SymbolTable | None:
         if not self.has(".symtab") or not self.has(".strtab") or self.big_endian:

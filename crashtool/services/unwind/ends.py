@@ -20,7 +20,8 @@ OUTERMOST = {
 ENTRY_POINT = "_start"
 # Called by nothing but a program's entry point, whose own name may not be known.
 CALLED_BY_ENTRY_POINT = ("__libc_start_main", "__libc_start_main_impl", "__libc_init")
-# The only call from Windows' ntdll into kernel32 starts a thread.
+# The only call from Windows' ntdll into kernel32 starts a thread. On x86 two functions of ntdll
+# stand there, __RtlUserThreadStart and _RtlUserThreadStart, both with a frame pointer.
 THREAD_STARTER, THREAD_BASE = "ntdll.dll", "kernel32.dll"
 MOST_ARGUMENTS = 4096
 MOST_STRINGS = 1 << 16

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 MOST_PROLOGUE = 96  # bytes from a function's start within which it sets its frame pointer up
 MOST_BODY = 1 << 14  # bytes of a function that are read to learn what became of a register
+MOST_LINKS = 64  # of a chain through generated code
 
 
 def step_by_own_frame_pointer(scene: "Scene", callee: "Callee") -> Step | None:
@@ -46,6 +47,17 @@ def step_by_chain(scene: "Scene", callee: "Callee") -> Step | None:
     return nearer if nearer.registers else caller._replace(may_skip=True)
 
 
+def step_by_starter(scene: "Scene", callee: "Callee") -> Step | None:
+    """The outer one of the two functions of x86 Windows that start a thread, in one module."""
+    if scene.platform != "windows" or not scene.machine.has_chain:
+        return None
+    caller = _follow(scene, callee)
+    if caller is None or callee.loaded is None:
+        return None
+    outer = scene.find_loaded(caller.registers[scene.machine.instruction_pointer])
+    return caller if outer is not None and outer.base == callee.loaded.base else None
+
+
 def _follow(scene: "Scene", callee: "Callee") -> Step | None:
     machine, frame = scene.machine, callee.step
     pointer = frame.registers.get(machine.frame_pointer)
@@ -57,7 +69,9 @@ def _follow(scene: "Scene", callee: "Callee") -> Step | None:
         return None
     saved = scene.read_pointer(pointer)
     address = scene.read_pointer(pointer + machine.width)
-    if saved is None or address is None or not scene.may_lead_to(address):
+    if saved is None or address is None:
+        return None
+    if not scene.may_lead_to(address) and not _leads_back(scene, saved, address):
         return None
     if saved and not is_above(scene, saved, pointer) and not scene.is_trampoline(address):
         return None  # only a signal comes when the frame pointer is anything
@@ -67,6 +81,28 @@ def _follow(scene: "Scene", callee: "Callee") -> Step | None:
         machine.frame_pointer: saved,
     }
     return Step(registers, "frame_pointer")
+
+
+def _leads_back(scene: "Scene", saved: int, address: int) -> bool:
+    """Whether a chain through code in no module leads back to a module's, where no map tells.
+
+    Generated code lies anywhere, and many dumps have no map of memory.
+    """
+    machine = scene.machine
+    pointer = saved
+    for _ in range(MOST_LINKS):
+        if scene.is_executable(address) is not None or not scene.is_outside(address):
+            return False
+        outer = scene.read_pointer(pointer)
+        back = scene.read_pointer(pointer + machine.width)
+        if outer is None or back is None or pointer % machine.width:
+            return False
+        if scene.may_return_to(back):
+            return True
+        if not is_above(scene, outer, pointer):
+            return False
+        pointer, address = outer, back
+    return False
 
 
 def is_above(scene: "Scene", saved: int, pointer: int) -> bool:

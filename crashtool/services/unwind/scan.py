@@ -48,7 +48,7 @@ def step_by_call_of_function(
             continue
         call = scene.find_call(value)
         if call is not None and call.target == callee.start:
-            return _leave(scene, callee.step, Place(stack + number * scene.machine.width, value))
+            return leave(scene, callee.step, Place(stack + number * scene.machine.width, value))
     return None
 
 
@@ -70,7 +70,7 @@ def find_nearer(scene: "Scene", callee: "Callee", end: int) -> Step | None:
         if call is None:
             found = Step({}, "none")
         elif _can_lead_to(call, callee):
-            return _leave(scene, callee.step, Place(stack + number * machine.width, value))
+            return leave(scene, callee.step, Place(stack + number * machine.width, value))
     return found
 
 
@@ -82,7 +82,7 @@ def walk_scan(scene: "Scene", callee: "Callee") -> Iterator[Step]:
     at_top = callee.is_first and callee.module_name in SYSTEM_CALLS
     words = FIRST_WORDS if callee.is_first else WORDS
     for place in walk_return_addresses(scene, callee, start, words, at_top=at_top):
-        yield _leave(scene, callee.step, place)
+        yield leave(scene, callee.step, place)
 
 
 def walk_return_addresses(
@@ -133,7 +133,7 @@ def _can_lead_to(call: "CallSite", callee: "Callee") -> bool:
     return not call.is_import or callee.loaded is not None
 
 
-def _leave(scene: "Scene", frame: Step, place: Place) -> Step:
+def leave(scene: "Scene", frame: Step, place: Place) -> Step:
     """The caller whose return address stands at a place."""
     machine = scene.machine
     registers = {

@@ -191,10 +191,13 @@ class Scene:
         That lies in no module, where the dump's map of memory says that it can be executed.
         """
         return self.may_return_to(address) or (
-            self.find_loaded(address) is None
-            and self.may_be_code(address)
+            self.is_outside(address)
             and self.is_executable(address - self.machine.call_size) is True
         )
+
+    def is_outside(self, address: int) -> bool:
+        """Whether what can be code lies in no module, as generated code does."""
+        return self.find_loaded(address) is None and self.may_be_code(address)
 
     def may_be_code(self, address: int) -> bool:
         """Whether a process can execute at an address at all, as far as the dump tells."""

@@ -51,6 +51,21 @@ def _try(scene: "Scene", guess: "Step") -> bool | None:
     return _judge(scene, caller, rules.rules)
 
 
+def leads_on(scene: "Scene", guess: "Step") -> bool:
+    """Whether rules lead from a guess to a caller, and from there on: two proofs, no leftover."""
+    for _ in range(2):
+        place = guess.registers[scene.machine.instruction_pointer] - scene.machine.call_size
+        loaded = scene.find_loaded(place)
+        rules = loaded.tables.find_cfi(place - loaded.base) if loaded else None
+        if rules is None or is_by_chance(scene, guess, rules.rules):
+            return False
+        caller = step_by_cfi(scene, guess, rules.rules)
+        if caller is None or caller.is_last or not _can_follow(scene, guess, caller):
+            return False
+        guess = caller
+    return True
+
+
 def _judge(scene: "Scene", caller: "Step", rules: str) -> bool | None:
     """Whether a caller that can be none still leaves the guess possible."""
     if caller.is_last:  # an end is where the rules say so, not where the stack happens to hold 0

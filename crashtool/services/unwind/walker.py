@@ -7,10 +7,12 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind import ends
 from crashtool.services.unwind.bare_call import step_by_bare_call, step_by_leaf
 from crashtool.services.unwind.callee import Callee
+from crashtool.services.unwind.far_scan import walk_far
 from crashtool.services.unwind.frame_pointer import (
     step_by_chain,
     step_by_link,
     step_by_own_frame_pointer,
+    step_by_starter,
 )
 from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
 from crashtool.services.unwind.scene import LOWEST_CODE, Step
@@ -48,24 +50,26 @@ class _Walk:
     """One walk.
 
     `callee_parameters`: the bytes that the current frame pushed for its callee. `inner_module`,
-    `inner_function`: of the frame inside the current one.
+    `inner_function`: of the frame inside the current one. `is_started`: the current frame is what
+    started the thread or program, or called that.
     """
 
     def __init__(self, scene: "Scene") -> None:
         self.scene = scene
         self.callee_parameters = 0
         self.inner_module = self.inner_function = ""
+        self.is_started = False
 
     def find_caller(self, frame: Step, *, first: bool) -> Step | None:
         """The caller of a frame; None where the walk ends."""
         callee = self._look_at(frame, first=first)
-        is_started = ends.is_started_by_system(
+        self.is_started = self.is_started or ends.is_started_by_system(
             self.inner_module, self.inner_function, callee.module_name
         )
         self.inner_module, self.inner_function = callee.module_name, callee.function_name
         if ends.is_end(self.scene, callee):
             return None
-        caller = self._try_ways(callee, has_guesses=not is_started)
+        caller = self._try_ways(callee)
         if caller is None or caller.is_last:
             return None
         if self.scene.machine.name == "x86":
@@ -82,9 +86,9 @@ class _Walk:
         function = loaded.tables.find_function(place - loaded.base) if loaded else None
         return Callee(frame, place, loaded, function, is_first=first)
 
-    def _try_ways(self, callee: Callee, *, has_guesses: bool) -> Step | None:
-        """The first answer that can be a caller; `has_guesses`: also where nothing is written."""
-        for way in WAYS if has_guesses else SURE_WAYS:
+    def _try_ways(self, callee: Callee) -> Step | None:
+        """The first answer that can be a caller; no guess behind where the system started it."""
+        for way in STARTER_WAYS if self.is_started else WAYS:
             if way is FIRST_GUESS and ends.is_outermost(self.scene, callee):
                 return None
             answers = (
@@ -155,9 +159,13 @@ WAYS = (
     Way(_alone(step_by_call_of_function), "a call of this very function stands before it", True),
     Way(_alone(step_by_chain), "a saved frame pointer, and no likely caller nearer", True),
     Way(lambda walk, callee: walk_scan(walk.scene, callee), "a call stands before it", True),
+    Way(lambda walk, callee: walk_far(walk.scene, callee), "rules lead on to two callers", True),
 )
 FIRST_GUESS = WAYS[2]
-SURE_WAYS = WAYS[:2]
+STARTER_WAYS = (
+    *WAYS[:2],
+    Way(_alone(step_by_starter), "x86: two functions of Windows' ntdll start a thread"),
+)
 
 
 def _size_of_parameters(callee: Callee) -> int:

@@ -209,6 +209,37 @@ def test_the_entry_point_has_no_caller(program):
     assert ".ra:" not in frames.find_cfi(entry).rules
 
 
+def test_a_file_without_an_index_has_the_same_rules(program):
+    """Linkers write none into static programs."""
+    tables = find_frame_tables(program)
+    indexed, unindexed = (
+        CallFrames(program, found, "x86_64") for found in (tables, tables._replace(table=None))
+    )
+    places = range(0x3000)
+
+    found = [unindexed.find_cfi(place) for place in places]
+
+    assert found == [indexed.find_cfi(place) for place in places]
+    assert sum(row is not None for row in found) > 100
+    assert [unindexed.covers(place) for place in places] == [row is not None for row in found]
+
+
+def test_of_a_damaged_file_without_an_index_what_comes_before_is_read(program):
+    tables = find_frame_tables(program)
+    frames = tables.frames._replace(size=tables.frames.size // 2)
+
+    cut = CallFrames(program, tables._replace(table=None, frames=frames), "x86_64")
+
+    assert any(cut.find_cfi(place) for place in range(0x3000))
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_making_of_an_index(noise):
+    tables = FrameTables(0, Place(0, 0x2000, len(noise)), None)
+
+    CallFrames(noise, tables, "x86_64").find_cfi(0x2100)
+
+
 def test_an_address_outside_all_functions_has_no_rules(program):
     frames = CallFrames(program, find_frame_tables(program), "x86_64")
 

@@ -7,6 +7,7 @@ from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.services.unwind import walker
 from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
+from crashtool.services.unwind.scene import NO_TABLES
 from crashtool.services.unwind.walker import walk
 from tests.synth.stack import CODE, Tables, make_scene
 
@@ -210,20 +211,122 @@ class TestEnds:
         assert len(offsets(scene, rip=at(IN_LEAF), rsp=STACK, rbp=0)) == 100
 
 
+class TestStarts:
+    """x86 Windows: two functions of ntdll, each with a frame, start every thread."""
+
+    NTDLL, KERNEL32 = CODE + 0x10000, CODE + 0x20000
+
+    def walk(self, *words):
+        others = [("ntdll.dll", NO_TABLES), ("kernel32.dll", NO_TABLES)]
+        scene = make_scene(X86, stack(*words, width=4), platform="windows", others=others)
+        steps = walk(scene, {"eip": self.KERNEL32 + 0x50, "esp": STACK, "ebp": STACK})
+        return [step.registers["eip"] for step in steps][1:]
+
+    def test_both_are_frames(self):
+        """
+        esp, ebp > saved ebp ---+
+                   ntdll + 0x50 |   __RtlUserThreadStart
+                   locals       |
+               +-- saved ebp <--+
+               |   ntdll + 0x20     _RtlUserThreadStart
+               |   ntdll + 0x90     a leftover
+               +-> 0
+                   ntdll + 0x90
+        """
+        inner, outer, leftover = self.NTDLL + 0x50, self.NTDLL + 0x20, self.NTDLL + 0x90
+        words = (STACK + 12, inner, 7, STACK + 24, outer, leftover, 0, leftover)
+
+        assert self.walk(*words)[:2] == [inner, outer]
+
+    def test_what_lies_in_another_module_did_not_start_them(self):
+        inner, other = self.NTDLL + 0x50, self.KERNEL32 + 0x20
+
+        assert self.walk(STACK + 12, inner, 7, STACK + 24, other, 0, 0, 0) == [inner]
+
+
+class TestFarScans:
+    """Of the code at hand nothing is known; far out on the stack is some that has rules."""
+
+    RULES = tuple(
+        CfiText(start, 0x100, ".cfa: rsp 16 + .ra: .cfa -8 + ^") for start in (HELPER, MAIN, 0x400)
+    )
+    FAR = 200  # words
+
+    def walk(self, *words, cfi=RULES):
+        others = [("named", Tables(FUNCTIONS, cfi=cfi))]
+        scene = make_scene(AMD64, stack(*[0] * self.FAR, *words), others=others)
+        return list(walk(scene, {"rip": at(IN_LEAF), "rsp": STACK, "rbp": 0}))
+
+    def named(self, offset):
+        return CODE + 0x10000 + offset
+
+    def test_find_a_place_from_which_rules_lead_on_to_two_callers(self):
+        chain = (self.named(IN_HELPER), 0, self.named(IN_MAIN), 0, self.named(0x440), 0, 0)
+
+        steps = self.walk(self.named(IN_MAIN), 5, 6, *chain)
+
+        assert [step.registers["rip"] for step in steps][1:] == [
+            self.named(IN_HELPER), self.named(IN_MAIN), self.named(0x440),
+        ]  # fmt: skip
+        assert steps[1].trust == "scan"
+        assert steps[1].may_skip
+
+    def test_do_not_believe_a_place_without_two(self):
+        assert len(self.walk(self.named(IN_HELPER), 0, self.named(IN_MAIN), 0, 5)) == 1
+        chain = (self.named(IN_HELPER), 0, self.named(IN_MAIN), 0, self.named(0x440), 0)
+        assert len(self.walk(*chain, cfi=())) == 1
+
+
 class TestGeneratedCode:
     JIT = 0x900000
 
-    @pytest.mark.parametrize(("executable", "count"), [(True, 3), (False, 1), (None, 1)])
-    def test_a_chain_leads_through_it_where_the_memory_map_says_that_it_is_code(
+    def chain(self, *words, executable):
+        """The frames that a chain from the third word on leads through, without guesses."""
+        scene = make_scene(AMD64, stack(0, 0, *words), executable=executable)
+        registers = {"rip": at(IN_LEAF), "rsp": STACK + 8, "rbp": STACK + 0x10}
+        return [s.registers["rip"] for s in walk(scene, registers) if s.trust != "scan"]
+
+    @pytest.mark.parametrize(("executable", "count"), [(True, 3), (False, 1), (None, 3)])
+    def test_a_chain_leads_through_it_unless_the_memory_map_says_that_it_is_no_code(
         self, executable, count
     ):
-        words = stack(0, 0, STACK + 0x20, self.JIT, STACK + 0x40, at(IN_MAIN)) | {STACK + 0x40: 0}
-        scene = make_scene(AMD64, words, executable=executable)
+        chain = (STACK + 0x20, self.JIT, STACK + 0x30, at(IN_MAIN), 0)
+
+        assert len(self.chain(*chain, executable=executable)) == count
+
+    def test_without_a_map_each_link_of_it_is_a_frame(self):
+        """JavaScript that calls JavaScript, between two frames of the engine."""
+        chain = (
+            STACK + 0x20,
+            self.JIT,
+            STACK + 0x30,
+            self.JIT + 0x80,
+            STACK + 0x40,
+            at(IN_MAIN),
+            0,
+        )
+
+        assert self.chain(*chain, executable=None) == [
+            at(IN_LEAF), self.JIT, self.JIT + 0x80, at(IN_MAIN),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "chain",
+        [
+            (STACK + 0x20, JIT, STACK + 0x30, JIT, 0, 0),  # it ends in no module
+            (STACK + 0x20, JIT, STACK + 0x8, JIT),  # it turns back
+            (STACK + 0x20, 0x12, STACK + 0x30, at(IN_MAIN), 0),  # a number, not an address
+            (STACK + 0x20, STACK + 0x28, STACK + 0x30, at(IN_MAIN), 0),  # the stack itself
+        ],
+    )
+    def test_without_a_map_a_chain_that_does_not_lead_back_to_a_module_is_none(self, chain):
+        scene = make_scene(AMD64, stack(0, 0, *chain))
+        scene.look_at(STACK, b"".join(w.to_bytes(8, "little") for w in (0, 0, *chain)))
         registers = {"rip": at(IN_LEAF), "rsp": STACK + 8, "rbp": STACK + 0x10}
 
-        found = [s.registers["rip"] for s in walk(scene, registers) if s.trust != "scan"]
+        trusts = [step.trust for step in walk(scene, registers)]
 
-        assert len(found) == count
+        assert "frame_pointer" not in trusts
 
 
 class TestSignals:

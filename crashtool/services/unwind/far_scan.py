@@ -1,0 +1,30 @@
+"""A caller far out on the stack: where frames between are in code of which nothing is known."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crashtool.services.unwind.scan import SURE_WORDS, Place, leave
+from crashtool.services.unwind.trial import leads_on
+
+if TYPE_CHECKING:
+    from crashtool.services.unwind.callee import Callee
+    from crashtool.services.unwind.scene import Scene, Step
+
+
+def walk_far(scene: "Scene", callee: "Callee") -> Iterator["Step"]:
+    """Places from which rules lead to a caller, and from there to another, the nearest first.
+
+    Neither has a call that is seen before it: those are the scan's. Frames between are lost, which
+    `may_skip` tells.
+    """
+    start = callee.step.registers.get(scene.machine.stack_pointer)
+    if start is None:
+        return
+    width = scene.machine.width
+    for number, value in scene.walk_code_values(start, SURE_WORDS):
+        if not scene.may_return_to(value) or scene.is_function_start(value):
+            continue
+        if scene.find_call(value) is None:
+            step = leave(scene, callee.step, Place(start + number * width, value))
+            if leads_on(scene, step):
+                yield step._replace(may_skip=True)
