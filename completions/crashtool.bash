@@ -133,8 +133,8 @@ _crashtool() {
         case "$previous" in
         --ci) words='github' ;;
         --color) words='auto always never' ;;
-        --annotation|--attachment|--url|--token|--token-file|--handler|--database|--config|--root|--ca-bundle|--timeout|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--annotation --attachment --url --token --token-file --handler --database --config --root --probe --ca-bundle --insecure --timeout --ci --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --annotation|--attachment|--url|--token|--token-file|--handler|--handler-argument|--database|--config|--root|--ca-bundle|--timeout|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--annotation --attachment --url --token --token-file --handler --handler-argument --database --config --root --probe --ca-bundle --insecure --timeout --ci --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'scaffold')
         case "$previous" in

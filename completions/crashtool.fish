@@ -292,6 +292,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l url -r -d 'The 
 complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l token -r -d 'The token. Others can see it in the process list: prefer CRASHTOOL_TOKEN or --token-file.'
 complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l token-file -r -d 'Read the token from this file.'
 complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l handler -r -d 'The crashpad_handler that the program will start (default: the one beside it).'
+complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l handler-argument -r -d 'What the program gives its handler in `arguments`, as in --handler-argument=--no-rate-limit. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l database -r -d 'Where the program will have its Crashpad database.'
 complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l config -r -d 'Look at this configuration of a build alone: Release, or Release|x64.'
 complete -c crashtool -n '__fish_seen_subcommand_from doctor' -l root -r -d 'Take this folder for the root of the system: that of a container image, for instance.'

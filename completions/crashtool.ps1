@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'database settings' = @('--uploads', '--last-upload-attempt', '--reset', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'database show' = @('--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'completion' = @('-h', '--help')
-        'doctor' = @('--annotation', '--attachment', '--url', '--token', '--token-file', '--handler', '--database', '--config', '--root', '--probe', '--ca-bundle', '--insecure', '--timeout', '--ci', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'doctor' = @('--annotation', '--attachment', '--url', '--token', '--token-file', '--handler', '--handler-argument', '--database', '--config', '--root', '--probe', '--ca-bundle', '--insecure', '--timeout', '--ci', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'scaffold' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--served-name', '--token', '--token-file', '--symbols-token', '--fault', '--certificate', '--key', '--max-size', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')

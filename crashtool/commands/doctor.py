@@ -24,6 +24,14 @@ from crashtool.services.settings import SETTINGS, step_summary_file
     help="The crashpad_handler that the program will start (default: the one beside it).",
 )
 @click.option(
+    "--handler-argument",
+    "handler_arguments",
+    multiple=True,
+    metavar="ARGUMENT",
+    help="What the program gives its handler in `arguments`, as in "
+    "--handler-argument=--no-rate-limit. Repeatable.",
+)
+@click.option(
     "--database",
     type=click.Path(),
     metavar="DIR",
@@ -118,6 +126,8 @@ def _read_options(options: dict[str, Any]) -> Any:
         root=root,
         configuration=options["configuration"] or "",
         probe=options["probe"],
+        handler_arguments=options["handler_arguments"],
+        may_start=bool(options["paths"] or options["handler"]),
         settings={name: options[name] for name in SETTINGS if name in options},
         ca_bundle=options["ca_bundle"],
         insecure=bool(options["insecure"]),

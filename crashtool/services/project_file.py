@@ -27,7 +27,7 @@ def find_objection(path: str) -> UsageError | None:
     if os.name == "nt":
         return None
     try:
-        reason = _find_writer(path)
+        reason = find_writer(path)
     except OSError as error:
         reason = f"who may write it cannot be told: {error.strerror}"
     if not reason:
@@ -40,7 +40,7 @@ def find_objection(path: str) -> UsageError | None:
     )
 
 
-def _find_writer(path: str) -> str:
+def find_writer(path: str) -> str:
     """Who else may have written a file; "" for nobody. The superuser may anything, anyway."""
     owners = _trusted_owners()
     real = os.path.realpath(path)

@@ -128,8 +128,11 @@ def build_pe(
     timestamp=0x5CAB1E00,
     image_size=0x12000,
     sections=(),
+    data=b"",
 ):
-    """A PE file with one section, .rdata, that holds the CodeView record (none if guid is None)."""
+    """A PE file with one section, .rdata, that holds the CodeView record (none if guid is None) and
+    then `data`.
+    """
     kind = pe.OptionalHeader64 if wide else pe.OptionalHeader32
     row_count = 1 + len(sections)
     names_place = 64 + pe.FileHeader.SIZE + kind.SIZE + 16 * 8 + row_count * 40
@@ -147,7 +150,7 @@ def build_pe(
         directories[pe.DIRECTORY_EXCEPTION] = pe.DataDirectory(address=0x3000, size=12)
     if managed:
         directories[pe.DIRECTORY_CLR] = pe.DataDirectory(address=0x4000, size=72)
-    content = content.ljust(64, b"\0")
+    content = content.ljust(64, b"\0") + data
     header = pe.FileHeader(
         signature=pe.SIGNATURE,
         machine=machine,

@@ -118,6 +118,12 @@ def read_layout(data: "Content") -> Layout | None:
     return Layout(reader.base(), reader.wide, tuple(reader.rows))
 
 
+def read_segments(data: "Content") -> tuple[HeaderRow, list[SegmentRow], bool]:
+    """The header and the segments of an ELF file, and whether numbers are big-endian."""
+    reader = _Reader(data)
+    return reader.header, reader.segments(), reader.big_endian
+
+
 def read_link_checksum(data: "Content") -> int | None:
     """The CRC32 of the debug file that .gnu_debuglink names; None when it names none.
 

@@ -153,3 +153,42 @@ class Dynamic64(Record):
 
     tag: U64
     value: U64
+
+
+class VersionNeed(Record):
+    """Elf_Verneed: a library of which versions are needed."""
+
+    version: U16
+    entry_count: U16
+    file: U32
+    entries: U32
+    next: U32
+
+
+class VersionNeedEntry(Record):
+    """Elf_Vernaux."""
+
+    hash: U32
+    flags: U16
+    other: U16
+    name: U32
+    next: U32
+
+
+class VersionDefinition(Record):
+    """Elf_Verdef: a version that a library has."""
+
+    version: U16
+    flags: U16
+    version_index: U16
+    name_count: U16
+    hash: U32
+    names: U32
+    next: U32
+
+
+class VersionName(Record):
+    """Elf_Verdaux."""
+
+    name: U32
+    next: U32

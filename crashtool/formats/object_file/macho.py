@@ -23,6 +23,9 @@ MAGICS = {
 UNIVERSAL_32, UNIVERSAL_64 = b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"
 COMMAND_SYMBOLS, COMMAND_UUID = 0x2, 0x1B
 COMMAND_SEGMENT_32, COMMAND_SEGMENT_64 = 0x1, 0x19
+COMMAND_SIGNATURE = 0x1D
+LOAD_LIBRARY = (0xC, 0x80000018, 0x8000001F, 0x80000023)  # LC_LOAD_DYLIB, weak, re-export, upward
+NO_DATA = ("__DWARF", "__LINKEDIT")  # segments that the program does not read
 ROLES = {
     1: kinds.OBJECT, 2: kinds.EXECUTABLE, 6: kinds.LIBRARY, 7: kinds.LIBRARY, 8: kinds.LIBRARY,
     10: kinds.DEBUG, 11: kinds.LIBRARY,
@@ -91,6 +94,26 @@ class UuidCommand(Record):
     command: U32
     size: U32
     uuid: Bytes16
+
+
+class DataCommand(Record):
+    """struct linkedit_data_command."""
+
+    command: U32
+    size: U32
+    offset: U32
+    data_size: U32
+
+
+class LibraryCommand(Record):
+    """struct dylib_command; the name follows."""
+
+    command: U32
+    size: U32
+    name_offset: U32
+    timestamp: U32
+    version: U32
+    compatible_version: U32
 
 
 class SymbolsCommand(Record):
@@ -202,6 +225,51 @@ def read_section_names(data: "Content") -> frozenset[str]:
     return names
 
 
+def list_segments(data: "Content", *, without: tuple[str, ...] = ()) -> list[tuple[int, int]]:
+    """Where the segments of all architectures begin and end in the file, but those so called."""
+    bounds = []
+    for start, end in _walk_architectures(data):
+        part, header, first = _open_thin(data, start, end)
+        for place, row in _walk_commands(part, header, first):
+            if row.command not in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
+                continue
+            wide = row.command == COMMAND_SEGMENT_64
+            kind: type[Segment32 | Segment64] = Segment64 if wide else Segment32
+            segment = part.read(kind, place)
+            name = segment.name.rstrip(b"\0").decode("ascii", "replace")
+            begin = start + segment.offset
+            if name not in without and segment.file_size and begin + segment.file_size <= end:
+                bounds.append((begin, begin + segment.file_size))
+    return bounds
+
+
+def find_signature(data: "Content") -> tuple[int, int] | None:
+    """Where the code signature of the first architecture that is signed begins and ends."""
+    for start, end in _walk_architectures(data):
+        part, header, first = _open_thin(data, start, end)
+        for place, row in _walk_commands(part, header, first):
+            if row.command == COMMAND_SIGNATURE:
+                blob = part.read(DataCommand, place)
+                begin = start + blob.offset
+                if begin + blob.data_size > end:
+                    raise MalformedFile("a code signature beyond the end", offset=place)
+                return begin, begin + blob.data_size
+    return None
+
+
+def read_libraries(data: "Content") -> tuple[str, ...]:
+    """The paths of the libraries that a file is linked with, of all architectures, each once."""
+    names: dict[str, None] = {}
+    for start, end in _walk_architectures(data):
+        part, header, first = _open_thin(data, start, end)
+        for place, row in _walk_commands(part, header, first):
+            if row.command in LOAD_LIBRARY:
+                begin = place + part.read(LibraryCommand, place).name_offset
+                raw = bytes(data[begin : max(begin, place + row.size)]).partition(b"\0")[0]
+                names[raw.decode("utf-8", "replace")] = None
+    return tuple(names)
+
+
 def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
     """Where each architecture begins and ends in a thin or universal file."""
     magic = bytes(data[:4])
@@ -252,8 +320,8 @@ def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
     )
 
 
-def _read_commands(part: _Slice, header: Header, first: int) -> _Commands:
-    uuid, symbol_count, sections = None, 0, set()
+def _walk_commands(part: _Slice, header: Header, first: int) -> Iterator[tuple[int, LoadCommand]]:
+    """Each load command and where it is."""
     place, end = first, first + header.commands_size
     for _ in range(header.command_count):
         if place + LoadCommand.SIZE > end:
@@ -261,13 +329,19 @@ def _read_commands(part: _Slice, header: Header, first: int) -> _Commands:
         row = part.read(LoadCommand, place)
         if row.size < LoadCommand.SIZE or place + row.size > end:
             raise MalformedFile("Mach-O load command of impossible size", offset=place)
+        yield place, row
+        place += row.size
+
+
+def _read_commands(part: _Slice, header: Header, first: int) -> _Commands:
+    uuid, symbol_count, sections = None, 0, set()
+    for place, row in _walk_commands(part, header, first):
         if row.command == COMMAND_UUID:
             uuid = bytes(part.read(UuidCommand, place).uuid)
         elif row.command == COMMAND_SYMBOLS:
             symbol_count = part.read(SymbolsCommand, place).symbol_count
         elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
             sections |= _section_names(part, place, row)
-        place += row.size
     return _Commands(uuid, symbol_count, frozenset(sections))
 
 

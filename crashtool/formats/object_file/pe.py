@@ -158,7 +158,7 @@ class CodeView(Record):
     age: U32
 
 
-class _Image(NamedTuple):
+class Image(NamedTuple):
     """The headers of an image."""
 
     header: FileHeader
@@ -169,7 +169,7 @@ class _Image(NamedTuple):
 
 def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
     """The one object in a PE file."""
-    image = _read_image(data)
+    image = read_image(data)
     codeview = _find_codeview(data, image)
     traits = {kinds.MANAGED} if _size(image, DIRECTORY_CLR) else set()
     if not any(row.characteristics & CONTAINS_CODE for row in image.sections.values()):
@@ -198,7 +198,7 @@ def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
     """Where a PE file's executable code is."""
     return tuple(
         CodeRange(row.address, row.offset, min(row.size, row.virtual_size or row.size))
-        for row in _read_image(data).sections.values()
+        for row in read_image(data).sections.values()
         if row.characteristics & CONTAINS_CODE
     )
 
@@ -222,13 +222,13 @@ def find_image_end(head: bytes) -> int:
 
 def find_exception_tables(data: "Content") -> Tables | None:
     """Where an x86-64 or ARM64 image has its function table; None for others, or without one."""
-    image = _read_image(data)
+    image = read_image(data)
     size = _size(image, DIRECTORY_EXCEPTION)
     architecture = _architecture(image.header.machine)
     entry = ENTRY_SIZES.get(architecture)
     if not size or not entry:
         return None
-    offset = _file_offset(image, image.directories[DIRECTORY_EXCEPTION].address)
+    offset = find_file_offset(image, image.directories[DIRECTORY_EXCEPTION].address)
     if offset is None:
         return None
     count = min(size, len(data) - offset) // entry
@@ -261,7 +261,8 @@ def open_exception_tables(data: "Bytes", tables: Tables) -> ExceptionTables | Ar
     return ExceptionTables(data, tables)
 
 
-def _read_image(data: "Content") -> _Image:
+def read_image(data: "Content") -> Image:
+    """The headers of an image. MalformedFile when a section ends after the file."""
     image = _read_headers(data)
     for row in image.sections.values():
         if row.virtual_size and row.offset + row.size > len(data):
@@ -269,7 +270,7 @@ def _read_image(data: "Content") -> _Image:
     return image
 
 
-def _read_headers(data: "Content") -> _Image:
+def _read_headers(data: "Content") -> Image:
     offset = DosHeader.read(data).header_offset if len(data) >= DosHeader.SIZE else len(data)
     if bytes(data[offset : offset + 4]) != SIGNATURE:
         raise InputUnusable("a DOS program, or a text: it begins with MZ, but has no PE header")
@@ -285,7 +286,7 @@ def _read_headers(data: "Content") -> _Image:
     directories = list(DataDirectory.read_array(data, place, count))
     rows = SectionHeader.read_array(data, start + header.optional_size, header.section_count)
     sections = {_section_name(data, header, row): row for row in rows}
-    return _Image(header, optional, directories, sections)
+    return Image(header, optional, directories, sections)
 
 
 def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> str:
@@ -297,7 +298,7 @@ def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> st
     return name.decode("ascii", "replace")
 
 
-def _size(image: _Image, directory: int) -> int:
+def _size(image: Image, directory: int) -> int:
     inside = directory < len(image.directories)
     return int(image.directories[directory].size) if inside else 0
 
@@ -309,7 +310,7 @@ def _architecture(machine: int) -> str:
     return "unknown"
 
 
-def _features(image: _Image) -> frozenset[str]:
+def _features(image: Image) -> frozenset[str]:
     features = set()
     if image.header.symbol_count:
         features.add(kinds.SYMBOLS)
@@ -322,10 +323,10 @@ def _features(image: _Image) -> frozenset[str]:
     return frozenset(features)
 
 
-def _find_codeview(data: "Content", image: _Image) -> tuple[CodeView, str] | None:
+def _find_codeview(data: "Content", image: Image) -> tuple[CodeView, str] | None:
     """The first CodeView record of PDB 7.0, as Crashpad takes it, and the PDB's path in it."""
     size = _size(image, DIRECTORY_DEBUG)
-    offset = _file_offset(image, image.directories[DIRECTORY_DEBUG].address) if size else None
+    offset = find_file_offset(image, image.directories[DIRECTORY_DEBUG].address) if size else None
     if offset is None:
         return None
     count = min(size // DebugEntry.SIZE, MOST_DEBUG_ENTRIES)
@@ -341,7 +342,13 @@ def _find_codeview(data: "Content", image: _Image) -> tuple[CodeView, str] | Non
     return None
 
 
-def _file_offset(image: _Image, address: int) -> int | None:
+def find_directory(image: Image, directory: int) -> int:
+    """The address of a data directory from the image's base; 0 without one."""
+    return int(image.directories[directory].address) if _size(image, directory) else 0
+
+
+def find_file_offset(image: Image, address: int) -> int | None:
+    """Where in the file the byte is that stands at an address from the image's base."""
     for row in image.sections.values():
         if row.address <= address < row.address + max(row.size, row.virtual_size):
             return int(address - row.address + row.offset)

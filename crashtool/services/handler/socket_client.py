@@ -27,7 +27,7 @@ if sys.platform != "linux":
 
 REQUEST_SIZE = 4112
 # Upstream on Linux since 2019-08; Sentry's (a path in the union); before, and Android.
-_SIZES = (40, REQUEST_SIZE, 32)
+SIZES = (40, REQUEST_SIZE, 32)
 _HIGH_DESCRIPTOR = 500  # out of the way of programs that choose descriptors themselves
 _CHECK_CREDENTIALS = 0
 _CRASH_DUMP = 1
@@ -79,11 +79,11 @@ class SocketClient:
         InputUnusable when none answers.
         """
         log = os.memfd_create("handler-log")
-        for size in _SIZES:
+        for size in SIZES:
             os.ftruncate(log, 0)
             os.lseek(log, 0, os.SEEK_SET)
             pid, connection = _start_handler(handler, log)
-            if _answers(connection, size):
+            if ask(connection, size):
                 return cls(pid, connection, size, log)
             connection.close()
             os.waitpid(pid, 0)
@@ -170,9 +170,9 @@ def _start_handler(handler: Sequence[str], log: int) -> _Started:
     return _Started(pid, ours)
 
 
-def _answers(connection: socket.socket, size: int) -> bool:
+def ask(connection: socket.socket, size: int, seconds: float = _ANSWER_SECONDS) -> bool:
     """Whether the handler takes messages of that size; to another it hangs up."""
-    connection.settimeout(_ANSWER_SECONDS)
+    connection.settimeout(seconds)
     question = ClientMessage(version=1, kind=_CHECK_CREDENTIALS).pack()
     try:
         connection.send(question.ljust(size, b"\0"))

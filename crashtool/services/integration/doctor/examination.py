@@ -16,14 +16,17 @@ class Options(NamedTuple):
 
     `root`: the folder whose files are the system's, as of a container image; None for this
     machine. `configuration`: the one of a build that matters, "Release|x64" or "Release"; "" for
-    each. `probe`: the network may be used. `settings`: the resolved values of the settings by name
-    (url, token, annotations, attachments, handler, database ...), None for those not set, and
-    `sources`: where each value comes from.
+    each. `probe`: the network may be used. `handler_arguments`: what the program gives its handler
+    besides annotations. `may_start`: handlers may be started for a question. `settings`: the
+    resolved values of the settings by name (url, token, annotations, attachments, handler,
+    database ...), None for those not set, and `sources`: where each value comes from.
     """
 
     root: Path | None = None
     configuration: str = ""
     probe: bool = False
+    handler_arguments: tuple[str, ...] = ()
+    may_start: bool = False
     settings: Mapping[str, Any] = {}
     sources: Mapping[str, str] = {}
     ca_bundle: str | None = None

@@ -1,30 +1,163 @@
-"""handler.present and the like: the crashpad_handler as a file beside a program."""
+"""handler.present, .executable, .kind, .arch, .name: the handler as a file beside a program."""
 
+import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+from crashtool.errors import InputUnusable
+from crashtool.formats.object_file.data_texts import find_texts
+from crashtool.formats.object_file.kinds import PE
+from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination
-from crashtool.services.integration.doctor.findings import failure, note
-from crashtool.services.integration.doctor.pairing import find_handlers, is_beside
+from crashtool.services.integration.doctor.facts import (
+    SYSTEMS,
+    markers_of,
+    read_head,
+    read_objects,
+)
+from crashtool.services.integration.doctor.findings import failure, note, warning
+from crashtool.services.integration.doctor.foreign_files import tell_kind
+from crashtool.services.integration.doctor.pairing import find_handlers, find_programs, is_beside
 from crashtool.services.integration.doctor.sniffing import read_markers
+from crashtool.services.symbols.mapped_file import map_file
+
+LOST = "Nothing is reported: StartHandler has nothing to start, and on Linux returns true."
+NAMED = re.compile(r"(?:^|[\\/])((?:[\w-]+_)?crashpad[\w-]*?handler(?:\.exe|\.com)?)$", re.ASCII)
+SUFFIXES = ("", ".exe", ".com")
 
 
 def check_present(program: Subject, examination: Examination) -> Iterator[Finding]:
     """A program that has the client needs a handler where it looks for one."""
-    if not examination.recall(read_markers, program.path).has_client:
-        return  # program.client tells of it
+    markers = markers_of(program, examination)
+    if not markers.has_client or markers.is_handler:  # program.client tells of the one
+        return
     handlers = find_handlers(program, examination)
+    folder = Path(program.path).parent
     if not handlers:
         yield failure(
-            program.path,
-            "no crash handler beside it",
-            "Nothing is reported: StartHandler has nothing to start.",
-            "copy crashpad_handler (of the same Crashpad as the client) into the program's folder, "
-            "and have the build and the installer do so",
-        )
+            program.path, "no crash handler beside it", LOST,
+            f"copy the crashpad_handler of the same Crashpad to {folder}/, in the build and in "
+            "the installer",
+        )  # fmt: skip
     elif not is_beside(handlers[0], program.path):
         yield note(
-            program.path,
-            f"the handler is elsewhere: {handlers[0]}",
-            "That is well if the code passes this path to StartHandler.",
+            program.path, f"the handler is not beside it: {handlers[0]}",
+            "It is found only if the code passes this path to StartHandler.",
+        )  # fmt: skip
+
+
+def check_executable(handler: Subject, examination: Examination) -> Iterator[Finding]:
+    """The system may run it: by access(2), for a noexec mount leaves the mode as it is."""
+    (first, *_) = examination.recall(read_objects, handler.path)
+    if os.name == "nt" or first.kind == PE:
+        return
+    status = Path(handler.path).stat()
+    quoted = quote_word(handler.path)
+    if not status.st_mode & 0o111:
+        yield failure(
+            handler.path, f"it is not executable (mode {status.st_mode & 0o777:o})",
+            "Every crash is lost, and StartHandler says nothing of it.",
+            f"chmod +x {quoted}; archives and copies that drop modes must keep this one",
+        )  # fmt: skip
+    elif examination.options.root is None and not os.access(handler.path, os.X_OK):
+        yield failure(
+            handler.path,
+            f"it may not be executed here, although its mode is {status.st_mode & 0o777:o}",
+            "Every crash is lost, and StartHandler says nothing of it.",
+            "put it on a file system that is not mounted noexec, or run doctor as its user",
+        )  # fmt: skip
+
+
+def check_kind(handler: Subject, examination: Examination) -> Iterator[Finding]:
+    """It is a crashpad_handler, and of the system of the program that starts it."""
+    starters = list(find_programs(handler, examination))
+    tell = failure if starters or handler.named else warning
+    if not Path(handler.path).exists():
+        yield failure(
+            handler.path,
+            "there is no such file",
+            LOST,
+            "build it, or give its path: --handler PATH",
         )
+        return
+    try:
+        objects = examination.recall(read_objects, handler.path)
+    except InputUnusable:
+        kind, fix = tell_kind(examination.recall(read_head, handler.path))
+        yield tell(
+            handler.path, f"it is {kind}, not a crashpad_handler",
+            "Every crash is lost, and StartHandler says nothing of it.", fix,
+        )  # fmt: skip
+        return
+    if not examination.recall(read_markers, handler.path).is_handler:
+        yield tell(
+            handler.path, "it is a program, but not a crashpad_handler",
+            "Every crash is lost, and the program may hang for 5 s at the crash.",
+            "copy the crashpad_handler that was built with the client",
+        )  # fmt: skip
+        return
+    for program in starters:
+        own = examination.recall(read_objects, program.path)[0].kind
+        if own != objects[0].kind:
+            yield failure(
+                handler.path,
+                f"it is a {SYSTEMS[objects[0].kind]} program, {program.path} is one for "
+                f"{SYSTEMS[own]}",
+                "Every crash is lost: it cannot start.",
+                f"copy the crashpad_handler for {SYSTEMS[own]}",
+            )
+
+
+def check_architecture(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """The handler is for the processor of the program."""
+    for handler in find_handlers(program, examination)[:1]:
+        try:
+            objects = examination.recall(read_objects, handler)
+        except InputUnusable:
+            return  # handler.kind tells of it
+        wanted = {row.architecture for row in examination.recall(read_objects, program.path)}
+        there = {row.architecture for row in objects}
+        missing = wanted - there
+        if not missing or objects[0].kind != examination.recall(read_objects, program.path)[0].kind:
+            return
+        shown, own = " and ".join(sorted(there)), " and ".join(sorted(missing))
+        if objects[0].kind == PE and there == {"x86_64"} and missing == {"x86"}:
+            yield note(
+                handler, "it is x86_64, the program x86",
+                "That works on 64-bit Windows; 32-bit Windows cannot start it.",
+            )  # fmt: skip
+            return
+        yield failure(
+            handler, f"it is {shown}, {program.path} is {own}",
+            f"Every crash of the {own} program is lost: the handler cannot start, or cannot read "
+            "it.",
+            f"copy the crashpad_handler that was built for {own}",
+        )  # fmt: skip
+
+
+def check_name(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """The handler is called what the program's code calls it."""
+    markers = markers_of(program, examination)
+    handlers = find_handlers(program, examination)
+    if not markers.has_client or markers.is_handler or not handlers:
+        return
+    expected = examination.recall(read_handler_names, program.path)
+    there = {Path(handler).name.lower() for handler in handlers}
+    wanted = {name + suffix for name in expected for suffix in SUFFIXES}
+    if expected and not wanted & there:
+        yield failure(
+            handlers[0],
+            f"it is called {Path(handlers[0]).name}, the code of {program.path} names "
+            f"{' and '.join(sorted(expected))}",
+            LOST,
+            f"rename it to {min(expected)}, or have the code name it as it is",
+        )
+
+
+def read_handler_names(path: str) -> frozenset[str]:
+    """The names of handlers in a program's texts: those of files, without folders, lower case."""
+    texts = find_texts(map_file(path), ("handler",))
+    found = (NAMED.search(text) for text in texts)
+    return frozenset(match[1].lower() for match in found if match)

@@ -9,6 +9,7 @@ from crashtool.model.doctor import HANDLER, PROGRAM, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.sniffing import sniff
 
+USUAL_NAME = "crashpad_handler"
 MAX_ENTRIES = 2_000  # of a folder in which a named program lies
 BUNDLE_CONTENTS = ".app/Contents/"
 
@@ -16,16 +17,16 @@ BUNDLE_CONTENTS = ".app/Contents/"
 def find_handlers(program: Subject, examination: Examination) -> tuple[str, ...]:
     """The handlers that ship with a program, nearest first; none when there are none.
 
-    Those in its own folder come before those elsewhere in its bundle, in the paths that were given,
-    and the one that the settings name.
+    The one that the settings name comes before those in its own folder, these before those
+    elsewhere in its bundle, and in the paths that were given.
     """
-    beside = examination.recall(_list_handlers, str(Path(program.path).parent))
+    beside = examination.recall(list_handlers, str(Path(program.path).parent))
     given = [subject.path for subject in examination.of_kind(HANDLER)]
     bundle = _find_bundle(program.path)
     inside = [path for path in given if bundle and path.startswith(bundle)]
     configured = examination.options.settings.get("handler")
     named = [str(configured)] if configured else []
-    return tuple(dict.fromkeys((*beside, *inside, *given, *named)))
+    return tuple(dict.fromkeys((*named, *beside, *inside, *given)))
 
 
 def find_programs(handler: Subject, examination: Examination) -> Iterator[Subject]:
@@ -46,11 +47,12 @@ def _find_bundle(path: str) -> str:
     return before + found if found else ""
 
 
-def _list_handlers(folder: str) -> tuple[str, ...]:
+def list_handlers(folder: str) -> tuple[str, ...]:
+    """The handlers in a folder, by name: the one that is called as it should be comes first."""
     handlers = []
     with os.scandir(folder) as entries:
         for entry, _ in zip(entries, range(MAX_ENTRIES), strict=False):
-            path = entry.name if folder == "." else entry.path
+            path = str(Path(entry.path))
             if "handler" not in entry.name.lower():
                 continue
             try:
@@ -59,4 +61,4 @@ def _list_handlers(folder: str) -> tuple[str, ...]:
                 continue
             if HANDLER in kinds:
                 handlers.append(path)
-    return tuple(sorted(handlers))
+    return tuple(sorted(handlers, key=lambda path: (Path(path).stem != USUAL_NAME, path)))

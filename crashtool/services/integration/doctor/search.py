@@ -13,8 +13,10 @@ from crashtool.model.doctor import (
     CMAKE_BUILD,
     CRASHPAD_HEADERS,
     DATABASE,
+    HANDLER,
     HOST,
     IMAGE,
+    PROGRAM,
     SETTINGS,
     Finding,
     Subject,
@@ -22,6 +24,7 @@ from crashtool.model.doctor import (
 from crashtool.services.database.sending import is_database
 from crashtool.services.integration.doctor.examination import Options
 from crashtool.services.integration.doctor.findings import skip
+from crashtool.services.integration.doctor.pairing import list_handlers
 from crashtool.services.integration.doctor.sniffing import sniff
 from crashtool.services.path_patterns import expand_path
 
@@ -51,6 +54,8 @@ class Search:
                 raise NothingFound(f"{text} does not exist", hint="name a file or folder that does")
             for path in expanded:
                 self._add_path(path)
+        if handler := self._options.settings.get("handler"):
+            self._add(HANDLER, str(handler), named=True)
         self._add(SETTINGS, "")
         if self._options.root is None:
             self._add(HOST, "")
@@ -59,6 +64,7 @@ class Search:
         return list(self._subjects.values())
 
     def _add(self, kind: str, path: str, *, named: bool = False) -> None:
+        path = path and str(Path(path))  # ./dist and dist are one folder
         self._subjects.setdefault((kind, path), Subject(kind, path, named))
 
     def _add_path(self, path: str) -> None:
@@ -120,6 +126,9 @@ class Search:
             return
         for kind in kinds:
             self._add(kind, path, named=named)
+        if named and PROGRAM in kinds:
+            for handler in list_handlers(str(Path(path).parent)):
+                self._add(HANDLER, handler)
 
     def _note_problem(self, path: str, reason: str) -> None:
         self.problems.append(skip(path, reason)._replace(check=SEARCH))

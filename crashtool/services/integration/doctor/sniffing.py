@@ -19,6 +19,9 @@ from crashtool.model.doctor import (
 )
 from crashtool.services.symbols.mapped_file import map_file
 
+HANDLER_NAMES = frozenset(
+    ("crashpad_handler", "crashpad_handler.exe", "crashpad_handler.com", "chrome_crashpad_handler")
+)
 SOURCE_SUFFIXES = (".cc", ".cpp", ".cxx", ".c++", ".mm", ".m", ".h", ".hh", ".hpp", ".hxx")
 MSBUILD_SUFFIXES = (".vcxproj", ".props", ".targets")
 TEXT_SUFFIXES = (*SOURCE_SUFFIXES, *MSBUILD_SUFFIXES, ".reg", ".toml")
@@ -38,19 +41,25 @@ def sniff(path: str, *, named: bool = False) -> tuple[str, ...]:
     A file that is `named` is a program although it has no part of Crashpad, and a text whatever its
     name ends with. InputUnusable for what is not a file or, when `named`, of no kind; OSError.
     """
-    with open_regular(path) as file:
-        head = file.read(HEAD_BYTES)
-    if looks_like_object(head) and not head.startswith((PDB_HEAD, SYM_HEAD)):
-        return () if is_unlinked(head) else _sniff_object(path, named=named)
-    if head.startswith(ar_file.MAGIC):
-        return (CRASHPAD_LIBRARY,) if named or map_file(path).find(NAME) >= 0 else ()
-    kinds = _sniff_text(path, named=named)
+    kinds = _sniff_content(path, named=named)
+    if Path(path).name.lower() in HANDLER_NAMES and HANDLER not in kinds:
+        return (HANDLER,)  # handler.kind says what it is instead
     if named and not kinds:
         raise InputUnusable(
             f"{path} is not something that doctor knows",
             hint="name a folder, a program, a handler, a database, a .vcxproj or a CMake build",
         )
     return kinds
+
+
+def _sniff_content(path: str, *, named: bool) -> tuple[str, ...]:
+    with open_regular(path) as file:
+        head = file.read(HEAD_BYTES)
+    if looks_like_object(head) and not head.startswith((PDB_HEAD, SYM_HEAD)):
+        return () if is_unlinked(head) else _sniff_object(path, named=named)
+    if head.startswith(ar_file.MAGIC):
+        return (CRASHPAD_LIBRARY,) if named or map_file(path).find(NAME) >= 0 else ()
+    return _sniff_text(path, named=named)
 
 
 def read_markers(path: str) -> Markers:

@@ -1,0 +1,89 @@
+"""Texts in the data of a program: what its code was written with, without reading the code.
+
+Debug information is left out: it is full of the paths of the build machine.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.formats.object_file import elf, macho, pe
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+MAX_TEXT = 2048  # characters
+MAX_HITS = 4096  # of one fragment; a browser has thousands of texts with "handler" in them
+FLAG_ALLOCATED = 0x2  # SHF_ALLOC
+NARROW, WIDE = 1, 2  # bytes of a character
+PRINTABLE = frozenset(range(0x20, 0x7F))
+
+
+class Extent(NamedTuple):
+    """Some bytes of a file, from `start` to `end`."""
+
+    start: int
+    end: int
+
+
+def find_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[str, ...]:
+    """The ASCII texts in a program's data that hold any of the fragments, each once, in order.
+
+    8-bit and UTF-16 characters are both read. A text is cut at MAX_TEXT characters around the
+    fragment.
+    """
+    texts: dict[str, None] = {}
+    for extent in list_data(data):
+        for fragment in fragments:
+            for width in (NARROW, WIDE):
+                texts |= dict.fromkeys(_walk_texts(data, extent, fragment, width))
+    return tuple(texts)
+
+
+def list_data(data: "Content") -> tuple[Extent, ...]:
+    """Where the parts of an object file are that a process has in memory; all of an unknown one."""
+    if bytes(data[:4]) == elf.MAGIC:
+        layout = elf.read_layout(data)
+        rows = layout.sections if layout else ()
+        found = [
+            Extent(row.offset, row.offset + row.size)
+            for row in rows
+            if row.present and row.flags & FLAG_ALLOCATED and not row.flags & elf.FLAG_EXECUTABLE
+        ]
+    elif bytes(data[:2]) == pe.MAGIC:
+        sections = pe.read_image(data).sections
+        found = [
+            Extent(row.offset, row.offset + row.size)
+            for name, row in sections.items()
+            if not name.startswith(".debug") and not row.characteristics & pe.CONTAINS_CODE
+        ]
+    else:
+        found = [Extent(*bounds) for bounds in macho.list_segments(data, without=macho.NO_DATA)]
+    return tuple(found) or (Extent(0, len(data)),)
+
+
+def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> Iterator[str]:
+    needle = fragment.encode("ascii" if width == NARROW else "utf-16-le")
+    place = extent.start
+    for _ in range(MAX_HITS):
+        place = data.find(needle, place, extent.end)
+        if place < 0:
+            return
+        start, end = _widen(data, extent, place, width)
+        yield bytes(data[start:end:width]).decode("ascii")
+        place = max(end, place + len(needle))
+
+
+def _widen(data: "Content", extent: Extent, place: int, width: int) -> tuple[int, int]:
+    """From where to where the text goes that stands at a place."""
+    low = max(extent.start, place - MAX_TEXT * width)
+    high = min(extent.end, place + MAX_TEXT * width)
+    start, end = place, place
+    while start - width >= low and _is_character(data, start - width, width):
+        start -= width
+    while end + width <= high and _is_character(data, end, width):
+        end += width
+    return start, end
+
+
+def _is_character(data: "Content", place: int, width: int) -> bool:
+    return data[place] in PRINTABLE and (width == NARROW or not data[place + 1])

@@ -1,0 +1,64 @@
+"""The DLLs that a PE image names in its import tables (winnt.h, delayimp.h)."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crashtool.formats.object_file.pe import find_directory, find_file_offset, read_image
+from crashtool.formats.record import U32, Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+DIRECTORY_IMPORT, DIRECTORY_DELAY_IMPORT = 1, 13
+MAX_DLLS = 1024
+MAX_NAME = 256  # bytes
+
+
+class ImportDescriptor(Record):
+    """IMAGE_IMPORT_DESCRIPTOR."""
+
+    names: U32
+    timestamp: U32
+    forwarder: U32
+    name: U32
+    addresses: U32
+
+
+class DelayDescriptor(Record):
+    """ImgDelayDescr."""
+
+    attributes: U32
+    name: U32
+    module: U32
+    addresses: U32
+    names: U32
+    bound: U32
+    unload: U32
+    timestamp: U32
+
+
+def read_imports(data: "Content") -> tuple[str, ...]:
+    """The names of the DLLs, without those that are loaded at their first use."""
+    return tuple(_walk_names(data, DIRECTORY_IMPORT, ImportDescriptor))
+
+
+def read_delayed_imports(data: "Content") -> tuple[str, ...]:
+    """The names of the DLLs that are loaded at their first use."""
+    return tuple(_walk_names(data, DIRECTORY_DELAY_IMPORT, DelayDescriptor))
+
+
+def _walk_names(
+    data: "Content", directory: int, kind: type[ImportDescriptor | DelayDescriptor]
+) -> Iterator[str]:
+    image = read_image(data)
+    address = find_directory(image, directory)
+    start = find_file_offset(image, address) if address else None
+    if start is None:
+        return
+    for index in range(MAX_DLLS):
+        row = kind.read(data, start + index * kind.SIZE)
+        place = find_file_offset(image, row.name) if row.name else None
+        if place is None:
+            return
+        raw = bytes(data[place : place + MAX_NAME])
+        yield raw.partition(b"\0")[0].decode("ascii", "replace")
