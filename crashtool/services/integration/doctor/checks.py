@@ -3,6 +3,7 @@
 from crashtool.model.doctor import HANDLER, PROGRAM
 from crashtool.services.integration.doctor import handler_files, handler_libraries, handler_talk
 from crashtool.services.integration.doctor.examination import Check
+from crashtool.services.integration.doctor.project_checks import PROJECT_CHECKS
 
 CHECKS = (
     Check("handler.present", (PROGRAM,), handler_files.check_present,
@@ -25,4 +26,5 @@ CHECKS = (
           "attachments are spelled as its fork takes them"),
     Check("handler.name", (PROGRAM,), handler_files.check_name,
           "it is called what the program's code calls it"),
+    *PROJECT_CHECKS,
 )  # fmt: skip

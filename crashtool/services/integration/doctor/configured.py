@@ -1,0 +1,115 @@
+"""What the settings say: those in effect, and those of a crashtool.toml that was found."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crashtool.errors import UsageError
+from crashtool.formats.attributes import Annotation, Attachment, parse_attachment, split_pair
+from crashtool.formats.crashpad.markers import UPSTREAM
+from crashtool.formats.submission_url import build_url, new_submission_url
+from crashtool.formats.text_file import read_text_file
+from crashtool.formats.toml import parse_toml
+from crashtool.model.doctor import HANDLER, Subject
+from crashtool.services.annotation_sources import mark_folders
+from crashtool.services.integration.doctor.examination import Examination
+from crashtool.services.integration.doctor.sniffing import read_markers
+from crashtool.services.settings import SETTINGS as KNOWN
+
+
+class Configured(NamedTuple):
+    """The values of one subject, and what findings call each value's place."""
+
+    values: dict[str, Any]
+    places: dict[str, str]
+
+    def place(self, name: str) -> str:
+        """Where a value stands, for a finding."""
+        return self.places.get(name, f"the setting {name}")
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The annotations, in their order."""
+        return tuple(split_pair(text) for text in self.values.get("annotations") or ())
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The attachments, with folders marked."""
+        return mark_folders(
+            tuple(parse_attachment(text) for text in self.values.get("attachments") or ())
+        )
+
+
+def read_configured(subject: Subject, examination: Examination) -> Configured:
+    """The settings in effect, or a file's own as far as they are other ones.
+
+    InputUnusable and UsageError for a file that cannot be read.
+    """
+    options = examination.options
+    in_effect = {name: value for name, value in options.settings.items() if value}
+    if not subject.path:
+        return Configured(in_effect, dict(options.sources))
+    values = examination.recall(_read_file, subject.path)
+    own = {name: value for name, value in values.items() if not _is_same(name, value, in_effect)}
+    return Configured(own, dict.fromkeys(own, subject.path))
+
+
+def _is_same(name: str, value: Any, in_effect: dict[str, Any]) -> bool:
+    other = in_effect.get(name)
+    if isinstance(value, list):
+        return bool(value) and isinstance(other, Iterable) and set(value) <= set(other)
+    return bool(value == other)
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    """A file's values as `Settings` would give them; what is not known there is left out."""
+    table = parse_toml(read_text_file(path), path)
+    folder = Path(path).parent
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name == "annotations" and isinstance(value, dict):
+            values[name] = [f"{key}={_text(item)}" for key, item in value.items()]
+        elif name == "attachments" and isinstance(value, list):
+            values[name] = [_anchor(str(item), folder) for item in value]
+        elif name in KNOWN and isinstance(value, str):
+            is_path = KNOWN[name].kind == "path"
+            values[name] = str(folder / value) if is_path else value
+    return values
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _anchor(text: str, folder: Path) -> str:
+    attachment = parse_attachment(text)
+    return attachment._replace(path=str(folder / attachment.path)).text
+
+
+def find_url(configured: Configured) -> str:
+    """The submission URL, built from its pieces where those are set; "" without either."""
+    values = configured.values
+    if values.get("url"):
+        return str(values["url"])
+    if not (values.get("universe") or values.get("host")) or not values.get("token"):
+        return ""
+    try:
+        url = new_submission_url(
+            universe=values.get("universe") or "", host=values.get("host") or "",
+            token=values["token"],
+        )  # fmt: skip
+    except UsageError:
+        return ""
+    return build_url(url)
+
+
+def find_handler_kind(examination: Examination) -> str:
+    """Whose handler the settings are for: that of those found, where they are of one family."""
+    families = set()
+    for handler in examination.of_kind(HANDLER):
+        try:
+            families.add(examination.recall(read_markers, handler.path).family)
+        except OSError:
+            continue
+    families.discard("")
+    return families.pop() if len(families) == 1 else UPSTREAM

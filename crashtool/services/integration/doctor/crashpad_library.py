@@ -1,0 +1,94 @@
+"""What a static library asks of those who link it, by the objects in it."""
+
+from typing import NamedTuple
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.object_file import elf
+from crashtool.formats.object_file.coff import is_coff, read_coff
+from crashtool.formats.object_file.elf_relocations import read_bindings
+from crashtool.formats.object_file.static_library import walk_objects
+from crashtool.formats.regular_file import open_regular
+
+HEAD_BYTES = 64
+MAX_EXAMPLES = 3
+
+
+class LibraryFacts(NamedTuple):
+    """Of COFF libraries all but the last two; of ELF ones those.
+
+    `runtimes` and `iterator_levels`: what the objects say, nothing for those that say nothing.
+    `whole_program`: how many of the `objects` are for link-time code generation.
+    `fixed`: symbols for which the library cannot go into a shared library, a few.
+    `knows_fixed`: the machine is one of which that can be told.
+    """
+
+    objects: int = 0
+    architectures: frozenset[str] = frozenset()
+    runtimes: frozenset[str] = frozenset()
+    iterator_levels: frozenset[str] = frozenset()
+    whole_program: int = 0
+    stl_calls: frozenset[str] = frozenset()
+    fixed: tuple[str, ...] = ()
+    knows_fixed: bool = False
+
+
+def read_library(path: str) -> LibraryFacts:
+    """The facts of a library. InputUnusable for one without objects, or a damaged one; OSError."""
+    facts = _Facts()
+    with open_regular(path) as file:
+        for member in walk_objects(file):
+            head = member.content[:HEAD_BYTES]
+            if head.startswith(elf.MAGIC):
+                facts.add_elf(member.content)
+            elif is_coff(head):
+                facts.add_coff(member.content)
+    return facts.finish()
+
+
+class _Facts:
+    """The facts while objects come."""
+
+    def __init__(self) -> None:
+        self._count = self._whole_program = 0
+        self._architectures: set[str] = set()
+        self._runtimes: set[str] = set()
+        self._levels: set[str] = set()
+        self._stl: set[str] = set()
+        self._fixed: set[str] = set()
+        self._hidden: set[str] = set()
+        self._knows = True
+        self._is_elf = False
+
+    def add_coff(self, content: bytes) -> None:
+        try:
+            read = read_coff(content)
+        except InputUnusable:  # one kind more of object does not make the others unknown
+            return
+        if read is None:
+            return
+        self._count += 1
+        self._whole_program += read.is_whole_program
+        self._architectures.add(read.architecture)
+        self._runtimes.add(read.directives.runtime)
+        self._levels.add(read.directives.iterator_debug_level)
+        self._stl |= read.stl_calls
+
+    def add_elf(self, content: bytes) -> None:
+        self._count += 1
+        self._is_elf = True
+        bindings = read_bindings(content)
+        self._knows &= bindings.is_known
+        self._fixed |= bindings.fixed
+        self._hidden |= bindings.hidden
+
+    def finish(self) -> LibraryFacts:
+        return LibraryFacts(
+            self._count,
+            frozenset(self._architectures - {""}),
+            frozenset(self._runtimes - {""}),
+            frozenset(self._levels - {""}),
+            self._whole_program,
+            frozenset(self._stl),
+            tuple(sorted(self._fixed - self._hidden)[:MAX_EXAMPLES]),
+            self._is_elf and self._knows,
+        )

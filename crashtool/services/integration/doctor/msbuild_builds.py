@@ -1,0 +1,192 @@
+"""Visual Studio projects as builds."""
+
+import os
+from pathlib import Path
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.crashpad.client.linking import COMPILER_RUNTIMES
+from crashtool.formats.msbuild.configuration import Configuration, Setting, split_list
+from crashtool.formats.msbuild.elements import MAX_SIZE
+from crashtool.formats.msbuild.project import COMPILER, LINKER, Files, read_project
+from crashtool.formats.msbuild.values import is_known
+from crashtool.formats.regular_file import open_regular
+from crashtool.services.integration.doctor.builds import Build
+from crashtool.services.integration.doctor.project_paths import (
+    find_above,
+    find_solution,
+    is_inside,
+    locate,
+)
+
+RUNTIMES = {value: option for option, value in COMPILER_RUNTIMES.items()}
+ARCHITECTURES = {
+    "x64": "x86_64", "win32": "x86", "x86": "x86", "arm64": "arm64", "arm64ec": "arm64ec",
+    "arm": "arm",
+}  # fmt: skip
+STANDARDS = {"stdcpp14": 14, "stdcpp17": 17, "stdcpp20": 20, "stdcpp23": 23, "stdcpplatest": 23}
+DEFAULT_STANDARD = 14  # cl without /std (learn.microsoft.com, /std)
+ITERATOR_MACRO = "_ITERATOR_DEBUG_LEVEL="
+PROJECT_SUFFIX = ".vcxproj"
+
+
+def read_msbuild_builds(path: str) -> tuple[Build, ...]:
+    """The configurations of a project. InputUnusable for one that cannot be read; OSError."""
+    folder = str(Path(path).absolute().parent)
+    solution = find_solution(folder)
+    root = solution if solution and is_inside(folder, solution) else str(Path(folder).parent)
+    name = Path(path).stem
+    macros = {
+        "projectdir": folder + os.sep, "msbuildprojectdirectory": folder,
+        "projectname": name, "msbuildprojectname": name,
+        "projectfilename": Path(path).name, "msbuildprojectfile": Path(path).name,
+    }  # fmt: skip
+    if solution:
+        macros["solutiondir"] = solution + os.sep
+    configurations = read_project(
+        str(Path(path).absolute()), _open_files(root), macros,
+        before=find_above(folder, "Directory.Build.props", root),
+        after=find_above(folder, "Directory.Build.targets", root),
+    )  # fmt: skip
+    return tuple(_make_build(path, folder, configuration) for configuration in configurations)
+
+
+def _open_files(root: str) -> Files:
+    """The project's files: none outside of `root`, for a project may be a stranger's."""
+
+    def load(path: str) -> bytes | None:
+        try:
+            with open_regular(path) as file:
+                return file.read(MAX_SIZE + 1)
+        except (OSError, InputUnusable, ValueError):
+            return None
+
+    def resolve(folder: str, name: str) -> str | None:
+        found = locate(folder, name)
+        return found if found and is_inside(found, root) else None
+
+    return Files(
+        load, os.path.exists, resolve, lambda path: str(Path(path).absolute().parent) + os.sep
+    )
+
+
+def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
+    debug = _find_text(configuration.find_property("UseDebugLibraries")).lower()
+    runtime = _find_runtime(configuration, debug)
+    includes = _list(configuration, COMPILER, "AdditionalIncludeDirectories")
+    page = _page_list(configuration, "IncludePath", "ExternalIncludePath")
+    dirs = [locate(folder, text) for text in (*includes[0], *page[0])]
+    definitions, knows_definitions = _list(configuration, COMPILER, "PreprocessorDefinitions")
+    names, knows_names = _list(configuration, LINKER, "AdditionalDependencies")
+    kind = _find_text(configuration.find_property("ConfigurationType")).lower()
+    level = next((text.partition("=")[2] for text in definitions
+                  if text.startswith(ITERATOR_MACRO)), "")  # fmt: skip
+    return Build(
+        path,
+        configuration.title if configuration.name else "",
+        is_msvc=True,
+        runtime=runtime,
+        iterator_level=level or ({"d": "2"}.get(runtime[-1:], "0") if runtime else ""),
+        architecture=ARCHITECTURES.get(configuration.platform.lower(), ""),
+        toolset=_find_text(configuration.find_property("PlatformToolset")).lower(),
+        standard=_find_standard(configuration),
+        definitions=frozenset(text.partition("=")[0] for text in definitions)
+        if knows_definitions else None,
+        include_dirs=tuple(found for found in dirs if found),
+        knows_includes=includes[1] and page[1] and None not in dirs and not configuration.not_read,
+        names=tuple(_stem(text) for text in names) if knows_names else None,
+        libraries=_find_libraries(folder, configuration, names),
+        sources=tuple(
+            found for source in configuration.sources
+            if (found := locate(folder, source.path)) is not None
+        ),
+        is_linked=kind in ("", "application", "dynamiclibrary"),
+        is_release=not configuration.name.lower().startswith("debug") and debug != "true",
+        configuration=configuration,
+        lines=_find_lines(path, configuration),
+    )  # fmt: skip
+
+
+def _find_text(setting: Setting | None) -> str:
+    return setting.value if setting and is_known(setting.value) else ""
+
+
+def _find_runtime(configuration: Configuration, debug: str) -> str:
+    """The C runtime; without a setting, Visual Studio goes by UseDebugLibraries."""
+    if f"{COMPILER}.RuntimeLibrary" in configuration.unknown:
+        return ""
+    setting = configuration.compiler.get("RuntimeLibrary")
+    if setting is not None:
+        return RUNTIMES.get(setting.value, "")
+    is_open = not configuration.name or configuration.not_read
+    return "" if is_open else {"true": "MDd", "false": "MD"}.get(debug, "")
+
+
+def _find_standard(configuration: Configuration) -> int | None:
+    if f"{COMPILER}.LanguageStandard" in configuration.unknown:
+        return None
+    setting = configuration.compiler.get("LanguageStandard")
+    options = configuration.compiler.get("AdditionalOptions")
+    if options is not None and "std:" in options.value.lower():
+        return _standard_of_option(options.value.lower())
+    if setting is None or setting.value.lower() == "default":
+        return None if configuration.not_read or not configuration.name else DEFAULT_STANDARD
+    return STANDARDS.get(setting.value.lower())
+
+
+def _standard_of_option(options: str) -> int | None:
+    for word in options.replace("/std:", "-std:").split():
+        if word.startswith("-std:c++"):
+            return STANDARDS.get("stdcpp" + word.removeprefix("-std:c++"))
+    return None
+
+
+def _list(configuration: Configuration, tool: str, name: str) -> tuple[list[str], bool]:
+    """A list setting's entries that are known here, and whether they are all."""
+    settings = configuration.compiler if tool == COMPILER else configuration.linker
+    setting = settings.get(name)
+    entries = split_list(setting.value) if setting else []
+    known = [entry for entry in entries if is_known(entry)]
+    is_whole = len(known) == len(entries) and f"{tool}.{name}" not in configuration.unknown
+    return known, is_whole and not configuration.not_read and bool(configuration.name)
+
+
+def _page_list(configuration: Configuration, *names: str) -> tuple[list[str], bool]:
+    """Entries of the VC++ Directories page; those of Visual Studio's own count as known."""
+    entries: list[str] = []
+    is_whole = True
+    for name in names:
+        setting = configuration.find_property(name)
+        is_whole &= name.lower() not in configuration.unknown
+        for entry in split_list(setting.value) if setting else []:
+            if is_known(entry):
+                entries.append(entry)
+            elif not entry.lower().startswith(("$(vc", "$(windowssdk", f"$({name.lower()})")):
+                is_whole = False
+    return entries, is_whole
+
+
+def _find_libraries(folder: str, configuration: Configuration, names: list[str]) -> tuple[str, ...]:
+    """The paths of static libraries that are found where the linker looks."""
+    listed = _list(configuration, LINKER, "AdditionalLibraryDirectories")[0]
+    dirs = [".", *listed, *_page_list(configuration, "LibraryPath")[0]]
+    found = []
+    for name in names:
+        for directory in dirs:
+            path = locate(folder, f"{directory}/{name}" if not Path(name).is_absolute() else name)
+            if path and Path(path).is_file():
+                found.append(path)
+                break
+    return tuple(dict.fromkeys(found))
+
+
+def _stem(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".lib")
+
+
+def _find_lines(path: str, configuration: Configuration) -> tuple[tuple[str, int], ...]:
+    own = str(Path(path).absolute())
+    return tuple(
+        (name, setting.line)
+        for name, setting in {**configuration.compiler, **configuration.linker}.items()
+        if setting.file == own
+    )

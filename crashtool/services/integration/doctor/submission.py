@@ -1,0 +1,114 @@
+"""url.*, token.*, annotations.*: the rules of make-url and annotate, on what is configured."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from crashtool.errors import UsageError
+from crashtool.formats.attribute_rules import RULES as ATTRIBUTE_RULES
+from crashtool.formats.attribute_rules import Plan, check_plan
+from crashtool.formats.attributes import join_annotations
+from crashtool.formats.redaction import redact_token
+from crashtool.formats.submission_url import ERROR, Purpose, check_url, parse_submission_url
+from crashtool.formats.submission_url import RULES as URL_RULES
+from crashtool.formats.submission_url import Finding as UrlFinding
+from crashtool.formats.submission_url.forms import ROOT
+from crashtool.model.doctor import SETTINGS, Finding, Subject
+from crashtool.services.integration.doctor.configured import (
+    Configured,
+    find_handler_kind,
+    find_url,
+    read_configured,
+)
+from crashtool.services.integration.doctor.examination import Check, Examination
+from crashtool.services.integration.doctor.findings import failure, skip, warning
+
+TOKEN_CHECKS = {
+    "token-missing": "token.missing", "token-not-64-hex": "token.not-64-hex",
+    "wrong-kind-of-token": "token.wrong-kind",
+}  # fmt: skip
+ROOT_FORM, TOKEN_IN_ANNOTATION = "root-form", "token-in-annotation"
+FORM_KEYS = ("token", "format")
+
+
+def make_url_checks() -> tuple[Check, ...]:
+    """A check for each rule of make-url."""
+    return tuple(
+        Check(
+            TOKEN_CHECKS.get(rule.name, f"url.{rule.name}"),
+            (SETTINGS,),
+            partial(_check_url, rule.name),
+            (rule.judge.__doc__ or "").partition("\n")[0].rstrip("."),
+        )
+        for rule in URL_RULES
+    )
+
+
+def make_annotation_checks() -> tuple[Check, ...]:
+    """A check for each rule of annotate."""
+    return tuple(
+        Check(
+            f"annotations.{rule.name}",
+            (SETTINGS,),
+            partial(_check_annotations, rule.name),
+            (rule.judge.__doc__ or "").partition("\n")[0].rstrip("."),
+        )
+        for rule in ATTRIBUTE_RULES
+    )
+
+
+def _check_url(rule: str, subject: Subject, examination: Examination) -> Iterator[Finding]:
+    configured = read_configured(subject, examination)
+    url = find_url(configured)
+    if not url:
+        yield skip("", f"no URL is set in {subject.path or 'the settings'}")
+        return
+    purpose = Purpose(
+        format="minidump", token=configured.values.get("token") or "",
+        symbols_token=configured.values.get("symbols_token") or "",
+    )  # fmt: skip
+    if rule == ROOT_FORM and _has_form_annotations(configured):
+        return
+    for found in check_url(url, purpose):
+        if found.rule == rule:
+            yield _tell_url(found.severity, found, configured)
+
+
+def _tell_url(severity: str, found: UrlFinding, configured: Configured) -> Finding:
+    tell = failure if severity == ERROR else warning
+    fix = (
+        f"write {redact_token(found.corrected)}; crashtool make-url --fix URL prints all of it"
+        if found.corrected is not None
+        else "crashtool make-url builds a URL from universe and token, and explains one"
+    )
+    return tell(configured.place("url"), found.cause, found.consequence, fix)
+
+
+def _has_form_annotations(configured: Configured) -> bool:
+    """Whether token and format are annotations, as a URL that ends at the host needs them."""
+    annotations = join_annotations(configured.annotations)
+    return bool(annotations.get("token")) and annotations.get("format") == "minidump"
+
+
+def _is_root_form(configured: Configured) -> bool:
+    try:
+        return parse_submission_url(find_url(configured)).form == ROOT
+    except UsageError:
+        return False
+
+
+def _check_annotations(rule: str, subject: Subject, examination: Examination) -> Iterator[Finding]:
+    configured = read_configured(subject, examination)
+    annotations, attachments = configured.annotations, configured.attachments
+    if not (annotations or attachments):
+        yield skip("", f"neither annotations nor attachments in {subject.path or 'the settings'}")
+        return
+    plan = Plan(annotations, attachments, find_handler_kind(examination))
+    for found in check_plan(plan):
+        if found.rule != rule or (rule == TOKEN_IN_ANNOTATION and _is_root_form(configured)):
+            continue
+        tell = failure if found.severity == ERROR else warning
+        name = "attachments" if rule.startswith("attachment") else "annotations"
+        yield tell(
+            configured.place(name), f"{found.subject}: {found.cause}", found.consequence,
+            f"change it in {name}; crashtool annotate --check says more",
+        )  # fmt: skip
