@@ -244,8 +244,13 @@ def build_macho(
     big_endian=False,
     sections=("__unwind_info",),
     symbols=1,
+    data=b"",
+    commands=(),
 ):
-    """A Mach-O file with one segment of sections that have bytes in it."""
+    """A Mach-O file with one segment of sections that have bytes in it, and then `data`.
+
+    `commands`: further load commands, each a list of records.
+    """
     segment_kind, section_kind = (
         (macho.Segment64, macho.Section64) if wide else (macho.Segment32, macho.Section32)
     )
@@ -259,7 +264,7 @@ def build_macho(
         section_count=len(rows),
         file_size=4,
     )
-    commands = [[segment, *rows]]
+    commands = [[segment, *rows], *commands]
     if symbols:
         commands.append(
             [macho.SymbolsCommand(command=2, size=macho.SymbolsCommand.SIZE, symbol_count=symbols)]
@@ -274,7 +279,12 @@ def build_macho(
         command_count=len(commands),
         commands_size=len(body),
     )
-    return pack(header, big_endian) + (b"\0" * 4 if wide else b"") + body
+    front = pack(header, big_endian) + (b"\0" * 4 if wide else b"") + body
+    if data:  # the segment is the whole file
+        place = header.SIZE + (4 if wide else 0)
+        whole = segment.replace(file_size=len(front) + len(data))
+        front = front[:place] + pack(whole, big_endian) + front[place + segment.SIZE :]
+    return front + data
 
 
 def build_universal(parts, *, wide=False):

@@ -1,7 +1,13 @@
 """The table of checks. A check is a function in its family's module and its row here."""
 
 from crashtool.model.doctor import HANDLER, PROGRAM
-from crashtool.services.integration.doctor import handler_files, handler_libraries, handler_talk
+from crashtool.services.integration.doctor import (
+    handler_files,
+    handler_libraries,
+    handler_talk,
+    program_client,
+    program_texts,
+)
 from crashtool.services.integration.doctor.examination import Check
 from crashtool.services.integration.doctor.project_checks import PROJECT_CHECKS
 
@@ -26,5 +32,23 @@ CHECKS = (
           "attachments are spelled as its fork takes them"),
     Check("handler.name", (PROGRAM,), handler_files.check_name,
           "it is called what the program's code calls it"),
+    Check("program.client", (PROGRAM,), program_client.check_client,
+          "Crashpad's client is in it"),
+    Check("program.note", (PROGRAM,), program_client.check_note,
+          "a handler finds the annotations that it sets itself (Linux)"),
+    Check("program.stack", (PROGRAM,), program_client.check_stack,
+          "its stack is not executable (Linux)"),
+    Check("program.threads", (PROGRAM,), program_client.check_threads,
+          "stack overflows in all threads are reported (Linux)"),
+    Check("program.static", (PROGRAM,), program_client.check_static,
+          "it is not static, for then its list of modules is short (Linux)"),
+    Check("program.ratelimit", (PROGRAM,), program_texts.check_rate_limit,
+          "a release build does not switch the limit of uploads off"),
+    Check("program.url", (PROGRAM,), program_texts.check_url,
+          "the submission URLs in it keep the rules of make-url"),
+    Check("program.paths", (PROGRAM,), program_texts.check_paths,
+          "no path of the machine that built it leads to handler or database"),
+    Check("program.symbols", (PROGRAM,), program_client.check_symbols,
+          "it has an identifier, by which its reports find symbols"),
     *PROJECT_CHECKS,
 )  # fmt: skip

@@ -31,7 +31,7 @@ def elf_program(*texts, client=True, anchor=True, sections=(), **options):
     rows = [(".text", 1, 6, b"\x90" * 40), (".rodata", 1, 2, join_texts(texts) + b"\0"), *sections]
     if anchor:
         rows.append((".note.crashpad.info", elf.SECTION_NOTE, 2, crashpad_note()))
-    return build_elf(rows, file_type=elf.FIXED, **options)
+    return build_elf(rows, **options)
 
 
 def pe_program(*texts, client=True, **options):
@@ -41,7 +41,7 @@ def pe_program(*texts, client=True, **options):
 
 def macho_program(*texts, client=True, **options):
     names = [f"../client/{CLIENTS['macho']}"] if client else []
-    return build_macho(**options) + join_texts([*names, *texts]) + b"\0"
+    return build_macho(data=join_texts([*names, *texts]) + b"\0", **options)
 
 
 def handler_texts(*options):

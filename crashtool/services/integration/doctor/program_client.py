@@ -1,0 +1,123 @@
+"""program.client, .note, .stack, .threads, .static, .symbols: how the client is linked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL, THREAD_SYMBOL
+from crashtool.formats.object_file.kinds import CODEVIEW, ELF, EXECUTABLE, MACHO, PE, ObjectFile
+from crashtool.model.doctor import Finding, Subject
+from crashtool.services.integration.doctor.examination import Examination
+from crashtool.services.integration.doctor.facts import (
+    THREADS,
+    markers_of,
+    read_elf_dynamic,
+    read_objects,
+)
+from crashtool.services.integration.doctor.findings import failure, note, warning
+from crashtool.services.symbols.mapped_file import map_file
+
+INFO_SIGNATURE = (0x43506164).to_bytes(4, "little")  # crashpad_info.cc, kSignature: "CPad"
+
+
+def check_client(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """A program that was named has the client."""
+    if not markers_of(program, examination).has_client:
+        yield warning(
+            program.path, "no Crashpad client found in it",
+            "Unless a library that it loads has the client, its crashes are not reported.",
+            "name that library, or the folder with both; else link the client and call "
+            "StartHandler: crashtool scaffold",
+        )  # fmt: skip
+
+
+def check_note(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """An ELF file that sets annotations has the note by which a handler finds them."""
+    markers = markers_of(program, examination)
+    if first_of(program, examination).kind != ELF or not markers.has_client or markers.has_anchor:
+        return
+    fix = f"link it with -Wl,-u,{NOTE_SYMBOL}"
+    if map_file(program.path).find(INFO_SIGNATURE) < 0:
+        yield note(
+            program.path, "a handler finds no annotations of its own in it",
+            "That is well as long as the program sets none (StringAnnotation, "
+            "SimpleStringDictionary).", fix,
+        )  # fmt: skip
+        return
+    yield failure(
+        program.path,
+        "the note .note.crashpad.info is missing: GCC drops the marker that keeps it",
+        "Annotations set in the program (StringAnnotation, SimpleStringDictionary) are lost; those "
+        "that StartHandler is given arrive.",
+        fix,
+    )
+
+
+def check_stack(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """An ELF file has no executable stack, which Crashpad's assembler files would give it."""
+    if first_of(program, examination).kind != ELF:
+        return
+    if examination.recall(read_elf_dynamic, program.path).executable_stack:
+        yield warning(
+            program.path, "its stack is executable, from Crashpad's assembler files as a rule",
+            "A defence against attacks is gone, and hardened systems may refuse to load it.",
+            "link it with -Wl,-z,noexecstack",
+        )  # fmt: skip
+
+
+def check_threads(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """Threads other than the first get a signal stack of their own."""
+    first = first_of(program, examination)
+    if first.kind != ELF or first.role != EXECUTABLE:
+        return
+    if not markers_of(program, examination).has_client:
+        return
+    dynamic = examination.recall(read_elf_dynamic, program.path)
+    if THREADS in dynamic.imported:
+        yield note(
+            program.path, "threads are started without Crashpad's wrapper of pthread_create",
+            "A stack overflow in any thread but the first is not reported, unless each calls "
+            "CrashpadClient::InitializeSignalStackForThread().",
+            f"link it with -Wl,-u,{THREAD_SYMBOL} before Crashpad's libraries (not with -static)",
+        )  # fmt: skip
+
+
+def check_static(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """The program has the dynamic section that a handler finds modules by."""
+    first = first_of(program, examination)
+    if first.kind != ELF or first.role != EXECUTABLE:
+        return
+    if not markers_of(program, examination).has_client:
+        return
+    if not examination.recall(read_elf_dynamic, program.path).is_dynamic:
+        yield warning(
+            program.path, "it is a static program",
+            "Reports arrive, with the program alone in their list of modules.",
+            "link it dynamically if the libraries that it loads matter",
+        )  # fmt: skip
+
+
+def check_symbols(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """The program has an identifier by which a report finds its symbols."""
+    for row in examination.recall(read_objects, program.path):
+        if row.kind == PE and CODEVIEW in row.traits:
+            continue
+        if row.debug_id is None:
+            yield warning(
+                program.path, f"it has no {IDENTIFIERS[row.kind]}",
+                "Its reports never find its symbols: stacks stay addresses.",
+                FIXES[row.kind].format(name=Path(program.path).name),
+            )  # fmt: skip
+            return
+
+
+IDENTIFIERS = {ELF: "build id", PE: "CodeView record (no PDB belongs to it)", MACHO: "UUID"}
+FIXES = {
+    ELF: "link {name} with -Wl,--build-id",
+    PE: "link {name} with /DEBUG",
+    MACHO: "link {name} without -no_uuid",
+}
+
+
+def first_of(program: Subject, examination: Examination) -> ObjectFile:
+    """The object of the first architecture in a program."""
+    return examination.recall(read_objects, program.path)[0]

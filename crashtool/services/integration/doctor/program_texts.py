@@ -1,0 +1,133 @@
+"""program.ratelimit, .url, .paths: what the texts in a program say of its integration."""
+
+import re
+from collections.abc import Iterator
+
+from crashtool.formats.object_file.data_texts import find_texts
+from crashtool.formats.object_file.kinds import ELF, MACHO, PE
+from crashtool.formats.object_file.pe_imports import read_imports
+from crashtool.formats.redaction import redact_token
+from crashtool.formats.submission_url import ERROR
+from crashtool.formats.submission_url.finding import Finding as UrlFinding
+from crashtool.formats.submission_url.finding import Purpose
+from crashtool.model.doctor import Finding, Subject
+from crashtool.services.integration.doctor.examination import Examination
+from crashtool.services.integration.doctor.facts import (
+    ASSERTION,
+    markers_of,
+    read_elf_dynamic,
+)
+from crashtool.services.integration.doctor.findings import failure, note, warning
+from crashtool.services.integration.doctor.handler_libraries import DEBUG_RUNTIMES
+from crashtool.services.integration.doctor.program_client import first_of
+from crashtool.services.make_url import judge
+from crashtool.services.symbols.mapped_file import map_file
+
+ROOT_FORM = "root-form"
+NO_RATE_LIMIT = "--no-rate-limit"
+MAC_ASSERTION = b"___assert_rtn"
+PLATFORMS = {ELF: "linux", PE: "windows", MACHO: "macos"}
+FRAGMENTS = ("://submit.backtrace.io", ".backtrace.io", ":6098", ":6097", "/minidump",
+             "format=minidump")  # fmt: skip
+URL = re.compile(r"https?://[^\s\"'<>|\\^`]+(?:<[A-Za-z_-]{1,40}>[^\s\"'<>|\\^`]*)*", re.IGNORECASE)
+FORMATTED = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[sdiux]|\{[0-9]*(?::[^{}]*)?\}")
+HOSTS = re.compile(r"https?://[^/?#]*(?:backtrace\.io|:609[78])", re.IGNORECASE)
+FORMS = re.compile(r"[?&]format=minidump|/minidump(?:[/?#]|$)", re.IGNORECASE)
+MACHINE_PATH = re.compile(r"^(?:~[\\/]|/home/[^/]+/|/Users/[^/]+/|[A-Za-z]:\\Users\\[^\\]+\\)")
+HANDLER_OR_DATABASE = re.compile(
+    r"(?:crashpad[\w-]*handler|[\\/]handler)(?:\.exe|\.com)?$|(?:crashpad|crash)[\w-]*[\\/]?$",
+    re.IGNORECASE,
+)
+MAX_SHOWN = 5  # findings of one kind of one program
+
+
+def check_rate_limit(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """A program that is built for release does not switch the limit of uploads off."""
+    markers = markers_of(program, examination)
+    if not markers.has_client or markers.is_handler or _has_assertions(program, examination):
+        return
+    if find_texts(map_file(program.path), (NO_RATE_LIMIT,)):
+        yield warning(
+            program.path, f"{NO_RATE_LIMIT} is in a release build",
+            "A program that crashes at each start uploads each time: your quota goes, and users' "
+            "connections with it.",
+            "put it inside #if !defined(NDEBUG)",
+        )  # fmt: skip
+
+
+def _has_assertions(program: Subject, examination: Examination) -> bool:
+    """Whether a build has debug assertions, by what it imports."""
+    kind = first_of(program, examination).kind
+    if kind == ELF:
+        return ASSERTION in examination.recall(read_elf_dynamic, program.path).imported
+    if kind == MACHO:
+        return map_file(program.path).find(MAC_ASSERTION) >= 0
+    imports = {name.lower() for name in read_imports(map_file(program.path))}
+    return not imports.isdisjoint(DEBUG_RUNTIMES)
+
+
+def check_url(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """The submission URLs in the program keep make-url's rules."""
+    markers = markers_of(program, examination)
+    if not markers.has_client or markers.is_handler:
+        return
+    platform = PLATFORMS[first_of(program, examination).kind]
+    for url in examination.recall(read_urls, program.path)[:MAX_SHOWN]:
+        for finding in judge(url, Purpose(platform)).findings:
+            yield _tell_url(program.path, url, finding)
+
+
+def _tell_url(path: str, url: str, finding: UrlFinding) -> Finding:
+    """What a rule of make-url says, as the program's fault; the root form is well with annotations.
+
+    A placeholder is a warning: it may be a text that the program fills in.
+    """
+    is_error = finding.severity == ERROR and "placeholder" not in finding.rule
+    tell = failure if is_error else note if finding.rule == ROOT_FORM else warning
+    corrected = redact_token(finding.corrected) if finding.corrected else ""
+    return tell(
+        path, f"{redact_token(url)}: {finding.rule}: {finding.cause.rstrip('.')}",
+        finding.consequence,
+        f"in the code: {corrected}" if corrected else "crashtool make-url makes one",
+    )  # fmt: skip
+
+
+def read_urls(path: str) -> tuple[str, ...]:
+    """The texts in a program that are whole submission URLs of minidumps, each once.
+
+    What is put together when the program runs, of a format or of parts, cannot be judged.
+    """
+    urls: dict[str, None] = {}
+    for text in find_texts(map_file(path), FRAGMENTS):
+        for match in URL.finditer(text):
+            url = match[0]
+            is_ours = HOSTS.match(url) and (FORMS.search(url) or ":609" in url)
+            if is_ours and not FORMATTED.search(url) and not url.endswith(("=", "://")):
+                urls[url] = None
+    return tuple(urls)
+
+
+def check_paths(program: Subject, examination: Examination) -> Iterator[Finding]:
+    """No path of the machine that built the program leads to the handler or the database."""
+    if not markers_of(program, examination).has_client:
+        return
+    for path in examination.recall(read_machine_paths, program.path)[:MAX_SHOWN]:
+        tilde = path.startswith("~")
+        yield warning(
+            program.path,
+            f"{path} is in it: " + ("no shell is there that expands ~" if tilde else
+                                    "a path of the machine that built it"),
+            "On other machines there is no such file: nothing is reported." if not tilde else
+            "The handler is not found: nothing is reported.",
+            "find it from the program's own path (/proc/self/exe, GetModuleFileNameW, "
+            "_NSGetExecutablePath)",
+        )  # fmt: skip
+
+
+def read_machine_paths(path: str) -> tuple[str, ...]:
+    """Paths of somebody's own folder in a program's texts that end in a handler or a database."""
+    texts = find_texts(map_file(path), ("handler", "crash"))
+    return tuple(
+        text for text in texts
+        if MACHINE_PATH.match(text) and HANDLER_OR_DATABASE.search(text)
+    )  # fmt: skip
