@@ -104,9 +104,10 @@ def _blank_comment(piece: re.Match[str]) -> str:
 
 def find_calls(source: Source, name: str) -> Iterator[Call]:
     """The calls of functions and members whose name matches a pattern, in order."""
+    flat = source.outline.replace("{}", "()")  # of Type{}.Call(), which ends no statement
     calls = re.finditer(rf"\b({name})\s*\(", source.outline)
     for found in islice(calls, MAX_CALLS):
-        start = max(source.outline.rfind(sign, 0, found.start()) for sign in STATEMENT_ENDS) + 1
+        start = max(flat.rfind(sign, 0, found.start()) for sign in STATEMENT_ENDS) + 1
         yield Call(
             found[1], found.start(), source.code[start : found.start()].strip(),
             tuple(_split_arguments(source, found.end())),

@@ -1,6 +1,5 @@
 """What the settings say: those in effect, and those of a crashtool.toml that was found."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +29,7 @@ class Configured(NamedTuple):
     @property
     def annotations(self) -> tuple[Annotation, ...]:
         """The annotations, in their order."""
-        return tuple(split_pair(text) for text in self.values.get("annotations") or ())
+        return tuple(map(_as_annotation, self.values.get("annotations") or ()))
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -56,9 +55,14 @@ def read_configured(subject: Subject, examination: Examination) -> Configured:
 
 def _is_same(name: str, value: Any, in_effect: dict[str, Any]) -> bool:
     other = in_effect.get(name)
-    if isinstance(value, list):
-        return bool(value) and isinstance(other, Iterable) and set(value) <= set(other)
-    return bool(value == other)
+    if name == "annotations":
+        return set(value) <= set(map(_as_annotation, other or ()))
+    return set(value) <= set(other or ()) if isinstance(value, list) else bool(value == other)
+
+
+def _as_annotation(item: str | Annotation) -> Annotation:
+    """A `KEY=VALUE` as flags give it; a file's own has its key apart, whatever is in it."""
+    return item if isinstance(item, Annotation) else split_pair(item)
 
 
 def _read_file(path: str) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def _read_file(path: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name == "annotations" and isinstance(value, dict):
-            values[name] = [f"{key}={_text(item)}" for key, item in value.items()]
+            values[name] = [Annotation(key, _text(item)) for key, item in value.items()]
         elif name == "attachments" and isinstance(value, list):
             values[name] = [_anchor(str(item), folder) for item in value]
         elif name in KNOWN and isinstance(value, str):
