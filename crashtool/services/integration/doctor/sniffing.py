@@ -8,6 +8,7 @@ from crashtool.formats.crashpad.markers import NAME, Markers, find_markers
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
 from crashtool.formats.object_file.unlinked import is_unlinked
 from crashtool.formats.regular_file import open_regular
+from crashtool.formats.text_file import UTF8, find_encoding
 from crashtool.model.doctor import (
     CRASHPAD_LIBRARY,
     HANDLER,
@@ -86,6 +87,9 @@ def _sniff_text(path: str, *, named: bool) -> tuple[str, ...]:
     content = Path(path).read_bytes()
     if decode_head(content).startswith(REGISTRY_HEADS):
         return (REGISTRY,)
+    encoding, content = find_encoding(content)
+    if encoding != UTF8:
+        content = content.decode(encoding, "replace").encode()
     for text, suffixes, kind in TEXT_MARKS:
         if text in content and (named or name.endswith(suffixes)):
             return (kind,)
