@@ -16,11 +16,12 @@ CRASHPAD_HEADERS = "crashpad-headers"  # a folder that holds client/crashpad_cli
 SOURCE = "source"  # a C++ file that calls StartHandler
 DATABASE = "database"  # a Crashpad database
 REGISTRY = "registry"  # an exported .reg file
+DOCKERFILE = "dockerfile"  # what a container starts with
 IMAGE = "image"  # the root of a container image
 HOST = "host"  # this machine
 KINDS = (
     SETTINGS, PROGRAM, HANDLER, BUNDLE, MSBUILD, CMAKE_BUILD, CRASHPAD_LIBRARY, CRASHPAD_HEADERS,
-    SOURCE, DATABASE, REGISTRY, IMAGE, HOST,
+    SOURCE, DATABASE, REGISTRY, DOCKERFILE, IMAGE, HOST,
 )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """The table of checks. A check is a function in its family's module and its row here."""
 
-from crashtool.model.doctor import HANDLER, PROGRAM
+from crashtool.model.doctor import BUNDLE, DOCKERFILE, HANDLER, HOST, PROGRAM
 from crashtool.services.integration.doctor import (
+    bundle,
     handler_files,
     handler_libraries,
     handler_talk,
+    host_linux,
     program_client,
     program_texts,
 )
@@ -50,5 +52,15 @@ CHECKS = (
           "no path of the machine that built it leads to handler or database"),
     Check("program.symbols", (PROGRAM,), program_client.check_symbols,
           "it has an identifier, by which its reports find symbols"),
+    Check("host.ptrace", (HOST,), host_linux.check_ptrace,
+          "a handler may read the program that started it (Linux): tried"),
+    Check("host.pid1", (HOST, DOCKERFILE), host_linux.check_first_process,
+          "a container's first process outlives the upload (Linux)"),
+    Check("host.files", (HOST,), host_linux.check_files,
+          "a process may open enough files"),
+    Check("host.lsm", (HOST,), host_linux.check_lsm,
+          "no SELinux or AppArmor confines handlers unseen (Linux)"),
+    Check("host.sandbox.mac", (BUNDLE,), bundle.check_bundle,
+          "a bundle's sandbox, signature and layout let its handler work (macOS)"),
     *PROJECT_CHECKS,
 )  # fmt: skip

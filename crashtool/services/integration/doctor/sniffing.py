@@ -1,5 +1,6 @@
 """What kinds of subject a file is, by its content."""
 
+import re
 from pathlib import Path
 
 from crashtool.errors import InputUnusable
@@ -11,6 +12,7 @@ from crashtool.formats.regular_file import open_regular
 from crashtool.formats.text_file import UTF8, find_encoding
 from crashtool.model.doctor import (
     CRASHPAD_LIBRARY,
+    DOCKERFILE,
     HANDLER,
     MSBUILD,
     PROGRAM,
@@ -23,6 +25,7 @@ from crashtool.services.symbols.mapped_file import map_file
 HANDLER_NAMES = frozenset(
     ("crashpad_handler", "crashpad_handler.exe", "crashpad_handler.com", "chrome_crashpad_handler")
 )
+DOCKERFILE_NAME = re.compile(r"(?:docker|container)file(?:\.[\w.-]+)?|[\w.-]+\.dockerfile")
 SOURCE_SUFFIXES = (".cc", ".cpp", ".cxx", ".c++", ".mm", ".m", ".h", ".hh", ".hpp", ".hxx")
 MSBUILD_SUFFIXES = (".vcxproj", ".props", ".targets")
 TEXT_SUFFIXES = (*SOURCE_SUFFIXES, *MSBUILD_SUFFIXES, ".reg", ".toml")
@@ -79,9 +82,12 @@ def _sniff_object(path: str, *, named: bool) -> tuple[str, ...]:
 
 def _sniff_text(path: str, *, named: bool) -> tuple[str, ...]:
     name = Path(path).name.lower()
-    is_candidate = named or name.endswith(TEXT_SUFFIXES)
+    is_dockerfile = DOCKERFILE_NAME.fullmatch(name) is not None
+    is_candidate = named or is_dockerfile or name.endswith(TEXT_SUFFIXES)
     if not is_candidate or Path(path).stat().st_size > MAX_TEXT:
         return ()
+    if is_dockerfile:
+        return (DOCKERFILE,)
     if name == PROJECT_FILE:
         return (SETTINGS,)
     content = Path(path).read_bytes()
