@@ -14,6 +14,7 @@ from crashtool.model.crash import (
     Thread,
 )
 from crashtool.services.analyze.modules import AddressMap
+from crashtool.services.unwind.ends import LINUX
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, Scene, Step
 from crashtool.services.unwind.walker import walk
@@ -116,7 +117,7 @@ class _Walks:
         scene.look_at(registers.stack_pointer, self._read_stack(registers.stack_pointer))
         steps, left_out = keep_both_ends(walk(scene, registers.values))
         frames = tuple(self._frame(scene, step) for step in steps)
-        if len(frames) > 1 and scene.machine is X86:
+        if len(frames) > 1 and scene.platform in LINUX:
             pairs = zip(steps, frames, strict=True)
             frames = tuple(name_kernel_code(scene, step, frame) for step, frame in pairs)
         note = thread.note or find_gap(scene, steps)
@@ -286,16 +287,19 @@ def find_machine(architecture: str, platform: str) -> "Machine | None":
 
 
 def name_kernel_code(scene: Scene, step: Step, frame: Frame) -> Frame:
-    """The frame, named if it is in the kernel's page of i386, which no file has symbols of.
-
-    System calls are made there, and signal handlers return to other code of it.
+    """The frame, named if the kernel sends threads there: where signal handlers return to, by its
+    code, and system calls of i386, in a page of the kernel that no file has symbols of.
     """
+    if not step.is_exact:
+        return frame
+    if name := scene.find_trampoline(step.registers[scene.machine.instruction_pointer]):
+        return frame if name == frame.function else frame._replace(function=name)
+    if frame.function or scene.machine.name != "x86":
+        return frame
     from crashtool.services.unwind.signal_frame import SYSTEM_CALL, is_system_call  # i386 alone
 
-    if frame.function or not step.is_exact or not is_system_call(scene, frame.module):
-        return frame
-    name = scene.find_trampoline(step.registers["eip"]) or SYSTEM_CALL
-    return frame._replace(function=name)
+    is_call = is_system_call(scene, frame.module)
+    return frame._replace(function=SYSTEM_CALL) if is_call else frame
 
 
 def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":

@@ -1,8 +1,11 @@
 // Ways to crash that make a stack hard to walk: `crash_kinds WAY`. Each way calls `fall` through
 // functions that are not merged, so that a debugger and a stack walker must agree on the chain.
+// Where there is no C++ library (musl-gcc), -DC_LIBRARY_ONLY leaves its ways out, and coroutines.
 #include <dlfcn.h>
+#ifndef C_LIBRARY_ONLY
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#endif
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,11 +21,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#ifndef C_LIBRARY_ONLY
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
+#endif
 
 #define KEPT __attribute__((noinline, noclone))
 #define HERE __asm__ volatile("" ::: "memory")  // keeps a call from becoming a jump
@@ -46,6 +51,7 @@ KEPT static int step(int depth)
 }
 
 // Exceptions that nobody catches.
+#ifndef C_LIBRARY_ONLY
 struct Guard {
     KEPT void complain() { throw std::runtime_error("in a destructor"); }
     ~Guard() noexcept { complain(); }
@@ -53,6 +59,7 @@ struct Guard {
 KEPT static void terminate() { Guard guard; HERE; }
 KEPT static void uncaught() { throw 7; }
 KEPT static void out_of_range() { std::string("ab").at(9 + zero); HERE; }
+#endif
 
 // Stacks: overflow on a thread, alternate signal stacks, coroutines, large and realigned frames.
 KEPT static int dive(int depth, const char *outer)
@@ -107,6 +114,7 @@ KEPT static void asynchronous_signal()
 }
 static void give_up(int) { abort(); }
 KEPT static void abort_in_handler() { signal(SIGSEGV, give_up); step(2); HERE; }
+#ifndef C_LIBRARY_ONLY
 static ucontext_t outer_context, inner_context;
 KEPT static void coroutine_body() { step(3); HERE; }
 KEPT static void coroutine()
@@ -119,6 +127,7 @@ KEPT static void coroutine()
     swapcontext(&outer_context, &inner_context);
     HERE;
 }
+#endif
 KEPT static int with_room(int size)
 {
     char *room = static_cast<char *>(__builtin_alloca(static_cast<size_t>(size) * 64));
@@ -172,6 +181,7 @@ KEPT static void callback_of_qsort()
 }
 KEPT static void at_exit() { step(4); HERE; }
 KEPT static void in_atexit() { atexit(at_exit); exit(0); }
+#ifndef C_LIBRARY_ONLY
 KEPT static void on_thread(int depth)
 {
     std::vector<int> numbers(3);
@@ -180,6 +190,7 @@ KEPT static void on_thread(int depth)
     HERE;
 }
 KEPT static void thread_and_lambda() { std::thread thread(on_thread, 5); thread.join(); HERE; }
+#endif
 KEPT static void clean_up(void *) { step(6); HERE; }
 KEPT static void *wait_for_end(void *)
 {
@@ -284,6 +295,7 @@ KEPT static void overwritten_stack()
     __asm__ volatile("" : : "r"(room) : "memory");
     step(room[0]);
 }
+#ifndef C_LIBRARY_ONLY
 KEPT static void forbidden_call()
 {
     struct sock_filter rules[] = {
@@ -297,6 +309,7 @@ KEPT static void forbidden_call()
     getppid();
     HERE;
 }
+#endif
 KEPT static void illegal() { __builtin_trap(); }
 KEPT static void breakpoint() { raise(SIGTRAP); step(1); HERE; }
 KEPT static void null_pointer() { step(1); HERE; }
@@ -316,16 +329,18 @@ static const struct {
     void (*run)();
 } ways[] = {
 #define WAY(name) {#name, name}
-    WAY(terminate), WAY(uncaught), WAY(out_of_range), WAY(thread_overflow), WAY(alternate_stack),
-    WAY(asynchronous_signal), WAY(abort_in_handler), WAY(coroutine), WAY(large_frame),
-    WAY(realigned_frame), WAY(deep_recursion), WAY(after_longjmp), WAY(callback_of_qsort),
-    WAY(in_atexit), WAY(thread_and_lambda), WAY(cancelled_thread), WAY(in_child),
+#ifndef C_LIBRARY_ONLY
+    WAY(terminate), WAY(uncaught), WAY(out_of_range), WAY(coroutine), WAY(thread_and_lambda), WAY(forbidden_call),
+#endif
+    WAY(thread_overflow), WAY(alternate_stack), WAY(asynchronous_signal), WAY(abort_in_handler),
+    WAY(large_frame), WAY(realigned_frame), WAY(deep_recursion), WAY(after_longjmp), WAY(callback_of_qsort),
+    WAY(in_atexit), WAY(cancelled_thread), WAY(in_child),
 #ifdef __x86_64__
     WAY(generated_code), WAY(generated_code_without_frame), WAY(crash_in_generated_code),
     WAY(assembly_without_rules),
 #endif
     WAY(call_of_data), WAY(call_of_no_address), WAY(in_memcpy), WAY(in_strlen), WAY(in_clock),
-    WAY(in_time), WAY(double_free), WAY(overwritten_stack), WAY(damaged_heap), WAY(forbidden_call), WAY(illegal), WAY(breakpoint),
+    WAY(in_time), WAY(double_free), WAY(overwritten_stack), WAY(damaged_heap), WAY(illegal), WAY(breakpoint),
     WAY(null_pointer), WAY(library_that_is_gone), WAY(library_whose_constructor_crashes),
 };
 

@@ -87,6 +87,15 @@ def find_call_32(code: bytes, address: int) -> CallSite | None:
     return None
 
 
+def find_jump_64(code: bytes, address: int, target: int) -> int | None:
+    """Where A64 code at an address branches to a target, as tail calls are made."""
+    for number, word in enumerate(_words(code)):
+        place = address + WORD * number
+        if word & BL_MASK == B and place + WORD * _signed(word & 0x3FFFFFF, 26) == target:
+            return place
+    return None
+
+
 def is_stub_64(code: bytes) -> bool:
     """Whether code begins as a linkage table's entry does: adrp x16, or a branch."""
     word = int.from_bytes(code[:WORD], "little")
@@ -116,6 +125,7 @@ ARM64 = Machine(
     find_call=find_call_64,
     longest_stub=WORD,
     is_stub=is_stub_64,
+    find_jump=find_jump_64,
     link="lr",
     sets_frame_pointer=sets_frame_pointer_64,
     saves_link=saves_link_64,

@@ -25,6 +25,6 @@ def walk_far(scene: "Scene", callee: "Callee") -> Iterator["Step"]:
         if not scene.may_return_to(value) or scene.is_function_start(value):
             continue
         if scene.find_call(value) is None:
-            step = leave(scene, callee.step, Place(start + number * width, value))
+            step = leave(scene, callee.step, Place(start + number * width, value, may_skip=True))
             if leads_on(scene, step):
-                yield step._replace(may_skip=True)
+                yield step

@@ -3,6 +3,7 @@
 from crashtool.services.unwind.machine import CallSite, Machine
 
 CALL_DIRECT = 0xE8
+JUMP = 0xE9
 GROUP_5 = 0xFF  # FF /2 is an indirect near call
 CALL_NEAR = 2
 DIRECT_SIZE = 5
@@ -34,6 +35,17 @@ def find_call(code: bytes, address: int) -> CallSite | None:
 def is_stub(code: bytes) -> bool:
     """Whether code does nothing but jump elsewhere: a procedure linkage or import table's entry."""
     return (code[4:] if code.startswith(ENDBR) else code).startswith(JUMPS)
+
+
+def find_jump(code: bytes, address: int, target: int) -> int | None:
+    """Where code at an address jumps to a target: jmp rel32, as tail calls are made."""
+    place = code.find(JUMP)
+    while 0 <= place <= len(code) - DIRECT_SIZE:
+        distance = int.from_bytes(code[place + 1 : place + DIRECT_SIZE], "little", signed=True)
+        if address + place + DIRECT_SIZE + distance == target:
+            return address + place
+        place = code.find(JUMP, place + 1)
+    return None
 
 
 def sets_frame_pointer_64(code: bytes) -> bool:
@@ -81,6 +93,7 @@ AMD64 = Machine(
     find_call=find_call,
     longest_stub=LONGEST_STUB,
     is_stub=is_stub,
+    find_jump=find_jump,
     sets_frame_pointer=sets_frame_pointer_64,
 )
 # Windows' standard preserves rsi and rdi as well. Its code has unwind tables and keeps no chain of
@@ -101,5 +114,6 @@ X86 = Machine(
     find_call=find_call,
     longest_stub=LONGEST_STUB,
     is_stub=is_stub,
+    find_jump=find_jump,
     sets_frame_pointer=sets_frame_pointer_32,
 )

@@ -20,6 +20,10 @@ def may_leave(code: bytes) -> bool:  # noqa: ARG001
     return True
 
 
+def find_no_jump(code: bytes, address: int, target: int) -> None:
+    """None: of this CPU no jump is known."""
+
+
 class Machine(NamedTuple):
     """One CPU. `width` is a pointer's size in bytes.
 
@@ -29,6 +33,7 @@ class Machine(NamedTuple):
     does. `call_pushes`: the bytes of stack that a call itself takes. `longest_call`: the bytes
     before a return address that `find_call(code, address)` needs; `longest_stub` those at a call's
     target by which `is_stub` tells a jump to another place, as linkers make for imports.
+    `find_jump(code, address, target)`: where code at an address jumps to a target.
     `has_chain`: the platform's code keeps frame pointers that lead from caller to caller.
     `sets_frame_pointer(code)`: whether a function's first instructions do. `saves_link(code)`:
     whether a function's code up to a place has put the link register on the stack and not taken it
@@ -52,6 +57,7 @@ class Machine(NamedTuple):
     sets_frame_pointer: Callable[[bytes], bool] | None = None
     saves_link: Callable[[bytes], bool] | None = None
     leaves: Callable[[bytes], bool] = may_leave
+    find_jump: Callable[[bytes, int, int], int | None] = find_no_jump
 
     @property
     def mask(self) -> int:

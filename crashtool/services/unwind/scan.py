@@ -18,10 +18,14 @@ SYSTEM_CALLS = ("ntdll.dll", "win32u.dll")  # where Windows' threads wait, in st
 
 
 class Place(NamedTuple):
-    """A possible return address: `value` at `address` on the stack."""
+    """A possible return address: `value` at `address` on the stack.
+
+    `may_skip`: nearer lie others, in code that is not at hand.
+    """
 
     address: int
     value: int
+    may_skip: bool = False
 
 
 def step_by_call_of_function(
@@ -47,7 +51,7 @@ def step_by_call_of_function(
         if not scene.may_return_to(value):
             continue
         call = scene.find_call(value)
-        if call is not None and call.target == callee.start:
+        if call is not None and scene.calls(call, callee.start):
             return leave(scene, callee.step, Place(stack + number * scene.machine.width, value))
     return None
 
@@ -69,7 +73,7 @@ def find_nearer(scene: "Scene", callee: "Callee", end: int) -> Step | None:
         call = scene.find_call(value)
         if call is None:
             found = Step({}, "none")
-        elif _can_lead_to(call, callee):
+        elif _can_lead_to(scene, call, callee):
             return leave(scene, callee.step, Place(stack + number * machine.width, value))
     return found
 
@@ -107,14 +111,16 @@ def walk_return_addresses(
             is_near = False
         if not scene.may_return_to(value):
             continue
-        place = Place(start + number * width, value)
+        place = Place(start + number * width, value, bool(unknown))
         call = scene.find_call(value)
         if call is None:
             if scene.is_trampoline(value) or (at_top and number == 0):
                 yield place
             elif is_near and not scene.is_function_start(value):
-                unknown.append(place)
-        elif _can_lead_to(call, callee) or (call.target is not None and callee.start is None):
+                unknown.append(place._replace(may_skip=False))
+        elif _can_lead_to(scene, call, callee) or (
+            call.target is not None and callee.start is None
+        ):
             yield place
         elif is_near:
             elsewhere.append(place)
@@ -123,13 +129,13 @@ def walk_return_addresses(
         yield from unknown
 
 
-def _can_lead_to(call: "CallSite", callee: "Callee") -> bool:
+def _can_lead_to(scene: "Scene", call: "CallSite", callee: "Callee") -> bool:
     """Whether a call may have been that of the callee: of its function, or through a pointer.
 
     What a linker made a stub for is another module's, and not generated code in none.
     """
     if call.target is not None:
-        return call.target == callee.start
+        return scene.calls(call, callee.start)
     return not call.is_import or callee.loaded is not None
 
 
@@ -145,7 +151,7 @@ def leave(scene: "Scene", frame: Step, place: Place) -> Step:
         registers[machine.frame_pointer] = pointer
     elif (saved := _find_saved_pointer(scene, place.address)) is not None:
         registers[machine.frame_pointer] = saved
-    return Step(registers, "scan")
+    return Step(registers, "scan", may_skip=place.may_skip)
 
 
 def _find_saved_pointer(scene: "Scene", address: int) -> int | None:

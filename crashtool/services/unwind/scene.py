@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.machine import Machine
 
 ANYWHERE = range(1 << 64)
+LONGEST_DETOUR = 64  # bytes of a function that does little but jump to another
 LOWEST_CODE = 0x1000  # no system maps the first page
 USER_SPACE = 1 << 48  # above are the kernel's addresses, and on x86-64 none at all
 # Where Linux's signal handlers return to.
@@ -132,6 +133,7 @@ class Scene:
         self._trampolines: dict[int, str] = {}
         self._codes: dict[int, bytes | None] = {}
         self._calls: dict[int, CallSite | None] = {}
+        self._detours: dict[tuple[int, int], bool] = {}
 
     def look_at(self, start: int, content: bytes) -> None:
         """Keep the memory that is read most at hand: a thread's stack."""
@@ -243,6 +245,31 @@ class Scene:
         if stub and self.machine.is_stub(stub):
             return CallSite(None, is_import=True)
         return call
+
+    def calls(self, call: CallSite, start: int | None) -> bool:
+        """Whether a direct call leads to a function: at once, or to a short one that jumps there.
+
+        So does qsort() of musl, which calls no comparing function itself.
+        """
+        target = call.target
+        if target is None or start is None or target == start:
+            return target is not None and target == start
+        if (target, start) not in self._detours:
+            self._detours[target, start] = self._is_detour(target, start)
+        return self._detours[target, start]
+
+    def _is_detour(self, target: int, start: int) -> bool:
+        loaded = self.find_loaded(target)
+        if loaded is None:
+            return False
+        first = target - loaded.base
+        sizes = range(LONGEST_DETOUR, 0, -LONGEST_DETOUR // 4)
+        code = next(filter(None, (loaded.tables.read_code(first, size) for size in sizes)), b"")
+        jump = self.machine.find_jump(code, target, start)
+        if jump is None:
+            return False
+        inside = loaded.tables.find_function(jump - loaded.base)
+        return inside is not None and inside.start == first
 
     def is_trampoline(self, address: int) -> bool:
         """Whether a signal handler returns there."""

@@ -3,10 +3,11 @@ import pytest
 from crashtool.services.unwind.arm import (
     find_call_32,
     find_call_64,
+    find_jump_64,
     is_stub_32,
     is_stub_64,
 )
-from crashtool.services.unwind.intel import find_call, is_stub
+from crashtool.services.unwind.intel import find_call, find_jump, is_stub
 from crashtool.services.unwind.machine import CallSite
 
 INDIRECT = CallSite(None)
@@ -102,3 +103,27 @@ def test_arm_linkage_tables_are_stubs():
     assert is_stub_32((0xE28FC600).to_bytes(4, "little"))
     assert is_stub_32((0xEA000001).to_bytes(4, "little"))
     assert not is_stub_32((0xE92D4800).to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("90e9fa000000", 0x1001),  # jmp +0xfa
+        ("e9e9e9fb000000", 0x1002),  # bytes before that look like one
+        ("90e9fb000000", None),  # elsewhere
+        ("90e8fa000000", None),  # a call
+        ("90e9fa0000", None),  # cut
+        ("", None),
+    ],
+)
+def test_jumps_of_intel_are_told_by_where_they_lead(code, found):
+    target = 0x1100 if found != 0x1002 else 0x1102
+
+    assert find_jump(bytes.fromhex(code), 0x1000, target) == found
+
+
+def test_branches_of_a64_are_told_by_where_they_lead():
+    code = b"".join(word.to_bytes(4, "little") for word in (0xD503201F, 0x14000004, 0x94000003))
+
+    assert find_jump_64(code, 0x1000, 0x1014) == 0x1004  # b +16; bl +12 leads there, too
+    assert find_jump_64(code, 0x1000, 0x1018) is None

@@ -98,6 +98,16 @@ class TestNearness:
         assert steps[1].trust == "frame_pointer"
         assert steps[1].may_skip
 
+    def test_a_scan_says_that_it_may_skip_what_cannot_be_judged(self):
+        """A call is seen before the one, nothing is known of what stands before the other."""
+        words = stack(at(IN_HELPER), 2, at(IN_MAIN))
+        scene = make_scene(AMD64, words, PartlyKnown(code=code(indirect(IN_MAIN))))
+
+        steps = list(walk(scene, {"rip": at(0x20), "rsp": STACK, "rbp": 0}))
+
+        assert steps[1].registers["rip"] == at(IN_MAIN)
+        assert steps[1].may_skip
+
     def test_64_bit_windows_keeps_no_chain_of_frame_pointers(self):
         words = stack(at(IN_HELPER), 2, STACK + 0x30, at(IN_MAIN)) | {STACK + 0x30: 0}
         scene = make_scene(AMD64_WINDOWS, words, platform="windows")
@@ -125,6 +135,46 @@ class TestNearness:
         found = offsets(scene, eip=at(IN_LEAF), esp=STACK, ebp=STACK + 0x10)
 
         assert found[1] == expected
+
+
+class TestDetours:
+    """musl's qsort() does nothing but jump to the function that sorts."""
+
+    BACK, IN_CALLER = 0x4A0, 0x390  # behind the call of qsort; behind main's call of the caller
+
+    def walk(self, jump):
+        """
+        sp > a local
+             main + 0x90      an indirect call: a likely caller, if it were not farther than
+             other + 0xa0     a call of helper, which jumps to leaf
+        """
+        words = stack(7, at(self.BACK), 8, at(self.IN_CALLER))
+        pieces = [call(self.BACK, HELPER), indirect(self.IN_CALLER), jump]
+        scene = make_scene(AMD64, words, Tables(FUNCTIONS, code=code(*pieces)))
+        return offsets(scene, rip=at(IN_LEAF), rsp=STACK, rbp=0)[1]
+
+    def jump(self, place, target):
+        return place, b"\xe9" + (target - place - 5).to_bytes(4, "little", signed=True)
+
+    def test_a_call_of_a_function_that_jumps_there_is_a_call(self):
+        assert self.walk(self.jump(HELPER + 10, LEAF)) == self.BACK
+
+    def test_a_jump_elsewhere_is_none(self):
+        assert self.walk(self.jump(HELPER + 10, LEAF + 8)) == self.IN_CALLER
+
+    def test_a_jump_in_the_function_behind_is_none(self):
+        functions = (
+            *FUNCTIONS[:1],
+            FunctionHit("helper", HELPER, 8),
+            FunctionHit("next", HELPER + 8, 64),
+        )
+        words = stack(7, at(self.BACK), 8, at(self.IN_CALLER))
+        pieces = [call(self.BACK, HELPER), indirect(self.IN_CALLER), self.jump(HELPER + 10, LEAF)]
+        tables = Tables((*functions, *FUNCTIONS[2:]), code=code(*pieces))
+
+        found = offsets(make_scene(AMD64, words, tables), rip=at(IN_LEAF), rsp=STACK, rbp=0)
+
+        assert found[1] == self.IN_CALLER
 
 
 class TestTrials:

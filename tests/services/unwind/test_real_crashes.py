@@ -1,15 +1,20 @@
 """Crashes whose stacks are hard to walk, under a real handler; the program's text is the truth."""
 
+import os
+import re
+
 import pytest
 
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
+    PROGRAMS,
     build,
     crash_under,
     sentry_handler,
 )
+from tests.toolchain import run_tool
 
 # The program's own functions, innermost first, where only its own symbols are at hand: frames of
 # the C and C++ libraries between them are guessed, and signal frames known by what they hold.
@@ -45,6 +50,29 @@ def test_the_programs_own_frames_are_whole_without_the_libraries_symbols(
     own = [(frame.function or "").partition("(")[0] for frame in frames
            if frame.module and frame.module.code_file == program]  # fmt: skip
     assert tuple(name for name in own if name != "_start") == CHAINS[way]
+
+
+def test_a_program_of_musl_which_has_no_unwind_rules_is_walked(
+    sentry_handler, crash_under, tmp_path  # noqa: F811
+):  # fmt: skip
+    """With musl's own code at hand the place to which a signal handler returns has its name, too,
+    not that of the export before it.
+    """
+    program = str(tmp_path / "crash")
+    flags = ("-x", "c++", "-fno-exceptions", "-fno-rtti", "-DC_LIBRARY_ONLY", "-O1", "-g")
+    run_tool("musl-gcc", *flags, "-Wl,--build-id", "-o", program, PROGRAMS / "crash_kinds.cpp")
+    _, delivery = crash_under(sentry_handler, [program, "asynchronous_signal"])
+    loaded = re.search("interpreter: (.*)]", run_tool("readelf", "-lW", program))
+    plan = SymbolPlan(paths=(program, os.path.realpath(loaded[1])))
+
+    with open_session(plan, str(tmp_path / "cache")) as symbols:
+        report = read_report(delivery.path, delivery.path, Wanted(symbols=symbols))
+
+    frames = report.crashed_thread.frames
+    names = [(frame.function or "").partition("(")[0] for frame in frames]
+    assert names[:7] == [
+        "fall", "step", "on_signal", "__restore_rt", "spin", "asynchronous_signal", "main",
+    ]  # fmt: skip
 
 
 def test_a_stack_that_is_not_in_the_dump_is_said_to_be_missing(
