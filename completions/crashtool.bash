@@ -6,7 +6,7 @@ _crashtool() {
         [[ $word == -* ]] && continue
         case "$command" in
         '') command=$word ;;
-        symbols|database) command="$command $word"; break ;;
+        symbols|database|scaffold) command="$command $word"; break ;;
         *) break ;;
         esac
     done
@@ -138,9 +138,53 @@ _crashtool() {
         esac ;;
     'scaffold')
         case "$previous" in
+        *) [[ $current == -* ]] && words='-h --help' || words='cmake cpp github-action msbuild obtain reg toml' ;;
+        esac ;;
+    'scaffold cmake')
+        case "$previous" in
         --color) words='auto always never' ;;
         -o|--output|--into|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' || words='cmake msbuild github-action reg' ;;
+        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'scaffold cpp')
+        case "$previous" in
+        --crashpad) words='upstream backtrace backtrace-2018 sentry' ;;
+        --layout) words='backtrace-zip cmake artifacts gn vcpkg sentry' ;;
+        --platform) words='windows macos linux' ;;
+        --color) words='auto always never' ;;
+        --into|--crashpad-version|--crashpad-dir|--name|--url|--annotation|--attachment|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--into --force --crashpad --crashpad-version --crashpad-dir --layout --platform --name --url --annotation --attachment --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'scaffold github-action')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        -o|--output|--into|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'scaffold msbuild')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        -o|--output|--into|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'scaffold obtain')
+        case "$previous" in
+        --crashpad) words='upstream backtrace backtrace-2018 sentry' ;;
+        --color) words='auto always never' ;;
+        --project-file) words= ;;
+        *) [[ $current == -* ]] && words='--crashpad --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'scaffold reg')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        -o|--output|--into|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'scaffold toml')
+        case "$previous" in
+        --color) words='auto always never' ;;
+        -o|--output|--into|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='-o --output --into --force --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'serve')
         case "$previous" in

@@ -27,7 +27,7 @@ COMMANDS = {
     "database": "Show a Crashpad database, and why each report was or was not uploaded.",
     "completion": "Print the completion script of a shell.",
     "doctor": "Check a Crashpad integration: what is wrong, what follows, what to type.",
-    "scaffold": "Write integration files for CMake, MSBuild, GitHub Actions and Windows.",
+    "scaffold": "Write integration files: C++, CMake, MSBuild, GitHub Actions, Windows, settings.",
     "serve": "Receive reports locally, answering as Backtrace does.",
     "smoke": "Prove end to end that a crash under a real crashpad_handler arrives.",
     "run": "Run any program under a crashpad_handler, or without one, and report its crash.",

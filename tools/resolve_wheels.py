@@ -32,7 +32,7 @@ SYSTEMS = {
 }
 # No marker tells musl from glibc, so these extras resolve to nothing there; README says so.
 NOT_ON_MUSL = frozenset({"symbols", "handler", "all"})
-NOT_FOR_USERS = frozenset({"dev"})
+NOT_FOR_USERS = frozenset({"dev", "cross"})
 NO_NETWORK = ("error sending request", "dns error", "Connection refused", "Could not connect")
 AT_ONCE = 16  # they wait for the index, not for a processor
 UNREACHABLE = 77

@@ -12,6 +12,7 @@ from crashtool.services.resolution import Habits, resolve
 from crashtool.services.settings import SETTINGS, Resolved, Settings, current_settings, mask
 
 WITHHELD = "crashtool.withheld"  # of a context: why the user's token is not used
+RESOLVED = "crashtool.resolved"  # of a context: its settings, each with where it came from
 
 
 class Command(click.Command):
@@ -87,7 +88,7 @@ class Command(click.Command):
             if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
         }
         values, withheld = resolve(settings, params, typed, self.HABITS, tolerant=tolerant)
-        ctx.meta[WITHHELD] = withheld
+        ctx.meta[WITHHELD], ctx.meta[RESOLVED] = withheld, values
         for name, found in values.items():
             default = found.source == "default"
             if default:

@@ -1,4 +1,4 @@
-"""crashtool scaffold: files that tie crashtool into a build."""
+"""crashtool scaffold: files that tie Crashpad and crashtool into a project."""
 
 from pathlib import Path
 
@@ -6,43 +6,63 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
+from crashtool.commands.scaffold_cpp import command as write_cpp
+from crashtool.commands.scaffold_obtain import command as tell_sources
 from crashtool.errors import UsageError
 
-NAMES = ("cmake", "msbuild", "github-action", "reg")
+FILES = {
+    "cmake": """CrashtoolSymbols.cmake: functions that gate and upload after a build.
+
+    `scaffold cpp` writes it, too.
+    """,
+    "msbuild": """Crashtool.Symbols.targets: uploads after each build in CI.
+
+    `scaffold cpp` writes it, too.
+    """,
+    "github-action": """A composite GitHub Action: gate, upload, annotations, receipt.""",
+    "reg": """TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and Server 2012.
+
+    WinHTTP in both registry views and Schannel, with what to install first and for which handlers.
+    """,
+    "toml": """A crashtool.toml with every setting, explained and commented out.""",
+}
+"""The files that have no options of their own, with their help."""
 
 
-@click.command(cls=Command)
-@click.argument("name", type=click.Choice(NAMES))
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write it here."
-)
-@click.option(
-    "--into",
-    type=click.Path(file_okay=False),
-    metavar="DIR",
-    help="Write it to its usual place below this folder of your project.",
-)
-@click.option("--force", is_flag=True, help="Replace a file that is there already.")
-def command(
-    console: Console, *, name: str, output: str | None, into: str | None, force: bool
+@click.group()
+def command() -> None:
+    """Write integration files: C++, CMake, MSBuild, GitHub Actions, Windows, settings.
+
+    \b
+    crashtool scaffold obtain           where each Crashpad comes from, and what is in it
+    crashtool scaffold toml --into .    the project's settings, to be filled in
+    crashtool scaffold cpp --into .     code that starts the handler, with what builds it
+    crashtool scaffold cmake --into .   symbols after a build, with CMake
+    crashtool scaffold reg              TLS on old Windows
+    """  # noqa: D301 (click reads the \b)
+
+
+def _file_command(name: str, text: str) -> click.Command:
+    @click.command(name, cls=Command, help=text)
+    @click.option(
+        "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write it here."
+    )
+    @click.option(
+        "--into",
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        help="Write it to its usual place below this folder of your project.",
+    )
+    @click.option("--force", is_flag=True, help="Replace a file that is there already.")
+    def write(console: Console, *, output: str | None, into: str | None, force: bool) -> None:
+        _write(console, name, output, into, force=force)
+
+    return write
+
+
+def _write(
+    console: Console, name: str, output: str | None, into: str | None, *, force: bool
 ) -> None:
-    """Write integration files for CMake, MSBuild, GitHub Actions and Windows.
-
-    \b
-    cmake          CrashtoolSymbols.cmake: functions that gate and upload after a build
-    msbuild        Crashtool.Symbols.targets: uploads after each build in CI
-    github-action  a composite action: gate, upload, annotations, receipt
-    reg            TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and Server 2012: WinHTTP in both
-                   registry views and Schannel, with what to install first and for which handlers
-
-    \b
-    Examples:
-      crashtool scaffold cmake --into .
-      crashtool scaffold msbuild -o build/Crashtool.Symbols.targets
-      crashtool scaffold reg -o winhttp-tls.reg
-
-    Exit status: 0, 2 when another file is in the way.
-    """  # noqa: D301 (\b is click's)
     from crashtool.services.integration.scaffold import SCAFFOLDS, read_scaffold, write_scaffold
 
     if output and into:
@@ -53,3 +73,9 @@ def command(
     target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].place)
     write_scaffold(name, target, force=force)
     console.note(f"wrote {target}")
+
+
+command.add_command(tell_sources)
+command.add_command(write_cpp)
+for _name, _text in FILES.items():
+    command.add_command(_file_command(_name, _text))

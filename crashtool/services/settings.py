@@ -32,6 +32,7 @@ class Setting(NamedTuple):
 
     `from_project` is what a project file may give: anything, files inside its folder, or nothing;
     where it is limited, `flag` is the option by which the user may give what the file may not.
+    What it means, with an example: `services/integration/project_template.py`.
     """
 
     name: str

@@ -6,6 +6,7 @@ from pathlib import Path
 from crashtool.errors import UsageError, cannot_write
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.registry_file import pack_registry_file
+from crashtool.services.integration.project_template import project_template
 from crashtool.services.integration.windows_tls import registry_text
 from crashtool.services.whole_file import make_folder, write_whole
 
@@ -35,6 +36,7 @@ SCAFFOLDS = {
                  "a composite GitHub Action"),
         Scaffold("reg", "", "winhttp-tls.reg",
                  "TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and 2012, after KB3140245"),
+        Scaffold("toml", "", "crashtool.toml", "a commented crashtool.toml with every setting"),
     )
 }  # fmt: skip
 
@@ -43,6 +45,8 @@ def read_scaffold(name: str) -> str:
     """The text of an integration file."""
     if name == "reg":
         return registry_text()
+    if name == "toml":
+        return project_template()
     return files(PACKAGE).joinpath("templates", SCAFFOLDS[name].template).read_text("utf-8")
 
 
@@ -52,10 +56,20 @@ def write_scaffold(name: str, target: Path, *, force: bool) -> None:
     """
     text = read_scaffold(name)
     encoded = pack_registry_file(text) if name == "reg" else text.encode("utf-8")
-    try:
-        if target.exists() and not force and target.read_bytes() != encoded:
-            raise UsageError(f"{target} is there already", hint="--force replaces it")
-    except OSError as error:
-        raise cannot_write(target, error) from None
-    make_folder(target.parent)
-    write_whole(target, encoded)
+    write_files({target: encoded}, force=force)
+
+
+def write_files(contents: dict[Path, bytes], *, force: bool) -> None:
+    """Write files, of which none is written when another file is in the way of one of them.
+
+    UsageError then, unless `force`; CannotWrite when one cannot be written.
+    """
+    for target, content in contents.items():
+        try:
+            if target.exists() and not force and target.read_bytes() != content:
+                raise UsageError(f"{target} is there already", hint="--force replaces it")
+        except OSError as error:
+            raise cannot_write(target, error) from None
+    for target, content in contents.items():
+        make_folder(target.parent)
+        write_whole(target, content)

@@ -6,11 +6,13 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from crashtool.commands.scaffold import NAMES
+from crashtool.commands.scaffold import FILES
+from crashtool.formats.crashpad.client.layouts import LAYOUTS
+from crashtool.formats.crashpad.client.releases import RELEASES
 from crashtool.services.integration.scaffold import SCAFFOLDS, read_scaffold
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_every_file_is_printed_and_written_to_its_place(crashtool, tmp_path, name):
     printed = crashtool("scaffold", name)
     assert printed.exit_code == 0
@@ -28,7 +30,7 @@ def test_every_file_is_printed_and_written_to_its_place(crashtool, tmp_path, nam
 
 
 def test_names_and_places_are_known_and_one_is_chosen(crashtool):
-    assert set(NAMES) == set(SCAFFOLDS)
+    assert set(FILES) == set(SCAFFOLDS)
     assert crashtool("scaffold", "cmake", "-o", "a", "--into", "b").exit_code == 2
     assert crashtool("scaffold", "make").exit_code == 2
 
@@ -117,3 +119,123 @@ def test_the_actions_script_passes_its_inputs_on(tmp_path):
         "--require-for", "dist/", "--tag", 'v1"; ls', "--soft-fail=network", "--dry-run",
     ]  # fmt: skip
     assert not (tmp_path / "hacked").exists()
+
+
+@pytest.mark.parametrize("fork", RELEASES)
+def test_cpp_writes_a_set_of_files_that_agree(crashtool, tmp_path, fork):
+    call = ["scaffold", "cpp", "--crashpad", fork, "--annotation", "prod=Game", "--into", "project"]
+    done = crashtool(*call)
+    assert done.exit_code == 0, done.stderr
+    folder = tmp_path / "project" / "crash_reporting"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"crash_reporting.h", "crash_reporting.cpp", "CrashReporting.cmake",
+                     "CrashtoolSymbols.cmake", "CrashReporting.props", "README.md"}  # fmt: skip
+    readme = (folder / "README.md").read_text("utf-8")
+    assert {name for name in names if f"| `{name}` |" in readme} == names - {"README.md"}
+    for path in folder.iterdir():
+        text = path.read_text("utf-8")
+        assert not re.search(r"@[A-Z_]{3,}@", text.replace("@ONLY@", "")), path
+        assert text.isascii()
+        assert text.endswith("\n")
+    assert crashtool(*call).exit_code == 0  # the same files are in nobody's way
+    (folder / "crash_reporting.h").write_text("mine")
+    (folder / "README.md").unlink()
+    refused = crashtool(*call)
+    assert refused.exit_code == 2
+    assert not (folder / "README.md").exists()  # all or nothing
+    assert crashtool(*call, "--force").exit_code == 0
+
+
+def test_a_url_is_written_only_from_a_flag_or_the_project(crashtool, tmp_path):
+    url = f"https://submit.backtrace.io/acme/{'0a' * 32}/minidump"
+    source = tmp_path / "crash_reporting" / "crash_reporting.cpp"
+    call = ["scaffold", "cpp", "--annotation", "prod=Game", "--into", ".", "--force"]
+
+    done = crashtool(*call, env={"CRASHTOOL_URL": url})
+    assert "the URL is left to the build" in done.stderr
+    assert "0a0a0a" not in source.read_text() + done.stderr
+    done = crashtool(*call, "--url", url)
+    assert f'#define CRASH_REPORTING_URL "{url}"' in source.read_text()
+    assert "0a0a0a0a0a" not in done.stderr
+    source.unlink()
+    (tmp_path / "crashtool.toml").write_text(f'url = "{url}"\nattachments = ["logs/game.log"]\n')
+    assert crashtool(*call).exit_code == 0
+    text = source.read_text()
+    assert f'#define CRASH_REPORTING_URL "{url}"' in text
+    assert 'folder.Append(base::FilePath(FILE_PATH_LITERAL("logs/game.log")))' in text
+    assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--url", "https://acme.sp.backtrace.io:6098"], "path-missing"),
+        (["--annotation", "=x"], "empty-key"),
+        (["--attachment", "a b.log"], "attachment-name"),
+    ],
+)
+def test_what_would_be_lost_is_an_error_and_nothing_is_written(crashtool, tmp_path, more, said):
+    done = crashtool("scaffold", "cpp", "--annotation", "prod=Game", "--into", ".", *more)
+    assert done.exit_code == 4
+    assert said in done.stderr
+    assert not (tmp_path / "crash_reporting").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--into", "."], "the program has no name"),
+        (["--name", "Game"], "cpp makes several files"),
+        (["--name", "Game", "--into", ".", "--crashpad-version", "0.12"], "has no releases"),
+        (["--name", "Game", "--into", ".", "--layout", "sentry", "--crashpad", "upstream"],
+         "is Crashpad of sentry"),
+        (["--name", "Game", "--into", ".", "--crashpad", "backtrace-2018", "--layout",
+          "backtrace-zip", "--platform", "linux"], "there is no backtrace-2018 for linux"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(crashtool, words, said):
+    done = crashtool("scaffold", "cpp", *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)
+def test_a_folder_is_known_by_what_is_in_it(crashtool, tmp_path, layout):
+    mark = tmp_path / "the crashpad" / layout.marks[-1]
+    mark.parent.mkdir(parents=True)
+    mark.write_text("")
+    done = crashtool("scaffold", "cpp", "--name", "Game", "--into", ".",
+                     "--crashpad-dir", "the crashpad")  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    text = (tmp_path / "crash_reporting" / "CrashReporting.cmake").read_text()
+    assert f'set(CRASHPAD_DIR "{(tmp_path / "the crashpad").resolve()}" CACHE PATH' in text
+    assert (layout.cmake is not None) == ("find_package(crashpad CONFIG" in text)
+
+
+def test_a_folder_without_crashpad_is_said(crashtool, tmp_path):
+    done = crashtool("scaffold", "cpp", "--name", "x", "--into", ".", "--crashpad-dir", ".")
+    assert done.exit_code == 3
+    assert "holds no Crashpad that is built" in done.stderr
+
+
+def test_what_a_crashpad_cannot_do_is_said(crashtool):
+    call = ["scaffold", "cpp", "--name", "x", "--into", ".", "--attachment", "a.log", "--force"]
+    old = crashtool(*call, "--crashpad", "upstream", "--crashpad-version", "2019-12-31")
+    assert "takes no attachments" in old.stderr
+    mac = crashtool(*call, "--crashpad", "upstream", "--crashpad-version", "2024-05-05")
+    assert "on macOS this Crashpad takes no attachments" in mac.stderr
+    zipped = crashtool(*call, "--crashpad", "backtrace-2018")
+    assert "the build files are not for macOS" in zipped.stderr
+    assert "only calls of it" in crashtool(*call, "--crashpad", "sentry").stderr
+
+
+def test_obtain_tells_of_every_layout_what_is_in_it(crashtool):
+    text = crashtool("scaffold", "obtain").stdout
+    for layout in LAYOUTS.values():
+        for platform in layout.platforms:
+            for library in layout.libraries:
+                assert (library.file_name(platform) in text) or platform not in library.platforms
+    only = crashtool("scaffold", "obtain", "--crashpad", "sentry").stdout
+    assert "## sentry" in only
+    assert "## upstream" not in only
+    assert "link libcrashpad_client.a, libcrashpad_util.a, libcrashpad_compat.a" in only

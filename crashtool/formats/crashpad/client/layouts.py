@@ -1,10 +1,11 @@
 r"""Where the parts of Crashpad are in what people download or build: folders, libraries, handler.
 
-Paths are relative to the folder that is unpacked, built or installed, with `/`. In them `{config}`
-is CMake's configuration on Windows (Debug, Release), nothing elsewhere; `{crt}` is mt or md;
-`{arch}` is vcpkg's x64, x86 or arm64. A library `client` is the file client.lib on Windows and
-libclient.a elsewhere. Sources: BUILD.gn and CMakeLists.txt of the forks, vcpkg's ports/crashpad,
-the guide that came with Backtrace's zips, .github/scripts/save_artifacts.rb of Backtrace's fork.
+Paths are relative to the folder that is unpacked, built or installed, with `/`. In them `{out}` is
+the folder of a build, `{config}` CMake's configuration on Windows (Debug, Release), where Visual
+Studio gives each a folder; `{crt}` is mt or md. A library `client` is the file client.lib on
+Windows and libclient.a elsewhere. Sources: BUILD.gn and CMakeLists.txt of the forks, vcpkg's
+ports/crashpad, the guide that came with Backtrace's zips, the scripts of Backtrace's GitHub Actions
+that pack its zips.
 """
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -33,12 +34,13 @@ class Library(NamedTuple):
 class Layout(NamedTuple):
     """One way to have Crashpad on disk.
 
-    `libraries` in link order, for ld; other linkers do not mind. `include_dirs` with
-    `generated_dirs`, which only clients with a `buildflag_prefix` need. `handler`: its file for
-    each platform, without .exe on Windows; it is shipped as crashpad_handler. `debug_folder`: put
-    before a library's folder for the debug libraries, where they have a folder of their own.
-    `runtimes`: MSVC's of the libraries, as the layout tells them. `cmake`: package, and the target
-    to link, where one is installed. `marks`: files of which every copy has at least one.
+    `libraries` in link order, for ld; other linkers do not mind. The handler alone needs zlib.
+    `include_dirs` with `generated_dirs`, which only clients with a `buildflag_prefix` need.
+    `handler`: its file for each platform, without .exe on Windows; it is shipped as
+    crashpad_handler. `debug_folder`: put before a library's folder for the debug libraries, where
+    they have a folder of their own. `out`: the usual name of the folder of a build. `runtimes`:
+    MSVC's of the libraries, as the layout tells them. `cmake`: package, and the target to link,
+    where one is installed. `marks`: files of which every copy has at least one.
     """
 
     name: str
@@ -50,9 +52,18 @@ class Layout(NamedTuple):
     marks: tuple[str, ...]
     generated_dirs: tuple[str, ...] = ()
     debug_folder: str = ""
+    out: str = ""
     runtimes: str = ""
     cmake: tuple[str, str] | None = None
     platforms: tuple[str, ...] = PLATFORMS
+
+    def fill(self, path: str, platform: str, *, out: str = "", config: str = "Release",
+             crt: str = "md") -> str:  # fmt: skip
+        """One of its paths with everything put in, for a platform."""
+        filled = path.replace("{out}", out or self.out).replace("{crt}", crt)
+        if platform == WINDOWS:
+            return filled.replace("{config}", config)
+        return filled.replace("/{config}", "")
 
 
 def _handlers(windows: str, posix: str) -> dict[str, str]:
@@ -80,9 +91,10 @@ LAYOUTS = {
             ("backtrace",),
             "built with Backtrace's CMake files",
             include_dirs=(".", MINI_CHROMIUM),
-            libraries=(Library("client", "cbuild/client/{config}"),),
-            handler=_handlers("cbuild/handler/{config}/handler", "cbuild/handler/handler"),
+            libraries=(Library("client", "{out}/client/{config}"),),
+            handler=_handlers("{out}/handler/{config}/handler", "{out}/handler/handler"),
             marks=("cbuild/CMakeCache.txt",),
+            out="cbuild",
             runtimes="/MDd in Debug, /MD in other configurations; /MTd and /MT when built with "
             "-DCMAKE_MSVC_RUNTIME_LIBRARY=MultiThreaded$<$<CONFIG:Debug>:Debug>",
         ),
@@ -101,16 +113,17 @@ LAYOUTS = {
             ("upstream", "backtrace-2018"),
             "built with GN and ninja, as Chromium has it",
             include_dirs=(".", MINI_CHROMIUM),
-            generated_dirs=("out/{config}/gen",),
+            generated_dirs=("{out}/gen",),
             libraries=(
-                Library("client", "out/{config}/obj/client"),
-                Library("common", "out/{config}/obj/client"),
-                Library("util", "out/{config}/obj/util"),
-                Library("mig_output", "out/{config}/obj/util", (MACOS,)),
-                Library("base", f"out/{{config}}/obj/{MINI_CHROMIUM}/base"),
+                Library("client", "{out}/obj/client"),
+                Library("common", "{out}/obj/client"),
+                Library("util", "{out}/obj/util"),
+                Library("mig_output", "{out}/obj/util", (MACOS,)),
+                Library("base", f"{{out}}/obj/{MINI_CHROMIUM}/base"),
             ),
-            handler=_handlers("out/{config}/crashpad_handler", "out/{config}/crashpad_handler"),
+            handler=_handlers("{out}/crashpad_handler", "{out}/crashpad_handler"),
             marks=("out/Default/args.gn", "out/Release/args.gn", "out/Debug/args.gn"),
+            out="out/Default",
             runtimes='/MT in debug and in release; /MD when built with extra_cflags="/MD"',
         ),
         Layout(
@@ -124,10 +137,8 @@ LAYOUTS = {
                 Library("crashpad_util", "lib", other_names=("util",)),
                 Library("mig_output", "lib", (MACOS,)),
                 Library("base", "lib", other_names=("vcpkg_crashpad_base",)),
-                Library("zlib", "lib", (WINDOWS,), ("z", "zs")),
-                Library("z", "lib", (MACOS, LINUX)),
             ),
-            handler=_handlers("tools/crashpad_handler", "tools/crashpad_handler"),
+            handler=_handlers("tools/crashpad/crashpad_handler", "tools/crashpad/crashpad_handler"),
             marks=("share/crashpad/crashpadConfig.cmake",),
             debug_folder="debug",
             runtimes="the triplet: x64-windows has /MD, x64-windows-static /MT, "

@@ -95,9 +95,9 @@ class Release(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Such as `Sentry's builds, since 2025-10-01 (sentry-native 0.12.0)`."""
-        tags = f" (sentry-native {self.tags[0]})" if self.tags else ""
-        return f"{HANDLER_KINDS[self.fork].meaning}, since {self.since}{tags}"
+        """Such as `Sentry's builds (interface of 2025-10-01, sentry-native 0.12.0)`."""
+        tags = f", sentry-native {self.tags[0]}" if self.tags else ""
+        return f"{HANDLER_KINDS[self.fork].meaning} (interface of {self.since}{tags})"
 
 
 def _rows(fork: str, *changes: dict[str, Any]) -> tuple[Release, ...]:

@@ -1,0 +1,238 @@
+"""crashtool scaffold cpp: the code that starts the handler, and what builds it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from crashtool.commands.command import RESOLVED, Command
+from crashtool.commands.console import Console
+from crashtool.commands.options import annotation_options
+from crashtool.errors import CheckFailed, UsageError
+from crashtool.formats.attribute_rules import ERROR, Plan, check_plan
+from crashtool.formats.attributes import (
+    Attachment,
+    is_absolute,
+    join_annotations,
+    parse_attachment,
+    split_pair,
+)
+from crashtool.formats.crashpad.arguments import HANDLER_KINDS
+from crashtool.formats.crashpad.client.choosing import find_release
+from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, WINDOWS
+from crashtool.model.integration import Integration
+from crashtool.services.resolution import Habits
+from crashtool.services.settings import FLAG, PROJECT, Resolved
+
+FOLDER = "crash_reporting"
+URL_LEFT = (
+    "the URL is left to the build: give it in CRASH_REPORTING_URL (crashtool make-url prints it); "
+    "--url writes one into the source"
+)
+
+
+class CppCommand(Command):
+    """Its attachments are files of the program's users, which are not opened here."""
+
+    HABITS = Habits(only_named=("attachments",))
+
+
+@click.command("cpp", cls=CppCommand)
+@click.option(
+    "--into", type=click.Path(file_okay=False), metavar="DIR",
+    help=f"Your project: the files are written to DIR/{FOLDER}.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@click.option(
+    "--crashpad", "fork", type=click.Choice(list(HANDLER_KINDS)),
+    help="Which Crashpad it is linked with. Default: that of --crashpad-dir, else backtrace.",
+)  # fmt: skip
+@click.option(
+    "--crashpad-version", "version", metavar="DATE|TAG",
+    help="How old it is: the date of its sources, as in 2023-05-27, or the version of "
+    "sentry-native. Default: the newest.",
+)  # fmt: skip
+@click.option(
+    "--crashpad-dir", "crashpad_dir", type=click.Path(exists=True, file_okay=False), metavar="DIR",
+    help="Where it is; what kind of folder it is, is found out. Default: the build is told.",
+)  # fmt: skip
+@click.option(
+    "--layout", type=click.Choice(list(LAYOUTS)),
+    help="The kind of folder that it will be in, when it is not there yet: see scaffold obtain.",
+)  # fmt: skip
+@click.option(
+    "--platform", "platforms", type=click.Choice(PLATFORMS), multiple=True,
+    help="Write build files for this one alone. Repeatable. The code is for all three.",
+)  # fmt: skip
+@click.option(
+    "--name", metavar="NAME",
+    help="The folder of the database below the user's own. Default: the annotation prod.",
+)  # fmt: skip
+@click.option("--url", metavar="URL", help="Write this URL into the source, token and all.")
+@annotation_options
+@click.pass_context
+def command(context: click.Context, /, console: Console, **options: Any) -> None:
+    """Write C++ that starts the handler, and CMake and MSBuild files that build it.
+
+    One header, one source, for Windows, macOS and Linux: database, consent, URL, annotations,
+    attachments, and proof that the handler lives. Beside them a CMake file, an MSBuild property
+    sheet, those for symbols, and a README with the next steps.
+
+    --annotation and --attachment add to the settings. An attachment with a relative path lies in
+    the program's own folder. A URL goes into the source from --url or from a project file; one
+    that the environment gives holds your token, and stays out of it.
+
+    \b
+    Examples:
+      crashtool scaffold cpp --annotation prod=Game --into .
+      crashtool scaffold cpp --crashpad-dir C:/crashpad --platform windows --into .
+      crashtool scaffold cpp --crashpad sentry --crashpad-version 0.12.0 --into .
+
+    Exit status: 0, 2 when another file is in the way, 4 when the URL, an annotation or an
+    attachment is at fault: then nothing is written.
+    """  # noqa: D301 (\b is click's)
+    from crashtool.services.integration.scaffold import write_files
+
+    if not options["into"]:
+        raise UsageError("cpp makes several files", hint="--into . writes them to ./" + FOLDER)
+    integration = _read_integration(context, options)
+    if not _is_sound(console, integration):
+        context.exit(CheckFailed.exit_status)
+    folder = Path(options["into"], FOLDER)
+    texts = _make_texts(integration)
+    write_files(
+        {folder / name: text.encode("utf-8") for name, text in texts.items()},
+        force=options["force"],
+    )
+    console.note(f"wrote {', '.join(texts)} to {folder}, for {integration.release.title}")
+    _tell_limits(console, integration, options["platforms"] or PLATFORMS)
+
+
+def _read_integration(context: click.Context, options: dict[str, Any]) -> Integration:
+    from crashtool.services.integration.layout_search import choose_layouts, find_layout
+
+    resolved = context.meta[RESOLVED]
+    fork, layout = options["fork"], options["layout"]
+    if not fork and options["crashpad_dir"]:
+        fork = find_layout(Path(options["crashpad_dir"])).forks[0]
+    if not fork:
+        fork = LAYOUTS[layout].forks[0] if layout else "backtrace"
+    platforms = tuple(name for name in PLATFORMS if name in (options["platforms"] or PLATFORMS))
+    crashpad_dir = str(Path(options["crashpad_dir"]).resolve()) if options["crashpad_dir"] else ""
+    annotations = tuple(split_pair(text) for text in options["annotations"] or ())
+    name = options["name"] or join_annotations(annotations).get("prod")
+    if not name:
+        raise UsageError(
+            "the program has no name", hint="--annotation prod=NAME, or prod in [annotations]"
+        )
+    return Integration(
+        find_release(fork, options["version"] or ""),
+        name,
+        Plan(annotations, _read_attachments(options, resolved["attachments"]), fork, "cpp"),
+        choose_layouts(fork, platforms, crashpad_dir, layout or ""),
+        _choose_url(context, options["url"], resolved["url"]),
+        crashpad_dir.replace("\\", "/"),
+    )
+
+
+def _read_attachments(options: dict[str, Any], resolved: Resolved) -> tuple[Attachment, ...]:
+    """The attachments; those of a project file as it has them, relative to its folder."""
+    attachments = tuple(parse_attachment(text) for text in options["attachments"] or ())
+    if resolved.layer != PROJECT:
+        return attachments
+    folder = str(Path(resolved.source.removeprefix("file ")).parent)
+    return tuple(
+        item._replace(path=os.path.relpath(item.path, folder).replace("\\", "/"))
+        if item.path.startswith(folder + os.sep)
+        else item
+        for item in attachments
+    )
+
+
+def _choose_url(context: click.Context, url: str | None, resolved: Resolved) -> str:
+    """The URL that goes into the source; "" for one that neither a flag nor the project gives."""
+    is_typed = context.get_parameter_source("url") == ParameterSource.COMMANDLINE
+    return url or "" if is_typed or resolved.layer in (FLAG, PROJECT) else ""
+
+
+def _is_sound(console: Console, integration: Integration) -> bool:
+    """Say what is wrong with URL, annotations and attachments; whether none of it is an error."""
+    from crashtool.formats.submission_url import check_url
+    from crashtool.render import start_handler, submission_url
+
+    told: list[tuple[str, str, str | None]] = [
+        (finding.severity, start_handler.finding_text(finding), None)
+        for finding in check_plan(_as_started(integration.plan))
+    ]
+    if integration.url:
+        told += [
+            (row.severity, submission_url.finding_text(row), submission_url.finding_hint(row))
+            for row in check_url(integration.url)
+        ]
+    for severity, text, hint in told:
+        if severity == ERROR:
+            console.error(CheckFailed(text, hint=hint))
+        else:
+            console.warn(text, hint=hint)
+    return all(severity != ERROR for severity, _, _ in told)
+
+
+def _as_started(plan: Plan) -> Plan:
+    """The plan as StartHandler gets it: relative paths begin in some folder by then."""
+    return plan._replace(
+        attachments=tuple(
+            item if is_absolute(item.path) else item._replace(path=f"/{item.path}")
+            for item in plan.attachments
+        )
+    )
+
+
+def _make_texts(integration: Integration) -> dict[str, str]:
+    """The files by name, the README last."""
+    from crashtool.render.integration.cmake import CMAKE_NAME, cmake_text
+    from crashtool.render.integration.msbuild import PROPS_NAME, props_text
+    from crashtool.render.integration.readme import README_NAME, readme_text
+    from crashtool.render.integration.source import (
+        HEADER_NAME,
+        SOURCE_NAME,
+        header_text,
+        source_text,
+    )
+    from crashtool.services.integration.scaffold import SCAFFOLDS, read_scaffold
+
+    rows = [(HEADER_NAME, header_text(integration), "`Start()`, to be called by `main()`"),
+            (SOURCE_NAME, source_text(integration), "starts the handler"),
+            (CMAKE_NAME, cmake_text(integration), "CMake: compiles, links, ships the handler"),
+            (SCAFFOLDS["cmake"].template, read_scaffold("cmake"), "CMake: symbols")]  # fmt: skip
+    if WINDOWS in integration.layouts:
+        targets = SCAFFOLDS["msbuild"].template
+        rows += [
+            (PROPS_NAME, props_text(integration), "MSBuild: compiles, links, ships the handler"),
+            (targets, read_scaffold("msbuild"), "MSBuild: symbols"),
+        ]
+    summaries = {name: summary for name, _, summary in rows}
+    texts = {name: text for name, text, _ in rows}
+    return {**texts, README_NAME: readme_text(integration, summaries)}
+
+
+def _tell_limits(console: Console, integration: Integration, wanted: tuple[str, ...]) -> None:
+    """What this Crashpad cannot do, and what is left to do."""
+    from crashtool.render.integration.parts import PLATFORM_NAMES
+
+    release, plan = integration.release, integration.plan
+    for platform in wanted:
+        if platform not in integration.layouts:
+            console.note(f"the build files are not for {PLATFORM_NAMES[platform]}: this Crashpad "
+                         "is had otherwise there (crashtool scaffold obtain)")  # fmt: skip
+    if plan.attachments and not release.takes_attachments:
+        console.warn("this Crashpad takes no attachments: they are left out",
+                     hint="a Crashpad since 2020-06-24 does")  # fmt: skip
+    elif plan.attachments and not release.mac_attachments and "macos" in wanted:
+        console.warn("on macOS this Crashpad takes no attachments: they are left out there")
+    if release.from_calls:
+        console.note("the header of this Crashpad was not read when crashtool was made, only calls "
+                     "of it: if it does not compile, tell us")  # fmt: skip
+    if not integration.url:
+        console.note(URL_LEFT)

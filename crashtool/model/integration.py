@@ -1,0 +1,30 @@
+"""Crashpad in a program, as it is to be written: which client, from where, with what."""
+
+from crashtool.formats.attribute_rules import Plan
+from crashtool.formats.crashpad.client.layouts import Layout
+from crashtool.formats.crashpad.client.releases import Release
+from crashtool.formats.named_tuple import NamedTuple
+
+FOLDER_SIGNS = frozenset("._- ")
+
+
+class Integration(NamedTuple):
+    """What the files of an integration are made from.
+
+    `url` is "" when the build is to give it, in the macro CRASH_REPORTING_URL. An attachment with a
+    relative path lies in the program's own folder. `layouts` by platform; `crashpad_dir` is where
+    Crashpad is, "" when not known.
+    """
+
+    release: Release
+    name: str
+    plan: Plan
+    layouts: dict[str, Layout]
+    url: str = ""
+    crashpad_dir: str = ""
+
+    @property
+    def folder_name(self) -> str:
+        """The program's name as a folder of any system may be called."""
+        kept = (sign if sign.isalnum() or sign in FOLDER_SIGNS else "_" for sign in self.name)
+        return "".join(kept).strip(". ") or "program"

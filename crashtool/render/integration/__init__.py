@@ -1,0 +1,1 @@
+"""The files of an integration: C++ that starts the handler, what builds it, what to read."""

@@ -1,0 +1,49 @@
+"""Which of the ways to have Crashpad a folder is."""
+
+from pathlib import Path
+
+from crashtool.errors import NothingFound, UsageError
+from crashtool.formats.crashpad.client.layouts import LAYOUTS, Layout, find_layouts
+
+
+def choose_layouts(
+    fork: str, platforms: tuple[str, ...], folder: str, name: str = ""
+) -> dict[str, Layout]:
+    """The layout for each platform: the one named, that of the folder, or the fork's usual one.
+
+    Platforms that it has nothing for are left out. UsageError when none is left, or the folder is
+    of another fork; NothingFound when it holds no Crashpad.
+    """
+    if name or folder:
+        found = LAYOUTS[name] if name else find_layout(Path(folder))
+        if fork not in found.forks:
+            raise UsageError(
+                f"{folder or name} is Crashpad of {' or '.join(found.forks)} ({found.meaning}), "
+                f"not of {fork}",
+                hint=f"--crashpad {found.forks[0]}",
+            )
+        layouts = {platform: found for platform in platforms if platform in found.platforms}
+    else:
+        usual = {platform: find_layouts(fork, platform) for platform in platforms}
+        layouts = {platform: found[0] for platform, found in usual.items() if found}
+        first = next(iter(layouts.values()), None)  # a CMake file has one for all its platforms
+        layouts = {platform: found for platform, found in layouts.items() if found is first}
+    if not layouts:
+        raise UsageError(
+            f"there is no {fork} for {' or '.join(platforms)}",
+            hint="`crashtool scaffold obtain` tells what there is",
+        )
+    return layouts
+
+
+def find_layout(folder: Path) -> Layout:
+    """The layout of a folder, by files that every copy of it has. NothingFound if there is none."""
+    for layout in LAYOUTS.values():
+        if any((folder / mark).is_file() for mark in layout.marks):
+            return layout
+    raise NothingFound(
+        f"{folder} holds no Crashpad that is built: there is none of "
+        + ", ".join(mark for layout in LAYOUTS.values() for mark in layout.marks),
+        hint="name the folder that was unpacked, built in or installed to; "
+        "`crashtool scaffold obtain` tells how to get one",
+    )
