@@ -54,14 +54,26 @@ ALL_MISC_FLAGS = (
 )
 
 
+CONTEXT_FLAGS = {  # CONTEXT_FULL and the like (winnt.h, minidump_context.h)
+    context.X86Context: 0x00010007, context.X8664Context: 0x0010000B,
+    context.ArmContext: 0x40000006, context.Arm64Context: 0x00400006,
+    context.Arm64OldContext: 0x80000006,
+}  # fmt: skip
+
+
 def pack_context(layout, registers):
     """A CPU context of one layout; registers not given are zero."""
+    flags = registers.get("flags", CONTEXT_FLAGS.get(layout, 0))
     if layout in (context.Arm64Context, context.Arm64OldContext):
-        general = {name: value for name, value in registers.items() if name != "cpsr"}
+        general = {
+            name: value for name, value in registers.items() if name not in ("cpsr", "flags")
+        }
         return layout(
-            registers=context.Registers64(**general).pack(), cpsr=registers.get("cpsr", 0)
+            registers=context.Registers64(**general).pack(),
+            cpsr=registers.get("cpsr", 0),
+            flags=flags,
         ).pack()
-    return layout(**registers).pack()
+    return layout(**registers | {"flags": flags}).pack()
 
 
 def wide(text, size):

@@ -29,7 +29,7 @@ from crashtool.services.analyze.modules import (
     read_unloaded_modules,
 )
 from crashtool.services.analyze.process import read_process
-from crashtool.services.analyze.system import name_writer, read_system
+from crashtool.services.analyze.system import bears_crashpads_mark, name_writer, read_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,7 +204,7 @@ class _Analysis:
             record.flags,
             record.parameters,
             record.address,
-            si_code_is_known=self.dump.crashpad is not None,
+            si_code_is_known=bears_crashpads_mark(self.dump),
         )
 
     def _has_stack(self, registers: Registers | None) -> bool:

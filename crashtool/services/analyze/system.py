@@ -50,13 +50,30 @@ def _parse_uname(text: str) -> tuple[str, str]:
 
 def name_writer(dump: Minidump) -> str:
     """Who wrote the dump, from what each writer alone puts in; "" when nothing tells."""
-    build = dump.misc.debug_build_string if dump.misc else None
-    if (build or "").startswith("crashtool."):
+    if _build_string(dump).startswith("crashtool."):
         return "crashtool"
-    if dump.find_place(CRASHPAD_INFO) or (build or "").startswith("crashpad."):
+    if bears_crashpads_mark(dump):
         return "Crashpad"
     if any(entry.stream_type >> 16 == BREAKPAD_STREAMS for entry in dump.directory):
         return "Breakpad"
     if dump.header.version >> 16:  # dbghelp puts its own version there
         return "Windows"
     return ""
+
+
+def bears_crashpads_mark(dump: Minidump) -> bool:
+    """Whether what wrote the dump knew Crashpad's own streams.
+
+    A CrashpadInfo stream without a report's or client's id tells nothing: `annotate --into` puts
+    such a one into dumps of any writer.
+    """
+    if _build_string(dump).startswith(("crashpad.", "crashtool.")):
+        return True
+    info = dump.crashpad
+    if info is None:
+        return dump.find_place(CRASHPAD_INFO) is not None
+    return bool(info.report_id.int or info.client_id.int)
+
+
+def _build_string(dump: Minidump) -> str:
+    return (dump.misc.debug_build_string if dump.misc else None) or ""

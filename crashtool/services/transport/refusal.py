@@ -2,13 +2,11 @@
 
 from collections import Counter
 
-from crashtool.errors import MalformedFile
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.structs import VERSION
-from crashtool.formats.minidump.structs import Count as EntryCount
+from crashtool.services.transport.refused_streams import find_refused_stream
 
-MODULE_SIZE = 108  # MINIDUMP_MODULE (minidumpapiset.h)
 MISC_INFO_SIZES = (24, 44, 232, 832, 1364)  # MINIDUMP_MISC_INFO to _5 (minidumpapiset.h)
 CRASHPAD_INFO_SIZE = 52  # the least that is read (process_snapshot_minidump.cc)
 CRASHPAD_INFO_VERSION = 1
@@ -35,19 +33,10 @@ def _find_refused_stream(dump: Minidump) -> str | None:
     if misc and misc.size not in MISC_INFO_SIZES:
         return f"its process information has {misc.size} bytes"
     if crashpad is None:
-        return "it has modules but no CrashpadInfo stream" if modules else None
-    if crashpad.size < CRASHPAD_INFO_SIZE or dump.crashpad is None:
+        if modules:
+            return "it has modules but no CrashpadInfo stream"
+    elif crashpad.size < CRASHPAD_INFO_SIZE or dump.crashpad is None:
         return "its CrashpadInfo stream is cut short"
-    if dump.crashpad.version != CRASHPAD_INFO_VERSION:
+    elif dump.crashpad.version != CRASHPAD_INFO_VERSION:
         return f"its CrashpadInfo stream has version {dump.crashpad.version}"
-    if modules and not _has_plain_modules(dump, modules.size):
-        return "its module list is padded or damaged"
-    return None
-
-
-def _has_plain_modules(dump: Minidump, size: int) -> bool:
-    raw = dump.read_raw_stream(streams.MODULE_LIST) or b""
-    try:
-        return size == EntryCount.SIZE + MODULE_SIZE * EntryCount.read(raw).entry_count
-    except MalformedFile:
-        return False
+    return find_refused_stream(dump)

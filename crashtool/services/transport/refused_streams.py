@@ -1,0 +1,127 @@
+"""What Crashpad's own reader refuses within threads, modules and memory regions of a dump."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.minidump import streams
+from crashtool.formats.minidump.modules import BPEL, RSDS
+from crashtool.formats.minidump.source import AnyRecord, Location, Source
+from crashtool.formats.minidump.structs import (
+    CodeViewRsds,
+    Count,
+    CrashpadInfoRecord,
+    MemoryInfo,
+    ModuleLink,
+    ModuleRecord,
+    ThreadRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.minidump.file import Minidump
+
+# architecture -> size of the context and the bit of its kind (minidump/minidump_context.h)
+CONTEXTS = {
+    "x86": (716, 0x00010000),
+    "x86_64": (1232, 0x00100000),
+    "arm": (368, 0x40000000),
+    "arm64": (912, 0x00400000),
+}
+FLAGS_AT = {"x86_64": 48}  # after the home addresses of AMD64; elsewhere the first field
+MODULE_INFO_SIZE = 28  # MinidumpModuleCrashpadInfo since 2017 (minidump/minidump_extensions.h)
+MEMORY_INFO_HEADER = (16, MemoryInfo.SIZE)
+
+
+def find_refused_stream(dump: "Minidump") -> str | None:
+    """Why Crashpad's reader would refuse a dump for one of its lists, as a clause.
+
+    process_snapshot_minidump.cc and the readers of its parts; in their order.
+    """
+    architecture = dump.system.architecture if dump.system else "unknown"
+    checks: tuple[tuple[int, Callable[[Source, Location], str | None]], ...] = (
+        (streams.CRASHPAD_INFO, _check_links),
+        (streams.MODULE_LIST, _check_modules),
+        (streams.MEMORY_INFO_LIST, _check_memory_info),
+        (streams.THREAD_LIST, lambda source, place: _check_threads(source, place, architecture)),
+    )
+    for kind, check in checks:
+        if dump.find_place(kind) is None:
+            continue
+        try:
+            refusal = dump.read_faultless(kind, check)
+        except MalformedFile as error:
+            refusal = f"it is damaged ({error.what})"
+        if refusal:
+            return refusal
+    return None
+
+
+def _check_links(source: Source, place: Location) -> str | None:
+    """The annotations of modules: each as large as Crashpad has written them since 2017."""
+    info = CrashpadInfoRecord.read(source.data, place.rva)
+    if not info.module_list_rva:
+        return None
+    where = Location(info.module_list_size, info.module_list_rva)
+    links = _read_exact(source, where, ModuleLink)
+    if links is None:
+        return "its list of annotated modules is padded or damaged"
+    if any(row.rva and row.size < MODULE_INFO_SIZE for row in links):
+        return "the annotations of its modules have the form of 2017 and before"
+    return None
+
+
+def _check_modules(source: Source, place: Location) -> str | None:
+    rows = _read_exact(source, place, ModuleRecord)
+    if rows is None:
+        return "its module list is padded or damaged"
+    for row in rows:
+        if row.codeview_rva and not _is_codeview(
+            source.read_bytes(Location(row.codeview_size, row.codeview_rva), "CodeView")
+        ):
+            return "a module's debug id has a form that Crashpad does not write"
+    return None
+
+
+def _is_codeview(record: bytes) -> bool:
+    """Whether a record is a PDB's with a NUL at its end, or a build id."""
+    if record.startswith(BPEL):
+        return True
+    return record.startswith(RSDS) and len(record) > CodeViewRsds.SIZE and record.endswith(b"\0")
+
+
+def _check_memory_info(source: Source, place: Location) -> str | None:
+    raw = source.read_bytes(Location(min(place.size, 16), place.rva), "MemoryInfoList")
+    sizes = (int.from_bytes(raw[:4], "little"), int.from_bytes(raw[4:8], "little"))
+    count = int.from_bytes(raw[8:16], "little")
+    if sizes != MEMORY_INFO_HEADER or place.size != sizes[0] + count * sizes[1]:
+        return "its list of memory regions is padded or damaged"
+    return None
+
+
+def _check_threads(source: Source, place: Location, architecture: str) -> str | None:
+    rows = _read_exact(source, place, ThreadRecord)
+    if rows is None:
+        return "its thread list is padded or damaged"
+    size, kind = CONTEXTS.get(architecture, (0, 0))
+    at = FLAGS_AT.get(architecture, 0)
+    for row in rows:
+        context = Location(row.context_size, row.context_rva)
+        if not context.size:
+            continue
+        flags = int.from_bytes(source.read_bytes(context, "context")[at : at + 4], "little")
+        if context.size < size or flags & kind != kind:
+            return f"thread {row.id}'s registers have a form that Crashpad does not write"
+    return None
+
+
+def _read_exact(
+    source: Source, place: Location, record: type[AnyRecord]
+) -> tuple[AnyRecord, ...] | None:
+    """The entries of a list that is as long as its count says; None for any other."""
+    if place.size < Count.SIZE:
+        return None
+    count = Count.read(source.data, place.rva).entry_count
+    if place.size != Count.SIZE + count * record.SIZE or place.rva + place.size > source.size:
+        return None
+    return tuple(record.read_array(source.data, place.rva + Count.SIZE, count))
