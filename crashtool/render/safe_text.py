@@ -2,7 +2,8 @@
 
 import re
 
-_UNSAFE = re.compile(
+# Compiled when first needed, as few texts have any: it costs as much as five modules.
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls, escape among them
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # unseen, bidi
     "\ud800-\udfff"  # surrogates: what surrogateescape left of bytes that are not UTF-8
@@ -20,7 +21,8 @@ def safe(text: str, limit: int = 0) -> str:
     cut = limit and len(text) > limit
     if cut:
         text = text[: limit - 1]
-    text = _UNSAFE.sub(_escape, text)
+    if not (text.isascii() and text.isprintable()):
+        text = re.sub(_UNSAFE, _escape, text)
     if "##" in text:
         text = _COMMAND.sub(r"#\\x23", text)
     return text + "…" if cut else text

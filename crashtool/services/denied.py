@@ -4,7 +4,6 @@ import errno
 import os
 import shlex
 import sys
-from pathlib import Path
 
 from crashtool.errors import CrashtoolError, InputUnusable, MachineFault, reason_of
 
@@ -25,7 +24,7 @@ def explain(
     inner = error.filename if isinstance(error.filename, str) else ""
     what = f"cannot read {named}: {reason_of(error)}"
     if inner and inner != named:
-        what += f" ({Path(inner).name})"
+        what += f" ({os.path.basename(inner)})"
     if error.errno in OF_THE_MACHINE:
         return MachineFault(f"cannot use {named}: {reason_of(error)}")
     if not isinstance(error, PermissionError):
@@ -40,7 +39,7 @@ def explain(
 def call_as(owner: str) -> str:
     """The present call as another user's; without its arguments when a secret is in them."""
     arguments = sys.argv[1:]
-    is_ours = Path(sys.argv[0]).name.startswith(("crashtool", "__main__"))
+    is_ours = os.path.basename(sys.argv[0]).startswith(("crashtool", "__main__"))
     if not is_ours or any("token" in text or "://" in text for text in arguments):
         arguments = ["…"]
     words = " ".join(text if text == "…" else shlex.quote(text) for text in arguments)
@@ -49,12 +48,15 @@ def call_as(owner: str) -> str:
 
 def find_owner(path: str) -> str:
     """The user whose file it is, or the folder that hides it; "" for our own, and on Windows."""
-    for place in (Path(path), *Path(path).parents):
+    place = path or "."
+    while True:
         try:
-            return _name_user(place.stat().st_uid)
+            return _name_user(os.stat(place).st_uid)
         except OSError:
-            continue
-    return ""
+            above = os.path.dirname(place) or "."
+            if above == place:
+                return ""
+            place = above
 
 
 def _name_user(user: int) -> str:

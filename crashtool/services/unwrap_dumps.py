@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
-from crashtool.formats.archives import zip_file
 from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.opening import (
-    is_archive,
-    is_packed,
-    name_kind,
-    unpack,
-    walk_contents,
-)
 from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.formats.multipart import FormText, Part, parse_multipart
@@ -127,6 +119,10 @@ def is_dump_or_form(head: bytes) -> bool:
 
 def is_wrapper(head: bytes) -> bool:
     """Whether the first HEAD bytes are those of something that may hold minidumps."""
+    if head.startswith(SIGNATURE):
+        return False
+    from crashtool.formats.archives.opening import is_archive, is_packed  # slow to load
+
     return is_archive(head) or is_packed(head) or _is_form(head)
 
 
@@ -139,6 +135,11 @@ def holds_dump(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
             head = stream.read(HEAD)
+            if head.startswith(SIGNATURE):
+                return True
+            from crashtool.formats.archives import zip_file
+            from crashtool.formats.archives.opening import is_packed
+
             budget = Budget(os.fstat(stream.fileno()).st_size)
             if is_packed(head):
                 return is_dump_or_form(_peek(Rejoined(head, stream), head, budget))
@@ -153,6 +154,8 @@ def holds_dump(file: Path) -> bool:
 
 
 def _holds(member: Member, budget: Budget) -> bool:
+    from crashtool.formats.archives.opening import is_packed
+
     if member.obstacle or member.is_folder:
         return False
     head = read_fully(member.stream, HEAD)
@@ -162,6 +165,8 @@ def _holds(member: Member, budget: Budget) -> bool:
 
 
 def _peek(packed: Stream, head: bytes, budget: Budget) -> bytes:
+    from crashtool.formats.archives.opening import unpack
+
     return read_fully(unpack(packed, head, budget), HEAD)
 
 
@@ -218,6 +223,9 @@ class _Unwrapping:
     def _walk_archive(
         self, path: Path, head: bytes, place: _Place
     ) -> Iterator[DumpFile | UnusableInput]:
+        from crashtool.formats.archives import zip_file
+        from crashtool.formats.archives.opening import walk_contents
+
         kind, unreadable = _kind_of(head), ""
         with path.open("rb") as file:
             for member in walk_contents(file, head, self._budget, path.name):
@@ -297,6 +305,8 @@ def _describe_form(fields: int, files: list[str]) -> str:
 
 
 def _kind_of(head: bytes) -> str:
+    from crashtool.formats.archives.opening import name_kind
+
     return FORM if _is_form(head) else name_kind(head)
 
 

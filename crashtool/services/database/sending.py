@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.attributes import Attachment
-from crashtool.formats.crashpad.database import Database, DatabaseReport
-from crashtool.formats.shell_words import quote_word
-from crashtool.services.database.changing import hold_report, mark_uploaded
-from crashtool.services.database.reading import open_patiently
 from crashtool.services.dump_files import find_dumps
 from crashtool.services.path_patterns import expand_path
 from crashtool.services.unwrap_dumps import ByteStream, DumpFile, UnusableInput
+
+if TYPE_CHECKING:
+    from crashtool.formats.crashpad.database import Database, DatabaseReport
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
 
@@ -58,6 +58,9 @@ def walk_unsent(
     text: str, *, without_consent: bool, note: Note
 ) -> Iterator[DumpFile | UnusableInput]:
     """What a database never uploaded, and what keeps some of it from being sent now."""
+    from crashtool.formats.shell_words import quote_word
+    from crashtool.services.database.reading import open_patiently  # not for a file alone
+
     try:
         database = open_patiently(text)
     except CrashtoolError as error:
@@ -79,7 +82,7 @@ def walk_unsent(
         ))  # fmt: skip
 
 
-def _make_item(database: Database, report: DatabaseReport) -> DumpFile | UnusableInput:
+def _make_item(database: "Database", report: "DatabaseReport") -> DumpFile | UnusableInput:
     path = str(report.path)
     if report.locked or report.state in ("new", "uploading"):
         return UnusableInput(path, InputUnusable(
@@ -94,7 +97,7 @@ def _make_item(database: Database, report: DatabaseReport) -> DumpFile | Unusabl
 class Held:
     """A report of a database that is to be sent, and its database."""
 
-    def __init__(self, database: Database, report: DatabaseReport) -> None:
+    def __init__(self, database: "Database", report: "DatabaseReport") -> None:
         self.database = database
         self.report = report
 
@@ -105,6 +108,8 @@ class Held:
         Whether it still waits there. InputUnusable when a handler has it. A database that cannot
         be written is read as it is.
         """
+        from crashtool.services.database.changing import hold_report
+
         with ExitStack() as stack:
             try:
                 waits = stack.enter_context(hold_report(self.database, self.report))
@@ -117,6 +122,8 @@ class Held:
 
     def mark(self, rxid: str | None, note: Note) -> None:
         """Record, within `hold`, that the server accepted the report."""
+        from crashtool.services.database.changing import mark_uploaded
+
         try:
             mark_uploaded(self.database, self.report, rxid or "")
         except (CrashtoolError, OSError, ValueError) as error:
