@@ -193,13 +193,21 @@ class System(NamedTuple):
 
 
 class Process(NamedTuple):
-    """What ran. `created` in seconds since 1970, `uptime` in seconds at the time of the dump."""
+    """What ran. `created` in seconds since 1970, `uptime` in seconds at the time of the dump.
+
+    How it was started, where a Windows dump holds it, with "…" for what looks secret:
+    `command_line`, `image_path` and `current_directory`, and how many environment variables.
+    """
 
     id: int | None = None
     name: str | None = None
     version: str | None = None
     created: int | None = None
     uptime: int | None = None
+    command_line: str | None = None
+    image_path: str | None = None
+    current_directory: str | None = None
+    environment_count: int | None = None
 
 
 class Annotation(NamedTuple):

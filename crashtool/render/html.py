@@ -19,6 +19,7 @@ from crashtool.render.html_sections import (
 from crashtool.render.html_stack import render_stack
 from crashtool.render.html_style import STYLE
 from crashtool.render.words import (
+    walk_start,
     words_of_assertion,
     words_of_error,
     words_of_kind,
@@ -118,6 +119,8 @@ def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
     for message in report.messages:
         yield "Message", message.strip(), False
     yield "Process", words_of_process(report.process), False
+    for label, text in walk_start(report.process, 0):
+        yield label, text, label != "Env"
     if report.system:
         yield "System", words_of_system(report.system), False
     if report.crashpad:

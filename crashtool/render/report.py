@@ -20,6 +20,7 @@ from crashtool.render.stack import add_frames
 from crashtool.render.symbols import add_symbols
 from crashtool.render.words import (
     base_name,
+    walk_start,
     words_of_assertion,
     words_of_error,
     words_of_kind,
@@ -30,6 +31,7 @@ from crashtool.render.words import (
 )
 
 LONGEST_VALUE = 64
+LONGEST_START = 200  # characters of a command line
 LONGEST_SIGNATURE = 160
 MOST_ANNOTATIONS = 24
 MOST_PROBLEMS = 8
@@ -54,7 +56,7 @@ def render_report(
         return page.line(brief_line(report))
     _add_headline(page, report)
     _add_crash(page, report)
-    _add_identity(page, report)
+    _add_identity(page, report, verbose=verbose)
     _add_annotations(page, report, verbose=verbose)
     add_symbols(page, report, all_threads=threads, verbose=verbose)
     _add_crashed_stack(page, report, verbose=verbose)
@@ -136,8 +138,10 @@ def _thread_words(thread: Thread | None, crash: Crash | None) -> str:
     return f"thread {crash.thread_id} (not in the dump)" if crash else ""
 
 
-def _add_identity(page: Page, report: CrashReport) -> None:
+def _add_identity(page: Page, report: CrashReport, *, verbose: bool) -> None:
     page.field("PROCESS", words_of_process(report.process))
+    for label, text in walk_start(report.process, 0 if verbose else LONGEST_START):
+        page.field(label.upper(), text)
     if report.system:
         page.field("SYSTEM", words_of_system(report.system))
     if report.crashpad:

@@ -1,12 +1,14 @@
 """Values as people read them: addresses, sizes, times, durations."""
 
 import time
+from collections.abc import Iterator
 
 from crashtool.formats.minidump.reasons.reason import hex_address
 from crashtool.formats.moment import find_date
 from crashtool.formats.source_path import parse_source_path
 from crashtool.model.crash import Assertion, CrashReport, Frame, InlineFrame, Process, System
 from crashtool.render.names import shorten
+from crashtool.render.safe_text import safe
 
 SYSTEM_NAMES = {
     "windows": "Windows",
@@ -117,6 +119,25 @@ def words_of_process(process: Process) -> str:
     if process.uptime is not None:
         parts.append(f"up {words_of_duration(process.uptime)}")
     return ", ".join(parts)
+
+
+def walk_start(process: Process, limit: int) -> Iterator[tuple[str, str]]:
+    """(label, text) of how a process was started, texts cut to `limit` characters unless it is 0.
+
+    The image's path is left out where the command line begins with it.
+    """
+    command = process.command_line
+    if command:
+        yield "Command", safe(command, limit)
+    image = process.image_path
+    if image and not (command or "").lstrip('"').lower().startswith(image.lower()):
+        yield "Image", safe(image, limit)
+    folder = process.current_directory
+    if folder:
+        yield "Folder", safe(folder, limit)
+    if process.environment_count is not None:
+        plural = "" if process.environment_count == 1 else "s"
+        yield "Env", f"{process.environment_count:,} variable{plural}, not shown"
 
 
 def words_of_kind(report: CrashReport) -> str:

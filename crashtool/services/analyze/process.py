@@ -1,6 +1,6 @@
 """What ran: its name, version, id and age."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.crash import Annotation, Module, Process
@@ -21,13 +21,38 @@ def read_process(
     """The process, from the MiscInfo stream, the first module and the annotations."""
     misc = dump.misc
     created = misc.process_create_time if misc else None
-    return Process(
+    process = Process(
         id=_id(dump),
         name=_name(dump, modules),
         version=_version(modules, annotations),
         created=created or None,
         uptime=_uptime(created, dump.header.timestamp),
     )
+    return _add_start(process, dump)
+
+
+def _add_start(process: Process, dump: Minidump) -> Process:
+    """The process with how it was started, if the dump holds the memory that says so."""
+    system = dump.system
+    if system is None or system.platform != "windows":
+        return process
+    from crashtool.formats.minidump.process_parameters import read_process_parameters
+
+    found = read_process_parameters(dump.memory, (thread.teb for thread in dump.threads))
+    if found is None:
+        return process
+    from crashtool.services.analyze.secrets import mask_secrets  # not in every dump
+
+    return process._replace(
+        command_line=_mask(mask_secrets, found.command_line),
+        image_path=_mask(mask_secrets, found.image_path),
+        current_directory=_mask(mask_secrets, found.current_directory),
+        environment_count=found.environment_count,
+    )
+
+
+def _mask(mask: Callable[[str], str], text: str | None) -> str | None:
+    return text and mask(text)
 
 
 def _id(dump: Minidump) -> int | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from crashtool.errors import InputUnusable, reason_of
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.redaction import redact_token
 from crashtool.model.crash import SecretCount
 from crashtool.services.analyze.secret_kinds import Kind, list_kinds
 from crashtool.services.analyze.secret_markers import compile_markers
@@ -18,6 +19,7 @@ MARGIN = 1 << 12  # bytes around a chunk that a secret may reach into; even
 NOTHING = bytes(CHUNK + 2 * MARGIN)
 SHORTEST_WIDE = bytes(8)  # what stands between the letters of the shortest secret in UTF-16
 MOST_MARKERS = 1 << 11  # of one kind in one chunk; only hostile files have more
+MASK = "…".encode()
 # What documentation and tests have where a secret would be.
 PLACEHOLDERS = (b"EXAMPLE", b"example", b"xxxxxx", b"XXXXXX", b"000000000", b"placeholder")
 
@@ -43,6 +45,22 @@ def count_in(file: BinaryIO) -> tuple[SecretCount, ...]:
         for kind, _, _ in _walk_window(window, start, stop):
             totals[kind.name] += 1
     return tuple(SecretCount(name, total) for name, total in totals.items() if total)
+
+
+def mask_secrets(text: str) -> str:
+    """`text` with an ellipsis for each secret that `count_secrets` would count in it, and for the
+    tokens and passwords that are masked wherever crashtool shows a URL.
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    kept, done = bytearray(), 0
+    for secret in sorted(walk_secrets(data, 0, len(data)), key=lambda found: found.start):
+        if secret.step == 1 and secret.end > done:
+            kept += data[done : max(done, secret.start)]
+            if secret.start >= done:
+                kept += MASK
+            done = secret.end
+    kept += data[done:]
+    return redact_token(kept.decode("utf-8", "replace"))
 
 
 class Sliceable(Protocol):
