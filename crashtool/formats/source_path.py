@@ -56,3 +56,14 @@ def find_source_url(source: SourcePath, line: int | None) -> str:
         path=quote(source.path),
         line=line or 1,
     )
+
+
+def clean_path(path: str) -> str:
+    """A path without its `..` and `.`, by the rules of the system that it was written on."""
+    if not re.search(r"[/\\]\.\.?[/\\]", path):
+        return path
+    if "\\" in path or path[1:2] == ":":
+        from ntpath import normpath
+    else:
+        from posixpath import normpath
+    return normpath(path)

@@ -12,14 +12,8 @@ import zipfile
 import pytest
 
 from crashtool.services.receiver.app import start_receiver
-from tests.synth.object_files import (
-    build_elf,
-    build_macho,
-    build_pdb,
-    build_pe,
-    build_sym,
-    full_elf,
-)
+from tests.synth.object_files import build_elf, build_macho, build_pe, build_sym, full_elf
+from tests.synth.pdb import build_pdb
 from tests.toolchain import run_tool
 
 TOKEN, SYMBOLS = "ab" * 32, "5c" * 32

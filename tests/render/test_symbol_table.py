@@ -21,7 +21,8 @@ from crashtool.render.symbol_table import (
     render_survey,
 )
 from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
-from tests.synth.object_files import build_pdb, build_pe, full_elf
+from tests.synth.object_files import build_pe, full_elf
+from tests.synth.pdb import build_pdb
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,11 @@
 """Tiny object files, packed from the same tables that read them."""
 
-import struct
-
-from crashtool.formats.object_file import elf, macho, pdb, pe
+from crashtool.formats.object_file import elf, macho, pe
 from crashtool.formats.record import Record
 
 BUILD_ID = bytes(range(1, 21))
 GUID = bytes(range(0x11, 0x21))
 UUID = bytes(range(0x31, 0x41))
-BLOCK = 512
-# A TPI or IPI stream without a type: version, size, first and last index, hashes that are absent.
-NO_TYPES = struct.pack(
-    "<5I2H10I", 20040203, 56, 0x1000, 0x1000, 0, 0xFFFF, 0xFFFF, 4, 0x3FFFF, *[0] * 6, 0, 0
-)[:56]  # fmt: skip
 
 
 def build_elf(
@@ -179,62 +172,6 @@ def build_pe(
     return dos + b"".join(part.pack() for part in parts) + long_names + content
 
 
-def build_pdb(
-    *,
-    guid=GUID,
-    info_age=1,
-    dbi_age=1,
-    machine=0x8664,
-    flags=0,
-    features=(),
-    named=(),
-    lines=True,
-    public=True,
-    frames=False,
-    with_dbi=True,
-):
-    """An MSF file with the streams that identify and grade a PDB."""
-    info = pdb.InfoHeader(version=20000404, timestamp=1, age=info_age, guid=guid).pack()
-    names = b"".join(name.encode() + b"\0" for name in named)
-    words = [len(named), 8, 1, (1 << len(named)) - 1, 0]
-    words += [word for index in range(len(named)) for word in (index, index + 9)]
-    info += number(len(names)) + names + b"".join(map(number, [*words, *features]))
-    module = pdb.ModuleInfo(lines_size=16 if lines else 0, stream=0xFFFF).pack() + b"app.obj\0a\0"
-    module += b"\0" * (-len(module) % 4)
-    optional = [pdb.NO_STREAM] * 11
-    if frames:
-        optional[9] = 6
-    header = pdb.DbiHeader(
-        signature=-1, version=19990903, age=dbi_age, symbol_stream=5, modules_size=len(module),
-        optional_size=22, flags=flags, machine=machine,
-    )  # fmt: skip
-    dbi = header.pack() + module + b"".join(pdb.Short(value=row).pack() for row in optional)
-    symbols = b"p" * 8 if public else b""
-    streams = [b"", info, NO_TYPES, dbi if with_dbi else b"", NO_TYPES, symbols, b"f" * 8]
-    return build_msf(streams)
-
-
-def build_msf(streams):
-    """Streams (None is an absent one), one after the other, in blocks of 512 bytes."""
-    blocks, places = [b"", b"\0" * BLOCK, b"\0" * BLOCK], []
-    for stream in streams:
-        rows = [(stream or b"")[at : at + BLOCK] for at in range(0, len(stream or b""), BLOCK)]
-        places.append(range(len(blocks), len(blocks) + len(rows)))
-        blocks += [row.ljust(BLOCK, b"\0") for row in rows]
-    sizes = [pdb.ABSENT if stream is None else len(stream) for stream in streams]
-    directory = b"".join(map(number, [len(streams), *sizes, *(n for row in places for n in row)]))
-    first = len(blocks)
-    rows = [directory[at : at + BLOCK] for at in range(0, len(directory), BLOCK)]
-    blocks += [row.ljust(BLOCK, b"\0") for row in rows]
-    directory_map = b"".join(number(first + index) for index in range(len(rows)))
-    blocks.append(directory_map.ljust(BLOCK, b"\0"))
-    blocks[0] = pdb.SuperBlock(
-        magic=pdb.MAGIC, block_size=BLOCK, free_map_block=1, block_count=len(blocks),
-        directory_size=len(directory), directory_map_block=len(blocks) - 1,
-    ).pack().ljust(BLOCK, b"\0")  # fmt: skip
-    return b"".join(blocks)
-
-
 def build_macho(
     *,
     uuid=UUID,
@@ -308,10 +245,6 @@ def build_sym(
 ):
     """A Breakpad symbol file."""
     return "\n".join([f"MODULE Linux x86_64 {identifier} {name}", *lines, ""]).encode()
-
-
-def number(value):
-    return pdb.Index(value=value).pack()
 
 
 def pack(record: Record, big_endian=False):

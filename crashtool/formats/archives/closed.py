@@ -7,14 +7,15 @@ import os
 from typing import IO
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import elf, pdb, pe, symbol_header
+from crashtool.formats.object_file import elf, pe, symbol_header
 from crashtool.formats.object_file.pe import find_image_end
+from crashtool.formats.pdb import msf
 
 HEAD_BYTES = 1 << 12  # with the section table of a program for Windows
 ISO_MARK, ISO_PLACE = b"CD001", 0x8001
 DMG_TRAILER, DMG_TRAILER_SIZE = b"koly", 512
 APPIMAGE_MARKS, APPIMAGE_PLACE = (b"AI\x01", b"AI\x02"), slice(8, 11)
-PROGRAM_MAGICS = (elf.MAGIC, pdb.MAGIC, symbol_header.MAGIC)
+PROGRAM_MAGICS = (elf.MAGIC, msf.MAGIC, symbol_header.MAGIC)
 SCRIPT_MARKS = (b"Makeself", b"_ARCHIVE_START", b"__ARCHIVE_BELOW__", b"PAYLOAD:")
 SCRIPT_BYTES = 1 << 14
 TAIL_BYTES = 1 << 16  # in which an appended zip archive has its end

@@ -7,6 +7,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pdb, pe, symbol_header
 from crashtool.formats.object_file.kinds import CodeRange, ObjectFile
+from crashtool.formats.pdb import msf
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
@@ -15,7 +16,7 @@ HEAD_BYTES = 64
 
 READERS: tuple[tuple[bytes, Callable[["Content"], tuple[ObjectFile, ...]]], ...] = (
     (elf.MAGIC, elf.read_elf),
-    (pdb.MAGIC, pdb.read_pdb),
+    (msf.MAGIC, pdb.read_pdb),
     (symbol_header.MAGIC, symbol_header.read_symbol_header),
     *((magic, macho.read_macho) for magic in macho.MAGICS),
     (macho.UNIVERSAL_32, macho.read_macho),

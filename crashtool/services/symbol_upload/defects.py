@@ -264,10 +264,7 @@ def _empty_sym(entry: Entry, _: Inventory) -> str:
 
 def _empty_pdb(entry: Entry, _: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if (
-        row.kind != kinds.PDB
-        or {kinds.FASTLINK, kinds.REWRITTEN, kinds.STRIPPED, kinds.MANAGED} & row.traits
-    ):
+    if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
         return ""
     if not quality.tried or quality.functions or quality.lines or quality.problem:
         return ""
@@ -312,7 +309,7 @@ RULES = (
     Rule("pdb-age", _pdb_age, "upload the PDB of the same link, not one that was changed later",
          ERROR),
     Rule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
-    Rule("rewritten-pdb", _rewritten, REWRITTEN_FIX, ERROR),
+    Rule("rewritten-pdb", _rewritten, REWRITTEN_FIX),
     Rule("fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR),
     Rule("stripped-pdb", _stripped_pdb,
          "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi", ERROR),

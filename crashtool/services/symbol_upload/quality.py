@@ -14,6 +14,8 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import find_code
+from crashtool.formats.pdb.coverage import measure_coverage
+from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
 from crashtool.services.processes import count_workers, share_among_processes
@@ -141,8 +143,10 @@ def grade_object(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Qualit
     try:
         if row.kind == kinds.SYM:
             return _grade_text(file)
-        if row.role in UNREAD_ROLES or kinds.REWRITTEN in row.traits:
+        if row.role in UNREAD_ROLES:
             return Quality()
+        if row.kind == kinds.PDB:
+            return _grade_pdb(file, row)
         return _grade_native(file, row, deriver)
     except InputUnusable as error:
         return Quality(problem=error.what)
@@ -196,6 +200,25 @@ def _grade_text(file: SymbolFile) -> Quality:
     )
 
 
+def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
+    lookup = PdbLookup(map_file(file.source))
+    found = measure_coverage(lookup)
+    unwound = 0.0
+    if row.architecture not in WINDOWS_UNWIND:  # else it is in the image
+        step = max(1, found.code_bytes // MOST_TRIED)
+        tried = tuple(_spread(found.spans, step))
+        unwound = sum(lookup.find_frame_data(at) is not None for at in tried) / max(1, len(tried))
+    return Quality(
+        functions=found.functions,
+        lines=found.lined_bytes > 0,
+        inlines=found.has_inlines,
+        unwind=unwound >= ENOUGH_UNWOUND,
+        sources=kinds.SOURCES in row.features,
+        lined=min(1.0, found.lined_bytes / max(1, found.code_bytes)),
+        unwound=unwound,
+    )
+
+
 class _Names(NamedTuple):
     """What is known of an object's functions, and addresses at even steps through their code."""
 
@@ -226,7 +249,7 @@ def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _Nam
     found = cache.count(LINKED_IN)
     step = max(1, found.named_bytes // MOST_TRIED)
     addresses = tuple(_spread(cache.walk_named(LINKED_IN), step))
-    is_own = kinds.LINES in row.features or row.kind == kinds.PDB
+    is_own = kinds.LINES in row.features
     lined = min(1.0, found.lined_bytes / max(1, found.named_bytes)) if is_own else 0.0
     if row.kind == kinds.ELF and is_own and lined < ENOUGH_LINED:
         lined = max(lined, _share_of_rows(map_file(file.source), addresses))
@@ -264,8 +287,6 @@ def _share_unwound(
     """Of how much of the code callers can be found: that of functions, if there are any; and what
     keeps this machine from knowing better.
     """
-    if row.kind == kinds.PDB and row.architecture in WINDOWS_UNWIND:
-        return 0.0, None  # it is in the image
     if row.kind == kinds.PE and row.architecture not in WINDOWS_UNWIND:
         return 0.0, None  # it is in the PDB
     if row.role == kinds.DEBUG and row.kind == kinds.ELF and kinds.UNWIND not in row.features:

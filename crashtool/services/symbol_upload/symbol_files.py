@@ -23,6 +23,10 @@ from crashtool.services.whole_file import make_folder, open_whole
 SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
 NATIVE = tuple(SYSTEMS)
 ARM64 = "arm64"
+REWRITTEN = (
+    "a tool has rewritten the program since it was linked (OMAP), which no .sym file is made of "
+    "here: use dump_syms on Windows"
+)
 NOTHING = "nothing in it: no functions, and no unwind rules"
 
 
@@ -59,6 +63,9 @@ def find_dumpable(files: Sequence[SymbolFile], wishes: DumpWishes) -> list[Dumpa
         if row.kind not in NATIVE or row.role not in (*BINARIES, kinds.DEBUG):
             continue
         if wishes.architecture and row.architecture != wishes.architecture:
+            continue
+        if kinds.REWRITTEN in row.traits:
+            found.append(DumpedModule(entry.file.path, entry.identifier, reason=REWRITTEN))
             continue
         if not entry.identifier:
             reason = "it has no identifier: no crash report can be matched with its symbols"

@@ -39,12 +39,10 @@ UNWIND_COMPILE = (
     "-funwind-tables)"
 )
 REWRITTEN_NOTE = (
-    "rewritten by a tool since it was linked (OMAP): its addresses are not those of the program, "
-    "and cannot be read"
+    "rewritten by a tool since it was linked (OMAP): crashtool follows how the code was moved, "
+    "many other readers show wrong names"
 )
-REWRITTEN_FIX = (
-    "give a .sym file that dump_syms for Windows made of it, or symbols of the build before"
-)
+REWRITTEN_FIX = "upload a .sym file that dump_syms for Windows made of it as well"
 SPLIT_NOTE = "split DWARF: its inlined calls are in .dwo files, which are not read"
 SPLIT_FIX = "build it without -gsplit-dwarf"
 DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM -o FILE.sym"

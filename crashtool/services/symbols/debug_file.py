@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Protocol
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
 from crashtool.formats.object_file import kinds
-from crashtool.services.symbols.advice import REWRITTEN_NOTE
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES
 from crashtool.services.symbols.mapped_file import map_file
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
 COLD_PART = ".cold"
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
-
-
-class RewrittenFile(InputUnusable):
-    """A PDB whose addresses are not those of the program that was linked."""
 
 
 class DebugFile(Protocol):
@@ -54,6 +49,10 @@ def open_debug_file(path: str, kind: str, architecture: str, deriver: "Deriver")
     """A debug file that is known to be of `kind`. InputUnusable when it cannot be read."""
     if kind == kinds.SYM:
         return TextDebugFile(map_file(path))
+    if kind == kinds.PDB:
+        from crashtool.services.symbols.pdb_file import PdbDebugFile
+
+        return PdbDebugFile(map_file(path), architecture)
     return NativeDebugFile(path, kind, architecture, deriver)
 
 
@@ -101,7 +100,7 @@ class TextDebugFile:
 
 
 class NativeDebugFile:
-    """An ELF, PE, PDB or Mach-O file. What is slow to get out of it is left to `deriver`."""
+    """An ELF, PE or Mach-O file. What is slow to get out of it is left to `deriver`."""
 
     def __init__(self, path: str, kind: str, architecture: str, deriver: "Deriver") -> None:
         self.kind = kind
@@ -117,8 +116,6 @@ class NativeDebugFile:
         self._data: Content = b""
         self.problems: list[str] = []
         self.has_lines, self.has_unwind = self._read_promises()
-        if any(kinds.REWRITTEN in row.traits for row in self.objects):
-            raise RewrittenFile(REWRITTEN_NOTE)
         self.unwind = UnwindInformation(
             self._data, path, kind, architecture, deriver, self.problems
         )
@@ -131,8 +128,6 @@ class NativeDebugFile:
         self._data = map_file(self.path)
         self.objects = read_object_files(self._data)
         features = frozenset[str]().union(*(row.features for row in self.objects))
-        if self.kind == kinds.PDB:  # what images of other machines have themselves
-            return True, self._architecture == "x86"
         return kinds.LINES in features, kinds.UNWIND in features
 
     @property
@@ -198,9 +193,8 @@ class NativeDebugFile:
         """The unwind rules at an address."""
         return self.unwind.find_cfi(address)
 
-    def find_win(self, address: int) -> "WinRecord | None":
-        """The frame data of 32-bit Windows code at an address."""
-        return self.unwind.find_win(address)
+    def find_win(self, address: int) -> None:
+        """None: frame data of 32-bit Windows code are in PDBs and .sym files."""
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes; b"" where the file has no code, None when it holds none at all."""

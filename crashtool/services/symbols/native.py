@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from crashtool.formats.object_file.kinds import Content
 
-LOSS = "functions and lines of ELF, PE, PDB and Mach-O files cannot be read without it"
+LOSS = (
+    "functions and lines of ELF, PE and Mach-O files cannot be read without it, nor .sym files be "
+    "made of a PDB"
+)
 
 
 def load_symbolic() -> None:

@@ -8,7 +8,7 @@ from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.derive import UNWIND
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.stack_records import CfiText
     from crashtool.formats.object_file.kinds import Content
     from crashtool.services.symbols.derive import Derived, Product
 
@@ -29,7 +29,7 @@ class UnwindMaker(Protocol):
 
 
 class UnwindInformation:
-    """That of one ELF, PE, PDB or Mach-O file; addresses are from the module's base.
+    """That of one ELF, PE or Mach-O file; addresses are from the module's base.
 
     Records that must be made of the file are left to `deriver`. What is damaged goes to `problems`;
     `fault` is what keeps this machine from making records of a sound file.
@@ -59,18 +59,12 @@ class UnwindInformation:
             return self._stack_records().find_cfi(address)
         return found
 
-    def find_win(self, address: int) -> "WinRecord | None":
-        """The frame data of 32-bit Windows code at an address."""
-        return self._stack_records().find_win(address)
-
     def covers(self, address: int) -> bool:
         """Whether a caller can be found from an address: by either of the two, but cheaper."""
         tables = self._open_tables()
         if tables and tables.covers(address):
             return True
-        if self._has_unsorted() and self._stack_records().find_cfi(address) is not None:
-            return True
-        return self._kind == kinds.PDB and self.find_win(address) is not None
+        return self._has_unsorted() and self._stack_records().find_cfi(address) is not None
 
     def _has_unsorted(self) -> bool:
         """Whether there may be rules besides those of the sorted tables."""

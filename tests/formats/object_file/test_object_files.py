@@ -7,22 +7,21 @@ from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file import elf, kinds, macho, pdb, pe
 from crashtool.formats.object_file.reading import find_verdict, looks_like_object, read_object_files
+from crashtool.formats.pdb import msf, structs
 from tests.synth.object_files import (
     BUILD_ID,
     GUID,
     UUID,
     build_elf,
     build_macho,
-    build_msf,
     build_note,
-    build_pdb,
     build_pe,
     build_sym,
     build_universal,
     full_elf,
-    number,
     unit,
 )
+from tests.synth.pdb import build_msf, build_pdb, number
 
 DEBUG = [(".debug_info", 1, 0, unit(4)), (".debug_line", 1, 0, b"line")]
 CODE = (".text", 1, 6, b"\x90" * 32)
@@ -42,7 +41,8 @@ def read(data):
         (pe.DosHeader, 64), (pe.FileHeader, 24), (pe.OptionalHeader32, 96),
         (pe.OptionalHeader64, 112), (pe.DataDirectory, 8), (pe.SectionHeader, 40),
         (pe.DebugEntry, 28), (pe.CodeView, 24),
-        (pdb.SuperBlock, 56), (pdb.InfoHeader, 28), (pdb.DbiHeader, 64), (pdb.ModuleInfo, 64),
+        (msf.SuperBlock, 52), (structs.InfoHeader, 28), (structs.NewDBIHdr, 64),
+        (structs.ModuleInfo, 64),
         (macho.UniversalHeader, 8), (macho.UniversalEntry32, 20), (macho.UniversalEntry64, 32),
         (macho.Header, 28), (macho.LoadCommand, 8), (macho.UuidCommand, 24),
         (macho.SymbolsCommand, 24), (macho.Segment32, 56), (macho.Segment64, 72),
@@ -330,23 +330,23 @@ class TestPdb:
         assert read(build_pdb(machine=0xC0EE)).traits == {kinds.MANAGED}
 
     def test_an_old_pdb_ends_after_its_identity(self):
-        info = pdb.InfoHeader(age=2, guid=GUID).pack()
+        info = structs.InfoHeader(age=2, guid=GUID).pack()
 
         assert read(build_msf([None, info])).debug_id.age == 2
 
     def test_a_module_without_its_names_ends_the_list(self):
-        module = pdb.ModuleInfo().pack() + b"never ends"
-        header = pdb.DbiHeader(symbol_stream=0xFFFF, modules_size=len(module)).pack()
-        info = pdb.InfoHeader(guid=GUID).pack()
+        module = structs.ModuleInfo().pack() + b"never ends"
+        header = structs.NewDBIHdr(symbol_stream=0xFFFF, modules_size=len(module)).pack()
+        info = structs.InfoHeader(guid=GUID).pack()
 
         assert read(build_msf([b"", info, b"", header + module])).features == set()
 
     def test_a_stream_of_many_blocks_is_put_together(self):
-        info = pdb.InfoHeader(guid=GUID).pack()
-        module = pdb.ModuleInfo().pack() + b"a\0b\0"
-        last = pdb.ModuleInfo(old_lines_size=4).pack() + b"a\0b\0"
+        info = structs.InfoHeader(guid=GUID).pack()
+        module = structs.ModuleInfo().pack() + b"a\0b\0"
+        last = structs.ModuleInfo(old_lines_size=4).pack() + b"a\0b\0"
         modules = module * 20 + last
-        header = pdb.DbiHeader(symbol_stream=0xFFFF, modules_size=len(modules)).pack()
+        header = structs.NewDBIHdr(symbol_stream=0xFFFF, modules_size=len(modules)).pack()
 
         found = read(build_msf([b"", info, b"t" * 700, header + modules]))
 
@@ -357,7 +357,7 @@ class TestPdb:
         [
             (32, 1000, "block size"),
             (44, 1 << 30, "directory does not fit"),
-            (52, 1 << 30, "cut short"),
+            (52, 1 << 30, "beyond the end"),
         ],
     )
     def test_an_impossible_super_block_is_malformed(self, place, value, words):

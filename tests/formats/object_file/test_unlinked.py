@@ -2,7 +2,8 @@ import pytest
 
 from crashtool.formats.object_file import elf
 from crashtool.formats.object_file.unlinked import is_unlinked
-from tests.synth.object_files import build_elf, build_macho, build_pdb, build_pe, build_sym
+from tests.synth.object_files import build_elf, build_macho, build_pe, build_sym
+from tests.synth.pdb import build_pdb
 
 
 @pytest.mark.parametrize("wide", [True, False])

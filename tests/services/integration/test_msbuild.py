@@ -11,7 +11,8 @@ import pytest
 
 from crashtool.services.integration.scaffold import read_scaffold
 from crashtool.services.receiver.app import start_receiver
-from tests.synth.object_files import build_pdb, build_pe
+from tests.synth.object_files import build_pe
+from tests.synth.pdb import build_pdb
 
 CRASHTOOL = Path(sys.executable).with_name("crashtool")
 # A shape of project: what its own files say, and what its linker says of each object file.

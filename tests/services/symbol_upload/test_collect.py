@@ -17,12 +17,12 @@ from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,
     build_macho,
-    build_pdb,
     build_pe,
     build_sym,
     build_universal,
     full_elf,
 )
+from tests.synth.pdb import build_pdb
 
 
 @pytest.fixture

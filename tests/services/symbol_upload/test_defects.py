@@ -7,15 +7,8 @@ from crashtool.services.symbol_upload.defects import RULES, find_defects
 from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.scratch import Scratch
-from tests.synth.object_files import (
-    build_elf,
-    build_macho,
-    build_pdb,
-    build_pe,
-    build_sym,
-    full_elf,
-    unit,
-)
+from tests.synth.object_files import build_elf, build_macho, build_pe, build_sym, full_elf, unit
+from tests.synth.pdb import build_pdb
 
 CODE = (".text", 1, 6, b"\x90" * 32)
 EH = (".eh_frame", 1, 2, b"e" * 24)
@@ -125,15 +118,15 @@ def test_the_variants_made_to_be_defective_are_found_out(truth):
     assert not [row for row in found if row[0] in ("full", "full.dll", "full.pdb", "dwarf5")]
 
 
-def test_a_rewritten_pdb_is_named_and_never_read(corpus, tmp_path):
-    """Of the names that its records give for the program's addresses most are wrong."""
+def test_a_rewritten_pdb_is_named_and_read(corpus, tmp_path):
+    """Other readers take the addresses of the code as it was linked for those of the program."""
     folder = corpus / "google__breakpad/src/tools/windows/dump_syms/testdata"
     with Scratch() as scratch:
         files = Search(scratch).collect([str(folder / "omap_stretched.pdb")]).files
         (graded,) = grade_files(files, SymbolCache(str(tmp_path)))
 
     assert "rewritten-pdb" in {row.rule for row in find_defects((graded,))}
-    assert [(row.functions, row.lines) for row in graded.qualities] == [(0, False)]
+    assert [(row.functions, row.lines) for row in graded.qualities] == [(159, True)]
 
 
 def test_a_file_that_no_reader_opens_is_damaged(corpus, tmp_path):

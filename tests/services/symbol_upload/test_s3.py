@@ -11,14 +11,8 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.services.symbols.fetching import PART, BucketTarget
-from tests.synth.object_files import (
-    BUILD_ID,
-    build_macho,
-    build_pdb,
-    build_pe,
-    build_sym,
-    full_elf,
-)
+from tests.synth.object_files import BUILD_ID, build_macho, build_pe, build_sym, full_elf
+from tests.synth.pdb import build_pdb
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVER = next(iter((ROOT / ".cache" / "s3").glob("*/moto_server*")), None)

@@ -1,14 +1,8 @@
 import pytest
 
 from crashtool.services.symbol_upload.siblings import find_siblings
-from tests.synth.object_files import (
-    build_elf,
-    build_macho,
-    build_pdb,
-    build_pe,
-    build_sym,
-    full_elf,
-)
+from tests.synth.object_files import build_elf, build_macho, build_pe, build_sym, full_elf
+from tests.synth.pdb import build_pdb
 
 GUID = bytes(range(16))
 LINK = (".gnu_debuglink", 1, 0, b"other.dbg\0\0\0crc!")

@@ -24,11 +24,11 @@ from tests.synth.object_files import (
     UUID,
     build_elf,
     build_macho,
-    build_pdb,
     build_pe,
     build_sym,
     full_elf,
 )
+from tests.synth.pdb import build_pdb
 
 OTHER_ID = bytes(range(101, 121))
 ELF_ID = BuildId(BUILD_ID)

@@ -37,11 +37,11 @@ from tests.synth.object_files import (
     UUID,
     build_elf,
     build_macho,
-    build_pdb,
     build_pe,
     build_sym,
     full_elf,
 )
+from tests.synth.pdb import build_pdb
 from tests.synth.symbol_server import SymbolServer, send, status
 
 ELF_ID = BuildId(BUILD_ID)

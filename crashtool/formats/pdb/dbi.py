@@ -1,0 +1,166 @@
+"""Stream 3, the debug information: its modules, what each gave to the program, further streams."""
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.pdb.structs import (
+    ModuleInfo,
+    NewDBIHdr,
+    SectionContribution,
+    Short,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crashtool.formats.pdb.msf import MultiStreamFile, Stream
+
+DBI_STREAM = 3
+NO_STREAM = 0xFFFF
+MAX_MODULES = 1 << 16
+MAX_MODULES_SIZE = 64 << 20
+MAX_OPTIONAL_SIZE = 64
+MAX_CONTRIBUTIONS = 1 << 24
+MAX_EMPTY = 8  # contributions without code that share the start of one that has some
+VERSION_SIZE = 4
+# Bytes of a contribution, by the version of their table (dbicommon.h)
+CONTRIBUTION_SIZES = {0xEFFE0000 + 19970605: 28, 0xEFFE0000 + 20140516: 32}
+# Numbers of the optional debug header (dbi.h, DBGTYPE)
+FPO, OMAP_TO_SOURCE, OMAP_FROM_SOURCE, SECTION_HEADERS, NEW_FPO, ORIGINAL_SECTIONS = (
+    0, 3, 4, 5, 9, 10,
+)  # fmt: skip
+
+
+class Contribution(NamedTuple):
+    """Code or data of module number `module`: `size` bytes at an offset of a section."""
+
+    section: int
+    offset: int
+    size: int
+    module: int
+
+
+class Module(NamedTuple):
+    """A compiled module: sizes in bytes of its stream's parts, symbols first."""
+
+    name: str
+    stream: int
+    symbols_size: int
+    old_lines_size: int
+    lines_size: int
+
+
+class DebugInformation:
+    """Stream 3 of a PDB."""
+
+    def __init__(self, file: "MultiStreamFile") -> None:
+        """MalformedFile when there is none."""
+        self._file = file
+        self._stream = file.open_stream(DBI_STREAM)
+        self.head = NewDBIHdr.read(self._stream.read(0, NewDBIHdr.SIZE))
+        self._modules: list[Module] | None = None
+        self._contribution_size = 0
+        self._contribution_count = 0
+        self._sorted: list[Contribution] | None = None
+        self._find_contributions()
+
+    def open_optional(self, index: int) -> "Stream | None":
+        """A stream that the optional debug header numbers; None when it is not there, or empty."""
+        head = self.head
+        parts = (
+            head.modules_size, head.contributions_size, head.section_map_size, head.sources_size,
+            head.type_server_size, head.edit_size,
+        )  # fmt: skip
+        start = NewDBIHdr.SIZE + sum(max(0, part) for part in parts)
+        size = max(0, min(head.optional_size, MAX_OPTIONAL_SIZE))
+        rows = self._stream.read(start, size)
+        if (index + 1) * Short.SIZE > len(rows):
+            return None
+        number = Short.read(rows, index * Short.SIZE).value
+        if number == NO_STREAM or not self._file.get_size(number):
+            return None
+        return self._file.open_stream(number)
+
+    @property
+    def modules(self) -> list[Module]:
+        """All modules, read once: their names have no fixed size."""
+        if self._modules is None:
+            self._modules = list(self._walk_modules())
+        return self._modules
+
+    def _walk_modules(self) -> "Iterator[Module]":
+        """Those before the first that is cut short."""
+        size = max(0, min(self.head.modules_size, MAX_MODULES_SIZE))
+        data = self._stream.read(NewDBIHdr.SIZE, size)
+        place = 0
+        for _ in range(MAX_MODULES):
+            if place + ModuleInfo.SIZE > len(data):
+                return
+            info = ModuleInfo.read(data, place)
+            name = place + ModuleInfo.SIZE
+            end = data.find(b"\0", name)
+            object_end = data.find(b"\0", end + 1)
+            if end < 0 or object_end < 0:
+                return
+            yield Module(
+                data[name:end].decode("utf-8", "replace"), info.stream, info.symbols_size,
+                info.old_lines_size, info.lines_size,
+            )  # fmt: skip
+            place = object_end + 4 & ~3
+
+    def _find_contributions(self) -> None:
+        start, size = self._contributions_start, self.head.contributions_size
+        if size <= VERSION_SIZE:
+            return
+        version = int.from_bytes(self._stream.read(start, VERSION_SIZE), "little")
+        self._contribution_size = CONTRIBUTION_SIZES.get(version, 0)
+        if self._contribution_size:
+            count = (min(size, len(self._stream) - start) - VERSION_SIZE) // self._contribution_size
+            self._contribution_count = max(0, min(count, MAX_CONTRIBUTIONS))
+
+    @property
+    def _contributions_start(self) -> int:
+        return NewDBIHdr.SIZE + max(0, self.head.modules_size)
+
+    def _read_contribution(self, index: int) -> Contribution:
+        start = self._contributions_start + VERSION_SIZE + index * self._contribution_size
+        row = SectionContribution.read(self._stream.read(start, SectionContribution.SIZE))
+        return Contribution(row.section, row.offset, row.size, row.module)
+
+    def find_contribution(self, section: int, offset: int) -> Contribution | None:
+        """What lies at an offset of a section; None for padding, or without a table of them."""
+        if not self._contribution_count:
+            return None
+        if self._sorted is not None:
+            return _find_in(self._sorted, section, offset)
+        low, high = 0, self._contribution_count
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._read_contribution(middle)[:2] <= (section, offset):
+                low = middle
+            else:
+                high = middle
+        nearby = range(max(0, low - MAX_EMPTY), min(low + 2, self._contribution_count))
+        rows = [self._read_contribution(index) for index in nearby]
+        if rows != sorted(rows, key=lambda row: row[:2]):  # no linker is known to do that
+            every = map(self._read_contribution, range(self._contribution_count))
+            self._sorted = sorted(every, key=lambda row: row[:2])
+            rows = self._sorted
+        return _find_in(rows, section, offset)
+
+
+def _find_in(rows: list[Contribution], section: int, offset: int) -> Contribution | None:
+    at = bisect_right(rows, (section, offset), key=lambda row: row[:2])
+    for row in reversed(rows[max(0, at - MAX_EMPTY) : at]):
+        if row.section == section and row.offset <= offset < row.offset + row.size:
+            return row
+    return None
+
+
+def open_debug_information(file: "MultiStreamFile") -> DebugInformation | None:
+    """Stream 3; None where a PDB has none, as one of types alone."""
+    try:
+        return DebugInformation(file)
+    except MalformedFile:
+        return None

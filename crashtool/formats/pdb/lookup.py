@@ -1,0 +1,239 @@
+"""From an address to what a PDB says of it: function, source line, inlined calls."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.pdb import codeview as cv
+from crashtool.formats.pdb.dbi import NO_STREAM, DebugInformation
+from crashtool.formats.pdb.frame_data import FrameTable
+from crashtool.formats.pdb.info import NAMES, STRINGS_START, read_info
+from crashtool.formats.pdb.inline_sites import find_inline_sites
+from crashtool.formats.pdb.line_tables import LineTables, SourceLine
+from crashtool.formats.pdb.module_code import SIGNATURE_SIZE, CodeSymbol, ModuleCode
+from crashtool.formats.pdb.msf import MultiStreamFile
+from crashtool.formats.pdb.publics import Publics, undecorate
+from crashtool.formats.pdb.sections import AddressMap
+from crashtool.formats.pdb.structs import ProcSym, ThunkSym
+from crashtool.formats.pdb.type_names import TypeNames
+from crashtool.formats.pdb.type_records import IPI_STREAM, TPI_STREAM, TypeStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crashtool.formats.breakpad.stack_records import WinRecord
+    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.pdb.dbi import Contribution, Module
+
+IMPORTED = 0x80000000  # a number of another module's, link-time code generation's
+MODULE_SHIFT, MODULE_MASK, LOCAL_MASK = 20, 0x7FF, 0xFFFFF
+MANAGED = 0xC0EE  # the machine of .NET, whose addresses are none of code
+MAX_PROBLEMS = 16
+NO_LINE = SourceLine("", 0)
+
+
+class CodeLocation(NamedTuple):
+    """A function at an address: its name with arguments, where it is known; line 0 is none.
+
+    `start` is the function's address, None for a call that was merged into its caller.
+    """
+
+    function: str
+    start: int | None
+    file: str
+    line: int
+
+
+class OpenModule:
+    """One module's stream: what is read of it is kept for the next address in it."""
+
+    def __init__(self, lookup: "PdbLookup", module: "Module") -> None:
+        self.stream = lookup.file.open_stream(module.stream)
+        self.code = ModuleCode(self.stream, module.symbols_size)
+        start = module.symbols_size + module.old_lines_size
+        self.lines = LineTables(self.stream, start, module.lines_size, lookup.read_name)
+        self.names = TypeNames(lookup.types, lookup.ids, self._resolve)
+        self._lookup = lookup
+        self._imports = list(self.lines.walk_imports())
+
+    def _resolve(self, number: int) -> int | None:
+        """Everyone's number of a type or id; None where the module that has it is not found."""
+        if not number & IMPORTED:
+            return number
+        module, local = number >> MODULE_SHIFT & MODULE_MASK, number & LOCAL_MASK
+        if module >= len(self._imports) or local >= len(self._imports[module].numbers):
+            return None
+        imports = self._imports[module]
+        return self._lookup.find_export(imports.module, imports.numbers[local])
+
+
+class PdbLookup:
+    """The functions, lines and frame data of one PDB; addresses are from the image's base."""
+
+    def __init__(self, data: "Content") -> None:
+        """MalformedFile when it has no debug information, or damaged one."""
+        self.file = MultiStreamFile(data)
+        self._dbi = DebugInformation(self.file)
+        self._named = read_info(self.file).named
+        self._strings = self.file.open_stream(self._named.get(NAMES, NO_STREAM))
+        self._map = AddressMap(self._dbi)
+        self._publics = Publics(self.file, self._dbi)
+        self.types = TypeStream(self.file, TPI_STREAM)
+        self.ids = TypeStream(self.file, IPI_STREAM)
+        self._frames = None if self._map.is_rewritten else FrameTable(self._dbi, self.read_name)
+        self._modules: dict[int, OpenModule | None] = {}
+        self._exports: dict[str, dict[int, int]] = {}
+        self.problems: list[str] = []
+
+    def read_name(self, offset: int) -> str:
+        """A text of /names; "" where there is none."""
+        return self._strings.read_string(STRINGS_START + offset) if len(self._strings) else ""
+
+    def find_export(self, module: str, number: int) -> int | None:
+        """Everyone's number of what a module exports under its own; None where there is none."""
+        key = module.lower()
+        if key not in self._exports:
+            names = [row.name.lower() for row in self._dbi.modules]
+            opened = self._open_module(names.index(key)) if key in names else None
+            self._exports[key] = opened.lines.read_exports() if opened else {}
+        return self._exports[key].get(number)
+
+    def _open_module(self, index: int) -> OpenModule | None:
+        """A module with a stream; None without, or when it is damaged, which is noted."""
+        if index not in self._modules:
+            self._modules[index] = None  # also while it is being opened
+            modules = self._dbi.modules
+            if index < len(modules) and self.file.get_size(modules[index].stream) > SIGNATURE_SIZE:
+                try:
+                    self._modules[index] = OpenModule(self, modules[index])
+                except MalformedFile as error:
+                    self.problems.append(f"{error.what} (module {modules[index].name})")
+        return self._modules[index]
+
+    def walk_modules(self) -> "Iterator[OpenModule]":
+        """The modules that have symbols and are sound, one after the other; none is kept."""
+        for index in range(len(self._dbi.modules)):
+            module = self._open_module(index)
+            self._modules.pop(index, None)
+            if module is not None:
+                yield module
+
+    def list_sections(self) -> list[tuple[int, int]]:
+        """Start and size of each section, of the program as it was linked."""
+        return self._map.sections
+
+    def find_address(self, section: int, offset: int) -> int | None:
+        """The address of an offset in a section; None where it is nowhere in the image."""
+        return self._map.find_address(section, offset)
+
+    def walk_public_code(self) -> "Iterator[int]":
+        """The addresses of public symbols that are functions."""
+        for public in self._publics.walk_code():
+            address = self._map.find_address(*public)
+            if address is not None:
+                yield address
+
+    def find_frame_data(self, address: int) -> "WinRecord | None":
+        """How 32-bit code at an address gets back to its caller.
+
+        None also for a program whose code was moved: its frame data were not.
+        """
+        if self._frames is None:
+            return None
+        try:
+            return self._frames.find(address)
+        except MalformedFile as error:
+            self._note(error)
+            return None
+
+    def find_locations(self, address: int) -> list[CodeLocation]:
+        """The functions at an address, innermost first; empty when there is none.
+
+        What is damaged is noted in `problems`, and as good as not there.
+        """
+        try:
+            return self._find_locations(address)
+        except MalformedFile as error:
+            self._note(error)
+            return []
+
+    def _note(self, error: MalformedFile) -> None:
+        if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(error.what)
+
+    def _find_locations(self, address: int) -> list[CodeLocation]:
+        position = self._map.find_section(address)
+        if position is None or self._dbi.head.machine == MANAGED:
+            return []
+        contribution = self._dbi.find_contribution(*position)
+        module = self._open_module(contribution.module) if contribution else None
+        line = module.lines.find_line(*position) if module else None
+        if self._map.is_inserted(address):
+            line = None
+        symbol = module.code.find(*position) if module else None
+        if module is None or symbol is None:
+            return self._find_public(position, contribution, module, line)
+        name = self._name_symbol(module, symbol)
+        if not name and line is None:  # a trampoline
+            return []
+        locations = [self._locate(name, symbol, line)]
+        if symbol.kind in cv.PROCEDURES and line is not None:
+            locations += self._find_inlined(module, symbol, position[1])
+        return locations[::-1]
+
+    def _locate(self, name: str, symbol: CodeSymbol, line: SourceLine | None) -> CodeLocation:
+        start = self._map.find_address(symbol.section, symbol.offset)
+        return CodeLocation(name, start, *(line or NO_LINE))
+
+    def _name_symbol(self, module: OpenModule, symbol: CodeSymbol) -> str:
+        if symbol.kind == cv.S_THUNK32:
+            return module.stream.read_string(symbol.record + ThunkSym.SIZE)
+        if symbol.kind not in cv.PROCEDURES:
+            return ""
+        record = ProcSym.read(module.stream.read(symbol.record, ProcSym.SIZE))
+        name = module.stream.read_string(symbol.record + ProcSym.SIZE)
+        if name.startswith("@"):  # an assembler's
+            name = undecorate(name, self._dbi.head.machine)
+        try:
+            if symbol.kind in cv.ID_PROCEDURES:
+                return name + module.names.list_arguments_by_id(record.type)
+            return name + module.names.list_arguments(record.type)
+        except MalformedFile:  # the name is sound, its types are not
+            return name
+
+    @staticmethod
+    def _find_inlined(module: OpenModule, symbol: CodeSymbol, offset: int) -> list[CodeLocation]:
+        """The calls that were merged into a procedure at an offset, the outermost first."""
+        found = []
+        for site in find_inline_sites(module.stream, symbol, offset):
+            file, first = module.lines.find_inlinee(site.inlinee) or (None, 0)
+            path = module.lines.find_file(site.file if site.file is not None else file or 0)
+            line = 0 if site.line is None else first + site.line
+            name = module.names.name_function(site.inlinee)
+            found.append(CodeLocation(name, None, path, line))
+        return found
+
+    def _find_public(
+        self,
+        position: tuple[int, int],
+        contribution: "Contribution | None",
+        module: OpenModule | None,
+        line: SourceLine | None,
+    ) -> list[CodeLocation]:
+        """A public symbol, where it can be meant: it begins in the same piece of the program.
+
+        Behind a procedure that begins later there is padding, and in another piece a function
+        whose name is not known.
+        """
+        section, offset = position
+        public = self._publics.find(section, offset) if contribution else None
+        start = module.code.find_last_start(section, offset) if module else None
+        if (
+            public is None
+            or contribution is None
+            or public.offset < contribution.offset
+            or (start is not None and start >= public.offset)
+        ):
+            address = self._map.find_address(section, offset)
+            return [CodeLocation("", address, *line)] if line else []
+        address = self._map.find_address(section, public.offset)
+        return [CodeLocation(public.name, address, *(line or NO_LINE))]

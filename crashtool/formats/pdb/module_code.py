@@ -1,0 +1,112 @@
+"""The code of one module: its procedures, thunks and trampolines, found by hopping through it."""
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.pdb import codeview as cv
+from crashtool.formats.pdb.structs import (
+    ProcSym,
+    RecordHead,
+    SepCodeSym,
+    ThunkSym,
+    TrampolineSym,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crashtool.formats.pdb.msf import Stream
+
+SIGNATURE_SIZE = 4  # at the start of a module's stream
+WINDOW = 1 << 16
+WITH_CODE: dict[int, type[ProcSym | SepCodeSym | ThunkSym | TrampolineSym]] = {
+    **dict.fromkeys(cv.PROCEDURES, ProcSym),
+    cv.S_SEPCODE: SepCodeSym,
+    cv.S_THUNK32: ThunkSym,
+    cv.S_TRAMPOLINE: TrampolineSym,
+}
+
+
+class CodeSymbol(NamedTuple):
+    """A record that speaks of `length` bytes of code; `record` is where it is in the stream."""
+
+    section: int
+    offset: int
+    length: int
+    kind: int
+    record: int
+
+
+class RecordWindow:
+    """Records of a stream, read through a piece of it that moves along."""
+
+    def __init__(self, stream: "Stream") -> None:
+        self._stream = stream
+        self._data = b""
+        self._start = 0
+
+    def locate(self, place: int, size: int) -> tuple[bytes, int]:
+        """Bytes and the index in them from which on `size` are the stream's at `place`.
+
+        Fewer where the stream ends.
+        """
+        index = place - self._start
+        if index < 0 or index + size > len(self._data):
+            self._data = self._stream.read(place, max(WINDOW, size))
+            self._start, index = place, 0
+        return self._data, index
+
+
+class ModuleCode:
+    """What stands at the top level of a module's symbols, in the order of addresses."""
+
+    def __init__(self, stream: "Stream", size: int) -> None:
+        """`size` is that of the symbols in the stream, in bytes. MalformedFile as they are read."""
+        self._symbols = sorted(self._walk(stream, min(size, len(stream))))
+        self._longest = max((row.length for row in self._symbols), default=0)
+
+    def __iter__(self) -> "Iterator[CodeSymbol]":
+        return iter(self._symbols)
+
+    def find(self, section: int, offset: int) -> CodeSymbol | None:
+        """The record that covers an offset; of several that begin at one place the first."""
+        best: CodeSymbol | None = None
+        for row in self._walk_back(section, offset):
+            if best is not None and row.offset < best.offset:
+                break
+            if offset < row.offset + row.length:
+                best = row
+            elif row.offset + self._longest <= offset:
+                break
+        return best
+
+    def find_last_start(self, section: int, offset: int) -> int | None:
+        """Where the last code begins at an offset or before it, covering it or not."""
+        return next((row.offset for row in self._walk_back(section, offset)), None)
+
+    def _walk_back(self, section: int, offset: int) -> "Iterator[CodeSymbol]":
+        at = bisect_right(self._symbols, (section, offset), key=lambda row: row[:2])
+        for index in range(at - 1, -1, -1):
+            row = self._symbols[index]
+            if row.section != section:
+                return
+            yield row
+
+    @staticmethod
+    def _walk(stream: "Stream", end: int) -> "Iterator[CodeSymbol]":
+        window = RecordWindow(stream)
+        place = SIGNATURE_SIZE
+        while place + RecordHead.SIZE <= end:
+            data, index = window.locate(place, ProcSym.SIZE)
+            head = RecordHead.read(data, index)
+            if head.size < RecordHead.SIZE - 2:
+                raise MalformedFile("a symbol of a PDB without a kind", offset=place)
+            following = place + head.size + 2
+            if struct := WITH_CODE.get(head.kind):
+                row = struct.read(data, index)
+                if row.length:
+                    yield CodeSymbol(row.section, row.offset, row.length, head.kind, place)
+                if not isinstance(row, TrampolineSym) and place < row.end < end:
+                    following = row.end  # its S_END
+            place = following

@@ -1,0 +1,65 @@
+"""A PDB as a debug file of a module: functions, lines and inlined calls, read where they are."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall
+from crashtool.formats.object_file import kinds
+from crashtool.formats.object_file.pdb import read_pdb
+from crashtool.formats.pdb.lookup import PdbLookup
+from crashtool.services.symbols.demangle import demangle
+
+if TYPE_CHECKING:
+    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.pdb.lookup import CodeLocation
+
+
+class PdbDebugFile:
+    """A PDB. It has no code, and unwind rules for 32-bit code alone: images have the others."""
+
+    kind = kinds.PDB
+    has_lines = True
+    has_code = False
+    fault = None
+
+    def __init__(self, data: "Content", architecture: str) -> None:
+        """MalformedFile when it has no debug information, or damaged one."""
+        self.objects = read_pdb(data)
+        self.has_unwind = architecture == "x86"
+        self._lookup = PdbLookup(data)
+        self.problems = self._lookup.problems
+
+    def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
+        """True: a place in no function is no code."""
+        return True
+
+    def find_function(self, address: int) -> FunctionHit | None:
+        """The function at an address, with the calls merged into it."""
+        locations = self._lookup.find_locations(address)
+        if not locations:
+            return None
+        *inner, outer = locations
+        return FunctionHit(
+            name=demangle(outer.function),
+            start=address if outer.start is None else outer.start,
+            size=0,
+            file=outer.file or None,
+            line=outer.line or None,
+            inlines=tuple(map(_to_inlined_call, inner)),
+        )
+
+    def find_cfi(self, address: int) -> "CfiText | None":  # noqa: ARG002
+        """None: programs of 32-bit code are of another kind, others have none here."""
+        return None
+
+    def find_win(self, address: int) -> "WinRecord | None":
+        """The frame data of 32-bit Windows code at an address."""
+        return self._lookup.find_frame_data(address)
+
+    def read_code(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
+        """None: a PDB has no code."""
+        return None
+
+
+def _to_inlined_call(location: "CodeLocation") -> InlinedCall:
+    return InlinedCall(demangle(location.function), location.file or None, location.line or None)
