@@ -1,7 +1,8 @@
 """How much a PDB has of the program: what can be looked up in it."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
 """Stream 3, the debug information: its modules, what each gave to the program, further streams."""
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.structs import (
     ModuleInfo,
     NewDBIHdr,

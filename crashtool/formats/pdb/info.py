@@ -1,8 +1,7 @@
 """Stream 1: the file's identity, the numbers of streams that have names, feature codes."""
 
-from typing import NamedTuple
-
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.msf import MultiStreamFile
 from crashtool.formats.pdb.structs import Index, InfoHeader, NamedStream
 

@@ -1,9 +1,10 @@
 """Inline sites: which calls merged into a procedure are under way at an offset in it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.structs import InlineSiteSym, ProcSym, RecordHead
 

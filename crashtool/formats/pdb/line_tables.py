@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from struct import iter_unpack, unpack_from
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.structs import Index, LinesBlock, LinesHead, SubsectionHead
 from crashtool.formats.source_path import clean_path

@@ -1,8 +1,9 @@
 """From an address to what a PDB says of it: function, source line, inlined calls."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.dbi import NO_STREAM, DebugInformation
 from crashtool.formats.pdb.frame_data import FrameTable

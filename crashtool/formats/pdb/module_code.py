@@ -1,9 +1,10 @@
 """The code of one module: its procedures, thunks and trampolines, found by hopping through it."""
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.structs import (
     ProcSym,

@@ -1,8 +1,9 @@
 """Public symbols: names that the linker knew, without sizes."""
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.structs import Index, PublicsHeader, PublicSym
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 """Streams of types (TPI) and of ids (IPI): a record by its number, with the stream's own index."""
 
 from struct import unpack_from
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.module_code import RecordWindow
 from crashtool.formats.pdb.structs import Index, NamedStream, RecordHead, TypesHeader
 
