@@ -41,6 +41,7 @@ CALLS = (
     ("database", "settings", "db", "--json"),
     ("doctor", "--help"),
     ("scaffold", "cmake"),
+    ("completion", "bash"),
     ("run", "--help"),
     ("smoke", "--help"),
     ("serve", "--help"),

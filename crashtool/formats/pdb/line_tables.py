@@ -67,7 +67,7 @@ class LineTables:
         while place + SubsectionHead.SIZE <= end:
             head = SubsectionHead.read(self._stream.read(place, SubsectionHead.SIZE))
             start = place + SubsectionHead.SIZE
-            if head.size > min(end - start, MAX_PART):
+            if not head.kind or head.size > min(end - start, MAX_PART):
                 raise MalformedFile("lines of a PDB are cut short", offset=place)
             if head.kind == cv.DEBUG_S_LINES:
                 lines = LinesHead.read(self._stream.read(start, LinesHead.SIZE))

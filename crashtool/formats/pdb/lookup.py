@@ -78,12 +78,20 @@ class PdbLookup:
         self._strings = self.file.open_stream(self._named.get(NAMES, NO_STREAM))
         self._map = AddressMap(self._dbi)
         self._publics = Publics(self.file, self._dbi)
-        self.types = TypeStream(self.file, TPI_STREAM)
-        self.ids = TypeStream(self.file, IPI_STREAM)
+        self.problems: list[str] = []
+        self.types = self._open_types(TPI_STREAM)
+        self.ids = self._open_types(IPI_STREAM)
         self._frames = None if self._map.is_rewritten else FrameTable(self._dbi, self.read_name)
         self._modules: dict[int, OpenModule | None] = {}
         self._exports: dict[str, dict[int, int]] = {}
-        self.problems: list[str] = []
+
+    def _open_types(self, stream: int) -> TypeStream:
+        """Without its types a function still has its name."""
+        try:
+            return TypeStream(self.file, stream)
+        except MalformedFile as error:
+            self._note(error)
+            return TypeStream(self.file, None)
 
     def read_name(self, offset: int) -> str:
         """A text of /names; "" where there is none."""

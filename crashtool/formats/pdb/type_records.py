@@ -3,7 +3,9 @@
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
+from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.pdb.dbi import NO_STREAM
 from crashtool.formats.pdb.module_code import RecordWindow
 from crashtool.formats.pdb.structs import Index, NamedStream, RecordHead, TypesHeader
 
@@ -38,18 +40,19 @@ class TypeRecord(NamedTuple):
 
 
 class TypeStream:
-    """Types or ids by their numbers; empty when the file has none."""
+    """Types or ids by their numbers."""
 
-    def __init__(self, file: "MultiStreamFile", number: int) -> None:
-        """MalformedFile when the stream cannot be read."""
-        self._stream = file.open_stream(number)
+    def __init__(self, file: "MultiStreamFile", number: int | None) -> None:
+        """That of a stream's number, or an empty one. MalformedFile when it cannot be read."""
+        self._stream = file.open_stream(NO_STREAM if number is None else number)
         self._first = self._last = 0
         self._index: tuple[int, ...] = ()
         self._kept: dict[int, TypeRecord] = {}
-        data = self._stream.read(0, TypesHeader.SIZE)
-        if len(data) < TypesHeader.SIZE:
+        if not len(self._stream):
             return
-        head = TypesHeader.read(data)
+        head = TypesHeader.read(self._stream.read(0, TypesHeader.SIZE))
+        if head.header_size < TypesHeader.SIZE or head.first > head.last:
+            raise MalformedFile("the types of a PDB begin with no head", offset=0)
         self._first, self._last, self._start = head.first, head.last, head.header_size
         if head.index_offset >= 0:
             index = file.open_stream(head.hash_stream).read(

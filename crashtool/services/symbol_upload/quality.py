@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST_WORKERS = 4
 WORTH_SHARING = 100  # small files: fewer are graded before another process has loaded all this
 SMALL = 4_000_000  # bytes
+MOST_LOOKED_UP = 64  # functions of a PDB that are named, to see whether it is sound
 MOST_TRIED = 400  # functions whose unwind information is looked up
 UNREAD_ROLES = (kinds.PACKAGE, kinds.SUPPLEMENT)  # only of use through another file
 LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
@@ -203,6 +204,10 @@ def _grade_text(file: SymbolFile) -> Quality:
 def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     lookup = PdbLookup(map_file(file.source))
     found = measure_coverage(lookup)
+    for address in _spread(found.spans, max(1, found.code_bytes // MOST_LOOKED_UP)):
+        lookup.find_locations(address)
+    if lookup.problems:
+        return Quality(problem=f"the debug information cannot be read: {lookup.problems[0]}")
     unwound = 0.0
     if row.architecture not in WINDOWS_UNWIND:  # else it is in the image
         step = max(1, found.code_bytes // MOST_TRIED)

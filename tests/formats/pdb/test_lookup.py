@@ -262,6 +262,14 @@ class TestDamage:
         assert "broken.obj" in lookup.problems[0]
         assert lookup.find_locations(0x1000)[0].function == "main(int, char*)"
 
+    def test_without_its_types_a_function_has_its_name(self, builder):
+        data = builder.build()
+        place = data.index(struct.pack("<II", 20040203, 56))
+        lookup = PdbLookup(data[:place] + bytes(56) + data[place + 56 :])
+
+        assert [row.function for row in lookup.find_locations(0x1000)] == ["main"]
+        assert "types of a PDB" in lookup.problems[0]
+
     def test_a_type_of_itself_costs_the_arguments_alone(self, builder):
         loop = builder.type(cv.LF_MODIFIER, struct.pack("<IH", 0, 1))
         kind, _ = builder.types[loop - 0x1000]
