@@ -1,5 +1,6 @@
 """Minidumps that are annotated on disk: whole or not at all, whatever happens in between."""
 
+import json
 import os
 import signal
 import stat
@@ -146,6 +147,64 @@ def test_killed_in_the_middle_nothing_is_lost(dump, tmp_path, name):
     assert (_head(dump), dump.stat().st_size) == (head, 3 * GIB)
     if number == signal.SIGTERM:
         assert names(tmp_path) == ["crash.dmp"]
+
+
+KILLER = """
+import json, os, signal, sys
+from crashtool.services.annotate_dump import annotate_dump
+
+source, target, annotations = sys.argv[1], sys.argv[2], {"prod": "Other", "ticket": "4711"}
+before = open(source, "rb").read()
+real = os.fsync
+
+def attempt(step):
+    # Annotate in a fork that kills itself at its step; True when it got to the end before that.
+    if not (child := os.fork()):
+        left = step
+        def count(*_):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        names = ("open", "os.rename", "os.chmod", "os.remove", "os.truncate")
+        sys.addaudithook(lambda event, _: count() if event in names else None)
+        os.fsync = lambda descriptor: (real(descriptor), count())
+        annotate_dump(source, target, annotations)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+seen, step, done = [], 0, False
+while not done:
+    done = attempt(step)
+    found = open(target, "rb").read() if os.path.exists(target) else None
+    seen.append(None if found is None else "old" if found == before else len(found))
+    for name in os.listdir("."):
+        if name.endswith(".part"):
+            os.remove(name)
+    step += 1
+    if target != source and found is not None and not done:
+        os.remove(target)
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("is_same", [True, False])
+def test_killed_at_each_step_there_is_the_old_dump_or_the_whole_new_one(dump, tmp_path, is_same):
+    """At each file opened, renamed or forced to the disk, in turn."""
+    annotate_dump(str(dump), str(tmp_path / "whole"), NEW)
+    whole = (tmp_path / "whole").stat().st_size
+    target = "crash.dmp" if is_same else "out.dmp"
+    ran = subprocess.run(
+        [sys.executable, "-c", KILLER, "crash.dmp", target],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    seen = json.loads(ran.stdout)
+
+    assert set(seen) == {"old" if is_same else None, whole}
+    assert seen[0] != whole
+    assert len(seen) > 4
 
 
 def _head(path):
