@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.scan import SURE_WORDS, Place, leave
+from crashtool.services.unwind.scene import NO_TABLES
 from crashtool.services.unwind.trial import leads_on
 
 if TYPE_CHECKING:
@@ -22,9 +23,17 @@ def walk_far(scene: "Scene", callee: "Callee") -> Iterator["Step"]:
         return
     width = scene.machine.width
     for number, value in scene.walk_code_values(start, SURE_WORDS):
+        if not _may_have_rules(scene, value):  # most of all words, where nothing is known
+            continue
         if not scene.may_return_to(value) or scene.is_function_start(value):
             continue
         if scene.find_call(value) is None:
             step = leave(scene, callee.step, Place(start + number * width, value, may_skip=True))
             if leads_on(scene, step):
                 yield step
+
+
+def _may_have_rules(scene: "Scene", value: int) -> bool:
+    """Whether anything at all was found for the module that a word points into."""
+    loaded = scene.find_loaded(scene.strip(value) - scene.machine.call_size)
+    return loaded is not None and loaded.tables is not NO_TABLES
