@@ -505,3 +505,14 @@ def test_a_token_never_gets_through(before, token, after):
 )  # fmt: skip
 def test_secrets_are_shown_by_their_beginning(text, shown):
     assert redact_token(text) == shown
+
+
+@pytest.mark.parametrize("text", ["TOKEN=", "to\u212aen="])
+def test_a_token_is_masked_however_its_name_is_spelled(text):
+    assert redact_token(f"?{text}{'a' * 20}") == f"?{text}aaaaaa…"
+
+
+def test_a_token_in_a_path_is_masked_however_the_host_is_spelled():
+    url = f"https://SUBM\u0131T.bac\u212atrace.IO/acme/{'x' * 20}/minidump"
+
+    assert redact_token(url) == "https://SUBM\u0131T.bac\u212atrace.IO/acme/xxxxxx…/minidump"

@@ -26,7 +26,7 @@ class Kind(NamedTuple):
 
     name: str
     markers: tuple[bytes, ...]
-    pattern: re.Pattern[bytes]
+    pattern: bytes
     before: bytes = TOKEN
     around: tuple[bytes, bytes] = (b"", b"")
     confirms: "Callable[[bytes, re.Match[bytes]], bool] | None" = None
@@ -89,8 +89,14 @@ _CONFIRMS = {"AWS access key id": _is_access_key, "Stripe key": _is_live_key}
 
 
 @cache
+def compile_kind(pattern: bytes) -> re.Pattern[bytes]:
+    """A kind's pattern; most dumps have a marker of few kinds."""
+    return re.compile(pattern)
+
+
+@cache
 def list_kinds() -> tuple[Kind, ...]:
-    """All kinds, in the order that counts have; made when needed: compiling costs start-up time."""
+    """All kinds, in the order that counts have."""
     return tuple(chain(_vendor_tokens(), _general_secrets()))
 
 
@@ -110,25 +116,25 @@ def _vendor_tokens() -> Iterator[Kind]:
     ):
         confirms = _CONFIRMS.get(name, _has_digit_and_letter)
         before = b"" if name == "Stripe key" else TOKEN
-        pattern = re.compile(re.escape(marker) + tail)
+        pattern = re.escape(marker) + tail
         yield Kind(name, (marker,), pattern, before, confirms=confirms)
     for name, markers, tail in (
         ("GitHub token", (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"[A-Za-z0-9]{36}"),
         ("Slack token", (b"xoxa-", b"xoxb-", b"xoxp-", b"xoxr-", b"xoxs-"),
          rb"[0-9A-Za-z-]{20,250}"),
     ):  # fmt: skip
-        yield Kind(name, markers, re.compile(rb".{%d}" % len(markers[0]) + tail),
+        yield Kind(name, markers, rb".{%d}" % len(markers[0]) + tail,
                    confirms=_has_digit_and_letter)  # fmt: skip
     yield Kind(
         "Backtrace submission URL",
         (b"://",),
-        re.compile(rb"://submit\.backtrace\.io/[\w.-]{1,64}/[0-9a-f]{64}"),
+        rb"://submit\.backtrace\.io/[\w.-]{1,64}/[0-9a-f]{64}",
         before=b"",
     )
     yield Kind(
         "Slack webhook",
         (b"://",),
-        re.compile(rb"://hooks\.slack\.com/services/T\w{7,12}/B\w{7,12}/\w{20,60}"),
+        rb"://hooks\.slack\.com/services/T\w{7,12}/B\w{7,12}/\w{20,60}",
         before=b"",
     )
 
@@ -138,37 +144,37 @@ def _general_secrets() -> Iterator[Kind]:
     yield Kind(
         "JSON web token",
         (b"eyJ",),
-        re.compile(rb"eyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{16,}"),
+        rb"eyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{16,}",
     )
     yield Kind(
         "private key",
         (b"-----BEGIN ",),
-        re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY-----\r?\n[\w+/=:, \r\n-]{64}"),
+        rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY-----\r?\n[\w+/=:, \r\n-]{64}",
         before=b"-",
     )
     yield Kind(
         "authorization header",
         (b"uthorization: ",),
-        re.compile(rb"uthorization: (?:Bearer|Basic|Token|token|bearer) [\w.~+/=-]{16,256}"),
+        rb"uthorization: (?:Bearer|Basic|Token|token|bearer) [\w.~+/=-]{16,256}",
         before=b"",
     )
     yield Kind(
         "HTTP cookie",
         (b"ookie: ",),
-        re.compile(rb"ookie: [\w.-]{1,64}=[^\s\0;]{8,256}"),
+        rb"ookie: [\w.-]{1,64}=[^\s\0;]{8,256}",
         before=b"",
     )
     yield Kind(
         "password in a URL",
         (b"://",),
-        re.compile(rb"://[\w.%~+-]{1,64}:[\w.%~+!$*-]{3,128}@[A-Za-z0-9][\w.-]{2,64}"),
+        rb"://[\w.%~+-]{1,64}:[\w.%~+!$*-]{3,128}@[A-Za-z0-9][\w.-]{2,64}",
         before=b"",
     )
     words = (b"TOKEN", b"SECRET", b"PASSWORD", b"PASSWD", b"KEY", b"CREDENTIALS")
     yield Kind(
         "environment variable with a secret's name",
         tuple(word + b"=" for word in words),
-        re.compile(rb"(?:%b)=(?![/\\.]|[A-Z]:\\|%%|\$)[!-~]{8,256}" % b"|".join(words)),
+        rb"(?:%b)=(?![/\\.]|[A-Z]:\\|%%|\$)[!-~]{8,256}" % b"|".join(words),
         before=b"",
         confirms=_is_name_of_variable,
         extent=_value_extent,
@@ -176,7 +182,7 @@ def _general_secrets() -> Iterator[Kind]:
     yield Kind(
         "e-mail address",
         (b"@",),
-        re.compile(
+        (
             rb"@[a-z0-9](?:[a-z0-9-]{0,40}\.){1,4}(?:com|net|org|edu|gov|io|dev|app|ai|info|us|uk|de"
             rb"|fr|es|it|nl|pl|cz|ch|at|be|se|no|fi|dk|ru|ua|cn|jp|kr|in|au|nz|ca|br|mx|eu)"
             rb"(?![\w-])(?!\.\w)"

@@ -7,7 +7,7 @@ from crashtool.errors import InputUnusable, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.model.crash import SecretCount
-from crashtool.services.analyze.secret_kinds import Kind, list_kinds
+from crashtool.services.analyze.secret_kinds import Kind, compile_kind, list_kinds
 from crashtool.services.analyze.secret_markers import compile_markers
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def mask_secrets(text: str) -> str:
     """
     data = text.encode("utf-8", "surrogatepass")
     kept, done = bytearray(), 0
+    if not any(marker in data for kind in list_kinds() for marker in kind.markers):
+        return redact_token(text)  # as of most texts; patterns take long to compile
     for secret in sorted(walk_secrets(data, 0, len(data)), key=lambda found: found.start):
         if secret.step == 1 and secret.end > done:
             kept += data[done : max(done, secret.start)]
@@ -162,7 +164,7 @@ def _find_secret(
 ) -> "re.Match[bytes] | None":
     if place and text[place - 1] in kind.before:
         return None
-    found = kind.pattern.match(text, place)
+    found = compile_kind(kind.pattern).match(text, place)
     if found is None or (kind.confirms and not kind.confirms(text, found)):
         return None
     if zeros is not None and zeros.count(0, place, found.end()) != found.end() - place:
