@@ -27,7 +27,7 @@ def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
     try:
         cfa = evaluate(table[CFA], registers, scene.read_pointer, mask)
         found = {name: registers[name] for name in machine.preserved if name in registers}
-        found[machine.stack_pointer] = cfa
+        found[machine.stack_pointer] = scene.untag(cfa)
         found[machine.instruction_pointer] = scene.strip(
             evaluate(table[RETURN_ADDRESS], registers, scene.read_pointer, mask, cfa)
         )

@@ -60,17 +60,14 @@ def step_by_starter(scene: "Scene", callee: "Callee") -> Step | None:
 
 def _follow(scene: "Scene", callee: "Callee") -> Step | None:
     machine, frame = scene.machine, callee.step
-    pointer = frame.registers.get(machine.frame_pointer)
-    if (
-        pointer is None
-        or pointer % machine.width
-        or pointer < frame.registers.get(machine.stack_pointer, 0)
-    ):
+    pointer = scene.untag(frame.registers.get(machine.frame_pointer, 0))
+    if pointer % machine.width or pointer < frame.registers.get(machine.stack_pointer, 1):
         return None
     saved = scene.read_pointer(pointer)
     address = scene.read_pointer(pointer + machine.width)
     if saved is None or address is None:
         return None
+    saved = scene.untag(saved)
     if not scene.may_lead_to(address) and not _leads_back(scene, saved, address):
         return None
     if saved and not is_above(scene, saved, pointer) and not scene.is_trampoline(address):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ANYWHERE = range(1 << 64)
 LONGEST_DETOUR = 64  # bytes of a function that does little but jump to another
 LOWEST_CODE = 0x1000  # no system maps the first page
+# ARM64 processors pass over the top byte of a pointer to data (Arm ARM, "Address tagging"), where
+# Android's allocators and sanitizers keep a tag.
+TAGGED = {"arm64": (1 << 56) - 1}
 USER_SPACE = 1 << 48  # above are the kernel's addresses, and on x86-64 none at all
 # Where Linux's signal handlers return to.
 TRAMPOLINES = frozenset(
@@ -126,6 +129,7 @@ class Scene:
         self._memory = memory
         self._bottom, self._top = extent.start, extent.stop
         self._code_mask = (1 << extent.stop.bit_length()) - 1 & machine.mask or machine.mask
+        self._data_mask = TAGGED.get(machine.name, machine.mask)
         self._words = array("Q")
         self._start = self._end = 0
         self._window = b""
@@ -164,11 +168,16 @@ class Scene:
     def read_pointer(self, address: int) -> int | None:
         """The pointer at an address; None when the dump does not hold it."""
         width = self.machine.width
+        address &= self._data_mask
         if self._start <= address and address + width <= self._end:
             place = address - self._start
             return int.from_bytes(self._window[place : place + width], "little")
         raw = self._memory.read(address, width)
         return None if raw is None else int.from_bytes(raw, "little")
+
+    def untag(self, pointer: int) -> int:
+        """A pointer to data as the address that the processor takes it for."""
+        return pointer & self._data_mask
 
     def read_bytes(self, address: int, size: int) -> bytes | None:
         """Memory as the dump has it; None unless all of it is there."""
