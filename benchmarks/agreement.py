@@ -256,11 +256,15 @@ def describe(difference: Difference) -> str:
 
 def document(result: Result) -> dict[str, Any]:
     """A result for programs."""
+    parts = {"found": _document(result.found), "crashed": _document(result.crashed)}
+    return result._asdict() | parts
+
+
+def _document(found: Compared) -> dict[str, Any]:
     differences = [one._asdict() | {"ours": one.ours and one.ours._asdict(),
                                     "theirs": one.theirs and one.theirs._asdict()}
-                   for one in result.found.differences]  # fmt: skip
-    found = result.found._asdict() | {"differences": differences}
-    return result._asdict() | {"found": found}
+                   for one in found.differences]  # fmt: skip
+    return found._asdict() | {"differences": differences}
 
 
 def share(part: int, whole: int) -> str:
