@@ -10,10 +10,13 @@ MOST_KEPT = 1 << 12
 
 
 class Declaration(NamedTuple):
-    """A kind of entry: its tag, and of each attribute the name, the form and an implicit value."""
+    """A kind of entry: its tag, of each attribute the name, the form and an implicit value, and
+    whether entries inside it follow.
+    """
 
     tag: int
     attributes: tuple[tuple[int, int, int], ...]
+    has_children: bool = False
 
 
 class Abbreviations:
@@ -42,7 +45,7 @@ class Abbreviations:
             if not code:
                 break
             tag = cursor.uleb()
-            cursor.number(1)
+            has_children = bool(cursor.number(1))
             attributes = []
             for _ in range(MOST_ATTRIBUTES):
                 attribute, form = cursor.uleb(), cursor.uleb()
@@ -51,5 +54,5 @@ class Abbreviations:
                 implicit = cursor.sleb() if form == IMPLICIT else 0
                 attributes.append((attribute, form, implicit))
             if code == wanted:
-                return Declaration(tag, tuple(attributes))
+                return Declaration(tag, tuple(attributes), has_children)
         raise DamagedDwarf(f"abbreviation {wanted} is missing", offset=table)

@@ -19,10 +19,10 @@ from crashtool.formats.named_tuple import NamedTuple
 
 # Tags and attributes
 PARTIAL_UNIT = 0x3C
-NAME, LINES, LOW, HIGH, FOLDER, RANGES = 0x03, 0x10, 0x11, 0x12, 0x1B, 0x55
+NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES = 0x03, 0x10, 0x11, 0x12, 0x13, 0x1B, 0x55
 STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE, GNU_ADDRESSES_BASE = 0x72, 0x73, 0x74, 0x2133
 WANTED = frozenset({
-    NAME, LINES, LOW, HIGH, FOLDER, RANGES, STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE,
+    NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES, STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE,
     GNU_ADDRESSES_BASE,
 })  # fmt: skip
 
@@ -114,6 +114,11 @@ class Unit:
     def name(self) -> str:
         """The source file."""
         return self._text(NAME)
+
+    @property
+    def language(self) -> int:
+        """What it was written in, as DWARF numbers languages; 0 when it does not say."""
+        return self.base(LANGUAGE)
 
     @property
     def folder(self) -> str:

@@ -154,7 +154,7 @@ def find_note(data: "Content", owner: bytes, note_type: int) -> bytes | None:
 
 
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
-    """Where an ELF file's executable code is; empty when its bytes are in another file."""
+    """Where an ELF file's executable code is, be its bytes in another file."""
     return _Reader(data).code()
 
 
@@ -297,9 +297,9 @@ class _Reader:
     def code(self) -> tuple[CodeRange, ...]:
         base = self.base()
         return tuple(
-            CodeRange(row.address - base, row.offset, row.size)
+            CodeRange(row.address - base, row.offset, row.size, row.present)
             for row in self.rows
-            if row.flags & FLAG_EXECUTABLE and row.present and row.address >= base
+            if row.flags & FLAG_EXECUTABLE and row.address >= base
         )
 
     def features(self, *, split: bool) -> frozenset[str]:

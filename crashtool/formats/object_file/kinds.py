@@ -60,11 +60,15 @@ class ObjectFile(NamedTuple):
 
 
 class CodeRange(NamedTuple):
-    """Code: `size` bytes, at `address` from the module's base, at `offset` in the file."""
+    """Code: `size` bytes, at `address` from the module's base, at `offset` in the file.
+
+    Not `present`: in another file, as of a debug file.
+    """
 
     address: int
     offset: int
     size: int
+    present: bool = True
 
 
 def base_name(path: str) -> str:

@@ -61,7 +61,7 @@ def find_verdict(head: bytes) -> Verdict | None:
 
 
 def find_code(data: "Content") -> tuple[CodeRange, ...]:
-    """Where the executable code of an ELF or PE file is; empty for other kinds, and debug files.
+    """Where the executable code of an ELF or PE file is, of a debug file too; empty for others.
 
     MalformedFile when the headers do not hold.
     """

@@ -307,7 +307,7 @@ def _share_unwound(
 def _walk_code(data: "Content") -> Iterator[int]:
     """Places at even steps through the code of a file without names."""
     try:
-        code = find_code(data)
+        code = [row for row in find_code(data) if row.present]
     except InputUnusable:
         return iter(())
     step = max(1, sum(place.size for place in code) // MOST_TRIED)

@@ -1,5 +1,6 @@
 """One debug file of a module, whatever its kind: functions, unwind rules and code by address."""
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
@@ -13,6 +14,7 @@ from crashtool.services.symbols.unwind_information import UnwindInformation
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
     from crashtool.formats.dwarf.line_lookup import LineLookup, SourceLine
+    from crashtool.formats.dwarf.scopes import ScopeLookup
     from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
     from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.services.symbols.derive import Deriver
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 
 COLD_PART = ".cold"
+MANGLED = ("_Z", "_R")
+ALIAS = re.compile(r"_alias_\d+$")  # glibc's numbered names of a function that has a better one
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
 
@@ -112,6 +116,8 @@ class NativeDebugFile:
         self._symbols: FunctionTable | None = None
         self._rows: LineLookup | None = None
         self._tried_rows = False
+        self._scopes: ScopeLookup | None = None
+        self._tried_scopes = False
         self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
@@ -119,7 +125,7 @@ class NativeDebugFile:
         self.unwind = UnwindInformation(
             self._data, path, kind, architecture, deriver, self.problems
         )
-        self.code = self._find_code()
+        self.code, self.spans = self._find_code()
         self.has_code = bool(self.code)
 
     def _read_promises(self) -> tuple[bool, bool]:
@@ -151,10 +157,13 @@ class NativeDebugFile:
         row = None if is_described else self._find_row(address)
         if not places:
             return row and FunctionHit("", row.start, 0, file=row.file, line=row.line)
-        if self.kind == kinds.ELF and COLD_PART in places[-1].function:
+        name = places[-1].function
+        if self.kind == kinds.ELF and (COLD_PART in name or ALIAS.search(name)):
             places[-1] = self._rename(places[-1])
         if row is not None:
             places[-1] = places[-1]._replace(file=row.file, line=row.line)
+        if self.kind == kinds.ELF:
+            places[:-1] = [self._qualify(place, address) for place in places[:-1]]
         is_export = self.kind == kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
 
@@ -173,12 +182,30 @@ class NativeDebugFile:
             self.problems.append(error.what)
             return None
 
+    def _qualify(self, place: "NativePlace", address: int) -> "NativePlace":
+        """An inlined call of a function without a linkage name, with its namespaces and classes."""
+        name = place.function
+        if not name or name.startswith(MANGLED) or "::" in name.partition("<")[0]:
+            return place
+        if not self._tried_scopes:
+            self._tried_scopes = True
+            from crashtool.formats.dwarf.scopes import open_scope_lookup
+
+            self._scopes = open_scope_lookup(self._data)
+        try:
+            found = self._scopes.qualify(name, address) if self._scopes else name
+        except InputUnusable as error:
+            self._scopes = None
+            self.problems.append(error.what)
+            return place
+        return place._replace(function=found)
+
     def _rename(self, place: "NativePlace") -> "NativePlace":
         """The function by the name at its own start.
 
         symbolic names a function in several parts by the symbol at its lowest address, where
         another function's empty cold part may lie, too (seen in libpython: ast2obj_expr.cold for
-        _PyEval_EvalFrameDefault).
+        _PyEval_EvalFrameDefault). Of several names it takes any (__libc_start_main_alias_2).
         """
         from crashtool.formats.object_file.elf import find_symbol_table
         from crashtool.formats.object_file.elf_symbols import walk_function_names
@@ -186,7 +213,8 @@ class NativeDebugFile:
         table = find_symbol_table(self._data)
         if table is None or place.start is None:
             return place
-        names = walk_function_names(self._data, table, place.start)
+        names = list(walk_function_names(self._data, table, place.start))
+        names = [name for name in names if not ALIAS.search(name)] or names
         return place._replace(function=min(names, key=len, default=place.function))
 
     def find_cfi(self, address: int) -> "CfiText | None":
@@ -197,23 +225,26 @@ class NativeDebugFile:
         """None: frame data of 32-bit Windows code are in PDBs and .sym files."""
 
     def read_code(self, address: int, size: int) -> bytes | None:
-        """Code bytes; b"" where the file has no code, None when it holds none at all."""
+        """Code bytes; b"" where the module has no code, None where the file does not hold it."""
         if not self.code:
-            return None
+            return b"" if self.spans and not any(address in row for row in self.spans) else None
         for place in self.code:
             if place.address <= address and address + size <= place.address + place.size:
                 start = place.offset + address - place.address
                 return bytes(self._data[start : start + size])
         return b""
 
-    def _find_code(self) -> list[kinds.CodeRange]:
+    def _find_code(self) -> tuple[list[kinds.CodeRange], list[range]]:
+        """Where the file holds code, and where the module has some, be it in another file."""
         from crashtool.formats.object_file.reading import find_code
 
         try:
-            return list(find_code(self._data))
+            rows = list(find_code(self._data))
         except InputUnusable as error:
             self.problems.append(error.what)
-            return []
+            return [], []
+        spans = [range(row.address, row.address + row.size) for row in rows]
+        return [row for row in rows if row.present], spans
 
     def _line_table(self) -> "LineTable | None":
         if not self._tried_lines:
