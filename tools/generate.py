@@ -11,13 +11,15 @@ sys.path.insert(0, str(ROOT))
 
 from tools.cli_reference import render_reference  # noqa: E402 (the tree comes first)
 from tools.completions import render_completions  # noqa: E402
+from tools.doctor_reference import render_doctor_reference  # noqa: E402
 from tools.json_reference import render_json_reference  # noqa: E402
 from tools.man_pages import render_man_pages  # noqa: E402
 
 
 def generated_files() -> dict[str, str]:
     """Every generated file: path relative to the project → text."""
-    files = {"docs/cli.md": render_reference(), "docs/json.md": render_json_reference()}
+    files = {"docs/cli.md": render_reference(), "docs/json.md": render_json_reference(),
+             "docs/doctor.md": render_doctor_reference()}  # fmt: skip
     files |= {f"man/{name}": text for name, text in render_man_pages().items()}
     files |= {f"completions/{name}": text for name, text in render_completions().items()}
     return files

@@ -36,14 +36,19 @@ every document to it.
 
 def render_json_reference() -> str:
     """The whole reference as Markdown: a table for each kind of object."""
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    parts = [HEAD, *_section("The document", schema)]
+    return "\n".join([HEAD, *walk_sections(SCHEMA)])
+
+
+def walk_sections(path: Path) -> Iterator[str]:
+    """A section for the document of a schema, and one for each kind of object in it."""
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    yield from _section("The document", schema)
     for name, definition in schema["$defs"].items():
         if "properties" in definition:
-            parts += _section(name, definition)
+            yield from _section(name, definition)
         else:
-            parts += [f"## {name}\n", f"{definition['description']} {_values(definition)}\n"]
-    return "\n".join(parts)
+            yield f"## {name}\n"
+            yield f"{definition['description']} {_values(definition)}\n"
 
 
 def _section(title: str, definition: dict[str, Any]) -> Iterator[str]:

@@ -35,7 +35,7 @@ def render_diagnosis(diagnosis: Diagnosis, *, verbose: bool = False) -> Page:
     page.blank()
     if not verbose:
         _add_looked_at(page, diagnosis)
-    return page.line(_sum_up(diagnosis))
+    return page.line(_sum_up(diagnosis, verbose=verbose))
 
 
 def _is_shown(finding: Finding) -> bool:
@@ -69,11 +69,13 @@ def _list_subjects(diagnosis: Diagnosis) -> str:
     )
 
 
-def _sum_up(diagnosis: Diagnosis) -> Span:
+def _sum_up(diagnosis: Diagnosis, *, verbose: bool = False) -> Span:
+    """The counts; checks that had nothing to look at count as skipped only when they are shown."""
+    skipped = sum(row.verdict == SKIP and (verbose or _is_shown(row)) for row in diagnosis.findings)
     counts = (
         _count(diagnosis.count(FAILURE), "failure"), _count(diagnosis.count(WARNING), "warning"),
         _count(diagnosis.count(NOTE), "note"), f"{diagnosis.count(PASS)} passed",
-        f"{diagnosis.count(SKIP)} skipped",
+        f"{skipped} skipped",
     )  # fmt: skip
     word, style = ("FAIL", "bad") if diagnosis.has_failed else ("PASS", "good")
     return Span(f"{word}: {', '.join(counts)}", style)

@@ -7,6 +7,12 @@ from crashtool.formats.minidump.crashpad_info import (
     CrashpadInfo,
     ModuleAnnotations,
 )
+from tests.services.integration.doctor.folders import (
+    SENTRY_TEXT,
+    elf_program,
+    handler_texts,
+    write_program,
+)
 from tests.synth.minidump import MinidumpBuilder, full_dump, rsds
 from tests.synth.symbol_file import build_symbol_file, file, func, line
 
@@ -15,7 +21,7 @@ CLIENT_ID = UUID("91aa1f5e-2f60-4b7e-8a5c-54f1d2b6c001")
 
 
 def make_inputs(folder):
-    """game.dmp, snapshot.dmp, everything.dmp, cut.dmp, notes.txt, game.log and a folder build/."""
+    """Minidumps, notes.txt, game.log, a folder build/, and what `make_installations` makes."""
     (folder / "game.dmp").write_bytes(windows_crash().pack())
     (folder / "snapshot.dmp").write_bytes(linux_snapshot().pack())
     everything = full_dump().pack()
@@ -26,6 +32,7 @@ def make_inputs(folder):
     (folder / "build").mkdir()
     (folder / "build" / "game.sym").write_bytes(game_symbols())
     (folder / "build" / "README").write_text("no debug file\n", encoding="utf-8")
+    make_installations(folder)
 
 
 def game_symbols():
@@ -76,3 +83,16 @@ def linux_snapshot():
         .add_module("/srv/game/game", 0x400000, 0x2000, build_id=bytes(range(20)))
         .set_crashpad(info)
     )
+
+
+def make_installations(folder):
+    """Folders of a game as installers leave them: good/, bad/ and old/, and an image root/."""
+    program = elf_program(SENTRY_TEXT, "crashpad_handler")
+    handler = elf_program(client=False) + handler_texts(b"report-id", b"no-rate-limit")
+    for name in ("good", "bad", "old"):
+        write_program(folder / name / "game", program)
+    write_program(folder / "good" / "crashpad_handler", handler)
+    (folder / "old" / "crashpad_handler").write_text("see ../new\n", encoding="utf-8")
+    bad = elf_program("daPC", "/home/jo/game/crashpad_handler", anchor=False, build_id=None)
+    write_program(folder / "bad" / "game", bad)
+    (folder / "root").mkdir()

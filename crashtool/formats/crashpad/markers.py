@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pe
+from crashtool.formats.object_file.kinds import EXECUTABLE
+from crashtool.formats.object_file.reading import read_object_files
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
@@ -41,8 +43,10 @@ FAMILY_TEXTS = (
 class Markers(NamedTuple):
     """What of Crashpad is in a file.
 
-    `is_handler`: it can be a crashpad_handler. `has_client`: it can start one. `has_anchor`: it has
-    what a handler finds the annotations of a module by. `family`: whose handler it is.
+    `is_handler`: it can be a crashpad_handler. `has_client`: it can start one, by the names of the
+    client's source files in it, or as an executable (built without log messages) by its anchor.
+    `has_anchor`: it has what a handler finds the annotations of a module by. `family`: whose
+    handler it is.
     """
 
     is_handler: bool = False
@@ -53,15 +57,14 @@ class Markers(NamedTuple):
 
 def find_markers(data: "Content") -> Markers:
     """What of Crashpad is in an ELF, PE or Mach-O file. MalformedFile for a damaged one."""
-    if data.find(NAME) < 0:  # its anchor's name is short of it: a module may only annotate
-        return Markers(has_anchor=has_anchor(data))
+    anchored = has_anchor(data)
+    by_anchor = anchored and read_object_files(data)[0].role == EXECUTABLE
+    if data.find(NAME) < 0:
+        return Markers(has_client=by_anchor, has_anchor=anchored)
     is_handler = data.find(HANDLER_TEXT) >= 0
-    return Markers(
-        is_handler,
-        any(data.find(name) >= 0 for name in CLIENT_FILES),
-        has_anchor(data),
-        find_family(data) if is_handler else "",
-    )
+    by_name = any(data.find(name) >= 0 for name in CLIENT_FILES)
+    family = find_family(data) if is_handler else ""
+    return Markers(is_handler, by_name or by_anchor, anchored, family)
 
 
 def has_anchor(data: "Content") -> bool:

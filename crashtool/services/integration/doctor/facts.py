@@ -3,15 +3,18 @@
 import os
 import platform
 import sys
+from collections.abc import Iterable
 
+from crashtool.errors import InputUnusable
 from crashtool.formats.crashpad.markers import Markers
 from crashtool.formats.object_file.elf import MAGIC as ELF_MAGIC
 from crashtool.formats.object_file.elf_dynamic import Dynamic, read_dynamic
 from crashtool.formats.object_file.kinds import ELF, MACHO, PE, ObjectFile
 from crashtool.formats.object_file.reading import HEAD_BYTES, read_object_files
 from crashtool.formats.regular_file import open_regular
-from crashtool.model.doctor import PROGRAM, Subject
-from crashtool.services.integration.doctor.examination import Examination
+from crashtool.model.doctor import PROGRAM, Finding, Subject
+from crashtool.services.integration.doctor.examination import Examination, Run
+from crashtool.services.integration.doctor.findings import skip
 from crashtool.services.integration.doctor.sniffing import read_markers
 from crashtool.services.project_file import find_writer
 from crashtool.services.symbols.mapped_file import map_file
@@ -47,6 +50,19 @@ def is_elf(path: str, examination: Examination) -> bool:
 def markers_of(subject: Subject, examination: Examination) -> Markers:
     """What of Crashpad is in a program or handler."""
     return examination.recall(read_markers, subject.path)
+
+
+def of_programs(run: Run) -> Run:
+    """A check of handlers that looks at programs alone: handler.kind tells of other files."""
+
+    def check(handler: Subject, examination: Examination) -> Iterable[Finding]:
+        try:
+            examination.recall(read_objects, handler.path)
+        except InputUnusable:
+            return [skip("", f"{handler.path} is not a program: handler.kind tells of it")]
+        return run(handler, examination)
+
+    return check
 
 
 def this_machine() -> tuple[str, str]:

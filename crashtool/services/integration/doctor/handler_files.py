@@ -9,7 +9,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.data_texts import find_texts
 from crashtool.formats.object_file.kinds import PE
 from crashtool.formats.shell_words import quote_word
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import HANDLER, Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     SYSTEMS,
@@ -35,15 +35,16 @@ def check_present(program: Subject, examination: Examination) -> Iterator[Findin
         return
     handlers = find_handlers(program, examination)
     folder = Path(program.path).parent
-    if not handlers:
+    elsewhere = handlers or [subject.path for subject in examination.of_kind(HANDLER)]
+    if not elsewhere:
         yield failure(
             program.path, "no crash handler beside it", LOST,
             f"copy the crashpad_handler of the same Crashpad to {folder}/, in the build and in "
             "the installer",
         )  # fmt: skip
-    elif not is_beside(handlers[0], program.path):
+    elif not is_beside(elsewhere[0], program.path):
         yield note(
-            program.path, f"the handler is not beside it: {handlers[0]}",
+            program.path, f"the handler is not beside it: {elsewhere[0]}",
             "It is found only if the code passes this path to StartHandler.",
         )  # fmt: skip
 

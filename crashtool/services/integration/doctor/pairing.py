@@ -15,18 +15,20 @@ BUNDLE_CONTENTS = ".app/Contents/"
 
 
 def find_handlers(program: Subject, examination: Examination) -> tuple[str, ...]:
-    """The handlers that ship with a program, nearest first; none when there are none.
+    """The handlers that a program surely starts, the likeliest first; none when it is not known.
 
-    The one that the settings name comes before those in its own folder, these before those
-    elsewhere in its bundle, and in the paths that were given.
+    The one that the settings name comes before those in the program's own folder, these before
+    those elsewhere in its bundle. A handler somewhere else counts when it is the only one, and the
+    program is.
     """
     beside = examination.recall(list_handlers, str(Path(program.path).parent))
     given = [subject.path for subject in examination.of_kind(HANDLER)]
     bundle = _find_bundle(program.path)
-    inside = [path for path in given if bundle and path.startswith(bundle)]
+    inside = [path for path in given if bundle and Path(path).as_posix().startswith(bundle)]
     configured = examination.options.settings.get("handler")
-    named = [str(configured)] if configured else []
-    return tuple(dict.fromkeys((*named, *beside, *inside, *given)))
+    named = [str(Path(configured))] if configured else []
+    alone = given if len(given) == len(examination.of_kind(PROGRAM)) == 1 else []
+    return tuple(dict.fromkeys((*named, *beside, *inside, *alone)))
 
 
 def find_programs(handler: Subject, examination: Examination) -> Iterator[Subject]:

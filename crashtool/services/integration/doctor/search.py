@@ -5,6 +5,7 @@ A folder may hold anything: a hundred thousand files, links in circles, pipes th
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, NothingFound, reason_of
@@ -77,10 +78,11 @@ class Search:
 
     def _add_folder(self, path: str, *, named: bool = False) -> None:
         """What a folder is as a whole."""
-        if path.rstrip("/\\").endswith(".app") and Path(path, "Contents").is_dir():
-            self._add(BUNDLE, path, named=named)
-        if is_database(path):
-            self._add(DATABASE, path, named=named)
+        with suppress(OSError):  # the walk tells of a folder that may not be read
+            if path.rstrip("/\\").endswith(".app") and Path(path, "Contents").is_dir():
+                self._add(BUNDLE, path, named=named)
+            if is_database(path):
+                self._add(DATABASE, path, named=named)
 
     def _walk(self, root: str) -> Iterator[str]:
         """All files below, sorted within each folder; a folder reached twice counts once."""

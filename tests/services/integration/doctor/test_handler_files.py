@@ -189,3 +189,22 @@ def test_windows_code_names_the_handler_in_utf_16(tmp_path, windows_handler):
     assert WARNING not in {
         f.verdict for f in examine(tmp_path).findings if f.check == "handler.name"
     }
+
+
+def test_a_handler_of_another_installation_is_not_paired(install, sentry_handler, tmp_path):
+    """Two programs and one handler, far from one: whose it is cannot be told."""
+    install(sentry_handler, SENTRY_TEXT)
+    write_program(tmp_path / "other" / "tool", elf_program(machine=ARM64))
+    diagnosis = examine(tmp_path)
+    assert failures(diagnosis) == set()
+    assert find_finding(diagnosis, "handler.present", NOTE).file.endswith("tool")
+
+
+def test_an_executable_with_the_anchor_alone_has_the_client(tmp_path):
+    write_program(tmp_path / "app", elf_program(client=False, interpreter=True))
+    assert failures(examine(tmp_path)) == {"handler.present"}
+
+
+def test_a_library_with_the_anchor_alone_only_annotates(tmp_path):
+    write_program(tmp_path / "libpart.so", elf_program(client=False))
+    assert failures(examine(tmp_path)) == set()

@@ -52,7 +52,8 @@ def look(check, *paths, **options):
 def crashtool_doctor(folder, *before):
     """The findings of `crashtool doctor`, run as another process is: after some words."""
     line = [*before, sys.executable, "-m", "crashtool", "doctor", str(folder), "--json"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join((str(ROOT), *sys.path))
+    environment = os.environ | {"PYTHONPATH": path}
     return subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
 
 
