@@ -160,6 +160,8 @@ class _Reader:
                 yield NeededVersion(self.text(need.file), self.text(entry.name))
                 entry_place += entry.next
             place += need.next
+            if not need.next:
+                return
 
     def walk_defined_versions(self) -> Iterator[str]:
         if DT_VERDEF not in self.values:
@@ -170,6 +172,8 @@ class _Reader:
             name = VersionName.read(self.data, place + row.names, big_endian=self.big_endian)
             yield self.text(name.name)
             place += row.next
+            if not row.next:
+                return
 
     def find_symbols(
         self, names: tuple[str, ...], *, wide: bool
