@@ -4,8 +4,9 @@ Debug information is left out: it is full of the paths of the build machine.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pe
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
 """What an ELF file needs when it is loaded: libraries, versions of symbols, a stack (gabi, LSB)."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import (
     SEGMENT_INTERPRETER,
     SEGMENT_LOAD,

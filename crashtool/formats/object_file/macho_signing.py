@@ -1,9 +1,10 @@
 """The code signature of a Mach-O file: whether there is one, and its entitlements (cs_blobs.h)."""
 
 import plistlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.macho import find_signature
 from crashtool.formats.record import U32, Record
 

@@ -2,8 +2,8 @@
 
 import json
 import re
-from typing import NamedTuple
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.text_file import read_text_file
 
 INSTRUCTION = re.compile(r"\s*(FROM|ENTRYPOINT|CMD)\s+(\S.*)", re.IGNORECASE)

@@ -7,9 +7,9 @@ made from the same folders.
 import glob
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import CLASS_64, LITTLE, MAGIC
 from crashtool.formats.object_file.elf_dynamic import Dynamic, NeededVersion
 from crashtool.formats.object_file.elf_structs import Header64, Identification
