@@ -46,10 +46,11 @@ WINDOWS_OWN = frozenset(
         "netapi32", "normaliz", "ntdll", "ole32", "oleaut32", "opengl32", "powrprof", "propsys",
         "psapi", "rpcrt4", "sechost", "secur32", "setupapi", "shcore", "shell32", "shlwapi",
         "sspicli", "ucrtbase", "urlmon", "user32", "userenv", "uxtheme", "version", "wer",
-        "winhttp", "wininet", "winmm", "winspool.drv", "wintrust", "wldap32", "ws2_32",
+        "winhttp", "wininet", "winmm", "wintrust", "wldap32", "ws2_32",
         "wtsapi32",
     )
 )  # fmt: skip
+PRINTING = "winspool.drv"
 CURL_SECONDS = 20
 ASK_CURL = """
 import ctypes, sys
@@ -150,7 +151,8 @@ def _check_dlls(handler: Subject) -> Iterator[Finding]:
 
 
 def _is_of_windows(name: str) -> bool:
-    return name in WINDOWS_OWN or name.startswith(("api-ms-win-", "ext-ms-win-"))
+    own = name in WINDOWS_OWN or name == PRINTING
+    return own or name.startswith(("api-ms-win-", "ext-ms-win-"))
 
 
 def _check_dylibs(handler: Subject) -> Iterator[Finding]:

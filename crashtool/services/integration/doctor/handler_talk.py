@@ -106,7 +106,7 @@ def check_arguments(handler: Subject, examination: Examination) -> Iterator[Find
     arguments = [f"--annotation={pair}" for pair in options.settings.get("annotations") or ()]
     arguments += options.handler_arguments
     if not arguments:
-        yield skip(handler.path, "no annotations and no --handler-argument to try")
+        yield skip("", "no annotations and no --handler-argument to try")
         return
     if reason := find_obstacle(handler.path, examination):
         unknown = _find_unknown(handler.path, options.handler_arguments)
