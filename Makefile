@@ -12,7 +12,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test again winhandler s3server slow check format lint types platforms layers coverage generate generated fresh pythons wheels golden bench fuzz clean
+.PHONY: help demo demoprogram test again winhandler cross s3server slow check format lint types platforms layers coverage generate generated fresh pythons wheels golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ again: $(STAMP) ## the tests that failed last, one after the other
 
 winhandler: $(STAMP) ## get the real crashpad_handler for Windows, for tests that run it under Wine
 	$(BIN)/python tools/windows_handler.py
+
+cross: $(STAMP) ## get a compiler for Windows and macOS (100 MB), for tests of the code that scaffold writes
+	$(BIN)/python tools/install.py -e '.[cross]'
 
 s3server: $(STAMP) ## get an S3 server, for tests that keep symbols in one
 	$(BIN)/python tools/s3_server.py
