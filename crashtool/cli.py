@@ -14,7 +14,14 @@ import click  # noqa: E402 (the collector stops first)
 
 from crashtool import __version__  # noqa: E402
 from crashtool.commands.streams import StandardStreams, tell_bug  # noqa: E402
-from crashtool.errors import BUG, DONE, INTERRUPTED, CrashtoolError, Terminated  # noqa: E402
+from crashtool.errors import (  # noqa: E402
+    BUG,
+    DONE,
+    INTERRUPTED,
+    CrashtoolError,
+    Terminated,
+    explain_import,
+)
 
 MOST_COLUMNS = 80
 COMMANDS = {
@@ -80,6 +87,11 @@ class CommandTable(click.Group):
         except CrashtoolError as error:
             _console_of(ctx).error(error)
             ctx.exit(error.exit_status)
+        except ImportError as error:
+            if (missing := explain_import(error)) is None:
+                raise
+            _console_of(ctx).error(missing)
+            ctx.exit(missing.exit_status)
         except OSError as error:
             if not error.filename:
                 raise

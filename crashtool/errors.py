@@ -17,6 +17,11 @@ PROGRAM_NOT_FOUND = 127
 INTERRUPTED = 130
 
 
+LOSSES = {  # of the libraries that every installation has
+    "requests": "nothing can be sent or fetched without it",
+    "tomli": "no crashtool.toml can be read without it",
+    "minidump": "the handles in a dump cannot be read without it",
+}
 SHARING_VIOLATIONS = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION (winerror.h)
 
 
@@ -197,13 +202,24 @@ class MissingLibrary(UsageError):
 
     def __init__(self, library: str, loss: str, reason: str = "") -> None:
         what = f"{library} cannot be loaded ({reason})" if reason else f"{library} is not installed"
-        super().__init__(f"{what}: {loss}", hint=_advice_for_library(library))
+        hint = _advice_for_library(library, is_broken=bool(reason))
+        super().__init__(f"{what}: {loss}", hint=hint)
 
 
-def _advice_for_library(library: str) -> str:
+def explain_import(error: ImportError) -> MissingLibrary | None:
+    """What a library that is not there says of the installation; None for our own modules."""
+    library = (error.name or "").partition(".")[0]
+    if library in ("", "crashtool"):
+        return None
+    is_missing = isinstance(error, ModuleNotFoundError) and error.name == library
+    loss = LOSSES.get(library, "this command cannot do its work without it")
+    return MissingLibrary(library, loss, "" if is_missing else str(error))
+
+
+def _advice_for_library(library: str, *, is_broken: bool) -> str:
     from crashtool.installing import advice_for_library
 
-    return advice_for_library(library)
+    return advice_for_library(library, is_broken=is_broken)
 
 
 def how_to_install(extra: str) -> str:

@@ -16,17 +16,27 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NAME = "crashtool"
-EXTRA_OF = {"symbolic": "symbols", "zstandard": "zstd", "capstone": "disassembly"}
+EXTRA_OF = {
+    "symbolic": "symbols", "zstandard": "zstd", "capstone": "disassembly", "jinja2": "serve",
+    "markupsafe": "serve", "python_multipart": "serve", "starlette": "serve", "uvicorn": "serve",
+    "fsspec": "s3", "s3fs": "s3",
+}  # fmt: skip
 PIPX_MARK, UV_MARK, DEBIAN_MARK = "pipx_metadata.json", "uv-receipt.toml", "EXTERNALLY-MANAGED"
 
 
-def advice_for_library(library: str) -> str:
-    """What to do when a library is not there: the extra that brings it, or where it can be had."""
+def advice_for_library(library: str, *, is_broken: bool = False) -> str:
+    """What to do when a library is not there: the extra that brings it, or where it can be had.
+
+    One that is there and cannot be loaded is to be installed anew: itself alone, for to have
+    crashtool installed anew would have it fetched from a public index.
+    """
     if library == "symbolic" and not _has_symbolic():
         return (
             "symbolic has no builds for this system: read native files on Linux with glibc or on "
             "macOS, or there write what any system reads: crashtool symbols dump"
         )
+    if is_broken:
+        return command_for(library, again=True)
     extra = EXTRA_OF.get(library)
     return command_for_extra(extra) if extra else command_for(library)
 
@@ -41,17 +51,22 @@ def command_for_extra(extra: str) -> str:
     return command_for(f"{_own_source()}[{extra}]")
 
 
-def command_for(requirement: str) -> str:
-    """The command that installs a requirement, or PATH[EXTRA], where this Python finds it."""
+def command_for(requirement: str, *, again: bool = False) -> str:
+    """The command that installs a requirement, or PATH[EXTRA], where this Python finds it.
+
+    `again`: also when it is there already.
+    """
     prefix, python = Path(sys.prefix), sys.executable
     if (prefix / PIPX_MARK).is_file():
-        return _join("pipx", "inject", prefix.name, requirement)
+        return _join("pipx", "inject", *["--force"] * again, prefix.name, requirement)
     if (prefix / UV_MARK).is_file() or not (find_spec("pip") or _is_managed_by_the_system()):
-        return _join("uv", "pip", "install", "--python", python, requirement)
+        anew = ["--reinstall"] * again
+        return _join("uv", "pip", "install", *anew, "--python", python, requirement)
+    words = ["install", *["--force-reinstall"] * again]
     if not _is_managed_by_the_system():
-        return _join(*_pip(), "install", requirement)
+        return _join(*_pip(), *words, requirement)
     if _is_installed():
-        return _join(python, "-m", "pip", "install", "--break-system-packages", requirement)
+        return _join(python, "-m", "pip", *words, "--break-system-packages", requirement)
     inside = _join(".venv/bin/python", "-m", "pip", "install", requirement)
     return f"{_join(python, '-m', 'venv', '.venv')} && {inside}"
 

@@ -103,6 +103,24 @@ def captures() -> Path:
     return shared("captures")
 
 
+@pytest.fixture(scope="session")
+def forks():
+    """A process that has imported crashtool, and makes each call in a fork of itself."""
+    from tests.faults.fork_server import fork_server
+
+    with fork_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cold_forks():
+    """As `forks`, of a process that imports libraries only as calls need them."""
+    from tests.faults.fork_server import fork_server
+
+    with fork_server(warm=False) as server:
+        yield server
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--rewrite-transcripts", action="store_true", help="write what the commands say today"

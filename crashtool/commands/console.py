@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from crashtool.commands.streams import check_encodable, is_lost
-from crashtool.errors import CrashtoolError
+from crashtool.errors import CrashtoolError, MissingLibrary
 from crashtool.render.page import Page
 from crashtool.render.safe_text import log_line, safe
 
@@ -60,12 +60,23 @@ class Console:
         if isinstance(answer, str):
             check_encodable(answer, sys.stdout)
             _write(answer.removesuffix("\n") + "\n", sys.stdout)
-        elif self.color:
+        elif self.color and self._has_rich():
             from crashtool.render.terminal import print_page
 
             print_page(answer, sys.stdout)
         else:
             _write(answer.text(), sys.stdout)
+
+    def _has_rich(self) -> bool:
+        """Whether pages can be coloured and bars be shown; once in a call it is said that not."""
+        from crashtool.render.terminal import load_rich
+
+        try:
+            load_rich()
+        except MissingLibrary as fault:
+            self.warn_once(f"{fault.what} ({fault.hint})")
+            return False
+        return True
 
     def document(self, document: dict[str, Any]) -> None:
         """Put one JSON document on stdout; pure ASCII, so that no text in it is hostile.
@@ -153,7 +164,7 @@ class Console:
         """Show how many of `total` bytes are done: a bar for a person, a line at times in CI."""
         if self.is_quiet:
             yield lambda _done: None
-        elif self.live:
+        elif self.live and self._has_rich():
             from crashtool.render.terminal import ProgressBars
 
             self._bars = self._bars or ProgressBars(sys.stderr)

@@ -42,7 +42,7 @@ class DumpPages:
 
         InputUnusable when it cannot be read.
         """
-        wanted = Wanted(symbols=self._open(symbols), all_threads=True)
+        wanted = Wanted(symbols=self._open(symbols), all_threads=True, warn=self._warn)
         report = self._advise(read_report(str(path), path.name, wanted))
         if self._session and self._local:
             self._session.forget()  # a mapped program cannot be built anew on Windows

@@ -60,6 +60,12 @@ class _Recorder(Console):
         """Keep a warning."""
         self.said.append(("warn", (text,), {"hint": hint}))
 
+    def warn_once(self, text: str) -> None:
+        """Keep a warning that other processes may have, too."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.said.append(("warn_once", (text,), {}))
+
     def detail(self, text: str) -> None:
         """Keep what only --verbose asks for."""
         self.said.append(("detail", (text,), {}))
@@ -98,6 +104,7 @@ class Reader:
             source=options["source"],
             secrets=options["secrets"],
             all_threads=setup.json or options["threads"] or bool(options["html"]),
+            warn=console.warn_once,
         )
 
     def close(self) -> None:

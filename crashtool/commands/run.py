@@ -199,7 +199,9 @@ class _Account:
         from crashtool.services.inspect_dumps import Wanted, read_report
 
         with open_symbols(self.options, self.console, self._list_symbols()) as symbols:
-            wanted = Wanted(symbols=symbols, all_threads=self.console.json)
+            wanted = Wanted(
+                symbols=symbols, all_threads=self.console.json, warn=self.console.warn_once
+            )
             return read_report(delivery.path, delivery.path, wanted)
 
     def _list_symbols(self) -> list[str]:

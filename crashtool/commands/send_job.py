@@ -49,10 +49,11 @@ class Job:
 
     def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
         """Send everything, or only show it; exit with the status that the receipts deserve."""
-        from crashtool.services.temporary_folder import temporary_folder
+        from crashtool.services.scratch import Scratch
+        from crashtool.services.temporary_folder import heeding_endings
 
         try:
-            with temporary_folder() as spool:
+            with heeding_endings(), Scratch() as spool:
                 stdin = getattr(sys.stdin, "buffer", None)
                 for receipt in sender.send_all(paths, spool, stdin):
                     self.receipts.append(receipt)
@@ -69,12 +70,13 @@ class Job:
 
     def watch(self, sender: "Sender", folders: tuple[str, ...]) -> None:
         """Send what comes in, each receipt at once; SIGTERM lets what is under way end."""
-        from crashtool.services.temporary_folder import temporary_folder
+        from crashtool.services.scratch import Scratch
+        from crashtool.services.temporary_folder import heeding_endings
         from crashtool.services.watch_dumps import Watcher
 
         previous = signal.signal(signal.SIGTERM, lambda *_: sender.stopped.set())
         try:
-            with temporary_folder() as spool:
+            with heeding_endings(), Scratch() as spool:
                 watcher = Watcher(sender, folders, spool)
                 self.console.note(f"watching {', '.join(folders)}")
                 for receipt in watcher.watch(WATCH_SECONDS):

@@ -1,6 +1,7 @@
 """smoke: proof with a real handler that a crash arrives."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import annotation_options
-from crashtool.errors import CHECK_FAILED, UsageError
+from crashtool.errors import CHECK_FAILED, MachineFault, UsageError, reason_of
 from crashtool.render.smoke import render_smoke, smoke_document
 
 
@@ -70,7 +71,7 @@ def command(console: Console, **options: Any) -> None:
     check_platform()
     from crashtool.services.handler.smoke import Plan, smoke
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, _own_files():
         result = smoke(
             Plan(
                 folder=_folder(options["keep"], stack),
@@ -90,11 +91,22 @@ def command(console: Console, **options: Any) -> None:
         click.get_current_context().exit(CHECK_FAILED)
 
 
+@contextmanager
+def _own_files() -> Iterator[None]:
+    """A proof's files are crashtool's own: what goes wrong with them is the machine's fault."""
+    try:
+        yield
+    except OSError as error:
+        if not error.filename:
+            raise
+        raise MachineFault(f"cannot use {error.filename}: {reason_of(error)}") from None
+
+
 def _folder(keep: str | None, stack: ExitStack) -> Path:
     if keep is None:
-        from crashtool.services.temporary_folder import temporary_folder
+        from crashtool.services.scratch import Scratch
 
-        return stack.enter_context(temporary_folder())
+        return Path(stack.enter_context(Scratch()).folder())
     folder = Path(keep).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"--keep {keep}: not an empty folder", hint="name a new one")

@@ -65,6 +65,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     is of no use for what it is for, or the gate finds a module that cannot be read.
     """  # noqa: D301 (\b is click's)
     from crashtool.render.symbol_table import render_survey, survey_document
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbol_upload.gate import Requirements
     from crashtool.services.symbol_upload.survey import (
         SurveyWishes,
@@ -73,7 +74,6 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         settle_severity,
     )
     from crashtool.services.symbol_upload.verdict import find_verdict
-    from crashtool.services.symbols.scratch import Scratch
 
     if not options["inputs"]:
         raise UsageError("what should be checked?", hint="name files, folders or patterns")

@@ -52,6 +52,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
     Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
     """  # noqa: D301 (\b is click's)
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
@@ -61,7 +62,6 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         find_dumpable,
     )
     from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
-    from crashtool.services.symbols.scratch import Scratch
 
     if not options["inputs"]:
         raise UsageError("what should be dumped?", hint="name files or folders")

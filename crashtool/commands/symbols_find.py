@@ -1,5 +1,6 @@
 """symbols find, symbols fetch: where the symbols of a module are, and a store of them."""
 
+from contextlib import ExitStack
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -41,10 +42,8 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
 
     Exit status: 0 when each module has a file, 3 for what names no module, 4 otherwise.
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.symbols.scratch import Scratch
-
-    with Scratch() as scratch:
-        rows = look_for(options, console, scratch, jobs=1, local=True)
+    with ExitStack() as stack:
+        rows = look_for(options, console, stack, jobs=1, local=True)
     _answer(context, console, rows, ())
 
 
@@ -79,7 +78,6 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
     """  # noqa: D301
     from crashtool.services.symbol_upload.seek import store_found
     from crashtool.services.symbol_upload.store import StoreWriter, open_target
-    from crashtool.services.symbols.scratch import Scratch
 
     if not options["store"]:
         raise UsageError("where should they go?", hint="--to DIR")
@@ -89,34 +87,36 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
         open_target(options["store"]), options["store"], replace=options["replace"],
         progress=console.progress,
     )  # fmt: skip
-    with Scratch() as scratch:
-        rows = look_for(options, console, scratch, jobs=options["jobs"], local=False)
+    with ExitStack() as stack:  # what was fetched may have to go when it ends
+        rows = look_for(options, console, stack, jobs=options["jobs"], local=False)
         deliveries = tuple(store_found(rows, writer))
     _answer(context, console, rows, deliveries)
 
 
 def look_for(
-    options: dict[str, Any], console: Console, scratch: Any, *, jobs: int, local: bool
+    options: dict[str, Any], console: Console, stack: ExitStack, *, jobs: int, local: bool
 ) -> "list[Sought]":
     """The modules that were asked for, each with where it was looked for; `local`: on this
-    machine, too.
+    machine, too. Their files are there until `stack` is closed.
     """
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbol_upload.seek import list_wanted, seek
 
     if not options["wanted"]:
         raise UsageError("what should be looked for?", hint=WANTED)
     cache = options["cache"] or user_cache_folder()
+    scratch = stack.enter_context(Scratch())
     wanted = list_wanted(options["wanted"], scratch, cache, all_modules=options["all_modules"])
-    with open_source(options, console, local=local) as places:
-        if places is None:
-            raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
-        rows: list[Sought] = []
-        for asked, group in groupby(wanted, attrgetter("asked")):
-            modules = list(group)
-            if places.local:
-                places.local.look_around(asked, tuple(row.module for row in modules))
-            rows += seek(modules, places.source, jobs)
-        return rows
+    places = stack.enter_context(open_source(options, console, local=local))
+    if places is None:
+        raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
+    rows: list[Sought] = []
+    for asked, group in groupby(wanted, attrgetter("asked")):
+        modules = list(group)
+        if places.local:
+            places.local.look_around(asked, tuple(row.module for row in modules))
+        rows += seek(modules, places.source, jobs)
+    return rows
 
 
 def _answer(

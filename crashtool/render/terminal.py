@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from crashtool.errors import MissingLibrary
 from crashtool.render.page import Page
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ STYLES = {
     "dim": "dim",
     "strong": "bold",
 }
+
+
+def load_rich() -> None:
+    """Have rich at hand. MissingLibrary when it is not installed, or cannot be loaded."""
+    try:
+        import rich.console
+        import rich.text  # noqa: F401 (loaded for those who come after)
+    except (ImportError, OSError) as error:
+        reason = "" if isinstance(error, ModuleNotFoundError) else str(error)
+        loss = "pages have no colour, and progress is told in lines"
+        raise MissingLibrary("rich", loss, reason) from None
 
 
 def print_page(page: Page, stream: TextIO) -> None:

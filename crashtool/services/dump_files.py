@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, NothingFound
 from crashtool.formats.archives.streams import Rejoined
@@ -23,6 +24,9 @@ from crashtool.services.unwrap_dumps import (
     spool_stream,
 )
 
+if TYPE_CHECKING:
+    from crashtool.services.scratch import Scratch
+
 STANDARD_INPUT = "standard input"
 DATABASE_MARKS = ("settings.dat", "metadata")  # of a Crashpad database: generic and macOS, Windows
 DATABASE_ASIDE = ("attachments", "new")  # copies of the user's files; reports still being written
@@ -30,13 +34,13 @@ VERDICT_BYTES = 1 << 16  # what tells a reader that a stream is none of its busi
 
 
 def find_dumps(
-    inputs: Sequence[str], spool: Path, stdin: ByteStream | None
+    inputs: Sequence[str], spool: "Scratch", stdin: ByteStream | None
 ) -> Iterator[DumpFile | UnusableInput]:
     """The minidumps that the inputs stand for, each file once, in the order given.
 
     A file is taken whatever it holds, for the reader has the better words for what is wrong with
     it; in a folder only what holds a minidump is. Wrappers (packed files, archives, a saved
-    form body) are unpacked into the folder `spool`, one at a time as the iteration goes on. `-` is
+    form body) are unpacked into `spool`, one at a time as the iteration goes on. `-` is
     `stdin`, None when it is closed.
     """
     seen: set[str] = set()
@@ -46,7 +50,7 @@ def find_dumps(
                 real = os.path.realpath(path)  # a Path of each of thousands would be much larger
                 if real not in seen:
                     seen.add(real)
-                    spooled = path.parent == spool
+                    spooled = spool.holds(path)
                     shown = STANDARD_INPUT if text == "-" else text if spooled else str(path)
                     yield from open_input(path, shown, spool)
         except CrashtoolError as error:
@@ -55,7 +59,7 @@ def find_dumps(
             yield UnusableInput(text, explain(error, STANDARD_INPUT if text == "-" else text))
 
 
-def _expand(text: str, spool: Path, stdin: ByteStream | None) -> Iterator[Path]:
+def _expand(text: str, spool: "Scratch", stdin: ByteStream | None) -> Iterator[Path]:
     """The files that an input stands for."""
     path = Path(text)
     if text == "-":
@@ -76,7 +80,7 @@ def _expand(text: str, spool: Path, stdin: ByteStream | None) -> Iterator[Path]:
         raise InputUnusable(f"{text} does not exist")
 
 
-def _expand_file(path: Path, spool: Path) -> Iterator[Path]:
+def _expand_file(path: Path, spool: "Scratch") -> Iterator[Path]:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         yield path
@@ -139,7 +143,7 @@ def holds_dump(path: Path, denied: Callable[[OSError], None] | None = None) -> b
         return False
 
 
-def _spool_input(stream: ByteStream, spool: Path) -> Path:
+def _spool_input(stream: ByteStream, spool: "Scratch") -> Path:
     """Copy a pipe to a file in `spool`; of what is no dump only so much that its kind can be told.
 
     It may have no end.

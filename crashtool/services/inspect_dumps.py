@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class Wanted(NamedTuple):
 
     `symbols`: where modules' files come from; `all_threads`: walk more than the crashed one.
     `source`: folders to take source lines from; `secrets`: count what looks like one.
+    `warn` hears what is left out for want of a library.
     """
 
     handles: bool = False
@@ -38,6 +39,7 @@ class Wanted(NamedTuple):
     all_threads: bool = False
     source: tuple[str, ...] = ()
     secrets: bool = False
+    warn: "Callable[[str], None]" = lambda _sentence: None
 
 
 class Unreadable(NamedTuple):
@@ -92,11 +94,11 @@ def _is_plain_dump(path: str) -> bool:
 
 def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
     from crashtool.services.dump_files import find_dumps
-    from crashtool.services.temporary_folder import temporary_folder
+    from crashtool.services.scratch import Scratch
     from crashtool.services.unwrap_dumps import UnusableInput
 
-    folder = stack.enter_context(temporary_folder())
-    for found in find_dumps([path], folder, getattr(sys.stdin, "buffer", None)):
+    spool = stack.enter_context(Scratch())
+    for found in find_dumps([path], spool, getattr(sys.stdin, "buffer", None)):
         if isinstance(found, UnusableInput):
             yield Unreadable(found.path, found.error)
             continue
@@ -124,7 +126,9 @@ def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
     """
     with Minidump.open(file) as dump:
         report = analyze(dump, path)
-        report = walk_stacks(dump, report, wanted.symbols, all_threads=wanted.all_threads)
+        report = walk_stacks(
+            dump, report, wanted.symbols, all_threads=wanted.all_threads, warn=wanted.warn
+        )
         if wanted.symbols or _leads_through_unloaded(report):
             from crashtool.services.analyze.stack_hints import add_stack_hints  # needs names
 

@@ -15,6 +15,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports
+from crashtool.services.scratch import Scratch
 from crashtool.services.threads import share_work
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import CountedBody, GzipBody
@@ -94,7 +95,7 @@ class Sender:
         self.scrub = scrub
         self.without_consent = without_consent
         self.pace = pace
-        self._spool = Path()
+        self._spool = Scratch()
         self._unsearched = self._unsearched_dumps = 0
         self._balance = Balance()
         self._under_way: dict[int, DumpFile] = {}
@@ -107,7 +108,7 @@ class Sender:
         return self._refused.is_set()
 
     def send_all(
-        self, inputs: Sequence[str], spool: Path, stdin: ByteStream | None
+        self, inputs: Sequence[str], spool: Scratch, stdin: ByteStream | None
     ) -> Iterator[Receipt]:
         """A receipt for each dump that the inputs stand for."""
         found = find_reports(
@@ -116,7 +117,7 @@ class Sender:
         return self.send_found(found, spool)
 
     def send_found(
-        self, found: Iterable[DumpFile | UnusableInput], spool: Path
+        self, found: Iterable[DumpFile | UnusableInput], spool: Scratch
     ) -> Iterator[Receipt]:
         """A receipt for each item; after a refused token the rest is not tried."""
         self._spool = spool
@@ -183,7 +184,7 @@ class Sender:
         """Send a scrubbed copy, which is removed afterwards."""
         from crashtool.services.scrub.scrubber import scrub_dump  # seldom asked for
 
-        copy = self._spool / f"scrubbed-{uuid4()}.dmp"
+        copy = Path(self._spool.folder()) / f"scrubbed-{uuid4()}.dmp"
         try:
             changes = scrub_dump(item.file, copy, self.scrub, item.path)
             self.voices.scrubbed(item.path, changes)

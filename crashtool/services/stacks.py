@@ -4,6 +4,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from crashtool.errors import MissingLibrary
 from crashtool.model.crash import (
     Crash,
     CrashReport,
@@ -60,11 +61,15 @@ def walk_stacks(
     symbols: SymbolProvider | None = None,
     *,
     all_threads: bool = False,
+    warn: "Callable[[str], None]" = lambda _sentence: None,
 ) -> CrashReport:
-    """The report with the crashed thread's stack, or all threads', walked and looked up."""
+    """The report with the crashed thread's stack, or all threads', walked and looked up.
+
+    `warn` hears what could not be said of the crash, and why.
+    """
     if symbols and symbols.fixed_programs and not report.modules:
         report = add_programs(report, symbols.fixed_programs)
-    walks = _Walks(dump, report, symbols)
+    walks = _Walks(dump, report, symbols, warn)
     threads = tuple(
         walks.walk_thread(thread) if all_threads or index == report.crashing_thread else thread
         for index, thread in enumerate(report.threads)
@@ -96,11 +101,16 @@ class _Walks:
     """All walks of one dump: they share the modules, and what was learnt of them."""
 
     def __init__(
-        self, dump: "Minidump", report: CrashReport, symbols: SymbolProvider | None
+        self,
+        dump: "Minidump",
+        report: CrashReport,
+        symbols: SymbolProvider | None,
+        warn: "Callable[[str], None]",
     ) -> None:
         self.dump = dump
         self.report = report
         self.symbols = symbols
+        self.warn = warn
         if symbols:
             symbols.begin_dump(report.path, report.modules)
         self.map = AddressMap(report.modules)
@@ -210,7 +220,11 @@ class _Walks:
             return ""
         from crashtool.services.analyze.instruction import describe_instruction
 
-        return describe_instruction(registers, self.read_code)
+        try:
+            return describe_instruction(registers, self.read_code)
+        except MissingLibrary as fault:
+            self.warn(f"{fault.what} ({fault.hint})")
+            return ""
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code at an address, from the module's file or from the dump."""

@@ -16,13 +16,20 @@ def temporary_folder(place: str | None = None) -> Iterator[Path]:
     """A new folder, deleted when the context ends; in `place`, or where the system says."""
     import tempfile  # slow to import, and seldom needed
 
+    # on Windows somebody may have a file in it open
+    with (
+        heeding_endings(),
+        tempfile.TemporaryDirectory(prefix=PREFIX, dir=place, ignore_cleanup_errors=True) as folder,
+    ):
+        yield Path(folder)
+
+
+@contextmanager
+def heeding_endings() -> Iterator[None]:
+    """As `heed_endings`, while the block runs."""
     restore = heed_endings()
     try:
-        # on Windows somebody may have a file in it open
-        with tempfile.TemporaryDirectory(
-            prefix=PREFIX, dir=place, ignore_cleanup_errors=True
-        ) as folder:
-            yield Path(folder)
+        yield
     finally:
         restore()
 

@@ -1,7 +1,6 @@
 """Minidumps in wrappers: packed files, archives, saved upload bodies, and these in one another."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.services.database.sending import Held
+    from crashtool.services.scratch import Scratch
 
 SIGNATURE = b"MDMP"
 FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"
@@ -26,7 +26,6 @@ UNPACKED_LIMIT = 1 << 34  # bytes; the largest full-memory dumps are smaller
 LONGEST_FIELD, MOST_FIELDS = 1 << 20, 32 << 20  # bytes; what is longer is no annotation
 MOST_DUMPS = 100  # of a form: a handler sends one, a browser one of each process
 DEPTH = 3  # a zip of gzipped request bodies
-BLOCK = 1 << 20
 FORM = "a form body"
 
 
@@ -103,8 +102,8 @@ class _Place(NamedTuple):
         return _Place(shown, note, self.depth + 1, is_member, form or self.form)
 
 
-def open_input(path: Path, shown: str, spool: Path) -> Iterator[DumpFile | UnusableInput]:
-    """The dump in a file, or the dumps in what it wraps, unpacked to the folder `spool`.
+def open_input(path: Path, shown: str, spool: "Scratch") -> Iterator[DumpFile | UnusableInput]:
+    """The dump in a file, or the dumps in what it wraps, unpacked to `spool`.
 
     A file that wraps nothing is taken for a dump whatever it holds: its reader has the better
     words for what is wrong with it.
@@ -177,13 +176,13 @@ def _is_form(head: bytes) -> bool:
 class _Unwrapping:
     """The opening of one input, which has one budget for all that is in it."""
 
-    def __init__(self, spool: Path, budget: Budget) -> None:
+    def __init__(self, spool: "Scratch", budget: Budget) -> None:
         self._spool = spool
         self._budget = budget
 
     def open(self, path: Path, place: _Place) -> Iterator[DumpFile | UnusableInput]:
         """The dumps in a file; of a file in the spool nothing is left but those."""
-        is_spooled = path.parent == self._spool
+        is_spooled = self._spool.holds(path)
         with path.open("rb") as stream:
             head = stream.read(HEAD)
         if not is_wrapper(head) or place.depth == DEPTH:
@@ -310,22 +309,26 @@ def _kind_of(head: bytes) -> str:
     return FORM if _is_form(head) else name_kind(head)
 
 
-def spool_stream(stream: ByteStream | Stream, spool: Path) -> Path:
-    """Copy a stream to a new file in `spool`; InputUnusable when that is too much."""
-    written, name = 0, ""
-    try:
-        with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target:
-            name = target.name
-            while written < UNPACKED_LIMIT and (block := stream.read(BLOCK)):
-                target.write(block)
-                written += len(block)
-    except BaseException:
-        remove(name)  # it is closed by now: Windows would keep an open one
-        raise
-    if written >= UNPACKED_LIMIT:
-        remove(name)
-        raise InputUnusable(f"holds {UNPACKED_LIMIT:,} bytes or more")
-    return Path(name)
+def spool_stream(stream: ByteStream | Stream, spool: "Scratch") -> Path:
+    """Copy a stream to a new file in `spool`. InputUnusable when that is too much, MachineFault
+    when no disk has room for it.
+    """
+    return Path(spool.keep(_Bounded(stream)))
+
+
+class _Bounded:
+    """A stream that ends with InputUnusable where it gets too long."""
+
+    def __init__(self, stream: ByteStream | Stream) -> None:
+        self._stream = stream
+        self._size = 0
+
+    def read(self, size: int) -> bytes:
+        block = self._stream.read(size)
+        self._size += len(block)
+        if self._size >= UNPACKED_LIMIT:
+            raise InputUnusable(f"holds {UNPACKED_LIMIT:,} bytes or more")
+        return block
 
 
 def remove(name: str) -> None:

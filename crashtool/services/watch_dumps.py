@@ -8,6 +8,7 @@ from crashtool.errors import NetworkFailure, UsageError
 from crashtool.model.submission import Receipt
 from crashtool.services.database.sending import is_database, walk_unsent
 from crashtool.services.dump_files import find_dumps, holds_dump, walk_files
+from crashtool.services.scratch import Scratch
 from crashtool.services.send_dumps import Sender
 from crashtool.services.transport.retry import Clock
 from crashtool.services.unwrap_dumps import DumpFile, UnusableInput
@@ -40,7 +41,7 @@ class Watcher:
     """
 
     def __init__(
-        self, sender: Sender, folders: Sequence[str], spool: Path, clock: Clock | None = None
+        self, sender: Sender, folders: Sequence[str], spool: Scratch, clock: Clock | None = None
     ) -> None:
         for text in folders:
             if not Path(text).is_dir():

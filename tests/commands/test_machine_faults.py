@@ -1,41 +1,53 @@
 """Faults of the machine: the answer stays, the user's file is not blamed, one line says it."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from crashtool.errors import MACHINE, USAGE
 from tests.conftest import SHARED
+from tests.faults.fork_server import Call
+from tests.faults.setups import kill_reader, refuse_processes
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits and mounts")
 LIMIT = 8192  # bytes that a file may have: what `ulimit -f 8` gives
+WORDS = {
+    "missing": ("symbolic is not installed", "[symbols]'"),
+    "broken": ("symbolic cannot be loaded", "--force-reinstall symbolic"),
+}
 STUBS = {
     "missing": "raise ModuleNotFoundError(\"No module named 'symbolic'\", name='symbolic')\n",
     "broken": "raise OSError('_lowlevel__lib.so: wrong ELF class')\n",
 }
 
 
-def call(*arguments, folder, limit=None, path="", **environment):
+@pytest.fixture
+def call(forks):
     """crashtool in a process of its own, in an empty folder; files in it bounded by `limit`."""
 
-    def bound():
-        import resource
+    def make(*arguments, folder, limit=0, setup=None, **environment):
+        words = tuple(map(str, arguments))
+        return forks.call(
+            Call(words, folder, None, environment, limit=limit, is_watched=False, setup=setup)
+        )
 
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    return make
 
-    root = Path(__file__).resolve().parents[2]
-    known = {name: value for name, value in os.environ.items() if not name.startswith("CRASHTOOL")}
-    paths = os.pathsep.join(filter(None, [str(path), str(root)]))
-    return subprocess.run(
-        [sys.executable, "-m", "crashtool", *map(str, arguments)],
-        capture_output=True, encoding="utf-8", cwd=folder, check=False, stdin=subprocess.DEVNULL,
-        preexec_fn=bound if limit else None,
-        env={**known, "PYTHONPATH": paths, "XDG_CACHE_HOME": str(Path(folder, "cache")),
-             **environment},
-    )  # fmt: skip
+
+@pytest.fixture(scope="module")
+def healthy(forks, tmp_path_factory):
+    """healthy(arguments) -> what comes of a call on a machine with nothing against it."""
+    known = {}
+
+    def find(arguments):
+        if arguments not in known:
+            folder = tmp_path_factory.mktemp("healthy")
+            words = tuple(map(str, arguments))
+            known[arguments] = forks.call(Call(words, folder, is_watched=False))
+        return known[arguments]
+
+    return find
 
 
 @pytest.fixture
@@ -71,20 +83,17 @@ def compare(healthy, faulty):
 
 
 @posix
-def test_a_bound_on_the_size_of_files_changes_no_answer(game, tmp_path):
+def test_a_bound_on_the_size_of_files_changes_no_answer(game, tmp_path, call, healthy):
     """The system's signal for it, SIGXFSZ, is ignored by Python: writing fails with EFBIG."""
     warned = 0
     for arguments in commands(game):
-        healthy = call(*arguments, folder=tmp_path)
-        faulty = call(
-            *arguments, folder=tmp_path, limit=LIMIT, XDG_CACHE_HOME=str(tmp_path / "other")
-        )
-        warned += compare(healthy, faulty)
+        faulty = call(*arguments, folder=tmp_path, limit=LIMIT)
+        warned += compare(healthy(arguments), faulty)
     assert warned >= 4
 
 
 @posix
-def test_a_full_disk_changes_no_answer(game, tmp_path):
+def test_a_full_disk_changes_no_answer(game, tmp_path, call, healthy):
     full = tmp_path / "full"
     full.mkdir()
     options = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", str(full)]
@@ -95,7 +104,7 @@ def test_a_full_disk_changes_no_answer(game, tmp_path):
         (full / "filler").write_bytes(bytes(60_000))
         warned = sum(
             compare(
-                call(*arguments, folder=tmp_path),
+                healthy(arguments),
                 call(*arguments, folder=tmp_path, XDG_CACHE_HOME=str(full)),
             )
             for arguments in commands(game)
@@ -106,36 +115,46 @@ def test_a_full_disk_changes_no_answer(game, tmp_path):
 
 
 @posix
-def test_a_cache_that_is_no_folder_changes_no_answer(game, tmp_path):
+def test_a_cache_that_is_no_folder_changes_no_answer(game, tmp_path, call, healthy):
     (tmp_path / "file").write_text("in the way")
     for arguments in commands(game)[:4]:
-        healthy = call(*arguments, folder=tmp_path)
         faulty = call(*arguments, folder=tmp_path, XDG_CACHE_HOME=str(tmp_path / "file"))
-        compare(healthy, faulty)
+        compare(healthy(arguments), faulty)
 
 
 @pytest.fixture(params=sorted(STUBS))
-def without_symbolic(request, tmp_path):
+def stub(request, tmp_path):
+    """Why symbolic is not to be had -> its words, and the folder where Python finds that."""
     (tmp_path / "stub/symbolic").mkdir(parents=True)
     (tmp_path / "stub/symbolic/__init__.py").write_text(STUBS[request.param])
-    words = {"missing": "symbolic is not installed", "broken": "symbolic cannot be loaded"}
-    return tmp_path / "stub", words[request.param]
+    return WORDS[request.param], str(tmp_path / "stub")
+
+
+@pytest.fixture
+def call_without(cold_forks, tmp_path, stub):
+    """crashtool, in a process that has not imported symbolic and cannot."""
+
+    def make(*arguments):
+        words = tuple(map(str, arguments))
+        return cold_forks.call(Call(words, tmp_path, path=stub[1], is_watched=False))
+
+    return make
 
 
 @posix
-def test_a_missing_library_is_said_and_no_file_is_blamed(game, tmp_path, without_symbolic):
-    path, words = without_symbolic
+def test_a_missing_library_is_said_and_no_file_is_blamed(game, stub, call_without):
+    (words, remedy), _ = stub
     for arguments in [
         ("symbols", "check", game),
         ("symbols", "dump", game / "game"),
         ("upload-symbols", "-n", "--require-for", game, game),
         ("upload-symbols", "-n", "--strict", game),
     ]:
-        result = call(*arguments, folder=tmp_path, path=path)
+        result = call_without(*arguments)
 
         assert result.returncode == USAGE, (arguments, result.stderr)
         assert words in result.stderr
-        assert "crashtool[symbols]" in result.stderr.rpartition(words)[2]  # how to install it
+        assert remedy in result.stderr.rpartition(words)[2]  # how to install it
         assert "Traceback" not in result.stderr
         said = (result.stdout + result.stderr).lower()
         assert "build the file again" not in said
@@ -144,70 +163,44 @@ def test_a_missing_library_is_said_and_no_file_is_blamed(game, tmp_path, without
 
 
 @posix
-def test_without_a_library_what_needs_none_is_read(game, tmp_path, without_symbolic):
+def test_without_a_library_what_needs_none_is_read(game, stub, call_without, healthy):
     """Names of an ELF file's symbol table, unwind tables, identifiers, .sym files."""
-    path, words = without_symbolic
+    words = stub[0][0]
     arguments = ("inspect", "--no-local-symbols", "--symbols", game, game / "null.dmp")
-    healthy = call(*arguments, folder=tmp_path).stdout
-    result = call(*arguments, folder=tmp_path, path=path)
+    result = call_without(*arguments)
 
     assert result.returncode == 0, result.stderr
     assert result.stderr.count(words) == 1
     assert "Traceback" not in result.stderr
     assert words in result.stdout  # as the reason beside each module
     assert "engine::Renderer::bind" in result.stdout
-    assert result.stdout.count("found by unwind information") == healthy.count(
-        "found by unwind information"
-    )
+    unwound = "found by unwind information"
+    assert result.stdout.count(unwound) == healthy(arguments).stdout.count(unwound)
 
 
 @posix
-def test_without_a_library_a_sym_file_passes_the_gate(truth, game, tmp_path, without_symbolic):
-    path, _ = without_symbolic
+def test_without_a_library_a_sym_file_passes_the_gate(game, tmp_path, call, call_without):
     made = call("symbols", "dump", "--store", "store", game / "libengine.so", folder=tmp_path)
     assert made.returncode == 0, made.stderr
 
-    result = call(
-        "upload-symbols", "-n", "--require-for", game / "libengine.so", "store",
-        folder=tmp_path, path=path,
-    )  # fmt: skip
+    result = call_without("upload-symbols", "-n", "--require-for", game / "libengine.so", "store")
 
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @posix
-def test_a_process_that_cannot_be_started_changes_no_answer(game, tmp_path):
+def test_a_process_that_cannot_be_started_changes_no_answer(game, call, healthy, tmp_path_factory):
     """Then debug files are read in the one that there is."""
-    (tmp_path / "hook").mkdir()
-    (tmp_path / "hook/sitecustomize.py").write_text(
-        "import subprocess\n"
-        "def refuse(*_, **__):\n"
-        "    raise BlockingIOError(11, 'Resource temporarily unavailable')\n"
-        "subprocess.Popen = refuse\n"
-    )
     for arguments in commands(game)[:4]:
-        healthy = call(*arguments, folder=tmp_path, XDG_CACHE_HOME=str(tmp_path / "a"))
-        faulty = call(
-            *arguments, folder=tmp_path, path=tmp_path / "hook", XDG_CACHE_HOME=str(tmp_path / "b")
-        )
-        compare(healthy, faulty)
-        (tmp_path / "b").rename(tmp_path / f"used-{len(list(tmp_path.iterdir()))}")
+        folder = tmp_path_factory.mktemp("call")
+        faulty = call(*arguments, folder=folder, setup=refuse_processes)
+        compare(healthy(arguments), faulty)
+        assert "no process can be started" in faulty.stderr
 
 
 @posix
-def test_a_reader_that_is_always_killed_is_no_fault_of_the_file(game, tmp_path):
-    (tmp_path / "hook").mkdir()
-    (tmp_path / "hook/sitecustomize.py").write_text(
-        "import os, signal, sys\n"
-        "if 'crashtool.services.symbols.derive' in getattr(sys, 'orig_argv', [])[-1:]:\n"
-        "    import threading\n"
-        "    import json\n"
-        "    loads = json.loads\n"
-        "    def die(text, *rest, **more):\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    json.loads = die\n"
-    )
-    result = call("symbols", "check", game / "game", folder=tmp_path, path=tmp_path / "hook")
+def test_a_reader_that_is_always_killed_is_no_fault_of_the_file(game, tmp_path, call):
+    result = call("symbols", "check", game / "game", folder=tmp_path, setup=kill_reader)
 
     assert result.returncode == MACHINE, result.stderr
     assert "was ended twice (killed by signal 9)" in result.stderr

@@ -13,7 +13,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.archives import bounds
 from crashtool.services.database.unpack import unpack_database
 from crashtool.services.dump_files import find_dumps
-from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbols.unpack import Unopened, walk_archive
 from crashtool.services.unwrap_dumps import UnusableInput
 from tests.synth.bombs import HEADS, Bombs
@@ -74,15 +74,15 @@ def test_an_archive_of_symbols_that_is_a_bomb_is_told_and_leaves_nothing(
 
 @pytest.mark.parametrize("name", DUMPS)
 def test_a_wrapper_of_dumps_that_is_a_bomb_is_told_and_leaves_nothing(small_bounds, tmp_path, name):
-    path, spool = tmp_path / name, tmp_path / "spool"
+    path = tmp_path / name
     path.write_bytes(DUMPS[name]())
-    spool.mkdir()
 
-    found = list(find_dumps([str(path)], spool, io.BytesIO()))
+    with Scratch() as spool:
+        found = list(find_dumps([str(path)], spool, io.BytesIO()))
 
-    assert all(isinstance(item, UnusableInput) for item in found)
-    assert WORDS.search(found[0].error.what), found
-    assert not any(spool.iterdir())
+        assert all(isinstance(item, UnusableInput) for item in found)
+        assert WORDS.search(found[0].error.what), found
+        assert not list(Path(spool.folder()).iterdir())
 
 
 @pytest.mark.parametrize("name", sorted(set(DUMPS) - {"nested.zip", "nested.tar.gz"}))

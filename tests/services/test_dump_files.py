@@ -1,3 +1,4 @@
+import builtins
 import gzip
 import io
 import os
@@ -10,16 +11,16 @@ from crashtool.errors import InputUnusable, NothingFound
 from crashtool.formats.multipart import FormField, FormFile, MultipartBody
 from crashtool.services import unwrap_dumps
 from crashtool.services.dump_files import find_dumps
+from crashtool.services.scratch import Scratch
 from crashtool.services.unwrap_dumps import DumpFile, UnusableInput
 
 DUMP = b"MDMP" + bytes(range(200))
 
 
 @pytest.fixture
-def spool(tmp_path):
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    return folder
+def spool():
+    with Scratch() as scratch:
+        yield scratch
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_folder_gives_what_holds_a_dump_whatever_its_name(folder, spool):
         ("z.gz", "out of gzip"), (str(Path("a", "x.dmp")), None),
         (str(Path("b", "report")), None),
     ]  # fmt: skip
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 def test_a_database_gives_its_reports_and_not_its_attachments(folder, spool):
@@ -133,12 +134,12 @@ def test_the_same_file_is_found_once(folder, spool):
 
 def test_standard_input_is_spooled_and_discarded(folder, spool):
     assert find(spool, "-", stdin=DUMP) == [("standard input", DUMP, None)]
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 def test_standard_input_may_be_wrapped(folder, spool):
     assert find(spool, "-", stdin=gzip.compress(DUMP)) == [("standard input", DUMP, "out of gzip")]
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -173,7 +174,7 @@ def test_a_saved_form_body_gives_its_dump_with_its_fields_and_files(folder, spoo
         ("log.txt", b"x")
     ]
     item.discard()
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 def test_each_dump_of_a_form_body_is_a_report_with_all_that_belongs_to_it(folder, spool):
@@ -188,7 +189,7 @@ def test_each_dump_of_a_form_body_is_a_report_with_all_that_belongs_to_it(folder
     assert found == [
         ("body:f", DUMP, 1, (("prod", "x"),)), ("body:f", DUMP + b"2", 1, (("prod", "x"),)),
     ]  # fmt: skip
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 def test_the_token_of_a_saved_upload_is_no_annotation(folder, spool):
@@ -226,7 +227,7 @@ def test_wrappers_in_wrappers_are_opened(folder, spool):
         ("3.gz", DUMP + b"3", three),
     ]  # fmt: skip
     assert found[0][0].endswith("all.zip:a/1.dmp")
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_a_wrapper_that_gives_no_dump_is_said(folder, spool, data, words):
 
     assert (path, kind) == ("file", InputUnusable)
     assert words in what
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 def test_a_zip_without_a_dump_is_said(folder, spool):
@@ -275,7 +276,7 @@ def test_a_bomb_is_stopped(folder, spool, monkeypatch):
 
     assert kind is InputUnusable
     assert "holds 1,000 bytes or more" in what
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
@@ -315,23 +316,25 @@ class Breaking:
         raise OSError(5, "Input/output error")
 
 
-def test_a_spooled_file_is_closed_before_it_is_removed(tmp_path, monkeypatch):
+def test_a_spooled_file_is_closed_before_it_is_removed(spool, monkeypatch):
     opened = []
-    make = unwrap_dumps.tempfile.NamedTemporaryFile
-    real = Path.unlink
+    make, real = builtins.open, Path.unlink
 
-    def remember(**options):
-        opened.append(make(**options))
-        return opened[-1]
+    def remember(path, mode="r", *rest, **options):
+        file = make(path, mode, *rest, **options)
+        if "x" in mode:
+            opened.append(file)
+        return file
 
     def unlink(path, **options):  # as Windows does it
         if any(not file.closed for file in opened):
             raise PermissionError(13, "The process cannot access the file", str(path))
         real(path, **options)
 
-    monkeypatch.setattr(unwrap_dumps.tempfile, "NamedTemporaryFile", remember)
+    monkeypatch.setattr(builtins, "open", remember)
     monkeypatch.setattr(Path, "unlink", unlink)
-    (found,) = find_dumps(["-"], tmp_path, Breaking())
+    (found,) = find_dumps(["-"], spool, Breaking())
 
+    assert opened
     assert "cannot read standard input: Input/output error" in found.error.what
-    assert not list(tmp_path.iterdir())
+    assert not list(Path(spool.folder()).iterdir())

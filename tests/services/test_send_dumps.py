@@ -3,6 +3,7 @@ import io
 import json
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from crashtool.formats.multipart import parse_multipart
 from crashtool.model.submission import Receipt
 from crashtool.services import send_dumps
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.scratch import Scratch
 from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.send_dumps import Sender, Voices, find_failure
 from crashtool.services.transport.http import HttpSession
@@ -44,10 +46,9 @@ class Run:
 
 
 @pytest.fixture
-def spool(tmp_path):
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    return folder
+def spool():
+    with Scratch() as scratch:
+        yield scratch
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_what_was_taken_out_of_a_wrapper_is_said(dump_path, serve, run, spool):
 
     assert receipt.status == "accepted"
     assert job.said == [f"{packed}: taken out of gzip"]
-    assert not any(spool.iterdir())
+    assert not list(Path(spool.folder()).iterdir())
 
 
 def test_a_second_run_sends_only_the_rest(copies, serve, run, tmp_path):
@@ -428,7 +429,7 @@ def test_a_scrubbed_copy_is_sent_and_the_dump_stays_as_it_was(dump_path, tmp_pat
     assert arrived == before.replace(token, b"x" * len(token))
     assert hashlib.sha256(arrived).hexdigest() == receipt.sha256
     assert path.read_bytes() == before
-    assert list(spool.iterdir()) == []
+    assert not list(Path(spool.folder()).iterdir())
     assert not any("secret" in sentence for sentence in job.said)
 
 

@@ -8,6 +8,7 @@ import pytest
 from crashtool.errors import UsageError
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.scratch import Scratch
 from crashtool.services.send_dumps import Sender, Voices
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal
@@ -31,8 +32,7 @@ class Watched:
         self.time = 1000.0
         self.age = 60.0  # of the files
         self.said = []
-        self.spool = tmp_path / "spool"
-        self.spool.mkdir()
+        self.spool = stack.enter_context(Scratch())
         self.folder = tmp_path / "watched"
         self.folder.mkdir()
         self.receiver = stack.enter_context(start_receiver(tmp_path / "inbox"))

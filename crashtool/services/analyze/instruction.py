@@ -1,8 +1,10 @@
 """The instruction at a crash in words, with the memory it touched, by way of capstone."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
+from crashtool.errors import MissingLibrary
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Registers
 
@@ -34,16 +36,12 @@ def describe_instruction(registers: Registers, read_code: ReadCode) -> str:
     """`mov rax, qword [rdi + 0x18]   reads 0x18: rdi is 0x0`.
 
     `read_code(address, size)` gives the process's code, None or b"" where it is not known. "" when
-    the code is not known or no instruction, or the extra `disassembly` is not installed.
+    the code is not known or no instruction. MissingLibrary without the extra `disassembly`.
     """
     code = _read(registers, read_code)
     if not code:
         return ""
-    try:
-        import capstone
-    except ImportError:
-        return ""
-    decoder = _make_decoder(capstone, registers)
+    decoder = _make_decoder(_load_capstone(), registers)
     if decoder is None:
         return ""
     found = next(decoder.disasm(code, registers.instruction_pointer, 1), None)
@@ -52,6 +50,20 @@ def describe_instruction(registers: Registers, read_code: ReadCode) -> str:
     text = f"{found.mnemonic} {found.op_str}".strip().replace(" ptr ", " ")
     told = "; ".join(_words(access, registers) for access in _find_accesses(found, registers))
     return f"{text}   {told}" if told else text
+
+
+def _load_capstone() -> Any:
+    try:
+        import capstone
+    except (ImportError, OSError) as error:
+        raise _explain(str(error) * (not isinstance(error, ModuleNotFoundError))) from None
+    return capstone
+
+
+@lru_cache(maxsize=1)
+def _explain(reason: str) -> MissingLibrary:
+    """As an answer on many dumps needs it once for each; to find its hint takes time."""
+    return MissingLibrary("capstone", "the instruction that crashed is not shown", reason)
 
 
 def _read(registers: Registers, read_code: ReadCode) -> bytes:

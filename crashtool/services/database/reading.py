@@ -12,7 +12,7 @@ from crashtool.formats.crashpad.database import Database, DatabaseReport, open_d
 from crashtool.services.database.unpack import unpack_database
 from crashtool.services.denied import explain
 from crashtool.services.path_patterns import expand_one
-from crashtool.services.symbols.scratch import Scratch
+from crashtool.services.scratch import Scratch
 
 TRIES, PAUSE = 5, 0.1  # seconds; a handler's lock on a file lasts for milliseconds
 OWN_KINDS = {"win32": "windows", "darwin": "macos"}  # by sys.platform

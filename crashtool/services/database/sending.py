@@ -14,6 +14,7 @@ from crashtool.services.unwrap_dumps import ByteStream, DumpFile, UnusableInput
 
 if TYPE_CHECKING:
     from crashtool.formats.crashpad.database import Database, DatabaseReport
+    from crashtool.services.scratch import Scratch
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
 
@@ -22,7 +23,7 @@ Note = Callable[[str], None]
 
 def find_reports(
     inputs: Sequence[str],
-    spool: Path,
+    spool: "Scratch",
     stdin: ByteStream | None,
     *,
     without_consent: bool,
@@ -75,11 +76,19 @@ def walk_unsent(
         yield _make_item(database, report)
     if kept_back := len(unsent) - len(allowed):
         yield UnusableInput(text, CheckFailed(
-            f"{text}: {kept_back} of {len(unsent)} reports are kept back, for uploads are "
-            "disabled in it: the user has not agreed",
+            f"{text}: {kept_back} of {len(unsent)} reports are kept back, for {_why(database)}",
             hint=f"--without-consent sends them all the same; or: crashtool database settings "
             f"{quote_word(text)} --uploads enabled",
         ))  # fmt: skip
+
+
+def _why(database: "Database") -> str:
+    """Why reports that nobody asked to send are not."""
+    if database.settings:
+        return "uploads are disabled in it: the user has not agreed"
+    told = (problem for problem in database.problems if "settings.dat" in problem)
+    lost = next(told, "it has no settings")
+    return f"whether the user has agreed is not known: {lost}"
 
 
 def _make_item(database: "Database", report: "DatabaseReport") -> DumpFile | UnusableInput:

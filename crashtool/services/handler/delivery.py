@@ -15,7 +15,8 @@ def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> Deli
 
     Other runs may use the same database at the same time: the process id in the minidump tells.
     """
-    if not list_minidumps(path) - known:
+    found = list_minidumps(path)
+    if found is not None and not found - known:
         return None
     for report in open_database(path).reports:
         if report.path not in known and _is_of(report.path, process_id):

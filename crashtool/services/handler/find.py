@@ -1,5 +1,6 @@
 """Find a crashpad_handler, and learn which build it is and whether it starts at all."""
 
+import errno
 import os
 import platform
 import shutil
@@ -7,10 +8,17 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from crashtool.errors import InputUnusable, NothingFound, how_to_install, reason_of
+from crashtool.errors import (
+    InputUnusable,
+    MachineFault,
+    NothingFound,
+    how_to_install,
+    reason_of,
+)
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
 from crashtool.services.child_environment import child_environment
+from crashtool.services.denied import OF_THE_MACHINE
 
 NAMES = ("crashpad_handler", "chrome_crashpad_handler")
 DEBIAN = Path("/usr/lib/chromium/chrome_crashpad_handler")
@@ -125,6 +133,8 @@ def _ask(path: Path, option: str) -> subprocess.Popen[str]:
             env=child_environment(),
         )
     except OSError as error:
+        if error.errno in (errno.EAGAIN, *OF_THE_MACHINE):  # no more processes, or memory
+            raise MachineFault(f"{path} cannot be started now: {reason_of(error)}") from None
         raise InputUnusable(
             f"{path} does not start: {reason_of(error)}",
             hint="it is perhaps built for another processor or C library",

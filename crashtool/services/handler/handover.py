@@ -84,7 +84,8 @@ class Handover:
                 reason = "its first thread had ended, so no handler could attach" if trace else ""
                 self._write_own(freezer, self.own, reason)
             elif trace is not None:
-                known = list_minidumps(Path(self.own.database)) if self.own else frozenset()
+                listed = list_minidumps(Path(self.own.database)) if self.own else None
+                known = listed or frozenset()
                 self._dump_frozen(freezer, trace, client, give_up)
                 if self.own and not self._has_report(self.own, known):
                     self._write_instead(freezer, self.own)

@@ -7,8 +7,8 @@ from crashtool.errors import CrashtoolError, reason_of
 from crashtool.model.run import Delivery
 from crashtool.services.database.sending import walk_unsent
 from crashtool.services.handler.delivery import find_report
+from crashtool.services.scratch import Scratch
 from crashtool.services.send_dumps import Sender, Voices
-from crashtool.services.temporary_folder import temporary_folder
 from crashtool.services.transport.destination import find_report_url
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.request import Plan
@@ -47,7 +47,7 @@ def _send(
         return f"uploads are disabled in {database}: the user has not agreed"
     with (
         HttpSession(url=plan.url) as session,
-        temporary_folder() as spool,
+        Scratch() as spool,
     ):
         sender = Sender(plan, session, Voices(note=warn), retry_for=_RETRY_SECONDS)
         receipts = list(sender.send_found(mine, spool))

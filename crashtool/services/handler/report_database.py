@@ -81,12 +81,17 @@ def prepare_database(path: Path) -> Settings | None:
     return settings
 
 
-def list_minidumps(path: Path) -> frozenset[Path]:
-    """The minidumps that a database holds now; none of a folder that cannot be listed."""
+def list_minidumps(path: Path) -> frozenset[Path] | None:
+    """The minidumps that a database holds now; None when it cannot be listed."""
     found: set[Path] = set()
     for folder in _REPORTS:
-        with suppress(OSError):
-            found.update(path.glob(f"{folder}/*.dmp"))
+        try:
+            entries = os.listdir(path / folder)  # noqa: PTH208 (a glob hides what goes wrong)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        found.update(path / folder / name for name in entries if name.endswith(".dmp"))
     return frozenset(found)
 
 

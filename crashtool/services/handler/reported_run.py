@@ -64,7 +64,7 @@ class ReportedRun:
         self._tell_place()
         if database is None:
             return
-        self._known = list_minidumps(database)
+        self._known = list_minidumps(database) or frozenset()
         if handler:
             self._line = compose_command(
                 handler, database, annotations=annotations, attachments=attachments, url=plan.url

@@ -9,7 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from crashtool.errors import CrashtoolError, UsageError
+from crashtool.errors import CrashtoolError, MachineFault, UsageError
 from crashtool.formats.attributes import Annotation, parse_pair
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import Settings
@@ -105,7 +105,7 @@ class Proof:
         annotations, verbatim = self._sort_annotations()
         attachments = read_attachments(self.plan.attachments, handler.kind)
         settings = prepare_database(self.database)
-        known = list_minidumps(self.database)
+        known = list_minidumps(self.database) or frozenset()
         with ExitStack() as stack:
             receiver = self._start_receiver(stack) if self.plan.url is None else None
             line = compose_command(
@@ -149,6 +149,8 @@ class Proof:
     def _get_handler(self) -> Handler:
         try:
             self.handler = find_handler(self.plan.handler)
+        except MachineFault:
+            raise
         except CrashtoolError as error:
             self._check("handler found", False, error.what, error.hint or "")
             raise _Stop from None

@@ -1,9 +1,7 @@
 """The modules that a minidump needs symbols of: those that its stacks lead through."""
 
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.dump_files import find_dumps
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from crashtool.model.crash import CrashReport, Module
-    from crashtool.services.symbols.scratch import Scratch
+    from crashtool.services.scratch import Scratch
 
 
 class Needed(NamedTuple):
@@ -44,10 +42,8 @@ def find_needed(
     """
     found: dict[tuple[str, str], tuple[Module, bool]] = {}
     architecture = ""
-    spool = Path(scratch.folder()) / f"dumps-{uuid4()}"
-    spool.mkdir()
     with open_session(SymbolPlan(symbols, local=True, warn=warn), cache) as session:
-        for dump in find_dumps([path], spool, BytesIO()):
+        for dump in find_dumps([path], scratch, BytesIO()):
             if isinstance(dump, UnusableInput):
                 raise dump.error
             wanted = Wanted(symbols=session, all_threads=True)

@@ -8,6 +8,7 @@ from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile, base_name
 from crashtool.model.crash import Module
 from crashtool.model.symbol_upload import GateRow, SymbolFile
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory
@@ -20,7 +21,6 @@ from crashtool.services.symbols.advice import (
     UNWIND_COMPILE,
 )
 from crashtool.services.symbols.known_file import bare_name
-from crashtool.services.symbols.scratch import Scratch
 
 UNWIND_IN_IMAGE = ("x86_64", "arm64")
 WINDOWS, MACOS, LINUX = kinds.PE, kinds.MACHO, kinds.ELF

@@ -11,6 +11,7 @@ from crashtool.errors import CannotWrite, CrashtoolError, MachineFault, UsageErr
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.destination import find_destination
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
@@ -32,7 +33,6 @@ from crashtool.services.symbol_upload.upload import (
 )
 from crashtool.services.symbol_upload.verdict import find_verdict
 from crashtool.services.symbol_upload.verify import check_receipt, read_receipt
-from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.transport.http import HttpSession
 
 ARCHIVE_NAME = "symbols.zip"

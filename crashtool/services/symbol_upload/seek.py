@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crashtool.errors import CrashtoolError, InputUnusable, reason_of
+from crashtool.errors import CrashtoolError, InputUnusable, MachineFault, reason_of
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.kinds import base_name
@@ -15,12 +15,13 @@ from crashtool.services.path_patterns import expand_path
 from crashtool.services.symbol_upload.collect import Search, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
+from crashtool.services.symbols.cache import OTHER_FOLDER
 from crashtool.services.threads import share_in_order
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Delivery
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbol_upload.store import StoreWriter
-    from crashtool.services.symbols.scratch import Scratch
     from crashtool.services.symbols.source import SymbolSource
 
 MAGIC = b"MDMP"
@@ -126,9 +127,13 @@ def store_found(rows: Sequence[Sought], writer: "StoreWriter") -> "Iterator[Deli
             if candidate.path in seen:
                 continue
             seen.add(candidate.path)
-            objects = read_file(candidate.path)
+            try:
+                objects = read_file(candidate.path)
+                size = Path(candidate.path).stat().st_size
+            except OSError as error:  # it was read a moment ago
+                what = f"{candidate.path} cannot be read: {reason_of(error)}"
+                raise MachineFault(what, hint=OTHER_FOLDER) from None
             name = _own_name(row.module, objects[0].kind)
-            size = Path(candidate.path).stat().st_size
             file: SymbolFile = SymbolFile(candidate.place, candidate.path, name, size, objects)
             yield from writer.write_all([file])
 

@@ -15,6 +15,7 @@ from crashtool.model.symbol_upload import (
     Survey,
     SymbolFile,
 )
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.gate import Gate, Requirements
@@ -22,7 +23,6 @@ from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
 from crashtool.services.symbol_upload.quality import grade_files, promise_files
 from crashtool.services.symbols.advice import DAMAGED_FIX
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
-from crashtool.services.symbols.scratch import Scratch
 
 
 class SurveyWishes(NamedTuple):

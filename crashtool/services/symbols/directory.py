@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate
-    from crashtool.services.symbols.scratch import Scratch
+    from crashtool.services.scratch import Scratch
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
 ID_LENGTHS = range(33, 41)  # a GUID and an age, as stores name their folders

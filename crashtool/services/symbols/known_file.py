@@ -11,13 +11,13 @@ from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
 from crashtool.model.lookup import Candidate, LookupStatus
-from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.symbols.mapped_file import CannotRead, map_file
 
 if TYPE_CHECKING:
     from crashtool.formats.identifiers import DebugId
     from crashtool.formats.object_file.kinds import ObjectFile
     from crashtool.model.crash import Module
-    from crashtool.services.symbols.scratch import Scratch
+    from crashtool.services.scratch import Scratch
 
 HEAD_BYTES = 512
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
@@ -62,6 +62,8 @@ def identify(
             return [Known(place, path, (), "failed", error.what)]
     try:
         return list(_walk_objects(path, place, head, scratch))
+    except CannotRead as error:
+        return [Known(place, path, (), "failed", error.what)]
     except MalformedFile as error:
         return [Known(place, path, (), "malformed", error.what)]
     except CrashtoolError as error:

@@ -39,8 +39,8 @@ from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
     from crashtool.model.crash import Module
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
-    from crashtool.services.symbols.scratch import Scratch
 
 LARGEST_LINKED = 4 << 30  # bytes that are read for a checksum
 BLOCK = 1 << 20

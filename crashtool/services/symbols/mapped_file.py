@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
 
 
+class CannotRead(InputUnusable):
+    """A file whose bytes the system does not give."""
+
+
 def map_file(path: str) -> "Content":
-    """A file's bytes, mapped. InputUnusable when it cannot be read."""
+    """A file's bytes, mapped. CannotRead when the system does not give them."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
             if not os.fstat(file.fileno()).st_size:
@@ -21,4 +25,4 @@ def map_file(path: str) -> "Content":
             except OSError:  # a file system that maps nothing, or no address space for it
                 return file.read()
     except (OSError, ValueError) as error:
-        raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None
+        raise CannotRead(f"{path} cannot be read: {reason_of(error)}") from None

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from typing import IO
 
     from crashtool.model.crash import Module
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
-    from crashtool.services.symbols.scratch import Scratch
 
 ABSENT = "absent"  # the name under which the cache remembers that a server has no such file
 ABSENT_SECONDS = 86400
 RECENTLY_ABSENT = "not there less than a day ago; crashtool symbols cache --clear asks afresh"
 LARGEST_FILE = 8 << 30  # bytes
 MOST_FAILURES = 3  # of a server, one after the other; then it is not asked again
+MOST_READS = 2  # of what was fetched: a second time when it is not there to be read
 SEPARATOR = ":"
 SYMSTORE = ("symstore",)
 ANY_CONVENTION = ("symstore", "breakpad", "ssqp", "debuginfod", "build-id")
@@ -106,12 +107,16 @@ class ServerSource:
     def _ask(self, place: StorePath, module: "Module") -> Candidate:
         url = self.server.place(place.path)
         key, name = key_of(url), file_name(place.path)
-        path = self._cache.find(key, name)
-        answer = Answer("found", path=path) if path else self._fetch(url, key, name)
         shown = redact_token(url)
-        if not answer.path:
-            return Candidate(shown, answer.status, place.kind, answer.note)
-        candidate = self._check(answer.path, shown, place.kind, module)
+        for _ in range(MOST_READS):
+            path = self._cache.find(key, name)
+            answer = Answer("found", path=path) if path else self._fetch(url, key, name)
+            if not answer.path:
+                return Candidate(shown, answer.status, place.kind, answer.note)
+            candidate = self._check(answer.path, shown, place.kind, module)
+            if candidate.status != "failed" or self._open_fetcher is None:
+                break
+            self._cache.remove(key, name)  # a disk of ours that does not give it back
         if candidate.status != "found":
             self._cache.remove(key, name)
         else:

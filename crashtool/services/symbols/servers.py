@@ -21,9 +21,9 @@ from crashtool.services.symbols.server import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crashtool.services.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
     from crashtool.services.symbols.plan import SymbolPlan
-    from crashtool.services.symbols.scratch import Scratch
     from crashtool.services.symbols.source import SymbolSource
 
 

@@ -4,6 +4,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbols.assigned_source import (
     AssignedSource,
     find_fixed_programs,
@@ -17,7 +18,6 @@ from crashtool.services.symbols.local_source import LocalSource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.module_verdict import Evidence, judge
 from crashtool.services.symbols.plan import SymbolPlan
-from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.source import ChainedSource
 
 if TYPE_CHECKING:

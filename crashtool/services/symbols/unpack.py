@@ -16,8 +16,8 @@ from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed
 from crashtool.formats.archives.streams import Member, Rejoined, Stream, read_fully
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbols.encoded_text import TEXT_MAGICS, Utf8Text
-from crashtool.services.symbols.scratch import Scratch
 
 DEPTH = 4  # an archive in an archive in …
 UNPACK_IT = "unpack it, and give the folder"

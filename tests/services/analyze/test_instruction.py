@@ -2,6 +2,7 @@ import sys
 
 import pytest
 
+from crashtool.errors import MissingLibrary
 from crashtool.model.crash import Registers
 from crashtool.services.analyze.instruction import describe_instruction
 
@@ -119,9 +120,10 @@ def test_an_architecture_that_is_not_known_gives_no_words():
     assert describe_instruction(registers, lambda _address, size: bytes(size)) == ""
 
 
-def test_without_capstone_there_are_no_words(monkeypatch):
+def test_without_capstone_it_is_said_that_there_are_no_words(monkeypatch):
     monkeypatch.setitem(sys.modules, "capstone", None)
-    assert describe("x86_64", "c3") == ""
+    with pytest.raises(MissingLibrary, match="capstone is not installed: the instruction"):
+        describe("x86_64", "c3")
 
 
 def test_no_bytes_whatsoever_give_an_error():

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
-from crashtool.services.symbols.scratch import Scratch
 
 
 def judge_file(path: Path, cache: SymbolCache) -> tuple[str, str, str, str]:

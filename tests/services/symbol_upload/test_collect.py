@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from crashtool.formats.archives import bounds
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search, bundle_layout
-from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import (
     build_elf,
     build_macho,

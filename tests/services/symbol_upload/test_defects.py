@@ -2,11 +2,11 @@ import pytest
 
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import RULES, find_defects
 from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
-from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import build_elf, build_macho, build_pe, build_sym, full_elf, unit
 from tests.synth.pdb import build_pdb
 

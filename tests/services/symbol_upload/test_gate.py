@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CheckFailed
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import (
     SurveyWishes,
@@ -13,7 +14,6 @@ from crashtool.services.symbol_upload.survey import (
     settle_severity,
 )
 from crashtool.services.symbols.owners import is_system
-from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import build_macho, build_pe
 from tests.toolchain import run_tool
 

@@ -5,12 +5,12 @@ import subprocess
 
 import pytest
 
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload import quality
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.quality import Prepared, grade_files, make_grader
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.derive import Deriver
-from crashtool.services.symbols.scratch import Scratch
 
 BUILD_ID = b"\x01\x23\x45\x67" * 5
 SOURCE = "int g(int); int f(int a) { return g(a) + g(a + 1); } int h(int a) { return f(a) * 2; }"

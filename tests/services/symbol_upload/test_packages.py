@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
-from crashtool.services.symbols.scratch import Scratch
 from tests.conftest import shared
 from tests.synth.archives import build_cpio, build_deb, build_rpm, build_tar, build_zip, stored
 from tests.synth.cabinet import build_cabinet

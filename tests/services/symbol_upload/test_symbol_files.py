@@ -6,6 +6,7 @@ from crashtool.formats.breakpad.symbol_file import SymbolFile as Text
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.symcache import SymCache
 from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
 from crashtool.services.symbol_upload.symbol_files import (
     Dumpable,
@@ -17,7 +18,6 @@ from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.native import LineTable
-from crashtool.services.symbols.scratch import Scratch
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.formats.test_symcache import NOTHING, build
 

@@ -3,13 +3,13 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import BuildId
 from crashtool.model.crash import Module
+from crashtool.services.scratch import Scratch
 from crashtool.services.symbols.assigned_source import (
     GIVEN,
     AssignedSource,
     Assignment,
     split_assignments,
 )
-from crashtool.services.symbols.scratch import Scratch
 from tests.synth.object_files import build_elf
 
 NAMELESS = Module(0x400000, 0x1000, "game", "/opt/game/game")

@@ -1,7 +1,8 @@
-"""A folder for files that are unpacked to be read: made when the first comes."""
+"""A folder for files that are unpacked or copied to be read: made when the first comes."""
 
 import os
 from contextlib import ExitStack
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,6 +22,8 @@ class Scratch:
     def __init__(self) -> None:
         self._folder: str | None = None
         self._rooms: list[str | None] = [None, *SPARE_ROOMS]
+        self._lock = Lock()
+        self._used: set[str] = set()
         self._open = ExitStack()
         self._allowance: Allowance | None = None
         self._count = 0
@@ -38,8 +41,9 @@ class Scratch:
 
     def folder(self) -> str:
         """The folder's path, for files that come from elsewhere. MachineFault without one."""
-        if self._folder is None:
-            self.move_on(None)
+        with self._lock:
+            if self._folder is None:
+                self.move_on(None)
         return self._folder or ""
 
     def make_folder(self) -> str:
@@ -50,6 +54,10 @@ class Scratch:
         target = Path(self.folder(), f"folder{self._count}")
         target.mkdir()
         return str(target)
+
+    def holds(self, path: "str | os.PathLike[str]") -> bool:
+        """Whether a file is one of these."""
+        return os.path.dirname(path) in self._used  # noqa: PTH120
 
     def move_on(self, error: OSError | None) -> None:
         """Go on in another folder: the first, or the next after one that `error` came from."""
@@ -62,6 +70,7 @@ class Scratch:
             except OSError as failure:
                 error = failure
             else:
+                self._used.add(self._folder)
                 return
         reason = f": {reason_of(error)}" if error else ""
         raise MachineFault(
@@ -85,13 +94,14 @@ class Scratch:
         self._count += 1
         kept = _Kept(self, str(self._count))
         try:
-            while block := stream.read(BLOCK):
-                kept.write(block)
+            try:
+                while block := stream.read(BLOCK):
+                    kept.write(block)
+            finally:
+                kept.file.close()
         except BaseException:
-            self.drop(kept.path)
+            self.drop(kept.path)  # it is closed by now: Windows would keep an open one
             raise
-        finally:
-            kept.file.close()
         return kept.path
 
     def drop(self, path: str) -> None:
