@@ -30,7 +30,8 @@ from tests.services.integration.doctor.folders import (
     pe_program,
     write_program,
 )
-from tests.synth.object_files import build_elf, build_pdb, build_sym
+from tests.synth.object_files import build_elf, build_sym
+from tests.synth.pdb import build_pdb
 
 REG = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\X]\r\n"
 KINDS = {
