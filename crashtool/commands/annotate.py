@@ -1,6 +1,7 @@
 """annotate: annotations and attachments, checked, and printed for StartHandler or put in a dump."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -37,7 +38,13 @@ SPELLINGS = {
 }
 
 
-class OptionName(click.Choice[str]):
+if TYPE_CHECKING:
+    StringChoice = click.Choice[str]
+else:
+    StringChoice = click.Choice  # which takes no type before click 8.2
+
+
+class OptionName(StringChoice):
     """Completes the names of handler options; what is typed is judged when the handler is known."""
 
     def convert(self, value: str, _: click.Parameter | None, __: click.Context | None) -> str:

@@ -1,11 +1,12 @@
 import json
+import struct
 from urllib.parse import urlsplit
 
 import pytest
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import Annotation, Attachment
-from crashtool.formats.minidump import streams
+from crashtool.formats.minidump import streams, structs
 from crashtool.formats.minidump.context import X86Context
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.multipart import parse_multipart
@@ -14,6 +15,7 @@ from crashtool.services.transport.attachments import make_parts
 from crashtool.services.transport.refusal import find_refusal
 from crashtool.services.transport.request import Plan, make_request
 from crashtool.services.unwrap_dumps import DumpFile
+from tests.formats.minidump.test_writer import INFO
 from tests.synth.minidump import MinidumpBuilder, nb10, rsds
 from tests.synth.scripted_server import Received, read_request
 from tests.synth.submission import CLIENT_ID, REPORT_ID, make_crashpad
@@ -334,6 +336,26 @@ def patched(offset, value):
 )  # fmt: skip
 def test_each_thing_that_crashpads_reader_refuses_is_named(builder, change, words):
     assert words in refusal_of(builder, change)
+
+
+def test_annotations_of_modules_and_what_lies_behind_the_end_are_looked_at():
+    data = crash(modules=INFO.modules).pack()
+    info = Minidump(data).find_place(streams.CRASHPAD_INFO).rva
+    record = structs.CrashpadInfoRecord.read(data, info)
+    size = info + structs.CrashpadInfoRecord.offset_of("module_list_size")
+    link = record.module_list_rva + structs.Count.SIZE + structs.ModuleLink.offset_of("size")
+    before = crash().add_thread(99, registers={}).pack()
+    threads = Minidump(before).find_place(streams.THREAD_LIST)
+    last = threads.rva + threads.size - 4  # the RVA of its context
+
+    def refusal(data, offset, value):
+        return find_refusal(Minidump(patched(offset, struct.pack("<I", value))(data)))
+
+    assert refusal(data, link, 28) is None
+    assert "the form of 2017 and before" in refusal(data, link, 20)
+    assert "list of annotated modules is padded" in refusal(data, size, record.module_list_size + 4)
+    assert "list of annotated modules is padded" in refusal(data, size, 3)
+    assert "it is damaged (context of" in refusal(before, last, len(before))
 
 
 def test_bytes_that_are_not_utf_8_arrive_as_they_are_in_the_dump(tmp_path):
