@@ -5,6 +5,7 @@ which a program shows that it was linked with them.
 """
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -141,8 +142,10 @@ def symbols_of(program):
 )
 def test_a_static_program_gets_no_wrapper_of_threads(crashtool, tmp_path, more, wrapped):
     project = Project(tmp_path, crashtool, LAYOUTS["cmake"], more)
-    project.run("-S", ".", "-B", "out", "-G", "Ninja")
+    project.run("-S", ".", "-B", "out", "-G", "Ninja", "-DCRASHTOOL_EXECUTABLE=/opt/crashtool")
     rules = (project.folder / "out/build.ninja").read_text()
+    (upload,) = re.findall(r"/opt/crashtool upload-symbols (.*)", rules)
+    assert upload.strip().endswith('/out/game" --tag 1.4.2')
     assert ("-u,pthread_create" in rules) == wrapped
     assert f"-u,{NOTE_SYMBOL}" in rules
     assert "-z,noexecstack" in rules

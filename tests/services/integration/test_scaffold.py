@@ -212,6 +212,19 @@ def test_a_folder_is_known_by_what_is_in_it(crashtool, tmp_path, layout):
     assert (layout.cmake is not None) == ("find_package(crashpad CONFIG" in text)
 
 
+def test_build_files_are_for_the_platforms_that_are_asked_for(crashtool, tmp_path):
+    call = ["scaffold", "cpp", "--name", "Game", "--into", ".", "--force", "--platform"]
+    folder = tmp_path / "crash_reporting"
+    assert crashtool(*call, "linux").exit_code == 0
+    assert not (folder / "CrashReporting.props").exists()
+    assert "client.lib" not in (folder / "CrashReporting.cmake").read_text()
+    assert "Visual Studio\n" not in (folder / "README.md").read_text()
+    assert crashtool(*call, "windows").exit_code == 0
+    assert "libclient.a" not in (folder / "CrashReporting.cmake").read_text()
+    assert "client.lib" in (folder / "CrashReporting.props").read_text()
+    assert "defined(__APPLE__)" in (folder / "crash_reporting.cpp").read_text()
+
+
 def test_a_folder_without_crashpad_is_said(crashtool, tmp_path):
     done = crashtool("scaffold", "cpp", "--name", "x", "--into", ".", "--crashpad-dir", ".")
     assert done.exit_code == 3
