@@ -97,12 +97,16 @@ class InUse(InputUnusable):
 
 
 class MalformedFile(InputUnusable):
-    """Bytes that break the format they claim to be; `offset` is where, in bytes from the start."""
+    """Bytes that break the format they claim to be; `offset` is where, in bytes from the start.
+
+    `fault` is the sentence without the place.
+    """
 
     code = "malformed_file"
 
     def __init__(self, what: str, *, offset: int, hint: str | None = None) -> None:
         super().__init__(f"{what} at offset {offset:#x}", hint=hint)
+        self.fault = what
         self.offset = offset
 
 

@@ -203,11 +203,12 @@ def command(
     """Check debug files and upload them.
 
     PATH is a file, a folder, a pattern, an archive (zip, tar, 7z, cab, gz, xz, bz2, zst), a package
-    (.deb, .ddeb, .rpm) or a bundle (.dSYM, .xcarchive); archives in them are opened. Debug files
-    are recognised by their content: ELF, PE, PDB, Mach-O, Breakpad .sym. They go as one zip archive
-    that is made while it is sent. An upload counts as done only when the server says so. Nothing
-    found, a path that does not exist, or a damaged file ends with status 3, or 8 when the rest
-    could be uploaded; a call without one file of use with 4, and nothing is sent.
+    (.deb, .ddeb, .rpm, .snap, AppImage) or a bundle (.dSYM, .xcarchive); archives in them are
+    opened. Debug files are recognised by their content: ELF, PE, PDB, Mach-O, Breakpad .sym. They
+    go as one zip archive that is made while it is sent. An upload counts as done only when the
+    server says so. Nothing found, a path that does not exist, or a damaged file ends with status 3,
+    or 8 when the rest could be uploaded; a call without one file of use with 4, and nothing is
+    sent.
 
     \b
     Examples:

@@ -36,7 +36,8 @@ child.returncode = os.waitstatus_to_exitcode(status)
 print(child.returncode, usage.ru_maxrss)
 """
 WORST = ("bzip2.zip", "lzma.zip", "bzip2.7z", "lzma2.7z", "app.sym.zst", "mszip.cab",
-         "dictionary.xz", "dictionary.7z", "window.zst", "pax.tar.gz")  # fmt: skip
+         "dictionary.xz", "dictionary.7z", "window.zst", "pax.tar.gz", "gzip.snap", "xz.snap",
+         "zstd.snap", "sparse.snap", "app.AppImage")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from tests.synth.archives import (
     build_zip,
     encoded_header,
 )
+from tests.synth.squashfs import Sparse, build_appimage, build_squashfs
 
 SIZE = 256 << 20  # bytes: beyond what is let out, and beyond the memory that there may be
 PIECE = 1 << 20
@@ -143,9 +144,21 @@ class Bombs:
                 self.name, (b"\x21", bytes([40])), self.packed("lzma2"), 1 << 40),
             "header.7z": lambda: encoded_header(CODERS["lzma"], b"\0" * 64, SIZE),
             "pax.tar.gz": lambda: self.packed("gzip", _pax_header()),
+            **{f"{row}.snap": partial(squashfs_bomb, self.head, self.name, self.size, method=row)
+               for row in ("gzip", "xz", "zstd", "lzma")},
+            "sparse.snap": partial(squashfs_bomb, self.head, self.name, 1 << 40, sparse=True),
+            "app.AppImage": lambda: build_appimage(
+                squashfs_bomb(self.head, self.name, self.size)),
             "data.deb": lambda: build_deb("data.tar.xz", self.packed("xz", tar)),
             "data.rpm": lambda: build_rpm(self.packed("zstd", cpio)),
         }  # fmt: skip
+
+
+def squashfs_bomb(head, name, size, **wishes):
+    """A file of zeros behind a head, in blocks of 1 MiB."""
+    head = head + bytes(PIECE - len(head))
+    content = Sparse(head, size) if wishes.pop("sparse", False) else head + bytes(size - PIECE)
+    return build_squashfs({name: content}, block_size=PIECE, fragments=False, **wishes)
 
 
 def _nest(data, depth):

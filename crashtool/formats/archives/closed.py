@@ -6,6 +6,9 @@ What nobody looked into must not pass for empty: the release gate names these.
 import os
 from typing import IO
 
+from crashtool.formats.archives import squashfs_tables
+from crashtool.formats.archives.appimage import is_old_appimage
+from crashtool.formats.archives.refusals import FOLDER_HINT
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, pe, symbol_header
 from crashtool.formats.object_file.pe import find_image_end
@@ -14,13 +17,11 @@ from crashtool.formats.pdb import msf
 HEAD_BYTES = 1 << 12  # with the section table of a program for Windows
 ISO_MARK, ISO_PLACE = b"CD001", 0x8001
 DMG_TRAILER, DMG_TRAILER_SIZE = b"koly", 512
-APPIMAGE_MARKS, APPIMAGE_PLACE = (b"AI\x01", b"AI\x02"), slice(8, 11)
 PROGRAM_MAGICS = (elf.MAGIC, msf.MAGIC, symbol_header.MAGIC)
 SCRIPT_MARKS = (b"Makeself", b"_ARCHIVE_START", b"__ARCHIVE_BELOW__", b"PAYLOAD:")
 SCRIPT_BYTES = 1 << 14
 TAIL_BYTES = 1 << 16  # in which an appended zip archive has its end
 OVERLAY_BYTES = 1 << 20
-FOLDER_OPTION = "name the folder it unpacks to, or leave it out with --not-required"
 SECTION_MARK = b".wixburn"
 # Marks of what is appended to an installer's program; WiX's is the name of a section.
 INSTALLER_MARKS = (
@@ -41,20 +42,20 @@ class Closed(NamedTuple):
 
 _MAGICS = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Windows Installer package (.msi)",
-     f"unpack it (msiexec /a, lessmsi) and {FOLDER_OPTION}"),
-    (b"hsqs", "a SquashFS image (as in .snap)", f"unpack it (unsquashfs) and {FOLDER_OPTION}"),
-    (b"xar!", "a macOS installer package (.pkg)", f"unpack it (pkgutil) and {FOLDER_OPTION}"),
-    (b"Rar!\x1a\x07", "a RAR archive", f"unpack it and {FOLDER_OPTION}"),
-    (b"\x04\x22\x4d\x18", "packed with LZ4", f"unpack it (lz4 -d) and {FOLDER_OPTION}"),
-    (b"LZIP", "packed with lzip", f"unpack it (lzip -d) and {FOLDER_OPTION}"),
-    (b"\x89LZO\0\r\n\x1a\n", "packed with lzop", f"unpack it (lzop -d) and {FOLDER_OPTION}"),
-    (b"\x1f\x9d", "packed with compress (.Z)", f"unpack it (gzip -d) and {FOLDER_OPTION}"),
-    (b"flatpak\0", "a Flatpak bundle", f"install it and {FOLDER_OPTION}"),
-    (b"070707", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_OPTION}"),
-    (b"070701", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_OPTION}"),
-    (b"070702", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_OPTION}"),
-    (b"PK\x07\x08", "a part of a split zip archive", f"join its parts and {FOLDER_OPTION}"),
-    (b"MSWIM\0\0\0", "a Windows image (.wim)", f"unpack it and {FOLDER_OPTION}"),
+     f"unpack it (msiexec /a, lessmsi) and {FOLDER_HINT}"),
+    (b"sqsh", "a SquashFS image of an old version", f"unpack it (unsquashfs) and {FOLDER_HINT}"),
+    (b"xar!", "a macOS installer package (.pkg)", f"unpack it (pkgutil) and {FOLDER_HINT}"),
+    (b"Rar!\x1a\x07", "a RAR archive", f"unpack it and {FOLDER_HINT}"),
+    (b"\x04\x22\x4d\x18", "packed with LZ4", f"unpack it (lz4 -d) and {FOLDER_HINT}"),
+    (b"LZIP", "packed with lzip", f"unpack it (lzip -d) and {FOLDER_HINT}"),
+    (b"\x89LZO\0\r\n\x1a\n", "packed with lzop", f"unpack it (lzop -d) and {FOLDER_HINT}"),
+    (b"\x1f\x9d", "packed with compress (.Z)", f"unpack it (gzip -d) and {FOLDER_HINT}"),
+    (b"flatpak\0", "a Flatpak bundle", f"install it and {FOLDER_HINT}"),
+    (b"070707", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_HINT}"),
+    (b"070701", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_HINT}"),
+    (b"070702", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_HINT}"),
+    (b"PK\x07\x08", "a part of a split zip archive", f"join its parts and {FOLDER_HINT}"),
+    (b"MSWIM\0\0\0", "a Windows image (.wim)", f"unpack it and {FOLDER_HINT}"),
 )  # fmt: skip
 
 
@@ -63,9 +64,11 @@ def find_closed(head: bytes) -> Closed | None:
     for magic, sentence, hint in _MAGICS:
         if head.startswith(magic):
             return Closed(sentence, hint)
-    if head.startswith(b"\x7fELF") and head[APPIMAGE_PLACE] in APPIMAGE_MARKS:
-        hint = f"unpack it (--appimage-extract) and {FOLDER_OPTION}"
-        return Closed("an AppImage, of which this is the runtime alone", hint)
+    if head.startswith(squashfs_tables.MAGIC) and (obstacle := squashfs_tables.find_obstacle(head)):
+        return Closed(f"a SquashFS image{obstacle}", squashfs_tables.UNPACK_HINT)
+    if is_old_appimage(head):
+        hint = f"unpack it (7z x) and {FOLDER_HINT}"
+        return Closed("an AppImage of type 1: a CD image whose head is a program", hint)
     return None
 
 
@@ -85,16 +88,16 @@ def _find_image(file: IO[bytes], head: bytes) -> Closed | None:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - DMG_TRAILER_SIZE))
     if file.read(len(DMG_TRAILER)) == DMG_TRAILER and size >= DMG_TRAILER_SIZE:
-        hint = f"mount it (hdiutil attach) and {FOLDER_OPTION}"
+        hint = f"mount it (hdiutil attach) and {FOLDER_HINT}"
         return Closed("a disk image of macOS (.dmg)", hint)
     file.seek(ISO_PLACE)
     if file.read(len(ISO_MARK)) == ISO_MARK:
-        return Closed("a CD image (.iso)", f"mount it and {FOLDER_OPTION}")
+        return Closed("a CD image (.iso)", f"mount it and {FOLDER_HINT}")
     if head.startswith(b"#!"):
         file.seek(0)
         script = file.read(SCRIPT_BYTES)
         if any(mark in script for mark in SCRIPT_MARKS):
-            return Closed("a script that unpacks itself", f"unpack it and {FOLDER_OPTION}")
+            return Closed("a script that unpacks itself", f"unpack it and {FOLDER_HINT}")
     return None
 
 
@@ -108,7 +111,7 @@ def _find_installer(file: IO[bytes], head: bytes) -> Closed | None:
         parts.append(file.read(OVERLAY_BYTES))
         file.seek(max(end, size - TAIL_BYTES))
         parts.append(file.read(TAIL_BYTES))
-    hint = f"unpack it (7z x) and {FOLDER_OPTION}"
+    hint = f"unpack it (7z x) and {FOLDER_HINT}"
     for mark, sentence in INSTALLER_MARKS:
         if any(mark in part for part in parts[mark != SECTION_MARK :]):
             return Closed(sentence, hint)

@@ -15,7 +15,8 @@ from crashtool.formats.named_tuple import NamedTuple
 INPUT_STEP = 1 << 14  # bytes
 FIRST_STEP, OUTPUT_STEP = 1 << 12, 1 << 18  # often nothing but the first bytes is looked at
 BESIDES = 4 << 20  # bytes that liblzma has besides the dictionary
-GZIP_WINDOW, DEFLATE_WINDOW = 31, -15  # zlib.h: 15 bits, plus 16 for gzip's wrapper, minus for none
+ZLIB_WINDOW = 15  # bits (zlib.h); with gzip's wrapper 16 more, negative without any
+GZIP_WINDOW, DEFLATE_WINDOW = 16 + ZLIB_WINDOW, -ZLIB_WINDOW
 SMALLEST_WINDOW = 4096
 LZMA_PROPERTIES = 5  # bytes: lc, lp and pb in one, then the dictionary's size
 MOST_LZMA_BITS = 9 * 5 * 5
@@ -191,6 +192,10 @@ def _make_gzip(_window: int) -> Codec:
     return _Zlib(GZIP_WINDOW)
 
 
+def _make_zlib(_window: int) -> Codec:
+    return _Zlib(ZLIB_WINDOW)
+
+
 def _make_deflate(_window: int) -> Codec:
     return _Zlib(DEFLATE_WINDOW)
 
@@ -214,6 +219,7 @@ def _make_lzma_alone(window: int) -> Codec:
 
 
 GZIP = Method("gzip", _make_gzip, b"\x1f\x8b")
+ZLIB = Method("zlib", _make_zlib)
 DEFLATE = Method("deflate", _make_deflate)
 BZIP2 = Method("bzip2", _make_bzip2, b"BZh")
 XZ = Method("xz", _make_xz, b"\xfd7zXZ\0")

@@ -1,29 +1,37 @@
 """What kind of archive a file is by its first bytes, and the files in it, whatever the kind."""
 
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, TypeAlias
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives import (
+    appimage,
     ar_file,
     cabinet,
     cpio_file,
     rpm_package,
     seven_zip,
+    squashfs,
     tar_file,
     zip_file,
 )
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.codecs import BZIP2, GZIP, LZMA_ALONE, XZ, Unpacker
+from crashtool.formats.archives.refusals import FOLDER_HINT, NotOpened
+from crashtool.formats.archives.squashfs_tables import MAGIC as SQUASHFS_MAGIC
 from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
 from crashtool.formats.archives.zstandard_frames import MAGIC as ZSTD_MAGIC
 from crashtool.formats.archives.zstandard_frames import Zstandard
+
+Walker: TypeAlias = Callable[[IO[bytes], Budget], Iterator[Member]]
 
 HEAD_BYTES = 512  # that is_archive and is_packed need
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst", ".lzma")
 METHODS = {GZIP.magic: GZIP, XZ.magic: XZ, BZIP2.magic: BZIP2}
 LZMA_ALONE_HEAD = 13  # properties, dictionary size, unpacked size
 PACKAGE_CONTENT = "data.tar"
+EXTRACT_HINT = f"unpack it (--appimage-extract) and {FOLDER_HINT}"
+OTHER_IMAGES = {b"DWARFS": "a DwarFS image"}
 
 
 def is_archive(head: bytes) -> bool:
@@ -88,22 +96,20 @@ def name_kind(head: bytes) -> str:
 _NAMES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     (zip_file.MAGICS, "a zip archive"), (seven_zip.MAGIC, "a 7-Zip archive"),
     (cabinet.MAGIC, "a cabinet"), (ar_file.PACKAGE_HEAD, "a Debian package"),
-    (rpm_package.MAGIC, "an RPM package"), (GZIP.magic, "gzip"), (XZ.magic, "xz"),
+    (rpm_package.MAGIC, "an RPM package"), (SQUASHFS_MAGIC, "a SquashFS image"),
+    (appimage.ELF_MAGIC, "an AppImage"), (GZIP.magic, "gzip"), (XZ.magic, "xz"),
     (BZIP2.magic, "bzip2"), (ZSTD_MAGIC, "zstd"),
 )  # fmt: skip
 
 
-def _find_walker(head: bytes) -> Callable[[IO[bytes], Budget], Iterator[Member]] | None:
-    if head.startswith(zip_file.MAGICS):
-        return zip_file.walk_members
-    if head.startswith(seven_zip.MAGIC):
-        return seven_zip.walk_members
-    if head.startswith(cabinet.MAGIC):
-        return cabinet.walk_members
-    if head.startswith(ar_file.PACKAGE_HEAD):
-        return _walk_debian_package
-    if head.startswith(rpm_package.MAGIC):
-        return _walk_rpm_package
+def _find_walker(head: bytes) -> Walker | None:
+    for magics, walker in _WALKERS:
+        if head.startswith(magics):
+            return walker
+    if squashfs.is_squashfs(head):
+        return squashfs.walk_members
+    if appimage.is_appimage(head):
+        return _walk_appimage
     return _walk_tar if tar_file.looks_like_tar(head) else None
 
 
@@ -132,6 +138,28 @@ def _walk_rpm_package(file: IO[bytes], budget: Budget) -> Iterator[Member]:
     head = read_fully(packed, HEAD_BYTES)
     for row in cpio_file.walk_members(unpack(Rejoined(head, packed), head, budget)):
         yield row._replace(name=row.name.removeprefix("./"))
+
+
+def _walk_appimage(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+    """The files in the image behind the runtime, which is none of them."""
+    start = appimage.find_image(file)
+    file.seek(start)
+    mark = file.read(max(map(len, OTHER_IMAGES)))
+    if not mark:
+        raise MalformedFile("the AppImage is cut short", offset=start)
+    if not mark.startswith(SQUASHFS_MAGIC):
+        kind = OTHER_IMAGES.get(mark, "an image of an unknown kind")
+        raise NotOpened(f"an AppImage with {kind}, which is not read here", hint=EXTRACT_HINT)
+    yield from squashfs.walk_members(file, budget, start)
+
+
+_WALKERS: tuple[tuple[bytes | tuple[bytes, ...], Walker], ...] = (
+    (zip_file.MAGICS, zip_file.walk_members),
+    (seven_zip.MAGIC, seven_zip.walk_members),
+    (cabinet.MAGIC, cabinet.walk_members),
+    (ar_file.PACKAGE_HEAD, _walk_debian_package),
+    (rpm_package.MAGIC, _walk_rpm_package),
+)
 
 
 def _is_lzma_alone(head: bytes) -> bool:

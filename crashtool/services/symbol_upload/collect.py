@@ -199,7 +199,7 @@ class Search:
         path = f"{found.path}:{row.name}" if row.name else found.path
         left_out = LeftOut(path, row.reason, row.hint)
         if row.closed:
-            self._note_closed(found._replace(named=False), left_out)
+            self._note_closed(found._replace(named=found.named and not row.name), left_out)
         else:
             self._refuse(left_out)
 

@@ -23,6 +23,7 @@ from crashtool.services.symbols.advice import (
 from crashtool.services.symbols.known_file import bare_name
 
 UNWIND_IN_IMAGE = ("x86_64", "arm64")
+OR_EXCUSE = ", or leave it out with --not-required"
 WINDOWS, MACOS, LINUX = kinds.PE, kinds.MACHO, kinds.ELF
 UNWIND_FIX = {
     WINDOWS: "upload the EXE or DLL as well: the PDB has no unwind information",
@@ -92,10 +93,12 @@ class Gate:
         if not paths:
             return
         found = Search(self._scratch, shipped=True).collect(paths)
+        closed = set(found.closed)
         for left_out in dict.fromkeys((*found.refused, *found.closed)):
             name = base_name(left_out.path)
+            fix = f"{left_out.hint}{OR_EXCUSE}" if left_out in closed else left_out.hint
             self._unread.append(
-                GateRow(name, left_out.path, "", "", "unreadable", left_out.reason, left_out.hint)
+                GateRow(name, left_out.path, "", "", "unreadable", left_out.reason, fix)
             )
         for file in found.files:
             yield from _walk_wanted(file)

@@ -73,6 +73,7 @@ def identify(
 
 def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
     """As `identify`, for a file that must be of use: if it is not, what it is instead."""
+    from crashtool.formats.archives.closed import find_closed
     from crashtool.formats.object_file.reading import find_verdict
 
     place = place or path
@@ -80,6 +81,8 @@ def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
         head = read_head(path)
     except InputUnusable as error:
         return [Known(place, path, (), "failed", error.what)]
+    if closed := find_closed(head):
+        return [Known(place, path, (), "unsupported", f"{closed.sentence}: {closed.hint}")]
     found = identify(path, scratch, place, head)
     if found:
         return found
@@ -103,12 +106,13 @@ def read_head(path: str) -> bytes:
 
 
 def is_object(head: bytes) -> bool:
-    """Whether a file begins as a debug file does."""
+    """Whether a file begins as a debug file does: not as the runtime of an AppImage."""
     if head.startswith(MAGIC):
         return True
+    from crashtool.formats.archives.appimage import is_any_appimage
     from crashtool.formats.object_file.reading import looks_like_object
 
-    return looks_like_object(head)
+    return looks_like_object(head) and not is_any_appimage(head)
 
 
 def may_be_asked_for(head: bytes) -> bool:
@@ -137,8 +141,9 @@ def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Ite
 
         for row in walk_archive(path, head, scratch):
             if isinstance(row, Unopened):
-                if not row.closed:
-                    yield Known(_member(place, row.name), path, (), "unsupported", row.reason)
+                if not (row.closed and row.name):
+                    note = f"{row.reason}: {row.hint}" if row.closed else row.reason
+                    yield Known(_member(place, row.name), path, (), "unsupported", note)
                 continue
             is_alone = bare_name(path) == bare_name(row.name)
             member = place if is_alone else _member(place, row.name)

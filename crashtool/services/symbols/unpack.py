@@ -13,6 +13,7 @@ from crashtool.formats.archives import zip_file
 from crashtool.formats.archives.bounds import Budget, TooMuch
 from crashtool.formats.archives.closed import find_closed
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
+from crashtool.formats.archives.refusals import NotOpened
 from crashtool.formats.archives.streams import Member, Rejoined, Stream, read_fully
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
@@ -35,7 +36,7 @@ class Unpacked(NamedTuple):
 
 
 class Unopened(NamedTuple):
-    """A member that nobody has looked into (the name is "" for several of them), and why.
+    """A member that nobody has looked into, and why; the name is "" for several, and for all.
 
     `closed`: it is of a kind that is never opened here, such as an installer.
     """
@@ -65,6 +66,8 @@ def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked 
             yield walk.take_text(path)
             return
         yield from walk.walk(path, head, Path(path).name, "", 1)
+    except NotOpened as error:
+        yield Unopened("", error.what, error.hint or UNPACK_IT, closed=True)
     except MalformedFile as error:
         raise InputUnusable(f"cannot be unpacked: {error.what}", hint=error.hint) from None
 
@@ -124,10 +127,10 @@ class _Walk:
         closed = find_closed(head)
         if head.startswith(TEXT_MAGICS):
             yield Unpacked(name, self._keep_text(whole), member.name)
-        elif not closed and (looks_like_object(head) or ".dSYM/" in member.name):
-            yield Unpacked(name, self._scratch.keep(whole), member.name)
         elif closed:
             yield Unopened(name, closed.sentence, closed.hint, closed=True)
+        elif not is_archive(head) and (looks_like_object(head) or ".dSYM/" in member.name):
+            yield Unpacked(name, self._scratch.keep(whole), member.name)
         elif is_archive(head) or is_packed(head):
             if depth == DEPTH:
                 yield Unopened(name, f"an archive in {DEPTH} archives", UNPACK_IT)
@@ -138,6 +141,8 @@ class _Walk:
                     yield from self.walk(source, head, name, f"{name}:", depth + 1)
             except TooMuch:
                 raise
+            except NotOpened as error:
+                yield Unopened(name, error.what, error.hint or UNPACK_IT, closed=True)
             except InputUnusable as error:
                 reason = f"cannot be unpacked: {error.what}"
                 yield Unopened(name, reason, error.hint or UNPACK_IT)

@@ -17,6 +17,7 @@ from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from tests.synth.archives import build_ar, build_cpio, build_deb, build_rpm, build_zip, stored
 from tests.synth.cabinet import build_cabinet
+from tests.synth.squashfs import build_appimage, build_squashfs
 
 CODE = random.Random(1).randbytes(3000) * 3 + b"\xe8\0\0\0\0call" * 400  # noqa: S311
 FILES = {"bin/app": CODE, "notes.txt": b"hello" * 50, "empty": b""}
@@ -70,6 +71,11 @@ def zstd_of(data):
     return pytest.importorskip("zstandard").compress(data)
 
 
+def zstd_method():
+    pytest.importorskip("zstandard")
+    return "zstd"
+
+
 KINDS = {
     "zip stored": lambda: zip_of(zipfile.ZIP_STORED),
     "zip deflate": lambda: zip_of(zipfile.ZIP_DEFLATED),
@@ -91,6 +97,10 @@ KINDS = {
     "deb plain": lambda: build_deb("data.tar", tar_of()),
     "rpm": lambda: build_rpm(gzip.compress(build_cpio(FILES))),
     "rpm zst": lambda: build_rpm(zstd_of(build_cpio(FILES))),
+    "snap": lambda: build_squashfs(FILES), "snap xz": lambda: build_squashfs(FILES, method="xz"),
+    "snap zst": lambda: build_squashfs(FILES, method=zstd_method()),
+    "snap stored": lambda: build_squashfs(FILES, method="stored", fragments=False, large=True),
+    "appimage": lambda: build_appimage(build_squashfs(FILES)),
 }  # fmt: skip
 PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd_of,
           "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE)}  # fmt: skip

@@ -15,14 +15,17 @@ from tests.conftest import shared
 from tests.synth.archives import build_cpio, build_deb, build_rpm, build_tar, build_zip, stored
 from tests.synth.cabinet import build_cabinet
 from tests.synth.object_files import build_pe, full_elf
+from tests.synth.squashfs import build_appimage, build_squashfs
 
 MODULE = full_elf()
 CLOSED = {
     "setup.msi": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
-    "app.snap": b"hsqs" + bytes(600), "app.pkg": b"xar!" + bytes(600),
+    "app.snap": build_squashfs({"a": b"x"}, method="lzo"), "app.pkg": b"xar!" + bytes(600),
     "app.dmg": bytes(700) + b"koly" + bytes(508), "app.rar": b"Rar!\x1a\x07\0" + bytes(600),
     "app.iso": bytes(0x8001) + b"CD001" + bytes(600), "app.lz4": b"\x04\x22\x4d\x18" + bytes(600),
-    "app.AppImage": b"\x7fELF\2\1\1\0AI\2" + bytes(600),
+    "old.AppImage": b"\x7fELF\2\1\1\0AI\1".ljust(0x8001, b"\0") + b"CD001" + bytes(600),
+    "other.AppImage": build_appimage(b"DWARFS\2\5" + bytes(600)),
+    "lzo.AppImage": build_appimage(build_squashfs({"a": b"x"}, method="lzo")),
     "install.run": b"#!/bin/sh\n# This script was generated using Makeself 2.4\n" + bytes(600),
     "setup.exe": build_pe() + bytes(40) + b"\xef\xbe\xad\xdeNullsoftInst" + bytes(600),
     "split.zip": b"PK\7\x08" + bytes(600),
@@ -39,6 +42,9 @@ OPENED = {
     "app.rpm": lambda: build_rpm(lzma.compress(build_cpio({"./usr/app.so": MODULE}))),
     "app.cab": lambda: build_cabinet({"app.so": MODULE}),
     "app.apk": lambda: zip_of({"lib/app.so": MODULE}),
+    "app.AppImage": lambda: build_appimage(build_squashfs({"usr/bin/app.so": MODULE})),
+    "app.snap": lambda: build_squashfs({"usr/bin/app.so": MODULE, "meta/a": b"b"}, method="xz"),
+    "AppImage in zip": lambda: zip_of({"a.AppImage": OPENED["app.AppImage"]()}),
     "deb in zip": lambda: zip_of({"app.deb": OPENED["app.deb"]()}),
     "gz in tar in zip": lambda: zip_of({"a.tar": build_tar({"app.so.gz": gzip.compress(MODULE)})}),
 }
@@ -154,6 +160,21 @@ def test_an_installer_among_symbols_is_passed_over_and_refused_when_named(tmp_pa
     assert [row.path for row in found.ignored] == [str(tmp_path / "setup.msi")]
     assert found.refused == ()
     assert "Windows Installer" in named.refused[0].reason
+
+
+@pytest.mark.parametrize("name", ["lzo.AppImage", "old.AppImage", "app.snap"])
+def test_a_package_that_is_not_read_is_passed_over_and_refused_when_named(tmp_path, name):
+    (tmp_path / "a.so").write_bytes(MODULE)
+    path = tmp_path / name
+    path.write_bytes(CLOSED[name])
+    with Scratch() as scratch:
+        found = Search(scratch).collect([str(tmp_path)])
+        named = Search(scratch).collect([str(path)])
+
+    assert [row.path for row in found.ignored] == [str(path)]
+    assert found.refused == ()
+    assert [row.path for row in named.refused] == [str(path)]
+    assert "LZO" in named.refused[0].reason or "type 1" in named.refused[0].reason
 
 
 def test_one_damaged_member_of_a_zip_leaves_the_others(tmp_path):

@@ -29,6 +29,7 @@ from tests.synth.object_files import (
     full_elf,
 )
 from tests.synth.pdb import build_pdb
+from tests.synth.squashfs import build_appimage, build_squashfs
 
 OTHER_ID = bytes(range(101, 121))
 ELF_ID = BuildId(BUILD_ID)
@@ -258,6 +259,37 @@ def test_members_of_archives_are_shown_with_their_archive(find, tmp_path):
     (row,) = find(APP, path)
 
     assert row.place == f"{path}:deep/app.sym"
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize(
+    "wrap", [build_squashfs, lambda files: build_appimage(build_squashfs(files))]
+)
+def test_modules_in_snaps_and_appimages_are_found(find, tmp_path, wrap, is_named):
+    path = write(tmp_path / "Some.AppImage", wrap({"usr/bin/app": full_elf(), "AppRun": b"#!"}))
+
+    row = next(row for row in find(APP, *([path] if is_named else [])) if row.status == "found")
+
+    assert row.place == f"{path}:usr/bin/app"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (build_squashfs({"a": b"x"}, method="lzo"), "packed by LZO"),
+        (build_appimage(build_squashfs({"a": b"x"}, method="lz4")), "packed by LZ4"),
+        (b"\x7fELF\2\1\1\0AI\1" + bytes(600), "an AppImage of type 1"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a Windows Installer package"),
+    ],
+)
+def test_a_named_package_that_is_not_read_says_what_it_is(find, tmp_path, content, word):
+    path = write(tmp_path / "app", content)
+
+    notes = [row.note for row in find(APP, path) if row.status == "unsupported"]
+
+    assert len(notes) == 1
+    assert word in notes[0]
+    assert "unpack it" in notes[0]
 
 
 def test_archives_below_a_folder_are_opened_only_when_nothing_else_matches(
