@@ -8,118 +8,33 @@ blocks and deflate others.
 from collections.abc import Iterator, Sequence
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.record import U16, U32, U64, Record
+from crashtool.formats.zip_structs import (
+    CENTRAL,
+    DESCRIPTOR,
+    END,
+    END64,
+    FULL16,
+    FULL32,
+    IS_UTF8,
+    LOCAL,
+    LOCATOR64,
+    SIZES_FOLLOW,
+    STORED,
+    ZIP64_EXTRA,
+    CentralEntry,
+    Descriptor,
+    End,
+    Extra,
+    LargeDescriptor,
+    LargeEnd,
+    LocalHeader,
+    Locator,
+)
 
-LOCAL, DESCRIPTOR, CENTRAL = 0x04034B50, 0x08074B50, 0x02014B50
-END, END64, LOCATOR64 = 0x06054B50, 0x06064B50, 0x07064B50
-SIZES_FOLLOW, IS_UTF8 = 1 << 3, 1 << 11
-STORED, DEFLATED = 0, 8
 PLAIN_VERSION, ZIP64_VERSION = 20, 45
 UNIX = 3 << 8  # whose permissions an entry has
 OWNER_FILE = 0o600 << 16
 NEW_YEAR_1980 = 1 << 5 | 1  # the first day that zip knows
-ZIP64_EXTRA = 1
-FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF  # look into the larger field
-
-
-class LocalHeader(Record):
-    """What stands before an entry's data."""
-
-    signature: U32
-    version: U16
-    flags: U16
-    method: U16
-    time: U16
-    date: U16
-    crc: U32
-    packed_size: U32
-    size: U32
-    name_size: U16
-    extra_size: U16
-
-
-class Descriptor(Record):
-    """What stands behind an entry's data."""
-
-    signature: U32
-    crc: U32
-    packed_size: U32
-    size: U32
-
-
-class LargeDescriptor(Record):
-    """As Descriptor, of an entry whose local header has a zip64 field."""
-
-    signature: U32
-    crc: U32
-    packed_size: U64
-    size: U64
-
-
-class CentralEntry(Record):
-    """An entry in the directory at the archive's end."""
-
-    signature: U32
-    made_by: U16
-    version: U16
-    flags: U16
-    method: U16
-    time: U16
-    date: U16
-    crc: U32
-    packed_size: U32
-    size: U32
-    name_size: U16
-    extra_size: U16
-    comment_size: U16
-    disk: U16
-    internal: U16
-    external: U32
-    offset: U32
-
-
-class End(Record):
-    """The end of the archive."""
-
-    signature: U32
-    disk: U16
-    first_disk: U16
-    entries_here: U16
-    entries: U16
-    size: U32
-    offset: U32
-    comment_size: U16
-
-
-class LargeEnd(Record):
-    """The zip64 end of the archive, before its locator and the other end."""
-
-    signature: U32
-    own_size: U64
-    made_by: U16
-    version: U16
-    disk: U32
-    first_disk: U32
-    entries_here: U64
-    entries: U64
-    size: U64
-    offset: U64
-
-
-class Locator(Record):
-    """Where the zip64 end is."""
-
-    signature: U32
-    disk: U32
-    offset: U64
-    disks: U32
-
-
-class Extra(Record):
-    """The head of an extra field."""
-
-    kind: U16
-    size: U16
 
 
 class ZipEntry(NamedTuple):

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from crashtool.formats import zip_headers
+from crashtool.formats import zip_structs
 from crashtool.formats.zip_headers import ZipEntry, pack_descriptor, pack_local, walk_directory
 
 FOUR_GIB = 1 << 32
@@ -17,7 +17,7 @@ FOUR_GIB = 1 << 32
     ],
 )  # fmt: skip
 def test_structs_have_the_sizes_of_the_specification(kind, size):
-    assert size == getattr(zip_headers, kind).SIZE
+    assert size == getattr(zip_structs, kind).SIZE
 
 
 def archive_of(entries):

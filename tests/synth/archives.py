@@ -8,7 +8,7 @@ import zlib
 from crashtool.formats.archives.rpm_package import HEADER_MAGIC, LEAD_SIZE, MAGIC
 from crashtool.formats.archives.seven_zip import DATA_START, Start
 from crashtool.formats.archives.seven_zip import MAGIC as SEVEN_ZIP_MAGIC
-from crashtool.formats.archives.zip_file import End, Entry, Local
+from crashtool.formats.zip_structs import CENTRAL, END, LOCAL, CentralEntry, End, LocalHeader
 
 
 def build_zip(members, *, offset=None, **wrong):
@@ -20,12 +20,12 @@ def build_zip(members, *, offset=None, **wrong):
     for name, method, content, size, check in members:
         raw = name.encode()
         place = len(data) if offset is None else offset
-        fields = {"method": method, "check": check, "packed_size": len(content), "size": size,
+        fields = {"method": method, "crc": check, "packed_size": len(content), "size": size,
                   "name_size": len(raw)} | wrong  # fmt: skip
-        entries += Entry(signature=b"PK\1\2", offset=place, **fields).pack() + raw
+        entries += CentralEntry(signature=CENTRAL, offset=place, **fields).pack() + raw
         if offset is None or not data:
-            data += Local(signature=b"PK\3\4", **fields).pack() + raw + content
-    end = End(signature=b"PK\5\6", here_count=len(members), member_count=len(members),
+            data += LocalHeader(signature=LOCAL, **fields).pack() + raw + content
+    end = End(signature=END, entries_here=len(members), entries=len(members),
               size=len(entries), offset=len(data))  # fmt: skip
     return data + entries + end.pack()
 

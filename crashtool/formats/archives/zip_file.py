@@ -22,95 +22,35 @@ from crashtool.formats.archives.codecs import (
 from crashtool.formats.archives.streams import Member, Slice, Stream, read_fully
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.record import U16, U32, U64, Bytes4, Record
+from crashtool.formats.zip_structs import (
+    CENTRAL,
+    DEFLATED,
+    ENCRYPTED,
+    END,
+    END64,
+    FULL32,
+    IS_UTF8,
+    LOCAL,
+    LOCATOR64,
+    STORED,
+    ZIP64_EXTRA,
+    CentralEntry,
+    End,
+    Extra,
+    LargeEnd,
+    LocalHeader,
+    Locator,
+)
 
-MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+MAGICS = (LOCAL, END)
 LONGEST_COMMENT = 1 << 16
-IN_ZIP64 = 0xFFFFFFFF
-ZIP64_EXTRA = 1
-ENCRYPTED, UTF8_NAME = 0x1, 0x800
-STORED, DEFLATED, BZIP2ED, LZMAED = 0, 8, 12, 14
+BZIP2ED, LZMAED = 12, 14
 ZSTANDARD, OLD_ZSTANDARD, XZED = 93, 20, 95
 METHODS = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
 }  # fmt: skip
 LZMA_HEAD = 4  # bytes before the properties: a version, and their size
 DIRECTORY_STEP = 1 << 16
-
-
-class End(Record):
-    """The end of the central directory; ZIP64 where a field is all ones."""
-
-    signature: Bytes4
-    disk: U16
-    directory_disk: U16
-    here_count: U16
-    member_count: U16
-    size: U32
-    offset: U32
-    comment_size: U16
-
-
-class Locator(Record):
-    """Where the ZIP64 end of the directory is."""
-
-    signature: Bytes4
-    disk: U32
-    offset: U64
-    disk_count: U32
-
-
-class End64(Record):
-    """The ZIP64 end of the central directory."""
-
-    signature: Bytes4
-    own_size: U64
-    made_by: U16
-    needed: U16
-    disk: U32
-    directory_disk: U32
-    here_count: U64
-    member_count: U64
-    size: U64
-    offset: U64
-
-
-class Entry(Record):
-    """A member in the central directory, up to its name."""
-
-    signature: Bytes4
-    made_by: U16
-    needed: U16
-    flags: U16
-    method: U16
-    time: U16
-    date: U16
-    check: U32
-    packed_size: U32
-    size: U32
-    name_size: U16
-    extra_size: U16
-    comment_size: U16
-    disk: U16
-    internal: U16
-    external: U32
-    offset: U32
-
-
-class Local(Record):
-    """A member's own header, up to its name."""
-
-    signature: Bytes4
-    needed: U16
-    flags: U16
-    method: U16
-    time: U16
-    date: U16
-    check: U32
-    packed_size: U32
-    size: U32
-    name_size: U16
-    extra_size: U16
 
 
 class _Row(NamedTuple):
@@ -156,41 +96,41 @@ def find_directory(file: IO[bytes]) -> Directory:
     tail_start = max(0, size - LONGEST_COMMENT - End.SIZE)
     file.seek(tail_start)
     tail = file.read(LONGEST_COMMENT + End.SIZE)
-    at = tail.rfind(b"PK\x05\x06")
+    at = tail.rfind(END)
     if at < 0 or at + End.SIZE > len(tail):
         raise MalformedFile("the zip archive is cut short: no central directory", offset=size)
-    end: End | End64 = End.read(tail, at)
+    end: End | LargeEnd = End.read(tail, at)
     place = tail_start + at
     wide = _find_end64(file, place)
     if wide:
         place, end = wide
-    count, length, offset = end.member_count, end.size, end.offset
-    if end.disk or end.directory_disk:
+    count, length, offset = end.entries, end.size, end.offset
+    if end.disk or end.first_disk:
         raise InputUnusable(
             "one of several files of a split zip archive", hint="join them: zip -s0"
         )
     start = place - length
-    if start < 0 or offset > start or count * Entry.SIZE > length:
+    if start < 0 or offset > start or count * CentralEntry.SIZE > length:
         raise MalformedFile("the zip archive's directory does not fit", offset=place)
     if count > MOST_MEMBERS:
         raise InputUnusable(f"a zip archive of {count:,} members", hint="unpack it")
     return Directory(start, place, count, start - offset)
 
 
-def _find_end64(file: IO[bytes], place: int) -> tuple[int, End64] | None:
+def _find_end64(file: IO[bytes], place: int) -> tuple[int, LargeEnd] | None:
     """The ZIP64 end of the directory and where it is, if there is one."""
     if place < Locator.SIZE:
         return None
     file.seek(place - Locator.SIZE)
     locator = Locator.read(file.read(Locator.SIZE))
-    if locator.signature != b"PK\x06\x07":
+    if locator.signature != LOCATOR64:
         return None
-    at = place - Locator.SIZE - End64.SIZE  # where it is, if nothing stands before the archive
+    at = place - Locator.SIZE - LargeEnd.SIZE  # where it is, if nothing stands before the archive
     for candidate in (locator.offset, at):
         if 0 <= candidate <= at:
             file.seek(candidate)
-            end = End64.read(file.read(End64.SIZE))
-            if end.signature == b"PK\x06\x06":
+            end = LargeEnd.read(file.read(LargeEnd.SIZE))
+            if end.signature == END64:
                 return candidate, end
     raise MalformedFile("the zip archive's ZIP64 directory is not there", offset=place)
 
@@ -201,7 +141,7 @@ def _check_places(file: IO[bytes], directory: Directory) -> None:
     last, is_sorted = -1, True
     for row in _walk_rows(file, directory):
         offsets.append(row.offset)
-        ends.append(row.offset + Local.SIZE + len(row.name) + row.packed_size)
+        ends.append(row.offset + LocalHeader.SIZE + len(row.name) + row.packed_size)
         is_sorted &= row.offset > last
         last = row.offset
     order = (
@@ -221,49 +161,49 @@ def _walk_rows(file: IO[bytes], directory: Directory) -> Iterator[_Row]:
     """The directory's entries; it is read a piece at a time."""
     place, data, at = directory.start, b"", 0
     for _ in range(directory.member_count):
-        if len(data) - at < Entry.SIZE + 3 * 0xFFFF:
+        if len(data) - at < CentralEntry.SIZE + 3 * 0xFFFF:
             file.seek(place)
             data = file.read(min(DIRECTORY_STEP + 3 * 0xFFFF, directory.end - place))
             at = 0
-        entry = Entry.read(data, at)
-        after = at + Entry.SIZE + entry.name_size
-        total = Entry.SIZE + entry.name_size + entry.extra_size + entry.comment_size
-        if entry.signature != b"PK\x01\x02" or at + total > len(data):
+        entry = CentralEntry.read(data, at)
+        after = at + CentralEntry.SIZE + entry.name_size
+        total = CentralEntry.SIZE + entry.name_size + entry.extra_size + entry.comment_size
+        if entry.signature != CENTRAL or at + total > len(data):
             raise MalformedFile("the zip archive's directory is damaged", offset=place)
-        name = data[at + Entry.SIZE : after]
+        name = data[at + CentralEntry.SIZE : after]
         yield _read_row(place, entry, name, data[after : after + entry.extra_size])
         place += total
         at += total
 
 
-def _read_row(place: int, entry: Entry, name: bytes, extra: bytes) -> _Row:
+def _read_row(place: int, entry: CentralEntry, name: bytes, extra: bytes) -> _Row:
     """An entry, with what its ZIP64 part says."""
     sizes = {"size": entry.size, "packed_size": entry.packed_size, "offset": entry.offset}
-    wide = [field for field, value in sizes.items() if value == IN_ZIP64]
+    wide = [field for field, value in sizes.items() if value == FULL32]
     if wide:
         data = _find_extra(extra, ZIP64_EXTRA)
         if len(data) < len(wide) * 8:
             raise MalformedFile("a member of the zip archive has no ZIP64 sizes", offset=place)
         for index, field in enumerate(wide):
             sizes[field] = int.from_bytes(data[index * 8 : index * 8 + 8], "little")
-    return _Row(place, name, entry.flags, entry.method, entry.check,
+    return _Row(place, name, entry.flags, entry.method, entry.crc,
                 sizes["packed_size"], sizes["size"], sizes["offset"])  # fmt: skip
 
 
 def _find_extra(extra: bytes, wanted: int) -> bytes:
     at = 0
-    while at + 4 <= len(extra):
-        kind = int.from_bytes(extra[at : at + 2], "little")
-        size = int.from_bytes(extra[at + 2 : at + 4], "little")
-        if kind == wanted:
-            return extra[at + 4 : at + 4 + size]
-        at += 4 + size
+    while at + Extra.SIZE <= len(extra):
+        field = Extra.read(extra, at)
+        at += Extra.SIZE
+        if field.kind == wanted:
+            return extra[at : at + field.size]
+        at += field.size
     return b""
 
 
 def _decode(row: _Row) -> str:
     name = row.name.partition(b"\0")[0]
-    return name.decode("utf-8" if row.flags & UTF8_NAME else "cp437", "replace")
+    return name.decode("utf-8" if row.flags & IS_UTF8 else "cp437", "replace")
 
 
 def _obstacle(row: _Row) -> str:
@@ -305,14 +245,14 @@ class _Content:
 
     def _open(self) -> Stream:
         row = self._row
-        header = Slice(self._file, self._start, Local.SIZE + 0xFFFF)
-        local = Local.read(read_fully(header, Local.SIZE))
+        header = Slice(self._file, self._start, LocalHeader.SIZE + 0xFFFF)
+        local = LocalHeader.read(read_fully(header, LocalHeader.SIZE))
         name = read_fully(header, local.name_size) if local.name_size else b""
-        if local.signature != b"PK\x03\x04":
+        if local.signature != LOCAL:
             raise self._damaged("is not where the directory says")
         if name != row.name or local.method != row.method or (local.flags ^ row.flags) & ENCRYPTED:
             raise self._damaged("is another in its own header than in the directory")
-        start = self._start + Local.SIZE + local.name_size + local.extra_size
+        start = self._start + LocalHeader.SIZE + local.name_size + local.extra_size
         return self._unpack(Slice(self._file, start, row.packed_size))
 
     def _unpack(self, packed: Slice) -> Stream:

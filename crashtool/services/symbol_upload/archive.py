@@ -13,14 +13,8 @@ from pathlib import Path
 from time import perf_counter
 
 from crashtool.errors import InputUnusable, reason_of
-from crashtool.formats.zip_headers import (
-    DEFLATED,
-    STORED,
-    ZipEntry,
-    pack_descriptor,
-    pack_local,
-    walk_directory,
-)
+from crashtool.formats.zip_headers import ZipEntry, pack_descriptor, pack_local, walk_directory
+from crashtool.formats.zip_structs import DEFLATED, STORED
 from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.deflate import Deflater
