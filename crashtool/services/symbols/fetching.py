@@ -22,7 +22,6 @@ from crashtool.services.transport.reply import is_temporary
 BLOCK = 1 << 20  # bytes
 PART = 1 << 24  # bytes that are sent to an object store at once, and kept in memory until then
 WORTH_TELLING = 4 << 20  # bytes: less is there before anybody has read of it
-OK, FORBIDDEN, NOT_FOUND = 200, 403, 404
 # Stores that know keys alone: to make a folder in them would make the bucket, were it misspelt.
 WITHOUT_FOLDERS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory")
 
@@ -118,31 +117,6 @@ class _Observed:
         return self._file.write(block)
 
 
-class BucketFetcher:
-    """Gets files from object stores; credentials are found as fsspec's library for them does."""
-
-    def fetch(self, url: str, target: IO[bytes], limit: int) -> int:
-        """Write the file to `target`; 200, 404 or 403. NetworkFailure when it goes wrong."""
-        try:
-            import fsspec
-        except ImportError:
-            raise MissingExtra(f"symbols from {url.partition('://')[0]}", "s3") from None
-        try:
-            with fsspec.open(url, "rb") as file:
-                is_whole = _copy(file, target, limit)
-        except FileNotFoundError:
-            return NOT_FOUND
-        except PermissionError:
-            return FORBIDDEN
-        except ImportError as error:
-            raise MissingExtra(f"symbols from {url.partition('://')[0]} ({error})", "s3") from None
-        except Exception as error:  # noqa: BLE001 (each store has errors of its own)
-            raise NetworkFailure(f"{url.partition('://')[0]} store: {error}") from None
-        if not is_whole:
-            raise NetworkFailure(f"{url.partition('://')[0]} store: more than {limit:,} bytes")
-        return OK
-
-
 class BucketTarget:
     """A store in an object store, to be written; a file is there when all of it is."""
 
@@ -204,14 +178,3 @@ def _explain(scheme: str, error: Exception) -> CrashtoolError:
         what, hint="credentials and endpoint are found as other tools for this store find them: "
         "variables of the environment, profiles"
     )  # fmt: skip
-
-
-def _copy(file: IO[bytes], target: IO[bytes], limit: int) -> bool:
-    """Copy at most `limit` bytes; whether that was all."""
-    size = 0
-    while block := file.read(BLOCK):
-        size += len(block)
-        if size > limit:
-            return False
-        target.write(block)
-    return True

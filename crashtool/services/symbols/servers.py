@@ -3,12 +3,9 @@
 import os
 from typing import TYPE_CHECKING
 
+from crashtool.services.symbols.bucket_fetcher import BucketFetcher
 from crashtool.services.symbols.directory import DirectorySource
-from crashtool.services.symbols.fetching import (
-    BucketFetcher,
-    HttpFetcher,
-    HttpOptions,
-)
+from crashtool.services.symbols.fetching import HttpFetcher, HttpOptions
 from crashtool.services.symbols.server import (
     Fetcher,
     Server,
@@ -47,6 +44,6 @@ def open_servers(
 
 def _fetcher(server: Server, plan: "SymbolPlan") -> "Callable[[], Fetcher]":
     if server.is_bucket:
-        return BucketFetcher
+        return lambda: BucketFetcher(plan.timeout)
     options = HttpOptions(plan.ca_bundle, plan.insecure, plan.timeout, plan.progress)
     return lambda: HttpFetcher(options)

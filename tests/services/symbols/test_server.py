@@ -613,7 +613,7 @@ def test_failures_of_an_object_store_have_their_words(error, outcome, bucket, as
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("fsspec.open", fail)
+    monkeypatch.setattr("fsspec.core.url_to_fs", fail)
 
     assert rows(ask("breakpad:memory://symbols")) == [(outcome, "sym")]
 
