@@ -55,17 +55,24 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 )
 @click.option(
     "--token",
+    "serve_token",
     metavar="TOKEN",
     help="Let in only this submission token, and open the inbox with it alone. Without it, every "
-    "token.",
+    "token. It stands in the URL that is printed; CRASHTOOL_SERVE_TOKEN sets it, too.",
 )
 @click.option(
     "--token-file",
+    "serve_token_file",
     type=click.Path(),
     metavar="FILE",
-    help="Read the submission token from this file.",
+    help="Read that token from this file.",
 )
-@click.option("--symbols-token", metavar="TOKEN", help="The same for symbols. Default: --token.")
+@click.option(
+    "--symbols-token",
+    "symbol_token",
+    metavar="TOKEN",
+    help="The same for symbols. Default: --token.",
+)
 @click.option(
     "--fault",
     "faults",
@@ -94,9 +101,8 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     help="End with status 0 once N reports have arrived.",
 )
 def command(
-    console: Console, folder: str, port: int, address: str, token: str | None,
-    token_file: str | None, symbols_token: str | None, faults: tuple[str, ...], max_size: str,
-    stop_after: int | None, certificate: str | None, key: str | None, names: tuple[str, ...],
+    console: Console, serve_token: str | None, serve_token_file: str | None, stop_after: int | None,
+    **wishes: Any,
 ) -> None:  # fmt: skip
     """Receive reports locally, answering as Backtrace does.
 
@@ -143,19 +149,32 @@ def command(
     Ctrl-C ends with status 130, SIGTERM, where there is one, with 0. With --json the document on
     stdout, printed at the start, holds url, symbols_url, inbox and folder.
     """  # noqa: D301 (\b is click's)
+    token = serve_token or (read_token_file(serve_token_file) if serve_token_file else None)
+    _check_address(console, wishes["address"], token)
+    _serve(console, token, stop_after, **wishes)
+
+
+def _check_address(console: Console, address: str, token: str | None) -> None:
+    """Let others in only with a token, and say so."""
+    if address in LOOPBACK_NAMES:
+        return
+    if not token:
+        raise UsageError(
+            f"listening on {address} lets others in, so it takes a token",
+            hint="--token-file FILE or --token TOKEN: 64 hex digits; it opens the inbox, too",
+        )
+    console.warn(f"listening on {address}: whoever has the token can send and read reports")
+
+
+def _serve(
+    console: Console, token: str | None, stop_after: int | None, *, address: str,
+    symbol_token: str | None, max_size: str, **wishes: Any,
+) -> None:  # fmt: skip
+    """Receive until a signal comes, or so many reports have."""
     from crashtool.commands.dump_pages import DumpPages
     from crashtool.render.html_style import STYLE
     from crashtool.services.receiver.app import start_receiver
 
-    if token_file and not token:
-        token = read_token_file(token_file)
-    if address not in LOOPBACK_NAMES:
-        if not token:
-            raise UsageError(
-                f"listening on {address} lets others in, so it takes a token",
-                hint="--token-file FILE or --token TOKEN: 64 hex digits; it opens the inbox, too",
-            )
-        console.warn(f"listening on {address}: whoever has the token can send and read reports")
     stop = threading.Event()
     arrived = 0
 
@@ -170,11 +189,10 @@ def command(
     try:
         dump_pages = DumpPages(local=address in LOOPBACK_NAMES, warn=console.warn_once)
         with closing(dump_pages) as pages, start_receiver(
-            folder, port=port, host=address, token=token, symbols_token=symbols_token,
-            faults=faults, max_size=_parse_size(max_size), read_dump=pages, style=STYLE,
-            certificate=certificate, key=key, names=names, on_exchange=log,
+            host=address, token=token, symbols_token=symbol_token, max_size=_parse_size(max_size),
+            read_dump=pages, style=STYLE, on_exchange=log, **wishes,
         ) as receiver:  # fmt: skip
-            if not (token or symbols_token):
+            if not (token or symbol_token):
                 pages.symbols_url = receiver.submission_url("symbols")
             _announce(console, receiver)
             while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows

@@ -18,6 +18,7 @@ OUTAGES = ("network", "server", "all")
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Survey
+    from crashtool.services.symbol_upload.job import Outcome
 
 
 class UploadCommand(Command):
@@ -185,21 +186,11 @@ class UploadCommand(Command):
 @network_options
 @click.pass_context
 def command(
-    context: click.Context,
-    /,
-    console: Console,
-    *,
-    inputs: tuple[str, ...],
-    symbols_token: str | None,
-    symbols_token_file: str | None,
-    ca_bundle: str | None,
-    insecure: bool | None,
-    timeout: float | None,
-    retry_for: float | None,
-    ci_system: str | None,
-    junit: str | None,
-    **wishes: Any,
-) -> None:
+    context: click.Context, /, console: Console, *, inputs: tuple[str, ...],
+    symbols_token: str | None, symbols_token_file: str | None, ca_bundle: str | None,
+    insecure: bool | None, timeout: float | None, retry_for: float | None, ci_system: str | None,
+    junit: str | None, **wishes: Any,
+) -> None:  # fmt: skip
     """Check debug files and upload them.
 
     PATH is a file, a folder, a pattern, an archive (zip, tar, 7z, cab, gz, xz, bz2, zst), a package
@@ -244,6 +235,14 @@ def command(
         Network(ca_bundle, bool(insecure), timeout, retry_for),
         Voices(show_found, console.progress, console.note, console.warn_once),
     )
+    _tell(context, console, outcome, ci_system, junit)
+
+
+def _tell(
+    context: click.Context, console: Console, outcome: "Outcome", ci_system: str | None,
+    junit: str | None,
+) -> None:  # fmt: skip
+    """Say what came of the deliveries, and end with the status that they have."""
     said = [outcome.error.what] if outcome.error else []
     for row in outcome.deliveries:
         if row.forgiven and not console.is_quiet:

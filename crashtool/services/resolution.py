@@ -14,6 +14,7 @@ from crashtool.services.settings import FLAG, PROJECT, SETTINGS, Resolved, Setti
 PLACES = ("universe", "host")
 TOKENS = ("token", "token_file")
 SYMBOL_TOKENS = ("symbols_token", "symbols_token_file")
+SERVE_TOKENS = ("serve_token", "serve_token_file")  # of the local receiver: sent to nobody
 
 
 class Habits(NamedTuple):
@@ -67,7 +68,7 @@ def _alternatives(names: list[str]) -> list[tuple[str, ...]]:
     """The settings that exclude one another, in a command with these."""
     url = "symbols_url" if "symbols_url" in names else "url"
     places = [(url, *PLACES)] if url in names else []
-    return [*places, TOKENS, SYMBOL_TOKENS]
+    return [*places, TOKENS, SYMBOL_TOKENS, SERVE_TOKENS]
 
 
 def _decide(

@@ -59,6 +59,8 @@ SETTINGS = {
         Setting("token_file", "path", from_project=INSIDE, flag="--token-file"),
         Setting("symbols_token_file", "path", from_project=INSIDE, flag="--token-file"),
         Setting("token_hosts", "texts", from_project=NOTHING),
+        Setting("serve_token", secret=True, from_project=NOTHING, flag="--token"),
+        Setting("serve_token_file", "path", from_project=NOTHING, flag="--token-file"),
         Setting("tag"),
         Setting("annotations", "pairs"),
         Setting("attachments", "paths", from_project=INSIDE, flag="--attachment"),

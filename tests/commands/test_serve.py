@@ -217,3 +217,37 @@ def test_the_token_may_stand_in_a_file(crashtool, monkeypatch, tmp_path):
     (tmp_path / "token").write_text("c" * 64 + "\n")
     result = crashtool("serve", "--port", "0", "--token-file", tmp_path / "token")
     assert "/local/" + "c" * 64 + "/minidump" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "SYMBOLS_TOKEN"])
+def test_the_token_of_a_server_elsewhere_is_neither_printed_nor_asked_for(
+    crashtool, monkeypatch, tmp_path, name
+):
+    stop_at_once(monkeypatch)
+    secret = "5ec2e7" * 10 + "abcd"
+    monkeypatch.setenv(f"CRASHTOOL_{name}", secret)
+    (tmp_path / "secret").write_text(secret)
+    monkeypatch.setenv(f"CRASHTOOL_{name}_FILE", str(tmp_path / "secret"))
+
+    result = crashtool("serve", "--port", "0", "--verbose")
+
+    assert result.exit_code == 0
+    assert secret not in result.stdout + result.stderr
+    assert "the token is its password" not in result.stderr
+    settings = crashtool("serve", "--show-settings").stdout
+    assert secret[:4] not in settings
+    refused = crashtool("serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104
+    assert refused.exit_code == 2
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_its_own_token_may_come_from_the_environment(crashtool, monkeypatch, tmp_path, is_file):
+    stop_at_once(monkeypatch)
+    (tmp_path / "token").write_text("d" * 64)
+    value = str(tmp_path / "token") if is_file else "d" * 64
+    monkeypatch.setenv("CRASHTOOL_SERVE_TOKEN" + "_FILE" * is_file, value)
+
+    assert "/local/" + "d" * 64 + "/minidump" in crashtool("serve", "--port", "0").stdout
+    (tmp_path / "typed").write_text("e" * 64)
+    typed = crashtool("serve", "--port", "0", "--token-file", tmp_path / "typed")
+    assert "/local/" + "e" * 64 + "/minidump" in typed.stdout

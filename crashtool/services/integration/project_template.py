@@ -36,6 +36,10 @@ GROUPS: dict[str, dict[str, Explanation]] = {
             '["crash.example.com"]',
         ),
     },
+    "The local receiver, `crashtool serve`": {
+        "serve_token": Explanation("The only token it lets in; it is shown in its URL.", '"TOKEN"'),
+        "serve_token_file": Explanation("A file that holds it.", '"serve-token.txt"'),
+    },
     "What reports say": {
         "attachments": Explanation(
             "Files that go with a report, [NAME=]PATH.", '["game.log", "settings.json"]'
