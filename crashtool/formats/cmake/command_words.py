@@ -7,8 +7,8 @@ DRIVE_PATH = re.compile(r'(?:^|[\s"]|[-/]I"?|:I"?|:"?)[A-Za-z]:[\\/]')
 MAX_LINE = 4 << 20  # characters
 
 
-def split_command(line: str) -> list[str]:
-    r"""The words, whether a POSIX shell or Windows will read the line.
+def split_command(line: str, *, windows: bool = False) -> list[str]:
+    r"""The words, whether a POSIX shell or Windows will read the line; `windows` where it is known.
 
     On Windows `\` is no escape, but in paths. A line whose quotes do not match is split at blanks.
     """
@@ -16,7 +16,7 @@ def split_command(line: str) -> list[str]:
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
-    if is_windows(line):
+    if windows or is_windows(line):
         lexer.escape = ""
         lexer.quotes = '"'
     try:

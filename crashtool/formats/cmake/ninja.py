@@ -35,7 +35,7 @@ def parse_link_lines(text: str, file: str, folder: str) -> Iterator[LinkLine]:
         target = names.get("TARGET_FILE") or next(iter(_split_paths(statement.outputs)), "")
         yield LinkLine(
             target, EXECUTABLE if rule[1] == "EXECUTABLE" else SHARED, folder,
-            (*objects, *split_command(flags)), file, statement.line,
+            (*objects, *split_command(flags, windows=_is_windows(objects))), file, statement.line,
         )  # fmt: skip
 
 
@@ -45,8 +45,13 @@ def parse_compile_lines(text: str, file: str, folder: str) -> Iterator[CompileLi
         if COMPILE_RULE.match(statement.rule):
             flags = " ".join(statement.variables.get(name, "") for name in COMPILE_VARIABLES)
             source = next(iter(_split_paths(statement.inputs)), "")
-            output = next(iter(_split_paths(statement.outputs)), "")
-            yield CompileLine(source, folder, tuple(split_command(flags)), output, file)
+            outputs = _split_paths(statement.outputs)
+            words = split_command(flags, windows=_is_windows(outputs))
+            yield CompileLine(source, folder, tuple(words), next(iter(outputs), ""), file)
+
+
+def _is_windows(objects: list[str]) -> bool:
+    return any(name.lower().endswith(".obj") for name in objects)
 
 
 def _walk_statements(text: str) -> Iterator[_Statement]:

@@ -114,7 +114,7 @@ def test_a_path_of_windows_is_not_judged_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/tmp/game", "temporary"),
+        ("/tmp/game", "temporary"),  # noqa: S108 (judged, not used)
         (r"C:\Windows\Temp\game", "temporary"),
         ("/usr/lib/game/crashes", "installed"),
         ("/opt/game/crashes", "installed"),
@@ -124,7 +124,7 @@ def test_a_path_of_windows_is_not_judged_elsewhere(tmp_path):
         ("/home/me/.local/state/game/crashes", ""),
         ("/Users/me/Library/Application Support/game", ""),
         (r"C:\Users\me\AppData\Local\Game\crashes", ""),
-        ("/tmpfiles/game", ""),
+        ("/tmpfiles/game", ""),  # noqa: S108
     ],
 )
 def test_places_that_do_not_last_are_told_by_their_paths(path, words):

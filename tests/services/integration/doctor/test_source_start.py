@@ -128,8 +128,7 @@ def test_the_absence_of_gathered_memory_is_a_note(tmp_path):
     "text",
     [
         "int main() { crashpad::CrashpadClient client; if (!client.StartHandler(h, d)) return 1; }",
-        "struct A { crashpad::CrashpadClient client_; bool Go() "
-        "{ return client_.StartHandler(h, d); } };",
+        "struct A { crashpad::CrashpadClient c_; bool Go() { return c_.StartHandler(h, d); } };",
         "crashpad::CrashpadClient g; bool Go() { return g.StartHandler(h, d); }",
         "bool Go() { static crashpad::CrashpadClient c; return c.StartHandler(h, d); }",
         "void Go(crashpad::CrashpadClient& c) { EXPECT_TRUE(c.StartHandler(h, d)); }",
