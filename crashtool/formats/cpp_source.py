@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 MAX_SIZE = 2 << 20  # characters
 MAX_CALLS = 20

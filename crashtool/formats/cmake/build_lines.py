@@ -1,6 +1,6 @@
 """How a build compiles its sources and links its targets, whichever generator wrote it down."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 EXECUTABLE, SHARED = "executable", "shared library"
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from crashtool.formats.cmake.build_lines import EXECUTABLE, SHARED, CompileLine, LinkLine
 from crashtool.formats.cmake.command_words import split_command
+from crashtool.formats.named_tuple import NamedTuple
 
 MAX_STATEMENTS = 500_000
 RULE = re.compile(r"C(?:XX|UDA)?_(EXECUTABLE|SHARED_LIBRARY|SHARED_MODULE|MODULE_LIBRARY)_LINKER__")

@@ -1,6 +1,6 @@
 """What a project says of one configuration, such as Release|x64."""
 
-from typing import NamedTuple
+from crashtool.formats.named_tuple import NamedTuple
 
 
 class Setting(NamedTuple):

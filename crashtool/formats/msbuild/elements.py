@@ -2,10 +2,10 @@
 refused: document types, entities, more depth or size than people write.
 """
 
-from typing import NamedTuple
 from xml.parsers import expat
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 
 MAX_SIZE = 16 << 20  # bytes
 MAX_DEPTH = 64

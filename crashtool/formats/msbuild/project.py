@@ -8,12 +8,12 @@ import ntpath
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import Configuration, Setting, SourceFile
 from crashtool.formats.msbuild.elements import Element, read_elements
 from crashtool.formats.msbuild.values import expand, is_known, judge_condition
+from crashtool.formats.named_tuple import NamedTuple
 
 MAX_IMPORTS = 200
 MAX_CONFIGURATIONS = 64

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.linker_directives import Directives, parse_directives
 from crashtool.formats.object_file.pe import ARCHITECTURES, SectionHeader
 from crashtool.formats.record import U8, U16, U32, Bytes8, Bytes16, Record

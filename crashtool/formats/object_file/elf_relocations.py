@@ -6,9 +6,10 @@ meant for programs, built with -fPIE, shows nothing until then.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import MAGIC
 from crashtool.formats.object_file.elf_structs import Header64, Identification, Section64
 from crashtool.formats.object_file.elf_symbols import Symbol64

@@ -6,9 +6,9 @@ more than `/DEFAULTLIB:"MSVCRT"`.
 """
 
 import re
-from typing import NamedTuple
 
 from crashtool.formats.crashpad.client.linking import MISMATCH_VALUES
+from crashtool.formats.named_tuple import NamedTuple
 
 RUNTIME_VALUES = {value: option for option, value in MISMATCH_VALUES.items()}
 RUNTIME_FILES = {"libcmt": "MT", "libcmtd": "MTd", "msvcrt": "MD", "msvcrtd": "MDd"}

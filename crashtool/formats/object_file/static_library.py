@@ -1,11 +1,12 @@
 """Static libraries (.lib, .a): the objects in them, one after the other."""
 
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives import ar_file
 from crashtool.formats.archives.streams import Member
+from crashtool.formats.named_tuple import NamedTuple
 
 THIN_MAGIC = b"!<thin>\n"  # names of files elsewhere, as GN makes them
 TABLES = ("", "SYM64", "__.SYMDEF", "__.SYMDEF SORTED")  # of symbols

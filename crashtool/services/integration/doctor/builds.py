@@ -1,10 +1,10 @@
 """How a program that has Crashpad's client is built, whichever build system says so."""
 
 import re
-from typing import NamedTuple
 
 from crashtool.formats.cmake.build_lines import LinkLine
 from crashtool.formats.msbuild.configuration import Configuration
+from crashtool.formats.named_tuple import NamedTuple
 
 # Names of libraries that only Crashpad has; others are known by where they lie, or by content.
 OWN_NAME = re.compile(r"(?:lib)?crashpad[_-]?(?:client|util|compat|client_common|handler_lib)?d?$")

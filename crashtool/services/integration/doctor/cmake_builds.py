@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.cmake.build_lines import CompileLine, LinkLine
@@ -12,6 +11,7 @@ from crashtool.formats.cmake.cache import parse_cache
 from crashtool.formats.cmake.compile_commands import parse_compile_commands
 from crashtool.formats.cmake.makefiles import parse_flags, parse_link_text
 from crashtool.formats.cmake.ninja import parse_compile_lines, parse_link_lines
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.coff import read_coff
 from crashtool.formats.regular_file import open_regular
 from crashtool.formats.text_file import read_text_file
@@ -32,6 +32,12 @@ INCLUDE_OPTIONS = ("-I", "/I", "-isystem", "-iquote", "-idirafter", "-external:I
                    "-imsvc")  # fmt: skip
 MSVC_COMPILERS = ("cl", "clang-cl")
 MSVC_DEFAULT_STANDARD, OWN_DEFAULT = 14, 0
+# Programs of Crashpad, which stand in the same folder where it is built along
+CRASHPADS_OWN = frozenset((
+    "handler", "handler_console", "crashpad_handler", "crashpad_handler_console", "crashpad_wer",
+    "crashpad_database_util", "crashpad_http_upload", "generate_dump", "dump_minidump_annotations",
+    "base94_output_stream", "exception_port_tool", "run_with_crashpad", "catch_exception_tool",
+))  # fmt: skip
 RELEASES = ("release", "relwithdebinfo", "minsizerel")
 CONSTANTS = {"x64": "x86_64", "x86": "x86", "arm64": "arm64", "arm64ec": "arm64ec", "arm": "arm"}
 
@@ -57,7 +63,10 @@ def read_cmake_builds(folder: str) -> tuple[Build, ...]:
         text = read_text_file(commands, largest=MAX_TEXT)
         compiles = [*parse_compile_commands(text, str(commands)), *compiles]
     lines = Lines(cache, tuple(links[:MAX_TARGETS]), _group(compiles))
-    return tuple(_make_build(folder, link, lines) for link in lines.links)
+    return tuple(
+        _make_build(folder, link, lines) for link in lines.links
+        if _stem(link.target) not in CRASHPADS_OWN
+    )  # fmt: skip
 
 
 def _read_ninja(folder: str) -> tuple[list[LinkLine], list[CompileLine]]:
@@ -111,9 +120,11 @@ def _make_build(folder: str, link: LinkLine, lines: Lines) -> Build:
     compiler = _stem(lines.cache.get("CMAKE_CXX_COMPILER") or (words[0] if words else ""))
     is_msvc = compiler in MSVC_COMPILERS or "/nologo" in words or "-nologo" in words
     configuration = lines.cache.get("CMAKE_BUILD_TYPE", "")
+    is_here = _is_here(folder, lines.cache)
     dirs = [
         locate(line.folder or folder, text)
         for line in compiles[:1] for text in _values(line.words, INCLUDE_OPTIONS)
+        if is_here
     ]  # fmt: skip
     runtime = _find_runtime(words, link) if is_msvc else ""
     defined = list(_values(words, ("-D", "/D")))
@@ -129,7 +140,7 @@ def _make_build(folder: str, link: LinkLine, lines: Lines) -> Build:
         standard=_find_standard(words, is_msvc=is_msvc) if compiles else None,
         definitions=frozenset(text.partition("=")[0] for text in defined) if compiles else None,
         include_dirs=tuple(found for found in dirs if found),
-        knows_includes=bool(compiles) and None not in dirs,
+        knows_includes=bool(compiles) and is_here and None not in dirs,
         names=tuple(_walk_names(link.words)),
         libraries=tuple(_walk_libraries(link)),
         sources=tuple(
@@ -141,6 +152,12 @@ def _make_build(folder: str, link: LinkLine, lines: Lines) -> Build:
         compile_words=words,
         compiler=compiler,
     )  # fmt: skip
+
+
+def _is_here(folder: str, cache: dict[str, str]) -> bool:
+    """Whether a build folder lies where it was made, so that its paths are this machine's."""
+    made = cache.get("CMAKE_CACHEFILE_DIR", "")
+    return not made or os.path.realpath(made) == os.path.realpath(folder)
 
 
 def _stem(path: str) -> str:

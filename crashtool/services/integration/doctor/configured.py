@@ -1,11 +1,12 @@
 """What the settings say: those in effect, and those of a crashtool.toml that was found."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import Annotation, Attachment, parse_attachment, split_pair
 from crashtool.formats.crashpad.markers import UPSTREAM
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import build_url, new_submission_url
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml

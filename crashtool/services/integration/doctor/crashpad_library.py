@@ -1,8 +1,7 @@
 """What a static library asks of those who link it, by the objects in it."""
 
-from typing import NamedTuple
-
 from crashtool.errors import InputUnusable
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf
 from crashtool.formats.object_file.coff import is_coff, read_coff
 from crashtool.formats.object_file.elf_relocations import read_bindings

@@ -8,11 +8,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from crashtool.errors import reason_of
 from crashtool.formats.attributes import is_absolute
 from crashtool.formats.crashpad.client.linking import PATH_LIMIT
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import DATABASE, PROGRAM, Finding, Subject
 from crashtool.services.integration.doctor.configured import read_configured

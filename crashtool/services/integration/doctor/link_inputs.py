@@ -1,5 +1,6 @@
 """link.libraries, .include, .standard, .nominmax: what the compiler and linker are given."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,11 @@ NEEDS_17 = "util/synchronization/scoped_spin_guard.h"
 CXX_17 = 17
 MINI_CHROMIUM = "third_party/mini_chromium/mini_chromium"
 PRAGMA = re.compile(rb'#\s*pragma\s+comment\s*\(\s*lib\s*,\s*L?"([^"\n]{1,256})"')
+INCLUDES_CLIENT = re.compile(
+    rb'^\s*#\s*include\s*["<][^">\n]*client/crashpad_client\.h[">]', re.MULTILINE
+)
 NOMINMAX = re.compile(rb"^\s*#\s*define\s+NOMINMAX\b", re.MULTILINE)
+OUT = "{out}"
 MAX_SOURCES, MAX_SOURCE = 500, 4 << 20
 MAX_HEADERS, MAX_HEADER = 400, 1 << 20
 
@@ -89,26 +94,28 @@ def _walk_missing(client: str, linked: set[str]) -> Iterator[tuple[Layout, list[
 
 
 def _find_root(client: str, folder: str) -> Path | None:
-    """The folder of the layout, where the client's own folder in it is `folder`."""
-    parts = [part for part in folder.split("/") if part not in ("", ".")]
+    """What the layout's folders are relative to, where the client's own folder in it is `folder`.
+
+    That is the folder of the build where there is one: `{out}`.
+    """
     here = Path(client).absolute().parent
-    for pattern in reversed(parts):
-        if "{" not in pattern and here.name.lower() != pattern.lower():
-            return None
-        if pattern == "lib_{crt}" and not here.name.lower().startswith("lib_"):
+    for part in reversed(_split(folder)):
+        fixed = part.partition("{")[0].lower()
+        name = here.name.lower()
+        if name != fixed and not ("{" in part and name.startswith(fixed)):
             return None
         here = here.parent
     return here
 
 
+def _split(folder: str) -> list[str]:
+    return [part for part in folder.split("/") if part not in ("", ".", OUT)]
+
+
 def _fill(folder: str, client: str) -> str:
-    """A layout's folder with what the client's own has in its variable parts."""
+    """A layout's folder, with the client's own for the part that varies."""
     name = Path(client).absolute().parent.name
-    if "lib_{crt}" in folder:
-        return folder.replace("lib_{crt}", name)
-    if "out/{config}" in folder:
-        return folder.replace("{config}", Path(client).absolute().parent.parent.parent.name)
-    return folder.replace("{config}", name)
+    return "/".join(name if "{" in part else part for part in _split(folder))
 
 
 def _find_pragmas(build: Build, examination: Examination) -> set[str]:
@@ -134,7 +141,7 @@ def check_include(subject: Subject, examination: Examination) -> Iterator[Findin
         yield from _judge_gone(build)
         root = _find_header(build, HEADER)
         if root is None:
-            if build.include_dirs and build.knows_includes:
+            if _is_whole(build) and _includes_client(build, examination):
                 yield failure(
                     build.file, f"{build.shown}: none of its include folders holds {HEADER}",
                     f"It does not compile: {HEADER}: No such file.",
@@ -147,9 +154,36 @@ def check_include(subject: Subject, examination: Examination) -> Iterator[Findin
         yield from _judge_headers(build, root, examination)
 
 
+def _is_whole(build: Build) -> bool:
+    """Whether the folders that are known are all that the compiler gets.
+
+    Package managers (vcpkg, NuGet) add theirs to a project of Visual Studio without a word in it:
+    only one that names a folder of Crashpad does without them.
+    """
+    named = any(_is_crashpads(build, path) for path in build.include_dirs)
+    return build.knows_includes and (build.link is not None or named)
+
+
+def _is_crashpads(build: Build, path: str) -> bool:
+    """Whether a folder is called after Crashpad, apart from what the project itself is in."""
+    try:
+        own = os.path.relpath(path, Path(build.file).absolute().parent)
+    except ValueError:  # on another drive
+        own = path
+    return "crashpad" in own.lower()
+
+
+def _includes_client(build: Build, examination: Examination) -> bool:
+    """Whether a source is known to need the header: a program may only link who does."""
+    return any(
+        INCLUDES_CLIENT.search(examination.recall(_read_source, path))
+        for path in build.sources[:MAX_SOURCES]
+    )
+
+
 def _judge_gone(build: Build) -> Iterator[Finding]:
     for path in build.include_dirs:
-        if "crashpad" in path.lower() and not Path(path).is_dir():
+        if _is_crashpads(build, path) and not Path(path).is_dir():
             yield failure(
                 build.file, f"{build.shown}: the include folder {path} does not exist",
                 "It does not compile: Crashpad's headers are not found.",

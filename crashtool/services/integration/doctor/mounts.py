@@ -1,7 +1,8 @@
 """What kind of file system a path is on, by Linux' table of mounts."""
 
 import re
-from typing import NamedTuple
+
+from crashtool.formats.named_tuple import NamedTuple
 
 NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs",

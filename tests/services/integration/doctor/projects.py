@@ -115,7 +115,7 @@ def settings(root, includes, libraries, directories, *, runtime="MD", **more):
         "EnableCOMDATFolding": "true",
     }  # fmt: skip
     for name, value in more.items():
-        place = linker if name in linker or name.startswith("Additional") else compiler
+        place = linker if name in linker else compiler
         if value is None:
             place.pop(name)
         else:
