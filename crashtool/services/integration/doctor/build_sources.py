@@ -1,0 +1,24 @@
+"""The sources of a build as bytes, for what is looked for in many of them."""
+
+from collections.abc import Iterator
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.regular_file import open_regular
+from crashtool.services.integration.doctor.builds import Build
+from crashtool.services.integration.doctor.examination import Examination
+
+MAX_SOURCES, MAX_SIZE = 500, 4 << 20  # files of one build, bytes of one file
+
+
+def walk_sources(build: Build, examination: Examination) -> Iterator[bytes]:
+    """The sources that can be read, each read once a call; of large ones the beginning."""
+    for path in build.sources[:MAX_SOURCES]:
+        yield examination.recall(_read, path)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open_regular(path) as file:
+            return file.read(MAX_SIZE)
+    except (OSError, InputUnusable):
+        return b""
