@@ -12,15 +12,13 @@ from crashtool.formats.cmake.compile_commands import parse_compile_commands
 from crashtool.formats.cmake.makefiles import parse_flags, parse_link_text
 from crashtool.formats.cmake.ninja import parse_compile_lines, parse_link_lines
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.coff import read_coff
-from crashtool.formats.regular_file import open_regular
 from crashtool.formats.text_file import read_text_file
 from crashtool.services.integration.doctor.builds import Build
+from crashtool.services.integration.doctor.crashpad_library import read_object_runtime
 from crashtool.services.integration.doctor.project_paths import locate
 
 MAX_TEXT = 64 << 20  # bytes of one file
 MAX_FOLDERS, MAX_TARGETS = 20_000, 2_000
-MAX_OBJECT = 64 << 20  # bytes
 TARGET = re.compile(r"CMakeFiles[\\/]([^\\/]+)\.dir[\\/]")
 RUNTIME = re.compile(r"[-/](MTd?|MDd?)$")
 STANDARD = re.compile(r"(?:--?std=|[-/]std:)(?:c|gnu)\+\+(\w+)$")
@@ -188,17 +186,8 @@ def _find_runtime(words: tuple[str, ...], link: LinkLine) -> str:
     for word in link.words:
         path = locate(link.folder, word) if word.lower().endswith(".obj") else None
         if path and Path(path).is_file():
-            return _read_runtime(path)
+            return read_object_runtime(path)
     return ""
-
-
-def _read_runtime(path: str) -> str:
-    try:
-        with open_regular(path) as file:
-            read = read_coff(file.read(MAX_OBJECT))
-    except (InputUnusable, OSError):
-        return ""
-    return read.directives.runtime if read else ""
 
 
 def _find_architecture(cache: dict[str, str], link: LinkLine) -> str:

@@ -10,6 +10,7 @@ from crashtool.formats.regular_file import open_regular
 
 HEAD_BYTES = 64
 MAX_EXAMPLES = 3
+MAX_OBJECT = 64 << 20  # bytes
 
 
 class LibraryFacts(NamedTuple):
@@ -42,6 +43,16 @@ def read_library(path: str) -> LibraryFacts:
             elif is_coff(head):
                 facts.add_coff(member.content)
     return facts.finish()
+
+
+def read_object_runtime(path: str) -> str:
+    """The C runtime that an object was compiled for; "" when it does not say, or is none."""
+    try:
+        with open_regular(path) as file:
+            read = read_coff(file.read(MAX_OBJECT))
+    except (InputUnusable, OSError):
+        return ""
+    return read.directives.runtime if read else ""
 
 
 class _Facts:

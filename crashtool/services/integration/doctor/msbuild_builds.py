@@ -11,6 +11,7 @@ from crashtool.formats.msbuild.project import COMPILER, LINKER, Files, read_proj
 from crashtool.formats.msbuild.values import is_known
 from crashtool.formats.regular_file import open_regular
 from crashtool.services.integration.doctor.builds import Build
+from crashtool.services.integration.doctor.crashpad_library import read_object_runtime
 from crashtool.services.integration.doctor.project_paths import (
     find_above,
     find_solution,
@@ -26,6 +27,7 @@ ARCHITECTURES = {
 STANDARDS = {"stdcpp14": 14, "stdcpp17": 17, "stdcpp20": 20, "stdcpp23": 23, "stdcpplatest": 23}
 DEFAULT_STANDARD = 14  # cl without /std (learn.microsoft.com, /std)
 ITERATOR_MACRO = "_ITERATOR_DEBUG_LEVEL="
+MAX_OBJECTS = 20
 PROJECT_SUFFIX = ".vcxproj"
 
 
@@ -71,7 +73,9 @@ def _open_files(root: str) -> Files:
 
 def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
     debug = _find_text(configuration.find_property("UseDebugLibraries")).lower()
-    runtime = _find_runtime(configuration, debug)
+    runtime = _find_runtime(configuration, debug) or _find_compiled_runtime(
+        folder, Path(path).stem, configuration
+    )
     includes = _list(configuration, COMPILER, "AdditionalIncludeDirectories")
     page = _page_list(configuration, "IncludePath", "ExternalIncludePath")
     dirs = [locate(folder, text) for text in (*includes[0], *page[0])]
@@ -119,6 +123,23 @@ def _find_runtime(configuration: Configuration, debug: str) -> str:
         return RUNTIMES.get(setting.value, "")
     is_open = not configuration.name or configuration.not_read
     return "" if is_open else {"true": "MDd", "false": "MD"}.get(debug, "")
+
+
+def _find_compiled_runtime(folder: str, name: str, configuration: Configuration) -> str:
+    """The C runtime of the objects that were compiled last, where they are; "" if none tells."""
+    platform, config = configuration.platform, configuration.name
+    usual = (f"{platform}/{config}", config, f"{name}/{platform}/{config}", f"{name}/{config}",
+             f"{name}.dir/{config}")  # fmt: skip
+    own = _find_text(configuration.find_property("IntDir"))
+    for directory in (own, *usual) if config else ():
+        path = locate(folder, directory)
+        if path is None or not Path(path).is_dir():
+            continue
+        objects = sorted(Path(path).glob("*.obj"))[:MAX_OBJECTS]
+        runtimes = {read_object_runtime(str(file)) for file in objects} - {""}
+        if len(runtimes) == 1:
+            return runtimes.pop()
+    return ""
 
 
 def _find_standard(configuration: Configuration) -> int | None:

@@ -17,7 +17,7 @@ LEVELS = 8
 def locate(folder: str, text: str) -> str | None:
     """A path in a project, relative to a folder; None when it cannot be looked for here."""
     text = text.strip().strip('"')
-    if not text or not is_known(text) or text.startswith(("\\\\", "//")):
+    if not text or "\0" in text or not is_known(text) or text.startswith(("\\\\", "//")):
         return None
     if ntpath.splitdrive(text)[0] and os.name != "nt":
         return None

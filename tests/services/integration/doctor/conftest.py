@@ -7,7 +7,13 @@ import pytest
 
 from crashtool.services.handler.find import DEBIAN
 from tests.services.handler.conftest import find_or_skip, skip_elsewhere
-from tests.services.integration.doctor.folders import SENTRY_TEXT, elf_program, write_program
+from tests.services.integration.doctor.folders import (
+    SENTRY_TEXT,
+    elf_program,
+    examine,
+    write_program,
+)
+from tests.services.integration.doctor.projects import backtrace_zip, write_game
 from tests.wine import HANDLER as WINDOWS_HANDLER
 
 
@@ -51,3 +57,17 @@ def install(tmp_path, monkeypatch):
 def healthy(install, sentry_handler):
     """A program with Sentry's client and Sentry's handler."""
     return install(sentry_handler, SENTRY_TEXT)
+
+
+@pytest.fixture
+def game(tmp_path):
+    """game(configurations, crashpad=backtrace_zip) -> the diagnosis of a project beside it."""
+
+    def look(configurations, *, crashpad=backtrace_zip, change=None, options=None, **project):
+        root = crashpad(tmp_path / "crashpad") if crashpad else tmp_path / "crashpad"
+        if change:
+            change(root)
+        write_game(tmp_path / "game", configurations, **project)
+        return examine(tmp_path / "game", **(options or {}))
+
+    return look

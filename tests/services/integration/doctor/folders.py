@@ -71,6 +71,10 @@ def warnings(diagnosis):
     return {finding.check for finding in diagnosis.findings if finding.verdict == WARNING}
 
 
+def bad(diagnosis):
+    return failures(diagnosis) | warnings(diagnosis)
+
+
 def find_finding(diagnosis, check, verdict=FAILURE):
     (found,) = (finding for finding in diagnosis.findings
                 if (finding.check, finding.verdict) == (check, verdict))  # fmt: skip

@@ -3,12 +3,7 @@
 import pytest
 
 from crashtool.model.doctor import SKIP, WARNING
-from tests.services.integration.doctor.folders import (
-    examine,
-    failures,
-    find_finding,
-    warnings,
-)
+from tests.services.integration.doctor.folders import bad, examine, find_finding
 from tests.services.integration.doctor.projects import SOURCE, write, write_headers
 from tests.synth.coff import build_coff, crashpad_library, directives
 from tests.toolchain import need, run_tool
@@ -58,10 +53,6 @@ target_compile_options(app PRIVATE {flags})
         return examine(folder)
 
     return make
-
-
-def bad(diagnosis):
-    return failures(diagnosis) | warnings(diagnosis)
 
 
 def causes(diagnosis, check):

@@ -154,7 +154,7 @@ def vcpkg_with_renamed_libraries(root):
 def conan(root):
     """Its sheets name a cache in the user's folder, on the machine that made them."""
     sheet = (
-        r"<PropertyGroup><ConanCrashpadRoot>C:\Users\me\.conan2\p\crash1\p</ConanCrashpadRoot>"
+        r"<PropertyGroup><ConanCrashpadRoot>$(UserProfile)\.conan2\p\crash1\p</ConanCrashpadRoot>"
         "</PropertyGroup><ItemDefinitionGroup><ClCompile><AdditionalIncludeDirectories>"
         r"$(ConanCrashpadRoot)\include\crashpad;%(AdditionalIncludeDirectories)"
         "</AdditionalIncludeDirectories></ClCompile><Link><AdditionalDependencies>"
@@ -218,7 +218,7 @@ def sentry_by_cmake_and_ninja(root):
     projects.sentry(root / "install")
     _write_ninja(
         root / "build",
-        compile_words=r"-IC:\x\install\include\crashpad -MD -std:c++17 -DNOMINMAX",
+        compile_words=r"-I..\install\include\crashpad -MD -std:c++17 -DNOMINMAX",
         link_words=r"..\install\lib\crashpad_client.lib ..\install\lib\crashpad_util.lib "
         r"..\install\lib\crashpad_compat.lib ..\install\lib\mini_chromium.lib winhttp.lib",
         compiler="C:/VS/bin/Hostx64/x64/cl.exe", suffix="obj",
@@ -227,7 +227,7 @@ def sentry_by_cmake_and_ninja(root):
 
 def mingw(root):
     _write_ninja(
-        root / "build", compile_words=r"-IC:/crashpad -std=gnu++17 -g",
+        root / "build", compile_words=r"-I../include -std=gnu++17 -g",
         link_words="-Wl,--subsystem,windows libclient.a -lwinhttp -lversion",
         compiler="C:/mingw/bin/c++.exe", suffix="obj",
     )  # fmt: skip

@@ -1,23 +1,19 @@
-"""link.* of Visual Studio's projects: each fault planted, its twin healthy."""
+"""link.crt, .iterator, .machine, .ltcg, .stl of Visual Studio's projects: faults and twins."""
 
 import pytest
 
 from crashtool.model.doctor import NOTE, SKIP, WARNING
 from tests.conftest import SHARED
 from tests.services.integration.doctor.folders import (
+    bad,
     examine,
     failures,
     find_finding,
-    warnings,
 )
 from tests.services.integration.doctor.projects import (
     backtrace_cmake,
-    backtrace_zip,
     settings,
-    upstream_gn,
-    vcpkg,
     write,
-    write_game,
     zip_settings,
 )
 from tests.synth.coff import (
@@ -29,29 +25,10 @@ from tests.synth.coff import (
     crashpad_library,
     directives,
 )
-from tests.synth.msbuild import build_project
 
 RELEASE = "Release|x64"
 COFF = SHARED / "truth" / "objects" / "coff"
 RUNTIMES = ("MT", "MTd", "MD", "MDd")
-
-
-@pytest.fixture
-def game(tmp_path):
-    """game(configurations, crashpad=backtrace_zip) -> the diagnosis of a project beside it."""
-
-    def look(configurations, *, crashpad=backtrace_zip, change=None, options=None, **project):
-        root = crashpad(tmp_path / "crashpad") if crashpad else tmp_path / "crashpad"
-        if change:
-            change(root)
-        write_game(tmp_path / "game", configurations, **project)
-        return examine(tmp_path / "game", **(options or {}))
-
-    return look
-
-
-def bad(diagnosis):
-    return failures(diagnosis) | warnings(diagnosis)
 
 
 def test_a_healthy_project_passes(game):
@@ -234,166 +211,6 @@ def test_a_library_alone_with_a_newer_stl_is_a_note(tmp_path):
     assert find_finding(diagnosis, "link.stl", NOTE)
 
 
-GN_DIRS = (r"out\Release\obj\client", r"out\Release\obj\util",
-           r"out\Release\obj\third_party\mini_chromium\mini_chromium\base")  # fmt: skip
-GN_INCLUDES = (".", r"third_party\mini_chromium\mini_chromium", r"out\Release\gen")
-
-
-def gn_settings(libraries=("client.lib", "common.lib", "util.lib", "base.lib"), **more):
-    return settings("..\\crashpad", more.pop("includes", GN_INCLUDES), libraries, GN_DIRS,
-                    runtime="MT", **more)  # fmt: skip
-
-
-def test_the_library_common_is_missing(game):
-    assert bad(game({RELEASE: gn_settings()}, crashpad=upstream_gn)) == set()
-
-    diagnosis = game(
-        {RELEASE: gn_settings(("client.lib", "util.lib", "base.lib"))}, crashpad=upstream_gn
-    )
-
-    assert bad(diagnosis) == {"link.libraries"}
-    found = find_finding(diagnosis, "link.libraries")
-    assert "links client.lib but not common.lib" in found.cause
-    assert "LNK2019" in found.consequence
-
-
-def test_a_library_that_a_source_names_is_linked(game, tmp_path):
-    write(tmp_path / "game" / "libs.cpp", '#pragma comment(lib, "common.lib")\n')
-
-    diagnosis = game(
-        {RELEASE: gn_settings(("client.lib", "util.lib", "base.lib"))}, crashpad=upstream_gn,
-        sources=("main.cpp", "libs.cpp"),
-    )  # fmt: skip
-
-    assert bad(diagnosis) == set()
-
-
-def test_the_zips_other_libraries_are_missing(game):
-    configuration = zip_settings(AdditionalDependencies="client.lib;%(AdditionalDependencies)")
-
-    diagnosis = game({RELEASE: configuration})
-
-    assert bad(diagnosis) == {"link.libraries"}
-    assert "util.lib, base.lib" in find_finding(diagnosis, "link.libraries").cause
-
-
-def test_vcpkg_links_its_folder_itself(game):
-    def installed(root):
-        return vcpkg(root)
-
-    configuration = settings(
-        "..\\crashpad", (r"include\crashpad",), ("client.lib",), ("lib",), runtime="MD"
-    )
-
-    diagnosis = game({RELEASE: configuration}, crashpad=installed)
-
-    assert failures(diagnosis) == set()
-    assert warnings(diagnosis) == {"link.libraries"}
-
-
-def test_the_header_that_gn_makes(game):
-    def without(root):
-        return upstream_gn(root, generated=False)
-
-    includes = GN_INCLUDES[:2]
-
-    diagnosis = game({RELEASE: gn_settings(includes=includes)}, crashpad=without)
-
-    assert bad(diagnosis) == {"link.include"}
-    found = find_finding(diagnosis, "link.include")
-    assert "build/chromeos_buildflags.h" in found.cause
-    assert "GN makes it" in found.consequence
-
-
-def test_mini_chromiums_folder_is_missing(game):
-    configuration = settings(
-        "..\\crashpad", ("include",), ("client.lib", "util.lib", "base.lib"), ("lib_md",)
-    )
-
-    diagnosis = game({RELEASE: configuration})
-
-    assert bad(diagnosis) == {"link.include"}
-    found = find_finding(diagnosis, "link.include")
-    assert "base/files/file_path.h" in found.cause
-    assert "mini_chromium" in found.fix
-
-
-def test_an_include_folder_that_does_not_exist(game):
-    configuration = settings(
-        "..\\crashpad", ("include", r"include\mini_chromium", r"includes"),
-        ("client.lib", "util.lib", "base.lib"), ("lib_md",),
-    )  # fmt: skip
-
-    diagnosis = game({RELEASE: configuration})
-
-    assert bad(diagnosis) == {"link.include"}
-    assert "does not exist" in find_finding(diagnosis, "link.include").cause
-
-
-CMAKE_INCLUDES = (".", r"third_party\mini_chromium\mini_chromium")
-
-
-@pytest.mark.parametrize(
-    ("standard", "is_bad"),
-    [("stdcpp14", True), (None, True), ("stdcpp17", False), ("stdcpplatest", False)],
-)
-def test_headers_of_2023_need_cxx_17(game, standard, is_bad):
-    configuration = settings(
-        "..\\crashpad", CMAKE_INCLUDES, ("client.lib",), (r"cbuild\client\Release",),
-        LanguageStandard=standard,
-    )  # fmt: skip
-
-    diagnosis = game({RELEASE: configuration}, crashpad=backtrace_cmake)
-
-    assert bad(diagnosis) == ({"link.standard"} if is_bad else set())
-    if is_bad:
-        assert "C++14" in find_finding(diagnosis, "link.standard").cause
-
-
-def test_older_headers_take_cxx_14(game):
-    assert bad(game({RELEASE: zip_settings(LanguageStandard=None)})) == set()
-
-
-def test_nominmax_is_missing(game, tmp_path):
-    configuration = zip_settings(PreprocessorDefinitions="NDEBUG;%(PreprocessorDefinitions)")
-
-    diagnosis = game({RELEASE: configuration})
-
-    assert bad(diagnosis) == {"link.nominmax"}
-    write(tmp_path / "game" / "pch.cpp", "#define NOMINMAX\n#include <windows.h>\n")
-    assert bad(game({RELEASE: configuration}, sources=("main.cpp", "pch.cpp"))) == set()
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"GenerateDebugInformation": "false"}, "linked without debug information"),
-        ({"GenerateDebugInformation": "DebugFastLink"}, "/DEBUG:FASTLINK"),
-        ({"DebugInformationFormat": "None"}, "compiled without debug information"),
-    ],
-)
-def test_a_release_that_makes_no_whole_pdb(game, more, words):
-    diagnosis = game({RELEASE: zip_settings(**more)})
-
-    assert bad(diagnosis) == {"link.pdb"}
-    found = find_finding(diagnosis, "link.pdb")
-    assert words in found.cause
-    assert found.line is not None
-
-
-def test_debug_configurations_may_make_what_they_like(game):
-    configuration = zip_settings(runtime="MD", GenerateDebugInformation="DebugFastLink")
-
-    assert "link.pdb" not in bad(game({"Debug|x64": configuration}))
-
-
-def test_folding_that_is_lost_is_a_note(game):
-    diagnosis = game({RELEASE: zip_settings(EnableCOMDATFolding=None)})
-
-    assert bad(diagnosis) == set()
-    assert "/OPT:ICF" in find_finding(diagnosis, "link.pdb", NOTE).cause
-
-
 def test_what_is_not_known_is_a_skip(game):
     unknown = "<ItemDefinitionGroup Condition=\"'$(Vendor)'=='x'\"><ClCompile><RuntimeLibrary>"
     unknown += "MultiThreaded</RuntimeLibrary></ClCompile></ItemDefinitionGroup>"
@@ -406,30 +223,16 @@ def test_what_is_not_known_is_a_skip(game):
     assert len(skips) == 3
 
 
-@pytest.mark.parametrize("root", [r"C:\crashpad", r"$(CRASHPAD_DIR)", r"\\server\crashpad"])
-def test_folders_of_another_machine_are_no_fault(game, root):
-    diagnosis = game({RELEASE: zip_settings(root)}, crashpad=None)
+@pytest.mark.parametrize(("compiled", "is_bad"), [("MD", False), ("MT", True)])
+@pytest.mark.parametrize("folder", ["x64/Release", "Release", "obj/it"])
+def test_objects_tell_the_runtime_that_the_project_does_not(
+    game, tmp_path, compiled, is_bad, folder
+):
+    unknown = "<ItemDefinitionGroup Condition=\"'$(Vendor)'=='x'\"><ClCompile><RuntimeLibrary>"
+    unknown += "MultiThreaded</RuntimeLibrary></ClCompile></ItemDefinitionGroup>"
+    unknown += r"<PropertyGroup><IntDir>obj\it\</IntDir></PropertyGroup>" if "it" in folder else ""
+    write(tmp_path / "game" / folder / "main.obj", build_coff(directives(compiled)))
 
-    assert failures(diagnosis) == set()
+    diagnosis = game({RELEASE: zip_settings()}, groups=unknown)
 
-
-def test_projects_without_crashpad_are_left_alone(tmp_path):
-    plain = {"ClCompile": {"RuntimeLibrary": "MultiThreaded"}, "Link": {}}
-    write(tmp_path / "other.cpp", "int main() {}\n")
-    write(tmp_path / "other.vcxproj", build_project({RELEASE: plain}, sources=("other.cpp",)))
-
-    diagnosis = examine(tmp_path)
-
-    assert bad(diagnosis) == set()
-    assert not [row for row in diagnosis.findings if row.check.startswith("link") and row.file]
-
-
-def test_a_damaged_project_is_a_skip(tmp_path):
-    write(
-        tmp_path / "game.vcxproj", '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><Project/>'
-    )
-
-    diagnosis = examine(tmp_path)
-
-    assert bad(diagnosis) == set()
-    assert "document type" in find_finding(diagnosis, "link.crt", SKIP).cause
+    assert bad(diagnosis) == ({"link.crt"} if is_bad else set())
