@@ -218,7 +218,8 @@ def sentry_by_cmake_and_ninja(root):
     projects.sentry(root / "install")
     _write_ninja(
         root / "build",
-        compile_words=r"-I..\install\include\crashpad -I..\install\include\crashpad\mini_chromium -MD -std:c++17 -DNOMINMAX",
+        compile_words=r"-I..\install\include\crashpad -I..\install\include\crashpad\mini_chromium "
+        "-MD -std:c++17 -DNOMINMAX",
         link_words=r"..\install\lib\crashpad_client.lib ..\install\lib\crashpad_util.lib "
         r"..\install\lib\crashpad_compat.lib ..\install\lib\mini_chromium.lib winhttp.lib",
         compiler="C:/VS/bin/Hostx64/x64/cl.exe", suffix="obj",
