@@ -12,6 +12,7 @@ from time import monotonic
 from typing import IO, Any, TypeAlias
 
 from crashtool.errors import MissingExtra, NetworkFailure, TimedOut
+from crashtool.services.symbols.fetching import open_in_bucket
 from crashtool.services.transport.connection import SLOWEST
 from crashtool.services.transport.http import DEFAULT_TIMEOUT
 
@@ -68,7 +69,7 @@ class _Download:
 
     def run(self, url: str, target: IO[bytes], limit: int) -> int:
         scheme = url.partition("://")[0]
-        file = self._call(scheme, lambda: _open(url))
+        file = self._call(scheme, lambda: open_in_bucket(url))
         try:
             while block := self._read(scheme, file):
                 self._done += len(block)
@@ -124,12 +125,3 @@ class _Thread:
                 outcome.put((work(), None))
             except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
                 outcome.put((None, error))
-
-
-def _open(url: str) -> IO[bytes]:
-    """A file of a store, of which nothing is read ahead."""
-    import fsspec
-
-    store, path = fsspec.core.url_to_fs(url)
-    file: IO[bytes] = store.open(path, "rb", cache_type="none")
-    return file

@@ -117,6 +117,15 @@ class _Observed:
         return self._file.write(block)
 
 
+def open_in_bucket(url: str) -> IO[bytes]:
+    """A file of an object store, of which nothing is read ahead; errors as fsspec raises them."""
+    import fsspec
+
+    store, path = fsspec.core.url_to_fs(url)
+    file: IO[bytes] = store.open(path, "rb", cache_type="none")
+    return file
+
+
 class BucketTarget:
     """A store in an object store, to be written; a file is there when all of it is."""
 
