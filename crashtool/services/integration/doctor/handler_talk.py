@@ -19,17 +19,27 @@ from crashtool.services.integration.doctor.facts import (
     read_objects,
 )
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
+from crashtool.services.integration.doctor.library_search import find_missing
 from crashtool.services.integration.doctor.pairing import find_programs
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.temporary_folder import temporary_folder
 
 # What the handlers of Sentry since 2025 alone have; their messages are 4112 bytes
 SENTRY_2025 = (b"wait-for-upload", b"crash-envelope", b"report-id")
-SENTRY_CLIENT = (b"sentry.native", b"SENTRY_DSN", b"sentry_key=")
+SENTRY_CLIENT = (b"sentry.native", b"sentry-native", b"SENTRY_DSN", b"sentry_key=")
 USUAL_SIZE, SENTRY_SIZE = 40, 4112  # bytes: Upstream's since 2019-08; Sentry's since 2025
 ANSWER_SECONDS = 5.0
 HELP_SECONDS = 20.0
 MAX_REPLY = 1 << 16  # bytes
+
+
+def find_reason(handler: str, examination: Examination) -> str:
+    """Why a handler is not started for a question, or could not be; "" when it can."""
+    reason = find_obstacle(handler, examination)
+    if not reason and examination.recall(read_objects, handler)[0].kind == ELF:
+        missing = find_missing(handler, examination)
+        return f"{missing[0].library} is missing: handler.libraries tells of it" if missing else ""
+    return reason
 
 
 def check_protocol(handler: Subject, examination: Examination) -> Iterator[Finding]:
@@ -52,7 +62,7 @@ def _find_size(handler: Subject, examination: Examination) -> tuple[bool | None,
     A handler that is not started is told by its texts: what it has not may be younger than it.
     """
     told = skip(handler.path, "")
-    if reason := find_obstacle(handler.path, examination):
+    if reason := find_reason(handler.path, examination):
         data = map_file(handler.path)
         if any(data.find(text) >= 0 for text in SENTRY_2025):
             return True, told
@@ -108,7 +118,7 @@ def check_arguments(handler: Subject, examination: Examination) -> Iterator[Find
     if not arguments:
         yield skip("", "no annotations and no --handler-argument to try")
         return
-    if reason := find_obstacle(handler.path, examination):
+    if reason := find_reason(handler.path, examination):
         unknown = _find_unknown(handler.path, options.handler_arguments)
         if not unknown:
             yield skip(handler.path, f"not tried: {reason}")

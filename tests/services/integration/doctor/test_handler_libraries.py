@@ -23,7 +23,7 @@ from tests.services.integration.doctor.folders import (
 from tests.synth.object_files import macho
 from tests.toolchain import need_programs, run_tool
 
-OURS = ("host.", "program.", "handler.protocol", "handler.present", "database.")
+OURS = ("host.", "program.", "handler.present", "database.")
 STUB = r"""
 struct version {
   int age; const char *version; unsigned number; const char *host; int features;
@@ -79,6 +79,15 @@ def test_a_library_that_is_too_old(edited):
     assert failures(diagnosis) - {"handler.libcurl"} == {"handler.libraries"}
     assert "GLIBC_2.99" in find_finding(diagnosis, "handler.libraries").cause
     assert "older system" in find_finding(diagnosis, "handler.libraries").fix
+
+
+def test_a_handler_that_is_linked_with_libcurl_fails_once(tmp_path, sentry_handler):
+    content = sentry_handler.read_bytes().replace(b"\0libcurl.so.4\0", b"\0libcurl.so.9\0", 1)
+    path = write_program(tmp_path / "crashpad_handler", content)
+    diagnosis = examine(path, without=OURS, handler_arguments=("--no-rate-limit",))
+    assert failures(diagnosis) == {"handler.libraries"}
+    assert "libcurl.so.9 is not found" in find_finding(diagnosis, "handler.libraries").cause
+    assert "libcurl.so.9 is missing" in find_finding(diagnosis, "handler.arguments", SKIP).cause
 
 
 def test_an_image_without_libcurl(image):
