@@ -88,7 +88,8 @@ def named_symbol_options(function: Function) -> Function:
                      "s3:// works, too."),
         click.option("--symbols", multiple=True, metavar="PATH",
                      help="Find symbols in this file, folder, store or archive. MODULE=FILE gives "
-                          "a file for a module without an identifier. Repeatable."),
+                          "a file for a module without an identifier, perf-PID.map names the "
+                          "generated code of that process. Repeatable."),
     ):  # fmt: skip
         function = option(function)
     return function

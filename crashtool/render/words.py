@@ -158,6 +158,8 @@ def words_of_place(frame: Frame, architecture: str) -> str:
         place = hex_address(frame.instruction, architecture)
         if frame.unloaded:
             return f"{place} in unloaded {frame.unloaded[0].name} + {frame.unloaded[0].offset:#x}"
+        if frame.function:  # a map of generated code names it
+            return f"{shorten(frame.function, LONGEST_FUNCTION)} ({place}, in no module)"
         return f"{place} (in no module)"
     if function := innermost_call(frame).function:
         return f"{frame.module.name}!{shorten(function, LONGEST_FUNCTION)}"

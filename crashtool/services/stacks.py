@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
     from crashtool.model.lookup import SymbolVerdict
+    from crashtool.services.symbols.generated_code import Generated
     from crashtool.services.unwind.machine import Machine
 
 FRAMES_OF_AN_END = 512  # that are kept of a stack that is deeper than twice that
@@ -49,6 +50,9 @@ class SymbolProvider(Protocol):
 
     def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None: ...  # noqa: D102
     def tables(self, module: Module, architecture: str) -> CodeTables: ...  # noqa: D102
+    def find_generated(self, process: int | None, address: int) -> "Generated | None":
+        """The function of generated code at an address of a process."""
+
     def verdict(
         self, module: Module, architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
     ) -> "SymbolVerdict":
@@ -204,11 +208,20 @@ class _Walks:
         """The frame with its module and function."""
         loaded = self._find_loaded(frame.instruction)
         if loaded is None:
-            return frame._replace(unloaded=self.unloaded.find_all(frame.instruction))
+            unloaded = self.unloaded.find_all(frame.instruction)
+            return self._name_generated(frame._replace(unloaded=unloaded))
         address = frame.instruction - loaded.base
         hit = loaded.tables.find_function(address)
         frame = frame._replace(module=loaded.module)
         return frame if hit is None else _describe(frame, hit, address)
+
+    def _name_generated(self, frame: Frame) -> Frame:
+        if self.symbols is None:
+            return frame
+        found = self.symbols.find_generated(self.report.process.id, frame.instruction)
+        if found is None:
+            return frame
+        return frame._replace(function=found.name, function_offset=frame.instruction - found.start)
 
     def instruction(self, crash: Crash) -> str:
         """The instruction that crashed, with what it touched; "" when its code is not known."""

@@ -5,12 +5,13 @@ bare name alone, and the scope is told by where the entry (DIE) stands in its un
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.addresses import UnitIndex
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections, open_sections
+from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.forms import Cursor, Value

@@ -72,6 +72,9 @@ class LocalSession:
             return NO_TABLES
         return self._open().tables(module, architecture)
 
+    def find_generated(self, _process: int | None, _address: int) -> None:
+        """None: nobody named a map of generated code."""
+
     def verdict(
         self, module: "Module", architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
     ) -> "SymbolVerdict":

@@ -26,21 +26,24 @@ if TYPE_CHECKING:
     from crashtool.errors import MissingLibrary
     from crashtool.model.crash import Frame, Module
     from crashtool.model.lookup import SymbolVerdict
+    from crashtool.services.symbols.generated_code import Generated, GeneratedCode
     from crashtool.services.symbols.source import SymbolSource
 
 MOST_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")
+MAP_NAME = "perf-"  # of a map of generated code, which is no debug file
 
 
 class Places(NamedTuple):
-    """Where to look, the cache, the source of files that nobody named, and the programs that the
-    user named and that can be loaded at one address alone.
+    """Where to look, the cache, the source of files that nobody named, the programs that the user
+    named and that can be loaded at one address alone, and named maps of generated code.
     """
 
     source: "SymbolSource"
     cache: SymbolCache
     local: LocalSource | None = None
     fixed_programs: "tuple[Module, ...]" = ()
+    generated: "GeneratedCode | None" = None
 
 
 @contextmanager
@@ -54,6 +57,7 @@ def open_session(
     ):
         session = SymbolSession(places.source, deriver, places.local, plan.warn)
         session.fixed_programs = places.fixed_programs
+        session.generated = places.generated
         yield session
 
 
@@ -67,6 +71,11 @@ def open_places(
         sources: list[SymbolSource] = []
         fixed: tuple[Module, ...] = ()
         paths, assigned = split_assignments(plan.paths)
+        generated: GeneratedCode | None = None
+        if any(MAP_NAME in path for path in paths):
+            from crashtool.services.symbols.generated_code import split_maps  # seldom given
+
+            paths, generated = split_maps(paths)
         if assigned:
             sources.append(AssignedSource(assigned, scratch))
             fixed = find_fixed_programs(assigned)
@@ -81,7 +90,7 @@ def open_places(
 
             sources += open_servers(plan, cache, scratch)
         source = sources[0] if len(sources) == 1 else ChainedSource(sources)
-        yield Places(source, cache, local, fixed)
+        yield Places(source, cache, local, fixed, generated)
 
 
 class SymbolSession:
@@ -104,6 +113,7 @@ class SymbolSession:
         self._local = local
         self._warn = warn
         self.fixed_programs: tuple[Module, ...] = ()
+        self.generated: GeneratedCode | None = None
         self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
 
     def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None:
@@ -129,6 +139,10 @@ class SymbolSession:
             found = ModuleSymbols(module, architecture, self._source, self._deriver, links=links)
             self._modules[key] = found
         return found
+
+    def find_generated(self, process: int | None, address: int) -> "Generated | None":
+        """The function of generated code at an address of a process."""
+        return self.generated.find(process, address) if self.generated else None
 
     def verdict(
         self,

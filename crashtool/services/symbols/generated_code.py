@@ -1,0 +1,75 @@
+"""Names of generated code: `perf-PID.map`, as engines write it for perf (V8, .NET, Java agents).
+
+A line a function: its address and size, in hexadecimal, and its name (Linux,
+tools/perf/Documentation/jit-interface.txt). Addresses are those of one process: a file of another
+process number is never used.
+"""
+
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from crashtool.formats.named_tuple import NamedTuple
+
+NAME = re.compile(r"perf-(\d+)\.map")
+LINE = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16}) (?:0x)?([0-9a-fA-F]{1,16}) (.+)")
+MOST_BYTES = 1 << 26
+LONGEST_LINE = 1 << 12
+MOST_OVERLAPPING = 32  # functions that were compiled again at places of earlier ones
+
+
+class Generated(NamedTuple):
+    """A function of generated code: its first address, its bytes, its name; the line tells age."""
+
+    start: int
+    size: int
+    line: int
+    name: str
+
+
+def split_maps(paths: Sequence[str]) -> tuple[list[str], "GeneratedCode"]:
+    """The paths that are no maps of generated code, and those that are."""
+    maps: dict[int, str] = {}
+    others: list[str] = []
+    for path in paths:
+        found = NAME.fullmatch(os.path.basename(path))
+        if found and os.path.isfile(path):
+            maps[int(found[1])] = path
+        else:
+            others.append(path)
+    return others, GeneratedCode(maps)
+
+
+class GeneratedCode:
+    """The functions of some processes, each process's read when it is first asked for."""
+
+    def __init__(self, maps: dict[int, str]) -> None:
+        """`maps`: paths by the number of the process."""
+        self._maps = maps
+        self._functions: dict[int, list[Generated]] = {}
+
+    def find(self, process: int | None, address: int) -> Generated | None:
+        """The function of a process at an address: of several the one that was written last."""
+        if process is None or process not in self._maps:
+            return None
+        if process not in self._functions:
+            self._functions[process] = sorted(_read(self._maps[process]))
+        functions = self._functions[process]
+        last = bisect_right(functions, address, key=lambda row: row.start)
+        nearest = functions[max(0, last - MOST_OVERLAPPING) : last]
+        inside = [row for row in nearest if address < row.start + row.size]
+        return max(inside, key=lambda row: row.line, default=None)
+
+
+def _read(path: str) -> Iterator[Generated]:
+    """What a file says, up to `MOST_BYTES` of it; lines of another form are passed over."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES)
+    except OSError:  # it was there when the command began
+        return
+    for number, line in enumerate(content.splitlines()):
+        found = LINE.fullmatch(line[:LONGEST_LINE].decode("utf-8", "replace"))
+        if found:
+            yield Generated(int(found[1], 16), int(found[2], 16), number, found[3].strip())
