@@ -24,6 +24,7 @@ OF_VISUAL_STUDIO = frozenset((
     "vctargetspath", "vcinstalldir", "userrootdir", "platformtoolset", "outdir", "intdir",
     "targetname", "windowstargetplatformversion", "solutiondir",
 ))  # fmt: skip
+UNKNOWN = "$(?)"  # an entry of a list that may be there or not; no macro is called so
 SELF = re.compile(r"%\(([\w.]+)\)")
 
 
@@ -162,13 +163,21 @@ class _Evaluation:
                 continue
             name = element.name.lower()
             if holds is None or own is None:
-                self._unknown.add(name)
-                self._macros.pop(name, None)
+                self._forget(name, element.text)
                 continue
             value = expand(element.text, self._macros)
             self._unknown.discard(name)
             self._macros[name] = value
             self._properties[name] = Setting(value, path, element.line)
+
+    def _forget(self, name: str, text: str) -> None:
+        """A property that may be set here. Where that only adds to it, the rest stays known."""
+        before = self._macros.get(name)
+        if before is not None and f"$({name})" in text.lower():
+            self._macros[name] = f"{before};{UNKNOWN}"
+            return
+        self._unknown.add(name)
+        self._macros.pop(name, None)
 
     def _choose(self, choose: Element, path: str) -> None:
         """The first <When> that holds; all up to it count as unknown when one cannot be judged."""

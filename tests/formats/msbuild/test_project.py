@@ -8,7 +8,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import split_list
 from crashtool.formats.msbuild.elements import MAX_DEPTH, read_elements
 from crashtool.formats.msbuild.project import Files, read_project
-from crashtool.formats.msbuild.values import expand, judge_condition
+from crashtool.formats.msbuild.values import expand, is_known, judge_condition
 from tests.growth import grows_linearly
 from tests.synth.msbuild import build_project, build_sheet
 
@@ -111,6 +111,20 @@ def test_a_property_of_the_projects_own_is_empty_until_it_is_set():
 
     assert found.find_property("Root").value == "ext"
     assert not found.unknown
+
+
+def test_what_may_only_be_added_leaves_the_rest_known():
+    groups = (
+        "<PropertyGroup><Defines>NOMINMAX</Defines><Defines Condition=\"'$(URL)'!=''\">"
+        "$(Defines);URL=$(URL)</Defines></PropertyGroup>"
+    )
+    own = {"ClCompile": {"PreprocessorDefinitions": "$(Defines);%(PreprocessorDefinitions)"}}
+
+    found = read({"game.vcxproj": build_project({"Release|x64": own}, groups=groups)})
+
+    entries = split_list(found["Release|x64"].compiler["PreprocessorDefinitions"].value)
+    assert [entry for entry in entries if is_known(entry)] == ["NOMINMAX"]
+    assert len(entries) == 2
 
 
 def test_choose_takes_the_first_branch_that_holds():

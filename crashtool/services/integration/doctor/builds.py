@@ -18,7 +18,7 @@ class Build(NamedTuple):
     `file`: what findings name; `title`: the configuration or target. `runtime`: MT, MTd, MD, MDd.
     `names`: all static libraries that are linked, in lower case without suffix, None if they are
     not all known. `libraries`: the paths of Crashpad's. `include_dirs`: those that can be looked
-    at here; `knows_includes`: they are all. `definitions`: the macros, None if not all are known.
+    at here; `knows_includes`: they are all. `definitions`: macros; `knows_definitions`: all.
     `standard`: of C++, as 17; 0 for the compiler's own default. `is_release`: users get it.
     `lines`: where in `file` settings stand, by their names in MSBuild.
     """
@@ -31,7 +31,8 @@ class Build(NamedTuple):
     architecture: str = ""
     toolset: str = ""
     standard: int | None = None
-    definitions: frozenset[str] | None = None
+    definitions: frozenset[str] = frozenset()
+    knows_definitions: bool = False
     include_dirs: tuple[str, ...] = ()
     knows_includes: bool = False
     names: tuple[str, ...] | None = None

@@ -43,9 +43,11 @@ def check_nominmax(subject: Subject, examination: Examination) -> Iterator[Findi
     for build in walk_builds(subject, examination):
         if not build.is_msvc:
             raise NotConcerned("not built by Microsoft's compiler")
-        if build.definitions is None:
+        if "NOMINMAX" in build.definitions or _defines(build, examination):
+            continue
+        if not build.knows_definitions:
             yield skip(build.file, f"{build.shown}: not all of its macros are known")
-        elif "NOMINMAX" not in build.definitions and not _defines(build, examination):
+        else:
             yield warning(
                 build.file, f"{build.shown} does not define NOMINMAX",
                 "Crashpad's headers do not compile after windows.h: its macros min and max are "

@@ -93,8 +93,8 @@ def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
         architecture=ARCHITECTURES.get(configuration.platform.lower(), ""),
         toolset=_find_text(configuration.find_property("PlatformToolset")).lower(),
         standard=_find_standard(configuration),
-        definitions=frozenset(text.partition("=")[0] for text in definitions)
-        if knows_definitions else None,
+        definitions=frozenset(text.partition("=")[0] for text in definitions),
+        knows_definitions=knows_definitions,
         include_dirs=tuple(found for found in dirs if found),
         knows_includes=includes[1] and page[1] and None not in dirs and not configuration.not_read,
         names=tuple(_stem(text) for text in names) if knows_names else None,
