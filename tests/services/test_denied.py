@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.services.denied import call_as, explain
+from crashtool.services.denied import _is_open_to_others, call_as, explain
 from tests.synth.database import write_settings
 from tests.synth.minidump import full_dump
 
@@ -78,7 +78,7 @@ def test_a_folder_that_may_not_be_read_says_whose_it_is(call, database, argument
     assert "no minidump in" not in result.stderr
     if os.geteuid() == 0 and arguments[0] != "symbols":
         assert "belongs to nobody" in result.stderr
-        assert "sudo -u nobody crashtool " + " ".join(arguments[:1]) in result.stderr
+        assert f"-m crashtool {arguments[0]}" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("part", ["settings.dat", "pending", f"pending/{UUID}.meta"])
@@ -166,9 +166,52 @@ def test_want_of_room_is_the_machines_and_not_the_inputs(tmp_path):
     assert error.exit_status == 9
 
 
-def test_a_secret_is_not_repeated_in_advice(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["crashtool", "send-dump", "--token", "secret", "database"])
-    assert call_as("anna") == "sudo -u anna crashtool …"
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """installed("database", "list") makes that the present call."""
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/sudo")
+    program = tmp_path / "bin/crashtool"
+    program.parent.mkdir()
+    program.touch(0o755)
 
-    monkeypatch.setattr("sys.argv", ["crashtool", "database", "list", "a b"])
-    assert call_as("anna") == "sudo -u anna crashtool database list 'a b'"
+    def call(*arguments, is_open=True):
+        reachable = "crashtool.services.denied._is_open_to_others"
+        monkeypatch.setattr(reachable, lambda _path: is_open)
+        monkeypatch.setattr("sys.argv", [str(program), *arguments])
+        return program
+
+    return call
+
+
+def test_a_secret_is_not_repeated_in_advice(installed):
+    program = installed("send-dump", "--token", "secret", "database")
+    assert call_as("anna") == f"sudo -u anna {program} …"
+
+    installed("database", "list", "a b")
+    assert call_as("anna") == f"sudo -u anna {program} database list 'a b'"
+
+
+def test_what_others_cannot_reach_is_called_by_root_if_it_only_reads(installed):
+    program = installed("database", "list", "a", is_open=False)
+    assert call_as("anna") == f"sudo {program} database list a"
+
+    installed("send-dump", "a", is_open=False)
+    assert call_as("anna").startswith("call it as anna, with a crashtool that anna may run")
+
+
+def test_where_there_is_no_sudo_the_user_is_named(installed, monkeypatch):
+    program = installed("inspect", "a")
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    assert call_as("anna") == f"call it as anna: {program} inspect a"
+
+
+def test_a_closed_folder_above_a_program_closes_it(tmp_path):
+    program = tmp_path / "home/bin/crashtool"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    for folder in (*program.parents,):
+        if folder != tmp_path and tmp_path in folder.parents:
+            folder.chmod(0o755)
+    (tmp_path / "home").chmod(0o700)
+    assert not _is_open_to_others(str(program))
+    assert _is_open_to_others("/usr/bin/env") is True
