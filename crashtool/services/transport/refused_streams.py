@@ -1,11 +1,12 @@
 """What Crashpad's own reader refuses within threads, modules and memory regions of a dump."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.modules import BPEL, RSDS
-from crashtool.formats.minidump.source import AnyRecord, Location, Source
+from crashtool.formats.minidump.source import MAX_ENTRIES, AnyRecord, Location, Source
 from crashtool.formats.minidump.structs import (
     CodeViewRsds,
     Count,
@@ -106,22 +107,28 @@ def _check_threads(source: Source, place: Location, architecture: str) -> str | 
     size, kind = CONTEXTS.get(architecture, (0, 0))
     at = FLAGS_AT.get(architecture, 0)
     for row in rows:
-        context = Location(row.context_size, row.context_rva)
-        if not context.size:
+        if not row.context_size:
             continue
-        flags = int.from_bytes(source.read_bytes(context, "context")[at : at + 4], "little")
-        if context.size < size or flags & kind != kind:
+        context = Location(row.context_size, row.context_rva)
+        source.check_inside(context.size, context, "context")
+        flags = source.data[context.rva + at : context.rva + at + 4]
+        if context.size < size or int.from_bytes(flags, "little") & kind != kind:
             return f"thread {row.id}'s registers have a form that Crashpad does not write"
     return None
 
 
 def _read_exact(
     source: Source, place: Location, record: type[AnyRecord]
-) -> tuple[AnyRecord, ...] | None:
-    """The entries of a list that is as long as its count says; None for any other."""
+) -> Iterator[AnyRecord] | None:
+    """The entries of a list that is as long as its count says; None for any other.
+
+    MalformedFile for more than are read of any dump.
+    """
     if place.size < Count.SIZE:
         return None
     count = Count.read(source.data, place.rva).entry_count
     if place.size != Count.SIZE + count * record.SIZE or place.rva + place.size > source.size:
         return None
-    return tuple(record.read_array(source.data, place.rva + Count.SIZE, count))
+    if count > MAX_ENTRIES:
+        raise MalformedFile(f"a list of {count:,} entries", offset=place.rva)
+    return record.read_array(source.data, place.rva + Count.SIZE, count)
