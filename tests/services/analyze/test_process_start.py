@@ -10,6 +10,8 @@ from crashtool.render.html import render_html
 from crashtool.render.report import render_report
 from crashtool.services.analyze import analyze
 from crashtool.services.analyze.secrets import mask_secrets
+from crashtool.services.scrub.findings import parse_wish
+from crashtool.services.scrub.scrubber import scrub_dump
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.process_parameters import (
     NARROW,
@@ -113,3 +115,20 @@ def test_markup_in_a_command_line_is_text_in_html():
 
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
+
+
+def test_a_command_line_is_scrubbed_as_all_memory_is(tmp_path):
+    builder = MinidumpBuilder().add_system("windows", "x86_64")
+    builder.add_thread(7, registers={"rip": 0x1000}, teb=TEB)
+    add_process_parameters(builder, command=f"app.exe --key {GITHUB}",
+                           environment=environment_block("USER=erika", "A=1", "B=2"))  # fmt: skip
+    source, target = tmp_path / "in.dmp", tmp_path / "out.dmp"
+    source.write_bytes(builder.pack())
+
+    scrub_dump(source, target, [parse_wish("secrets"), parse_wish("environment")], "in.dmp")
+
+    assert GITHUB.encode("utf-16-le") not in target.read_bytes()
+    with Minidump.open(target) as dump:
+        process = analyze(dump).process
+    assert process.command_line == f"app.exe --key {'x' * len(GITHUB)}"
+    assert process.environment_count == 3
