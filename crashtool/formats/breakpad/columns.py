@@ -5,8 +5,10 @@ in about 25 looks however long the text is. The neighbours of what it finds must
 where they are not, one pass over the text makes an index, once.
 """
 
+import mmap
 import re
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.records import RecordKind
     from crashtool.formats.object_file.kinds import Content
 
-    _Rows = dict[int, int | list[int]]
-
 SMALL = 1 << 14  # bytes: an index of that much text takes less than a millisecond
 LARGE = 1 << 20  # bytes: an index of more takes longer than all the rest
 SAMPLES = 128
@@ -27,6 +27,8 @@ LOOKED_FOR = 1 << 23  # bytes
 NESTED = 64  # records that begin before a number and are asked whether they cover it
 AHEAD = 8  # records behind a number that are looked at where none covers it
 MOST_RECORDS = 1 << 21
+PLACE_BITS = 48  # a key of the index is a number and a place in one
+MOST_PLACE, MOST_NUMBER = (1 << PLACE_BITS) - 1, 1 << 64
 WINDOW = 1 << 22  # bytes that are split at a time
 ROOM = 8
 NO_DAMAGE = (b"INLINE ", b"\n", b"\r")  # among lines
@@ -244,12 +246,12 @@ class Column:
     def make_index(self) -> "_Index":
         """From now on, take nothing for granted."""
         if self._index is None:
-            self._index = _Index(self._make_rows())
+            self._index = _Index(self._read_keys())
         return self._index
 
-    def _make_rows(self) -> "_Rows":
-        """The places of records by number."""
-        rows: _Rows = {}
+    def _read_keys(self) -> list[int]:
+        """The number and the place of each record, as `_Index` takes them."""
+        keys: list[int] = []
         start, left = self.start, MOST_RECORDS
         while start < self.end and left > 0:
             end = self._data.find(b"\n", min(self.end, start + WINDOW), self.end) + 1 or self.end
@@ -258,12 +260,15 @@ class Column:
                 found, seen = self._read_window(start, end, left)
             else:
                 seen = len(found)
-            _add_rows(rows, found)
+            keys += [
+                number << PLACE_BITS | place for number, place in found if 0 <= number < MOST_NUMBER
+            ]
             left -= seen
+            _let_go(self._data, start, end)
             start = end
         if left <= 0:
             note(self._problems, f"more than {MOST_RECORDS} {self.kind.name} records out of order")
-        return rows
+        return keys
 
     def _split_window(self, start: int, end: int) -> "list[tuple[int, int]] | None":
         """Numbers and places from `start` to before `end`; None where it takes a closer look.
@@ -300,39 +305,36 @@ class Column:
         return rows, seen
 
 
-def _add_rows(rows: "_Rows", found: list[tuple[int, int]]) -> None:
-    fresh: _Rows = dict(found)
-    if len(fresh) == len(found) and rows.keys().isdisjoint(fresh):
-        rows.update(fresh)
-        return
-    for number, place in found:
-        known = rows.get(number)
-        if known is None:
-            rows[number] = place
-        elif isinstance(known, int):
-            rows[number] = [known, place]
-        elif len(known) < NESTED:
-            known.append(place)
+def _let_go(data: "Content", start: int, end: int) -> None:
+    """Leave a part of a mapped text that has been read to the system, which has it in the file."""
+    advice = getattr(mmap, "MADV_DONTNEED", None)  # not on Windows
+    if advice is not None and isinstance(data, mmap.mmap):
+        start = start // mmap.PAGESIZE * mmap.PAGESIZE
+        data.madvise(advice, start, end - start)
 
 
 class _Index:
-    """Places of records by number; a list where several have it."""
+    """Places of records by number: 16 bytes a record. Of several with one number all are there."""
 
-    def __init__(self, rows: "_Rows") -> None:
-        self._rows = rows
-        self._numbers = sorted(rows)
+    def __init__(self, keys: list[int]) -> None:
+        """Each key is a number, shifted by PLACE_BITS, and a place."""
+        keys.sort()
+        self._numbers = array("Q", (key >> PLACE_BITS for key in keys))
+        self._places = array("Q", (key & MOST_PLACE for key in keys))
 
     def find(self, number: int) -> int:
         found = bisect_right(self._numbers, number)
-        places = self._rows[self._numbers[found - 1]] if found else -1
-        return places[0] if isinstance(places, list) else places
+        if not found:
+            return -1
+        return self._places[bisect_left(self._numbers, self._numbers[found - 1], 0, found)]
 
     def find_nearest(self, number: int) -> list[int]:
-        found = bisect_right(self._numbers, number)
+        end = bisect_right(self._numbers, number)
         nearest: list[int] = []
-        for key in reversed(self._numbers[max(0, found - NESTED) : found]):
-            places = self._rows[key]
-            nearest += places if isinstance(places, list) else [places]
+        while end and len(nearest) < NESTED:
+            start = bisect_left(self._numbers, self._numbers[end - 1], 0, end)
+            nearest += self._places[start : min(end, start + NESTED)]
+            end = start
         return nearest[:NESTED]
 
 

@@ -1,3 +1,7 @@
+import mmap
+import random
+import tracemalloc
+
 import pytest
 
 from crashtool.formats.breakpad import columns, records
@@ -137,3 +141,31 @@ def test_a_record_at_the_very_start_is_found(large):
     assert starts(reader, reader.find_nearest(0x20)) == [0x20, 0x10]
     assert reader.find_next(0) == data.index(b"PUBLIC 20")
     assert reader.find_next(reader.find(0x30)) == len(data)
+
+
+def test_an_index_of_many_records_takes_little_memory(tmp_path):
+    numbers = list(range(1 << 20, (1 << 20) + 200_000 * 16, 16))
+    random.Random(1).shuffle(numbers)  # noqa: S311
+    path = tmp_path / "app.sym"
+    path.write_bytes(b"MODULE\n" + b"".join(b"FUNC %x 10 0 f\n" % number for number in numbers))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        reader = Column(data, records.FUNC, 0, len(data), [])
+        tracemalloc.start()
+        try:
+            reader.make_index()
+            kept, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert kept < 20 * len(numbers)
+        assert peak < columns.WINDOW * 8 + 100 * len(numbers)
+        assert starts(reader, [reader.find(numbers[7] + 5)]) == [numbers[7]]
+        assert data[:7] == b"MODULE\n"
+
+
+def test_numbers_that_no_address_can_have_are_passed_over(large):
+    reader = column(func(0x20, 8), func(1 << 70, 8), func(0x10, 8))
+    reader.make_index()
+
+    assert starts(reader, reader.find_nearest((1 << 64) - 1)) == [0x20, 0x10]
+    assert reader.find(0xF) == -1
