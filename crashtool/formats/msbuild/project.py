@@ -6,13 +6,14 @@ As MSBuild does it: first all properties, with imports where they stand; then th
 
 import ntpath
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import Configuration, Setting, SourceFile
 from crashtool.formats.msbuild.elements import Element, read_elements
-from crashtool.formats.msbuild.values import expand, is_known, judge_condition
+from crashtool.formats.msbuild.values import UNKNOWN, expand, is_known, judge_condition
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_IMPORTS = 200
@@ -24,7 +25,6 @@ OF_VISUAL_STUDIO = frozenset((
     "vctargetspath", "vcinstalldir", "userrootdir", "platformtoolset", "outdir", "intdir",
     "targetname", "windowstargetplatformversion", "solutiondir",
 ))  # fmt: skip
-UNKNOWN = "$(?)"  # an entry of a list that may be there or not; no macro is called so
 SELF = re.compile(r"%\(([\w.]+)\)")
 
 
@@ -90,7 +90,7 @@ class _Evaluation:
         self._macros = dict(macros)
         if name or platform:
             self._macros |= {"configuration": name, "platform": platform}
-        self._own: set[str] = set()
+        self._own: dict[str, str] = {}
         self._properties: dict[str, Setting] = {}
         self._unknown: set[str] = set()
         self._not_read: list[str] = []
@@ -118,13 +118,13 @@ class _Evaluation:
         )  # fmt: skip
 
     def _read_file(self, path: str, root: Element) -> None:
-        self._own |= {
+        names = {
             setting.name.lower()
             for group in root.children
             if group.name == "PropertyGroup"
             for setting in group.children
         }
-        self._own -= OF_VISUAL_STUDIO
+        self._own |= dict.fromkeys(names - OF_VISUAL_STUDIO - self._unknown, "")
         self._read_children(path, root)
 
     def _read_children(self, path: str, parent: Element) -> None:
@@ -146,9 +146,7 @@ class _Evaluation:
         self._macros["msbuildthisfiledirectory"] = self._files.folder(path)
 
     def _judge(self, element: Element, path: str) -> bool | None:
-        macros = dict.fromkeys(self._own, "") | self._macros
-        for name in self._unknown:
-            macros.pop(name, None)
+        macros = ChainMap(self._macros, self._own)
 
         def exists(name: str) -> bool | None:
             found = self._files.resolve(self._files.folder(path), name)
@@ -177,6 +175,7 @@ class _Evaluation:
             self._macros[name] = f"{before};{UNKNOWN}"
             return
         self._unknown.add(name)
+        self._own.pop(name, None)
         self._macros.pop(name, None)
 
     def _choose(self, choose: Element, path: str) -> None:

@@ -11,6 +11,7 @@ MACRO = re.compile(r"\$\(([A-Za-z_][\w.-]*)\)")
 TOKEN = re.compile(
     r"\s*(?:(?P<text>'[^']*')|(?P<sign>==|!=|<=|>=|<|>|\(|\)|!)|(?P<word>(?:\$\([^()']*\)|[^\s'()=!<>])+))"
 )
+UNKNOWN = "$(?)"  # no macro is called so
 MAX_EXPANSIONS = 32
 MAX_LENGTH = 1 << 16  # characters of an expanded value
 MAX_TOKENS = 120
@@ -19,13 +20,18 @@ Exists = Callable[[str], bool | None]
 
 
 def expand(text: str, macros: Mapping[str, str]) -> str:
-    """A text with the macros that are known; the others stay as `$(Name)`. Names ignore case."""
+    """A text with the macros that are known; the others stay as `$(Name)`. Names ignore case.
+
+    UNKNOWN when it grows beyond all bounds, or names itself.
+    """
     for _ in range(MAX_EXPANSIONS):
         expanded = MACRO.sub(lambda name: macros.get(name[1].lower(), name[0]), text)
-        if expanded == text or len(expanded) > MAX_LENGTH:
+        if expanded == text:
+            return text
+        if len(expanded) > MAX_LENGTH:
             break
         text = expanded
-    return text
+    return UNKNOWN
 
 
 def is_known(text: str) -> bool:

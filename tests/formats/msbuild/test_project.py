@@ -262,6 +262,16 @@ def test_work_grows_with_the_project_no_faster_than_it():
     assert grows_linearly(prepare)
 
 
+def test_many_names_and_values_that_double_take_no_longer():
+    def prepare(count):
+        text = "".join(f"<A{number} Condition=\"'$(B)'==''\">$(C)</A{number}><C>$(C)$(C)x</C>"
+                       for number in range(count))  # fmt: skip
+        content = build_sheet(f"<PropertyGroup>{text}</PropertyGroup>").encode()
+        return lambda: read({"a.props": content}, "a.props")
+
+    assert grows_linearly(prepare, few=200)
+
+
 def test_lines_are_those_of_the_file():
     root = read_elements(b"<Project>\n\n <A/>\n</Project>", "x")
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from crashtool.errors import InputUnusable
@@ -23,6 +24,7 @@ INCLUDES_CLIENT = re.compile(
     rb'^\s*#\s*include\s*["<][^">\n]*client/crashpad_client\.h[">]', re.MULTILINE
 )
 MINI_CHROMIUM = "third_party/mini_chromium/mini_chromium"
+ASKING = ("client/*.h", "build/*.h", "base/*.h", "base/*/*.h")
 MAX_HEADERS, MAX_HEADER = 400, 1 << 20
 
 
@@ -117,17 +119,13 @@ def _advise_folder(root: str) -> str:
 
 
 def asks_for_generated(root: str) -> bool:
-    """Whether a header below client, base or build includes the one that GN makes."""
-    count = 0
-    for folder in ("client", "base", "build"):
-        for path in sorted(Path(root, folder).rglob("*.h")):
-            count += 1
-            if count > MAX_HEADERS:
-                return False
-            try:
-                with open_regular(path) as file:
-                    if ASKS_FOR_GENERATED.search(file.read(MAX_HEADER)):
-                        return True
-            except (OSError, InputUnusable):
-                continue
+    """Whether a header of client, base or build includes the one that GN makes."""
+    paths = (path for pattern in ASKING for path in sorted(Path(root).glob(pattern)))
+    for path in islice(paths, MAX_HEADERS):
+        try:
+            with open_regular(path) as file:
+                if ASKS_FOR_GENERATED.search(file.read(MAX_HEADER)):
+                    return True
+        except (OSError, InputUnusable):
+            continue
     return False

@@ -116,12 +116,12 @@ def _walk_siblings(path: str) -> Iterator[str]:
     """Files of the same name in neighbouring folders: lib_mt and lib_md, lib and debug/lib."""
     library = Path(path)
     for above in (library.parent.parent, library.parent.parent.parent):
+        if above == above.parent:
+            return
         for pattern in ("*", "*/*"):
             for count, sibling in enumerate(sorted(above.glob(f"{pattern}/{library.name}"))):
                 if count < 20 and sibling != library:  # noqa: PLR2004 (enough to advise)
                     yield str(sibling)
-        if above == above.parent:
-            return
 
 
 def _judge_iterator(

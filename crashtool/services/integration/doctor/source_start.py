@@ -33,6 +33,7 @@ ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*=\s*[^=]*$")
 USED_AT_ONCE = re.compile(r"\breturn\b|[(!&|,?]\s*[\w.:>()*-]*$|\bco_return\b")
 NAME = re.compile(r"[A-Za-z_]\w*$")
 HOPS = 4
+ASKED_NEIGHBOURS = CONSENT, GATHER = "SetUploadsEnabled", "set_gather_indirectly_referenced_memory"
 
 
 def check_start(subject: Subject, examination: Examination) -> Iterator[Finding]:
@@ -57,9 +58,13 @@ def check_start(subject: Subject, examination: Examination) -> Iterator[Finding]
 
 def read_source(path: str) -> Source:
     """A source's calls and texts. InputUnusable for what is no file; OSError."""
+    return parse_source(_read(path))
+
+
+def _read(path: str) -> str:
     with open_regular(path) as file:
         encoding, raw = find_encoding(file.read(MAX_SIZE))
-    return parse_source(raw.decode(encoding, "replace"))
+    return raw.decode(encoding, "replace")
 
 
 def read_neighbours(path: str) -> str:
@@ -69,7 +74,8 @@ def read_neighbours(path: str) -> str:
     sources = [other for other in neighbours if other.name.lower().endswith(SUFFIXES)]
     for other in sources[:MAX_NEIGHBOURS]:
         try:
-            pieces.append(read_source(str(other)).outline)
+            if any(name in _read(str(other)) for name in ASKED_NEIGHBOURS):
+                pieces.append(read_source(str(other)).outline)
         except (InputUnusable, OSError):
             continue
     return "\n".join(pieces)
@@ -83,13 +89,13 @@ def _is_crashpads_own(path: str) -> bool:
 
 def _judge_program(path: str, source: Source, call: Call, around: str) -> Iterator[Finding]:
     line = source.line_at(call.offset)
-    if "SetUploadsEnabled" not in around:
+    if CONSENT not in around:
         yield warning(
             path, "SetUploadsEnabled is called neither here nor in the files beside it",
             "Uploads are off in a new database: reports are written and never sent.",
             "database->GetSettings()->SetUploadsEnabled(true), before StartHandler", line=line,
         )  # fmt: skip
-    if "set_gather_indirectly_referenced_memory" not in around:
+    if GATHER not in around:
         yield note(
             path, "set_gather_indirectly_referenced_memory is not called",
             "Dumps hold stacks and registers, but not the objects that these point to.",
