@@ -127,21 +127,10 @@ class AnnotateCommand(Command):
 @click.option("--check", is_flag=True, help="Only check; print nothing but findings.")
 @click.pass_context
 def command(
-    context: click.Context,
-    /,
-    console: Console,
-    *,
-    annotations: tuple[str, ...],
-    attachments: tuple[str, ...] | None,
-    files: tuple[str, ...],
-    git: bool,
-    text_form: str | None,
-    kind: str | None,
-    options: tuple[str, ...],
-    dump: str | None,
-    output: str | None,
-    check: bool,
-) -> None:
+    context: click.Context, /, console: Console, *, annotations: tuple[str, ...],
+    attachments: tuple[str, ...] | None, files: tuple[str, ...], git: bool, text_form: str | None,
+    kind: str | None, options: tuple[str, ...], dump: str | None, output: str | None, check: bool,
+) -> None:  # fmt: skip
     """Check annotations and attachments; print them as StartHandler needs them.
 
     With --into they are written into a minidump instead, as annotations of the process: those of
@@ -185,10 +174,19 @@ def command(
         source.annotations, mark_folders(source.attachments), kind, text_form or "arguments",
         tuple(dict.fromkeys(parse_handler_option(option, kind) for option in options)),
     )  # fmt: skip
+    into = (dump, output) if dump is not None and output is not None else None
+    _deliver(context, console, plan, into, is_chosen=is_chosen, check=check)
+
+
+def _deliver(
+    context: click.Context, console: Console, plan: Plan, into: tuple[str, str] | None, *,
+    is_chosen: bool, check: bool,
+) -> None:  # fmt: skip
+    """Print the plan, or write it `into` a minidump as another, unless an error is found in it."""
     findings = check_plan(plan)
     failed = any(finding.severity == ERROR for finding in findings)
-    if dump is not None and output is not None and not failed:
-        _write_into(console, plan, findings, dump, output)
+    if into and not failed:
+        _write_into(console, plan, findings, *into)
     elif console.json:
         console.document(plan_document(plan, findings))
     else:
