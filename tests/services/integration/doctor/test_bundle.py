@@ -143,3 +143,12 @@ def test_a_signature_cut_anywhere_is_malformed_or_read():
 def test_a_bundle_of_another_system_is_let_alone(tmp_path):
     write_program(tmp_path / "Odd.app" / "Contents" / "MacOS" / "Odd", elf_program())
     assert failures(examine(tmp_path / "Odd.app", without=OURS)) == set()
+
+
+@pytest.mark.parametrize("magic", [macho_signing.MAGIC_EMBEDDED, macho_signing.MAGIC_ENTITLEMENTS])
+def test_a_blob_of_another_kind_is_malformed(magic):
+    whole = code(entitlements={"a": True})
+    damaged = whole.replace(magic.to_bytes(4, "big"), b"\xde\xad\xbe\xef")
+    assert damaged != whole
+    with pytest.raises(MalformedFile, match="damaged"):
+        macho_signing.read_signature(damaged)

@@ -84,7 +84,7 @@ def test_a_handler_on_a_noexec_mount(healthy):
     )
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), *sys.path))},
     )  # fmt: skip
     if "unshare failed" in done.stderr or "mount:" in done.stderr:
         pytest.skip("needs mount namespaces")
