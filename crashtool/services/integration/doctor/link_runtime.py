@@ -164,6 +164,7 @@ def _options(runtimes: frozenset[str]) -> str:
     return " and ".join(f"/{runtime}" for runtime in sorted(runtimes))
 
 
+KNOWN = "known"  # instead of a toolset: the library is told of by itself
 LibraryJudge = Callable[[str, LibraryFacts, str], Iterator[Finding]]
 
 
@@ -174,23 +175,24 @@ def _look_at_libraries(
     if subject.kind == CRASHPAD_LIBRARY:
         yield from judge(subject.path, examination.recall(read_library, subject.path), "")
         return
-    found = {row.path for row in examination.of_kind(CRASHPAD_LIBRARY)}
+    found = {Path(row.path).absolute() for row in examination.of_kind(CRASHPAD_LIBRARY)}
     seen = set()
     for build in walk_builds(subject, examination):
         for path in list_libraries(build, examination):
-            is_new = (path, build.toolset) not in seen
-            if is_new and (path not in found or build.toolset):
-                seen.add((path, build.toolset))
-                try:
-                    facts = examination.recall(read_library, path)
-                except InputUnusable as error:
-                    yield skip(path, error.what)
-                    continue
-                yield from judge(path, facts, build.toolset)
+            toolset = build.toolset or ("" if Path(path).absolute() not in found else KNOWN)
+            if (path, toolset) in seen or (judge is _judge_ltcg and Path(path).absolute() in found):
+                continue
+            seen.add((path, toolset))
+            try:
+                facts = examination.recall(read_library, path)
+            except InputUnusable as error:
+                yield skip(path, error.what)
+                continue
+            yield from judge(path, facts, toolset)
 
 
-def _judge_ltcg(path: str, facts: LibraryFacts, toolset: str) -> Iterator[Finding]:
-    if facts.whole_program and not toolset:
+def _judge_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[Finding]:
+    if facts.whole_program:
         yield warning(
             path,
             f"{facts.whole_program} of {facts.objects} objects are for link-time code generation "

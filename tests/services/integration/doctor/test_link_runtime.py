@@ -169,7 +169,21 @@ def test_objects_of_link_time_code_generation(game):
 
     diagnosis = game({RELEASE: zip_settings()}, change=change)
 
-    assert "link.ltcg" not in bad(diagnosis)  # told of the library, which is not among the paths
+    assert bad(diagnosis) == {"link.ltcg"}
+    found = find_finding(diagnosis, "link.ltcg", WARNING)
+    assert "1 of 2 objects" in found.cause
+    assert found.file.endswith("util.lib")
+
+
+def test_a_library_that_is_among_the_paths_is_told_of_once(game, tmp_path):
+    def change(root):
+        write(root / "lib_md" / "util.lib", build_library({
+            "crashpad.obj": build_whole_program(), "b.obj": build_coff(directives("MD")),
+        }))  # fmt: skip
+
+    game({RELEASE: zip_settings()}, change=change)
+
+    assert find_finding(examine(tmp_path), "link.ltcg", WARNING)
 
 
 def test_a_library_of_link_time_code_generation_is_told_of(tmp_path):
