@@ -7,7 +7,7 @@ import pytest
 
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
-from crashtool.services.database import sending
+from crashtool.services.database import changing
 from crashtool.services.database.sending import Held
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash
@@ -161,7 +161,7 @@ def test_what_was_accepted_but_could_not_be_marked_is_not_sent_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "mark_uploaded", fail)
+        patch.setattr(changing, "mark_uploaded", fail)
         result = send(generic.root)
     assert result.exit_code == 0
     assert "is not marked as sent" in result.stderr
