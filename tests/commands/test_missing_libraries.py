@@ -1,0 +1,93 @@
+"""A library that is not there: what the answer lacks without it is said once, with the remedy."""
+
+import sys
+
+import pytest
+
+from crashtool.commands.console import Console
+from crashtool.errors import USAGE
+from tests.synth.minidump import MinidumpBuilder
+
+RIP = 0x401004
+
+
+@pytest.fixture
+def dump(tmp_path):
+    """A crash at `mov eax, [rax]`, the code of which is in the dump."""
+    registers = {"rip": RIP, "rsp": 0x7000}
+    builder = MinidumpBuilder().add_system().add_misc(5)
+    builder.add_thread(7, registers=registers, stack=(0x7000, bytes(64)))
+    builder.add_memory(RIP, b"\x8b\x00" + b"\x90" * 30)
+    path = tmp_path / "crash.dmp"
+    path.write_bytes(builder.set_exception(7, 11, registers=registers).pack())
+    return path
+
+
+def lose(monkeypatch, *modules):
+    for module in modules:
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+def test_without_capstone_one_warning_says_that_the_instruction_is_not_shown(
+    crashtool, dump, monkeypatch
+):
+    assert "CODE" in crashtool("inspect", dump).stdout
+    lose(monkeypatch, "capstone")
+    (dump.parent / "other.dmp").write_bytes(dump.read_bytes() + b"\0")
+
+    result = crashtool("inspect", dump, dump.parent / "other.dmp")
+
+    assert result.exit_code == 0
+    assert "CODE" not in result.stdout
+    warning = "warning: capstone is not installed: the instruction that crashed is not shown"
+    assert result.stderr.count(warning) == 1
+    assert "[disassembly]" in result.stderr
+
+
+def test_without_code_capstone_is_not_missed(crashtool, tmp_path, monkeypatch):
+    registers = {"rip": RIP, "rsp": 0x7000}
+    builder = MinidumpBuilder().add_system().add_thread(7, registers=registers)
+    path = tmp_path / "crash.dmp"
+    path.write_bytes(builder.set_exception(7, 11, registers=registers).pack())
+    lose(monkeypatch, "capstone")
+
+    assert "capstone" not in crashtool("inspect", path).stderr
+
+
+def test_without_rich_a_page_has_no_colour_and_all_its_words(crashtool, dump, monkeypatch):
+    plain = crashtool("inspect", dump).stdout
+    lose(monkeypatch, "rich.console", "rich.text")
+
+    result = crashtool("inspect", "--color", "always", dump)
+
+    assert result.exit_code == 0
+    assert result.stdout == plain
+    assert result.stderr.count("rich is not installed: pages have no colour") == 1
+
+
+def test_without_rich_a_bar_is_told_in_lines(capsys, monkeypatch):
+    lose(monkeypatch, "rich.console", "rich.text")
+    console = Console(live=True)
+    for _ in range(2):
+        with console.progress("symbols", 100) as advance:
+            advance(50)
+
+    assert capsys.readouterr().err.count("progress is told in lines") == 1
+
+
+def test_without_requests_the_library_is_named_and_not_a_bug(crashtool, dump, monkeypatch):
+    lose(monkeypatch, "requests")
+
+    result = crashtool("send-dump", "--url", "https://example.com/u/t/minidump", dump)
+
+    assert result.exit_code == USAGE
+    assert "error: requests is not installed: nothing can be sent" in result.stderr
+    assert "install requests" in result.stderr
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_bug(crashtool, dump, monkeypatch):
+    lose(monkeypatch, "crashtool.services.send_dumps")
+
+    result = crashtool("send-dump", "--url", "https://example.com/u/t/minidump", dump)
+
+    assert isinstance(result.exception, ImportError)
