@@ -162,7 +162,7 @@ CASES = [
     Case("inspect", ("inspect", *LOCAL, "--symbols", "inputs", "inputs/null.dmp"),
          prepare_game, OWN),
     Case("inspect-zip", ("inspect", *LOCAL, "--symbols", "inputs/symbols.zip", "inputs/null.dmp"),
-         prepare_archive, OWN),
+         prepare_archive, (*OWN, "temporary/1")),  # its copy of a member of the user's archive
     Case("inspect-html", ("inspect", "--html", "page.html", "inputs/null.dmp"), prepare_game,
          (*OWN, "page.html")),
     Case("annotate", ("annotate", "a=b", "--into", "inputs/null.dmp", "--output", "out.dmp"),

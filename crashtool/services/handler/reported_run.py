@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import InputUnusable, MachineFault, UsageError
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.command_line import (
@@ -109,7 +109,7 @@ class ReportedRun:
             return None
         try:
             return find_handler(plan.handler)
-        except InputUnusable as error:
+        except (InputUnusable, MachineFault) as error:
             if plan.handler or plan.writer == "handler":
                 raise
             self.own_reason = error.what

@@ -1,6 +1,7 @@
 """Looking for the symbols of modules that are named by an identifier, a minidump or a program."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,15 +128,29 @@ def store_found(rows: Sequence[Sought], writer: "StoreWriter") -> "Iterator[Deli
             if candidate.path in seen:
                 continue
             seen.add(candidate.path)
-            try:
+            with _read_a_moment_ago(candidate.path):
                 objects = read_file(candidate.path)
                 size = Path(candidate.path).stat().st_size
-            except OSError as error:  # it was read a moment ago
-                what = f"{candidate.path} cannot be read: {reason_of(error)}"
-                raise MachineFault(what, hint=OTHER_FOLDER) from None
             name = _own_name(row.module, objects[0].kind)
             file: SymbolFile = SymbolFile(candidate.place, candidate.path, name, size, objects)
-            yield from writer.write_all([file])
+            with _read_a_moment_ago(candidate.path):
+                deliveries = list(writer.write_all([file]))
+            for delivery in deliveries:
+                is_unread = delivery.reason.startswith(f"cannot read {candidate.path}: ")
+                yield delivery._replace(error=MachineFault.code) if is_unread else delivery
+
+
+@contextmanager
+def _read_a_moment_ago(path: str) -> "Iterator[None]":
+    """What now keeps a file from being read is no fault of the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename != path:
+            raise
+        raise MachineFault(
+            f"{path} cannot be read: {reason_of(error)}", hint=OTHER_FOLDER
+        ) from None
 
 
 def _own_name(module: Module, kind: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError
 from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.debug_file import open_debug_file
+from crashtool.services.symbols.mapped_file import CannotRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.model.crash import Module
-    from crashtool.model.lookup import Candidate
+    from crashtool.model.lookup import Candidate, LookupStatus
     from crashtool.services.symbols.debug_file import DebugFile
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.source import SymbolSource
@@ -159,7 +160,8 @@ class ModuleSymbols:
                 candidate.path, candidate.kind, self._architecture, self._deriver
             )
         except CrashtoolError as error:
-            failure = candidate._replace(status="malformed", note=error.what)
+            status: LookupStatus = "failed" if isinstance(error, CannotRead) else "malformed"
+            failure = candidate._replace(status=status, note=error.what)
             self._candidates.append(failure)
             return False
         self._files.append(file)
