@@ -113,7 +113,7 @@ def test_a_file_that_is_gone_is_no_traceback(open_module):
     module = open_module(Source(Candidate("gone", "found", "elf", path="/nonexistent/file")))
 
     assert module.find_function(0x1004) is None
-    assert module.candidates[0].status == "malformed"
+    assert module.candidates[0].status == "failed"
 
 
 def test_modules_are_opened_once_for_many_dumps(sym, deriver):
