@@ -70,6 +70,7 @@ OWN_TEXTS = {  # what no person writes
     "services/symbols/owners.py": "/etc/os-release",
     "services/symbols/local_places.py": "/proc",
     "services/handler/launch.py": "/proc",
+    "services/integration/doctor/database_place.py": "/proc",
     "services/integration/scaffold.py": "the package's templates",
     "render/integration/template.py": "the package's templates",
     "services/transport/journal.py": "crashtool's own journal",

@@ -307,10 +307,10 @@ class Column:
 
 def _let_go(data: "Content", start: int, end: int) -> None:
     """Leave a part of a mapped text that has been read to the system, which has it in the file."""
-    advice = getattr(mmap, "MADV_DONTNEED", None)  # not on Windows
-    if advice is not None and isinstance(data, mmap.mmap):
+    advise = getattr(data, "madvise", None)  # not on Windows, nor of bytes
+    if advise is not None and hasattr(mmap, "MADV_DONTNEED"):
         start = start // mmap.PAGESIZE * mmap.PAGESIZE
-        data.madvise(advice, start, end - start)
+        advise(mmap.MADV_DONTNEED, start, end - start)
 
 
 class _Index:
