@@ -87,7 +87,7 @@ def list_minidumps(path: Path) -> frozenset[Path] | None:
     for folder in _REPORTS:
         try:
             entries = os.listdir(path / folder)  # noqa: PTH208 (a glob hides what goes wrong)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError:
             return None
