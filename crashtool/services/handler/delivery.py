@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from crashtool.errors import CrashtoolError
+from crashtool.errors import InputUnusable, MachineFault, reason_of
 from crashtool.formats.crashpad.database import DatabaseReport, open_database
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.run import Delivery
@@ -30,11 +30,26 @@ def find_report(path: Path, uuid: str) -> Delivery | None:
     return next((_delivery(report) for report in rows if str(report.uuid) == uuid), None)
 
 
+def open_written(path: Path) -> Minidump:
+    """A minidump that a handler has just written here.
+
+    MachineFault when it cannot be opened; InputUnusable when it is no minidump.
+    """
+    try:
+        return Minidump.open(path)
+    except InputUnusable:  # what keeps a file from being mapped need not keep it from being read
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise MachineFault(f"cannot read {path}: {reason_of(error)}") from None
+        return Minidump(data, str(path))
+
+
 def _is_of(path: Path, process_id: int) -> bool:
     try:
-        with Minidump.open(path) as dump:
+        with open_written(path) as dump:
             return dump.misc is not None and dump.misc.process_id == process_id
-    except CrashtoolError:
+    except (InputUnusable, MachineFault):  # another's, in a database that several use
         return False
 
 

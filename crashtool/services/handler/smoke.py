@@ -13,7 +13,6 @@ from crashtool.errors import CrashtoolError, MachineFault, UsageError
 from crashtool.formats.attributes import Annotation, parse_pair
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import Settings
-from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.run import Delivery, FatalSignal, RunResult
@@ -31,7 +30,7 @@ from crashtool.services.handler.command_line import (
     read_attachments,
     telling_lines,
 )
-from crashtool.services.handler.delivery import find_delivery
+from crashtool.services.handler.delivery import find_delivery, open_written
 from crashtool.services.handler.find import Handler, find_handler
 from crashtool.services.handler.report_database import list_minidumps, prepare_database
 from crashtool.services.handler.supported import check_platform
@@ -233,7 +232,7 @@ class Proof:
         return delivery
 
     def _check_minidump(self, delivery: Delivery, fatal: FatalSignal) -> None:
-        with Minidump.open(delivery.path) as dump:
+        with open_written(Path(delivery.path)) as dump:
             exception = dump.exception
             context = dump.context(exception.context) if exception else None
             seen = exception and (
@@ -294,6 +293,6 @@ def _received(report: "StoredReport") -> Arrival:
 
 def _kept(delivery: Delivery) -> Arrival:
     """What a distant server was sent, as the minidump and the database tell."""
-    with Minidump.open(delivery.path) as dump:
+    with open_written(Path(delivery.path)) as dump:
         fields = {field.name: field.value for field in upload_fields(dump.crashpad)}
     return Arrival(fields, delivery.attachments, None, "sent")

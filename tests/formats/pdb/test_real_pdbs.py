@@ -87,7 +87,7 @@ def walk_differences(path, count):
 
 
 @pytest.mark.parametrize("name", FILES, ids=lambda name: "/".join(name.split("/")[-2:]))
-@pytest.mark.parametrize("count", [150, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(5000, marks=pytest.mark.slow)])
 def test_each_difference_from_symbolic_has_a_reason(shared_file, name, count):
     unexplained = [row for row in walk_differences(shared_file(name), count) if not row[0]]
 
@@ -95,7 +95,7 @@ def test_each_difference_from_symbolic_has_a_reason(shared_file, name, count):
 
 
 @pytest.mark.parametrize("name", ["dump_syms_regtest", "omap_stretched"])
-@pytest.mark.parametrize("count", [300, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [150, pytest.param(5000, marks=pytest.mark.slow)])
 def test_names_and_lines_are_those_of_dia(corpus, name, count):
     """Also of a program whose code was moved: DIA's .sym has the addresses of the moved code."""
     path = corpus / TESTDATA / f"{name}.pdb"
@@ -134,7 +134,7 @@ def test_a_pdb_of_dotnet_has_no_functions(corpus):
     assert PdbLookup(data).find_locations(0x10) == []
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [25, pytest.param(3000, marks=pytest.mark.slow)])
 def test_damage_ends_in_an_answer_or_in_one_error(truth, count):
     data = (truth / "windows/bin/msvc-x86/crasher.pdb").read_bytes()
     chance = random.Random(3)  # noqa: S311
