@@ -3,14 +3,12 @@
 import csv
 import os
 import random
-import time
 
 from crashtool.formats.minidump.file import Minidump
 from crashtool.render.as_json import crash_document
 from crashtool.render.report import render_report
 from crashtool.services.analyze import analyze
 
-ALLOWED_SECONDS = 2.0
 FLIPS = 40
 
 
@@ -24,12 +22,10 @@ def dumps_of(corpus):
 def test_every_dump_of_the_corpus_opens(crashtool, corpus):
     statuses = {}
     for category, path in dumps_of(corpus):
-        started = time.process_time()
         result = crashtool("inspect", "--threads", "--registers", "--modules", "--streams",
                            "--handles", path)  # fmt: skip
         assert result.exit_code in (0, 3), (path, result.exception)
         assert result.stdout or result.stderr, path
-        assert time.process_time() - started < ALLOWED_SECONDS, path
         statuses.setdefault(category, []).append((result.exit_code, path.name))
     assert all(code == 0 for code, _ in statuses["dump"]), statuses["dump"]
     assert all(code == 3 for code, _ in statuses["microdump"])
