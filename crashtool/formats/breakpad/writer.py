@@ -31,14 +31,15 @@ def walk_symbol_file(
     module: ModuleLine,
     cache: SymCache,
     *,
-    spell: Callable[[str], str] = str,
+    spell: Callable[[str, int | None], str] = lambda name, _: name,
     inlines: bool = True,
 ) -> Iterator[str]:
     """The records of a .sym file but for STACK, as pieces of text, in the order that readers like.
 
-    `spell` makes a function's name readable. A function of several parts has a FUNC record for
-    each; one whose end is not known has a PUBLIC record, which goes on to the next. All others
-    are FUNC records, also those without lines: a size keeps the code behind them out.
+    `spell` makes a function's name readable; its start is None when it is only ever merged into
+    others. A function of several parts has a FUNC record for each; one whose end is not known has
+    a PUBLIC record, which goes on to the next. All others are FUNC records, also those without
+    lines: a size keeps the code behind them out.
     """
     name, code_file = _one_line(module.name), _one_line(module.code_file)
     yield f"MODULE {module.system} {module.architecture} {module.identifier} {name}\n"
@@ -66,7 +67,7 @@ def walk_symbol_file(
 class _Names:
     """Functions' names, made readable once each."""
 
-    def __init__(self, cache: SymCache, spell: Callable[[str], str]) -> None:
+    def __init__(self, cache: SymCache, spell: Callable[[str, int | None], str]) -> None:
         self._cache = cache
         self._spell = spell
         self._known: dict[int, str] = {}
@@ -75,7 +76,8 @@ class _Names:
         found = self._known.get(function)
         if found is None:
             name = self._cache.function_name(function)
-            found = self._known[function] = _one_line(self._spell(name)) or "<name omitted>"
+            spelled = self._spell(name, self._cache.function_start(function))
+            found = self._known[function] = _one_line(spelled) or "<name omitted>"
         return found
 
 

@@ -18,6 +18,7 @@ from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventor
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
 from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.symbols.own_names import find_own_name
 from crashtool.services.whole_file import make_folder, open_whole
 
 SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
@@ -111,8 +112,14 @@ class SymbolDumper:
 
     def write_into(self, found: Dumpable, target: BinaryIO) -> int:
         """Write a module's records; how many bytes. InputUnusable when a file cannot be read."""
-        spell = demangle if self._wishes.readable else str
         size = 0
+        data = map_file(found.lines.file.source)
+        is_elf = found.lines.row.kind == kinds.ELF
+
+        def spell(name: str, start: int | None) -> str:
+            own = find_own_name(data, name, start) if is_elf else name
+            return demangle(own) if self._wishes.readable else own
+
         with closing(Deriver(self._cache)) as deriver:
             lines = deriver.find(LINES, found.lines.file.source, found.lines.row.architecture)
             cache = SymCache(lines.content)

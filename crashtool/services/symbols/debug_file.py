@@ -1,6 +1,5 @@
 """One debug file of a module, whatever its kind: functions, unwind rules and code by address."""
 
-import re
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.native import LineTable, NativePlace
 
 
-COLD_PART = ".cold"
 MANGLED = ("_Z", "_R")
-ALIAS = re.compile(r"_alias_\d+$")  # glibc's numbered names of a function that has a better one
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
 
@@ -157,9 +154,12 @@ class NativeDebugFile:
         row = None if is_described else self._find_row(address)
         if not places:
             return row and FunctionHit("", row.start, 0, file=row.file, line=row.line)
-        name = places[-1].function
-        if self.kind == kinds.ELF and (COLD_PART in name or ALIAS.search(name)):
-            places[-1] = self._rename(places[-1])
+        if self.kind == kinds.ELF:
+            from crashtool.services.symbols.own_names import find_own_name
+
+            outer = places[-1]
+            own = find_own_name(self._data, outer.function, outer.start)
+            places[-1] = outer._replace(function=own)
         if row is not None:
             places[-1] = places[-1]._replace(file=row.file, line=row.line)
         if self.kind == kinds.ELF:
@@ -199,23 +199,6 @@ class NativeDebugFile:
             self.problems.append(error.what)
             return place
         return place._replace(function=found)
-
-    def _rename(self, place: "NativePlace") -> "NativePlace":
-        """The function by the name at its own start.
-
-        symbolic names a function in several parts by the symbol at its lowest address, where
-        another function's empty cold part may lie, too (seen in libpython: ast2obj_expr.cold for
-        _PyEval_EvalFrameDefault). Of several names it takes any (__libc_start_main_alias_2).
-        """
-        from crashtool.formats.object_file.elf import find_symbol_table
-        from crashtool.formats.object_file.elf_symbols import walk_function_names
-
-        table = find_symbol_table(self._data)
-        if table is None or place.start is None:
-            return place
-        names = list(walk_function_names(self._data, table, place.start))
-        names = [name for name in names if not ALIAS.search(name)] or names
-        return place._replace(function=min(names, key=len, default=place.function))
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The unwind rules at an address."""

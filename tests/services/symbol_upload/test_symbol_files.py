@@ -186,7 +186,9 @@ def test_pieces_of_one_call_are_one_record_and_gaps_part_functions():
 
 def test_names_cannot_end_their_record():
     cache = SymCache(build())
-    text = "".join(walk_symbol_file(MODULE, cache, spell=lambda name: f"{name}\nFUNC 0 1 0 evil"))
+    text = "".join(
+        walk_symbol_file(MODULE, cache, spell=lambda name, _: f"{name}\nFUNC 0 1 0 evil")
+    )
     assert len(text.splitlines()) == 6
     assert "\nFUNC 0 1 0 evil" not in text
 
