@@ -1,12 +1,17 @@
 """Abbreviations: how the entries (DIEs) of a unit are laid out."""
 
+from typing import TYPE_CHECKING
+
 from crashtool.formats.dwarf.forms import IMPLICIT, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
+if TYPE_CHECKING:
+    from crashtool.formats.dwarf.forms import Cursor
+
 MOST_DECLARATIONS = 1 << 16  # of one table; compilers make some hundred
 MOST_ATTRIBUTES = 1 << 10
-MOST_KEPT = 1 << 12
+MOST_KEPT = 1 << 14  # declarations, of all tables
 
 
 class Declaration(NamedTuple):
@@ -27,32 +32,51 @@ class Abbreviations:
 
     def __init__(self, sections: DebugSections) -> None:
         self._sections = sections
-        self._kept: dict[tuple[int, int], Declaration] = {}
+        self._tables: dict[int, _Table] = {}
 
     def find(self, table: int, code: int) -> Declaration:
         """What a code means in the table at an offset. DamagedDwarf when it is not there."""
-        key = (table, code)
-        if key not in self._kept:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            self._kept[key] = self._read(table, code)
-        return self._kept[key]
+        opened = self._tables.get(table)
+        if opened is None:
+            if sum(map(len, self._tables.values())) >= MOST_KEPT:
+                self._tables.clear()
+            opened = self._tables[table] = _Table(self._sections.open("debug_abbrev", table))
+        found = opened.find(code)
+        if found is None:
+            raise DamagedDwarf(f"abbreviation {code} is missing", offset=table)
+        return found
 
-    def _read(self, table: int, wanted: int) -> Declaration:
-        cursor = self._sections.open("debug_abbrev", table)
-        for _ in range(MOST_DECLARATIONS):
-            code = cursor.uleb()
-            if not code:
+
+class _Table:
+    """One table: what was read of it is kept, and reading goes on from there."""
+
+    def __init__(self, cursor: "Cursor") -> None:
+        self._cursor = cursor
+        self._known: dict[int, Declaration] = {}
+        self._is_whole = False
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, code: int) -> Declaration | None:
+        """What a code means; None when it is not there. DamagedDwarf when the table runs out."""
+        while code not in self._known and not self._is_whole:
+            self._read_next()
+        return self._known.get(code)
+
+    def _read_next(self) -> None:
+        cursor = self._cursor
+        code = cursor.uleb()
+        if not code or len(self._known) >= MOST_DECLARATIONS:
+            self._is_whole = True
+            return
+        tag = cursor.uleb()
+        has_children = bool(cursor.number(1))
+        attributes = []
+        for _ in range(MOST_ATTRIBUTES):
+            attribute, form = cursor.uleb(), cursor.uleb()
+            if not attribute and not form:
                 break
-            tag = cursor.uleb()
-            has_children = bool(cursor.number(1))
-            attributes = []
-            for _ in range(MOST_ATTRIBUTES):
-                attribute, form = cursor.uleb(), cursor.uleb()
-                if not attribute and not form:
-                    break
-                implicit = cursor.sleb() if form == IMPLICIT else 0
-                attributes.append((attribute, form, implicit))
-            if code == wanted:
-                return Declaration(tag, tuple(attributes), has_children)
-        raise DamagedDwarf(f"abbreviation {wanted} is missing", offset=table)
+            implicit = cursor.sleb() if form == IMPLICIT else 0
+            attributes.append((attribute, form, implicit))
+        self._known.setdefault(code, Declaration(tag, tuple(attributes), has_children))

@@ -45,6 +45,17 @@ class Sizes(NamedTuple):
     version: int
 
 
+def find_size(form: int, sizes: Sizes) -> int | None:
+    """The bytes of a value of a form in a unit; None where the value tells."""
+    if form == IMPLICIT:
+        return 0
+    if form in OFFSETS or (form == REFERENCE and sizes.version >= REFERENCE_IS_OFFSET):
+        return sizes.offset
+    if form in (ADDRESS, REFERENCE):
+        return sizes.address
+    return 16 if form == DATA_16 else SIZES.get(form)
+
+
 class Cursor(Reader):
     """Bytes read in turn. DamagedDwarf when they run out."""
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.addresses import UnitIndex
-from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf
+from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf, find_size
 from crashtool.formats.dwarf.sections import DebugSections, open_sections
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.formats.dwarf.forms import Cursor, Value
+    from crashtool.formats.dwarf.forms import Cursor, Sizes, Value
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_file.kinds import Content
 
@@ -26,7 +26,7 @@ UNNAMED = {NAMESPACE: "(anonymous namespace)"}
 SCOPES = (CLASS, STRUCTURE, UNION, NAMESPACE)
 FLAT_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x8001})  # C and assembly: no scopes
 MOST_UNIT = 1 << 19  # bytes of a unit that is looked through
-MOST_FILE = 1 << 22  # bytes of such units of one file
+MOST_FILE = 1 << 21  # bytes of such units of one file
 DEEPEST = 256
 
 
@@ -109,12 +109,18 @@ class ScopeLookup:
         self._read_entry(
             unit, cursor, self._abbreviations.find(header.abbreviations, cursor.uleb())
         )
+        passed: dict[int, int] = {}  # sizes of entries that say nothing here, by their code
         while cursor.place < cursor.end:
             code = cursor.uleb()
             if not code:
                 yield None
                 continue
+            if code in passed:
+                cursor.take(passed[code])
+                continue
             declaration = self._abbreviations.find(header.abbreviations, code)
+            if (size := _measure_passed(declaration, unit.sizes)) is not None:
+                passed[code] = size
             entry = self._read_entry(unit, cursor, declaration)
             place = start + header.offset + entry.next
             if entry.has_children and entry.tag not in SCOPES and cursor.place < place < cursor.end:
@@ -134,6 +140,22 @@ class ScopeLookup:
         following = sibling if form in ADDRESSED_FROM_UNIT and isinstance(sibling, int) else 0
         refers = SPECIFICATION in values or ABSTRACT_ORIGIN in values
         return _Entry(declaration.tag, name, declaration.has_children, following, refers)
+
+
+def _measure_passed(declaration: Declaration, sizes: "Sizes") -> int | None:
+    """The size of each entry of a kind that is neither function nor scope and has no children.
+
+    None for other kinds, and where it is not the same for all.
+    """
+    if declaration.has_children or declaration.tag == SUBPROGRAM or declaration.tag in SCOPES:
+        return None
+    size = 0
+    for _, form, _ in declaration.attributes:
+        known = find_size(form, sizes)
+        if known is None:
+            return None
+        size += known
+    return size
 
 
 def open_scope_lookup(data: "Content") -> ScopeLookup | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.native import LineTable, NativePlace
 
 
+SCOPELESS = (".c", ".S", ".s")  # sources in languages without namespaces
 MANGLED = ("_Z", "_R")
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
@@ -162,7 +163,7 @@ class NativeDebugFile:
             places[-1] = outer._replace(function=own)
         if row is not None:
             places[-1] = places[-1]._replace(file=row.file, line=row.line)
-        if self.kind == kinds.ELF:
+        if self.kind == kinds.ELF and not places[-1].file.endswith(SCOPELESS):
             places[:-1] = [self._qualify(place, address) for place in places[:-1]]
         is_export = self.kind == kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
