@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, settings
 
 from crashtool.cli import root
 
 ROOT = Path(__file__).resolve().parents[1]
+# A busy machine is no fault of what is tested.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 SHARED = Path(os.environ.get("CRASHTOOL_SHARED", ROOT.parent / "shared"))
 
 
