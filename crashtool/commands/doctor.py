@@ -7,7 +7,7 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import annotation_options, token_options
+from crashtool.commands.options import annotation_options, probe_options, token_options
 from crashtool.errors import CHECK_FAILED, CannotWrite, UsageError
 from crashtool.services.settings import SETTINGS, step_summary_file
 
@@ -54,24 +54,7 @@ from crashtool.services.settings import SETTINGS, step_summary_file
     is_flag=True,
     help="Also ask the URL's server, without token or report, whether it can be reached.",
 )
-@click.option(
-    "--ca-bundle",
-    type=click.Path(),
-    metavar="FILE",
-    help="--probe: trust the certificate authorities in this PEM file.",
-)
-@click.option(
-    "--insecure",
-    is_flag=True,
-    default=None,
-    help="--probe: do not verify TLS certificates. Warns each time.",
-)
-@click.option(
-    "--timeout",
-    type=float,
-    metavar="SECONDS",
-    help="--probe: give up on a silent or slow server after this long (default 60).",
-)
+@probe_options
 @click.option(
     "--ci",
     "ci_system",

@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import insist_on_token, token_options
+from crashtool.commands.options import insist_on_token, probe_options, token_options
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
 from crashtool.formats.submission_url.finding import PLATFORMS, Finding
@@ -84,24 +84,7 @@ class UrlCommand(Command):
     help="What to print: the URL alone (default), C++ or CMake code, a variable for a "
     "shell, or JSON.",
 )
-@click.option(
-    "--ca-bundle",
-    type=click.Path(),
-    metavar="FILE",
-    help="--probe: trust the certificate authorities in this PEM file.",
-)
-@click.option(
-    "--insecure",
-    is_flag=True,
-    default=None,
-    help="--probe: do not verify TLS certificates. Warns each time.",
-)
-@click.option(
-    "--timeout",
-    type=float,
-    metavar="SECONDS",
-    help="--probe: give up on a silent or slow server after this long (default 60).",
-)
+@probe_options
 @click.pass_context
 def command(
     context: click.Context,

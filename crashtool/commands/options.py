@@ -38,6 +38,34 @@ def network_options(function: Function) -> Function:
     return function
 
 
+def probe_options(function: Function) -> Function:
+    """How the server of a URL is asked, in commands that have --probe."""
+    for option in reversed(
+        (
+            click.option(
+                "--ca-bundle",
+                type=click.Path(),
+                metavar="FILE",
+                help="--probe: trust the certificate authorities in this PEM file.",
+            ),
+            click.option(
+                "--insecure",
+                is_flag=True,
+                default=None,
+                help="--probe: do not verify TLS certificates. Warns each time.",
+            ),
+            click.option(
+                "--timeout",
+                type=float,
+                metavar="SECONDS",
+                help="--probe: give up on a silent or slow server after this long (default 60).",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def token_options(function: Function) -> Function:
     """--token and --token-file: the submission token, when the URL does not hold it."""
     for option in (
