@@ -1,5 +1,7 @@
 """Functions that only carry a crash out, whoever caused it: never what a crash is named after."""
 
+from crashtool.model.function_name import drop_clone
+
 # Each group with its reason. Names are without leading underscores, parameters, template
 # arguments, and what compilers and the C library append for one build or one processor.
 GROUPS: dict[str, str] = {
@@ -107,3 +109,39 @@ RUNTIME_MODULES = (
     "ucrtbase", "vcruntime", "msvcrt", "msvcr1", "msvcp", "libsystem_", "libobjc.", "libswiftcore",
     "libclang_rt.", "libasan.", "win32u.", "wow64",
 )  # fmt: skip
+# What the C libraries put before a name, and after that of a copy for one kind of processor.
+LIBRARY_PREFIXES = ("GI_", "libc_", "platform_", "interceptor_", "wrap_", "imp_")
+PROCESSORS = ("_avx", "_sse", "_ssse", "_evex", "_erms", "_unaligned", "_generic", "_chk",
+              "_asimd", "_sve", "_mops", "_neon", "_aarch64", "_a64fx", "_falkor",
+              "_thunderx")  # fmt: skip
+RETURN_TYPES = ("void ", "bool ", "int ", "static ", "virtual ", "auto ", "decltype(auto) ")
+UNNAMED = "(anonymous namespace)"
+
+
+def is_carrier(function: str) -> bool:
+    """Whether a function only carries crashes out (abort, raise, a throw, memcpy)."""
+    name = drop_clone(function)
+    for words in RETURN_TYPES:
+        name = name.removeprefix(words)
+    written, name = name, name.lstrip("_")
+    if name.startswith(PREFIXES) or _base_name(written) in AS_WRITTEN:
+        return True
+    name = _base_name(name)
+    return name in NAMES or _library_name(name) in NAMES
+
+
+def _base_name(name: str) -> str:
+    """The name without its parameters and template arguments."""
+    if name.startswith("operator"):
+        return name.partition("(")[0].rstrip().replace(" ", "_")
+    start = len(UNNAMED) if name.startswith(UNNAMED) else 0
+    ends = [place for place in (name.find(mark, start) for mark in "(<") if place > 0]
+    return name[: min(ends)] if ends else name
+
+
+def _library_name(name: str) -> str:
+    """`memcpy` of `GI_memcpy`, `memcpy_avx_unaligned_erms` and `memcpy_chk`."""
+    for prefix in LIBRARY_PREFIXES:
+        name = name.removeprefix(prefix).lstrip("_")
+    ends = [place for place in map(name.find, PROCESSORS) if place > 0]
+    return name[: min(ends)] if ends else name

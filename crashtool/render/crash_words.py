@@ -1,7 +1,8 @@
 """Where a crash happened and what it is grouped by, in a line each."""
 
 from crashtool.model.crash import CrashReport, Frame
-from crashtool.model.signature import OwnCall, find_own_call, sign
+from crashtool.model.own_calls import OwnCall
+from crashtool.model.signature import find_own_call, sign
 from crashtool.render.words import innermost_call, words_of_place, words_of_source
 
 ABORTS, RAISES = "SIGABRT", "0x"  # software exceptions have no name of their own

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from crashtool.formats.minidump.reasons.reason import Reason
-from crashtool.model.carriers import GROUPS, NAMES
+from crashtool.model.carriers import GROUPS, NAMES, is_carrier
 from crashtool.model.crash import (
     Crash,
     CrashReport,
@@ -14,7 +14,8 @@ from crashtool.model.crash import (
     Thread,
     UnloadedHit,
 )
-from crashtool.model.signature import fold, is_carrier, name_frame, name_innermost, sign
+from crashtool.model.own_calls import name_frame
+from crashtool.model.signature import fold, name_innermost, sign
 
 GAME = Module(0x400000, 0x1000, "game.exe", "C:\\game.exe")
 KERNELBASE = Module(0x500000, 0x1000, "KERNELBASE.dll", "C:\\Windows\\System32\\KERNELBASE.dll")
