@@ -8,9 +8,10 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.addresses import UnitIndex
+from crashtool.formats.dwarf.elf_sections import open_sections
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.lines import LineTable
-from crashtool.formats.dwarf.sections import DebugSections, open_sections
+from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class LineLookup:
 class _Rows:
     """The rows of one table, but for those of code that the linker has dropped."""
 
-    def __init__(self, table: LineTable, code: list[range]) -> None:
+    def __init__(self, table: LineTable, code: tuple[range, ...]) -> None:
         self._table = table
         self._sequences: list[Sequence] = sorted(
             (

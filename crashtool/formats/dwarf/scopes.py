@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.addresses import UnitIndex
+from crashtool.formats.dwarf.elf_sections import open_sections
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf, find_size
-from crashtool.formats.dwarf.sections import DebugSections, open_sections
+from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

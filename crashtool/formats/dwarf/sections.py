@@ -1,46 +1,61 @@
-"""The sections of an ELF file that hold DWARF, inflated when they are first read."""
+"""Sections that hold DWARF, in whatever kind of file; they are inflated when first read."""
 
 import zlib
+from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
-from crashtool.formats.object_file.elf import (
-    COMPRESSED_ZLIB,
-    FLAG_COMPRESSED,
-    FLAG_EXECUTABLE,
-    Layout,
-    Section,
-    read_layout,
-)
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf_structs import CompressionHeader32, CompressionHeader64
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
 
-COMPRESSED_ZSTD = 2  # elf.h
+PLAIN, PACKED_32, PACKED_64, PACKED_OLD = range(4)  # as an ELF file packs sections, by its class
+COMPRESSED_ZLIB, COMPRESSED_ZSTD = 1, 2  # elf.h
 OLD_MAGIC, OLD_HEAD = b"ZLIB", 12  # of .zdebug sections: the size follows, big-endian
 MOST_INFLATED = 1 << 29  # bytes, of all sections of a file
 LONGEST_STRING = 1 << 14
 NOTHING: tuple[bytes, int, int] = (b"", 0, 0)
 
 
-class DebugSections:
-    """Sections by their names without the dot; offsets are in bytes from a section's start."""
+class SectionPlace(NamedTuple):
+    """Where a section is in its file, in bytes, and how it is packed."""
 
-    def __init__(self, data: "Content", layout: Layout) -> None:
+    offset: int
+    size: int
+    packing: int = PLAIN
+
+
+class DebugSections:
+    """Sections by their names without the dot; offsets are in bytes from a section's start.
+
+    Those of a split unit (.dwo, or its part of a .dwp) have the names of the others: `debug_info`
+    is .debug_info.dwo there. `base` is the module's first address as its DWARF counts, `code` where
+    its code is, `supplement` the sections of the file that dwz has moved what is shared to.
+    """
+
+    def __init__(
+        self,
+        data: "Content",
+        places: Mapping[str, SectionPlace],
+        base: int = 0,
+        code: "tuple[range, ...]" = (),
+        supplement: "DebugSections | None" = None,
+    ) -> None:
         self._data = data
-        self._wide = layout.wide
-        self._rows = {row.name: row for row in reversed(layout.sections) if row.present}
+        self._places = places
         self._found: dict[str, tuple[Content, int, int]] = {}
         self._budget = MOST_INFLATED
-        self.base = layout.base
-        self.code = [
-            range(row.address, row.address + row.size)
-            for row in layout.sections
-            if row.flags & FLAG_EXECUTABLE and row.address
-        ]
+        self.base = base
+        self.code = code
+        self.supplement = supplement
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a section, sound or not."""
+        return name in self._places
 
     def size(self, name: str) -> int:
         """A section's size, inflated; 0 when there is none. DamagedDwarf when it cannot be."""
@@ -69,42 +84,41 @@ class DebugSections:
         return self._found[name]
 
     def _load(self, name: str) -> "tuple[Content, int, int]":
-        row = self._rows.get(f".{name}")
-        if row is None:
-            old = self._rows.get(f".z{name}")
-            return NOTHING if old is None else self._inflate_old(old)
-        if not row.flags & FLAG_COMPRESSED:
-            return self._data, row.offset, row.offset + row.size
-        kind = CompressionHeader64 if self._wide else CompressionHeader32
-        if row.size < kind.SIZE:
-            raise DamagedDwarf(f"{row.name} cut short", offset=row.offset)
-        head = kind.read(self._data, row.offset)
-        packed = self._data[row.offset + kind.SIZE : row.offset + row.size]
-        return self._keep(self._inflate(row, head.method, packed, head.size))
-
-    def _inflate_old(self, row: Section) -> "tuple[Content, int, int]":
-        head = self._data[row.offset : row.offset + OLD_HEAD]
-        if row.size < OLD_HEAD or not head.startswith(OLD_MAGIC):
-            raise DamagedDwarf(f"{row.name} is not packed as it should be", offset=row.offset)
-        packed = self._data[row.offset + OLD_HEAD : row.offset + row.size]
-        size = int.from_bytes(head[len(OLD_MAGIC) :], "big")
-        return self._keep(self._inflate(row, COMPRESSED_ZLIB, packed, size))
-
-    def _keep(self, content: bytes) -> "tuple[Content, int, int]":
+        place = self._places.get(name)
+        if place is None:
+            return NOTHING
+        if place.packing == PLAIN:
+            return self._data, place.offset, place.offset + place.size
+        method, start, size = self._read_head(name, place)
+        packed = self._data[place.offset + start : place.offset + place.size]
+        content = self._inflate(name, method, packed, size, place.offset)
         return content, 0, len(content)
 
-    def _inflate(self, row: Section, method: int, packed: bytes, size: int) -> bytes:
+    def _read_head(self, name: str, place: SectionPlace) -> tuple[int, int, int]:
+        """How a section is compressed, where its bytes begin, and its size when inflated."""
+        if place.packing == PACKED_OLD:
+            head = self._data[place.offset : place.offset + OLD_HEAD]
+            if place.size < OLD_HEAD or not head.startswith(OLD_MAGIC):
+                raise DamagedDwarf(f".{name} is not packed as it should be", offset=place.offset)
+            return COMPRESSED_ZLIB, OLD_HEAD, int.from_bytes(head[len(OLD_MAGIC) :], "big")
+        kind = CompressionHeader64 if place.packing == PACKED_64 else CompressionHeader32
+        if place.size < kind.SIZE:
+            raise DamagedDwarf(f".{name} cut short", offset=place.offset)
+        found = kind.read(self._data, place.offset)
+        return found.method, kind.SIZE, found.size
+
+    def _inflate(self, name: str, method: int, packed: bytes, size: int, at: int) -> bytes:
         if size > self._budget:
-            raise DamagedDwarf(f"{row.name} of {size} bytes is too large", offset=row.offset)
+            raise DamagedDwarf(f".{name} of {size} bytes is too large", offset=at)
         if method == COMPRESSED_ZLIB:
             try:
                 content = zlib.decompressobj().decompress(packed, size) if size else b""
             except zlib.error as error:
-                raise DamagedDwarf(f"{row.name}: {error}", offset=row.offset) from None
+                raise DamagedDwarf(f".{name}: {error}", offset=at) from None
         elif method == COMPRESSED_ZSTD:
             content = _inflate_zstandard(packed, size)
         else:
-            raise DamagedDwarf(f"{row.name}: compression {method}", offset=row.offset)
+            raise DamagedDwarf(f".{name}: compression {method}", offset=at)
         self._budget -= len(content)
         return content
 
@@ -118,14 +132,3 @@ def _inflate_zstandard(packed: bytes, size: int) -> bytes:
     while len(content) < size and (block := stream.read(size - len(content))):
         content += block
     return bytes(content)
-
-
-def open_sections(data: "Content") -> DebugSections | None:
-    """The sections of an ELF file that has line tables; None without, and when big-endian."""
-    layout = read_layout(data)
-    if layout is None:
-        return None
-    names = {row.name for row in layout.sections if row.present}
-    if not names & {".debug_line", ".zdebug_line"}:
-        return None
-    return DebugSections(data, layout)

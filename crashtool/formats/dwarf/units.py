@@ -90,12 +90,20 @@ def walk_headers(sections: DebugSections) -> Iterator[Header]:
 
 
 class Unit:
-    """One unit, by its own entry. DamagedDwarf from all that reads more of it."""
+    """One unit, by its own entry. DamagedDwarf from all that reads more of it.
+
+    `skeleton` is what the program has of a split unit: its addresses, lines and bases are there.
+    """
 
     def __init__(
-        self, sections: DebugSections, header: Header, abbreviations: Abbreviations
+        self,
+        sections: DebugSections,
+        header: Header,
+        abbreviations: Abbreviations,
+        skeleton: "Unit | None" = None,
     ) -> None:
         self.header = header
+        self.skeleton = skeleton
         self.sizes = header.sizes
         self._sections = sections
         size = header.end - header.first
@@ -107,6 +115,8 @@ class Unit:
     @property
     def line_program(self) -> int | None:
         """Where its line program is in .debug_line."""
+        if self.skeleton is not None:
+            return self.skeleton.line_program
         _, value = self._values.get(LINES, (0, None))
         return value if isinstance(value, int) else None
 
@@ -123,6 +133,8 @@ class Unit:
     @property
     def folder(self) -> str:
         """Where it was compiled."""
+        if self.skeleton is not None:
+            return self.skeleton.folder
         return self._text(FOLDER)
 
     @property
@@ -133,6 +145,8 @@ class Unit:
     @property
     def low(self) -> int:
         """Its first address; what lists of ranges count from."""
+        if self.skeleton is not None:
+            return self.skeleton.low
         return self._address(LOW)
 
     @property
@@ -159,6 +173,8 @@ class Unit:
 
     def address_at(self, index: int) -> int:
         """An address by its index in .debug_addr."""
+        if self.skeleton is not None:
+            return self.skeleton.address_at(index)
         place = self.base(ADDRESSES_BASE, GNU_ADDRESSES_BASE) + index * self.sizes.address
         return self._sections.open("debug_addr", place).number(self.sizes.address)
 
@@ -172,10 +188,16 @@ class Unit:
             return self._sections.string("debug_line_str", value)
         if form in STRING_INDEXES:
             offset_size = self.sizes.offset
-            place = self.base(STRINGS_BASE) or LONG_TABLE_HEAD[offset_size]
+            place = self._find_strings()
             cursor = self._sections.open("debug_str_offsets", place + value * offset_size)
             return self._sections.string("debug_str", cursor.number(offset_size))
         return ""
+
+    def _find_strings(self) -> int:
+        """Where its part of .debug_str_offsets begins; of split units before DWARF 5: at once."""
+        if self.skeleton is not None and self.sizes.version < DWARF_5:
+            return 0
+        return self.base(STRINGS_BASE) or LONG_TABLE_HEAD[self.sizes.offset]
 
     def _text(self, attribute: int) -> str:
         found = self._values.get(attribute)

@@ -1,0 +1,57 @@
+"""The sections of an ELF file that hold DWARF."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.formats.dwarf.sections import (
+    PACKED_32,
+    PACKED_64,
+    PACKED_OLD,
+    PLAIN,
+    DebugSections,
+    SectionPlace,
+)
+from crashtool.formats.object_file.elf import (
+    FLAG_COMPRESSED,
+    FLAG_EXECUTABLE,
+    Layout,
+    Section,
+    read_layout,
+)
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+OLD_PREFIX, PREFIX = ".zdebug", ".debug"
+
+
+def open_sections(data: "Content") -> DebugSections | None:
+    """The sections of an ELF file that has line tables; None without, and when big-endian."""
+    layout = read_layout(data)
+    if layout is None:
+        return None
+    sections = to_sections(data, layout)
+    return sections if sections.has("debug_line") else None
+
+
+def to_sections(data: "Content", layout: Layout) -> DebugSections:
+    """All sections by their names without the dot, and those of `.zdebug` as of `.debug`."""
+    places: dict[str, SectionPlace] = {}
+    for row in reversed(layout.sections):
+        if row.present:
+            name = row.name.replace(OLD_PREFIX, PREFIX, 1)
+            is_old = name != row.name
+            if not is_old or name[1:] not in places:
+                places[name[1:]] = _place(row, layout, is_old=is_old)
+    code = (
+        range(row.address, row.address + row.size)
+        for row in layout.sections
+        if row.flags & FLAG_EXECUTABLE and row.address
+    )
+    return DebugSections(data, places, layout.base, tuple(code))
+
+
+def _place(row: Section, layout: Layout, *, is_old: bool) -> SectionPlace:
+    packing = PACKED_OLD if is_old else PLAIN
+    if row.flags & FLAG_COMPRESSED:
+        packing = PACKED_64 if layout.wide else PACKED_32
+    return SectionPlace(row.offset, row.size, packing)
