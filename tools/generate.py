@@ -1,4 +1,4 @@
-"""Writes what the code itself says: man pages, shell completions, the CLI and JSON references.
+"""Writes what the code itself says: man pages, shell completions, the references in docs/.
 
 With --check it writes nothing and fails when a file is not what the code says.
 """
@@ -14,12 +14,14 @@ from tools.completions import render_completions  # noqa: E402
 from tools.doctor_reference import render_doctor_reference  # noqa: E402
 from tools.json_reference import render_json_reference  # noqa: E402
 from tools.man_pages import render_man_pages  # noqa: E402
+from tools.settings_reference import render_settings_reference  # noqa: E402
 
 
 def generated_files() -> dict[str, str]:
     """Every generated file: path relative to the project → text."""
     files = {"docs/cli.md": render_reference(), "docs/json.md": render_json_reference(),
-             "docs/doctor.md": render_doctor_reference()}  # fmt: skip
+             "docs/doctor.md": render_doctor_reference(),
+             "docs/settings.md": render_settings_reference()}  # fmt: skip
     files |= {f"man/{name}": text for name, text in render_man_pages().items()}
     files |= {f"completions/{name}": text for name, text in render_completions().items()}
     return files

@@ -4,6 +4,8 @@ from crashtool import __version__
 from crashtool.cli import root
 from crashtool.commands.command_tree import read_commands
 from crashtool.model.command_line import CommandEntry, Parameter, walk_entries
+from crashtool.services.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE
+from tools.settings_reference import walk_variables
 
 EXIT_STATUSES = (
     ("0", "done"),
@@ -57,9 +59,36 @@ def _render_page(entry: CommandEntry, entries: list[CommandEntry]) -> str:
     lines.append(".SH EXIT STATUS")
     for status, meaning in EXIT_STATUSES:
         lines += [".TP", f".B {status}", _escape(meaning)]
+    lines += _render_environment(entry) + _render_files()
     others = [_page_name(other) for other in entries if other.name != entry.name]
     lines += [".SH SEE ALSO", ", ".join(f"\\fB{_escape(other)}\\fR(1)" for other in others)]
     return "\n".join(lines) + "\n"
+
+
+def _render_environment(entry: CommandEntry) -> list[str]:
+    """The variables of the settings that a command reads; the page of crashtool has all."""
+    rows = [*walk_variables(entry), (PROJECT_CHOICE.name, PROJECT_CHOICE.meaning)]
+    lines = [".SH ENVIRONMENT"]
+    if entry.name == "crashtool":
+        rows += [(row.name, row.meaning) for row in OTHER_VARIABLES]
+    for name, meaning in rows:
+        lines += [".TP", f".B {_escape(name)}", _escape(meaning.replace("`", "").strip())]
+    if entry.name != "crashtool":
+        lines += [
+            ".PP",
+            "Others, such as proxies and NO_COLOR, are listed in",
+            ".BR crashtool (1).",
+        ]
+    return lines
+
+
+def _render_files() -> list[str]:
+    lines = [".SH FILES"]
+    for row in FILES:
+        lines += [".TP", f".I {_escape(row.path)}", _escape(row.meaning.replace("`", ""))]
+        if row.windows_path != row.path:
+            lines.append(_escape(f"On Windows {row.windows_path}."))
+    return lines
 
 
 def _flags(param: Parameter) -> str:

@@ -12,6 +12,7 @@ from crashtool.services.resolution import Habits, resolve
 from crashtool.services.settings import SETTINGS, Resolved, Settings, current_settings, mask
 
 WITHHELD = "crashtool.withheld"  # of a context: why the user's token is not used
+HOW_TO_LIST = "crashtool scaffold toml prints every setting: a variable is CRASHTOOL_ and its name"
 RESOLVED = "crashtool.resolved"  # of a context: its settings, each with where it came from
 
 
@@ -71,6 +72,7 @@ class Command(click.Command):
         console.color = wants_color(color, os.environ, sys.stdout)
         console.color_notes = wants_color(color, os.environ, sys.stderr)
         console.live = sys.stderr.isatty() and not os.environ.get("CI")
+        _warn_of_unknown_variables(console, resolved[1])
         if options["show_settings"]:
             return show_settings(console, *resolved)
         ctx.params["console"] = console
@@ -96,6 +98,19 @@ class Command(click.Command):
             else:
                 ctx.params[name] = params[name].type_cast_value(ctx, found.value)
         return values, settings
+
+
+def _warn_of_unknown_variables(console: Console, settings: Settings) -> None:
+    """Say that a variable is ignored: a mistyped one changes nothing, and nobody would know."""
+    unknown = settings.list_unknown_variables()
+    if not unknown:
+        return
+    from crashtool.services.environment_variables import walk_nearest  # seldom needed
+
+    for name, nearest in walk_nearest(unknown):
+        hint = f"did you mean {nearest}?" if nearest else HOW_TO_LIST
+        console.warn(f"the environment variable {name} is ignored: crashtool has none of that name",
+                     hint=hint)  # fmt: skip
 
 
 def show_settings(console: Console, resolved: dict[str, Resolved], settings: Settings) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TOKENS = ("token", "symbols_token")
 PROJECT_FILE = "crashtool.toml"
 USER_FILE = "config.toml"
+PREFIX = "CRASHTOOL_"
 PROJECT_VARIABLE = "CRASHTOOL_PROJECT_FILE"
 FLAG, ENVIRONMENT, PROJECT, USER = "flag", "environment", "project", "user"
 ANYTHING, INSIDE, NOTHING = "anything", "inside", "nothing"
@@ -44,7 +45,7 @@ class Setting(NamedTuple):
     @property
     def variable(self) -> str:
         """Its environment variable."""
-        return f"CRASHTOOL_{self.name.upper()}"
+        return PREFIX + self.name.upper()
 
 
 SETTINGS = {
@@ -158,6 +159,14 @@ class Settings:
             found += [(layer, f"file {path}", name) for name in names if name in values]
         layer, source, name = found[0] if found else ("", "", "")
         return Resolved(name, source, layer) if found else None
+
+    def list_unknown_variables(self) -> list[str]:
+        """Variables that are named like those of settings, and are none of them."""
+        names = [name for name in self.environment if name.startswith(PREFIX)]
+        if not names:
+            return []
+        known = {PROJECT_VARIABLE, *(setting.variable for setting in SETTINGS.values())}
+        return [name for name in names if name not in known]
 
     def _walk_layers(self, setting: Setting, *, is_checked: bool = True) -> Iterator[Resolved]:
         if text := self.environment.get(setting.variable):

@@ -9,6 +9,7 @@ import pytest
 from crashtool.cli import COMMANDS, root
 from crashtool.commands.command_tree import read_commands
 from crashtool.model.command_line import walk_entries
+from crashtool.services.settings import SETTINGS
 from tools.generate import ROOT, generated_files
 
 
@@ -128,3 +129,28 @@ def test_examples_stand_on_lines_of_their_own(entry):
         assert "\\" not in paragraph.replace("\\*", "")  # a pattern, in the help of a PATH
         if any(line.startswith("  ") for line in paragraph.splitlines()):
             assert paragraph.startswith("\b\n"), paragraph
+
+
+def test_every_setting_is_in_the_reference_with_its_variable_and_its_commands(files):
+    page = files["docs/settings.md"]
+
+    for name, setting in SETTINGS.items():
+        section = page[page.index(f"### `{name}`") :].split("\n### ")[0]
+        assert f"`{setting.variable}`" in section
+        assert "- read by " in section or name == "token_hosts"  # bound to hosts, no option
+    assert "| `CRASHTOOL_PROJECT_FILE` |" in page
+    assert "- read by `serve` (--token)" in page
+
+
+@pytest.mark.parametrize(("page", "holds", "lacks"), [
+    ("crashtool.1", "CRASHTOOL_SERVE_TOKEN", "\\fBNONE"),
+    ("crashtool-send-dump.1", "CRASHTOOL_TOKEN_FILE", "CRASHTOOL_SYMBOLS_TOKEN"),
+    ("crashtool-upload-symbols.1", "CRASHTOOL_SYMBOLS_TOKEN", "CRASHTOOL_ANNOTATIONS"),
+])  # fmt: skip
+def test_man_pages_list_the_variables_of_their_command_and_the_files(files, page, holds, lacks):
+    text = files[f"man/{page}"]
+    environment = text[text.index(".SH ENVIRONMENT") : text.index(".SH FILES")]
+
+    assert f".B {holds}\n" in environment
+    assert f".B {lacks}\n" not in environment
+    assert "crashtool.toml" in text[text.index(".SH FILES") :]

@@ -27,26 +27,31 @@ GROUPS: dict[str, dict[str, Explanation]] = {
     },
     "Tokens. Better in the environment (CRASHTOOL_TOKEN, CRASHTOOL_SYMBOLS_TOKEN) or in files that "
     "are not committed": {
-        "token": Explanation("For reports.", '"TOKEN"'),
-        "token_file": Explanation("A file that holds it.", '"token.txt"'),
-        "symbols_token": Explanation("For symbols; it is another one.", '"SYMBOLTOKEN"'),
-        "symbols_token_file": Explanation("A file that holds it.", '"symbols-token.txt"'),
+        "token": Explanation("The submission token, for reports.", '"TOKEN"'),
+        "token_file": Explanation("A file that holds the submission token.", '"token.txt"'),
+        "symbols_token": Explanation("The token for symbols; it is another one.", '"SYMBOLTOKEN"'),
+        "symbols_token_file": Explanation(
+            "A file that holds the token for symbols.", '"symbols-token.txt"'
+        ),
         "token_hosts": Explanation(
             "Servers of your own that a project file may name and that get your tokens.",
             '["crash.example.com"]',
         ),
     },
     "The local receiver, `crashtool serve`": {
-        "serve_token": Explanation("The only token it lets in; it is shown in its URL.", '"TOKEN"'),
-        "serve_token_file": Explanation("A file that holds it.", '"serve-token.txt"'),
+        "serve_token": Explanation(
+            "The only token that `serve` lets in; it is shown in its URL.", '"TOKEN"'
+        ),
+        "serve_token_file": Explanation(
+            "A file that holds the token of `serve`.", '"serve-token.txt"'
+        ),
     },
     "What reports say": {
         "attachments": Explanation(
             "Files that go with a report, [NAME=]PATH.", '["game.log", "settings.json"]'
         ),
         "annotations": Explanation(
-            "Keys and values; prod and ver are the product and its version. Keep this table at the "
-            "end of the file.",
+            "Keys and values that go with a report; prod and ver are the product and its version.",
             '\\nprod = "Game"\\nver = "1.4.2"',
         ),
         "tag": Explanation("The tag of uploaded symbols, such as the version.", '"1.4.2"'),
@@ -54,12 +59,12 @@ GROUPS: dict[str, dict[str, Explanation]] = {
     "Symbols": {
         "symbols": Explanation("Where debug files of this project are.", '["build", "symbols"]'),
         "symbol_servers": Explanation(
-            "Servers that are asked for others.", '["https://symbols.example.com"]'
+            "Symbol servers that are asked for all others.", '["https://symbols.example.com"]'
         ),
         "no_local_symbols": Explanation("Use the symbols that are named alone.", "true"),
         "offline": Explanation("Ask no symbol server.", "true"),
         "cache": Explanation("Where fetched symbols are kept.", '".cache/crashtool"'),
-        "cache_size": Explanation("What it may grow to.", '"8G"'),
+        "cache_size": Explanation("What the cache may grow to.", '"8G"'),
     },
     "The handler and its database": {
         "handler": Explanation("The crashpad_handler.", '"/opt/game/crashpad_handler"'),
@@ -110,6 +115,7 @@ def _entry(setting: Setting, explanation: Explanation) -> str:
     value = explanation.example.replace("\\n", "\n")
     if setting.kind == "pairs":
         table = f"[{setting.name}]{value}"
+        lines += [f"\n# {line}" for line in _wrap("Keep this table at the end of the file.")]
         return "".join(lines) + "".join(f"\n#{line}" for line in table.split("\n")) + "\n"
     return "".join(lines) + f"\n#{setting.name} = {value}\n"
 
