@@ -13,13 +13,6 @@ from tests.synth.object_files import build_elf, full_elf
 
 
 @pytest.fixture
-def deriver(tmp_path):
-    made = Deriver(SymbolCache(str(tmp_path / "cache")))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def program(tmp_path):
     path = tmp_path / "app"
     path.write_bytes(build_elf())

@@ -1,6 +1,6 @@
 """Functions that no DIE of the program describes have the lines that its line tables give them."""
 
-from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -9,11 +9,9 @@ from crashtool.formats.dwarf.line_lookup import LineLookup
 from crashtool.formats.object_file import kinds
 from crashtool.model.crash import Module
 from crashtool.services.symbols.advice import SPLIT_NOTE
-from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.debug_file import open_debug_file
-from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.module_verdict import Evidence, judge
-from tests.toolchain import need, need_programs, run_tool
+from tests.toolchain import run_tool
 
 SOURCE = """
 static inline __attribute__((always_inline)) int inner(volatile int *p) { p[0] = 3; return p[0]; }
@@ -26,21 +24,8 @@ int main(int argc, char **argv) { return outer(&argc); }
 
 
 @pytest.fixture
-def deriver(tmp_path):
-    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
-        yield made
-
-
-@pytest.fixture
-def build(tmp_path):
-    def compile_program(compiler, *options):
-        need_programs(compiler)
-        need("nm", "objcopy")
-        (tmp_path / "app.c").write_text(SOURCE, encoding="utf-8")
-        run_tool(compiler, "-O1", *options, "-o", "app", "app.c", cwd=tmp_path)
-        return tmp_path / "app"
-
-    return compile_program
+def build(compile_app):
+    return partial(compile_app, "app.c", SOURCE)
 
 
 def start_of(program, name):

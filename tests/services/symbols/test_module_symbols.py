@@ -1,4 +1,3 @@
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,7 +6,6 @@ from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Frame, Module
 from crashtool.model.lookup import Candidate
-from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.module_symbols import ModuleSymbols
@@ -44,12 +42,6 @@ def sym(tmp_path):
         return Candidate(str(path), "found", "sym", path=str(path))
 
     return make
-
-
-@pytest.fixture
-def deriver(tmp_path):
-    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Names of functions as an ELF file tells them: scopes of inlined calls, aliases; data."""
 
-from contextlib import closing
+from functools import partial
 
 import pytest
 
 from crashtool.formats.dwarf.scopes import open_scope_lookup
 from crashtool.formats.object_file import kinds
-from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.debug_file import open_debug_file
-from crashtool.services.symbols.derive import Deriver
 from tests.toolchain import need, need_programs, run_tool
 
 SOURCE = """
@@ -36,21 +34,8 @@ int main(int argc, char **) { return atlas::draw(&argc) + other::use(&argc); }
 
 
 @pytest.fixture
-def deriver(tmp_path):
-    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
-        yield made
-
-
-@pytest.fixture
-def build(tmp_path):
-    def compile_program(compiler, *options):
-        need_programs(compiler)
-        need("nm", "objcopy")
-        (tmp_path / "app.cc").write_text(SOURCE, encoding="utf-8")
-        run_tool(compiler, "-O1", *options, "-o", "app", "app.cc", cwd=tmp_path)
-        return tmp_path / "app"
-
-    return compile_program
+def build(compile_app):
+    return partial(compile_app, "app.cc", SOURCE)
 
 
 def span_of(program, name):

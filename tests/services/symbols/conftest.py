@@ -1,0 +1,29 @@
+"""Fixtures for what reads symbols: a deriver with a cache of its own, and compiled programs."""
+
+from contextlib import closing
+
+import pytest
+
+from crashtool.services.symbols.cache import SymbolCache
+from crashtool.services.symbols.derive import Deriver
+from tests.toolchain import need, need_programs, run_tool
+
+
+@pytest.fixture
+def deriver(tmp_path):
+    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
+        yield made
+
+
+@pytest.fixture
+def compile_app(tmp_path):
+    """Compile a source of this name, with -O1, as `app` in the test's folder."""
+
+    def compile_program(name, source, compiler, *options):
+        need_programs(compiler)
+        need("nm", "objcopy")
+        (tmp_path / name).write_text(source, encoding="utf-8")
+        run_tool(compiler, "-O1", *options, "-o", "app", name, cwd=tmp_path)
+        return tmp_path / "app"
+
+    return compile_program
