@@ -39,7 +39,7 @@ class Tables:
         rows = (row for row in self.cfi if row.start <= address < row.start + row.size)
         return next(rows, None)
 
-    def find_win(self, address):
+    def find_frame_data(self, address):
         rows = (row for row in self.win if row.start <= address < row.start + row.size)
         return next(rows, None)
 

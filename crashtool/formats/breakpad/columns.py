@@ -34,7 +34,7 @@ ROOM = 8
 NO_DAMAGE = (b"INLINE ", b"\n", b"\r")  # among lines
 
 
-class Column:
+class SortedRecords:
     """The records of one kind whose lines begin from `start` to before `end`.
 
     A record is told by the offset of its line. Of several with one number the first counts.

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
-from crashtool.formats.breakpad.columns import SMALL, Column
+from crashtool.formats.breakpad.columns import SMALL, SortedRecords
 from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end, note
 from crashtool.formats.named_tuple import NamedTuple
 
@@ -47,7 +47,7 @@ class FunctionBlock:
             note(problems, f"a function has more than {INLINE_ROOM} bytes of INLINE records")
         # Writers put INLINE records first; only then can the others be searched by halves.
         is_usual = end - start > SMALL and first == start and run == last
-        self._lines = Column(data, records.LINE, run if is_usual else start, end, problems)
+        self._lines = SortedRecords(data, records.LINE, run if is_usual else start, end, problems)
 
     def find_line(self, address: int) -> SourceLine | None:
         """The line at an address."""

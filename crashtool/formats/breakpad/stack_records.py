@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
-from crashtool.formats.breakpad.columns import Column, covers
+from crashtool.formats.breakpad.columns import SortedRecords, covers
 from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end
 from crashtool.formats.named_tuple import NamedTuple
 
@@ -31,7 +31,7 @@ class CfiText(NamedTuple):
     rules: str
 
 
-class WinRecord(NamedTuple):
+class FrameData(NamedTuple):
     """A STACK WIN record; sizes in bytes. `kind`: 4 for frame data, 0 for FPO data.
 
     `program` is "" where there is none; then `allocates_base_pointer` says whether the function
@@ -67,7 +67,7 @@ class StackRecords:
         self._data = data
         self._end = len(data) if end is None else end
         self._rules, self._frame_data, self._fpo = (
-            Column(data, kind, start, self._end, self.problems)
+            SortedRecords(data, kind, start, self._end, self.problems)
             for kind in (records.CFI_INIT, records.WIN_FRAME_DATA, records.WIN_FPO)
         )
         self._answers: dict[int, CfiText | None] = {}
@@ -86,7 +86,7 @@ class StackRecords:
             self._answers[address] = self._read_cfi(address)
         return self._answers[address]
 
-    def find_win(self, address: int) -> WinRecord | None:
+    def find_frame_data(self, address: int) -> FrameData | None:
         """The innermost STACK WIN record that covers an address, frame data before FPO data."""
         if not 0 <= address <= MOST_ADDRESS:
             return None
@@ -125,11 +125,11 @@ class StackRecords:
         return [rules for _, rules in rows]
 
 
-def _read_win(kind: int, record: "Match[bytes]") -> WinRecord:
+def _read_win(kind: int, record: "Match[bytes]") -> FrameData:
     numbers = [int(word, 16) for word in record.groups()[:WIN_NUMBERS]]
     rest = _decode(record[WIN_NUMBERS + 1])
     program, allocates = (rest, False) if kind == FRAME_DATA else ("", rest == "1")
-    return WinRecord._make((kind, *numbers, program, allocates))
+    return FrameData._make((kind, *numbers, program, allocates))
 
 
 def _decode(rules: bytes) -> str:

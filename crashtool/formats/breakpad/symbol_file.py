@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
-from crashtool.formats.breakpad.columns import Column
+from crashtool.formats.breakpad.columns import SortedRecords
 from crashtool.formats.breakpad.function_block import FunctionBlock
 from crashtool.formats.breakpad.layout import read_layout
 from crashtool.formats.breakpad.records import find_line_end, read_text
-from crashtool.formats.breakpad.stack_records import CfiText, StackRecords, WinRecord
+from crashtool.formats.breakpad.stack_records import CfiText, FrameData, StackRecords
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.symbol_header import read_module_line
 
@@ -78,7 +78,7 @@ class SymbolFile:
             records.FILE: self._make_column(records.FILE, 0, layout.origins or end),
             records.ORIGIN: self._make_column(records.ORIGIN, layout.origins, layout.body or end),
         }
-        self._late_names: dict[RecordKind, Column] = {}
+        self._late_names: dict[RecordKind, SortedRecords] = {}
         self._stack = StackRecords(
             data, end if layout.is_known else 0, len(data), problems=self.problems
         )
@@ -119,7 +119,7 @@ class SymbolFile:
             return False
         start = self._functions.find_next(self._functions.start - 1)
         end = min(self._functions.end, start + NOTICED)
-        return Column(self._data, records.LINE, start, end, []).read_first() is not None
+        return SortedRecords(self._data, records.LINE, start, end, []).read_first() is not None
 
     @property
     def has_inlines(self) -> bool:
@@ -140,9 +140,9 @@ class SymbolFile:
         """The STACK CFI rules at an address."""
         return self._stack.find_cfi(address)
 
-    def find_win(self, address: int) -> WinRecord | None:
+    def find_frame_data(self, address: int) -> FrameData | None:
         """The STACK WIN record at an address."""
-        return self._stack.find_win(address)
+        return self._stack.find_frame_data(address)
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The FUNC that covers an address, else the PUBLIC before it with no FUNC in between."""
@@ -159,8 +159,8 @@ class SymbolFile:
             )
         return self._answers[address]
 
-    def _make_column(self, kind: "RecordKind", start: int, end: int) -> Column:
-        return Column(self._data, kind, start, end, self.problems)
+    def _make_column(self, kind: "RecordKind", start: int, end: int) -> SortedRecords:
+        return SortedRecords(self._data, kind, start, end, self.problems)
 
     def _read_function(self, record: "Match[bytes]", address: int) -> FunctionHit:
         block = self._get_block(record.start(), record.end())
@@ -251,9 +251,9 @@ class SymbolFile:
 
     def _is_unwound(self, address: int) -> bool:
         """Whether unwind records know of code at an address."""
-        return self.find_cfi(address) is not None or self.find_win(address) is not None
+        return self.find_cfi(address) is not None or self.find_frame_data(address) is not None
 
-    def _list_publics(self, before: "Match[bytes] | None", address: int) -> list[Column]:
+    def _list_publics(self, before: "Match[bytes] | None", address: int) -> list[SortedRecords]:
         """Where the PUBLIC record of an address may be, given the FUNC record before it."""
         functions = self._functions
         if not functions.is_in_order():

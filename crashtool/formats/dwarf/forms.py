@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.frame_expressions import Reader
+from crashtool.formats.object_file.cfi_expressions import Reader
 
 Value: TypeAlias = int | bytes
 

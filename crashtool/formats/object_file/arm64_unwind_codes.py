@@ -133,30 +133,33 @@ def read_codes(data: bytes, start: int) -> tuple[Code, ...]:
 
 
 def expand_packed(word: int) -> tuple[tuple[Code, ...], tuple[Code, ...]]:
-    """The codes of a packed entry: of its prologue, last one first; and of its epilogue."""
-    floats, integers = word >> 13 & 7, word >> 16 & 0xF
-    homes, linkage = word >> 20 & 1, Linkage(word >> 21 & 3)
-    saves_link = linkage == Linkage.LINK
-    float_size = 8 * (floats + 1) if floats else 0
-    saved = (8 * (integers + saves_link) + float_size + 64 * homes + 15) & ~15
+    """The codes of a packed entry: of its prologue, last one first; and of its epilogue.
+
+    RegF, RegI, H, CR and Frame Size are Microsoft's names of its fields.
+    """
+    reg_f, reg_i = word >> 13 & 7, word >> 16 & 0xF
+    h, cr = word >> 20 & 1, CR(word >> 21 & 3)
+    saves_link = cr == CR.UNCHAINED_SAVED_LR
+    float_size = 8 * (reg_f + 1) if reg_f else 0
+    saved = (8 * (reg_i + saves_link) + float_size + 64 * h + 15) & ~15
     local = (word >> 23) * 16 - saved
     if local < 0:
         raise MalformedFile("packed unwind data that contradict themselves", offset=0)
-    stores = [*_list_integers(integers, saves_link=saves_link), *_list_floats(floats)]
-    frame = _list_frame(local, linkage)
-    begin = [NOTHING] if linkage == Linkage.SIGNED else []
-    prologue = begin + _go_down(stores + [NOTHING] * (4 * homes), saved) + frame
+    stores = [*_list_integers(reg_i, saves_link=saves_link), *_list_floats(reg_f)]
+    frame = _list_frame(local, cr)
+    begin = [NOTHING] if cr == CR.CHAINED_WITH_PAC else []
+    prologue = begin + _go_down(stores + [NOTHING] * (4 * h), saved) + frame
     epilogue = begin + _go_down(stores, saved) + [code for code in frame if code.frame is None]
     return tuple(reversed(prologue)), tuple(reversed(epilogue))
 
 
-class Linkage(IntEnum):
+class CR(IntEnum):
     """What a function does with its return address: CR."""
 
-    NONE = 0
-    LINK = 1
-    SIGNED = 2
-    FRAME = 3
+    UNCHAINED = 0
+    UNCHAINED_SAVED_LR = 1
+    CHAINED_WITH_PAC = 2
+    CHAINED = 3
 
 
 def _go_down(stores: list[Code], size: int) -> list[Code]:
@@ -181,9 +184,9 @@ def _list_floats(count: int) -> list[Code]:
     return [NOTHING] * ((count + 2) // 2) if count else []
 
 
-def _list_frame(local: int, linkage: Linkage) -> list[Code]:
+def _list_frame(local: int, cr: CR) -> list[Code]:
     """The room for local variables, and the frame record in it."""
-    if linkage not in (Linkage.SIGNED, Linkage.FRAME):
+    if cr not in (CR.CHAINED_WITH_PAC, CR.CHAINED):
         return _allocate(local)
     if local <= NEAR:
         return [Code((FRAME, LINK), size=local), Code(frame=0)]

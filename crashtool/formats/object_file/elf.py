@@ -7,7 +7,7 @@ from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.identifiers import BuildId, CodeId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.call_frames import FrameTables, Place
+from crashtool.formats.object_file.eh_frame import FrameTables, SectionRange
 from crashtool.formats.object_file.elf_structs import (
     CompressionHeader32,
     CompressionHeader64,
@@ -282,9 +282,9 @@ class _Reader:
         index = self.place(".eh_frame_hdr") if self.has(".eh_frame_hdr") else None
         return FrameTables(self.base(), frames, index)
 
-    def place(self, name: str) -> Place:
+    def place(self, name: str) -> SectionRange:
         row = self.sections[name]
-        return Place(row.offset, row.address, row.size)
+        return SectionRange(row.offset, row.address, row.size)
 
     def symbol_table(self) -> SymbolTable | None:
         if not self.has(".symtab") or not self.has(".strtab") or self.big_endian:

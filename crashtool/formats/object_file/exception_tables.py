@@ -28,10 +28,26 @@ REGISTERS = (
     *(f"r{number}" for number in range(8, 16)),
 )
 MOST_CHAINED = 32
-CHAINED = 0x4
-PUSH, ALLOCATE_LARGE, ALLOCATE_SMALL, SET_FRAME, SAVE, SAVE_FAR, EPILOG, SPARE, SAVE_XMM = range(9)
-SAVE_XMM_FAR, PUSH_MACHINE_FRAME = 9, 10
-EXTRA_SLOTS = {SAVE: 1, SAVE_FAR: 2, EPILOG: 1, SPARE: 2, SAVE_XMM: 1, SAVE_XMM_FAR: 2}
+UNW_FLAG_CHAININFO = 0x4
+UWOP_PUSH_NONVOL = 0
+UWOP_ALLOC_LARGE = 1
+UWOP_ALLOC_SMALL = 2
+UWOP_SET_FPREG = 3
+UWOP_SAVE_NONVOL = 4
+UWOP_SAVE_NONVOL_FAR = 5
+UWOP_EPILOG = 6
+UWOP_SPARE_CODE = 7
+UWOP_SAVE_XMM128 = 8
+UWOP_SAVE_XMM128_FAR = 9
+UWOP_PUSH_MACHFRAME = 10
+EXTRA_SLOTS = {
+    UWOP_SAVE_NONVOL: 1,
+    UWOP_SAVE_NONVOL_FAR: 2,
+    UWOP_EPILOG: 1,
+    UWOP_SPARE_CODE: 2,
+    UWOP_SAVE_XMM128: 1,
+    UWOP_SAVE_XMM128_FAR: 2,
+}
 VERSION_1, VERSION_2 = 1, 2
 SLOT = 8  # bytes
 WHOLE_PROLOGUE = 1 << 8  # bytes: more than the longest that can be described
@@ -221,7 +237,7 @@ class ExceptionTables:
                 raise MalformedFile("unwind information of an unknown version", offset=place)
             codes = place + UnwindInfo.SIZE
             self._apply_codes(frame, info, codes, done)
-            if not info.version_flags >> 3 & CHAINED:
+            if not info.version_flags >> 3 & UNW_FLAG_CHAININFO:
                 return
             slots = info.code_count + (info.code_count & 1)
             function = self._read(RuntimeFunction, codes + slots * UnwindCode.SIZE)
@@ -234,7 +250,7 @@ class ExceptionTables:
             place = start + slot * UnwindCode.SIZE
             code = self._read(UnwindCode, place)
             operation, detail = code.operation & 0xF, code.operation >> 4
-            extra = (1 + detail) if operation == ALLOCATE_LARGE else EXTRA_SLOTS.get(operation, 0)
+            extra = (1 + detail) if operation == UWOP_ALLOC_LARGE else EXTRA_SLOTS.get(operation, 0)
             if code.place <= done:
                 number = self._number(place + UnwindCode.SIZE, extra)
                 _undo(frame, operation, detail, number, info.frame)
@@ -249,19 +265,19 @@ class ExceptionTables:
 
 def _undo(frame: _Frame, operation: int, detail: int, number: int, pointer: int) -> None:
     """What one instruction of the prologue means for the caller's registers."""
-    if operation == PUSH:
+    if operation == UWOP_PUSH_NONVOL:
         frame.saved[REGISTERS[detail]] = frame.at(frame.depth)
         frame.depth += SLOT
-    elif operation == ALLOCATE_SMALL:
+    elif operation == UWOP_ALLOC_SMALL:
         frame.depth += detail * SLOT + SLOT
-    elif operation == ALLOCATE_LARGE:
+    elif operation == UWOP_ALLOC_LARGE:
         frame.depth += number
-    elif operation == SET_FRAME:
+    elif operation == UWOP_SET_FPREG:
         frame.base = f"{REGISTERS[pointer & 0xF]} {(pointer >> 4) * 16} -"
         frame.depth = 0
-    elif operation in (SAVE, SAVE_FAR):
+    elif operation in (UWOP_SAVE_NONVOL, UWOP_SAVE_NONVOL_FAR):
         frame.saved[REGISTERS[detail]] = frame.at(number)
-    elif operation == PUSH_MACHINE_FRAME:
+    elif operation == UWOP_PUSH_MACHFRAME:
         frame.machine_frame = f"{frame.base} {frame.depth + SLOT * detail} +"
 
 

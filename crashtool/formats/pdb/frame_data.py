@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from crashtool.formats.breakpad.stack_records import WinRecord
+from crashtool.formats.breakpad.stack_records import FrameData
 from crashtool.formats.pdb.dbi import FPO, NEW_FPO
-from crashtool.formats.pdb.structs import FpoData, FrameData
+from crashtool.formats.pdb.structs import FpoData, FrameDataRecord
 
 if TYPE_CHECKING:
     from crashtool.formats.pdb.dbi import DebugInformation
@@ -26,34 +26,34 @@ class FrameTable:
         self._fpo = dbi.open_optional(FPO)
         self._read_name = read_name
 
-    def find(self, address: int) -> WinRecord | None:
+    def find(self, address: int) -> FrameData | None:
         """The record of the last piece of code that begins before an address and covers it."""
         return self._find_frame_data(address) or self._find_fpo(address)
 
-    def _find_frame_data(self, address: int) -> WinRecord | None:
+    def _find_frame_data(self, address: int) -> FrameData | None:
         if self._frames is None:
             return None
         stream = self._frames
-        first = len(stream) % FrameData.SIZE  # some begin with a number
+        first = len(stream) % FrameDataRecord.SIZE  # some begin with a number
 
-        def read(index: int) -> FrameData:
-            data = stream.read(first + index * FrameData.SIZE, FrameData.SIZE)
-            return FrameData.read(data)
+        def read(index: int) -> FrameDataRecord:
+            data = stream.read(first + index * FrameDataRecord.SIZE, FrameDataRecord.SIZE)
+            return FrameDataRecord.read(data)
 
         at = bisect_right(
-            range(len(stream) // FrameData.SIZE), address, key=lambda index: read(index).start
+            range(len(stream) // FrameDataRecord.SIZE), address, key=lambda index: read(index).start
         )
         for index in range(at - 1, max(-1, at - 1 - MAX_NESTED), -1):
             row = read(index)
             if row.start <= address < row.start + row.size:
-                return WinRecord(
+                return FrameData(
                     FRAME_DATA_KIND, row.start, row.size, row.prologue_size, 0,
                     row.parameters_size, row.saved_size, row.locals_size, row.max_stack,
                     self._read_name(row.program), allocates_base_pointer=False,
                 )  # fmt: skip
         return None
 
-    def _find_fpo(self, address: int) -> WinRecord | None:
+    def _find_fpo(self, address: int) -> FrameData | None:
         if self._fpo is None:
             return None
         stream = self._fpo
@@ -69,7 +69,7 @@ class FrameTable:
         row = read(at - 1)
         if not row.start <= address < row.start + row.size:
             return None
-        return WinRecord(
+        return FrameData(
             FPO_KIND, row.start, row.size, row.prologue_size, 0, row.parameters_words * WORD,
             (row.bits & SAVED_MASK) * WORD, row.locals_words * WORD, 0, "",
             allocates_base_pointer=bool(row.bits & USES_EBP),

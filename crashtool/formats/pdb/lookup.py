@@ -21,7 +21,7 @@ from crashtool.formats.pdb.type_records import IPI_STREAM, TPI_STREAM, TypeStrea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crashtool.formats.breakpad.stack_records import WinRecord
+    from crashtool.formats.breakpad.stack_records import FrameData
     from crashtool.formats.object_file.kinds import Content
     from crashtool.formats.pdb.dbi import Contribution, Module
 
@@ -141,7 +141,7 @@ class PdbLookup:
             if address is not None:
                 yield address
 
-    def find_frame_data(self, address: int) -> "WinRecord | None":
+    def find_frame_data(self, address: int) -> "FrameData | None":
         """How 32-bit code at an address gets back to its caller.
 
         None also for a program whose code was moved: its frame data were not.

@@ -240,7 +240,7 @@ class TypesHeader(Record):
     adjusters_size: U32
 
 
-class FrameData(Record):
+class FrameDataRecord(Record):
     """Frame data of 32-bit code (cvinfo.h, FRAMEDATA); sizes in bytes, `program` in /names."""
 
     start: U32

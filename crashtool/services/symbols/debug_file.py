@@ -11,7 +11,7 @@ from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.dwarf.line_lookup import LineLookup, SourceLine
     from crashtool.formats.dwarf.scopes import ScopeLookup
     from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
@@ -43,7 +43,7 @@ class DebugFile(Protocol):
     def knows_functions(self, size: int) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
-    def find_win(self, address: int) -> "WinRecord | None": ...  # noqa: D102
+    def find_frame_data(self, address: int) -> "FrameData | None": ...  # noqa: D102
     def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
 
 
@@ -92,9 +92,9 @@ class TextDebugFile:
         """The STACK CFI rules at an address."""
         return self._file.find_cfi(address)
 
-    def find_win(self, address: int) -> "WinRecord | None":
+    def find_frame_data(self, address: int) -> "FrameData | None":
         """The STACK WIN record at an address."""
-        return self._file.find_win(address)
+        return self._file.find_frame_data(address)
 
     def read_code(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
         """None: a .sym file has no code."""
@@ -205,7 +205,7 @@ class NativeDebugFile:
         """The unwind rules at an address."""
         return self.unwind.find_cfi(address)
 
-    def find_win(self, address: int) -> None:
+    def find_frame_data(self, address: int) -> None:
         """None: frame data of 32-bit Windows code are in PDBs and .sym files."""
 
     def read_code(self, address: int, size: int) -> bytes | None:

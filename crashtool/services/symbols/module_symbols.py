@@ -11,7 +11,7 @@ from crashtool.services.symbols.mapped_file import CannotRead
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate, LookupStatus
@@ -113,10 +113,10 @@ class ModuleSymbols:
                 return found
         return None
 
-    def find_win(self, address: int) -> "WinRecord | None":
+    def find_frame_data(self, address: int) -> "FrameData | None":
         """The frame data of 32-bit Windows code at an address."""
         for file in self._walk_files(lambda file: file.has_unwind):
-            if found := file.find_win(address):
+            if found := file.find_frame_data(address):
                 return found
         return None
 

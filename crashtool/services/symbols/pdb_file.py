@@ -9,7 +9,7 @@ from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.services.symbols.demangle import demangle
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.object_file.kinds import Content
     from crashtool.formats.pdb.lookup import CodeLocation
 
@@ -52,7 +52,7 @@ class PdbDebugFile:
         """None: programs of 32-bit code are of another kind, others have none here."""
         return None
 
-    def find_win(self, address: int) -> "WinRecord | None":
+    def find_frame_data(self, address: int) -> "FrameData | None":
         """The frame data of 32-bit Windows code at an address."""
         return self._lookup.find_frame_data(address)
 

@@ -109,11 +109,11 @@ def open_unwind_tables(data: "Content", kind: str, architecture: str) -> UnwindT
     None where there are none; InputUnusable when they are damaged.
     """
     if kind == kinds.ELF:
-        from crashtool.formats.object_file.call_frames import CallFrames
+        from crashtool.formats.object_file.eh_frame import EhFrame
         from crashtool.formats.object_file.elf import find_frame_tables
 
         places = find_frame_tables(data)
-        return CallFrames(data, places, architecture) if places else None
+        return EhFrame(data, places, architecture) if places else None
     if kind == kinds.PE:
         from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
 

@@ -10,7 +10,7 @@ from crashtool.formats.object_file.pe import (
 )
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.model.crash import Module
@@ -48,9 +48,9 @@ class LoadedImage:
         """The unwind rules at an address, from a file or else from memory."""
         return self._tables.find_cfi(address) or self._own.find_cfi(address)
 
-    def find_win(self, address: int) -> "WinRecord | None":
+    def find_frame_data(self, address: int) -> "FrameData | None":
         """The frame data of 32-bit code at an address."""
-        return self._tables.find_win(address)
+        return self._tables.find_frame_data(address)
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes as files have them."""

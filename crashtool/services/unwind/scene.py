@@ -9,7 +9,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind.machine import CallSite
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.model.crash import FrameTrust, Module
@@ -48,7 +48,7 @@ class CodeTables(Protocol):
     def knows_unwind(self) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> "FunctionHit | None": ...  # noqa: D102
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
-    def find_win(self, address: int) -> "WinRecord | None": ...  # noqa: D102
+    def find_frame_data(self, address: int) -> "FrameData | None": ...  # noqa: D102
     def read_code(self, address: int, size: int) -> bytes | None:
         """Bytes of the module's executable code; None when unknown, b"" when it is no code."""
 
@@ -65,7 +65,7 @@ class NoTables:
     def find_cfi(self, address: int) -> None:
         """None."""
 
-    def find_win(self, address: int) -> None:
+    def find_frame_data(self, address: int) -> None:
         """None."""
 
     def read_code(self, address: int, size: int) -> None:

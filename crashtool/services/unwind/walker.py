@@ -130,11 +130,13 @@ def _by_rules(walk: _Walk, callee: Callee) -> Iterator[Step]:
 
         yield from _one(step_by_cfi(walk.scene, callee.step, cfi.rules))
     elif walk.scene.machine.name == "x86":
-        record = callee.loaded.tables.find_win(callee.address)
+        record = callee.loaded.tables.find_frame_data(callee.address)
         if record is not None:
-            from crashtool.services.unwind.win import step_by_win
+            from crashtool.services.unwind.win import step_by_frame_data
 
-            yield from _one(step_by_win(walk.scene, callee.step, record, walk.callee_parameters))
+            yield from _one(
+                step_by_frame_data(walk.scene, callee.step, record, walk.callee_parameters)
+            )
 
 
 def _alone(step_by: "Callable[[Scene, Callee], Step | None]") -> "Callable[..., Iterator[Step]]":
@@ -172,6 +174,6 @@ def _size_of_parameters(callee: Callee) -> int:
     """The bytes of parameters of the function that the callee stands in: its caller pushed them."""
     if callee.loaded is None:
         return 0
-    if record := callee.loaded.tables.find_win(callee.address):
+    if record := callee.loaded.tables.find_frame_data(callee.address):
         return record.parameter_size
     return callee.function.parameter_size if callee.function else 0

@@ -7,7 +7,7 @@ from crashtool.formats.breakpad.win import run_program
 from crashtool.services.unwind.scene import LOWEST_CODE, Step
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import WinRecord
+    from crashtool.formats.breakpad.stack_records import FrameData
     from crashtool.services.unwind.scene import Scene
 
 WORD = 4
@@ -20,8 +20,8 @@ FPO = "$eip .raSearch ^ = $esp .raSearch 4 + ="
 FPO_WITH_SAVED_POINTER = "$ebp $esp .cbCalleeParams + .cbSavedRegs + 8 - ^ = " + FPO
 
 
-def step_by_win(
-    scene: "Scene", frame: Step, record: "WinRecord", callee_parameters: int
+def step_by_frame_data(
+    scene: "Scene", frame: Step, record: "FrameData", callee_parameters: int
 ) -> Step | None:
     """The caller; None when the record does not lead to a possible one.
 
@@ -53,7 +53,7 @@ def step_by_win(
     return Step(found, "cfi")
 
 
-def search_start(scene: "Scene", frame: Step, record: "WinRecord", callee_parameters: int) -> int:
+def search_start(scene: "Scene", frame: Step, record: "FrameData", callee_parameters: int) -> int:
     """Where the return address should be (`.raSearch`): above all that the function has pushed.
 
     What the record names is a place, give or take what aligned the stack: the nearest plausible

@@ -117,7 +117,7 @@ class Naive:
         begun = max((row.start for row in self.functions if row.start <= address), default=-1)
         if start is None or begun >= start:
             return None
-        is_unwound = self.find_cfi(address) is not None or self.find_win(address) is not None
+        is_unwound = self.find_cfi(address) is not None or self.find_frame_data(address) is not None
         if self.has_unwind and address - start > PUBLIC_REACH and not is_unwound:
             return None
         parameters, name = self.publics[start]
@@ -135,7 +135,7 @@ class Naive:
             " ".join(text for text in [rules, *(row[1] for row in changes)] if text),
         )
 
-    def find_win(self, address):
+    def find_frame_data(self, address):
         """Kind, start and size."""
         hits = [row for row in self.wins if row[1] <= address < row[1] + row[2]]
         return max(hits, key=lambda row: (row[0], row[1]), default=None)

@@ -68,7 +68,7 @@ def answers(reader, addresses):
     for address in addresses:
         hit = reader.find_function(address)
         rules = reader.find_cfi(address)
-        frame = reader.find_win(address)
+        frame = reader.find_frame_data(address)
         if isinstance(reader, SymbolFile):
             hit = hit and (*hit[:6], tuple(map(tuple, hit.inlines)), hit.is_public)
             rules = rules and tuple(rules)
@@ -132,7 +132,7 @@ def test_rubbish_gives_no_exception(rubbish):
     for address in (0, 1, 1 << 63, (1 << 64) - 1, -1, 1 << 64):
         reader.find_function(address)
         reader.find_cfi(address)
-        reader.find_win(address)
+        reader.find_frame_data(address)
 
 
 def read_sym(path):

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from crashtool.formats.breakpad import columns, records
-from crashtool.formats.breakpad.columns import NESTED, Column
+from crashtool.formats.breakpad.columns import NESTED, SortedRecords
 from tests.synth.symbol_file import build_symbol_file, func, public
 
 
@@ -23,7 +23,7 @@ class Counting(bytes):
 
 def column(*texts, kind=records.FUNC, data=None):
     data = data or build_symbol_file(*texts)
-    return Column(data, kind, 0, len(data), [])
+    return SortedRecords(data, kind, 0, len(data), [])
 
 
 def starts(reader, places):
@@ -123,7 +123,7 @@ def test_an_index_is_made_of_windows(monkeypatch):
     order = [5, 3, 1, 4, 2, 3, 3, 5]
     texts = [func(16 * number, 8, f"f{place}") for place, number in enumerate(order)]
     data = build_symbol_file(*texts, func(0, 8, "many", many_names=True), func(1, 8, "x" * 100))
-    reader = Column(data, records.FUNC, data.index(b"\n") + 1, len(data), [])
+    reader = SortedRecords(data, records.FUNC, data.index(b"\n") + 1, len(data), [])
 
     assert reader.read(reader.find(0))[4] == b"many"
     assert len(reader.read(reader.find(1))[4]) == 100
@@ -135,7 +135,7 @@ def test_an_index_is_made_of_windows(monkeypatch):
 
 def test_a_record_at_the_very_start_is_found(large):
     data = "\n".join([public(0x10), public(0x20), public(0x30)]).encode()
-    reader = Column(data, records.PUBLIC, 0, len(data), [])
+    reader = SortedRecords(data, records.PUBLIC, 0, len(data), [])
 
     assert reader.find(0x18) == 0
     assert starts(reader, reader.find_nearest(0x20)) == [0x20, 0x10]
@@ -149,7 +149,7 @@ def test_an_index_of_many_records_takes_little_memory(tmp_path):
     path = tmp_path / "app.sym"
     path.write_bytes(b"MODULE\n" + b"".join(b"FUNC %x 10 0 f\n" % number for number in numbers))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        reader = Column(data, records.FUNC, 0, len(data), [])
+        reader = SortedRecords(data, records.FUNC, 0, len(data), [])
         tracemalloc.start()
         try:
             reader.make_index()

@@ -50,7 +50,7 @@ def test_a_part_of_a_text_is_read():
 def test_no_text_has_no_records():
     reader = StackRecords(b"")
 
-    assert (reader.find_cfi(0), reader.find_win(0), reader.exists()) == (None, None, False)
+    assert (reader.find_cfi(0), reader.find_frame_data(0), reader.exists()) == (None, None, False)
 
 
 def test_the_record_that_begins_last_hides_what_reaches_too_far():
@@ -86,14 +86,14 @@ def test_only_so_many_answers_are_remembered(monkeypatch):
 
 
 def test_a_frame_data_record_has_all_its_fields():
-    record = read("STACK WIN 4 1000 7b 6 1 c a b d 1 $T0 .raSearch =\r").find_win(0x1000)
+    record = read("STACK WIN 4 1000 7b 6 1 c a b d 1 $T0 .raSearch =\r").find_frame_data(0x1000)
 
     assert record == (4, 0x1000, 0x7B, 6, 1, 0xC, 0xA, 0xB, 0xD, "$T0 .raSearch =", False)
 
 
 @pytest.mark.parametrize(("rest", "allocates"), [("1", True), ("0", False), ("", False)])
 def test_an_fpo_record_says_whether_ebp_is_used(rest, allocates):
-    record = read(win(0, 0x10, 8, rest)).find_win(0x10)
+    record = read(win(0, 0x10, 8, rest)).find_frame_data(0x10)
 
     assert (record.kind, record.program, record.allocates_base_pointer) == (0, "", allocates)
 
@@ -101,8 +101,8 @@ def test_an_fpo_record_says_whether_ebp_is_used(rest, allocates):
 def test_frame_data_comes_before_fpo_data():
     reader = read(win(4, 0x10, 8, "outer"), win(0, 0x12, 6, "1"), win(0, 0x18, 8, "0"))
 
-    assert [reader.find_win(address).kind for address in (0x10, 0x12, 0x18)] == [4, 4, 0]
-    assert reader.find_win(0x20) is None
+    assert [reader.find_frame_data(address).kind for address in (0x10, 0x12, 0x18)] == [4, 4, 0]
+    assert reader.find_frame_data(0x20) is None
 
 
 def test_the_innermost_of_nested_records_is_found():
@@ -110,7 +110,9 @@ def test_the_innermost_of_nested_records_is_found():
         win(4, 0x10, 0x20, "whole"), win(4, 0x11, 0x1F, "pushed"), win(4, 0x13, 2, "short")
     )
 
-    programs = [reader.find_win(address).program for address in (0x10, 0x12, 0x14, 0x15, 0x2F)]
+    programs = [
+        reader.find_frame_data(address).program for address in (0x10, 0x12, 0x14, 0x15, 0x2F)
+    ]
 
     assert programs == ["whole", "pushed", "short", "pushed", "pushed"]
 
@@ -121,7 +123,7 @@ def test_the_innermost_of_nested_records_is_found():
      "STACK WIN 4 10 8 0 0", "STACK WIN 4 10 -8 0 0 0 0 0 0 1 x", "STACK WIN"],
 )  # fmt: skip
 def test_a_damaged_record_is_none(text):
-    assert read(text).find_win(0x10) is None
+    assert read(text).find_frame_data(0x10) is None
 
 
 def test_more_records_nested_than_bearable_hide_the_outer_ones():
@@ -131,9 +133,9 @@ def test_more_records_nested_than_bearable_hide_the_outer_ones():
         for count in (60, 200)
     )
 
-    assert few.find_win(0x900).program == "outer"
-    assert many.find_win(0x900) is None
-    assert many.find_win(199).program == "inner"
+    assert few.find_frame_data(0x900).program == "outer"
+    assert many.find_frame_data(0x900) is None
+    assert many.find_frame_data(199).program == "inner"
 
 
 def test_records_of_a_symbol_file_may_be_read_alone():

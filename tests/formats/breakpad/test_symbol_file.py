@@ -217,7 +217,7 @@ def test_an_address_beyond_64_bits_has_nothing(address):
 
     assert reader.find_function(address) is None
     assert reader.find_cfi(address) is None
-    assert reader.find_win(address) is None
+    assert reader.find_frame_data(address) is None
 
 
 def test_a_mapped_file_is_read_in_place(tmp_path):
@@ -359,7 +359,7 @@ def test_endless_lines_are_answered_soon(text):
     for address in (0, 8, 0x10, 1 << 40):
         reader.find_function(address)
         reader.find_cfi(address)
-        reader.find_win(address)
+        reader.find_frame_data(address)
     assert reader.find_function(0).name == "f"
     assert time.monotonic() - begin < SECONDS
 

@@ -5,13 +5,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file.call_frames import NAMES, CallFrames
+from crashtool.formats.object_file.cfi_expressions import Reader
+from crashtool.formats.object_file.eh_frame import NAMES, EhFrame
 from crashtool.formats.object_file.elf import find_frame_tables
 from crashtool.formats.object_file.exception_tables import ExceptionTables, Tables
-from crashtool.formats.object_file.frame_expressions import Reader
-from crashtool.formats.object_file.frame_rows import Factors, Row, compile_plain
 from crashtool.formats.object_file.kinds import CodeRange
 from crashtool.formats.object_file.reading import find_code, read_object_files
+from crashtool.formats.object_file.unwind_row import AlignmentFactors, UnwindRow, compile_plain
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import open_unwind_tables
 from tests.formats.object_file.test_exception_tables import START, USUAL, build
@@ -33,7 +33,7 @@ FEW = st.sampled_from(bytes.fromhex("00 02 03 05 07 08 0a 0b 0c 0d 0e 13 41 83 8
 def test_plain_instructions_are_said_in_text_wherever_one_stops(instructions, machine, address):
     names = NAMES[machine]
     if compile_plain(names).fullmatch(instructions):
-        row = Row(Factors(1, -8, names))
+        row = UnwindRow(AlignmentFactors(1, -8, names))
         row.run(Reader(instructions), 0, address)  # raises for what cannot be said
 
 
@@ -93,7 +93,7 @@ def test_a_library_cut_anywhere_is_covered_where_it_has_rules(library):
     for cut in cuts:
         data = library[:cut]
         try:
-            cheap, full = (CallFrames(data, places, "x86_64") for _ in range(2))
+            cheap, full = (EhFrame(data, places, "x86_64") for _ in range(2))
         except CrashtoolError:
             continue
         for address in walk_samples(library):
@@ -105,7 +105,7 @@ def test_coverage_is_told_in_a_fraction_of_the_steps(library):
     tables = find_frame_tables(library)
 
     def count(method):
-        frames = CallFrames(library, tables, "x86_64")
+        frames = EhFrame(library, tables, "x86_64")
         return count_steps(lambda: [getattr(frames, method)(place) for place in places])
 
     assert count("covers") * 5 < count("find_cfi")

@@ -166,7 +166,7 @@ def test_frame_data_are_those_of_symbolic(truth):
     oracle = StackRecords(target.getvalue())
     found = 0
     for address in range(0x1000, 0x6000, 7):
-        mine, theirs = lookup.find_frame_data(address), oracle.find_win(address)
+        mine, theirs = lookup.find_frame_data(address), oracle.find_frame_data(address)
         found += theirs is not None
         assert (mine and mine._replace(program=mine.program.strip())) == theirs, hex(address)
     assert found > 100

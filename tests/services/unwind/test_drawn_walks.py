@@ -6,7 +6,7 @@ the frame pointer leads.
 
 import pytest
 
-from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+from crashtool.formats.breakpad.stack_records import CfiText, FrameData
 from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import X86
@@ -258,7 +258,7 @@ class TestArm64OfWindows:
 def record(program="", *, kind=4, start=LEAF, **more):
     """A STACK WIN record of a whole function; sizes are in bytes."""
     sizes = {"parameter_size": 0, "saved_register_size": 0, "local_size": 0} | more
-    return WinRecord(kind, start, 0x100, 0, 0, sizes["parameter_size"],
+    return FrameData(kind, start, 0x100, 0, 0, sizes["parameter_size"],
                      sizes["saved_register_size"], sizes["local_size"], 0, program,
                      allocates_base_pointer=sizes.get("allocates_base_pointer", False))  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+from crashtool.formats.breakpad.stack_records import CfiText, FrameData
 from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.services.unwind import walker
 from crashtool.services.unwind.arm import ARM64
@@ -126,7 +126,7 @@ class TestNearness:
     )
     def test_a_frame_record_is_searched_around_the_place_that_it_names(self, program, expected):
         """Near it stands code that is not at hand; far away a leftover whose code is."""
-        record = WinRecord(4, LEAF, 0x100, 0, 0, 0, 0, 4, 0, program, allocates_base_pointer=False)
+        record = FrameData(4, LEAF, 0x100, 0, 0, 0, 0, 4, 0, program, allocates_base_pointer=False)
         words = stack(0, at(IN_HELPER), 3, 4, STACK + 0x30, at(IN_MAIN), width=4)
         scene = make_scene(
             X86, words | {STACK + 0x30: 0}, Tables(win=(record,)), platform="windows"

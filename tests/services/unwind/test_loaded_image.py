@@ -58,7 +58,7 @@ def test_what_files_know_is_asked_first(program):
     assert image.knows_unwind
     assert not image.knows_functions
     assert image.find_function(0x1000) is None
-    assert image.find_win(0x1000) is None
+    assert image.find_frame_data(0x1000) is None
     assert image.read_code(0x1000, 4) is None
 
 

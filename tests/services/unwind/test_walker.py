@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.formats.breakpad.stack_records import CfiText, WinRecord
+from crashtool.formats.breakpad.stack_records import CfiText, FrameData
 from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
@@ -282,7 +282,7 @@ class TestEnds:
         assert pointers(make_scene(AMD64, {}), {"rip": CODE + 0x10}) == [CODE + 0x10]
 
 
-WIN = WinRecord(4, 0x100, 0x100, 0, 0, 8, 4, 12, 0, "", allocates_base_pointer=False)
+WIN = FrameData(4, 0x100, 0x100, 0, 0, 8, 4, 12, 0, "", allocates_base_pointer=False)
 
 
 class TestWindows32:

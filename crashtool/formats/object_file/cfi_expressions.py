@@ -13,20 +13,47 @@ if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content
 
 MOST_TERMS = 64
-LITERAL, REGISTER = range(0x30, 0x50), range(0x70, 0x90)  # DW_OP_lit0 to lit31, breg0 to breg31
-OP_ADDRESS, OP_DEREF, OP_CONSTU, OP_CONSTS, OP_PLUS_UCONST, OP_BREGX, OP_NOP = (
-    0x03, 0x06, 0x10, 0x11, 0x23, 0x92, 0x96,
-)  # fmt: skip
-OP_DUP, OP_DROP, OP_OVER, OP_SWAP = 0x12, 0x13, 0x14, 0x16
-CONSTANTS = {
-    0x08: (1, False), 0x09: (1, True), 0x0A: (2, False), 0x0B: (2, True), 0x0C: (4, False),
-    0x0D: (4, True), 0x0E: (8, False), 0x0F: (8, True),
-}  # fmt: skip
-OPERATIONS = {
-    0x1A: "and", 0x1B: "/", 0x1C: "-", 0x1D: "%", 0x1E: "*", 0x21: "or", 0x22: "+", 0x24: "shl",
-    0x25: "shr", 0x27: "xor", 0x29: "eq", 0x2A: "ge", 0x2B: "gt", 0x2C: "le", 0x2D: "lt",
+# DWARF 5, 7.7.1.
+DW_OP_lit, DW_OP_breg = range(0x30, 0x50), range(0x70, 0x90)  # lit0 to lit31, breg0 to breg31
+DW_OP_addr = 0x03
+DW_OP_deref = 0x06
+DW_OP_constu = 0x10
+DW_OP_consts = 0x11
+DW_OP_dup = 0x12
+DW_OP_drop = 0x13
+DW_OP_over = 0x14
+DW_OP_swap = 0x16
+DW_OP_plus_uconst = 0x23
+DW_OP_bregx = 0x92
+DW_OP_nop = 0x96
+CONSTANTS = {  # DW_OP_const1u to DW_OP_const8s: size in bytes, and whether it has a sign
+    0x08: (1, False),
+    0x09: (1, True),
+    0x0A: (2, False),
+    0x0B: (2, True),
+    0x0C: (4, False),
+    0x0D: (4, True),
+    0x0E: (8, False),
+    0x0F: (8, True),
+}
+OPERATIONS = {  # DW_OP_and to DW_OP_ne: how Breakpad's rules, or ours, write it
+    0x1A: "and",
+    0x1B: "/",
+    0x1C: "-",
+    0x1D: "%",
+    0x1E: "*",
+    0x21: "or",
+    0x22: "+",
+    0x24: "shl",
+    0x25: "shr",
+    0x27: "xor",
+    0x29: "eq",
+    0x2A: "ge",
+    0x2B: "gt",
+    0x2C: "le",
+    0x2D: "lt",
     0x2E: "ne",
-}  # fmt: skip
+}
 
 
 class UnknownExpression(Exception):
@@ -101,10 +128,10 @@ def to_postfix(expression: bytes, names: Names, *, with_cfa: bool) -> str:
 
 def _take_step(reader: Reader, names: Names, stack: list[str]) -> None:
     operation = reader.number(1)
-    if operation in LITERAL:
-        stack.append(str(operation - LITERAL.start))
-    elif operation in REGISTER or operation == OP_BREGX:
-        number = reader.uleb() if operation == OP_BREGX else operation - REGISTER.start
+    if operation in DW_OP_lit:
+        stack.append(str(operation - DW_OP_lit.start))
+    elif operation in DW_OP_breg or operation == DW_OP_bregx:
+        number = reader.uleb() if operation == DW_OP_bregx else operation - DW_OP_breg.start
         stack.append(_sum(_name(names, number), reader.sleb()))
     elif operation in CONSTANTS:
         size, signed = CONSTANTS[operation]
@@ -114,7 +141,7 @@ def _take_step(reader: Reader, names: Names, stack: list[str]) -> None:
         stack.append(f"{stack.pop()} {right} {OPERATIONS[operation]}")
     elif operation in PLAIN:
         PLAIN[operation](reader, stack)
-    elif operation == OP_ADDRESS:
+    elif operation == DW_OP_addr:
         stack.append(str(reader.number(names.width)))
     else:
         raise UnknownExpression(f"operation {operation:#x}")
@@ -135,13 +162,13 @@ def _swap(_: Reader, stack: list[str]) -> None:
 
 
 PLAIN: dict[int, Callable[[Reader, list[str]], None]] = {
-    OP_DEREF: lambda _, stack: stack.append(f"{stack.pop()} ^"),
-    OP_CONSTU: lambda reader, stack: stack.append(str(reader.uleb())),
-    OP_CONSTS: lambda reader, stack: stack.append(str(reader.sleb())),
-    OP_PLUS_UCONST: lambda reader, stack: stack.append(_sum(stack.pop(), reader.uleb())),
-    OP_DUP: lambda _, stack: stack.append(stack[-1]),
-    OP_DROP: lambda _, stack: stack.__delitem__(-1),
-    OP_OVER: lambda _, stack: stack.append(stack[-2]),
-    OP_SWAP: _swap,
-    OP_NOP: lambda _reader, _stack: None,
+    DW_OP_deref: lambda _, stack: stack.append(f"{stack.pop()} ^"),
+    DW_OP_constu: lambda reader, stack: stack.append(str(reader.uleb())),
+    DW_OP_consts: lambda reader, stack: stack.append(str(reader.sleb())),
+    DW_OP_plus_uconst: lambda reader, stack: stack.append(_sum(stack.pop(), reader.uleb())),
+    DW_OP_dup: lambda _, stack: stack.append(stack[-1]),
+    DW_OP_drop: lambda _, stack: stack.__delitem__(-1),
+    DW_OP_over: lambda _, stack: stack.append(stack[-2]),
+    DW_OP_swap: _swap,
+    DW_OP_nop: lambda _reader, _stack: None,
 }

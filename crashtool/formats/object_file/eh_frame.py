@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.stack_records import CfiText
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.frame_expressions import Names, Reader, UnknownExpression
-from crashtool.formats.object_file.frame_rows import (
+from crashtool.formats.object_file.cfi_expressions import Names, Reader, UnknownExpression
+from crashtool.formats.object_file.unwind_row import (
     MOST_STATES,
     UNDEFINED_RULE,
-    Factors,
-    Row,
+    AlignmentFactors,
+    DW_CFA_remember_state,
+    UnwindRow,
     compile_plain,
 )
 
@@ -27,17 +28,23 @@ if TYPE_CHECKING:
 
     from crashtool.formats.object_file.kinds import Content
 
-LONGEST_PLAIN = 1 << 12  # bytes of instructions that are looked over in one go
-REMEMBER = b"\x0a"  # DW_CFA_remember_state
-LONGEST_ENTRY = 1 << 20  # bytes of one CIE or FDE
-MOST_ENTRIES = 1 << 18  # that a table is made of; as many as 10 MB of .eh_frame hold
+MAX_PLAIN = 1 << 12  # bytes of instructions that are looked over in one go
+REMEMBER_STATE = bytes((DW_CFA_remember_state,))
+MAX_ENTRY = 1 << 20  # bytes of one CIE or FDE
+MAX_ENTRIES = 1 << 18  # that a table is made of; as many as 10 MB of .eh_frame hold
 TABLE_HEAD = 4  # version and three encodings
 TABLE_ENCODING = 0x3B  # signed 32-bit, from the table's start
-PC_RELATIVE, DATA_RELATIVE, INDIRECT, OMITTED = 0x10, 0x30, 0x80, 0xFF
-FORMATS = {
-    0x02: (2, False), 0x03: (4, False), 0x04: (8, False), 0x0A: (2, True), 0x0B: (4, True),
+# Pointer encodings (Linux Standard Base, "DWARF Exception Header Encoding").
+DW_EH_PE_pcrel, DW_EH_PE_datarel, DW_EH_PE_omit = 0x10, 0x30, 0xFF
+DW_EH_PE_uleb128, DW_EH_PE_sleb128 = 0x01, 0x09
+FORMATS = {  # by DW_EH_PE_udata2 to DW_EH_PE_sdata8: size in bytes, and whether it has a sign
+    0x02: (2, False),
+    0x03: (4, False),
+    0x04: (8, False),
+    0x0A: (2, True),
+    0x0B: (4, True),
     0x0C: (8, True),
-}  # fmt: skip
+}
 EXTENDED_LENGTH = 0xFFFFFFF0
 _GENERAL = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp")
 NAMES = {
@@ -52,7 +59,7 @@ NAMES = {
 }
 
 
-class Place(NamedTuple):
+class SectionRange(NamedTuple):
     """A section: its bytes are at `offset` in the file, and at `address` in memory."""
 
     offset: int
@@ -66,21 +73,21 @@ class FrameTables(NamedTuple):
     """
 
     base: int
-    frames: Place
-    table: Place | None
+    frames: SectionRange
+    table: SectionRange | None
 
 
-class _Common(NamedTuple):
-    """A common information entry: what the functions that share it have in common."""
+class CIE(NamedTuple):
+    """A common information entry: what the functions' entries (FDEs) that share it have in common."""
 
-    factors: Factors
+    factors: AlignmentFactors
     return_register: int
     encoding: int
     has_augmentation: bool
     instructions: Reader
 
 
-class CallFrames:
+class EhFrame:
     """The unwind rules of one ELF file, in its own bytes; addresses are from the module's base."""
 
     def __init__(self, data: "Content", tables: FrameTables, architecture: str) -> None:
@@ -93,14 +100,14 @@ class CallFrames:
         self._plain = compile_plain(self._names)
         self._starts: Sequence[int] | None = None
         self._spans: dict[int, range | None] = {}
-        self._commons: dict[int, _Common | None] = {}
+        self._cies: dict[int, CIE | None] = {}
         self._table_address = tables.table.address if tables.table else tables.base
         self._index: Content = data
         self._table, self._count = (
             self._open_table(tables.table) if tables.table else self._make_table()
         )
 
-    def _open_table(self, table: Place) -> tuple[int, int]:
+    def _open_table(self, table: SectionRange) -> tuple[int, int]:
         """Where the entries of the file's own index begin, and how many there are."""
         head = Reader(bytes(self._data[table.offset : table.offset + 32]))
         try:
@@ -113,8 +120,8 @@ class CallFrames:
         """The same of an index of all entries, which is made; of those before damage."""
         rows: dict[int, int] = {}
         try:
-            for entry, reader, common in self._walk_entries():
-                start, _ = self._read_range(reader, entry, common)
+            for entry, reader, cie in self._walk_entries():
+                start, _ = self._read_range(reader, entry, cie)
                 if start:  # else the linker has dropped the function
                     rows[start] = self._address_of(entry)
         except (UnknownExpression, OverflowError):
@@ -129,12 +136,12 @@ class CallFrames:
         self._index = words.tobytes()
         return 0, len(rows)
 
-    def _walk_entries(self) -> "Iterator[tuple[int, Reader, _Common]]":
+    def _walk_entries(self) -> "Iterator[tuple[int, Reader, CIE]]":
         """Each function's entry: its file offset, a reader at its first address, what it shares."""
         place = self._tables.frames.offset
         end = place + self._tables.frames.size
-        commons: dict[int, _Common] = {}
-        for _ in range(MOST_ENTRIES):
+        cies: dict[int, CIE] = {}
+        for _ in range(MAX_ENTRIES):
             if place + 8 > end or not any(self._data[place : place + 4]):  # zeros end the list
                 return
             reader = self._open(place)
@@ -142,9 +149,9 @@ class CallFrames:
             back = reader.number(4)
             if back:
                 shared = identifier + place - back
-                if shared not in commons:
-                    commons[shared] = self._read_common(shared)
-                yield place, reader, commons[shared]
+                if shared not in cies:
+                    cies[shared] = self._read_cie(shared)
+                yield place, reader, cies[shared]
             place += reader.end
 
     def _read_head(self, head: Reader) -> int:
@@ -199,33 +206,33 @@ class CallFrames:
             reader = self._open(entry)
             identifier = reader.place
             place = identifier + entry - reader.number(4)
-            if place not in self._commons:
-                self._commons[place] = self._read_plain_common(place)
-            common = self._commons[place]
-            if common is None:
+            if place not in self._cies:
+                self._cies[place] = self._read_plain_cie(place)
+            cie = self._cies[place]
+            if cie is None:
                 return None
-            start, size = self._read_range(reader, entry, common)
-            if common.has_augmentation:
+            start, size = self._read_range(reader, entry, cie)
+            if cie.has_augmentation:
                 reader.take(reader.uleb())
         except (UnknownExpression, OverflowError):
             return None
         return range(start, start + size) if self._is_plain(reader) else None
 
-    def _read_plain_common(self, place: int) -> "_Common | None":
+    def _read_plain_cie(self, place: int) -> "CIE | None":
         """A common entry, if it gives a frame address by plain instructions."""
-        common = self._read_common(place)
-        start = common.instructions.place
-        is_plain = self._is_plain(common.instructions)
-        row = Row(common.factors)
-        row.run(common.instructions, 0, 0)
-        common.instructions.place = start
-        is_kept = REMEMBER in common.instructions.data[start:]
-        return common if is_plain and row.cfa and not is_kept else None
+        cie = self._read_cie(place)
+        start = cie.instructions.place
+        is_plain = self._is_plain(cie.instructions)
+        row = UnwindRow(cie.factors)
+        row.run(cie.instructions, 0, 0)
+        cie.instructions.place = start
+        is_kept = REMEMBER_STATE in cie.instructions.data[start:]
+        return cie if is_plain and row.cfa and not is_kept else None
 
     def _is_plain(self, reader: Reader) -> bool:
         """Whether the instructions from here on are said in text, wherever one stops."""
         rest = reader.data[reader.place :]
-        is_short = len(rest) <= LONGEST_PLAIN and rest.count(REMEMBER) < MOST_STATES
+        is_short = len(rest) <= MAX_PLAIN and rest.count(REMEMBER_STATE) < MOST_STATES
         return is_short and self._plain.fullmatch(rest) is not None
 
     def _find_entry(self, wanted: int) -> int | None:
@@ -252,25 +259,25 @@ class CallFrames:
     def _read_rules(self, entry: int, wanted: int) -> CfiText | None:
         reader = self._open(entry)
         identifier = reader.place
-        common = self._read_common(identifier + entry - reader.number(4))
-        start, size = self._read_range(reader, entry, common)
+        cie = self._read_cie(identifier + entry - reader.number(4))
+        start, size = self._read_range(reader, entry, cie)
         if not start <= wanted < start + size:
             return None
-        if common.has_augmentation:
+        if cie.has_augmentation:
             reader.take(reader.uleb())
-        row = Row(common.factors)
-        row.run(common.instructions, 0, 0)
+        row = UnwindRow(cie.factors)
+        row.run(cie.instructions, 0, 0)
         row.initial = dict(row.rules)
         row.run(reader, start, wanted)
-        return CfiText(start - self._tables.base, size, self._to_text(row, common.return_register))
+        return CfiText(start - self._tables.base, size, self._to_text(row, cie.return_register))
 
-    def _read_range(self, reader: Reader, entry: int, common: _Common) -> tuple[int, int]:
+    def _read_range(self, reader: Reader, entry: int, cie: CIE) -> tuple[int, int]:
         """Where a function begins, and its size."""
         field = self._address_of(entry + reader.place)
-        start = self._read_pointer(reader, common.encoding, field)
-        return start, self._read_pointer(reader, common.encoding & 0x0F, 0)
+        start = self._read_pointer(reader, cie.encoding, field)
+        return start, self._read_pointer(reader, cie.encoding & 0x0F, 0)
 
-    def _to_text(self, row: Row, return_register: int) -> str:
+    def _to_text(self, row: UnwindRow, return_register: int) -> str:
         names = self._names.registers
         if not row.cfa:
             raise UnknownExpression("no frame address")
@@ -288,14 +295,14 @@ class CallFrames:
     def _open(self, entry: int) -> Reader:
         """The entry at a file offset, behind its length."""
         length = int.from_bytes(self._data[entry : entry + 4], "little")
-        if not 0 < length < min(EXTENDED_LENGTH, LONGEST_ENTRY) or entry < 0:
+        if not 0 < length < min(EXTENDED_LENGTH, MAX_ENTRY) or entry < 0:
             raise UnknownExpression("an entry of impossible length")
         return Reader(bytes(self._data[entry : entry + 4 + length]), 4)
 
     def _address_of(self, offset: int) -> int:
         return self._tables.frames.address + offset - self._tables.frames.offset
 
-    def _read_common(self, entry: int) -> _Common:
+    def _read_cie(self, entry: int) -> CIE:
         reader = self._open(entry)
         reader.take(4)
         version = reader.number(1)
@@ -307,8 +314,8 @@ class CallFrames:
             end = reader.uleb() + reader.place
             encoding = self._read_augmentation(reader, augmentation[1:], entry)
             reader.place = end
-        factors = Factors(code, data, self._names)
-        return _Common(factors, return_register, encoding, bool(augmentation), reader)
+        factors = AlignmentFactors(code, data, self._names)
+        return CIE(factors, return_register, encoding, bool(augmentation), reader)
 
     def _read_string(self, reader: Reader) -> bytes:
         text = b""
@@ -333,16 +340,16 @@ class CallFrames:
 
     def _read_pointer(self, reader: Reader, encoding: int, field: int) -> int:
         """An encoded pointer; `field` is the address that it itself has in memory."""
-        if encoding == OMITTED:
+        if encoding == DW_EH_PE_omit:
             raise UnknownExpression("a pointer that is left out")
         size, signed = FORMATS.get(encoding & 0x0F, (self._names.width, False))
-        if encoding & 0x0F in (0x01, 0x09):
-            value = reader.uleb() if encoding & 0x0F == 1 else reader.sleb()
+        if encoding & 0x0F in (DW_EH_PE_uleb128, DW_EH_PE_sleb128):
+            value = reader.uleb() if encoding & 0x0F == DW_EH_PE_uleb128 else reader.sleb()
         else:
             value = reader.number(size, signed=signed)
         relation = encoding & 0x70
-        if relation == PC_RELATIVE:
+        if relation == DW_EH_PE_pcrel:
             value += field
-        elif relation == DATA_RELATIVE:
+        elif relation == DW_EH_PE_datarel:
             value += self._table_address
         return value & (1 << 8 * self._names.width) - 1

@@ -4,19 +4,19 @@ from hypothesis import strategies as st
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.cfi import evaluate, parse_rules
-from crashtool.formats.object_file.call_frames import (
-    NAMES,
-    CallFrames,
-    FrameTables,
-    Place,
-)
-from crashtool.formats.object_file.elf import find_frame_tables
-from crashtool.formats.object_file.frame_expressions import (
+from crashtool.formats.object_file.cfi_expressions import (
     Reader,
     UnknownExpression,
     to_postfix,
 )
-from crashtool.formats.object_file.frame_rows import Factors, Row
+from crashtool.formats.object_file.eh_frame import (
+    NAMES,
+    EhFrame,
+    FrameTables,
+    SectionRange,
+)
+from crashtool.formats.object_file.elf import find_frame_tables
+from crashtool.formats.object_file.unwind_row import AlignmentFactors, UnwindRow
 from tests.toolchain import run_tool
 
 AMD64 = NAMES["x86_64"]
@@ -24,7 +24,7 @@ CIE_START = bytes.fromhex("0c0708 9001")  # def_cfa rsp+8, offset of 16 at cfa-8
 
 
 def rules(instructions, *, address=0, names=AMD64, data=-8):
-    row = Row(Factors(1, data, names))
+    row = UnwindRow(AlignmentFactors(1, data, names))
     row.run(Reader(bytes.fromhex(instructions)), 0, address)
     return row
 
@@ -148,7 +148,7 @@ def test_numbers_end():
 
 
 def tables(data):
-    return FrameTables(0, Place(64, 0x2000, len(data) - 64), Place(0, 0x1000, 64))
+    return FrameTables(0, SectionRange(64, 0x2000, len(data) - 64), SectionRange(0, 0x1000, 64))
 
 
 @given(st.binary(min_size=64, max_size=400), st.integers(0, 1 << 48))
@@ -156,17 +156,17 @@ def test_no_bytes_break_the_reader(noise, address):
     head = bytes.fromhex("011b033b") + bytes(4) + (4).to_bytes(4, "little")
     data = head + noise
 
-    CallFrames(data, tables(data), "x86_64").find_cfi(address)
+    EhFrame(data, tables(data), "x86_64").find_cfi(address)
 
 
 def test_an_unusual_index_is_refused():
     for head in ("021b033b", "011b0303", "01"):
         with pytest.raises(InputUnusable):
-            CallFrames(bytes.fromhex(head), tables(bytes(100)), "x86_64")
+            EhFrame(bytes.fromhex(head), tables(bytes(100)), "x86_64")
     with pytest.raises(InputUnusable):
-        CallFrames(bytes.fromhex("01ff033b") + bytes(99), tables(bytes(100)), "x86_64")
+        EhFrame(bytes.fromhex("01ff033b") + bytes(99), tables(bytes(100)), "x86_64")
     with pytest.raises(InputUnusable):
-        CallFrames(b"", tables(bytes(100)), "mips")
+        EhFrame(b"", tables(bytes(100)), "mips")
 
 
 SOURCE = """
@@ -186,7 +186,7 @@ def program(tmp_path_factory):
 def test_the_tables_of_a_real_program_agree_with_readelf(program, tmp_path):
     (tmp_path / "program").write_bytes(program)
     shown = run_tool("readelf", "--debug-dump=frames-interp", tmp_path / "program")
-    frames = CallFrames(program, find_frame_tables(program), "x86_64")
+    frames = EhFrame(program, find_frame_tables(program), "x86_64")
     checked = 0
     for line in shown.splitlines():
         words = line.split()
@@ -203,7 +203,7 @@ def test_the_tables_of_a_real_program_agree_with_readelf(program, tmp_path):
 
 
 def test_the_entry_point_has_no_caller(program):
-    frames = CallFrames(program, find_frame_tables(program), "x86_64")
+    frames = EhFrame(program, find_frame_tables(program), "x86_64")
     entry = int.from_bytes(program[24:32], "little")
 
     assert ".ra:" not in frames.find_cfi(entry).rules
@@ -213,7 +213,7 @@ def test_a_file_without_an_index_has_the_same_rules(program):
     """Linkers write none into static programs."""
     tables = find_frame_tables(program)
     indexed, unindexed = (
-        CallFrames(program, found, "x86_64") for found in (tables, tables._replace(table=None))
+        EhFrame(program, found, "x86_64") for found in (tables, tables._replace(table=None))
     )
     places = range(0x3000)
 
@@ -228,20 +228,20 @@ def test_of_a_damaged_file_without_an_index_what_comes_before_is_read(program):
     tables = find_frame_tables(program)
     frames = tables.frames._replace(size=tables.frames.size // 2)
 
-    cut = CallFrames(program, tables._replace(table=None, frames=frames), "x86_64")
+    cut = EhFrame(program, tables._replace(table=None, frames=frames), "x86_64")
 
     assert any(cut.find_cfi(place) for place in range(0x3000))
 
 
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_making_of_an_index(noise):
-    tables = FrameTables(0, Place(0, 0x2000, len(noise)), None)
+    tables = FrameTables(0, SectionRange(0, 0x2000, len(noise)), None)
 
-    CallFrames(noise, tables, "x86_64").find_cfi(0x2100)
+    EhFrame(noise, tables, "x86_64").find_cfi(0x2100)
 
 
 def test_an_address_outside_all_functions_has_no_rules(program):
-    frames = CallFrames(program, find_frame_tables(program), "x86_64")
+    frames = EhFrame(program, find_frame_tables(program), "x86_64")
 
     assert frames.find_cfi(0) is None
     assert frames.find_cfi(1 << 40) is None

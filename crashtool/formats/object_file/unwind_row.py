@@ -3,7 +3,7 @@
 import re
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.frame_expressions import (
+from crashtool.formats.object_file.cfi_expressions import (
     Names,
     Reader,
     UnknownExpression,
@@ -11,15 +11,37 @@ from crashtool.formats.object_file.frame_expressions import (
 )
 
 MOST_STATES = 256
-# DW_CFA_…: the two highest bits, or the whole byte (DWARF 5, 7.24).
-ADVANCE, OFFSET, RESTORE = 0x40, 0x80, 0xC0
-SET_LOCATION, ADVANCE_SIZES = 0x01, {0x02: 1, 0x03: 2, 0x04: 4}
-OFFSET_EXTENDED, RESTORE_EXTENDED, UNDEFINED, SAME_VALUE, REGISTER = 0x05, 0x06, 0x07, 0x08, 0x09
-REMEMBER, RESTORE_STATE = 0x0A, 0x0B
-DEF_CFA, DEF_CFA_REGISTER, DEF_CFA_OFFSET, DEF_CFA_EXPRESSION = 0x0C, 0x0D, 0x0E, 0x0F
-EXPRESSION, OFFSET_EXTENDED_SF, DEF_CFA_SF, DEF_CFA_OFFSET_SF = 0x10, 0x11, 0x12, 0x13
-VAL_OFFSET, VAL_OFFSET_SF, VAL_EXPRESSION = 0x14, 0x15, 0x16
-NEGATE_RA_STATE, ARGS_SIZE, NEGATIVE_OFFSET = 0x2D, 0x2E, 0x2F
+# DWARF 5, 7.24. The first three are the two highest bits, with an operand below them.
+DW_CFA_advance_loc = 0x40
+DW_CFA_offset = 0x80
+DW_CFA_restore = 0xC0
+DW_CFA_nop = 0x00
+DW_CFA_set_loc = 0x01
+DW_CFA_advance_loc1 = 0x02
+DW_CFA_advance_loc2 = 0x03
+DW_CFA_advance_loc4 = 0x04
+DW_CFA_offset_extended = 0x05
+DW_CFA_restore_extended = 0x06
+DW_CFA_undefined = 0x07
+DW_CFA_same_value = 0x08
+DW_CFA_register = 0x09
+DW_CFA_remember_state = 0x0A
+DW_CFA_restore_state = 0x0B
+DW_CFA_def_cfa = 0x0C
+DW_CFA_def_cfa_register = 0x0D
+DW_CFA_def_cfa_offset = 0x0E
+DW_CFA_def_cfa_expression = 0x0F
+DW_CFA_expression = 0x10
+DW_CFA_offset_extended_sf = 0x11
+DW_CFA_def_cfa_sf = 0x12
+DW_CFA_def_cfa_offset_sf = 0x13
+DW_CFA_val_offset = 0x14
+DW_CFA_val_offset_sf = 0x15
+DW_CFA_val_expression = 0x16
+DW_CFA_AARCH64_negate_ra_state = 0x2D
+DW_CFA_GNU_args_size = 0x2E
+DW_CFA_GNU_negative_offset_extended = 0x2F
+ADVANCE_SIZES = {DW_CFA_advance_loc1: 1, DW_CFA_advance_loc2: 2, DW_CFA_advance_loc4: 4}
 UNDEFINED_RULE = ""
 _LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _PLAIN = rb"""(?sx)(?:
@@ -31,7 +53,7 @@ _PLAIN = rb"""(?sx)(?:
 )*"""
 
 
-class Factors(NamedTuple):
+class AlignmentFactors(NamedTuple):
     """What a function's instructions are scaled by, and how its CPU's registers are called."""
 
     code: int
@@ -43,16 +65,16 @@ def compile_plain(names: Names) -> re.Pattern[bytes]:
     """What matches instructions that can all be said in text, wherever one stops among them.
 
     It need not match all such: expressions, states within states and absurd numbers are left to
-    `Row`, which knows.
+    `UnwindRow`, which knows.
     """
     registers = b"[%b]" % b"".join(b"\\x%02x" % number for number in names.registers)
     return re.compile(_PLAIN % {b"leb": _LEB, b"registers": registers})
 
 
-class Row:
+class UnwindRow:
     """Rules as they stand after some instructions: text by register number, the CFA's apart."""
 
-    def __init__(self, factors: Factors) -> None:
+    def __init__(self, factors: AlignmentFactors) -> None:
         self.factors = factors
         self.rules: dict[int, str] = {}
         self.initial: dict[int, str] = {}
@@ -78,41 +100,44 @@ class Row:
                 return
 
     def _advance(self, code: int, reader: Reader) -> int | None:
-        if code & 0xC0 == ADVANCE:
+        if code & 0xC0 == DW_CFA_advance_loc:
             return (code & 0x3F) * self.factors.code
         if code in ADVANCE_SIZES:
             return reader.number(ADVANCE_SIZES[code]) * self.factors.code
-        if code == SET_LOCATION:
+        if code == DW_CFA_set_loc:
             raise UnknownExpression("an absolute location")
         return None
 
     def _apply(self, code: int, reader: Reader) -> None:
         high, low = code & 0xC0, code & 0x3F
-        if high == OFFSET:
+        if high == DW_CFA_offset:
             self._at_offset(low, reader.uleb())
-        elif high == RESTORE:
+        elif high == DW_CFA_restore:
             self._restore(low)
         elif code in CFA_CODES:
             self._define_cfa(code, reader)
         elif code in REGISTER_CODES:
             self._define_register(code, reader)
-        elif code in (REMEMBER, RESTORE_STATE):
+        elif code in (DW_CFA_remember_state, DW_CFA_restore_state):
             self._keep(code)
-        elif code == ARGS_SIZE:
+        elif code == DW_CFA_GNU_args_size:
             reader.uleb()
-        elif code not in (0, NEGATE_RA_STATE):  # a signed return address is stripped anyway
+        elif code not in (
+            DW_CFA_nop,
+            DW_CFA_AARCH64_negate_ra_state,
+        ):  # a signed return address is stripped anyway
             raise UnknownExpression(f"instruction {code:#x}")
 
     def _define_cfa(self, code: int, reader: Reader) -> None:
         names = self.factors.names
-        if code == DEF_CFA_EXPRESSION:
+        if code == DW_CFA_def_cfa_expression:
             self.cfa = to_postfix(reader.take(reader.uleb()), names, with_cfa=False)
             return
-        if code in (DEF_CFA, DEF_CFA_SF, DEF_CFA_REGISTER):
+        if code in (DW_CFA_def_cfa, DW_CFA_def_cfa_sf, DW_CFA_def_cfa_register):
             self._cfa_register = reader.uleb()
-        if code in (DEF_CFA, DEF_CFA_OFFSET):
+        if code in (DW_CFA_def_cfa, DW_CFA_def_cfa_offset):
             self._cfa_offset = reader.uleb()
-        if code in (DEF_CFA_SF, DEF_CFA_OFFSET_SF):
+        if code in (DW_CFA_def_cfa_sf, DW_CFA_def_cfa_offset_sf):
             self._cfa_offset = reader.sleb() * self.factors.data
         if self._cfa_register not in names.registers:
             raise UnknownExpression(f"register {self._cfa_register}")
@@ -121,24 +146,24 @@ class Row:
     def _define_register(self, code: int, reader: Reader) -> None:
         number = reader.uleb()
         names = self.factors.names
-        if code == OFFSET_EXTENDED:
+        if code == DW_CFA_offset_extended:
             self._at_offset(number, reader.uleb())
-        elif code == OFFSET_EXTENDED_SF:
+        elif code == DW_CFA_offset_extended_sf:
             self._at_offset(number, reader.sleb())
-        elif code == NEGATIVE_OFFSET:
+        elif code == DW_CFA_GNU_negative_offset_extended:
             self._at_offset(number, -reader.uleb())
-        elif code in (VAL_OFFSET, VAL_OFFSET_SF):
-            offset = reader.uleb() if code == VAL_OFFSET else reader.sleb()
+        elif code in (DW_CFA_val_offset, DW_CFA_val_offset_sf):
+            offset = reader.uleb() if code == DW_CFA_val_offset else reader.sleb()
             self.rules[number] = f".cfa {offset * self.factors.data} +"
-        elif code in (EXPRESSION, VAL_EXPRESSION):
+        elif code in (DW_CFA_expression, DW_CFA_val_expression):
             text = to_postfix(reader.take(reader.uleb()), names, with_cfa=True)
-            self.rules[number] = f"{text} ^" if code == EXPRESSION else text
-        elif code == REGISTER:
+            self.rules[number] = f"{text} ^" if code == DW_CFA_expression else text
+        elif code == DW_CFA_register:
             other = reader.uleb()
             self.rules[number] = names.registers.get(other, UNDEFINED_RULE)
-        elif code == UNDEFINED:
+        elif code == DW_CFA_undefined:
             self.rules[number] = UNDEFINED_RULE
-        elif code == SAME_VALUE:
+        elif code == DW_CFA_same_value:
             self.rules[number] = names.registers.get(number, UNDEFINED_RULE)
         else:
             self._restore(number)
@@ -153,7 +178,7 @@ class Row:
             self.rules.pop(number, None)
 
     def _keep(self, code: int) -> None:
-        if code == REMEMBER:
+        if code == DW_CFA_remember_state:
             if len(self._saved) >= MOST_STATES:
                 raise UnknownExpression("too many states")
             self._saved.append((dict(self.rules), self.cfa, self._cfa_register, self._cfa_offset))
@@ -162,11 +187,27 @@ class Row:
 
 
 CFA_CODES = frozenset(
-    (DEF_CFA, DEF_CFA_REGISTER, DEF_CFA_OFFSET, DEF_CFA_EXPRESSION, DEF_CFA_SF, DEF_CFA_OFFSET_SF)
+    {
+        DW_CFA_def_cfa,
+        DW_CFA_def_cfa_register,
+        DW_CFA_def_cfa_offset,
+        DW_CFA_def_cfa_expression,
+        DW_CFA_def_cfa_sf,
+        DW_CFA_def_cfa_offset_sf,
+    }
 )
 REGISTER_CODES = frozenset(
-    (
-        OFFSET_EXTENDED, RESTORE_EXTENDED, UNDEFINED, SAME_VALUE, REGISTER, EXPRESSION,
-        OFFSET_EXTENDED_SF, VAL_OFFSET, VAL_OFFSET_SF, VAL_EXPRESSION, NEGATIVE_OFFSET,
-    )
-)  # fmt: skip
+    {
+        DW_CFA_offset_extended,
+        DW_CFA_restore_extended,
+        DW_CFA_undefined,
+        DW_CFA_same_value,
+        DW_CFA_register,
+        DW_CFA_expression,
+        DW_CFA_offset_extended_sf,
+        DW_CFA_val_offset,
+        DW_CFA_val_offset_sf,
+        DW_CFA_val_expression,
+        DW_CFA_GNU_negative_offset_extended,
+    }
+)
