@@ -25,6 +25,8 @@ COMMAND_SYMBOLS, COMMAND_UUID = 0x2, 0x1B
 COMMAND_SEGMENT_32, COMMAND_SEGMENT_64 = 0x1, 0x19
 COMMAND_SIGNATURE = 0x1D
 LOAD_LIBRARY = (0xC, 0x80000018, 0x8000001F, 0x80000023)  # LC_LOAD_DYLIB, weak, re-export, upward
+CODE_SEGMENT = b"__TEXT"
+HAS_INSTRUCTIONS = 0x80000400  # S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS
 NO_DATA = ("__DWARF", "__LINKEDIT")  # segments that the program does not read
 ROLES = {
     1: kinds.OBJECT, 2: kinds.EXECUTABLE, 6: kinds.LIBRARY, 7: kinds.LIBRARY, 8: kinds.LIBRARY,
@@ -243,6 +245,48 @@ def list_segments(data: "Content", *, without: tuple[str, ...] = ()) -> list[tup
     return bounds
 
 
+class Architecture(NamedTuple):
+    """One architecture of a file, with little-endian numbers, from `start` to `end` in it.
+
+    `base`: the module's first address, that of __TEXT. `sections` in their order, which symbols
+    number from 1 on; `symbols` is None without a symbol table.
+    """
+
+    start: int
+    end: int
+    wide: bool
+    base: int
+    sections: tuple[Section32 | Section64, ...]
+    symbols: SymbolsCommand | None
+
+
+def find_architecture(data: "Content", architecture: str = "") -> Architecture | None:
+    """The part of a file for an architecture, named as in a crash report; a file's only one.
+
+    None when the file has several others, and where numbers are big-endian.
+    """
+    parts = [_open_thin(data, start, end) for start, end in _walk_architectures(data)]
+    wanted = [row for row in parts if ARCHITECTURES.get(row[1].cpu) == architecture]
+    if not wanted and len(parts) == 1:
+        wanted = parts
+    return _read_architecture(*wanted[0]) if wanted and not wanted[0][0].big_endian else None
+
+
+def _read_architecture(part: _Slice, header: Header, first: int) -> Architecture:
+    base, symbols = 0, None
+    sections: list[Section32 | Section64] = []
+    for place, row in _walk_commands(part, header, first):
+        if row.command == COMMAND_SYMBOLS:
+            symbols = part.read(SymbolsCommand, place)
+        elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
+            segment, found = _read_segment(part, place, row)
+            sections += found
+            if segment.name.rstrip(b"\0") == CODE_SEGMENT:
+                base = segment.address
+    wide = MAGICS[bytes(part.data[part.start : part.start + 4])][0]
+    return Architecture(part.start, part.end, wide, base, tuple(sections), symbols)
+
+
 def find_signature(data: "Content") -> tuple[int, int] | None:
     """Where the code signature of the first architecture that is signed begins and ends."""
     for start, end in _walk_architectures(data):
@@ -347,6 +391,18 @@ def _read_commands(part: _Slice, header: Header, first: int) -> _Commands:
 
 def _section_names(part: _Slice, place: int, row: LoadCommand) -> set[str]:
     """The sections of a segment that have bytes in this file (a dSYM's code has none)."""
+    segment, sections = _read_segment(part, place, row)
+    return {
+        section.name.rstrip(b"\0").decode("ascii", "replace")
+        for section in sections
+        if section.size and section.offset and segment.file_size
+    }
+
+
+def _read_segment(
+    part: _Slice, place: int, row: LoadCommand
+) -> tuple[Segment32 | Segment64, list[Section32 | Section64]]:
+    """A segment and its sections. MalformedFile when they do not fit the file."""
     wide = row.command == COMMAND_SEGMENT_64
     kind: type[Segment32 | Segment64] = Segment64 if wide else Segment32
     section_kind: type[Section32 | Section64] = Section64 if wide else Section32
@@ -355,12 +411,11 @@ def _section_names(part: _Slice, place: int, row: LoadCommand) -> set[str]:
         raise MalformedFile("a Mach-O file cut short: a segment ends after it", offset=place)
     if kind.SIZE + segment.section_count * section_kind.SIZE > row.size:
         raise MalformedFile("Mach-O sections do not fit their segment", offset=place)
-    names = set()
-    for index in range(segment.section_count):
-        section = part.read(section_kind, place + kind.SIZE + index * section_kind.SIZE)
-        if section.size and section.offset and segment.file_size:
-            names.add(section.name.rstrip(b"\0").decode("ascii", "replace"))
-    return names
+    sections = [
+        part.read(section_kind, place + kind.SIZE + index * section_kind.SIZE)
+        for index in range(segment.section_count)
+    ]
+    return segment, sections
 
 
 def _features(commands: _Commands) -> frozenset[str]:

@@ -35,6 +35,8 @@ READY_TO_RUN_SYSTEMS = (0x7B79, 0x4644, 0xADC4, 0x1993, 0x1992)
 MOST_SECTIONS = 96  # the loader's limit; MinGW objects have more, but they are not images
 MOST_DEBUG_ENTRIES = 64
 NAME_LIMIT = 1024
+SYMBOL_SIZE = 18  # of a row of the symbol table, behind which the strings stand
+BASE_64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 class DosHeader(Record):
@@ -159,12 +161,13 @@ class CodeView(Record):
 
 
 class Image(NamedTuple):
-    """The headers of an image."""
+    """The headers of an image; `rows` are its sections as symbols number them, from 1 on."""
 
     header: FileHeader
     optional: OptionalHeader32 | OptionalHeader64
     directories: list[DataDirectory]
     sections: dict[str, SectionHeader]
+    rows: tuple[SectionHeader, ...]
 
 
 def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
@@ -284,18 +287,33 @@ def _read_headers(data: "Content") -> Image:
     place = start + optional.SIZE
     count = min(optional.directory_count, MOST_DIRECTORIES)
     directories = list(DataDirectory.read_array(data, place, count))
-    rows = SectionHeader.read_array(data, start + header.optional_size, header.section_count)
+    place = start + header.optional_size
+    rows = tuple(SectionHeader.read_array(data, place, header.section_count))
     sections = {_section_name(data, header, row): row for row in rows}
-    return Image(header, optional, directories, sections)
+    return Image(header, optional, directories, sections, rows)
 
 
 def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> str:
-    """A section's name; MinGW writes long ones as "/123", a place in the string table."""
+    """A section's name; long ones are written as "/123", a place in the string table, and from
+    ten millions on as "//AAmJaA", the same in six digits of base 64.
+    """
     name = bytes(row.name).rstrip(b"\0")
-    if name[:1] == b"/" and name[1:].isdigit():
-        start = header.symbols_offset + header.symbol_count * 18 + int(name[1:])
+    place = _find_long_name(name)
+    if place is not None:
+        start = header.symbols_offset + header.symbol_count * SYMBOL_SIZE + place
         name = bytes(data[start : start + 64]).partition(b"\0")[0]
     return name.decode("ascii", "replace")
+
+
+def _find_long_name(name: bytes) -> int | None:
+    if name[:1] != b"/":
+        return None
+    if name[1:].isdigit():
+        return int(name[1:])
+    digits = [BASE_64.find(digit) for digit in name[2:]]
+    if name[1:2] != b"/" or not digits or -1 in digits:
+        return None
+    return sum(digit << 6 * place for place, digit in enumerate(reversed(digits)))
 
 
 def _size(image: Image, directory: int) -> int:

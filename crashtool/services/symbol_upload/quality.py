@@ -277,8 +277,8 @@ def _share_of_rows(data: "Content", addresses: tuple[int, ...]) -> float:
 
 
 def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -> _Names:
-    """What an ELF file's symbol table says by itself."""
-    table = open_symbol_table(map_file(file.source), row.kind)
+    """What a file's symbol table says by itself."""
+    table = open_symbol_table(map_file(file.source), row.kind, row.architecture)
     if table is None:
         return _Names(Quality(fault=fault), ())
     spans = list(table.spans())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.scopes import ScopeLookup
     from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
     from crashtool.formats.object_file.kinds import Content, ObjectFile
+    from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.native import LineTable, NativePlace
 
@@ -111,7 +112,7 @@ class NativeDebugFile:
         self._deriver = deriver
         self._lines: LineTable | None = None
         self._tried_lines = False
-        self._symbols: FunctionTable | None = None
+        self._symbols: FunctionTable | UnsizedFunctions | None = None
         self._rows: LineLookup | None = None
         self._tried_rows = False
         self._scopes: ScopeLookup | None = None
@@ -239,7 +240,7 @@ class NativeDebugFile:
                 self.problems.append(error.what)
             except CrashtoolError as error:
                 self._fault = error
-                self._symbols = open_symbol_table(self._data, self.kind)
+                self._symbols = open_symbol_table(self._data, self.kind, self._architecture)
         return self._lines
 
     def _open_lines(self) -> "LineTable":
@@ -251,8 +252,21 @@ class NativeDebugFile:
             return LineTable(*self._deriver.find(LINES, self.path, self._architecture, afresh=True))
 
 
-def open_symbol_table(data: "Content", kind: str) -> "FunctionTable | None":
-    """What an ELF file's symbol table says of functions, without a library's help."""
+def open_symbol_table(
+    data: "Content", kind: str, architecture: str = ""
+) -> "FunctionTable | UnsizedFunctions | None":
+    """What a file's symbol table says of functions, without a library's help.
+
+    `architecture` chooses in a universal Mach-O file.
+    """
+    if kind == kinds.MACHO:
+        from crashtool.formats.object_file.macho_symbols import read_macho_functions
+
+        return read_macho_functions(data, architecture)
+    if kind == kinds.PE:
+        from crashtool.formats.object_file.pe_symbols import read_pe_exports, read_pe_functions
+
+        return read_pe_functions(data) or read_pe_exports(data)
     from crashtool.formats.object_file.elf import find_symbol_table
     from crashtool.formats.object_file.elf_symbols import FunctionTable
 

@@ -1,0 +1,154 @@
+"""The names that a PE file gives to functions: MinGW's COFF symbols, else its exports."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crashtool.formats.object_file import coff, pe
+from crashtool.formats.object_file.unsized_functions import LONGEST_NAME, UnsizedFunctions
+from crashtool.formats.record import U16, U32, Record
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+FUNCTION = 0x20  # IMAGE_SYM_DTYPE_FUNCTION, in the second four bits of a type
+STATIC = 3  # IMAGE_SYM_CLASS_STATIC, with a function's type or as a section's name
+SHORT_NAME = 8
+DIRECTORY_EXPORT = 0
+MOST_EXPORTS = 1 << 16  # their ordinals have 16 bits
+MACHINE_X86 = 0x14C
+PREFIX = "_"  # of C's names on x86
+MANGLED = "_Z"
+
+
+class ExportDirectory(Record):
+    """IMAGE_EXPORT_DIRECTORY."""
+
+    characteristics: U32
+    timestamp: U32
+    major: U16
+    minor: U16
+    name: U32
+    first_ordinal: U32
+    function_count: U32
+    name_count: U32
+    functions: U32
+    names: U32
+    ordinals: U32
+
+
+class Address(Record):
+    """An address from the image's base."""
+
+    value: U32
+
+
+class Ordinal(Record):
+    """An export's place in the list of functions."""
+
+    value: U16
+
+
+def read_pe_functions(data: "Content") -> UnsizedFunctions | None:
+    """The functions of an image's COFF symbols, names as C and C++ have them; None without.
+
+    MalformedFile when the headers do not hold.
+    """
+    image = pe.read_image(data)
+    header = image.header
+    first, size = header.symbols_offset, coff.Symbol.SIZE
+    if not first or not header.symbol_count or first + size * header.symbol_count > len(data):
+        return None
+    strings = first + size * header.symbol_count
+    is_x86 = header.machine == MACHINE_X86
+
+    def read_name(place: int) -> str:
+        name = coff.Symbol.read(data, place).name
+        if name[:4] == bytes(4):
+            start = strings + int.from_bytes(name[4:], "little")
+            name = bytes(data[start : start + LONGEST_NAME])
+        text = name.partition(b"\0")[0].decode("utf-8", "replace")
+        return _strip_convention(text) if is_x86 else text
+
+    return UnsizedFunctions(_walk_symbols(data, image), _list_code(image), read_name)
+
+
+def read_pe_exports(data: "Content") -> UnsizedFunctions | None:
+    """The functions that a library exports by name; None without.
+
+    MalformedFile when the headers do not hold.
+    """
+    image = pe.read_image(data)
+    place = pe.find_directory(image, DIRECTORY_EXPORT)
+    offset = pe.find_file_offset(image, place) if place else None
+    if offset is None or offset + ExportDirectory.SIZE > len(data):
+        return None
+    rows = list(_walk_exports(data, image, ExportDirectory.read(data, offset)))
+
+    def read_name(place: int) -> str:
+        raw = bytes(data[place : place + LONGEST_NAME]).partition(b"\0")[0]
+        return raw.decode("utf-8", "replace")
+
+    return UnsizedFunctions(rows, _list_code(image), read_name)
+
+
+def _strip_convention(name: str) -> str:
+    """A name of C or C++ from its symbol on x86; C++'s stdcall functions have a size behind it."""
+    name = name.removeprefix(PREFIX)
+    return name.partition("@")[0] if name.startswith(MANGLED) else name
+
+
+def _list_code(image: pe.Image) -> list[range]:
+    return [
+        range(row.address, row.address + (row.virtual_size or row.size))
+        for row in image.sections.values()
+        if row.characteristics & pe.CONTAINS_CODE
+    ]
+
+
+def _walk_symbols(data: "Content", image: pe.Image) -> Iterator[tuple[int, int]]:
+    """Of each symbol in a section of code, its address from the base, and where it stands.
+
+    Section numbers count from 1. A section's own symbol is static and of no type, as are the
+    compiler's labels.
+    """
+    sections = dict(enumerate(image.rows, 1))
+    first, size = image.header.symbols_offset, coff.Symbol.SIZE
+    passed = 0
+    rows = coff.Symbol.read_array(data, first, image.header.symbol_count)
+    for number, symbol in enumerate(rows):
+        if passed:
+            passed -= 1
+            continue
+        passed = symbol.auxiliary_count
+        section = sections.get(symbol.section)
+        if section is None or not section.characteristics & pe.CONTAINS_CODE:
+            continue
+        is_static = symbol.storage_class == STATIC and symbol.symbol_type == FUNCTION
+        if is_static or symbol.storage_class == coff.CLASS_EXTERNAL:
+            yield section.address + symbol.value, first + number * size
+
+
+def _walk_exports(
+    data: "Content", image: pe.Image, directory: ExportDirectory
+) -> Iterator[tuple[int, int]]:
+    """Of each export with a name its address, and where in the file the name is.
+
+    Those that lead to other libraries have an address among the names, which is no code.
+    """
+    tables = [
+        pe.find_file_offset(image, address)
+        for address in (directory.functions, directory.names, directory.ordinals)
+    ]
+    functions, names, ordinals = (len(data) if place is None else place for place in tables)
+    count = min(directory.name_count, MOST_EXPORTS, (len(data) - names) // Address.SIZE)
+    count = max(0, min(count, (len(data) - ordinals) // Ordinal.SIZE))
+    pairs = zip(
+        Address.read_array(data, names, count), Ordinal.read_array(data, ordinals, count),
+        strict=True,
+    )  # fmt: skip
+    for name, ordinal in pairs:
+        place = functions + ordinal.value * Address.SIZE
+        offset = pe.find_file_offset(image, name.value)
+        is_listed = ordinal.value < directory.function_count and place + Address.SIZE <= len(data)
+        if is_listed and offset is not None:
+            yield Address.read(data, place).value, offset

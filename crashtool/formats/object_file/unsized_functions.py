@@ -1,0 +1,49 @@
+"""Functions by symbol tables that give no sizes: those of Mach-O, of COFF, and lists of exports."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+
+from crashtool.formats.object_file.elf_symbols import Function
+
+MOST_ALIASES = 16
+LONGEST_NAME = 1 << 14
+
+
+class UnsizedFunctions:
+    """Functions by address: each ends where the next begins, or with its section."""
+
+    def __init__(
+        self,
+        rows: Iterable[tuple[int, int]],
+        sections: list[range],
+        read_name: Callable[[int], str],
+    ) -> None:
+        """`rows`: of each its first address and where its name is; both from the module's base, as
+        the `sections` of code are. `read_name` gives the name at a place, "" for none.
+        """
+        self._rows = sorted(rows)
+        self._starts = [start for start, _ in self._rows]
+        self._sections = sections
+        self._read_name = read_name
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, address: int) -> Function | None:
+        """The function that an address lies in; the first of several names."""
+        after = bisect_right(self._starts, address)
+        section = next((row for row in self._sections if address in row), None)
+        if section is None or not after or self._starts[after - 1] not in section:
+            return None
+        start = self._starts[after - 1]
+        end = self._starts[after] if after < len(self._starts) else section.stop
+        rows = self._rows[max(0, after - MOST_ALIASES) : after]
+        names = [self._read_name(place) for own, place in rows if own == start]
+        name = min(filter(None, names), default="")
+        return Function(start, min(end, section.stop) - start, name) if name else None
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """First address and end of each, in the order of the addresses."""
+        for start in dict.fromkeys(self._starts):
+            if found := self.find(start):
+                yield start, start + found.size
