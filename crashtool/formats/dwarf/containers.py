@@ -1,0 +1,83 @@
+"""The sections that hold DWARF, of whatever kind of file: ELF, Mach-O, and PE as MinGW makes it."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.formats.dwarf.elf_sections import to_sections
+from crashtool.formats.dwarf.sections import PACKED_OLD, PLAIN, DebugSections, SectionPlace
+from crashtool.formats.object_file import elf, macho, pe
+
+if TYPE_CHECKING:
+    from crashtool.formats.object_file.kinds import Content
+
+LINES = "debug_line"
+DEBUG_SEGMENT = b"__DWARF"
+LONGEST_MACHO_NAME = 16  # bytes
+LONG_NAMES = ("debug_str_offsets", "debug_rnglists", "debug_loclists", "debug_line_str")
+PREFIX, OLD_PREFIX = "__", "__z"
+
+
+def open_debug_sections(data: "Content", architecture: str = "") -> DebugSections | None:
+    """The sections of a file with line tables; `architecture` chooses in a universal Mach-O file.
+
+    None without line tables, where numbers are big-endian, and when there is no such architecture.
+    InputUnusable when the file is of another kind, MalformedFile when its headers do not hold.
+    """
+    sections = open_all_sections(data, architecture)
+    return sections if sections is not None and sections.has(LINES) else None
+
+
+def open_all_sections(data: "Content", architecture: str = "") -> DebugSections | None:
+    """As `open_debug_sections`, with line tables or without."""
+    magic = bytes(data[:4])
+    if magic[:2] == pe.MAGIC:
+        return _open_pe(data)
+    if magic in macho.MAGICS or magic in (macho.UNIVERSAL_32, macho.UNIVERSAL_64):
+        found = macho.find_architecture(data, architecture)
+        return None if found is None else _open_macho(data, found)
+    layout = elf.read_layout(data)
+    return None if layout is None else to_sections(data, layout)
+
+
+def _open_macho(data: "Content", found: macho.Architecture) -> DebugSections:
+    places = {}
+    for row in found.sections:
+        offset = found.start + row.offset
+        is_here = row.offset and offset + row.size <= found.end
+        if row.segment.rstrip(b"\0") == DEBUG_SEGMENT and is_here:
+            name = row.name.rstrip(b"\0").decode("ascii", "replace")
+            packing = PACKED_OLD if name.startswith(OLD_PREFIX) else PLAIN
+            places[_lengthen(name)] = SectionPlace(offset, row.size, packing)
+    code = (
+        range(row.address, row.address + row.size)
+        for row in found.sections
+        if row.flags & macho.HAS_INSTRUCTIONS
+    )
+    return DebugSections(data, places, found.base, tuple(code))
+
+
+def _lengthen(name: str) -> str:
+    """A section's name without its mark, and whole where it was cut to sixteen bytes."""
+    for prefix in (PREFIX, OLD_PREFIX):
+        for known in LONG_NAMES:
+            if name == (prefix + known)[:LONGEST_MACHO_NAME]:
+                return known
+    return name.removeprefix(OLD_PREFIX if name.startswith(OLD_PREFIX) else PREFIX)
+
+
+def _open_pe(data: "Content") -> DebugSections:
+    """Addresses include the base that the image wants; raw data are padded."""
+    image = pe.read_image(data)
+    base = image.optional.image_base
+    places = {
+        name.removeprefix("."): SectionPlace(
+            row.offset, min(row.virtual_size or row.size, row.size)
+        )
+        for name, row in image.sections.items()
+        if row.offset and row.offset + row.size <= len(data)
+    }
+    code = (
+        range(base + row.address, base + row.address + (row.virtual_size or row.size))
+        for row in image.rows
+        if row.characteristics & pe.CONTAINS_CODE
+    )
+    return DebugSections(data, places, base, tuple(code))
