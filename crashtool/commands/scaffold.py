@@ -67,12 +67,19 @@ def _write(
 
     if output and into:
         raise UsageError("--output names the file, --into the project: choose one")
-    if not output and not into:
-        console.answer(read_scaffold(name))
-        return
-    target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].place)
-    write_scaffold(name, target, force=force)
-    console.note(f"wrote {target}")
+    written = None
+    if output or into:
+        target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].place)
+        written = write_scaffold(name, target, force=force)
+    text = read_scaffold(name)
+    if console.json:
+        from crashtool.render.integration.documents import file_document
+
+        console.document(file_document(name, text, written))
+    elif written is None:
+        console.answer(text)
+    else:
+        console.note(f"wrote {written.path}")
 
 
 command.add_command(tell_sources)

@@ -1,6 +1,7 @@
 """crashtool scaffold cpp: the code that starts the handler, and what builds it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from crashtool.formats.attributes import (
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
 from crashtool.formats.crashpad.client.choosing import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, WINDOWS
-from crashtool.model.integration import Integration
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.redaction import redact_token
+from crashtool.model.integration import Integration, WrittenFile
 from crashtool.services.resolution import Habits
 from crashtool.services.settings import FLAG, PROJECT, Resolved
 
@@ -98,16 +101,43 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     if not options["into"]:
         raise UsageError("cpp makes several files", hint="--into . writes them to ./" + FOLDER)
     integration = _read_integration(context, options)
-    if not _is_sound(console, integration):
+    findings = _judge(integration)
+    if not console.json:
+        _say(console, findings)
+    written: tuple[WrittenFile, ...] = ()
+    is_sound = all(finding["severity"] != ERROR for finding in findings)
+    if is_sound:
+        folder = Path(options["into"], FOLDER)
+        texts = _make_texts(integration)
+        written = write_files(
+            {folder / name: text.encode("utf-8") for name, text in texts.items()},
+            force=options["force"],
+        )
+    _tell(console, integration, written, findings, options["platforms"] or PLATFORMS)
+    if not is_sound:
         context.exit(CheckFailed.exit_status)
-    folder = Path(options["into"], FOLDER)
-    texts = _make_texts(integration)
-    write_files(
-        {folder / name: text.encode("utf-8") for name, text in texts.items()},
-        force=options["force"],
-    )
-    console.note(f"wrote {', '.join(texts)} to {folder}, for {integration.release.title}")
-    _tell_limits(console, integration, options["platforms"] or PLATFORMS)
+
+
+def _tell(
+    console: Console, integration: Integration, written: tuple[WrittenFile, ...],
+    findings: list[dict[str, Any]], wanted: tuple[str, ...],
+) -> None:  # fmt: skip
+    """What was written, what this Crashpad cannot do and what is left to do."""
+    limits = list(_walk_limits(integration, wanted)) if written else []
+    if console.json:
+        from crashtool.render.integration.documents import cpp_document
+
+        notes = [f"{limit.text}: {limit.hint}" if limit.hint else limit.text for limit in limits]
+        console.document(cpp_document(integration, written, findings, notes))
+    elif written:
+        names = ", ".join(Path(file.path).name for file in written)
+        folder = Path(written[0].path).parent
+        console.note(f"wrote {names} to {folder}, for {integration.release.title}")
+        for limit in limits:
+            if limit.is_warning:
+                console.warn(limit.text, hint=limit.hint)
+            else:
+                console.note(limit.text)
 
 
 def _read_integration(context: click.Context, options: dict[str, Any]) -> Integration:
@@ -157,26 +187,31 @@ def _choose_url(context: click.Context, url: str | None, resolved: Resolved) -> 
     return url or "" if is_typed or resolved.layer in (FLAG, PROJECT) else ""
 
 
-def _is_sound(console: Console, integration: Integration) -> bool:
-    """Say what is wrong with URL, annotations and attachments; whether none of it is an error."""
+def _judge(integration: Integration) -> list[dict[str, Any]]:
+    """What is wrong with URL, annotations and attachments, as make-url and annotate give it."""
     from crashtool.formats.submission_url import check_url
-    from crashtool.render import start_handler, submission_url
 
-    told: list[tuple[str, str, str | None]] = [
-        (finding.severity, start_handler.finding_text(finding), None)
-        for finding in check_plan(_as_started(integration.plan))
+    found: list[dict[str, Any]] = [
+        finding._asdict() for finding in check_plan(_as_started(integration.plan))
     ]
-    if integration.url:
-        told += [
-            (row.severity, submission_url.finding_text(row), submission_url.finding_hint(row))
-            for row in check_url(integration.url)
-        ]
-    for severity, text, hint in told:
-        if severity == ERROR:
+    rows = check_url(integration.url) if integration.url else ()
+    return found + [
+        {**row._asdict(), "corrected": row.corrected and redact_token(row.corrected)}
+        for row in rows
+    ]
+
+
+def _say(console: Console, findings: list[dict[str, Any]]) -> None:
+    from crashtool.render.start_handler import MAX_SUBJECT
+
+    for row in findings:
+        subject = f" {row['subject'][:MAX_SUBJECT]}:" if "subject" in row else ""
+        text = f"{row['rule']}:{subject} {row['cause']} {row['consequence']}"
+        hint = f"corrected: {row['corrected']}" if row.get("corrected") else None
+        if row["severity"] == ERROR:
             console.error(CheckFailed(text, hint=hint))
         else:
             console.warn(text, hint=hint)
-    return all(severity != ERROR for severity, _, _ in told)
 
 
 def _as_started(plan: Plan) -> Plan:
@@ -217,22 +252,31 @@ def _make_texts(integration: Integration) -> dict[str, str]:
     return {**texts, README_NAME: readme_text(integration, summaries)}
 
 
-def _tell_limits(console: Console, integration: Integration, wanted: tuple[str, ...]) -> None:
+class Limit(NamedTuple):
+    """Something that is to be said besides what was written."""
+
+    text: str
+    hint: str | None = None
+    is_warning: bool = False
+
+
+def _walk_limits(integration: Integration, wanted: tuple[str, ...]) -> Iterator[Limit]:
     """What this Crashpad cannot do, and what is left to do."""
     from crashtool.render.integration.parts import PLATFORM_NAMES
 
     release, plan = integration.release, integration.plan
     for platform in wanted:
         if platform not in integration.layouts:
-            console.note(f"the build files are not for {PLATFORM_NAMES[platform]}: this Crashpad "
-                         "is had otherwise there (crashtool scaffold obtain)")  # fmt: skip
+            yield Limit(f"the build files are not for {PLATFORM_NAMES[platform]}: this Crashpad "
+                        "is had otherwise there (crashtool scaffold obtain)")  # fmt: skip
     if plan.attachments and not release.takes_attachments:
-        console.warn("this Crashpad takes no attachments: they are left out",
-                     hint="a Crashpad since 2020-06-24 does")  # fmt: skip
+        yield Limit("this Crashpad takes no attachments: they are left out",
+                    "a Crashpad since 2020-06-24 does", is_warning=True)  # fmt: skip
     elif plan.attachments and not release.mac_attachments and "macos" in wanted:
-        console.warn("on macOS this Crashpad takes no attachments: they are left out there")
+        yield Limit("on macOS this Crashpad takes no attachments: they are left out there",
+                    is_warning=True)  # fmt: skip
     if release.from_calls:
-        console.note("the header of this Crashpad was not read when crashtool was made, only calls "
-                     "of it: if it does not compile, tell us")  # fmt: skip
+        yield Limit("the header of this Crashpad was not read when crashtool was made, only calls "
+                    "of it: if it does not compile, tell us")  # fmt: skip
     if not integration.url:
-        console.note(URL_LEFT)
+        yield Limit(URL_LEFT)

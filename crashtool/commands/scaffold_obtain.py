@@ -25,6 +25,12 @@ def command(console: Console, *, fork: str | None) -> None:
       crashtool scaffold obtain
       crashtool scaffold obtain --crashpad backtrace
     """  # noqa: D301
+    forks = [fork] if fork else list(HANDLER_KINDS)
+    if console.json:
+        from crashtool.render.integration.documents import obtain_document
+
+        console.document(obtain_document(forks))
+        return
     from crashtool.render.integration.obtain import obtain_text
 
-    console.answer(obtain_text([fork] if fork else list(HANDLER_KINDS)))
+    console.answer(obtain_text(forks))

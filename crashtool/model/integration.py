@@ -5,6 +5,7 @@ from crashtool.formats.crashpad.client.layouts import Layout
 from crashtool.formats.crashpad.client.releases import Release
 from crashtool.formats.named_tuple import NamedTuple
 
+NEW, REPLACED, UNCHANGED = "new", "replaced", "unchanged"
 FOLDER_SIGNS = frozenset("._- ")
 
 
@@ -28,3 +29,14 @@ class Integration(NamedTuple):
         """The program's name as a folder of any system may be called."""
         kept = (sign if sign.isalnum() or sign in FOLDER_SIGNS else "_" for sign in self.name)
         return "".join(kept).strip(". ") or "program"
+
+
+class WrittenFile(NamedTuple):
+    """A file of an integration on disk: its size in bytes, and what was there before.
+
+    `state`: `new`, `replaced` (there was another) or `unchanged` (there was the same).
+    """
+
+    path: str
+    size: int
+    state: str

@@ -21,6 +21,7 @@ from crashtool.render.literals import (
     toml_string,
 )
 
+MAX_SUBJECT = 80  # characters of a key or name that a line shows
 HEADERS = """\
 // #include <map>, <string>, <vector>; "base/files/file_path.h"; "client/crashpad_client.h"
 """
@@ -158,7 +159,7 @@ def plan_document(plan: Plan, findings: tuple[Finding, ...]) -> dict[str, Any]:
 
 def finding_text(finding: Finding) -> str:
     """A finding on one line."""
-    return f"{finding.rule}: {finding.subject[:80]}: {finding.cause} {finding.consequence}"
+    return f"{finding.rule}: {finding.subject[:MAX_SUBJECT]}: {finding.cause} {finding.consequence}"
 
 
 def _cpp_map(name: str, pairs: dict[str, str]) -> str:

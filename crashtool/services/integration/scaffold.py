@@ -6,6 +6,7 @@ from pathlib import Path
 from crashtool.errors import UsageError, cannot_write
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.registry_file import pack_registry_file
+from crashtool.model.integration import NEW, REPLACED, UNCHANGED, WrittenFile
 from crashtool.services.integration.project_template import project_template
 from crashtool.services.integration.windows_tls import registry_text
 from crashtool.services.whole_file import make_folder, write_whole
@@ -50,26 +51,38 @@ def read_scaffold(name: str) -> str:
     return files(PACKAGE).joinpath("templates", SCAFFOLDS[name].template).read_text("utf-8")
 
 
-def write_scaffold(name: str, target: Path, *, force: bool) -> None:
+def write_scaffold(name: str, target: Path, *, force: bool) -> WrittenFile:
     """Write an integration file. UsageError when there is another file already, unless `force`;
     CannotWrite when it cannot be written.
     """
     text = read_scaffold(name)
     encoded = pack_registry_file(text) if name == "reg" else text.encode("utf-8")
-    write_files({target: encoded}, force=force)
+    return write_files({target: encoded}, force=force)[0]
 
 
-def write_files(contents: dict[Path, bytes], *, force: bool) -> None:
+def write_files(contents: dict[Path, bytes], *, force: bool) -> tuple[WrittenFile, ...]:
     """Write files, of which none is written when another file is in the way of one of them.
 
     UsageError then, unless `force`; CannotWrite when one cannot be written.
     """
-    for target, content in contents.items():
-        try:
-            if target.exists() and not force and target.read_bytes() != content:
-                raise UsageError(f"{target} is there already", hint="--force replaces it")
-        except OSError as error:
-            raise cannot_write(target, error) from None
+    states = {target: _compare(target, content) for target, content in contents.items()}
+    for target, state in states.items():
+        if state == REPLACED and not force:
+            raise UsageError(f"{target} is there already", hint="--force replaces it")
     for target, content in contents.items():
         make_folder(target.parent)
         write_whole(target, content)
+    return tuple(
+        WrittenFile(str(target), len(content), states[target])
+        for target, content in contents.items()
+    )
+
+
+def _compare(target: Path, content: bytes) -> str:
+    """What writing will be: of a new file, of the same, or in place of another."""
+    try:
+        if not target.exists():
+            return NEW
+        return UNCHANGED if target.read_bytes() == content else REPLACED
+    except OSError as error:
+        raise cannot_write(target, error) from None

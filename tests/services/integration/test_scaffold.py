@@ -1,8 +1,10 @@
 import itertools
+import json
 import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -252,3 +254,70 @@ def test_obtain_tells_of_every_layout_what_is_in_it(crashtool):
     assert "## sentry" in only
     assert "## upstream" not in only
     assert "link libcrashpad_client.a, libcrashpad_util.a, libcrashpad_compat.a" in only
+
+
+def read_json(result):
+    """The one document on stdout; nothing is said on stderr besides."""
+    assert result.stderr == ""
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_json_tells_what_was_written_where_and_what_was_there(crashtool, tmp_path, name):
+    printed = read_json(crashtool("scaffold", name, "--json"))
+    assert (printed["scaffold"], printed["files"]) == (name, [])
+    assert printed["text"] == read_scaffold(name)
+    target = tmp_path / "project" / SCAFFOLDS[name].place
+    states = []
+    for change in (None, None, "mine"):
+        if change:
+            target.write_text(change)
+        written = read_json(crashtool("scaffold", name, "--into", "project", "--force", "--json"))
+        (file,) = written["files"]
+        assert Path(file["path"]).resolve() == target.resolve()
+        assert file["size"] == target.stat().st_size
+        assert written["text"] is None
+        states.append(file["state"])
+    assert states == ["new", "unchanged", "replaced"]
+
+
+def test_json_of_cpp_tells_files_settings_and_what_is_left(crashtool, tmp_path):
+    token = "0123456789abcdef" * 4
+    written = read_json(crashtool(
+        "scaffold", "cpp", "--json", "--into", ".", "--annotation", "prod=Über Game",
+        "--attachment", "log.txt", "--url", f"https://submit.backtrace.io/acme/{token}/minidump",
+        "--crashpad", "sentry", "--platform", "linux",
+    ))  # fmt: skip
+    assert written["valid"] is True
+    assert {(tmp_path / file["path"]).stat().st_size for file in written["files"]} == {
+        file["size"] for file in written["files"]
+    }
+    names = {Path(file["path"]).name for file in written["files"]}
+    assert {"crash_reporting.cpp", "crash_reporting.h"} <= names
+    settings = written["settings"]
+    assert settings["annotations"] == {"prod": "Über Game"}
+    assert settings["attachments"][0]["path"] == "log.txt"
+    assert settings["layouts"] == {"linux": "sentry"}
+    assert settings["crashpad"]["fork"] == "sentry"
+    assert token not in json.dumps(written)
+
+
+def test_json_of_cpp_with_faults_is_one_document_with_all_of_them(crashtool, tmp_path):
+    result = crashtool(
+        "scaffold", "cpp", "--json", "--into", ".", "--annotation", "prod=G",
+        "--annotation", "=empty", "--url", "https://submit.backtrace.io/acme/<token>/minidump",
+    )  # fmt: skip
+    told = read_json(result)
+    assert (result.exit_code, told["valid"], told["files"]) == (4, False, [])
+    assert {"empty-key", "placeholder"} <= {finding["rule"] for finding in told["findings"]}
+    assert not list(tmp_path.iterdir())
+
+
+def test_json_of_obtain_has_the_layouts_of_each_fork(crashtool):
+    told = read_json(crashtool("scaffold", "obtain", "--json"))
+    assert {fork["fork"] for fork in told["forks"]} == set(RELEASES)
+    layouts = {row["layout"]: row for fork in told["forks"] for row in fork["layouts"]}
+    assert set(layouts) == set(LAYOUTS)
+    files = layouts["backtrace-zip"]["platforms"]["windows"]
+    assert files["libraries"][0] == "lib_md/client.lib"
+    assert files["handler"] == "bin/crashpad_handler.exe"
