@@ -95,7 +95,7 @@ class CommandTable(click.Group):
         except OSError as error:
             if not error.filename:
                 raise
-            from crashtool.services.denied import explain
+            from crashtool.services.files.denied import explain
 
             told = explain(error)
             _console_of(ctx).error(told)

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.object_file.elf_structs import Header64, Segment64
-from crashtool.services.child_environment import child_environment
+from crashtool.services.workers.child_environment import child_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "tools" / "demo_program" / "game"

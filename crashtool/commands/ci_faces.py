@@ -43,7 +43,7 @@ def report_to_ci(
         render_junit,
         render_summary,
     )
-    from crashtool.services.whole_file import append_text, write_whole
+    from crashtool.services.files.whole_file import append_text, write_whole
 
     rows = list_checks(survey, deliveries)
     if junit:

@@ -122,7 +122,7 @@ def _report_to_ci(console: Console, system: str | None, diagnosis: Any) -> None:
     if not system:
         return
     from crashtool.render.doctor import render_github, render_summary
-    from crashtool.services.whole_file import append_text
+    from crashtool.services.files.whole_file import append_text
 
     for line in render_github(diagnosis):
         console.ci_command(line)

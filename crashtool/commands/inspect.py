@@ -159,7 +159,10 @@ def share_reading(
     following = next(found, None)
     if following is None:
         return
-    from crashtool.services.processes import count_workers, share_among_processes  # slow to load
+    from crashtool.services.workers.processes import (  # slow to load
+        count_workers,
+        share_among_processes,
+    )
 
     rest = chain((following,), found)
     workers = count_workers(jobs)
@@ -240,7 +243,7 @@ class Answer:
             from pathlib import Path  # slow to load, as is the table of entities
 
             from crashtool.render.html import render_html
-            from crashtool.services.whole_file import FOR_THE_OWNER, write_whole
+            from crashtool.services.files.whole_file import FOR_THE_OWNER, write_whole
 
             page = render_html(self._reports).encode("utf-8")
             write_whole(Path(self.options["html"]), page, FOR_THE_OWNER)
@@ -255,7 +258,7 @@ class Answer:
 
     def _write_annotations(self, reports: list[CrashReport]) -> None:
         from crashtool.render.ci import render_github, render_summary
-        from crashtool.services.whole_file import append_text
+        from crashtool.services.files.whole_file import append_text
 
         for report in reports:
             for line in render_github(report, workspace_folder()):

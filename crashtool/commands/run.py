@@ -103,8 +103,8 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
 
 
 def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:
+    from crashtool.services.files.path_patterns import expand_path
     from crashtool.services.handler.reported_run import ReportedRun, RunPlan
-    from crashtool.services.path_patterns import expand_path
     from crashtool.services.settings import user_state_folder
 
     database = Path(options["database"] or user_state_folder() / "database").absolute()
@@ -214,7 +214,7 @@ class _Account:
         if self.file is None:
             self.console.report(text)
             return
-        from crashtool.services.whole_file import FOR_THE_OWNER, write_whole
+        from crashtool.services.files.whole_file import FOR_THE_OWNER, write_whole
 
         try:
             write_whole(Path(self.file), text.encode("utf-8", "backslashreplace"), FOR_THE_OWNER)

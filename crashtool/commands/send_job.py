@@ -49,8 +49,8 @@ class Job:
 
     def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
         """Send everything, or only show it; exit with the status that the receipts deserve."""
-        from crashtool.services.scratch import Scratch
-        from crashtool.services.temporary_folder import heeding_endings
+        from crashtool.services.files.scratch import Scratch
+        from crashtool.services.files.temporary_folder import heeding_endings
 
         try:
             with heeding_endings(), Scratch() as spool:
@@ -70,8 +70,8 @@ class Job:
 
     def watch(self, sender: "Sender", folders: tuple[str, ...]) -> None:
         """Send what comes in, each receipt at once; SIGTERM lets what is under way end."""
-        from crashtool.services.scratch import Scratch
-        from crashtool.services.temporary_folder import heeding_endings
+        from crashtool.services.files.scratch import Scratch
+        from crashtool.services.files.temporary_folder import heeding_endings
         from crashtool.services.watch_dumps import Watcher
 
         previous = signal.signal(signal.SIGTERM, lambda *_: sender.stopped.set())

@@ -10,8 +10,8 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
+from crashtool.services.files.temporary_folder import list_endings
 from crashtool.services.settings import read_token_file
-from crashtool.services.temporary_folder import list_endings
 
 if TYPE_CHECKING:
     from crashtool.services.receiver.app import Receiver

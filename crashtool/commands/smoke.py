@@ -104,7 +104,7 @@ def _own_files() -> Iterator[None]:
 
 def _folder(keep: str | None, stack: ExitStack) -> Path:
     if keep is None:
-        from crashtool.services.scratch import Scratch
+        from crashtool.services.files.scratch import Scratch
 
         return Path(stack.enter_context(Scratch()).folder())
     folder = Path(keep).absolute()

@@ -65,7 +65,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     is of no use for what it is for, or the gate finds a module that cannot be read.
     """  # noqa: D301 (\b is click's)
     from crashtool.render.symbol_table import render_survey, survey_document
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.gate import Requirements
     from crashtool.services.symbol_upload.survey import (
         SurveyWishes,

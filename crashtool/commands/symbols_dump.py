@@ -52,7 +52,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
     Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
@@ -99,7 +99,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
 
 def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    from crashtool.services.path_patterns import expand_all
+    from crashtool.services.files.path_patterns import expand_all
     from crashtool.services.symbol_upload.siblings import find_siblings
 
     found = find_siblings(expand_all(inputs))

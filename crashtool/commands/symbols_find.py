@@ -99,7 +99,7 @@ def look_for(
     """The modules that were asked for, each with where it was looked for; `local`: on this
     machine, too. Their files are there until `stack` is closed.
     """
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.seek import list_wanted, seek
 
     if not options["wanted"]:

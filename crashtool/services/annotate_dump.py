@@ -18,9 +18,9 @@ from crashtool.model.annotated_dump import (
     AnnotatedDump,
     WrittenAnnotation,
 )
-from crashtool.services.temporary_folder import heed_endings
+from crashtool.services.files.temporary_folder import heed_endings
+from crashtool.services.files.whole_file import FOR_THE_OWNER, blaming, open_whole
 from crashtool.services.transport.refusal import find_refusal
-from crashtool.services.whole_file import FOR_THE_OWNER, blaming, open_whole
 
 PIECE = 1 << 20  # bytes in memory at a time
 

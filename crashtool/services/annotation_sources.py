@@ -16,7 +16,7 @@ from crashtool.formats.attributes import (
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
-from crashtool.services.child_environment import child_environment
+from crashtool.services.workers.child_environment import child_environment
 
 GIT_SECONDS = 60
 

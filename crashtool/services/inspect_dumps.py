@@ -93,9 +93,9 @@ def _is_plain_dump(path: str) -> bool:
 
 
 def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
-    from crashtool.services.dump_files import find_dumps
-    from crashtool.services.scratch import Scratch
-    from crashtool.services.unwrap_dumps import UnusableInput
+    from crashtool.services.files.dump_files import find_dumps
+    from crashtool.services.files.scratch import Scratch
+    from crashtool.services.files.unwrap_dumps import UnusableInput
 
     spool = stack.enter_context(Scratch())
     for found in find_dumps([path], spool, getattr(sys.stdin, "buffer", None)):

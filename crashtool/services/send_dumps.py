@@ -15,8 +15,8 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
 from crashtool.services.database.sending import find_reports
-from crashtool.services.scratch import Scratch
-from crashtool.services.threads import share_work
+from crashtool.services.files.scratch import Scratch
+from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, UnusableInput
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.http import HttpResponse, HttpSession
@@ -25,7 +25,7 @@ from crashtool.services.transport.pace import Pace
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.request import Plan, Request, make_request
 from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
-from crashtool.services.unwrap_dumps import ByteStream, DumpFile, UnusableInput
+from crashtool.services.workers.threads import share_work
 
 if TYPE_CHECKING:
     from crashtool.services.database.sending import Held

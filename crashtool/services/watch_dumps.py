@@ -7,11 +7,11 @@ from pathlib import Path
 from crashtool.errors import NetworkFailure, UsageError
 from crashtool.model.submission import Receipt
 from crashtool.services.database.sending import is_database, walk_unsent
-from crashtool.services.dump_files import find_dumps, holds_dump, walk_files
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.dump_files import find_dumps, holds_dump, walk_files
+from crashtool.services.files.scratch import Scratch
+from crashtool.services.files.unwrap_dumps import DumpFile, UnusableInput
 from crashtool.services.send_dumps import Sender
 from crashtool.services.transport.retry import Clock
-from crashtool.services.unwrap_dumps import DumpFile, UnusableInput
 
 SETTLED_AFTER = 2.0  # seconds: a file that did not change for so long is complete
 FIRST_WAIT, LONGEST_WAIT = 30.0, 900.0  # seconds until what an outage kept back is tried again

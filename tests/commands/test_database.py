@@ -16,7 +16,7 @@ from crashtool.formats.crashpad.apple_double import read_apple_double
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import read_settings
-from crashtool.services.database import file_lock
+from crashtool.services.files import file_lock
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash, watching
 from tests.services.receiver.conftest import wait_until

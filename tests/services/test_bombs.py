@@ -12,10 +12,10 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives import bounds
 from crashtool.services.database.unpack import unpack_database
-from crashtool.services.dump_files import find_dumps
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.dump_files import find_dumps
+from crashtool.services.files.scratch import Scratch
+from crashtool.services.files.unwrap_dumps import UnusableInput
 from crashtool.services.symbols.unpack import Unopened, walk_archive
-from crashtool.services.unwrap_dumps import UnusableInput
 from tests.synth.bombs import HEADS, Bombs
 
 MEGABYTES = 200

@@ -12,8 +12,8 @@ from crashtool.formats.attributes import Annotation
 from crashtool.formats.multipart import parse_multipart
 from crashtool.model.submission import Receipt
 from crashtool.services import send_dumps
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.scratch import Scratch
 from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.send_dumps import Sender, Voices, find_failure
 from crashtool.services.transport.http import HttpSession

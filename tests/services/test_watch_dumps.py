@@ -7,8 +7,8 @@ import pytest
 
 from crashtool.errors import UsageError
 from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.scratch import Scratch
 from crashtool.services.send_dumps import Sender, Voices
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.journal import Journal

@@ -11,7 +11,7 @@ from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import DatabaseReport
 from crashtool.formats.crashpad.metadata import is_wide_meta, pack_meta, read_meta
 from crashtool.services.database.layout import Update, remove_belongings
-from crashtool.services.whole_file import open_whole
+from crashtool.services.files.whole_file import open_whole
 
 
 class GenericLayout:

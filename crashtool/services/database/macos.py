@@ -21,7 +21,7 @@ from crashtool.formats.crashpad.metadata import (
     read_mac_metadata,
 )
 from crashtool.services.database.layout import Update, remove_belongings
-from crashtool.services.whole_file import open_whole
+from crashtool.services.files.whole_file import open_whole
 
 
 class MacLayout:

@@ -10,9 +10,9 @@ from pathlib import Path
 from crashtool.errors import InputUnusable, InUse, UsageError
 from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
 from crashtool.services.database.unpack import unpack_database
-from crashtool.services.denied import explain
-from crashtool.services.path_patterns import expand_one
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.denied import explain
+from crashtool.services.files.path_patterns import expand_one
+from crashtool.services.files.scratch import Scratch
 
 TRIES, PAUSE = 5, 0.1  # seconds; a handler's lock on a file lasts for milliseconds
 OWN_KINDS = {"win32": "windows", "darwin": "macos"}  # by sys.platform

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import CheckFailed, CrashtoolError, InputUnusable, reason_of
 from crashtool.formats.attributes import Attachment
-from crashtool.services.dump_files import find_dumps
-from crashtool.services.path_patterns import expand_path
-from crashtool.services.unwrap_dumps import ByteStream, DumpFile, UnusableInput
+from crashtool.services.files.dump_files import find_dumps
+from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, UnusableInput
 
 if TYPE_CHECKING:
     from crashtool.formats.crashpad.database import Database, DatabaseReport
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
 

@@ -13,7 +13,7 @@ from crashtool.formats.crashpad.settings import (
     new_settings,
     read_settings,
 )
-from crashtool.services.database.file_lock import locked_file
+from crashtool.services.files.file_lock import locked_file
 
 
 def change_settings(

@@ -9,7 +9,7 @@ from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed
 from crashtool.formats.archives.streams import Member, Stream
 from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.extended_attributes import find_sidecar, read_pax_attributes
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 
 MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
 BESIDE = "__MACOSX"  # where a zip of macOS has the attributes of its files

@@ -20,8 +20,8 @@ from crashtool.formats.crashpad.metadata import (
     read_windows_metadata,
 )
 from crashtool.formats.crashpad.windows_records import WindowsRecords
-from crashtool.services.database.file_lock import locked_file
 from crashtool.services.database.layout import Update, remove_belongings
+from crashtool.services.files.file_lock import locked_file
 
 
 class WindowsLayout:

@@ -13,9 +13,9 @@ from typing import Any
 from crashtool import errors
 from crashtool.errors import CrashtoolError
 from crashtool.model.run import FatalSignal, RunResult
-from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.program import HANDLER_SECONDS, run_program
+from crashtool.services.workers.child_environment import child_environment
 
 
 def run_program_apart(

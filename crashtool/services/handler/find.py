@@ -17,8 +17,8 @@ from crashtool.errors import (
 )
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
-from crashtool.services.child_environment import child_environment
-from crashtool.services.denied import OF_THE_MACHINE
+from crashtool.services.files.denied import OF_THE_MACHINE
+from crashtool.services.workers.child_environment import child_environment
 
 NAMES = ("crashpad_handler", "chrome_crashpad_handler")
 DEBIAN = Path("/usr/lib/chromium/chrome_crashpad_handler")

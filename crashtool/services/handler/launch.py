@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
 from crashtool.services.handler.supported import NEEDS_LINUX
+from crashtool.services.workers.child_environment import child_environment
 
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)

@@ -6,13 +6,13 @@ from pathlib import Path
 from crashtool.errors import CrashtoolError, reason_of
 from crashtool.model.run import Delivery
 from crashtool.services.database.sending import walk_unsent
+from crashtool.services.files.scratch import Scratch
+from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.handler.delivery import find_report
-from crashtool.services.scratch import Scratch
 from crashtool.services.send_dumps import Sender, Voices
 from crashtool.services.transport.destination import find_report_url
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.request import Plan
-from crashtool.services.unwrap_dumps import DumpFile
 
 _RETRY_SECONDS = 10.0  # a handler tries once; whoever waits for a run waits a moment longer
 

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from crashtool.services.child_environment import child_environment
 from crashtool.services.handler.socket_client import SIZES, ask
 from crashtool.services.handler.supported import NEEDS_LINUX
+from crashtool.services.workers.child_environment import child_environment
 
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)

@@ -7,9 +7,9 @@ from crashtool.errors import UsageError, cannot_write
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.registry_file import pack_registry_file
 from crashtool.model.integration import NEW, REPLACED, UNCHANGED, WrittenFile
+from crashtool.services.files.whole_file import make_folder, write_whole
 from crashtool.services.integration.project_template import project_template
 from crashtool.services.integration.windows_tls import registry_text
-from crashtool.services.whole_file import make_folder, write_whole
 
 PACKAGE = "crashtool.services.integration"
 

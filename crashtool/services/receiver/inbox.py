@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from crashtool.errors import InputUnusable, cannot_write
+from crashtool.services.files.folder_lock import FolderLock
 from crashtool.services.receiver.connections import Connections, GroupCommit, Shared
 from crashtool.services.receiver.draft import Draft, DraftFile
-from crashtool.services.receiver.folder_lock import FolderLock
 from crashtool.services.receiver.listing import (
     Group,
     Query,

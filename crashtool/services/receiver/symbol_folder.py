@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.report import StoredFile, StoredReport
-from crashtool.services.scratch import Scratch
 from crashtool.services.symbols.known_file import is_object, is_pack, read_head
 from crashtool.services.symbols.unpack import Unopened, walk_archive
 

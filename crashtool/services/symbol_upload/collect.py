@@ -17,9 +17,9 @@ from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
-from crashtool.services.long_paths import reach
-from crashtool.services.path_patterns import expand_path
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.long_paths import reach
+from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
 from crashtool.services.symbols.advice import SPLIT_FIX
 from crashtool.services.symbols.unpack import Unopened, is_pack, walk_archive

@@ -4,18 +4,18 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.dump_files import find_dumps
+from crashtool.services.files.dump_files import find_dumps
+from crashtool.services.files.unwrap_dumps import UnusableInput
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.owners import is_system
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
-from crashtool.services.unwrap_dumps import UnusableInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from crashtool.model.crash import CrashReport, Module
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
 
 
 class Needed(NamedTuple):

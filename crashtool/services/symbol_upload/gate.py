@@ -8,7 +8,7 @@ from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile, base_name
 from crashtool.model.crash import Module
 from crashtool.model.symbol_upload import GateRow, SymbolFile
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory

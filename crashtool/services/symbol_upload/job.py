@@ -11,7 +11,7 @@ from crashtool.errors import CannotWrite, CrashtoolError, MachineFault, UsageErr
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.destination import find_destination
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt

@@ -18,11 +18,11 @@ from crashtool.formats.pdb.coverage import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
-from crashtool.services.processes import count_workers, share_among_processes
 from crashtool.services.symbols.debug_file import open_symbol_table
 from crashtool.services.symbols.derive import LINES, Derived, DerivedFiles, Deriver, Product
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
+from crashtool.services.workers.processes import count_workers, share_among_processes
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content

@@ -8,7 +8,7 @@ from typing import Any
 
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.symbol_upload import Delivery, SymbolFile
-from crashtool.services.whole_file import write_whole
+from crashtool.services.files.whole_file import write_whole
 
 RECEIPT_VERSION = 1
 

@@ -12,16 +12,16 @@ from crashtool.formats.object_file.kinds import base_name
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.crash import Module
 from crashtool.model.lookup import Candidate
-from crashtool.services.path_patterns import expand_path
+from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.symbol_upload.collect import Search, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
 from crashtool.services.symbols.cache import OTHER_FOLDER
-from crashtool.services.threads import share_in_order
+from crashtool.services.workers.threads import share_in_order
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Delivery
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.store import StoreWriter
     from crashtool.services.symbols.source import SymbolSource
 

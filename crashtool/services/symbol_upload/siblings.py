@@ -7,7 +7,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable
 from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.kinds import ObjectFile
-from crashtool.services.long_paths import reach
+from crashtool.services.files.long_paths import reach
 from crashtool.services.symbol_upload.collect import BUNDLE_SUFFIX, DWARF_FOLDER, read_file
 
 NATIVE = (kinds.ELF, kinds.PE, kinds.PDB, kinds.MACHO)

@@ -21,9 +21,9 @@ from crashtool.formats.symbol_store import (
 )
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
-from crashtool.services.long_paths import reach
+from crashtool.services.files.long_paths import reach
+from crashtool.services.files.whole_file import make_folder, open_whole
 from crashtool.services.symbol_upload.archive import read_blocks
-from crashtool.services.whole_file import make_folder, open_whole
 
 RULES = {
     kinds.SYM: walk_breakpad, kinds.PDB: walk_symstore, kinds.PE: walk_symstore,

@@ -15,7 +15,7 @@ from crashtool.model.symbol_upload import (
     Survey,
     SymbolFile,
 )
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.gate import Gate, Requirements

@@ -14,12 +14,12 @@ from crashtool.formats.object_file import kinds
 from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import DumpedModule, SymbolFile
+from crashtool.services.files.whole_file import make_folder, open_whole
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, without_suffix
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.own_names import find_own_name
-from crashtool.services.whole_file import make_folder, open_whole
 
 SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
 NATIVE = tuple(SYSTEMS)

@@ -20,13 +20,13 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import kinds
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
+from crashtool.services.files.whole_file import open_whole
 from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
 from crashtool.services.symbol_upload.destination import request_url
-from crashtool.services.threads import share_in_order
 from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.retry import with_retries
-from crashtool.services.whole_file import open_whole
+from crashtool.services.workers.threads import share_in_order
 
 if TYPE_CHECKING:
     from crashtool.formats.submission_url import SubmissionUrl

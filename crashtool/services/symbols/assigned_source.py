@@ -15,7 +15,7 @@ from crashtool.services.symbols.known_file import bare_name, compare, ids_of, in
 
 if TYPE_CHECKING:
     from crashtool.model.crash import Module
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.known_file import Known
 
 GIVEN = "given for it by name, not matched by an identifier"

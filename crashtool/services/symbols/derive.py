@@ -17,10 +17,10 @@ from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from crashtool.errors import CannotWrite, CrashtoolError, InputUnusable, MachineFault, reason_of
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.child_environment import child_environment
 from crashtool.services.symbols.cache import identify_content
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.native import load_symbolic
+from crashtool.services.workers.child_environment import child_environment
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.kinds import Content

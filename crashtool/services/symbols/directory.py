@@ -9,8 +9,8 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
-from crashtool.services.denied import explain
-from crashtool.services.path_patterns import expand_path
+from crashtool.services.files.denied import explain
+from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.symbols.known_file import (
     Known,
     bare_name,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
 ID_LENGTHS = range(33, 41)  # a GUID and an age, as stores name their folders

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crashtool.formats.identifiers import DebugId
     from crashtool.formats.object_file.kinds import ObjectFile
     from crashtool.model.crash import Module
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
 
 HEAD_BYTES = 512
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")

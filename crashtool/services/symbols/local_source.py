@@ -39,7 +39,7 @@ from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
     from crashtool.model.crash import Module
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
 
 LARGEST_LINKED = 4 << 30  # bytes that are read for a checksum

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from crashtool.model.crash import Module
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
 
 ABSENT = "absent"  # the name under which the cache remembers that a server has no such file

@@ -18,7 +18,7 @@ from crashtool.services.symbols.server import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
     from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.source import SymbolSource

@@ -4,7 +4,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols.assigned_source import (
     AssignedSource,
     find_fixed_programs,

@@ -17,7 +17,7 @@ from crashtool.formats.archives.refusals import NotOpened
 from crashtool.formats.archives.streams import Member, Rejoined, Stream, read_fully
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols.encoded_text import TEXT_MAGICS, Utf8Text
 
 DEPTH = 4  # an archive in an archive in …

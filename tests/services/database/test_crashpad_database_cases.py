@@ -18,8 +18,8 @@ from crashtool.services.database.changing import (
 from crashtool.services.database.reading import find_report
 from crashtool.services.database.sending import walk_unsent
 from crashtool.services.database.settings_file import change_settings
+from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.transport.attachments import safe_name
-from crashtool.services.unwrap_dumps import DumpFile
 from tests.synth.database import (
     CLIENT,
     LAYOUTS,

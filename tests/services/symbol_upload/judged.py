@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.quality import grade_files

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.formats.archives import bounds
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search, bundle_layout
 from tests.synth.object_files import (
     build_elf,

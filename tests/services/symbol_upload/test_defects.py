@@ -2,7 +2,7 @@ import pytest
 
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.defects import RULES, find_defects
 from crashtool.services.symbol_upload.quality import grade_files

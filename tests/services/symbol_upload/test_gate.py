@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CheckFailed
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import (
     SurveyWishes,

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload import quality
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.quality import Prepared, grade_files, make_grader

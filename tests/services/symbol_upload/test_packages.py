@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey

@@ -12,7 +12,7 @@ from crashtool.formats.archives.cabinet import LZX
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Module
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import directory
 from crashtool.services.symbols.directory import DirectorySource, walk_files
 from crashtool.services.symbols.known_file import identify, insist, same_file

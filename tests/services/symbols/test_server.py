@@ -15,7 +15,7 @@ import pytest
 from crashtool.errors import BadUrl, InputUnusable, MissingExtra
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.model.crash import Module
-from crashtool.services.scratch import Scratch
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import fetching
 from crashtool.services.symbols import server as server_module
 from crashtool.services.symbols.cache import SymbolCache

@@ -10,11 +10,11 @@ from crashtool.formats.minidump import streams, structs
 from crashtool.formats.minidump.context import X86Context
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.multipart import parse_multipart
-from crashtool.services.dump_files import STANDARD_INPUT
+from crashtool.services.files.dump_files import STANDARD_INPUT
+from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.transport.attachments import make_parts
 from crashtool.services.transport.refusal import find_refusal
 from crashtool.services.transport.request import Plan, make_request
-from crashtool.services.unwrap_dumps import DumpFile
 from tests.formats.minidump.test_writer import INFO
 from tests.synth.minidump import MinidumpBuilder, nb10, rsds
 from tests.synth.scripted_server import Received, read_request

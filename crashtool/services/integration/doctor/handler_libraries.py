@@ -10,7 +10,6 @@ from crashtool.formats.object_file.kinds import ELF, MACHO, PE
 from crashtool.formats.object_file.macho import read_libraries
 from crashtool.formats.object_file.pe_imports import read_imports
 from crashtool.model.doctor import Finding, Subject
-from crashtool.services.child_environment import child_environment
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     SYSTEMS,
@@ -22,6 +21,7 @@ from crashtool.services.integration.doctor.facts import (
 from crashtool.services.integration.doctor.findings import failure, skip, warning
 from crashtool.services.integration.doctor.library_search import Linker, Missing, find_missing
 from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.workers.child_environment import child_environment
 
 # http_transport_libcurl.cc, in its order
 LIBCURLS = ("libcurl.so", "libcurl-gnutls.so.4", "libcurl-nss.so.4", "libcurl.so.4")

@@ -11,7 +11,7 @@ from crashtool.formats.attributes import parse_attachment
 from crashtool.formats.crashpad.markers import BACKTRACE_2018, SENTRY
 from crashtool.formats.object_file.kinds import ELF
 from crashtool.model.doctor import Finding, Subject
-from crashtool.services.child_environment import child_environment
+from crashtool.services.files.temporary_folder import temporary_folder
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     find_obstacle,
@@ -22,7 +22,7 @@ from crashtool.services.integration.doctor.findings import failure, note, skip, 
 from crashtool.services.integration.doctor.library_search import find_missing
 from crashtool.services.integration.doctor.pairing import find_programs
 from crashtool.services.symbols.mapped_file import map_file
-from crashtool.services.temporary_folder import temporary_folder
+from crashtool.services.workers.child_environment import child_environment
 
 # What the handlers of Sentry since 2025 alone have; their messages are 4112 bytes
 SENTRY_2025 = (b"wait-for-upload", b"crash-envelope", b"report-id")

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crashtool.model.doctor import DOCKERFILE, PROGRAM, Finding, Subject
-from crashtool.services.child_environment import child_environment
 from crashtool.services.integration.doctor.dockerfile import Start, read_start
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import markers_of
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
+from crashtool.services.workers.child_environment import child_environment
 
 IS_LINUX = sys.platform == "linux"
 HERE = "this machine"

@@ -15,7 +15,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.services.database.sending import Held
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
 
 SIGNATURE = b"MDMP"
 FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.services.path_patterns import expand_all, expand_one, expand_path
+from crashtool.services.files.path_patterns import expand_all, expand_one, expand_path
 from tests.commands.transcript_inputs import make_inputs
 from tests.synth.database import windows_report, write_windows_database
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any, BinaryIO
 
-from crashtool.services.child_environment import child_environment
-from crashtool.services.threads import share_in_order
+from crashtool.services.workers.child_environment import child_environment
+from crashtool.services.workers.threads import share_in_order
 
 MOST_WORKERS = 8
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from crashtool.services import processes
-from crashtool.services.processes import count_workers, share_among_processes
-from crashtool.services.threads import AHEAD
+from crashtool.services.workers import processes
+from crashtool.services.workers.processes import count_workers, share_among_processes
+from crashtool.services.workers.threads import AHEAD
 
 COUNT = 40
 

@@ -9,10 +9,10 @@ import pytest
 
 from crashtool.errors import InputUnusable, NothingFound
 from crashtool.formats.multipart import FormField, FormFile, MultipartBody
-from crashtool.services import unwrap_dumps
-from crashtool.services.dump_files import find_dumps
-from crashtool.services.scratch import Scratch
-from crashtool.services.unwrap_dumps import DumpFile, UnusableInput
+from crashtool.services.files import unwrap_dumps
+from crashtool.services.files.dump_files import find_dumps
+from crashtool.services.files.scratch import Scratch
+from crashtool.services.files.unwrap_dumps import DumpFile, UnusableInput
 
 DUMP = b"MDMP" + bytes(range(200))
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError, InputUnusable, NothingFound
 from crashtool.formats.archives.streams import Rejoined
 from crashtool.formats.regular_file import open_pipe
-from crashtool.services import unwrap_dumps
-from crashtool.services.denied import explain
-from crashtool.services.path_patterns import expand_path
-from crashtool.services.unwrap_dumps import (
+from crashtool.services.files import unwrap_dumps
+from crashtool.services.files.denied import explain
+from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.files.unwrap_dumps import (
     ByteStream,
     DumpFile,
     UnusableInput,
@@ -25,7 +25,7 @@ from crashtool.services.unwrap_dumps import (
 )
 
 if TYPE_CHECKING:
-    from crashtool.services.scratch import Scratch
+    from crashtool.services.files.scratch import Scratch
 
 STANDARD_INPUT = "standard input"
 DATABASE_MARKS = ("settings.dat", "metadata")  # of a Crashpad database: generic and macOS, Windows

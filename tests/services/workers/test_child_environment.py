@@ -9,8 +9,8 @@ import pytest
 
 import crashtool
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.child_environment import child_environment
 from crashtool.services.symbols import derive
+from crashtool.services.workers.child_environment import child_environment
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
     sentry_handler,

@@ -61,7 +61,7 @@ class Scratch:
 
     def move_on(self, error: OSError | None) -> None:
         """Go on in another folder: the first, or the next after one that `error` came from."""
-        from crashtool.services.temporary_folder import temporary_folder
+        from crashtool.services.files.temporary_folder import temporary_folder
 
         while self._rooms:
             room = self._rooms.pop(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.services.denied import _is_open_to_others, call_as, explain
+from crashtool.services.files.denied import _is_open_to_others, call_as, explain
 from tests.synth.database import write_settings
 from tests.synth.minidump import full_dump
 
@@ -28,7 +28,7 @@ def call(tmp_path):
         if not shutil.which("setpriv"):
             pytest.skip("root is denied nothing, and setpriv is not there")
         prefix = list(LIKE_A_USER)
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
 
     def run(*arguments):
         return subprocess.run(
@@ -175,7 +175,7 @@ def installed(tmp_path, monkeypatch):
     program.touch(0o755)
 
     def call(*arguments, is_open=True):
-        reachable = "crashtool.services.denied._is_open_to_others"
+        reachable = "crashtool.services.files.denied._is_open_to_others"
         monkeypatch.setattr(reachable, lambda _path: is_open)
         monkeypatch.setattr("sys.argv", [str(program), *arguments])
         return program

@@ -1,7 +1,7 @@
 import pytest
 
-from crashtool.services import long_paths
-from crashtool.services.long_paths import reach
+from crashtool.services.files import long_paths
+from crashtool.services.files.long_paths import reach
 
 
 @pytest.mark.parametrize(

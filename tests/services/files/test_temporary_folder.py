@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from crashtool.services.temporary_folder import heed_endings, list_endings, temporary_folder
+from crashtool.services.files.temporary_folder import heed_endings, list_endings, temporary_folder
 from tests.synth.bombs import HEADS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends programs on the spot")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import MACHINE, CannotWrite
-from crashtool.services.whole_file import FOR_THE_OWNER, append_text, open_whole, write_whole
+from crashtool.services.files.whole_file import FOR_THE_OWNER, append_text, open_whole, write_whole
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and pipes")
 
