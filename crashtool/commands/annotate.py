@@ -19,7 +19,7 @@ from crashtool.formats.crashpad.handler_options import (
     parse_handler_option,
 )
 from crashtool.render.start_handler import TEXTS, finding_text, plan_document
-from crashtool.services.annotation_sources import (
+from crashtool.services.integration.annotation_sources import (
     Source,
     join_sources,
     mark_folders,
@@ -229,7 +229,9 @@ def _write_into(
     console: Console, plan: Plan, findings: tuple[Finding, ...], dump: str, output: str
 ) -> None:
     from crashtool.render.annotated_dump import annotated_document, annotated_page
-    from crashtool.services.annotate_dump import annotate_dump  # seldom needed, and slow to import
+    from crashtool.services.integration.annotate_dump import (
+        annotate_dump,  # seldom needed, and slow to import
+    )
 
     result = annotate_dump(dump, output, join_annotations(plan.annotations))
     if console.json:

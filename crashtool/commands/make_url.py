@@ -20,7 +20,7 @@ from crashtool.render.submission_url import (
     finding_text,
     url_document,
 )
-from crashtool.services.make_url import Outcome, Wishes, judge, make
+from crashtool.services.integration.make_url import Outcome, Wishes, judge, make
 from crashtool.services.resolution import Habits
 from crashtool.services.settings import read_token_file
 

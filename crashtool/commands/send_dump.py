@@ -20,11 +20,11 @@ from crashtool.services.settings import read_token_file, user_state_folder
 
 if TYPE_CHECKING:
     from crashtool.services.scrub.findings import Finder
-    from crashtool.services.send_dumps import Sender, Voices
+    from crashtool.services.sending.journal import Journal
+    from crashtool.services.sending.pace import Pace
+    from crashtool.services.sending.request import Plan
+    from crashtool.services.sending.sender import Sender, Voices
     from crashtool.services.transport.http import HttpSession
-    from crashtool.services.transport.journal import Journal
-    from crashtool.services.transport.pace import Pace
-    from crashtool.services.transport.request import Plan
 
 
 @click.command(cls=Command)
@@ -134,7 +134,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
 def _make_sender(
     options: dict[str, Any], plan: "Plan", voices: "Voices", *, digests: bool
 ) -> "Sender":
-    from crashtool.services.send_dumps import Sender
+    from crashtool.services.sending.sender import Sender
 
     dry = options["dry_run"]
     return Sender(
@@ -158,7 +158,7 @@ def _make_finders(wishes: tuple[str, ...]) -> "list[Finder]":
 def _make_pace(rate: str | None) -> "Pace | None":
     if not rate:
         return None
-    from crashtool.services.transport.pace import parse_rate
+    from crashtool.services.sending.pace import parse_rate
 
     return parse_rate(rate)
 
@@ -173,18 +173,18 @@ def _open_session(options: dict[str, Any], url: str) -> "HttpSession":
 
 
 def _open_journal(path: str | None) -> "Journal":
-    from crashtool.services.transport.journal import Journal
+    from crashtool.services.sending.journal import Journal
 
     return Journal(Path(path) if path else user_state_folder() / "sent.jsonl")
 
 
 def _make_plan(console: Console, options: dict[str, Any]) -> "Plan":
-    from crashtool.services.transport.destination import (
+    from crashtool.services.sending.destination import (
         find_login,
         find_report_url,
         make_sample_url,
     )
-    from crashtool.services.transport.request import Plan
+    from crashtool.services.sending.request import Plan
 
     insist_on_token(options["url"])
     token = options["token"]

@@ -20,8 +20,8 @@ from crashtool.render.receipts import (
 
 if TYPE_CHECKING:
     from crashtool.model.submission import Receipt, Scrubbed
-    from crashtool.services.send_dumps import Sender, Voices
-    from crashtool.services.transport.request import Request
+    from crashtool.services.sending.request import Request
+    from crashtool.services.sending.sender import Sender, Voices
 
 WATCH_SECONDS = 1.0  # between two looks at what is watched
 WARNED = 3  # dumps that are named with one and the same warning; the others are counted
@@ -41,7 +41,7 @@ class Job:
     @property
     def voices(self) -> "Voices":
         """What a sender's callbacks do."""
-        from crashtool.services.send_dumps import Voices
+        from crashtool.services.sending.sender import Voices
 
         console = self.console
         return Voices(self._show_request, self._warn, console.note, console.note,
@@ -72,7 +72,7 @@ class Job:
         """Send what comes in, each receipt at once; SIGTERM lets what is under way end."""
         from crashtool.services.files.scratch import Scratch
         from crashtool.services.files.temporary_folder import heeding_endings
-        from crashtool.services.watch_dumps import Watcher
+        from crashtool.services.sending.watcher import Watcher
 
         previous = signal.signal(signal.SIGTERM, lambda *_: sender.stopped.set())
         try:
@@ -123,7 +123,7 @@ class Job:
             self.console.answer(render_receipts(self.receipts))
 
     def _end(self) -> None:
-        from crashtool.services.send_dumps import find_failure
+        from crashtool.services.sending.sender import find_failure
 
         failure = find_failure(self.receipts)
         if failure is None:

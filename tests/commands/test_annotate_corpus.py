@@ -12,7 +12,7 @@ import pytest
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.streams import CRASHPAD_INFO
-from crashtool.services.transport.refusal import find_refusal
+from crashtool.services.sending.refusal import find_refusal
 from tests.conftest import SHARED
 from tests.formats.crashpad.test_real_handlers import HANDLERS, watching
 from tests.formats.minidump.test_graft import check_kept, list_dumps, walk_forms

@@ -86,7 +86,7 @@ def test_without_requests_the_library_is_named_and_not_a_bug(crashtool, dump, mo
 
 
 def test_a_module_of_our_own_that_is_missing_is_a_bug(crashtool, dump, monkeypatch):
-    lose(monkeypatch, "crashtool.services.send_dumps")
+    lose(monkeypatch, "crashtool.services.sending.sender")
 
     result = crashtool("send-dump", "--url", "https://example.com/u/t/minidump", dump)
 

@@ -8,8 +8,8 @@ import pytest
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database import changing
-from crashtool.services.database.sending import Held
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.sending.database_reports import Held
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash
 from tests.synth.database import LAYOUTS, NOW, GenericDatabase, report_id, write_settings
 from tests.synth.minidump import MinidumpBuilder

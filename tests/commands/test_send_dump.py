@@ -223,9 +223,9 @@ def test_insecure_is_warned_of_each_time(crashtool, dump, receiver):
 
 
 def test_an_interrupt_still_accounts_for_what_was_sent(crashtool, dump, receiver, monkeypatch):
-    from crashtool.services import send_dumps
+    from crashtool.services.sending import sender
 
-    original, calls = send_dumps.make_request, []
+    original, calls = sender.make_request, []
 
     def interrupt(found, plan):
         calls.append(found)
@@ -233,7 +233,7 @@ def test_an_interrupt_still_accounts_for_what_was_sent(crashtool, dump, receiver
             raise KeyboardInterrupt
         return original(found, plan)
 
-    monkeypatch.setattr(send_dumps, "make_request", interrupt)
+    monkeypatch.setattr(sender, "make_request", interrupt)
     other = dump.with_name("other.dmp")
     other.write_bytes(dump.read_bytes() + b"x")
 

@@ -54,7 +54,7 @@ CLOCKS = {  # of this machine, or of a server
     "formats/moment.py",
     "services/transport/retry.py",
     "services/symbol_upload/job.py",
-    "services/transport/journal.py",
+    "services/sending/journal.py",
 }
 
 

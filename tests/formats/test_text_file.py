@@ -73,7 +73,7 @@ OWN_TEXTS = {  # what no person writes
     "services/integration/doctor/database_place.py": "/proc",
     "services/integration/scaffold.py": "the package's templates",
     "render/integration/template.py": "the package's templates",
-    "services/transport/journal.py": "crashtool's own journal",
+    "services/sending/journal.py": "crashtool's own journal",
 }
 
 

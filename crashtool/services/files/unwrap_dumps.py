@@ -14,8 +14,8 @@ from crashtool.formats.multipart import FormText, Part, parse_multipart
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.services.database.sending import Held
     from crashtool.services.files.scratch import Scratch
+    from crashtool.services.sending.database_reports import Held
 
 SIGNATURE = b"MDMP"
 FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from crashtool.errors import CrashtoolError, reason_of
 from crashtool.model.run import Delivery
-from crashtool.services.database.sending import walk_unsent
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.handler.delivery import find_report
-from crashtool.services.send_dumps import Sender, Voices
-from crashtool.services.transport.destination import find_report_url
+from crashtool.services.sending.database_reports import walk_unsent
+from crashtool.services.sending.destination import find_report_url
+from crashtool.services.sending.request import Plan
+from crashtool.services.sending.sender import Sender, Voices
 from crashtool.services.transport.http import HttpSession
-from crashtool.services.transport.request import Plan
 
 _RETRY_SECONDS = 10.0  # a handler tries once; whoever waits for a run waits a moment longer
 

@@ -21,9 +21,9 @@ from crashtool.formats.crashpad.handler_options import (
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
 from crashtool.formats.minidump.streams import CRASHPAD_INFO
-from crashtool.services.annotate_dump import annotate_dump
 from crashtool.services.handler.find import DEBIAN, find_handler
 from crashtool.services.handler.supported import check_platform
+from crashtool.services.integration.annotate_dump import annotate_dump
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.minidump.test_graft import STRANGE, retype
 from tests.services.receiver.conftest import wait_until

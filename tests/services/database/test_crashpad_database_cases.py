@@ -16,10 +16,10 @@ from crashtool.services.database.changing import (
     request_upload,
 )
 from crashtool.services.database.reading import find_report
-from crashtool.services.database.sending import walk_unsent
 from crashtool.services.database.settings_file import change_settings
 from crashtool.services.files.unwrap_dumps import DumpFile
-from crashtool.services.transport.attachments import safe_name
+from crashtool.services.sending.attachments import safe_name
+from crashtool.services.sending.database_reports import walk_unsent
 from tests.synth.database import (
     CLIENT,
     LAYOUTS,

@@ -11,7 +11,7 @@ from crashtool.services.database.changing import (
     request_upload,
 )
 from crashtool.services.database.reading import find_reports
-from crashtool.services.database.sending import walk_unsent
+from crashtool.services.sending.database_reports import walk_unsent
 from tests.growth import grows_linearly
 from tests.synth.database import (
     LAYOUTS,

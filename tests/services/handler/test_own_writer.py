@@ -17,7 +17,7 @@ from crashtool.services.handler.apart import run_program_apart
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.transport.refusal import find_refusal
+from crashtool.services.sending.refusal import find_refusal
 from tests.services.handler.test_program import CRASHES
 from tests.toolchain import need_programs, run_tool
 

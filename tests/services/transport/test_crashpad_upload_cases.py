@@ -20,7 +20,7 @@ from crashtool.formats.submission_url.parts import split_url
 from crashtool.formats.submission_url.rules import check_url
 from crashtool.model.submission import Field, identify_by_url, upload_fields
 from crashtool.services.files.unwrap_dumps import DumpFile
-from crashtool.services.transport.request import Plan, make_request
+from crashtool.services.sending.request import Plan, make_request
 from tests.synth.minidump import MinidumpBuilder
 
 GUID = "00112233-4455-6677-8899-aabbccddeeff"

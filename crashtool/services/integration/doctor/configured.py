@@ -11,7 +11,7 @@ from crashtool.formats.submission_url import build_url, new_submission_url
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 from crashtool.model.doctor import HANDLER, Subject
-from crashtool.services.annotation_sources import mark_folders
+from crashtool.services.integration.annotation_sources import mark_folders
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.sniffing import read_markers
 from crashtool.services.settings import SETTINGS as KNOWN

@@ -10,10 +10,10 @@ from crashtool.formats.crashpad.database import Database
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import DATABASE, Finding, Subject
 from crashtool.services.database.reading import open_patiently
-from crashtool.services.database.sending import is_database
 from crashtool.services.integration.doctor.configured import read_configured
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, skip, warning
+from crashtool.services.sending.database_reports import is_database
 
 STALE_AFTER = 3600  # seconds; an upload takes a minute at most
 MAX_NAMED = 5

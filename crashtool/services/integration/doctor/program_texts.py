@@ -20,7 +20,7 @@ from crashtool.services.integration.doctor.facts import (
 from crashtool.services.integration.doctor.findings import failure, note, warning
 from crashtool.services.integration.doctor.handler_libraries import DEBUG_RUNTIMES
 from crashtool.services.integration.doctor.program_client import first_of
-from crashtool.services.make_url import judge
+from crashtool.services.integration.make_url import judge
 from crashtool.services.symbols.mapped_file import map_file
 
 ROOT_FORM = "root-form"

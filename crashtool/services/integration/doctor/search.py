@@ -22,12 +22,12 @@ from crashtool.model.doctor import (
     Finding,
     Subject,
 )
-from crashtool.services.database.sending import is_database
 from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.integration.doctor.examination import Options
 from crashtool.services.integration.doctor.findings import skip
 from crashtool.services.integration.doctor.pairing import list_handlers
 from crashtool.services.integration.doctor.sniffing import sniff
+from crashtool.services.sending.database_reports import is_database
 
 MAX_FILES = 100_000  # of one call; the largest build folders have some 60,000
 LEFT_OUT = frozenset((".git", ".hg", ".svn", "node_modules", "__pycache__"))

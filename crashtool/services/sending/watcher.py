@@ -6,11 +6,11 @@ from pathlib import Path
 
 from crashtool.errors import NetworkFailure, UsageError
 from crashtool.model.submission import Receipt
-from crashtool.services.database.sending import is_database, walk_unsent
 from crashtool.services.files.dump_files import find_dumps, holds_dump, walk_files
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.unwrap_dumps import DumpFile, UnusableInput
-from crashtool.services.send_dumps import Sender
+from crashtool.services.sending.database_reports import is_database, walk_unsent
+from crashtool.services.sending.sender import Sender
 from crashtool.services.transport.retry import Clock
 
 SETTLED_AFTER = 2.0  # seconds: a file that did not change for so long is complete

@@ -5,7 +5,7 @@ from collections import Counter
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.structs import VERSION
-from crashtool.services.transport.refused_streams import find_refused_stream
+from crashtool.services.sending.refused_streams import find_refused_stream
 
 MISC_INFO_SIZES = (24, 44, 232, 832, 1364)  # MINIDUMP_MISC_INFO to _5 (minidumpapiset.h)
 CRASHPAD_INFO_SIZE = 52  # the least that is read (process_snapshot_minidump.cc)

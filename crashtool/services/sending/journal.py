@@ -13,7 +13,7 @@ from typing import Any
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.submission import MINIDUMP_PART
 from crashtool.services.files.whole_file import FOR_THE_OWNER
-from crashtool.services.transport.request import Plan, Request
+from crashtool.services.sending.request import Plan, Request
 
 COMPACT = (",", ":")
 WHOLE = 1 << 25  # bytes up to which all of a minidump is hashed, and of a larger one so many

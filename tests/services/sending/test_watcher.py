@@ -9,12 +9,12 @@ from crashtool.errors import UsageError
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.send_dumps import Sender, Voices
+from crashtool.services.sending.journal import Journal
+from crashtool.services.sending.request import Plan
+from crashtool.services.sending.sender import Sender, Voices
+from crashtool.services.sending.watcher import FIRST_WAIT, PATIENCE, Watcher
 from crashtool.services.transport.http import HttpSession
-from crashtool.services.transport.journal import Journal
-from crashtool.services.transport.request import Plan
 from crashtool.services.transport.retry import Clock
-from crashtool.services.watch_dumps import FIRST_WAIT, PATIENCE, Watcher
 from tests.synth.database import NOW, GenericDatabase, write_settings
 from tests.synth.minidump import MinidumpBuilder
 

@@ -13,8 +13,8 @@ import pytest
 
 from crashtool.errors import CannotWrite, InputUnusable, UsageError
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services import annotate_dump as module
-from crashtool.services.annotate_dump import annotate_dump
+from crashtool.services.integration import annotate_dump as module
+from crashtool.services.integration.annotate_dump import annotate_dump
 from tests.synth.minidump import MinidumpBuilder, full_dump
 from tests.synth.submission import make_crashpad
 
@@ -151,7 +151,7 @@ def test_killed_in_the_middle_nothing_is_lost(dump, tmp_path, name):
 
 KILLER = """
 import json, os, signal, sys
-from crashtool.services.annotate_dump import annotate_dump
+from crashtool.services.integration.annotate_dump import annotate_dump
 
 source, target, annotations = sys.argv[1], sys.argv[2], {"prod": "Other", "ticket": "4711"}
 before = open(source, "rb").read()

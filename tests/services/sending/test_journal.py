@@ -4,8 +4,8 @@ import pytest
 
 from crashtool.formats.attributes import Annotation, Attachment
 from crashtool.services.files.unwrap_dumps import DumpFile
-from crashtool.services.transport.journal import WHOLE, Journal, identify, identify_dump
-from crashtool.services.transport.request import Plan, make_request
+from crashtool.services.sending.journal import WHOLE, Journal, identify, identify_dump
+from crashtool.services.sending.request import Plan, make_request
 
 URL = "http://127.0.0.1:1/u/t/minidump"
 

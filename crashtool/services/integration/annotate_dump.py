@@ -20,7 +20,7 @@ from crashtool.model.annotated_dump import (
 )
 from crashtool.services.files.temporary_folder import heed_endings
 from crashtool.services.files.whole_file import FOR_THE_OWNER, blaming, open_whole
-from crashtool.services.transport.refusal import find_refusal
+from crashtool.services.sending.refusal import find_refusal
 
 PIECE = 1 << 20  # bytes in memory at a time
 

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.services.transport.pace import parse_rate
+from crashtool.services.sending.pace import parse_rate
 from crashtool.services.transport.retry import Clock
 
 

@@ -14,22 +14,22 @@ from crashtool.errors import CrashtoolError, InputUnusable, PartialFailure, Refu
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
 from crashtool.model.submission import Receipt, Scrubbed
-from crashtool.services.database.sending import find_reports
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, UnusableInput
+from crashtool.services.sending.database_reports import find_reports
+from crashtool.services.sending.journal import Journal, Submission, identify
+from crashtool.services.sending.pace import Pace
+from crashtool.services.sending.request import Plan, Request, make_request
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.http import HttpResponse, HttpSession
-from crashtool.services.transport.journal import Journal, Submission, identify
-from crashtool.services.transport.pace import Pace
 from crashtool.services.transport.reply import read_reply
-from crashtool.services.transport.request import Plan, Request, make_request
 from crashtool.services.transport.retry import Attempts, Clock, Exhausted, with_retries
 from crashtool.services.workers.threads import share_work
 
 if TYPE_CHECKING:
-    from crashtool.services.database.sending import Held
     from crashtool.services.scrub.findings import Finder
+    from crashtool.services.sending.database_reports import Held
 
 ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent"
 SKIPPED, INTERRUPTED = "skipped", "interrupted"

@@ -11,15 +11,15 @@ from crashtool.errors import NETWORK, PARTIAL, REFUSED, REJECTED, CheckFailed
 from crashtool.formats.attributes import Annotation
 from crashtool.formats.multipart import parse_multipart
 from crashtool.model.submission import Receipt
-from crashtool.services import send_dumps
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.scrub.findings import parse_wish
-from crashtool.services.send_dumps import Sender, Voices, find_failure
+from crashtool.services.sending import sender as module
+from crashtool.services.sending.journal import Journal
+from crashtool.services.sending.pace import parse_rate
+from crashtool.services.sending.request import Plan
+from crashtool.services.sending.sender import Sender, Voices, find_failure
 from crashtool.services.transport.http import HttpSession
-from crashtool.services.transport.journal import Journal
-from crashtool.services.transport.pace import parse_rate
-from crashtool.services.transport.request import Plan
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.scripted_server import answer, reset
 from tests.synth.submission import make_crashpad
@@ -82,7 +82,7 @@ def test_the_receiver_gets_what_the_receipt_says(dump_path, tmp_path, run):
 @pytest.mark.parametrize("form", ["hosted", "post", "root"])
 @pytest.mark.parametrize("gzip", [True, False])
 def test_every_form_of_url_works(dump_path, tmp_path, run, form, gzip):
-    from crashtool.services.transport.destination import find_login
+    from crashtool.services.sending.destination import find_login
 
     token = "0123456789abcdef" * 4
     with start_receiver(tmp_path / "inbox", token=token) as receiver:
@@ -451,7 +451,7 @@ def test_secrets_are_warned_of_in_the_first_dumps_of_a_call(
     other = tmp_path / "other.dmp"
     other.write_bytes(path.read_bytes() + b"!")
     size = path.stat().st_size
-    monkeypatch.setattr(send_dumps, limit, {"SEARCHED": size, "MOST_SEARCHED": 1}[limit])
+    monkeypatch.setattr(module, limit, {"SEARCHED": size, "MOST_SEARCHED": 1}[limit])
     server = serve(*[answer(200, b'{"response":"ok","_rxid":"1"}')] * 2)
     job = run(server.url)
     receipts = job.send(path, other)
