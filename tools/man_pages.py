@@ -4,7 +4,7 @@ from crashtool import __version__
 from crashtool.cli import root
 from crashtool.commands.command_tree import read_commands
 from crashtool.model.command_line import CommandEntry, Parameter, walk_entries
-from crashtool.services.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE
+from crashtool.services.settings.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE
 from tools.settings_reference import walk_variables
 
 EXIT_STATUSES = (

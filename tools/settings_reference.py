@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from crashtool.cli import root
 from crashtool.commands.command_tree import read_commands
 from crashtool.model.command_line import CommandEntry, walk_entries
-from crashtool.services.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE
 from crashtool.services.integration.project_template import GROUPS, Explanation
-from crashtool.services.settings import ANYTHING, INSIDE, SETTINGS, Setting
+from crashtool.services.settings.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE
+from crashtool.services.settings.table import ANYTHING, INSIDE, SETTINGS, Setting
 
 HEAD = """\
 # Settings

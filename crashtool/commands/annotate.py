@@ -26,7 +26,7 @@ from crashtool.services.integration.annotation_sources import (
     read_annotation_file,
     read_git_annotations,
 )
-from crashtool.services.resolution import Habits
+from crashtool.services.settings.resolution import Habits
 
 SPELLINGS = {
     True: "attachments are spelled --attachment=attachment_NAME=PATH, for Backtrace's builds of "

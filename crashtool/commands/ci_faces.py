@@ -8,7 +8,7 @@ import click
 
 from crashtool.commands.console import Console
 from crashtool.errors import CannotWrite, CrashtoolError
-from crashtool.services.settings import step_summary_file
+from crashtool.services.settings.layers import step_summary_file
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Delivery, Survey

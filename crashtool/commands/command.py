@@ -8,8 +8,9 @@ import click
 from click.core import ParameterSource
 
 from crashtool.commands.console import Console, wants_color
-from crashtool.services.resolution import Habits, resolve
-from crashtool.services.settings import SETTINGS, Resolved, Settings, current_settings, mask
+from crashtool.services.settings.layers import Resolved, Settings, current_settings, mask
+from crashtool.services.settings.resolution import Habits, resolve
+from crashtool.services.settings.table import SETTINGS
 
 WITHHELD = "crashtool.withheld"  # of a context: why the user's token is not used
 HOW_TO_LIST = "crashtool scaffold toml prints every setting: a variable is CRASHTOOL_ and its name"
@@ -105,7 +106,7 @@ def _warn_of_unknown_variables(console: Console, settings: Settings) -> None:
     unknown = settings.list_unknown_variables()
     if not unknown:
         return
-    from crashtool.services.environment_variables import walk_nearest  # seldom needed
+    from crashtool.services.settings.environment_variables import walk_nearest  # seldom needed
 
     for name, nearest in walk_nearest(unknown):
         hint = f"did you mean {nearest}?" if nearest else HOW_TO_LIST

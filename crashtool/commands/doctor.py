@@ -9,7 +9,8 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import annotation_options, probe_options, token_options
 from crashtool.errors import CHECK_FAILED, CannotWrite, UsageError
-from crashtool.services.settings import SETTINGS, step_summary_file
+from crashtool.services.settings.layers import step_summary_file
+from crashtool.services.settings.table import SETTINGS
 
 
 @click.command(cls=Command)

@@ -10,7 +10,7 @@ from crashtool.render.html import render_article
 from crashtool.render.report import render_report
 from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.report import DumpPage
-from crashtool.services.settings import user_cache_folder
+from crashtool.services.settings.layers import user_cache_folder
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import SymbolSession, open_session
 

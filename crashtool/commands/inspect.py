@@ -23,7 +23,7 @@ from crashtool.errors import (
 )
 from crashtool.model.crash import CrashReport
 from crashtool.services.inspect_dumps import FoundDump, Unreadable, walk_dumps
-from crashtool.services.settings import step_summary_file, workspace_folder
+from crashtool.services.settings.layers import step_summary_file, workspace_folder
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page

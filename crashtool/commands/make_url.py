@@ -21,8 +21,8 @@ from crashtool.render.submission_url import (
     url_document,
 )
 from crashtool.services.integration.make_url import Outcome, Wishes, judge, make
-from crashtool.services.resolution import Habits
-from crashtool.services.settings import read_token_file
+from crashtool.services.settings.layers import read_token_file
+from crashtool.services.settings.resolution import Habits
 
 NEW_URL = ("form", "universe", "host", "port")
 

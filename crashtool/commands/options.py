@@ -9,7 +9,7 @@ import click
 from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import WITHHELD
 from crashtool.commands.console import Console
-from crashtool.services.settings import symbol_search_paths, user_cache_folder
+from crashtool.services.settings.layers import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
     from crashtool.errors import CrashtoolError
@@ -128,7 +128,7 @@ def insist_on_token(url: str | None) -> None:
     withheld: CrashtoolError | None = click.get_current_context().meta.get(WITHHELD)
     if withheld is None:
         return
-    from crashtool.services.token_hosts import has_token
+    from crashtool.services.settings.token_hosts import has_token
 
     if not (url and has_token(url)):
         raise withheld

@@ -105,7 +105,7 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
 def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:
     from crashtool.services.files.path_patterns import expand_path
     from crashtool.services.handler.reported_run import ReportedRun, RunPlan
-    from crashtool.services.settings import user_state_folder
+    from crashtool.services.settings.layers import user_state_folder
 
     database = Path(options["database"] or user_state_folder() / "database").absolute()
     plan = RunPlan(

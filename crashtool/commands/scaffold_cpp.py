@@ -26,8 +26,8 @@ from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, WINDOW
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.model.integration import Integration, WrittenFile
-from crashtool.services.resolution import Habits
-from crashtool.services.settings import FLAG, PROJECT, Resolved
+from crashtool.services.settings.layers import FLAG, PROJECT, Resolved
+from crashtool.services.settings.resolution import Habits
 
 FOLDER = "crash_reporting"
 URL_LEFT = (

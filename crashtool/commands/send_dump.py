@@ -16,7 +16,7 @@ from crashtool.commands.options import (
 from crashtool.commands.send_job import Job
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment, parse_pair
-from crashtool.services.settings import read_token_file, user_state_folder
+from crashtool.services.settings.layers import read_token_file, user_state_folder
 
 if TYPE_CHECKING:
     from crashtool.services.scrub.findings import Finder

@@ -11,7 +11,7 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
 from crashtool.services.files.temporary_folder import list_endings
-from crashtool.services.settings import read_token_file
+from crashtool.services.settings.layers import read_token_file
 
 if TYPE_CHECKING:
     from crashtool.services.receiver.app import Receiver

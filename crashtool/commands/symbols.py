@@ -10,7 +10,7 @@ from crashtool.commands.console import Console
 from crashtool.commands.symbols_check import command as check_files
 from crashtool.commands.symbols_dump import command as dump_files
 from crashtool.commands.symbols_find import fetch, find
-from crashtool.services.settings import user_cache_folder
+from crashtool.services.settings.layers import user_cache_folder
 
 
 @click.group()

@@ -9,7 +9,7 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, UsageError
 from crashtool.formats.object_file.kinds import KINDS
-from crashtool.services.settings import user_cache_folder
+from crashtool.services.settings.layers import user_cache_folder
 
 
 @click.command("check", cls=Command)

@@ -9,7 +9,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, CrashtoolError, InputUnusable, PartialFailure, UsageError
-from crashtool.services.settings import user_cache_folder
+from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

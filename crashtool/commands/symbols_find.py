@@ -16,7 +16,7 @@ from crashtool.commands.options import (
     symbol_options,
 )
 from crashtool.errors import DONE, CheckFailed, CrashtoolError, UsageError
-from crashtool.services.settings import user_cache_folder
+from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
     from crashtool.services.symbol_upload.seek import Sought

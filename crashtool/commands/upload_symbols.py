@@ -12,7 +12,7 @@ from crashtool.commands.options import insist_on_token, network_options
 from crashtool.errors import DONE, UsageError
 from crashtool.formats.object_file.kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
-from crashtool.services.settings import read_token_file, user_cache_folder
+from crashtool.services.settings.layers import read_token_file, user_cache_folder
 
 OUTAGES = ("network", "server", "all")
 

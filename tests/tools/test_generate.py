@@ -9,7 +9,7 @@ import pytest
 from crashtool.cli import COMMANDS, root
 from crashtool.commands.command_tree import read_commands
 from crashtool.model.command_line import walk_entries
-from crashtool.services.settings import SETTINGS
+from crashtool.services.settings.table import SETTINGS
 from tools.generate import ROOT, generated_files
 
 

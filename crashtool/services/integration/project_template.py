@@ -1,7 +1,7 @@
 """A crashtool.toml with every setting in it, each explained and commented out."""
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.settings import INSIDE, NOTHING, SETTINGS, Setting
+from crashtool.services.settings.table import INSIDE, NOTHING, SETTINGS, Setting
 
 
 class Explanation(NamedTuple):

@@ -4,7 +4,8 @@ import re
 
 from crashtool.formats.toml import parse_toml
 from crashtool.services.integration.project_template import GROUPS, project_template
-from crashtool.services.settings import NOTHING, SETTINGS, Settings
+from crashtool.services.settings.layers import Settings
+from crashtool.services.settings.table import NOTHING, SETTINGS
 
 
 def uncommented():

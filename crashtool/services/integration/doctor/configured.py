@@ -14,7 +14,7 @@ from crashtool.model.doctor import HANDLER, Subject
 from crashtool.services.integration.annotation_sources import mark_folders
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.sniffing import read_markers
-from crashtool.services.settings import SETTINGS as KNOWN
+from crashtool.services.settings.table import SETTINGS as KNOWN
 
 
 class Configured(NamedTuple):

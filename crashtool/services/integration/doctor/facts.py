@@ -16,7 +16,7 @@ from crashtool.model.doctor import PROGRAM, Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination, Run
 from crashtool.services.integration.doctor.findings import skip
 from crashtool.services.integration.doctor.sniffing import read_markers
-from crashtool.services.project_file import find_writer
+from crashtool.services.settings.project_file import find_writer
 from crashtool.services.symbols.mapped_file import map_file
 
 SYSTEMS = {ELF: "Linux", PE: "Windows", MACHO: "macOS"}

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.services.project_file import find_objection
-from crashtool.services.settings import Settings, current_settings
+from crashtool.services.settings.layers import Settings, current_settings
+from crashtool.services.settings.project_file import find_objection
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="access control lists are not read")
 NOBODY = 65534

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from crashtool.errors import InputUnusable, UsageError
-from crashtool.services.settings import Settings, current_settings, mask, read_token_file
+from crashtool.services.settings.layers import Settings, current_settings, mask, read_token_file
 
 TOKEN = "0123456789abcdef" * 4
 

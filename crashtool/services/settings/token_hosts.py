@@ -14,7 +14,7 @@ from crashtool.formats.submission_url import build_url, new_submission_url, pars
 from crashtool.formats.submission_url.forms import HOSTED_NAME, SELF_HOSTED_DOMAIN
 
 if TYPE_CHECKING:
-    from crashtool.services.settings import Settings
+    from crashtool.services.settings.layers import Settings
 
 OWN_HOSTS = (HOSTED_NAME, "*" + SELF_HOSTED_DOMAIN)
 PLAIN_PLACE = re.compile(r"(?P<host>[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")

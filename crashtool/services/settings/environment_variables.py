@@ -6,13 +6,8 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.settings import (
-    PREFIX,
-    PROJECT_FILE,
-    PROJECT_VARIABLE,
-    SETTINGS,
-    USER_FILE,
-)
+from crashtool.services.settings.layers import PROJECT_FILE, PROJECT_VARIABLE, USER_FILE
+from crashtool.services.settings.table import PREFIX, SETTINGS
 
 LEAST_LIKENESS = 0.6
 

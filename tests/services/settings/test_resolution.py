@@ -5,8 +5,8 @@ from itertools import combinations, pairwise
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.services.resolution import Habits, resolve
-from crashtool.services.settings import Settings
+from crashtool.services.settings.layers import Settings
+from crashtool.services.settings.resolution import Habits, resolve
 
 SECRET = "5ec2e7" + "0" * 58
 OWN = "https://submit.backtrace.io/acme/{}/minidump"

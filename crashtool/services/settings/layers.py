@@ -15,6 +15,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
+from crashtool.services.settings.table import ANYTHING, PREFIX, SETTINGS, Setting
 
 if TYPE_CHECKING:
     from pathlib import Path  # its import costs every command 6 ms; os.path is there anyway
@@ -22,65 +23,8 @@ if TYPE_CHECKING:
 TOKENS = ("token", "symbols_token")
 PROJECT_FILE = "crashtool.toml"
 USER_FILE = "config.toml"
-PREFIX = "CRASHTOOL_"
 PROJECT_VARIABLE = "CRASHTOOL_PROJECT_FILE"
 FLAG, ENVIRONMENT, PROJECT, USER = "flag", "environment", "project", "user"
-ANYTHING, INSIDE, NOTHING = "anything", "inside", "nothing"
-
-
-class Setting(NamedTuple):
-    """One setting. `kind` is text, path, number, flag, pairs (a table), paths or texts (lists).
-
-    `from_project` is what a project file may give: anything, files inside its folder, or nothing;
-    where it is limited, `flag` is the option by which the user may give what the file may not.
-    What it means, with an example: `services/integration/project_template.py`.
-    """
-
-    name: str
-    kind: str = "text"
-    secret: bool = False
-    from_project: str = ANYTHING
-    flag: str = ""
-
-    @property
-    def variable(self) -> str:
-        """Its environment variable."""
-        return PREFIX + self.name.upper()
-
-
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        Setting("url", secret=True),
-        Setting("symbols_url", secret=True),
-        Setting("universe"),
-        Setting("host"),
-        Setting("token", secret=True),
-        Setting("symbols_token", secret=True),
-        Setting("token_file", "path", from_project=INSIDE, flag="--token-file"),
-        Setting("symbols_token_file", "path", from_project=INSIDE, flag="--token-file"),
-        Setting("token_hosts", "texts", from_project=NOTHING),
-        Setting("serve_token", secret=True, from_project=NOTHING, flag="--token"),
-        Setting("serve_token_file", "path", from_project=NOTHING, flag="--token-file"),
-        Setting("tag"),
-        Setting("annotations", "pairs"),
-        Setting("attachments", "paths", from_project=INSIDE, flag="--attachment"),
-        Setting("symbols", "paths"),
-        Setting("cache", "path", from_project=INSIDE, flag="--cache"),
-        Setting("cache_size"),
-        Setting("symbol_servers", "texts", secret=True),
-        Setting("no_local_symbols", "flag"),
-        Setting("offline", "flag"),
-        Setting("handler", "path", from_project=NOTHING, flag="--handler"),
-        Setting("database", "path", from_project=INSIDE, flag="--database"),
-        Setting("ca_bundle", "path", from_project=NOTHING, flag="--ca-bundle"),
-        Setting("insecure", "flag", from_project=NOTHING, flag="--insecure"),
-        Setting("timeout", "number"),
-        Setting("retry_for", "number"),
-        Setting("journal", "path", from_project=INSIDE, flag="--journal"),
-        Setting("color"),
-    )
-}
 
 
 class Resolved(NamedTuple):
@@ -178,7 +122,7 @@ class Settings:
             value = _from_file(setting, values[setting.name], path)
             is_limited = is_checked and not self._is_vouched_for
             if layer == PROJECT and is_limited and setting.from_project != ANYTHING:
-                from crashtool.services.project_file import check_named  # seldom needed
+                from crashtool.services.settings.project_file import check_named  # seldom needed
 
                 check_named(setting, value, path)
             yield Resolved(value, f"file {path}", layer)
@@ -259,7 +203,9 @@ def _find_upwards(folder: str) -> str | None:
 
 
 def _find_objection(path: str) -> UsageError | None:
-    from crashtool.services.project_file import find_objection  # most calls have no project file
+    from crashtool.services.settings.project_file import (
+        find_objection,  # most calls have no project file
+    )
 
     return find_objection(path)
 

@@ -10,14 +10,12 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment
 from crashtool.formats.shell_words import quote_word
-
-if TYPE_CHECKING:
-    from crashtool.services.settings import Setting
+from crashtool.services.settings.table import INSIDE, Setting
 
 GROUP_WRITES, OTHERS_WRITE = 0o020, 0o002
 
@@ -116,13 +114,11 @@ def _name_of(owner: int) -> str:
     return f"{name} (uid {owner})"
 
 
-def check_named(setting: "Setting", value: Any, path: str) -> None:
+def check_named(setting: Setting, value: Any, path: str) -> None:
     """UsageError when a project file gives a setting that it may not, or a file outside its folder.
 
     Links are followed first: one that leads out of the folder is outside.
     """
-    from crashtool.services.settings import INSIDE
-
     by = f"{setting.flag} or {setting.variable}" if setting.flag else setting.variable
     hint = f"give it with {by}; --project-file {quote_word(path)} takes the whole file as your own"
     if setting.from_project != INSIDE:

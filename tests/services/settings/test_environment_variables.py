@@ -4,13 +4,14 @@ import ast
 
 import pytest
 
-from crashtool.services.environment_variables import (
+from crashtool.services.settings.environment_variables import (
     FOREIGN,
     OTHER_VARIABLES,
     PROJECT_CHOICE,
     walk_nearest,
 )
-from crashtool.services.settings import PREFIX, SETTINGS, Settings
+from crashtool.services.settings.layers import Settings
+from crashtool.services.settings.table import PREFIX, SETTINGS
 from tests.conftest import ROOT
 
 PROXIES = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}  # requests looks them up

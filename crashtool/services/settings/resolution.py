@@ -9,7 +9,8 @@ from typing import Any
 
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.settings import FLAG, PROJECT, SETTINGS, Resolved, Settings, merge_pairs
+from crashtool.services.settings.layers import FLAG, PROJECT, Resolved, Settings, merge_pairs
+from crashtool.services.settings.table import SETTINGS
 
 PLACES = ("universe", "host")
 TOKENS = ("token", "token_file")
@@ -112,7 +113,7 @@ def _bind_tokens(settings: Settings, values: dict[str, Resolved]) -> Resolution:
     ]
     if not theirs:
         return Resolution(values)
-    from crashtool.services.token_hosts import find_refusal, make_url  # seldom needed
+    from crashtool.services.settings.token_hosts import find_refusal, make_url  # seldom needed
 
     said = {name: row.value or "" for name, row in values.items()}
     url = said.get("symbols_url") or said.get("url")

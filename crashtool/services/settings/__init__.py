@@ -1,0 +1,1 @@
+"""Settings of a call: flags, environment, project file, user file, and what each may say."""
