@@ -8,7 +8,7 @@ from crashtool.model.signature import sign
 from crashtool.render.crash_words import words_of_where
 from crashtool.render.html import render_article
 from crashtool.render.report import render_report
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings.layers import user_cache_folder
 from crashtool.services.symbols.plan import SymbolPlan

@@ -22,7 +22,7 @@ from crashtool.errors import (
     UsageError,
 )
 from crashtool.model.crash import CrashReport
-from crashtool.services.inspect_dumps import FoundDump, Unreadable, walk_dumps
+from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, walk_dumps
 from crashtool.services.settings.layers import step_summary_file, workspace_folder
 
 if TYPE_CHECKING:

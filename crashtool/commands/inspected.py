@@ -10,7 +10,7 @@ from crashtool.commands.options import open_symbols
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport
-from crashtool.services.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
+from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page

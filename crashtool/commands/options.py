@@ -13,7 +13,7 @@ from crashtool.services.settings.layers import symbol_search_paths, user_cache_f
 
 if TYPE_CHECKING:
     from crashtool.errors import CrashtoolError
-    from crashtool.services.stacks import SymbolProvider
+    from crashtool.services.analyze.stacks import SymbolProvider
     from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.session import Places
 

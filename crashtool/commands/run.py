@@ -196,7 +196,7 @@ class _Account:
         return document | crash_document(self._read(delivery))
 
     def _read(self, delivery: "Delivery") -> "CrashReport":
-        from crashtool.services.inspect_dumps import Wanted, read_report
+        from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 
         with open_symbols(self.options, self.console, self._list_symbols()) as symbols:
             wanted = Wanted(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.model.signature import VERSION, sign
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
 

@@ -10,8 +10,8 @@ from crashtool.errors import CrashtoolError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.crash import CrashReport, Process, System
 from crashtool.render.as_json import crash_document
-from crashtool.services.analyze import analyze
-from crashtool.services.stacks import walk_stacks
+from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.stacks import walk_stacks
 from tests.render.reports import ENGINE, SIGNATURE, full_report, hostile_report, report
 from tools.generate import ROOT
 from tools.json_reference import render_json_reference

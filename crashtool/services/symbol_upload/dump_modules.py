@@ -4,9 +4,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.files.dump_files import find_dumps
 from crashtool.services.files.unwrap_dumps import UnusableInput
-from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.owners import is_system
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session

@@ -16,7 +16,7 @@ import pytest
 
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.formats.crashpad.database import open_database
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.integration.scaffold import read_scaffold
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.symbols.session import SymbolPlan, open_session

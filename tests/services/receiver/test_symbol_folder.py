@@ -7,7 +7,7 @@ import pytest
 
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.formats.archives import bounds
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.symbol_folder import safe_name
 from crashtool.services.symbols.session import SymbolPlan, open_session

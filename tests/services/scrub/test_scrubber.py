@@ -262,7 +262,7 @@ def test_what_cannot_be_scrubbed_is_said(text):
 
 
 def test_real_stacks_with_symbols_are_the_same_afterwards(truth, tmp_path):
-    from crashtool.services.inspect_dumps import Wanted, read_report
+    from crashtool.services.analyze.inspect_dumps import Wanted, read_report
     from crashtool.services.symbols.session import SymbolPlan, open_session
 
     wishes = [parse_wish(text) for text in ("environment", "secrets", "strings=[A-Za-z/]{4,}")]

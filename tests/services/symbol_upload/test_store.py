@@ -5,7 +5,7 @@ import fsspec
 import pytest
 
 from crashtool.errors import InputUnusable, NetworkFailure, Refused, Rejected
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.fetching import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
 

@@ -5,8 +5,8 @@ import pytest
 from crashtool.formats.breakpad.symbol_file import SymbolFile as Text
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.symcache import SymCache
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.inspect_dumps import Wanted, read_report
 from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
 from crashtool.services.symbol_upload.symbol_files import (
     Dumpable,

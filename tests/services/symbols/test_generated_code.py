@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.generated_code import split_maps
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session

@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 
 GUESS = "scan"
 LEAST = 400  # frames that are compared

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
 # What cannot be walked in full, and why; docs/stack-walking.md says more.

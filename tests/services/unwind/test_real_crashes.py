@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crashtool.services.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
 SYSTEM_FRAMES = 3  # at most, between the crash and the program's own innermost frame

@@ -5,8 +5,8 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.model.crash import Frame, InlineFrame, SourceLine, Thread
-from crashtool.services import source_lines
-from crashtool.services.source_lines import attach_source, split_path
+from crashtool.services.analyze import source_lines
+from crashtool.services.analyze.source_lines import attach_source, split_path
 from tests.render.reports import report
 
 

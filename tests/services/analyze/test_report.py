@@ -13,8 +13,8 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.streams import ASSERTION_INFO, BREAKPAD_INFO, MAC_CRASH_INFO
 from crashtool.formats.minidump.writer import Block
 from crashtool.model.crash import UnloadedHit
-from crashtool.services.analyze import MOST_THREADS, analyze
 from crashtool.services.analyze.modules import MOST_OVERLAPPING
+from crashtool.services.analyze.report import MOST_THREADS, analyze
 from tests.synth.minidump import MinidumpBuilder, full_dump, rsds, wide
 
 CODE, STACK = 0x401000, 0x7000

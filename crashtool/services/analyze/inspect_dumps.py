@@ -11,14 +11,14 @@ from crashtool.errors import CrashtoolError, UsageError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt
-from crashtool.services.analyze import analyze
-from crashtool.services.stacks import walk_stacks
+from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.stacks import walk_stacks
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from crashtool.formats.attributes import Annotation
-    from crashtool.services.stacks import SymbolProvider
+    from crashtool.services.analyze.stacks import SymbolProvider
 
 MOST_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
@@ -139,7 +139,7 @@ def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
             memory = tuple(_read_memory(dump, report, text) for text in wanted.memory)
             report = report._replace(memory=memory)
     if wanted.source:
-        from crashtool.services.source_lines import attach_source  # seldom asked for
+        from crashtool.services.analyze.source_lines import attach_source  # seldom asked for
 
         report = attach_source(report, wanted.source)
     if wanted.secrets:

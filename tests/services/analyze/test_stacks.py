@@ -2,9 +2,9 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.analyze import analyze
-from crashtool.services.inspect_dumps import Wanted, read_report
-from crashtool.services.stacks import find_machine, walk_stacks
+from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.stacks import find_machine, walk_stacks
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.synth.minidump import MinidumpBuilder
 
