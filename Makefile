@@ -7,12 +7,13 @@ BIN := $(VENV)/Scripts
 endif
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo-installed
+DOCS_STAMP := $(VENV)/.docs-installed
 JOBS ?= auto
 SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test again winhandler cross s3server slow check format lint types platforms layers coverage generate generated fresh pythons wheels golden bench fuzz clean
+.PHONY: help demo demoprogram test again winhandler cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -84,6 +85,14 @@ generate: $(STAMP) ## write man pages, completions and the CLI reference
 
 generated: $(STAMP) ## are the generated files what the code says?
 	$(BIN)/python tools/generate.py --check
+
+$(DOCS_STAMP): $(STAMP)
+	@echo "Installing mkdocs-material, which makes a site of docs/."
+	@$(BIN)/python tools/install.py -e '.[docs]'
+	@touch $@
+
+docs: $(DOCS_STAMP) ## the documentation as a site in build/site, strictly: every link is checked
+	$(BIN)/python tools/site.py
 
 fresh: ## demo and test on Debian with Python, make and git alone, then with gcc (root, Linux)
 	tools/fresh_machine.sh

@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools.cli_reference import render_reference  # noqa: E402 (the tree comes first)
 from tools.completions import render_completions  # noqa: E402
+from tools.cookbook import render_cookbook  # noqa: E402
 from tools.doctor_reference import render_doctor_reference  # noqa: E402
 from tools.json_reference import render_json_reference  # noqa: E402
 from tools.man_pages import render_man_pages  # noqa: E402
@@ -19,9 +20,13 @@ from tools.settings_reference import render_settings_reference  # noqa: E402
 
 def generated_files() -> dict[str, str]:
     """Every generated file: path relative to the project → text."""
-    files = {"docs/cli.md": render_reference(), "docs/json.md": render_json_reference(),
-             "docs/doctor.md": render_doctor_reference(),
-             "docs/settings.md": render_settings_reference()}  # fmt: skip
+    files = {
+        "docs/cli.md": render_reference(),
+        "docs/json.md": render_json_reference(),
+        "docs/doctor.md": render_doctor_reference(),
+        "docs/settings.md": render_settings_reference(),
+        "docs/cookbook.md": render_cookbook(),
+    }
     files |= {f"man/{name}": text for name, text in render_man_pages().items()}
     files |= {f"completions/{name}": text for name, text in render_completions().items()}
     return files
