@@ -1,13 +1,19 @@
 """No fault of the machine changes an answer: each thing that a call does fails once."""
 
+import errno
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from crashtool.errors import INPUT_UNUSABLE, MACHINE
+from crashtool.formats.crashpad.metadata import Metadata
 from tests.faults.cases import CASES, serve_symbols
-from tests.faults.injection import Servers, inject
-from tests.faults.steps import leave_out_alike, one_of_each_kind
+from tests.faults.injection import Case, Servers, inject, run_case
+from tests.faults.steps import Fault, Step, leave_out_alike, one_of_each_kind
+from tests.synth.database import NOW, GenericDatabase
+from tests.synth.minidump import full_dump
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not Path("/dev/full").exists(), reason="forks, and needs /dev/full"
@@ -54,3 +60,27 @@ def test_a_fault_of_each_kind_changes_no_answer(case, tmp_path, cold_forks, fork
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_no_fault_of_the_machine_changes_an_answer(case, tmp_path, cold_forks, forks, places):
     inject_all(case, tmp_path / "call", Servers(cold_forks, forks), places, list)
+
+
+def test_a_report_whose_metadata_cannot_be_read_is_not_sent_once_more(tmp_path, forks, places):
+    def prepare(folder: Path) -> None:
+        sent = Metadata(NOW, uploaded=True, id=b"known", upload_attempts=1)
+        GenericDatabase(folder / "inputs").add(1, "completed", sent, full_dump().pack())
+
+    fault = Fault(Step("", "open", "inputs/completed", 1), errno.EIO)
+    case = Case("", ("send-dump", "--json", "--url", places["URL"], "inputs"), prepare)
+    result = run_case(case, tmp_path / "call", forks, fault)
+    (receipt,) = json.loads(result.stdout)["receipts"]
+    assert result.happened
+    assert result.returncode == INPUT_UNUSABLE
+    assert receipt["tries"] == 0
+    assert "cannot be read (Input/output error)" in receipt["error"]["message"]
+
+
+def test_an_upload_of_which_nothing_can_be_read_has_not_failed(tmp_path, forks):
+    smoke = next(case for case in CASES if case.name == "smoke")
+    fault = Fault(Step("", "open", "database/completed", 1), errno.EIO)
+    result = run_case(smoke, tmp_path / "call", forks, fault)
+    assert result.happened
+    assert result.returncode == MACHINE
+    assert "says of the upload: Input/output error" in result.stderr

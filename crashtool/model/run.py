@@ -50,7 +50,8 @@ class Delivery(NamedTuple):
 
     `uuid`: the report id. `path`: the minidump. `state`: pending or completed. `reply`: what the
     server answered. `reason`: in a sentence why it was or was not uploaded. `attachments`: the
-    copies the handler made, as name and path.
+    copies the handler made, as name and path. `unread`: why the database's word on its upload could
+    not be read, "" as a rule.
     """
 
     uuid: str
@@ -60,3 +61,4 @@ class Delivery(NamedTuple):
     reply: str
     reason: str
     attachments: tuple[tuple[str, str], ...] = ()
+    unread: str = ""

@@ -121,7 +121,9 @@ def render_settings(database: Database) -> Page:
 
 def _settings_fields(page: Page, settings: Settings | None) -> None:
     if settings is None:
-        page.field("uploads", Span("unknown: settings.dat is missing or damaged", "bad"))
+        page.field(
+            "uploads", Span("unknown: settings.dat is missing, damaged or unreadable", "bad")
+        )
         return
     paused = ", paused" if settings.uploads_paused else ""
     enabled = settings.uploads_enabled

@@ -18,6 +18,7 @@ from crashtool.errors import (
     InUse,
     MalformedFile,
     may_be_in_use,
+    reason_of,
 )
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
@@ -59,7 +60,8 @@ class DatabaseReport(NamedTuple):
     `state` is new, pending, uploading or completed. Times are Unix times, None for never or
     unknown. `id` is what the server answered. `total_size` counts the minidump and its attachments.
     `reason` says in a sentence why the report was or was not uploaded; `loss` what will delete it
-    soon, "" when nothing does or the time now is not known.
+    soon, "" when nothing does or the time now is not known. `unread`: why its metadata, which
+    is there, cannot be read, so that `uploaded` and the like are not known.
     """
 
     uuid: UUID
@@ -77,6 +79,7 @@ class DatabaseReport(NamedTuple):
     total_size: int
     reason: str
     loss: str = ""
+    unread: str = ""
 
 
 class Database(NamedTuple):
@@ -96,6 +99,7 @@ class _Found(NamedTuple):
     metadata: Metadata | None
     locked: bool = False
     locked_since: int | None = None
+    unread: str = ""
 
 
 def open_database(path: str | Path, *, now: float | None = None) -> Database:
@@ -221,7 +225,7 @@ def _walk_folders(root: Path, kind: str, problems: list[str]) -> Iterator[_Found
 def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Found:
     uuid = UUID(path.stem)
     lock = path.with_suffix(".lock")
-    metadata = None
+    metadata, unread = None, ""
     locked = kind == "generic" and lock.exists()
     since = read_lock(lock) if locked else None
     place = f"{state}/{path.stem}"
@@ -241,9 +245,12 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
         raise
     except CrashtoolError as error:
         problems.append(f"{place}.meta: {error}: a handler deletes the report")
-    except (ValueError, OSError) as error:
+    except OSError as error:  # a failing disk: a handler may well know what it says
+        unread = reason_of(error)
+        problems.append(f"{place}: its metadata cannot be read: {unread}")
+    except ValueError as error:
         problems.append(f"{place}: {error}; file name and time are used instead")
-    return _Found(uuid, state, path, metadata, locked, since)
+    return _Found(uuid, state, path, metadata, locked, since, unread)
 
 
 def read_lock(path: Path) -> int | None:
@@ -375,7 +382,9 @@ def _complete(
             locked=found.locked,
             locked_since=found.locked_since,
             attempts=attempts,
+            unread=found.unread,
         ),
+        unread=found.unread,
     )
 
 

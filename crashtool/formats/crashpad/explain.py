@@ -22,12 +22,17 @@ def explain(
     locked: bool = False,
     locked_since: int | None = None,
     attempts: UploadAttempts = NO_ATTEMPTS,
+    unread: str = "",
 ) -> str:
-    """One short sentence on a report's fate; `attempts` are those of the whole database."""
+    """One short sentence on a report's fate; `attempts` are those of the whole database.
+
+    `unread` is why its metadata is there, and could not be read.
+    """
     if state == "new":
         return "being written, or left behind by a handler that ended while writing it"
     if metadata is None:
-        return "its metadata is missing, so that nothing is known of its upload"
+        loss = f"cannot be read ({unread})" if unread else "is missing"
+        return f"its metadata {loss}, so that nothing is known of its upload"
     if metadata.uploaded:
         return "uploaded; the server's answer is kept as its id"
     if state == "completed":

@@ -62,4 +62,5 @@ def _delivery(report: DatabaseReport) -> Delivery:
         reply=report.id,
         reason=report.reason,
         attachments=tuple((item.name, str(item.path)) for item in report.attachments),
+        unread=report.unread,
     )

@@ -257,6 +257,10 @@ class Proof:
             f"in {self.database / SETTINGS}",
             "the application must call SetUploadsEnabled(true) once the user agrees",
         )
+        if delivery.unread:
+            raise MachineFault(
+                f"cannot read what {self.database} says of the upload: {delivery.unread}"
+            )
         answers = [f"{one.status} ({one.what})" for one in self.exchanges]
         reason = f"the server answered {answers[-1]}" if answers else delivery.reason
         self._require(

@@ -93,11 +93,11 @@ def _why(database: "Database") -> str:
 
 def _make_item(database: "Database", report: "DatabaseReport") -> DumpFile | UnusableInput:
     path = str(report.path)
-    if report.locked or report.state in ("new", "uploading"):
+    if report.unread or report.locked or report.state in ("new", "uploading"):
         return UnusableInput(path, InputUnusable(
             f"{path} is left alone: {report.reason}",
             hint="name the file itself to send it all the same",
-        ), passing=True)  # fmt: skip
+        ), passing=not report.unread)  # fmt: skip
     size = report.total_size - sum(file.size for file in report.attachments)
     attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
     return DumpFile(path, report.path, size, attachments=attachments, held=Held(database, report))

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from crashtool.errors import InputUnusable, InUse
 from crashtool.formats.crashpad import database as module
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata, pack_windows_metadata
+from crashtool.formats.regular_file import open_regular
 from crashtool.services.database import reading
 from crashtool.services.database.reading import open_patiently
 from tests.synth.database import (
@@ -407,3 +409,22 @@ def test_a_report_that_a_handler_moves_meanwhile_is_found_where_it_went(
     states = {str(row.uuid): row.state for row in reports}
     assert states.get(path.stem) == ("completed" if moves == 1 else None)
     assert len(states) == (2 if moves == 1 else 1)
+
+
+def test_metadata_that_a_failing_disk_keeps_is_not_called_damaged(tmp_path, monkeypatch):
+    database = GenericDatabase(tmp_path)
+    database.add(1, "completed", Metadata(NOW, uploaded=True))
+    database.add(2, "pending", Metadata(NOW))
+    bad = tmp_path / "completed" / f"{report_id(1)}.meta"
+
+    def fail(path):
+        if Path(path) == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return open_regular(path)
+
+    monkeypatch.setattr(module, "open_regular", fail)
+    pending, completed = open_database(tmp_path).reports
+    assert not pending.unread
+    assert completed.unread == "Input/output error"
+    assert "cannot be read (Input/output error)" in completed.reason
+    assert "deletes" not in "".join(open_database(tmp_path).problems)
