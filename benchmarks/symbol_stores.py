@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file.symbol_header import read_module_line
+from crashtool.formats.breakpad.symbol_header import read_module_line
 
 OPENERS = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 HEADER = b"MODULE "

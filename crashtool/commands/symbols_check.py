@@ -8,7 +8,7 @@ from crashtool.commands.ci_faces import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, UsageError
-from crashtool.formats.object_file.kinds import KINDS
+from crashtool.formats.object_kinds import KINDS
 from crashtool.services.settings.layers import user_cache_folder
 
 

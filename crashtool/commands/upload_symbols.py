@@ -10,7 +10,7 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import insist_on_token, network_options
 from crashtool.errors import DONE, UsageError
-from crashtool.formats.object_file.kinds import KINDS
+from crashtool.formats.object_kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
 from crashtool.services.settings.layers import read_token_file, user_cache_folder
 

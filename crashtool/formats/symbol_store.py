@@ -5,9 +5,9 @@ Paths are relative to the store, with slashes, for the identifiers that a crash 
 
 from collections.abc import Callable, Iterator
 
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
 
 IMAGE_ID_DIGITS = range(9, 17)  # a PE's time stamp and size
 LONGEST_NAME = 255  # bytes, in most file systems
@@ -45,7 +45,7 @@ def store_name(path: str) -> str:
 
     A dump is made by whoever crashed: its names may be "..", or "c:x", or hold control characters.
     """
-    name = kinds.base_name(path)
+    name = object_kinds.base_name(path)
     is_safe = name.isprintable() and ":" not in name and len(name) <= LONGEST_NAME
     return name if is_safe and name.strip(".") else ""
 
@@ -56,15 +56,17 @@ def walk_breakpad(ids: ModuleIds) -> Iterator[StorePath]:
         return
     name = ids.debug_file
     stem = name[:-4] if name.lower().endswith(".pdb") else name
-    yield StorePath(f"{name}/{ids.debug_id.breakpad}/{stem}.sym", kinds.SYM)
+    yield StorePath(f"{name}/{ids.debug_id.breakpad}/{stem}.sym", object_kinds.SYM)
 
 
 def walk_symstore(ids: ModuleIds) -> Iterator[StorePath]:
     """NAME/ID/NAME: Microsoft's symstore and symsrv, for PDBs and for images."""
     if ids.debug_id and ids.debug_file.lower().endswith(".pdb"):
-        yield StorePath(f"{ids.debug_file}/{ids.debug_id.breakpad}/{ids.debug_file}", kinds.PDB)
+        yield StorePath(
+            f"{ids.debug_file}/{ids.debug_id.breakpad}/{ids.debug_file}", object_kinds.PDB
+        )
     if _is_image_id(ids) and ids.code_file:
-        yield StorePath(f"{ids.code_file}/{_image_id(ids)}/{ids.code_file}", kinds.PE)
+        yield StorePath(f"{ids.code_file}/{_image_id(ids)}/{ids.code_file}", object_kinds.PE)
 
 
 def walk_two_tier(ids: ModuleIds) -> Iterator[StorePath]:
@@ -82,12 +84,12 @@ def walk_ssqp(ids: ModuleIds) -> Iterator[StorePath]:
     """NAME/TYPE-ID/NAME in lower case: the SSQP key conventions of dotnet's symstore."""
     name = ids.code_file.lower()
     if _is_build_id(ids):
-        yield StorePath(f"_.debug/elf-buildid-sym-{ids.code_id}/_.debug", kinds.ELF)
-        yield StorePath(f"{name}/elf-buildid-{ids.code_id}/{name}", kinds.ELF)
+        yield StorePath(f"_.debug/elf-buildid-sym-{ids.code_id}/_.debug", object_kinds.ELF)
+        yield StorePath(f"{name}/elf-buildid-{ids.code_id}/{name}", object_kinds.ELF)
     elif ids.platform == "macos" and ids.debug_id:
         uuid = ids.debug_id.uuid.hex()
-        yield StorePath(f"_.dwarf/mach-uuid-sym-{uuid}/_.dwarf", kinds.MACHO)
-        yield StorePath(f"{name}/mach-uuid-{uuid}/{name}", kinds.MACHO)
+        yield StorePath(f"_.dwarf/mach-uuid-sym-{uuid}/_.dwarf", object_kinds.MACHO)
+        yield StorePath(f"{name}/mach-uuid-{uuid}/{name}", object_kinds.MACHO)
     elif ids.platform == "windows":
         for place in walk_symstore(ids):
             yield place._replace(path=place.path.lower())
@@ -96,16 +98,16 @@ def walk_ssqp(ids: ModuleIds) -> Iterator[StorePath]:
 def walk_debuginfod(ids: ModuleIds) -> Iterator[StorePath]:
     """buildid/ID/debuginfo and executable: elfutils' debuginfod."""
     if _is_build_id(ids):
-        yield StorePath(f"buildid/{ids.code_id}/debuginfo", kinds.ELF)
-        yield StorePath(f"buildid/{ids.code_id}/executable", kinds.ELF)
+        yield StorePath(f"buildid/{ids.code_id}/debuginfo", object_kinds.ELF)
+        yield StorePath(f"buildid/{ids.code_id}/executable", object_kinds.ELF)
 
 
 def walk_build_id(ids: ModuleIds) -> Iterator[StorePath]:
     """.build-id/ab/cdef….debug: GDB's folders of separate debug files."""
     if _is_build_id(ids):
         place = f".build-id/{ids.code_id[:2]}/{ids.code_id[2:]}"
-        yield StorePath(f"{place}.debug", kinds.ELF)
-        yield StorePath(place, kinds.ELF)
+        yield StorePath(f"{place}.debug", object_kinds.ELF)
+        yield StorePath(place, object_kinds.ELF)
 
 
 CONVENTIONS = {

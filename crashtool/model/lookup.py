@@ -35,7 +35,7 @@ class Candidate(NamedTuple):
     """A place where a file of a module was looked for, and what came of it.
 
     `place` is how the user knows it: a path, `archive.zip:member`, or a URL without secrets. `kind`
-    is the file's (`formats.object_file.kinds`), "" when it is not known. `note` says in words what
+    is the file's (`formats.object_kinds`), "" when it is not known. `note` says in words what
     a mismatch is instead, or why it failed. `path` is the plain file on this disk when it is found.
     """
 

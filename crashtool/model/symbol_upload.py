@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_kinds import ObjectFile
 
 UPLOADED, WRITTEN, PLANNED = "uploaded", "written", "would upload"
 PRESENT = "already there"

@@ -7,7 +7,7 @@ from typing import Any
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.kinds import (
+from crashtool.formats.object_kinds import (
     ELF,
     EXECUTABLE,
     FEATURES,

@@ -9,8 +9,9 @@ from typing import IO
 from crashtool.formats.archives import squashfs_tables
 from crashtool.formats.archives.appimage import is_old_appimage
 from crashtool.formats.archives.refusals import FOLDER_HINT
+from crashtool.formats.breakpad import symbol_header
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import elf, pe, symbol_header
+from crashtool.formats.object_file import elf, pe
 from crashtool.formats.object_file.pe import find_image_end
 from crashtool.formats.pdb import msf
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from re import Match
 
     from crashtool.formats.breakpad.records import RecordKind
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 SMALL = 1 << 14  # bytes: an index of that much text takes less than a millisecond
 LARGE = 1 << 20  # bytes: an index of more takes longer than all the rest

@@ -8,7 +8,7 @@ from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end, note
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 INLINE = b"INLINE "
 OLD_WORDS = 4  # INLINE, depth, line of the call, origin; newer records have the call's file, too

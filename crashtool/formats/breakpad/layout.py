@@ -7,7 +7,7 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 SAMPLES = 64
 SMALL = 1 << 14  # bytes: a text that is quickly looked through as a whole

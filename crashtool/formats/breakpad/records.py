@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 LONGEST_LINE = 1 << 20  # bytes of one line that are looked at
 MOST_PROBLEMS = 8

@@ -6,49 +6,17 @@ from typing import TYPE_CHECKING
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.columns import SortedRecords, covers
 from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end
-from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.unwind_rules import FPO, FRAME_DATA, CfiText, FrameData
 
 if TYPE_CHECKING:
     from re import Match
 
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
-FRAME_DATA, FPO = 4, 0
 MOST_DELTAS = 1 << 16
 MOST_ADDRESS = (1 << 64) - 1
 MOST_ANSWERS = 4096  # remembered ones
 WIN_NUMBERS = 8
-
-
-class CfiText(NamedTuple):
-    """The rules for one address, of the function that has `size` bytes from `start` on.
-
-    `rules`: the initial rules, then those that replace them on the way to the address.
-    """
-
-    start: int
-    size: int
-    rules: str
-
-
-class FrameData(NamedTuple):
-    """A STACK WIN record; sizes in bytes. `kind`: 4 for frame data, 0 for FPO data.
-
-    `program` is "" where there is none; then `allocates_base_pointer` says whether the function
-    uses ebp for itself.
-    """
-
-    kind: int
-    start: int
-    size: int
-    prologue_size: int
-    epilogue_size: int
-    parameter_size: int
-    saved_register_size: int
-    local_size: int
-    max_stack_size: int
-    program: str
-    allocates_base_pointer: bool
 
 
 class StackRecords:

@@ -7,15 +7,16 @@ from crashtool.formats.breakpad.columns import SortedRecords
 from crashtool.formats.breakpad.function_block import FunctionBlock
 from crashtool.formats.breakpad.layout import read_layout
 from crashtool.formats.breakpad.records import find_line_end, read_text
-from crashtool.formats.breakpad.stack_records import CfiText, FrameData, StackRecords
+from crashtool.formats.breakpad.stack_records import StackRecords
+from crashtool.formats.breakpad.symbol_header import read_module_line
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.symbol_header import read_module_line
+from crashtool.formats.unwind_rules import CfiText, FrameData
 
 if TYPE_CHECKING:
     from re import Match
 
     from crashtool.formats.breakpad.records import RecordKind
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 NOTICED = 1 << 20  # bytes of records of functions that are looked at to tell what a file has
 MOST_ADDRESS = (1 << 64) - 1

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pe
-from crashtool.formats.object_file.kinds import EXECUTABLE
 from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_kinds import EXECUTABLE
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 # In whatever bears Crashpad's code, and in little else: looked for first, for it is one search.
 NAME = b"rashpad"

@@ -7,7 +7,7 @@ from crashtool.formats.dwarf.sections import PACKED_OLD, PLAIN, DebugSections, S
 from crashtool.formats.object_file import elf, macho, pe
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 LINES = "debug_line"
 DEBUG_SEGMENT = b"__DWARF"

@@ -19,7 +19,7 @@ from crashtool.formats.object_file.elf import (
 )
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 OLD_PREFIX, PREFIX = ".zdebug", ".debug"
 

@@ -17,7 +17,7 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.line_program import Sequence
     from crashtool.formats.dwarf.units import Unit
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MOST_PROGRAMS = 1 << 26  # bytes of line programs that are run for one file
 MOST_KEPT = 1 << 24  # bytes of those whose rows are kept

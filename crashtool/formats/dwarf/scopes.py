@@ -17,7 +17,7 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.forms import Cursor, Sizes, Value
     from crashtool.formats.dwarf.units import Unit
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 # Tags and attributes
 CLASS, STRUCTURE, UNION, SUBPROGRAM, NAMESPACE = 0x02, 0x13, 0x17, 0x2E, 0x39

@@ -11,7 +11,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf_structs import CompressionHeader32, CompressionHeader64
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 PLAIN, PACKED_32, PACKED_64, PACKED_OLD = range(4)  # as an ELF file packs sections, by its class
 COMPRESSED_ZLIB, COMPRESSED_ZSTD = 1, 2  # elf.h

@@ -8,7 +8,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.breakpad.stack_records import CfiText
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.arm64_unwind_codes import (
     Code,
@@ -19,6 +18,7 @@ from crashtool.formats.object_file.arm64_unwind_codes import (
 )
 from crashtool.formats.object_file.exception_tables import Bytes, Tables
 from crashtool.formats.record import U32, Record
+from crashtool.formats.unwind_rules import CfiText
 
 INSTRUCTION = 4  # bytes
 IN_XDATA, PACKED, PACKED_FRAGMENT = 0, 1, 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MOST_TERMS = 64
 # DWARF 5, 7.7.1.

@@ -11,7 +11,7 @@ from crashtool.formats.object_file.pe import ARCHITECTURES, SectionHeader
 from crashtool.formats.record import U8, U16, U32, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 # winnt.h
 ANONYMOUS = b"\0\0\xff\xff"  # IMAGE_FILE_MACHINE_UNKNOWN, 0xffff: not an object as of old

@@ -10,7 +10,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pe
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MAX_TEXT = 2048  # characters
 MAX_HITS = 4096  # of one fragment; a browser has thousands of texts with "handler" in them

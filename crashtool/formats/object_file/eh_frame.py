@@ -11,7 +11,6 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.breakpad.stack_records import CfiText
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.cfi_expressions import Names, Reader, UnknownExpression
 from crashtool.formats.object_file.unwind_row import (
@@ -22,11 +21,12 @@ from crashtool.formats.object_file.unwind_row import (
     UnwindRow,
     compile_plain,
 )
+from crashtool.formats.unwind_rules import CfiText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MAX_PLAIN = 1 << 12  # bytes of instructions that are looked over in one go
 REMEMBER_STATE = bytes((DW_CFA_remember_state,))

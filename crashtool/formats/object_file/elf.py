@@ -4,9 +4,9 @@ import zlib
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, CodeId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.eh_frame import FrameTables, SectionRange
 from crashtool.formats.object_file.elf_structs import (
     CompressionHeader32,
@@ -22,11 +22,11 @@ from crashtool.formats.object_file.elf_structs import (
     UnitHeader,
 )
 from crashtool.formats.object_file.elf_symbols import SymbolTable
-from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
+from crashtool.formats.object_kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -219,11 +219,11 @@ class _Reader:
     def object_file(self) -> ObjectFile:
         build_id = self.find_build_id()
         hashed = None if build_id else self.hash_code()
-        traits = {kinds.SPLIT} if self.is_split() else set()
+        traits = {object_kinds.SPLIT} if self.is_split() else set()
         if self.has(".gnu_debugdata"):
-            traits.add(kinds.MINI_DEBUG)
+            traits.add(object_kinds.MINI_DEBUG)
         return ObjectFile(
-            kinds.ELF,
+            object_kinds.ELF,
             self.role(),
             self.architecture(),
             debug_id=build_id.debug_id if build_id else None,
@@ -232,7 +232,7 @@ class _Reader:
             hashed_id=hashed.debug_id if hashed else None,
             debug_link=self.file_name(".gnu_debuglink"),
             alt_link=self.file_name(".gnu_debugaltlink"),
-            features=self.features(split=kinds.SPLIT in traits),
+            features=self.features(split=object_kinds.SPLIT in traits),
             traits=frozenset(traits),
         )
 
@@ -248,19 +248,21 @@ class _Reader:
         if file_type == CORE:
             raise InputUnusable("an ELF core dump", hint="it holds no symbols: leave it out")
         if self.has(".debug_cu_index", ".debug_tu_index"):
-            return kinds.PACKAGE
+            return object_kinds.PACKAGE
         if self.has(".debug_info.dwo", ".zdebug_info.dwo"):
-            return kinds.FRAGMENT
+            return object_kinds.FRAGMENT
         code = [row for row in self.rows if row.flags & FLAG_EXECUTABLE]
         if file_type == RELOCATABLE:
             described = self.has(".debug_info", ".debug_str") and self.has(".note.gnu.build-id")
-            return kinds.SUPPLEMENT if described and not code else kinds.OBJECT
+            return object_kinds.SUPPLEMENT if described and not code else object_kinds.OBJECT
         if self.has(".debug_info", ".zdebug_info", ".symtab") and not any(
             row.present for row in code
         ):
-            return kinds.DEBUG
+            return object_kinds.DEBUG
         interpreter = any(row.segment_type == SEGMENT_INTERPRETER for row in self.segments())
-        return kinds.EXECUTABLE if file_type == FIXED or interpreter else kinds.LIBRARY
+        return (
+            object_kinds.EXECUTABLE if file_type == FIXED or interpreter else object_kinds.LIBRARY
+        )
 
     def segments(self) -> list[SegmentRow]:
         offset, count = self.header.segments_offset, self.header.segment_count
@@ -306,16 +308,16 @@ class _Reader:
         symbols = self.sections.get(".symtab")
         features = set()
         if symbols and symbols.present and symbols.size > (24 if self.wide else 16):
-            features.add(kinds.SYMBOLS)
+            features.add(object_kinds.SYMBOLS)
         if self.has(".debug_info", ".zdebug_info"):
             if not split:  # else the names of functions are in a .dwo file; the lines are not
-                features.add(kinds.SYMBOLS)
+                features.add(object_kinds.SYMBOLS)
             if self.has(".debug_line", ".zdebug_line"):
-                features.add(kinds.LINES)
+                features.add(object_kinds.LINES)
         if self.has(".debug_info.dwo", ".zdebug_info.dwo"):
-            features.add(kinds.SYMBOLS)
+            features.add(object_kinds.SYMBOLS)
         if self.has(".eh_frame", ".debug_frame", ".zdebug_frame", ".ARM.exidx"):
-            features.add(kinds.UNWIND)
+            features.add(object_kinds.UNWIND)
         return frozenset(features)
 
     def find_build_id(self) -> BuildId | None:

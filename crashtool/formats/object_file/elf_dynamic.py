@@ -24,7 +24,7 @@ from crashtool.formats.object_file.elf_structs import (
 from crashtool.formats.object_file.elf_symbols import Symbol32, Symbol64
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 SEGMENT_DYNAMIC, SEGMENT_STACK = 2, 0x6474E551
 PF_X = 0x1

@@ -16,7 +16,7 @@ from crashtool.formats.object_file.elf_symbols import Symbol64
 from crashtool.formats.record import I64, U64, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 CLASS_64, LITTLE, RELOCATABLE = 2, 1, 1
 SYMTAB, RELA = 2, 4  # SHT_SYMTAB, SHT_RELA

@@ -8,7 +8,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U8, U16, U32, U64, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 FUNCTION = 2  # STT_FUNC, in the lower four bits of `info`
 LONGEST_NAME = 1 << 14

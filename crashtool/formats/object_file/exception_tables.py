@@ -11,15 +11,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.breakpad.stack_records import CfiText
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.epilogue import LONGEST_EPILOGUE, read_epilogue
 from crashtool.formats.record import U8, U16, U32, Record
+from crashtool.formats.unwind_rules import CfiText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crashtool.formats.object_file.kinds import CodeRange
+    from crashtool.formats.object_kinds import CodeRange
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 

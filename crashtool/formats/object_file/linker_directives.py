@@ -7,10 +7,15 @@ more than `/DEFAULTLIB:"MSVCRT"`.
 
 import re
 
-from crashtool.formats.crashpad.client.linking import MISMATCH_VALUES
 from crashtool.formats.named_tuple import NamedTuple
 
-RUNTIME_VALUES = {value: option for option, value in MISMATCH_VALUES.items()}
+# values of RuntimeLibrary (yvals_core.h) -> the compiler's option
+RUNTIME_VALUES = {
+    "MT_StaticRelease": "MT",
+    "MTd_StaticDebug": "MTd",
+    "MD_DynamicRelease": "MD",
+    "MDd_DynamicDebug": "MDd",
+}
 RUNTIME_FILES = {"libcmt": "MT", "libcmtd": "MTd", "msvcrt": "MD", "msvcrtd": "MDd"}
 
 MAX_VALUES = 10_000  # of one kind in one object

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.record import U32, U64, Bytes16, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -29,9 +29,14 @@ CODE_SEGMENT = b"__TEXT"
 HAS_INSTRUCTIONS = 0x80000400  # S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS
 NO_DATA = ("__DWARF", "__LINKEDIT")  # segments that the program does not read
 ROLES = {
-    1: kinds.OBJECT, 2: kinds.EXECUTABLE, 6: kinds.LIBRARY, 7: kinds.LIBRARY, 8: kinds.LIBRARY,
-    10: kinds.DEBUG, 11: kinds.LIBRARY,
-}  # fmt: skip
+    1: object_kinds.OBJECT,
+    2: object_kinds.EXECUTABLE,
+    6: object_kinds.LIBRARY,
+    7: object_kinds.LIBRARY,
+    8: object_kinds.LIBRARY,
+    10: object_kinds.DEBUG,
+    11: object_kinds.LIBRARY,
+}
 ARCHITECTURES = {
     7: "x86", 0x1000007: "x86_64", 12: "arm", 0x100000C: "arm64", 0x200000C: "arm64",
     18: "ppc", 0x1000012: "ppc64",
@@ -355,7 +360,7 @@ def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
     commands = _read_commands(part, header, first)
     debug_id = DebugId.from_uuid(commands.uuid) if commands.uuid else None
     return ObjectFile(
-        kinds.MACHO,
+        object_kinds.MACHO,
         ROLES[header.file_type],
         ARCHITECTURES.get(header.cpu, "unknown"),
         debug_id=debug_id,
@@ -421,11 +426,11 @@ def _read_segment(
 def _features(commands: _Commands) -> frozenset[str]:
     features = set()
     if commands.symbol_count:
-        features.add(kinds.SYMBOLS)
+        features.add(object_kinds.SYMBOLS)
     if {"__debug_info", "__zdebug_info"} & commands.sections:
-        features.add(kinds.SYMBOLS)
+        features.add(object_kinds.SYMBOLS)
         if {"__debug_line", "__zdebug_line"} & commands.sections:
-            features.add(kinds.LINES)
+            features.add(object_kinds.LINES)
     if commands.sections.intersection(UNWIND_SECTIONS):
-        features.add(kinds.UNWIND)
+        features.add(object_kinds.UNWIND)
     return frozenset(features)

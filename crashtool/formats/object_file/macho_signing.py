@@ -9,7 +9,7 @@ from crashtool.formats.object_file.macho import find_signature
 from crashtool.formats.record import U32, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MAGIC_EMBEDDED, MAGIC_ENTITLEMENTS = 0xFADE0CC0, 0xFADE7171
 SLOT_CODE_DIRECTORY, SLOT_ENTITLEMENTS, SLOT_CMS = 0, 5, 0x10000

@@ -12,7 +12,7 @@ from crashtool.formats.object_file.unsized_functions import LONGEST_NAME, Unsize
 from crashtool.formats.record import U8, U16, U32, U64, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 STAB, KIND, IN_SECTION = 0xE0, 0x0E, 0x0E  # parts of `kind`: N_STAB, N_TYPE, and N_SECT of that
 REDACTED = "<redacted>"  # what Apple leaves of names in system libraries

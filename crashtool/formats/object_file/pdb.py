@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.pdb.dbi import (
     FPO,
     NEW_FPO,
@@ -17,7 +17,7 @@ from crashtool.formats.pdb.info import read_info
 from crashtool.formats.pdb.msf import MultiStreamFile
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
     from crashtool.formats.pdb.dbi import DebugInformation
 
 FLAG_STRIPPED = 0x2
@@ -31,14 +31,14 @@ def read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
     file = MultiStreamFile(data)
     info = read_info(file)
     dbi = open_debug_information(file)
-    features = {kinds.SOURCES} if SOURCE_SERVER in info.named else set()
-    traits = {kinds.FASTLINK} if FEATURE_FASTLINK in info.features else set()
+    features = {object_kinds.SOURCES} if SOURCE_SERVER in info.named else set()
+    traits = {object_kinds.FASTLINK} if FEATURE_FASTLINK in info.features else set()
     if dbi is not None:
         features |= _find_features(file, dbi)
         traits |= _find_traits(dbi)
     object_file = ObjectFile(
-        kinds.PDB,
-        kinds.DEBUG,
+        object_kinds.PDB,
+        object_kinds.DEBUG,
         ARCHITECTURES.get(dbi.head.machine, "unknown") if dbi else "unknown",
         # The image carries the DBI stream's age; tools that rewrite a PDB raise only the other.
         debug_id=DebugId.from_guid(info.guid, dbi.head.age if dbi else info.age),
@@ -51,20 +51,20 @@ def read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
 def _find_features(file: MultiStreamFile, dbi: "DebugInformation") -> set[str]:
     features = set()
     if dbi.head.symbol_stream != NO_STREAM and file.get_size(dbi.head.symbol_stream):
-        features.add(kinds.SYMBOLS)
+        features.add(object_kinds.SYMBOLS)
     if any(module.lines_size or module.old_lines_size for module in dbi.modules):
-        features |= {kinds.LINES, kinds.SYMBOLS}
+        features |= {object_kinds.LINES, object_kinds.SYMBOLS}
     if any(dbi.open_optional(index) for index in (FPO, NEW_FPO)):
-        features.add(kinds.UNWIND)
+        features.add(object_kinds.UNWIND)
     return features
 
 
 def _find_traits(dbi: "DebugInformation") -> set[str]:
     traits = set()
     if dbi.head.flags & FLAG_STRIPPED:
-        traits.add(kinds.STRIPPED)
+        traits.add(object_kinds.STRIPPED)
     if ARCHITECTURES.get(dbi.head.machine) == "clr":
-        traits.add(kinds.MANAGED)
+        traits.add(object_kinds.MANAGED)
     if any(dbi.open_optional(index) for index in (OMAP_TO_SOURCE, OMAP_FROM_SOURCE)):
-        traits.add(kinds.REWRITTEN)
+        traits.add(object_kinds.REWRITTEN)
     return traits

@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, Annotated
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables, FunctionEntry
 from crashtool.formats.object_file.exception_tables import ExceptionTables, RuntimeFunction, Tables
-from crashtool.formats.object_file.kinds import CodeRange, ObjectFile, base_name
+from crashtool.formats.object_kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.exception_tables import Bytes
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MAGIC = b"MZ"
 # winnt.h
@@ -174,19 +174,19 @@ def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
     """The one object in a PE file."""
     image = read_image(data)
     codeview = _find_codeview(data, image)
-    traits = {kinds.MANAGED} if _size(image, DIRECTORY_CLR) else set()
+    traits = {object_kinds.MANAGED} if _size(image, DIRECTORY_CLR) else set()
     if not any(row.characteristics & CONTAINS_CODE for row in image.sections.values()):
-        traits.add(kinds.CODE_FREE)
+        traits.add(object_kinds.CODE_FREE)
     debug_id, debug_file = None, ""
     if codeview:
         record, path = codeview
-        traits.add(kinds.CODEVIEW)
+        traits.add(object_kinds.CODEVIEW)
         debug_id = DebugId.from_guid(record.guid, record.age)
         debug_file = base_name(path)
     is_library = image.header.characteristics & IS_LIBRARY
     object_file = ObjectFile(
-        kinds.PE,
-        kinds.LIBRARY if is_library else kinds.EXECUTABLE,
+        object_kinds.PE,
+        object_kinds.LIBRARY if is_library else object_kinds.EXECUTABLE,
         _architecture(image.header.machine),
         debug_id=debug_id,
         code_id=CodeId(f"{image.header.timestamp:08x}{image.optional.image_size:x}"),
@@ -331,13 +331,13 @@ def _architecture(machine: int) -> str:
 def _features(image: Image) -> frozenset[str]:
     features = set()
     if image.header.symbol_count:
-        features.add(kinds.SYMBOLS)
+        features.add(object_kinds.SYMBOLS)
     if ".debug_info" in image.sections:
-        features.add(kinds.SYMBOLS)
+        features.add(object_kinds.SYMBOLS)
         if ".debug_line" in image.sections:
-            features.add(kinds.LINES)
+            features.add(object_kinds.LINES)
     if _size(image, DIRECTORY_EXCEPTION) or ".eh_frame" in image.sections:
-        features.add(kinds.UNWIND)
+        features.add(object_kinds.UNWIND)
     return frozenset(features)
 
 

@@ -7,7 +7,7 @@ from crashtool.formats.object_file.pe import find_directory, find_file_offset, r
 from crashtool.formats.record import U32, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 DIRECTORY_IMPORT, DIRECTORY_DELAY_IMPORT = 1, 13
 MAX_DLLS = 1024

@@ -8,7 +8,7 @@ from crashtool.formats.object_file.unsized_functions import LONGEST_NAME, Unsize
 from crashtool.formats.record import U16, U32, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 FUNCTION = 0x20  # IMAGE_SYM_DTYPE_FUNCTION, in the second four bits of a type
 STATIC = 3  # IMAGE_SYM_CLASS_STATIC, with a function's type or as a section's name

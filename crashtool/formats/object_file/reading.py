@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
+from crashtool.formats.breakpad import symbol_header
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import elf, macho, pdb, pe, symbol_header
-from crashtool.formats.object_file.kinds import CodeRange, ObjectFile
+from crashtool.formats.object_file import elf, macho, pdb, pe
+from crashtool.formats.object_kinds import CodeRange, ObjectFile
 from crashtool.formats.pdb import msf
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 HEAD_BYTES = 64
 

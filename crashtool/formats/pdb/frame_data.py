@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from crashtool.formats.breakpad.stack_records import FrameData
 from crashtool.formats.pdb.dbi import FPO, NEW_FPO
 from crashtool.formats.pdb.structs import FpoData, FrameDataRecord
+from crashtool.formats.unwind_rules import FrameData
 
 if TYPE_CHECKING:
     from crashtool.formats.pdb.dbi import DebugInformation

@@ -21,9 +21,9 @@ from crashtool.formats.pdb.type_records import IPI_STREAM, TPI_STREAM, TypeStrea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crashtool.formats.breakpad.stack_records import FrameData
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
     from crashtool.formats.pdb.dbi import Contribution, Module
+    from crashtool.formats.unwind_rules import FrameData
 
 IMPORTED = 0x80000000  # a number of another module's, link-time code generation's
 MODULE_SHIFT, MODULE_MASK, LOCAL_MASK = 20, 0x7FF, 0xFFFFF

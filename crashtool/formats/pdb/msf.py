@@ -8,7 +8,7 @@ from crashtool.errors import MalformedFile
 from crashtool.formats.record import U32, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MAGIC = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0"
 ABSENT = 0xFFFFFFFF

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
+from crashtool.formats import object_kinds
 from crashtool.formats.archives.closed import Closed, find_closed, find_closed_file
 from crashtool.formats.archives.opening import HEAD_BYTES
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
 from crashtool.services.files.long_paths import reach
@@ -31,8 +31,10 @@ BUNDLE_SUFFIX = ".dSYM"
 DWARF_FOLDER = "/Contents/Resources/DWARF/"
 BLOCK = 1 << 20  # bytes
 UNUSABLE_ROLES = {
-    kinds.OBJECT: LeftOut("", "compiled but not linked", "give the program it is linked into"),
-    kinds.FRAGMENT: LeftOut("", "a .dwo file: no identifier of its own", SPLIT_FIX),
+    object_kinds.OBJECT: LeftOut(
+        "", "compiled but not linked", "give the program it is linked into"
+    ),
+    object_kinds.FRAGMENT: LeftOut("", "a .dwo file: no identifier of its own", SPLIT_FIX),
 }
 
 

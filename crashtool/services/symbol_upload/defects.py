@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.model.symbol_upload import ERROR, WARNING, Defect, SymbolFile
 from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, walk_entries
 from crashtool.services.symbols.advice import (
@@ -74,7 +74,7 @@ def _unreadable(entry: Entry, _: Inventory) -> str:
 
 def _no_build_id(entry: Entry, _: Inventory) -> str:
     row = entry.row
-    linked = row.kind == kinds.ELF and row.role in (*BINARIES, kinds.DEBUG)
+    linked = row.kind == object_kinds.ELF and row.role in (*BINARIES, object_kinds.DEBUG)
     if not linked or row.build_id:
         return ""
     return "no build id: Crashpad reports zeros for it, and no symbols match zeros"
@@ -86,39 +86,42 @@ def _short_build_id(entry: Entry, _: Inventory) -> str:
 
 
 def _no_uuid(entry: Entry, _: Inventory) -> str:
-    missing = entry.row.kind == kinds.MACHO and not entry.row.debug_id
+    missing = entry.row.kind == object_kinds.MACHO and not entry.row.debug_id
     return "no LC_UUID: nothing ties it to a crash report" if missing else ""
 
 
 def _no_codeview(entry: Entry, _: Inventory) -> str:
-    if entry.row.kind != kinds.PE or {kinds.CODEVIEW, kinds.MANAGED} & entry.row.traits:
+    if (
+        entry.row.kind != object_kinds.PE
+        or {object_kinds.CODEVIEW, object_kinds.MANAGED} & entry.row.traits
+    ):
         return ""
     return "no CodeView record: crash reports have no debug id for it"
 
 
 def _nil_codeview(entry: Entry, _: Inventory) -> str:
     row = entry.row
-    if kinds.CODEVIEW not in row.traits or not row.debug_id or not row.debug_id.is_nil:
+    if object_kinds.CODEVIEW not in row.traits or not row.debug_id or not row.debug_id.is_nil:
         return ""
     return "a CodeView record of zeros, which means no identifier"
 
 
 def _unnamed_codeview(entry: Entry, _: Inventory) -> str:
-    if kinds.CODEVIEW not in entry.row.traits or entry.row.debug_file:
+    if object_kinds.CODEVIEW not in entry.row.traits or entry.row.debug_file:
         return ""
     return "a CodeView record without a PDB's name: Crashpad discards it and reports zeros"
 
 
 def _no_time(entry: Entry, _: Inventory) -> str:
     code_id = entry.row.code_id.value if entry.row.code_id else ""
-    if entry.row.kind != kinds.PE or not code_id.startswith(NO_TIME):
+    if entry.row.kind != object_kinds.PE or not code_id.startswith(NO_TIME):
         return ""
     return "no time stamp: its code id is only its size, and other builds may have the same"
 
 
 def _lone_pdb(entry: Entry, inventory: Inventory) -> str:
     row = entry.row
-    if row.kind != kinds.PDB or row.architecture not in UNWIND_IN_IMAGE:
+    if row.kind != object_kinds.PDB or row.architecture not in UNWIND_IN_IMAGE:
         return ""
     if entry.identifier in inventory.images or entry.identifier[:32] in inventory.guids:
         return ""
@@ -126,7 +129,7 @@ def _lone_pdb(entry: Entry, inventory: Inventory) -> str:
 
 
 def _pdb_age(entry: Entry, inventory: Inventory) -> str:
-    if entry.row.kind != kinds.PDB or entry.identifier in inventory.images:
+    if entry.row.kind != object_kinds.PDB or entry.identifier in inventory.images:
         return ""
     image = inventory.guids.get(entry.identifier[:32]) if entry.identifier else None
     if image is None:
@@ -136,7 +139,7 @@ def _pdb_age(entry: Entry, inventory: Inventory) -> str:
 
 
 def _name_pair(entry: Entry, inventory: Inventory) -> str:
-    found = inventory.images.get(entry.identifier) if entry.row.kind == kinds.PDB else None
+    found = inventory.images.get(entry.identifier) if entry.row.kind == object_kinds.PDB else None
     if found is None:
         return ""
     asked, file, image = found.row.debug_file, entry.file, found.file
@@ -152,13 +155,13 @@ def _stem(name: str) -> str:
 
 
 def _fastlink(entry: Entry, _: Inventory) -> str:
-    if kinds.FASTLINK not in entry.row.traits:
+    if object_kinds.FASTLINK not in entry.row.traits:
         return ""
     return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
 
 
 def _rewritten(entry: Entry, _: Inventory) -> str:
-    return REWRITTEN_NOTE if kinds.REWRITTEN in entry.row.traits else ""
+    return REWRITTEN_NOTE if object_kinds.REWRITTEN in entry.row.traits else ""
 
 
 def _stripped_pdb(entry: Entry, inventory: Inventory) -> str:
@@ -166,15 +169,15 @@ def _stripped_pdb(entry: Entry, inventory: Inventory) -> str:
     image = inventory.images.get(entry.identifier)
     if image and image.quality.lines:
         return ""  # MinGW's linker makes such PDBs, and the lines are in the image's DWARF
-    if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.MANAGED} & row.traits:
+    if row.kind != object_kinds.PDB or {object_kinds.FASTLINK, object_kinds.MANAGED} & row.traits:
         return ""
-    if kinds.STRIPPED in row.traits or (quality.functions and not quality.lines):
+    if object_kinds.STRIPPED in row.traits or (quality.functions and not quality.lines):
         return "a stripped PDB: public names only, no lines"
     return ""
 
 
 def _split_dwarf(entry: Entry, _: Inventory) -> str:
-    return SPLIT_NOTE if kinds.SPLIT in entry.row.traits else ""
+    return SPLIT_NOTE if object_kinds.SPLIT in entry.row.traits else ""
 
 
 def _linked_debug(entry: Entry, inventory: Inventory) -> str:
@@ -193,18 +196,26 @@ def _alternate(entry: Entry, _: Inventory) -> str:
 
 def _stripped(entry: Entry, inventory: Inventory) -> str:
     row = entry.row
-    judged = row.role in BINARIES and row.kind in (kinds.ELF, kinds.MACHO) and not row.debug_link
+    judged = (
+        row.role in BINARIES
+        and row.kind in (object_kinds.ELF, object_kinds.MACHO)
+        and not row.debug_link
+    )
     if not judged or entry.quality.functions or entry.quality.problem:
         return ""
     if entry.identifier in inventory.named:
         return ""
-    kept = " but a packed list of functions" if kinds.MINI_DEBUG in row.traits else ""
+    kept = " but a packed list of functions" if object_kinds.MINI_DEBUG in row.traits else ""
     return f"stripped: nothing left of its names{kept}"
 
 
 def _has_exports_alone(row: ObjectFile) -> bool:
     """Whether the only names of an ELF program are those that the loader needs."""
-    return row.kind == kinds.ELF and row.role in BINARIES and kinds.SYMBOLS not in row.features
+    return (
+        row.kind == object_kinds.ELF
+        and row.role in BINARIES
+        and object_kinds.SYMBOLS not in row.features
+    )
 
 
 def _exports_alone(entry: Entry, inventory: Inventory) -> str:
@@ -218,9 +229,12 @@ def _exports_alone(entry: Entry, inventory: Inventory) -> str:
 
 def _no_lines(entry: Entry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if {kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
+    if {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & row.traits:
         return ""
-    if row.kind in (kinds.PE, kinds.PDB) or row.role not in (*BINARIES, kinds.DEBUG):
+    if row.kind in (object_kinds.PE, object_kinds.PDB) or row.role not in (
+        *BINARIES,
+        object_kinds.DEBUG,
+    ):
         return ""
     if row.debug_link or quality.lines or entry.identifier in inventory.lined:
         return ""
@@ -238,9 +252,16 @@ def _few_lines(entry: Entry, _: Inventory) -> str:
 
 def _no_unwind(entry: Entry, _: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if row.role not in BINARIES or quality.unwind or kinds.MANAGED in row.traits or quality.problem:
+    if (
+        row.role not in BINARIES
+        or quality.unwind
+        or object_kinds.MANAGED in row.traits
+        or quality.problem
+    ):
         return ""
-    if row.kind != kinds.ELF and not (row.kind == kinds.PE and row.architecture in UNWIND_IN_IMAGE):
+    if row.kind != object_kinds.ELF and not (
+        row.kind == object_kinds.PE and row.architecture in UNWIND_IN_IMAGE
+    ):
         return ""
     if quality.unwound:
         return f"unwind information for {quality.unwound:.0%} of its code: the rest is guessed"
@@ -249,7 +270,11 @@ def _no_unwind(entry: Entry, _: Inventory) -> str:
 
 def _lone_debug_file(entry: Entry, inventory: Inventory) -> str:
     row = entry.row
-    if row.role != kinds.DEBUG or row.kind not in (kinds.ELF, kinds.MACHO) or not row.debug_id:
+    if (
+        row.role != object_kinds.DEBUG
+        or row.kind not in (object_kinds.ELF, object_kinds.MACHO)
+        or not row.debug_id
+    ):
         return ""
     if entry.quality.unwind or entry.identifier in inventory.binaries:
         return ""
@@ -257,14 +282,17 @@ def _lone_debug_file(entry: Entry, inventory: Inventory) -> str:
 
 
 def _empty_sym(entry: Entry, _: Inventory) -> str:
-    if entry.row.kind != kinds.SYM or entry.quality.functions or entry.quality.problem:
+    if entry.row.kind != object_kinds.SYM or entry.quality.functions or entry.quality.problem:
         return ""
     return "a .sym file without a single function"
 
 
 def _empty_pdb(entry: Entry, _: Inventory) -> str:
     row, quality = entry.row, entry.quality
-    if row.kind != kinds.PDB or {kinds.FASTLINK, kinds.STRIPPED, kinds.MANAGED} & row.traits:
+    if (
+        row.kind != object_kinds.PDB
+        or {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & row.traits
+    ):
         return ""
     if not quality.tried or quality.functions or quality.lines or quality.problem:
         return ""
@@ -272,7 +300,7 @@ def _empty_pdb(entry: Entry, _: Inventory) -> str:
 
 
 def _no_stack_records(entry: Entry, _: Inventory) -> str:
-    judged = entry.row.kind == kinds.SYM and entry.quality.tried and entry.quality.functions
+    judged = entry.row.kind == object_kinds.SYM and entry.quality.tried and entry.quality.functions
     if not judged or entry.quality.unwind:
         return ""
     return "a .sym file without STACK records: stacks through it are guesses"
@@ -280,15 +308,15 @@ def _no_stack_records(entry: Entry, _: Inventory) -> str:
 
 def _nil_sym(entry: Entry, _: Inventory) -> str:
     row = entry.row
-    nil = row.kind in (kinds.SYM, kinds.PDB) and row.debug_id and row.debug_id.is_nil
+    nil = row.kind in (object_kinds.SYM, object_kinds.PDB) and row.debug_id and row.debug_id.is_nil
     return "an identifier of zeros, which means none" if nil else ""
 
 
 UPLOAD_UNSTRIPPED = f"upload {UNSTRIPPED}"
 LINES_FIX = {
-    kinds.ELF: f"upload {LINED[kinds.ELF]}",
-    kinds.MACHO: f"upload {LINED[kinds.MACHO]}",
-    kinds.SYM: LINED_SYM,
+    object_kinds.ELF: f"upload {LINED[object_kinds.ELF]}",
+    object_kinds.MACHO: f"upload {LINED[object_kinds.MACHO]}",
+    object_kinds.SYM: LINED_SYM,
 }
 OF_READING = frozenset({  # rules about what was looked up: a file not read here is not to blame
     "stripped-pdb", "debug-link", "alternate-debug", "stripped", "stripped-to-exports", "no-lines",
@@ -296,11 +324,11 @@ OF_READING = frozenset({  # rules about what was looked up: a file not read here
 })  # fmt: skip
 RULES = (
     Rule("unreadable", _unreadable, DAMAGED_FIX, ERROR),
-    Rule("no-build-id", _no_build_id, ID_FIX[kinds.ELF], ERROR),
-    Rule("short-build-id", _short_build_id, ID_FIX[kinds.ELF]),
-    Rule("no-uuid", _no_uuid, ID_FIX[kinds.MACHO], ERROR),
+    Rule("no-build-id", _no_build_id, ID_FIX[object_kinds.ELF], ERROR),
+    Rule("short-build-id", _short_build_id, ID_FIX[object_kinds.ELF]),
+    Rule("no-uuid", _no_uuid, ID_FIX[object_kinds.MACHO], ERROR),
     # Without a debug id an image is still found by its code id: time stamp and size.
-    Rule("no-codeview", _no_codeview, ID_FIX[kinds.PE]),
+    Rule("no-codeview", _no_codeview, ID_FIX[object_kinds.PE]),
     Rule("nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID"),
     Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb= instead of --build-id"),
     Rule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from crashtool.errors import InputUnusable
+from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.formats.object_kinds import ObjectFile, base_name
 from crashtool.model.crash import Module
 from crashtool.model.symbol_upload import GateRow, SymbolFile
 from crashtool.services.files.scratch import Scratch
@@ -24,7 +24,7 @@ from crashtool.services.symbols.known_file import bare_name
 
 UNWIND_IN_IMAGE = ("x86_64", "arm64")
 OR_EXCUSE = ", or leave it out with --not-required"
-WINDOWS, MACOS, LINUX = kinds.PE, kinds.MACHO, kinds.ELF
+WINDOWS, MACOS, LINUX = object_kinds.PE, object_kinds.MACHO, object_kinds.ELF
 UNWIND_FIX = {
     WINDOWS: "upload the EXE or DLL as well: the PDB has no unwind information",
     MACOS: "upload the program itself as well: its dSYM has no unwind information",
@@ -216,18 +216,18 @@ def _find_pattern(requirements: Requirements, name: str, place: str) -> str | No
 
 def _walk_wanted(file: SymbolFile) -> Iterator[_Wanted]:
     for row in file.objects:
-        if row.role in BINARIES and kinds.MANAGED not in row.traits:
+        if row.role in BINARIES and object_kinds.MANAGED not in row.traits:
             yield _of_object(file, row)
 
 
 def _of_object(file: SymbolFile, row: ObjectFile) -> _Wanted:
     identifier = row.debug_id.breakpad if row.debug_id and not row.debug_id.is_nil else ""
-    if row.kind == kinds.PE and not row.debug_file:
+    if row.kind == object_kinds.PE and not row.debug_file:
         identifier = ""  # Crashpad discards a CodeView record that names no PDB
     code_id = row.code_id.value if row.code_id else ""
     return _Wanted(
         file.name, file.path, row.kind, row.architecture, identifier, code_id, row.debug_file,
-        has_code=kinds.CODE_FREE not in row.traits,
+        has_code=object_kinds.CODE_FREE not in row.traits,
     )  # fmt: skip
 
 
@@ -251,13 +251,13 @@ def _is_of(entry: Entry, wanted: _Wanted) -> bool:
     if wanted.debug_id:
         return entry.identifier == wanted.debug_id
     code_id = entry.row.code_id.value if entry.row.code_id else ""
-    return entry.row.kind == kinds.PE and code_id.lower() == wanted.code_id.lower()
+    return entry.row.kind == object_kinds.PE and code_id.lower() == wanted.code_id.lower()
 
 
 def _find_misnamed(wanted: _Wanted, lined: list[Entry]) -> GateRow | None:
     """A PDB that is called otherwise than its program says: servers match names, too."""
     asked = base_name(wanted.debug_file).lower()
-    pdbs = [entry for entry in lined if entry.row.kind == kinds.PDB]
+    pdbs = [entry for entry in lined if entry.row.kind == object_kinds.PDB]
     if not asked or not pdbs or len(pdbs) < len(lined):
         return None
     if any(entry.file.name.lower() == asked for entry in pdbs):

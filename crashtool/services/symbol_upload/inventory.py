@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.model.symbol_upload import Pair, Quality, SymbolFile
 from crashtool.services.symbol_upload.quality import promise
 
-BINARIES = (kinds.EXECUTABLE, kinds.LIBRARY)
+BINARIES = (object_kinds.EXECUTABLE, object_kinds.LIBRARY)
 DEBUG_SUFFIXES = (".debug", ".dbg")
 
 
@@ -32,14 +32,16 @@ class Inventory:
     def __init__(self, files: Sequence[SymbolFile]) -> None:
         self.entries = tuple(walk_entries(files))
         known = [entry for entry in self.entries if entry.identifier]
-        self.images = {row.identifier: row for row in known if row.row.kind == kinds.PE}
+        self.images = {row.identifier: row for row in known if row.row.kind == object_kinds.PE}
         self.guids = {row.identifier[:32]: row for row in self.images.values()}
         self.binaries = frozenset(row.identifier for row in known if row.row.role in BINARIES)
-        self.debug = frozenset(row.identifier for row in known if row.row.role == kinds.DEBUG)
+        self.debug = frozenset(
+            row.identifier for row in known if row.row.role == object_kinds.DEBUG
+        )
         self.lined = frozenset(row.identifier for row in known if row.quality.lines)
         self.named = frozenset(row.identifier for row in known if row.quality.functions)
         self.packages = frozenset(
-            row.file.name for row in self.entries if row.row.role == kinds.PACKAGE
+            row.file.name for row in self.entries if row.row.role == object_kinds.PACKAGE
         )
 
     def find_package(self, entry: Entry) -> str:
@@ -60,7 +62,7 @@ def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:
     """Programs with what belongs to them: PDB, .debug file, dSYM, .dwp; in the order of files."""
     partners: dict[str, list[Entry]] = {}
     for entry in inventory.entries:
-        if entry.identifier and entry.row.role == kinds.DEBUG:
+        if entry.identifier and entry.row.role == object_kinds.DEBUG:
             partners.setdefault(entry.identifier, []).append(entry)
     pairs: dict[tuple[str, str], Pair] = {}
     for entry in inventory.entries:
@@ -68,8 +70,8 @@ def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:
             continue
         for partner in partners.get(entry.identifier, []) if entry.identifier else []:
             _add(pairs, entry, partner.file.path, partner.row.kind)
-        if kinds.SPLIT in entry.row.traits and (package := inventory.find_package(entry)):
-            _add(pairs, entry, package, kinds.PACKAGE)
+        if object_kinds.SPLIT in entry.row.traits and (package := inventory.find_package(entry)):
+            _add(pairs, entry, package, object_kinds.PACKAGE)
     return tuple(pairs.values())
 
 

@@ -8,12 +8,12 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_file import SymbolFile as BreakpadFile
 from crashtool.formats.dwarf.line_lookup import open_line_lookup
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
 from crashtool.formats.object_file.reading import find_code
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.pdb.coverage import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.symcache import SymCache
@@ -25,14 +25,14 @@ from crashtool.services.symbols.unwind_information import UnwindInformation
 from crashtool.services.workers.processes import count_workers, share_among_processes
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MOST_WORKERS = 4
 WORTH_SHARING = 100  # small files: fewer are graded before another process has loaded all this
 SMALL = 4_000_000  # bytes
 MOST_LOOKED_UP = 64  # functions of a PDB that are named, to see whether it is sound
 MOST_TRIED = 400  # functions whose unwind information is looked up
-UNREAD_ROLES = (kinds.PACKAGE, kinds.SUPPLEMENT)  # only of use through another file
+UNREAD_ROLES = (object_kinds.PACKAGE, object_kinds.SUPPLEMENT)  # only of use through another file
 LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
     "_init", "_fini", "_start", "deregister_tm_clones", "register_tm_clones", "frame_dummy",
     "__do_global_dtors_aux", "__libc_csu_init", "__libc_csu_fini", "_dl_relocate_static_pie",
@@ -80,7 +80,7 @@ def _grade_by_threads(files: Sequence[SymbolFile], cache: DerivedFiles) -> list[
 
 def _is_plain(file: SymbolFile) -> bool:
     """Whether a file takes its time in Python: a small one that has its unwind tables sorted."""
-    return file.size <= SMALL and all(row.kind == kinds.ELF for row in file.objects)
+    return file.size <= SMALL and all(row.kind == object_kinds.ELF for row in file.objects)
 
 
 def _grade_by_processes(files: Sequence[SymbolFile], cache: DerivedFiles) -> Iterator[SymbolFile]:
@@ -142,11 +142,11 @@ def promise_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
 def grade_object(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
     """What can be looked up in one object of a file."""
     try:
-        if row.kind == kinds.SYM:
+        if row.kind == object_kinds.SYM:
             return _grade_text(file)
         if row.role in UNREAD_ROLES:
             return Quality()
-        if row.kind == kinds.PDB:
+        if row.kind == object_kinds.PDB:
             return _grade_pdb(file, row)
         return _grade_native(file, row, deriver)
     except InputUnusable as error:
@@ -181,10 +181,10 @@ class _Derivers:
 def promise(row: ObjectFile) -> Quality:
     """What an object's headers promise, which may be more than it holds."""
     return Quality(
-        functions=int(kinds.SYMBOLS in row.features),
-        lines=kinds.LINES in row.features,
-        unwind=kinds.UNWIND in row.features,
-        sources=kinds.SOURCES in row.features,
+        functions=int(object_kinds.SYMBOLS in row.features),
+        lines=object_kinds.LINES in row.features,
+        unwind=object_kinds.UNWIND in row.features,
+        sources=object_kinds.SOURCES in row.features,
         tried=False,
     )
 
@@ -218,7 +218,7 @@ def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
         lines=found.lined_bytes > 0,
         inlines=found.has_inlines,
         unwind=unwound >= ENOUGH_UNWOUND,
-        sources=kinds.SOURCES in row.features,
+        sources=object_kinds.SOURCES in row.features,
         lined=min(1.0, found.lined_bytes / max(1, found.code_bytes)),
         unwound=unwound,
     )
@@ -232,7 +232,7 @@ class _Names(NamedTuple):
 
 
 def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
-    sources = kinds.SOURCES in row.features
+    sources = object_kinds.SOURCES in row.features
     try:
         names = _look_up_names(file, row, deriver)
     except InputUnusable:
@@ -240,7 +240,7 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quali
     except CrashtoolError as error:  # what needs no library is read all the same
         names = _look_up_symbols(file, row, error)
     unwound, fault = _share_unwound(file, row, deriver, names.addresses)
-    is_image = row.kind == kinds.PE and row.architecture in WINDOWS_UNWIND
+    is_image = row.kind == object_kinds.PE and row.architecture in WINDOWS_UNWIND
     known = ENOUGH_UNWOUND if names.addresses else ENOUGH_UNNAMED
     least = ENOUGH_IN_IMAGES if is_image else known
     return names.quality._replace(
@@ -254,12 +254,14 @@ def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _Nam
     found = cache.count(LINKED_IN)
     step = max(1, found.named_bytes // MOST_TRIED)
     addresses = tuple(_spread(cache.walk_named(LINKED_IN), step))
-    is_own = kinds.LINES in row.features
+    is_own = object_kinds.LINES in row.features
     lined = min(1.0, found.lined_bytes / max(1, found.named_bytes)) if is_own else 0.0
-    if row.kind == kinds.ELF and is_own and lined < ENOUGH_LINED:
+    if row.kind == object_kinds.ELF and is_own and lined < ENOUGH_LINED:
         lined = max(lined, _share_of_rows(map_file(file.source), addresses))
     quality = Quality(
-        functions=found.named if row.kind != kinds.PE or is_own else 0,  # exports name little
+        functions=found.named
+        if row.kind != object_kinds.PE or is_own
+        else 0,  # exports name little
         lines=lined > 0,
         inlines=found.inlined > 0,
         lined=lined,
@@ -292,9 +294,13 @@ def _share_unwound(
     """Of how much of the code callers can be found: that of functions, if there are any; and what
     keeps this machine from knowing better.
     """
-    if row.kind == kinds.PE and row.architecture not in WINDOWS_UNWIND:
+    if row.kind == object_kinds.PE and row.architecture not in WINDOWS_UNWIND:
         return 0.0, None  # it is in the PDB
-    if row.role == kinds.DEBUG and row.kind == kinds.ELF and kinds.UNWIND not in row.features:
+    if (
+        row.role == object_kinds.DEBUG
+        and row.kind == object_kinds.ELF
+        and object_kinds.UNWIND not in row.features
+    ):
         return 0.0, None
     data = map_file(file.source)
     tried = addresses or tuple(_walk_code(data))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError, InputUnusable, MachineFault, reason_of
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.kinds import base_name
+from crashtool.formats.object_kinds import base_name
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.crash import Module
 from crashtool.model.lookup import Candidate

@@ -5,12 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats import object_kinds
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.services.files.long_paths import reach
 from crashtool.services.symbol_upload.collect import BUNDLE_SUFFIX, DWARF_FOLDER, read_file
 
-NATIVE = (kinds.ELF, kinds.PE, kinds.PDB, kinds.MACHO)
+NATIVE = (object_kinds.ELF, object_kinds.PE, object_kinds.PDB, object_kinds.MACHO)
 DEBUG_FOLDER = ".debug"  # where gdb looks, too
 
 

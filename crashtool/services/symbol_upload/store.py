@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats import object_kinds
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.symbol_store import (
     ModuleIds,
     StorePath,
@@ -26,10 +26,15 @@ from crashtool.services.files.whole_file import make_folder, open_whole
 from crashtool.services.symbol_upload.archive import read_blocks
 
 RULES = {
-    kinds.SYM: walk_breakpad, kinds.PDB: walk_symstore, kinds.PE: walk_symstore,
-    kinds.ELF: walk_build_id, kinds.MACHO: walk_ssqp,
+    object_kinds.SYM: walk_breakpad, object_kinds.PDB: walk_symstore, object_kinds.PE: walk_symstore,
+    object_kinds.ELF: walk_build_id, object_kinds.MACHO: walk_ssqp,
 }  # fmt: skip
-PLATFORMS = {kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "macos", kinds.ELF: "linux"}
+PLATFORMS = {
+    object_kinds.PE: "windows",
+    object_kinds.PDB: "windows",
+    object_kinds.MACHO: "macos",
+    object_kinds.ELF: "linux",
+}
 SCHEME = "://"
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -80,7 +85,7 @@ def find_place(file: SymbolFile, row: ObjectFile) -> str:
     """
     debug_id = row.debug_id if row.debug_id and not row.debug_id.is_nil else None
     code_id = row.code_id.value if row.code_id else ""
-    if row.kind == kinds.ELF:
+    if row.kind == object_kinds.ELF:
         code_id = row.build_id.hex if row.build_id else ""
     ids = ModuleIds(
         store_name(file.name), code_id, store_name(row.debug_file or file.name), debug_id,
@@ -92,7 +97,7 @@ def find_place(file: SymbolFile, row: ObjectFile) -> str:
 
 def _choose(places: list[StorePath], row: ObjectFile) -> StorePath:
     """Conventions with two places have that of debug files first, and that of programs last."""
-    return places[0] if row.role == kinds.DEBUG else places[-1]
+    return places[0] if row.role == object_kinds.DEBUG else places[-1]
 
 
 class StoreWriter:

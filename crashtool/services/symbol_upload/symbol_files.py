@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crashtool.errors import InputUnusable
+from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
 from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import DumpedModule, SymbolFile
@@ -21,7 +21,12 @@ from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriv
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.own_names import find_own_name
 
-SYSTEMS = {kinds.ELF: "Linux", kinds.PE: "windows", kinds.PDB: "windows", kinds.MACHO: "mac"}
+SYSTEMS = {
+    object_kinds.ELF: "Linux",
+    object_kinds.PE: "windows",
+    object_kinds.PDB: "windows",
+    object_kinds.MACHO: "mac",
+}
 NATIVE = tuple(SYSTEMS)
 ARM64 = "arm64"
 REWRITTEN = (
@@ -61,11 +66,11 @@ def find_dumpable(files: Sequence[SymbolFile], wishes: DumpWishes) -> list[Dumpa
     found: list[Dumpable | DumpedModule] = []
     for entry in Inventory(files).entries:
         row = entry.row
-        if row.kind not in NATIVE or row.role not in (*BINARIES, kinds.DEBUG):
+        if row.kind not in NATIVE or row.role not in (*BINARIES, object_kinds.DEBUG):
             continue
         if wishes.architecture and row.architecture != wishes.architecture:
             continue
-        if kinds.REWRITTEN in row.traits:
+        if object_kinds.REWRITTEN in row.traits:
             found.append(DumpedModule(entry.file.path, entry.identifier, reason=REWRITTEN))
             continue
         if not entry.identifier:
@@ -89,14 +94,14 @@ def _combine(entries: list[Entry], wishes: DumpWishes) -> Dumpable | DumpedModul
 def _name_module(entries: list[Entry], wishes: DumpWishes) -> ModuleLine:
     program = next((entry for entry in entries if entry.row.role in BINARIES), entries[0])
     row = program.row
-    pdb = next((entry for entry in entries if entry.row.kind == kinds.PDB), None)
+    pdb = next((entry for entry in entries if entry.row.kind == object_kinds.PDB), None)
     name = wishes.name or row.debug_file or (pdb.file.name if pdb else "")
     name = store_name(name or without_suffix(program.file.name)) or "module"
     code_id, code_file = "", ""
-    if row.kind == kinds.PE and row.code_id:
+    if row.kind == object_kinds.PE and row.code_id:
         code_id = row.code_id.value[:8].upper() + row.code_id.value[8:]
         code_file = program.file.name
-    elif row.kind == kinds.ELF and row.build_id:
+    elif row.kind == object_kinds.ELF and row.build_id:
         code_id = row.build_id.hex.upper()
     return ModuleLine(
         SYSTEMS[row.kind], row.architecture, program.identifier, name, code_id, code_file
@@ -114,7 +119,7 @@ class SymbolDumper:
         """Write a module's records; how many bytes. InputUnusable when a file cannot be read."""
         size = 0
         data = map_file(found.lines.file.source)
-        is_elf = found.lines.row.kind == kinds.ELF
+        is_elf = found.lines.row.kind == object_kinds.ELF
 
         def spell(name: str, start: int | None) -> str:
             own = find_own_name(data, name, start) if is_elf else name
@@ -135,7 +140,7 @@ class SymbolDumper:
         if found.unwind is None:
             return
         source, row = found.unwind.file.source, found.unwind.row
-        if row.kind == kinds.PE and row.architecture == ARM64:
+        if row.kind == object_kinds.PE and row.architecture == ARM64:
             yield from _walk_arm64_rules(source)
             return
         records = BytesIO(deriver.find(UNWIND, source, row.architecture).content)

@@ -16,8 +16,8 @@ from crashtool.errors import (
     SetupFailure,
     UsageError,
 )
+from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
 from crashtool.services.files.whole_file import open_whole
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from crashtool.formats.submission_url import SubmissionUrl
     from crashtool.services.transport.http import Body, HttpResponse, HttpSession
 
-SINGLE_KINDS = (kinds.PDB, kinds.PE, kinds.SYM)
+SINGLE_KINDS = (object_kinds.PDB, object_kinds.PE, object_kinds.SYM)
 ARCHIVE_TYPE, FILE_TYPE = "application/zip", "application/octet-stream"
 TOO_LARGE, TOO_MANY_REQUESTS = 413, 429
 NETWORK, SERVER, ALL = OUTAGES = ("network", "server", "all")

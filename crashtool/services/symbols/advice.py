@@ -6,8 +6,8 @@ inbox has neither, but can upload.
 
 from typing import TYPE_CHECKING
 
+from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.local_places import SYSTEM
 from crashtool.services.symbols.owners import Owner, find_owner
 
@@ -25,14 +25,14 @@ OFFLINE = "--offline"
 # to give it.
 UNSTRIPPED = "the file as it was before strip, or its .debug file"
 ID_FIX = {
-    kinds.PE: "link with /DEBUG, so that it names its PDB (MinGW: -Wl,--pdb=)",
-    kinds.MACHO: "link without -no_uuid",
-    kinds.ELF: "link with -Wl,--build-id=sha1",
+    object_kinds.PE: "link with /DEBUG, so that it names its PDB (MinGW: -Wl,--pdb=)",
+    object_kinds.MACHO: "link without -no_uuid",
+    object_kinds.ELF: "link with -Wl,--build-id=sha1",
 }
 LINED = {
-    kinds.PE: "its full PDB: link with /DEBUG:FULL, compile with /Zi",
-    kinds.MACHO: "its dSYM: compile with -g, then dsymutil makes it",
-    kinds.ELF: f"{UNSTRIPPED}, compiled with -g",
+    object_kinds.PE: "its full PDB: link with /DEBUG:FULL, compile with /Zi",
+    object_kinds.MACHO: "its dSYM: compile with -g, then dsymutil makes it",
+    object_kinds.ELF: f"{UNSTRIPPED}, compiled with -g",
 }
 UNWIND_COMPILE = (
     "compile with -fasynchronous-unwind-tables and keep .eh_frame (clang for Windows: "

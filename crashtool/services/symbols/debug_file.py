@@ -3,20 +3,20 @@
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
-from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.dwarf.line_lookup import LineLookup, SourceLine
     from crashtool.formats.dwarf.scopes import ScopeLookup
     from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
-    from crashtool.formats.object_file.kinds import Content, ObjectFile
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
+    from crashtool.formats.object_kinds import Content, ObjectFile
+    from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.native import LineTable, NativePlace
 
@@ -50,9 +50,9 @@ class DebugFile(Protocol):
 
 def open_debug_file(path: str, kind: str, architecture: str, deriver: "Deriver") -> DebugFile:
     """A debug file that is known to be of `kind`. InputUnusable when it cannot be read."""
-    if kind == kinds.SYM:
+    if kind == object_kinds.SYM:
         return TextDebugFile(map_file(path))
-    if kind == kinds.PDB:
+    if kind == object_kinds.PDB:
         from crashtool.services.symbols.pdb_file import PdbDebugFile
 
         return PdbDebugFile(map_file(path), architecture)
@@ -62,7 +62,7 @@ def open_debug_file(path: str, kind: str, architecture: str, deriver: "Deriver")
 class TextDebugFile:
     """A Breakpad .sym file."""
 
-    kind = kinds.SYM
+    kind = object_kinds.SYM
 
     def __init__(self, data: "Content") -> None:
         """MalformedFile when it does not begin as a .sym file does."""
@@ -133,7 +133,7 @@ class NativeDebugFile:
         self._data = map_file(self.path)
         self.objects = read_object_files(self._data)
         features = frozenset[str]().union(*(row.features for row in self.objects))
-        return kinds.LINES in features, kinds.UNWIND in features
+        return object_kinds.LINES in features, object_kinds.UNWIND in features
 
     @property
     def fault(self) -> CrashtoolError | None:
@@ -156,7 +156,7 @@ class NativeDebugFile:
         row = None if is_described else self._find_row(address)
         if not places:
             return row and FunctionHit("", row.start, 0, file=row.file, line=row.line)
-        if self.kind == kinds.ELF:
+        if self.kind == object_kinds.ELF:
             from crashtool.services.symbols.own_names import find_own_name
 
             outer = places[-1]
@@ -164,16 +164,16 @@ class NativeDebugFile:
             places[-1] = outer._replace(function=own)
         if row is not None:
             places[-1] = places[-1]._replace(file=row.file, line=row.line)
-        if self.kind == kinds.ELF and not places[-1].file.endswith(SCOPELESS):
+        if self.kind == object_kinds.ELF and not places[-1].file.endswith(SCOPELESS):
             places[:-1] = [self._qualify(place, address) for place in places[:-1]]
-        is_export = self.kind == kinds.PE and not self.has_lines
+        is_export = self.kind == object_kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
 
     def _find_row(self, address: int) -> "SourceLine | None":
         """What the line table itself says of an address that no DIE describes."""
         if not self._tried_rows:
             self._tried_rows = True
-            if self.kind == kinds.ELF and self.has_lines:
+            if self.kind == object_kinds.ELF and self.has_lines:
                 from crashtool.formats.dwarf.line_lookup import open_line_lookup
 
                 self._rows = open_line_lookup(self._data)
@@ -219,7 +219,7 @@ class NativeDebugFile:
                 return bytes(self._data[start : start + size])
         return b""
 
-    def _find_code(self) -> tuple[list[kinds.CodeRange], list[range]]:
+    def _find_code(self) -> tuple[list[object_kinds.CodeRange], list[range]]:
         """Where the file holds code, and where the module has some, be it in another file."""
         from crashtool.formats.object_file.reading import find_code
 
@@ -259,18 +259,18 @@ def open_symbol_table(
 
     `architecture` chooses in a universal Mach-O file.
     """
-    if kind == kinds.MACHO:
+    if kind == object_kinds.MACHO:
         from crashtool.formats.object_file.macho_symbols import read_macho_functions
 
         return read_macho_functions(data, architecture)
-    if kind == kinds.PE:
+    if kind == object_kinds.PE:
         from crashtool.formats.object_file.pe_symbols import read_pe_exports, read_pe_functions
 
         return read_pe_functions(data) or read_pe_exports(data)
     from crashtool.formats.object_file.elf import find_symbol_table
     from crashtool.formats.object_file.elf_symbols import FunctionTable
 
-    table = find_symbol_table(data) if kind == kinds.ELF else None
+    table = find_symbol_table(data) if kind == object_kinds.ELF else None
     return FunctionTable(data, table) if table else None
 
 

@@ -23,7 +23,7 @@ from crashtool.services.symbols.native import load_symbolic
 from crashtool.services.workers.child_environment import child_environment
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 Product: TypeAlias = Literal["lines.symcache", "unwind.cfi"]
 LINES: Product = "lines.symcache"

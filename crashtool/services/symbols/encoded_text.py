@@ -3,7 +3,7 @@
 import codecs
 
 from crashtool.formats.archives.streams import Rejoined, Stream, read_fully
-from crashtool.formats.object_file.symbol_header import MAGIC
+from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.formats.text_file import MARKS, UTF8, find_encoding
 
 BLOCK = 1 << 20  # bytes

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, reason_of
+from crashtool.formats import object_kinds
+from crashtool.formats.breakpad.symbol_header import MAGIC, read_module_line
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.symbol_header import MAGIC, read_module_line
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
 from crashtool.model.lookup import Candidate, LookupStatus
@@ -15,7 +15,7 @@ from crashtool.services.symbols.mapped_file import CannotRead, map_file
 
 if TYPE_CHECKING:
     from crashtool.formats.identifiers import DebugId
-    from crashtool.formats.object_file.kinds import ObjectFile
+    from crashtool.formats.object_kinds import ObjectFile
     from crashtool.model.crash import Module
     from crashtool.services.files.scratch import Scratch
 
@@ -23,8 +23,8 @@ HEAD_BYTES = 512
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 DEBUG_SUFFIXES = (".sym", ".pdb", ".debug", ".dbg", ".exe", ".dll")
 CABINET_SUFFIXES = (".sy_", ".pd_", ".ex_", ".dl_")  # of the same, as symstore compresses them
-OF_WINDOWS = frozenset({kinds.PE, kinds.PDB})
-OF_OTHERS = frozenset({kinds.ELF, kinds.MACHO})
+OF_WINDOWS = frozenset({object_kinds.PE, object_kinds.PDB})
+OF_OTHERS = frozenset({object_kinds.ELF, object_kinds.MACHO})
 SHORT_BUILD_ID = 32  # hex digits; a debug id holds that much of a build id
 
 
@@ -192,17 +192,17 @@ def matches(known: Known, module: "Module") -> bool:
 def _is_of(row: "ObjectFile", module: "Module") -> bool:
     code_id = (module.code_id or "").lower()
     if module.debug_id is not None and not module.debug_id.is_nil:
-        if row.build_id and row.kind == kinds.ELF and len(code_id) > SHORT_BUILD_ID:
+        if row.build_id and row.kind == object_kinds.ELF and len(code_id) > SHORT_BUILD_ID:
             return row.build_id.hex == code_id
         return module.debug_id in (row.debug_id, row.hashed_id)
-    if not code_id.strip("0") or row.code_id is None or row.kind == kinds.SYM:
+    if not code_id.strip("0") or row.code_id is None or row.kind == object_kinds.SYM:
         return False
-    return row.code_id.value == code_id and row.kind == kinds.PE
+    return row.code_id.value == code_id and row.kind == object_kinds.PE
 
 
 def fits_name(known: Known, module: "Module") -> bool:
     """Whether a file is called as a module's files are."""
-    return bare_name(kinds.base_name(known.place.rpartition(":")[2])) in names_of(module)
+    return bare_name(object_kinds.base_name(known.place.rpartition(":")[2])) in names_of(module)
 
 
 def may_be_of(known: Known, module: "Module") -> bool:
@@ -215,12 +215,12 @@ def may_be_of(known: Known, module: "Module") -> bool:
 def names_of(module: "Module") -> set[str]:
     """The bare names of a module's files."""
     names = (module.code_file or module.name, module.debug_file)
-    return {bare_name(kinds.base_name(name)) for name in names if name} - {""}
+    return {bare_name(object_kinds.base_name(name)) for name in names if name} - {""}
 
 
 def bare_name(name: str) -> str:
     """A file name as it is compared: in lower case, without what debug files append to it."""
-    name = kinds.base_name(name).lower()
+    name = object_kinds.base_name(name).lower()
     for suffix in (*PACKED_SUFFIXES, *CABINET_SUFFIXES, *DEBUG_SUFFIXES):
         name = name.removesuffix(suffix)
     return name
@@ -231,7 +231,7 @@ def keys_of(known: Known) -> set[str]:
     keys = set()
     for row in known.objects:
         keys |= {found.breakpad for found in (row.debug_id, row.hashed_id) if found}
-        if row.code_id is not None and row.kind == kinds.PE:
+        if row.code_id is not None and row.kind == object_kinds.PE:
             keys.add(row.code_id.value)
     return keys
 
@@ -241,8 +241,11 @@ def best_first(rows: Iterable[Known]) -> list[Known]:
 
     def rank(known: Known) -> tuple[bool, bool, bool]:
         first = known.objects[0]
-        lined = kinds.LINES in first.features or first.kind in (kinds.SYM, kinds.PDB)
-        return first.kind != kinds.SYM, not lined, kinds.SYMBOLS not in first.features
+        lined = object_kinds.LINES in first.features or first.kind in (
+            object_kinds.SYM,
+            object_kinds.PDB,
+        )
+        return first.kind != object_kinds.SYM, not lined, object_kinds.SYMBOLS not in first.features
 
     return sorted(rows, key=rank)
 
@@ -267,7 +270,7 @@ def words_of_mismatch(known: Known, module: "Module") -> str:
         return "it has no identifier"
     has = found.debug_id.breakpad if found.debug_id and module.debug_id else str(found.code_id)
     words = f"it has {has}, the dump wants {wants}"
-    if found.kind not in (kinds.PE, kinds.PDB):
+    if found.kind not in (object_kinds.PE, object_kinds.PDB):
         return words
     if found.debug_id and module.debug_id and found.debug_id.uuid == module.debug_id.uuid:
         return f"{words} (another age of the same PDB)"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file.symbol_header import MAGIC
+from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.fetched_index import walk_fetched
 from crashtool.services.symbols.known_file import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import InputUnusable, reason_of
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 
 class CannotRead(InputUnusable):

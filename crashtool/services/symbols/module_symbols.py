@@ -4,15 +4,15 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file import kinds
+from crashtool.formats import object_kinds
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.mapped_file import CannotRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate, LookupStatus
     from crashtool.services.symbols.debug_file import DebugFile
@@ -125,7 +125,7 @@ class ModuleSymbols:
 
         The program of a debug file is looked for, but what has a .sym file is not asked for more.
         """
-        for file in self._walk_files(lambda file: file.has_code or file.kind == kinds.SYM):
+        for file in self._walk_files(lambda file: file.has_code or file.kind == object_kinds.SYM):
             code = file.read_code(address, size)
             if code is not None:
                 return code
@@ -175,7 +175,7 @@ class ModuleSymbols:
         if self.module.debug_id is not None or self._followed:
             return
         for row in file.objects:
-            if row.kind == kinds.PE and row.debug_id and not row.debug_id.is_nil:
+            if row.kind == object_kinds.PE and row.debug_id and not row.debug_id.is_nil:
                 self._followed = True
                 named = self.module._replace(debug_id=row.debug_id, debug_file=row.debug_file)
                 self._rest = chain(self._rest or (), self._source.walk_candidates(named))

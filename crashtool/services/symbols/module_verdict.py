@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import base_name
+from crashtool.formats import object_kinds
+from crashtool.formats.object_kinds import base_name
 from crashtool.model.lookup import Candidate, SymbolStatus, SymbolUse, SymbolVerdict
 from crashtool.services.symbols.advice import (
     DUMP_FIX,
@@ -100,7 +100,7 @@ def _judge(
         if other_build := _find_other_build(module, candidates):
             note = f"{note}; {other_build[1]}"
         return "no_unwind", note, advice
-    is_split = kinds.SPLIT in evidence.traits and kinds.SYM not in evidence.kinds
+    is_split = object_kinds.SPLIT in evidence.traits and object_kinds.SYM not in evidence.kinds
     return "ok", SPLIT_NOTE if is_split and not evidence.inlined else "", NOTHING
 
 
@@ -109,7 +109,7 @@ def _judge_nameless(
 ) -> Judgement:
     if other_build := _find_other_build(module, candidates):
         return other_build
-    if kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
+    if object_kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
         note = f"{module.name} alone has no function names: they are in its PDB"
         return "missing", note, advise(module, f"its PDB, {_wanted(module)}", candidates)
     note = "the file that matches has no function at these places: it is stripped"
@@ -120,7 +120,7 @@ def _judge_lineless(
     module: "Module", evidence: Evidence, candidates: tuple[Candidate, ...]
 ) -> Judgement:
     owner = owner_of(module, candidates)
-    if kinds.PDB in evidence.kinds:
+    if object_kinds.PDB in evidence.kinds:
         if owner == MICROSOFT:
             return "no_lines", "Microsoft's public symbols have no source lines", NOTHING
         full = "the full PDB: /DEBUG:FULL makes it, /PDBSTRIPPED and /DEBUG:FASTLINK do not"
@@ -128,7 +128,7 @@ def _judge_lineless(
     note = "function names, but no source lines"
     if owner is not None:
         return "no_lines", note, advise(module, "its .debug file", candidates)
-    family = kinds.MACHO if kinds.MACHO in evidence.kinds else kinds.ELF
+    family = object_kinds.MACHO if object_kinds.MACHO in evidence.kinds else object_kinds.ELF
     return "no_lines", note, give(LINED[family])
 
 
@@ -144,7 +144,7 @@ def _judge_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Judge
     wanted = _wanted(module)
     if module.debug_id is None and not module.code_id:
         note = "the dump has no identifier of it, so no file can be matched"
-        family = kinds.PE if "\\" in module.code_file else kinds.ELF
+        family = object_kinds.PE if "\\" in module.code_file else object_kinds.ELF
         fix = Advice(
             f"--symbols {module.name}=FILE gives its file all the same; {ID_FIX[family]}",
             ID_FIX[family],
@@ -178,14 +178,14 @@ def _wanted(module: "Module") -> str:
 
 def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) -> tuple[str, Advice]:
     needs_image = architecture in UNWIND_IN_IMAGE and not evidence.has_code
-    if kinds.PDB in evidence.kinds and needs_image:
+    if object_kinds.PDB in evidence.kinds and needs_image:
         note = f"a PDB of {architecture} has no unwind information: it is in {module.name}"
         owner = owner_of(module, ())
         return note, ask(owner) if owner and owner.server else give(f"{module.name} as well")
-    if kinds.SYM in evidence.kinds:
+    if object_kinds.SYM in evidence.kinds:
         note = "the .sym file has no STACK records"
         return note, say(DUMP_FIX)
-    if kinds.ELF in evidence.kinds and not evidence.has_code:
+    if object_kinds.ELF in evidence.kinds and not evidence.has_code:
         return "the debug file has no unwind information", give(f"{module.name} itself as well")
     return (
         "no unwind information: callers are found by frame pointers or by scanning",

@@ -10,7 +10,7 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 LOSS = (
     "functions and lines of ELF, PE and Mach-O files cannot be read without it, nor .sym files be "

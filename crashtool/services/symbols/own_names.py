@@ -7,7 +7,7 @@ from crashtool.formats.object_file.elf import find_symbol_table
 from crashtool.formats.object_file.elf_symbols import walk_function_names
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 COLD_PART = ".cold"
 ALIAS = re.compile(r"_alias_\d+$")  # glibc's numbered names of a function that has a better one

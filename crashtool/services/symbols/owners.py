@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.kinds import base_name
+from crashtool.formats.object_kinds import base_name
 
 if TYPE_CHECKING:
     from crashtool.model.crash import Module

@@ -2,22 +2,22 @@
 
 from typing import TYPE_CHECKING
 
+from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall
-from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.pdb import read_pdb
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.services.symbols.demangle import demangle
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
     from crashtool.formats.pdb.lookup import CodeLocation
+    from crashtool.formats.unwind_rules import CfiText, FrameData
 
 
 class PdbDebugFile:
     """A PDB. It has no code, and unwind rules for 32-bit code alone: images have the others."""
 
-    kind = kinds.PDB
+    kind = object_kinds.PDB
     has_lines = True
     has_code = False
     fault = None

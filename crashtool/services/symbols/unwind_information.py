@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.stack_records import StackRecords
-from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.derive import UNWIND
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
+    from crashtool.formats.unwind_rules import CfiText
     from crashtool.services.symbols.derive import Derived, Product
 
 
@@ -71,7 +71,7 @@ class UnwindInformation:
         if self._tables is None:
             return True
         if self._has_debug_frame is None:
-            self._has_debug_frame = self._kind == kinds.ELF and _has_debug_frame(self._data)
+            self._has_debug_frame = self._kind == object_kinds.ELF and _has_debug_frame(self._data)
         return self._has_debug_frame
 
     def _open_tables(self) -> UnwindTables | None:
@@ -108,13 +108,13 @@ def open_unwind_tables(data: "Content", kind: str, architecture: str) -> UnwindT
 
     None where there are none; InputUnusable when they are damaged.
     """
-    if kind == kinds.ELF:
+    if kind == object_kinds.ELF:
         from crashtool.formats.object_file.eh_frame import EhFrame
         from crashtool.formats.object_file.elf import find_frame_tables
 
         places = find_frame_tables(data)
         return EhFrame(data, places, architecture) if places else None
-    if kind == kinds.PE:
+    if kind == object_kinds.PE:
         from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
 
         tables = find_exception_tables(data)

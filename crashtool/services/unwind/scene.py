@@ -9,9 +9,9 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind.machine import CallSite
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import CfiText, FrameData
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
+    from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.model.crash import FrameTrust, Module
     from crashtool.services.unwind.machine import Machine
 

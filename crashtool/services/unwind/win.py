@@ -7,7 +7,7 @@ from crashtool.formats.breakpad.win import run_program
 from crashtool.services.unwind.scene import LOWEST_CODE, Step
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.stack_records import FrameData
+    from crashtool.formats.unwind_rules import FrameData
     from crashtool.services.unwind.scene import Scene
 
 WORD = 4

@@ -1,7 +1,8 @@
 import pytest
 
 from crashtool.formats.breakpad import stack_records
-from crashtool.formats.breakpad.stack_records import CfiText, StackRecords
+from crashtool.formats.breakpad.stack_records import StackRecords
+from crashtool.formats.unwind_rules import CfiText
 from tests.synth.symbol_file import MODULE, build_symbol_file, cfi, func, win
 
 

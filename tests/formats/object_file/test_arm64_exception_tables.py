@@ -12,8 +12,8 @@ from crashtool.formats.object_file.arm64_exception_tables import (
 )
 from crashtool.formats.object_file.arm64_unwind_codes import expand_packed, read_codes, spell, undo
 from crashtool.formats.object_file.exception_tables import Tables
-from crashtool.formats.object_file.kinds import CodeRange
 from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
+from crashtool.formats.object_kinds import CodeRange
 from crashtool.services.symbols.debug_file import map_file
 
 BEGIN = 0x1000

@@ -7,7 +7,7 @@ import pytest
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.object_file.coff import BITCODE, is_coff, read_coff
 from crashtool.formats.object_file.linker_directives import parse_directives
-from crashtool.formats.object_file.static_library import MAX_MEMBER, walk_objects
+from crashtool.formats.static_library import MAX_MEMBER, walk_objects
 from tests.conftest import SHARED
 from tests.synth.archives import build_ar
 from tests.synth.coff import (

@@ -9,9 +9,9 @@ from crashtool.formats.object_file.cfi_expressions import Reader
 from crashtool.formats.object_file.eh_frame import NAMES, EhFrame
 from crashtool.formats.object_file.elf import find_frame_tables
 from crashtool.formats.object_file.exception_tables import ExceptionTables, Tables
-from crashtool.formats.object_file.kinds import CodeRange
 from crashtool.formats.object_file.reading import find_code, read_object_files
 from crashtool.formats.object_file.unwind_row import AlignmentFactors, UnwindRow, compile_plain
+from crashtool.formats.object_kinds import CodeRange
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import open_unwind_tables
 from tests.formats.object_file.test_exception_tables import START, USUAL, build

@@ -9,8 +9,8 @@ from crashtool.formats.object_file.exception_tables import (
     Tables,
     UnwindInfo,
 )
-from crashtool.formats.object_file.kinds import CodeRange
 from crashtool.formats.object_file.pe import find_exception_tables
+from crashtool.formats.object_kinds import CodeRange
 
 START, SIZE = 0x1000, 0x200
 INFO = 0x100  # where UNWIND_INFO is

@@ -4,8 +4,9 @@ import zlib
 import pytest
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.object_file import elf, kinds, macho, pdb, pe
+from crashtool.formats.object_file import elf, macho, pdb, pe
 from crashtool.formats.object_file.reading import find_verdict, looks_like_object, read_object_files
 from crashtool.formats.pdb import msf, structs
 from tests.synth.object_files import (
@@ -72,8 +73,8 @@ class TestElf:
     def test_a_full_program_has_all_features(self):
         found = read(full_elf())
 
-        assert found.role == kinds.EXECUTABLE
-        assert found.features == {kinds.SYMBOLS, kinds.LINES, kinds.UNWIND}
+        assert found.role == object_kinds.EXECUTABLE
+        assert found.features == {object_kinds.SYMBOLS, object_kinds.LINES, object_kinds.UNWIND}
         assert not found.traits
 
     def test_without_a_build_id_only_the_hash_of_the_code_is_there(self):
@@ -120,17 +121,21 @@ class TestElf:
     @pytest.mark.parametrize(
         ("sections", "options", "role"),
         [
-            ([CODE], {"interpreter": True}, kinds.EXECUTABLE),
-            ([CODE], {"file_type": elf.FIXED}, kinds.EXECUTABLE),
-            ([CODE], {}, kinds.LIBRARY),
-            ([(".text", 1, 6, 64), *DEBUG], {"interpreter": True}, kinds.DEBUG),
-            ([CODE, *DEBUG], {"file_type": elf.RELOCATABLE}, kinds.OBJECT),
-            (DEBUG, {"file_type": elf.RELOCATABLE}, kinds.SUPPLEMENT),
-            ([(".debug_info.dwo", 1, 0, b"x")], {"file_type": 1, "build_id": None}, kinds.FRAGMENT),
+            ([CODE], {"interpreter": True}, object_kinds.EXECUTABLE),
+            ([CODE], {"file_type": elf.FIXED}, object_kinds.EXECUTABLE),
+            ([CODE], {}, object_kinds.LIBRARY),
+            ([(".text", 1, 6, 64), *DEBUG], {"interpreter": True}, object_kinds.DEBUG),
+            ([CODE, *DEBUG], {"file_type": elf.RELOCATABLE}, object_kinds.OBJECT),
+            (DEBUG, {"file_type": elf.RELOCATABLE}, object_kinds.SUPPLEMENT),
+            (
+                [(".debug_info.dwo", 1, 0, b"x")],
+                {"file_type": 1, "build_id": None},
+                object_kinds.FRAGMENT,
+            ),
             (
                 [(".debug_info.dwo", 1, 0, b"x"), (".debug_cu_index", 1, 0, b"x")],
                 {"file_type": 1, "build_id": None},
-                kinds.PACKAGE,
+                object_kinds.PACKAGE,
             ),
         ],
     )
@@ -156,13 +161,13 @@ class TestElf:
     def test_split_dwarf_is_known_by_its_skeleton(self, info, extra, split):
         found = read(build_elf([CODE, (".debug_info", 1, 0, info), *extra]))
 
-        assert (kinds.SPLIT in found.traits) == split
-        assert (kinds.SYMBOLS in found.features) != split
+        assert (object_kinds.SPLIT in found.traits) == split
+        assert (object_kinds.SYMBOLS in found.features) != split
 
     def test_a_flood_of_units_is_not_followed_to_the_end(self):
         info = (unit(5, 1) * (elf.MOST_UNITS + 1)) + unit(5, 4)
 
-        assert kinds.SPLIT not in read(build_elf([CODE, (".debug_info", 1, 0, info)])).traits
+        assert object_kinds.SPLIT not in read(build_elf([CODE, (".debug_info", 1, 0, info)])).traits
 
     @pytest.mark.parametrize("wide", [True, False])
     def test_a_compressed_skeleton_is_seen(self, wide):
@@ -170,7 +175,7 @@ class TestElf:
         packed = kind(method=1, size=7).pack() + zlib.compress(unit(5, 4))
         section = (".debug_info", 1, elf.FLAG_COMPRESSED, packed)
 
-        assert kinds.SPLIT in read(build_elf([CODE, section], wide=wide)).traits
+        assert object_kinds.SPLIT in read(build_elf([CODE, section], wide=wide)).traits
 
     @pytest.mark.parametrize("content", [b"\1\0\0\0", bytes(25), b"\1" + bytes(23) + b"not zlib"])
     def test_an_unreadable_compressed_section_says_nothing(self, content):
@@ -190,7 +195,7 @@ class TestElf:
         )
 
         assert (found.debug_link, found.alt_link) == ("app.debug", "common.dbg")
-        assert found.traits == {kinds.MINI_DEBUG}
+        assert found.traits == {object_kinds.MINI_DEBUG}
 
     def test_a_core_dump_is_called_one(self):
         with pytest.raises(InputUnusable, match="core dump"):
@@ -218,7 +223,7 @@ class TestElf:
         data = bytearray(build_elf([CODE], interpreter=True))
         data[32:40] = (1 << 40).to_bytes(8, "little")
 
-        assert read(bytes(data)).role == kinds.LIBRARY
+        assert read(bytes(data)).role == object_kinds.LIBRARY
 
 
 class TestPe:
@@ -229,22 +234,22 @@ class TestPe:
         assert found.debug_id == DebugId.from_guid(GUID, 0x2A)
         assert found.code_id.value == "5cab1e0012000"
         assert found.debug_file == "app.pdb"
-        assert found.role == (kinds.EXECUTABLE if wide else kinds.LIBRARY)
-        assert found.features == {kinds.UNWIND}
-        assert found.traits == {kinds.CODEVIEW, kinds.CODE_FREE}
+        assert found.role == (object_kinds.EXECUTABLE if wide else object_kinds.LIBRARY)
+        assert found.features == {object_kinds.UNWIND}
+        assert found.traits == {object_kinds.CODEVIEW, object_kinds.CODE_FREE}
 
     def test_without_codeview_there_is_no_debug_id(self):
         found = read(build_pe(guid=None, unwind=False, managed=True))
 
         assert found.debug_id is None
         assert found.features == set()
-        assert found.traits == {kinds.MANAGED, kinds.CODE_FREE}
+        assert found.traits == {object_kinds.MANAGED, object_kinds.CODE_FREE}
 
     def test_long_section_names_tell_of_dwarf(self):
         found = read(build_pe(guid=None, sections=(".debug_info", ".debug_line", ".eh_frame")))
 
-        assert found.features == {kinds.SYMBOLS, kinds.LINES, kinds.UNWIND}
-        assert kinds.LINES not in read(build_pe(sections=(".debug_info",))).features
+        assert found.features == {object_kinds.SYMBOLS, object_kinds.LINES, object_kinds.UNWIND}
+        assert object_kinds.LINES not in read(build_pe(sections=(".debug_info",))).features
 
     @pytest.mark.parametrize(
         ("machine", "name"),
@@ -257,7 +262,7 @@ class TestPe:
         data = bytearray(build_pe())
         data[64 + 16] = 1
 
-        assert kinds.SYMBOLS in read(bytes(data)).features
+        assert object_kinds.SYMBOLS in read(bytes(data)).features
 
     @pytest.mark.parametrize("text", [b"MZ", b"MZ is a text, and a longer one than a header" * 3])
     def test_other_files_that_begin_with_mz_are_no_damage(self, text):
@@ -306,13 +311,13 @@ class TestPdb:
 
         assert found.debug_id == DebugId.from_guid(GUID, 3)
         assert (found.kind, found.role, found.architecture) == ("pdb", "debug", "x86_64")
-        assert found.features == {kinds.SYMBOLS, kinds.LINES}
+        assert found.features == {object_kinds.SYMBOLS, object_kinds.LINES}
 
     def test_without_a_dbi_stream_the_first_age_counts(self):
         found = read(build_pdb(info_age=7, with_dbi=False, named=("srcsrv",)))
 
         assert found.debug_id.age == 7
-        assert found.features == {kinds.SOURCES}
+        assert found.features == {object_kinds.SOURCES}
         assert found.architecture == "unknown"
 
     def test_quality_shows_in_traits_and_features(self):
@@ -323,11 +328,11 @@ class TestPdb:
             )
         )  # fmt: skip
 
-        assert found.traits == {kinds.FASTLINK, kinds.STRIPPED}
-        assert found.features == {kinds.SOURCES, kinds.UNWIND}
+        assert found.traits == {object_kinds.FASTLINK, object_kinds.STRIPPED}
+        assert found.features == {object_kinds.SOURCES, object_kinds.UNWIND}
 
     def test_dotnet_code_in_a_windows_pdb_is_said(self):
-        assert read(build_pdb(machine=0xC0EE)).traits == {kinds.MANAGED}
+        assert read(build_pdb(machine=0xC0EE)).traits == {object_kinds.MANAGED}
 
     def test_an_old_pdb_ends_after_its_identity(self):
         info = structs.InfoHeader(age=2, guid=GUID).pack()
@@ -350,7 +355,7 @@ class TestPdb:
 
         found = read(build_msf([b"", info, b"t" * 700, header + modules]))
 
-        assert found.features == {kinds.LINES, kinds.SYMBOLS}
+        assert found.features == {object_kinds.LINES, object_kinds.SYMBOLS}
 
     @pytest.mark.parametrize(
         ("place", "value", "words"),
@@ -391,13 +396,13 @@ class TestMachO:
         assert found.debug_id == DebugId.from_uuid(UUID)
         assert found.code_id.value == UUID.hex()
         assert (found.kind, found.role, found.architecture) == ("macho", "executable", "ppc")
-        assert found.features == {kinds.SYMBOLS, kinds.UNWIND}
+        assert found.features == {object_kinds.SYMBOLS, object_kinds.UNWIND}
 
     def test_a_dsym_has_lines_and_an_object_file_is_one(self):
         found = read(build_macho(file_type=10, sections=("__debug_info", "__debug_line")))
 
-        assert found.role == kinds.DEBUG
-        assert kinds.LINES in found.features
+        assert found.role == object_kinds.DEBUG
+        assert object_kinds.LINES in found.features
         assert read(build_macho(sections=("__debug_info",), symbols=0)).features == {"symbols"}
         assert read(build_macho(file_type=1, uuid=None, symbols=0, sections=())).role == "object"
 
@@ -407,7 +412,7 @@ class TestMachO:
 
         found = read(data.replace(row.pack(), row.replace(offset=0).pack()))
 
-        assert found.features == {kinds.SYMBOLS}
+        assert found.features == {object_kinds.SYMBOLS}
 
     def test_without_uuid_there_is_no_identifier(self):
         found = read(build_macho(uuid=None))
@@ -483,7 +488,7 @@ class TestSymbolHeader:
         assert found.debug_id.breakpad == "0123456789ABCDEF0123456789ABCDEF0"
         assert found.debug_file == "Electron Helper (GPU)"
         assert found.code_id.value == "5cab1e0012000"
-        assert found.features == {kinds.SYMBOLS, kinds.LINES, kinds.UNWIND}
+        assert found.features == {object_kinds.SYMBOLS, object_kinds.LINES, object_kinds.UNWIND}
 
     def test_dos_line_ends_and_paths_in_the_name_are_no_matter(self):
         found = read(build_sym(name="C:\\x\\app.pdb").replace(b"\n", b"\r\n"))

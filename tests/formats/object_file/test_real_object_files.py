@@ -7,7 +7,7 @@ import time
 import pytest
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file import kinds
+from crashtool.formats import object_kinds
 from crashtool.formats.object_file.reading import read_object_files
 from tests.toolchain import run_tool
 
@@ -97,7 +97,7 @@ def test_elf_variants_are_what_they_were_made_to_be(truth, name):
 
     assert found.role == role
     if features is not None:
-        shown = [feature for feature in kinds.FEATURES if feature in found.features]
+        shown = [feature for feature in object_kinds.FEATURES if feature in found.features]
         assert " ".join(shown) == features
         assert " ".join(sorted(found.traits)) == traits
 
@@ -107,8 +107,8 @@ def test_a_pdb_that_a_tool_has_rewritten_says_so(corpus):
     (moved,) = read(folder / "omap_stretched.pdb")
     (linked,) = read(folder / "dump_syms_regtest.pdb")
 
-    assert kinds.REWRITTEN in moved.traits
-    assert kinds.REWRITTEN not in linked.traits
+    assert object_kinds.REWRITTEN in moved.traits
+    assert object_kinds.REWRITTEN not in linked.traits
 
 
 def test_pdb_variants_show_their_quality(truth):
@@ -123,10 +123,10 @@ def test_pdb_variants_show_their_quality(truth):
 
     assert full.debug_id == image.debug_id
     assert aged.debug_id == full.debug_id._replace(age=3)
-    assert public.features == {kinds.SYMBOLS}
-    assert indexed.traits == {kinds.FASTLINK}
-    assert stripped.traits == {kinds.STRIPPED}
-    assert kinds.SOURCES in served.features
+    assert public.features == {object_kinds.SYMBOLS}
+    assert indexed.traits == {object_kinds.FASTLINK}
+    assert stripped.traits == {object_kinds.STRIPPED}
+    assert object_kinds.SOURCES in served.features
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_each_windows_program_has_the_id_of_its_pdb(truth, flavour):
         assert image.debug_id == symbols.debug_id
         assert image.architecture == symbols.architecture
         assert image.debug_file == f"{name}.pdb"
-        assert (kinds.UNWIND in symbols.features) == (image.architecture == "x86")
+        assert (object_kinds.UNWIND in symbols.features) == (image.architecture == "x86")
 
 
 def test_a_dsym_has_the_uuids_of_its_library(truth):
@@ -153,7 +153,7 @@ def test_a_dsym_has_the_uuids_of_its_library(truth):
 
     assert [row.architecture for row in library] == ["x86_64", "arm64"]
     assert [row.debug_id for row in library] == [row.debug_id for row in bundle]
-    assert {row.role for row in bundle} == {kinds.DEBUG}
+    assert {row.role for row in bundle} == {object_kinds.DEBUG}
 
 
 def test_the_build_id_is_the_one_that_readelf_prints(tmp_path):
@@ -170,6 +170,6 @@ def test_the_build_id_is_the_one_that_readelf_prints(tmp_path):
     (separate,) = read(debug)
 
     assert found.build_id.hex == printed
-    assert found.features == {kinds.SYMBOLS, kinds.LINES, kinds.UNWIND}
+    assert found.features == {object_kinds.SYMBOLS, object_kinds.LINES, object_kinds.UNWIND}
     assert separate.build_id == found.build_id
-    assert separate.role == kinds.DEBUG
+    assert separate.role == object_kinds.DEBUG

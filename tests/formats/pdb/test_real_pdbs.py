@@ -6,9 +6,9 @@ from io import BytesIO
 import pytest
 
 from crashtool.errors import MalformedFile
+from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.stack_records import StackRecords
 from crashtool.formats.breakpad.symbol_file import SymbolFile
-from crashtool.formats.object_file import kinds
 from crashtool.formats.object_file.pdb import read_pdb
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.pdb.msf import MAGIC
@@ -130,7 +130,7 @@ def test_a_pdb_of_dotnet_has_no_functions(corpus):
     (path,) = corpus.glob("dotnet__symstore/**/TestBinaries/HelloWorld.pdb")
     data = path.read_bytes()
 
-    assert kinds.MANAGED in read_pdb(data)[0].traits
+    assert object_kinds.MANAGED in read_pdb(data)[0].traits
     assert PdbLookup(data).find_locations(0x10) == []
 
 

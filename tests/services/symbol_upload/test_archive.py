@@ -6,7 +6,7 @@ import pytest
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.object_file.kinds import ObjectFile
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.model.symbol_upload import Member, SymbolFile
 from crashtool.services.symbol_upload import archive
 from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files

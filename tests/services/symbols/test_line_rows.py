@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from crashtool.errors import InputUnusable
+from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.line_lookup import LineLookup
-from crashtool.formats.object_file import kinds
 from crashtool.model.crash import Module
 from crashtool.services.symbols.advice import SPLIT_NOTE
 from crashtool.services.symbols.debug_file import open_debug_file
@@ -34,7 +34,7 @@ def start_of(program, name):
 
 
 def hit_at(program, address, deriver):
-    return open_debug_file(str(program), kinds.ELF, "x86_64", deriver).find_function(address)
+    return open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver).find_function(address)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_places_behind_the_rows_have_no_line(build, deriver):
 
 def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, deriver, monkeypatch):
     program = build("gcc", "-g", "-gsplit-dwarf")
-    file = open_debug_file(str(program), kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
 
     def fail(_lookup, _address):
         raise InputUnusable("packed with Zstandard")
@@ -106,7 +106,9 @@ def test_split_programs_of_another_machine_have_lines(name, truth, deriver):
 
 def test_the_verdict_says_what_split_dwarf_keeps_elsewhere():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = Evidence(frozenset({kinds.ELF}), has_code=True, traits=frozenset({kinds.SPLIT}))
+    evidence = Evidence(
+        frozenset({object_kinds.ELF}), has_code=True, traits=frozenset({object_kinds.SPLIT})
+    )
     evidence.named = evidence.lined = evidence.unwound = 3
 
     verdict = judge(module, "x86_64", evidence, ())
@@ -119,7 +121,9 @@ def test_the_verdict_says_what_split_dwarf_keeps_elsewhere():
 
 def test_split_dwarf_without_lines_is_told_as_any_other():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = Evidence(frozenset({kinds.ELF}), has_code=True, traits=frozenset({kinds.SPLIT}))
+    evidence = Evidence(
+        frozenset({object_kinds.ELF}), has_code=True, traits=frozenset({object_kinds.SPLIT})
+    )
     evidence.named = 3
 
     verdict = judge(module, "x86_64", evidence, ())

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.formats.object_file import kinds
+from crashtool.formats import object_kinds
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.crash import Frame, Module
 from crashtool.model.lookup import Candidate
@@ -319,7 +319,7 @@ def test_a_sparse_sym_file_does_not_say_that_other_places_are_no_code(tmp_path):
         path.write_bytes(build_symbol_file(file(0, "a.c"), *records))
 
     def knows(path):
-        return open_debug_file(str(path), kinds.SYM, "x86_64", None).knows_functions(0x2000)
+        return open_debug_file(str(path), object_kinds.SYM, "x86_64", None).knows_functions(0x2000)
 
     assert knows(whole)
     assert not knows(sparse)

@@ -3,7 +3,7 @@
 import pytest
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.object_file import kinds
+from crashtool.formats import object_kinds
 from crashtool.services.symbol_upload.collect import read_file
 from crashtool.services.symbols.native import read_features
 
@@ -31,7 +31,7 @@ def test_symbolic_overstates_what_a_skeleton_holds(truth):
     path = str(truth / "objects" / "elf" / "split")
 
     assert "debug" in read_features(path)[0].features
-    assert kinds.SPLIT in read_file(path)[0].traits
+    assert object_kinds.SPLIT in read_file(path)[0].traits
 
 
 def test_what_is_no_debug_file_is_an_error_in_words(tmp_path):

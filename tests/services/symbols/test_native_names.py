@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
+from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.scopes import open_scope_lookup
-from crashtool.formats.object_file import kinds
 from crashtool.services.symbols.debug_file import open_debug_file
 from tests.toolchain import need, need_programs, run_tool
 
@@ -46,7 +46,7 @@ def span_of(program, name):
 
 def inlined_in(program, name, deriver):
     """The names of all that was inlined into a function."""
-    file = open_debug_file(str(program), kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
     hits = map(file.find_function, span_of(program, name))
     return {call.name for hit in hits if hit for call in hit.inlines}
 
@@ -105,7 +105,7 @@ def test_of_several_names_a_numbered_alias_is_the_last_choice(tmp_path, deriver)
     need("nm")
     start = span_of(tmp_path / "app", "begin_impl").start
 
-    file = open_debug_file(str(tmp_path / "app"), kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(tmp_path / "app"), object_kinds.ELF, "x86_64", deriver)
 
     assert file.find_function(start + 1).name == "begin_impl"
 
@@ -114,7 +114,7 @@ def test_a_debug_file_tells_data_from_code(build, deriver):
     """It holds the code of neither, but where its sections are."""
     program = build("g++", "-g")
     run_tool("objcopy", "--only-keep-debug", program, program.with_suffix(".debug"))
-    file = open_debug_file(str(program.with_suffix(".debug")), kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program.with_suffix(".debug")), object_kinds.ELF, "x86_64", deriver)
     rows = run_tool("nm", program).splitlines()
     data = next(int(row.split()[0], 16) for row in rows if row.endswith(" __dso_handle"))
 

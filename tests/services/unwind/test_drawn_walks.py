@@ -6,8 +6,8 @@ the frame pointer leads.
 
 import pytest
 
-from crashtool.formats.breakpad.stack_records import CfiText, FrameData
 from crashtool.formats.breakpad.symbol_file import FunctionHit
+from crashtool.formats.unwind_rules import CfiText, FrameData
 from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import X86
 from crashtool.services.unwind.walker import walk

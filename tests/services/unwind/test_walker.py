@@ -1,7 +1,7 @@
 import pytest
 
-from crashtool.formats.breakpad.stack_records import CfiText, FrameData
 from crashtool.formats.breakpad.symbol_file import FunctionHit
+from crashtool.formats.unwind_rules import CfiText, FrameData
 from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 from crashtool.services.unwind.scene import Step

@@ -53,11 +53,3 @@ COMPILER_RUNTIMES = {
     "MDd": "MultiThreadedDebugDLL",
 }
 """MSVC's option, and its value in MSBuild's RuntimeLibrary and CMake's MSVC_RUNTIME_LIBRARY."""
-
-MISMATCH_VALUES = {
-    "MT": "MT_StaticRelease",
-    "MTd": "MTd_StaticDebug",
-    "MD": "MD_DynamicRelease",
-    "MDd": "MDd_DynamicDebug",
-}
-"""What objects say in /FAILIFMISMATCH:"RuntimeLibrary=…" (yvals_core.h), by the same option."""

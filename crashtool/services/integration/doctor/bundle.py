@@ -5,8 +5,8 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.crashpad.extended_attributes import read_attributes
-from crashtool.formats.object_file.kinds import MACHO
 from crashtool.formats.object_file.macho_signing import Signature, read_signature
+from crashtool.formats.object_kinds import MACHO
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import HANDLER, PROGRAM, Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination

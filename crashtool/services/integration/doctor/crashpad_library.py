@@ -5,8 +5,8 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf
 from crashtool.formats.object_file.coff import is_coff, read_coff
 from crashtool.formats.object_file.elf_relocations import read_bindings
-from crashtool.formats.object_file.static_library import walk_objects
 from crashtool.formats.regular_file import open_regular
+from crashtool.formats.static_library import walk_objects
 
 HEAD_BYTES = 64
 MAX_EXAMPLES = 3

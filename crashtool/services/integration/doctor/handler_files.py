@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.data_texts import find_texts
-from crashtool.formats.object_file.kinds import PE
+from crashtool.formats.object_kinds import PE
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import HANDLER, Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crashtool.formats.object_file.elf_dynamic import Dynamic
-from crashtool.formats.object_file.kinds import ELF, MACHO, PE
 from crashtool.formats.object_file.macho import read_libraries
 from crashtool.formats.object_file.pe_imports import read_imports
+from crashtool.formats.object_kinds import ELF, MACHO, PE
 from crashtool.model.doctor import Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from crashtool.errors import reason_of
 from crashtool.formats.attributes import parse_attachment
 from crashtool.formats.crashpad.markers import BACKTRACE_2018, SENTRY
-from crashtool.formats.object_file.kinds import ELF
+from crashtool.formats.object_kinds import ELF
 from crashtool.model.doctor import Finding, Subject
 from crashtool.services.files.temporary_folder import temporary_folder
 from crashtool.services.integration.doctor.examination import Examination

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL, THREAD_SYMBOL
-from crashtool.formats.object_file.kinds import CODEVIEW, ELF, EXECUTABLE, MACHO, PE, ObjectFile
+from crashtool.formats.object_kinds import CODEVIEW, ELF, EXECUTABLE, MACHO, PE, ObjectFile
 from crashtool.model.doctor import Finding, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (

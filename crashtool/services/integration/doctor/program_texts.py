@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from crashtool.formats.object_file.data_texts import find_texts
-from crashtool.formats.object_file.kinds import ELF, MACHO, PE
 from crashtool.formats.object_file.pe_imports import read_imports
+from crashtool.formats.object_kinds import ELF, MACHO, PE
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url import ERROR
 from crashtool.formats.submission_url.finding import Finding as UrlFinding

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
+from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import CodeId, DebugId
-from crashtool.formats.object_file import kinds
-from crashtool.formats.object_file.kinds import ObjectFile, base_name
+from crashtool.formats.object_kinds import ObjectFile, base_name
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.kinds import Content
+    from crashtool.formats.object_kinds import Content
 
 MAGIC = b"MODULE "
 HEAD_BYTES = 4096
@@ -37,11 +37,11 @@ def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
         parts = [(0, LOOKED_FOR), (size - LOOKED_FOR, size)]
     features = set()
     if _has_record(data, b"\nFUNC ", parts) or _has_record(data, b"\nPUBLIC ", parts):
-        features.add(kinds.SYMBOLS)
+        features.add(object_kinds.SYMBOLS)
     if _has_record(data, b"\nFILE ", parts):
-        features.add(kinds.LINES)
+        features.add(object_kinds.LINES)
     if _has_record(data, b"\nSTACK ", [(max(0, size - TAIL), size), *parts]):
-        features.add(kinds.UNWIND)
+        features.add(object_kinds.UNWIND)
     return (read_module_line(data)._replace(features=frozenset(features)),)
 
 
@@ -62,8 +62,8 @@ def read_module_line(data: "Content") -> ObjectFile:
     if len(identifier) not in ID_LENGTHS or not _is_hexadecimal(identifier):
         raise MalformedFile(f"a .sym file with the identifier {identifier[:40]!r}", offset=0)
     return ObjectFile(
-        kinds.SYM,
-        kinds.DEBUG,
+        object_kinds.SYM,
+        object_kinds.DEBUG,
         ARCHITECTURES.get(architecture, "unknown"),
         debug_id=DebugId.parse(identifier),
         code_id=_find_code_id(lines[1:]),
