@@ -98,7 +98,7 @@ def follow_links(text: str, source: str, pages: dict[str, str], root: Path, fold
 
 
 def _name_file(opening: re.Match[str]) -> str:
-    """The first line of a block of code; what stands behind its language is kept if it is a file."""
+    """The first line of a block of code; what follows its language is kept if it is a file."""
     fence, language, note = opening.groups()
     return f'{fence}{language} title="{note}"' if "." in note else fence + language
 

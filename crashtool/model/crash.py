@@ -12,11 +12,11 @@ CrashReport ── Crash            why, where, on which thread
 from typing import TYPE_CHECKING, Literal
 
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.model.module import Module
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from crashtool.formats.identifiers import DebugId
     from crashtool.formats.minidump.reasons.reason import Reason
     from crashtool.model.lookup import SymbolVerdict
 
@@ -35,24 +35,6 @@ class Problem(NamedTuple):
     offset: int | None
     sentence: str
     loses_data: bool = True
-
-
-class Module(NamedTuple):
-    """An image in the process: `base` and `size` in bytes, `name` without its folder."""
-
-    base: int
-    size: int
-    name: str
-    code_file: str
-    code_id: str | None = None
-    debug_file: str | None = None
-    debug_id: "DebugId | None" = None
-    version: str | None = None
-
-    @property
-    def end(self) -> int:
-        """The first address behind the module."""
-        return self.base + self.size
 
 
 class UnloadedHit(NamedTuple):

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 
 LookupStatus = Literal[
     "found",

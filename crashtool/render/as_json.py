@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.minidump.reasons.reason import pointer_size
 from crashtool.formats.source_path import find_source_url, parse_source_path
-from crashtool.model.crash import (
-    Annotation,
-    Crash,
-    CrashpadIds,
-    CrashReport,
-    Frame,
-    Module,
-    System,
-    Thread,
-)
+from crashtool.model.crash import Annotation, Crash, CrashpadIds, CrashReport, Frame, System, Thread
+from crashtool.model.module import Module
 from crashtool.model.signature import VERSION, sign
 from crashtool.render.words import base_name, words_of_assertion, words_of_error
 

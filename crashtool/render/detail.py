@@ -2,7 +2,8 @@
 
 from collections.abc import Hashable, Sequence
 
-from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt, Module, Thread
+from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt, Thread
+from crashtool.model.module import Module
 from crashtool.render.page import Page, Span
 from crashtool.render.stack import add_frames
 from crashtool.render.words import words_of_size

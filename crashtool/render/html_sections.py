@@ -1,6 +1,7 @@
 """Parts of the web page besides the stacks: symbols, annotations, modules and what few need."""
 
-from crashtool.model.crash import Annotation, CrashReport, MemoryExcerpt, Module
+from crashtool.model.crash import Annotation, CrashReport, MemoryExcerpt
+from crashtool.model.module import Module
 from crashtool.render.detail import hex_lines
 from crashtool.render.html_parts import card, code, details, facts, harmless, pill, table
 from crashtool.render.symbols import (

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from crashtool.formats.minidump.reasons.reason import hex_address
-from crashtool.model.crash import Annotation, Crash, CrashReport, Module, SecretCount, Thread
+from crashtool.model.crash import Annotation, Crash, CrashReport, SecretCount, Thread
+from crashtool.model.module import Module
 from crashtool.render.crash_words import crash_frame, words_of_signature, words_of_where
 from crashtool.render.detail import (
     add_handles,

@@ -9,11 +9,11 @@ from crashtool.model.crash import (
     CrashReport,
     Frame,
     InlineFrame,
-    Module,
     Process,
     Thread,
     UnloadedHit,
 )
+from crashtool.model.module import Module
 from crashtool.model.own_calls import name_frame
 from crashtool.model.signature import fold, name_innermost, sign
 

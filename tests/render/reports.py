@@ -14,7 +14,6 @@ from crashtool.model.crash import (
     Handle,
     InlineFrame,
     MemoryExcerpt,
-    Module,
     Problem,
     Process,
     Registers,
@@ -26,6 +25,7 @@ from crashtool.model.crash import (
     UnloadedHit,
 )
 from crashtool.model.lookup import Candidate, SymbolVerdict
+from crashtool.model.module import Module
 
 ATTACK = "\x1b[31m<script>alert(1)</script>\n::error::x```\u202e|\"'><img src=x onerror=alert(1)>"
 GUID = "0123456789ABCDEF0123456789ABCDEF1"

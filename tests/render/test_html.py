@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from crashtool.model.crash import Frame, Module, Thread
+from crashtool.model.crash import Frame, Thread
+from crashtool.model.module import Module
 from crashtool.model.signature import sign
 from crashtool.render.html import MOST_THREADS, render_html
 from tests.render.reports import ATTACK, GAME, full_report, hostile_report, report

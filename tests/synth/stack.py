@@ -1,6 +1,6 @@
 """A process to walk in: memory by words, modules with code, functions and unwind rules."""
 
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.services.unwind.scene import NO_TABLES, Loaded, Scene
 
 CODE = 0x400000

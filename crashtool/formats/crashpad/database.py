@@ -32,6 +32,7 @@ from crashtool.formats.crashpad.metadata import (
     read_upload_start,
     read_windows_metadata,
 )
+from crashtool.formats.crashpad.report import Attachment, Database, DatabaseReport
 from crashtool.formats.crashpad.settings import Settings, read_settings
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.regular_file import open_regular
@@ -44,52 +45,6 @@ ATTACHMENTS = "attachments"
 MAX_METADATA = 64 << 20  # of bytes; a handler keeps a year of reports at most
 READINGS = 5  # while a handler moves reports about
 UUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-class Attachment(NamedTuple):
-    """A file that belongs to a report; `size` in bytes."""
-
-    name: str
-    size: int
-    path: Path
-
-
-class DatabaseReport(NamedTuple):
-    """One report in a database.
-
-    `state` is new, pending, uploading or completed. Times are Unix times, None for never or
-    unknown. `id` is what the server answered. `total_size` counts the minidump and its attachments.
-    `reason` says in a sentence why the report was or was not uploaded; `loss` what will delete it
-    soon, "" when nothing does or the time now is not known. `unread`: why its metadata, which
-    is there, cannot be read, so that `uploaded` and the like are not known.
-    """
-
-    uuid: UUID
-    state: str
-    path: Path
-    id: str
-    created: int | None
-    uploaded: bool
-    upload_attempts: int
-    last_upload_attempt: int | None
-    upload_explicitly_requested: bool
-    locked: bool
-    locked_since: int | None
-    attachments: tuple[Attachment, ...]
-    total_size: int
-    reason: str
-    loss: str = ""
-    unread: str = ""
-
-
-class Database(NamedTuple):
-    """What a database holds; `kind` is generic, macos or windows."""
-
-    path: Path
-    kind: str
-    settings: Settings | None
-    reports: tuple[DatabaseReport, ...]
-    problems: tuple[str, ...]
 
 
 class _Found(NamedTuple):

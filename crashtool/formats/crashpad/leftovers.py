@@ -16,11 +16,11 @@ from crashtool.formats.crashpad.database import (
     UUID_NAME,
     WINDOWS_METADATA,
     WINDOWS_REPORTS,
-    Database,
     read_bounded,
 )
 from crashtool.formats.crashpad.handler_rules import CLEANED_AFTER
 from crashtool.formats.crashpad.metadata import read_windows_metadata
+from crashtool.formats.crashpad.report import Database
 from crashtool.formats.named_tuple import NamedTuple
 
 SIDECAR = "_sidecar.json"  # what some clients put beside a minidump

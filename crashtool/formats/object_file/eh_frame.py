@@ -78,7 +78,7 @@ class FrameTables(NamedTuple):
 
 
 class CIE(NamedTuple):
-    """A common information entry: what the functions' entries (FDEs) that share it have in common."""
+    """A common information entry: what the FDEs of functions that share it have in common."""
 
     factors: AlignmentFactors
     return_register: int

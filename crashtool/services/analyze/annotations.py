@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from crashtool.formats.minidump.file import Minidump
-from crashtool.model.crash import Annotation, Module
+from crashtool.model.crash import Annotation
+from crashtool.model.module import Module
 from crashtool.model.submission import STRING_ANNOTATION, Field, settle_fields
 
 # What Crashpad stores at most, in bytes: client/simple_string_dictionary.h (256 with the NUL),

@@ -3,7 +3,8 @@
 from crashtool.formats.minidump.reasons import Reason
 from crashtool.formats.minidump.reasons.reason import address_words, is_canonical
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.crash import Frame, Module, Registers, Thread
+from crashtool.model.crash import Frame, Registers, Thread
+from crashtool.model.module import Module
 
 # A function touches its frame within this distance of the stack pointer; larger frames are probed
 # page by page (-fstack-clash-protection, __chkstk).

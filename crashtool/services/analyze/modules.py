@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from crashtool.model.crash import Module, UnloadedHit
+from crashtool.model.crash import UnloadedHit
+from crashtool.model.module import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from crashtool.formats.minidump.file import Minidump
-from crashtool.model.crash import Annotation, Module, Process
+from crashtool.model.crash import Annotation, Process
+from crashtool.model.module import Module
 from crashtool.services.analyze.modules import UNNAMED, base_name
 
 # In the order of trust: what Crashpad's documentation asks for, what programs use instead, and

@@ -5,15 +5,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import MissingLibrary
-from crashtool.model.crash import (
-    Crash,
-    CrashReport,
-    Frame,
-    InlineFrame,
-    Module,
-    Registers,
-    Thread,
-)
+from crashtool.model.crash import Crash, CrashReport, Frame, InlineFrame, Registers, Thread
+from crashtool.model.module import Module
 from crashtool.services.analyze.modules import AddressMap
 from crashtool.services.unwind.ends import LINUX
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86

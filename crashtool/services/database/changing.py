@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, MachineFault, UsageError, reason_of
-from crashtool.formats.crashpad.database import Database, DatabaseReport
 from crashtool.formats.crashpad.metadata import Metadata
+from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.services.database.generic import GenericLayout
 from crashtool.services.database.layout import Layout
 from crashtool.services.database.macos import MacLayout

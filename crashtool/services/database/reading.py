@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, InUse, UsageError
-from crashtool.formats.crashpad.database import Database, DatabaseReport, open_database
+from crashtool.formats.crashpad.database import open_database
+from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.services.database.unpack import unpack_database
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_one

@@ -4,7 +4,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, MachineFault, reason_of
-from crashtool.formats.crashpad.database import DatabaseReport, open_database
+from crashtool.formats.crashpad.database import open_database
+from crashtool.formats.crashpad.report import DatabaseReport
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.run import Delivery
 from crashtool.services.handler.report_database import list_minidumps

@@ -123,9 +123,11 @@ class Handover:
             self.ended = freezer.ended
 
     def _write_own(self, freezer: Freezer, own: OwnWriter, reason: str) -> None:
+        from crashtool.services.handler.own_report import write_report  # no cost without a crash
+
         self.mode = MODE
         self.own_reason = reason
-        written = own.write(self.pid, self.thread, freezer.threads)
+        written = write_report(own, self.pid, self.thread, freezer.threads)
         self.problem, self.database, self.notes = written
 
     def _dump_frozen(

@@ -4,13 +4,7 @@ The report goes into a Crashpad database as a handler's would, waiting to be sen
 reads databases finds it there.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from crashtool.formats.named_tuple import NamedTuple
-
-if TYPE_CHECKING:
-    from crashtool.services.handler.signal_frame import StoppedThread
 
 MODE = "own"
 
@@ -32,9 +26,3 @@ class OwnWriter(NamedTuple):
     database: str
     annotations: tuple[tuple[str, str], ...] = ()
     attachments: tuple[tuple[str, str], ...] = ()
-
-    def write(self, pid: int, crashed: "StoppedThread", threads: Iterable[int]) -> Written:
-        """Dump a process all of whose `threads` are held by this one."""
-        from crashtool.services.handler.own_report import write_report  # no cost without a crash
-
-        return write_report(self, pid, crashed, threads)

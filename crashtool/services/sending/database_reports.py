@@ -13,7 +13,7 @@ from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, UnusableInput
 
 if TYPE_CHECKING:
-    from crashtool.formats.crashpad.database import Database, DatabaseReport
+    from crashtool.formats.crashpad.report import Database, DatabaseReport
     from crashtool.services.files.scratch import Scratch
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))

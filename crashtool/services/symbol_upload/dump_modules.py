@@ -14,7 +14,8 @@ from crashtool.services.symbols.session import open_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from crashtool.model.crash import CrashReport, Module
+    from crashtool.model.crash import CrashReport
+    from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
 
 

@@ -6,7 +6,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import ObjectFile, base_name
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.model.symbol_upload import GateRow, SymbolFile
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import Search

@@ -26,9 +26,12 @@ from crashtool.services.files.whole_file import make_folder, open_whole
 from crashtool.services.symbol_upload.archive import read_blocks
 
 RULES = {
-    object_kinds.SYM: walk_breakpad, object_kinds.PDB: walk_symstore, object_kinds.PE: walk_symstore,
-    object_kinds.ELF: walk_build_id, object_kinds.MACHO: walk_ssqp,
-}  # fmt: skip
+    object_kinds.SYM: walk_breakpad,
+    object_kinds.PDB: walk_symstore,
+    object_kinds.PE: walk_symstore,
+    object_kinds.ELF: walk_build_id,
+    object_kinds.MACHO: walk_ssqp,
+}
 PLATFORMS = {
     object_kinds.PE: "windows",
     object_kinds.PDB: "windows",

@@ -14,7 +14,7 @@ from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.known_file import bare_name, compare, ids_of, insist, matches
 
 if TYPE_CHECKING:
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.known_file import Known
 
@@ -55,7 +55,7 @@ def find_fixed_programs(assignments: Sequence[Assignment]) -> tuple["Module", ..
     Crashpad lists no modules of a static program that is not position-independent.
     """
     from crashtool.formats.object_file.elf import find_fixed_image
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.symbols.mapped_file import map_file
 
     found = []

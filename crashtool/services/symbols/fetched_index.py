@@ -9,7 +9,7 @@ from crashtool.errors import CrashtoolError
 from crashtool.services.symbols.cache import SUBFOLDER, place_in
 
 if TYPE_CHECKING:
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.symbols.cache import SymbolCache
 
 PREFIX = "of-"

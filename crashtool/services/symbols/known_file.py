@@ -16,7 +16,7 @@ from crashtool.services.symbols.mapped_file import CannotRead, map_file
 if TYPE_CHECKING:
     from crashtool.formats.identifiers import DebugId
     from crashtool.formats.object_kinds import ObjectFile
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
 
 HEAD_BYTES = 512

@@ -13,7 +13,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.lookup import Candidate
 
 if TYPE_CHECKING:
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
 
 RECORDED = "at its recorded path"
 BESIDE_PROGRAM = "beside its program"

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from crashtool.model.crash import Frame, Module
+    from crashtool.model.crash import Frame
     from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.module import Module
     from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.session import SymbolSession
     from crashtool.services.unwind.scene import CodeTables

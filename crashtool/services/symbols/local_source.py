@@ -38,7 +38,7 @@ from crashtool.services.symbols.local_places import (
 from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.unwind_rules import CfiText, FrameData
-    from crashtool.model.crash import Module
     from crashtool.model.lookup import Candidate, LookupStatus
+    from crashtool.model.module import Module
     from crashtool.services.symbols.debug_file import DebugFile
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.source import SymbolSource

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crashtool.errors import CrashtoolError
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
 
 PDB_SUFFIX = ".pdb"
 UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB

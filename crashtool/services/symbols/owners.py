@@ -6,7 +6,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import base_name
 
 if TYPE_CHECKING:
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
 
 # Paths in lower case, with slashes. Patterns of `re` would cost each `inspect` two milliseconds.
 ROOTS = ("/", "/usr/")

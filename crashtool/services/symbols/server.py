@@ -15,7 +15,7 @@ from crashtool.services.symbols.known_file import compare, ids_of, insist, match
 if TYPE_CHECKING:
     from typing import IO
 
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
 

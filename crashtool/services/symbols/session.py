@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from crashtool.errors import MissingLibrary
-    from crashtool.model.crash import Frame, Module
+    from crashtool.model.crash import Frame
     from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.module import Module
     from crashtool.services.symbols.generated_code import Generated, GeneratedCode
     from crashtool.services.symbols.source import SymbolSource
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.formats.unwind_rules import CfiText, FrameData
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.symbols.unwind_information import UnwindTables
     from crashtool.services.unwind.scene import CodeTables
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.formats.unwind_rules import CfiText, FrameData
-    from crashtool.model.crash import FrameTrust, Module
+    from crashtool.model.crash import FrameTrust
+    from crashtool.model.module import Module
     from crashtool.services.unwind.machine import Machine
 
 ANYWHERE = range(1 << 64)

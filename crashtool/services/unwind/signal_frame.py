@@ -8,7 +8,7 @@ from crashtool.services.unwind.scene import Loaded, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crashtool.model.crash import Module
+    from crashtool.model.module import Module
     from crashtool.services.unwind.scene import Scene
 
 KERNEL_MODULES = ("linux-gate.so", "linux-vdso.so", "[vdso]", "vdso")

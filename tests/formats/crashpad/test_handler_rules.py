@@ -2,13 +2,13 @@
 
 import pytest
 
-from crashtool.formats.crashpad.database import DatabaseReport
 from crashtool.formats.crashpad.handler_rules import (
     find_losses,
     is_beyond_age,
     is_rate_limited,
     walk_beyond_size,
 )
+from crashtool.formats.crashpad.report import DatabaseReport
 from tests.synth.database import NOW, report_id
 
 DAY = 86400

@@ -1,7 +1,8 @@
 import pytest
 
 from crashtool.formats.minidump.reasons import Reason
-from crashtool.model.crash import Frame, InlineFrame, Module, Registers, Thread, UnloadedHit
+from crashtool.model.crash import Frame, InlineFrame, Registers, Thread, UnloadedHit
+from crashtool.model.module import Module
 from crashtool.services.analyze.hints import Scene, collect_hints
 from crashtool.services.analyze.stack_hints import BY_NAME, MEANINGS, add_stack_hints
 from tests.render.reports import report

@@ -2,7 +2,7 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.identifiers import BuildId
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols.assigned_source import (
     GIVEN,

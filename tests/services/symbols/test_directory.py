@@ -11,7 +11,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.archives.cabinet import LZX
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file.reading import read_object_files
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import directory
 from crashtool.services.symbols.directory import DirectorySource, walk_files

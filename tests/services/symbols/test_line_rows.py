@@ -7,7 +7,7 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.line_lookup import LineLookup
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.services.symbols.advice import SPLIT_NOTE
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.module_verdict import Evidence, judge

@@ -4,8 +4,9 @@ import pytest
 
 from crashtool.formats import object_kinds
 from crashtool.formats.object_file.reading import read_object_files
-from crashtool.model.crash import Frame, Module
+from crashtool.model.crash import Frame
 from crashtool.model.lookup import Candidate
+from crashtool.model.module import Module
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.module_symbols import ModuleSymbols

@@ -14,7 +14,7 @@ import pytest
 
 from crashtool.errors import BadUrl, InputUnusable, MissingExtra
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import fetching
 from crashtool.services.symbols import server as server_module

@@ -2,7 +2,7 @@ import pytest
 
 from crashtool.formats.object_file.exception_tables import ExceptionTables, RuntimeFunction
 from crashtool.formats.object_file.pe import find_exception_tables
-from crashtool.model.crash import Module
+from crashtool.model.module import Module
 from crashtool.services.unwind.loaded_image import find_loaded_image
 from crashtool.services.unwind.scene import NO_TABLES
 from tests.synth.object_files import build_pe

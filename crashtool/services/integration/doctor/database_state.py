@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crashtool.formats.crashpad.database import SETTINGS as SETTINGS_FILE
-from crashtool.formats.crashpad.database import Database
+from crashtool.formats.crashpad.report import Database
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import DATABASE, Finding, Subject
 from crashtool.services.database.reading import open_patiently
