@@ -119,7 +119,7 @@ class Settings:
         for layer, path, values in self._files:
             if setting.name not in values:
                 continue
-            value = _from_file(setting, values[setting.name], path)
+            value = take_from_file(setting, values[setting.name], path)
             is_limited = is_checked and not self._is_vouched_for
             if layer == PROJECT and is_limited and setting.from_project != ANYTHING:
                 from crashtool.services.settings.project_file import check_named  # seldom needed
@@ -243,7 +243,11 @@ _FILE_TYPES = {
 }
 
 
-def _from_file(setting: Setting, value: Any, path: str) -> Any:
+def take_from_file(setting: Setting, value: Any, path: str) -> Any:
+    """A setting as commands take it from a file: relative paths begin in the file's folder.
+
+    UsageError for a value of the wrong type.
+    """
     folder = os.path.dirname(path)
     if type(value) not in _FILE_TYPES.get(setting.kind, (str,)):
         raise UsageError(f"{path}: {setting.name} has the wrong type ({type(value).__name__})")

@@ -1,6 +1,7 @@
 """What the settings say: those in effect, and those of a crashtool.toml that was found."""
 
-from pathlib import Path
+import os
+from contextlib import suppress
 from typing import Any
 
 from crashtool.errors import UsageError
@@ -14,6 +15,7 @@ from crashtool.model.doctor import HANDLER, Subject
 from crashtool.services.integration.annotation_sources import mark_folders
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.sniffing import read_markers
+from crashtool.services.settings.layers import take_from_file
 from crashtool.services.settings.table import SETTINGS as KNOWN
 
 
@@ -67,28 +69,19 @@ def _as_annotation(item: str | Annotation) -> Annotation:
 
 
 def _read_file(path: str) -> dict[str, Any]:
-    """A file's values as `Settings` would give them; what is not known there is left out."""
-    table = parse_toml(read_text_file(path), path)
-    folder = Path(path).parent
+    """A file's values as the commands take them, as far as they are known and of the right kind."""
     values: dict[str, Any] = {}
-    for name, value in table.items():
+    for name, value in parse_toml(read_text_file(path), path).items():
         if name == "annotations" and isinstance(value, dict):
             values[name] = [Annotation(key, _text(item)) for key, item in value.items()]
-        elif name == "attachments" and isinstance(value, list):
-            values[name] = [_anchor(str(item), folder) for item in value]
-        elif name in KNOWN and isinstance(value, str):
-            is_path = KNOWN[name].kind == "path"
-            values[name] = str(folder / value) if is_path else value
+        elif name in KNOWN:
+            with suppress(UsageError):
+                values[name] = take_from_file(KNOWN[name], value, os.path.abspath(path))  # noqa: PTH100
     return values
 
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _anchor(text: str, folder: Path) -> str:
-    attachment = parse_attachment(text)
-    return attachment._replace(path=str(folder / attachment.path)).text
 
 
 def find_url(configured: Configured) -> str:

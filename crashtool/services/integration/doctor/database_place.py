@@ -15,6 +15,7 @@ from crashtool.formats.crashpad.client.linking import PATH_LIMIT
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import DATABASE, PROGRAM, Finding, Subject
+from crashtool.services.integration.doctor.build_kind import find_build_folder
 from crashtool.services.integration.doctor.configured import read_configured
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, skip, warning
@@ -140,7 +141,10 @@ def _owner(folder: Path) -> str:
 
 def _walk_doubts(path: str, examination: Examination) -> Iterator[Finding]:
     """Where it will not last."""
-    if reason := find_doubt(path, [row.path for row in examination.of_kind(PROGRAM)]):
+    installed = [
+        row.path for row in examination.of_kind(PROGRAM) if not find_build_folder(row.path)
+    ]
+    if reason := find_doubt(path, installed):
         yield warning(
             path, reason.cause, reason.consequence,
             "choose a folder of the user: %LOCALAPPDATA%, ~/Library/Application Support, "

@@ -10,16 +10,19 @@ from crashtool.formats.object_file.macho import read_libraries
 from crashtool.formats.object_file.pe_imports import read_imports
 from crashtool.formats.object_kinds import ELF, MACHO, PE
 from crashtool.model.doctor import Finding, Subject
+from crashtool.services.integration.doctor.build_kind import FOR_DEVELOPERS, tell_build
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
+    DEBUG_RUNTIMES,
     SYSTEMS,
     markers_of,
     read_elf_dynamic,
     read_objects,
     this_machine,
 )
-from crashtool.services.integration.doctor.findings import failure, skip, warning
+from crashtool.services.integration.doctor.findings import failure, note, skip, warning
 from crashtool.services.integration.doctor.library_search import Linker, Missing, find_missing
+from crashtool.services.integration.doctor.pairing import find_programs
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.workers.child_environment import child_environment
 
@@ -37,7 +40,6 @@ PACKAGES = {  # by the library: Debian's and Ubuntu's package, Fedora's, Alpine'
 }
 # Of Visual C++'s redistributable: not part of Windows
 VISUAL_CPP = ("vcruntime", "msvcp", "concrt", "vcomp")
-DEBUG_RUNTIMES = ("ucrtbased.dll", "vcruntime140d.dll", "msvcp140d.dll", "vcruntime140_1d.dll")
 WINDOWS_OWN = frozenset(
     f"{name}.dll" for name in (
         "advapi32", "bcrypt", "bcryptprimitives", "cabinet", "cfgmgr32", "combase", "comctl32",
@@ -73,7 +75,7 @@ def check_libraries(handler: Subject, examination: Examination) -> Iterator[Find
     """Every library that it is linked with is there, in the version that it wants."""
     (first, *_) = examination.recall(read_objects, handler.path)
     if first.kind == PE:
-        yield from _check_dlls(handler)
+        yield from _check_dlls(handler, examination)
     elif first.kind == MACHO:
         yield from _check_dylibs(handler)
     elif reason := _find_other_system(handler, examination):
@@ -119,7 +121,7 @@ def how_to_install(library: str) -> str:
             f"apk add {alpine} (Alpine)")  # fmt: skip
 
 
-def _check_dlls(handler: Subject) -> Iterator[Finding]:
+def _check_dlls(handler: Subject, examination: Examination) -> Iterator[Finding]:
     folder = Path(handler.path).parent
     beside = {entry.name.lower() for entry in folder.iterdir()}
     absent = [name for name in read_imports(map_file(handler.path))
@@ -129,7 +131,10 @@ def _check_dlls(handler: Subject) -> Iterator[Finding]:
                if name.lower().startswith(VISUAL_CPP) and name not in debug]  # fmt: skip
     other = [name for name in absent if name not in debug and name not in runtime]
     if debug:
-        yield failure(
+        starters = list(find_programs(handler, examination))
+        kinds = {tell_build(program, examination) for program in starters}
+        tell = note if kinds == {FOR_DEVELOPERS} else failure
+        yield tell(
             handler.path, f"it is a debug build: it needs {', '.join(debug)}",
             "It starts only where Visual Studio is installed; elsewhere every crash is lost.",
             "ship the handler of a release build",

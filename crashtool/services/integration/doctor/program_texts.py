@@ -4,28 +4,26 @@ import re
 from collections.abc import Iterator
 
 from crashtool.formats.object_file.data_texts import find_texts
-from crashtool.formats.object_file.pe_imports import read_imports
 from crashtool.formats.object_kinds import ELF, MACHO, PE
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url import ERROR
 from crashtool.formats.submission_url.finding import Finding as UrlFinding
 from crashtool.formats.submission_url.finding import Purpose
 from crashtool.model.doctor import Finding, Subject
-from crashtool.services.integration.doctor.examination import Examination
-from crashtool.services.integration.doctor.facts import (
-    ASSERTION,
-    markers_of,
-    read_elf_dynamic,
+from crashtool.services.integration.doctor.build_kind import (
+    FOR_DEVELOPERS,
+    FOR_USERS,
+    tell_build,
 )
+from crashtool.services.integration.doctor.examination import Examination
+from crashtool.services.integration.doctor.facts import markers_of
 from crashtool.services.integration.doctor.findings import failure, note, warning
-from crashtool.services.integration.doctor.handler_libraries import DEBUG_RUNTIMES
 from crashtool.services.integration.doctor.program_client import first_of
 from crashtool.services.integration.make_url import judge
 from crashtool.services.symbols.mapped_file import map_file
 
 ROOT_FORM = "root-form"
 NO_RATE_LIMIT = "--no-rate-limit"
-MAC_ASSERTION = b"___assert_rtn"
 PLATFORMS = {ELF: "linux", PE: "windows", MACHO: "macos"}
 FRAGMENTS = ("://submit.backtrace.io", ".backtrace.io", ":6098", ":6097", "/minidump",
              "format=minidump")  # fmt: skip
@@ -42,28 +40,25 @@ MAX_SHOWN = 5  # findings of one kind of one program
 
 
 def check_rate_limit(program: Subject, examination: Examination) -> Iterator[Finding]:
-    """A program that is built for release does not switch the limit of uploads off."""
+    """A program that is built for its users does not switch the limit of uploads off."""
     markers = markers_of(program, examination)
-    if not markers.has_client or markers.is_handler or _has_assertions(program, examination):
+    if not markers.has_client or markers.is_handler:
         return
-    if find_texts(map_file(program.path), (NO_RATE_LIMIT,)):
-        yield warning(
-            program.path, f"{NO_RATE_LIMIT} is in a release build",
-            "A program that crashes at each start uploads each time: your quota goes, and users' "
-            "connections with it.",
-            "put it inside #if !defined(NDEBUG)",
-        )  # fmt: skip
-
-
-def _has_assertions(program: Subject, examination: Examination) -> bool:
-    """Whether a build has debug assertions, by what it imports."""
-    kind = first_of(program, examination).kind
-    if kind == ELF:
-        return ASSERTION in examination.recall(read_elf_dynamic, program.path).imported
-    if kind == MACHO:
-        return map_file(program.path).find(MAC_ASSERTION) >= 0
-    imports = {name.lower() for name in read_imports(map_file(program.path))}
-    return not imports.isdisjoint(DEBUG_RUNTIMES)
+    if not find_texts(map_file(program.path), (NO_RATE_LIMIT,)):
+        return
+    build = tell_build(program, examination)
+    if build == FOR_DEVELOPERS:
+        return
+    tell, cause = (
+        (warning, f"{NO_RATE_LIMIT} is in a release build") if build == FOR_USERS else
+        (note, f"{NO_RATE_LIMIT} is in it, and nothing tells whether it is a release build")
+    )  # fmt: skip
+    yield tell(
+        program.path, cause,
+        "A program that crashes at each start uploads each time: your quota goes, and users' "
+        "connections with it.",
+        "put it inside #if !defined(NDEBUG)",
+    )  # fmt: skip
 
 
 def check_url(program: Subject, examination: Examination) -> Iterator[Finding]:
@@ -113,7 +108,9 @@ def check_paths(program: Subject, examination: Examination) -> Iterator[Finding]
         return
     for path in examination.recall(read_machine_paths, program.path)[:MAX_SHOWN]:
         tilde = path.startswith("~")
-        yield warning(
+        is_of_developer = not tilde and tell_build(program, examination) == FOR_DEVELOPERS
+        tell = note if is_of_developer else warning
+        yield tell(
             program.path,
             f"{path} is in it: " + ("no shell is there that expands ~" if tilde else
                                     "a path of the machine that built it"),

@@ -8,6 +8,7 @@ import pytest
 
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.model.doctor import PASS, SKIP, WARNING
+from crashtool.services.integration.doctor import database_place
 from crashtool.services.integration.doctor.database_place import (
     LEAST_FREE,
     find_doubt,
@@ -272,3 +273,18 @@ def test_the_program_beside_a_database_makes_it_one_of_an_installation(tmp_path)
     diagnosis = examine(tmp_path / "dist", settings=configured)
 
     assert "database.place" in warnings(diagnosis)
+
+
+@posix
+@pytest.mark.parametrize("is_build", [False, True])
+def test_a_build_folder_is_no_installation(tmp_path, monkeypatch, is_build):
+    """What a developer builds and tries out may have its database beside it."""
+    monkeypatch.setattr(database_place, "TEMPORARY", ())
+    monkeypatch.setattr(database_place.tempfile, "gettempdir", lambda: "/nowhere")
+    write_program(tmp_path / "app", elf_program())
+    if is_build:
+        (tmp_path / "CMakeCache.txt").write_text("CMAKE_BUILD_TYPE:STRING=Debug\n")
+    diagnosis = examine(tmp_path, settings={"database": f"{tmp_path}/crashes"})
+    causes = [row.cause for row in diagnosis.findings if row.check == "database.place"]
+    told = [cause for cause in causes if cause and "programs are installed" in cause]
+    assert bool(told) != is_build

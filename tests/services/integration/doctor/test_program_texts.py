@@ -13,7 +13,7 @@ from tests.services.integration.doctor.folders import (
     warnings,
     write_program,
 )
-from tests.toolchain import need_programs, run_tool
+from tests.toolchain import need, need_programs, run_tool
 
 TOKEN = "0123456789abcdef" * 4
 GOOD_URL = f"https://submit.backtrace.io/acme/{TOKEN}/minidump"
@@ -128,3 +128,80 @@ def test_no_rate_limit_in_a_debug_build_is_well(tmp_path, flags, warned):
 
 def test_a_mac_program_with_assertions_is_a_debug_build(look):
     assert warnings(look("--no-rate-limit", "___assert_rtn", make=macho_program)) == set()
+
+
+CMAKE_PROJECT = """cmake_minimum_required(VERSION 3.13)
+project(game CXX)
+add_executable(game main.cpp)
+"""
+PLAIN_SOURCE = SOURCE.replace("#include <assert.h>", "").replace("assert(count); ", "")
+
+
+def build_with_cmake(folder, kind, generator):
+    """A program without a single assertion, in a build folder of its own: its path."""
+    (folder / "CMakeLists.txt").write_text(CMAKE_PROJECT)
+    (folder / "main.cpp").write_text(PLAIN_SOURCE)
+    run_tool("cmake", "-S", folder, "-B", folder / "out", "-G", generator,
+             f"-DCMAKE_BUILD_TYPE={kind}")  # fmt: skip
+    run_tool("cmake", "--build", folder / "out")
+    return folder / "out" / "game"
+
+
+@pytest.mark.parametrize("generator", ["Unix Makefiles", "Ninja"])
+@pytest.mark.parametrize(
+    ("kind", "warned"),
+    [("Debug", set()), ("", set()), ("RelWithDebInfo", {"program.ratelimit"}),
+     ("Release", {"program.ratelimit"})],
+)  # fmt: skip
+def test_no_rate_limit_is_a_fault_where_cmake_defines_ndebug(tmp_path, generator, kind, warned):
+    need("cmake", "g++", "make", "ninja")
+    program = build_with_cmake(tmp_path, kind, generator)
+    assert warnings(examine(program, without=OURS)) == warned
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags", "verdict"),
+    [
+        ("gcc", ("-g",), None), ("gcc", ("-g", "-Og"), None), ("gcc", ("-g", "-gz"), None),
+        ("gcc", ("-g", "-O2"), WARNING), ("gcc", ("-s",), WARNING), ("clang", ("-g",), NOTE),
+        ("clang", ("-O2", "-s"), WARNING),
+    ],
+)  # fmt: skip
+def test_without_a_build_folder_the_options_of_gcc_tell(tmp_path, compiler, flags, verdict):
+    need_programs(compiler)
+    (tmp_path / "app.c").write_text(PLAIN_SOURCE)
+    run_tool(compiler, *flags, "-o", tmp_path / "app", tmp_path / "app.c")
+    diagnosis = examine(tmp_path / "app", without=OURS)
+    found = [row.verdict for row in diagnosis.findings if row.check == "program.ratelimit"]
+    assert found == [verdict or "pass"]
+
+
+@pytest.mark.parametrize("folder", ["x64/Debug", "cmake-build-debug", "Build/Products/Debug"])
+@pytest.mark.parametrize("make", [pe_program, macho_program])
+def test_a_folder_for_debug_builds_tells(tmp_path, folder, make):
+    program = write_program(tmp_path / folder / "game", make("--no-rate-limit"))
+    assert warnings(examine(program, without=OURS)) == set()
+    other = write_program(tmp_path / "debug_tools" / "game", make("--no-rate-limit"))
+    assert warnings(examine(other, without=OURS)) == {"program.ratelimit"}
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("is_debug = false\n", {"program.ratelimit"}),
+        ('# is_debug = false\ntarget_cpu = "x64"\n', set()),
+        ("is_debug=true # is_debug = false\n", set()),
+    ],
+)  # fmt: skip
+def test_the_arguments_of_gn_tell(tmp_path, text, warned):
+    (tmp_path / "args.gn").write_text(text)
+    program = write_program(tmp_path / "game", elf_program("--no-rate-limit"))
+    assert warnings(examine(program, without=OURS)) == warned
+
+
+def test_a_path_of_this_machine_in_a_debug_build_is_a_note(tmp_path):
+    text = "/home/jo/build/crashpad_handler"
+    program = write_program(tmp_path / "x64" / "Debug" / "game.exe", pe_program(text))
+    diagnosis = examine(program, without=OURS)
+    assert warnings(diagnosis) == set()
+    assert text in find_finding(diagnosis, "program.paths", NOTE).cause

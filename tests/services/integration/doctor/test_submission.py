@@ -206,3 +206,37 @@ def test_tls_asked_of_a_plain_server_is_a_failure(tmp_path):
         diagnosis = probe(tmp_path, f"{url}/post?format=minidump&token={TOKEN}")
 
     assert "url.reach" in failures(diagnosis)
+
+
+def test_paths_in_a_file_begin_where_annotate_has_them_begin(tmp_path, monkeypatch, crashtool):
+    """Also when doctor is given the folder by a relative path, from outside of it."""
+    folder = tmp_path / "game"
+    folder.mkdir()
+    (folder / "crashtool.toml").write_text(
+        'attachments = ["log.txt", "logs/last.txt"]\ndatabase = "crashes"\n'
+        '[annotations]\nprod = "Game"\nver = "1"\n'
+    )
+    monkeypatch.chdir(folder)
+    arguments = crashtool_in(folder, monkeypatch, crashtool, "annotate").splitlines()
+    monkeypatch.chdir(tmp_path)
+
+    diagnosis = examine("game")
+
+    assert f"--attachment={folder / 'log.txt'}" in arguments
+    assert not any(
+        finding.check in ("annotations.attachment-path", "database.place")
+        and "relative" in (finding.cause or "")
+        for finding in diagnosis.findings
+    )
+
+
+def crashtool_in(folder, monkeypatch, crashtool, *words):
+    monkeypatch.chdir(folder)
+    result = crashtool(*words)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_a_value_of_the_wrong_type_in_a_file_is_left_to_the_commands(tmp_path):
+    (tmp_path / "crashtool.toml").write_text('database = 3\nattachments = "x"\nurl = ["y"]\n')
+    assert failures(examine(tmp_path)) == set()
