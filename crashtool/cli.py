@@ -10,10 +10,14 @@ from typing import Any
 
 gc.disable()  # until a command is loaded: collecting while importing costs a fifth of the start
 
-import click  # noqa: E402 (the collector stops first)
+from crashtool.commands.streams import StandardStreams, tell_bug, tell_missing  # noqa: E402
+
+try:
+    import click
+except ImportError as fault:  # without it there is no command that could say so
+    tell_missing(fault)
 
 from crashtool import __version__  # noqa: E402
-from crashtool.commands.streams import StandardStreams, tell_bug  # noqa: E402
 from crashtool.errors import (  # noqa: E402
     BUG,
     DONE,

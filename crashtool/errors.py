@@ -18,6 +18,7 @@ INTERRUPTED = 130
 
 
 LOSSES = {  # of the libraries that every installation has
+    "click": "no command can be read without it",
     "requests": "nothing can be sent or fetched without it",
     "tomli": "no crashtool.toml can be read without it",
     "minidump": "the handles in a dump cannot be read without it",

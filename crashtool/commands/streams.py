@@ -7,9 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
-from crashtool.errors import DONE, MACHINE, CannotWrite, reason_of
+from crashtool.errors import DONE, MACHINE, CannotWrite, explain_import, reason_of
 
 ANSWERS, NOTES = "crashtool-answers", "crashtool-notes"  # our ways with what an encoding lacks
 WORDS = {"→": "->", "…": "...", "─": "-", "├": "|", "└": "`"}
@@ -120,6 +120,17 @@ def tell_bug() -> None:
     for line in traceback.format_exc().rstrip("\n").split("\n"):
         sys.stderr.write(log_line(line) + "\n")
     sys.stderr.flush()
+
+
+def tell_missing(error: ImportError) -> NoReturn:
+    """Say which library every command needs, and how to install it; ends the process."""
+    from crashtool.render.safe_text import log_line, safe
+
+    missing = explain_import(error)
+    if missing is None:
+        raise error
+    sys.stderr.write(f"crashtool: error: {safe(missing.what)}\n{log_line(f'  {missing.hint}')}\n")
+    sys.exit(missing.exit_status)
 
 
 def check_encodable(text: str, stream: TextIO) -> None:

@@ -1,5 +1,6 @@
 """A library that is not there: what the answer lacks without it is said once, with the remedy."""
 
+import subprocess
 import sys
 
 import pytest
@@ -83,6 +84,38 @@ def test_without_requests_the_library_is_named_and_not_a_bug(crashtool, dump, mo
     assert result.exit_code == USAGE
     assert "error: requests is not installed: nothing can be sent" in result.stderr
     assert "install requests" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (
+            "raise ModuleNotFoundError(\"No module named 'click'\", name='click')",
+            "click is not installed",
+        ),
+        (
+            "raise ImportError('cannot import name x', name='click')",
+            "click cannot be loaded (cannot import name x)",
+        ),
+    ],
+    ids=["missing", "broken"],
+)
+@pytest.mark.parametrize("arguments", [["inspect", "x.dmp"], ["--help"]], ids=["inspect", "help"])
+def test_without_click_one_sentence_says_what_to_install(tmp_path, body, what, arguments):
+    (tmp_path / "click.py").write_text(body)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from crashtool.cli import main; main()"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == USAGE
+    said, advice = result.stderr.splitlines()
+    assert said == f"crashtool: error: {what}: no command can be read without it"
+    assert "install" in advice
+    assert "click" in advice
 
 
 def test_a_module_of_our_own_that_is_missing_is_a_bug(crashtool, dump, monkeypatch):
