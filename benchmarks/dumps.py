@@ -8,10 +8,10 @@ from crashtool.formats.minidump.streams import MEMORY64_LIST, MEMORY_LIST
 from crashtool.formats.minidump.structs import (
     Count,
     Directory,
-    Header,
     Memory64Header,
     MemoryDescriptor,
     MemoryDescriptor64,
+    MinidumpHeader,
 )
 
 FULL_MEMORY_FLAG = 0x2  # MiniDumpWithFullMemory (minidumpapiset.h)
@@ -29,7 +29,7 @@ def write_full_memory_dump(source: Path, target: Path, size: int, *, wide: bool)
     difference.
     """
     data = source.read_bytes()
-    header = Header.read(data)
+    header = MinidumpHeader.read(data)
     directory = list(Directory.read_array(data, header.directory_rva, header.stream_count))
     known = [
         (memory.start, data[memory.rva : memory.rva + memory.size])

@@ -20,12 +20,12 @@ from crashtool.formats.minidump.structs import (
     Count,
     CrashpadInfoRecord,
     Directory,
+    ExceptionParameter,
     ExceptionStream,
-    Header,
     MemoryDescriptor,
+    MinidumpHeader,
     MiscInfo1,
     ModuleRecord,
-    Parameter,
     StringPair,
     SystemInfoRecord,
     ThreadRecord,
@@ -53,7 +53,7 @@ class Layout:
     """A file that grows: what is pointed at is added before what points at it."""
 
     def __init__(self) -> None:
-        self.data = bytearray(Header.SIZE)
+        self.data = bytearray(MinidumpHeader.SIZE)
         self.directory: list[Directory] = []
 
     def add(self, content: bytes) -> int:
@@ -81,11 +81,11 @@ class Layout:
     def finish(self) -> bytes:
         """The whole file."""
         place = self.add(b"".join(entry.pack() for entry in self.directory))
-        header = Header(
+        header = MinidumpHeader(
             signature=SIGNATURE, version=VERSION, stream_count=len(self.directory),
             directory_rva=place, timestamp=1_700_000_000,
         )  # fmt: skip
-        self.data[: Header.SIZE] = header.pack()
+        self.data[: MinidumpHeader.SIZE] = header.pack()
         return bytes(self.data)
 
 
@@ -101,7 +101,7 @@ def build_small_dump() -> bytes:
     add_system(layout)
     threads, memory = add_threads(layout, chance)
     layout.stream(THREAD_LIST, pack_list(threads))
-    parameters = Parameter(value=1).pack() + Parameter(value=0x10).pack()
+    parameters = ExceptionParameter(value=1).pack() + ExceptionParameter(value=0x10).pack()
     layout.stream(
         EXCEPTION,
         ExceptionStream(
@@ -147,9 +147,9 @@ def add_threads(
             MODULE_BASE + chance.randrange(MODULES * MODULE_SIZE)
             if chance.random() < 1 / 16
             else chance.randrange(1 << 32)
-            for _ in range(STACK_SIZE // Parameter.SIZE)
+            for _ in range(STACK_SIZE // ExceptionParameter.SIZE)
         ]
-        stack = layout.add(b"".join(Parameter(value=word).pack() for word in words))
+        stack = layout.add(b"".join(ExceptionParameter(value=word).pack() for word in words))
         context = X8664Context(
             flags=FULL_CONTEXT, rsp=start + 64, rbp=start + 256,
             rip=MODULE_BASE + index * MODULE_SIZE + 0x1234,

@@ -9,10 +9,10 @@ from crashtool.formats.minidump.context import X8664Context
 from crashtool.formats.minidump.streams import EXCEPTION, MEMORY_LIST, MODULE_LIST, THREAD_LIST
 from crashtool.formats.minidump.structs import (
     CodeViewRsds,
+    ExceptionParameter,
     ExceptionStream,
     MemoryDescriptor,
     ModuleRecord,
-    Parameter,
     ThreadRecord,
 )
 from crashtool.formats.object_file.pdb import read_pdb
@@ -33,7 +33,9 @@ def build_windows_dump(program: bytes, debug_file: bytes, name: str, depth: int)
     layout = Layout()
     add_system(layout)
     stack = b"".join(
-        Parameter(value=chain[1 + place // FRAME_WORDS] if place % FRAME_WORDS == 4 else 0).pack()
+        ExceptionParameter(
+            value=chain[1 + place // FRAME_WORDS] if place % FRAME_WORDS == 4 else 0
+        ).pack()
         for place in range((depth - 1) * FRAME_WORDS)
     )
     context = X8664Context(flags=FULL_CONTEXT, rsp=STACK_BASE, rip=chain[0]).pack()

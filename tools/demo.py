@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from urllib.request import urlopen
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.object_file.elf_structs import Header64, Segment64
+from crashtool.formats.object_file.elf_structs import ElfSegment64, Header64
 from crashtool.services.workers.child_environment import child_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,7 +97,7 @@ def prepare_program(path: Path) -> None:
     header = Header64.read(data)
     for number in range(header.segment_count):
         place = header.segments_offset + number * header.segment_size
-        row = Segment64.read(data, place)
+        row = ElfSegment64.read(data, place)
         name = bytes(data[row.offset : row.offset + row.file_size]).rstrip(b"\0")
         if row.segment_type == SEGMENT_INTERPRETER and not os.path.exists(name):  # noqa: PTH110
             packed = row.replace(segment_type=SEGMENT_UNUSED).pack()

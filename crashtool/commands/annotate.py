@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
-from crashtool.formats.attribute_rules import ERROR, INTO, Finding, Plan, check_plan
+from crashtool.formats.attribute_rules import ERROR, INTO, AttributeFinding, StartPlan, check_plan
 from crashtool.formats.attributes import join_annotations, parse_attachment, split_pair
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
 from crashtool.formats.crashpad.handler_options import (
@@ -20,7 +20,7 @@ from crashtool.formats.crashpad.handler_options import (
 )
 from crashtool.render.start_handler import TEXTS, finding_text, plan_document
 from crashtool.services.integration.annotation_sources import (
-    Source,
+    AnnotationSource,
     join_sources,
     mark_folders,
     read_annotation_file,
@@ -170,7 +170,7 @@ def command(
             "there is nothing to annotate with",
             hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
         )
-    plan = Plan(
+    plan = StartPlan(
         source.annotations, mark_folders(source.attachments), kind, text_form or "arguments",
         tuple(dict.fromkeys(parse_handler_option(option, kind) for option in options)),
     )  # fmt: skip
@@ -179,7 +179,7 @@ def command(
 
 
 def _deliver(
-    context: click.Context, console: Console, plan: Plan, into: tuple[str, str] | None, *,
+    context: click.Context, console: Console, plan: StartPlan, into: tuple[str, str] | None, *,
     is_chosen: bool, check: bool,
 ) -> None:  # fmt: skip
     """Print the plan, or write it `into` a minidump as another, unless an error is found in it."""
@@ -226,7 +226,11 @@ def _refuse_unfit(
 
 
 def _write_into(
-    console: Console, plan: Plan, findings: tuple[Finding, ...], dump: str, output: str
+    console: Console,
+    plan: StartPlan,
+    findings: tuple[AttributeFinding, ...],
+    dump: str,
+    output: str,
 ) -> None:
     from crashtool.render.annotated_dump import annotated_document, annotated_page
     from crashtool.services.integration.annotate_dump import (
@@ -264,21 +268,23 @@ def _collect(
     files: tuple[str, ...],
     *,
     git: bool,
-) -> Source:
+) -> AnnotationSource:
     """All sources joined, each replacing those before it: settings, files, git, command line."""
     typed = len(context.meta["crashtool.typed"])
     pairs = tuple(split_pair(text) for text in annotations)
     attached = tuple(parse_attachment(text) for text in attachments)
     settled = context.get_parameter_source("attachments") != ParameterSource.COMMANDLINE
     return join_sources(
-        Source(pairs[: len(pairs) - typed], attached if settled else ()),
+        AnnotationSource(pairs[: len(pairs) - typed], attached if settled else ()),
         *(read_annotation_file(file) for file in files),
         *([read_git_annotations(Path.cwd())] if git else []),
-        Source(pairs[len(pairs) - typed :], () if settled else attached),
+        AnnotationSource(pairs[len(pairs) - typed :], () if settled else attached),
     )
 
 
-def _say(console: Console, plan: Plan, findings: tuple[Finding, ...], *, is_chosen: bool) -> None:
+def _say(
+    console: Console, plan: StartPlan, findings: tuple[AttributeFinding, ...], *, is_chosen: bool
+) -> None:
     for finding in findings:
         if finding.severity == ERROR:
             console.error(CheckFailed(finding_text(finding)))

@@ -8,7 +8,7 @@ from crashtool.model.signature import sign
 from crashtool.render.crash_words import words_of_where
 from crashtool.render.html import render_article
 from crashtool.render.report import render_report
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings.layers import user_cache_folder
 from crashtool.services.symbols.plan import SymbolPlan
@@ -42,7 +42,7 @@ class DumpPages:
 
         InputUnusable when it cannot be read.
         """
-        wanted = Wanted(symbols=self._open(symbols), all_threads=True, warn=self._warn)
+        wanted = InspectOptions(symbols=self._open(symbols), all_threads=True, warn=self._warn)
         report = self._advise(read_report(str(path), path.name, wanted))
         if self._session and self._local:
             self._session.forget()  # a mapped program cannot be built anew on Windows

@@ -11,7 +11,7 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.inspected import Inspected, Reader, Setup
+from crashtool.commands.inspected import Inspected, ReportReader, Setup
 from crashtool.commands.options import symbol_options
 from crashtool.errors import (
     CHECK_FAILED,
@@ -59,7 +59,7 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
 @click.option(
     "--json-lines",
     is_flag=True,
-    help="Answer with one JSON document a line, a line a dump, as each is read.",
+    help="InspectAnswer with one JSON document a line, a line a dump, as each is read.",
 )
 @click.option(
     "--jobs",
@@ -106,7 +106,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
         if console.json:
             raise UsageError("--json is one document, --json-lines many: choose one")
         console.json = console.json_lines = True
-    answer = Answer(console, options, is_one=len(paths) == 1 and not is_folder(paths[0]))
+    answer = InspectAnswer(console, options, is_one=len(paths) == 1 and not is_folder(paths[0]))
     setup = Setup(options, console.json, console.verbosity, keeps=answer.needs_reports)
     with ExitStack() as stack:
         stack.enter_context(answer)
@@ -122,12 +122,12 @@ def inspect_all(
     found: "Iterable[FoundDump | Unreadable]", setup: Setup, console: Console, stack: ExitStack
 ) -> Iterator[Inspected]:
     """Each dump as it is read, in their order; by several processes when there are many."""
-    reader: Reader | None = None
+    reader: ReportReader | None = None
 
     def read_here(dump: FoundDump | Unreadable) -> Inspected:
         nonlocal reader
         if reader is None:
-            reader = Reader(setup, console)
+            reader = ReportReader(setup, console)
             stack.callback(reader.close)
         return reader.read(dump)
 
@@ -172,7 +172,7 @@ def share_reading(
         yield from map(read_here, rest)
 
 
-class Answer:
+class InspectAnswer:
     """What is said of one dump or several, and the exit status in the end.
 
     With `is_one` a single dump's document is the report itself, else a list that holds it.

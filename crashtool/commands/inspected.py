@@ -10,7 +10,12 @@ from crashtool.commands.options import open_symbols
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport
-from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
+from crashtool.services.analyze.inspect_dumps import (
+    FoundDump,
+    InspectOptions,
+    Unreadable,
+    read_found,
+)
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page
@@ -79,7 +84,7 @@ class _Recorder(Console):
 def make_reader(setup: Setup) -> Callable[[FoundDump | Unreadable], Inspected]:
     """What reads minidumps in a process that serves another; symbols stay open as long as that."""
     recorder = _Recorder(setup)
-    reader = Reader(setup, recorder)
+    reader = ReportReader(setup, recorder)
 
     def read(found: FoundDump | Unreadable) -> Inspected:
         inspected = reader.read(found)
@@ -90,14 +95,14 @@ def make_reader(setup: Setup) -> Callable[[FoundDump | Unreadable], Inspected]:
     return read
 
 
-class Reader:
+class ReportReader:
     """Reads minidumps and shows them, with symbols that are opened once."""
 
     def __init__(self, setup: Setup, console: Console) -> None:
         self._setup = setup
         self._stack = ExitStack()
         options = setup.options
-        self._wanted = Wanted(
+        self._wanted = InspectOptions(
             handles=options["handles"],
             memory=options["memory"],
             symbols=self._stack.enter_context(open_symbols(options, console)),

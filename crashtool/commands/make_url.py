@@ -10,7 +10,7 @@ from crashtool.commands.console import Console
 from crashtool.commands.options import insist_on_token, probe_options, token_options
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
-from crashtool.formats.submission_url.finding import PLATFORMS, Finding
+from crashtool.formats.submission_url.finding import PLATFORMS, UrlFinding
 from crashtool.formats.submission_url.parts import split_url
 from crashtool.render.submission_url import (
     TEXTS,
@@ -20,7 +20,7 @@ from crashtool.render.submission_url import (
     finding_text,
     url_document,
 )
-from crashtool.services.integration.make_url import Outcome, Wishes, judge, make
+from crashtool.services.integration.make_url import UrlOptions, UrlOutcome, judge, make
 from crashtool.services.settings.layers import read_token_file
 from crashtool.services.settings.resolution import Habits
 
@@ -143,7 +143,7 @@ def command(
         context.exit(CHECK_FAILED)
 
 
-def _read_wishes(context: click.Context, pieces: dict[str, Any]) -> Wishes:
+def _read_wishes(context: click.Context, pieces: dict[str, Any]) -> UrlOptions:
     named = frozenset(
         name
         for name in context.params
@@ -155,14 +155,14 @@ def _read_wishes(context: click.Context, pieces: dict[str, Any]) -> Wishes:
     if pieces["token_file"] and ("token_file" in named or not token):
         token = read_token_file(pieces["token_file"])
     flagged = token if named & {"token", "token_file"} else ""
-    return Wishes(
+    return UrlOptions(
         named, pieces["form"] or "", pieces["format"] or "", pieces["universe"] or "",
         pieces["host"] or "", pieces["port"], pieces["plain_http"], flagged,
         "" if flagged else token, pieces["symbols_token"] or "",
     )  # fmt: skip
 
 
-def _refuse_conversion(wishes: Wishes, option: str) -> None:
+def _refuse_conversion(wishes: UrlOptions, option: str) -> None:
     unfit = [f"--{name}" for name in NEW_URL if name in wishes.named]
     if unfit:
         raise UsageError(
@@ -178,8 +178,12 @@ def _get_url(url: str | None) -> str:
 
 
 def _probe(
-    console: Console, outcome: Outcome, ca_bundle: str | None, insecure: bool, timeout: float | None
-) -> tuple[Outcome, Any]:
+    console: Console,
+    outcome: UrlOutcome,
+    ca_bundle: str | None,
+    insecure: bool,
+    timeout: float | None,
+) -> tuple[UrlOutcome, Any]:
     """Ask the server; a redirect is one more finding. Nothing is asked if no server is named."""
     if outcome.reading is None:
         console.note("not probed: the URL does not say which server to ask")
@@ -201,7 +205,7 @@ def _probe(
     return outcome, answer._asdict() | {"sentence": answer.sentence}
 
 
-def _say(console: Console, outcome: Outcome, *, explained: bool) -> None:
+def _say(console: Console, outcome: UrlOutcome, *, explained: bool) -> None:
     for finding in outcome.findings:
         if finding.severity == ERROR:
             console.error(_as_error(finding))
@@ -216,11 +220,11 @@ def _say(console: Console, outcome: Outcome, *, explained: bool) -> None:
             console.note(line)
 
 
-def _as_error(finding: Finding) -> CheckFailed:
+def _as_error(finding: UrlFinding) -> CheckFailed:
     return CheckFailed(finding_text(finding), hint=finding_hint(finding))
 
 
-def _document(outcome: Outcome, purpose: Purpose, answer: Any) -> dict[str, Any]:
+def _document(outcome: UrlOutcome, purpose: Purpose, answer: Any) -> dict[str, Any]:
     corrected = fix_url(outcome.text, purpose)
     document = url_document(outcome.text, outcome.reading, outcome.findings, corrected)
     document["mended"] = [finding._asdict() for finding in outcome.mended]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crashtool.model.crash import CrashReport
-    from crashtool.model.run import Delivery, RunResult
+    from crashtool.model.run import DeliveredReport, RunResult
     from crashtool.services.handler.reported_run import ReportedRun
 
 LOG_LINES = 5
@@ -151,7 +151,7 @@ class _Account:
         self.file: str | None = options["report"]
         self.url: str = options["url"] or ""
 
-    def give(self, result: "RunResult", delivery: "Delivery | None") -> None:
+    def give(self, result: "RunResult", delivery: "DeliveredReport | None") -> None:
         """Show the report, or say why there is none."""
         if self.console.json:
             self._write(json.dumps(self._document(result, delivery), indent=2) + "\n")
@@ -160,7 +160,7 @@ class _Account:
             if delivery:
                 self._write(self._page(delivery))
 
-    def _explain(self, result: "RunResult", delivery: "Delivery | None") -> None:
+    def _explain(self, result: "RunResult", delivery: "DeliveredReport | None") -> None:
         from crashtool.services.handler.command_line import telling_lines
 
         for problem in (*filter(None, [result.problem]), *result.notes):
@@ -181,12 +181,12 @@ class _Account:
         elif self.url:
             self.console.warn(f"not sent: {delivery.reason}")
 
-    def _page(self, delivery: "Delivery") -> str:
+    def _page(self, delivery: "DeliveredReport") -> str:
         from crashtool.render.report import render_report
 
         return render_report(self._read(delivery)).text()
 
-    def _document(self, result: "RunResult", delivery: "Delivery | None") -> dict[str, Any]:
+    def _document(self, result: "RunResult", delivery: "DeliveredReport | None") -> dict[str, Any]:
         from crashtool.render.as_json import crash_document
         from crashtool.render.run import run_document
 
@@ -195,11 +195,11 @@ class _Account:
             return document
         return document | crash_document(self._read(delivery))
 
-    def _read(self, delivery: "Delivery") -> "CrashReport":
-        from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+    def _read(self, delivery: "DeliveredReport") -> "CrashReport":
+        from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 
         with open_symbols(self.options, self.console, self._list_symbols()) as symbols:
-            wanted = Wanted(
+            wanted = InspectOptions(
                 symbols=symbols, all_threads=self.console.json, warn=self.console.warn_once
             )
             return read_report(delivery.path, delivery.path, wanted)

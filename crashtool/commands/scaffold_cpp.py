@@ -12,7 +12,7 @@ from crashtool.commands.command import RESOLVED, Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import annotation_options
 from crashtool.errors import CheckFailed, UsageError
-from crashtool.formats.attribute_rules import ERROR, Plan, check_plan
+from crashtool.formats.attribute_rules import ERROR, StartPlan, check_plan
 from crashtool.formats.attributes import (
     Attachment,
     is_absolute,
@@ -160,7 +160,7 @@ def _read_integration(context: click.Context, options: dict[str, Any]) -> Integr
     return Integration(
         find_release(fork, options["version"] or ""),
         name,
-        Plan(annotations, _read_attachments(options, resolved["attachments"]), fork, "cpp"),
+        StartPlan(annotations, _read_attachments(options, resolved["attachments"]), fork, "cpp"),
         choose_layouts(fork, platforms, crashpad_dir, layout or ""),
         _choose_url(context, options["url"], resolved["url"]),
         crashpad_dir.replace("\\", "/"),
@@ -214,7 +214,7 @@ def _say(console: Console, findings: list[dict[str, Any]]) -> None:
             console.warn(text, hint=hint)
 
 
-def _as_started(plan: Plan) -> Plan:
+def _as_started(plan: StartPlan) -> StartPlan:
     """The plan as StartHandler gets it: relative paths begin in some folder by then."""
     return plan._replace(
         attachments=tuple(

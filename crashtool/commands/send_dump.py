@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from crashtool.services.scrub.findings import Finder
     from crashtool.services.sending.journal import Journal
     from crashtool.services.sending.pace import Pace
-    from crashtool.services.sending.request import Plan
-    from crashtool.services.sending.sender import Sender, Voices
+    from crashtool.services.sending.request import SendPlan
+    from crashtool.services.sending.sender import Sender, SendEvents
     from crashtool.services.transport.http import HttpSession
 
 
@@ -132,7 +132,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
 
 
 def _make_sender(
-    options: dict[str, Any], plan: "Plan", voices: "Voices", *, digests: bool
+    options: dict[str, Any], plan: "SendPlan", voices: "SendEvents", *, digests: bool
 ) -> "Sender":
     from crashtool.services.sending.sender import Sender
 
@@ -178,13 +178,13 @@ def _open_journal(path: str | None) -> "Journal":
     return Journal(Path(path) if path else user_state_folder() / "sent.jsonl")
 
 
-def _make_plan(console: Console, options: dict[str, Any]) -> "Plan":
+def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
     from crashtool.services.sending.destination import (
         find_login,
         find_report_url,
         make_sample_url,
     )
-    from crashtool.services.sending.request import Plan
+    from crashtool.services.sending.request import SendPlan
 
     insist_on_token(options["url"])
     token = options["token"]
@@ -195,7 +195,7 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "Plan":
     else:
         url = find_report_url(options["url"], universe=options["universe"], host=options["host"],
                               token=token, warn=console.warn)  # fmt: skip
-    return Plan(
+    return SendPlan(
         url,
         tuple(parse_pair(text) for text in options["annotations"] or ()),
         tuple(parse_attachment(text) for text in options["attachments"] or ()),

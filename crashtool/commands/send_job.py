@@ -21,7 +21,7 @@ from crashtool.render.receipts import (
 if TYPE_CHECKING:
     from crashtool.model.submission import Receipt, Scrubbed
     from crashtool.services.sending.request import Request
-    from crashtool.services.sending.sender import Sender, Voices
+    from crashtool.services.sending.sender import Sender, SendEvents
 
 WATCH_SECONDS = 1.0  # between two looks at what is watched
 WARNED = 3  # dumps that are named with one and the same warning; the others are counted
@@ -39,12 +39,12 @@ class Job:
         self._lock = threading.Lock()
 
     @property
-    def voices(self) -> "Voices":
+    def voices(self) -> "SendEvents":
         """What a sender's callbacks do."""
-        from crashtool.services.sending.sender import Voices
+        from crashtool.services.sending.sender import SendEvents
 
         console = self.console
-        return Voices(self._show_request, self._warn, console.note, console.note,
+        return SendEvents(self._show_request, self._warn, console.note, console.note,
                       self._tell_scrubbed, console.progress)  # fmt: skip
 
     def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:

@@ -69,11 +69,11 @@ def command(console: Console, **options: Any) -> None:
     from crashtool.services.handler.supported import check_platform
 
     check_platform()
-    from crashtool.services.handler.smoke import Plan, smoke
+    from crashtool.services.handler.smoke import SmokePlan, smoke
 
     with ExitStack() as stack, _own_files():
         result = smoke(
-            Plan(
+            SmokePlan(
                 folder=_folder(options["keep"], stack),
                 handler=options["handler"],
                 annotations=tuple(options["annotations"] or ()),

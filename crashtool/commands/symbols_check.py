@@ -68,7 +68,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.gate import Requirements
     from crashtool.services.symbol_upload.survey import (
-        SurveyWishes,
+        SurveyOptions,
         find_objection,
         make_survey,
         settle_severity,
@@ -81,7 +81,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         options["require_for"], options["for_dump"], options["not_required"],
         options["require_all"],
     )  # fmt: skip
-    wishes = SurveyWishes(
+    wishes = SurveyOptions(
         options["inputs"], options["exclude"], options["types"], quick=options["quick"],
         requirements=requirements, cache=user_cache_folder(),
     )  # fmt: skip

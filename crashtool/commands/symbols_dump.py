@@ -53,10 +53,10 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
     """  # noqa: D301 (\b is click's)
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
+    from crashtool.services.symbol_upload.survey import SurveyOptions, make_survey
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
-        DumpWishes,
+        DumpSymbolsOptions,
         SymbolDumper,
         check_single,
         find_dumpable,
@@ -67,14 +67,14 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         raise UsageError("what should be dumped?", hint="name files or folders")
     if options["store"] and options["output"]:
         raise UsageError("--store writes many files, --output one: choose one")
-    wishes = DumpWishes(
+    wishes = DumpSymbolsOptions(
         not options["no_inlines"], not options["no_cfi"], not options["no_demangle"],
         options["architecture"] or "", options["name"] or "",
     )  # fmt: skip
     cache = user_cache_folder()
     inputs = _add_siblings(console, options["inputs"])
     with Scratch() as scratch:
-        survey = make_survey(SurveyWishes(inputs, cache=cache), scratch, warn=console.warn_once)
+        survey = make_survey(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
         for row in survey.collection.refused:
             console.warn(f"{row.path}: {row.reason}")
         found = find_dumpable(survey.collection.files, wishes)

@@ -19,7 +19,7 @@ from crashtool.errors import DONE, CheckFailed, CrashtoolError, UsageError
 from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
-    from crashtool.services.symbol_upload.seek import Sought
+    from crashtool.services.symbol_upload.seek import ModuleSearch
 
 WANTED = "name identifiers, minidumps or programs"
 
@@ -95,7 +95,7 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
 
 def look_for(
     options: dict[str, Any], console: Console, stack: ExitStack, *, jobs: int, local: bool
-) -> "list[Sought]":
+) -> "list[ModuleSearch]":
     """The modules that were asked for, each with where it was looked for; `local`: on this
     machine, too. Their files are there until `stack` is closed.
     """
@@ -110,7 +110,7 @@ def look_for(
     places = stack.enter_context(open_source(options, console, local=local))
     if places is None:
         raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
-    rows: list[Sought] = []
+    rows: list[ModuleSearch] = []
     for asked, group in groupby(wanted, attrgetter("asked")):
         modules = list(group)
         if places.local:
@@ -120,7 +120,7 @@ def look_for(
 
 
 def _answer(
-    context: click.Context, console: Console, rows: "list[Sought]", deliveries: Any
+    context: click.Context, console: Console, rows: "list[ModuleSearch]", deliveries: Any
 ) -> None:
     from crashtool.render.symbol_table import render_deliveries
     from crashtool.render.symbols_found import found_document, render_found

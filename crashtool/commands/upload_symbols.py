@@ -18,7 +18,7 @@ OUTAGES = ("network", "server", "all")
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Survey
-    from crashtool.services.symbol_upload.job import Outcome
+    from crashtool.services.symbol_upload.job import UploadOutcome
 
 
 class UploadCommand(Command):
@@ -210,7 +210,7 @@ def command(
       crashtool upload-symbols --verify-receipt symbols.json dist/
       crashtool upload-symbols --to /srv/symbols out/
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.symbol_upload.job import Network, Voices, Wishes, run_job
+    from crashtool.services.symbol_upload.job import Network, UploadEvents, UploadOptions, run_job
 
     if not inputs:
         raise UsageError("what should be uploaded?", hint="name files, folders or patterns")
@@ -225,7 +225,7 @@ def command(
             console.answer(render_survey(survey, all_ignored=console.verbosity > 0))
 
     outcome = run_job(
-        Wishes(
+        UploadOptions(
             inputs,
             token=_read_token(symbols_token, symbols_token_file),
             cache=user_cache_folder(),
@@ -233,13 +233,13 @@ def command(
             **wishes,
         ),
         Network(ca_bundle, bool(insecure), timeout, retry_for),
-        Voices(show_found, console.progress, console.note, console.warn_once),
+        UploadEvents(show_found, console.progress, console.note, console.warn_once),
     )
     _tell(context, console, outcome, ci_system, junit)
 
 
 def _tell(
-    context: click.Context, console: Console, outcome: "Outcome", ci_system: str | None,
+    context: click.Context, console: Console, outcome: "UploadOutcome", ci_system: str | None,
     junit: str | None,
 ) -> None:  # fmt: skip
     """Say what came of the deliveries, and end with the status that they have."""

@@ -6,7 +6,7 @@ from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
 
 
-class Annotation(NamedTuple):
+class Attribute(NamedTuple):
     """A key and its value; the server indexes it as an attribute."""
 
     key: str
@@ -34,7 +34,7 @@ class Attachment(NamedTuple):
         return self.path if self.name is None else f"{self.name}={self.path}"
 
 
-def split_pair(text: str) -> Annotation:
+def split_pair(text: str) -> Attribute:
     """`KEY=VALUE` split at the first `=`, as crashpad_handler splits it.
 
     Nothing is stripped. UsageError when there is no `=`; the key may come out empty.
@@ -45,10 +45,10 @@ def split_pair(text: str) -> Annotation:
             f"'{text}' is not an annotation: it has no '='",
             hint="write KEY=VALUE; VALUE may be empty",
         )
-    return Annotation(key, value)
+    return Attribute(key, value)
 
 
-def parse_pair(text: str) -> Annotation:
+def parse_pair(text: str) -> Attribute:
     """`KEY=VALUE` as the handler takes it: UsageError if KEY is empty or NUL is in it."""
     annotation = split_pair(text)
     if not annotation.key:
@@ -76,7 +76,7 @@ def is_absolute(path: str) -> bool:
     return path.startswith(("/", "\\")) or (path[1:2] == ":" and path[2:3] in ("\\", "/"))
 
 
-def join_annotations(annotations: Iterable[Annotation]) -> dict[str, str]:
+def join_annotations(annotations: Iterable[Attribute]) -> dict[str, str]:
     """Annotations as StartHandler's map: of equal keys the last wins; in the byte order of keys."""
     joined = {annotation.key: annotation.value for annotation in annotations}
     return {key: joined[key] for key in sorted(joined, key=_bytes_of)}

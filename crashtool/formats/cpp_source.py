@@ -24,7 +24,7 @@ LITERAL = re.compile(r'(?:u8|[uUL])?"((?:\\.|[^"\\\n])*)"')
 STATEMENT_ENDS = ";{}"
 
 
-class Source(NamedTuple):
+class CppSource(NamedTuple):
     """A source whose offsets are those of the file.
 
     `code`: comments and excluded parts are blanks. `outline`: texts in quotes are blanks, too.
@@ -47,14 +47,14 @@ class Call(NamedTuple):
     arguments: tuple[str, ...]
 
 
-def parse_source(text: str) -> Source:
+def parse_source(text: str) -> CppSource:
     """A source without what is no code. Directives and parts under `#if 0` count as comments."""
     text = text[:MAX_SIZE].replace("\r\n", "\n")
     code = PIECE.sub(_blank_comment, text)
     outline = PIECE.sub(lambda piece: _blank(piece.group()), code)
     excluded = _find_excluded(outline)
     excluded |= _find_directives(outline)
-    return Source(_drop(code, excluded), _drop(outline, excluded))
+    return CppSource(_drop(code, excluded), _drop(outline, excluded))
 
 
 def _find_excluded(outline: str) -> set[int]:
@@ -103,7 +103,7 @@ def _blank_comment(piece: re.Match[str]) -> str:
     return _blank(text) if text.startswith(("//", "/*")) else text
 
 
-def find_calls(source: Source, name: str) -> Iterator[Call]:
+def find_calls(source: CppSource, name: str) -> Iterator[Call]:
     """The calls of functions and members whose name matches a pattern, in order."""
     flat = source.outline.replace("{}", "()")  # of Type{}.Call(), which ends no statement
     calls = re.finditer(rf"\b({name})\s*\(", source.outline)
@@ -115,7 +115,7 @@ def find_calls(source: Source, name: str) -> Iterator[Call]:
         )  # fmt: skip
 
 
-def _split_arguments(source: Source, start: int) -> Iterator[str]:
+def _split_arguments(source: CppSource, start: int) -> Iterator[str]:
     depth, begin = 0, start
     for offset in range(start, min(len(source.outline), start + MAX_ARGUMENTS)):
         sign = source.outline[offset]
@@ -131,7 +131,7 @@ def _split_arguments(source: Source, start: int) -> Iterator[str]:
             return
 
 
-def find_function(source: Source, offset: int) -> str | None:
+def find_function(source: CppSource, offset: int) -> str | None:
     """The name of the function whose body an offset is in; None outside of functions.
 
     "" for a body whose head cannot be read, as that of a lambda.

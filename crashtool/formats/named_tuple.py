@@ -94,7 +94,7 @@ else:
         fields = "".join(f"field_{index}, " for index in range(count))
         return eval(f"lambda _cls, {fields}: make(_cls, ({fields}))").__code__  # noqa: S307 (ours)
 
-    class _Entry:
+    class _MakerBase:
         """What a class names as its base: `_Maker` takes its place, as in typing."""
 
         def __mro_entries__(self, _bases: tuple[Any, ...]) -> tuple[type, ...]:
@@ -102,4 +102,4 @@ else:
 
     _GLOBALS = {"make": tuple.__new__}
     _BASE = type.__new__(_Maker, "NamedTuple", (), {})
-    NamedTuple = _Entry()
+    NamedTuple = _MakerBase()

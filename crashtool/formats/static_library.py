@@ -5,7 +5,7 @@ from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives import ar_file
-from crashtool.formats.archives.streams import Member
+from crashtool.formats.archives.streams import ArchiveMember
 from crashtool.formats.named_tuple import NamedTuple
 
 THIN_MAGIC = b"!<thin>\n"  # names of files elsewhere, as GN makes them
@@ -45,7 +45,7 @@ def walk_objects(file: IO[bytes]) -> Iterator[MemberObject]:
                 yield MemberObject(name, content)
 
 
-def _read(member: Member) -> bytes:
+def _read(member: ArchiveMember) -> bytes:
     size = member.size or 0
     content = member.stream.read(size) if size <= MAX_MEMBER else b""
     if content and len(content) < size:

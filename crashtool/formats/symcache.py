@@ -32,7 +32,7 @@ DEEPEST = 256  # inlined calls within one another; a damaged chain may have no e
 LAST_BIT = 7  # of a byte of a length: more follow
 
 
-class Header(Record):
+class SymCacheHeader(Record):
     """What a cache begins with."""
 
     magic: Annotated[bytes, "4s"]
@@ -47,7 +47,7 @@ class Header(Record):
     reserved: Annotated[bytes, "16s"]
 
 
-class Place(NamedTuple):
+class SymCacheLocation(NamedTuple):
     """A function at some address: its number, and the file's; -1 for none. Line 0 is none."""
 
     function: int
@@ -73,14 +73,14 @@ class SymCache:
 
     def __init__(self, data: "Buffer") -> None:
         """MalformedFile when the parts that the header promises do not make up the file."""
-        header = Header.read(data)
+        header = SymCacheHeader.read(data)
         fields = FILE_FIELDS.get(header.version)
         if header.magic != MAGIC or fields is None:
             raise MalformedFile(f"no symbol cache of a known version ({header.version})", offset=4)
         self._data = data
         if header.range_count > header.location_count:
             raise MalformedFile("a symbol cache has more ranges than places", offset=0)
-        self._place = Header.SIZE
+        self._place = SymCacheHeader.SIZE
         self._file_fields = fields
         self._files = self._read(fields * header.file_count)
         self._functions = self._read(FUNCTION_FIELDS * header.function_count)
@@ -90,7 +90,7 @@ class SymCache:
         if self._strings + header.string_size > len(data):
             raise MalformedFile("a symbol cache is cut short", offset=len(data))
         self._first = header.location_count - header.range_count
-        self._callers: dict[int, tuple[Place, ...]] = {}
+        self._callers: dict[int, tuple[SymCacheLocation, ...]] = {}
         self.file_count = header.file_count
         self.function_count = header.function_count
 
@@ -126,23 +126,23 @@ class SymCache:
         path = rules.join("", *filter(None, parts))
         return rules.normpath(path) if path else ""
 
-    def places(self, number: int) -> list[Place]:
+    def places(self, number: int) -> list[SymCacheLocation]:
         """The functions of range `number`, innermost first; none for a gap."""
         return self._walk_places(self._first + number)
 
-    def _walk_places(self, index: int) -> list[Place]:
-        found: list[Place] = []
+    def _walk_places(self, index: int) -> list[SymCacheLocation]:
+        found: list[SymCacheLocation] = []
         while index < len(self._locations) // LOCATION_FIELDS and len(found) < DEEPEST:
             file, line, function, outer = self._locations[
                 index * LOCATION_FIELDS : (index + 1) * LOCATION_FIELDS
             ]
             if function >= self.function_count:
                 break
-            found.append(Place(function, file if file < self.file_count else -1, line))
+            found.append(SymCacheLocation(function, file if file < self.file_count else -1, line))
             index = outer
         return found
 
-    def callers(self, index: int) -> tuple[Place, ...]:
+    def callers(self, index: int) -> tuple[SymCacheLocation, ...]:
         """The places that a place was merged into, innermost first, by what its `outer` says."""
         known = self._callers.get(index)
         if known is None:

@@ -36,7 +36,7 @@ class Subject(NamedTuple):
     named: bool = False
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """How one check of one subject came out.
 
     `file`: what it is about, a path or the name of a setting; `cause`: what is so, a clause without
@@ -58,7 +58,7 @@ class Diagnosis(NamedTuple):
     """All that was looked at, and all findings: by check, in the order of the table of checks."""
 
     subjects: tuple[Subject, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
 
     @property
     def has_failed(self) -> bool:

@@ -1,7 +1,7 @@
 """Crashpad in a program, as it is to be written: which client, from where, with what."""
 
-from crashtool.formats.attribute_rules import Plan
-from crashtool.formats.crashpad.client.layouts import Layout
+from crashtool.formats.attribute_rules import StartPlan
+from crashtool.formats.crashpad.client.layouts import ClientLayout
 from crashtool.formats.crashpad.client.releases import Release
 from crashtool.formats.named_tuple import NamedTuple
 
@@ -19,8 +19,8 @@ class Integration(NamedTuple):
 
     release: Release
     name: str
-    plan: Plan
-    layouts: dict[str, Layout]
+    plan: StartPlan
+    layouts: dict[str, ClientLayout]
     url: str = ""
     crashpad_dir: str = ""
 

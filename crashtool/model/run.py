@@ -45,7 +45,7 @@ class RunResult(NamedTuple):
     own_reason: str = ""
 
 
-class Delivery(NamedTuple):
+class DeliveredReport(NamedTuple):
     """A report in the database after its handler ended.
 
     `uuid`: the report id. `path`: the minidump. `state`: pending or completed. `reply`: what the

@@ -3,7 +3,7 @@
 from crashtool.formats.named_tuple import NamedTuple
 
 
-class Check(NamedTuple):
+class SmokeCheck(NamedTuple):
     """One thing that was to be proved. `hint`: what to do, when it was not."""
 
     name: str
@@ -19,7 +19,7 @@ class SmokeResult(NamedTuple):
     `log`: the path of the one, and what the handler said. `seconds`: how long it all took.
     """
 
-    checks: tuple[Check, ...]
+    checks: tuple[SmokeCheck, ...]
     handler: str | None = None
     target: str | None = None
     minidump: str | None = None

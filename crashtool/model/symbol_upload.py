@@ -12,7 +12,7 @@ FAILED, SKIPPED = "failed", "skipped"
 ERROR, WARNING = "error", "warning"
 
 
-class Member(NamedTuple):
+class UploadMember(NamedTuple):
     """A file as it stands in an archive: its name there, the file its bytes come from, its size."""
 
     name: str
@@ -75,7 +75,7 @@ class SymbolFile(NamedTuple):
     size: int
     objects: tuple[ObjectFile, ...]
     layout: str = ""
-    companions: tuple[Member, ...] = ()
+    companions: tuple[UploadMember, ...] = ()
     qualities: tuple[Quality, ...] = ()
 
 

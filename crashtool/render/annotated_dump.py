@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from crashtool.formats.attribute_rules import Finding
+from crashtool.formats.attribute_rules import AttributeFinding
 from crashtool.model.annotated_dump import ADDED, MADE, REPLACED, UNCHANGED, AnnotatedDump
 from crashtool.render.page import Page
 
@@ -26,7 +26,9 @@ def annotated_page(result: AnnotatedDump) -> Page:
     return page
 
 
-def annotated_document(result: AnnotatedDump, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def annotated_document(
+    result: AnnotatedDump, findings: tuple[AttributeFinding, ...]
+) -> dict[str, Any]:
     """The JSON document of annotate --into."""
     return {
         "input": result.source,

@@ -5,7 +5,7 @@ from typing import Any
 
 from crashtool.formats.crashpad.leftovers import Leftover
 from crashtool.formats.crashpad.report import Database, DatabaseReport
-from crashtool.formats.crashpad.settings import Settings
+from crashtool.formats.crashpad.settings import DatabaseSettings
 from crashtool.formats.shell_words import quote_word
 from crashtool.render.page import Page, Span
 from crashtool.render.words import words_of_size, words_of_time
@@ -119,7 +119,7 @@ def render_settings(database: Database) -> Page:
     return _problems(page, database)
 
 
-def _settings_fields(page: Page, settings: Settings | None) -> None:
+def _settings_fields(page: Page, settings: DatabaseSettings | None) -> None:
     if settings is None:
         page.field(
             "uploads", Span("unknown: settings.dat is missing, damaged or unreadable", "bad")

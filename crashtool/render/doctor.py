@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from crashtool.model.doctor import FAILURE, NOTE, PASS, SKIP, WARNING, Diagnosis, Finding
+from crashtool.model.doctor import FAILURE, NOTE, PASS, SKIP, WARNING, CheckResult, Diagnosis
 from crashtool.render.ci import (
     code_cell,
     escape_message,
@@ -38,11 +38,11 @@ def render_diagnosis(diagnosis: Diagnosis, *, verbose: bool = False) -> Page:
     return page.line(_sum_up(diagnosis, verbose=verbose))
 
 
-def _is_shown(finding: Finding) -> bool:
+def _is_shown(finding: CheckResult) -> bool:
     return finding.verdict != PASS and not (finding.verdict == SKIP and not finding.file)
 
 
-def _add_finding(page: Page, finding: Finding) -> None:
+def _add_finding(page: Page, finding: CheckResult) -> None:
     where = f"{finding.file}:{finding.line}" if finding.line else finding.file
     said = ": ".join(filter(None, (where, finding.cause)))
     page.line(WORDS[finding.verdict], "  ", Span(finding.check, "dim"), "  ", said)
@@ -97,7 +97,7 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _finding_document(finding: Finding) -> dict[str, Any]:
+def _finding_document(finding: CheckResult) -> dict[str, Any]:
     return {
         "check": finding.check,
         "verdict": finding.verdict,
@@ -117,7 +117,7 @@ def render_github(diagnosis: Diagnosis) -> Iterator[str]:
                 yield f"::{kind} {_properties(finding)}::{_message(finding)}"
 
 
-def _properties(finding: Finding) -> str:
+def _properties(finding: CheckResult) -> str:
     properties = {"file": finding.file} if finding.file else {}
     if finding.line:
         properties["line"] = str(finding.line)
@@ -125,7 +125,7 @@ def _properties(finding: Finding) -> str:
     return ",".join(f"{name}={escape_property(value)}" for name, value in properties.items())
 
 
-def _message(finding: Finding) -> str:
+def _message(finding: CheckResult) -> str:
     fix = f"fix: {finding.fix}" if finding.fix else ""
     lines = filter(None, (f"{finding.file}: {finding.cause}", finding.consequence, fix))
     return "%0A".join(map(escape_message, lines))

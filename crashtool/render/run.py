@@ -3,7 +3,7 @@
 import signal
 from typing import Any
 
-from crashtool.model.run import Delivery, RunResult
+from crashtool.model.run import DeliveredReport, RunResult
 
 
 def name_signal(number: int) -> str:
@@ -20,7 +20,7 @@ def _name_writer(result: RunResult) -> str | None:
     return "crashtool" if result.mode == "own" else "crashpad_handler"
 
 
-def run_document(result: RunResult, delivery: Delivery | None) -> dict[str, Any]:
+def run_document(result: RunResult, delivery: DeliveredReport | None) -> dict[str, Any]:
     """A run as JSON: how the program ended, and what became of the report."""
     fatal = result.fatal
     return {

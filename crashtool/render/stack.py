@@ -24,7 +24,7 @@ TRUSTS = {
 }
 
 
-class _Row(NamedTuple):
+class _StackRow(NamedTuple):
     """A line of a stack's table, and lines that follow it and belong to no column."""
 
     cells: tuple[Span, ...]
@@ -49,7 +49,7 @@ def add_frames(page: Page, thread: Thread, architecture: str, *, verbose: bool =
         page.line("  ", Span(thread.note, "warn"))
 
 
-def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[_Row]:
+def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[_StackRow]:
     for start, stop, words in walk_parts(thread, verbose=verbose):
         for number in range(start, stop):
             shown = thread.number_of(number)
@@ -57,7 +57,7 @@ def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[
         if words:
             remedy = " (--verbose shows all)" if words.endswith(CUT) else ""
             note = Span(f"… {words}{remedy}", "dim")
-            yield _Row((Span(""), Span(""), note, Span(""), Span(""), Span("")))
+            yield _StackRow((Span(""), Span(""), note, Span(""), Span(""), Span("")))
 
 
 def walk_parts(thread: Thread, *, verbose: bool) -> Iterator[tuple[int, int, str]]:
@@ -98,13 +98,15 @@ def _cut(
     yield last, total, ""
 
 
-def _frame_rows(number: int, frame: Frame, architecture: str, *, verbose: bool) -> Iterator[_Row]:
+def _frame_rows(
+    number: int, frame: Frame, architecture: str, *, verbose: bool
+) -> Iterator[_StackRow]:
     """The calls merged into a frame, innermost first, then the frame; source below the first."""
     style = "dim" if frame.is_guess else ""
     limit = 0 if verbose else LONGEST_NAME
     below = _source_lines(frame)
     for inline in frame.inlines:
-        yield _Row(
+        yield _StackRow(
             (
                 Span(""),
                 Span(""),
@@ -117,7 +119,7 @@ def _frame_rows(number: int, frame: Frame, architecture: str, *, verbose: bool) 
         )
         below = ()
     named = frame.function and frame.module
-    yield _Row(
+    yield _StackRow(
         (
             Span("~" if frame.is_guess else ""),
             Span(str(number)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from crashtool.formats.attribute_rules import Finding, Plan
+from crashtool.formats.attribute_rules import AttributeFinding, StartPlan
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.crashpad.arguments import (
     attachment_argument,
@@ -27,22 +27,22 @@ HEADERS = """\
 """
 
 
-def as_arguments(plan: Plan) -> str:
+def as_arguments(plan: StartPlan) -> str:
     """One argument a line, in the order of the handler's argv."""
     return "\n".join(plan.arguments)
 
 
-def as_shell(plan: Plan) -> str:
+def as_shell(plan: StartPlan) -> str:
     """One line of words for a POSIX shell."""
     return " ".join(quote_posix(argument) for argument in plan.arguments)
 
 
-def as_windows(plan: Plan) -> str:
+def as_windows(plan: StartPlan) -> str:
     """One command line, quoted as Crashpad quotes it."""
     return windows_command_line(plan.arguments)
 
 
-def as_cpp(plan: Plan) -> str:
+def as_cpp(plan: StartPlan) -> str:
     """The containers that StartHandler takes: `annotations`, `arguments` and `attachments`.
 
     A handler of 2018 gets its attachments among the arguments: it refuses what StartHandler makes
@@ -69,7 +69,7 @@ def as_cpp(plan: Plan) -> str:
     return "\n".join([HEADERS.rstrip(), *blocks, call])
 
 
-def as_cpp_backtrace(plan: Plan) -> str:
+def as_cpp_backtrace(plan: StartPlan) -> str:
     """The containers that StartHandlerForBacktrace takes, in Backtrace's builds of 2018 to 2021."""
     prefix = len("attachment_")
     options = [cpp_string(option) for option in plan.options]
@@ -90,7 +90,7 @@ def as_cpp_backtrace(plan: Plan) -> str:
     )
 
 
-def as_toml(plan: Plan) -> str:
+def as_toml(plan: StartPlan) -> str:
     """The settings `attachments` and `annotations` of a crashtool.toml."""
     lines = []
     if plan.attachments:
@@ -105,7 +105,7 @@ def as_toml(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def as_cmake(plan: Plan) -> str:
+def as_cmake(plan: StartPlan) -> str:
     """Each argument in a variable of its own, and all of them in a list where a list can hold them.
 
     A CMake list cannot hold unbalanced brackets or a final backslash; then there is only the
@@ -127,7 +127,7 @@ def as_cmake(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-TEXTS: dict[str, Callable[[Plan], str]] = {
+TEXTS: dict[str, Callable[[StartPlan], str]] = {
     "arguments": as_arguments,
     "shell": as_shell,
     "windows": as_windows,
@@ -138,7 +138,7 @@ TEXTS: dict[str, Callable[[Plan], str]] = {
 }
 
 
-def plan_document(plan: Plan, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def plan_document(plan: StartPlan, findings: tuple[AttributeFinding, ...]) -> dict[str, Any]:
     """The JSON document of annotate."""
     return {
         "handler": plan.kind,
@@ -157,7 +157,7 @@ def plan_document(plan: Plan, findings: tuple[Finding, ...]) -> dict[str, Any]:
     }
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: AttributeFinding) -> str:
     """A finding on one line."""
     return f"{finding.rule}: {finding.subject[:MAX_SUBJECT]}: {finding.cause} {finding.consequence}"
 

@@ -5,8 +5,8 @@ from typing import Any
 from crashtool.formats.shell_words import quote_posix
 from crashtool.formats.submission_url import (
     FORMATS,
-    Finding,
     SubmissionUrl,
+    UrlFinding,
     redact_token,
     token_kind,
 )
@@ -78,7 +78,7 @@ def explain_annotations(url: SubmissionUrl) -> list[str]:
 
 
 def url_document(
-    text: str, url: SubmissionUrl | None, findings: tuple[Finding, ...], corrected: str
+    text: str, url: SubmissionUrl | None, findings: tuple[UrlFinding, ...], corrected: str
 ) -> dict[str, Any]:
     """The JSON document of make-url; URLs in it hold their tokens."""
     document: dict[str, Any] = {
@@ -102,12 +102,12 @@ def url_document(
     return document
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: UrlFinding) -> str:
     """A finding on one line."""
     return f"{finding.rule}: {finding.cause} {finding.consequence}"
 
 
-def finding_hint(finding: Finding) -> str | None:
+def finding_hint(finding: UrlFinding) -> str | None:
     """The corrected URL, if there is one; tokens are not shown whole."""
     return finding.corrected and f"corrected: {redact_token(finding.corrected)}"
 

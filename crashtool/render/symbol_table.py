@@ -72,7 +72,7 @@ def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
     return page
 
 
-class Part(NamedTuple):
+class ModulePart(NamedTuple):
     """An object of a file, with what it is worth."""
 
     file: SymbolFile
@@ -85,16 +85,16 @@ class Part(NamedTuple):
         return self.row.debug_id.breakpad if self.row.debug_id else ""
 
 
-def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list[Part]]:
+def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list[ModulePart]]:
     """Objects of one build together, the program first: one group for each module.
 
     What has no identifier is alone, but for the packages that `pairs` give to their program.
     """
-    groups: dict[object, list[Part]] = {}
+    groups: dict[object, list[ModulePart]] = {}
     programs = {pair.partner: pair.identifier for pair in pairs if pair.kind == PACKAGE}
     for file in files:
         for row, quality in zip(file.objects, file.qualities, strict=True):
-            part = Part(file, row, quality)
+            part = ModulePart(file, row, quality)
             key = programs.get(file.name, "") if row.role == PACKAGE else part.identifier
             own = key if key.strip("0") else (file.path, row)
             groups.setdefault(own, []).append(part)
@@ -123,7 +123,7 @@ def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
             page.line(Span(f"    fix: {row.fix}", "dim"))
 
 
-def _group_row(parts: Sequence[Part], *, warned: Container[str]) -> tuple[Cell, ...]:
+def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[Cell, ...]:
     """A module: its program with what belongs to it, and what they are worth together."""
     first = parts[0]
     row, quality = first.row, join_qualities([part.quality for part in parts])

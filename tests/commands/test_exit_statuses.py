@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crashtool.formats.minidump.structs import Directory, Header
+from crashtool.formats.minidump.structs import Directory, MinidumpHeader
 from tests.commands.transcript_inputs import make_inputs, windows_crash
 from tests.synth.object_files import build_elf
 
@@ -78,7 +78,7 @@ def test_a_page_that_shows_memory_is_for_its_owner(crashtool, folder):
 
 def test_a_directory_that_nobody_filled_in_is_damage(crashtool, tmp_path):
     whole = windows_crash().pack()
-    count, place = Header.read(whole).stream_count, Header.read(whole).directory_rva
+    count, place = MinidumpHeader.read(whole).stream_count, MinidumpHeader.read(whole).directory_rva
     zeros = bytes(count * Directory.SIZE)
     (tmp_path / "zeros.dmp").write_bytes(whole[:place] + zeros + whole[place + len(zeros) :])
 

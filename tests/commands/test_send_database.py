@@ -9,7 +9,7 @@ from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database import changing
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.sending.database_reports import Held
+from crashtool.services.sending.database_reports import UploadReport
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash
 from tests.synth.database import LAYOUTS, NOW, GenericDatabase, report_id, write_settings
 from tests.synth.minidump import MinidumpBuilder
@@ -122,7 +122,7 @@ def test_a_report_in_a_handlers_hands_is_left_to_it(send, receiver, generic):
 def test_a_report_that_a_handler_took_meanwhile_is_not_sent(generic):
     database = open_database(generic.root)
     (report,) = (row for row in database.reports if row.uuid == report_id(3))
-    held = Held(database, report)
+    held = UploadReport(database, report)
     with held.hold(print) as waits:
         assert waits
         assert open_database(generic.root).reports[0].locked
@@ -139,7 +139,7 @@ def test_a_report_that_is_gone_since_it_was_listed_is_no_bug(tmp_path, layout):
     (report,) = database.reports
     report.path.unlink()
     said = []
-    with Held(database, report).hold(said.append) as waits:
+    with UploadReport(database, report).hold(said.append) as waits:
         assert not waits
     assert said == []
 
@@ -161,7 +161,7 @@ def test_what_was_accepted_but_could_not_be_marked_is_not_sent_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(changing, "mark_uploaded", fail)
+        patch.setattr(changing, "record_upload_complete", fail)
         result = send(generic.root)
     assert result.exit_code == 0
     assert "is not marked as sent" in result.stderr

@@ -3,10 +3,10 @@
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.formats.attribute_rules import RULES, Plan, check_plan
+from crashtool.formats.attribute_rules import RULES, StartPlan, check_plan
 from crashtool.formats.attributes import (
-    Annotation,
     Attachment,
+    Attribute,
     join_annotations,
     parse_attachment,
     parse_pair,
@@ -119,7 +119,7 @@ BROKEN = [
 
 
 def plan_of(annotations, attachments, kind="upstream", text_form=""):
-    return Plan(
+    return StartPlan(
         tuple(split_pair(text) for text in annotations),
         tuple(parse_attachment(text) for text in attachments),
         kind,
@@ -143,14 +143,14 @@ def test_a_broken_rule_is_named(rule, severity, annotations, attachments, kind, 
 
 
 def test_a_key_from_a_file_may_hold_an_equals_sign_and_is_named():
-    (finding,) = check_plan(Plan((Annotation("a=b", "c"),)))
+    (finding,) = check_plan(StartPlan((Attribute("a=b", "c"),)))
 
     assert (finding.rule, finding.severity) == ("equals-in-key", "error")
     assert "becomes `a`" in finding.consequence
 
 
 def test_a_folder_on_this_machine_is_named():
-    (finding,) = check_plan(Plan((), (Attachment(None, "/var/log", is_folder=True),)))
+    (finding,) = check_plan(StartPlan((), (Attachment(None, "/var/log", is_folder=True),)))
 
     assert (finding.rule, finding.severity) == ("attachment-path", "error")
 
@@ -182,6 +182,6 @@ def test_a_version_beside_the_same_ver_is_fine():
 
 
 def test_joined_annotations_keep_the_last_value():
-    pairs = [Annotation("b", "1"), Annotation("a", "2"), Annotation("b", "3")]
+    pairs = [Attribute("b", "1"), Attribute("a", "2"), Attribute("b", "3")]
 
     assert list(join_annotations(pairs).items()) == [("a", "2"), ("b", "3")]

@@ -22,7 +22,7 @@ from crashtool.formats.submission_url import (
     rules,
     token_kind,
 )
-from crashtool.formats.submission_url.finding import Fault
+from crashtool.formats.submission_url.finding import UrlFault
 from crashtool.formats.submission_url.parts import split_url
 
 TOKEN = "5c267f" + "a1" * 29
@@ -300,9 +300,9 @@ def test_corrections_add_up():
 
 def test_mending_ends_even_if_rules_disagree_for_ever(monkeypatch):
     def never_content(draft):
-        return Fault(ERROR, "It is too short.", "It grows.", draft.text + "x")
+        return UrlFault(ERROR, "It is too short.", "It grows.", draft.text + "x")
 
-    monkeypatch.setattr(rules, "RULES", (rules.Rule("never-content", never_content),))
+    monkeypatch.setattr(rules, "RULES", (rules.UrlRule("never-content", never_content),))
 
     assert fix_url("h") == "h" + "x" * rules.PASSES
 

@@ -4,8 +4,8 @@ from array import array
 import pytest
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.symcache import NOTHING, Header, SymCache
-from crashtool.services.symbols.native import LineTable, write_line_table
+from crashtool.formats.symcache import NOTHING, SymCache, SymCacheHeader
+from crashtool.services.symbols.native import SymCacheLines, write_line_table
 from tests.toolchain import run_tool
 
 STRINGS = b"\x04main\x01/\x05a/b.c\x03sub\x00"
@@ -23,7 +23,7 @@ def build(version=9, locations=None, ranges=(0x10, 0x20), functions=None, **fiel
         0, 3, 1, 0,
         NOTHING, NOTHING, NOTHING, NOTHING,
     ]  # fmt: skip
-    header = Header(
+    header = SymCacheHeader(
         magic=b"SYMC", version=version, debug_id=bytes(32), architecture=0, file_count=1,
         function_count=len(functions) // 4, location_count=len(locations) // 4,
         range_count=len(ranges), string_size=len(STRINGS), reserved=bytes(16),
@@ -100,7 +100,7 @@ def test_a_real_cache_gives_what_its_own_library_looks_up(tmp_path):
     written = io.BytesIO()
     write_line_table(str(program), "x86_64", written)
     (tmp_path / "table").write_bytes(written.getvalue())
-    cache, table = SymCache(written.getvalue()), LineTable(b"", str(tmp_path / "table"))
+    cache, table = SymCache(written.getvalue()), SymCacheLines(b"", str(tmp_path / "table"))
     seen = 0
     for number, start, _ in cache.walk_ranges():
         ours = [(cache.function_name(place.function), place.line) for place in cache.places(number)]

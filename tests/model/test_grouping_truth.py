@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.model.signature import VERSION, sign
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
 
@@ -31,7 +31,7 @@ def signatures(truth, labels, tmp_path_factory):
         plan = SymbolPlan(paths=tuple(str(truth / folder) for folder in folders))
         with open_session(plan, cache) as symbols:
             reports = (
-                (dump, read_report(str(truth / dump), dump, Wanted(symbols=symbols)))
+                (dump, read_report(str(truth / dump), dump, InspectOptions(symbols=symbols)))
                 for dump in labels
             )
             found.append({dump: sign(report).text for dump, report in reports})

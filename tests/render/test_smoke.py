@@ -1,8 +1,11 @@
-from crashtool.model.smoke import Check, SmokeResult
+from crashtool.model.smoke import SmokeCheck, SmokeResult
 from crashtool.render.smoke import render_smoke, smoke_document
 
 FAILED = SmokeResult(
-    (Check("handler found", True, "here"), Check("crash seen", False, "none", "look there")),
+    (
+        SmokeCheck("handler found", True, "here"),
+        SmokeCheck("crash seen", False, "none", "look there"),
+    ),
     handler="/handler",
     log=("it said\x1b[31m this",),
     seconds=0.5,

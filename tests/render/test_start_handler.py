@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from crashtool.formats.attribute_rules import Plan
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attribute_rules import StartPlan
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.toml import parse_toml
 from crashtool.render.literals import PIECE, cpp_string, fits_cmake_list, toml_string
 from crashtool.render.start_handler import TEXTS, plan_document
@@ -27,8 +27,8 @@ HARD = {
     "long": "0123456789abcdef?" * 300,
 }
 LISTABLE = {**HARD, "semicolons": "a;b;;c;", "backslashes": "C:\\dir\\new"}
-PLAN = Plan(
-    tuple(Annotation(key, value) for key, value in HARD.items()),
+PLAN = StartPlan(
+    tuple(Attribute(key, value) for key, value in HARD.items()),
     (Attachment(None, "C:/Spiel/größe 漢 😀\x01\x85.log"), Attachment("log", 'D:\\new\\"x".log')),
 )
 STUB = """
@@ -134,7 +134,7 @@ def test_cpp_backtrace_maps_names_to_paths(tmp_path):
 
 
 def test_cpp_without_anything_still_declares_the_containers(tmp_path):
-    assert run_cpp(tmp_path, TEXTS["cpp"](Plan(())), PATHS) == []
+    assert run_cpp(tmp_path, TEXTS["cpp"](StartPlan(())), PATHS) == []
 
 
 def test_a_long_text_becomes_literals_that_every_compiler_takes():
@@ -153,7 +153,7 @@ def test_windows_gives_back_every_argument():
 
 
 def test_arguments_are_one_a_line():
-    plan = Plan((Annotation("b", "2"), Annotation("a", "1")), (Attachment(None, "/x"),))
+    plan = StartPlan((Attribute("b", "2"), Attribute("a", "1")), (Attachment(None, "/x"),))
 
     assert TEXTS["arguments"](plan) == "--annotation=a=1\n--annotation=b=2\n--attachment=/x"
 
@@ -186,8 +186,8 @@ def run_cmake(tmp_path, code):
 
 
 def test_cmake_gives_back_every_argument(tmp_path):
-    plan = Plan(
-        tuple(Annotation(key, value) for key, value in LISTABLE.items() if key != "unicode")
+    plan = StartPlan(
+        tuple(Attribute(key, value) for key, value in LISTABLE.items() if key != "unicode")
     )
     arguments = plan.arguments
     assert any("[" in argument for argument in arguments)
@@ -197,7 +197,7 @@ def test_cmake_gives_back_every_argument(tmp_path):
 
 def test_cmake_lists_what_a_list_can_hold(tmp_path):
     pairs = {key: value for key, value in LISTABLE.items() if "[" not in value}
-    plan = Plan(tuple(Annotation(key, value) for key, value in pairs.items()))
+    plan = StartPlan(tuple(Attribute(key, value) for key, value in pairs.items()))
 
     values = run_cmake(tmp_path, TEXTS["cmake"](plan))
 
@@ -214,7 +214,7 @@ def test_toml_gives_back_every_value():
 
     assert table["annotations"] == HARD
     assert table["attachments"] == [item.text for item in PLAN.attachments]
-    assert "attachments" not in parse_toml(TEXTS["toml"](Plan(PLAN.annotations)), "printed")
+    assert "attachments" not in parse_toml(TEXTS["toml"](StartPlan(PLAN.annotations)), "printed")
     assert parse_toml(f"x = {toml_string(chr(0x7F))}", "printed") == {"x": "\x7f"}
 
 

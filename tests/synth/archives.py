@@ -6,7 +6,7 @@ import tarfile
 import zlib
 
 from crashtool.formats.archives.rpm_package import HEADER_MAGIC, LEAD_SIZE, MAGIC
-from crashtool.formats.archives.seven_zip import DATA_START, Start
+from crashtool.formats.archives.seven_zip import DATA_START, SignatureHeader
 from crashtool.formats.archives.seven_zip import MAGIC as SEVEN_ZIP_MAGIC
 from crashtool.formats.zip_structs import CENTRAL, END, LOCAL, CentralEntry, End, LocalHeader
 
@@ -111,7 +111,9 @@ def build_seven_zip(name, coder, content, size, *, check=None):
 
 def wrap_seven_zip(content, header):
     """Packed bytes and a header behind them."""
-    start = Start(minor=4, offset=len(content), size=len(header), header_check=zlib.crc32(header))
+    start = SignatureHeader(
+        minor=4, offset=len(content), size=len(header), header_check=zlib.crc32(header)
+    )
     checked = start.pack()[6:]
     whole = start.replace(check=zlib.crc32(checked)).pack()
     assert len(SEVEN_ZIP_MAGIC) + len(whole) == DATA_START

@@ -7,7 +7,7 @@ import struct
 import zlib
 from functools import cache, partial
 
-from crashtool.formats.archives.cabinet import BlockHeader, File, Folder, Header
+from crashtool.formats.archives.cabinet import BlockHeader, CfFile, CfFolder, CfHeader
 from tests.synth.archives import (
     build_cpio,
     build_deb,
@@ -80,11 +80,17 @@ def cabinet_bomb(head, name, size):
     first = _block(head + bytes((1 << 15) - len(head)), b"")
     count = min(size >> 15, 0xFFFF)
     blocks = first + _block(bytes(1 << 15), bytes(1 << 15)) * (count - 1)
-    row = File(size=count << 15).pack() + name.encode() + b"\0"
-    files_offset = Header.SIZE + Folder.SIZE
-    folder = Folder(offset=files_offset + len(row), block_count=count, method=1)
-    header = Header(signature=b"MSCF", files_offset=files_offset, minor_version=3, major_version=1,
-                    folder_count=1, file_count=1)  # fmt: skip
+    row = CfFile(size=count << 15).pack() + name.encode() + b"\0"
+    files_offset = CfHeader.SIZE + CfFolder.SIZE
+    folder = CfFolder(offset=files_offset + len(row), block_count=count, method=1)
+    header = CfHeader(
+        signature=b"MSCF",
+        files_offset=files_offset,
+        minor_version=3,
+        major_version=1,
+        folder_count=1,
+        file_count=1,
+    )
     return header.pack() + folder.pack() + row + blocks
 
 

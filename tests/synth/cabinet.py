@@ -8,9 +8,9 @@ from crashtool.formats.archives.cabinet import (
     MAGIC,
     MSZIP,
     BlockHeader,
-    File,
-    Folder,
-    Header,
+    CfFile,
+    CfFolder,
+    CfHeader,
     checksum,
 )
 
@@ -24,20 +24,20 @@ def build_cabinet(files, *, method=MSZIP, header=None, checksums=True):
     ]
     rows, start = b"", 0
     for name, content in files.items():
-        rows += File(size=len(content), start=start).pack() + name.encode() + b"\0"
+        rows += CfFile(size=len(content), start=start).pack() + name.encode() + b"\0"
         start += len(content)
-    files_offset = Header.SIZE + Folder.SIZE
+    files_offset = CfHeader.SIZE + CfFolder.SIZE
     data = b""
     for packed, size in blocks:
         sizes = len(packed) | size << 16
         value = checksum(packed) ^ sizes if checksums else 0
         data += BlockHeader(checksum=value, size=len(packed), unpacked_size=size).pack() + packed
-    folder = Folder(offset=files_offset + len(rows), block_count=len(blocks), method=method)
+    folder = CfFolder(offset=files_offset + len(rows), block_count=len(blocks), method=method)
     fields = {
         "signature": MAGIC, "files_offset": files_offset, "minor_version": 3, "major_version": 1,
         "folder_count": 1, "file_count": len(files),
     }  # fmt: skip
-    return Header(**(fields | (header or {}))).pack() + folder.pack() + rows + data
+    return CfHeader(**(fields | (header or {}))).pack() + folder.pack() + rows + data
 
 
 def _pack(block, window, method):

@@ -1,7 +1,7 @@
 """Mach-O and PE files with DWARF sections and symbol tables, packed from the readers' tables."""
 
 from crashtool.formats.object_file import coff, macho, pe
-from crashtool.formats.object_file.macho_symbols import Symbol32, Symbol64
+from crashtool.formats.object_file.macho_symbols import MachSymbol32, MachSymbol64
 
 MACHO_BASE, PE_BASE = 0x100000000, 0x140000000
 CODE_SIZE = 0x100
@@ -14,11 +14,13 @@ def build_macho(sections, *, symbols=(), low=0x1000, wide=True, cpu=0x100000C, b
     16 bytes as ld does, and symbols (name, kind, section, value).
     """
     segment_kind, section_kind = (
-        (macho.Segment64, macho.Section64) if wide else (macho.Segment32, macho.Section32)
+        (macho.MachSegment64, macho.MachSection64)
+        if wide
+        else (macho.MachSegment32, macho.MachSection32)
     )
-    symbol_kind = Symbol64 if wide else Symbol32
+    symbol_kind = MachSymbol64 if wide else MachSymbol32
     head_size = (
-        macho.Header.SIZE
+        macho.MachHeader.SIZE
         + (4 if wide else 0)
         + 2 * segment_kind.SIZE
         + (1 + len(sections)) * section_kind.SIZE
@@ -46,7 +48,7 @@ def build_macho(sections, *, symbols=(), low=0x1000, wide=True, cpu=0x100000C, b
             strings_offset=head_size + len(body) + len(table), strings_size=len(names),
         ).pack(),
     ]  # fmt: skip
-    header = macho.Header(
+    header = macho.MachHeader(
         magic=0xFEEDFACF if wide else 0xFEEDFACE, cpu=cpu, file_type=10,
         command_count=len(commands), commands_size=sum(map(len, commands)),
     )  # fmt: skip

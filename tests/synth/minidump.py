@@ -69,7 +69,7 @@ def pack_context(layout, registers):
             name: value for name, value in registers.items() if name not in ("cpsr", "flags")
         }
         return layout(
-            registers=context.Registers64(**general).pack(),
+            registers=context.Arm64Registers(**general).pack(),
             cpsr=registers.get("cpsr", 0),
             flags=flags,
         ).pack()
@@ -172,7 +172,7 @@ class MinidumpBuilder:
         return self
 
     def set_exception(self, thread_id, code, address=0, *, parameters=(), flags=0, registers=None):
-        raw = b"".join(structs.Parameter(value=value).pack() for value in parameters)
+        raw = b"".join(structs.ExceptionParameter(value=value).pack() for value in parameters)
         record = structs.ExceptionStream(
             thread_id=thread_id,
             code=code,

@@ -25,8 +25,10 @@ def build_elf(
     A content that is a number is a section of that size without bytes (SHT_NOBITS). `addresses`
     are (name, address) of the sections that have one.
     """
-    header_kind, row_kind = (elf.Header64, elf.Section64) if wide else (elf.Header32, elf.Section32)
-    segment_kind = elf.Segment64 if wide else elf.Segment32
+    header_kind, row_kind = (
+        (elf.Header64, elf.ElfSection64) if wide else (elf.Header32, elf.ElfSection32)
+    )
+    segment_kind = elf.ElfSegment64 if wide else elf.ElfSegment32
     rows = [("", 0, 0, b""), *sections]
     if build_id:
         rows.append((".note.gnu.build-id", elf.SECTION_NOTE, 2, build_note(build_id, big_endian)))
@@ -133,7 +135,9 @@ def build_pe(
     directories = [pe.DataDirectory()] * 16
     content = b""
     if guid is not None:
-        record = pe.CodeView(signature=b"RSDS", guid=guid, age=age).pack() + path.encode() + b"\0"
+        record = (
+            pe.CvInfoPdb70(signature=b"RSDS", guid=guid, age=age).pack() + path.encode() + b"\0"
+        )
         entry = pe.DebugEntry(
             entry_type=pe.DEBUG_CODEVIEW, size=len(record), offset=place + pe.DebugEntry.SIZE
         )
@@ -189,7 +193,9 @@ def build_macho(
     `commands`: further load commands, each a list of records.
     """
     segment_kind, section_kind = (
-        (macho.Segment64, macho.Section64) if wide else (macho.Segment32, macho.Section32)
+        (macho.MachSegment64, macho.MachSection64)
+        if wide
+        else (macho.MachSegment32, macho.MachSection32)
     )
     rows = [
         section_kind(name=name.encode(), segment=b"__TEXT", size=1, offset=4) for name in sections
@@ -209,7 +215,7 @@ def build_macho(
     if uuid:
         commands.append([macho.UuidCommand(command=0x1B, size=macho.UuidCommand.SIZE, uuid=uuid)])
     body = b"".join(pack(record, big_endian) for command in commands for record in command)
-    header = macho.Header(
+    header = macho.MachHeader(
         magic=0xFEEDFACF if wide else 0xFEEDFACE,
         cpu=cpu,
         file_type=file_type,

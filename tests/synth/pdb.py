@@ -239,7 +239,7 @@ class PdbBuilder:
         publics += b"".join(map(number, places))
         optional = [NO_STREAM] * 11
         headers = b"".join(
-            structs.SectionHeader(virtual_address=start, virtual_size=size).pack()
+            structs.PdbSectionHeader(virtual_address=start, virtual_size=size).pack()
             for start, size in self.sections
         )
         self.optional.setdefault(5, headers)

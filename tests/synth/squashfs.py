@@ -22,7 +22,7 @@ from crashtool.formats.archives.squashfs_tables import (
     LargeFolderInode,
     Superblock,
 )
-from crashtool.formats.object_file.elf_structs import Header64, Section64
+from crashtool.formats.object_file.elf_structs import ElfSection64, Header64
 
 ABSENT = (1 << 64) - 1  # of a table
 IDS = {"gzip": 1, "lzma": 2, "lzo": 3, "xz": 4, "lz4": 5, "zstd": 6, "stored": 1}
@@ -56,12 +56,12 @@ def build_appimage(image):
     """A runtime, of which nothing but headers is there, and an image behind it."""
     header = Header64(
         identification=b"\x7fELF\2\1\1\0AI\2".ljust(16, b"\0"), file_type=2, machine=62, version=1,
-        sections_offset=Header64.SIZE, header_size=Header64.SIZE, section_size=Section64.SIZE,
+        sections_offset=Header64.SIZE, header_size=Header64.SIZE, section_size=ElfSection64.SIZE,
         section_count=2,
     )  # fmt: skip
-    end = Header64.SIZE + 2 * Section64.SIZE
-    last = Section64(section_type=3, offset=end, size=9)
-    return header.pack() + Section64().pack() + last.pack() + b"\0.strtab\0" + image
+    end = Header64.SIZE + 2 * ElfSection64.SIZE
+    last = ElfSection64(section_type=3, offset=end, size=9)
+    return header.pack() + ElfSection64().pack() + last.pack() + b"\0.strtab\0" + image
 
 
 class _Table:

@@ -1,7 +1,7 @@
 """A process to walk in: memory by words, modules with code, functions and unwind rules."""
 
 from crashtool.model.module import Module
-from crashtool.services.unwind.scene import NO_TABLES, Loaded, Scene
+from crashtool.services.unwind.scene import NO_TABLES, Loaded, UnwindContext
 
 CODE = 0x400000
 
@@ -67,7 +67,7 @@ def make_scene(
         for number, (name, known) in enumerate(named)
     ]
     span = range(CODE, CODE + size * len(modules))
-    return Scene(
+    return UnwindContext(
         machine,
         platform,
         Memory(words, machine.width),

@@ -8,11 +8,11 @@ from typing import IO
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.object_file.elf_structs import (
+    ElfSection32,
+    ElfSection64,
     Header32,
     Header64,
     Identification,
-    Section32,
-    Section64,
 )
 
 ELF_MAGIC = b"\x7fELF"
@@ -47,7 +47,7 @@ def find_image(file: IO[bytes]) -> int:
     is_wide = identification.word_class == WIDE
     is_big = identification.encoding == BIG_ENDIAN
     header = (Header64 if is_wide else Header32).read(data, big_endian=is_big)
-    section = Section64 if is_wide else Section32
+    section = ElfSection64 if is_wide else ElfSection32
     if header.section_count and header.section_size != section.SIZE:
         raise MalformedFile("the AppImage's runtime has damaged headers", offset=0)
     end = header.sections_offset + header.section_size * header.section_count

@@ -10,7 +10,7 @@ from typing import IO, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.streams import Member
+from crashtool.formats.archives.streams import ArchiveMember
 from crashtool.formats.record import U8, U16, U32, Bytes4, Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -27,7 +27,7 @@ LONGEST_NAME = 256  # bytes, with its NUL
 UTF8_NAME = 0x80
 
 
-class Header(Record):
+class CfHeader(Record):
     """CFHEADER up to what is optional."""
 
     signature: Bytes4
@@ -53,7 +53,7 @@ class Reserves(Record):
     block: U8
 
 
-class Folder(Record):
+class CfFolder(Record):
     """CFFOLDER: where its blocks begin, how many there are, how they are packed."""
 
     offset: U32
@@ -61,7 +61,7 @@ class Folder(Record):
     method: U16
 
 
-class File(Record):
+class CfFile(Record):
     """CFFILE up to its name: `start` counts unpacked bytes of the folder."""
 
     size: U32
@@ -80,29 +80,29 @@ class BlockHeader(Record):
     unpacked_size: U16
 
 
-def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """The files of a cabinet, in order; each is to be read before the next is asked for.
 
     InputUnusable for methods that are not known here, and for sets of cabinets; MalformedFile for
     damage, here or while a member is read.
     """
-    header = _read(file, Header, 0)
+    header = _read(file, CfHeader, 0)
     if header.signature != MAGIC:
         raise MalformedFile("no cabinet", offset=0)
     if header.flags & SPANS:
         raise InputUnusable("one of a set of cabinets", hint="unpack the set: expand, cabextract")
-    place, reserves = Header.SIZE, Reserves()
+    place, reserves = CfHeader.SIZE, Reserves()
     if header.flags & HAS_RESERVES:
         reserves = _read(file, Reserves, place)
         place += Reserves.SIZE + reserves.header
-    step = Folder.SIZE + reserves.folder
-    folders = [_read(file, Folder, place + step * row) for row in range(header.folder_count)]
+    step = CfFolder.SIZE + reserves.folder
+    folders = [_read(file, CfFolder, place + step * row) for row in range(header.folder_count)]
     stream, current = None, -1  # of one folder at a time: each has a window
     place = header.files_offset
     for _ in range(header.file_count):
         start = place
-        row = _read(file, File, start)
-        name, place = _read_name(file, place + File.SIZE, row.attributes)
+        row = _read(file, CfFile, start)
+        name, place = _read_name(file, place + CfFile.SIZE, row.attributes)
         if row.folder >= len(folders):
             raise MalformedFile(f"a file in folder {row.folder}, which there is not", offset=start)
         if stream is None or row.folder != current or stream.position > row.start:
@@ -110,13 +110,13 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
             current = row.folder
         stream.skip_to(row.start)
         stream.end = row.start + row.size
-        yield Member(name, row.size, stream)
+        yield ArchiveMember(name, row.size, stream)
 
 
 class _Unpacked:
     """The unpacked bytes of a folder, read forward, up to `end`."""
 
-    def __init__(self, file: IO[bytes], folder: Folder, reserve: int, budget: Budget) -> None:
+    def __init__(self, file: IO[bytes], folder: CfFolder, reserve: int, budget: Budget) -> None:
         self._file = file
         self._budget = budget
         self._method = folder.method & METHOD

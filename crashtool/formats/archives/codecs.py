@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.streams import Counted, Stream
+from crashtool.formats.archives.streams import ArchiveStream, Counted
 from crashtool.formats.named_tuple import NamedTuple
 
 INPUT_STEP = 1 << 14  # bytes
@@ -62,7 +62,7 @@ class Unpacker:
     """
 
     def __init__(
-        self, source: Stream, method: Method, budget: Budget, size: int | None = None
+        self, source: ArchiveStream, method: Method, budget: Budget, size: int | None = None
     ) -> None:
         self._source = Counted(source)
         self._method = method

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import LONGEST_NAME, MOST_MEMBERS
-from crashtool.formats.archives.streams import Counted, Member, Portion, Stream, read_fully
+from crashtool.formats.archives.streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Counted,
+    Portion,
+    read_fully,
+)
 
 MAGICS = (b"070701", b"070702")
 STRIPPED = b"07070X"  # the names are in the package's header (RPM, for files of 4 GiB and more)
@@ -16,7 +22,7 @@ ALIGNMENT = 4
 LAST = b"TRAILER!!!"
 
 
-def walk_members(stream: Stream) -> Iterator[Member]:
+def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
     """The plain files. MalformedFile for damage, InputUnusable for another kind of cpio."""
     source = Counted(stream)
     for _ in range(MOST_MEMBERS):
@@ -33,7 +39,9 @@ def walk_members(stream: Stream) -> Iterator[Member]:
             return
         portion = Portion(source, fields[SIZE_FIELD])
         if fields[MODE] & FILE_KIND == REGULAR:
-            yield Member(name.decode("utf-8", "surrogateescape"), fields[SIZE_FIELD], portion)
+            yield ArchiveMember(
+                name.decode("utf-8", "surrogateescape"), fields[SIZE_FIELD], portion
+            )
         portion.skip()
         Portion(source, -fields[SIZE_FIELD] % ALIGNMENT).skip()
 

@@ -6,7 +6,7 @@ unpacked bytes as LZMA2 data whose chunks are all stored, with an end.
 """
 
 from crashtool.formats.archives.codecs import OUTPUT_STEP, load_lzma
-from crashtool.formats.archives.streams import Stream
+from crashtool.formats.archives.streams import ArchiveStream
 
 CHUNK = 1 << 16  # bytes
 STORED_FIRST, STORED, LAST = b"\x01", b"\x02", b"\x00"
@@ -19,7 +19,7 @@ FILTERS = {
 class Filtered:
     """A stream's bytes with a filter undone; there are as many as before."""
 
-    def __init__(self, source: Stream, name: str, properties: bytes) -> None:
+    def __init__(self, source: ArchiveStream, name: str, properties: bytes) -> None:
         lzma = load_lzma()
         kind: dict[str, int] = {"id": getattr(lzma, FILTERS[name])}
         if name == "delta":

@@ -19,11 +19,17 @@ from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.codecs import BZIP2, GZIP, LZMA_ALONE, XZ, Unpacker
 from crashtool.formats.archives.refusals import FOLDER_HINT, NotOpened
 from crashtool.formats.archives.squashfs_tables import MAGIC as SQUASHFS_MAGIC
-from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
+from crashtool.formats.archives.streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Rejoined,
+    Slice,
+    read_fully,
+)
 from crashtool.formats.archives.zstandard_frames import MAGIC as ZSTD_MAGIC
 from crashtool.formats.archives.zstandard_frames import Zstandard
 
-Walker: TypeAlias = Callable[[IO[bytes], Budget], Iterator[Member]]
+Walker: TypeAlias = Callable[[IO[bytes], Budget], Iterator[ArchiveMember]]
 
 HEAD_BYTES = 512  # that is_archive and is_packed need
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst", ".lzma")
@@ -44,7 +50,9 @@ def is_packed(head: bytes) -> bool:
     return head.startswith((*METHODS, ZSTD_MAGIC)) or _is_lzma_alone(head)
 
 
-def walk_contents(file: IO[bytes], head: bytes, budget: Budget, name: str) -> Iterator[Member]:
+def walk_contents(
+    file: IO[bytes], head: bytes, budget: Budget, name: str
+) -> Iterator[ArchiveMember]:
     """The files and folders in an archive, package or packed archive; the one in a packed file.
 
     `name` is the file's own, which gives that of a packed file's content. A member's stream is to
@@ -62,10 +70,10 @@ def walk_contents(file: IO[bytes], head: bytes, budget: Budget, name: str) -> It
     if tar_file.looks_like_tar(start):
         yield from tar_file.walk_members(whole)
     else:
-        yield Member(name_without_suffix(name), None, whole)
+        yield ArchiveMember(name_without_suffix(name), None, whole)
 
 
-def unpack(stream: Stream, head: bytes, budget: Budget) -> Stream:
+def unpack(stream: ArchiveStream, head: bytes, budget: Budget) -> ArchiveStream:
     """The unpacked bytes of a packed stream that begins with `head`; the stream itself if it is
     not packed.
     """
@@ -113,12 +121,12 @@ def _find_walker(head: bytes) -> Walker | None:
     return _walk_tar if tar_file.looks_like_tar(head) else None
 
 
-def _walk_tar(file: IO[bytes], budget: Budget) -> Iterator[Member]:  # noqa: ARG001 (as the others)
+def _walk_tar(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:  # noqa: ARG001 (as the others)
     file.seek(0)
     yield from tar_file.walk_members(file)
 
 
-def _walk_debian_package(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+def _walk_debian_package(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """The files that a package installs; what controls the installation is passed over."""
     found = False
     for member in ar_file.walk_members(file):
@@ -132,7 +140,7 @@ def _walk_debian_package(file: IO[bytes], budget: Budget) -> Iterator[Member]:
         raise InputUnusable("a Debian package without a data.tar", hint="dpkg-deb -x unpacks it")
 
 
-def _walk_rpm_package(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+def _walk_rpm_package(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     start = rpm_package.find_payload(file)
     packed = Slice(file, start, file.seek(0, 2) - start)
     head = read_fully(packed, HEAD_BYTES)
@@ -140,7 +148,7 @@ def _walk_rpm_package(file: IO[bytes], budget: Budget) -> Iterator[Member]:
         yield row._replace(name=row.name.removeprefix("./"))
 
 
-def _walk_appimage(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+def _walk_appimage(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """The files in the image behind the runtime, which is none of them."""
     start = appimage.find_image(file)
     file.seek(start)

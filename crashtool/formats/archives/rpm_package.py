@@ -15,7 +15,7 @@ INDEX_SIZE = 16  # bytes of a tag's row
 ALIGNMENT = 8  # of what follows the signature
 
 
-class Header(Record):
+class RpmHeader(Record):
     """The intro of a header structure: rows of tags, then the bytes that they point to."""
 
     magic: Bytes4
@@ -32,7 +32,7 @@ def find_payload(file: IO[bytes]) -> int:
 
 def _skip_header(file: IO[bytes], place: int) -> int:
     file.seek(place)
-    header = Header.read(file.read(Header.SIZE), big_endian=True)
+    header = RpmHeader.read(file.read(RpmHeader.SIZE), big_endian=True)
     if header.magic != HEADER_MAGIC:
         raise MalformedFile("the RPM package has a damaged header", offset=place)
-    return place + Header.SIZE + header.row_count * INDEX_SIZE + header.data_size
+    return place + RpmHeader.SIZE + header.row_count * INDEX_SIZE + header.data_size

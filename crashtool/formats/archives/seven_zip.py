@@ -29,13 +29,20 @@ from crashtool.formats.archives.seven_zip_header import (
     HEADER,
     MAIN_STREAMS,
     Coder,
-    Folder,
-    Reader,
+    HeaderReader,
+    SevenZipFolder,
     Streams,
     read_streams,
     walk_files,
 )
-from crashtool.formats.archives.streams import Counted, Member, Portion, Slice, Stream, read_fully
+from crashtool.formats.archives.streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Counted,
+    Portion,
+    Slice,
+    read_fully,
+)
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.record import U8, U32, U64, Record
 
@@ -58,7 +65,7 @@ NAMES = {
 }  # fmt: skip
 
 
-class Start(Record):
+class SignatureHeader(Record):
     """The signature header behind its mark: where the header is."""
 
     major: U8
@@ -69,17 +76,17 @@ class Start(Record):
     header_check: U32
 
 
-DATA_START = len(MAGIC) + Start.SIZE
+DATA_START = len(MAGIC) + SignatureHeader.SIZE
 
 
-def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """The files of an archive, in order; each is to be read before the next is asked for.
 
     MalformedFile for damage, here or while a member is read; InputUnusable for what is encrypted
     as a whole.
     """
     file.seek(len(MAGIC))
-    start = Start.read(file.read(Start.SIZE))
+    start = SignatureHeader.read(file.read(SignatureHeader.SIZE))
     if not start.size:
         return
     reader = _open_header(file, start, budget)
@@ -98,14 +105,14 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
             raise reader.malformed()
 
 
-def _open_header(file: IO[bytes], start: Start, budget: Budget) -> Reader:
+def _open_header(file: IO[bytes], start: SignatureHeader, budget: Budget) -> HeaderReader:
     """The header's bytes behind its mark, unpacked as often as it is packed."""
     data = _read_bounded(Slice(file, DATA_START + start.offset, start.size), start.size)
     if zlib.crc32(data) != start.header_check:
         raise MalformedFile("the 7-Zip archive's header has another check sum",
                             offset=DATA_START + start.offset)  # fmt: skip
     for _ in range(MOST_HEADER_LAYERS):
-        reader = Reader(data)
+        reader = HeaderReader(data)
         kind = reader.byte()
         if kind == HEADER:
             return reader
@@ -121,7 +128,7 @@ def _open_header(file: IO[bytes], start: Start, budget: Budget) -> Reader:
     raise reader.malformed()
 
 
-def _read_bounded(stream: Stream, size: int) -> bytes:
+def _read_bounded(stream: ArchiveStream, size: int) -> bytes:
     if size > LARGEST_HEADER:
         raise InputUnusable(f"a 7-Zip archive with a header of {size:,} bytes", hint=UNPACK_HINT)
     data = read_fully(stream, size)
@@ -131,8 +138,8 @@ def _read_bounded(stream: Stream, size: int) -> bytes:
 
 
 def _walk_files(
-    file: IO[bytes], streams: Streams, reader: Reader, budget: Budget
-) -> Iterator[Member]:
+    file: IO[bytes], streams: Streams, reader: HeaderReader, budget: Budget
+) -> Iterator[ArchiveMember]:
     contents = _walk_contents(file, streams, budget)
     for row in walk_files(reader):
         if not row.has_stream:
@@ -141,12 +148,12 @@ def _walk_files(
         if content is None:
             raise reader.malformed()
         size, stream, obstacle = content
-        yield Member(row.name.replace("\\", "/"), size, stream, obstacle)
+        yield ArchiveMember(row.name.replace("\\", "/"), size, stream, obstacle)
 
 
 def _walk_contents(
     file: IO[bytes], streams: Streams, budget: Budget
-) -> Iterator[tuple[int, Stream, str]]:
+) -> Iterator[tuple[int, ArchiveStream, str]]:
     """The size and the bytes of each file that has any, and why they cannot be read."""
     index = first = 0
     for row, folder in enumerate(streams.folders):
@@ -165,7 +172,7 @@ def _walk_contents(
         first += folder.packed
 
 
-def _find_obstacle(folder: Folder) -> str:
+def _find_obstacle(folder: SevenZipFolder) -> str:
     """Why a folder cannot be unpacked; "" when it can."""
     if AES in folder.ids:
         return "encrypted"
@@ -176,17 +183,19 @@ def _find_obstacle(folder: Folder) -> str:
     return "" if folder.coders else "packed in several streams, which is not read here"
 
 
-def _open_folder(file: IO[bytes], streams: Streams, row: int, first: int, budget: Budget) -> Stream:
+def _open_folder(
+    file: IO[bytes], streams: Streams, row: int, first: int, budget: Budget
+) -> ArchiveStream:
     """The unpacked bytes of a folder, whose packed streams begin with number `first`."""
     place = DATA_START + streams.place + sum(streams.packed_sizes[:first])
-    stream: Stream = Slice(file, place, streams.packed_sizes[first])
+    stream: ArchiveStream = Slice(file, place, streams.packed_sizes[first])
     folder = streams.folders[row]
     for coder, number in zip(folder.coders, folder.order, strict=True):
         stream = _undo(coder, stream, streams.unpack_sizes[row][number], budget)
     return stream
 
 
-def _undo(coder: Coder, stream: Stream, size: int, budget: Budget) -> Stream:
+def _undo(coder: Coder, stream: ArchiveStream, size: int, budget: Budget) -> ArchiveStream:
     if coder.id == COPY:
         return stream
     if coder.id == ZSTANDARD:

@@ -29,7 +29,7 @@ class Coder(NamedTuple):
     outputs: int = 1
 
 
-class Folder(NamedTuple):
+class SevenZipFolder(NamedTuple):
     """What was packed as a whole. `coders` are in the order of unpacking, none when they branch.
 
     `packed` counts its packed streams; `sizes` belong to the coders; `ids` are all coders' ids.
@@ -47,7 +47,7 @@ class Streams:
     def __init__(self) -> None:
         self.place = 0
         self.packed_sizes = array("Q")
-        self.folders: list[Folder] = []
+        self.folders: list[SevenZipFolder] = []
         self.unpack_sizes: list[tuple[int, ...]] = []
         self.folder_checks: list[int | None] = []
         self.counts: list[int] = []
@@ -55,7 +55,7 @@ class Streams:
         self.checks: list[int | None] = []
 
 
-class Reader:
+class HeaderReader:
     """Reads a header's bytes forward; MalformedFile where they end too early."""
 
     def __init__(self, data: bytes) -> None:
@@ -122,7 +122,7 @@ class Reader:
         return MalformedFile("the 7-Zip archive's header is damaged", offset=self.place)
 
 
-def read_streams(reader: Reader) -> Streams:
+def read_streams(reader: HeaderReader) -> Streams:
     """The part on packed streams, up to its end mark."""
     streams = Streams()
     while (kind := reader.byte()) != END:
@@ -143,7 +143,7 @@ def read_streams(reader: Reader) -> Streams:
     return streams
 
 
-def _read_pack_info(reader: Reader, streams: Streams) -> None:
+def _read_pack_info(reader: HeaderReader, streams: Streams) -> None:
     streams.place = reader.number()
     count = reader.count()
     while (kind := reader.byte()) != END:
@@ -155,7 +155,7 @@ def _read_pack_info(reader: Reader, streams: Streams) -> None:
             raise reader.malformed()
 
 
-def _read_folders(reader: Reader, streams: Streams) -> None:
+def _read_folders(reader: HeaderReader, streams: Streams) -> None:
     reader.expect(FOLDER)
     count = reader.count(MOST_FOLDERS)
     reader.expect(0)  # not in a stream of their own
@@ -171,7 +171,7 @@ def _read_folders(reader: Reader, streams: Streams) -> None:
         streams.folder_checks = reader.checks(count)
 
 
-def _read_folder(reader: Reader) -> Folder:
+def _read_folder(reader: HeaderReader) -> SevenZipFolder:
     coders = tuple(_read_coder(reader) for _ in range(reader.count(MOST_CODERS)))
     inputs, outputs = sum(row.inputs for row in coders), sum(row.outputs for row in coders)
     if not coders or outputs != len(coders) or not outputs - 1 <= inputs <= 4 * MOST_CODERS:
@@ -181,11 +181,11 @@ def _read_folder(reader: Reader) -> Folder:
     first = [reader.number() for _ in range(packed)] if packed > 1 else []
     ids = tuple(row.id for row in coders)
     if first or inputs != len(coders):
-        return Folder((), (), packed, ids)
+        return SevenZipFolder((), (), packed, ids)
     order = _order(len(coders), dict(pairs))
     if order is None:
         raise reader.malformed()
-    return Folder(tuple(coders[row] for row in order), order, packed, ids)
+    return SevenZipFolder(tuple(coders[row] for row in order), order, packed, ids)
 
 
 def _order(count: int, pairs: dict[int, int]) -> tuple[int, ...] | None:
@@ -201,7 +201,7 @@ def _order(count: int, pairs: dict[int, int]) -> tuple[int, ...] | None:
     return tuple(order) if sorted(order) == list(range(count)) else None
 
 
-def _read_coder(reader: Reader) -> Coder:
+def _read_coder(reader: HeaderReader) -> Coder:
     flags = reader.byte()
     identifier = reader.take(flags & ID_SIZE)
     inputs = outputs = 1
@@ -211,7 +211,7 @@ def _read_coder(reader: Reader) -> Coder:
     return Coder(identifier, properties, inputs, outputs)
 
 
-def _read_substreams(reader: Reader, streams: Streams) -> None:
+def _read_substreams(reader: HeaderReader, streams: Streams) -> None:
     streams.counts = [1] * len(streams.folders)
     kind = reader.byte()
     if kind == SUBSTREAM_COUNTS:
@@ -235,7 +235,7 @@ def _read_substreams(reader: Reader, streams: Streams) -> None:
     streams.checks = known
 
 
-def _read_sizes(reader: Reader, streams: Streams, kind: int) -> int:
+def _read_sizes(reader: HeaderReader, streams: Streams, kind: int) -> int:
     """The sizes of files, of which the last of each folder is what is left; the next mark."""
     has_sizes = kind == SIZE
     for row, count in enumerate(streams.counts):
@@ -259,20 +259,20 @@ def _size_of(streams: Streams, row: int) -> int:
     return sizes[order[-1]] if order else max(sizes)
 
 
-class File(NamedTuple):
+class SevenZipFile(NamedTuple):
     """A file of the archive's list; `has_stream`: it has bytes in a folder."""
 
     name: str
     has_stream: bool
 
 
-def walk_files(reader: Reader) -> Iterator[File]:
+def walk_files(reader: HeaderReader) -> Iterator[SevenZipFile]:
     """The list of files; a folder among them is one without a stream."""
     count = reader.count(MOST_MEMBERS)
     empty = [False] * count
     names = b""
     while (kind := reader.number()) != END:
-        part = Reader(reader.take(reader.number()))
+        part = HeaderReader(reader.take(reader.number()))
         if kind == EMPTY_STREAM:
             empty = part.bits(count)
         elif kind == NAMES:
@@ -286,5 +286,5 @@ def walk_files(reader: Reader) -> Iterator[File]:
             end = len(names) if end < 0 else end + (end - place) % 2
         if end >= len(names):
             raise reader.malformed()
-        yield File(names[place:end].decode("utf-16-le", "replace"), not is_empty)
+        yield SevenZipFile(names[place:end].decode("utf-16-le", "replace"), not is_empty)
         place = end + 2

@@ -10,7 +10,7 @@ from typing import IO
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.archives.bounds import LONGEST_NAME, MOST_MEMBERS, Budget
-from crashtool.formats.archives.squashfs_blocks import Image, Metadata
+from crashtool.formats.archives.squashfs_blocks import MetadataReader, SquashfsImage
 from crashtool.formats.archives.squashfs_tables import (
     BASIC_KINDS,
     BLOCK_SIZE_MASK,
@@ -32,7 +32,7 @@ from crashtool.formats.archives.squashfs_tables import (
     LargeFolderInode,
     find_obstacle,
 )
-from crashtool.formats.archives.streams import LARGEST_FILE, Member, Stream
+from crashtool.formats.archives.streams import LARGEST_FILE, ArchiveMember, ArchiveStream
 from crashtool.formats.record import U32, Record
 
 ENTRY_COST = 512  # bytes that an entry counts, as its header in a tar archive would
@@ -53,24 +53,24 @@ def is_squashfs(head: bytes) -> bool:
     return head.startswith(MAGIC) and not find_obstacle(head)
 
 
-def walk_members(file: IO[bytes], budget: Budget, start: int = 0) -> Iterator[Member]:
+def walk_members(file: IO[bytes], budget: Budget, start: int = 0) -> Iterator[ArchiveMember]:
     """The files and folders of the image that begins at `start`; a stream may be left unread.
 
     NotOpened for what is not read here, MalformedFile for damage, here or while a member is read.
     """
-    image = Image(file, start, budget)
-    yield from _Walk(image).walk()
+    image = SquashfsImage(file, start, budget)
+    yield from _SquashfsWalk(image).walk()
 
 
-class _Walk:
+class _SquashfsWalk:
     """One walk; no folder is entered twice, so that it ends whatever points to what."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: SquashfsImage) -> None:
         self._image = image
         self._entered = bytearray(image.superblock.inode_count // 8 + 1)  # a bit for each inode
         self._count = 0
 
-    def walk(self) -> Iterator[Member]:
+    def walk(self) -> Iterator[ArchiveMember]:
         root = self._image.superblock.root
         kind, inode, _ = self._read_inode(root >> ROOT_BITS, root & (1 << ROOT_BITS) - 1)
         if kind != FOLDER:
@@ -84,16 +84,16 @@ class _Walk:
                 continue
             name, kind, inode, sizes = entry
             if kind == FILE:
-                content = _Content(self._image, inode, sizes)
-                yield Member(prefix + name, inode.size, content)
+                content = _SquashfsContent(self._image, inode, sizes)
+                yield ArchiveMember(prefix + name, inode.size, content)
                 continue
             folder = f"{prefix}{name}/"
-            yield Member(folder, 0, _NOTHING)
+            yield ArchiveMember(folder, 0, _NOTHING)
             if len(stack) >= MOST_DEPTH or len(folder) > LONGEST_NAME:
                 raise self._image.damaged("its folders lie too deep in one another", sizes.place)
             stack.append((folder, self._enter(inode)))
 
-    def _enter(self, inode: Inode) -> Iterator[tuple[str, int, Inode, Metadata]]:
+    def _enter(self, inode: Inode) -> Iterator[tuple[str, int, Inode, MetadataReader]]:
         """The folders and files that a folder lists: name, kind, inode, what follows the inode."""
         place = self._image.superblock.directories + inode.start
         byte, bit = inode.number >> 3, 1 << (inode.number & 7)
@@ -102,7 +102,7 @@ class _Walk:
         self._entered[byte] |= bit
         if inode.size <= EMPTY_LISTING:
             return
-        listing, left = Metadata(self._image, place, inode.offset), inode.size - EMPTY_LISTING
+        listing, left = MetadataReader(self._image, place, inode.offset), inode.size - EMPTY_LISTING
         while left > 0:
             head = listing.read(DirectoryHead)
             count = head.count_less_one + 1
@@ -131,9 +131,9 @@ class _Walk:
         if not 0 < entry.kind <= BASIC_KINDS:
             raise self._image.damaged(f"an entry of kind {entry.kind}", place)
 
-    def _read_inode(self, block: int, offset: int) -> tuple[int, Inode, Metadata]:
+    def _read_inode(self, block: int, offset: int) -> tuple[int, Inode, MetadataReader]:
         """A folder's or a file's kind, inode, and what follows that."""
-        rows = Metadata(self._image, self._image.superblock.inodes + block, offset)
+        rows = MetadataReader(self._image, self._image.superblock.inodes + block, offset)
         head = rows.read(InodeHead)
         if not 0 < head.number <= self._image.superblock.inode_count:
             raise self._image.damaged(f"an inode has number {head.number:,}", rows.place)
@@ -149,16 +149,16 @@ class _Walk:
         raise self._image.damaged(f"an entry leads to an inode of kind {head.kind}", rows.place)
 
 
-class _Content:
+class _SquashfsContent:
     """A file's bytes: its blocks one after the other, then its end in a fragment, if it has one."""
 
-    def __init__(self, image: Image, inode: Inode, sizes: Metadata) -> None:
+    def __init__(self, image: SquashfsImage, inode: Inode, sizes: MetadataReader) -> None:
         self._image = image
         self._inode = inode
         self._sizes = sizes
         self._next = inode.start
         self._left = inode.size
-        self._block: Stream = _NOTHING
+        self._block: ArchiveStream = _NOTHING
         self._block_left = 0
         self._place = inode.start  # of the block
 

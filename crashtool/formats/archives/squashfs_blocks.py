@@ -21,7 +21,7 @@ from crashtool.formats.archives.squashfs_tables import (
     method_of,
     read_superblock,
 )
-from crashtool.formats.archives.streams import Slice, Stream, read_fully
+from crashtool.formats.archives.streams import ArchiveStream, Slice, read_fully
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.record import U16, U64, Record
 
@@ -37,13 +37,13 @@ class MetadataHeader(Record):
     size: U16
 
 
-class Place(Record):
+class MetadataBlock(Record):
     """Where a metadata block of a table is."""
 
     offset: U64
 
 
-class Image:
+class SquashfsImage:
     """An image that begins at `start` of a file. Errors of `read_superblock`."""
 
     def __init__(self, file: IO[bytes], start: int, budget: Budget) -> None:
@@ -81,16 +81,16 @@ class Image:
             self._metadata.popitem(last=False)
         return row
 
-    def open_fragment(self, index: int, start: int, size: int) -> Stream:
+    def open_fragment(self, index: int, start: int, size: int) -> ArchiveStream:
         """So many bytes of the block of a fragment, from `start` on."""
         data = self._read_fragment(index)[start : start + size]
         return _Spent(BytesIO(data), self._budget)
 
-    def open_zeros(self, size: int) -> Stream:
+    def open_zeros(self, size: int) -> ArchiveStream:
         """So many zeros."""
         return _Spent(_Zeros(size), self._budget)
 
-    def open_block(self, place: int, told: int) -> Stream:
+    def open_block(self, place: int, told: int) -> ArchiveStream:
         """The bytes of a data block; `told` is its packed size, with a bit for what is stored."""
         size = told & BLOCK_SIZE_MASK
         if told > STORED_BLOCK | BLOCK_SIZE_MASK or not 0 < size <= self.superblock.block_size:
@@ -106,8 +106,10 @@ class Image:
         if index >= self.superblock.fragment_count:
             raise self.damaged(f"a file in fragment {index}, which there is not", table)
         block, row = divmod(index, ROWS_IN_BLOCK)
-        place = table + block * Place.SIZE
-        rows, _ = self.read_metadata(Place.read(self._take(place, Place.SIZE)).offset)
+        place = table + block * MetadataBlock.SIZE
+        rows, _ = self.read_metadata(
+            MetadataBlock.read(self._take(place, MetadataBlock.SIZE)).offset
+        )
         if (row + 1) * Fragment.SIZE > len(rows):
             raise self.damaged("the table of fragments is too short", place)
         fragment = Fragment.read(rows, row * Fragment.SIZE)
@@ -118,7 +120,7 @@ class Image:
             self._fragments.popitem(last=False)
         return data
 
-    def _open(self, place: int, size: int, *, is_stored: bool) -> Stream:
+    def _open(self, place: int, size: int, *, is_stored: bool) -> ArchiveStream:
         if place < Superblock.SIZE or place + size > self.superblock.size:
             raise self.damaged("a block that is not in it", place)
         packed = Slice(self._file, self._start + place, size)
@@ -128,7 +130,7 @@ class Image:
             return Zstandard(packed, self._budget)
         return Unpacker(packed, self._method, self._budget)
 
-    def _read_block(self, stream: Stream, most: int, place: int) -> bytes:
+    def _read_block(self, stream: ArchiveStream, most: int, place: int) -> bytes:
         """All of a block's bytes, of which there are so many at most, and not none."""
         try:
             block = read_fully(stream, most + 1)
@@ -162,7 +164,7 @@ class _Zeros:
 class _Spent:
     """Bytes that come out without a decompressor, and count as if they came from one."""
 
-    def __init__(self, stream: Stream, budget: Budget) -> None:
+    def __init__(self, stream: ArchiveStream, budget: Budget) -> None:
         self._stream = stream
         self._budget = budget
 
@@ -173,10 +175,10 @@ class _Spent:
         return block
 
 
-class Metadata:
+class MetadataReader:
     """Structs that lie one after the other in metadata blocks, from an offset in the first on."""
 
-    def __init__(self, image: Image, place: int, offset: int) -> None:
+    def __init__(self, image: SquashfsImage, place: int, offset: int) -> None:
         self._image = image
         self.place = place
         self._block, self._next = image.read_metadata(place)

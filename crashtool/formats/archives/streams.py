@@ -9,7 +9,7 @@ SKIP_STEP = 1 << 18  # bytes
 LARGEST_FILE = (1 << 63) - 1  # of any system; archives may point beyond
 
 
-class Stream(Protocol):
+class ArchiveStream(Protocol):
     """Anything whose bytes can be read forward."""
 
     def read(self, size: int, /) -> bytes:
@@ -17,7 +17,7 @@ class Stream(Protocol):
         ...
 
 
-class Member(NamedTuple):
+class ArchiveMember(NamedTuple):
     """A file in an archive: its name there, its unpacked size (None: not told), its bytes.
 
     The stream is to be read before the next member is asked for. `obstacle` says why it cannot be
@@ -26,7 +26,7 @@ class Member(NamedTuple):
 
     name: str
     size: int | None
-    stream: Stream
+    stream: ArchiveStream
     obstacle: str = ""
     attributes: dict[str, str] | None = None
 
@@ -63,7 +63,7 @@ class Slice:
 class Rejoined:
     """A stream whose first bytes have been read already."""
 
-    def __init__(self, head: bytes, rest: Stream) -> None:
+    def __init__(self, head: bytes, rest: ArchiveStream) -> None:
         self._head = head
         self._rest = rest
 
@@ -78,7 +78,7 @@ class Rejoined:
 class Counted:
     """A stream that knows how many bytes were read of it: its `position`."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ArchiveStream) -> None:
         self._stream = stream
         self.position = 0
 
@@ -113,7 +113,7 @@ class Portion:
             self.read(SKIP_STEP)
 
 
-def read_fully(stream: Stream, size: int) -> bytes:
+def read_fully(stream: ArchiveStream, size: int) -> bytes:
     """So many bytes, or fewer at the stream's end."""
     block = stream.read(size)
     if len(block) == size or not block:

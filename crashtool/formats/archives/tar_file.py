@@ -8,7 +8,13 @@ from collections.abc import Iterator
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.archives.bounds import LONGEST_NAME, MOST_MEMBERS
-from crashtool.formats.archives.streams import Counted, Member, Portion, Stream, read_fully
+from crashtool.formats.archives.streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Counted,
+    Portion,
+    read_fully,
+)
 
 BLOCK = 512
 NAME, SIZE_FIELD, CHECK, KIND, MAGIC, PREFIX = (
@@ -31,7 +37,7 @@ def looks_like_tar(head: bytes) -> bool:
     return len(head) >= BLOCK and any(head[NAME]) and _has_check(head[:BLOCK])
 
 
-def walk_members(stream: Stream) -> Iterator[Member]:
+def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
     """The plain files and the folders of an archive. A folder's name ends with a slash.
 
     MalformedFile for damage, and for an archive that is cut short.
@@ -45,11 +51,13 @@ def walk_members(stream: Stream) -> Iterator[Member]:
         name, size, kind, headers = member
         portion = Portion(source, size)
         if kind == FOLDER:
-            yield Member(f"{name.rstrip('/')}/", 0, Portion(source, 0), "", headers)
+            yield ArchiveMember(f"{name.rstrip('/')}/", 0, Portion(source, 0), "", headers)
         elif kind == SPARSE or any(key.startswith(SPARSE_KEYS) for key in headers):
-            yield Member(name, size, portion, "a sparse file, which is not read here", headers)
+            yield ArchiveMember(
+                name, size, portion, "a sparse file, which is not read here", headers
+            )
         elif kind in REGULAR:
-            yield Member(name, size, portion, "", headers)
+            yield ArchiveMember(name, size, portion, "", headers)
         portion.skip()
         Portion(source, -size % BLOCK).skip()
 

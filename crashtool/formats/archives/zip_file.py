@@ -19,7 +19,7 @@ from crashtool.formats.archives.codecs import (
     Unpacker,
     lzma1,
 )
-from crashtool.formats.archives.streams import Member, Slice, Stream, read_fully
+from crashtool.formats.archives.streams import ArchiveMember, ArchiveStream, Slice, read_fully
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.zip_structs import (
@@ -53,7 +53,7 @@ LZMA_HEAD = 4  # bytes before the properties: a version, and their size
 DIRECTORY_STEP = 1 << 16
 
 
-class _Row(NamedTuple):
+class _DirectoryEntry(NamedTuple):
     """What the directory says of a member; `place` is where its entry is."""
 
     place: int
@@ -66,7 +66,7 @@ class _Row(NamedTuple):
     offset: int
 
 
-class Directory(NamedTuple):
+class CentralDirectory(NamedTuple):
     """Where the central directory is; `shift` is what stands before the archive in its file."""
 
     start: int
@@ -75,7 +75,7 @@ class Directory(NamedTuple):
     shift: int
 
 
-def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """The files and folders of an archive, in the directory's order.
 
     A member's stream may be left unread.
@@ -86,11 +86,11 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
     directory = find_directory(file)
     _check_places(file, directory)
     for row in _walk_rows(file, directory):
-        content = _Content(file, row, directory.shift, budget)
-        yield Member(_decode(row), row.size, content, _obstacle(row))
+        content = _MemberContent(file, row, directory.shift, budget)
+        yield ArchiveMember(_decode(row), row.size, content, _obstacle(row))
 
 
-def find_directory(file: IO[bytes]) -> Directory:
+def find_directory(file: IO[bytes]) -> CentralDirectory:
     """The central directory, by the end of the file. MalformedFile when it has none."""
     size = file.seek(0, 2)
     tail_start = max(0, size - LONGEST_COMMENT - End.SIZE)
@@ -114,7 +114,7 @@ def find_directory(file: IO[bytes]) -> Directory:
         raise MalformedFile("the zip archive's directory does not fit", offset=place)
     if count > MOST_MEMBERS:
         raise InputUnusable(f"a zip archive of {count:,} members", hint="unpack it")
-    return Directory(start, place, count, start - offset)
+    return CentralDirectory(start, place, count, start - offset)
 
 
 def _find_end64(file: IO[bytes], place: int) -> tuple[int, LargeEnd] | None:
@@ -135,7 +135,7 @@ def _find_end64(file: IO[bytes], place: int) -> tuple[int, LargeEnd] | None:
     raise MalformedFile("the zip archive's ZIP64 directory is not there", offset=place)
 
 
-def _check_places(file: IO[bytes], directory: Directory) -> None:
+def _check_places(file: IO[bytes], directory: CentralDirectory) -> None:
     """InputUnusable when members lie on one another."""
     offsets, ends = array("Q"), array("Q")
     last, is_sorted = -1, True
@@ -157,7 +157,7 @@ def _check_places(file: IO[bytes], directory: Directory) -> None:
         before = ends[index]
 
 
-def _walk_rows(file: IO[bytes], directory: Directory) -> Iterator[_Row]:
+def _walk_rows(file: IO[bytes], directory: CentralDirectory) -> Iterator[_DirectoryEntry]:
     """The directory's entries; it is read a piece at a time."""
     place, data, at = directory.start, b"", 0
     for _ in range(directory.member_count):
@@ -176,7 +176,7 @@ def _walk_rows(file: IO[bytes], directory: Directory) -> Iterator[_Row]:
         at += total
 
 
-def _read_row(place: int, entry: CentralEntry, name: bytes, extra: bytes) -> _Row:
+def _read_row(place: int, entry: CentralEntry, name: bytes, extra: bytes) -> _DirectoryEntry:
     """An entry, with what its ZIP64 part says."""
     sizes = {"size": entry.size, "packed_size": entry.packed_size, "offset": entry.offset}
     wide = [field for field, value in sizes.items() if value == FULL32]
@@ -186,7 +186,7 @@ def _read_row(place: int, entry: CentralEntry, name: bytes, extra: bytes) -> _Ro
             raise MalformedFile("a member of the zip archive has no ZIP64 sizes", offset=place)
         for index, field in enumerate(wide):
             sizes[field] = int.from_bytes(data[index * 8 : index * 8 + 8], "little")
-    return _Row(place, name, entry.flags, entry.method, entry.crc,
+    return _DirectoryEntry(place, name, entry.flags, entry.method, entry.crc,
                 sizes["packed_size"], sizes["size"], sizes["offset"])  # fmt: skip
 
 
@@ -201,12 +201,12 @@ def _find_extra(extra: bytes, wanted: int) -> bytes:
     return b""
 
 
-def _decode(row: _Row) -> str:
+def _decode(row: _DirectoryEntry) -> str:
     name = row.name.partition(b"\0")[0]
     return name.decode("utf-8" if row.flags & IS_UTF8 else "cp437", "replace")
 
 
-def _obstacle(row: _Row) -> str:
+def _obstacle(row: _DirectoryEntry) -> str:
     """Why a member cannot be read; "" when it can."""
     if row.flags & ENCRYPTED and row.size:
         return "encrypted"
@@ -215,18 +215,18 @@ def _obstacle(row: _Row) -> str:
     return f"packed by {METHODS.get(row.method, f'method {row.method}')}, which is not read here"
 
 
-class _Content:
+class _MemberContent:
     """A member's bytes; its own header is not read before the first are asked for.
 
     At the end the check sum is compared.
     """
 
-    def __init__(self, file: IO[bytes], row: _Row, shift: int, budget: Budget) -> None:
+    def __init__(self, file: IO[bytes], row: _DirectoryEntry, shift: int, budget: Budget) -> None:
         self._file = file
         self._row = row
         self._start = row.offset + shift
         self._budget = budget
-        self._stream: Stream | None = None
+        self._stream: ArchiveStream | None = None
         self._check = 0
         self._left = row.size
 
@@ -243,7 +243,7 @@ class _Content:
             raise self._damaged("has another check sum, or is longer than the directory says")
         return block
 
-    def _open(self) -> Stream:
+    def _open(self) -> ArchiveStream:
         row = self._row
         header = Slice(self._file, self._start, LocalHeader.SIZE + 0xFFFF)
         local = LocalHeader.read(read_fully(header, LocalHeader.SIZE))
@@ -255,7 +255,7 @@ class _Content:
         start = self._start + LocalHeader.SIZE + local.name_size + local.extra_size
         return self._unpack(Slice(self._file, start, row.packed_size))
 
-    def _unpack(self, packed: Slice) -> Stream:
+    def _unpack(self, packed: Slice) -> ArchiveStream:
         row = self._row
         if row.method == STORED:
             if row.size != row.packed_size:

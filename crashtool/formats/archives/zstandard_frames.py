@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 from crashtool.errors import InputUnusable, MalformedFile, how_to_install
 from crashtool.formats.archives.bounds import LARGEST_WINDOW, Budget
 from crashtool.formats.archives.codecs import window_too_large
-from crashtool.formats.archives.streams import Counted, Portion, Stream, read_fully
+from crashtool.formats.archives.streams import ArchiveStream, Counted, Portion, read_fully
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = b"\x2a\x4d\x18"  # after a first byte from 0x50 to 0x5f
@@ -20,7 +20,7 @@ SIZE_BYTES = (0, 2, 4, 8)
 RUN = 1  # a block that is one byte, repeated
 
 
-class Frame(Protocol):
+class ZstandardFrame(Protocol):
     """What unpacks one frame."""
 
     def decompress(self, data: bytes, /) -> bytes:
@@ -30,11 +30,11 @@ class Frame(Protocol):
 class Zstandard:
     """The unpacked bytes of a stream of frames. InputUnusable when nothing here can unpack it."""
 
-    def __init__(self, source: Stream, budget: Budget) -> None:
+    def __init__(self, source: ArchiveStream, budget: Budget) -> None:
         self._source = Counted(source)
         self._budget = budget
         self._make = load_library()
-        self._frame: Frame | None = None
+        self._frame: ZstandardFrame | None = None
         self._tail = 0
         self._ready = b""
         self._at = 0
@@ -104,7 +104,7 @@ class Zstandard:
 
     def _feed(self, data: bytes) -> bytes:
         try:
-            return cast("Frame", self._frame).decompress(data)
+            return cast("ZstandardFrame", self._frame).decompress(data)
         except Exception as error:  # noqa: BLE001 (whatever a library makes of damage is damage)
             raise self._malformed(f"is damaged ({error or type(error).__name__})") from None
 
@@ -112,7 +112,7 @@ class Zstandard:
         return MalformedFile(f"zstd data {what}", offset=self._source.position)
 
 
-def load_library() -> Callable[[], Frame]:
+def load_library() -> Callable[[], ZstandardFrame]:
     """What makes the decompressor of a frame. InputUnusable when there is no library."""
     limit = LARGEST_WINDOW.bit_length() - 1
     try:
@@ -121,7 +121,7 @@ def load_library() -> Callable[[], Frame]:
         pass
     else:
         options = {zstd.DecompressionParameter.window_log_max: limit}
-        return lambda: cast("Frame", zstd.ZstdDecompressor(options=options))
+        return lambda: cast("ZstandardFrame", zstd.ZstdDecompressor(options=options))
     try:
         import zstandard
     except ImportError:
@@ -131,5 +131,5 @@ def load_library() -> Callable[[], Frame]:
         ) from None
     library: Any = zstandard
     return lambda: cast(
-        "Frame", library.ZstdDecompressor(max_window_size=LARGEST_WINDOW).decompressobj()
+        "ZstandardFrame", library.ZstdDecompressor(max_window_size=LARGEST_WINDOW).decompressobj()
     )

@@ -1,6 +1,6 @@
 """What is to be handed to StartHandler, and what a rule says about it."""
 
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.crashpad.arguments import (
     HANDLER_KINDS,
     HandlerKind,
@@ -13,7 +13,7 @@ INTO = "minidump"
 """The text form of what is asked for in no text, but written into a minidump."""
 
 
-class Finding(NamedTuple):
+class AttributeFinding(NamedTuple):
     """One rule's verdict on `subject`, a key or a name; cause and consequence are sentences."""
 
     rule: str
@@ -23,7 +23,7 @@ class Finding(NamedTuple):
     consequence: str
 
 
-class Fault(NamedTuple):
+class AttributeFault(NamedTuple):
     """A Finding that does not know yet which rule's it is: what a rule function yields."""
 
     severity: str
@@ -32,13 +32,13 @@ class Fault(NamedTuple):
     consequence: str
 
 
-class Plan(NamedTuple):
+class StartPlan(NamedTuple):
     """What is to be handed to StartHandler, in the order given, and in which text it is asked.
 
     `options` are arguments made by `parse_handler_option`.
     """
 
-    annotations: tuple[Annotation, ...]
+    annotations: tuple[Attribute, ...]
     attachments: tuple[Attachment, ...] = ()
     kind: str = "upstream"
     text_form: str = ""

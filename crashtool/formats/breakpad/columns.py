@@ -51,7 +51,7 @@ class SortedRecords:
         self._problems = problems
         self._tag = b"\n" + kind.word
         self._pattern: re.Pattern[bytes] | None = None
-        self._index: _Index | None = None
+        self._index: _RecordIndex | None = None
         self._is_sorted: bool | None = None
 
     def find(self, number: int) -> int:
@@ -243,14 +243,14 @@ class SortedRecords:
             last = number
         return True
 
-    def make_index(self) -> "_Index":
+    def make_index(self) -> "_RecordIndex":
         """From now on, take nothing for granted."""
         if self._index is None:
-            self._index = _Index(self._read_keys())
+            self._index = _RecordIndex(self._read_keys())
         return self._index
 
     def _read_keys(self) -> list[int]:
-        """The number and the place of each record, as `_Index` takes them."""
+        """The number and the place of each record, as `_RecordIndex` takes them."""
         keys: list[int] = []
         start, left = self.start, MOST_RECORDS
         while start < self.end and left > 0:
@@ -313,7 +313,7 @@ def _let_go(data: "Content", start: int, end: int) -> None:
         advise(mmap.MADV_DONTNEED, start, end - start)
 
 
-class _Index:
+class _RecordIndex:
     """Places of records by number: 16 bytes a record. Of several with one number all are there."""
 
     def __init__(self, keys: list[int]) -> None:

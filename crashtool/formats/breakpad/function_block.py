@@ -16,7 +16,7 @@ INLINE_ROOM = 1 << 20  # bytes of a function's INLINE records that are looked at
 MOST_DIGITS = 16
 
 
-class SourceLine(NamedTuple):
+class LineRecord(NamedTuple):
     """A line record's line, and the number of its file."""
 
     line: int
@@ -49,10 +49,10 @@ class FunctionBlock:
         is_usual = end - start > SMALL and first == start and run == last
         self._lines = SortedRecords(data, records.LINE, run if is_usual else start, end, problems)
 
-    def find_line(self, address: int) -> SourceLine | None:
+    def find_line(self, address: int) -> LineRecord | None:
         """The line at an address."""
         record = self._lines.find_covering(address)
-        return None if record is None else SourceLine(int(record[3]), int(record[4]))
+        return None if record is None else LineRecord(int(record[3]), int(record[4]))
 
     def find_first_file(self) -> int | None:
         """The number of the file where the function begins."""

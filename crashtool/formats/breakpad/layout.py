@@ -16,7 +16,7 @@ NEAR = 1 << 16
 HEAD, ORIGINS, BODY, STACK = range(4)  # ranks of lines: those of a section have its rank
 
 
-class Layout(NamedTuple):
+class SymbolFileLayout(NamedTuple):
     """Offsets of sections. Each ends where the next begins.
 
     From 0 on there are MODULE, INFO and FILE records, then `origins`: INLINE_ORIGIN records, then
@@ -33,17 +33,17 @@ class Layout(NamedTuple):
     stack: int
 
 
-def read_layout(data: "Content") -> Layout:
+def read_layout(data: "Content") -> SymbolFileLayout:
     """The sections, from some hundred lines."""
     size = len(data)
     stack = _find_edge(data, 0, size, lambda line: line.startswith(b"STACK "))
     body = _find_body(data, stack)
     origins = _find_edge(data, 0, body, lambda line: line.startswith(b"INLINE_ORIGIN "))
     publics = _find_edge(data, body, stack, lambda line: line.startswith(b"PUBLIC "))
-    found = Layout(True, origins, body, publics, stack)
+    found = SymbolFileLayout(True, origins, body, publics, stack)
     if size > SMALL and _is_kept(data, found):
         return found
-    return Layout(False, 0, 0, 0, size)
+    return SymbolFileLayout(False, 0, 0, 0, size)
 
 
 def _find_body(data: "Content", end: int) -> int:
@@ -85,7 +85,7 @@ def _rank(line: bytes) -> int:
     return HEAD if line.startswith((b"FILE ", b"INFO ", b"MODULE ")) else BODY
 
 
-def _is_kept(data: "Content", layout: Layout) -> bool:
+def _is_kept(data: "Content", layout: SymbolFileLayout) -> bool:
     """Whether samples of lines are in the sections where they belong."""
     _, origins, body, _, stack = layout
     for number in range(SAMPLES):

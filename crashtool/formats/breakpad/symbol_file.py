@@ -58,7 +58,7 @@ class FunctionHit(NamedTuple):
     is_public: bool = False
 
 
-class SymbolFile:
+class BreakpadFile:
     """The records of a .sym file, read where a question leads. Damage is noted in `problems`.
 
     A misplaced record of a large file may be overlooked: the order of such a file is judged by

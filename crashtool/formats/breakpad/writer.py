@@ -47,7 +47,7 @@ def walk_symbol_file(
         yield f"INFO CODE_ID {module.code_id} {code_file}".rstrip() + "\n"
     for number in range(cache.file_count):
         yield f"FILE {number} {_one_line(cache.file_path(number))}\n"
-    names = _Names(cache, spell)
+    names = _ReadableNames(cache, spell)
     if inlines:
         for function in cache.list_merged():
             yield f"INLINE_ORIGIN {function} {names.get(function)}\n"
@@ -64,7 +64,7 @@ def walk_symbol_file(
     yield from publics
 
 
-class _Names:
+class _ReadableNames:
     """Functions' names, made readable once each."""
 
     def __init__(self, cache: SymCache, spell: Callable[[str, int | None], str]) -> None:

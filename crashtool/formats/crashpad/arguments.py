@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from crashtool.formats.attributes import Annotation, Attachment, join_annotations
+from crashtool.formats.attributes import Attachment, Attribute, join_annotations
 from crashtool.formats.named_tuple import NamedTuple
 
 COMMAND_LINE_LIMIT = 32766  # UTF-16 units without the NUL; CreateProcessW
@@ -31,7 +31,7 @@ HANDLER_KINDS = {
 
 
 def start_handler_arguments(
-    annotations: Iterable[Annotation] = (),
+    annotations: Iterable[Attribute] = (),
     attachments: Iterable[Attachment] = (),
     *,
     kind: str = "upstream",

@@ -22,7 +22,7 @@ from crashtool.errors import (
 )
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
-from crashtool.formats.crashpad.handler_rules import UploadAttempts, find_losses
+from crashtool.formats.crashpad.handler_rules import UploadAttempts, predict_pruning
 from crashtool.formats.crashpad.metadata import (
     XATTR_PREFIXES,
     Metadata,
@@ -32,8 +32,8 @@ from crashtool.formats.crashpad.metadata import (
     read_upload_start,
     read_windows_metadata,
 )
-from crashtool.formats.crashpad.report import Attachment, Database, DatabaseReport
-from crashtool.formats.crashpad.settings import Settings, read_settings
+from crashtool.formats.crashpad.report import Database, DatabaseReport, ReportAttachment
+from crashtool.formats.crashpad.settings import DatabaseSettings, read_settings
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.regular_file import open_regular
 
@@ -84,7 +84,7 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
             break
     reports = tuple(row for row in known if row)
     if now is not None:
-        losses = find_losses(reports, now)
+        losses = predict_pruning(reports, now)
         reports = tuple(row._replace(loss=losses.get(row.uuid, "")) for row in reports)
     return Database(root, kind, settings, reports, tuple(problems))
 
@@ -122,7 +122,7 @@ def _is_marked(path: Path) -> bool:
         return False
 
 
-def _read_settings_file(root: Path, problems: list[str]) -> Settings | None:
+def _read_settings_file(root: Path, problems: list[str]) -> DatabaseSettings | None:
     path = root / SETTINGS
     try:
         return read_settings(read_bounded(path))
@@ -286,7 +286,7 @@ def _find_windows_minidump(folder: Path, entry: WindowsReport, problems: list[st
     return path
 
 
-def _list_attempts(found: list[_Found], settings: Settings | None) -> UploadAttempts:
+def _list_attempts(found: list[_Found], settings: DatabaseSettings | None) -> UploadAttempts:
     times = [entry.metadata.last_upload_attempt for entry in found if entry.metadata]
     return UploadAttempts([*times, settings.last_upload_attempt_time if settings else 0])
 
@@ -305,7 +305,7 @@ def _list_attachment_folders(root: Path) -> dict[str, Path]:
 
 
 def _complete(
-    found: _Found, attached: dict[str, Path], settings: Settings | None,
+    found: _Found, attached: dict[str, Path], settings: DatabaseSettings | None,
     attempts: UploadAttempts, problems: list[str],
 ) -> DatabaseReport | None:  # fmt: skip
     """None for a report that a handler has moved or deleted since it was found."""
@@ -343,7 +343,7 @@ def _complete(
     )
 
 
-def _walk_attachments(folder: Path, problems: list[str]) -> Iterator[Attachment]:
+def _walk_attachments(folder: Path, problems: list[str]) -> Iterator[ReportAttachment]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("._"):
             continue
@@ -352,4 +352,4 @@ def _walk_attachments(folder: Path, problems: list[str]) -> Iterator[Attachment]
                 f"{ATTACHMENTS}/{folder.name}/{path.name} is not a file; it is left out"
             )
         else:
-            yield Attachment(path.name, path.stat().st_size, path)
+            yield ReportAttachment(path.name, path.stat().st_size, path)

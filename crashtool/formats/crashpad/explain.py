@@ -8,7 +8,7 @@ import time
 
 from crashtool.formats.crashpad.handler_rules import UploadAttempts
 from crashtool.formats.crashpad.metadata import Metadata
-from crashtool.formats.crashpad.settings import Settings
+from crashtool.formats.crashpad.settings import DatabaseSettings
 from crashtool.formats.moment import find_date
 
 NO_ATTEMPTS = UploadAttempts(())
@@ -17,7 +17,7 @@ NO_ATTEMPTS = UploadAttempts(())
 def explain(
     state: str,
     metadata: Metadata | None,
-    settings: Settings | None,
+    settings: DatabaseSettings | None,
     *,
     locked: bool = False,
     locked_since: int | None = None,
@@ -43,7 +43,7 @@ def explain(
 
 
 def _explain_completed(
-    metadata: Metadata, settings: Settings | None, attempts: UploadAttempts
+    metadata: Metadata, settings: DatabaseSettings | None, attempts: UploadAttempts
 ) -> str:
     if metadata.upload_attempts > 0:
         return f"the upload failed ({_tries(metadata)}) and is not tried again"
@@ -64,7 +64,7 @@ def _explain_lock(since: int | None) -> str:
     return f"locked by a handler since {time.strftime('%Y-%m-%d %H:%MZ', date)}, {left}"
 
 
-def _explain_waiting(metadata: Metadata, settings: Settings | None) -> str:
+def _explain_waiting(metadata: Metadata, settings: DatabaseSettings | None) -> str:
     if metadata.upload_explicitly_requested:
         return "waits: its upload was requested, and no handler has got to it yet"
     if metadata.upload_attempts > 0:

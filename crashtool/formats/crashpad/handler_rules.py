@@ -64,7 +64,7 @@ def walk_beyond_size(sizes: Iterable[int], most_kib: int = KEPT_KIB) -> Iterator
         yield total > most_kib
 
 
-def find_losses(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, str]:
+def predict_pruning(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, str]:
     """Which reports the next handler that cleans up deletes, each with the reason in a sentence."""
     losses = {}
     rows = sorted(reports, key=lambda row: row.created or 0, reverse=True)

@@ -40,7 +40,7 @@ FAMILY_TEXTS = (
 )
 
 
-class Markers(NamedTuple):
+class CrashpadMarkers(NamedTuple):
     """What of Crashpad is in a file.
 
     `is_handler`: it can be a crashpad_handler. `has_client`: it can start one, by the names of the
@@ -55,16 +55,16 @@ class Markers(NamedTuple):
     family: str = ""
 
 
-def find_markers(data: "Content") -> Markers:
+def find_markers(data: "Content") -> CrashpadMarkers:
     """What of Crashpad is in an ELF, PE or Mach-O file. MalformedFile for a damaged one."""
     anchored = has_anchor(data)
     by_anchor = anchored and read_object_files(data)[0].role == EXECUTABLE
     if data.find(NAME) < 0:
-        return Markers(has_client=by_anchor, has_anchor=anchored)
+        return CrashpadMarkers(has_client=by_anchor, has_anchor=anchored)
     is_handler = data.find(HANDLER_TEXT) >= 0
     by_name = any(data.find(name) >= 0 for name in CLIENT_FILES)
     family = find_family(data) if is_handler else ""
-    return Markers(is_handler, by_name or by_anchor, anchored, family)
+    return CrashpadMarkers(is_handler, by_name or by_anchor, anchored, family)
 
 
 def has_anchor(data: "Content") -> bool:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from uuid import UUID
 
-from crashtool.formats.crashpad.settings import Settings
+from crashtool.formats.crashpad.settings import DatabaseSettings
 from crashtool.formats.named_tuple import NamedTuple
 
 
-class Attachment(NamedTuple):
+class ReportAttachment(NamedTuple):
     """A file that belongs to a report; `size` in bytes."""
 
     name: str
@@ -36,7 +36,7 @@ class DatabaseReport(NamedTuple):
     upload_explicitly_requested: bool
     locked: bool
     locked_since: int | None
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[ReportAttachment, ...]
     total_size: int
     reason: str
     loss: str = ""
@@ -48,6 +48,6 @@ class Database(NamedTuple):
 
     path: Path
     kind: str
-    settings: Settings | None
+    settings: DatabaseSettings | None
     reports: tuple[DatabaseReport, ...]
     problems: tuple[str, ...]

@@ -15,7 +15,7 @@ UPLOADS_ENABLED = 1
 UPLOADS_PAUSED = 2  # Sentry's handler only: reports stay pending
 
 
-class Settings(Record):
+class DatabaseSettings(Record):
     """Settings::Data (client/settings.cc), 40 bytes."""
 
     magic: U32
@@ -46,9 +46,9 @@ class Settings(Record):
         return self.last_upload_attempt_time or None
 
 
-def new_settings(client_id: UUID, *, uploads_enabled: bool) -> Settings:
+def new_settings(client_id: UUID, *, uploads_enabled: bool) -> DatabaseSettings:
     """Settings of a fresh database; `.pack()` gives the bytes of its settings.dat."""
-    return Settings(
+    return DatabaseSettings(
         magic=MAGIC,
         version=VERSION,
         options=UPLOADS_ENABLED if uploads_enabled else 0,
@@ -56,17 +56,17 @@ def new_settings(client_id: UUID, *, uploads_enabled: bool) -> Settings:
     )
 
 
-def read_settings(data: "Buffer") -> Settings:
+def read_settings(data: "Buffer") -> DatabaseSettings:
     """The settings in the bytes of a settings.dat.
 
     Bytes beyond the struct are accepted, as Crashpad does since 2024. MalformedFile for what makes
     a running handler throw the file away: cut short, another magic, another version.
     """
     hint = "the next handler that starts replaces it: new client id, uploads disabled"
-    if len(data) < Settings.SIZE:
-        what = "is empty" if not len(data) else f"has {len(data)} of {Settings.SIZE} bytes"
+    if len(data) < DatabaseSettings.SIZE:
+        what = "is empty" if not len(data) else f"has {len(data)} of {DatabaseSettings.SIZE} bytes"
         raise MalformedFile(f"settings.dat {what}; it ends", offset=len(data), hint=hint)
-    settings = Settings.read(data)
+    settings = DatabaseSettings.read(data)
     if settings.magic != MAGIC:
         raise MalformedFile(
             f"settings.dat has magic {settings.magic:#010x}, not {MAGIC:#010x}", offset=0, hint=hint

@@ -46,7 +46,7 @@ class Range64(Record):
 PIECES: dict[int, type[Range32 | Range64]] = {4: Range32, 8: Range64}
 
 
-class _Rows:
+class _UnitRanges:
     """Ranges of addresses, each with the offset of its unit."""
 
     def __init__(self, rows: list[tuple[int, int, int]]) -> None:
@@ -64,7 +64,7 @@ class _Rows:
 class _Scan(NamedTuple):
     """What the units say themselves: the silent ones are listed."""
 
-    rows: _Rows
+    rows: _UnitRanges
     silent: list[int]
 
 
@@ -74,7 +74,7 @@ class UnitIndex:
     def __init__(self, sections: DebugSections) -> None:
         self._sections = sections
         self._abbreviations = Abbreviations(sections)
-        self._aranges: _Rows | None = None
+        self._aranges: _UnitRanges | None = None
         self._named: set[int] = set()
         self._scan: _Scan | None = None
 
@@ -109,7 +109,7 @@ class UnitIndex:
                     )
             except DamagedDwarf:  # the units that are not named are asked
                 pass
-            self._aranges = _Rows(rows)
+            self._aranges = _UnitRanges(rows)
         return self._aranges.find(address)
 
     def _find_scanned(self, address: int) -> list[int]:
@@ -119,7 +119,7 @@ class UnitIndex:
             for header in walk_headers(self._sections):
                 if header.may_have_code and header.offset not in self._named:
                     self._ask(header, rows, silent)
-            self._scan = _Scan(_Rows(rows), silent[:MOST_SILENT])
+            self._scan = _Scan(_UnitRanges(rows), silent[:MOST_SILENT])
         return self._scan.rows.find(address) + self._scan.silent
 
     def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:

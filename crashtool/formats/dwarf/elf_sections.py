@@ -13,7 +13,7 @@ from crashtool.formats.dwarf.sections import (
 from crashtool.formats.object_file.elf import (
     FLAG_COMPRESSED,
     FLAG_EXECUTABLE,
-    Layout,
+    ElfLayout,
     Section,
     read_layout,
 )
@@ -33,7 +33,7 @@ def open_sections(data: "Content") -> DebugSections | None:
     return sections if sections.has("debug_line") else None
 
 
-def to_sections(data: "Content", layout: Layout) -> DebugSections:
+def to_sections(data: "Content", layout: ElfLayout) -> DebugSections:
     """All sections by their names without the dot, and those of `.zdebug` as of `.debug`."""
     places: dict[str, SectionPlace] = {}
     for row in reversed(layout.sections):
@@ -50,7 +50,7 @@ def to_sections(data: "Content", layout: Layout) -> DebugSections:
     return DebugSections(data, places, layout.base, tuple(code))
 
 
-def _place(row: Section, layout: Layout, *, is_old: bool) -> SectionPlace:
+def _place(row: Section, layout: ElfLayout, *, is_old: bool) -> SectionPlace:
     packing = PACKED_OLD if is_old else PLAIN
     if row.flags & FLAG_COMPRESSED:
         packing = PACKED_64 if layout.wide else PACKED_32

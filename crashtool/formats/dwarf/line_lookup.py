@@ -24,7 +24,7 @@ MOST_KEPT = 1 << 24  # bytes of those whose rows are kept
 MOST_OVERLAPPING = 8  # sequences: what linkers leave of dropped code
 
 
-class SourceLine(NamedTuple):
+class CodeLine(NamedTuple):
     """A line of a source file.
 
     `start`: where the sequence of rows begins that has it, from the module's base; that of a
@@ -46,7 +46,7 @@ class LineLookup:
         self._left = MOST_PROGRAMS
         self._kept = 0
 
-    def find(self, address: int) -> SourceLine | None:
+    def find(self, address: int) -> CodeLine | None:
         """The line at an address; None where there is none, or damage has taken it.
 
         InputUnusable when the file's sections cannot be unpacked.
@@ -62,7 +62,7 @@ class LineLookup:
             return None
         return None
 
-    def _find_in(self, unit: "Unit", wanted: int) -> SourceLine | None:
+    def _find_in(self, unit: "Unit", wanted: int) -> CodeLine | None:
         offset = unit.line_program
         rows = None if offset is None else self._open(unit, offset)
         if rows is None:
@@ -109,13 +109,13 @@ class _Rows:
         )
         self._starts = [sequence.addresses[0] for sequence in self._sequences]
 
-    def find(self, address: int) -> SourceLine | None:
+    def find(self, address: int) -> CodeLine | None:
         last = bisect_right(self._starts, address)
         for sequence in reversed(self._sequences[max(0, last - MOST_OVERLAPPING) : last]):
             if found := sequence.find(address):
                 file, line = found
                 path = self._table.path(file) if line else ""
-                return SourceLine(path, line, sequence.addresses[0]) if path else None
+                return CodeLine(path, line, sequence.addresses[0]) if path else None
         return None
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U16, U32, U64, Record
 
@@ -99,7 +99,7 @@ class ArmContext(Record):
     extra: Annotated[bytes, "32s"]
 
 
-class Registers64(Record):
+class Arm64Registers(Record):
     """The general registers of ARM64 in both layouts."""
 
     x0: U64
@@ -215,7 +215,7 @@ _SHOWN = {X86Context: _X86, X8664Context: _X86_64, ArmContext: _ARM}
 _POINTER_SIZES = {"x86": 4, "x86_64": 8, "arm": 4, "arm64": 8}
 
 
-def find_context(source: Source, place: Location) -> Context | None:
+def find_context(source: DumpSource, place: Location) -> Context | None:
     """The registers at a place; None when it is absent or of an architecture not known here.
 
     Damage is noted. A context whose size fits another architecture's layout exactly is taken for
@@ -251,8 +251,8 @@ def _find_layout(architecture: str, size: int) -> tuple[str, type[Record]] | Non
 
 def _name_registers(record: Record) -> dict[str, int]:
     if isinstance(record, Arm64Context | Arm64OldContext):
-        general = Registers64.read(record.registers)
-        return dict(zip(Registers64.FIELDS, general, strict=True)) | {"cpsr": record.cpsr}
+        general = Arm64Registers.read(record.registers)
+        return dict(zip(Arm64Registers.FIELDS, general, strict=True)) | {"cpsr": record.cpsr}
     return {name: getattr(record, name) for name in _SHOWN[type(record)]}
 
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.minidump.source import AnyRecord, Location, Source
+from crashtool.formats.minidump.source import AnyRecord, DumpSource, Location
 from crashtool.formats.minidump.structs import (
     AnnotationRecord,
     Count,
@@ -76,7 +76,7 @@ class CrashpadInfo(NamedTuple):
     address_mask: int
 
 
-def read_crashpad_info(source: Source, place: Location) -> CrashpadInfo:
+def read_crashpad_info(source: DumpSource, place: Location) -> CrashpadInfo:
     """CrashpadInfo, stream 0x43500001, of 52 or 64 bytes; MalformedFile when it is shorter.
 
     Damage further inside costs the annotations that it touches, and is noted.
@@ -101,7 +101,7 @@ def read_crashpad_info(source: Source, place: Location) -> CrashpadInfo:
     )
 
 
-def read_stored_pairs(source: Source, place: Location) -> tuple[StoredPair, ...]:
+def read_stored_pairs(source: DumpSource, place: Location) -> tuple[StoredPair, ...]:
     """The process's annotations in a CrashpadInfo stream, in file order, with their places.
 
     MalformedFile and notes as `read_crashpad_info`.
@@ -112,11 +112,11 @@ def read_stored_pairs(source: Source, place: Location) -> tuple[StoredPair, ...]
     return _find_stored_pairs(source, listed, "annotations")
 
 
-def _find_pairs(source: Source, place: Location, what: str) -> Pairs:
+def _find_pairs(source: DumpSource, place: Location, what: str) -> Pairs:
     return tuple((row.key, row.value) for row in _find_stored_pairs(source, place, what))
 
 
-def _find_stored_pairs(source: Source, place: Location, what: str) -> tuple[StoredPair, ...]:
+def _find_stored_pairs(source: DumpSource, place: Location, what: str) -> tuple[StoredPair, ...]:
     def read_pair(row: StringPair) -> StoredPair:
         key, value = source.read_utf8(row.key_rva, what), source.read_utf8(row.value_rva, what)
         return StoredPair(key, value, row)
@@ -124,14 +124,14 @@ def _find_stored_pairs(source: Source, place: Location, what: str) -> tuple[Stor
     return _find_each(source, StringPair, place, what, read_pair)
 
 
-def _find_modules(source: Source, place: Location) -> tuple[ModuleAnnotations, ...]:
+def _find_modules(source: DumpSource, place: Location) -> tuple[ModuleAnnotations, ...]:
     def read_module(link: ModuleLink) -> ModuleAnnotations:
         return _read_module(source, link)
 
     return _find_each(source, ModuleLink, place, "annotated modules", read_module)
 
 
-def _read_module(source: Source, link: ModuleLink) -> ModuleAnnotations:
+def _read_module(source: DumpSource, link: ModuleLink) -> ModuleAnnotations:
     what = "module's annotations"
     place = Location(link.size, link.rva)
     source.check_inside(ModuleCrashpadInfo.SIZE, place, what)
@@ -150,14 +150,14 @@ def _read_module(source: Source, link: ModuleLink) -> ModuleAnnotations:
     )
 
 
-def _find_texts(source: Source, place: Location) -> tuple[str, ...]:
+def _find_texts(source: DumpSource, place: Location) -> tuple[str, ...]:
     def read_text(row: Rva) -> str:
         return source.read_utf8(row.rva, "list annotation")
 
     return _find_each(source, Rva, place, "list annotations", read_text)
 
 
-def _find_objects(source: Source, place: Location) -> tuple[AnnotationObject, ...]:
+def _find_objects(source: DumpSource, place: Location) -> tuple[AnnotationObject, ...]:
     def read_object(row: AnnotationRecord) -> AnnotationObject:
         name = source.read_utf8(row.name_rva, "annotation's name")
         return AnnotationObject(name, row.type, _read_byte_array(source, row.value_rva))
@@ -165,7 +165,7 @@ def _find_objects(source: Source, place: Location) -> tuple[AnnotationObject, ..
     return _find_each(source, AnnotationRecord, place, "annotation objects", read_object)
 
 
-def _read_byte_array(source: Source, rva: int) -> bytes:
+def _read_byte_array(source: DumpSource, rva: int) -> bytes:
     """A MinidumpByteArray: its length, and as many bytes."""
     if not rva:
         return b""
@@ -177,7 +177,7 @@ def _read_byte_array(source: Source, rva: int) -> bytes:
 
 
 def _find_each(
-    source: Source,
+    source: DumpSource,
     kind: type[AnyRecord],
     place: Location,
     what: str,

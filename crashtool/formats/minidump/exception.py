@@ -1,7 +1,7 @@
 """The exception: what stopped the process, and in which thread."""
 
-from crashtool.formats.minidump.source import Location, Source
-from crashtool.formats.minidump.structs import ExceptionStream, Parameter
+from crashtool.formats.minidump.source import DumpSource, Location
+from crashtool.formats.minidump.structs import ExceptionParameter, ExceptionStream
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_PARAMETERS = 15  # EXCEPTION_MAXIMUM_PARAMETERS (winnt.h)
@@ -19,7 +19,7 @@ class ExceptionRecord(NamedTuple):
     context: Location
 
 
-def read_exception(source: Source, place: Location) -> ExceptionRecord:
+def read_exception(source: DumpSource, place: Location) -> ExceptionRecord:
     """Exception, stream 6; MalformedFile when it is cut."""
     source.check_inside(ExceptionStream.SIZE, place, "Exception")
     stream = ExceptionStream.read(source.data, place.rva)
@@ -27,7 +27,7 @@ def read_exception(source: Source, place: Location) -> ExceptionRecord:
     if count > MAX_PARAMETERS:
         source.note(f"Exception: {count} parameters, where {MAX_PARAMETERS} fit", place.rva)
         count = MAX_PARAMETERS
-    parameters = Parameter.read_array(stream.parameters, 0, count)
+    parameters = ExceptionParameter.read_array(stream.parameters, 0, count)
     return ExceptionRecord(
         thread_id=stream.thread_id,
         code=stream.code,

@@ -10,8 +10,8 @@ from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.context import Context, find_context
 from crashtool.formats.minidump.linux import LinuxInfo
 from crashtool.formats.minidump.memory import Memory, MemoryRange, MemoryRanges
-from crashtool.formats.minidump.source import Location, Problem, Source
-from crashtool.formats.minidump.structs import VERSION, Directory, Header
+from crashtool.formats.minidump.source import DumpProblem, DumpSource, Location
+from crashtool.formats.minidump.structs import VERSION, Directory, MinidumpHeader
 from crashtool.formats.minidump.verdict import VERSION_MASK, refuse_other_files
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from crashtool.formats.minidump.crashpad_info import CrashpadInfo
     from crashtool.formats.minidump.exception import ExceptionRecord
-    from crashtool.formats.minidump.modules import Module, UnloadedModule
+    from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
     from crashtool.formats.minidump.source import Text
     from crashtool.formats.minidump.structs import MemoryInfo, ThreadInfo
     from crashtool.formats.minidump.system import (
-        Assertion,
         BreakpadInfo,
+        DumpAssertion,
         MacCrashInfo,
         MiscInfo,
         SystemInfo,
     )
-    from crashtool.formats.minidump.threads import Thread
-    from crashtool.formats.minidump.windows_detail import Handle
+    from crashtool.formats.minidump.threads import DumpThread
+    from crashtool.formats.minidump.windows_detail import DumpHandle
     from crashtool.formats.record import Buffer
 
 MAX_STREAMS = 4096
@@ -49,7 +49,7 @@ class Minidump:
         """InputUnusable when `data` is something else, MalformedFile when the header is cut."""
         refuse_other_files(data, name)
         self._data = data
-        self._source = Source(data)
+        self._source = DumpSource(data)
         self._values: dict[int, Any] = {}
         self.header = _read_header(data, name)
         self.size = len(data)
@@ -87,7 +87,7 @@ class Minidump:
         self.close()
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[DumpProblem]:
         """Damage met so far, in the order it was met."""
         return self._source.problems
 
@@ -122,7 +122,7 @@ class Minidump:
         return self.find_stream(streams.MISC_INFO)  # type: ignore[no-any-return]
 
     @cached_property
-    def threads(self) -> "tuple[Thread, ...]":
+    def threads(self) -> "tuple[DumpThread, ...]":
         """All threads, with their names where there are any."""
         threads = self.find_stream(streams.THREAD_LIST)
         if threads is None:
@@ -143,7 +143,7 @@ class Minidump:
         return self.find_stream(streams.EXCEPTION)  # type: ignore[no-any-return]
 
     @cached_property
-    def modules(self) -> "tuple[Module, ...]":
+    def modules(self) -> "tuple[DumpModule, ...]":
         """The loaded modules in file order; the first is the program, by custom."""
         return self.find_stream(streams.MODULE_LIST) or ()
 
@@ -179,7 +179,7 @@ class Minidump:
         return self.find_stream(streams.BREAKPAD_INFO)  # type: ignore[no-any-return]
 
     @cached_property
-    def assertion(self) -> "Assertion | None":
+    def assertion(self) -> "DumpAssertion | None":
         """The assertion that failed (Breakpad on Windows)."""
         return self.find_stream(streams.ASSERTION_INFO)  # type: ignore[no-any-return]
 
@@ -200,7 +200,7 @@ class Minidump:
         return tuple(text for text in map(self.find_stream, both) if text)
 
     @cached_property
-    def handles(self) -> "tuple[Handle, ...]":
+    def handles(self) -> "tuple[DumpHandle, ...]":
         """The process's open handles (Windows)."""
         return self.find_stream(streams.HANDLE_DATA) or ()
 
@@ -236,10 +236,10 @@ class Minidump:
         return self._read(stream_type)
 
     def read_faultless(
-        self, stream_type: int, reader: "Callable[[Source, Location], Value]"
+        self, stream_type: int, reader: "Callable[[DumpSource, Location], Value]"
     ) -> Value:
         """What a reader makes of a stream that is there; MalformedFile for any damage in it."""
-        source = Source(self._data)
+        source = DumpSource(self._data)
         value = reader(source, self._places[stream_type])
         for problem in source.problems:
             raise MalformedFile(problem.sentence, offset=problem.offset or 0)
@@ -288,14 +288,14 @@ class Minidump:
         return places
 
 
-def _read_header(data: "Buffer", name: str) -> Header:
-    if len(data) < Header.SIZE:
+def _read_header(data: "Buffer", name: str) -> MinidumpHeader:
+    if len(data) < MinidumpHeader.SIZE:
         raise MalformedFile(
             f"{name} is a minidump cut short in its header: it ends",
             offset=len(data),
             hint="the writer was stopped, or the transfer was cut: get the file again",
         )
-    return Header.read(data)
+    return MinidumpHeader.read(data)
 
 
 def _map_file(name: str) -> "mmap | bytes":

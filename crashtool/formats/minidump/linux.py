@@ -12,7 +12,7 @@ from crashtool.formats.minidump.breakpad_structs import (
     LinkMap32,
     LinkMap64,
 )
-from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
 
 CPU_INFO = 0x47670003
@@ -35,7 +35,7 @@ WIDE_ARCHITECTURES = frozenset({"x86_64", "arm64", "ppc64", "mips64", "riscv64",
 Value = TypeVar("Value")
 
 
-class Mapping(NamedTuple):
+class MapsEntry(NamedTuple):
     """One line of /proc/PID/maps: addresses from `start` up to, not including, `end`."""
 
     start: int
@@ -102,7 +102,7 @@ class LinuxInfo:
         return self._find(AUXV)
 
     @cached_property
-    def maps(self) -> tuple[Mapping, ...] | None:
+    def maps(self) -> tuple[MapsEntry, ...] | None:
         """The memory map, in file order."""
         return self._find(MAPS)
 
@@ -115,18 +115,18 @@ class LinuxInfo:
         return self._find_stream(stream_type)  # type: ignore[no-any-return]
 
 
-def read_colon_fields(source: Source, place: Location) -> dict[str, str]:
+def read_colon_fields(source: DumpSource, place: Location) -> dict[str, str]:
     """A text of `name: value` lines, as /proc has them; the first of two equal names."""
     return _parse_fields(source, place, ":")
 
 
-def read_shell_fields(source: Source, place: Location) -> dict[str, str]:
+def read_shell_fields(source: DumpSource, place: Location) -> dict[str, str]:
     """A text of `NAME="value"` lines, as lsb-release has them."""
     fields = _parse_fields(source, place, "=")
     return {name: value.strip("\"'") for name, value in fields.items()}
 
 
-def _parse_fields(source: Source, place: Location, separator: str) -> dict[str, str]:
+def _parse_fields(source: DumpSource, place: Location, separator: str) -> dict[str, str]:
     text = source.find_bytes(place, "text").decode("utf-8", "replace")
     fields: dict[str, str] = {}
     for line in text.splitlines():
@@ -136,7 +136,7 @@ def _parse_fields(source: Source, place: Location, separator: str) -> dict[str, 
     return fields
 
 
-def read_command_line(source: Source, place: Location) -> tuple[str, ...]:
+def read_command_line(source: DumpSource, place: Location) -> tuple[str, ...]:
     """/proc/PID/cmdline: arguments that each end with NUL."""
     raw = source.find_bytes(place, "command line")
     if not raw:
@@ -144,7 +144,7 @@ def read_command_line(source: Source, place: Location) -> tuple[str, ...]:
     return tuple(part.decode("utf-8", "replace") for part in raw.removesuffix(b"\0").split(b"\0"))
 
 
-def read_environ(source: Source, place: Location) -> tuple[tuple[str, str], ...]:
+def read_environ(source: DumpSource, place: Location) -> tuple[tuple[str, str], ...]:
     """/proc/PID/environ: NAME=value, each ending with NUL."""
     pairs = []
     for part in source.find_bytes(place, "environment").split(b"\0"):
@@ -154,7 +154,7 @@ def read_environ(source: Source, place: Location) -> tuple[tuple[str, str], ...]
     return tuple(pairs)
 
 
-def read_auxv(source: Source, place: Location) -> dict[int, int]:
+def read_auxv(source: DumpSource, place: Location) -> dict[int, int]:
     """/proc/PID/auxv: pairs of words as wide as the process's, up to AT_NULL."""
     kind = AuxiliaryValue64 if source.architecture in WIDE_ARCHITECTURES else AuxiliaryValue32
     raw = source.find_bytes(place, "auxiliary vector")
@@ -166,7 +166,7 @@ def read_auxv(source: Source, place: Location) -> dict[int, int]:
     return values
 
 
-def read_maps(source: Source, place: Location) -> tuple[Mapping, ...]:
+def read_maps(source: DumpSource, place: Location) -> tuple[MapsEntry, ...]:
     """/proc/PID/maps; lines that are none are left out and noted."""
     raw = source.find_bytes(place, "memory map", MAX_MAPS_SIZE)
     lines = raw.split(b"\n", MAX_MAPS)
@@ -184,13 +184,13 @@ def read_maps(source: Source, place: Location) -> tuple[Mapping, ...]:
     return tuple(mappings)
 
 
-def _parse_mapping(line: str) -> Mapping | None:
+def _parse_mapping(line: str) -> MapsEntry | None:
     fields = line.split(None, MAP_FIELDS)
     if len(fields) < MAP_FIELDS:
         return None
     start, _, end = fields[0].partition("-")
     try:
-        return Mapping(
+        return MapsEntry(
             int(start, 16),
             int(end, 16),
             fields[1],
@@ -203,7 +203,7 @@ def _parse_mapping(line: str) -> Mapping | None:
         return None
 
 
-def read_dso_debug(source: Source, place: Location) -> DsoDebug:
+def read_dso_debug(source: DumpSource, place: Location) -> DsoDebug:
     """MD_LINUX_DSO_DEBUG, stream 0x4767000a; words as wide as the process's."""
     is_wide = source.architecture in WIDE_ARCHITECTURES
     kind: type[Debug64 | Debug32] = Debug64 if is_wide else Debug32

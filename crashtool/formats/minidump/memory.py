@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import overload
 
-from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.source import DumpSource, Location
 from crashtool.formats.minidump.structs import (
     ListHeader64,
     Memory64Header,
@@ -63,7 +63,7 @@ class Memory:
     """
 
     def __init__(
-        self, source: Source, lists: Iterable[MemoryRanges], stacks: Iterable[MemoryRange]
+        self, source: DumpSource, lists: Iterable[MemoryRanges], stacks: Iterable[MemoryRange]
     ) -> None:
         self._source = source
         self._lists = tuple(lists)
@@ -136,13 +136,13 @@ def _walk_disjoint(rows: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[
             covered = start + size
 
 
-def read_memory_list(source: Source, place: Location) -> MemoryRanges:
+def read_memory_list(source: DumpSource, place: Location) -> MemoryRanges:
     """MemoryList, stream 5."""
     rows = source.read_list(MemoryDescriptor, place, "MemoryList", padded=True, limit=MAX_RANGES)
     return MemoryRanges((row.start, row.size, row.rva) for row in rows)
 
 
-def read_memory64_list(source: Source, place: Location) -> MemoryRanges:
+def read_memory64_list(source: DumpSource, place: Location) -> MemoryRanges:
     """Memory64List, stream 9: the ranges' bytes follow one another in the file."""
     source.check_inside(Memory64Header.SIZE, place, "Memory64List")
     header = Memory64Header.read(source.data, place.rva)
@@ -158,7 +158,7 @@ def read_memory64_list(source: Source, place: Location) -> MemoryRanges:
 
 
 def _walk_placed(
-    source: Source, rows: Iterable[MemoryDescriptor64], rva: int
+    source: DumpSource, rows: Iterable[MemoryDescriptor64], rva: int
 ) -> Iterator[tuple[int, int, int]]:
     for start, size in rows:
         if rva >= ADDRESS_SPACE:
@@ -169,6 +169,6 @@ def _walk_placed(
         source.note("Memory64List: the file ends before its last bytes", source.size)
 
 
-def read_memory_info(source: Source, place: Location) -> tuple[MemoryInfo, ...]:
+def read_memory_info(source: DumpSource, place: Location) -> tuple[MemoryInfo, ...]:
     """MemoryInfoList, stream 16."""
     return tuple(source.read_sized_list(MemoryInfo, place, "MemoryInfoList", ListHeader64))

@@ -2,7 +2,7 @@
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.minidump.source import MODULE_NAME, UNLOADED_NAME, Location, Source
+from crashtool.formats.minidump.source import MODULE_NAME, UNLOADED_NAME, DumpSource, Location
 from crashtool.formats.minidump.structs import (
     CodeViewNb10,
     CodeViewRsds,
@@ -19,7 +19,7 @@ NB10 = b"NB10"
 BPEL = b"LEpB"  # MD_CVINFOELF_SIGNATURE, 'BpEL' as a little-endian number
 
 
-class Module(NamedTuple):
+class DumpModule(NamedTuple):
     """One loaded file: `size` bytes at `base`.
 
     `version` is "a.b.c.d" or None. `code_id` in its platform's spelling: for Windows time stamp
@@ -50,7 +50,7 @@ class UnloadedModule(NamedTuple):
     code_id: str
 
 
-class CodeView(NamedTuple):
+class ModuleDebugRecord(NamedTuple):
     """A module's debug record."""
 
     kind: str
@@ -59,17 +59,17 @@ class CodeView(NamedTuple):
     build_id: BuildId | None = None
 
 
-NO_CODEVIEW = CodeView("")
+NO_CODEVIEW = ModuleDebugRecord("")
 _CODEVIEW_SIZES = {RSDS: CodeViewRsds.SIZE, NB10: CodeViewNb10.SIZE}
 
 
-def read_module_list(source: Source, place: Location) -> tuple[Module, ...]:
+def read_module_list(source: DumpSource, place: Location) -> tuple[DumpModule, ...]:
     """ModuleList, stream 4; a module whose name or debug record is damaged stays, without it."""
     rows = source.read_list(ModuleRecord, place, "ModuleList", padded=True)
     return tuple(_to_module(source, row) for row in rows)
 
 
-def _to_module(source: Source, row: ModuleRecord) -> Module:
+def _to_module(source: DumpSource, row: ModuleRecord) -> DumpModule:
     name = source.find_utf16(row.name_rva, MODULE_NAME) or ""
     codeview = NO_CODEVIEW
     if row.codeview_rva and row.codeview_size:
@@ -77,7 +77,7 @@ def _to_module(source: Source, row: ModuleRecord) -> Module:
             codeview = read_codeview(source, Location(row.codeview_size, row.codeview_rva))
         except MalformedFile as error:
             source.note_error(error)
-    return Module(
+    return DumpModule(
         base=row.base,
         size=row.size,
         name=name,
@@ -98,7 +98,7 @@ def _find_version(row: ModuleRecord) -> str | None:
     return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
 
 
-def _find_code_id(platform: str, row: ModuleRecord, codeview: CodeView) -> str | None:
+def _find_code_id(platform: str, row: ModuleRecord, codeview: ModuleDebugRecord) -> str | None:
     if codeview.build_id:
         return codeview.build_id.hex
     if platform == "windows":
@@ -112,12 +112,14 @@ def _spell_pe_code_id(timestamp: int, size: int) -> str:
     return f"{timestamp:08X}{size:x}"
 
 
-def read_codeview(source: Source, place: Location) -> CodeView:
+def read_codeview(source: DumpSource, place: Location) -> ModuleDebugRecord:
     """A CodeView record: RSDS, NB10 or an ELF build id; ids of zero bytes only are no ids.
 
     A record of another kind is an empty CodeView; MalformedFile when it is cut.
     """
-    raw = source.read_bytes(place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record")
+    raw = source.read_bytes(
+        place._replace(size=min(place.size, MAX_CODEVIEW)), "ModuleDebugRecord record"
+    )
     signature = raw[:4]
     if head := _CODEVIEW_SIZES.get(signature):
         name = Location(max(0, len(raw) - head), place.rva + head)
@@ -127,18 +129,18 @@ def read_codeview(source: Source, place: Location) -> CodeView:
     if signature == BPEL:
         build_id = BuildId(raw[4:])
         if build_id.is_nil:
-            return CodeView("BpEL")
-        return CodeView("BpEL", build_id.debug_id, None, build_id)
+            return ModuleDebugRecord("BpEL")
+        return ModuleDebugRecord("BpEL", build_id.debug_id, None, build_id)
     if signature == RSDS:
         record = CodeViewRsds.read(raw)
         debug_id = DebugId.from_guid(record.guid, record.age)
         text = _decode_name(raw[CodeViewRsds.SIZE :])
-        return CodeView("RSDS", None if debug_id.is_nil else debug_id, text)
+        return ModuleDebugRecord("RSDS", None if debug_id.is_nil else debug_id, text)
     if signature == NB10:
         short = CodeViewNb10.read(raw)
         debug_id = DebugId.from_signature(short.timestamp, short.age)
         text = _decode_name(raw[CodeViewNb10.SIZE :])
-        return CodeView("NB10", None if debug_id.is_nil else debug_id, text)
+        return ModuleDebugRecord("NB10", None if debug_id.is_nil else debug_id, text)
     return NO_CODEVIEW
 
 
@@ -146,7 +148,7 @@ def _decode_name(raw: bytes) -> str | None:
     return raw.partition(b"\0")[0].decode("utf-8", "replace") or None
 
 
-def read_unloaded_modules(source: Source, place: Location) -> tuple[UnloadedModule, ...]:
+def read_unloaded_modules(source: DumpSource, place: Location) -> tuple[UnloadedModule, ...]:
     """UnloadedModuleList, stream 14."""
     rows = source.read_sized_list(UnloadedModuleRecord, place, "UnloadedModuleList", ListHeader)
     return tuple(

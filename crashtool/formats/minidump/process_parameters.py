@@ -50,13 +50,13 @@ def read_process_parameters(memory: "Memory", tebs: "Iterable[int]") -> ProcessP
     for _, teb in zip(range(MOST_TEBS), filter(None, tebs), strict=False):
         for width, offset in SELF_POINTERS:
             if _read_number(memory, teb + offset, width) == teb:
-                found = _Walk(memory, teb, width).read()
+                found = _TebWalk(memory, teb, width).read()
                 if found is not None:
                     return found
     return None
 
 
-class _Walk:
+class _TebWalk:
     """The way from one TEB to the parameters."""
 
     def __init__(self, memory: "Memory", teb: int, width: int) -> None:
@@ -77,7 +77,7 @@ class _Walk:
         count = self._count_environment(self._read_pointer(parameters, "environment_variables"))
         if not texts and count is None:
             return None
-        parsed = _parse(_Image(texts, self._width, self._offsets), self._width)
+        parsed = _parse(_MemoryImage(texts, self._width, self._offsets), self._width)
         return ProcessParameters(
             **{name: getattr(parsed, name) for name in texts}, environment_count=count
         )
@@ -121,7 +121,7 @@ class _Walk:
         return self._memory.read(address, min(size, AT_ONCE) & ~1) or b"" if size > 1 else b""
 
 
-def _parse(image: "_Image", width: int) -> Any:
+def _parse(image: "_MemoryImage", width: int) -> Any:
     """What the library makes of the memory."""
     from minidump.streams.SystemInfoStream import PROCESSOR_ARCHITECTURE
     from minidump.structures import peb
@@ -137,7 +137,7 @@ def _parse(image: "_Image", width: int) -> Any:
     return peb.PEB.from_minidump(SimpleNamespace(get_reader=lambda: reader, threads=threads))
 
 
-class _Image:
+class _MemoryImage:
     """The library's reader, over memory that has the texts at places of its own; else zeros."""
 
     def __init__(self, texts: dict[str, bytes], width: int, offsets: dict[str, int]) -> None:

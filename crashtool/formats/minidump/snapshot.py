@@ -6,6 +6,7 @@ from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.crashpad_info import CrashpadInfo
 from crashtool.formats.minidump.structs import (
     Count,
+    ExceptionParameter,
     ExceptionStream,
     LocationRecord,
     MemoryDescriptor,
@@ -14,7 +15,6 @@ from crashtool.formats.minidump.structs import (
     MiscInfo3,
     MiscInfo4,
     ModuleRecord,
-    Parameter,
     Rva,
     Rva64,
     SystemInfoRecord,
@@ -42,7 +42,7 @@ CODEVIEW_ELF = b"LEpB"  # 'BpEL' as a number: the build id follows
 MOST_PARAMETERS = 15
 
 
-class MemoryRange(NamedTuple):
+class MemorySnapshot(NamedTuple):
     """Bytes of the process and where they were."""
 
     start: int
@@ -60,7 +60,7 @@ class ThreadSnapshot(NamedTuple):
     id: int
     name: str
     context: Record
-    stack: MemoryRange | None
+    stack: MemorySnapshot | None
     thread_pointer: int = 0
 
 
@@ -85,7 +85,7 @@ class ExceptionSnapshot(NamedTuple):
     context: Record
 
 
-class Machine(NamedTuple):
+class SystemSnapshot(NamedTuple):
     """What it ran on. `version` is (6, 1, 55) of Linux 6.1.55, `build` the rest of uname.
 
     `vendor`, `level` and `revision` are the processor's, as in MINIDUMP_SYSTEM_INFO.
@@ -122,12 +122,12 @@ class ProcessSnapshot(NamedTuple):
     created: int
     user_time: int
     system_time: int
-    machine: Machine
+    machine: SystemSnapshot
     zone: TimeZone
     threads: Sequence[ThreadSnapshot]
     exception: ExceptionSnapshot | None
     modules: Sequence[ModuleSnapshot]
-    memory: Sequence[MemoryRange]
+    memory: Sequence[MemorySnapshot]
     crashpad: CrashpadInfo
     texts: dict[int, bytes]
     writer: str
@@ -154,7 +154,7 @@ def pack_snapshot(snapshot: ProcessSnapshot) -> Iterator[bytes]:
     return write_minidump_pieces(found, timestamp=snapshot.taken)
 
 
-def _pack_system(machine: Machine) -> Block:
+def _pack_system(machine: SystemSnapshot) -> Block:
     major, minor, build = machine.version
     cpu = b""
     if machine.architecture == "x86":
@@ -240,7 +240,7 @@ def _pack_exception(exception: ExceptionSnapshot) -> Block:
         flags=exception.flags & 0xFFFFFFFF,
         address=exception.address,
         parameter_count=len(exception.parameters[:MOST_PARAMETERS]),
-        parameters=b"".join(Parameter(value=one).pack() for one in exception.parameters),
+        parameters=b"".join(ExceptionParameter(value=one).pack() for one in exception.parameters),
     )
     block = Block(record.pack())
     place = ExceptionStream.offset_of("context_size")

@@ -26,7 +26,7 @@ MAX_REPEATS = 5
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
-class Problem(NamedTuple):
+class DumpProblem(NamedTuple):
     """Damage that was tolerated; `offset` is in bytes from the start of the file."""
 
     offset: int | None
@@ -48,7 +48,7 @@ class Text(NamedTuple):
     is_path: bool = False
 
 
-class Source:
+class DumpSource:
     """A minidump's bytes. What one dump may cost in entries and bytes is bounded as a whole.
 
     Methods called `find_` note damage and give less; the others raise MalformedFile.
@@ -57,7 +57,7 @@ class Source:
     def __init__(self, data: "Buffer") -> None:
         self.data = data
         self.size = len(data)
-        self.problems: list[Problem] = []
+        self.problems: list[DumpProblem] = []
         self._times_noted: dict[str, int] = {}
         self.platform = "unknown"
         self.architecture = "unknown"
@@ -79,11 +79,11 @@ class Source:
         self._times_noted[sentence] = times
         if times > MAX_REPEATS + 1 or len(self.problems) > MAX_PROBLEMS:
             return
-        problem = Problem(offset, sentence)
+        problem = DumpProblem(offset, sentence)
         if len(self.problems) == MAX_PROBLEMS:
-            problem = Problem(None, "there are more problems than are listed here")
+            problem = DumpProblem(None, "there are more problems than are listed here")
         elif times > MAX_REPEATS:
-            problem = Problem(None, f"{sentence}: in more places than are listed here")
+            problem = DumpProblem(None, f"{sentence}: in more places than are listed here")
         if problem not in self.problems:
             self.problems.append(problem)
 

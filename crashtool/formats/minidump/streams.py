@@ -6,7 +6,7 @@ from typing import Any
 from crashtool.formats.minidump import linux, memory, modules, system, threads, windows_detail
 from crashtool.formats.minidump.crashpad_info import read_crashpad_info
 from crashtool.formats.minidump.exception import read_exception
-from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
 
 UNUSED = 0
@@ -39,7 +39,7 @@ class StreamKind(NamedTuple):
     """
 
     name: str
-    reader: Callable[[Source, Location], Any] | None = None
+    reader: Callable[[DumpSource, Location], Any] | None = None
 
 
 STREAMS: dict[int, StreamKind] = {

@@ -13,7 +13,7 @@ VERSION = 0xA793
 """The low word of the header's version; dbghelp puts its own build into the high word."""
 
 
-class Header(Record):
+class MinidumpHeader(Record):
     """MINIDUMP_HEADER."""
 
     signature: Annotated[bytes, "4s"]
@@ -233,7 +233,7 @@ class ExceptionStream(Record):
     context_rva: U32
 
 
-class Parameter(Record):
+class ExceptionParameter(Record):
     """One element of EXCEPTION_RECORD64's ExceptionInformation."""
 
     value: U64

@@ -6,7 +6,7 @@ from crashtool.formats.minidump.breakpad_structs import (
     MacCrashInfoHeader,
     MacCrashInfoRecord,
 )
-from crashtool.formats.minidump.source import AnyRecord, Location, Source, decode_buffer
+from crashtool.formats.minidump.source import AnyRecord, DumpSource, Location, decode_buffer
 from crashtool.formats.minidump.structs import (
     ArmCpuInformation,
     LocationRecord,
@@ -112,7 +112,7 @@ class BreakpadInfo(NamedTuple):
     requesting_thread_id: int | None
 
 
-class Assertion(NamedTuple):
+class DumpAssertion(NamedTuple):
     """A failed assertion or invalid parameter, as Breakpad on Windows writes it."""
 
     expression: str
@@ -133,7 +133,7 @@ class MacCrashInfo(NamedTuple):
     """In file order: module path, message, signature, backtrace, second message."""
 
 
-def read_system_info(source: Source, place: Location) -> SystemInfo:
+def read_system_info(source: DumpSource, place: Location) -> SystemInfo:
     """SystemInfo, stream 7; MalformedFile when it is cut."""
     source.check_inside(SystemInfoRecord.SIZE, place, "SystemInfo")
     record = SystemInfoRecord.read(source.data, place.rva)
@@ -168,7 +168,7 @@ def _describe_cpu(record: SystemInfoRecord, architecture: str) -> str:
     return ""
 
 
-def read_misc_info(source: Source, place: Location) -> MiscInfo:
+def read_misc_info(source: DumpSource, place: Location) -> MiscInfo:
     """MiscInfo, stream 15, in any of its five sizes; MalformedFile when even the first is cut.
 
     A longer form that is cut counts as the longest that fits: sizes are how versions are told.
@@ -194,7 +194,7 @@ def read_misc_info(source: Source, place: Location) -> MiscInfo:
     )
 
 
-def _find_part(source: Source, kind: type[AnyRecord], rva: int, end: int) -> AnyRecord | None:
+def _find_part(source: DumpSource, kind: type[AnyRecord], rva: int, end: int) -> AnyRecord | None:
     return kind.read(source.data, rva) if rva + kind.SIZE <= end else None
 
 
@@ -237,7 +237,7 @@ def _list_cookie_fields(flags: int, part: MiscInfo5 | None) -> tuple[int | None,
     return cookie, part.xstate_features if part.xstate_size else None
 
 
-def read_breakpad_info(source: Source, place: Location) -> BreakpadInfo:
+def read_breakpad_info(source: DumpSource, place: Location) -> BreakpadInfo:
     """BreakpadInfo, stream 0x47670001; bits of its first word say which ids are valid."""
     source.check_inside(BreakpadInfoRecord.SIZE, place, "BreakpadInfo")
     record = BreakpadInfoRecord.read(source.data, place.rva)
@@ -247,13 +247,13 @@ def read_breakpad_info(source: Source, place: Location) -> BreakpadInfo:
     )
 
 
-def read_assertion(source: Source, place: Location) -> Assertion | None:
+def read_assertion(source: DumpSource, place: Location) -> DumpAssertion | None:
     """AssertionInfo, stream 0x47670002; None for zeros, as Breakpad writes when nothing failed."""
     source.check_inside(AssertionRecord.SIZE, place, "AssertionInfo")
     record = AssertionRecord.read(source.data, place.rva)
     if not any(source.data[place.rva : place.rva + AssertionRecord.SIZE]):
         return None
-    return Assertion(
+    return DumpAssertion(
         expression=decode_buffer(record.expression),
         function=decode_buffer(record.function),
         file=decode_buffer(record.file),
@@ -262,7 +262,7 @@ def read_assertion(source: Source, place: Location) -> Assertion | None:
     )
 
 
-def read_comment_ansi(source: Source, place: Location) -> str:
+def read_comment_ansi(source: DumpSource, place: Location) -> str:
     """CommentStreamA, stream 10: text in the writer's code page, taken as UTF-8 or else 1252."""
     raw = source.find_bytes(place, "comment").partition(b"\0")[0]
     try:
@@ -271,12 +271,12 @@ def read_comment_ansi(source: Source, place: Location) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def read_comment_wide(source: Source, place: Location) -> str:
+def read_comment_wide(source: DumpSource, place: Location) -> str:
     """CommentStreamW, stream 11: UTF-16 text."""
     return decode_buffer(source.find_bytes(place, "comment"))
 
 
-def read_mac_crash_info(source: Source, place: Location) -> tuple[MacCrashInfo, ...]:
+def read_mac_crash_info(source: DumpSource, place: Location) -> tuple[MacCrashInfo, ...]:
     """MozMacosCrashInfo, stream 0x4d7a0001: a header and up to 20 places of records."""
     source.check_inside(MacCrashInfoHeader.SIZE, place, "MozMacosCrashInfo")
     header = MacCrashInfoHeader.read(source.data, place.rva)
@@ -292,7 +292,7 @@ _MAC_RECORDS = 20  # MAC_CRASH_INFOS_MAX (minidump_format.h as Mozilla has it)
 _MAC_FIELDS = 16  # type and version; the others came with versions 4 and 5
 
 
-def _find_mac_crash_info(source: Source, place: Location, start: int) -> MacCrashInfo | None:
+def _find_mac_crash_info(source: DumpSource, place: Location, start: int) -> MacCrashInfo | None:
     raw = source.find_bytes(place, "macOS crash info")
     if len(raw) < max(start, _MAC_FIELDS):
         source.note("macOS crash info cut short", place.rva)

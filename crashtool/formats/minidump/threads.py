@@ -1,6 +1,6 @@
 """Threads: the thread lists, thread names, and Windows' thread details."""
 
-from crashtool.formats.minidump.source import Location, Source
+from crashtool.formats.minidump.source import DumpSource, Location
 from crashtool.formats.minidump.structs import (
     ListHeader,
     ThreadExRecord,
@@ -11,7 +11,7 @@ from crashtool.formats.minidump.structs import (
 from crashtool.formats.named_tuple import NamedTuple
 
 
-class Thread(NamedTuple):
+class DumpThread(NamedTuple):
     """One thread. `stack` and `context` are places in the file; size 0 or RVA 0 when left out."""
 
     id: int
@@ -25,14 +25,14 @@ class Thread(NamedTuple):
     context: Location
 
 
-def read_thread_list(source: Source, place: Location) -> tuple[Thread, ...]:
+def read_thread_list(source: DumpSource, place: Location) -> tuple[DumpThread, ...]:
     """ThreadList, stream 3; names come from another stream."""
     return tuple(
         _to_thread(row) for row in source.read_list(ThreadRecord, place, "ThreadList", padded=True)
     )
 
 
-def read_thread_ex_list(source: Source, place: Location) -> tuple[Thread, ...]:
+def read_thread_ex_list(source: DumpSource, place: Location) -> tuple[DumpThread, ...]:
     """ThreadExList, stream 8."""
     return tuple(
         _to_thread(row)
@@ -40,8 +40,8 @@ def read_thread_ex_list(source: Source, place: Location) -> tuple[Thread, ...]:
     )
 
 
-def _to_thread(row: ThreadRecord | ThreadExRecord) -> Thread:
-    return Thread(
+def _to_thread(row: ThreadRecord | ThreadExRecord) -> DumpThread:
+    return DumpThread(
         row.id,
         None,
         row.suspend_count,
@@ -54,7 +54,7 @@ def _to_thread(row: ThreadRecord | ThreadExRecord) -> Thread:
     )
 
 
-def read_thread_names(source: Source, place: Location) -> dict[int, str]:
+def read_thread_names(source: DumpSource, place: Location) -> dict[int, str]:
     """ThreadNames, stream 24: name by thread id; the first of two names for one id."""
     names: dict[int, str] = {}
     for row in source.read_list(ThreadNameRecord, place, "ThreadNames", padded=True):
@@ -64,6 +64,6 @@ def read_thread_names(source: Source, place: Location) -> dict[int, str]:
     return names
 
 
-def read_thread_info_list(source: Source, place: Location) -> tuple[ThreadInfo, ...]:
+def read_thread_info_list(source: DumpSource, place: Location) -> tuple[ThreadInfo, ...]:
     """ThreadInfoList, stream 17."""
     return tuple(source.read_sized_list(ThreadInfo, place, "ThreadInfoList", ListHeader))

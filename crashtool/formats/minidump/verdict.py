@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.minidump.structs import SIGNATURE, VERSION, Header
+from crashtool.formats.minidump.structs import SIGNATURE, VERSION, MinidumpHeader
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -114,7 +114,10 @@ def _find_unfinished(head: bytes) -> FileKind | None:
     """Crashpad writes the signature last (minidump_file_writer.cc), so until then it is zero."""
     if head[: len(SIGNATURE)].strip(b"\0"):
         return None
-    if len(head) >= Header.SIZE and Header.read(head).version & VERSION_MASK == VERSION:
+    if (
+        len(head) >= MinidumpHeader.SIZE
+        and MinidumpHeader.read(head).version & VERSION_MASK == VERSION
+    ):
         return FileKind(
             "incomplete_crashpad_dump",
             "an incomplete Crashpad dump (its signature is still zero)",

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from types import SimpleNamespace
 
-from crashtool.formats.minidump.source import MAX_BYTES, MAX_UTF16, Location, Source
+from crashtool.formats.minidump.source import MAX_BYTES, MAX_UTF16, DumpSource, Location
 from crashtool.formats.minidump.structs import Count, HandleDescriptor, HandleHeader, ListHeader
 from crashtool.formats.named_tuple import NamedTuple
 
 
-class Handle(NamedTuple):
+class DumpHandle(NamedTuple):
     """One handle of the process; names are None when the writer left them out."""
 
     handle: int
@@ -20,7 +20,7 @@ class Handle(NamedTuple):
     pointer_count: int
 
 
-def read_handles(source: Source, place: Location) -> tuple[Handle, ...]:
+def read_handles(source: DumpSource, place: Location) -> tuple[DumpHandle, ...]:
     """HandleData, stream 12; MalformedFile when it is cut.
 
     The library loops as often as the header says and reads names as long as they claim to be, so
@@ -39,7 +39,7 @@ def read_handles(source: Source, place: Location) -> tuple[Handle, ...]:
     entry = SimpleNamespace(Location=SimpleNamespace(Rva=source.size, DataSize=len(stream)))
     parsed = MinidumpHandleDataStream.parse(entry, _File(source, stream))
     return tuple(
-        Handle(
+        DumpHandle(
             found.Handle,
             found.TypeName,
             found.ObjectName,
@@ -55,7 +55,7 @@ def read_handles(source: Source, place: Location) -> tuple[Handle, ...]:
 class _File:
     """What the library reads from: a minidump, with the checked stream as if behind its end."""
 
-    def __init__(self, source: Source, stream: bytes) -> None:
+    def __init__(self, source: DumpSource, stream: bytes) -> None:
         self._source = source
         self._stream = stream
         self._position = 0
@@ -74,7 +74,9 @@ class _File:
         return bytes(self._source.data[start : start + size])
 
 
-def _walk_checked(source: Source, rows: Iterator[HandleDescriptor]) -> Iterator[HandleDescriptor]:
+def _walk_checked(
+    source: DumpSource, rows: Iterator[HandleDescriptor]
+) -> Iterator[HandleDescriptor]:
     """The entries, without names that lie outside the file or, together, are too long."""
     left = MAX_BYTES
     for row in rows:
@@ -94,7 +96,7 @@ def _walk_checked(source: Source, rows: Iterator[HandleDescriptor]) -> Iterator[
             yield row.replace(type_name_rva=kept[0], object_name_rva=kept[1])
 
 
-def _find_name_size(source: Source, rva: int) -> int | None:
+def _find_name_size(source: DumpSource, rva: int) -> int | None:
     if not rva or rva + Count.SIZE > source.size:
         return None
     size = Count.read(source.data, rva).entry_count

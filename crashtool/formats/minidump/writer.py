@@ -13,8 +13,8 @@ from crashtool.formats.minidump.structs import (
     CrashpadInfoRecord,
     CrashpadInfoTail,
     Directory,
-    Header,
     LocationRecord,
+    MinidumpHeader,
     ModuleCrashpadInfo,
     ModuleLink,
     Rva,
@@ -82,14 +82,14 @@ def write_minidump_pieces(
 ) -> Iterator[bytes]:
     """The same in pieces, so that no second copy of a large dump is in memory."""
     pairs = list(streams)
-    start = Header.SIZE + len(pairs) * Directory.SIZE
+    start = MinidumpHeader.SIZE + len(pairs) * Directory.SIZE
     blocks = _collect([block for _, block in pairs])
     rvas = _place(blocks, start)
-    header = Header(
+    header = MinidumpHeader(
         signature=SIGNATURE,
         version=VERSION,
         stream_count=len(pairs),
-        directory_rva=Header.SIZE,
+        directory_rva=MinidumpHeader.SIZE,
         timestamp=timestamp,
         flags=flags,
     )

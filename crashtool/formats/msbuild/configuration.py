@@ -3,7 +3,7 @@
 from crashtool.formats.named_tuple import NamedTuple
 
 
-class Setting(NamedTuple):
+class MsbuildSetting(NamedTuple):
     """A setting's value with the macros that are known, and where it is written."""
 
     value: str
@@ -11,11 +11,11 @@ class Setting(NamedTuple):
     line: int
 
 
-class SourceFile(NamedTuple):
+class CompiledFile(NamedTuple):
     """A file that is compiled, with what is set for it alone."""
 
     path: str
-    settings: dict[str, Setting]
+    settings: dict[str, MsbuildSetting]
 
 
 class Configuration(NamedTuple):
@@ -28,10 +28,10 @@ class Configuration(NamedTuple):
 
     name: str
     platform: str
-    properties: dict[str, Setting]
-    compiler: dict[str, Setting]
-    linker: dict[str, Setting]
-    sources: tuple[SourceFile, ...] = ()
+    properties: dict[str, MsbuildSetting]
+    compiler: dict[str, MsbuildSetting]
+    linker: dict[str, MsbuildSetting]
+    sources: tuple[CompiledFile, ...] = ()
     unknown: frozenset[str] = frozenset()
     not_read: tuple[str, ...] = ()
 
@@ -40,7 +40,7 @@ class Configuration(NamedTuple):
         """As Visual Studio writes it: Release|x64."""
         return f"{self.name}|{self.platform}"
 
-    def find_property(self, name: str) -> Setting | None:
+    def find_property(self, name: str) -> MsbuildSetting | None:
         """A property, whatever its case; None when the project does not set it."""
         return self.properties.get(name.lower())
 

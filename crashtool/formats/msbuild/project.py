@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.msbuild.configuration import Configuration, Setting, SourceFile
+from crashtool.formats.msbuild.configuration import CompiledFile, Configuration, MsbuildSetting
 from crashtool.formats.msbuild.elements import Element, read_elements
 from crashtool.formats.msbuild.values import UNKNOWN, expand, is_known, judge_condition
 from crashtool.formats.named_tuple import NamedTuple
@@ -91,7 +91,7 @@ class _Evaluation:
         if name or platform:
             self._macros |= {"configuration": name, "platform": platform}
         self._own: dict[str, str] = {}
-        self._properties: dict[str, Setting] = {}
+        self._properties: dict[str, MsbuildSetting] = {}
         self._unknown: set[str] = set()
         self._not_read: list[str] = []
         self._pieces: list[_Piece] = []
@@ -103,8 +103,8 @@ class _Evaluation:
         self._read_file(path, root)
         if after:
             self._import(after, after)
-        settings: dict[str, dict[str, Setting]] = {COMPILER: {}, LINKER: {}}
-        sources: list[SourceFile] = []
+        settings: dict[str, dict[str, MsbuildSetting]] = {COMPILER: {}, LINKER: {}}
+        sources: list[CompiledFile] = []
         for group, file in self._pieces:
             if group.name == "ItemDefinitionGroup":
                 self._read_definitions(group, file, settings)
@@ -166,7 +166,7 @@ class _Evaluation:
             value = expand(element.text, self._macros)
             self._unknown.discard(name)
             self._macros[name] = value
-            self._properties[name] = Setting(value, path, element.line)
+            self._properties[name] = MsbuildSetting(value, path, element.line)
 
     def _forget(self, name: str, text: str) -> None:
         """A property that may be set here. Where that only adds to it, the rest stays known."""
@@ -221,7 +221,7 @@ class _Evaluation:
         self._not_read.append(shown)
 
     def _read_definitions(
-        self, group: Element, path: str, settings: dict[str, dict[str, Setting]]
+        self, group: Element, path: str, settings: dict[str, dict[str, MsbuildSetting]]
     ) -> None:
         self._enter(path)
         holds = self._judge(group, path)
@@ -235,7 +235,13 @@ class _Evaluation:
                         self._set(settings[tool.name], tool.name, element, path, is_sure=is_sure)
 
     def _set(
-        self, tool: dict[str, Setting], title: str, element: Element, path: str, *, is_sure: bool
+        self,
+        tool: dict[str, MsbuildSetting],
+        title: str,
+        element: Element,
+        path: str,
+        *,
+        is_sure: bool,
     ) -> None:
         full = f"{title}.{element.name}"
         if not is_sure:
@@ -247,9 +253,9 @@ class _Evaluation:
         if not inherits:
             self._unknown.discard(full)
         value = SELF.sub(lambda name: before if name[1] in (element.name, full) else name[0], text)
-        tool[element.name] = Setting(value, path, element.line)
+        tool[element.name] = MsbuildSetting(value, path, element.line)
 
-    def _walk_sources(self, group: Element, path: str) -> Iterator[SourceFile]:
+    def _walk_sources(self, group: Element, path: str) -> Iterator[CompiledFile]:
         self._enter(path)
         if self._judge(group, path) is not True:
             return
@@ -260,6 +266,6 @@ class _Evaluation:
             for element in item.children:
                 if self._judge(element, path) is True:
                     value = expand(element.text, self._macros)
-                    settings[element.name] = Setting(value, path, element.line)
+                    settings[element.name] = MsbuildSetting(value, path, element.line)
             for name in expand(item.get("Include"), self._macros).split(";"):
-                yield SourceFile(ntpath.normpath(name.strip()), settings)
+                yield CompiledFile(ntpath.normpath(name.strip()), settings)

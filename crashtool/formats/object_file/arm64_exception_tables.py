@@ -37,7 +37,7 @@ class Word(Record):
     value: U32
 
 
-class Epilogue(NamedTuple):
+class Arm64Epilogue(NamedTuple):
     """Where an epilogue begins, in bytes from the function's start; its codes, first one first."""
 
     start: int
@@ -49,7 +49,7 @@ class Epilogue(NamedTuple):
         return self.start + INSTRUCTION * (len(self.codes) + 1)
 
 
-class Function(NamedTuple):
+class Arm64Function(NamedTuple):
     """A function: its size in bytes, and the codes of its prologue, last instruction first.
 
     A fragment has no prologue of its own, but the frame of the function that it belongs to.
@@ -58,7 +58,7 @@ class Function(NamedTuple):
     begin: int
     size: int
     codes: tuple[Code, ...]
-    epilogues: tuple[Epilogue, ...] = ()
+    epilogues: tuple[Arm64Epilogue, ...] = ()
     is_fragment: bool = False
 
     def codes_at(self, place: int) -> tuple[Code, ...]:
@@ -131,7 +131,7 @@ class Arm64ExceptionTables:
                 continue
             yield from _walk_changes(function)
 
-    def _find_function(self, address: int) -> Function | None:
+    def _find_function(self, address: int) -> Arm64Function | None:
         number = self._tables.find_entry(lambda row: self._read_entry(row).begin, address)
         if number is None:
             return None
@@ -142,7 +142,7 @@ class Arm64ExceptionTables:
         place = self._tables.offset + number * FunctionEntry.SIZE
         return FunctionEntry.read(bytes(self._data[place : place + FunctionEntry.SIZE]))
 
-    def _read_function(self, entry: FunctionEntry) -> Function:
+    def _read_function(self, entry: FunctionEntry) -> Arm64Function:
         form = entry.unwind & 3
         if form == IN_XDATA:
             return self._read_described(entry.begin, self._tables.locate(entry.unwind))
@@ -151,11 +151,11 @@ class Arm64ExceptionTables:
         size = (entry.unwind >> 2 & 0x7FF) * INSTRUCTION
         codes, mirrored = expand_packed(entry.unwind)
         is_fragment = form == PACKED_FRAGMENT
-        last = Epilogue(size - INSTRUCTION * (len(mirrored) + 1), mirrored)
+        last = Arm64Epilogue(size - INSTRUCTION * (len(mirrored) + 1), mirrored)
         epilogues = () if is_fragment or last.start < 0 else (last,)
-        return Function(entry.begin, size, codes, epilogues, is_fragment)
+        return Arm64Function(entry.begin, size, codes, epilogues, is_fragment)
 
-    def _read_described(self, begin: int, place: int) -> Function:
+    def _read_described(self, begin: int, place: int) -> Arm64Function:
         """A function that .xdata describes."""
         head = self._word(place)
         size = (head & 0x3FFFF) * INSTRUCTION
@@ -174,19 +174,19 @@ class Arm64ExceptionTables:
         codes = read_codes(data, 0)
         if is_single:
             own = read_codes(data, epilogues)
-            found = [Epilogue(size - INSTRUCTION * (len(own) + 1), own)]
+            found = [Arm64Epilogue(size - INSTRUCTION * (len(own) + 1), own)]
         else:
             found = [
-                Epilogue((scope & 0x3FFFF) * INSTRUCTION, read_codes(data, scope >> 22))
+                Arm64Epilogue((scope & 0x3FFFF) * INSTRUCTION, read_codes(data, scope >> 22))
                 for scope in scopes
             ]
-        return Function(begin, size, codes, tuple(row for row in found if row.start >= 0))
+        return Arm64Function(begin, size, codes, tuple(row for row in found if row.start >= 0))
 
     def _word(self, place: int) -> int:
         return Word.read(bytes(self._data[place : place + Word.SIZE])).value
 
 
-def _walk_changes(function: Function) -> Iterator[str]:
+def _walk_changes(function: Arm64Function) -> Iterator[str]:
     """The records of one function; what has its own value again is said to."""
     last: dict[str, str] = {}
     for place in function.walk_places():

@@ -11,14 +11,14 @@ from crashtool.formats.object_file.eh_frame import FrameTables, SectionRange
 from crashtool.formats.object_file.elf_structs import (
     CompressionHeader32,
     CompressionHeader64,
+    ElfSection32,
+    ElfSection64,
+    ElfSegment32,
+    ElfSegment64,
     Header32,
     Header64,
     Identification,
     Note,
-    Section32,
-    Section64,
-    Segment32,
-    Segment64,
     UnitHeader,
 )
 from crashtool.formats.object_file.elf_symbols import SymbolTable
@@ -60,8 +60,8 @@ DWARF_5, SKELETON_UNIT = 5, 4
 
 
 HeaderRow: TypeAlias = Header32 | Header64
-SectionRow: TypeAlias = Section32 | Section64
-SegmentRow: TypeAlias = Segment32 | Segment64
+SectionRow: TypeAlias = ElfSection32 | ElfSection64
+SegmentRow: TypeAlias = ElfSegment32 | ElfSegment64
 
 
 class Section(NamedTuple):
@@ -78,31 +78,31 @@ class Section(NamedTuple):
 
 def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
     """The one object in an ELF file."""
-    return (_Reader(data).object_file(),)
+    return (_ElfReader(data).object_file(),)
 
 
 def identify_elf(data: "Content") -> BuildId | None:
     """The build id of an ELF file, or what Breakpad's client makes up from the code without one."""
-    reader = _Reader(data)
+    reader = _ElfReader(data)
     return reader.find_build_id() or reader.hash_code()
 
 
 def find_frame_tables(data: "Content") -> FrameTables | None:
     """Where an ELF file's .eh_frame is, and its index if there is one; None without .eh_frame."""
-    return _Reader(data).frame_tables()
+    return _ElfReader(data).frame_tables()
 
 
 def has_debug_frame(data: "Content") -> bool:
     """Whether an ELF file has unwind rules that no index leads to: DWARF's own."""
-    return _Reader(data).has(".debug_frame", ".zdebug_frame")
+    return _ElfReader(data).has(".debug_frame", ".zdebug_frame")
 
 
 def find_symbol_table(data: "Content") -> SymbolTable | None:
     """Where an ELF file's .symtab is; None without one, and where numbers are big-endian."""
-    return _Reader(data).symbol_table()
+    return _ElfReader(data).symbol_table()
 
 
-class Layout(NamedTuple):
+class ElfLayout(NamedTuple):
     """Where everything in a little-endian ELF file is. `base`: the module's first address."""
 
     base: int
@@ -110,17 +110,17 @@ class Layout(NamedTuple):
     sections: tuple[Section, ...]
 
 
-def read_layout(data: "Content") -> Layout | None:
+def read_layout(data: "Content") -> ElfLayout | None:
     """The sections of an ELF file; None where numbers are big-endian."""
-    reader = _Reader(data)
+    reader = _ElfReader(data)
     if reader.big_endian:
         return None
-    return Layout(reader.base(), reader.wide, tuple(reader.rows))
+    return ElfLayout(reader.base(), reader.wide, tuple(reader.rows))
 
 
 def read_segments(data: "Content") -> tuple[HeaderRow, list[SegmentRow], bool]:
     """The header and the segments of an ELF file, and whether numbers are big-endian."""
-    reader = _Reader(data)
+    reader = _ElfReader(data)
     return reader.header, reader.segments(), reader.big_endian
 
 
@@ -129,7 +129,7 @@ def read_link_checksum(data: "Content") -> int | None:
 
     It stands behind the name, at the next multiple of four (gdb, "Separate Debug Files").
     """
-    reader = _Reader(data)
+    reader = _ElfReader(data)
     content = reader.content(".gnu_debuglink", LINK_LIMIT)
     name, end, _ = content.partition(b"\0")
     place = (len(name) + len(end) + CHECKSUM_SIZE - 1) // CHECKSUM_SIZE * CHECKSUM_SIZE
@@ -141,7 +141,7 @@ def read_link_checksum(data: "Content") -> int | None:
 
 def find_fixed_image(data: "Content") -> range | None:
     """Where a program is loaded that can be nowhere else, by its segments; None for all others."""
-    reader = _Reader(data)
+    reader = _ElfReader(data)
     loads = [row for row in reader.segments() if row.segment_type == SEGMENT_LOAD]
     if reader.header.file_type != FIXED or not loads:
         return None
@@ -150,15 +150,15 @@ def find_fixed_image(data: "Content") -> range | None:
 
 def find_note(data: "Content", owner: bytes, note_type: int) -> bytes | None:
     """What a note of an ELF file holds, by its owner (with its NUL) and type; None without one."""
-    return _Reader(data).find_note(owner, note_type)
+    return _ElfReader(data).find_note(owner, note_type)
 
 
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
     """Where an ELF file's executable code is, be its bytes in another file."""
-    return _Reader(data).code()
+    return _ElfReader(data).code()
 
 
-class _Reader:
+class _ElfReader:
     """One ELF file: its header, and its sections by name."""
 
     def __init__(self, data: "Content") -> None:
@@ -184,7 +184,7 @@ class _Reader:
         )  # fmt: skip
         if not offset:
             return []
-        kind: type[SectionRow] = Section64 if self.wide else Section32
+        kind: type[SectionRow] = ElfSection64 if self.wide else ElfSection32
         stride = max(kind.SIZE, self.header.section_size)
         first = self.read(kind, offset)
         count = count or first.size
@@ -266,7 +266,7 @@ class _Reader:
 
     def segments(self) -> list[SegmentRow]:
         offset, count = self.header.segments_offset, self.header.segment_count
-        kind: type[SegmentRow] = Segment64 if self.wide else Segment32
+        kind: type[SegmentRow] = ElfSegment64 if self.wide else ElfSegment32
         stride = max(kind.SIZE, self.header.segment_size)
         if not offset or offset + count * stride > len(self.data):
             return []  # as in a core of a stripped file, or a cut file: sections tell the rest

@@ -15,13 +15,13 @@ from crashtool.formats.object_file.elf import (
 from crashtool.formats.object_file.elf_structs import (
     Dynamic32,
     Dynamic64,
-    Segment64,
+    ElfSegment64,
     VersionDefinition,
     VersionName,
     VersionNeed,
     VersionNeedEntry,
 )
-from crashtool.formats.object_file.elf_symbols import Symbol32, Symbol64
+from crashtool.formats.object_file.elf_symbols import ElfSymbol32, ElfSymbol64
 
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
@@ -74,7 +74,7 @@ def read_dynamic(data: "Content", names: tuple[str, ...] = ()) -> Dynamic:
     MalformedFile for a file that its dynamic section does not fit.
     """
     header, segments, big_endian = read_segments(data)
-    is_wide = bool(segments) and isinstance(segments[0], Segment64)
+    is_wide = bool(segments) and isinstance(segments[0], ElfSegment64)
     stack = next((row for row in segments if row.segment_type == SEGMENT_STACK), None)
     known = Dynamic(
         is_dynamic=False,
@@ -86,7 +86,7 @@ def read_dynamic(data: "Content", names: tuple[str, ...] = ()) -> Dynamic:
     row = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
     if row is None:
         return known
-    return _Reader(data, header, segments, big_endian=big_endian).fill(known, row, names)
+    return _DynamicReader(data, header, segments, big_endian=big_endian).fill(known, row, names)
 
 
 def _read_interpreter(data: "Content", segments: list[SegmentRow]) -> str:
@@ -97,7 +97,7 @@ def _read_interpreter(data: "Content", segments: list[SegmentRow]) -> str:
     return ""
 
 
-class _Reader:
+class _DynamicReader:
     """One dynamic section: its entries by tag, and what they lead to."""
 
     def __init__(
@@ -185,7 +185,7 @@ class _Reader:
         """
         if not names or DT_SYMTAB not in self.values:
             return frozenset(), frozenset()
-        kind: type[Symbol64 | Symbol32] = Symbol64 if wide else Symbol32
+        kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if wide else ElfSymbol32
         start = self.offset_of(self.values[DT_SYMTAB])
         end = self.strings if self.strings > start else len(self.data)
         wanted = frozenset(names)

@@ -20,16 +20,16 @@ from crashtool.formats.object_file.elf import (
 from crashtool.formats.object_file.elf_structs import (
     Dynamic32,
     Dynamic64,
+    ElfSegment32,
+    ElfSegment64,
     Header32,
     Header64,
     Identification,
     Note,
-    Segment32,
-    Segment64,
 )
 
 Read: TypeAlias = Callable[[int, int], bytes]
-SegmentRow: TypeAlias = Segment32 | Segment64
+SegmentRow: TypeAlias = ElfSegment32 | ElfSegment64
 
 SEGMENT_DYNAMIC = 2
 DYNAMIC_STRINGS, DYNAMIC_NAME = 5, 14  # DT_STRTAB, DT_SONAME
@@ -38,7 +38,7 @@ MOST_DYNAMIC = 8192  # bytes
 _GNU = b"GNU\0"
 
 
-class Image(NamedTuple):
+class ElfImage(NamedTuple):
     """What an image says of itself. `base` is where its first page is, `size` is in bytes.
 
     `build_id` is empty, and `name` (DT_SONAME) too, when it has none.
@@ -50,7 +50,7 @@ class Image(NamedTuple):
     name: str
 
 
-def find_image(read: Read, base: int) -> Image | None:
+def find_image(read: Read, base: int) -> ElfImage | None:
     """The image whose ELF header is at `base`; None when there is none.
 
     `read` gives at most so many bytes at an address, and OSError when there are none; what it
@@ -69,7 +69,7 @@ def find_image(read: Read, base: int) -> Image | None:
     first = min(row.address for row in loads)
     bias = base - (first & -PAGE)
     end = max(row.address + row.memory_size for row in loads)
-    return Image(
+    return ElfImage(
         base, end - (first & -PAGE), _find_build_id(read, segments, bias),
         _find_name(read, segments, bias),
     )  # fmt: skip
@@ -81,7 +81,7 @@ def _read_segments(read: Read, base: int, head: bytes) -> list[SegmentRow]:
         return []
     is_wide = identification.word_class == CLASS_64
     header = Header64.read(head) if is_wide else Header32.read(head)
-    kind: type[SegmentRow] = Segment64 if is_wide else Segment32
+    kind: type[SegmentRow] = ElfSegment64 if is_wide else ElfSegment32
     stride = max(header.segment_size, kind.SIZE)
     count = min(header.segment_count, MOST_SEGMENTS)
     if not count:
@@ -122,7 +122,7 @@ def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:
     place = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
     if place is None:
         return ""
-    kind = Dynamic64 if isinstance(place, Segment64) else Dynamic32
+    kind = Dynamic64 if isinstance(place, ElfSegment64) else Dynamic32
     try:
         table = read(bias + place.address, min(place.memory_size, MOST_DYNAMIC))
         rows = kind.read_array(table, 0, len(table) // kind.SIZE)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import MAGIC
-from crashtool.formats.object_file.elf_structs import Header64, Identification, Section64
-from crashtool.formats.object_file.elf_symbols import Symbol64
+from crashtool.formats.object_file.elf_structs import ElfSection64, Header64, Identification
+from crashtool.formats.object_file.elf_symbols import ElfSymbol64
 from crashtool.formats.record import I64, U64, Record
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_bindings(data: "Content") -> Bindings:
         return Bindings(is_known=False)
     if header.section_count > MAX_SECTIONS:
         raise MalformedFile("too many ELF sections", offset=header.sections_offset)
-    sections = list(Section64.read_array(data, header.sections_offset, header.section_count))
+    sections = list(ElfSection64.read_array(data, header.sections_offset, header.section_count))
     fixed, hidden = set(), set()
     for table in sections:
         if table.section_type == SYMTAB and table.link < len(sections):
@@ -75,14 +75,18 @@ def read_bindings(data: "Content") -> Bindings:
     return Bindings(frozenset(fixed), frozenset(hidden))
 
 
-def _walk_hidden(data: "Content", table: Section64, names: Section64) -> Iterator[str]:
-    for symbol in Symbol64.read_array(data, table.offset, table.size // Symbol64.SIZE):
+def _walk_hidden(data: "Content", table: ElfSection64, names: ElfSection64) -> Iterator[str]:
+    for symbol in ElfSymbol64.read_array(data, table.offset, table.size // ElfSymbol64.SIZE):
         if symbol.section != UNDEFINED and symbol.other & 3 != DEFAULT_VISIBILITY:
             yield _name(data, names, symbol.name)
 
 
 def _walk_fixed(
-    data: "Content", section: Section64, target: Section64, sections: list[Section64], machine: int
+    data: "Content",
+    section: ElfSection64,
+    target: ElfSection64,
+    sections: list[ElfSection64],
+    machine: int,
 ) -> Iterator[str]:
     table = sections[section.link]
     names = sections[table.link] if table.link < len(sections) else None
@@ -93,9 +97,9 @@ def _walk_fixed(
         is_absolute = kind in ABSOLUTE[machine]
         if not is_absolute and kind not in RELATIVE[machine]:
             continue
-        if (index + 1) * Symbol64.SIZE > table.size:
+        if (index + 1) * ElfSymbol64.SIZE > table.size:
             raise MalformedFile("a relocation names no symbol", offset=section.offset)
-        symbol = Symbol64.read(data, table.offset + index * Symbol64.SIZE)
+        symbol = ElfSymbol64.read(data, table.offset + index * ElfSymbol64.SIZE)
         is_outer = symbol.info >> 4 != LOCAL and symbol.other & 3 == DEFAULT_VISIBILITY
         before = target.offset + entry.offset - 1
         is_call = machine == X86_64 and before < len(data) and data[before] in CALL_OPCODES
@@ -103,7 +107,7 @@ def _walk_fixed(
             yield _name(data, names, symbol.name)
 
 
-def _name(data: "Content", names: Section64, offset: int) -> str:
+def _name(data: "Content", names: ElfSection64, offset: int) -> str:
     start = names.offset + offset
     end = min(start + MAX_NAME, names.offset + names.size)
     return bytes(data[start:end]).partition(b"\0")[0].decode("utf-8", "replace")

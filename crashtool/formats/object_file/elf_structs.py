@@ -52,7 +52,7 @@ class Header64(Record):
     names_index: U16
 
 
-class Section32(Record):
+class ElfSection32(Record):
     """Elf32_Shdr."""
 
     name: U32
@@ -67,7 +67,7 @@ class Section32(Record):
     entry_size: U32
 
 
-class Section64(Record):
+class ElfSection64(Record):
     """Elf64_Shdr."""
 
     name: U32
@@ -82,7 +82,7 @@ class Section64(Record):
     entry_size: U64
 
 
-class Segment32(Record):
+class ElfSegment32(Record):
     """Elf32_Phdr."""
 
     segment_type: U32
@@ -95,7 +95,7 @@ class Segment32(Record):
     alignment: U32
 
 
-class Segment64(Record):
+class ElfSegment64(Record):
     """Elf64_Phdr."""
 
     segment_type: U32

@@ -15,7 +15,7 @@ LONGEST_NAME = 1 << 14
 MOST_ALIASES = 16
 
 
-class Symbol64(Record):
+class ElfSymbol64(Record):
     """Elf64_Sym."""
 
     name: U32
@@ -26,7 +26,7 @@ class Symbol64(Record):
     size: U64
 
 
-class Symbol32(Record):
+class ElfSymbol32(Record):
     """Elf32_Sym."""
 
     name: U32
@@ -53,7 +53,7 @@ class SymbolTable(NamedTuple):
 
 def walk_function_names(data: "Content", table: SymbolTable, address: int) -> Iterator[str]:
     """The names of the functions, of any size but none, that begin at an address from the base."""
-    kind: type[Symbol64 | Symbol32] = Symbol64 if table.wide else Symbol32
+    kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     field = 8 if table.wide else 4  # of `value`, and its size
     wanted = (table.base + address).to_bytes(8, "little")[: 8 if table.wide else 4]
     end = min(table.offset + table.size, len(data))
@@ -67,7 +67,7 @@ def walk_function_names(data: "Content", table: SymbolTable, address: int) -> It
         place = data.find(wanted, place + 1, end)
 
 
-class Function(NamedTuple):
+class ElfFunction(NamedTuple):
     """A function of a symbol table: its first address from the base, its bytes, its name."""
 
     start: int
@@ -87,7 +87,7 @@ class FunctionTable:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def find(self, address: int) -> Function | None:
+    def find(self, address: int) -> ElfFunction | None:
         """The function that an address from the base lies in; the first of several names."""
         place = bisect_right(self._starts, address) - 1
         if place < 0:
@@ -96,7 +96,7 @@ class FunctionTable:
         names = [row[2] for row in self._rows[: place + 1][-MOST_ALIASES:] if row[0] == start]
         if address >= start + size:
             return None
-        return Function(start, size, min(_name(self._data, self._table, name) for name in names))
+        return ElfFunction(start, size, min(_name(self._data, self._table, name) for name in names))
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of each, in the order of the addresses."""
@@ -105,7 +105,7 @@ class FunctionTable:
 
 
 def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, int, int]]:
-    kind: type[Symbol64 | Symbol32] = Symbol64 if table.wide else Symbol32
+    kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     end = min(table.offset + table.size, len(data))
     for place in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
         symbol = kind.read(data, place)

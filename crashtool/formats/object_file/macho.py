@@ -76,7 +76,7 @@ class UniversalEntry64(Record):
     reserved: U32
 
 
-class Header(Record):
+class MachHeader(Record):
     """struct mach_header; the 64-bit one has four unused bytes more."""
 
     magic: U32
@@ -134,7 +134,7 @@ class SymbolsCommand(Record):
     strings_size: U32
 
 
-class Segment32(Record):
+class MachSegment32(Record):
     """struct segment_command."""
 
     command: U32
@@ -150,7 +150,7 @@ class Segment32(Record):
     flags: U32
 
 
-class Segment64(Record):
+class MachSegment64(Record):
     """struct segment_command_64."""
 
     command: U32
@@ -166,7 +166,7 @@ class Segment64(Record):
     flags: U32
 
 
-class Section32(Record):
+class MachSection32(Record):
     """struct section."""
 
     name: Bytes16
@@ -182,7 +182,7 @@ class Section32(Record):
     reserved_too: U32
 
 
-class Section64(Record):
+class MachSection64(Record):
     """struct section_64."""
 
     name: Bytes16
@@ -241,7 +241,7 @@ def list_segments(data: "Content", *, without: tuple[str, ...] = ()) -> list[tup
             if row.command not in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
                 continue
             wide = row.command == COMMAND_SEGMENT_64
-            kind: type[Segment32 | Segment64] = Segment64 if wide else Segment32
+            kind: type[MachSegment32 | MachSegment64] = MachSegment64 if wide else MachSegment32
             segment = part.read(kind, place)
             name = segment.name.rstrip(b"\0").decode("ascii", "replace")
             begin = start + segment.offset
@@ -261,7 +261,7 @@ class Architecture(NamedTuple):
     end: int
     wide: bool
     base: int
-    sections: tuple[Section32 | Section64, ...]
+    sections: tuple[MachSection32 | MachSection64, ...]
     symbols: SymbolsCommand | None
 
 
@@ -277,9 +277,9 @@ def find_architecture(data: "Content", architecture: str = "") -> Architecture |
     return _read_architecture(*wanted[0]) if wanted and not wanted[0][0].big_endian else None
 
 
-def _read_architecture(part: _Slice, header: Header, first: int) -> Architecture:
+def _read_architecture(part: _Slice, header: MachHeader, first: int) -> Architecture:
     base, symbols = 0, None
-    sections: list[Section32 | Section64] = []
+    sections: list[MachSection32 | MachSection64] = []
     for place, row in _walk_commands(part, header, first):
         if row.command == COMMAND_SYMBOLS:
             symbols = part.read(SymbolsCommand, place)
@@ -339,17 +339,17 @@ def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
         yield entry.offset, entry.offset + entry.size
 
 
-def _open_thin(data: "Content", start: int, end: int) -> tuple[_Slice, Header, int]:
+def _open_thin(data: "Content", start: int, end: int) -> tuple[_Slice, MachHeader, int]:
     """One architecture's part, its header, and where its load commands begin."""
     magic = bytes(data[start : start + 4])
     if magic not in MAGICS:
         raise MalformedFile("an architecture that is not Mach-O", offset=start)
     wide, big_endian = MAGICS[magic]
     part = _Slice(data, start, end, big_endian)
-    header = part.read(Header, start)
+    header = part.read(MachHeader, start)
     if header.file_type not in ROLES:
         raise InputUnusable(f"Mach-O of type {header.file_type}, which is not a program")
-    first = start + Header.SIZE + (4 if wide else 0)
+    first = start + MachHeader.SIZE + (4 if wide else 0)
     if first + header.commands_size > end or header.command_count > MOST_COMMANDS:
         raise MalformedFile("Mach-O load commands do not fit", offset=start + 16)
     return part, header, first
@@ -369,7 +369,9 @@ def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
     )
 
 
-def _walk_commands(part: _Slice, header: Header, first: int) -> Iterator[tuple[int, LoadCommand]]:
+def _walk_commands(
+    part: _Slice, header: MachHeader, first: int
+) -> Iterator[tuple[int, LoadCommand]]:
     """Each load command and where it is."""
     place, end = first, first + header.commands_size
     for _ in range(header.command_count):
@@ -382,7 +384,7 @@ def _walk_commands(part: _Slice, header: Header, first: int) -> Iterator[tuple[i
         place += row.size
 
 
-def _read_commands(part: _Slice, header: Header, first: int) -> _Commands:
+def _read_commands(part: _Slice, header: MachHeader, first: int) -> _Commands:
     uuid, symbol_count, sections = None, 0, set()
     for place, row in _walk_commands(part, header, first):
         if row.command == COMMAND_UUID:
@@ -406,11 +408,11 @@ def _section_names(part: _Slice, place: int, row: LoadCommand) -> set[str]:
 
 def _read_segment(
     part: _Slice, place: int, row: LoadCommand
-) -> tuple[Segment32 | Segment64, list[Section32 | Section64]]:
+) -> tuple[MachSegment32 | MachSegment64, list[MachSection32 | MachSection64]]:
     """A segment and its sections. MalformedFile when they do not fit the file."""
     wide = row.command == COMMAND_SEGMENT_64
-    kind: type[Segment32 | Segment64] = Segment64 if wide else Segment32
-    section_kind: type[Section32 | Section64] = Section64 if wide else Section32
+    kind: type[MachSegment32 | MachSegment64] = MachSegment64 if wide else MachSegment32
+    section_kind: type[MachSection32 | MachSection64] = MachSection64 if wide else MachSection32
     segment = part.read(kind, place)
     if part.start + segment.offset + segment.file_size > part.end:
         raise MalformedFile("a Mach-O file cut short: a segment ends after it", offset=place)

@@ -39,14 +39,14 @@ class Blob(Record):
     size: U32
 
 
-class Signature(NamedTuple):
+class CodeSignature(NamedTuple):
     """What a file says that it may do. `is_adhoc`: no certificate stands behind it."""
 
     is_adhoc: bool
     entitlements: dict[str, Any]
 
 
-def read_signature(data: "Content") -> Signature | None:
+def read_signature(data: "Content") -> CodeSignature | None:
     """The signature of the first architecture that has one; None of an unsigned file.
 
     MalformedFile when it does not fit.
@@ -66,7 +66,7 @@ def read_signature(data: "Content") -> Signature | None:
         slots.add(row.slot)
         if row.slot == SLOT_ENTITLEMENTS:
             entitlements = _read_entitlements(data, start + row.offset, end)
-    return Signature(SLOT_CMS not in slots, entitlements)
+    return CodeSignature(SLOT_CMS not in slots, entitlements)
 
 
 def _read_entitlements(data: "Content", place: int, end: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ REDACTED = "<redacted>"  # what Apple leaves of names in system libraries
 PREFIX = "_"  # of C's names; those of assembly may lack it
 
 
-class Symbol32(Record):
+class MachSymbol32(Record):
     """struct nlist."""
 
     name: U32
@@ -29,7 +29,7 @@ class Symbol32(Record):
     value: U32
 
 
-class Symbol64(Record):
+class MachSymbol64(Record):
     """struct nlist_64."""
 
     name: U32
@@ -68,7 +68,7 @@ def read_macho_functions(data: "Content", architecture: str = "") -> UnsizedFunc
 def _walk_functions(data: "Content", part: Architecture) -> Iterator[tuple[int, int]]:
     """Of each symbol in a section of code, its address from the base, and where its name is."""
     assert part.symbols is not None  # noqa: S101 (the caller has asked)
-    kind: type[Symbol64 | Symbol32] = Symbol64 if part.wide else Symbol32
+    kind: type[MachSymbol64 | MachSymbol32] = MachSymbol64 if part.wide else MachSymbol32
     first = part.start + part.symbols.symbols_offset
     count = min(part.symbols.symbol_count, max(0, part.end - first) // kind.SIZE)
     code = {number for number, row in enumerate(part.sections, 1) if row.flags & HAS_INSTRUCTIONS}

@@ -152,7 +152,7 @@ class DebugEntry(Record):
     offset: U32
 
 
-class CodeView(Record):
+class CvInfoPdb70(Record):
     """CV_INFO_PDB70 up to the PDB's path."""
 
     signature: Bytes4
@@ -160,7 +160,7 @@ class CodeView(Record):
     age: U32
 
 
-class Image(NamedTuple):
+class PeImage(NamedTuple):
     """The headers of an image; `rows` are its sections as symbols number them, from 1 on."""
 
     header: FileHeader
@@ -264,7 +264,7 @@ def open_exception_tables(data: "Bytes", tables: Tables) -> ExceptionTables | Ar
     return ExceptionTables(data, tables)
 
 
-def read_image(data: "Content") -> Image:
+def read_image(data: "Content") -> PeImage:
     """The headers of an image. MalformedFile when a section ends after the file."""
     image = _read_headers(data)
     for row in image.sections.values():
@@ -273,7 +273,7 @@ def read_image(data: "Content") -> Image:
     return image
 
 
-def _read_headers(data: "Content") -> Image:
+def _read_headers(data: "Content") -> PeImage:
     offset = DosHeader.read(data).header_offset if len(data) >= DosHeader.SIZE else len(data)
     if bytes(data[offset : offset + 4]) != SIGNATURE:
         raise InputUnusable("a DOS program, or a text: it begins with MZ, but has no PE header")
@@ -290,7 +290,7 @@ def _read_headers(data: "Content") -> Image:
     place = start + header.optional_size
     rows = tuple(SectionHeader.read_array(data, place, header.section_count))
     sections = {_section_name(data, header, row): row for row in rows}
-    return Image(header, optional, directories, sections, rows)
+    return PeImage(header, optional, directories, sections, rows)
 
 
 def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> str:
@@ -316,7 +316,7 @@ def _find_long_name(name: bytes) -> int | None:
     return sum(digit << 6 * place for place, digit in enumerate(reversed(digits)))
 
 
-def _size(image: Image, directory: int) -> int:
+def _size(image: PeImage, directory: int) -> int:
     inside = directory < len(image.directories)
     return int(image.directories[directory].size) if inside else 0
 
@@ -328,7 +328,7 @@ def _architecture(machine: int) -> str:
     return "unknown"
 
 
-def _features(image: Image) -> frozenset[str]:
+def _features(image: PeImage) -> frozenset[str]:
     features = set()
     if image.header.symbol_count:
         features.add(object_kinds.SYMBOLS)
@@ -341,7 +341,7 @@ def _features(image: Image) -> frozenset[str]:
     return frozenset(features)
 
 
-def _find_codeview(data: "Content", image: Image) -> tuple[CodeView, str] | None:
+def _find_codeview(data: "Content", image: PeImage) -> tuple[CvInfoPdb70, str] | None:
     """The first CodeView record of PDB 7.0, as Crashpad takes it, and the PDB's path in it."""
     size = _size(image, DIRECTORY_DEBUG)
     offset = find_file_offset(image, image.directories[DIRECTORY_DEBUG].address) if size else None
@@ -349,23 +349,23 @@ def _find_codeview(data: "Content", image: Image) -> tuple[CodeView, str] | None
         return None
     count = min(size // DebugEntry.SIZE, MOST_DEBUG_ENTRIES)
     for entry in DebugEntry.read_array(data, offset, count):
-        inside = entry.size >= CodeView.SIZE and entry.offset + entry.size <= len(data)
+        inside = entry.size >= CvInfoPdb70.SIZE and entry.offset + entry.size <= len(data)
         if entry.entry_type != DEBUG_CODEVIEW or not inside:
             continue
-        record = CodeView.read(data, entry.offset)
+        record = CvInfoPdb70.read(data, entry.offset)
         if record.signature == CODEVIEW_PDB_70:
-            start = entry.offset + CodeView.SIZE
+            start = entry.offset + CvInfoPdb70.SIZE
             path = bytes(data[start : entry.offset + min(entry.size, NAME_LIMIT)])
             return record, path.partition(b"\0")[0].decode("utf-8", "replace")
     return None
 
 
-def find_directory(image: Image, directory: int) -> int:
+def find_directory(image: PeImage, directory: int) -> int:
     """The address of a data directory from the image's base; 0 without one."""
     return int(image.directories[directory].address) if _size(image, directory) else 0
 
 
-def find_file_offset(image: Image, address: int) -> int | None:
+def find_file_offset(image: PeImage, address: int) -> int | None:
     """Where in the file the byte is that stands at an address from the image's base."""
     for row in image.sections.values():
         if row.address <= address < row.address + max(row.size, row.virtual_size):

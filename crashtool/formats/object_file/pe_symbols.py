@@ -97,7 +97,7 @@ def _strip_convention(name: str) -> str:
     return name.partition("@")[0] if name.startswith(MANGLED) else name
 
 
-def _list_code(image: pe.Image) -> list[range]:
+def _list_code(image: pe.PeImage) -> list[range]:
     return [
         range(row.address, row.address + (row.virtual_size or row.size))
         for row in image.sections.values()
@@ -105,7 +105,7 @@ def _list_code(image: pe.Image) -> list[range]:
     ]
 
 
-def _walk_symbols(data: "Content", image: pe.Image) -> Iterator[tuple[int, int]]:
+def _walk_symbols(data: "Content", image: pe.PeImage) -> Iterator[tuple[int, int]]:
     """Of each symbol in a section of code, its address from the base, and where it stands.
 
     Section numbers count from 1. A section's own symbol is static and of no type, as are the
@@ -129,7 +129,7 @@ def _walk_symbols(data: "Content", image: pe.Image) -> Iterator[tuple[int, int]]
 
 
 def _walk_exports(
-    data: "Content", image: pe.Image, directory: ExportDirectory
+    data: "Content", image: pe.PeImage, directory: ExportDirectory
 ) -> Iterator[tuple[int, int]]:
     """Of each export with a name its address, and where in the file the name is.
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 
-from crashtool.formats.object_file.elf_symbols import Function
+from crashtool.formats.object_file.elf_symbols import ElfFunction
 
 MOST_ALIASES = 16
 LONGEST_NAME = 1 << 14
@@ -29,7 +29,7 @@ class UnsizedFunctions:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def find(self, address: int) -> Function | None:
+    def find(self, address: int) -> ElfFunction | None:
         """The function that an address lies in; the first of several names."""
         after = bisect_right(self._starts, address)
         section = next((row for row in self._sections if address in row), None)
@@ -40,7 +40,7 @@ class UnsizedFunctions:
         rows = self._rows[max(0, after - MOST_ALIASES) : after]
         names = [self._read_name(place) for own, place in rows if own == start]
         name = min(filter(None, names), default="")
-        return Function(start, min(end, section.stop) - start, name) if name else None
+        return ElfFunction(start, min(end, section.stop) - start, name) if name else None
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of each, in the order of the addresses."""

@@ -15,7 +15,7 @@ from crashtool.formats.pdb.structs import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crashtool.formats.pdb.msf import MultiStreamFile, Stream
+    from crashtool.formats.pdb.msf import MsfStream, MultiStreamFile
 
 DBI_STREAM = 3
 NO_STREAM = 0xFFFF
@@ -42,7 +42,7 @@ class Contribution(NamedTuple):
     module: int
 
 
-class Module(NamedTuple):
+class DbiModule(NamedTuple):
     """A compiled module: sizes in bytes of its stream's parts, symbols first."""
 
     name: str
@@ -60,13 +60,13 @@ class DebugInformation:
         self._file = file
         self._stream = file.open_stream(DBI_STREAM)
         self.head = NewDBIHdr.read(self._stream.read(0, NewDBIHdr.SIZE))
-        self._modules: list[Module] | None = None
+        self._modules: list[DbiModule] | None = None
         self._contribution_size = 0
         self._contribution_count = 0
         self._sorted: list[Contribution] | None = None
         self._find_contributions()
 
-    def open_optional(self, index: int) -> "Stream | None":
+    def open_optional(self, index: int) -> "MsfStream | None":
         """A stream that the optional debug header numbers; None when it is not there, or empty."""
         head = self.head
         parts = (
@@ -84,13 +84,13 @@ class DebugInformation:
         return self._file.open_stream(number)
 
     @property
-    def modules(self) -> list[Module]:
+    def modules(self) -> list[DbiModule]:
         """All modules, read once: their names have no fixed size."""
         if self._modules is None:
             self._modules = list(self._walk_modules())
         return self._modules
 
-    def _walk_modules(self) -> "Iterator[Module]":
+    def _walk_modules(self) -> "Iterator[DbiModule]":
         """Those before the first that is cut short."""
         size = max(0, min(self.head.modules_size, MAX_MODULES_SIZE))
         data = self._stream.read(NewDBIHdr.SIZE, size)
@@ -104,7 +104,7 @@ class DebugInformation:
             object_end = data.find(b"\0", end + 1)
             if end < 0 or object_end < 0:
                 return
-            yield Module(
+            yield DbiModule(
                 data[name:end].decode("utf-8", "replace"), info.stream, info.symbols_size,
                 info.old_lines_size, info.lines_size,
             )  # fmt: skip

@@ -10,7 +10,7 @@ from crashtool.formats.pdb.structs import InlineSiteSym, ProcSym, RecordHead
 
 if TYPE_CHECKING:
     from crashtool.formats.pdb.module_code import CodeSymbol
-    from crashtool.formats.pdb.msf import Stream
+    from crashtool.formats.pdb.msf import MsfStream
 
 MAX_PROCEDURE = 1 << 25  # bytes of one procedure's symbols
 MAX_DEPTH = 256
@@ -31,7 +31,7 @@ class InlineSite(NamedTuple):
     line: int | None
 
 
-def find_inline_sites(stream: "Stream", symbol: "CodeSymbol", offset: int) -> list[InlineSite]:
+def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) -> list[InlineSite]:
     """The chain of merged calls at an offset of the symbol's section, the outermost first.
 
     The deepest that covers it decides; those around it need not cover what it does.

@@ -13,7 +13,7 @@ from crashtool.formats.source_path import clean_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from crashtool.formats.pdb.msf import Stream
+    from crashtool.formats.pdb.msf import MsfStream
 
 HIDDEN_LINES = (0xFEEFEE, 0xF00F00)  # code that the compiler made: the line before goes on
 LINE_MASK = 0xFFFFFF
@@ -24,7 +24,7 @@ INLINEE_SIZE = 12
 EXTENDED = 1  # the form of DEBUG_S_INLINEELINES that lists further files
 
 
-class SourceLine(NamedTuple):
+class PdbLine(NamedTuple):
     """A line of a source file, counted from 1."""
 
     file: str
@@ -52,7 +52,7 @@ class LineTables:
     """C13 data. `read_name` gives a text of /names by its offset."""
 
     def __init__(
-        self, stream: "Stream", start: int, size: int, read_name: "Callable[[int], str]"
+        self, stream: "MsfStream", start: int, size: int, read_name: "Callable[[int], str]"
     ) -> None:
         """MalformedFile when a part is cut short."""
         self._stream = stream
@@ -81,14 +81,14 @@ class LineTables:
                 self._parts.setdefault(head.kind, []).append((start, head.size))
             place = start + (head.size + 3 & ~3)
 
-    def find_line(self, section: int, offset: int) -> SourceLine | None:
+    def find_line(self, section: int, offset: int) -> PdbLine | None:
         """The line at an offset of a section; None where there is none."""
         at = bisect_right(self._lines, (section, offset), key=lambda row: row[:2])
         for part in reversed(self._lines[max(0, at - MAX_OVERLAPPING) : at]):
             if part.section == section and part.offset <= offset < part.offset + part.size:
                 found = self._find_in(part, offset - part.offset)
                 if found is not None:
-                    return SourceLine(self.find_file(found[0]), found[1])
+                    return PdbLine(self.find_file(found[0]), found[1])
         return None
 
     def covers(self, section: int, offset: int) -> bool:

@@ -9,7 +9,7 @@ from crashtool.formats.pdb.dbi import NO_STREAM, DebugInformation
 from crashtool.formats.pdb.frame_data import FrameTable
 from crashtool.formats.pdb.info import NAMES, STRINGS_START, read_info
 from crashtool.formats.pdb.inline_sites import find_inline_sites
-from crashtool.formats.pdb.line_tables import LineTables, SourceLine
+from crashtool.formats.pdb.line_tables import LineTables, PdbLine
 from crashtool.formats.pdb.module_code import SIGNATURE_SIZE, CodeSymbol, ModuleCode
 from crashtool.formats.pdb.msf import MultiStreamFile
 from crashtool.formats.pdb.publics import Publics, undecorate
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crashtool.formats.object_kinds import Content
-    from crashtool.formats.pdb.dbi import Contribution, Module
+    from crashtool.formats.pdb.dbi import Contribution, DbiModule
     from crashtool.formats.unwind_rules import FrameData
 
 IMPORTED = 0x80000000  # a number of another module's, link-time code generation's
 MODULE_SHIFT, MODULE_MASK, LOCAL_MASK = 20, 0x7FF, 0xFFFFF
 MANAGED = 0xC0EE  # the machine of .NET, whose addresses are none of code
 MAX_PROBLEMS = 16
-NO_LINE = SourceLine("", 0)
+NO_LINE = PdbLine("", 0)
 
 
 class CodeLocation(NamedTuple):
@@ -47,7 +47,7 @@ class CodeLocation(NamedTuple):
 class OpenModule:
     """One module's stream: what is read of it is kept for the next address in it."""
 
-    def __init__(self, lookup: "PdbLookup", module: "Module") -> None:
+    def __init__(self, lookup: "PdbLookup", module: "DbiModule") -> None:
         self.stream = lookup.file.open_stream(module.stream)
         self.code = ModuleCode(self.stream, module.symbols_size)
         start = module.symbols_size + module.old_lines_size
@@ -189,7 +189,7 @@ class PdbLookup:
             locations += self._find_inlined(module, symbol, position[1])
         return locations[::-1]
 
-    def _locate(self, name: str, symbol: CodeSymbol, line: SourceLine | None) -> CodeLocation:
+    def _locate(self, name: str, symbol: CodeSymbol, line: PdbLine | None) -> CodeLocation:
         start = self._map.find_address(symbol.section, symbol.offset)
         return CodeLocation(name, start, *(line or NO_LINE))
 
@@ -226,7 +226,7 @@ class PdbLookup:
         position: tuple[int, int],
         contribution: "Contribution | None",
         module: OpenModule | None,
-        line: SourceLine | None,
+        line: PdbLine | None,
     ) -> list[CodeLocation]:
         """A public symbol, where it can be meant: it begins in the same piece of the program.
 

@@ -17,7 +17,7 @@ from crashtool.formats.pdb.structs import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crashtool.formats.pdb.msf import Stream
+    from crashtool.formats.pdb.msf import MsfStream
 
 SIGNATURE_SIZE = 4  # at the start of a module's stream
 WINDOW = 1 << 16
@@ -42,7 +42,7 @@ class CodeSymbol(NamedTuple):
 class RecordWindow:
     """Records of a stream, read through a piece of it that moves along."""
 
-    def __init__(self, stream: "Stream") -> None:
+    def __init__(self, stream: "MsfStream") -> None:
         self._stream = stream
         self._data = b""
         self._start = 0
@@ -62,7 +62,7 @@ class RecordWindow:
 class ModuleCode:
     """What stands at the top level of a module's symbols, in the order of addresses."""
 
-    def __init__(self, stream: "Stream", size: int) -> None:
+    def __init__(self, stream: "MsfStream", size: int) -> None:
         """`size` is that of the symbols in the stream, in bytes. MalformedFile as they are read."""
         self._symbols = sorted(self._walk(stream, min(size, len(stream))))
         self._longest = max((row.length for row in self._symbols), default=0)
@@ -95,7 +95,7 @@ class ModuleCode:
             yield row
 
     @staticmethod
-    def _walk(stream: "Stream", end: int) -> "Iterator[CodeSymbol]":
+    def _walk(stream: "MsfStream", end: int) -> "Iterator[CodeSymbol]":
         window = RecordWindow(stream)
         place = SIGNATURE_SIZE
         while place + RecordHead.SIZE <= end:

@@ -30,7 +30,7 @@ class SuperBlock(Record):
     reserved: U32
 
 
-class Stream:
+class MsfStream:
     """A stream, as far as its blocks are there; reading beyond its end gives fewer bytes.
 
     `numbers` holds the numbers of its blocks from `start` on, 32 bits each.
@@ -113,8 +113,8 @@ class MultiStreamFile:
         count = self.count_blocks(size)
         lists = self.count_blocks(count * NUMBER)
         numbers = self.read_bytes(SuperBlock.SIZE, lists * NUMBER)
-        blocks = Stream(self, numbers, 0, count * NUMBER).read_exactly(0, count * NUMBER)
-        return Stream(self, blocks, 0, size).read_exactly(0, size)
+        blocks = MsfStream(self, numbers, 0, count * NUMBER).read_exactly(0, count * NUMBER)
+        return MsfStream(self, blocks, 0, size).read_exactly(0, size)
 
     def count_blocks(self, size: int) -> int:
         """How many blocks so many bytes take."""
@@ -130,15 +130,15 @@ class MultiStreamFile:
         """The size of a stream in bytes; 0 for one that is not there."""
         return self.sizes[number] if number < len(self.sizes) else 0
 
-    def open_stream(self, number: int) -> Stream:
+    def open_stream(self, number: int) -> MsfStream:
         """A stream; an empty one for a number that none has.
 
         MalformedFile when the directory has not all its blocks.
         """
         size = self.get_size(number)
         if not size:
-            return Stream(self, b"", 0, 0)
+            return MsfStream(self, b"", 0, 0)
         start = self._starts[number]
         if start + NUMBER * self.count_blocks(size) > len(self._directory):
             raise MalformedFile("the directory of a PDB is cut short", offset=start)
-        return Stream(self, self._directory, start, size)
+        return MsfStream(self, self._directory, start, size)

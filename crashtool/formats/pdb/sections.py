@@ -9,11 +9,11 @@ from crashtool.formats.pdb.dbi import (
     ORIGINAL_SECTIONS,
     SECTION_HEADERS,
 )
-from crashtool.formats.pdb.structs import OmapRow, SectionHeader
+from crashtool.formats.pdb.structs import OmapRow, PdbSectionHeader
 
 if TYPE_CHECKING:
     from crashtool.formats.pdb.dbi import DebugInformation
-    from crashtool.formats.pdb.msf import Stream
+    from crashtool.formats.pdb.msf import MsfStream
 
 MAX_SECTIONS = 1 << 16
 MAX_INSERTED = 1 << 10  # pieces of inserted code in a row
@@ -36,8 +36,8 @@ class AddressMap:
         self._from_source = _Omap(from_source) if from_source else None
         headers = dbi.open_optional(ORIGINAL_SECTIONS) if self.is_rewritten else None
         headers = headers or dbi.open_optional(SECTION_HEADERS)
-        data = headers.read(0, MAX_SECTIONS * SectionHeader.SIZE) if headers else b""
-        rows = SectionHeader.read_array(data, 0, len(data) // SectionHeader.SIZE)
+        data = headers.read(0, MAX_SECTIONS * PdbSectionHeader.SIZE) if headers else b""
+        rows = PdbSectionHeader.read_array(data, 0, len(data) // PdbSectionHeader.SIZE)
         self.sections = [(row.virtual_address, row.virtual_size) for row in rows]
 
     def find_section(self, address: int) -> tuple[int, int] | None:
@@ -69,7 +69,7 @@ class AddressMap:
 class _Omap:
     """Rows sorted by the address from which on code was moved."""
 
-    def __init__(self, stream: "Stream") -> None:
+    def __init__(self, stream: "MsfStream") -> None:
         self._stream = stream
         self._count = len(stream) // OmapRow.SIZE
 

@@ -86,7 +86,7 @@ class SectionContribution(Record):
     module: U16
 
 
-class SectionHeader(Record):
+class PdbSectionHeader(Record):
     """IMAGE_SECTION_HEADER (winnt.h)."""
 
     name: Bytes8

@@ -10,7 +10,7 @@ from crashtool.formats.pdb.module_code import RecordWindow
 from crashtool.formats.pdb.structs import Index, NamedStream, RecordHead, TypesHeader
 
 if TYPE_CHECKING:
-    from crashtool.formats.pdb.msf import MultiStreamFile, Stream
+    from crashtool.formats.pdb.msf import MsfStream, MultiStreamFile
 
 TPI_STREAM, IPI_STREAM = 2, 4
 MAX_HOPS = 1 << 16  # between two rows of the index: some 8 KiB of records
@@ -71,7 +71,7 @@ class TypeStream:
             record = self._kept[number] = self._read(self._stream, number)
         return record
 
-    def _read(self, stream: "Stream", wanted: int) -> TypeRecord:
+    def _read(self, stream: "MsfStream", wanted: int) -> TypeRecord:
         number, place = self._find_before(wanted)
         window = RecordWindow(stream)
         place += self._start

@@ -7,7 +7,7 @@ a URL must not be shown: redact_token.
 """
 
 from crashtool.formats.redaction import redact_token
-from crashtool.formats.submission_url.finding import ERROR, WARNING, Finding, Purpose
+from crashtool.formats.submission_url.finding import ERROR, WARNING, Purpose, UrlFinding
 from crashtool.formats.submission_url.forms import (
     FORMATS,
     FORMS,
@@ -26,9 +26,9 @@ __all__ = [
     "FORMS",
     "RULES",
     "WARNING",
-    "Finding",
     "Purpose",
     "SubmissionUrl",
+    "UrlFinding",
     "build_url",
     "check_url",
     "convert",

@@ -2,7 +2,7 @@
 
 import re
 
-from crashtool.formats.submission_url.finding import ERROR, WARNING, Draft, Fault
+from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault
 from crashtool.formats.submission_url.forms import (
     HOSTED,
     HOSTED_NAME,
@@ -21,14 +21,14 @@ LONGEST_NAME, LONGEST_LABEL = 253, 63  # RFC 1035
 LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
-def scheme_doubled(draft: Draft) -> Fault | None:
+def scheme_doubled(draft: PartlyFixedUrl) -> UrlFault | None:
     """One scheme."""
     rest = draft.text
     while re.match("https?:/+https?:/", rest, re.IGNORECASE):
         rest = rest[rest.index("/") :].lstrip("/")
     if rest == draft.text:
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         "The URL has two schemes.",
         "Transports take the second one for the host's name, which no name server knows.",
@@ -36,13 +36,13 @@ def scheme_doubled(draft: Draft) -> Fault | None:
     )
 
 
-def scheme_missing(draft: Draft) -> Fault | None:
+def scheme_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """A scheme."""
     parts = draft.parts
     if parts.scheme or not draft.text.strip("/ ?#"):
         return None
     mended = "https://" + draft.text.lstrip("/:")
-    return Fault(
+    return UrlFault(
         ERROR,
         "The URL does not begin with https://.",
         draft.pick_sentence(
@@ -55,12 +55,12 @@ def scheme_missing(draft: Draft) -> Fault | None:
     )
 
 
-def scheme_separator(draft: Draft) -> Fault | None:
+def scheme_separator(draft: PartlyFixedUrl) -> UrlFault | None:
     """`://` after the scheme."""
     parts = draft.parts
     if not parts.scheme or parts.marker == "://":
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         f"`{parts.scheme}` is followed by `{parts.marker}`, not by `://`.",
         "Transports refuse the URL or find no host in it.",
@@ -68,12 +68,12 @@ def scheme_separator(draft: Draft) -> Fault | None:
     )
 
 
-def scheme_unknown(draft: Draft) -> Fault | None:
+def scheme_unknown(draft: PartlyFixedUrl) -> UrlFault | None:
     """The scheme is http or https."""
     scheme = draft.parts.scheme
     if not scheme or scheme.lower() in SCHEMES:
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         f"The scheme `{scheme[:20]}` is not https.",
         draft.pick_sentence(
@@ -85,13 +85,13 @@ def scheme_unknown(draft: Draft) -> Fault | None:
     )
 
 
-def scheme_upper_case(draft: Draft) -> Fault | None:
+def scheme_upper_case(draft: PartlyFixedUrl) -> UrlFault | None:
     """The scheme in lower case."""
     scheme = draft.parts.scheme
     severity = draft.find_severity(android=ERROR)
     if scheme.lower() not in SCHEMES or scheme == scheme.lower() or severity is None:
         return None
-    return Fault(
+    return UrlFault(
         severity,
         f"The scheme is written `{scheme}`.",
         "Crashpad's socket transport (Android) compares it letter by letter and says "
@@ -100,11 +100,11 @@ def scheme_upper_case(draft: Draft) -> Fault | None:
     )
 
 
-def user_password(draft: Draft) -> Fault | None:
+def user_password(draft: PartlyFixedUrl) -> UrlFault | None:
     """No user name and no password."""
     if draft.parts.user is None:
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         "The URL holds a user name or a password.",
         draft.pick_sentence(
@@ -119,19 +119,19 @@ def user_password(draft: Draft) -> Fault | None:
     )
 
 
-def host_missing(draft: Draft) -> Fault | None:
+def host_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """A host."""
     if draft.parts.host or not draft.text.strip():
         return None
-    return Fault(ERROR, "The URL names no host.", "There is nowhere to send anything to.")
+    return UrlFault(ERROR, "The URL names no host.", "There is nowhere to send anything to.")
 
 
-def non_ascii_host(draft: Draft) -> Fault | None:
+def non_ascii_host(draft: PartlyFixedUrl) -> UrlFault | None:
     """The host's name in ASCII."""
     host = draft.parts.host
     if host.isascii():
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         "The host's name holds characters outside ASCII.",
         "Only some transports turn it into the name that name servers know; look-alikes of "
@@ -140,42 +140,42 @@ def non_ascii_host(draft: Draft) -> Fault | None:
     )
 
 
-def host_invalid(draft: Draft) -> Fault | None:
+def host_invalid(draft: PartlyFixedUrl) -> UrlFault | None:
     """A host name, IPv4 address, or IPv6 address in brackets."""
     host = draft.parts.host
     if not host or not host.isascii() or is_host(host) or is_placeholder(host):
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         f"`{host[:80]}` is no host name: letters, digits, hyphens and dots.",
         "No name server knows it, so nothing is sent.",
     )
 
 
-def ipv6_address(draft: Draft) -> Fault | None:
+def ipv6_address(draft: PartlyFixedUrl) -> UrlFault | None:
     """No IPv6 address where the transport cannot read one."""
     if not draft.parts.host.startswith("[") or draft.purpose.platform not in ("", "android"):
         return None
-    return Fault(
+    return UrlFault(
         ERROR if draft.purpose.platform else WARNING,
         "The host is an IPv6 address.",
         "Crashpad's socket transport (Android) takes the first `:` for the end of the host's name.",
     )
 
 
-def port_invalid(draft: Draft) -> Fault | None:
+def port_invalid(draft: PartlyFixedUrl) -> UrlFault | None:
     """A port between 1 and 65535."""
     parts = draft.parts
     if parts.port is None or parts.port_number is not None:
         return None
     if not parts.port:
-        return Fault(
+        return UrlFault(
             ERROR,
             "There is a `:` after the host, but no port.",
             "Transports disagree on what that means.",
             parts._replace(port=None).text,
         )
-    return Fault(
+    return UrlFault(
         ERROR,
         f"`{parts.port[:20]}` is no port: 1 to 65535.",
         draft.pick_sentence(
@@ -187,7 +187,7 @@ def port_invalid(draft: Draft) -> Fault | None:
     )
 
 
-def port_mismatch(draft: Draft) -> Fault | None:
+def port_mismatch(draft: PartlyFixedUrl) -> UrlFault | None:
     """Port 6098 speaks TLS, port 6097 does not."""
     parts = draft.parts
     scheme = parts.scheme.lower()
@@ -199,7 +199,7 @@ def port_mismatch(draft: Draft) -> Fault | None:
     wanted = "http" if draft.purpose.plain_http else "https"
     own = {"http": PLAIN_PORT, "https": TLS_PORT}[wanted] if number in (PLAIN_PORT, TLS_PORT) else 0
     spoken = "plain HTTP" if number in (PLAIN_PORT, 80) else "TLS"
-    return Fault(
+    return UrlFault(
         ERROR,
         f"The URL says {scheme}, but port {number} speaks {spoken}.",
         "The TLS handshake fails."
@@ -209,7 +209,7 @@ def port_mismatch(draft: Draft) -> Fault | None:
     )
 
 
-def plain_http(draft: Draft) -> Fault | None:
+def plain_http(draft: PartlyFixedUrl) -> UrlFault | None:
     """https, not http."""
     parts = draft.parts
     if parts.scheme.lower() != "http" or parts.is_loopback or draft.purpose.plain_http:
@@ -218,7 +218,7 @@ def plain_http(draft: Draft) -> Fault | None:
     ports = {None: None, 80: None, PLAIN_PORT: str(TLS_PORT)}
     number = None if parts.port is None else parts.port_number
     known = number in ports and (parts.port is None or number is not None)
-    return Fault(
+    return UrlFault(
         ERROR if hosted else WARNING,
         "The URL says http: nothing is encrypted.",
         "Everyone on the way can read the token and the memory in the dumps, and where the server "
@@ -227,13 +227,13 @@ def plain_http(draft: Draft) -> Fault | None:
     )
 
 
-def redirecting_host(draft: Draft) -> Fault | None:
+def redirecting_host(draft: PartlyFixedUrl) -> UrlFault | None:
     """A host that takes submissions itself, rather than redirecting to another."""
     parts = draft.parts
     if parts.host.lower().rstrip(".") not in REDIRECTING:
         return None
     mended = parts._replace(host=HOSTED_NAME, port=None)
-    return Fault(
+    return UrlFault(
         ERROR,
         f"`{parts.host}` is a web site: it redirects or shows pages, and takes no submissions.",
         draft.pick_sentence(
@@ -246,14 +246,14 @@ def redirecting_host(draft: Draft) -> Fault | None:
     )
 
 
-def port_missing(draft: Draft) -> Fault | None:
+def port_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """The port that `<universe>.sp.backtrace.io` listens on."""
     parts = draft.parts
     listens_elsewhere = parts.path.startswith("/api/") or parts.port is not None
     if not parts.host.lower().endswith(SELF_HOSTED_DOMAIN) or listens_elsewhere:
         return None
     port = PLAIN_PORT if parts.scheme.lower() == "http" else TLS_PORT
-    return Fault(
+    return UrlFault(
         WARNING,
         f"The URL has no port, so it leads to port {parts.port_number}.",
         f"This server takes submissions on port {port}; the other belongs to its web pages.",
@@ -275,7 +275,7 @@ def is_host(host: str) -> bool:
     return len(host) <= LONGEST_NAME and all(fit)
 
 
-def _punycode(draft: Draft) -> str | None:
+def _punycode(draft: PartlyFixedUrl) -> str | None:
     try:
         host = draft.parts.host.encode("idna").decode("ascii")
     except UnicodeError:

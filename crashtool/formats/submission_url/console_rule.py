@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from crashtool.formats.submission_url.finding import ERROR, Draft, Fault
+from crashtool.formats.submission_url.finding import ERROR, PartlyFixedUrl, UrlFault
 from crashtool.formats.submission_url.forms import (
     BACKTRACE_DOMAIN,
     HOSTED,
@@ -18,7 +18,7 @@ NO_UNIVERSE = ("www", "help", "support", "docs", "documentation", "get", "login"
 WEB_PORTS = (None, 443, 80)
 
 
-def web_console(draft: Draft) -> Fault | None:
+def web_console(draft: PartlyFixedUrl) -> UrlFault | None:
     """An address for reports, not of a page: nothing can be mended in one."""
     parts = draft.parts
     if not _is_console(parts):
@@ -26,7 +26,7 @@ def web_console(draft: Draft) -> Fault | None:
     first = parts.host.lower().removesuffix(BACKTRACE_DOMAIN).partition(".")[0]
     is_site = first in (*NO_UNIVERSE, BACKTRACE_DOMAIN[1:].partition(".")[0])
     universe = "UNIVERSE" if is_site or is_placeholder(first) else first
-    return Fault(
+    return UrlFault(
         ERROR,
         "This is an address of Backtrace's web console: a page for people, which takes no reports.",
         f"Reports go to https://{HOSTED_NAME}/{universe}/TOKEN/minidump; TOKEN is a submission "

@@ -2,7 +2,7 @@
 
 from crashtool.errors import UsageError
 from crashtool.formats.redaction import KEPT, redact_token
-from crashtool.formats.submission_url.finding import ERROR, WARNING, Draft, Fault
+from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault
 from crashtool.formats.submission_url.forms import (
     BACKTRACE_DOMAIN,
     FORMATS,
@@ -34,7 +34,7 @@ NEAR_FORMATS = {
 }  # fmt: skip
 
 
-def foreign_service(draft: Draft) -> Fault | None:
+def foreign_service(draft: PartlyFixedUrl) -> UrlFault | None:
     """A URL of Backtrace, not of another service."""
     parts = draft.parts
     host = parts.host.lower()
@@ -44,14 +44,14 @@ def foreign_service(draft: Draft) -> Fault | None:
         service = "Sentry"
     if service is None:
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         f"This is a URL of {service}.",
         "It follows that service's rules; Backtrace's tokens and formats mean nothing there.",
     )
 
 
-def form_unknown(draft: Draft) -> Fault | None:
+def form_unknown(draft: PartlyFixedUrl) -> UrlFault | None:
     """One of the three forms that Backtrace takes."""
     parts = draft.parts
     host = parts.host.lower()
@@ -64,14 +64,14 @@ def form_unknown(draft: Draft) -> Fault | None:
         moved = parts._replace(
             host=HOSTED_NAME, port=None, path=f"/{pieces[1]}/{pieces[2]}/minidump"
         )
-        return Fault(
+        return UrlFault(
             ERROR,
             "This is the URL for Unreal Engine's own crash reporter (DataRouterUrl).",
             "It does not take what crashpad_handler sends.",
             moved.text,
         )
     if host == HOSTED_NAME and (len(pieces) > count or not pieces):
-        return Fault(
+        return UrlFault(
             ERROR,
             f"On {HOSTED_NAME} the path is /UNIVERSE/TOKEN/FORMAT; this one has {len(pieces)} "
             "pieces.",
@@ -79,7 +79,7 @@ def form_unknown(draft: Draft) -> Fault | None:
         )
     if _find_reading(draft) is not None or not parts.scheme:
         return None
-    return Fault(
+    return UrlFault(
         ERROR if ours else WARNING,
         "The URL has none of the forms that Backtrace takes: /UNIVERSE/TOKEN/FORMAT, "
         "/post?format=FORMAT&token=TOKEN, or / alone.",
@@ -89,7 +89,7 @@ def form_unknown(draft: Draft) -> Fault | None:
     )
 
 
-def placeholder(draft: Draft) -> Fault | None:
+def placeholder(draft: PartlyFixedUrl) -> UrlFault | None:
     """The user's own values, not those of a documentation."""
     reading = _find_reading(draft)
     parts = draft.parts
@@ -104,7 +104,7 @@ def placeholder(draft: Draft) -> Fault | None:
         found |= {name: value for name, value in values.items() if is_placeholder(value)}
     if not found and (variables := find_variables(f"{parts.host}{parts.path}?{parts.query or ''}")):
         shown = " and ".join(f"`{redact_token(text)[:40]}`" for text in dict.fromkeys(variables))
-        return Fault(
+        return UrlFault(
             ERROR,
             f"The URL holds {shown}, for which nothing has put a value.",
             "What should have replaced it (a shell, a build script) did not, and the server is "
@@ -114,14 +114,14 @@ def placeholder(draft: Draft) -> Fault | None:
         shown = " and ".join(
             f"{name} (`{redact_token(value)[:40]}`)" for name, value in found.items()
         )
-        return Fault(
+        return UrlFault(
             ERROR,
             f"A placeholder stands for the {shown}.",
             "Your own value belongs there: the project settings in Backtrace show universe and "
             "token.",
         )
     if is_reserved_host(draft.parts.host):
-        return Fault(
+        return UrlFault(
             WARNING,
             f"`{draft.parts.host}` is a name for examples, which no server can have.",
             "Reports go nowhere.",
@@ -129,7 +129,7 @@ def placeholder(draft: Draft) -> Fault | None:
     return None
 
 
-def universe_invalid(draft: Draft) -> Fault | None:
+def universe_invalid(draft: PartlyFixedUrl) -> UrlFault | None:
     """A universe is a part of host names."""
     reading = _find_reading(draft)
     if reading is None or reading.form != HOSTED or placeholder(draft):
@@ -140,9 +140,9 @@ def universe_invalid(draft: Draft) -> Fault | None:
     if universe.lower().endswith(BACKTRACE_DOMAIN):
         name = universe.partition(".")[0]
         words = f"`{universe[:80]}` is a host; its universe is `{name}`."
-        return Fault(ERROR, words, "The server knows no such universe (HTTP 503).",
+        return UrlFault(ERROR, words, "The server knows no such universe (HTTP 503).",
                      build_url(reading._replace(universe=name)))  # fmt: skip
-    return Fault(
+    return UrlFault(
         ERROR,
         f"`{universe[:40]}` cannot be a universe: it is a part of a host's name, made of letters, "
         "digits and hyphens.",
@@ -151,14 +151,14 @@ def universe_invalid(draft: Draft) -> Fault | None:
     )
 
 
-def places_swapped(draft: Draft) -> Fault | None:
+def places_swapped(draft: PartlyFixedUrl) -> UrlFault | None:
     """Universe first, then the token."""
     reading = _find_reading(draft)
     if reading is None or reading.form != HOSTED or not is_token(reading.universe):
         return None
     swapped = reading._replace(universe=reading.token, token=reading.universe)
     possible = bool(reading.token) and reading.token not in FORMATS and not is_token(reading.token)
-    return Fault(
+    return UrlFault(
         ERROR,
         "The token stands where the universe belongs.",
         "The server knows no such universe (HTTP 503).",
@@ -166,7 +166,7 @@ def places_swapped(draft: Draft) -> Fault | None:
     )
 
 
-def token_missing(draft: Draft) -> Fault | None:
+def token_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """A token, except in the root form."""
     reading = _find_reading(draft)
     if reading is None or reading.form == ROOT or is_token(reading.universe):
@@ -174,12 +174,12 @@ def token_missing(draft: Draft) -> Fault | None:
     if reading.token and reading.token not in FORMATS:
         return None
     where = "/UNIVERSE/TOKEN/FORMAT" if reading.form == HOSTED else "token=TOKEN in the query"
-    return Fault(
+    return UrlFault(
         ERROR, f"The URL has no token ({where}).", "The server refuses every report (HTTP 403)."
     )
 
 
-def token_not_64_hex(draft: Draft) -> Fault | None:
+def token_not_64_hex(draft: PartlyFixedUrl) -> UrlFault | None:
     """A token of 64 hex characters."""
     reading = _find_reading(draft)
     if reading is None or reading.form == ROOT or not reading.token or is_token(reading.token):
@@ -193,7 +193,7 @@ def token_not_64_hex(draft: Draft) -> Fault | None:
         problem = "characters that are not hex digits" + (
             f", the first of them `{strange[0]}`" if strange else ""
         )
-    return Fault(
+    return UrlFault(
         WARNING if draft.parts.is_loopback else ERROR,
         f"The token ({token[:KEPT]}...) has {problem}.",
         "A character got lost or added in copying, or this is not a token: the server refuses "
@@ -201,7 +201,7 @@ def token_not_64_hex(draft: Draft) -> Fault | None:
     )
 
 
-def parameter_repeated(draft: Draft) -> Fault | None:
+def parameter_repeated(draft: PartlyFixedUrl) -> UrlFault | None:
     """Token and format once."""
     names = [name for name, _ in draft.parts.parameters]
     twice = [name for name in ("token", "format") if names.count(name) > 1]
@@ -211,7 +211,7 @@ def parameter_repeated(draft: Draft) -> Fault | None:
     kept = [row for place, row in enumerate(rows)
             if row[0] not in ("token", "format") or row not in rows[:place]]  # fmt: skip
     same = len([row for row in kept if row[0] in twice]) == len(twice)
-    return Fault(
+    return UrlFault(
         ERROR,
         f"The query gives {' and '.join(twice)} more than once.",
         "Which of them counts is up to the server.",
@@ -219,7 +219,7 @@ def parameter_repeated(draft: Draft) -> Fault | None:
     )
 
 
-def format_missing(draft: Draft) -> Fault | None:
+def format_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """A format, except in the root form."""
     reading = _find_reading(draft)
     if reading is None or reading.form == ROOT or reading.format:
@@ -232,7 +232,7 @@ def format_missing(draft: Draft) -> Fault | None:
         mended = build_url(reading._replace(format=bare[0][0], attributes=others))
     elif reading.token and reading.token not in FORMATS:
         mended = build_url(reading._replace(format=wanted))
-    return Fault(
+    return UrlFault(
         ERROR,
         "The URL does not say the format.",
         "The server does not know what it is sent and answers HTTP 503.",
@@ -240,7 +240,7 @@ def format_missing(draft: Draft) -> Fault | None:
     )
 
 
-def format_unknown(draft: Draft) -> Fault | None:
+def format_unknown(draft: PartlyFixedUrl) -> UrlFault | None:
     """A format that Backtrace knows."""
     reading = _find_reading(draft)
     if reading is None or reading.format in FORMATS or not reading.format:
@@ -250,7 +250,7 @@ def format_unknown(draft: Draft) -> Fault | None:
     near = reading.format.lower()
     near = NEAR_FORMATS.get(near, near)
     mended = build_url(reading._replace(format=near)) if near in FORMATS else None
-    return Fault(
+    return UrlFault(
         ERROR,
         f"`{redact_token(reading.format)[:40]}` is no format: {', '.join(FORMATS)}.",
         "The server does not know what it is sent and answers HTTP 503.",
@@ -258,7 +258,7 @@ def format_unknown(draft: Draft) -> Fault | None:
     )
 
 
-def format_unexpected(draft: Draft) -> Fault | None:
+def format_unexpected(draft: PartlyFixedUrl) -> UrlFault | None:
     """The format that fits what will be sent."""
     reading = _find_reading(draft)
     purpose = draft.purpose
@@ -269,7 +269,7 @@ def format_unexpected(draft: Draft) -> Fault | None:
         return None
     fits = token_kind(reading.format) == token_kind(wanted)
     sender = "" if purpose.format else " and crashpad_handler sends minidumps"
-    return Fault(
+    return UrlFault(
         ERROR,
         f"The URL is for {FORMATS[reading.format].meaning}{sender}.",
         f"What is sent is processed as `{reading.format}` and fails."
@@ -280,7 +280,7 @@ def format_unexpected(draft: Draft) -> Fault | None:
     )
 
 
-def wrong_kind_of_token(draft: Draft) -> Fault | None:
+def wrong_kind_of_token(draft: PartlyFixedUrl) -> UrlFault | None:
     """The kind of token that the format's endpoint takes."""
     reading = _find_reading(draft)
     if reading is None or reading.format not in FORMATS or not is_token(reading.token):
@@ -293,7 +293,7 @@ def wrong_kind_of_token(draft: Draft) -> Fault | None:
     if reading.token != wrong or right == wrong:
         return None
     other = "submission" if kind == "symbol" else "symbol"
-    return Fault(
+    return UrlFault(
         ERROR,
         f"The token is the {other} token, but `{reading.format}` takes the {kind} token.",
         "The server says `invalid token` (HTTP 403).",
@@ -301,12 +301,12 @@ def wrong_kind_of_token(draft: Draft) -> Fault | None:
     )
 
 
-def root_form(draft: Draft) -> Fault | None:
+def root_form(draft: PartlyFixedUrl) -> UrlFault | None:
     """Token and format in the URL rather than in annotations."""
     reading = _find_reading(draft)
     if reading is None or reading.form != ROOT or draft.parts.host.lower() == HOSTED_NAME:
         return None
-    return Fault(
+    return UrlFault(
         WARNING,
         "The URL holds neither token nor format.",
         "Without the annotations `token` and `format` every report is refused, and with them the "
@@ -314,7 +314,7 @@ def root_form(draft: Draft) -> Fault | None:
     )
 
 
-def _find_reading(draft: Draft) -> SubmissionUrl | None:
+def _find_reading(draft: PartlyFixedUrl) -> SubmissionUrl | None:
     if foreign_service(draft):
         return None
     try:

@@ -8,7 +8,7 @@ PLATFORMS = ("windows", "linux", "macos", "android")
 SHOWN = {"windows": "Windows", "linux": "Linux", "macos": "macOS", "android": "Android"}
 
 
-class Finding(NamedTuple):
+class UrlFinding(NamedTuple):
     """One rule's verdict: cause and consequence are sentences without a whole token in them.
 
     `corrected` is the URL with this and all earlier findings mended; None when only the user knows.
@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     corrected: str | None = None
 
 
-class Fault(NamedTuple):
+class UrlFault(NamedTuple):
     """A Finding that does not know yet which rule's it is: what a rule function returns."""
 
     severity: str
@@ -44,7 +44,7 @@ class Purpose(NamedTuple):
     symbols_token: str = ""
 
 
-class Draft(NamedTuple):
+class PartlyFixedUrl(NamedTuple):
     """A URL as it stands when a rule looks at it: earlier rules have mended what they could."""
 
     text: str

@@ -3,17 +3,17 @@
 import re
 
 from crashtool.formats.redaction import redact_token
-from crashtool.formats.submission_url.finding import ERROR, WARNING, Draft, Fault
+from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault
 from crashtool.formats.submission_url.forms import FORMATS, HOSTED, find_form
 
 
-def fragment(draft: Draft) -> Fault | None:
+def fragment(draft: PartlyFixedUrl) -> UrlFault | None:
     """No fragment."""
     parts = draft.parts
     if parts.fragment is None:
         return None
     whole = not any(sign in parts.fragment for sign in ("/", "?", "token="))
-    return Fault(
+    return UrlFault(
         ERROR,
         f"The URL has a fragment (`#{redact_token(parts.fragment)[:40]}`).",
         draft.pick_sentence(
@@ -28,14 +28,14 @@ def fragment(draft: Draft) -> Fault | None:
     )
 
 
-def ampersand_before_query(draft: Draft) -> Fault | None:
+def ampersand_before_query(draft: PartlyFixedUrl) -> UrlFault | None:
     """Attributes begin with `?`."""
     parts = draft.parts
     path, ampersand, glued = parts.path.partition("&")
     if not ampersand:
         return None
     query = "&".join(piece for piece in (glued, parts.query) if piece)
-    return Fault(
+    return UrlFault(
         ERROR,
         "The first attribute is glued to the path with `&`; it begins with `?`.",
         "The server takes it for a part of the path: the format is unknown to it (HTTP 503) and "
@@ -44,7 +44,7 @@ def ampersand_before_query(draft: Draft) -> Fault | None:
     )
 
 
-def path_missing(draft: Draft) -> Fault | None:
+def path_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """A path, at least `/`, before the `?`."""
     parts = draft.parts
     severity = draft.find_severity(windows=ERROR, android=ERROR, linux=WARNING, macos=WARNING)
@@ -58,7 +58,7 @@ def path_missing(draft: Draft) -> Fault | None:
         macos="NSURLSession puts the `/` in by itself, other transports do not",
     )
     path = "/post" if parts.parameter("token") else "/"
-    return Fault(
+    return UrlFault(
         severity,
         "There is no `/` after the host.",
         consequence,
@@ -66,14 +66,14 @@ def path_missing(draft: Draft) -> Fault | None:
     )
 
 
-def double_slash(draft: Draft) -> Fault | None:
+def double_slash(draft: PartlyFixedUrl) -> UrlFault | None:
     """Single slashes in the path."""
     parts = draft.parts
     if "//" not in parts.path:
         return None
     mended = parts._replace(path=re.sub("/{2,}", "/", parts.path))
     hosted = find_form(mended) == HOSTED
-    return Fault(
+    return UrlFault(
         ERROR if hosted else WARNING,
         "The path holds two slashes in a row.",
         "Universe, token and format are counted by slashes, so each is taken for its neighbour."
@@ -83,14 +83,14 @@ def double_slash(draft: Draft) -> Fault | None:
     )
 
 
-def trailing_slash(draft: Draft) -> Fault | None:
+def trailing_slash(draft: PartlyFixedUrl) -> UrlFault | None:
     """No slash after the format."""
     parts = draft.parts
     stem = parts.path.rstrip("/")
     last = stem.rpartition("/")[2].lower()
     if stem == parts.path or find_form(parts) is None or last not in (*FORMATS, "post"):
         return None
-    return Fault(
+    return UrlFault(
         WARNING,
         f"There is a slash after `/{last}`.",
         "Backtrace's own SDKs count path pieces from the end and take the format for the token. "
@@ -99,7 +99,7 @@ def trailing_slash(draft: Draft) -> Fault | None:
     )
 
 
-def second_question_mark(draft: Draft) -> Fault | None:
+def second_question_mark(draft: PartlyFixedUrl) -> UrlFault | None:
     """One `?`; further attributes follow with `&`."""
     query = draft.parts.query
     if query is None:
@@ -107,7 +107,7 @@ def second_question_mark(draft: Draft) -> Fault | None:
     mended = re.sub(r"\?+(?=[\w.;-]+=)", "&", query.lstrip("?"))
     if mended == query:
         return None
-    return Fault(
+    return UrlFault(
         ERROR,
         "The query has a second `?` where an attribute begins.",
         "The attribute becomes a part of the value before it.",
@@ -115,13 +115,13 @@ def second_question_mark(draft: Draft) -> Fault | None:
     )
 
 
-def empty_parameter(draft: Draft) -> Fault | None:
+def empty_parameter(draft: PartlyFixedUrl) -> UrlFault | None:
     """Nothing empty between `?` and `&`."""
     query = draft.parts.query
     if query is None or all(query.split("&")):
         return None
     mended = "&".join(pair for pair in query.split("&") if pair) or None
-    return Fault(
+    return UrlFault(
         WARNING,
         "The query has an empty place: a `?` or `&` with nothing after it.",
         "The handler appends its own parameters as they come: `?&guid=...`, which some servers "

@@ -1,6 +1,6 @@
 """The CMake file that builds and links crash_reporting.cpp, and ships the handler."""
 
-from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS, Layout, Library
+from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS, ClientLayout, Library
 from crashtool.formats.crashpad.client.linking import (
     MACOS_FRAMEWORKS,
     MACOS_LIBRARIES,
@@ -63,7 +63,7 @@ def cmake_text(integration: Integration) -> str:
     )
 
 
-def _find(layout: Layout) -> str:
+def _find(layout: ClientLayout) -> str:
     """Where Crashpad is, as variables that the paths use."""
     if layout.cmake:
         up = "/".join([".."] * layout.marks[0].count("/"))
@@ -77,7 +77,7 @@ def _find(layout: Layout) -> str:
     )
 
 
-def _libraries(integration: Integration, layout: Layout) -> str:
+def _libraries(integration: Integration, layout: ClientLayout) -> str:
     folders = (*layout.include_dirs, *_generated(integration, layout))
     lines = ["  target_include_directories(crash_reporting_crashpad SYSTEM INTERFACE"]
     lines.append("\n".join(f'    "{_path(layout, folder, LINUX)}"' for folder in folders) + ")")
@@ -96,11 +96,11 @@ def _libraries(integration: Integration, layout: Layout) -> str:
     return "\n".join(lines)
 
 
-def _generated(integration: Integration, layout: Layout) -> tuple[str, ...]:
+def _generated(integration: Integration, layout: ClientLayout) -> tuple[str, ...]:
     return layout.generated_dirs if integration.release.buildflag_prefix else ()
 
 
-def _library(layout: Layout, library: Library, platform: str) -> str:
+def _library(layout: ClientLayout, library: Library, platform: str) -> str:
     return f'"{_path(layout, library.folder, platform)}/{library.file_name(platform)}"'
 
 
@@ -123,7 +123,7 @@ def _set_handler(path: str) -> str:
     return f'set(CRASHPAD_HANDLER "{path}" CACHE INTERNAL "")'
 
 
-def _path(layout: Layout, path: str, platform: str) -> str:
+def _path(layout: ClientLayout, path: str, platform: str) -> str:
     """A layout's path as CMake has it."""
     base = "" if path.startswith("{out}") else "${CRASHPAD_DIR}/"
     filled = layout.fill(

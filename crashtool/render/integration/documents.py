@@ -6,7 +6,7 @@ from typing import Any
 from crashtool.formats.attribute_rules import ERROR
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS, sent_name
-from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, WINDOWS, Layout
+from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, WINDOWS, ClientLayout
 from crashtool.formats.crashpad.client.releases import RELEASES, Release
 from crashtool.formats.redaction import redact_token
 from crashtool.model.integration import Integration, WrittenFile
@@ -89,7 +89,7 @@ def obtain_document(forks: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _layout_document(layout: Layout) -> dict[str, Any]:
+def _layout_document(layout: ClientLayout) -> dict[str, Any]:
     source = SOURCES[layout.name]
     platforms = [name for name in PLATFORMS if name in layout.platforms]
     return {
@@ -102,7 +102,7 @@ def _layout_document(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _files_document(layout: Layout, platform: str) -> dict[str, Any]:
+def _files_document(layout: ClientLayout, platform: str) -> dict[str, Any]:
     """Paths in the layout; libraries in link order."""
     libraries = [row for row in layout.libraries if platform in row.platforms]
     suffix = ".exe" if platform == WINDOWS else ""

@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-from crashtool.formats.crashpad.client.layouts import WINDOWS, Layout, Library
+from crashtool.formats.crashpad.client.layouts import WINDOWS, ClientLayout, Library
 from crashtool.formats.crashpad.client.linking import COMPILER_RUNTIMES, WINDOWS_LIBRARIES
 from crashtool.model.integration import Integration
 from crashtool.render.integration.parts import dir_meaning, libraries_of
@@ -53,7 +53,7 @@ def props_text(integration: Integration) -> str:
     )
 
 
-def _folders(layout: Layout, libraries: list[Library]) -> str:
+def _folders(layout: ClientLayout, libraries: list[Library]) -> str:
     """Properties with the folders that the runtime decides, and the path to look for libraries."""
     lines = []
     if layout.out:
@@ -77,7 +77,7 @@ def _folders(layout: Layout, libraries: list[Library]) -> str:
     return "\n".join(lines)
 
 
-def _library_error(layout: Layout, library: Library) -> str:
+def _library_error(layout: ClientLayout, library: Library) -> str:
     path = f"{_library_folder(layout, library)}\\{library.file_name(WINDOWS)}"
     return (
         f'    <Error Code="CRASHTOOL012" Condition="!Exists(\'{path}\')" Text="There is no {path}'
@@ -95,11 +95,11 @@ def _property(name: str, value: str, condition: str = "") -> str:
     return f"    <{name}{when}>{value}</{name}>"
 
 
-def _library_folder(layout: Layout, library: Library) -> str:
+def _library_folder(layout: ClientLayout, library: Library) -> str:
     return _path(layout, library.folder, "$(CrashpadLibraryDir)")
 
 
-def _path(layout: Layout, path: str, base: str = "$(CrashpadDir)") -> str:
+def _path(layout: ClientLayout, path: str, base: str = "$(CrashpadDir)") -> str:
     """A layout's path as MSBuild has it."""
     filled = layout.fill(
         path, WINDOWS, out="$(CrashpadBuildDir)", config=CONFIG, crt="$(CrashpadLibraryKind)"

@@ -7,7 +7,7 @@ from crashtool.formats.crashpad.client.layouts import (
     LAYOUTS,
     PLATFORMS,
     WINDOWS,
-    Layout,
+    ClientLayout,
     find_layouts,
 )
 from crashtool.formats.crashpad.client.releases import RELEASES
@@ -15,7 +15,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.render.integration.parts import PLATFORM_NAMES
 
 
-class Source(NamedTuple):
+class CrashpadSource(NamedTuple):
     """How a layout comes to be: sentences, then commands for each kind of machine."""
 
     words: str
@@ -23,12 +23,12 @@ class Source(NamedTuple):
 
 
 SOURCES = {
-    "backtrace-zip": Source(
+    "backtrace-zip": CrashpadSource(
         "Backtrace's builds of 2018 to 2021 for Windows, from get.backtrace.io/crashpad/builds: "
         "one zip for release and one for debug. They are no longer made; new projects take "
         "`backtrace`."
     ),
-    "cmake": Source(
+    "cmake": CrashpadSource(
         "Backtrace's fork, branch `backtrace`; with CMake 3.12 and a compiler for C++17, on macOS "
         "Python 3, on Linux zlib and libcurl with their headers (Debian: zlib1g-dev, "
         "libcurl4-openssl-dev). Without a configuration, Visual Studio builds Debug alone.",
@@ -42,12 +42,12 @@ SOURCES = {
             "cmake --build cbuild --config Release --target client handler",
         ),
     ),
-    "artifacts": Source(
+    "artifacts": CrashpadSource(
         "Zips that the GitHub Actions of Backtrace's fork keep for some weeks. Crashpad's headers "
         "below build/ and third_party/ are left out of them, and nothing tells the MSVC runtime "
         "library: prefer a build of your own."
     ),
-    "gn": Source(
+    "gn": CrashpadSource(
         "Chromium's repository, with Chromium's depot_tools in PATH. On Windows, build out/Debug, "
         "too, for a debug build.",
         (
@@ -57,13 +57,13 @@ SOURCES = {
             "ninja -C out/Default client crashpad_handler",
         ),
     ),
-    "vcpkg": Source(
+    "vcpkg": CrashpadSource(
         "vcpkg's port of Chromium's Crashpad: x64-windows-static for /MT, x64-windows for /MD, "
         "x64-linux, arm64-osx. A triplet that builds release alone lacks the header "
         "build/chromeos_buildflags.h.",
         ("vcpkg install crashpad:x64-windows-static",),
     ),
-    "sentry": Source(
+    "sentry": CrashpadSource(
         "Sentry's fork, as sentry-native brings it, in external/crashpad.",
         (
             "git clone --recursive https://github.com/getsentry/sentry-native",
@@ -81,7 +81,7 @@ def obtain_text(forks: Iterable[str] = tuple(RELEASES)) -> str:
     return "\n".join(_fork_text(fork) for fork in forks).rstrip()
 
 
-def layout_text(layout: Layout, platforms: Iterable[str] = PLATFORMS) -> str:
+def layout_text(layout: ClientLayout, platforms: Iterable[str] = PLATFORMS) -> str:
     """How one layout is obtained, and what is in it."""
     source = SOURCES[layout.name]
     lines = [source.words, ""]
@@ -106,7 +106,7 @@ def _fork_text(fork: str) -> str:
     return "\n".join(lines)
 
 
-def _files(layout: Layout, platform: str) -> str:
+def _files(layout: ClientLayout, platform: str) -> str:
     """The libraries in link order, the handler and the folders to include."""
     names = [library.file_name(platform) for library in layout.libraries
              if platform in library.platforms]  # fmt: skip

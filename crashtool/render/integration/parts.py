@@ -1,12 +1,12 @@
 """What several of the files of an integration say of Crashpad's own."""
 
-from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS, Layout, Library
+from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS, ClientLayout, Library
 from crashtool.model.integration import Integration
 
 PLATFORM_NAMES = {WINDOWS: "Windows", MACOS: "macOS", LINUX: "Linux"}
 
 
-def usual_layout(integration: Integration) -> Layout:
+def usual_layout(integration: Integration) -> ClientLayout:
     """The layout of the first platform; a CMake file has one for all of them."""
     return next(iter(integration.layouts.values()))
 
@@ -22,7 +22,7 @@ def libraries_of(integration: Integration, platform: str) -> list[Library]:
     ]
 
 
-def dir_meaning(layout: Layout) -> str:
+def dir_meaning(layout: ClientLayout) -> str:
     """What folder a build file must be told."""
     folders = {
         "backtrace-zip": "the folder that Backtrace's zip was unpacked in",

@@ -21,7 +21,7 @@ MEMORY_ERRORS = {  # winerror.h
 }  # fmt: skip
 
 
-class Scene(NamedTuple):
+class HintContext(NamedTuple):
     """What the hints are drawn from. `has_stack_at`: the dump holds memory at the stack pointer."""
 
     reason: Reason
@@ -33,14 +33,14 @@ class Scene(NamedTuple):
     has_modules: bool
 
 
-def collect_hints(scene: Scene) -> tuple[str, ...]:
+def collect_hints(scene: HintContext) -> tuple[str, ...]:
     """Sentences, most telling first."""
     if not scene.reason.is_crash or scene.registers is None:
         return ()
     return tuple(sentence for rule in RULES if (sentence := rule(scene)))
 
 
-def _stack_overflow(scene: Scene) -> str:
+def _stack_overflow(scene: HintContext) -> str:
     """An access close to a stack pointer that has left the memory of the stack."""
     registers, reason = scene.registers, scene.reason
     if registers is None or reason.address_kind != "memory":
@@ -52,7 +52,7 @@ def _stack_overflow(scene: Scene) -> str:
     return f"probably a stack overflow: the access is {place} the stack pointer, outside the stack"
 
 
-def _bad_call(scene: Scene) -> str:
+def _bad_call(scene: HintContext) -> str:
     registers, reason = scene.registers, scene.reason
     if registers is None or reason.address_kind != "memory":
         return ""
@@ -64,7 +64,7 @@ def _bad_call(scene: Scene) -> str:
     return f"the thread jumped there: a call through {pointer} pointer, or a smashed return address"
 
 
-def _unloaded_code(scene: Scene) -> str:
+def _unloaded_code(scene: HintContext) -> str:
     if scene.frame and scene.frame.module is None and scene.frame.unloaded:
         names = [hit.name for hit in scene.frame.unloaded]
         which = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
@@ -72,7 +72,7 @@ def _unloaded_code(scene: Scene) -> str:
     return ""
 
 
-def _null_pointer(scene: Scene) -> str:
+def _null_pointer(scene: HintContext) -> str:
     """An access a little behind address 0: a member, or an element, of what is not there."""
     registers, reason = scene.registers, scene.reason
     if reason.address_kind != "memory" or not 0 < reason.address < PAGE or _bad_call(scene):
@@ -83,7 +83,7 @@ def _null_pointer(scene: Scene) -> str:
     return f"probably a null pointer: what was wanted lies {place} into what is not there"
 
 
-def _wild_pointer(scene: Scene) -> str:
+def _wild_pointer(scene: HintContext) -> str:
     """A general-protection fault: the CPU gives no address, but a register may still hold it."""
     registers, reason = scene.registers, scene.reason
     if registers is None or registers.architecture != "x86_64":
@@ -112,7 +112,7 @@ def _describe(value: int) -> str:
     return f', the text "{text.decode()}"'
 
 
-def _heap(scene: Scene) -> str:
+def _heap(scene: HintContext) -> str:
     """The heap says so itself, long after the damage was done."""
     if "HEAP" not in scene.reason.name:
         return ""
@@ -120,7 +120,7 @@ def _heap(scene: Scene) -> str:
     return f"the heap was damaged earlier, by {causes}: this stack only found it"
 
 
-def _out_of_memory(scene: Scene) -> str:
+def _out_of_memory(scene: HintContext) -> str:
     """A failed allocation is seldom looked at: what follows is a null pointer."""
     error = scene.thread.last_error if scene.thread else None
     if error not in MEMORY_ERRORS:
@@ -128,7 +128,7 @@ def _out_of_memory(scene: Scene) -> str:
     return f"the thread's last error is {MEMORY_ERRORS[error]}: an allocation may have failed"
 
 
-def _no_module(scene: Scene) -> str:
+def _no_module(scene: HintContext) -> str:
     """Code outside every module: generated, or not code at all."""
     frame = scene.frame
     if frame is None or frame.module or frame.unloaded or _bad_call(scene):
@@ -138,7 +138,7 @@ def _no_module(scene: Scene) -> str:
     return "the instruction lies in no module: generated code, or the thread has run astray"
 
 
-def _stack_elsewhere(scene: Scene) -> str:
+def _stack_elsewhere(scene: HintContext) -> str:
     thread, registers = scene.thread, scene.registers
     if thread is None or registers is None or _stack_overflow(scene):
         return ""
@@ -149,7 +149,7 @@ def _stack_elsewhere(scene: Scene) -> str:
     return "the stack pointer lies outside of the stack that the dump holds"
 
 
-def _own_module(scene: Scene) -> str:
+def _own_module(scene: HintContext) -> str:
     """A write to a module's own memory: code, constants, or relocated read-only data."""
     module = scene.address_module
     if module is None or scene.reason.access != "write":

@@ -17,7 +17,7 @@ from crashtool.services.analyze.stacks import walk_stacks
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from crashtool.formats.attributes import Annotation
+    from crashtool.formats.attributes import Attribute
     from crashtool.services.analyze.stacks import SymbolProvider
 
 MOST_MEMORY = 1 << 20
@@ -25,7 +25,7 @@ DEFAULT_MEMORY = 256
 PLAIN_HEAD = b"MDMP"
 
 
-class Wanted(NamedTuple):
+class InspectOptions(NamedTuple):
     """What to read besides the report. `memory`: places as given, `ADDRESS[:SIZE]`.
 
     `symbols`: where modules' files come from; `all_threads`: walk more than the crashed one.
@@ -59,7 +59,7 @@ class FoundDump(NamedTuple):
     file: str
     path: str
     note: str = ""
-    fields: "tuple[Annotation, ...]" = ()
+    fields: "tuple[Attribute, ...]" = ()
     temporary: bool = False
 
     def discard(self) -> None:
@@ -108,7 +108,7 @@ def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadab
         )
 
 
-def read_found(found: FoundDump, wanted: Wanted) -> CrashReport | Unreadable:
+def read_found(found: FoundDump, wanted: InspectOptions) -> CrashReport | Unreadable:
     """The report of a dump, with what its wrapper says of it. UsageError as of `read_report`."""
     read = _read_one(found.file, found.path, wanted)
     if isinstance(read, Unreadable) or not found.note:
@@ -119,7 +119,7 @@ def read_found(found: FoundDump, wanted: Wanted) -> CrashReport | Unreadable:
     return read._replace(annotations=annotations, origin=found.note)
 
 
-def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
+def read_report(file: str, path: str, wanted: InspectOptions) -> CrashReport:
     """The report of one plain minidump, `path` being what the user calls it.
 
     InputUnusable when it is no minidump, UsageError when `wanted` cannot be had.
@@ -149,7 +149,7 @@ def read_report(file: str, path: str, wanted: Wanted) -> CrashReport:
     return report
 
 
-def _read_one(file: str, path: str, wanted: Wanted) -> CrashReport | Unreadable:
+def _read_one(file: str, path: str, wanted: InspectOptions) -> CrashReport | Unreadable:
     try:
         return read_report(file, path, wanted)
     except UsageError:

@@ -10,8 +10,7 @@ from crashtool.model.module import Module
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crashtool.formats.minidump.modules import Module as DumpModule
-    from crashtool.formats.minidump.modules import UnloadedModule
+    from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
 
 MOST_OVERLAPPING = 64  # as many unloaded modules as Windows remembers
 NO_VERSION = ".".join("0000")  # what Crashpad writes for an image without a version
@@ -19,7 +18,7 @@ DELETED = " (deleted)"
 UNNAMED = "(unnamed)"
 
 
-class AddressMap:
+class ModuleMap:
     """Modules by address. Where two claim an address, the one that starts closer below it wins."""
 
     def __init__(self, modules: Sequence[Module]) -> None:

@@ -22,9 +22,9 @@ from crashtool.model.crash import (
     Thread,
 )
 from crashtool.services.analyze.annotations import read_annotations
-from crashtool.services.analyze.hints import Scene, collect_hints
+from crashtool.services.analyze.hints import HintContext, collect_hints
 from crashtool.services.analyze.modules import (
-    AddressMap,
+    ModuleMap,
     read_modules,
     read_unloaded_modules,
 )
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.exception import ExceptionRecord
     from crashtool.formats.minidump.file import Minidump
     from crashtool.formats.minidump.source import Location
-    from crashtool.formats.minidump.threads import Thread as DumpThread
+    from crashtool.formats.minidump.threads import DumpThread
 
 MOST_THREADS = 1 << 12
 MOST_MODULES = 1 << 13
@@ -65,8 +65,8 @@ class _Analysis:
         self.modules = read_modules(self._take(dump.modules, MOST_MODULES, "modules"))
         unloaded = self._take(dump.unloaded_modules, MOST_MODULES, "unloaded modules")
         self.unloaded = read_unloaded_modules(unloaded)
-        self.map = AddressMap(self.modules)
-        self.unloaded_map = AddressMap(self.unloaded)
+        self.map = ModuleMap(self.modules)
+        self.unloaded_map = ModuleMap(self.unloaded)
 
     def report(self, path: str) -> CrashReport:
         dump = self.dump
@@ -181,7 +181,7 @@ class _Analysis:
             address_module=address_module,
             assertion=self._assertion(),
             hints=collect_hints(
-                Scene(
+                HintContext(
                     reason=reason,
                     thread=thread,
                     registers=registers,

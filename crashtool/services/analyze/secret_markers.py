@@ -15,7 +15,7 @@ REACH = 64  # bytes: twice the longest marker
 Around = tuple[bytes, bytes]
 
 
-class Markers:
+class SecretMarkers:
     """Markers with what must stand around them, each found by the seldomest of its letters."""
 
     def __init__(self, markers: Iterable[tuple[bytes, Around]]) -> None:
@@ -42,9 +42,9 @@ class Markers:
 
 
 @cache
-def compile_markers() -> Markers:
+def compile_markers() -> SecretMarkers:
     """Those of all kinds of secrets."""
-    return Markers((marker, kind.around) for kind in list_kinds() for marker in kind.markers)
+    return SecretMarkers((marker, kind.around) for kind in list_kinds() for marker in kind.markers)
 
 
 def _find_seldom(marker: bytes) -> int:

@@ -35,7 +35,7 @@ def attach_source(
     for folder in folders:
         if not os.path.isdir(folder):
             raise InputUnusable(f"{folder} is no folder", hint="--source takes a source tree")
-    reader = _Reader(folders, context)
+    reader = _SourceReader(folders, context)
     threads = list(report.threads)
     for index in _crashed_first(report):
         frames = tuple(map(reader.read_frame, threads[index].frames))
@@ -51,7 +51,7 @@ def _crashed_first(report: CrashReport) -> list[int]:
     return sorted(range(len(report.threads)), key=lambda index: index != report.crashing_thread)
 
 
-class _Reader:
+class _SourceReader:
     """Finds and reads source files, each once."""
 
     def __init__(self, folders: Sequence[str], context: int) -> None:

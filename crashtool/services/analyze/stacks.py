@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 from crashtool.errors import MissingLibrary
 from crashtool.model.crash import Crash, CrashReport, Frame, InlineFrame, Registers, Thread
 from crashtool.model.module import Module
-from crashtool.services.analyze.modules import AddressMap
+from crashtool.services.analyze.modules import ModuleMap
 from crashtool.services.unwind.ends import LINUX
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
-from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, Scene, Step
+from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, StackFrame, UnwindContext
 from crashtool.services.unwind.walker import walk
 
 if TYPE_CHECKING:
@@ -110,10 +110,10 @@ class _Walks:
         self.warn = warn
         if symbols:
             symbols.begin_dump(report.path, report.modules)
-        self.map = AddressMap(report.modules)
-        self.unloaded = AddressMap(report.unloaded_modules)
+        self.map = ModuleMap(report.modules)
+        self.unloaded = ModuleMap(report.unloaded_modules)
         self.loaded: dict[int, Loaded] = {}
-        self.scenes: dict[str, Scene] = {}
+        self.scenes: dict[str, UnwindContext] = {}
         self.executable: Callable[[int], bool | None] | None = None
 
     def walk_thread(self, thread: Thread) -> Thread:
@@ -137,7 +137,7 @@ class _Walks:
         size = min(found.start + found.size - pointer, STACK_WINDOW)
         return self.dump.memory.read(pointer, size) or b""
 
-    def _scene(self, registers: Registers) -> Scene | None:
+    def _scene(self, registers: Registers) -> UnwindContext | None:
         name = registers.architecture
         if name not in self.scenes:
             platform = self.report.system.platform if self.report.system else "unknown"
@@ -150,7 +150,7 @@ class _Walks:
                 max((module.end for module in modules), default=0),
             )
             self._find_loaded(registers.instruction_pointer)  # may be what first gives symbols
-            self.scenes[name] = Scene(
+            self.scenes[name] = UnwindContext(
                 machine,
                 platform,
                 self.dump.memory,
@@ -189,7 +189,7 @@ class _Walks:
             self.executable = find_executable_map(self.dump)
         return self.executable(address)
 
-    def _frame(self, scene: Scene, step: Step) -> Frame:
+    def _frame(self, scene: UnwindContext, step: StackFrame) -> Frame:
         machine = scene.machine
         pointer = step.registers[machine.instruction_pointer]
         if step.trust == "context" or step.is_exact:
@@ -257,14 +257,14 @@ class _Walks:
         )
 
 
-def keep_both_ends(steps: "Iterable[Step]") -> tuple[list[Step], int]:
+def keep_both_ends(steps: "Iterable[StackFrame]") -> tuple[list[StackFrame], int]:
     """The first and the last frames of a walk, and how many between them are left out.
 
     Who began a recursion stands at its outer end.
     """
     source = iter(steps)
     first = list(islice(source, FRAMES_OF_AN_END))
-    last: deque[Step] = deque(maxlen=FRAMES_OF_AN_END)
+    last: deque[StackFrame] = deque(maxlen=FRAMES_OF_AN_END)
     count = 0
     for step in source:
         last.append(step)
@@ -272,7 +272,7 @@ def keep_both_ends(steps: "Iterable[Step]") -> tuple[list[Step], int]:
     return first + list(last), count - len(last)
 
 
-def find_gap(scene: Scene, steps: list[Step]) -> str:
+def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:
     """Why frames are missing behind the outermost; "" if it cannot be said."""
     outermost = steps[-1]
     pointer = outermost.registers.get(scene.machine.stack_pointer, 0)
@@ -306,7 +306,7 @@ def find_machine(architecture: str, platform: str) -> "Machine | None":
     return ARM_APPLE if platform in APPLE else ARM
 
 
-def name_kernel_code(scene: Scene, step: Step, frame: Frame) -> Frame:
+def name_kernel_code(scene: UnwindContext, step: StackFrame, frame: Frame) -> Frame:
     """The frame, named if the kernel sends threads there: where signal handlers return to, by its
     code, and system calls of i386, in a page of the kernel that no file has symbols of.
     """

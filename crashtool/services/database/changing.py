@@ -10,11 +10,11 @@ from crashtool.errors import InputUnusable, MachineFault, UsageError, reason_of
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.services.database.generic import GenericLayout
-from crashtool.services.database.layout import Layout
+from crashtool.services.database.layout import DatabaseLayout
 from crashtool.services.database.macos import MacLayout
 from crashtool.services.database.windows import WindowsLayout
 
-LAYOUTS: dict[str, Callable[[Path], Layout]] = {
+LAYOUTS: dict[str, Callable[[Path], DatabaseLayout]] = {
     "generic": GenericLayout, "macos": MacLayout, "windows": WindowsLayout,
 }  # fmt: skip
 
@@ -40,7 +40,7 @@ def request_upload(database: Database, report: DatabaseReport) -> Path:
 
 
 @contextmanager
-def hold_report(database: Database, report: DatabaseReport) -> Iterator[bool]:
+def get_report_for_uploading(database: Database, report: DatabaseReport) -> Iterator[bool]:
     """Keep handlers from a report for as long as the context lasts; whether it still waits.
 
     InputUnusable when one has it; OSError where the database cannot be written.
@@ -50,8 +50,8 @@ def hold_report(database: Database, report: DatabaseReport) -> Iterator[bool]:
         yield layout.still_waits(report)
 
 
-def mark_uploaded(database: Database, report: DatabaseReport, id_: str) -> None:
-    """Retire a report as uploaded, as Crashpad does, within `hold_report`.
+def record_upload_complete(database: Database, report: DatabaseReport, id_: str) -> None:
+    """Retire a report as uploaded, as Crashpad does, within `get_report_for_uploading`.
 
     The time of the last attempt in settings.dat stays: a report that was sent from here shall not
     hold back the next crash. InputUnusable for what is damaged; OSError.
@@ -94,7 +94,7 @@ def delete_reports(database: Database, reports: Sequence[DatabaseReport]) -> Non
 
 
 @lru_cache(maxsize=4)
-def _open_layout(kind: str, root: Path) -> Layout:
+def _open_layout(kind: str, root: Path) -> DatabaseLayout:
     """One for all reports of a database: Windows' remembers where their records are."""
     return LAYOUTS[kind](root)
 

@@ -12,7 +12,7 @@ from crashtool.formats.crashpad.report import DatabaseReport
 Update = Callable[[Metadata], Metadata]
 
 
-class Layout(Protocol):
+class DatabaseLayout(Protocol):
     """A database that is changed while handlers may run. All raise InputUnusable for what a handler
     has in its hands or what is damaged, and OSError.
     """

@@ -9,7 +9,7 @@ from crashtool.errors import InputUnusable, MalformedFile, cannot_write
 from crashtool.formats.crashpad.database import SETTINGS
 from crashtool.formats.crashpad.settings import (
     UPLOADS_ENABLED,
-    Settings,
+    DatabaseSettings,
     new_settings,
     read_settings,
 )
@@ -22,7 +22,7 @@ def change_settings(
     uploads_enabled: bool | None = None,
     last_upload_attempt: int | None = None,
     reset: bool = False,
-) -> Settings:
+) -> DatabaseSettings:
     """Set the consent, the time of the last attempt (Unix time, 0 for never), or both.
 
     The file is locked and written in place, as Crashpad does (client/settings.cc): the client id
@@ -47,7 +47,7 @@ def change_settings(
             changed = settings.replace(options=options, last_upload_attempt_time=attempt)
             file.seek(0)
             file.write(changed.pack())
-            file.truncate(Settings.SIZE)
+            file.truncate(DatabaseSettings.SIZE)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -55,7 +55,7 @@ def change_settings(
     return changed
 
 
-def _read(data: bytes, *, reset: bool) -> Settings:
+def _read(data: bytes, *, reset: bool) -> DatabaseSettings:
     try:
         return read_settings(data)
     except MalformedFile as error:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
-from crashtool.formats.archives.streams import Member, Stream
+from crashtool.formats.archives.streams import ArchiveMember, ArchiveStream
 from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.extended_attributes import find_sidecar, read_pax_attributes
 from crashtool.services.files.scratch import Scratch
@@ -41,7 +41,7 @@ def _too_many() -> InputUnusable:
     return InputUnusable(f"more than {MOST_MEMBERS:,} members: not a Crashpad database")
 
 
-def _unpack_member(member: Member, target: Path, scratch: Scratch) -> None:
+def _unpack_member(member: ArchiveMember, target: Path, scratch: Scratch) -> None:
     """A folder or a plain file, with its extended attributes as a copy of macOS has them."""
     if member.obstacle:
         raise InputUnusable(f"the archive's member {member.name!r} is {member.obstacle}")
@@ -64,6 +64,6 @@ def _place(folder: Path, name: str) -> Path:
     return folder.joinpath(*parts)
 
 
-def _keep(stream: Stream, target: Path, scratch: Scratch) -> None:
+def _keep(stream: ArchiveStream, target: Path, scratch: Scratch) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     Path(scratch.keep(stream)).replace(target)

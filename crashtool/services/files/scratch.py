@@ -10,7 +10,7 @@ from crashtool.errors import MachineFault, reason_of
 
 if TYPE_CHECKING:
     from crashtool.formats.archives.bounds import Allowance
-    from crashtool.formats.archives.streams import Stream
+    from crashtool.formats.archives.streams import ArchiveStream
 
 BLOCK = 1 << 20  # bytes
 SPARE_ROOMS = ("/var/tmp", "/dev/shm")  # noqa: S108 (a folder of our own is made there)
@@ -86,7 +86,7 @@ class Scratch:
         self._allowance = self._allowance or Allowance()
         return self._allowance
 
-    def keep(self, stream: "Stream") -> str:
+    def keep(self, stream: "ArchiveStream") -> str:
         """Write a stream to a new file; nothing is left of one that cannot be read to its end.
 
         MachineFault when no disk has room for it.

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.streams import Member, Rejoined, Slice, Stream, read_fully
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.archives.streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Rejoined,
+    Slice,
+    read_fully,
+)
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.multipart import FormText, Part, parse_multipart
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.sending.database_reports import Held
+    from crashtool.services.sending.database_reports import UploadReport
 
 SIGNATURE = b"MDMP"
 FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"
@@ -43,8 +49,8 @@ class DumpFile(NamedTuple):
     note: str | None = None
     temporary: bool = False
     attachments: tuple[Attachment, ...] = ()
-    held: "Held | None" = None
-    fields: tuple[Annotation, ...] = ()
+    held: "UploadReport | None" = None
+    fields: tuple[Attribute, ...] = ()
 
     def discard(self) -> None:
         """Remove the file if it was only unpacked, and what was unpacked with it."""
@@ -78,7 +84,7 @@ class ByteStream(Protocol):
 class _Form(NamedTuple):
     """What a form body has besides its minidumps."""
 
-    fields: tuple[Annotation, ...] = ()
+    fields: tuple[Attribute, ...] = ()
     attachments: tuple[Attachment, ...] = ()
 
 
@@ -152,7 +158,7 @@ def holds_dump(file: Path) -> bool:
     return is_dump_or_form(head)
 
 
-def _holds(member: Member, budget: Budget) -> bool:
+def _holds(member: ArchiveMember, budget: Budget) -> bool:
     from crashtool.formats.archives.opening import is_packed
 
     if member.obstacle or member.is_folder:
@@ -163,7 +169,7 @@ def _holds(member: Member, budget: Budget) -> bool:
     return is_dump_or_form(head)
 
 
-def _peek(packed: Stream, head: bytes, budget: Budget) -> bytes:
+def _peek(packed: ArchiveStream, head: bytes, budget: Budget) -> bytes:
     from crashtool.formats.archives.opening import unpack
 
     return read_fully(unpack(packed, head, budget), HEAD)
@@ -251,7 +257,7 @@ class _Unwrapping:
         if unreadable:
             yield UnusableInput(place.shown, InputUnusable(f"{place.shown}: {unreadable}"))
 
-    def _take(self, member: Member, *, is_lone: bool) -> Path | None:
+    def _take(self, member: ArchiveMember, *, is_lone: bool) -> Path | None:
         """A member in the spool, if it may hold a minidump."""
         head = read_fully(member.stream, HEAD)
         if is_lone or is_wrapper(head) or is_dump_or_form(head):
@@ -276,7 +282,7 @@ class _Unwrapping:
                 yield from self.open(unpacked, inner)
 
 
-def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Annotation, ...]]:
+def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Attribute, ...]]:
     """A form's minidumps, its other files, and its fields. MalformedFile when it is damaged."""
     dumps, files, fields = [], [], []
     left = MOST_FIELDS
@@ -291,7 +297,7 @@ def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Annotation, .
             elif part.name not in LOGIN:
                 left -= size
                 value = data[part.start : part.end].decode("utf-8", "surrogateescape")
-                fields.append(Annotation(part.name, value))
+                fields.append(Attribute(part.name, value))
     if len(dumps) > MOST_DUMPS:
         raise InputUnusable(f"a form body with {len(dumps):,} minidumps", hint="unpack it")
     return dumps, files, tuple(fields)
@@ -309,7 +315,7 @@ def _kind_of(head: bytes) -> str:
     return FORM if _is_form(head) else name_kind(head)
 
 
-def spool_stream(stream: ByteStream | Stream, spool: "Scratch") -> Path:
+def spool_stream(stream: ByteStream | ArchiveStream, spool: "Scratch") -> Path:
     """Copy a stream to a new file in `spool`. InputUnusable when that is too much, MachineFault
     when no disk has room for it.
     """
@@ -319,7 +325,7 @@ def spool_stream(stream: ByteStream | Stream, spool: "Scratch") -> Path:
 class _Bounded:
     """A stream that ends with InputUnusable where it gets too long."""
 
-    def __init__(self, stream: ByteStream | Stream) -> None:
+    def __init__(self, stream: ByteStream | ArchiveStream) -> None:
         self._stream = stream
         self._size = 0
 

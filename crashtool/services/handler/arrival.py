@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from crashtool.errors import reason_of
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS, sent_name
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.smoke import Check
+from crashtool.model.smoke import SmokeCheck
 
 _RESERVED = {
     "guid": "the handler always sends the database's client id as guid",
@@ -33,14 +33,14 @@ class Arrival(NamedTuple):
     place: str
 
 
-def check_annotations(annotations: Sequence[Annotation], arrival: Arrival) -> Iterator[Check]:
+def check_annotations(annotations: Sequence[Attribute], arrival: Arrival) -> Iterator[SmokeCheck]:
     """Whether each has arrived with its exact value, or which rule changed or dropped it."""
     for index, annotation in enumerate(annotations):
         name = f"annotation {annotation.key}"
         key = annotation.key
         got = arrival.fields.get(key, arrival.fields.get(_escape(key)))
         if got == annotation.value and key not in _RESERVED:
-            yield Check(name, passed=True, detail=f"{_short(got)} {arrival.place}")
+            yield SmokeCheck(name, passed=True, detail=f"{_short(got)} {arrival.place}")
             continue
         file_has_name = key in [file for file, _ in arrival.files]
         later = [other.value for other in annotations[index + 1 :] if other.key == key]
@@ -49,32 +49,36 @@ def check_annotations(annotations: Sequence[Annotation], arrival: Arrival) -> It
             reason = "an attachment of the same name replaces it"
         seen = "did not arrive" if got is None else f"arrived as {_short(got)}"
         detail = f"{_short(annotation.value)} {seen}" + (f": {reason}" if reason else "")
-        yield Check(name, passed=False, detail=detail, hint="use another key" if reason else "")
+        yield SmokeCheck(
+            name, passed=False, detail=detail, hint="use another key" if reason else ""
+        )
 
 
 def check_attachments(
     attachments: Sequence[Attachment], kind: str, arrival: Arrival
-) -> Iterator[Check]:
+) -> Iterator[SmokeCheck]:
     """Whether each has arrived byte for byte, under which name, or why it was dropped."""
     left = list(arrival.files)
     for attachment in attachments:
         name = f"attachment {attachment.path.rpartition('/')[2] or attachment.path}"
         if problem := _problem_at_home(attachment):
-            yield Check(name, False, problem, "the handler skips it and only logs that")
+            yield SmokeCheck(name, False, problem, "the handler skips it and only logs that")
             continue
         wanted = sent_name(attachment, kind)
         same = [file for file in left if _same_content(Path(file[1]), Path(attachment.path))]
         found = next((file for file in same if file[0] == wanted), same[0] if same else None)
         if found is None:
-            yield Check(name, False, *_why_lost(wanted, kind, arrival))
+            yield SmokeCheck(name, False, *_why_lost(wanted, kind, arrival))
             continue
         left.remove(found)
         size = f"{Path(attachment.path).stat().st_size:,} bytes {arrival.place}"
         renamed = f", as {found[0]}: the handler renames it" if found[0] != wanted else ""
-        yield Check(name, passed=True, detail=size + renamed)
+        yield SmokeCheck(name, passed=True, detail=size + renamed)
 
 
-def check_identification(annotations: Sequence[Annotation], arrival: Arrival) -> Iterator[Check]:
+def check_identification(
+    annotations: Sequence[Attribute], arrival: Arrival
+) -> Iterator[SmokeCheck]:
     """Whether the URL named product and version, where prod and ver are given."""
     if arrival.query is None:
         return
@@ -82,7 +86,7 @@ def check_identification(annotations: Sequence[Annotation], arrival: Arrival) ->
     for key, parameter in _IDENTIFYING.items():
         if key in given:
             got = arrival.query.get(parameter)
-            yield Check(
+            yield SmokeCheck(
                 f"{parameter} in the URL",
                 passed=got == given[key],
                 detail=f"{parameter}={got}" if got is not None else f"no {parameter}= in the URL",

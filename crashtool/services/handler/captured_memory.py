@@ -7,9 +7,9 @@ memory and time. A stack that is too long keeps both ends: the crash, and who be
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from crashtool.formats.minidump.snapshot import MemoryRange
+from crashtool.formats.minidump.snapshot import MemorySnapshot
 from crashtool.formats.record import U32, U64, Record
-from crashtool.services.handler.target import PAGE, RED_ZONE, Mapping
+from crashtool.services.handler.target import PAGE, RED_ZONE, MemoryMapping
 
 Read = Callable[[int, int], bytes]
 
@@ -49,12 +49,12 @@ class MemoryMap:
     `read` gives at most so many bytes at an address, and OSError when there are none.
     """
 
-    def __init__(self, mappings: Iterable[Mapping], read: Read) -> None:
+    def __init__(self, mappings: Iterable[MemoryMapping], read: Read) -> None:
         self._mappings = sorted(mappings)
         self._starts = [one.start for one in self._mappings]
         self._read = read
 
-    def find(self, address: int) -> Mapping | None:
+    def find(self, address: int) -> MemoryMapping | None:
         """The mapping of an address that may be read."""
         place = bisect_right(self._starts, address) - 1
         if place < 0 or not _is_readable(self._mappings[place]):
@@ -76,7 +76,7 @@ class MemoryMap:
                 return mapping.start, self._end_of(mapping)
         return None
 
-    def _end_of(self, mapping: Mapping) -> int:
+    def _end_of(self, mapping: MemoryMapping) -> int:
         """The stack's end; the kernel may have split it, where a part has other properties."""
         end = mapping.end
         place = bisect_right(self._starts, mapping.start)
@@ -86,10 +86,10 @@ class MemoryMap:
             end = other.end
         return end
 
-    def read(self, start: int, end: int) -> MemoryRange | None:
+    def read(self, start: int, end: int) -> MemorySnapshot | None:
         """What can be read of [start, end) from its beginning; None when nothing can."""
         try:
-            return MemoryRange(start, self._read(start, end - start))
+            return MemorySnapshot(start, self._read(start, end - start))
         except OSError:
             return None
 
@@ -103,7 +103,7 @@ class MemoryMap:
 
 def capture_stack(
     memory: MemoryMap, pointer: int, width: int, limit: int
-) -> tuple[MemoryRange | None, MemoryRange | None]:
+) -> tuple[MemorySnapshot | None, MemorySnapshot | None]:
     """A thread's stack from its pointer on; and its far end, when the whole passes `limit`."""
     found = memory.find_stack(pointer, width)
     if found is None or limit < width:
@@ -119,8 +119,8 @@ def capture_referenced(
     memory: MemoryMap,
     pointers: Iterable[int],
     instructions: Iterable[int],
-    taken: Sequence[MemoryRange],
-) -> list[MemoryRange]:
+    taken: Sequence[MemorySnapshot],
+) -> list[MemorySnapshot]:
     """What surrounds pointers and instruction pointers, but what is taken already; in order.
 
     The first pointers count most: there is a limit.
@@ -137,7 +137,7 @@ def capture_referenced(
     return [got for start, end in free if (got := memory.read(start, end))]
 
 
-def list_words(stack: MemoryRange | None, width: int) -> list[int]:
+def list_words(stack: MemorySnapshot | None, width: int) -> list[int]:
     """The first words of a stack, one of which may be a pointer."""
     if stack is None:
         return []
@@ -146,7 +146,7 @@ def list_words(stack: MemoryRange | None, width: int) -> list[int]:
     return [word.value for word in kind.read_array(stack.data, 0, count)]
 
 
-def _is_readable(mapping: Mapping) -> bool:
+def _is_readable(mapping: MemoryMapping) -> bool:
     is_device = mapping.name.startswith("/dev/") and not mapping.name.startswith(
         ("/dev/shm/", "/dev/zero")  # noqa: S108 (a mapping's name)
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from crashtool.errors import UsageError
-from crashtool.formats.attributes import Annotation, Attachment, parse_attachment, parse_pair
+from crashtool.formats.attributes import Attachment, Attribute, parse_attachment, parse_pair
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS, start_handler_arguments
 from crashtool.formats.shell_words import quote_word
 from crashtool.services.handler.find import Handler
@@ -16,7 +16,7 @@ def compose_command(
     handler: Handler,
     database: Path,
     *,
-    annotations: Iterable[Annotation] = (),
+    annotations: Iterable[Attribute] = (),
     attachments: Iterable[Attachment] = (),
     url: str = "",
     arguments: Sequence[str] = (),
@@ -40,7 +40,7 @@ def compose_command(
     ]
 
 
-def read_annotations(texts: Iterable[str]) -> tuple[Annotation, ...]:
+def read_annotations(texts: Iterable[str]) -> tuple[Attribute, ...]:
     """`KEY=VALUE` texts; UsageError for one that would make the handler exit at its start."""
     return tuple(map(parse_pair, texts))
 

@@ -7,11 +7,11 @@ from crashtool.errors import InputUnusable, MachineFault, reason_of
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.report import DatabaseReport
 from crashtool.formats.minidump.file import Minidump
-from crashtool.model.run import Delivery
+from crashtool.model.run import DeliveredReport
 from crashtool.services.handler.report_database import list_minidumps
 
 
-def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> Delivery | None:
+def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> DeliveredReport | None:
     """The report of a process among those that were not `known` before it crashed.
 
     Other runs may use the same database at the same time: the process id in the minidump tells.
@@ -25,7 +25,7 @@ def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> Deli
     return None
 
 
-def find_report(path: Path, uuid: str) -> Delivery | None:
+def find_report(path: Path, uuid: str) -> DeliveredReport | None:
     """What a database says now of a report."""
     rows = open_database(path).reports
     return next((_delivery(report) for report in rows if str(report.uuid) == uuid), None)
@@ -54,8 +54,8 @@ def _is_of(path: Path, process_id: int) -> bool:
         return False
 
 
-def _delivery(report: DatabaseReport) -> Delivery:
-    return Delivery(
+def _delivery(report: DatabaseReport) -> DeliveredReport:
+    return DeliveredReport(
         uuid=str(report.uuid),
         path=str(report.path),
         state=report.state,

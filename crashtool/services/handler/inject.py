@@ -8,8 +8,8 @@ from crashtool.services.handler.ptrace import WAIT_ALL, resume, set_registers
 from crashtool.services.handler.ptrace import get_registers as get_raw_registers
 from crashtool.services.handler.signal_frame import (
     Registers32,
-    Registers64,
     StoppedThread,
+    UserRegsStruct,
     read_registers,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
@@ -64,7 +64,7 @@ def send_from(thread: StoppedThread, descriptor: int, scratch: int, message: byt
 
 def _at_call(thread: StoppedThread, entry: int, descriptor: int, scratch: int, size: int) -> bytes:
     flags = _MSG_NOSIGNAL | _MSG_DONTWAIT
-    if isinstance(thread.registers, Registers64):
+    if isinstance(thread.registers, UserRegsStruct):
         return thread.registers.replace(
             rax=_SENDTO_64, rdi=descriptor, rsi=scratch, rdx=size, r10=flags, r8=0, r9=0,
             rip=entry, orig_rax=_NO_RESTART_64,
@@ -75,8 +75,8 @@ def _at_call(thread: StoppedThread, entry: int, descriptor: int, scratch: int, s
     ).pack()  # fmt: skip
 
 
-def _result(registers: Registers64 | Registers32) -> int:
-    if isinstance(registers, Registers64):
+def _result(registers: UserRegsStruct | Registers32) -> int:
+    if isinstance(registers, UserRegsStruct):
         return _signed(registers.rax, 64)
     return _signed(registers.eax, 32)
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from crashtool.errors import CrashtoolError
 from crashtool.formats.minidump.snapshot import ModuleSnapshot
 from crashtool.formats.object_file.elf import identify_elf
-from crashtool.formats.object_file.elf_image import Image, Read, find_image
+from crashtool.formats.object_file.elf_image import ElfImage, Read, find_image
 from crashtool.services.handler.supported import NEEDS_LINUX
-from crashtool.services.handler.target import Mapping
+from crashtool.services.handler.target import MemoryMapping
 
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
@@ -24,7 +24,7 @@ _DELETED = " (deleted)"
 
 
 def list_modules(
-    pid: int, mappings: Sequence[Mapping], read: Read, entry: int | None
+    pid: int, mappings: Sequence[MemoryMapping], read: Read, entry: int | None
 ) -> list[ModuleSnapshot]:
     """The images whose code is mapped: the program first, which holds `entry`, then by address.
 
@@ -48,7 +48,7 @@ def list_modules(
     return sorted(modules, key=lambda module: (not module.is_program, module.base))
 
 
-def _has_code(image: Image, first: Mapping, mappings: Sequence[Mapping]) -> bool:
+def _has_code(image: ElfImage, first: MemoryMapping, mappings: Sequence[MemoryMapping]) -> bool:
     """Whether its code is there; a file that is only read as data is no module."""
     return any(
         "x" in one.permissions
@@ -58,7 +58,9 @@ def _has_code(image: Image, first: Mapping, mappings: Sequence[Mapping]) -> bool
     )
 
 
-def _describe(pid: int, mapping: Mapping, image: Image, *, is_program: bool) -> ModuleSnapshot:
+def _describe(
+    pid: int, mapping: MemoryMapping, image: ElfImage, *, is_program: bool
+) -> ModuleSnapshot:
     path = mapping.name.removesuffix(_DELETED)
     build_id = image.build_id
     if not build_id and mapping.name != VDSO:
@@ -68,7 +70,7 @@ def _describe(pid: int, mapping: Mapping, image: Image, *, is_program: bool) -> 
     return ModuleSnapshot(name, image.base, image.size, build_id, is_program)
 
 
-def _identify_file(pid: int, mapping: Mapping, *, is_program: bool) -> bytes:
+def _identify_file(pid: int, mapping: MemoryMapping, *, is_program: bool) -> bytes:
     """The identifier of the very file that is mapped; b"" when it is out of reach.
 
     Without a build id that is the hash that Breakpad's tools make of the code, by which symbols of

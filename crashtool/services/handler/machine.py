@@ -6,7 +6,7 @@ import sys
 import time
 
 from crashtool.formats.minidump import linux
-from crashtool.formats.minidump.snapshot import Machine, TimeZone
+from crashtool.formats.minidump.snapshot import SystemSnapshot, TimeZone
 from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import read_file
 
@@ -20,7 +20,7 @@ _RELEASES = ("/etc/lsb-release", "/etc/os-release")
 _UTIME, _STIME, _STARTTIME = 14 - 3, 15 - 3, 22 - 3
 
 
-def describe_machine(architecture: str) -> Machine:
+def describe_machine(architecture: str) -> SystemSnapshot:
     """The system as uname and /proc/cpuinfo tell it; `architecture` is the process's."""
     system = os.uname()
     numbers = [int(word) for word in _NUMBER.findall(system.release)[:3]]
@@ -28,7 +28,7 @@ def describe_machine(architecture: str) -> Machine:
     major, minor, build = (*numbers, 0, 0, 0)[:3]
     processor = _read_first_processor()
     model, stepping = _number(processor, "model"), _number(processor, "stepping")
-    return Machine(
+    return SystemSnapshot(
         architecture=architecture,
         version=(major, minor, build),
         build=f"{tail} {system.version} {system.machine}".strip(),

@@ -4,29 +4,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crashtool.errors import CrashtoolError, reason_of
-from crashtool.model.run import Delivery
+from crashtool.model.run import DeliveredReport
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.handler.delivery import find_report
 from crashtool.services.sending.database_reports import walk_unsent
 from crashtool.services.sending.destination import find_report_url
-from crashtool.services.sending.request import Plan
-from crashtool.services.sending.sender import Sender, Voices
+from crashtool.services.sending.request import SendPlan
+from crashtool.services.sending.sender import Sender, SendEvents
 from crashtool.services.transport.http import HttpSession
 
 _RETRY_SECONDS = 10.0  # a handler tries once; whoever waits for a run waits a moment longer
 
 
 def send_report(
-    database: Path, delivery: Delivery, url: str, warn: Callable[[str], None]
-) -> Delivery:
+    database: Path, delivery: DeliveredReport, url: str, warn: Callable[[str], None]
+) -> DeliveredReport:
     """Send a report if the database's settings permit, and mark it there; what became of it.
 
     Nothing is raised: why it was not sent is the `reason` of what comes back.
     """
     try:
         target = find_report_url(url, universe=None, host=None, token=None, warn=warn)
-        problem = _send(database, delivery, Plan(target), warn)
+        problem = _send(database, delivery, SendPlan(target), warn)
     except CrashtoolError as error:
         problem = error.what
     except OSError as error:
@@ -37,7 +37,7 @@ def send_report(
 
 
 def _send(
-    database: Path, delivery: Delivery, plan: Plan, warn: Callable[[str], None]
+    database: Path, delivery: DeliveredReport, plan: SendPlan, warn: Callable[[str], None]
 ) -> str | None:
     """What kept the report from being sent, or None."""
     items = walk_unsent(str(database), without_consent=False, note=warn)
@@ -49,6 +49,6 @@ def _send(
         HttpSession(url=plan.url) as session,
         Scratch() as spool,
     ):
-        sender = Sender(plan, session, Voices(note=warn), retry_for=_RETRY_SECONDS)
+        sender = Sender(plan, session, SendEvents(note=warn), retry_for=_RETRY_SECONDS)
         receipts = list(sender.send_found(mine, spool))
     return next((receipt.error for receipt in receipts if receipt.error), None)

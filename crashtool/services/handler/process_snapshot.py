@@ -10,12 +10,12 @@ from crashtool.errors import MalformedFile
 from crashtool.formats.minidump.crashpad_info import CrashpadInfo
 from crashtool.formats.minidump.snapshot import (
     ExceptionSnapshot,
-    MemoryRange,
+    MemorySnapshot,
     ModuleSnapshot,
     ProcessSnapshot,
     ThreadSnapshot,
 )
-from crashtool.formats.minidump.structs import Parameter
+from crashtool.formats.minidump.structs import ExceptionParameter
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.captured_memory import (
     CRASHED_STACK,
@@ -35,10 +35,10 @@ from crashtool.services.handler.machine import (
 )
 from crashtool.services.handler.signal_frame import (
     FAULTS,
-    Registers64,
     SignalInfo,
     StoppedThread,
     SystemCall,
+    UserRegsStruct,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import (
@@ -75,7 +75,7 @@ class _Taken(NamedTuple):
 
     stopped: StoppedThread
     thread: ThreadSnapshot
-    far_end: MemoryRange | None
+    far_end: MemorySnapshot | None
 
 
 class _Taker:
@@ -135,7 +135,7 @@ class _Taker:
             name=self._name_thread(tid),
             context=build_context(stopped),
             stack=stack,
-            thread_pointer=registers.fs_base if isinstance(registers, Registers64) else 0,
+            thread_pointer=registers.fs_base if isinstance(registers, UserRegsStruct) else 0,
         )
         return _Taken(stopped, thread, far_end)
 
@@ -147,8 +147,8 @@ class _Taker:
         return raw.removesuffix(b"\n").decode("utf-8", "replace")
 
     def _take_referenced(
-        self, rows: Sequence[_Taken], far_ends: Sequence[MemoryRange]
-    ) -> list[MemoryRange]:
+        self, rows: Sequence[_Taken], far_ends: Sequence[MemorySnapshot]
+    ) -> list[MemorySnapshot]:
         """What registers and the crashed stack point at, and the code where each thread is."""
         registers = self.crashed.registers
         pointers = [getattr(registers, name) for name in registers.FIELDS
@@ -197,5 +197,5 @@ def _describe_signal(siginfo: SignalInfo) -> tuple[int, tuple[int, ...]]:
         call = SystemCall.read(siginfo.rest)
         return siginfo.address, (call.number & 0xFFFFFFFF, call.architecture)
     if siginfo.number in _SENT:
-        return 0, (*sender, Parameter.read(siginfo.rest).value)
+        return 0, (*sender, ExceptionParameter.read(siginfo.rest).value)
     return 0, ()

@@ -173,8 +173,8 @@ class Runner:
         else:
             resume(tid, number)
 
-    def _patience(self) -> "Patience":
-        return Patience(self.handler_seconds, _STOPPING - self._spared)
+    def _patience(self) -> "StopWatch":
+        return StopWatch(self.handler_seconds, _STOPPING - self._spared)
 
     def _finish(self) -> RunResult:
         """Collect the helper and the handler, which end now that the program has."""
@@ -217,7 +217,7 @@ class Runner:
             own_reason=self._crash.own_reason,
         )
 
-    def _await_end(self, pid: int, patience: "Patience") -> None:
+    def _await_end(self, pid: int, patience: "StopWatch") -> None:
         while pid not in self._ended:
             try:
                 tid, status = os.waitpid(pid, WAIT_ALL | os.WNOHANG)
@@ -231,7 +231,7 @@ class Runner:
                 signal.sigtimedwait({signal.SIGCHLD}, 0.01)
 
 
-class Patience:
+class StopWatch:
     """Asked for a reason to stop waiting for the handler: time is up, or a signal says stop."""
 
     def __init__(self, seconds: float, stopping: AbstractSet[int]) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from crashtool.errors import CannotWrite, CrashtoolError, cannot_write
 from crashtool.formats.crashpad.database import SETTINGS
-from crashtool.formats.crashpad.settings import Settings, new_settings, read_settings
+from crashtool.formats.crashpad.settings import DatabaseSettings, new_settings, read_settings
 from crashtool.formats.named_tuple import NamedTuple
 
 _REPORTS = ("pending", "completed")
@@ -26,7 +26,7 @@ class ChosenDatabase(NamedTuple):
     """
 
     path: Path | None
-    settings: Settings | None
+    settings: DatabaseSettings | None
     instead_of: str | None = None
 
     def discard_unused(self) -> None:
@@ -61,7 +61,7 @@ def make_temporary_database(reason: str) -> ChosenDatabase:
     return ChosenDatabase(None, None, reason)
 
 
-def prepare_database(path: Path) -> Settings | None:
+def prepare_database(path: Path) -> DatabaseSettings | None:
     """Make the database if there is none, with uploads enabled; its settings as they now are.
 
     An existing database keeps its consent. None when its settings are unreadable: a handler then
@@ -95,7 +95,7 @@ def list_minidumps(path: Path) -> frozenset[Path] | None:
     return frozenset(found)
 
 
-def _read_or_make_settings(path: Path) -> Settings | None:
+def _read_or_make_settings(path: Path) -> DatabaseSettings | None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -19,7 +19,7 @@ from crashtool.services.handler.program_file import find_program
 from crashtool.services.handler.report_database import choose_database, list_minidumps
 
 if TYPE_CHECKING:
-    from crashtool.model.run import Delivery, RunResult
+    from crashtool.model.run import DeliveredReport, RunResult
 
 WRITERS = ("auto", "handler", "own")
 
@@ -79,7 +79,7 @@ class ReportedRun:
         """The program's life, to its end."""
         return run_program(self.plan.program, self._line, own=self._own, mode=self.plan.mode)
 
-    def find_delivery(self, result: "RunResult") -> "Delivery | None":
+    def find_delivery(self, result: "RunResult") -> "DeliveredReport | None":
         """The report of its crash, if it had one and left one; what nobody else sends is sent."""
         database = Path(result.database) if result.database else self.chosen.path
         if result.fatal is None or database is None:

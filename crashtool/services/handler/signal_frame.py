@@ -27,7 +27,7 @@ FAULTS = frozenset((signal.SIGILL, signal.SIGTRAP, signal.SIGBUS, signal.SIGFPE,
 SIGNALS_WITH_ADDRESS = frozenset((signal.SIGSEGV, signal.SIGBUS))
 
 
-class Registers64(Record):
+class UserRegsStruct(Record):
     """struct user_regs_struct (x86-64), 216 bytes."""
 
     r15: U64
@@ -212,33 +212,33 @@ class StoppedThread(NamedTuple):
 
     thread_id: int
     siginfo: SignalInfo
-    registers: Registers64 | Registers32
+    registers: UserRegsStruct | Registers32
     floating_point: bytes | None
 
     @property
     def width(self) -> int:
         """Bytes of a general register: 8 or 4."""
-        return 8 if isinstance(self.registers, Registers64) else 4
+        return 8 if isinstance(self.registers, UserRegsStruct) else 4
 
     @property
     def instruction_pointer(self) -> int:
         """Where it was."""
         registers = self.registers
-        return int(registers.rip if isinstance(registers, Registers64) else registers.eip)
+        return int(registers.rip if isinstance(registers, UserRegsStruct) else registers.eip)
 
     @property
     def stack_pointer(self) -> int:
         """Where its stack ends."""
         registers = self.registers
-        return int(registers.rsp if isinstance(registers, Registers64) else registers.esp)
+        return int(registers.rsp if isinstance(registers, UserRegsStruct) else registers.esp)
 
 
-def read_registers(data: bytes) -> Registers64 | Registers32:
+def read_registers(data: bytes) -> UserRegsStruct | Registers32:
     """The general registers in an NT_PRSTATUS set; its size tells the thread's width."""
-    return Registers64.read(data) if len(data) >= Registers64.SIZE else Registers32.read(data)
+    return UserRegsStruct.read(data) if len(data) >= UserRegsStruct.SIZE else Registers32.read(data)
 
 
-class Frame(NamedTuple):
+class SignalFrame(NamedTuple):
     """Bytes for the target's memory, and the address of the ExceptionInformation in them."""
 
     data: bytes
@@ -248,7 +248,7 @@ class Frame(NamedTuple):
 FRAME_SIZE = 2048  # room for each layout below
 
 
-def build_frame(thread: StoppedThread, address: int) -> Frame:
+def build_frame(thread: StoppedThread, address: int) -> SignalFrame:
     """Lay out everything crashpad_handler reads, for memory at `address` (64-byte aligned)."""
     siginfo, context, state = _blocks64(thread) if thread.width == 8 else _blocks32(thread)  # noqa: PLR2004
     context_at = address + len(siginfo)
@@ -259,12 +259,12 @@ def build_frame(thread: StoppedThread, address: int) -> Frame:
     pointer = ExceptionInformation(
         siginfo_address=address, context_address=context_at, thread_id=thread.thread_id
     )
-    return Frame(data + pointer.pack(), address + len(data))
+    return SignalFrame(data + pointer.pack(), address + len(data))
 
 
 def _blocks64(thread: StoppedThread) -> tuple[bytes, Context64, bytes]:
     registers = thread.registers
-    shared = [name for name in Context64.FIELDS if name in Registers64.FIELDS]
+    shared = [name for name in Context64.FIELDS if name in UserRegsStruct.FIELDS]
     values = {name: getattr(registers, name) for name in shared}
     for segment in ("cs", "gs", "fs", "ss"):
         values[segment] &= 0xFFFF

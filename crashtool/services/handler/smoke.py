@@ -10,13 +10,13 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, MachineFault, UsageError
-from crashtool.formats.attributes import Annotation, parse_pair
+from crashtool.formats.attributes import Attribute, parse_pair
 from crashtool.formats.crashpad.database import SETTINGS
-from crashtool.formats.crashpad.settings import Settings
+from crashtool.formats.crashpad.settings import DatabaseSettings
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import redact_token
-from crashtool.model.run import Delivery, FatalSignal, RunResult
-from crashtool.model.smoke import Check, SmokeResult
+from crashtool.model.run import DeliveredReport, FatalSignal, RunResult
+from crashtool.model.smoke import SmokeCheck, SmokeResult
 from crashtool.model.submission import upload_fields
 from crashtool.services.handler.apart import run_program_apart
 from crashtool.services.handler.arrival import (
@@ -48,7 +48,7 @@ ARGUMENTS_HINT = "one bad argument ends a handler at its start: check what it wa
 _SEGV = 11
 
 
-class Plan(NamedTuple):
+class SmokePlan(NamedTuple):
     """What to prove. `folder` takes the database and what is received; it should be empty.
 
     `annotations` and `attachments` are texts as the user gave them. Without `url` the report goes
@@ -70,7 +70,7 @@ class _Stop(Exception):
     """What was found makes all further checks pointless."""
 
 
-def smoke(plan: Plan) -> SmokeResult:
+def smoke(plan: SmokePlan) -> SmokeResult:
     """Make a real crash under a real handler, and check what came of it.
 
     UsageError where no program can be run under a handler at all, or for a plan that no handler
@@ -87,14 +87,14 @@ def smoke(plan: Plan) -> SmokeResult:
 class Proof:
     """The checks in the order of a report's life."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SmokePlan) -> None:
         self.plan = plan
         self.database = plan.database or plan.folder / "database"
-        self.mark = Annotation(MARK, token_hex(8))
-        self.checks: list[Check] = []
+        self.mark = Attribute(MARK, token_hex(8))
+        self.checks: list[SmokeCheck] = []
         self.handler: Handler | None = None
         self.target = plan.url or ""
-        self.delivery: Delivery | None = None
+        self.delivery: DeliveredReport | None = None
         self.log: tuple[str, ...] = ()
         self.exchanges: list[Exchange] = []
 
@@ -138,7 +138,7 @@ class Proof:
         )
 
     def _check(self, name: str, passed: bool, detail: str = "", hint: str = "") -> None:
-        self.checks.append(Check(name, passed, redact_token(detail), hint))
+        self.checks.append(SmokeCheck(name, passed, redact_token(detail), hint))
 
     def _require(self, name: str, passed: bool, detail: str = "", hint: str = "") -> None:
         self._check(name, passed, detail, hint)
@@ -157,7 +157,7 @@ class Proof:
         self._check("handler found", True, f"{self.handler.path} ({kind})")
         return self.handler
 
-    def _sort_annotations(self) -> tuple[tuple[Annotation, ...], list[str]]:
+    def _sort_annotations(self) -> tuple[tuple[Attribute, ...], list[str]]:
         """Those that are well-formed, with our own; and arguments for those that are not.
 
         The handler gets the latter as they are: it is to show itself what it makes of them.
@@ -220,7 +220,7 @@ class Proof:
             ARGUMENTS_HINT,
         )  # fmt: skip
 
-    def _get_delivery(self, known: frozenset[Path], fatal: FatalSignal) -> Delivery:
+    def _get_delivery(self, known: frozenset[Path], fatal: FatalSignal) -> DeliveredReport:
         self.delivery = delivery = find_delivery(self.database, known, fatal.process_id)
         self._require(
             "report written",
@@ -231,7 +231,7 @@ class Proof:
         assert delivery is not None  # noqa: S101 (required just now)
         return delivery
 
-    def _check_minidump(self, delivery: Delivery, fatal: FatalSignal) -> None:
+    def _check_minidump(self, delivery: DeliveredReport, fatal: FatalSignal) -> None:
         with open_written(Path(delivery.path)) as dump:
             exception = dump.exception
             context = dump.context(exception.context) if exception else None
@@ -249,7 +249,7 @@ class Proof:
             else f"it tells of signal, thread, address, pc {seen}, not {true}",
         )
 
-    def _require_upload(self, delivery: Delivery, settings: Settings | None) -> None:
+    def _require_upload(self, delivery: DeliveredReport, settings: DatabaseSettings | None) -> None:
         enabled = settings is not None and settings.uploads_enabled
         self._check(
             "uploads enabled",
@@ -279,7 +279,7 @@ class Proof:
             return
         self._check("server took the report", True, f"as {reply.rxid}")
 
-    def _get_received(self, receiver: Receiver, delivery: Delivery) -> "StoredReport":
+    def _get_received(self, receiver: Receiver, delivery: DeliveredReport) -> "StoredReport":
         reports = receiver.inbox.reports()
         found = next((one for one in reports if one.fields.get(MARK) == self.mark.value), None)
         self._require("report received", found is not None, f"{len(reports)} in the inbox")
@@ -295,7 +295,7 @@ def _received(report: "StoredReport") -> Arrival:
     return Arrival(report.fields, files, report.query, "received")
 
 
-def _kept(delivery: Delivery) -> Arrival:
+def _kept(delivery: DeliveredReport) -> Arrival:
     """What a distant server was sent, as the minidump and the database tell."""
     with open_written(Path(delivery.path)) as dump:
         fields = {field.name: field.value for field in upload_fields(dump.crashpad)}

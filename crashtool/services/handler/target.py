@@ -33,7 +33,7 @@ class _Aux32(Record):
     value: U32
 
 
-class Mapping(NamedTuple):
+class MemoryMapping(NamedTuple):
     """One line of /proc/PID/maps: [start, end), permissions like "rw-p", and its name.
 
     `offset` is into the file, `inode` 0 where there is none.
@@ -173,19 +173,19 @@ def list_images(pid: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in code if name.startswith("/")))
 
 
-def _preference(mapping: Mapping) -> int:
+def _preference(mapping: MemoryMapping) -> int:
     order = ("[stack]", "", "[heap]")
     return order.index(mapping.name) if mapping.name in order else len(order)
 
 
-def read_mappings(pid: int) -> list[Mapping]:
+def read_mappings(pid: int) -> list[MemoryMapping]:
     """The memory map of a process, by address. OSError when it is gone."""
     rows = []
     for line in read_file(f"/proc/{pid}/maps").decode("utf-8", "replace").splitlines():
         span, permissions, offset, _, inode, *name = line.split(None, 5)
         start, _, end = span.partition("-")
         rows.append(
-            Mapping(
+            MemoryMapping(
                 int(start, 16),
                 int(end, 16),
                 permissions,

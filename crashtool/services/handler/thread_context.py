@@ -6,9 +6,9 @@ from crashtool.formats.record import Record
 from crashtool.services.handler.ptrace import NT_PRFPREG, NT_PRXFPREG, get_registers
 from crashtool.services.handler.signal_frame import (
     Registers32,
-    Registers64,
     SignalInfo,
     StoppedThread,
+    UserRegsStruct,
     read_registers,
 )
 
@@ -36,13 +36,13 @@ def read_stopped_thread(tid: int, siginfo: SignalInfo | None = None) -> StoppedT
 def build_context(thread: StoppedThread) -> Record:
     """An X8664Context or X86Context, as wide as the thread's registers."""
     registers = thread.registers
-    if isinstance(registers, Registers64):
+    if isinstance(registers, UserRegsStruct):
         return _build_x86_64(registers, thread.floating_point)
     return _build_x86(registers, thread.floating_point)
 
 
-def _build_x86_64(registers: Registers64, state: bytes | None) -> X8664Context:
-    shared = [name for name in X8664Context.FIELDS if name in Registers64.FIELDS]
+def _build_x86_64(registers: UserRegsStruct, state: bytes | None) -> X8664Context:
+    shared = [name for name in X8664Context.FIELDS if name in UserRegsStruct.FIELDS]
     values = {name: getattr(registers, name) for name in shared}
     for segment in ("cs", "ds", "es", "fs", "gs", "ss"):
         values[segment] &= _LOW

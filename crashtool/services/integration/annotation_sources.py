@@ -7,8 +7,8 @@ from typing import Any
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import (
-    Annotation,
     Attachment,
+    Attribute,
     is_absolute,
     parse_attachment,
     split_pair,
@@ -21,14 +21,14 @@ from crashtool.services.workers.child_environment import child_environment
 GIT_SECONDS = 60
 
 
-class Source(NamedTuple):
+class AnnotationSource(NamedTuple):
     """What one place says."""
 
-    annotations: tuple[Annotation, ...]
+    annotations: tuple[Attribute, ...]
     attachments: tuple[Attachment, ...] = ()
 
 
-def read_annotation_file(name: str) -> Source:
+def read_annotation_file(name: str) -> AnnotationSource:
     """The annotations and attachments in a .toml, .json or .env file.
 
     Tables may be the whole file or its `annotations`, beside a list `attachments`; tables within
@@ -40,12 +40,12 @@ def read_annotation_file(name: str) -> Source:
         raise UsageError(f"{name} is no .toml, .json or .env file", hint="rename it or convert it")
     text = read_text_file(path)
     if kind == ".env":
-        return Source(tuple(_parse_env(text, name)))
+        return AnnotationSource(tuple(_parse_env(text, name)))
     table = parse_toml(text, name) if kind == ".toml" else _parse_json(text, name)
     return _read_table(table, path)
 
 
-def read_git_annotations(folder: Path) -> Source:
+def read_git_annotations(folder: Path) -> AnnotationSource:
     """`commit`, `branch` (unless detached) and `dirty` of the git work tree that holds a folder.
 
     Untracked files do not make it dirty. InputUnusable outside a repository or before the first
@@ -54,18 +54,18 @@ def read_git_annotations(folder: Path) -> Source:
     commit = _git(folder, "rev-parse", "--verify", "HEAD^{commit}").strip()
     branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip()
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no").strip()
-    rows = [Annotation("commit", commit)]
+    rows = [Attribute("commit", commit)]
     if branch != "HEAD":
-        rows.append(Annotation("branch", branch))
-    return Source((*rows, Annotation("dirty", "true" if changes else "false")))
+        rows.append(Attribute("branch", branch))
+    return AnnotationSource((*rows, Attribute("dirty", "true" if changes else "false")))
 
 
-def join_sources(*sources: Source) -> Source:
+def join_sources(*sources: AnnotationSource) -> AnnotationSource:
     """All of them; a key or path in a later one replaces that of an earlier one.
 
     What one source gives twice stays twice, for the rules to find.
     """
-    annotations: list[Annotation] = []
+    annotations: list[Attribute] = []
     attachments: list[Attachment] = []
     for source in sources:
         keys = {annotation.key for annotation in source.annotations}
@@ -74,7 +74,7 @@ def join_sources(*sources: Source) -> Source:
         attachments = [row for row in attachments if row.path not in paths]
         annotations += source.annotations
         attachments += source.attachments
-    return Source(tuple(annotations), tuple(attachments))
+    return AnnotationSource(tuple(annotations), tuple(attachments))
 
 
 def mark_folders(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
@@ -87,7 +87,7 @@ def mark_folders(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
     )
 
 
-def _read_table(table: dict[str, Any], path: Path) -> Source:
+def _read_table(table: dict[str, Any], path: Path) -> AnnotationSource:
     """A table with `annotations` in it, or one whose every other key is an annotation."""
     listed = table.get("attachments", [])
     if not isinstance(listed, list):
@@ -95,7 +95,7 @@ def _read_table(table: dict[str, Any], path: Path) -> Source:
     annotations = table.get("annotations")
     if not isinstance(annotations, dict):
         annotations = {key: value for key, value in table.items() if key != "attachments"}
-    return Source(
+    return AnnotationSource(
         tuple(_flatten(annotations, "", path)),
         tuple(_read_attachment(item, path) for item in listed),
     )
@@ -114,7 +114,7 @@ def _read_attachment(item: Any, path: Path) -> Attachment:
     return attachment._replace(path=str(path.parent / attachment.path))
 
 
-def _flatten(table: dict[str, Any], prefix: str, path: Path) -> "list[Annotation]":
+def _flatten(table: dict[str, Any], prefix: str, path: Path) -> "list[Attribute]":
     rows = []
     for key, value in table.items():
         if isinstance(value, dict):
@@ -127,7 +127,7 @@ def _flatten(table: dict[str, Any], prefix: str, path: Path) -> "list[Annotation
             )
         else:
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            rows.append(Annotation(prefix + key, text))
+            rows.append(Attribute(prefix + key, text))
     return rows
 
 
@@ -147,7 +147,7 @@ def _parse_json(text: str, name: str) -> dict[str, Any]:
     return table
 
 
-def _parse_env(text: str, name: str) -> "list[Annotation]":
+def _parse_env(text: str, name: str) -> "list[Attribute]":
     rows = []
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip().removeprefix("export ").strip()
@@ -157,7 +157,7 @@ def _parse_env(text: str, name: str) -> "list[Annotation]":
             key, value = split_pair(line)
         except UsageError:
             raise InputUnusable(f"{name}, line {number}: there is no '=' in it") from None
-        rows.append(Annotation(key.strip(), _unquote(value.strip(), f"{name}, line {number}")))
+        rows.append(Attribute(key.strip(), _unquote(value.strip(), f"{name}, line {number}")))
     return rows
 
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from crashtool.errors import NothingFound, UsageError
-from crashtool.formats.crashpad.client.layouts import LAYOUTS, Layout, find_layouts
+from crashtool.formats.crashpad.client.layouts import LAYOUTS, ClientLayout, find_layouts
 
 
 def choose_layouts(
     fork: str, platforms: tuple[str, ...], folder: str, name: str = ""
-) -> dict[str, Layout]:
+) -> dict[str, ClientLayout]:
     """The layout for each platform: the one named, that of the folder, or the fork's usual one.
 
     Platforms that it has nothing for are left out. UsageError when none is left, or the folder is
@@ -36,7 +36,7 @@ def choose_layouts(
     return layouts
 
 
-def find_layout(folder: Path) -> Layout:
+def find_layout(folder: Path) -> ClientLayout:
     """The layout of a folder, by files that every copy of it has. NothingFound if there is none."""
     for layout in LAYOUTS.values():
         if any((folder / mark).is_file() for mark in layout.marks):

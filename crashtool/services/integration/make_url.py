@@ -4,9 +4,9 @@ from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import (
     ERROR,
-    Finding,
     Purpose,
     SubmissionUrl,
+    UrlFinding,
     build_url,
     check_url,
     convert,
@@ -19,7 +19,7 @@ from crashtool.formats.submission_url import (
 CONVERSIONS = ("form", "format", "universe", "host", "port", "plain_http")
 
 
-class Wishes(NamedTuple):
+class UrlOptions(NamedTuple):
     """What the URL is to be made of; `named` are the parameters that the command line gave.
 
     `flagged` is the token from the command line, meant for whatever the URL is for; `token` and
@@ -43,26 +43,26 @@ class Wishes(NamedTuple):
         return self.flagged or (self.symbols_token if symbols else self.token)
 
 
-class Outcome(NamedTuple):
+class UrlOutcome(NamedTuple):
     """A URL with what is known of it; `mended` are the findings that --fix took care of."""
 
     text: str
     reading: SubmissionUrl | None
-    findings: tuple[Finding, ...]
-    mended: tuple[Finding, ...] = ()
+    findings: tuple[UrlFinding, ...]
+    mended: tuple[UrlFinding, ...] = ()
 
 
-def judge(text: str, purpose: Purpose, *, fix: bool = False) -> Outcome:
+def judge(text: str, purpose: Purpose, *, fix: bool = False) -> UrlOutcome:
     """What the rules say of a URL as it is, or of it mended as far as that is possible."""
     findings = check_url(text, purpose)
     if not fix:
-        return Outcome(text, _find_reading(text), findings)
+        return UrlOutcome(text, _find_reading(text), findings)
     mended = fix_url(text, purpose)
     done = tuple(finding for finding in findings if finding.corrected is not None)
-    return Outcome(mended, _find_reading(mended), check_url(mended, purpose), done)
+    return UrlOutcome(mended, _find_reading(mended), check_url(mended, purpose), done)
 
 
-def make(url: str | None, wishes: Wishes, purpose: Purpose) -> Outcome:
+def make(url: str | None, wishes: UrlOptions, purpose: Purpose) -> UrlOutcome:
     """A URL built from its pieces, or the given one converted where `wishes` asks for it.
 
     UsageError says which piece is missing. A URL too wrong to convert comes back as it is.
@@ -79,10 +79,10 @@ def make(url: str | None, wishes: Wishes, purpose: Purpose) -> Outcome:
             return given
         reading = _convert(parse_submission_url(given.text), wishes)
     text = build_url(reading)
-    return Outcome(text, reading, check_url(text, purpose))
+    return UrlOutcome(text, reading, check_url(text, purpose))
 
 
-def _build(wishes: Wishes) -> SubmissionUrl:
+def _build(wishes: UrlOptions) -> SubmissionUrl:
     if not (wishes.universe or wishes.host):
         raise UsageError(
             "there is neither a URL nor anything to build one from",
@@ -105,7 +105,7 @@ def _build(wishes: Wishes) -> SubmissionUrl:
     )  # fmt: skip
 
 
-def _convert(url: SubmissionUrl, wishes: Wishes) -> SubmissionUrl:
+def _convert(url: SubmissionUrl, wishes: UrlOptions) -> SubmissionUrl:
     wanted = wishes.format or url.format or "minidump"
     asked = (
         wishes.flagged or (wishes.symbols_token if {"symbols_token"} <= wishes.named else "")

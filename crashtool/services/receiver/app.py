@@ -14,11 +14,11 @@ from crashtool.errors import InputUnusable, MissingExtra, UsageError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
-from crashtool.services.receiver.faults import Fault, FaultPlan
+from crashtool.services.receiver.faults import FaultPlan, InjectedFault
 from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
-from crashtool.services.receiver.site import HEADERS, Reply, Site, is_own
+from crashtool.services.receiver.site import HEADERS, PageReply, Site, is_own
 from crashtool.services.receiver.submission import Exchange, Submissions
 
 LOOPBACK = "127.0.0.1"
@@ -64,7 +64,7 @@ def start_receiver(
     host: str = LOOPBACK,
     token: str | None = None,
     symbols_token: str | None = None,
-    faults: Iterable[str | Fault] = (),
+    faults: Iterable[str | InjectedFault] = (),
     max_size: int = MAX_SIZE,
     read_dump: DumpReader | None = None,
     style: str = "",
@@ -317,7 +317,7 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
     from starlette.responses import StreamingResponse
     from starlette.routing import Route
 
-    def route(path: str, answer: Callable[[Request], Reply]) -> Route:
+    def route(path: str, answer: Callable[[Request], PageReply]) -> Route:
         def endpoint(request: Request) -> Any:
             return _respond(site.deny(request.headers) or answer(request))
 
@@ -351,7 +351,7 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
     ]
 
 
-def _respond(reply: Reply) -> Any:
+def _respond(reply: PageReply) -> Any:
     from starlette.responses import FileResponse, Response
 
     headers = {**HEADERS, **reply.headers}

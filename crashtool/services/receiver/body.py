@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from crashtool.services.receiver.draft import Draft, DraftFile
+from crashtool.services.receiver.draft import DraftFile, IncomingReport
 from crashtool.services.receiver.report import MINIDUMP_NAMES
 
 BLOCK = 1 << 20
@@ -38,7 +38,7 @@ class Sink(Protocol):
         """The end; Refusal when it comes too early."""
 
 
-class Gate(Protocol):
+class BodyGate(Protocol):
     """What says no, by a Refusal, to more than may come from a sender that is not known."""
 
     def check_raw(self) -> None:
@@ -137,7 +137,7 @@ class RawSink:
     """A body that is one file."""
 
     def __init__(
-        self, draft: Draft, gate: Gate, name: str, filename: str, content_type: str
+        self, draft: IncomingReport, gate: BodyGate, name: str, filename: str, content_type: str
     ) -> None:
         gate.check_raw()
         self._file = draft.add_file(name.encode(), filename.encode("utf-8", "surrogateescape"),
@@ -156,7 +156,9 @@ class RawSink:
 class FormSink:
     """A multipart body: fields to memory (bounded), files to disk."""
 
-    def __init__(self, draft: Draft, gate: Gate, boundary: bytes, make_parser: MakeParser) -> None:
+    def __init__(
+        self, draft: IncomingReport, gate: BodyGate, boundary: bytes, make_parser: MakeParser
+    ) -> None:
         self._draft = draft
         self._gate = gate
         self._parts = 0
@@ -250,11 +252,11 @@ class FormSink:
 
 
 def make_sink(
-    draft: Draft,
+    draft: IncomingReport,
     content_type: str,
     make_parser: MakeParser,
     raw_name: tuple[str, str],
-    gate: Gate | None = None,
+    gate: BodyGate | None = None,
 ) -> Sink:
     """The sink for a Content-Type; `raw_name`: name and file name of a body that is one file.
 

@@ -39,7 +39,7 @@ class DraftFile:
         self._stream.close()
 
 
-class Draft:
+class IncomingReport:
     """A report on its way in: nothing of it shows until `Inbox.keep`."""
 
     def __init__(self, folder: Path) -> None:

@@ -23,7 +23,7 @@ PER_REPORT = "/report"
 SLOW_SECONDS = 5.0
 
 
-class Fault(NamedTuple):
+class InjectedFault(NamedTuple):
     """One kind of fault, for the first `times` requests (None: for all of them).
 
     `kind` is a word of KINDS or "status", which answers with `status`. `seconds` is the wait of
@@ -46,7 +46,7 @@ class Fault(NamedTuple):
         return self.kind in ("truncate", "slow")
 
 
-def parse_fault(text: str) -> Fault:
+def parse_fault(text: str) -> InjectedFault:
     """A fault written KIND[:COUNT[/report]|%PERCENT][@SECONDS], such as `503`, `429:3@2`,
     `reset:1/report`, `truncate%5`. A status of 3xx may be followed by `=URL`.
     """
@@ -73,7 +73,7 @@ def parse_fault(text: str) -> Fault:
     if chance is not None and (repeats is not None or not 0 < chance <= 1):
         raise _unknown(text)
     kind = "status" if status else kind
-    return Fault(kind, repeats, status, wait, location, is_per_report, chance)
+    return InjectedFault(kind, repeats, status, wait, location, is_per_report, chance)
 
 
 def _unknown(text: str) -> UsageError:
@@ -92,7 +92,7 @@ class FaultPlan:
     """
 
     def __init__(
-        self, faults: Iterable[str | Fault] = (), chance: random.Random | None = None
+        self, faults: Iterable[str | InjectedFault] = (), chance: random.Random | None = None
     ) -> None:
         self._lock = threading.Lock()
         self._chance = chance or random.Random()  # noqa: S311 (it is no secret)
@@ -101,7 +101,7 @@ class FaultPlan:
         self._by_chance = [fault for fault in every if fault.chance is not None]
         self._faults = [fault for fault in every if fault.chance is None]
 
-    def take(self) -> Fault | None:
+    def take(self) -> InjectedFault | None:
         """The fault of the next request, if it has one."""
         with self._lock:
             for fault in self._by_chance:
@@ -116,7 +116,7 @@ class FaultPlan:
                     del self._faults[0]
             return fault
 
-    def strikes(self, fault: Fault, report: str) -> bool:
+    def strikes(self, fault: InjectedFault, report: str) -> bool:
         """Whether a fault that is per report befalls this request of a report."""
         with self._lock:
             self._struck[report] += 1

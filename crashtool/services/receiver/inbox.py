@@ -19,7 +19,7 @@ from typing import Any, Self, cast
 from crashtool.errors import InputUnusable, cannot_write
 from crashtool.services.files.folder_lock import FolderLock
 from crashtool.services.receiver.connections import Connections, GroupCommit, Shared
-from crashtool.services.receiver.draft import Draft, DraftFile
+from crashtool.services.receiver.draft import DraftFile, IncomingReport
 from crashtool.services.receiver.listing import (
     Group,
     Query,
@@ -67,12 +67,12 @@ class Inbox:
         self._connections.close()
         self._folder_lock.release()
 
-    def start_draft(self) -> Draft:
+    def start_draft(self) -> IncomingReport:
         """A place for a report that begins to arrive."""
-        return Draft(self.folder / "incoming" / str(uuid.uuid4()))
+        return IncomingReport(self.folder / "incoming" / str(uuid.uuid4()))
 
     def keep(
-        self, draft: Draft, *, format: str, universe: str = "", client: str = "",  # noqa: A002 (Backtrace's word)
+        self, draft: IncomingReport, *, format: str, universe: str = "", client: str = "",  # noqa: A002 (Backtrace's word)
         query: list[tuple[str, str]] | None = None, notes: tuple[str, ...] = (), name: str = "",
     ) -> StoredReport:  # fmt: skip
         """Make a draft a report, durably, before this returns.
@@ -131,7 +131,7 @@ class Inbox:
                     database.execute("ROLLBACK TO report")
                 database.execute("RELEASE report")
 
-    def keep_later(self, report: StoredReport, draft: Draft) -> StoredReport:
+    def keep_later(self, report: StoredReport, draft: IncomingReport) -> StoredReport:
         """Add a draft's files to a report that is there already, as later attachments."""
         target = self.folder / "reports" / report.rxid
         moved = [(f"{uuid.uuid4().hex}.bin", file) for file in draft.files]

@@ -31,7 +31,7 @@ class Incoming(NamedTuple):
         return values.get("object") if "attachment_name" in values else None
 
 
-class Body:
+class IncomingBody:
     """A request's body, block by block."""
 
     def __init__(self, receive: Receive, max_size: int, client: Any, sending: set[Any]) -> None:

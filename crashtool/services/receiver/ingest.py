@@ -7,7 +7,7 @@ from typing import Any
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.body import Refusal
-from crashtool.services.receiver.draft import Draft
+from crashtool.services.receiver.draft import IncomingReport
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.report import MINIDUMP_NAMES, StoredReport, has_magic
 
@@ -69,7 +69,9 @@ def is_any(token: str, tokens: Tokens) -> bool:
     return any(_same(token, wanted) for wanted in tokens if wanted)
 
 
-def settle_endpoint(endpoint: Endpoint, draft: Draft, tokens: Tokens) -> tuple[Endpoint, list[str]]:
+def settle_endpoint(
+    endpoint: Endpoint, draft: IncomingReport, tokens: Tokens
+) -> tuple[Endpoint, list[str]]:
     """Complete an endpoint from the form's fields; also what Backtrace would have taken amiss.
 
     The root form of the URL carries token and format as annotations. With a token to check
@@ -92,7 +94,7 @@ def settle_endpoint(endpoint: Endpoint, draft: Draft, tokens: Tokens) -> tuple[E
     return endpoint, notes
 
 
-def check_draft(endpoint: Endpoint, draft: Draft) -> list[str]:
+def check_draft(endpoint: Endpoint, draft: IncomingReport) -> list[str]:
     """Refuse a form without what its format needs; also notes on what will come of it."""
     if not draft.files and endpoint.format != "json":
         raise Refusal(400, f"no {endpoint.format} in the request")
@@ -172,6 +174,6 @@ def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode("utf-8", "replace"))
 
 
-def _has_minidump(draft: Draft) -> bool:
+def _has_minidump(draft: IncomingReport) -> bool:
     name = MINIDUMP_NAMES[0].encode()
     return any(file.name == name or has_magic(file.path) for file in draft.files)

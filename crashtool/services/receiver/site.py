@@ -38,7 +38,7 @@ HEADERS = {
 }
 
 
-class Reply(NamedTuple):
+class PageReply(NamedTuple):
     """An answer: text of a media type, or a `file` to download under `filename`."""
 
     status: int
@@ -63,7 +63,7 @@ class Site:
         self._pages = Pages(urls)
         self._style = style
 
-    def deny(self, headers: Mapping[str, str]) -> Reply | None:
+    def deny(self, headers: Mapping[str, str]) -> PageReply | None:
         """Why a request gets nothing, as an answer; None when it may read."""
         denial = self._guard.deny_reading(headers)
         if denial is None:
@@ -74,36 +74,38 @@ class Site:
         challenge = {"www-authenticate": 'Basic realm="crashtool inbox: token as password"'}
         return reply._replace(headers=challenge)
 
-    def inbox(self, values: Mapping[str, str]) -> Reply:
+    def inbox(self, values: Mapping[str, str]) -> PageReply:
         """The list of groups, or of one group's reports."""
         query = _parse_query(values)
-        if isinstance(query, Reply):
+        if isinstance(query, PageReply):
             return query
         total, found = self._inbox.count(), self._inbox.count(query._replace(before=None))
         if query.group or query.before is not None:
             page = self._pages.rows(self._inbox.rows(query), query, found)
         else:
             page = self._pages.groups(self._inbox.groups(query), query, found, total)
-        return Reply(200, page, HTML)
+        return PageReply(200, page, HTML)
 
-    def report(self, rxid: str) -> Reply:
+    def report(self, rxid: str) -> PageReply:
         """One report."""
         report = self._inbox.find(rxid)
-        return self.nothing() if report is None else Reply(200, self._pages.report(report), HTML)
+        return (
+            self.nothing() if report is None else PageReply(200, self._pages.report(report), HTML)
+        )
 
-    def file(self, rxid: str, number: int) -> Reply:
+    def file(self, rxid: str, number: int) -> PageReply:
         """One file of a report, never as anything that a browser would open."""
         report = self._inbox.find(rxid)
         file = next((file for file in report.files if file.id == number), None) if report else None
         if file is None:
             return self.nothing()
         name = download_name(file.filename or file.name)
-        return Reply(200, media_type="application/octet-stream", file=file.path, filename=name)
+        return PageReply(200, media_type="application/octet-stream", file=file.path, filename=name)
 
-    def api_reports(self, values: Mapping[str, str]) -> Reply:
+    def api_reports(self, values: Mapping[str, str]) -> PageReply:
         """Reports as one JSON document, the newest first; `next` leads on."""
         query = _parse_query(values)
-        if isinstance(query, Reply):
+        if isinstance(query, PageReply):
             return query
         rows = self._inbox.rows(query)
         document: dict[str, Any] = {
@@ -113,10 +115,10 @@ class Site:
         }
         return _json(200, document)
 
-    def api_groups(self, values: Mapping[str, str]) -> Reply:
+    def api_groups(self, values: Mapping[str, str]) -> PageReply:
         """Groups as one JSON document, the one with the newest report first."""
         query = _parse_query(values)
-        if isinstance(query, Reply):
+        if isinstance(query, PageReply):
             return query
         groups = [
             {
@@ -127,32 +129,32 @@ class Site:
         ]  # fmt: skip
         return _json(200, {"groups": groups})
 
-    def api_report(self, rxid: str) -> Reply:
+    def api_report(self, rxid: str) -> PageReply:
         """One report as a JSON document."""
         report = self._inbox.find(rxid)
         return self.nothing() if report is None else _json(200, report_document(report))
 
-    def openapi(self) -> Reply:
+    def openapi(self) -> PageReply:
         """The description of all this for programs."""
         return _json(200, describe_api())
 
-    def style(self) -> Reply:
+    def style(self) -> PageReply:
         """The style sheet."""
-        return Reply(200, self._pages.asset("inbox.css"), "text/css; charset=utf-8")
+        return PageReply(200, self._pages.asset("inbox.css"), "text/css; charset=utf-8")
 
-    def report_style(self) -> Reply:
+    def report_style(self) -> PageReply:
         """The style sheet of what is read from minidumps."""
-        return Reply(200, self._style, "text/css; charset=utf-8")
+        return PageReply(200, self._style, "text/css; charset=utf-8")
 
-    def busy(self) -> Reply:
+    def busy(self) -> PageReply:
         """The answer to one listener too many."""
         return _json(503, error_body(503, "too many listen already"))
 
-    def script(self) -> Reply:
+    def script(self) -> PageReply:
         """The script."""
-        return Reply(200, self._pages.asset("inbox.js"), "text/javascript; charset=utf-8")
+        return PageReply(200, self._pages.asset("inbox.js"), "text/javascript; charset=utf-8")
 
-    def nothing(self, method: str = "GET", path: str = "") -> Reply:
+    def nothing(self, method: str = "GET", path: str = "") -> PageReply:
         """The answer to everything else: Backtrace's endpoints want a POST."""
         endpoint = read_endpoint(path, [])
         if method not in ("GET", "HEAD") or endpoint.is_post or endpoint.format:
@@ -162,7 +164,7 @@ class Site:
         return _json(404, error_body(404, "not found: reports are sent with POST"))
 
 
-def _parse_query(values: Mapping[str, str]) -> Query | Reply:
+def _parse_query(values: Mapping[str, str]) -> Query | PageReply:
     """A query, or what is wrong with it."""
     limit, before = values.get("limit", str(DEFAULT_ROWS)), values.get("before")
     if not _is_number(limit) or not 1 <= int(limit) <= MOST_ROWS:
@@ -184,5 +186,5 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004 (64 bits)
 
 
-def _json(status: int, document: dict[str, Any]) -> Reply:
-    return Reply(status, json.dumps(document))
+def _json(status: int, document: dict[str, Any]) -> PageReply:
+    return PageReply(status, json.dumps(document))

@@ -12,14 +12,14 @@ from crashtool.errors import reason_of
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.admission import UNKNOWN_SECONDS, Admission
 from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, Sink, make_sink
-from crashtool.services.receiver.draft import Draft
-from crashtool.services.receiver.faults import REDIRECTS, SLOW_SECONDS, Fault, FaultPlan
+from crashtool.services.receiver.draft import IncomingReport
+from crashtool.services.receiver.faults import REDIRECTS, SLOW_SECONDS, FaultPlan, InjectedFault
 from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.incoming import (
-    Body,
     Disconnected,
     Incoming,
+    IncomingBody,
     Receive,
     Send,
     read_head,
@@ -66,7 +66,7 @@ class Transport(Protocol):
 class _Struck(Exception):
     """A report was read that shall come to grief."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: InjectedFault) -> None:
         super().__init__(fault.kind)
         self.fault = fault
 
@@ -133,7 +133,7 @@ class Submissions:
         if cut is not None:
             await self._end(request, receive, close=True)
 
-    async def _linger(self, fault: Fault | None) -> None:
+    async def _linger(self, fault: InjectedFault | None) -> None:
         """Be as slow as a fault wants it."""
         if fault and fault.kind == "slow":
             wait = SLOW_SECONDS if fault.seconds is None else fault.seconds
@@ -149,8 +149,8 @@ class Submissions:
                 transport.abort()
 
     async def _take(
-        self, request: Incoming, body: Body, fault: Fault | None
-    ) -> tuple[Exchange, dict[str, Any], Fault | None]:
+        self, request: Incoming, body: IncomingBody, fault: InjectedFault | None
+    ) -> tuple[Exchange, dict[str, Any], InjectedFault | None]:
         """Take a report in; the exchange, the answer, and the fault that this request has.
 
         _Struck for one that takes no report.
@@ -184,7 +184,9 @@ class Submissions:
             if draft:
                 draft.discard()
 
-    async def _settle_fault(self, fault: Fault | None, draft: Draft) -> Fault | None:
+    async def _settle_fault(
+        self, fault: InjectedFault | None, draft: IncomingReport
+    ) -> InjectedFault | None:
         """The fault of a request whose report is known; _Struck for one that takes no report."""
         if fault is None or not fault.is_per_report:
             return fault
@@ -195,7 +197,7 @@ class Submissions:
         return fault
 
     async def _read_body(
-        self, request: Incoming, endpoint: Endpoint, draft: Draft, body: Body,
+        self, request: Incoming, endpoint: Endpoint, draft: IncomingReport, body: IncomingBody,
         admission: Admission,
     ) -> None:  # fmt: skip
         length = request.headers.get("content-length", "")
@@ -228,7 +230,7 @@ class Submissions:
                 await loop.run_in_executor(self._inflaters, _write_all, blocks, sink)
 
     async def _keep(
-        self, request: Incoming, endpoint: Endpoint, draft: Draft
+        self, request: Incoming, endpoint: Endpoint, draft: IncomingReport
     ) -> tuple[Exchange, dict[str, Any]]:
         endpoint, notes = settle_endpoint(endpoint, draft, self._tokens)
         notes += check_draft(endpoint, draft)
@@ -257,7 +259,7 @@ class Submissions:
         return report
 
     async def _keep_later(
-        self, request: Incoming, endpoint: Endpoint, draft: Draft
+        self, request: Incoming, endpoint: Endpoint, draft: IncomingReport
     ) -> tuple[Exchange, dict[str, Any]]:
         settle_endpoint(
             endpoint._replace(format=endpoint.format or "minidump"), draft, self._tokens
@@ -270,7 +272,9 @@ class Submissions:
         report = await asyncio.to_thread(self._inbox.keep_later, target, draft)
         return Exchange(200, "attachment", report), answer_later(report)
 
-    async def _turn_away(self, request: Incoming, body: Body, send: Send, refusal: Refusal) -> None:
+    async def _turn_away(
+        self, request: Incoming, body: IncomingBody, send: Send, refusal: Refusal
+    ) -> None:
         """Say no before the body has been taken, so that the client hears it, and end."""
         content = _json(error_body(refusal.status, refusal.message))
         await _send(send, refusal.status, content, {"connection": "close"}, more=True)
@@ -282,7 +286,12 @@ class Submissions:
         self._on_exchange(Exchange(refusal.status, refusal.message))
 
     async def _commit_fault(
-        self, fault: Fault, request: Incoming, body: Body, receive: Receive, send: Send
+        self,
+        fault: InjectedFault,
+        request: Incoming,
+        body: IncomingBody,
+        receive: Receive,
+        send: Send,
     ) -> None:
         if fault.kind == "reset":
             await body.next()
@@ -319,8 +328,8 @@ class Submissions:
             raise Disconnected
         return transport
 
-    def _body(self, request: Incoming, receive: Receive) -> Body:
-        return Body(receive, self._max_size, request.client, self._sending)
+    def _body(self, request: Incoming, receive: Receive) -> IncomingBody:
+        return IncomingBody(receive, self._max_size, request.client, self._sending)
 
 
 def _write_all(blocks: Iterator[bytes], sink: Sink) -> None:
@@ -338,7 +347,7 @@ def _raw_name(endpoint: Endpoint, query: dict[str, str]) -> tuple[str, str]:
     return MINIDUMP_NAMES[1], given
 
 
-def _of_requests(fault: Fault | None) -> Fault | None:
+def _of_requests(fault: InjectedFault | None) -> InjectedFault | None:
     """The fault, unless it is one of reports: what was refused is none."""
     return None if fault and fault.is_per_report else fault
 
@@ -347,7 +356,7 @@ def _refused(status: int, message: str) -> tuple[Exchange, dict[str, Any]]:
     return Exchange(status, message), error_body(status, message)
 
 
-def _fault_answer(fault: Fault) -> tuple[int, dict[str, str], bytes]:
+def _fault_answer(fault: InjectedFault) -> tuple[int, dict[str, str], bytes]:
     if fault.kind == "refuse":
         return 200, {}, _json(error_body(200, "this fault was asked for"))
     if fault.kind == "html":

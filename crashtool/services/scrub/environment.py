@@ -16,7 +16,7 @@ AFTER_FIRST = (digits + "().:-").encode()
 NAME = (ascii_letters + "_").encode() + AFTER_FIRST
 
 
-class _Entry(NamedTuple):
+class _EnvironmentEntry(NamedTuple):
     """NAME=VALUE with its NUL: from `start` to before `end`, its value from `value`."""
 
     start: int
@@ -42,7 +42,7 @@ def walk_block_values(
     Entries are found from their `=`, not by one pattern for a block: Python before 3.11.5 matches
     possessive groups wrongly, and others keep a state for each letter.
     """
-    block: list[_Entry] = []
+    block: list[_EnvironmentEntry] = []
     for entry in _walk_entries(data, start, end, width):
         if block and entry.start != block[-1].end:
             yield from _values(block, width)
@@ -51,14 +51,16 @@ def walk_block_values(
     yield from _values(block, width)
 
 
-def _values(block: list[_Entry], width: int) -> Iterator[tuple[int, int]]:
+def _values(block: list[_EnvironmentEntry], width: int) -> Iterator[tuple[int, int]]:
     if len(block) >= BLOCK_ENTRIES:
         for entry in block:
             if entry.value < entry.end - width:
                 yield entry.value, entry.end - width
 
 
-def _walk_entries(data: "FileBytes", start: int, end: int, width: int) -> Iterator[_Entry]:
+def _walk_entries(
+    data: "FileBytes", start: int, end: int, width: int
+) -> Iterator[_EnvironmentEntry]:
     """Each entry, in order; none reads what another has taken."""
     equals = b"=".ljust(width, b"\0")
     free = start
@@ -70,7 +72,7 @@ def _walk_entries(data: "FileBytes", start: int, end: int, width: int) -> Iterat
             last = _find_nul(data, value, min(end, value + (LONGEST_VALUE + 1) * width), width)
             if last >= 0:
                 free = last + width
-                yield _Entry(first, value, free)
+                yield _EnvironmentEntry(first, value, free)
         place = data.find(equals, max(free, place + 1), end)
 
 

@@ -29,7 +29,7 @@ NARROW_LETTER = (
 WIDE_LETTER = rb"(?:[\t\n\r -~\xa0-\xff]\0|[^\0][\x01-\x05])"
 
 
-class Finding(NamedTuple):
+class SecretSpan(NamedTuple):
     """Bytes to overwrite: from `start` to before `end` in the file, each `step` bytes one letter.
 
     Of a step of two, the second byte becomes zero, as UTF-16 has it. Without `is_sure` it may be
@@ -43,7 +43,7 @@ class Finding(NamedTuple):
     is_sure: bool = True
 
 
-Finder = Callable[["FileBytes", TextPlace], Iterator[Finding]]
+Finder = Callable[["FileBytes", TextPlace], Iterator[SecretSpan]]
 
 
 def parse_wish(text: str) -> Finder:
@@ -61,22 +61,22 @@ def parse_wish(text: str) -> Finder:
     )
 
 
-def find_environment(data: "FileBytes", place: TextPlace) -> Iterator[Finding]:
+def find_environment(data: "FileBytes", place: TextPlace) -> Iterator[SecretSpan]:
     """The values of environment variables: of the stream, and of blocks of them in memory."""
     start, end = place.rva, place.rva + place.size
     if place.stream_type == linux.ENVIRON:
         for first, last in environment.walk_values(data, start, end):
-            yield Finding(ENVIRONMENT, first, last)
+            yield SecretSpan(ENVIRONMENT, first, last)
     elif place.kind == MEMORY:
         for width in (1, 2):
             for first, last in environment.walk_block_values(data, start, end, width):
-                yield Finding(ENVIRONMENT, first, last, width)
+                yield SecretSpan(ENVIRONMENT, first, last, width)
 
 
-def find_secrets(data: "FileBytes", place: TextPlace) -> Iterator[Finding]:
+def find_secrets(data: "FileBytes", place: TextPlace) -> Iterator[SecretSpan]:
     """What looks like a token, a key or a password, by the rules that count them."""
     for kind, start, end, step in walk_secrets(data, place.rva, place.rva + place.size):
-        yield Finding(kind, start, end, step)
+        yield SecretSpan(kind, start, end, step)
 
 
 def _make_text_finder(text: str) -> Finder:
@@ -91,7 +91,7 @@ def _make_text_finder(text: str) -> Finder:
         raise UsageError(f"strings={text} also matches an empty text, which is everywhere")
     kind = f"{STRINGS}={text}"
 
-    def find_matches(data: "FileBytes", place: TextPlace) -> Iterator[Finding]:
+    def find_matches(data: "FileBytes", place: TextPlace) -> Iterator[SecretSpan]:
         end = place.rva + place.size
         for start, stop in _walk_texts(NARROW_LETTER, data, place.rva, end):
             yield from _match_narrow(kind, pattern, bytes(data[start:stop]), start)
@@ -125,26 +125,30 @@ def _walk_texts(
         yield first, start
 
 
-def _match_narrow(kind: str, pattern: re.Pattern[str], raw: bytes, place: int) -> Iterator[Finding]:
+def _match_narrow(
+    kind: str, pattern: re.Pattern[str], raw: bytes, place: int
+) -> Iterator[SecretSpan]:
     text = raw.decode("utf-8", "surrogateescape")
     for found in pattern.finditer(text):
         start, end = (
             place + len(text[:index].encode("utf-8", "surrogateescape")) for index in found.span()
         )
         if start < end:
-            yield Finding(kind, start, end, is_sure=end - start >= SURE_TEXT)
+            yield SecretSpan(kind, start, end, is_sure=end - start >= SURE_TEXT)
 
 
-def _match_wide(kind: str, pattern: re.Pattern[str], raw: bytes, place: int) -> Iterator[Finding]:
+def _match_wide(
+    kind: str, pattern: re.Pattern[str], raw: bytes, place: int
+) -> Iterator[SecretSpan]:
     text = raw.decode("utf-16-le", "surrogatepass")
     for found in pattern.finditer(text):
         start, end = found.span()
         if start < end:
             first, last = place + 2 * start, place + 2 * end
-            yield Finding(kind, first, last, 2, is_sure=last - first >= SURE_TEXT)
+            yield SecretSpan(kind, first, last, 2, is_sure=last - first >= SURE_TEXT)
 
 
-def keep_file_name(data: "FileBytes", place: TextPlace, finding: Finding) -> Finding | None:
+def keep_file_name(data: "FileBytes", place: TextPlace, finding: SecretSpan) -> SecretSpan | None:
     """The part of a finding that may be overwritten: of a path, the folders. None for nothing."""
     if place.kind != STRING or not place.is_path:
         return finding

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.minidump.texts import MEMORY, TextPlace
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.analyze.modules import AddressMap
-from crashtool.services.scrub.findings import Finding
+from crashtool.services.analyze.modules import ModuleMap
+from crashtool.services.scrub.findings import SecretSpan
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump
@@ -27,11 +27,11 @@ class Pointers:
     def __init__(self, dump: "Minidump", report: "CrashReport") -> None:
         architecture = report.system.architecture if report.system else ""
         self.width = 4 if architecture in NARROW else 8
-        self._modules = AddressMap(report.modules)
+        self._modules = ModuleMap(report.modules)
         self._stacks = sorted(set(_walk_stacks(dump, report)))
 
     def walk_kept(
-        self, data: "FileBytes", place: TextPlace, finding: Finding
+        self, data: "FileBytes", place: TextPlace, finding: SecretSpan
     ) -> Iterator[tuple[int, int]]:
         """(first, behind the last) offset of each word that must stay, of those in a finding."""
         start, end = finding.start, finding.end

@@ -12,7 +12,7 @@ from crashtool.model.submission import Scrubbed
 from crashtool.services.analyze.report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from crashtool.services.scrub.file_bytes import FileBytes
-from crashtool.services.scrub.findings import Finder, Finding, keep_file_name
+from crashtool.services.scrub.findings import Finder, SecretSpan, keep_file_name
 from crashtool.services.scrub.pointers import Pointers
 
 FILL = b"x"
@@ -97,7 +97,7 @@ def _overwrite(
 
 
 def _blank(
-    data: FileBytes, place: TextPlace, finding: Finding, pointers: Pointers
+    data: FileBytes, place: TextPlace, finding: SecretSpan, pointers: Pointers
 ) -> tuple[int, int]:
     """Overwrite a finding; how many bytes that changed, and how many words were kept."""
     old = data[finding.start : finding.end]

@@ -100,10 +100,12 @@ def _make_item(database: "Database", report: "DatabaseReport") -> DumpFile | Unu
         ), passing=not report.unread)  # fmt: skip
     size = report.total_size - sum(file.size for file in report.attachments)
     attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
-    return DumpFile(path, report.path, size, attachments=attachments, held=Held(database, report))
+    return DumpFile(
+        path, report.path, size, attachments=attachments, held=UploadReport(database, report)
+    )
 
 
-class Held:
+class UploadReport:
     """A report of a database that is to be sent, and its database."""
 
     def __init__(self, database: "Database", report: "DatabaseReport") -> None:
@@ -117,11 +119,11 @@ class Held:
         Whether it still waits there. InputUnusable when a handler has it. A database that cannot
         be written is read as it is.
         """
-        from crashtool.services.database.changing import hold_report
+        from crashtool.services.database.changing import get_report_for_uploading
 
         with ExitStack() as stack:
             try:
-                waits = stack.enter_context(hold_report(self.database, self.report))
+                waits = stack.enter_context(get_report_for_uploading(self.database, self.report))
             except OSError as error:
                 waits = self.report.path.is_file()
                 if waits:
@@ -131,9 +133,9 @@ class Held:
 
     def mark(self, rxid: str | None, note: Note) -> None:
         """Record, within `hold`, that the server accepted the report."""
-        from crashtool.services.database.changing import mark_uploaded
+        from crashtool.services.database.changing import record_upload_complete
 
         try:
-            mark_uploaded(self.database, self.report, rxid or "")
+            record_upload_complete(self.database, self.report, rxid or "")
         except (CrashtoolError, OSError, ValueError) as error:
             note(f"{self.report.path} is not marked as sent: {error}; the journal remembers it")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from crashtool.errors import BadUrl, UsageError
-from crashtool.formats.attributes import Annotation
+from crashtool.formats.attributes import Attribute
 from crashtool.formats.submission_url import (
     ERROR,
     Purpose,
@@ -56,7 +56,7 @@ def make_sample_url(universe: str | None, host: str | None) -> str:
     return build_url(made)
 
 
-def find_login(url: str, token: str | None) -> tuple[Annotation, ...]:
+def find_login(url: str, token: str | None) -> tuple[Attribute, ...]:
     """The fields that carry token and format when the URL is a server's root alone."""
     try:
         found = parse_submission_url(url)
@@ -64,7 +64,7 @@ def find_login(url: str, token: str | None) -> tuple[Annotation, ...]:
         return ()
     if found.form != ROOT or not token:
         return ()
-    return (Annotation("format", FORMAT), Annotation("token", token))
+    return (Attribute("format", FORMAT), Attribute("token", token))
 
 
 def _add_token(url: str, token: str | None) -> str:

@@ -13,14 +13,14 @@ from typing import Any
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.submission import MINIDUMP_PART
 from crashtool.services.files.whole_file import FOR_THE_OWNER
-from crashtool.services.sending.request import Plan, Request
+from crashtool.services.sending.request import Request, SendPlan
 
 COMPACT = (",", ":")
 WHOLE = 1 << 25  # bytes up to which all of a minidump is hashed, and of a larger one so many
 BLOCK = 1 << 18
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """An accepted minidump, `size` in bytes. `key` stands for everything else in its request."""
 
     identity: str
@@ -41,14 +41,14 @@ class Journal:
         self._lock = threading.Lock()
         self._entries = {(entry.identity, entry.key): entry for entry in _read_entries(path)}
 
-    def find(self, submission: "Submission") -> Entry | None:
+    def find(self, submission: "Submission") -> JournalEntry | None:
         """The acceptance of a submission like this one, if there was one."""
         return self._entries.get((submission.identity, submission.key))
 
     def add(self, submission: "Submission", rxid: str | None) -> bool:
         """Remember an acceptance just now; whether that was possible to the end."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = Entry(submission.identity, submission.size, submission.key, rxid, now)
+        entry = JournalEntry(submission.identity, submission.size, submission.key, rxid, now)
         with self._lock:
             self._entries[entry.identity, entry.key] = entry
             try:
@@ -57,7 +57,7 @@ class Journal:
                 return False
         return True
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: JournalEntry) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(entry._asdict(), separators=COMPACT) + "\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FOR_THE_OWNER)
@@ -82,7 +82,7 @@ class Submission(NamedTuple):
         return hashlib.sha256(f"{self.identity} {self.key}".encode("ascii")).hexdigest()
 
 
-def identify(dump: Path, request: Request, plan: Plan) -> Submission:
+def identify(dump: Path, request: Request, plan: SendPlan) -> Submission:
     """What a request will be known again by. OSError when the minidump cannot be read."""
     return Submission(identify_dump(dump), request.dump.size, make_key(request, plan))
 
@@ -104,7 +104,7 @@ def identify_dump(path: Path) -> str:
     return hasher.hexdigest()
 
 
-def make_key(request: Request, plan: Plan) -> str:
+def make_key(request: Request, plan: SendPlan) -> str:
     """A hash of all that the receiver gets besides the minidump: change one annotation, and it is
     another request. Attachments count by name, size and time of change.
     """
@@ -121,7 +121,7 @@ def make_key(request: Request, plan: Plan) -> str:
     return intern(hashlib.sha256(text.encode("ascii")).hexdigest())
 
 
-def _read_entries(path: Path) -> Iterator[Entry]:
+def _read_entries(path: Path) -> Iterator[JournalEntry]:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -132,7 +132,7 @@ def _read_entries(path: Path) -> Iterator[Entry]:
         except (ValueError, RecursionError):
             continue
         if isinstance(values, dict) and _is_entry(values):
-            yield Entry(**{name: values[name] for name in Entry._fields})
+            yield JournalEntry(**{name: values[name] for name in JournalEntry._fields})
 
 
 def _is_entry(values: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import MalformedFile
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.modules import BPEL, RSDS
-from crashtool.formats.minidump.source import MAX_ENTRIES, AnyRecord, Location, Source
+from crashtool.formats.minidump.source import MAX_ENTRIES, AnyRecord, DumpSource, Location
 from crashtool.formats.minidump.structs import (
     CodeViewRsds,
     Count,
@@ -40,7 +40,7 @@ def find_refused_stream(dump: "Minidump") -> str | None:
     process_snapshot_minidump.cc and the readers of its parts; in their order.
     """
     architecture = dump.system.architecture if dump.system else "unknown"
-    checks: tuple[tuple[int, Callable[[Source, Location], str | None]], ...] = (
+    checks: tuple[tuple[int, Callable[[DumpSource, Location], str | None]], ...] = (
         (streams.CRASHPAD_INFO, _check_links),
         (streams.MODULE_LIST, _check_modules),
         (streams.MEMORY_INFO_LIST, _check_memory_info),
@@ -58,7 +58,7 @@ def find_refused_stream(dump: "Minidump") -> str | None:
     return None
 
 
-def _check_links(source: Source, place: Location) -> str | None:
+def _check_links(source: DumpSource, place: Location) -> str | None:
     """The annotations of modules: each as large as Crashpad has written them since 2017."""
     info = CrashpadInfoRecord.read(source.data, place.rva)
     if not info.module_list_rva:
@@ -72,7 +72,7 @@ def _check_links(source: Source, place: Location) -> str | None:
     return None
 
 
-def _check_modules(source: Source, place: Location) -> str | None:
+def _check_modules(source: DumpSource, place: Location) -> str | None:
     rows = _read_exact(source, place, ModuleRecord)
     if rows is None:
         return "its module list is padded or damaged"
@@ -91,7 +91,7 @@ def _is_codeview(record: bytes) -> bool:
     return record.startswith(RSDS) and len(record) > CodeViewRsds.SIZE and record.endswith(b"\0")
 
 
-def _check_memory_info(source: Source, place: Location) -> str | None:
+def _check_memory_info(source: DumpSource, place: Location) -> str | None:
     raw = source.read_bytes(Location(min(place.size, 16), place.rva), "MemoryInfoList")
     sizes = (int.from_bytes(raw[:4], "little"), int.from_bytes(raw[4:8], "little"))
     count = int.from_bytes(raw[8:16], "little")
@@ -100,7 +100,7 @@ def _check_memory_info(source: Source, place: Location) -> str | None:
     return None
 
 
-def _check_threads(source: Source, place: Location, architecture: str) -> str | None:
+def _check_threads(source: DumpSource, place: Location, architecture: str) -> str | None:
     rows = _read_exact(source, place, ThreadRecord)
     if rows is None:
         return "its thread list is padded or damaged"
@@ -118,7 +118,7 @@ def _check_threads(source: Source, place: Location, architecture: str) -> str | 
 
 
 def _read_exact(
-    source: Source, place: Location, record: type[AnyRecord]
+    source: DumpSource, place: Location, record: type[AnyRecord]
 ) -> Iterator[AnyRecord] | None:
     """The entries of a list that is as long as its count says; None for any other.
 

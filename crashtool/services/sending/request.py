@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from crashtool.errors import InputUnusable, UsageError
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.multipart import (
     FILE_TYPE,
@@ -42,20 +42,20 @@ SHOWN_THREADS = 8
 FROM_FORM = "form"  # the source of fields that came with the dump in an upload's body
 
 
-class Plan(NamedTuple):
+class SendPlan(NamedTuple):
     """How to send. `url` is checked; `faulting_thread` is a thread id.
 
     `login` are the fields without which a root-form URL is refused.
     """
 
     url: str
-    annotations: tuple[Annotation, ...] = ()
+    annotations: tuple[Attribute, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     gzip: bool = True
     raw: bool = False
     sync: bool = False
     faulting_thread: int | None = None
-    login: tuple[Annotation, ...] = ()
+    login: tuple[Attribute, ...] = ()
 
 
 class Request(NamedTuple):
@@ -87,7 +87,7 @@ class Request(NamedTuple):
         return GzipBody(body, balance) if self.is_compressed else body
 
 
-def make_request(found: DumpFile, plan: Plan) -> Request:
+def make_request(found: DumpFile, plan: SendPlan) -> Request:
     """The request for a minidump. InputUnusable when it is none, or an attachment cannot be read;
     UsageError when the plan cannot be meant.
     """
@@ -147,7 +147,7 @@ def _name_dump(dump: Minidump, found: DumpFile) -> str:
     return f"{safe_name(stem or suffix) or 'minidump'}.dmp"
 
 
-def _make_raw(plan: Plan, fields: Fields, dump: HashedFile, warnings: list[str]) -> Request:
+def _make_raw(plan: SendPlan, fields: Fields, dump: HashedFile, warnings: list[str]) -> Request:
     """The minidump alone: what the user added goes into the URL, the dump's own stays in it."""
     if plan.attachments:
         raise UsageError("--raw sends nothing but the minidump; leave --attachment out")
@@ -160,12 +160,12 @@ def _make_raw(plan: Plan, fields: Fields, dump: HashedFile, warnings: list[str])
     )  # fmt: skip
 
 
-def _make_headers(content_type: str, plan: Plan) -> dict[str, str]:
+def _make_headers(content_type: str, plan: SendPlan) -> dict[str, str]:
     encoding = {"Content-Encoding": "gzip"} if plan.gzip else {}
     return {"Content-Type": content_type} | encoding
 
 
-def _add_modifiers(url: str, plan: Plan) -> str:
+def _add_modifiers(url: str, plan: SendPlan) -> str:
     """Backtrace's processing modifiers, which travel as attributes."""
     if plan.sync:
         url = _add_parameter(url, "_mod_sync", "1")
@@ -179,7 +179,7 @@ def _add_parameter(url: str, name: str, value: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{pair}"
 
 
-def _warn_of_dump(dump: Minidump, fields: Fields, plan: Plan) -> list[str]:
+def _warn_of_dump(dump: Minidump, fields: Fields, plan: SendPlan) -> list[str]:
     warnings = []
     if dump.exception is None and plan.faulting_thread is None:
         warnings.append(

@@ -19,7 +19,7 @@ from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, Unusable
 from crashtool.services.sending.database_reports import find_reports
 from crashtool.services.sending.journal import Journal, Submission, identify
 from crashtool.services.sending.pace import Pace
-from crashtool.services.sending.request import Plan, Request, make_request
+from crashtool.services.sending.request import Request, SendPlan, make_request
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.http import HttpResponse, HttpSession
@@ -29,7 +29,7 @@ from crashtool.services.workers.threads import share_work
 
 if TYPE_CHECKING:
     from crashtool.services.scrub.findings import Finder
-    from crashtool.services.sending.database_reports import Held
+    from crashtool.services.sending.database_reports import UploadReport
 
 ACCEPTED, FAILED, CHECKED, NOT_SENT = "accepted", "failed", "checked", "not sent"
 SKIPPED, INTERRUPTED = "skipped", "interrupted"
@@ -43,7 +43,7 @@ MOST_SEARCHED = 40  # and dumps: one program's hold much the same
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
-class Voices(NamedTuple):
+class SendEvents(NamedTuple):
     """Whom the job tells what: requests before they are sent, failed tries, notes, progress.
 
     A warning is of a dump, and may be the same sentence of thousands.
@@ -69,9 +69,9 @@ class Sender:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: SendPlan,
         session: HttpSession | None,
-        voices: Voices | None = None,
+        voices: SendEvents | None = None,
         *,
         retry_for: float | None = None,
         clock: Clock | None = None,
@@ -85,7 +85,7 @@ class Sender:
     ) -> None:
         self.plan = plan
         self.session = session
-        self.voices = voices or Voices()
+        self.voices = voices or SendEvents()
         self.retry_for = retry_for
         self.clock = clock or Clock()
         self.journal = journal
@@ -164,7 +164,7 @@ class Sender:
                 item.path, InputUnusable(f"cannot read {item.path}: {reason}"), base
             )
 
-    def _send_held(self, base: Receipt, item: DumpFile, held: "Held") -> Receipt:
+    def _send_held(self, base: Receipt, item: DumpFile, held: "UploadReport") -> Receipt:
         """Send a report of a database; no handler touches it meanwhile, nor sends it afterwards."""
         with held.hold(self.voices.note) as waits:
             if not waits:
@@ -223,7 +223,7 @@ class Sender:
         tail = "they stay where they are" if self.scrub else "--scrub secrets overwrites them"
         return [f"it holds what look like secrets: {listed}; {tail}"]
 
-    def _plan_for(self, item: DumpFile) -> Plan:
+    def _plan_for(self, item: DumpFile) -> SendPlan:
         """The plan, with the attachments that a report has of its own."""
         if not item.attachments:
             return self.plan
@@ -232,7 +232,7 @@ class Sender:
             return self.plan
         return self.plan._replace(attachments=(*item.attachments, *self.plan.attachments))
 
-    def _pass_on(self, base: Receipt, item: DumpFile, request: Request, plan: Plan) -> Receipt:
+    def _pass_on(self, base: Receipt, item: DumpFile, request: Request, plan: SendPlan) -> Receipt:
         if self.session is None:
             return base._replace(status=CHECKED)
         if self.journal is None:

@@ -20,7 +20,7 @@ OWN_HOSTS = (HOSTED_NAME, "*" + SELF_HOSTED_DOMAIN)
 PLAIN_PLACE = re.compile(r"(?P<host>[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 
-class Place(NamedTuple):
+class UrlHost(NamedTuple):
     """Where a URL leads; `host` is "" when that cannot be told beyond doubt."""
 
     scheme: str
@@ -33,16 +33,16 @@ class Place(NamedTuple):
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
-def find_place(url: str) -> Place:
+def find_place(url: str) -> UrlHost:
     """The place of a URL. What a parser could take for another host is nobody's."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return Place("", "", "")
+        return UrlHost("", "", "")
     match = PLAIN_PLACE.fullmatch(parts.netloc.lower())
     if not match or any(sign in url for sign in "\\\t\r\n"):
-        return Place("", "", "")
-    return Place(parts.scheme, match["host"].removesuffix("."), match["port"] or "")
+        return UrlHost("", "", "")
+    return UrlHost(parts.scheme, match["host"].removesuffix("."), match["port"] or "")
 
 
 def has_token(url: str) -> bool:
@@ -83,7 +83,7 @@ def find_refusal(url: str, settings: "Settings") -> UsageError | None:
     )
 
 
-def _fits(place: Place, pattern: str) -> bool:
+def _fits(place: UrlHost, pattern: str) -> bool:
     """Whether `HOST`, `*.DOMAIN`, either with `:PORT`, stands for a place."""
     match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]+))?", pattern.strip().lower())
     if not match:

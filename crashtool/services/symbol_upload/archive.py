@@ -15,7 +15,7 @@ from time import perf_counter
 from crashtool.errors import InputUnusable, reason_of
 from crashtool.formats.zip_headers import ZipEntry, pack_descriptor, pack_local, walk_directory
 from crashtool.formats.zip_structs import DEFLATED, STORED
-from crashtool.model.symbol_upload import Member, SymbolFile
+from crashtool.model.symbol_upload import SymbolFile, UploadMember
 from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.deflate import Deflater
 
@@ -28,15 +28,15 @@ WORTH_IT = 0.95
 NO_IDENTIFIER = "no-id"
 
 
-def plan_members(files: Sequence[SymbolFile]) -> tuple[Member, ...]:
+def plan_members(files: Sequence[SymbolFile]) -> tuple[UploadMember, ...]:
     """Where each file and its bundle's companions stand in the archive, no two at one place."""
-    members: dict[str, Member] = {}  # by name in lower case: it may be unpacked on Windows
+    members: dict[str, UploadMember] = {}  # by name in lower case: it may be unpacked on Windows
     for file in files:
         place = file.layout or file.name
         folder = next(
             folder for folder in _walk_folders(file) if (folder + place).lower() not in members
         )
-        rows = [Member(place, file.source, file.size), *file.companions]
+        rows = [UploadMember(place, file.source, file.size), *file.companions]
         for row in rows:
             name = folder + row.name
             members.setdefault(name.lower(), row._replace(name=name))
@@ -88,7 +88,7 @@ class ZipBody:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[UploadMember],
         advance: Callable[[int], None] = lambda _done: None,
         *,
         store: bool = False,
@@ -108,7 +108,7 @@ class ZipBody:
         """Blocks of the archive; InputUnusable when a file changed since it was looked at."""
         self.sent = done = 0
         entries: list[ZipEntry] = []
-        waiting = _Blocks()
+        waiting = _PendingBlocks()
         for member in self.members:
             entry = self._entry(member)._replace(offset=self.sent + waiting.size)
             waiting.add(pack_local(entry))
@@ -136,7 +136,7 @@ class ZipBody:
             waiting.add(block)
         yield self._count(waiting.take())
 
-    def _entry(self, member: Member) -> ZipEntry:
+    def _entry(self, member: UploadMember) -> ZipEntry:
         """The entry of a member; what a try shows to be packed already goes as it is."""
         is_fast = self._balance is not None and self._balance.is_network_faster
         packs = not self._store and not is_fast and shrinks(member.source)
@@ -144,7 +144,7 @@ class ZipBody:
         return ZipEntry(name, DEFLATED if packs else STORED, member.size > ZIP64_FROM)
 
     def _add(
-        self, entry: ZipEntry, block: bytes, deflater: Deflater | None, waiting: "_Blocks"
+        self, entry: ZipEntry, block: bytes, deflater: Deflater | None, waiting: "_PendingBlocks"
     ) -> ZipEntry:
         is_fast = self._balance is not None and self._balance.is_network_faster
         packed = deflater.pack(block, store=is_fast) if deflater else block
@@ -177,7 +177,7 @@ def shrinks(path: str) -> bool:
     return len(zlib.compress(sample, LEVEL)) < WORTH_IT * len(sample)
 
 
-class FileBody:
+class SymbolFileBody:
     """One file as it is, as blocks of bytes; each iteration reads it anew."""
 
     def __init__(
@@ -228,7 +228,7 @@ def read_blocks(path: str, size: int, most: int = BLOCK) -> Iterator[bytes]:
         )
 
 
-class _Blocks:
+class _PendingBlocks:
     """Bytes that wait until they are worth a block; `size` of them."""
 
     def __init__(self) -> None:

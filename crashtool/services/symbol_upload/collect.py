@@ -16,7 +16,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object, read_object_files
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.regular_file import OPEN_FLAGS
-from crashtool.model.symbol_upload import Collection, LeftOut, Member, SymbolFile
+from crashtool.model.symbol_upload import Collection, LeftOut, SymbolFile, UploadMember
 from crashtool.services.files.long_paths import reach
 from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.files.scratch import Scratch
@@ -51,7 +51,7 @@ class Found(NamedTuple):
     named: bool = False
 
 
-class Search:
+class SymbolFileSearch:
     """One search: its filters, its scratch folder, and what it found so far."""
 
     def __init__(
@@ -324,7 +324,9 @@ def bundle_layout(place: str) -> str:
     return ""
 
 
-def find_companions(found: Found, layout: str, members: Sequence[Found]) -> tuple[Member, ...]:
+def find_companions(
+    found: Found, layout: str, members: Sequence[Found]
+) -> tuple[UploadMember, ...]:
     """The other files of a bundle: Info.plist, relocation maps."""
     root = found.place[: len(found.place) - len(layout)] + layout.partition("/")[0] + "/"
     if members:
@@ -333,7 +335,7 @@ def find_companions(found: Found, layout: str, members: Sequence[Found]) -> tupl
         paths = Path(root).rglob("*")
         sources = [(path.as_posix(), str(path)) for path in paths if path.is_file()]
     return tuple(
-        Member(bundle_layout(place), source, Path(source).stat().st_size)
+        UploadMember(bundle_layout(place), source, Path(source).stat().st_size)
         for place, source in sorted(sources)
         if DWARF_FOLDER not in place
     )

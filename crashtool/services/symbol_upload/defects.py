@@ -6,7 +6,12 @@ from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.model.symbol_upload import ERROR, WARNING, Defect, SymbolFile
-from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, walk_entries
+from crashtool.services.symbol_upload.inventory import (
+    BINARIES,
+    Inventory,
+    InventoryEntry,
+    walk_entries,
+)
 from crashtool.services.symbols.advice import (
     DAMAGED_FIX,
     DUMP_FIX,
@@ -26,10 +31,10 @@ UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the 
 FEW_LINES = 0.1  # of the code
 NO_TIME = "00000000"
 
-Check = Callable[[Entry, Inventory], str]
+Check = Callable[[InventoryEntry, Inventory], str]
 
 
-class Rule(NamedTuple):
+class DefectRule(NamedTuple):
     """A named defect: `check` gives the finding in words, or "" when all is well.
 
     `severity` is error when the file is of no use for what it is for, else warning. `fix` is one
@@ -56,7 +61,7 @@ def find_defects(files: tuple[SymbolFile, ...]) -> tuple[Defect, ...]:
     )
 
 
-def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Rule, str]]:
+def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[DefectRule, str]]:
     entries = tuple(walk_entries((file,)))
     for rule in RULES:
         sentences = (
@@ -68,11 +73,11 @@ def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Rul
             yield rule, found
 
 
-def _unreadable(entry: Entry, _: Inventory) -> str:
+def _unreadable(entry: InventoryEntry, _: Inventory) -> str:
     return entry.quality.problem
 
 
-def _no_build_id(entry: Entry, _: Inventory) -> str:
+def _no_build_id(entry: InventoryEntry, _: Inventory) -> str:
     row = entry.row
     linked = row.kind == object_kinds.ELF and row.role in (*BINARIES, object_kinds.DEBUG)
     if not linked or row.build_id:
@@ -80,17 +85,17 @@ def _no_build_id(entry: Entry, _: Inventory) -> str:
     return "no build id: Crashpad reports zeros for it, and no symbols match zeros"
 
 
-def _short_build_id(entry: Entry, _: Inventory) -> str:
+def _short_build_id(entry: InventoryEntry, _: Inventory) -> str:
     size = len(entry.row.build_id.raw) if entry.row.build_id else USUAL_BUILD_ID
     return "" if size >= USUAL_BUILD_ID else f"a build id of {size} bytes: others may have the same"
 
 
-def _no_uuid(entry: Entry, _: Inventory) -> str:
+def _no_uuid(entry: InventoryEntry, _: Inventory) -> str:
     missing = entry.row.kind == object_kinds.MACHO and not entry.row.debug_id
     return "no LC_UUID: nothing ties it to a crash report" if missing else ""
 
 
-def _no_codeview(entry: Entry, _: Inventory) -> str:
+def _no_codeview(entry: InventoryEntry, _: Inventory) -> str:
     if (
         entry.row.kind != object_kinds.PE
         or {object_kinds.CODEVIEW, object_kinds.MANAGED} & entry.row.traits
@@ -99,27 +104,27 @@ def _no_codeview(entry: Entry, _: Inventory) -> str:
     return "no CodeView record: crash reports have no debug id for it"
 
 
-def _nil_codeview(entry: Entry, _: Inventory) -> str:
+def _nil_codeview(entry: InventoryEntry, _: Inventory) -> str:
     row = entry.row
     if object_kinds.CODEVIEW not in row.traits or not row.debug_id or not row.debug_id.is_nil:
         return ""
     return "a CodeView record of zeros, which means no identifier"
 
 
-def _unnamed_codeview(entry: Entry, _: Inventory) -> str:
+def _unnamed_codeview(entry: InventoryEntry, _: Inventory) -> str:
     if object_kinds.CODEVIEW not in entry.row.traits or entry.row.debug_file:
         return ""
     return "a CodeView record without a PDB's name: Crashpad discards it and reports zeros"
 
 
-def _no_time(entry: Entry, _: Inventory) -> str:
+def _no_time(entry: InventoryEntry, _: Inventory) -> str:
     code_id = entry.row.code_id.value if entry.row.code_id else ""
     if entry.row.kind != object_kinds.PE or not code_id.startswith(NO_TIME):
         return ""
     return "no time stamp: its code id is only its size, and other builds may have the same"
 
 
-def _lone_pdb(entry: Entry, inventory: Inventory) -> str:
+def _lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
     row = entry.row
     if row.kind != object_kinds.PDB or row.architecture not in UNWIND_IN_IMAGE:
         return ""
@@ -128,7 +133,7 @@ def _lone_pdb(entry: Entry, inventory: Inventory) -> str:
     return f"its EXE or DLL is not among the inputs, and only that can unwind {row.architecture}"
 
 
-def _pdb_age(entry: Entry, inventory: Inventory) -> str:
+def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
     if entry.row.kind != object_kinds.PDB or entry.identifier in inventory.images:
         return ""
     image = inventory.guids.get(entry.identifier[:32]) if entry.identifier else None
@@ -138,7 +143,7 @@ def _pdb_age(entry: Entry, inventory: Inventory) -> str:
     return f"its age is {ours}, and {image.file.name} asks for {wanted}: they do not match"
 
 
-def _name_pair(entry: Entry, inventory: Inventory) -> str:
+def _name_pair(entry: InventoryEntry, inventory: Inventory) -> str:
     found = inventory.images.get(entry.identifier) if entry.row.kind == object_kinds.PDB else None
     if found is None:
         return ""
@@ -154,17 +159,17 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0].lower()
 
 
-def _fastlink(entry: Entry, _: Inventory) -> str:
+def _fastlink(entry: InventoryEntry, _: Inventory) -> str:
     if object_kinds.FASTLINK not in entry.row.traits:
         return ""
     return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
 
 
-def _rewritten(entry: Entry, _: Inventory) -> str:
+def _rewritten(entry: InventoryEntry, _: Inventory) -> str:
     return REWRITTEN_NOTE if object_kinds.REWRITTEN in entry.row.traits else ""
 
 
-def _stripped_pdb(entry: Entry, inventory: Inventory) -> str:
+def _stripped_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
     image = inventory.images.get(entry.identifier)
     if image and image.quality.lines:
@@ -176,25 +181,25 @@ def _stripped_pdb(entry: Entry, inventory: Inventory) -> str:
     return ""
 
 
-def _split_dwarf(entry: Entry, _: Inventory) -> str:
+def _split_dwarf(entry: InventoryEntry, _: Inventory) -> str:
     return SPLIT_NOTE if object_kinds.SPLIT in entry.row.traits else ""
 
 
-def _linked_debug(entry: Entry, inventory: Inventory) -> str:
+def _linked_debug(entry: InventoryEntry, inventory: Inventory) -> str:
     described = entry.quality.lines or entry.identifier in inventory.lined
     if not entry.row.debug_link or described:
         return ""
     return f"its debug information is in '{entry.row.debug_link}', which is not among the inputs"
 
 
-def _alternate(entry: Entry, _: Inventory) -> str:
+def _alternate(entry: InventoryEntry, _: Inventory) -> str:
     if not entry.row.alt_link:
         return ""
     lost = f" ({entry.quality.nameless} without a name)" if entry.quality.nameless else ""
     return f"dwz moved names into '{entry.row.alt_link}', which symbol servers do not follow{lost}"
 
 
-def _stripped(entry: Entry, inventory: Inventory) -> str:
+def _stripped(entry: InventoryEntry, inventory: Inventory) -> str:
     row = entry.row
     judged = (
         row.role in BINARIES
@@ -218,7 +223,7 @@ def _has_exports_alone(row: ObjectFile) -> bool:
     )
 
 
-def _exports_alone(entry: Entry, inventory: Inventory) -> str:
+def _exports_alone(entry: InventoryEntry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
     if not _has_exports_alone(row) or row.debug_link or not quality.functions or quality.lines:
         return ""
@@ -227,7 +232,7 @@ def _exports_alone(entry: Entry, inventory: Inventory) -> str:
     return "stripped: the names of what it exports are all that is left"
 
 
-def _no_lines(entry: Entry, inventory: Inventory) -> str:
+def _no_lines(entry: InventoryEntry, inventory: Inventory) -> str:
     row, quality = entry.row, entry.quality
     if {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & row.traits:
         return ""
@@ -243,14 +248,14 @@ def _no_lines(entry: Entry, inventory: Inventory) -> str:
     return "function names, but no source lines" if quality.functions else ""
 
 
-def _few_lines(entry: Entry, _: Inventory) -> str:
+def _few_lines(entry: InventoryEntry, _: Inventory) -> str:
     quality = entry.quality
     if not quality.tried or not quality.lines or quality.lined >= FEW_LINES:
         return ""
     return f"source lines for {quality.lined:.0%} of its code only"
 
 
-def _no_unwind(entry: Entry, _: Inventory) -> str:
+def _no_unwind(entry: InventoryEntry, _: Inventory) -> str:
     row, quality = entry.row, entry.quality
     if (
         row.role not in BINARIES
@@ -268,7 +273,7 @@ def _no_unwind(entry: Entry, _: Inventory) -> str:
     return "no unwind information: stacks through it are guesses"
 
 
-def _lone_debug_file(entry: Entry, inventory: Inventory) -> str:
+def _lone_debug_file(entry: InventoryEntry, inventory: Inventory) -> str:
     row = entry.row
     if (
         row.role != object_kinds.DEBUG
@@ -281,13 +286,13 @@ def _lone_debug_file(entry: Entry, inventory: Inventory) -> str:
     return "debug information only: its program, which has the unwind tables, is not there"
 
 
-def _empty_sym(entry: Entry, _: Inventory) -> str:
+def _empty_sym(entry: InventoryEntry, _: Inventory) -> str:
     if entry.row.kind != object_kinds.SYM or entry.quality.functions or entry.quality.problem:
         return ""
     return "a .sym file without a single function"
 
 
-def _empty_pdb(entry: Entry, _: Inventory) -> str:
+def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
     row, quality = entry.row, entry.quality
     if (
         row.kind != object_kinds.PDB
@@ -299,14 +304,14 @@ def _empty_pdb(entry: Entry, _: Inventory) -> str:
     return "a PDB without a single function"
 
 
-def _no_stack_records(entry: Entry, _: Inventory) -> str:
+def _no_stack_records(entry: InventoryEntry, _: Inventory) -> str:
     judged = entry.row.kind == object_kinds.SYM and entry.quality.tried and entry.quality.functions
     if not judged or entry.quality.unwind:
         return ""
     return "a .sym file without STACK records: stacks through it are guesses"
 
 
-def _nil_sym(entry: Entry, _: Inventory) -> str:
+def _nil_sym(entry: InventoryEntry, _: Inventory) -> str:
     row = entry.row
     nil = row.kind in (object_kinds.SYM, object_kinds.PDB) and row.debug_id and row.debug_id.is_nil
     return "an identifier of zeros, which means none" if nil else ""
@@ -318,39 +323,61 @@ LINES_FIX = {
     object_kinds.MACHO: f"upload {LINED[object_kinds.MACHO]}",
     object_kinds.SYM: LINED_SYM,
 }
-OF_READING = frozenset({  # rules about what was looked up: a file not read here is not to blame
-    "stripped-pdb", "debug-link", "alternate-debug", "stripped", "stripped-to-exports", "no-lines",
-    "few-lines", "no-unwind", "debug-without-program", "empty-pdb",
-})  # fmt: skip
+OF_READING = frozenset(
+    {  # rules about what was looked up: a file not read here is not to blame
+        "stripped-pdb",
+        "debug-link",
+        "alternate-debug",
+        "stripped",
+        "stripped-to-exports",
+        "no-lines",
+        "few-lines",
+        "no-unwind",
+        "debug-without-program",
+        "empty-pdb",
+    }
+)
 RULES = (
-    Rule("unreadable", _unreadable, DAMAGED_FIX, ERROR),
-    Rule("no-build-id", _no_build_id, ID_FIX[object_kinds.ELF], ERROR),
-    Rule("short-build-id", _short_build_id, ID_FIX[object_kinds.ELF]),
-    Rule("no-uuid", _no_uuid, ID_FIX[object_kinds.MACHO], ERROR),
+    DefectRule("unreadable", _unreadable, DAMAGED_FIX, ERROR),
+    DefectRule("no-build-id", _no_build_id, ID_FIX[object_kinds.ELF], ERROR),
+    DefectRule("short-build-id", _short_build_id, ID_FIX[object_kinds.ELF]),
+    DefectRule("no-uuid", _no_uuid, ID_FIX[object_kinds.MACHO], ERROR),
     # Without a debug id an image is still found by its code id: time stamp and size.
-    Rule("no-codeview", _no_codeview, ID_FIX[object_kinds.PE]),
-    Rule("nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID"),
-    Rule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb= instead of --build-id"),
-    Rule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
-    Rule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
-    Rule("pdb-without-image", _lone_pdb, "upload the EXE or DLL as well"),
-    Rule("pdb-age", _pdb_age, "upload the PDB of the same link, not one that was changed later",
-         ERROR),
-    Rule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
-    Rule("rewritten-pdb", _rewritten, REWRITTEN_FIX),
-    Rule("fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR),
-    Rule("stripped-pdb", _stripped_pdb,
-         "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi", ERROR),
-    Rule("split-dwarf", _split_dwarf, SPLIT_FIX),
-    Rule("debug-link", _linked_debug, "upload that file as well", ERROR),
-    Rule("alternate-debug", _alternate, "upload what the compiler made, before dwz -m"),
-    Rule("stripped", _stripped, UPLOAD_UNSTRIPPED, ERROR),
-    Rule("stripped-to-exports", _exports_alone, UPLOAD_UNSTRIPPED),
-    Rule("no-lines", _no_lines, LINES_FIX),
-    Rule("few-lines", _few_lines, "compile all of it with -g, not only what is linked in"),
-    Rule("no-unwind", _no_unwind, UNWIND_COMPILE),
-    Rule("debug-without-program", _lone_debug_file, "upload the program as well"),
-    Rule("empty-sym", _empty_sym, DUMP_FIX, ERROR),
-    Rule("empty-pdb", _empty_pdb, DAMAGED_FIX, ERROR),
-    Rule("no-stack-records", _no_stack_records, DUMP_FIX),
-)  # fmt: skip
+    DefectRule("no-codeview", _no_codeview, ID_FIX[object_kinds.PE]),
+    DefectRule(
+        "nil-codeview", _nil_codeview, "link with /DEBUG, or /Brepro without zeroing the GUID"
+    ),
+    DefectRule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb= instead of --build-id"),
+    DefectRule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
+    DefectRule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
+    DefectRule("pdb-without-image", _lone_pdb, "upload the EXE or DLL as well"),
+    DefectRule(
+        "pdb-age",
+        _pdb_age,
+        "upload the PDB of the same link, not one that was changed later",
+        ERROR,
+    ),
+    DefectRule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
+    DefectRule("rewritten-pdb", _rewritten, REWRITTEN_FIX),
+    DefectRule(
+        "fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR
+    ),
+    DefectRule(
+        "stripped-pdb",
+        _stripped_pdb,
+        "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi",
+        ERROR,
+    ),
+    DefectRule("split-dwarf", _split_dwarf, SPLIT_FIX),
+    DefectRule("debug-link", _linked_debug, "upload that file as well", ERROR),
+    DefectRule("alternate-debug", _alternate, "upload what the compiler made, before dwz -m"),
+    DefectRule("stripped", _stripped, UPLOAD_UNSTRIPPED, ERROR),
+    DefectRule("stripped-to-exports", _exports_alone, UPLOAD_UNSTRIPPED),
+    DefectRule("no-lines", _no_lines, LINES_FIX),
+    DefectRule("few-lines", _few_lines, "compile all of it with -g, not only what is linked in"),
+    DefectRule("no-unwind", _no_unwind, UNWIND_COMPILE),
+    DefectRule("debug-without-program", _lone_debug_file, "upload the program as well"),
+    DefectRule("empty-sym", _empty_sym, DUMP_FIX, ERROR),
+    DefectRule("empty-pdb", _empty_pdb, DAMAGED_FIX, ERROR),
+    DefectRule("no-stack-records", _no_stack_records, DUMP_FIX),
+)

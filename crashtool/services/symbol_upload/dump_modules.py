@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.files.dump_files import find_dumps
 from crashtool.services.files.unwrap_dumps import UnusableInput
 from crashtool.services.symbols.owners import is_system
@@ -47,7 +47,7 @@ def find_needed(
         for dump in find_dumps([path], scratch, BytesIO()):
             if isinstance(dump, UnusableInput):
                 raise dump.error
-            wanted = Wanted(symbols=session, all_threads=True)
+            wanted = InspectOptions(symbols=session, all_threads=True)
             report = read_report(str(dump.file), dump.path, wanted)
             dump.discard()
             architecture = report.system.architecture if report.system else "unknown"

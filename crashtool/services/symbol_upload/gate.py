@@ -9,9 +9,9 @@ from crashtool.formats.object_kinds import ObjectFile, base_name
 from crashtool.model.module import Module
 from crashtool.model.symbol_upload import GateRow, SymbolFile
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.dump_modules import find_needed
-from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory
+from crashtool.services.symbol_upload.inventory import BINARIES, Inventory, InventoryEntry
 from crashtool.services.symbol_upload.patterns import PathPatterns
 from crashtool.services.symbols.advice import (
     DAMAGED_FIX,
@@ -92,7 +92,7 @@ class Gate:
         self._unread: list[GateRow] = []
         if not paths:
             return
-        found = Search(self._scratch, shipped=True).collect(paths)
+        found = SymbolFileSearch(self._scratch, shipped=True).collect(paths)
         closed = set(found.closed)
         for left_out in dict.fromkeys((*found.refused, *found.closed)):
             name = base_name(left_out.path)
@@ -156,7 +156,7 @@ class Gate:
                 return _row(wanted, "mismatch", note, "upload the symbols of the build that ships")
         return None
 
-    def _judge_names(self, wanted: _Wanted, own: list[Entry]) -> GateRow | None:
+    def _judge_names(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow | None:
         """What is wrong with the functions and lines, if anything."""
         described = [entry for entry in own if entry.quality.functions]
         lined = [entry for entry in own if entry.quality.lines]
@@ -171,7 +171,7 @@ class Gate:
             return _row(wanted, "no_lines", note, f"upload {LINED[wanted.family]}")
         return self._judge_nameless(wanted, own)
 
-    def _judge_nameless(self, wanted: _Wanted, own: list[Entry]) -> GateRow:
+    def _judge_nameless(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
         problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
         if problem:
             return _row(wanted, "unreadable", problem, DAMAGED_FIX)
@@ -184,7 +184,7 @@ class Gate:
             )
         return _row(wanted, "stripped", "nothing left of its names", f"upload {UNSTRIPPED}")
 
-    def _judge_unwind(self, wanted: _Wanted, own: list[Entry]) -> GateRow:
+    def _judge_unwind(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
         unwinds = any(entry.quality.unwind for entry in own)
         if unwinds or not _needs_tables(wanted):
             return _row(wanted, "ok")
@@ -247,14 +247,14 @@ def _of_module(module: Module, dump: str, architecture: str) -> _Wanted:
     )  # fmt: skip
 
 
-def _is_of(entry: Entry, wanted: _Wanted) -> bool:
+def _is_of(entry: InventoryEntry, wanted: _Wanted) -> bool:
     if wanted.debug_id:
         return entry.identifier == wanted.debug_id
     code_id = entry.row.code_id.value if entry.row.code_id else ""
     return entry.row.kind == object_kinds.PE and code_id.lower() == wanted.code_id.lower()
 
 
-def _find_misnamed(wanted: _Wanted, lined: list[Entry]) -> GateRow | None:
+def _find_misnamed(wanted: _Wanted, lined: list[InventoryEntry]) -> GateRow | None:
     """A PDB that is called otherwise than its program says: servers match names, too."""
     asked = base_name(wanted.debug_file).lower()
     pdbs = [entry for entry in lined if entry.row.kind == object_kinds.PDB]

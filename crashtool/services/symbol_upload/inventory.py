@@ -12,7 +12,7 @@ BINARIES = (object_kinds.EXECUTABLE, object_kinds.LIBRARY)
 DEBUG_SUFFIXES = (".debug", ".dbg")
 
 
-class Entry(NamedTuple):
+class InventoryEntry(NamedTuple):
     """An object, the file that it is in, and what it is worth."""
 
     file: SymbolFile
@@ -44,23 +44,23 @@ class Inventory:
             row.file.name for row in self.entries if row.row.role == object_kinds.PACKAGE
         )
 
-    def find_package(self, entry: Entry) -> str:
+    def find_package(self, entry: InventoryEntry) -> str:
         """The .dwp that goes with a skeleton, by its name; "" when it is not there."""
         name = without_suffix(entry.file.name) + ".dwp"
         return name if name in self.packages else ""
 
 
-def walk_entries(files: Iterable[SymbolFile]) -> Iterable[Entry]:
+def walk_entries(files: Iterable[SymbolFile]) -> Iterable[InventoryEntry]:
     """Every object with its quality: what look-ups gave, or what headers promise until then."""
     for file in files:
         qualities = file.qualities or tuple(map(promise, file.objects))
         for row, quality in zip(file.objects, qualities, strict=True):
-            yield Entry(file, row, quality)
+            yield InventoryEntry(file, row, quality)
 
 
 def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:
     """Programs with what belongs to them: PDB, .debug file, dSYM, .dwp; in the order of files."""
-    partners: dict[str, list[Entry]] = {}
+    partners: dict[str, list[InventoryEntry]] = {}
     for entry in inventory.entries:
         if entry.identifier and entry.row.role == object_kinds.DEBUG:
             partners.setdefault(entry.identifier, []).append(entry)
@@ -75,7 +75,7 @@ def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:
     return tuple(pairs.values())
 
 
-def _add(pairs: dict[tuple[str, str], Pair], entry: Entry, path: str, kind: str) -> None:
+def _add(pairs: dict[tuple[str, str], Pair], entry: InventoryEntry, path: str, kind: str) -> None:
     pairs.setdefault((entry.file.path, path), Pair(entry.file.path, path, kind, entry.identifier))
 
 

@@ -17,7 +17,7 @@ from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
 from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
 from crashtool.services.symbol_upload.survey import (
-    SurveyWishes,
+    SurveyOptions,
     find_objection,
     make_survey,
     settle_severity,
@@ -38,7 +38,7 @@ from crashtool.services.transport.http import HttpSession
 ARCHIVE_NAME = "symbols.zip"
 
 
-class Wishes(NamedTuple):
+class UploadOptions(NamedTuple):
     """What the user asked for. `most` is in bytes; `output` and `receipt` are paths."""
 
     inputs: tuple[str, ...]
@@ -81,7 +81,7 @@ class Network(NamedTuple):
     retry_for: float | None = None
 
 
-class Voices(NamedTuple):
+class UploadEvents(NamedTuple):
     """Whom the job tells what: the files before they are sent, progress, tries that failed, and
     what this machine does not let us do.
     """
@@ -92,7 +92,7 @@ class Voices(NamedTuple):
     warn: Callable[[str], None] = lambda _sentence: None
 
 
-class Outcome(NamedTuple):
+class UploadOutcome(NamedTuple):
     """What was found, what became of it, and the error that the exit status stands for."""
 
     survey: Survey
@@ -100,7 +100,7 @@ class Outcome(NamedTuple):
     error: CrashtoolError | None
 
 
-def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
+def run_job(wishes: UploadOptions, network: Network, voices: UploadEvents) -> UploadOutcome:
     """Do what the wishes say. UsageError before anything is read when they make no sense."""
     _check_wishes(wishes)
     destination = _find_destination(wishes)
@@ -113,14 +113,14 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
             survey = survey._replace(gate=gate)
             voices.found(survey)
             error = find_verdict(collection, (), allow_empty=wishes.allow_empty)
-            return Outcome(survey, (), error or find_objection(survey))
+            return UploadOutcome(survey, (), error or find_objection(survey))
         survey = settle_severity(
             survey, strict=wishes.strict, severe=False, lenient=wishes.allow_empty
         )
         voices.found(survey)
         objection = find_objection(survey, judging=wishes.strict)
         if objection:
-            return Outcome(survey, (), objection)
+            return UploadOutcome(survey, (), objection)
         if survey.fault:
             voices.warn(f"not all could be checked: {survey.fault.what} ({survey.fault.hint})")
         deliveries = _store(wishes, voices, collection.files)
@@ -133,11 +133,11 @@ def run_job(wishes: Wishes, network: Network, voices: Voices) -> Outcome:
             _write_receipt(wishes, wishes.receipt, destination, collection.files, deliveries)
         except CannotWrite as failure:  # what was sent must be told all the same
             error = error or failure
-    return Outcome(survey, deliveries, error)
+    return UploadOutcome(survey, deliveries, error)
 
 
-def _survey_wishes(wishes: Wishes) -> SurveyWishes:
-    return SurveyWishes(
+def _survey_wishes(wishes: UploadOptions) -> SurveyOptions:
+    return SurveyOptions(
         wishes.inputs, wishes.exclude, wishes.types, wishes.allow_empty, wishes.quick,
         Requirements(
             wishes.require_for, wishes.for_dump, wishes.not_required, wishes.require_all
@@ -147,7 +147,7 @@ def _survey_wishes(wishes: Wishes) -> SurveyWishes:
     )  # fmt: skip
 
 
-def _check_wishes(wishes: Wishes) -> None:
+def _check_wishes(wishes: UploadOptions) -> None:
     if wishes.output and wishes.single:
         raise UsageError("--output writes an archive, --single sends none: choose one")
     if wishes.gzip and not wishes.single:
@@ -159,7 +159,7 @@ def _check_wishes(wishes: Wishes) -> None:
             raise MachineFault(f"the folder for {option} {path} does not exist")
 
 
-def _find_destination(wishes: Wishes) -> SubmissionUrl | None:
+def _find_destination(wishes: UploadOptions) -> SubmissionUrl | None:
     """Where to; a dry run may do without, but a destination that is given must be right."""
     is_named = wishes.symbols_url or wishes.universe or wishes.host
     needs_none = wishes.dry_run or wishes.store or wishes.verify_receipt
@@ -170,14 +170,16 @@ def _find_destination(wishes: Wishes) -> SubmissionUrl | None:
     )
 
 
-def _plan(wishes: Wishes, files: tuple[SymbolFile, ...]) -> tuple[Shipment, ...]:
+def _plan(wishes: UploadOptions, files: tuple[SymbolFile, ...]) -> tuple[Shipment, ...]:
     if wishes.single:
         return plan_single(files)
     name = Path(wishes.output).name if wishes.output else ARCHIVE_NAME
     return plan_archives(files, most=wishes.most, name=name)
 
 
-def _store(wishes: Wishes, voices: Voices, files: tuple[SymbolFile, ...]) -> tuple[Delivery, ...]:
+def _store(
+    wishes: UploadOptions, voices: UploadEvents, files: tuple[SymbolFile, ...]
+) -> tuple[Delivery, ...]:
     """Put the files into the store that was asked for, if one was."""
     if not wishes.store:
         return ()
@@ -190,9 +192,9 @@ def _store(wishes: Wishes, voices: Voices, files: tuple[SymbolFile, ...]) -> tup
 
 
 def _deliver(
-    wishes: Wishes,
+    wishes: UploadOptions,
     network: Network,
-    voices: Voices,
+    voices: UploadEvents,
     destination: SubmissionUrl | None,
     shipments: tuple[Shipment, ...],
 ) -> tuple[Delivery, ...]:
@@ -217,7 +219,7 @@ def _deliver(
 
 
 def _write_receipt(
-    wishes: Wishes,
+    wishes: UploadOptions,
     path: str,
     destination: SubmissionUrl | None,
     files: tuple[SymbolFile, ...],

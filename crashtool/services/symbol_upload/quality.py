@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.symbol_file import SymbolFile as BreakpadFile
+from crashtool.formats.breakpad.symbol_file import BreakpadFile
 from crashtool.formats.dwarf.line_lookup import open_line_lookup
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import find_code
@@ -224,7 +224,7 @@ def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     )
 
 
-class _Names(NamedTuple):
+class _FunctionNames(NamedTuple):
     """What is known of an object's functions, and addresses at even steps through their code."""
 
     quality: Quality
@@ -249,7 +249,7 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quali
     )  # fmt: skip
 
 
-def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _Names:
+def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _FunctionNames:
     cache = SymCache(deriver.find(LINES, file.source, row.architecture).content)
     found = cache.count(LINKED_IN)
     step = max(1, found.named_bytes // MOST_TRIED)
@@ -267,7 +267,7 @@ def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _Nam
         lined=lined,
         nameless=found.nameless,
     )
-    return _Names(quality, addresses)
+    return _FunctionNames(quality, addresses)
 
 
 def _share_of_rows(data: "Content", addresses: tuple[int, ...]) -> float:
@@ -278,14 +278,14 @@ def _share_of_rows(data: "Content", addresses: tuple[int, ...]) -> float:
     return sum(lines.find(address) is not None for address in addresses) / len(addresses)
 
 
-def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -> _Names:
+def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -> _FunctionNames:
     """What a file's symbol table says by itself."""
     table = open_symbol_table(map_file(file.source), row.kind, row.architecture)
     if table is None:
-        return _Names(Quality(fault=fault), ())
+        return _FunctionNames(Quality(fault=fault), ())
     spans = list(table.spans())
     step = max(1, sum(end - start for start, end in spans) // MOST_TRIED)
-    return _Names(Quality(functions=len(spans), fault=fault), tuple(_spread(spans, step)))
+    return _FunctionNames(Quality(functions=len(spans), fault=fault), tuple(_spread(spans, step)))
 
 
 def _share_unwound(

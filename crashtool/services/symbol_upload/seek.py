@@ -13,7 +13,7 @@ from crashtool.formats.regular_file import open_regular
 from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
 from crashtool.services.files.path_patterns import expand_path
-from crashtool.services.symbol_upload.collect import Search, read_file
+from crashtool.services.symbol_upload.collect import SymbolFileSearch, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
 from crashtool.services.symbols.cache import OTHER_FOLDER
@@ -30,7 +30,7 @@ DEBUG_ID_DIGITS = range(32, 42)
 BUILD_ID_DIGITS = 40  # of SHA-1
 
 
-class Sought(NamedTuple):
+class ModuleSearch(NamedTuple):
     """A module, what asked for it, and every place where its files were looked for."""
 
     module: Module
@@ -45,15 +45,15 @@ class Sought(NamedTuple):
 
 def list_wanted(
     texts: Sequence[str], scratch: "Scratch", cache: str, *, all_modules: bool
-) -> list[Sought]:
+) -> list[ModuleSearch]:
     """The modules that identifiers, minidumps, programs and folders of programs stand for.
 
     InputUnusable for a text that is none of these, and for a file that holds no module.
     """
-    wanted: list[Sought] = []
+    wanted: list[ModuleSearch] = []
     for text in texts:
         found = [
-            Sought(module, path)
+            ModuleSearch(module, path)
             for path in expand_path(text) or [text]
             for module in _walk_wanted(path, scratch, cache, all_modules)
         ]
@@ -72,7 +72,7 @@ def _walk_wanted(text: str, scratch: "Scratch", cache: str, all_modules: bool) -
             if all_modules or not is_system:
                 yield module
     else:
-        for file in Search(scratch, allow_empty=True).collect([text]).files:
+        for file in SymbolFileSearch(scratch, allow_empty=True).collect([text]).files:
             for row in file.objects:
                 if row.role in BINARIES or row.debug_id:
                     code_id = row.build_id.hex if row.build_id else None
@@ -109,16 +109,18 @@ def _parse_identifier(text: str) -> Module:
         ) from None
 
 
-def seek(wanted: Sequence[Sought], source: "SymbolSource", jobs: int = 1) -> list[Sought]:
+def seek(
+    wanted: Sequence[ModuleSearch], source: "SymbolSource", jobs: int = 1
+) -> list[ModuleSearch]:
     """Look everywhere for each module; several at once when `jobs` says so."""
 
-    def look(row: Sought) -> Sought:
+    def look(row: ModuleSearch) -> ModuleSearch:
         return row._replace(candidates=tuple(source.walk_candidates(row.module)))
 
     return list(share_in_order(look, wanted, min(jobs, len(wanted)) or 1))
 
 
-def store_found(rows: Sequence[Sought], writer: "StoreWriter") -> "Iterator[Delivery]":
+def store_found(rows: Sequence[ModuleSearch], writer: "StoreWriter") -> "Iterator[Delivery]":
     """Put what was found into a store, each file once, under the names that it is looked for by."""
     from crashtool.model.symbol_upload import SymbolFile
 

@@ -16,7 +16,7 @@ from crashtool.model.symbol_upload import (
     SymbolFile,
 )
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.gate import Gate, Requirements
 from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
@@ -25,7 +25,7 @@ from crashtool.services.symbols.advice import DAMAGED_FIX
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 
 
-class SurveyWishes(NamedTuple):
+class SurveyOptions(NamedTuple):
     """What to look at, and how closely.
 
     `quick` believes headers instead of trying look-ups. `cache` is the folder for what look-ups
@@ -43,7 +43,7 @@ class SurveyWishes(NamedTuple):
 
 
 def make_survey(
-    wishes: SurveyWishes,
+    wishes: SurveyOptions,
     scratch: Scratch,
     say: Callable[[str], None] = lambda _sentence: None,
     warn: Callable[[str], None] = lambda _sentence: None,
@@ -52,7 +52,7 @@ def make_survey(
 
     `warn` hears what this machine does not let us do.
     """
-    search = Search(
+    search = SymbolFileSearch(
         scratch, exclude=wishes.exclude, types=wishes.types, allow_empty=wishes.allow_empty
     )
     for path in wishes.passed_over:

@@ -15,7 +15,12 @@ from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import DumpedModule, SymbolFile
 from crashtool.services.files.whole_file import make_folder, open_whole
-from crashtool.services.symbol_upload.inventory import BINARIES, Entry, Inventory, without_suffix
+from crashtool.services.symbol_upload.inventory import (
+    BINARIES,
+    Inventory,
+    InventoryEntry,
+    without_suffix,
+)
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
 from crashtool.services.symbols.mapped_file import map_file
@@ -36,7 +41,7 @@ REWRITTEN = (
 NOTHING = "nothing in it: no functions, and no unwind rules"
 
 
-class DumpWishes(NamedTuple):
+class DumpSymbolsOptions(NamedTuple):
     """How to write: `inlines` and `cfi` may be left out, names kept as they are in the file.
 
     `architecture` chooses, "" takes all. `name` is what the module is called instead of its own.
@@ -53,16 +58,18 @@ class Dumpable(NamedTuple):
     """One module: where its functions are, where its unwind rules, and what it is called."""
 
     module: ModuleLine
-    lines: Entry
-    unwind: Entry | None
+    lines: InventoryEntry
+    unwind: InventoryEntry | None
 
 
-def find_dumpable(files: Sequence[SymbolFile], wishes: DumpWishes) -> list[Dumpable | DumpedModule]:
+def find_dumpable(
+    files: Sequence[SymbolFile], wishes: DumpSymbolsOptions
+) -> list[Dumpable | DumpedModule]:
     """The modules that graded files make up together, in their order.
 
     A module without an identifier, or with nothing in it, is a DumpedModule that says so.
     """
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str], list[InventoryEntry]] = {}
     found: list[Dumpable | DumpedModule] = []
     for entry in Inventory(files).entries:
         row = entry.row
@@ -81,7 +88,7 @@ def find_dumpable(files: Sequence[SymbolFile], wishes: DumpWishes) -> list[Dumpa
     return found + [_combine(entries, wishes) for entries in groups.values()]
 
 
-def _combine(entries: list[Entry], wishes: DumpWishes) -> Dumpable | DumpedModule:
+def _combine(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> Dumpable | DumpedModule:
     lines = max(entries, key=lambda entry: (entry.quality.lines, entry.quality.functions))
     unwind = max(entries, key=lambda entry: entry.quality.unwound)
     if not lines.quality.functions and not unwind.quality.unwind:
@@ -91,7 +98,7 @@ def _combine(entries: list[Entry], wishes: DumpWishes) -> Dumpable | DumpedModul
     return Dumpable(_name_module(entries, wishes), lines, unwind if uses_unwind else None)
 
 
-def _name_module(entries: list[Entry], wishes: DumpWishes) -> ModuleLine:
+def _name_module(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> ModuleLine:
     program = next((entry for entry in entries if entry.row.role in BINARIES), entries[0])
     row = program.row
     pdb = next((entry for entry in entries if entry.row.kind == object_kinds.PDB), None)
@@ -111,7 +118,7 @@ def _name_module(entries: list[Entry], wishes: DumpWishes) -> ModuleLine:
 class SymbolDumper:
     """Writes .sym files; what it needs from debug files comes from `cache`, and stays there."""
 
-    def __init__(self, cache: DerivedFiles, wishes: DumpWishes) -> None:
+    def __init__(self, cache: DerivedFiles, wishes: DumpSymbolsOptions) -> None:
         self._cache = cache
         self._wishes = wishes
 

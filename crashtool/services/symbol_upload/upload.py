@@ -21,7 +21,12 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
 from crashtool.services.files.whole_file import open_whole
-from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
+from crashtool.services.symbol_upload.archive import (
+    SymbolFileBody,
+    ZipBody,
+    plan_members,
+    split_files,
+)
 from crashtool.services.symbol_upload.destination import request_url
 from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.reply import read_reply
@@ -66,16 +71,16 @@ class Shipment(NamedTuple):
         store: bool = False,
         hashed: bool = True,
         balanced: bool = False,
-    ) -> ZipBody | FileBody:
+    ) -> ZipBody | SymbolFileBody:
         """The bytes to send or to write; with `store` nothing is compressed, with `balanced` as
         long as that is what takes longest.
         """
         if self.single:
-            return FileBody(self.files[0].source, self.files[0].size, advance, hashed=hashed)
+            return SymbolFileBody(self.files[0].source, self.files[0].size, advance, hashed=hashed)
         members = plan_members(self.files)
         return ZipBody(members, advance, store=store, hashed=hashed, balanced=balanced)
 
-    def digests(self, body: ZipBody | FileBody) -> tuple[str, ...]:
+    def digests(self, body: ZipBody | SymbolFileBody) -> tuple[str, ...]:
         """The SHA-256 of each file, as a body that was read to its end has them."""
         return tuple(body.digests.get(file.source, "") for file in self.files)
 

@@ -26,7 +26,7 @@ MOST_TRIES = 8
 OTHER_FOLDER = "name another folder by --cache or CRASHTOOL_CACHE"
 
 
-class Entry(NamedTuple):
+class CacheEntry(NamedTuple):
     """A file in the cache; `used` in seconds since 1970."""
 
     path: str
@@ -133,25 +133,25 @@ class SymbolCache:
         """Where a file is, or would be."""
         return place_in(self.folder, key, name)
 
-    def walk(self) -> Iterator[Entry]:
+    def walk(self) -> Iterator[CacheEntry]:
         """All files, whole ones and what killed processes left."""
         for parent, _, names in os.walk(self.folder):
             for name in set(names) - {TRIM_STAMP}:
                 path = os.path.join(parent, name)
                 with suppress(OSError):
                     status = os.stat(path)
-                    yield Entry(path, status.st_size, status.st_mtime)
+                    yield CacheEntry(path, status.st_size, status.st_mtime)
 
     @property
     def size(self) -> int:
         """The bytes of all files."""
         return sum(entry.size for entry in self.walk())
 
-    def clear(self) -> list[Entry]:
+    def clear(self) -> list[CacheEntry]:
         """Remove everything but what is just being written; what was removed."""
         return self.trim(-1)
 
-    def trim(self, limit: int, now: float | None = None) -> list[Entry]:
+    def trim(self, limit: int, now: float | None = None) -> list[CacheEntry]:
         """Remove what was not used for longest until `limit` bytes are left; what was removed.
 
         Files that are just being written stay; those that a killed process left go in any case.
@@ -217,7 +217,7 @@ def _replace(source: str, target: str) -> None:
             raise
 
 
-def _remove(entry: Entry) -> bool:
+def _remove(entry: CacheEntry) -> bool:
     with suppress(OSError):
         os.unlink(entry.path)
         with suppress(OSError):

@@ -10,7 +10,7 @@ from crashtool.services.symbols.server import ABSENT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crashtool.services.symbols.cache import Entry, SymbolCache
+    from crashtool.services.symbols.cache import CacheEntry, SymbolCache
 
 SORTS = {
     LINES: "line tables",
@@ -24,7 +24,7 @@ FETCHED = "fetched from servers"
 def tidy_cache(cache: "SymbolCache", *, clear: bool, limit: int) -> CacheState:
     """Empty the cache, or make it keep to `limit` bytes; then what there is."""
     removed = cache.clear() if clear else cache.trim(limit)
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[CacheEntry]] = {}
     for entry in cache.walk():
         groups.setdefault(_sort_of(entry.path), []).append(entry)
     rows = [_count(name, groups[name]) for name in sorted(groups)]
@@ -35,6 +35,6 @@ def _sort_of(path: str) -> str:
     return next((name for ending, name in SORTS.items() if path.endswith(ending)), FETCHED)
 
 
-def _count(name: str, entries: "Iterable[Entry]") -> CacheGroup:
+def _count(name: str, entries: "Iterable[CacheEntry]") -> CacheGroup:
     sizes = [entry.size for entry in entries]
     return CacheGroup(name, len(sizes), sum(sizes))

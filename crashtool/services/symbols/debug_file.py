@@ -4,21 +4,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall, SymbolFile
+from crashtool.formats.breakpad.symbol_file import BreakpadFile, FunctionHit, InlinedCall
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
-    from crashtool.formats.dwarf.line_lookup import LineLookup, SourceLine
+    from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
     from crashtool.formats.dwarf.scopes import ScopeLookup
-    from crashtool.formats.object_file.elf_symbols import Function, FunctionTable
+    from crashtool.formats.object_file.elf_symbols import ElfFunction, FunctionTable
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content, ObjectFile
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.services.symbols.derive import Deriver
-    from crashtool.services.symbols.native import LineTable, NativePlace
+    from crashtool.services.symbols.native import NativePlace, SymCacheLines
 
 
 SCOPELESS = (".c", ".S", ".s")  # sources in languages without namespaces
@@ -66,7 +66,7 @@ class TextDebugFile:
 
     def __init__(self, data: "Content") -> None:
         """MalformedFile when it does not begin as a .sym file does."""
-        self._file = SymbolFile(data)
+        self._file = BreakpadFile(data)
         self.has_lines = self._file.has_lines
         self.has_unwind = self._file.has_unwind
         self.has_code = False
@@ -110,7 +110,7 @@ class NativeDebugFile:
         self.path = path
         self._architecture = architecture
         self._deriver = deriver
-        self._lines: LineTable | None = None
+        self._lines: SymCacheLines | None = None
         self._tried_lines = False
         self._symbols: FunctionTable | UnsizedFunctions | None = None
         self._rows: LineLookup | None = None
@@ -169,7 +169,7 @@ class NativeDebugFile:
         is_export = self.kind == object_kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
 
-    def _find_row(self, address: int) -> "SourceLine | None":
+    def _find_row(self, address: int) -> "CodeLine | None":
         """What the line table itself says of an address that no DIE describes."""
         if not self._tried_rows:
             self._tried_rows = True
@@ -231,7 +231,7 @@ class NativeDebugFile:
         spans = [range(row.address, row.address + row.size) for row in rows]
         return [row for row in rows if row.present], spans
 
-    def _line_table(self) -> "LineTable | None":
+    def _line_table(self) -> "SymCacheLines | None":
         if not self._tried_lines:
             self._tried_lines = True
             try:
@@ -243,13 +243,15 @@ class NativeDebugFile:
                 self._symbols = open_symbol_table(self._data, self.kind, self._architecture)
         return self._lines
 
-    def _open_lines(self) -> "LineTable":
-        from crashtool.services.symbols.native import LineTable, OutdatedTable
+    def _open_lines(self) -> "SymCacheLines":
+        from crashtool.services.symbols.native import OutdatedTable, SymCacheLines
 
         try:
-            return LineTable(*self._deriver.find(LINES, self.path, self._architecture))
+            return SymCacheLines(*self._deriver.find(LINES, self.path, self._architecture))
         except OutdatedTable:  # made by another version of the library, or damaged on its disk
-            return LineTable(*self._deriver.find(LINES, self.path, self._architecture, afresh=True))
+            return SymCacheLines(
+                *self._deriver.find(LINES, self.path, self._architecture, afresh=True)
+            )
 
 
 def open_symbol_table(
@@ -274,7 +276,7 @@ def open_symbol_table(
     return FunctionTable(data, table) if table else None
 
 
-def _of_symbol(found: "Function | None") -> FunctionHit | None:
+def _of_symbol(found: "ElfFunction | None") -> FunctionHit | None:
     return found and FunctionHit(demangle(found.name), found.start, found.size)
 
 

@@ -84,8 +84,8 @@ class DirectorySource:
         self._known: dict[str, list[Known]] = {}
         self._spelled: dict[tuple[object, str], str] = {}
         self._by_name: dict[str, list[Named]] | None = None
-        self._objects: _Index | None = None
-        self._packs: _Index | None = None
+        self._objects: _FileIndex | None = None
+        self._packs: _FileIndex | None = None
 
     def walk_candidates(self, module: "Module") -> "Iterator[Candidate]":
         """Stores by path; then files by name; then whatever else has the identifier."""
@@ -158,13 +158,13 @@ class DirectorySource:
         if any(matches(row, module) for row in rows):
             return
         if self._packs is None:
-            self._packs = _Index()
+            self._packs = _FileIndex()
             for path in self._objects.packs:
                 self._packs.add(self._identify(path))
         yield from self._packs.find(key, self._identify)
 
-    def _index_objects(self) -> "_Index":
-        index = _Index()
+    def _index_objects(self) -> "_FileIndex":
+        index = _FileIndex()
         for rows in self._list_folders().values():
             for named in rows:
                 if named.folder_id is not None:  # believed until it is used
@@ -175,7 +175,7 @@ class DirectorySource:
                     self._index(named.path, index)
         return index
 
-    def _index(self, path: str, index: "_Index") -> None:
+    def _index(self, path: str, index: "_FileIndex") -> None:
         try:
             head = read_head(path)
         except InputUnusable:
@@ -237,7 +237,7 @@ class DirectorySource:
         return self._listings[folder]
 
 
-class _Index:
+class _FileIndex:
     """Files by identifier; `packs` are archives that nobody has looked into."""
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 import codecs
 
-from crashtool.formats.archives.streams import Rejoined, Stream, read_fully
+from crashtool.formats.archives.streams import ArchiveStream, Rejoined, read_fully
 from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.formats.text_file import MARKS, UTF8, find_encoding
 
@@ -18,7 +18,7 @@ class Utf8Text:
     PowerShell 5 makes UTF-16 of `dump_syms … > game.sym`.
     """
 
-    def __init__(self, source: Stream) -> None:
+    def __init__(self, source: ArchiveStream) -> None:
         encoding, rest = find_encoding(read_fully(source, 4))
         self._source = Rejoined(rest, source)
         self._decoder = codecs.getincrementaldecoder(encoding)()

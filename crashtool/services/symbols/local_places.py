@@ -64,7 +64,7 @@ class Surroundings(NamedTuple):
     program_folder: str = ""
 
 
-class Place(NamedTuple):
+class LocalPath(NamedTuple):
     """A path where a file of a module may be, and how that is said."""
 
     path: str
@@ -80,7 +80,7 @@ def find_surroundings(dump: str, modules: "tuple[Module, ...]") -> Surroundings:
     return Surroundings(folder, os.path.dirname(program) if program else "")
 
 
-def walk_places(module: "Module", around: Surroundings) -> Iterator[Place]:
+def walk_places(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
     """Every regular file that may be a file of the module, in the order to try them; none twice,
     whatever names it has.
     """
@@ -94,26 +94,26 @@ def walk_places(module: "Module", around: Surroundings) -> Iterator[Place]:
             yield place
 
 
-def _walk_paths(module: "Module", around: Surroundings) -> Iterator[Place]:
+def _walk_paths(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
     program = recorded_path(module.code_file or module.name)
     name = plain_name(module.code_file or module.name)
     debug_name = plain_name(module.debug_file or "")
     if program:
-        yield Place(program, RECORDED)
+        yield LocalPath(program, RECORDED)
         for path in _walk_partners(os.path.dirname(program), name, debug_name):
-            yield Place(path, BESIDE_PROGRAM)
+            yield LocalPath(path, BESIDE_PROGRAM)
     if recorded := recorded_path(module.debug_file or ""):
-        yield Place(recorded, RECORDED)
+        yield LocalPath(recorded, RECORDED)
     for folder, ground in (
         (around.dump_folder, BESIDE_DUMP), (around.program_folder, BESIDE_PROGRAM)
     ):  # fmt: skip
         if folder and name:
-            yield Place(os.path.join(folder, name), ground)
+            yield LocalPath(os.path.join(folder, name), ground)
             for path in _walk_partners(folder, name, debug_name):
-                yield Place(path, ground)
+                yield LocalPath(path, ground)
     if not program and name and os.name == "posix" and "\\" not in (module.code_file or ""):
         for folder in LIBRARY_FOLDERS:
-            yield Place(f"{folder}/{name}", SYSTEM)
+            yield LocalPath(f"{folder}/{name}", SYSTEM)
     yield from _walk_build_id(module)
 
 
@@ -132,7 +132,7 @@ def _walk_partners(folder: str, name: str, debug_name: str) -> Iterator[str]:
         yield os.path.join(folder, *partner.split("/"))
 
 
-def _walk_build_id(module: "Module") -> Iterator[Place]:
+def _walk_build_id(module: "Module") -> Iterator[LocalPath]:
     """Debug packages' files by build id: .build-id/ab/cdef….debug, of Linux's modules alone."""
     build_id = (module.code_id or "").lower()
     if len(build_id) not in BUILD_ID_DIGITS or not HEX_DIGITS.issuperset(build_id):
@@ -140,7 +140,7 @@ def _walk_build_id(module: "Module") -> Iterator[Place]:
     if (module.debug_file or "").lower().endswith(PDB_SUFFIX) or os.name != "posix":
         return
     path = f"{DEBUG_FOLDER}/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
-    yield Place(path, f"in {DEBUG_FOLDER}")
+    yield LocalPath(path, f"in {DEBUG_FOLDER}")
 
 
 def recorded_path(text: str) -> str:

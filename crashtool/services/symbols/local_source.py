@@ -28,7 +28,7 @@ from crashtool.services.symbols.local_places import (
     DEBUG_FOLDER,
     LINKED,
     NOT_HERE,
-    Place,
+    LocalPath,
     Surroundings,
     find_surroundings,
     identify_regular,
@@ -90,7 +90,7 @@ class LocalSource:
             if identify_regular(path) and not _is_same(path, program):
                 yield from self._look_linked(path, module, program)
 
-    def _look(self, place: Place, module: "Module") -> Iterator[Candidate]:
+    def _look(self, place: LocalPath, module: "Module") -> Iterator[Candidate]:
         for known in self._identify(place.path):
             candidate = compare(known, module)
             if candidate.status == "found":

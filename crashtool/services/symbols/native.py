@@ -83,7 +83,7 @@ def read_features(path: str) -> tuple[NativeObject, ...]:
 
 
 def write_line_table(path: str, architecture: str, target: IO[bytes]) -> None:
-    """Write what `LineTable` opens: functions, lines and inlined calls of one object of the file.
+    """Write what `SymCacheLines` opens: functions, lines, inlined calls of one object of the file.
 
     `architecture` chooses in a universal file. InputUnusable when symbolic cannot make it.
     """
@@ -100,7 +100,7 @@ def write_unwind_rules(path: str, architecture: str, target: IO[bytes]) -> None:
         _find_object(path, architecture).make_cficache().write_to(target)
 
 
-class LineTable:
+class SymCacheLines:
     """A table that `write_line_table` made; addresses are from the module's base."""
 
     def __init__(self, content: "Content", path: str = "") -> None:

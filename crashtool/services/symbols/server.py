@@ -41,7 +41,7 @@ class Fetcher(Protocol):
     def fetch(self, url: str, target: "IO[bytes]", limit: int) -> int: ...  # noqa: D102
 
 
-class Answer(NamedTuple):
+class FetchResult(NamedTuple):
     """What came of asking for a file: it is at `path`, or it is not had, for a reason."""
 
     status: LookupStatus
@@ -83,7 +83,7 @@ class ServerSource:
         self._open_fetcher = fetcher
         self._fetcher: Fetcher | None = None
         self._failures = 0
-        self._last_failure = Answer("failed")
+        self._last_failure = FetchResult("failed")
 
     def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
         """Each place where the server would have a file of the module.
@@ -110,7 +110,7 @@ class ServerSource:
         shown = redact_token(url)
         for _ in range(MOST_READS):
             path = self._cache.find(key, name)
-            answer = Answer("found", path=path) if path else self._fetch(url, key, name)
+            answer = FetchResult("found", path=path) if path else self._fetch(url, key, name)
             if not answer.path:
                 return Candidate(shown, answer.status, place.kind, answer.note)
             candidate = self._check(answer.path, shown, place.kind, module)
@@ -132,26 +132,26 @@ class ServerSource:
             return candidate
         return candidate._replace(kind=kind, note=f"what it sent: {known.note}")
 
-    def _fetch(self, url: str, key: str, name: str) -> Answer:
+    def _fetch(self, url: str, key: str, name: str) -> FetchResult:
         """Have a file put into the cache, unless it is known to be no use to try."""
         if self._is_known_absent(key):
-            return Answer("not_found", RECENTLY_ABSENT)
+            return FetchResult("not_found", RECENTLY_ABSENT)
         if self._open_fetcher is None:
-            return Answer("not_found", "not asked: --offline")
+            return FetchResult("not_found", "not asked: --offline")
         if self._failures >= MOST_FAILURES:
             return self._last_failure
         try:
             path = self._cache.put(key, name, lambda target: self._download(url, target))
         except _NoFile as answer:
             self._failures = self._failures + 1 if answer.status == "failed" else 0
-            self._last_failure = Answer(answer.status, answer.note)
+            self._last_failure = FetchResult(answer.status, answer.note)
             if answer.status == "not_found":
                 self._remember_absence(key)
-            return Answer(answer.status, answer.note)
+            return FetchResult(answer.status, answer.note)
         except CrashtoolError as error:
             return self._note_failure(error)
         self._failures = 0
-        return Answer("found", path=path)
+        return FetchResult("found", path=path)
 
     def _download(self, url: str, target: "IO[bytes]") -> None:
         assert self._open_fetcher is not None  # noqa: S101 (checked by the caller)
@@ -166,7 +166,7 @@ class ServerSource:
         if status != OK:
             raise _NoFile("failed", f"HTTP {status}")
 
-    def _note_failure(self, error: CrashtoolError) -> Answer:
+    def _note_failure(self, error: CrashtoolError) -> FetchResult:
         """A time-out costs a minute, what has no end a disk, and a wrong setting stays wrong: they
         count as many.
         """
@@ -175,7 +175,7 @@ class ServerSource:
         status: LookupStatus = "timeout" if isinstance(error, TimedOut) else "failed"
         may_be_mended = isinstance(error, (UsageError, BadUrl)) and error.hint
         note = f"{error.what}: {error.hint}" if may_be_mended else error.what
-        self._last_failure = Answer(status, note)
+        self._last_failure = FetchResult(status, note)
         return self._last_failure
 
     def _is_known_absent(self, key: str) -> bool:

@@ -14,7 +14,7 @@ from crashtool.formats.archives.bounds import Budget, TooMuch
 from crashtool.formats.archives.closed import find_closed
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from crashtool.formats.archives.refusals import NotOpened
-from crashtool.formats.archives.streams import Member, Rejoined, Stream, read_fully
+from crashtool.formats.archives.streams import ArchiveMember, ArchiveStream, Rejoined, read_fully
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
 from crashtool.services.files.scratch import Scratch
@@ -60,7 +60,7 @@ def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked 
     what came before has been given.
     """
     budget = Budget(Path(path).stat().st_size, scratch.allowance)
-    walk = _Walk(scratch, budget)
+    walk = _ArchiveWalk(scratch, budget)
     try:
         if head.startswith(TEXT_MAGICS):
             yield walk.take_text(path)
@@ -72,7 +72,7 @@ def walk_archive(path: str, head: bytes, scratch: Scratch) -> Iterator[Unpacked 
         raise InputUnusable(f"cannot be unpacked: {error.what}", hint=error.hint) from None
 
 
-class _Walk:
+class _ArchiveWalk:
     """One walk through an archive and what is in it; all of it has one budget."""
 
     def __init__(self, scratch: Scratch, budget: Budget) -> None:
@@ -115,13 +115,13 @@ class _Walk:
             name = Path(path).name
             return Unpacked(name, self._keep_text(file), name)
 
-    def _keep_text(self, stream: Stream) -> str:
+    def _keep_text(self, stream: ArchiveStream) -> str:
         try:
             return self._scratch.keep(Utf8Text(stream))
         except UnicodeError as error:
             raise InputUnusable(f"its text is damaged: {error}") from None
 
-    def _take(self, member: Member, name: str, depth: int) -> Iterator[Unpacked | Unopened]:
+    def _take(self, member: ArchiveMember, name: str, depth: int) -> Iterator[Unpacked | Unopened]:
         head = read_fully(member.stream, HEAD_BYTES)
         whole = Rejoined(head, member.stream)
         closed = find_closed(head)

@@ -217,7 +217,7 @@ class HttpSession:
         return self._proxies[origin]
 
 
-def _gather(body: Body) -> "bytes | _Blocks":
+def _gather(body: Body) -> "bytes | _BodyBlocks":
     """A body as requests wants it: a small one whole, and so with its length."""
     blocks, gathered = [], 0
     source = iter(body)
@@ -225,11 +225,11 @@ def _gather(body: Body) -> "bytes | _Blocks":
         blocks.append(block)
         gathered += len(block)
         if gathered > AT_ONCE:
-            return _Blocks(chain(blocks, source), body.size)
+            return _BodyBlocks(chain(blocks, source), body.size)
     return b"".join(blocks)
 
 
-class _Blocks:
+class _BodyBlocks:
     """A large body: with a length when there is one, with none when not."""
 
     def __init__(self, blocks: "Iterable[bytes]", size: int | None) -> None:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.submission_url import ERROR, Finding
+from crashtool.formats.submission_url import ERROR, UrlFinding
 from crashtool.formats.submission_url.parts import UrlParts
 from crashtool.services.transport.http import HttpSession
 
@@ -45,11 +45,11 @@ def probe_server(session: HttpSession, parts: UrlParts) -> ProbeAnswer:
     return ProbeAnswer(origin, response.status, place)
 
 
-def find_redirect(answer: ProbeAnswer) -> Finding | None:
+def find_redirect(answer: ProbeAnswer) -> UrlFinding | None:
     """The redirecting-host finding that an answer gives rise to."""
     if not answer.redirects:
         return None
-    return Finding(
+    return UrlFinding(
         "redirecting-host",
         ERROR,
         f"{answer.sentence}.",

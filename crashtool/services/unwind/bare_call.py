@@ -4,21 +4,21 @@ from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.frame_pointer import step_by_link
 from crashtool.services.unwind.intel import AMD64_WINDOWS
-from crashtool.services.unwind.scene import Loaded, Step
+from crashtool.services.unwind.scene import Loaded, StackFrame
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 
-def step_by_bare_call(scene: "Scene", callee: "Callee") -> Step | None:
+def step_by_bare_call(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller of a place where no code is: its return address was the last thing pushed."""
     if callee.step.is_exact and _is_no_code(callee.loaded, callee.place):
         return _return_at_once(scene, callee)
     return None
 
 
-def step_by_leaf(scene: "Scene", callee: "Callee") -> Step | None:
+def step_by_leaf(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller of code that cannot have a frame: so is code without rules on 64-bit Windows."""
     loaded = callee.loaded
     if not callee.step.is_exact or loaded is None or scene.machine is not AMD64_WINDOWS:
@@ -37,7 +37,7 @@ def _is_no_code(loaded: Loaded | None, place: int) -> bool:
     return tables.knows_functions and tables.find_function(address) is None
 
 
-def _return_at_once(scene: "Scene", callee: "Callee") -> Step | None:
+def _return_at_once(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     machine, frame = scene.machine, callee.step
     if machine.link:
         return step_by_link(scene, callee)
@@ -48,4 +48,4 @@ def _return_at_once(scene: "Scene", callee: "Callee") -> Step | None:
     kept = {name: frame.registers[name] for name in machine.preserved if name in frame.registers}
     kept[machine.instruction_pointer] = address
     kept[machine.stack_pointer] = stack + machine.width
-    return Step(kept, "scan")
+    return StackFrame(kept, "scan")

@@ -6,7 +6,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
-    from crashtool.services.unwind.scene import Loaded, Step
+    from crashtool.services.unwind.scene import Loaded, StackFrame
 
 
 class Callee(NamedTuple):
@@ -16,7 +16,7 @@ class Callee(NamedTuple):
     innermost frame.
     """
 
-    step: "Step"
+    step: "StackFrame"
     place: int
     loaded: "Loaded | None"
     function: "FunctionHit | None"

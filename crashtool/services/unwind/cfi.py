@@ -9,20 +9,20 @@ from crashtool.formats.breakpad.cfi import (
     evaluate,
     parse_rules,
 )
-from crashtool.services.unwind.scene import LOWEST_CODE, Step
+from crashtool.services.unwind.scene import LOWEST_CODE, StackFrame
 
 if TYPE_CHECKING:
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 
-def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
+def step_by_cfi(scene: "UnwindContext", frame: StackFrame, rules: str) -> StackFrame | None:
     """The caller; a Step that `is_last` when the rules say there is none; None if they fail."""
     machine = scene.machine
     table = parse_rules(rules, machine.name)
     if CFA not in table:
         return None
     if RETURN_ADDRESS not in table:  # undefined: the outermost frame
-        return Step({}, "none", is_last=True)
+        return StackFrame({}, "none", is_last=True)
     registers, mask = frame.registers, machine.mask
     try:
         cfa = evaluate(table[CFA], registers, scene.read_pointer, mask)
@@ -34,7 +34,7 @@ def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
     except UnevaluableRule:
         return None
     if found[machine.instruction_pointer] < LOWEST_CODE:  # zeros at the base of the stack
-        return None if is_by_chance(scene, frame, rules) else Step({}, "none", is_last=True)
+        return None if is_by_chance(scene, frame, rules) else StackFrame({}, "none", is_last=True)
     for name, expression in table.items():
         if name in (CFA, RETURN_ADDRESS):
             continue
@@ -42,10 +42,10 @@ def step_by_cfi(scene: "Scene", frame: Step, rules: str) -> Step | None:
             found[name] = evaluate(expression, registers, scene.read_pointer, mask, cfa)
         except UnevaluableRule:
             found.pop(name, None)
-    return Step(found, "cfi")
+    return StackFrame(found, "cfi")
 
 
-def is_by_chance(scene: "Scene", frame: Step, rules: str) -> bool:
+def is_by_chance(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
     """Whether rules go by a frame pointer that the frame has by chance only: scans guess it."""
     words = rules.partition(RETURN_ADDRESS)[0].replace("$", "").split()
     return frame.trust == "scan" and scene.machine.frame_pointer in words

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crashtool.services.unwind.scan import SURE_WORDS, Place, leave
+from crashtool.services.unwind.scan import SURE_WORDS, StackSlot, leave
 from crashtool.services.unwind.scene import NO_TABLES
 from crashtool.services.unwind.trial import leads_on
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.scene import Scene, Step
+    from crashtool.services.unwind.scene import StackFrame, UnwindContext
 
 
-def walk_far(scene: "Scene", callee: "Callee") -> Iterator["Step"]:
+def walk_far(scene: "UnwindContext", callee: "Callee") -> Iterator["StackFrame"]:
     """Places from which rules lead to a caller, and from there to another, the nearest first.
 
     Neither has a call that is seen before it: those are the scan's. Frames between are lost, which
@@ -28,12 +28,14 @@ def walk_far(scene: "Scene", callee: "Callee") -> Iterator["Step"]:
         if not scene.may_return_to(value) or scene.is_function_start(value):
             continue
         if scene.find_call(value) is None:
-            step = leave(scene, callee.step, Place(start + number * width, value, may_skip=True))
+            step = leave(
+                scene, callee.step, StackSlot(start + number * width, value, may_skip=True)
+            )
             if leads_on(scene, step):
                 yield step
 
 
-def _may_have_rules(scene: "Scene", value: int) -> bool:
+def _may_have_rules(scene: "UnwindContext", value: int) -> bool:
     """Whether anything at all was found for the module that a word points into."""
     loaded = scene.find_loaded(scene.strip(value) - scene.machine.call_size)
     return loaded is not None and loaded.tables is not NO_TABLES

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.scan import find_nearer
-from crashtool.services.unwind.scene import Step
+from crashtool.services.unwind.scene import StackFrame
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 MOST_PROLOGUE = 96  # bytes from a function's start within which it sets its frame pointer up
 MOST_BODY = 1 << 14  # bytes of a function that are read to learn what became of a register
 MOST_LINKS = 64  # of a chain through generated code
 
 
-def step_by_own_frame_pointer(scene: "Scene", callee: "Callee") -> Step | None:
+def step_by_own_frame_pointer(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller, where the function's first instructions are seen to make the frame pointer its.
 
     Otherwise the register may still belong to a caller, and lead past that one.
@@ -29,7 +29,7 @@ def step_by_own_frame_pointer(scene: "Scene", callee: "Callee") -> Step | None:
     return _follow(scene, callee)
 
 
-def step_by_chain(scene: "Scene", callee: "Callee") -> Step | None:
+def step_by_chain(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller, if the frame pointer leads to a saved one and to a possible return address.
 
     Whose frame pointer it is is not known: what is likely to be a caller and lies nearer comes
@@ -47,7 +47,7 @@ def step_by_chain(scene: "Scene", callee: "Callee") -> Step | None:
     return nearer if nearer.registers else caller._replace(may_skip=True)
 
 
-def step_by_starter(scene: "Scene", callee: "Callee") -> Step | None:
+def step_by_starter(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The outer one of the two functions of x86 Windows that start a thread, in one module."""
     if scene.platform != "windows" or not scene.machine.has_chain:
         return None
@@ -58,7 +58,7 @@ def step_by_starter(scene: "Scene", callee: "Callee") -> Step | None:
     return caller if outer is not None and outer.base == callee.loaded.base else None
 
 
-def _follow(scene: "Scene", callee: "Callee") -> Step | None:
+def _follow(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     machine, frame = scene.machine, callee.step
     pointer = scene.untag(frame.registers.get(machine.frame_pointer, 0))
     if pointer % machine.width or pointer < frame.registers.get(machine.stack_pointer, 1):
@@ -77,10 +77,10 @@ def _follow(scene: "Scene", callee: "Callee") -> Step | None:
         machine.stack_pointer: pointer + 2 * machine.width,
         machine.frame_pointer: saved,
     }
-    return Step(registers, "frame_pointer")
+    return StackFrame(registers, "frame_pointer")
 
 
-def _leads_back(scene: "Scene", saved: int, address: int) -> bool:
+def _leads_back(scene: "UnwindContext", saved: int, address: int) -> bool:
     """Whether a chain through code in no module leads back to a module's, where no map tells.
 
     Generated code lies anywhere, and many dumps have no map of memory.
@@ -102,12 +102,12 @@ def _leads_back(scene: "Scene", saved: int, address: int) -> bool:
     return False
 
 
-def is_above(scene: "Scene", saved: int, pointer: int) -> bool:
+def is_above(scene: "UnwindContext", saved: int, pointer: int) -> bool:
     """Whether a saved frame pointer leads further up the same stack."""
     return saved > pointer and scene.read_pointer(saved) is not None
 
 
-def step_by_link(scene: "Scene", callee: "Callee") -> Step | None:
+def step_by_link(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller of a leaf, whose return address is still in the link register (ARM, ARM64)."""
     machine, frame = scene.machine, callee.step
     if not machine.link or not frame.is_exact:
@@ -118,10 +118,10 @@ def step_by_link(scene: "Scene", callee: "Callee") -> Step | None:
     kept = (machine.stack_pointer, machine.frame_pointer, *machine.preserved)
     registers = {name: frame.registers[name] for name in kept if name in frame.registers}
     registers[machine.instruction_pointer] = scene.strip(address)
-    return Step(registers, "frame_pointer")
+    return StackFrame(registers, "frame_pointer")
 
 
-def _is_stale(scene: "Scene", callee: "Callee", link: int) -> bool:
+def _is_stale(scene: "UnwindContext", callee: "Callee", link: int) -> bool:
     """Whether the link register is what a call left that the function itself has made.
 
     Then it leads back into that function, behind a call of another, or the function is seen to

@@ -57,7 +57,7 @@ class LoadedImage:
         return self._tables.read_code(address, size)
 
 
-class _Image:
+class _ImageBytes:
     """A module's bytes in the process's memory."""
 
     def __init__(self, memory: "Memory", base: int) -> None:
@@ -81,4 +81,4 @@ def find_loaded_image(
         return None
     if found is None or memory.read(module.base + found.offset, 1) is None:
         return None
-    return LoadedImage(tables, open_exception_tables(_Image(memory, module.base), found))
+    return LoadedImage(tables, open_exception_tables(_ImageBytes(memory, module.base), found))

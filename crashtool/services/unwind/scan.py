@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.unwind.scene import Step
+from crashtool.services.unwind.scene import StackFrame
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
     from crashtool.services.unwind.machine import CallSite
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 FIRST_WORDS = 160  # of the innermost frame, which may be deep in a function with a large frame
 WORDS = 40
@@ -17,7 +17,7 @@ SURE_WORDS = 1024  # as far as code is at hand that shows a call before the retu
 SYSTEM_CALLS = ("ntdll.dll", "win32u.dll")  # where Windows' threads wait, in stubs without a frame
 
 
-class Place(NamedTuple):
+class StackSlot(NamedTuple):
     """A possible return address: `value` at `address` on the stack.
 
     `may_skip`: nearer lie others, in code that is not at hand.
@@ -29,8 +29,8 @@ class Place(NamedTuple):
 
 
 def step_by_call_of_function(
-    scene: "Scene", callee: "Callee", *, beyond_frame: bool = False
-) -> Step | None:
+    scene: "UnwindContext", callee: "Callee", *, beyond_frame: bool = False
+) -> StackFrame | None:
     """The caller, where a return address stands behind a call of the callee's own function.
 
     Only as far as the frame pointer leads, unless `beyond_frame`: from there on it is the chain's
@@ -52,11 +52,11 @@ def step_by_call_of_function(
             continue
         call = scene.find_call(value)
         if call is not None and scene.calls(call, callee.start):
-            return leave(scene, callee.step, Place(stack + number * scene.machine.width, value))
+            return leave(scene, callee.step, StackSlot(stack + number * scene.machine.width, value))
     return None
 
 
-def find_nearer(scene: "Scene", callee: "Callee", end: int) -> Step | None:
+def find_nearer(scene: "UnwindContext", callee: "Callee", end: int) -> StackFrame | None:
     """A likely caller on the stack before the address `end`.
 
     Without registers if words there could be return addresses, with no call seen before them; None
@@ -66,19 +66,19 @@ def find_nearer(scene: "Scene", callee: "Callee", end: int) -> Step | None:
     stack = callee.step.registers.get(machine.stack_pointer)
     if stack is None:
         return None
-    found: Step | None = None
+    found: StackFrame | None = None
     for number, value in scene.walk_code_values(stack, max(end - stack, 0) // machine.width):
         if not scene.may_return_to(value) or scene.is_function_start(value):
             continue
         call = scene.find_call(value)
         if call is None:
-            found = Step({}, "none")
+            found = StackFrame({}, "none")
         elif _can_lead_to(scene, call, callee):
-            return leave(scene, callee.step, Place(stack + number * machine.width, value))
+            return leave(scene, callee.step, StackSlot(stack + number * machine.width, value))
     return found
 
 
-def walk_scan(scene: "Scene", callee: "Callee") -> Iterator[Step]:
+def walk_scan(scene: "UnwindContext", callee: "Callee") -> Iterator[StackFrame]:
     """Possible callers, the best first."""
     start = callee.step.registers.get(scene.machine.stack_pointer)
     if start is None:
@@ -90,8 +90,8 @@ def walk_scan(scene: "Scene", callee: "Callee") -> Iterator[Step]:
 
 
 def walk_return_addresses(
-    scene: "Scene", callee: "Callee", start: int, words: int, *, at_top: bool = False
-) -> Iterator[Place]:
+    scene: "UnwindContext", callee: "Callee", start: int, words: int, *, at_top: bool = False
+) -> Iterator[StackSlot]:
     """The places from `start` on that can hold the current frame's return address, best first.
 
     Best are the nearest behind a call of the current function, or behind an indirect call, which
@@ -101,8 +101,8 @@ def walk_return_addresses(
     not make a frame in another one invisible. `at_top`: what was pushed last must be it.
     """
     width = scene.machine.width
-    elsewhere: list[Place] = []
-    unknown: list[Place] = []
+    elsewhere: list[StackSlot] = []
+    unknown: list[StackSlot] = []
     is_near = True
     for number, value in scene.walk_code_values(start, SURE_WORDS if scene.knows_code else words):
         if is_near and number >= words:
@@ -111,7 +111,7 @@ def walk_return_addresses(
             is_near = False
         if not scene.may_return_to(value):
             continue
-        place = Place(start + number * width, value, bool(unknown))
+        place = StackSlot(start + number * width, value, bool(unknown))
         call = scene.find_call(value)
         if call is None:
             if scene.is_trampoline(value) or (at_top and number == 0):
@@ -129,7 +129,7 @@ def walk_return_addresses(
         yield from unknown
 
 
-def _can_lead_to(scene: "Scene", call: "CallSite", callee: "Callee") -> bool:
+def _can_lead_to(scene: "UnwindContext", call: "CallSite", callee: "Callee") -> bool:
     """Whether a call may have been that of the callee: of its function, or through a pointer.
 
     What a linker made a stub for is another module's, and not generated code in none.
@@ -139,7 +139,7 @@ def _can_lead_to(scene: "Scene", call: "CallSite", callee: "Callee") -> bool:
     return not call.is_import or callee.loaded is not None
 
 
-def leave(scene: "Scene", frame: Step, place: Place) -> Step:
+def leave(scene: "UnwindContext", frame: StackFrame, place: StackSlot) -> StackFrame:
     """The caller whose return address stands at a place."""
     machine = scene.machine
     registers = {
@@ -151,10 +151,10 @@ def leave(scene: "Scene", frame: Step, place: Place) -> Step:
         registers[machine.frame_pointer] = pointer
     elif (saved := _find_saved_pointer(scene, place.address)) is not None:
         registers[machine.frame_pointer] = saved
-    return Step(registers, "scan", may_skip=place.may_skip)
+    return StackFrame(registers, "scan", may_skip=place.may_skip)
 
 
-def _find_saved_pointer(scene: "Scene", address: int) -> int | None:
+def _find_saved_pointer(scene: "UnwindContext", address: int) -> int | None:
     """The caller's frame pointer, as a function saves it just below its return address."""
     width = scene.machine.width
     saved = scene.read_pointer(address - width)

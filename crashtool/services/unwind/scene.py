@@ -88,7 +88,7 @@ class Loaded(NamedTuple):
         return self.module.base
 
 
-class Step(NamedTuple):
+class StackFrame(NamedTuple):
     """A frame: its registers as far as they are known, and how they were found.
 
     `is_exact`: the instruction pointer is the very instruction that was interrupted, not the one
@@ -102,7 +102,7 @@ class Step(NamedTuple):
     may_skip: bool = False
 
 
-class Scene:
+class UnwindContext:
     """One process, as a walk sees it.
 
     `find_loaded` gives the module at an address, `is_executable` what a map of the address space

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.unwind.scene import Loaded, Step
+from crashtool.services.unwind.scene import Loaded, StackFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crashtool.model.module import Module
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 KERNEL_MODULES = ("linux-gate.so", "linux-vdso.so", "[vdso]", "vdso")
 USER_CODE_SEGMENTS = (0x23, 0x73)  # of a 64-bit and of a 32-bit kernel
@@ -27,7 +27,9 @@ class SavedContext(NamedTuple):
     names: tuple[str, ...]
 
 
-def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> Step | None:
+def step_by_signal_frame(
+    scene: "UnwindContext", frame: StackFrame, loaded: Loaded | None
+) -> StackFrame | None:
     """What the kernel's code page was entered from: the interrupted code, or a system call."""
     if loaded is None or scene.machine.name not in FRAMES:
         return None
@@ -48,10 +50,10 @@ def step_by_signal_frame(scene: "Scene", frame: Step, loaded: Loaded | None) -> 
             registers[name] = value
     if scene.machine.instruction_pointer not in registers:
         return None
-    return Step(registers, "cfi", is_exact=True)
+    return StackFrame(registers, "cfi", is_exact=True)
 
 
-def _is_entered_by_signal(scene: "Scene", frame: Step, loaded: Loaded) -> bool:
+def _is_entered_by_signal(scene: "UnwindContext", frame: StackFrame, loaded: Loaded) -> bool:
     pointer = frame.registers[scene.machine.instruction_pointer]
     if loaded.module.name.startswith(KERNEL_MODULES) or scene.is_trampoline(pointer):
         return True
@@ -60,7 +62,7 @@ def _is_entered_by_signal(scene: "Scene", frame: Step, loaded: Loaded) -> bool:
     return is_signal_frame(scene, frame.registers[scene.machine.stack_pointer])
 
 
-def is_signal_frame(scene: "Scene", stack: int) -> bool:
+def is_signal_frame(scene: "UnwindContext", stack: int) -> bool:
     """Whether the stack holds what the kernel stores for a signal, be the code there known or not.
 
     The C library, to whose code the handler returns, is often not at hand. On x86-64 the segment
@@ -76,7 +78,7 @@ def is_signal_frame(scene: "Scene", stack: int) -> bool:
     return False
 
 
-def is_system_call(scene: "Scene", module: "Module | None") -> bool:
+def is_system_call(scene: "UnwindContext", module: "Module | None") -> bool:
     """Whether a thread that was stopped in a module was in a system call of i386."""
     return (
         module is not None
@@ -86,7 +88,7 @@ def is_system_call(scene: "Scene", module: "Module | None") -> bool:
     )
 
 
-def _leave_system_call(scene: "Scene", frame: Step) -> Step | None:
+def _leave_system_call(scene: "UnwindContext", frame: StackFrame) -> StackFrame | None:
     """__kernel_vsyscall of i386, which has no unwind information in any file."""
     stack = frame.registers["esp"]
     for saved in (SYSTEM_CALL_SAVES, ()):
@@ -99,7 +101,7 @@ def _leave_system_call(scene: "Scene", frame: Step) -> Step | None:
             value = scene.read_pointer(stack + number * scene.machine.width)
             if value is not None:
                 registers[name] = value
-        return Step(registers, "cfi")
+        return StackFrame(registers, "cfi")
     return None
 
 
@@ -119,11 +121,11 @@ _ARM64 = (*(f"x{number}" for number in range(29)), "fp", "lr", "sp", "pc")
 _ARM = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
 
 
-def _find_amd64(_: "Scene", stack: int) -> SavedContext:
+def _find_amd64(_: "UnwindContext", stack: int) -> SavedContext:
     return SavedContext(stack + 40, _AMD64)
 
 
-def _find_x86(scene: "Scene", stack: int) -> SavedContext | None:
+def _find_x86(scene: "UnwindContext", stack: int) -> SavedContext | None:
     """Either frame of i386: a sigcontext behind the number, or a pointer to a ucontext."""
     pointed = scene.read_pointer(stack + 8)
     starts = [stack + 4] if pointed is None else [pointed + 20, stack + 4]
@@ -137,17 +139,17 @@ def _find_x86(scene: "Scene", stack: int) -> SavedContext | None:
     return None
 
 
-def _find_arm64(_: "Scene", stack: int) -> SavedContext | None:
+def _find_arm64(_: "UnwindContext", stack: int) -> SavedContext | None:
     """Behind siginfo (128 bytes), ucontext's head (176) and the fault address (8)."""
     return SavedContext(stack + 128 + 176 + 8, _ARM64)
 
 
-def _find_arm(_: "Scene", stack: int) -> SavedContext | None:
+def _find_arm(_: "UnwindContext", stack: int) -> SavedContext | None:
     """Behind siginfo (128 bytes), ucontext's head (20), and three words."""
     return SavedContext(stack + 128 + 20 + 12, _ARM)
 
 
-FRAMES: dict[str, "Callable[[Scene, int], SavedContext | None]"] = {
+FRAMES: dict[str, "Callable[[UnwindContext, int], SavedContext | None]"] = {
     "x86_64": _find_amd64,
     "x86": _find_x86,
     "arm64": _find_arm64,

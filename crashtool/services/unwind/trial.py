@@ -11,17 +11,17 @@ from crashtool.services.unwind.scan import step_by_call_of_function
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crashtool.services.unwind.scene import Scene, Step
+    from crashtool.services.unwind.scene import StackFrame, UnwindContext
 
 MOST_TRIALS = 16  # of one frame
 
 
-def believe(scene: "Scene", guesses: "Iterable[Step]") -> "Step | None":
+def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFrame | None":
     """The first guess whose caller can be one, too; else the first that is not refuted.
 
     A guess without rules of its own cannot be tried, and counts as good.
     """
-    doubtful: Step | None = None
+    doubtful: StackFrame | None = None
     for guess in islice(guesses, MOST_TRIALS):
         outcome = _try(scene, guess)
         if outcome is True:
@@ -31,7 +31,7 @@ def believe(scene: "Scene", guesses: "Iterable[Step]") -> "Step | None":
     return doubtful
 
 
-def _try(scene: "Scene", guess: "Step") -> bool | None:
+def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:
     """Whether a guess's rules lead to a caller; None: to a place of which nothing is known."""
     machine = scene.machine
     place = guess.registers[machine.instruction_pointer] - machine.call_size
@@ -51,7 +51,7 @@ def _try(scene: "Scene", guess: "Step") -> bool | None:
     return _judge(scene, caller, rules.rules)
 
 
-def leads_on(scene: "Scene", guess: "Step") -> bool:
+def leads_on(scene: "UnwindContext", guess: "StackFrame") -> bool:
     """Whether rules lead from a guess to a caller, and from there on: two proofs, no leftover."""
     for _ in range(2):
         place = guess.registers[scene.machine.instruction_pointer] - scene.machine.call_size
@@ -66,7 +66,7 @@ def leads_on(scene: "Scene", guess: "Step") -> bool:
     return True
 
 
-def _judge(scene: "Scene", caller: "Step", rules: str) -> bool | None:
+def _judge(scene: "UnwindContext", caller: "StackFrame", rules: str) -> bool | None:
     """Whether a caller that can be none still leaves the guess possible."""
     if caller.is_last:  # an end is where the rules say so, not where the stack happens to hold 0
         return RETURN_ADDRESS not in parse_rules(rules, scene.machine.name) or None
@@ -74,7 +74,7 @@ def _judge(scene: "Scene", caller: "Step", rules: str) -> bool | None:
     return None if scene.may_be_code(pointer) and scene.find_loaded(pointer) is None else False
 
 
-def _is_own_start(scene: "Scene", place: int, caller: "Step") -> bool:
+def _is_own_start(scene: "UnwindContext", place: int, caller: "StackFrame") -> bool:
     """Whether a guess leads to the start of its own function.
 
     An unwinder keeps both beside each other. The start can look like a return address: that of a
@@ -86,7 +86,7 @@ def _is_own_start(scene: "Scene", place: int, caller: "Step") -> bool:
     return bool(loaded and function and pointer == loaded.base + function.start)
 
 
-def _can_follow(scene: "Scene", guess: "Step", caller: "Step") -> bool:
+def _can_follow(scene: "UnwindContext", guess: "StackFrame", caller: "StackFrame") -> bool:
     machine = scene.machine
     pointer = caller.registers[machine.instruction_pointer]
     stack = machine.stack_pointer
@@ -94,7 +94,7 @@ def _can_follow(scene: "Scene", guess: "Step", caller: "Step") -> bool:
     return is_outward and scene.may_return_to(pointer)
 
 
-def _has_caller(scene: "Scene", guess: "Step", place: int) -> bool:
+def _has_caller(scene: "UnwindContext", guess: "StackFrame", place: int) -> bool:
     """Whether a call of the guess's function is seen further out.
 
     A scan knows the frame pointer by chance only, and rules that ask for it prove nothing.

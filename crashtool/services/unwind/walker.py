@@ -15,11 +15,11 @@ from crashtool.services.unwind.frame_pointer import (
     step_by_starter,
 )
 from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
-from crashtool.services.unwind.scene import LOWEST_CODE, Step
+from crashtool.services.unwind.scene import LOWEST_CODE, StackFrame
 from crashtool.services.unwind.trial import believe
 
 if TYPE_CHECKING:
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 MOST_FRAMES = 1 << 18  # as many as fit a stack of 8 MB, the usual limit, with 32 bytes each
 
@@ -30,15 +30,15 @@ class Way(NamedTuple):
     `is_guess`: its answers are tried one step further before one is believed.
     """
 
-    find: "Callable[[_Walk, Callee], Iterable[Step]]"
+    find: "Callable[[_StackWalk, Callee], Iterable[StackFrame]]"
     proof: str
     is_guess: bool = False
 
 
-def walk(scene: "Scene", registers: Mapping[str, int]) -> Iterator[Step]:
+def walk(scene: "UnwindContext", registers: Mapping[str, int]) -> Iterator[StackFrame]:
     """The frames of a thread with these registers, innermost first; the first is its context."""
-    walker = _Walk(scene)
-    frame: Step | None = Step(registers, "context", is_exact=True)
+    walker = _StackWalk(scene)
+    frame: StackFrame | None = StackFrame(registers, "context", is_exact=True)
     count = 0
     while frame is not None and count < MOST_FRAMES:
         yield frame
@@ -46,7 +46,7 @@ def walk(scene: "Scene", registers: Mapping[str, int]) -> Iterator[Step]:
         frame = walker.find_caller(frame, first=count == 1)
 
 
-class _Walk:
+class _StackWalk:
     """One walk.
 
     `callee_parameters`: the bytes that the current frame pushed for its callee. `inner_module`,
@@ -54,13 +54,13 @@ class _Walk:
     started the thread or program, or called that.
     """
 
-    def __init__(self, scene: "Scene") -> None:
+    def __init__(self, scene: "UnwindContext") -> None:
         self.scene = scene
         self.callee_parameters = 0
         self.inner_module = self.inner_function = ""
         self.is_started = False
 
-    def find_caller(self, frame: Step, *, first: bool) -> Step | None:
+    def find_caller(self, frame: StackFrame, *, first: bool) -> StackFrame | None:
         """The caller of a frame; None where the walk ends."""
         callee = self._look_at(frame, first=first)
         self.is_started = self.is_started or ends.is_started_by_system(
@@ -78,7 +78,7 @@ class _Walk:
             return caller._replace(is_exact=True)
         return caller
 
-    def _look_at(self, frame: Step, *, first: bool) -> Callee:
+    def _look_at(self, frame: StackFrame, *, first: bool) -> Callee:
         machine = self.scene.machine
         pointer = frame.registers[machine.instruction_pointer]
         place = pointer if frame.is_exact else pointer - machine.call_size
@@ -86,7 +86,7 @@ class _Walk:
         function = loaded.tables.find_function(place - loaded.base) if loaded else None
         return Callee(frame, place, loaded, function, is_first=first)
 
-    def _try_ways(self, callee: Callee) -> Step | None:
+    def _try_ways(self, callee: Callee) -> StackFrame | None:
         """The first answer that can be a caller; no guess behind where the system started it."""
         for way in STARTER_WAYS if self.is_started else WAYS:
             if way is FIRST_GUESS and ends.is_outermost(self.scene, callee):
@@ -101,7 +101,7 @@ class _Walk:
                 return found
         return None
 
-    def _is_progress(self, frame: Step, caller: Step) -> bool:
+    def _is_progress(self, frame: StackFrame, caller: StackFrame) -> bool:
         """Whether a caller can be one: its code can be code, its stack lies further out."""
         machine = self.scene.machine
         pointer = caller.registers.get(machine.instruction_pointer, 0)
@@ -114,14 +114,14 @@ class _Walk:
         return stack > before or (stack == before and frame.is_exact and bool(machine.link))
 
 
-def _by_kernel(walk: _Walk, callee: Callee) -> Iterator[Step]:
+def _by_kernel(walk: _StackWalk, callee: Callee) -> Iterator[StackFrame]:
     if walk.scene.platform in ends.LINUX:
         from crashtool.services.unwind.signal_frame import step_by_signal_frame  # Linux alone
 
         yield from _one(step_by_signal_frame(walk.scene, callee.step, callee.loaded))
 
 
-def _by_rules(walk: _Walk, callee: Callee) -> Iterator[Step]:
+def _by_rules(walk: _StackWalk, callee: Callee) -> Iterator[StackFrame]:
     if callee.loaded is None:
         return
     cfi = callee.loaded.tables.find_cfi(callee.address)
@@ -139,12 +139,14 @@ def _by_rules(walk: _Walk, callee: Callee) -> Iterator[Step]:
             )
 
 
-def _alone(step_by: "Callable[[Scene, Callee], Step | None]") -> "Callable[..., Iterator[Step]]":
+def _alone(
+    step_by: "Callable[[UnwindContext, Callee], StackFrame | None]",
+) -> "Callable[..., Iterator[StackFrame]]":
     """A way that has one answer at most."""
     return lambda walk, callee: _one(step_by(walk.scene, callee))
 
 
-def _one(step: Step | None) -> Iterator[Step]:
+def _one(step: StackFrame | None) -> Iterator[StackFrame]:
     if step is not None:
         yield step
 

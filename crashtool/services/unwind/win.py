@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import UnevaluableRule
 from crashtool.formats.breakpad.win import run_program
-from crashtool.services.unwind.scene import LOWEST_CODE, Step
+from crashtool.services.unwind.scene import LOWEST_CODE, StackFrame
 
 if TYPE_CHECKING:
     from crashtool.formats.unwind_rules import FrameData
-    from crashtool.services.unwind.scene import Scene
+    from crashtool.services.unwind.scene import UnwindContext
 
 WORD = 4
 # The return address may lie up to three words higher where the compiler has aligned the stack.
@@ -21,8 +21,8 @@ FPO_WITH_SAVED_POINTER = "$ebp $esp .cbCalleeParams + .cbSavedRegs + 8 - ^ = " +
 
 
 def step_by_frame_data(
-    scene: "Scene", frame: Step, record: "FrameData", callee_parameters: int
-) -> Step | None:
+    scene: "UnwindContext", frame: StackFrame, record: "FrameData", callee_parameters: int
+) -> StackFrame | None:
     """The caller; None when the record does not lead to a possible one.
 
     `callee_parameters`: the bytes of parameters that the frame has on the stack for the function
@@ -47,13 +47,15 @@ def step_by_frame_data(
         return None
     found = {name: values["$" + name] for name in RECOVERED if "$" + name in values}
     if "eip" in found and found["eip"] < LOWEST_CODE:  # zeros at the base of the stack
-        return Step({}, "none", is_last=True)
+        return StackFrame({}, "none", is_last=True)
     if "eip" not in found or not scene.may_return_to(found["eip"]):
         return None
-    return Step(found, "cfi")
+    return StackFrame(found, "cfi")
 
 
-def search_start(scene: "Scene", frame: Step, record: "FrameData", callee_parameters: int) -> int:
+def search_start(
+    scene: "UnwindContext", frame: StackFrame, record: "FrameData", callee_parameters: int
+) -> int:
     """Where the return address should be (`.raSearch`): above all that the function has pushed.
 
     What the record names is a place, give or take what aligned the stack: the nearest plausible

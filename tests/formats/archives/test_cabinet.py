@@ -30,7 +30,13 @@ def test_every_byte_of_every_file_comes_out(method):
 
 
 def test_structs_have_the_sizes_of_the_specification():
-    kinds = (cabinet.Header, cabinet.Reserves, cabinet.Folder, cabinet.File, cabinet.BlockHeader)
+    kinds = (
+        cabinet.CfHeader,
+        cabinet.Reserves,
+        cabinet.CfFolder,
+        cabinet.CfFile,
+        cabinet.BlockHeader,
+    )
 
     assert [kind.SIZE for kind in kinds] == [36, 4, 8, 16, 8]
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.breakpad.symbol_file import SymbolFile
+from crashtool.formats.breakpad.symbol_file import BreakpadFile
 from tests.formats.breakpad.naive import Naive
 from tests.synth import symbol_file as sym
 
@@ -69,7 +69,7 @@ def answers(reader, addresses):
         hit = reader.find_function(address)
         rules = reader.find_cfi(address)
         frame = reader.find_frame_data(address)
-        if isinstance(reader, SymbolFile):
+        if isinstance(reader, BreakpadFile):
             hit = hit and (*hit[:6], tuple(map(tuple, hit.inlines)), hit.is_public)
             rules = rules and tuple(rules)
             frame = frame and frame[:3]
@@ -80,7 +80,7 @@ def answers(reader, addresses):
 def assert_agreement(data, addresses=None):
     naive = Naive(data)
     addresses = addresses or naive.list_addresses()
-    assert answers(SymbolFile(data), addresses) == answers(naive, addresses)
+    assert answers(BreakpadFile(data), addresses) == answers(naive, addresses)
 
 
 @unhurried
@@ -127,7 +127,7 @@ def test_large_files_with_public_records_between_functions_are_understood(large,
 @unhurried
 @given(some.binary(max_size=400))
 def test_rubbish_gives_no_exception(rubbish):
-    reader = SymbolFile(sym.build_symbol_file() + rubbish)
+    reader = BreakpadFile(sym.build_symbol_file() + rubbish)
 
     for address in (0, 1, 1 << 63, (1 << 64) - 1, -1, 1 << 64):
         reader.find_function(address)
@@ -144,7 +144,7 @@ def test_real_files_are_understood(corpus):
     for path in sorted(corpus.rglob("*.sym*")):
         data = read_sym(path)
         try:
-            reader = SymbolFile(data)
+            reader = BreakpadFile(data)
         except CrashtoolError:
             continue
         naive = Naive(data)

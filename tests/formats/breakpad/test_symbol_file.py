@@ -5,7 +5,7 @@ import pytest
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.breakpad import columns, function_block, symbol_file
-from crashtool.formats.breakpad.symbol_file import InlinedCall, SymbolFile
+from crashtool.formats.breakpad.symbol_file import BreakpadFile, InlinedCall
 from tests.synth.symbol_file import (
     build_symbol_file,
     cfi,
@@ -22,7 +22,7 @@ SECONDS = 20  # far more than is needed, far less than a pass for every question
 
 
 def read(*records, **options):
-    return SymbolFile(build_symbol_file(*records, **options))
+    return BreakpadFile(build_symbol_file(*records, **options))
 
 
 def test_a_function_has_its_name_place_file_and_line():
@@ -40,7 +40,7 @@ def test_a_function_has_its_name_place_file_and_line():
 
 def test_the_module_line_must_be_one():
     with pytest.raises(MalformedFile):
-        SymbolFile(b"FUNC 1000 10 0 f\n")
+        BreakpadFile(b"FUNC 1000 10 0 f\n")
 
 
 def test_inlined_calls_come_innermost_first_and_the_function_has_its_call():
@@ -225,7 +225,7 @@ def test_a_mapped_file_is_read_in_place(tmp_path):
     path.write_bytes(build_symbol_file(file(0, "a.c"), func(0, 16, "f", line(0, 16, 5))))
 
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        assert SymbolFile(data).find_function(3)[4:6] == ("a.c", 5)
+        assert BreakpadFile(data).find_function(3)[4:6] == ("a.c", 5)
 
 
 def test_a_file_says_what_it_has():
@@ -351,7 +351,7 @@ def test_very_many_inlined_calls_are_not_all_read(monkeypatch):
      "STACK CFI INIT 10 10 ", "PUBLIC 10 0 ", "FILE 1 "],
 )  # fmt: skip
 def test_endless_lines_are_answered_soon(text):
-    reader = SymbolFile(
+    reader = BreakpadFile(
         build_symbol_file(func(0, 8, "f")) + text.encode() + text[-1].encode() * 500_000
     )
 

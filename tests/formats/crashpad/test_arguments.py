@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.crashpad.arguments import (
     HANDLER_KINDS,
     attachment_argument,
@@ -18,7 +18,7 @@ from tests.synth.windows_arguments import split_command_line
 
 def test_arguments_come_in_the_order_of_start_handler():
     arguments = start_handler_arguments(
-        [Annotation("ver", "1"), Annotation("Prod", "x"), Annotation("prod", "a=b")],
+        [Attribute("ver", "1"), Attribute("Prod", "x"), Attribute("prod", "a=b")],
         [Attachment(None, "/b.log"), Attachment(None, "/a.log")],
         database="/db", metrics_dir="/m", url="https://h/", arguments=["--no-rate-limit"],
     )  # fmt: skip
@@ -35,7 +35,7 @@ def test_empty_parameters_are_left_out():
 
 
 def test_keys_are_ordered_by_bytes_and_the_last_of_equal_ones_wins():
-    rows = [Annotation(key, str(place)) for place, key in enumerate(["é", "z", "\U0001f600", "z"])]
+    rows = [Attribute(key, str(place)) for place, key in enumerate(["é", "z", "\U0001f600", "z"])]
 
     assert start_handler_arguments(rows) == [
         "--annotation=z=3", "--annotation=é=0", "--annotation=\U0001f600=2",
@@ -44,7 +44,7 @@ def test_keys_are_ordered_by_bytes_and_the_last_of_equal_ones_wins():
 
 def test_a_handler_of_2018_gets_named_attachments_before_all_else():
     arguments = start_handler_arguments(
-        [Annotation("k", "v")],
+        [Attribute("k", "v")],
         [Attachment("log", "C:\\x.log"), Attachment(None, "C:/y.log")],
         kind="backtrace-2018",
     )

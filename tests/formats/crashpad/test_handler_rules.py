@@ -3,9 +3,9 @@
 import pytest
 
 from crashtool.formats.crashpad.handler_rules import (
-    find_losses,
     is_beyond_age,
     is_rate_limited,
+    predict_pruning,
     walk_beyond_size,
 )
 from crashtool.formats.crashpad.report import DatabaseReport
@@ -66,19 +66,19 @@ def report(number, *, created=NOW, state="completed", size=MIB, locked_since=Non
 def test_prune_crash_reports_prune_order():
     """The newest are kept, whatever the order they are found in."""
     rows = [report(number, created=NOW - number * DAY, size=50 * MIB) for number in (3, 1, 4, 2)]
-    losses = find_losses(rows, NOW)
+    losses = predict_pruning(rows, NOW)
     assert losses.keys() == {report_id(3), report_id(4)}
     assert "newer reports fill the 128 MiB" in losses[report_id(4)]
 
 
 def test_what_is_older_than_a_year_is_about_to_go():
     rows = [report(1, created=NOW - 367 * DAY), report(2, created=NOW - 364 * DAY)]
-    losses = find_losses(rows, NOW)
+    losses = predict_pruning(rows, NOW)
     assert losses == {report_id(1): "about to be deleted by a handler: it is older than a year"}
 
 
 def test_a_report_larger_than_all_that_is_kept_goes_itself():
-    assert find_losses([report(1, size=129 * MIB)], NOW).keys() == {report_id(1)}
+    assert predict_pruning([report(1, size=129 * MIB)], NOW).keys() == {report_id(1)}
 
 
 def test_neither_what_is_uploaded_right_now_nor_what_is_locked_is_pruned():
@@ -87,4 +87,4 @@ def test_neither_what_is_uploaded_right_now_nor_what_is_locked_is_pruned():
         report(2, locked_since=NOW - DAY, created=NOW - 400 * DAY, size=500 * MIB),
         report(3, state="new", created=NOW - DAY),
     ]
-    assert find_losses(rows, NOW) == {}
+    assert predict_pruning(rows, NOW) == {}

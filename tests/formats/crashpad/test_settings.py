@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.crashpad.settings import Settings, new_settings, read_settings
+from crashtool.formats.crashpad.settings import DatabaseSettings, new_settings, read_settings
 
 CLIENT = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
 
 def test_the_struct_has_the_size_that_crashpad_writes():
-    assert Settings.SIZE == 40
+    assert DatabaseSettings.SIZE == 40
 
 
 def test_a_fresh_file_has_the_bytes_that_crashpad_writes():

@@ -15,8 +15,8 @@ def sentences(dump):
 
 
 def with_header(data, **fields):
-    header = structs.Header.read(data).replace(**fields)
-    return header.pack() + data[structs.Header.SIZE :]
+    header = structs.MinidumpHeader.read(data).replace(**fields)
+    return header.pack() + data[structs.MinidumpHeader.SIZE :]
 
 
 def test_a_file_is_mapped_and_let_go(tmp_path):
@@ -83,9 +83,9 @@ def test_a_cut_header_names_its_end(size):
 
 def test_a_cut_directory_names_its_offset():
     data = full_dump().pack()
-    dump = Minidump(data[: structs.Header.SIZE + 2 * structs.Directory.SIZE + 3])
+    dump = Minidump(data[: structs.MinidumpHeader.SIZE + 2 * structs.Directory.SIZE + 3])
     assert len(dump.directory) == 2
-    assert dump.problems[0].offset == structs.Header.SIZE
+    assert dump.problems[0].offset == structs.MinidumpHeader.SIZE
     assert dump.problems[0].sentence.startswith("directory: 2 of ")
 
 

@@ -126,7 +126,7 @@ def test_without_a_stream_one_is_made_and_a_longer_directory_behind_it():
     data = pack_without()
     changed = annotate(data)
 
-    check_kept(data, changed, most=structs.Header.SIZE)
+    check_kept(data, changed, most=structs.MinidumpHeader.SIZE)
     before, after = Minidump(data), Minidump(changed)
     assert after.crashpad.annotations == tuple(NEW.items())
     assert (after.crashpad.report_id.int, after.crashpad.client_id.int) == (0, 0)
@@ -166,7 +166,7 @@ def test_a_dump_cut_anywhere_is_refused_or_loses_nothing():
     """What is appended to a cut file would be read as what is missing."""
     data = pack_with(INFO)
     refused = 0
-    for end in range(structs.Header.SIZE, len(data)):
+    for end in range(structs.MinidumpHeader.SIZE, len(data)):
         cut = data[:end]
         try:
             changed = annotate(cut)
@@ -228,7 +228,7 @@ class Huge:
 
     size = 0xFFFFFFF0
     directory = ()
-    header = structs.Header()
+    header = structs.MinidumpHeader()
 
 
 def test_a_dump_that_would_pass_4_gib_is_refused_with_a_way_out():
@@ -277,7 +277,7 @@ def test_every_real_dump_keeps_every_other_byte_and_is_read_back(root):
                 refused.append(path.name)
                 continue
             had = Minidump(data).crashpad
-            check_kept(data, changed, most=8 if had else structs.Header.SIZE)
+            check_kept(data, changed, most=8 if had else structs.MinidumpHeader.SIZE)
             expected = (dict(had.annotations) if had else {}) | NEW
             assert Minidump(changed).crashpad.annotations == tuple(expected.items()), path
             assert annotate(changed) == changed, path

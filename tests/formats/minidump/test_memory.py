@@ -80,7 +80,7 @@ def test_ranges_past_the_end_give_what_is_there():
             )
         ]
     )
-    place = structs.Header.SIZE + structs.Directory.SIZE + 4
+    place = structs.MinidumpHeader.SIZE + structs.Directory.SIZE + 4
     data = data[: place + 8] + (0x10).to_bytes(8, "little") + data[place + 16 :]
     dump = Minidump(data)
     found = dump.memory

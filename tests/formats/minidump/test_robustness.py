@@ -52,7 +52,7 @@ def places():
 def with_directory(change):
     """The full dump with each directory entry as `change` makes it."""
     entries = [change(entry) for entry in Minidump(FULL).directory]
-    start = structs.Header.SIZE
+    start = structs.MinidumpHeader.SIZE
     packed = b"".join(entry.pack() for entry in entries)
     return FULL[:start] + packed + FULL[start + len(packed) :]
 
@@ -117,7 +117,7 @@ def test_random_damage_never_breaks_the_reader():
 
 def test_random_damage_to_headers_never_breaks_the_reader():
     chance = random.Random(7)  # noqa: S311 - the same damage each time
-    end = structs.Header.SIZE + structs.Directory.SIZE * len(Minidump(FULL).directory)
+    end = structs.MinidumpHeader.SIZE + structs.Directory.SIZE * len(Minidump(FULL).directory)
     for _ in range(400):
         data = bytearray(FULL)
         for _ in range(chance.randrange(1, 6)):
@@ -133,7 +133,9 @@ def many_modules_with_one_giant_name():
     """30,000 modules whose names overlap in one area, each 60 KiB and at another offset."""
     names = b"".join(structs.Count(entry_count=60_000).pack() for _ in range(60_000))
     count = 30_000
-    start = structs.Header.SIZE + structs.Directory.SIZE + 4 + count * structs.ModuleRecord.SIZE
+    start = (
+        structs.MinidumpHeader.SIZE + structs.Directory.SIZE + 4 + count * structs.ModuleRecord.SIZE
+    )
     rows = b"".join(
         structs.ModuleRecord(base=n, size=1, name_rva=start + 4 * n).pack() for n in range(count)
     )

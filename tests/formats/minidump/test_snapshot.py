@@ -10,17 +10,17 @@ from crashtool.formats.minidump.crashpad_info import CrashpadInfo
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.snapshot import (
     ExceptionSnapshot,
-    Machine,
-    MemoryRange,
+    MemorySnapshot,
     ModuleSnapshot,
     ProcessSnapshot,
+    SystemSnapshot,
     ThreadSnapshot,
     TimeZone,
     pack_snapshot,
 )
 
 REPORT, CLIENT = UUID(int=1), UUID(int=2)
-STACK = MemoryRange(0x7FFF0000, b"stack" * 20)
+STACK = MemorySnapshot(0x7FFF0000, b"stack" * 20)
 CONTEXT = X8664Context(flags=0x10001F, rip=0x401000, rsp=STACK.start)
 
 
@@ -31,7 +31,7 @@ def snapshot(**changes):
         created=1_799_999_000,
         user_time=3,
         system_time=4,
-        machine=Machine("x86_64", (6, 1, 55), "-13-amd64 #1", "Linux 6.1.55", 300),
+        machine=SystemSnapshot("x86_64", (6, 1, 55), "-13-amd64 #1", "Linux 6.1.55", 300),
         zone=TimeZone(-60, "CET", "CEST", is_daylight=True),
         threads=[
             ThreadSnapshot(77, "game", CONTEXT, STACK, 0x1234),
@@ -42,7 +42,7 @@ def snapshot(**changes):
             ModuleSnapshot("/opt/game", 0x400000, 0x5000, bytes(range(20)), is_program=True),
             ModuleSnapshot("/opt/libplain.so", 0x600000, 0x1000, b""),
         ],
-        memory=[MemoryRange(0x500000, b"heap")],
+        memory=[MemorySnapshot(0x500000, b"heap")],
         crashpad=CrashpadInfo(1, REPORT, CLIENT, (("prod", "Game"),), (), 0),
         texts={linux.COMMAND_LINE: b"/opt/game\0--level\0"},
         writer="crashtool.amd64,0.1.0,linux",
@@ -103,7 +103,7 @@ def test_a_process_that_did_not_crash_has_no_exception(reopen):
 
 
 def test_a_32_bit_process_names_its_processors_maker(reopen):
-    machine = Machine("x86", (6, 1, 55), "", "", 2, b"GenuineIntel", 6, 0xA701)
+    machine = SystemSnapshot("x86", (6, 1, 55), "", "", 2, b"GenuineIntel", 6, 0xA701)
     context = X86Context(flags=0x1003F, eip=0x401000, esp=0x7FFF0000)
     threads = [ThreadSnapshot(77, "game", context, None)]
 

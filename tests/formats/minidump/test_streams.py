@@ -12,7 +12,7 @@ from crashtool.formats.minidump.crashpad_info import (
     ModuleAnnotations,
 )
 from crashtool.formats.minidump.file import Minidump
-from crashtool.formats.minidump.windows_detail import Handle
+from crashtool.formats.minidump.windows_detail import DumpHandle
 from crashtool.formats.minidump.writer import Block
 from tests.synth.minidump import MinidumpBuilder, full_dump, nb10, rsds, wide
 
@@ -289,8 +289,8 @@ def test_windows_details(full):
     assert full.memory_info[0].state == 0x1000
     assert full.thread_info[0].start_address == 0x401000
     assert full.handles == (
-        Handle(4, "Event", "\\BaseNamedObjects\\done", 0, 0, 2, 0),
-        Handle(8, "File", None, 0, 0, 0, 0),
+        DumpHandle(4, "Event", "\\BaseNamedObjects\\done", 0, 0, 2, 0),
+        DumpHandle(8, "File", None, 0, 0, 0, 0),
     )
 
 
@@ -299,7 +299,7 @@ def test_a_handle_keeps_what_can_be_read(rva):
     header = structs.HandleHeader(header_size=16, entry_size=40, entry_count=0xFFFFFFFF).pack()
     row = structs.HandleDescriptor(handle=4, type_name_rva=rva, attributes=3).pack() + bytes(8)
     dump = single(streams.HANDLE_DATA, header + row)
-    assert dump.handles == (Handle(4, None, None, 3, 0, 0, 0),)
+    assert dump.handles == (DumpHandle(4, None, None, 3, 0, 0, 0),)
     assert sentences(dump) == [
         "HandleData: 1 of 4294967295 entries fit",
         "HandleData: a handle's name cannot be read",

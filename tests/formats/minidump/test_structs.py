@@ -7,7 +7,7 @@ from crashtool.formats.record import Record
 
 SIZES = {
     # Windows' minidumpapiset.h
-    structs.Header: 32,
+    structs.MinidumpHeader: 32,
     structs.Directory: 12,
     structs.Count: 4,
     structs.Rva: 4,
@@ -27,7 +27,7 @@ SIZES = {
     structs.ListHeader: 12,
     structs.ListHeader64: 16,
     structs.ExceptionStream: 168,
-    structs.Parameter: 8,
+    structs.ExceptionParameter: 8,
     structs.ModuleRecord: 108,
     structs.UnloadedModuleRecord: 24,
     structs.MemoryDescriptor: 16,
@@ -62,7 +62,7 @@ SIZES = {
     context.X86Context: 716,
     context.X8664Context: 1232,
     context.ArmContext: 368,
-    context.Registers64: 33 * 8,
+    context.Arm64Registers: 33 * 8,
     context.Arm64Context: 912,
     context.Arm64OldContext: 796,
 }

@@ -11,7 +11,7 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
-from crashtool.formats.minidump.structs import VERSION, Header
+from crashtool.formats.minidump.structs import VERSION, MinidumpHeader
 from crashtool.formats.minidump.verdict import find_file_kind
 from tests.synth.minidump import MinidumpBuilder
 
@@ -45,7 +45,7 @@ FILES = {
     "empty": (b"", "empty"),
     "zeros": (bytes(64), "made of zero bytes"),
     "incomplete_crashpad_dump": (
-        Header(version=VERSION, stream_count=3).pack(),
+        MinidumpHeader(version=VERSION, stream_count=3).pack(),
         "an incomplete Crashpad dump",
     ),
     "kernel_dump": (b"PAGEDU64" + bytes(100), "a 64-bit Windows kernel crash dump"),

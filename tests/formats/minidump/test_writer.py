@@ -36,7 +36,7 @@ def test_crashpad_info_comes_back_as_it_was_packed():
 
 def test_header_and_directory_say_what_was_asked():
     data = writer.write_minidump([(0x12345, writer.Block(b"x"))], timestamp=7, flags=2)
-    header = structs.Header.read(data)
+    header = structs.MinidumpHeader.read(data)
     assert (header.stream_count, header.timestamp, header.flags) == (1, 7, 2)
     assert Minidump(data).read_raw_stream(0x12345) == b"x"
 

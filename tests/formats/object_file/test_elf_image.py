@@ -7,9 +7,9 @@ from crashtool.formats.object_file.elf import identify_elf, read_elf
 from crashtool.formats.object_file.elf_image import find_image
 from crashtool.formats.object_file.elf_structs import (
     Dynamic64,
+    ElfSegment64,
     Header64,
     Note,
-    Segment64,
 )
 from tests.synth.object_files import BUILD_ID as FILE_BUILD_ID
 from tests.synth.object_files import full_elf
@@ -32,14 +32,14 @@ def make_image(*, relocated=True, first=0):
     )
     dynamic = b"".join(row.pack() for row in rows)
     segments = (
-        Segment64(segment_type=LOAD, address=first, file_size=0x500, memory_size=0x1234),
-        Segment64(segment_type=NOTE, address=first + places["note"], file_size=len(note)),
-        Segment64(segment_type=DYNAMIC, address=first + places["dynamic"],
+        ElfSegment64(segment_type=LOAD, address=first, file_size=0x500, memory_size=0x1234),
+        ElfSegment64(segment_type=NOTE, address=first + places["note"], file_size=len(note)),
+        ElfSegment64(segment_type=DYNAMIC, address=first + places["dynamic"],
                   memory_size=len(dynamic)),
     )  # fmt: skip
     header = Header64(
         identification=b"\x7fELF\x02\x01\x01".ljust(16, b"\0"), segments_offset=Header64.SIZE,
-        segment_size=Segment64.SIZE, segment_count=len(segments),
+        segment_size=ElfSegment64.SIZE, segment_count=len(segments),
     )  # fmt: skip
     data = bytearray(0x500)
     for place, content in (

@@ -2,8 +2,8 @@ import pytest
 
 from crashtool.formats.object_file.elf import find_symbol_table
 from crashtool.formats.object_file.elf_symbols import (
-    Symbol32,
-    Symbol64,
+    ElfSymbol32,
+    ElfSymbol64,
     SymbolTable,
     walk_function_names,
 )
@@ -15,7 +15,7 @@ FIRST, SECOND, DATA = 1, 7, 14
 FUNC, OBJECT = 2, 1
 
 
-@pytest.fixture(params=[Symbol64, Symbol32])
+@pytest.fixture(params=[ElfSymbol64, ElfSymbol32])
 def kind(request):
     return request.param
 
@@ -23,7 +23,7 @@ def kind(request):
 def names_at(address, rows, base=0):
     kind = type(rows[0])
     content = b"".join(row.pack() for row in rows)
-    table = SymbolTable(base, kind is Symbol64, 0, len(content), len(content), len(NAMES))
+    table = SymbolTable(base, kind is ElfSymbol64, 0, len(content), len(content), len(NAMES))
     return list(walk_function_names(content + NAMES, table, address))
 
 

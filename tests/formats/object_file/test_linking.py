@@ -59,8 +59,8 @@ def dynamic_elf(*, wide=True, big_endian=False, entries=(), strings=b"\0", more=
     what stands in `more`.
     """
     header_kind, segment_kind, kind = (
-        (elf.Header64, elf.Segment64, elf_structs.Dynamic64) if wide
-        else (elf.Header32, elf.Segment32, elf_structs.Dynamic32)
+        (elf.Header64, elf.ElfSegment64, elf_structs.Dynamic64) if wide
+        else (elf.Header32, elf.ElfSegment32, elf_structs.Dynamic32)
     )  # fmt: skip
     table = header_kind.SIZE + 3 * segment_kind.SIZE
     text = table + (len(entries) + 2) * kind.SIZE
@@ -192,7 +192,7 @@ def test_a_program_without_imports():
 def test_real_mac_libraries_have_signatures(truth):
     folder = truth / "objects" / "macho"
     signature = macho_signing.read_signature((folder / "libmac.dylib").read_bytes())
-    assert signature == macho_signing.Signature(is_adhoc=True, entitlements={})
+    assert signature == macho_signing.CodeSignature(is_adhoc=True, entitlements={})
     assert macho_signing.read_signature((folder / "libmac_x86_64.dylib").read_bytes()) is None
 
 

@@ -36,18 +36,18 @@ def read(data):
 @pytest.mark.parametrize(
     ("kind", "size"),
     [
-        (elf.Identification, 16), (elf.Header32, 52), (elf.Header64, 64), (elf.Section32, 40),
-        (elf.Section64, 64), (elf.Segment32, 32), (elf.Segment64, 56), (elf.Note, 12),
+        (elf.Identification, 16), (elf.Header32, 52), (elf.Header64, 64), (elf.ElfSection32, 40),
+        (elf.ElfSection64, 64), (elf.ElfSegment32, 32), (elf.ElfSegment64, 56), (elf.Note, 12),
         (elf.CompressionHeader32, 12), (elf.CompressionHeader64, 24),
         (pe.DosHeader, 64), (pe.FileHeader, 24), (pe.OptionalHeader32, 96),
         (pe.OptionalHeader64, 112), (pe.DataDirectory, 8), (pe.SectionHeader, 40),
-        (pe.DebugEntry, 28), (pe.CodeView, 24),
+        (pe.DebugEntry, 28), (pe.CvInfoPdb70, 24),
         (msf.SuperBlock, 52), (structs.InfoHeader, 28), (structs.NewDBIHdr, 64),
         (structs.ModuleInfo, 64),
         (macho.UniversalHeader, 8), (macho.UniversalEntry32, 20), (macho.UniversalEntry64, 32),
-        (macho.Header, 28), (macho.LoadCommand, 8), (macho.UuidCommand, 24),
-        (macho.SymbolsCommand, 24), (macho.Segment32, 56), (macho.Segment64, 72),
-        (macho.Section32, 68), (macho.Section64, 80),
+        (macho.MachHeader, 28), (macho.LoadCommand, 8), (macho.UuidCommand, 24),
+        (macho.SymbolsCommand, 24), (macho.MachSegment32, 56), (macho.MachSegment64, 72),
+        (macho.MachSection32, 68), (macho.MachSection64, 80),
     ],
 )  # fmt: skip
 def test_every_table_has_the_size_of_the_published_header(kind, size):
@@ -99,7 +99,7 @@ class TestElf:
             file_type=elf.SHARED, machine=183, segments_offset=64, segment_size=56,
             segment_count=1,
         )  # fmt: skip
-        segment = elf.Segment64(segment_type=4, offset=120, file_size=len(note))
+        segment = elf.ElfSegment64(segment_type=4, offset=120, file_size=len(note))
 
         found = read(header.pack() + segment.pack() + note)
 
@@ -408,7 +408,7 @@ class TestMachO:
 
     def test_a_section_without_bytes_does_not_count(self):
         data = build_macho()
-        row = macho.Section64(name=b"__unwind_info", segment=b"__TEXT", size=1, offset=4)
+        row = macho.MachSection64(name=b"__unwind_info", segment=b"__TEXT", size=1, offset=4)
 
         found = read(data.replace(row.pack(), row.replace(offset=0).pack()))
 

@@ -6,7 +6,11 @@ import pytest
 
 from crashtool.errors import CrashtoolError, MalformedFile
 from crashtool.formats.object_file.coff import Symbol
-from crashtool.formats.object_file.macho_symbols import Symbol32, Symbol64, read_macho_functions
+from crashtool.formats.object_file.macho_symbols import (
+    MachSymbol32,
+    MachSymbol64,
+    read_macho_functions,
+)
 from crashtool.formats.object_file.pe_symbols import (
     ExportDirectory,
     read_pe_exports,
@@ -92,7 +96,7 @@ class TestMacho:
         assert named(found, 0x1000) == [LONG]
 
     def test_structs_have_the_sizes_of_nlist(self):
-        assert (Symbol32.SIZE, Symbol64.SIZE) == (12, 16)
+        assert (MachSymbol32.SIZE, MachSymbol64.SIZE) == (12, 16)
 
 
 class TestPe:

@@ -8,7 +8,7 @@ import pytest
 from crashtool.errors import MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.stack_records import StackRecords
-from crashtool.formats.breakpad.symbol_file import SymbolFile
+from crashtool.formats.breakpad.symbol_file import BreakpadFile
 from crashtool.formats.object_file.pdb import read_pdb
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.pdb.msf import MAGIC
@@ -100,7 +100,7 @@ def test_names_and_lines_are_those_of_dia(corpus, name, count):
     """Also of a program whose code was moved: DIA's .sym has the addresses of the moved code."""
     path = corpus / TESTDATA / f"{name}.pdb"
     lookup = PdbLookup(path.read_bytes())
-    oracle = SymbolFile(path.with_suffix(".sym").read_bytes())
+    oracle = BreakpadFile(path.with_suffix(".sym").read_bytes())
     start, size = lookup.list_sections()[0]
     chance = random.Random(1)  # noqa: S311
     compared = 0

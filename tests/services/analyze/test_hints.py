@@ -3,7 +3,7 @@ import pytest
 from crashtool.formats.minidump.reasons import Reason
 from crashtool.model.crash import Frame, InlineFrame, Registers, Thread, UnloadedHit
 from crashtool.model.module import Module
-from crashtool.services.analyze.hints import Scene, collect_hints
+from crashtool.services.analyze.hints import HintContext, collect_hints
 from crashtool.services.analyze.stack_hints import BY_NAME, MEANINGS, add_stack_hints
 from tests.render.reports import report
 
@@ -19,7 +19,7 @@ def hints(
     frame = Frame(values["rip"], "context", GAME)
     reason = Reason(name, sentence, address, kind, words)
     thread = Thread(1, None, (frame,), registers, last_error=error)
-    scene = Scene(reason, thread, registers, frame, None, has_stack_at=True, has_modules=True)
+    scene = HintContext(reason, thread, registers, frame, None, has_stack_at=True, has_modules=True)
     return " | ".join(collect_hints(scene))
 
 
@@ -65,7 +65,7 @@ def test_no_more_than_three_registers_are_named():
 def test_only_x86_64_has_addresses_that_cannot_be():
     registers = Registers("arm64", 8, {"pc": CODE, "x0": 1 << 60}, CODE, 0x7000, 0)
     reason = Reason("SIGSEGV", "", 0, "unknown", "non-canonical address")
-    scene = Scene(reason, None, registers, None, None, has_stack_at=True, has_modules=True)
+    scene = HintContext(reason, None, registers, None, None, has_stack_at=True, has_modules=True)
     assert collect_hints(scene) == ()
 
 

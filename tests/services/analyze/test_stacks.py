@@ -2,7 +2,7 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.report import analyze
 from crashtool.services.analyze.stacks import find_machine, walk_stacks
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -77,8 +77,8 @@ def test_a_thread_without_registers_asks_for_no_symbols(tmp_path):
 def test_only_the_crashed_thread_is_walked_unless_more_is_asked(truth):
     path = str(truth / "windows" / "dumps" / "msvc-x64.raise.crashpad.dmp")
 
-    one = read_report(path, path, Wanted())
-    everyone = read_report(path, path, Wanted(all_threads=True))
+    one = read_report(path, path, InspectOptions())
+    everyone = read_report(path, path, InspectOptions(all_threads=True))
 
     others = [thread for index, thread in enumerate(one.threads) if index != one.crashing_thread]
     assert all(len(thread.frames) == 1 for thread in others)
@@ -103,7 +103,7 @@ def test_hostile_symbols_break_nothing(corpus, truth, tmp_path):
     paths = tuple(str(folder) for folder in store.iterdir())
 
     with open_session(SymbolPlan(paths=paths), str(tmp_path / "cache")) as symbols:
-        report = read_report(dump, dump, Wanted(symbols=symbols))
+        report = read_report(dump, dump, InspectOptions(symbols=symbols))
 
     assert count > 200
     assert report.symbols

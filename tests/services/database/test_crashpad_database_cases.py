@@ -11,8 +11,8 @@ from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database.changing import (
     delete_reports,
-    hold_report,
-    mark_uploaded,
+    get_report_for_uploading,
+    record_upload_complete,
     request_upload,
 )
 from crashtool.services.database.reading import find_report
@@ -51,8 +51,8 @@ def look_up(made, number):
 
 def upload(made, number, id_):
     database, report = open_database(made.root), look_up(made, number)
-    with hold_report(database, report):
-        mark_uploaded(database, report, id_)
+    with get_report_for_uploading(database, report):
+        record_upload_complete(database, report, id_)
 
 
 def to_be_sent(made):
@@ -146,13 +146,13 @@ def test_get_completed_and_not_uploaded_reports(made):
 def test_dueling_uploads(made):
     made.put(1, "pending", NEW)
     database, report = open_database(made.root), look_up(made, 1)
-    with hold_report(database, report):
+    with get_report_for_uploading(database, report):
         if isinstance(made, WindowsDatabase):  # there nobody but a pending report is taken up
             assert reports_of(made, "pending") == []
         else:
             with pytest.raises(InputUnusable, match="locked by a handler"):
-                hold_report(database, report).__enter__()
-        mark_uploaded(database, report, "")
+                get_report_for_uploading(database, report).__enter__()
+        record_upload_complete(database, report, "")
     assert look_up(made, 1).uploaded
 
 
@@ -161,12 +161,12 @@ def test_dueling_uploads(made):
 def test_what_was_uploaded_since_it_was_listed_does_not_wait_any_more(made, state):
     path = made.put(1, state, NEW)
     database, report = open_database(made.root), look_up(made, 1)
-    with hold_report(database, report) as waits:
+    with get_report_for_uploading(database, report) as waits:
         assert waits
     upload(made, 1, "by a handler")
     if not path.exists():
         return  # then nobody can hold it either
-    with hold_report(database, report) as waits:
+    with get_report_for_uploading(database, report) as waits:
         assert not waits
     assert look_up(made, 1).id == "by a handler"
 
@@ -175,7 +175,7 @@ def test_dueling_uploads_on_windows_with_a_handler(tmp_path):
     made = WindowsDatabase(tmp_path / "db")
     made.put(1, "uploading", NEW)
     with pytest.raises(InputUnusable, match="being uploaded by a handler"):
-        hold_report(open_database(made.root), look_up(made, 1)).__enter__()
+        get_report_for_uploading(open_database(made.root), look_up(made, 1)).__enter__()
     assert look_up(made, 1).state == "uploading"
 
 

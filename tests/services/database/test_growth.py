@@ -6,8 +6,8 @@ from crashtool.render.database import render_reports
 from crashtool.services.database.changing import (
     choose_stale,
     delete_reports,
-    hold_report,
-    mark_uploaded,
+    get_report_for_uploading,
+    record_upload_complete,
     request_upload,
 )
 from crashtool.services.database.reading import find_reports
@@ -78,8 +78,8 @@ def test_reports_are_held_and_marked_in_linear_time(make):
 
         def mark_all():
             for report in database.reports:
-                with hold_report(database, report):
-                    mark_uploaded(database, report, "0123456789ab")
+                with get_report_for_uploading(database, report):
+                    record_upload_complete(database, report, "0123456789ab")
 
         return mark_all
 

@@ -6,8 +6,8 @@ from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.database.changing import (
     delete_reports,
-    hold_report,
-    mark_uploaded,
+    get_report_for_uploading,
+    record_upload_complete,
     request_upload,
 )
 from tests.services.receiver.conftest import wait_until
@@ -43,8 +43,8 @@ def test_a_real_windows_handler_goes_on_with_a_database_that_was_changed_here(tm
     database = open_database(made.root)
     reports = {int(str(row.uuid)[-2:], 16): row for row in database.reports}
     request_upload(database, reports[1])
-    with hold_report(database, reports[4]):
-        mark_uploaded(database, reports[4], "sent from here")
+    with get_report_for_uploading(database, reports[4]):
+        record_upload_complete(database, reports[4], "sent from here")
     delete_reports(database, [reports[2]])
 
     with eager_receiver() as (url, asked), wine.handler(made.root, "database", f"--url={url}"):

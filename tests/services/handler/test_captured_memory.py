@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.formats.minidump.snapshot import MemoryRange
+from crashtool.formats.minidump.snapshot import MemorySnapshot
 from crashtool.services.handler.captured_memory import (
     LEAST_OF_A_STACK,
     MOST_OF_A_STACK,
@@ -12,13 +12,13 @@ from crashtool.services.handler.captured_memory import (
     list_words,
     share_of_a_stack,
 )
-from crashtool.services.handler.target import Mapping
+from crashtool.services.handler.target import MemoryMapping
 
-STACK = Mapping(0x100000, 0x200000, "rw-p", "[stack]")
-GUARD = Mapping(0xFF000, 0x100000, "---p", "")
-CODE = Mapping(0x10000, 0x20000, "r-xp", "/bin/game")
-DEVICE = Mapping(0x30000, 0x40000, "rw-s", "/dev/dri/card0")
-HEAP = Mapping(0x40000, 0x80000, "rw-p", "[heap]")
+STACK = MemoryMapping(0x100000, 0x200000, "rw-p", "[stack]")
+GUARD = MemoryMapping(0xFF000, 0x100000, "---p", "")
+CODE = MemoryMapping(0x10000, 0x20000, "r-xp", "/bin/game")
+DEVICE = MemoryMapping(0x30000, 0x40000, "rw-s", "/dev/dri/card0")
+HEAP = MemoryMapping(0x40000, 0x80000, "rw-p", "[heap]")
 
 
 def read(address, size):
@@ -60,7 +60,7 @@ def test_a_long_stack_keeps_both_ends(memory):
 
 
 def test_a_stack_that_the_kernel_split_goes_on():
-    parts = [Mapping(0x100000, 0x180000, "rw-p", "[stack]"), STACK._replace(start=0x180000)]
+    parts = [MemoryMapping(0x100000, 0x180000, "rw-p", "[stack]"), STACK._replace(start=0x180000)]
 
     stack, _ = capture_stack(MemoryMap(parts, read), 0x170000, 8, 1 << 20)
 
@@ -68,7 +68,7 @@ def test_a_stack_that_the_kernel_split_goes_on():
 
 
 def test_what_is_pointed_at_is_cut_at_its_mapping_and_at_what_is_taken(memory):
-    taken = [MemoryRange(0x180000, bytes(0x80000))]
+    taken = [MemorySnapshot(0x180000, bytes(0x80000))]
 
     found = capture_referenced(memory, [0x40010, 0x17FFF0, 0x180010], [0x10004], taken)
 
@@ -82,7 +82,7 @@ def test_devices_and_what_cannot_be_read_are_left_alone(memory):
 
 
 def test_what_is_pointed_at_is_bounded():
-    large = MemoryMap([Mapping(1 << 20, 1 << 31, "rw-p", "")], read)
+    large = MemoryMap([MemoryMapping(1 << 20, 1 << 31, "rw-p", "")], read)
 
     found = capture_referenced(large, range(1 << 21, 1 << 30, 1 << 12), [], [])
 
@@ -102,7 +102,7 @@ def test_no_stack_is_taken_where_nothing_is_left(memory):
 
 
 def test_words_of_a_stack_are_as_wide_as_its_program():
-    stack = MemoryRange(0, b"\1\0\0\0\2\0\0\0\3")
+    stack = MemorySnapshot(0, b"\1\0\0\0\2\0\0\0\3")
 
     assert list_words(stack, 8) == [0x200000001]
     assert list_words(stack, 4) == [1, 2]

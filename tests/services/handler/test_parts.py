@@ -9,7 +9,7 @@ import time
 import pytest
 
 from crashtool.errors import CannotWrite, CrashtoolError, UsageError
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.services.handler.apart import run_program_apart
 from crashtool.services.handler.arrival import Arrival, check_attachments, check_identification
 from crashtool.services.handler.command_line import compose_command, read_attachments
@@ -316,7 +316,7 @@ def test_a_url_without_the_product_is_told():
     arrival = Arrival({}, (), {"version": "2"}, "received")
 
     product, version = check_identification(
-        [Annotation("prod", "Game"), Annotation("ver", "1")], arrival
+        [Attribute("prod", "Game"), Attribute("ver", "1")], arrival
     )
 
     assert (product.passed, product.detail) == (False, "no product= in the URL")

@@ -9,10 +9,10 @@ from crashtool.services.handler.signal_frame import (
     ExceptionInformation,
     FloatingPoint32,
     Registers32,
-    Registers64,
     SignalInfo,
     SignalInfo32,
     StoppedThread,
+    UserRegsStruct,
     build_frame,
     read_registers,
 )
@@ -24,7 +24,7 @@ AT = 0x7FFF0040  # within the reach of 32 bits
     ("record", "size"),
     [
         (ExceptionInformation, 20),  # util/linux/exception_information.h
-        (Registers64, 216),  # sys/user.h
+        (UserRegsStruct, 216),  # sys/user.h
         (Registers32, 68),
         (SignalInfo, 128),  # asm-generic/siginfo.h
         (SignalInfo32, 128),
@@ -62,7 +62,7 @@ def unpack(frame):
 
 
 def test_a_frame_holds_what_the_thread_was_at():
-    registers = Registers64(rip=0x1234, rsp=0x5678, rax=1, r15=2, cs=0x1_0033)
+    registers = UserRegsStruct(rip=0x1234, rsp=0x5678, rax=1, r15=2, cs=0x1_0033)
     siginfo = SignalInfo(number=signal.SIGSEGV, code=1, address=0x45)
     thread = StoppedThread(77, siginfo, registers, b"\x37" * 512)
 
@@ -86,7 +86,7 @@ def test_a_frame_holds_what_the_thread_was_at():
 def test_only_a_memory_fault_has_a_fault_address(number, code, address, cr2):
     siginfo = SignalInfo(number=number, code=code, address=address)
 
-    frame = build_frame(StoppedThread(1, siginfo, Registers64(), None), AT)
+    frame = build_frame(StoppedThread(1, siginfo, UserRegsStruct(), None), AT)
 
     context = Context64.read(frame.data, unpack(frame)[2])
     assert (context.cr2, context.floating_point) == (cr2, 0)
@@ -119,5 +119,5 @@ def test_the_sender_of_a_signal_moves_in_a_narrow_siginfo():
 
 
 def test_the_size_of_a_register_set_tells_the_width():
-    assert isinstance(read_registers(Registers64().pack()), Registers64)
+    assert isinstance(read_registers(UserRegsStruct().pack()), UserRegsStruct)
     assert isinstance(read_registers(Registers32().pack()), Registers32)

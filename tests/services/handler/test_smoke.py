@@ -5,7 +5,7 @@ import pytest
 from crashtool.errors import UsageError
 from crashtool.model.run import FatalSignal, RunResult
 from crashtool.services.handler import smoke as module
-from crashtool.services.handler.smoke import Plan, smoke
+from crashtool.services.handler.smoke import SmokePlan, smoke
 
 FATAL = FatalSignal(5, 5, 11, 1, 0, 0, 0, "x86_64")
 
@@ -15,13 +15,13 @@ def failed(result):
 
 
 def test_our_receivers_answer_is_named(sentry_handler, tmp_path):
-    result = smoke(Plan(tmp_path, sentry_handler.path, faults=("503",)))
+    result = smoke(SmokePlan(tmp_path, sentry_handler.path, faults=("503",)))
 
     assert "the server answered 503" in failed(result)["uploaded with status 200"].detail
 
 
 def test_an_error_under_status_200_is_no_acceptance(sentry_handler, tmp_path):
-    result = smoke(Plan(tmp_path, sentry_handler.path, faults=("refuse",)))
+    result = smoke(SmokePlan(tmp_path, sentry_handler.path, faults=("refuse",)))
 
     assert "server took the report" in failed(result)
     assert "uploaded with status 200" not in failed(result)
@@ -33,7 +33,7 @@ def test_a_system_that_forbids_tracing_is_a_failed_check(sentry_handler, tmp_pat
 
     monkeypatch.setattr(module, "run_program_apart", refuse)
 
-    result = smoke(Plan(tmp_path, sentry_handler.path))
+    result = smoke(SmokePlan(tmp_path, sentry_handler.path))
 
     assert failed(result)["program can be traced"].hint == "do this"
 
@@ -49,7 +49,7 @@ def test_a_system_that_forbids_tracing_is_a_failed_check(sentry_handler, tmp_pat
 def test_the_first_step_that_fails_ends_the_proof(end, name, sentry_handler, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "run_program_apart", lambda *_arguments, **_options: end)
 
-    result = smoke(Plan(tmp_path, sentry_handler.path))
+    result = smoke(SmokePlan(tmp_path, sentry_handler.path))
 
     assert list(failed(result)) == [name]
     assert result.checks[-1].name == name
@@ -64,6 +64,6 @@ def test_another_crash_than_the_true_one_is_found_out(sentry_handler, tmp_path, 
 
     monkeypatch.setattr(module, "run_program_apart", lie)
 
-    result = smoke(Plan(tmp_path, sentry_handler.path))
+    result = smoke(SmokePlan(tmp_path, sentry_handler.path))
 
     assert list(failed(result)) == ["minidump tells of this crash"]

@@ -16,7 +16,7 @@ import pytest
 
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.formats.crashpad.database import open_database
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.integration.scaffold import read_scaffold
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -290,7 +290,9 @@ def test_a_project_goes_from_build_to_a_readable_stack(project, tmp_path, wine):
         assert receiver.inbox.get(report.rxid).signature.startswith("Renderer::flush")
         plan = SymbolPlan((str(receiver.inbox.folder / "symbols"),))
         with open_session(plan, str(tmp_path / "cache")) as symbols:
-            stack = read_report(str(report.minidump), "", Wanted(symbols=symbols)).crashed_thread
+            stack = read_report(
+                str(report.minidump), "", InspectOptions(symbols=symbols)
+            ).crashed_thread
     named = [(frame.function.partition("(")[0], frame.line) for frame in stack.frames[:4]]
     assert named == [
         ("Renderer::flush", line_of(ENGINE, "pixels[at]")),

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from crashtool.formats.attribute_rules import Plan
+from crashtool.formats.attribute_rules import StartPlan
 from crashtool.formats.crashpad.client.choosing import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, WINDOWS
 from crashtool.model.integration import Integration
@@ -68,7 +68,7 @@ class Build:
         (folder / "the crashpad").mkdir()
         lay_out(folder / "the crashpad", layout, runtime)
         release = find_release(fork or layout.forks[0])
-        integration = Integration(release, "game", Plan((), ()), {WINDOWS: layout})
+        integration = Integration(release, "game", StartPlan((), ()), {WINDOWS: layout})
         self.text = props_text(integration)
         (folder / "sheets" / "CrashReporting.props").write_text(self.text)
 

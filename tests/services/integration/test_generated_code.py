@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.formats.attribute_rules import Plan
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attribute_rules import StartPlan
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.crashpad.client.choosing import find_release
 from crashtool.formats.crashpad.client.releases import RELEASES
 from crashtool.model.integration import Integration
@@ -48,8 +48,8 @@ int main(int count, char** texts) {
 
 def write_sources(folder, fork, since, attachments=("game.log", "/var/log/x.log", "C:/g/a.log")):
     """The generated files for a client in a folder; what the compiler is told of the client."""
-    plan = Plan(
-        (Annotation("prod", "Käse-Spiel"), Annotation("channel", 'a "b" = \\ ??/')),
+    plan = StartPlan(
+        (Attribute("prod", "Käse-Spiel"), Attribute("channel", 'a "b" = \\ ??/')),
         tuple(Attachment(None, path) for path in attachments),
         fork,
     )
@@ -83,7 +83,7 @@ def is_new(fork, since):
 
 def code_for(fork, since):
     release = find_release(fork, since)
-    text = source_text(Integration(release, "demo", Plan((), (), fork), {}))
+    text = source_text(Integration(release, "demo", StartPlan((), (), fork), {}))
     return text.replace(release.title, ""), CLIENTS[fork, since].start
 
 
@@ -203,9 +203,9 @@ def test_the_handler_gets_what_annotate_prints(tmp_path, fork, since):
     assert status == 0
     release = find_release(fork, since)
     files = [str(tmp_path / "game.log"), "/var/log/x.log", "/tmp/added.txt"]  # noqa: S108 (a name)
-    plan = Plan(
-        (Annotation("prod", "Mine"), Annotation("channel", 'a "b" = \\ ??/'),
-         Annotation("level", "castle")),
+    plan = StartPlan(
+        (Attribute("prod", "Mine"), Attribute("channel", 'a "b" = \\ ??/'),
+         Attribute("level", "castle")),
         tuple(Attachment(None, path) for path in files if release.takes_attachments),
         fork,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from python_multipart.multipart import MultipartParser
 
 from crashtool.services.receiver import body as module
 from crashtool.services.receiver.body import Decoder, Refusal, make_sink, parse_disposition
-from crashtool.services.receiver.draft import Draft
+from crashtool.services.receiver.draft import IncomingReport
 
 
 def decode(encoding, data, *, limit=1 << 20, step=7):
@@ -94,7 +94,7 @@ FORM = "multipart/form-data; boundary=B"
 
 
 def read_form(folder, data, *, step=1 << 16, content_type=FORM):
-    draft = Draft(folder)
+    draft = IncomingReport(folder)
     try:
         sink = make_sink(draft, content_type, MultipartParser, ("body", ""))
         for at in range(0, len(data), step):

@@ -4,23 +4,26 @@ from collections import Counter
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.services.receiver.faults import KINDS, Fault, FaultPlan, parse_fault
+from crashtool.services.receiver.faults import KINDS, FaultPlan, InjectedFault, parse_fault
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("503", Fault("status", None, 503)),
-        ("429:3@2", Fault("status", 3, 429, 2.0)),
-        ("slow@0.5", Fault("slow", None, 0, 0.5)),
-        ("reset:1", Fault("reset", 1)),
-        ("302", Fault("status", None, 302)),
-        ("307:1=http://h:1/a?b=c@d", Fault("status", 1, 307, location="http://h:1/a?b=c@d")),
-        ("503:2/report@0", Fault("status", 2, 503, 0.0, is_per_report=True)),
-        ("truncate:1/report", Fault("truncate", 1, is_per_report=True)),
-        ("reset%2.5", Fault("reset", chance=0.025)),
-        ("503%100@1", Fault("status", None, 503, 1.0, chance=1.0)),
-        ("307=http://h/%41", Fault("status", None, 307, location="http://h/%41")),
+        ("503", InjectedFault("status", None, 503)),
+        ("429:3@2", InjectedFault("status", 3, 429, 2.0)),
+        ("slow@0.5", InjectedFault("slow", None, 0, 0.5)),
+        ("reset:1", InjectedFault("reset", 1)),
+        ("302", InjectedFault("status", None, 302)),
+        (
+            "307:1=http://h:1/a?b=c@d",
+            InjectedFault("status", 1, 307, location="http://h:1/a?b=c@d"),
+        ),
+        ("503:2/report@0", InjectedFault("status", 2, 503, 0.0, is_per_report=True)),
+        ("truncate:1/report", InjectedFault("truncate", 1, is_per_report=True)),
+        ("reset%2.5", InjectedFault("reset", chance=0.025)),
+        ("503%100@1", InjectedFault("status", None, 503, 1.0, chance=1.0)),
+        ("307=http://h/%41", InjectedFault("status", None, 307, location="http://h/%41")),
     ],
 )
 def test_a_fault_is_parsed(text, fault):
@@ -45,7 +48,7 @@ def test_what_is_no_fault_is_refused(text):
 
 
 def test_a_plan_hands_out_its_faults_in_order():
-    plan = FaultPlan(["429:2", Fault("reset", 1)])
+    plan = FaultPlan(["429:2", InjectedFault("reset", 1)])
     kinds = [plan.take() for _ in range(4)]
     assert [fault and (fault.status or fault.kind) for fault in kinds] == [429, 429, "reset", None]
 

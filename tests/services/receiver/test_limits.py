@@ -205,14 +205,14 @@ def test_unpacking_holds_up_nobody(tmp_path, monkeypatch):
 
 def test_many_files_keep_no_descriptors_and_too_many_are_refused(receiver, monkeypatch):
     opened = []
-    make = draft.Draft.add_file
+    make = draft.IncomingReport.add_file
 
     def add_file(self, *arguments):
         assert sum(not file._stream.closed for file in self.files) == 0
         opened.append(make(self, *arguments))
         return opened[-1]
 
-    monkeypatch.setattr(draft.Draft, "add_file", add_file)
+    monkeypatch.setattr(draft.IncomingReport, "add_file", add_file)
     files = [(f"f{number}", ("name", b"x")) for number in range(500)]
     url = receiver.submission_url()
     assert requests.post(url, files=files, timeout=60).status_code == 200

@@ -7,7 +7,7 @@ import pytest
 
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.formats.archives import bounds
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.symbol_folder import safe_name
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -57,7 +57,7 @@ def test_inspect_reads_the_folder_of_uploaded_symbols(receiver, tmp_path):
     dump.write_bytes(make_dump())
     plan = SymbolPlan((str(receiver.inbox.folder / "symbols"),))
     with open_session(plan, str(tmp_path / "cache")) as symbols:
-        report = read_report(str(dump), "", Wanted(symbols=symbols))
+        report = read_report(str(dump), "", InspectOptions(symbols=symbols))
     assert report.crashed_thread.frames[0].function == "Player::jump"
 
 

@@ -262,7 +262,7 @@ def test_what_cannot_be_scrubbed_is_said(text):
 
 
 def test_real_stacks_with_symbols_are_the_same_afterwards(truth, tmp_path):
-    from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+    from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
     from crashtool.services.symbols.session import SymbolPlan, open_session
 
     wishes = [parse_wish(text) for text in ("environment", "secrets", "strings=[A-Za-z/]{4,}")]
@@ -273,7 +273,9 @@ def test_real_stacks_with_symbols_are_the_same_afterwards(truth, tmp_path):
         stacks = []
         for file in (path, target):
             with open_session(SymbolPlan((str(folder),)), str(tmp_path)) as symbols:
-                report = read_report(str(file), "", Wanted(symbols=symbols, all_threads=True))
+                report = read_report(
+                    str(file), "", InspectOptions(symbols=symbols, all_threads=True)
+                )
             stacks.append([
                 (frame.instruction, frame.trust, frame.function, frame.line)
                 for thread in report.threads for frame in thread.frames

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.sending.journal import WHOLE, Journal, identify, identify_dump
-from crashtool.services.sending.request import Plan, make_request
+from crashtool.services.sending.request import SendPlan, make_request
 
 URL = "http://127.0.0.1:1/u/t/minidump"
 
@@ -16,7 +16,7 @@ def journal(tmp_path):
 
 
 def make(path, **plan):
-    chosen = Plan(plan.pop("url", URL), **plan)
+    chosen = SendPlan(plan.pop("url", URL), **plan)
     request = make_request(DumpFile(str(path), path, path.stat().st_size), chosen)
     return identify(path, request, chosen)
 
@@ -36,7 +36,7 @@ def test_another_request_with_the_same_dump_is_another_matter(journal, dump_path
 
     for plan in (
         {"url": URL + "2"},
-        {"annotations": (Annotation("a", "b"),)},
+        {"annotations": (Attribute("a", "b"),)},
         {"attachments": (Attachment(None, str(tmp_path / "log")),)},
         {"raw": True},
         {"sync": True},

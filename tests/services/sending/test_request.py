@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from crashtool.errors import InputUnusable, UsageError
-from crashtool.formats.attributes import Annotation, Attachment
+from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.minidump import streams, structs
 from crashtool.formats.minidump.context import X86Context
 from crashtool.formats.minidump.file import Minidump
@@ -14,7 +14,7 @@ from crashtool.services.files.dump_files import STANDARD_INPUT
 from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.sending.attachments import make_parts
 from crashtool.services.sending.refusal import find_refusal
-from crashtool.services.sending.request import Plan, make_request
+from crashtool.services.sending.request import SendPlan, make_request
 from tests.formats.minidump.test_writer import INFO
 from tests.synth.minidump import MinidumpBuilder, nb10, rsds
 from tests.synth.scripted_server import Received, read_request
@@ -49,7 +49,7 @@ def dump_file(tmp_path, data, name="x.dmp"):
 
 
 def make(tmp_path, data, **plan):
-    return make_request(dump_file(tmp_path, data), Plan(plan.pop("url", URL), **plan))
+    return make_request(dump_file(tmp_path, data), SendPlan(plan.pop("url", URL), **plan))
 
 
 def crash(**crashpad):
@@ -78,7 +78,7 @@ def test_the_request_is_the_one_that_the_handler_sent(capture, tmp_path):
 
     request = make_request(
         dump_file(tmp_path, contents["upload_file_minidump"], "given.dmp"),
-        Plan(url.partition("#")[0], gzip="content-encoding" in theirs.headers,
+        SendPlan(url.partition("#")[0], gzip="content-encoding" in theirs.headers,
              attachments=tuple(Attachment(None, str(tmp_path / name)) for name in files)),
     )  # fmt: skip
 
@@ -105,7 +105,7 @@ def normalize(received):
 
 
 def test_annotations_of_the_user_win_over_the_dumps(tmp_path):
-    request = make(tmp_path, crash().pack(), annotations=(Annotation("ver", "2.0"),))
+    request = make(tmp_path, crash().pack(), annotations=(Attribute("ver", "2.0"),))
 
     assert ("ver", "2.0", "--annotation") in request.fields.sent
     assert request.fields.dropped == (("ver", "1.2.3", "process"),)
@@ -126,14 +126,14 @@ def test_the_dump_is_named_by_its_report_id(tmp_path):
 def test_a_dump_without_a_report_id_is_named_by_its_file(tmp_path, path, name):
     found = dump_file(tmp_path, MinidumpBuilder().add_system().pack())._replace(path=path)
 
-    assert make_request(found, Plan(URL)).files[0].filename == name
+    assert make_request(found, SendPlan(URL)).files[0].filename == name
 
 
 def test_an_unusable_file_is_called_as_the_user_called_it(tmp_path):
     found = dump_file(tmp_path, b"hello")._replace(path=STANDARD_INPUT)
 
     with pytest.raises(InputUnusable, match=r"^standard input is .*not a minidump"):
-        make_request(found, Plan(URL))
+        make_request(found, SendPlan(URL))
 
 
 def test_modifiers_go_into_the_query(tmp_path):
@@ -151,7 +151,7 @@ def test_a_thread_that_is_not_there_cannot_be_blamed(tmp_path):
 def test_a_raw_request_is_the_dump_alone(tmp_path):
     data = crash().pack()
 
-    request = make(tmp_path, data, raw=True, gzip=False, annotations=(Annotation("a b", "c&d"),))
+    request = make(tmp_path, data, raw=True, gzip=False, annotations=(Attribute("a b", "c&d"),))
 
     assert join(request) == data
     assert request.headers == {"Content-Type": "application/octet-stream"}
@@ -165,7 +165,7 @@ def test_a_raw_request_has_no_place_for_attachments(tmp_path):
 
 
 def test_login_fields_are_sent_and_not_warned_of(tmp_path):
-    login = (Annotation("token", "a" * 64), Annotation("format", "minidump"))
+    login = (Attribute("token", "a" * 64), Attribute("format", "minidump"))
 
     request = make(tmp_path, crash().pack(), login=login)
 

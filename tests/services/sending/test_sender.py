@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import NETWORK, PARTIAL, REFUSED, REJECTED, CheckFailed
-from crashtool.formats.attributes import Annotation
+from crashtool.formats.attributes import Attribute
 from crashtool.formats.multipart import parse_multipart
 from crashtool.model.submission import Receipt
 from crashtool.services.files.scratch import Scratch
@@ -17,8 +17,8 @@ from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.sending import sender as module
 from crashtool.services.sending.journal import Journal
 from crashtool.services.sending.pace import parse_rate
-from crashtool.services.sending.request import Plan
-from crashtool.services.sending.sender import Sender, Voices, find_failure
+from crashtool.services.sending.request import SendPlan
+from crashtool.services.sending.sender import Sender, SendEvents, find_failure
 from crashtool.services.transport.http import HttpSession
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.scripted_server import answer, reset
@@ -31,11 +31,11 @@ class Run:
     def __init__(self, url, spool, **options):
         self.said = []
         self.spool = spool
-        voices = Voices(
+        voices = SendEvents(
             warning=lambda path, text: self.said.append(f"{path}: {text}"),
             retry=self.said.append, note=self.said.append,
         )  # fmt: skip
-        plan = options.pop("plan", Plan(url))._replace(url=url)
+        plan = options.pop("plan", SendPlan(url))._replace(url=url)
         self.session = HttpSession(timeout=20)
         self.sender = Sender(plan, self.session, voices, **options)
 
@@ -87,7 +87,7 @@ def test_every_form_of_url_works(dump_path, tmp_path, run, form, gzip):
     token = "0123456789abcdef" * 4
     with start_receiver(tmp_path / "inbox", token=token) as receiver:
         url = receiver.submission_url(form=form)
-        plan = Plan(url, gzip=gzip, login=find_login(url, token))
+        plan = SendPlan(url, gzip=gzip, login=find_login(url, token))
         (receipt,) = run(url, plan=plan).send(dump_path)
 
         assert (receipt.status, receipt.error) == ("accepted", None)
@@ -318,7 +318,7 @@ def test_an_attachment_that_vanishes_is_the_inputs_failure(dump_path, serve, run
     log = tmp_path / "log"
     log.write_text("x")
     server = serve()
-    job = run(server.url + "/submit", plan=Plan("", attachments=(Attachment(None, str(log)),)))
+    job = run(server.url + "/submit", plan=SendPlan("", attachments=(Attachment(None, str(log)),)))
     job.sender.voices = job.sender.voices._replace(request=lambda _path, _request: log.unlink())
 
     (receipt,) = job.send(dump_path)
@@ -367,8 +367,8 @@ def test_the_query_arrives_as_it_was_built(dump_path, serve, run):
 
 def test_a_dry_run_needs_no_session(dump_path, spool):
     shown = []
-    voices = Voices(request=lambda path, request: shown.append((path, request)))
-    sender = Sender(Plan("http://127.0.0.1:1/x"), None, voices, digests=True)
+    voices = SendEvents(request=lambda path, request: shown.append((path, request)))
+    sender = Sender(SendPlan("http://127.0.0.1:1/x"), None, voices, digests=True)
 
     (receipt,) = sender.send_all([str(dump_path)], spool, io.BytesIO())
 
@@ -467,10 +467,10 @@ def test_a_report_that_cannot_be_told_from_others_is_warned_of(tmp_path, spool):
     builder = MinidumpBuilder().add_system().add_thread(7).set_exception(7, 11)
     path.write_bytes(builder.set_crashpad(crashpad).pack())
     said = []
-    for annotations in ((), (Annotation("product", "game"),)):
+    for annotations in ((), (Attribute("product", "game"),)):
         sender = Sender(
-            Plan("https://example.com/u/t/minidump", annotations), None,
-            Voices(warning=lambda _path, text: said.append(text)),
+            SendPlan("https://example.com/u/t/minidump", annotations), None,
+            SendEvents(warning=lambda _path, text: said.append(text)),
         )  # fmt: skip
         list(sender.send_all([str(path)], spool, io.BytesIO()))
     (warning,) = said

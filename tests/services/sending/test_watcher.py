@@ -10,8 +10,8 @@ from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.sending.journal import Journal
-from crashtool.services.sending.request import Plan
-from crashtool.services.sending.sender import Sender, Voices
+from crashtool.services.sending.request import SendPlan
+from crashtool.services.sending.sender import Sender, SendEvents
 from crashtool.services.sending.watcher import FIRST_WAIT, PATIENCE, Watcher
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.retry import Clock
@@ -41,9 +41,9 @@ class Watched:
         self.clock = Clock(lambda: self.time, lambda: WRITTEN + self.age, lambda _seconds: None)
 
     def start(self, *folders, url=None, **options):
-        voices = Voices(note=self.said.append)
+        voices = SendEvents(note=self.said.append)
         sender = Sender(
-            Plan(url or self.receiver.submission_url()), self.session, voices, retry_for=0,
+            SendPlan(url or self.receiver.submission_url()), self.session, voices, retry_for=0,
             clock=self.clock, journal=self.journal, **options,
         )  # fmt: skip
         watcher = Watcher(sender, [str(path) for path in folders], self.spool, self.clock)

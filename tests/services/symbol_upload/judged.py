@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
@@ -15,7 +15,7 @@ def judge_file(path: Path, cache: SymbolCache) -> tuple[str, str, str, str]:
     A file that is no debug file, or cannot be used, is of the kind "refused", with the reason.
     """
     with Scratch() as scratch:
-        found = Search(scratch).collect([str(path)])
+        found = SymbolFileSearch(scratch).collect([str(path)])
         files = grade_files(found.files, cache)
         if not files:
             reasons = [row.reason for row in (*found.refused, *found.ignored)]

@@ -7,9 +7,14 @@ import pytest
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.object_kinds import ObjectFile
-from crashtool.model.symbol_upload import Member, SymbolFile
+from crashtool.model.symbol_upload import SymbolFile, UploadMember
 from crashtool.services.symbol_upload import archive
-from crashtool.services.symbol_upload.archive import FileBody, ZipBody, plan_members, split_files
+from crashtool.services.symbol_upload.archive import (
+    SymbolFileBody,
+    ZipBody,
+    plan_members,
+    split_files,
+)
 from crashtool.services.symbol_upload.upload import plan_archives, plan_single
 from crashtool.services.transport import balance
 
@@ -41,7 +46,7 @@ def test_files_keep_their_names_and_alike_ones_get_folders():
 
 
 def test_bundles_of_one_name_move_as_a_whole():
-    info = Member("A.dSYM/Contents/Info.plist", "/plist", 3)
+    info = UploadMember("A.dSYM/Contents/Info.plist", "/plist", 3)
     layout = "A.dSYM/Contents/Resources/DWARF/A"
     files = [symbol_file("A", layout=layout, companions=(info,)) for _ in range(2)]
 
@@ -54,7 +59,7 @@ def test_bundles_of_one_name_move_as_a_whole():
 
 
 def test_two_dwarf_files_of_a_bundle_share_its_companions():
-    info = Member("A.dSYM/Contents/Info.plist", "/plist", 3)
+    info = UploadMember("A.dSYM/Contents/Info.plist", "/plist", 3)
     files = [
         symbol_file(name, layout=f"A.dSYM/Contents/Resources/DWARF/{name}", companions=(info,))
         for name in ("A", "B")
@@ -95,7 +100,7 @@ def members(tmp_path):
     rows = []
     for name, content in sources.items():
         (tmp_path / name).write_bytes(content)
-        rows.append(Member(f"x/{name}", str(tmp_path / name), len(content)))
+        rows.append(UploadMember(f"x/{name}", str(tmp_path / name), len(content)))
     return rows, sources
 
 
@@ -122,11 +127,11 @@ def test_a_file_that_shrank_or_grew_or_went_is_not_sent(tmp_path):
 
     for size in (4, 6):
         with pytest.raises(InputUnusable, match="changed while"):
-            list(ZipBody([Member("app", str(path), size)]))
+            list(ZipBody([UploadMember("app", str(path), size)]))
         with pytest.raises(InputUnusable, match="changed while"):
-            list(FileBody(str(path), size))
+            list(SymbolFileBody(str(path), size))
     with pytest.raises(InputUnusable, match="No such file"):
-        list(FileBody(str(tmp_path / "gone"), 5))
+        list(SymbolFileBody(str(tmp_path / "gone"), 5))
 
 
 def test_a_large_member_gets_zip64(tmp_path, monkeypatch):
@@ -134,7 +139,7 @@ def test_a_large_member_gets_zip64(tmp_path, monkeypatch):
     path = tmp_path / "app"
     path.write_bytes(bytes(5000))
 
-    data = b"".join(ZipBody([Member("app", str(path), 5000)]))
+    data = b"".join(ZipBody([UploadMember("app", str(path), 5000)]))
 
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.read("app") == bytes(5000)
@@ -147,7 +152,7 @@ def test_headers_are_the_same_bytes_on_every_python(tmp_path, monkeypatch):
     members = []
     for name in ("abc", "abcd"):
         (tmp_path / name).write_bytes(name.encode())
-        members.append(Member(name, str(tmp_path / name), len(name)))
+        members.append(UploadMember(name, str(tmp_path / name), len(name)))
 
     data = b"".join(ZipBody(members, store=True))
 
@@ -165,7 +170,7 @@ def test_a_balanced_archive_is_whole(tmp_path, monkeypatch):
     for number in range(3):
         path = tmp_path / str(number)
         path.write_bytes(b"text " * 10_000)
-        members.append(Member(f"{number}.sym", str(path), 50_000))
+        members.append(UploadMember(f"{number}.sym", str(path), 50_000))
     data = b"".join(ZipBody(members, balanced=True))
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         assert packed.testzip() is None
@@ -179,7 +184,7 @@ def test_a_large_file_is_stored_from_where_the_network_is_seen_to_be_faster(tmp_
     monkeypatch.setattr(balance.Balance, "is_network_faster", FasterOnce(), raising=False)
     path, content = tmp_path / "big", b"FUNC 1000 10 0 name\n" * (8 * archive.PACKED_BLOCK // 20)
     path.write_bytes(content)
-    members = [Member("big.sym", str(path), len(content))]
+    members = [UploadMember("big.sym", str(path), len(content))]
     data = b"".join(ZipBody(members, balanced=True))
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         (row,) = packed.infolist()
@@ -210,7 +215,7 @@ def test_what_is_packed_already_is_stored(tmp_path):
     noise, text = tmp_path / "noise", tmp_path / "text"
     noise.write_bytes(os.urandom(300_000))
     text.write_bytes(b"FUNC 1000 10 0 f\n" * 20_000)
-    members = [Member("noise", str(noise), 300_000), Member("text", str(text), 340_000)]
+    members = [UploadMember("noise", str(noise), 300_000), UploadMember("text", str(text), 340_000)]
     with zipfile.ZipFile(io.BytesIO(b"".join(ZipBody(members)))) as packed:
         methods = [row.compress_type for row in packed.infolist()]
     assert methods == [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]

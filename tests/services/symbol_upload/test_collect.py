@@ -13,7 +13,7 @@ import pytest
 
 from crashtool.formats.archives import bounds
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.collect import Search, bundle_layout
+from crashtool.services.symbol_upload.collect import SymbolFileSearch, bundle_layout
 from tests.synth.object_files import (
     build_elf,
     build_macho,
@@ -30,7 +30,7 @@ def search():
     with Scratch() as scratch:
 
         def collect(*inputs, **options):
-            return Search(scratch, **options).collect([str(path) for path in inputs])
+            return SymbolFileSearch(scratch, **options).collect([str(path) for path in inputs])
 
         yield collect
 
@@ -332,7 +332,7 @@ class TestArchives:
         path.write_bytes(gzip.compress(build_sym()))
 
         with Scratch() as scratch:
-            (file,) = Search(scratch).collect([str(path)]).files
+            (file,) = SymbolFileSearch(scratch).collect([str(path)]).files
             assert Path(file.source).exists()
 
         assert not Path(file.source).exists()
@@ -407,8 +407,8 @@ def test_what_cmake_builds_to_try_a_compiler_is_left_out(tmp_path):
         (build / place).write_bytes(full_elf(build_id=bytes([number + 1] * 20)))
 
     with Scratch() as scratch:
-        found = Search(scratch).collect([str(build)])
-        named = Search(scratch).collect([str(build / CMAKES_OWN[0])])
+        found = SymbolFileSearch(scratch).collect([str(build)])
+        named = SymbolFileSearch(scratch).collect([str(build / CMAKES_OWN[0])])
 
     assert {file.name for file in found.files} == {"game", "libengine.so", "tool"}
     assert {row.reason for row in found.ignored} == {"of CMake's own tests of the compiler"}
@@ -428,6 +428,6 @@ def test_a_build_tree_of_cmake_gives_the_projects_files_alone(tmp_path):
             pytest.skip("cmake has no compiler here")
 
     with Scratch() as scratch:
-        found = Search(scratch).collect([str(tmp_path / "build")])
+        found = SymbolFileSearch(scratch).collect([str(tmp_path / "build")])
 
     assert [file.name for file in found.files] == ["libg.so"]

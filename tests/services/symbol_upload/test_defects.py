@@ -3,7 +3,7 @@ import pytest
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.defects import RULES, find_defects
 from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
@@ -110,7 +110,7 @@ def test_the_variants_made_to_be_defective_are_found_out(truth):
         "fastlink": "fastlink-pdb",
     }
     with Scratch() as scratch:
-        collection = Search(scratch).collect([str(truth / "objects")])
+        collection = SymbolFileSearch(scratch).collect([str(truth / "objects")])
         found = {(row.path.rpartition("/")[2], row.rule) for row in find_defects(collection.files)}
 
     for name, rule in expected.items():
@@ -122,7 +122,7 @@ def test_a_rewritten_pdb_is_named_and_read(corpus, tmp_path):
     """Other readers take the addresses of the code as it was linked for those of the program."""
     folder = corpus / "google__breakpad/src/tools/windows/dump_syms/testdata"
     with Scratch() as scratch:
-        files = Search(scratch).collect([str(folder / "omap_stretched.pdb")]).files
+        files = SymbolFileSearch(scratch).collect([str(folder / "omap_stretched.pdb")]).files
         (graded,) = grade_files(files, SymbolCache(str(tmp_path)))
 
     assert "rewritten-pdb" in {row.rule for row in find_defects((graded,))}
@@ -132,7 +132,7 @@ def test_a_rewritten_pdb_is_named_and_read(corpus, tmp_path):
 def test_a_file_that_no_reader_opens_is_damaged(corpus, tmp_path):
     fuzzed = corpus / "google__bloaty/tests/testdata/fuzz_corpus"
     with Scratch() as scratch:
-        files = Search(scratch).collect([str(fuzzed)]).files
+        files = SymbolFileSearch(scratch).collect([str(fuzzed)]).files
     graded = grade_files(files, SymbolCache(str(tmp_path), 1 << 30))
 
     found = [row for row in find_defects(graded) if row.rule == "unreadable"]

@@ -8,7 +8,7 @@ from crashtool.errors import CheckFailed
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import (
-    SurveyWishes,
+    SurveyOptions,
     find_objection,
     make_survey,
     settle_severity,
@@ -27,7 +27,7 @@ def survey(tmp_path):
     def run(*inputs, **requirements):
         wanted = Requirements(**{name: tuple(map(str, paths)) if name != "all_modules" else paths
                                  for name, paths in requirements.items()})  # fmt: skip
-        wishes = SurveyWishes(
+        wishes = SurveyOptions(
             tuple(map(str, inputs)), requirements=wanted, cache=str(tmp_path / "cache")
         )
         with Scratch() as scratch:

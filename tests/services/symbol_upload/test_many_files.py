@@ -7,7 +7,7 @@ import pytest
 
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload import quality
-from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.quality import Prepared, grade_files, make_grader
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.derive import Deriver
@@ -37,7 +37,7 @@ def libraries(tmp_path_factory):
 
 def collect(folder):
     with Scratch() as scratch:
-        return Search(scratch).collect([str(folder)]).files
+        return SymbolFileSearch(scratch).collect([str(folder)]).files
 
 
 def test_several_processes_grade_as_threads_do(libraries, tmp_path, monkeypatch):

@@ -8,9 +8,9 @@ import zipfile
 import pytest
 
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.collect import Search
+from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.gate import Requirements
-from crashtool.services.symbol_upload.survey import SurveyWishes, find_objection, make_survey
+from crashtool.services.symbol_upload.survey import SurveyOptions, find_objection, make_survey
 from tests.conftest import shared
 from tests.synth.archives import build_cpio, build_deb, build_rpm, build_tar, build_zip, stored
 from tests.synth.cabinet import build_cabinet
@@ -59,7 +59,7 @@ def release(tmp_path):
     def check(files, excused=()):
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        wishes = SurveyWishes(
+        wishes = SurveyOptions(
             (), requirements=Requirements((str(folder),), excused=excused),
             cache=str(tmp_path / "cache"),
         )  # fmt: skip
@@ -144,7 +144,7 @@ def test_ordinary_files_of_a_release_are_not_asked_for_symbols(release):
 def test_a_named_debug_package_gives_its_files():
     path = shared("findings/inputs/app-dbgsym_1_amd64.ddeb")
     with Scratch() as scratch:
-        (file,) = Search(scratch).collect([str(path)]).files
+        (file,) = SymbolFileSearch(scratch).collect([str(path)]).files
 
     assert file.objects[0].role == "debug"
     assert file.name.endswith(".debug")
@@ -154,8 +154,8 @@ def test_an_installer_among_symbols_is_passed_over_and_refused_when_named(tmp_pa
     (tmp_path / "a.so").write_bytes(MODULE)
     (tmp_path / "setup.msi").write_bytes(CLOSED["setup.msi"])
     with Scratch() as scratch:
-        found = Search(scratch).collect([str(tmp_path)])
-        named = Search(scratch).collect([str(tmp_path / "setup.msi")])
+        found = SymbolFileSearch(scratch).collect([str(tmp_path)])
+        named = SymbolFileSearch(scratch).collect([str(tmp_path / "setup.msi")])
 
     assert [row.path for row in found.ignored] == [str(tmp_path / "setup.msi")]
     assert found.refused == ()
@@ -168,8 +168,8 @@ def test_a_package_that_is_not_read_is_passed_over_and_refused_when_named(tmp_pa
     path = tmp_path / name
     path.write_bytes(CLOSED[name])
     with Scratch() as scratch:
-        found = Search(scratch).collect([str(tmp_path)])
-        named = Search(scratch).collect([str(path)])
+        found = SymbolFileSearch(scratch).collect([str(tmp_path)])
+        named = SymbolFileSearch(scratch).collect([str(path)])
 
     assert [row.path for row in found.ignored] == [str(path)]
     assert found.refused == ()
@@ -187,7 +187,7 @@ def test_one_damaged_member_of_a_zip_leaves_the_others(tmp_path):
     (tmp_path / "a.zip").write_bytes(data)
 
     with Scratch() as scratch:
-        found = Search(scratch).collect([str(tmp_path / "a.zip")])
+        found = SymbolFileSearch(scratch).collect([str(tmp_path / "a.zip")])
 
     assert [file.name for file in found.files] == ["good.so"]
     assert "'bad.so' is damaged" in found.refused[0].reason

@@ -5,7 +5,7 @@ import fsspec
 import pytest
 
 from crashtool.errors import InputUnusable, NetworkFailure, Refused, Rejected
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.fetching import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
@@ -47,7 +47,7 @@ def test_inspect_reads_a_stack_with_the_store(crashtool, truth, tmp_path):
     dump = min((truth / "windows" / "dumps").glob("msvc-x64.*.crashpad.dmp"))
     plan = SymbolPlan((str(tmp_path / "store"),))
     with open_session(plan, str(tmp_path / "cache")) as symbols:
-        report = read_report(str(dump), "", Wanted(symbols=symbols))
+        report = read_report(str(dump), "", InspectOptions(symbols=symbols))
     lines = [frame.line for frame in report.crashed_thread.frames if frame.module]
     assert sum(line is not None for line in lines) >= 5
 

@@ -2,22 +2,22 @@ import io
 
 import pytest
 
-from crashtool.formats.breakpad.symbol_file import SymbolFile as Text
+from crashtool.formats.breakpad.symbol_file import BreakpadFile as Text
 from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.symcache import SymCache
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.survey import SurveyWishes, make_survey
+from crashtool.services.symbol_upload.survey import SurveyOptions, make_survey
 from crashtool.services.symbol_upload.symbol_files import (
     Dumpable,
-    DumpWishes,
+    DumpSymbolsOptions,
     SymbolDumper,
     find_dumpable,
 )
 from crashtool.services.symbols.cache import SymbolCache
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, Deriver
-from crashtool.services.symbols.native import LineTable
+from crashtool.services.symbols.native import SymCacheLines
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.formats.test_symcache import NOTHING, build
 
@@ -30,9 +30,9 @@ def dump(tmp_path):
     folder = str(tmp_path / "cache")
 
     def run(*inputs, **wishes):
-        options = DumpWishes(**wishes)
+        options = DumpSymbolsOptions(**wishes)
         with Scratch() as scratch:
-            survey = make_survey(SurveyWishes(tuple(map(str, inputs)), cache=folder), scratch)
+            survey = make_survey(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
             found = find_dumpable(survey.collection.files, options)
             dumper = SymbolDumper(SymbolCache(folder, 1 << 32), options)
             texts = []
@@ -73,7 +73,7 @@ def test_a_sym_file_gives_at_every_address_what_the_debug_file_gives(truth, dump
     deriver = Deriver(SymbolCache(str(tmp_path / "cache"), 1 << 32))
     lines = deriver.find(LINES, str(path), row.module.architecture)
     deriver.close()
-    cache, table, text = SymCache(lines.content), LineTable(*lines), Text(raw)
+    cache, table, text = SymCache(lines.content), SymCacheLines(*lines), Text(raw)
     compared = 0
     ranges = list(cache.walk_ranges())
     for _, start, end in ranges[:: 1 + len(ranges) // MANY]:  # of Rust's thousands some will do
@@ -97,11 +97,11 @@ def test_a_sym_file_gives_at_every_address_what_the_debug_file_gives(truth, dump
 def test_a_stack_reads_the_same_with_nothing_but_sym_files(truth, dump, tmp_path):
     """But for the namespaces of merged calls, which a .sym file that is made here has not."""
     store = tmp_path / "store"
-    options = DumpWishes()
+    options = DumpSymbolsOptions()
     folder = str(tmp_path / "cache")
     inputs = (truth / "linux" / "bin" / "O2" / "kindscc", truth / "linux" / "syslibs")
     with Scratch() as scratch:
-        survey = make_survey(SurveyWishes(tuple(map(str, inputs)), cache=folder), scratch)
+        survey = make_survey(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
         modules = [row for row in find_dumpable(survey.collection.files, options)
                    if isinstance(row, Dumpable)]  # fmt: skip
         rows = list(SymbolDumper(SymbolCache(folder, 1 << 32), options).write_store(modules, store))
@@ -111,7 +111,7 @@ def test_a_stack_reads_the_same_with_nothing_but_sym_files(truth, dump, tmp_path
         stacks = []
         for symbols in (tuple(map(str, inputs)), (str(store),)):
             with open_session(SymbolPlan(symbols), folder) as session:
-                report = read_report(str(path), "", Wanted(symbols=session))
+                report = read_report(str(path), "", InspectOptions(symbols=session))
             stacks.append([
                 (frame.instruction, frame.function, frame.line,
                  [inline.function for inline in frame.inlines])
@@ -195,10 +195,10 @@ def test_names_cannot_end_their_record():
 
 def test_hostile_files_give_a_reason_and_no_traceback(corpus, tmp_path):
     fuzzed = corpus / "google__bloaty" / "tests" / "testdata" / "fuzz_corpus"
-    options = DumpWishes()
+    options = DumpSymbolsOptions()
     cache = SymbolCache(str(tmp_path / "cache"), 1 << 32)
     with Scratch() as scratch:
-        wishes = SurveyWishes((str(fuzzed),), cache=str(tmp_path / "cache"))
+        wishes = SurveyOptions((str(fuzzed),), cache=str(tmp_path / "cache"))
         found = find_dumpable(make_survey(wishes, scratch).collection.files, options)
         modules = [row for row in found if isinstance(row, Dumpable)]
         rows = list(SymbolDumper(cache, options).write_store(modules, tmp_path / "store"))

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.generated_code import split_maps
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
@@ -69,7 +69,7 @@ def test_generated_code_of_a_real_crash_has_its_name(
     def inspect(*paths):
         plan = SymbolPlan(paths=(program, *paths))
         with open_session(plan, str(tmp_path / "cache")) as symbols:
-            return read_report(path, path, Wanted(symbols=symbols))
+            return read_report(path, path, InspectOptions(symbols=symbols))
 
     report = inspect()
     frame = next(row for row in report.crashed_thread.frames if row.module is None)

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from crashtool.errors import UsageError
-from crashtool.formats.attributes import Annotation, Attachment, parse_pair
+from crashtool.formats.attributes import Attachment, Attribute, parse_pair
 from crashtool.formats.crashpad.database import UUID_NAME
 from crashtool.formats.minidump.crashpad_info import (
     AnnotationObject,
@@ -20,7 +20,7 @@ from crashtool.formats.submission_url.parts import split_url
 from crashtool.formats.submission_url.rules import check_url
 from crashtool.model.submission import Field, identify_by_url, upload_fields
 from crashtool.services.files.unwrap_dumps import DumpFile
-from crashtool.services.sending.request import Plan, make_request
+from crashtool.services.sending.request import SendPlan, make_request
 from tests.synth.minidump import MinidumpBuilder
 
 GUID = "00112233-4455-6677-8899-aabbccddeeff"
@@ -113,9 +113,9 @@ def test_three_file_attachments():
 def request_with(tmp_path, annotations=(), attachments=()):
     path = tmp_path / "x.dmp"
     path.write_bytes(MinidumpBuilder().add_system().pack())
-    plan = Plan(
+    plan = SendPlan(
         "http://127.0.0.1:1/u/t/minidump",
-        annotations=tuple(Annotation(*pair) for pair in annotations),
+        annotations=tuple(Attribute(*pair) for pair in annotations),
         attachments=tuple(Attachment(*pair) for pair in attachments),
     )
     return make_request(DumpFile(str(path), path, path.stat().st_size), plan)

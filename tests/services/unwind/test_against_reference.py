@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 
 GUESS = "scan"
 LEAST = 400  # frames that are compared
@@ -23,7 +23,7 @@ def test_each_frame_of_theirs_before_their_first_guess_is_ours_too(corpus):
         name = row["dump"].replace("/", "__") + ".json.gz"
         reference = json.loads(gzip.decompress((folder / name).read_bytes()))
         path = str(corpus / row["dump"])
-        report = read_report(path, path, Wanted(all_threads=True))
+        report = read_report(path, path, InspectOptions(all_threads=True))
         for ours, theirs in zip(report.threads, reference["threads"], strict=True):
             own = {frame.instruction for frame in ours.frames}
             for frame in theirs["frames"]:

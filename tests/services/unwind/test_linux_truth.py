@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
 # What cannot be walked in full, and why; docs/stack-walking.md says more.
@@ -39,7 +39,7 @@ def walks(linux, tmp_path_factory):
             told = json.loads((linux / case["truth"]).read_text(encoding="utf-8"))
             frames = next(row["frames"] for row in told["threads"] if row.get("crashed"))
             path = str(linux / case["dump"])
-            found.append((case, frames, read_report(path, path, Wanted(symbols=symbols))))
+            found.append((case, frames, read_report(path, path, InspectOptions(symbols=symbols))))
     assert len(found) > 100
     return found
 
@@ -75,7 +75,7 @@ def test_a_program_without_an_identifier_is_walked_when_its_file_is_given(linux,
     plan = SymbolPlan(paths=(f"{program.name}={program}", str(linux / "syslibs")))
 
     with open_session(plan, str(tmp_path)) as symbols:
-        report = read_report(path, path, Wanted(symbols=symbols))
+        report = read_report(path, path, InspectOptions(symbols=symbols))
 
     expected = [int(frame["pc"], 16) for frame in physical(frames)]
     assert pointers(report)[: len(expected)] == expected
@@ -158,7 +158,7 @@ def test_verdicts_tell_stripped_programs_from_whole_ones(linux, tmp_path):
     def verdict(*names):
         paths = tuple(str(linux / "bin" / "stripped" / name) for name in names)
         with open_session(SymbolPlan(paths=paths), str(tmp_path)) as symbols:
-            report = read_report(dump, dump, Wanted(symbols=symbols))
+            report = read_report(dump, dump, InspectOptions(symbols=symbols))
         return next(row for row in report.symbols if row.module.name == "threads")
 
     assert verdict("threads").status == "stripped"

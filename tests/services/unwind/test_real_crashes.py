@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
@@ -44,7 +44,7 @@ def test_the_programs_own_frames_are_whole_without_the_libraries_symbols(
 
     plan = SymbolPlan(paths=(program,))
     with open_session(plan, str(tmp_path / "cache")) as symbols:
-        report = read_report(dump, dump, Wanted(symbols=symbols))
+        report = read_report(dump, dump, InspectOptions(symbols=symbols))
 
     frames = report.crashed_thread.frames
     own = [(frame.function or "").partition("(")[0] for frame in frames
@@ -66,7 +66,7 @@ def test_a_program_of_musl_which_has_no_unwind_rules_is_walked(
     plan = SymbolPlan(paths=(program, os.path.realpath(loaded[1])))
 
     with open_session(plan, str(tmp_path / "cache")) as symbols:
-        report = read_report(delivery.path, delivery.path, Wanted(symbols=symbols))
+        report = read_report(delivery.path, delivery.path, InspectOptions(symbols=symbols))
 
     frames = report.crashed_thread.frames
     names = [(frame.function or "").partition("(")[0] for frame in frames]
@@ -84,7 +84,7 @@ def test_a_stack_that_is_not_in_the_dump_is_said_to_be_missing(
     dump = delivery.path
 
     with open_session(SymbolPlan(paths=(program,)), str(tmp_path / "cache")) as symbols:
-        report = read_report(dump, dump, Wanted(symbols=symbols))
+        report = read_report(dump, dump, InspectOptions(symbols=symbols))
 
     assert "came on another stack" in report.crashed_thread.note
 
@@ -97,7 +97,7 @@ def test_both_ends_of_a_deep_recursion_are_kept(
     dump = delivery.path
 
     with open_session(SymbolPlan(paths=(program,)), str(tmp_path / "cache")) as symbols:
-        thread = read_report(dump, dump, Wanted(symbols=symbols)).crashed_thread
+        thread = read_report(dump, dump, InspectOptions(symbols=symbols)).crashed_thread
 
     functions = [(frame.function or "").partition("(")[0] for frame in thread.frames]
     assert functions[:3] == ["fall", "step", "recurse"]

@@ -4,7 +4,7 @@ from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.formats.unwind_rules import CfiText, FrameData
 from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
-from crashtool.services.unwind.scene import Step
+from crashtool.services.unwind.scene import StackFrame
 from crashtool.services.unwind.signal_frame import step_by_signal_frame
 from crashtool.services.unwind.walker import walk
 from tests.synth.stack import CODE, Tables, make_scene
@@ -485,7 +485,7 @@ class TestSystemCalls:
         words |= {start + 4 * place: value for place, value in values.items()}
         words |= {call: 0x7040, call + 4: 1, call + 8: 2, call + 12: CODE + 0x105}
         scene = make_scene(X86, words, name="linux-gate.so.1")
-        inner = Step({"eip": CODE + 0x20, "esp": after, "ebp": 0}, "cfi")
+        inner = StackFrame({"eip": CODE + 0x20, "esp": after, "ebp": 0}, "cfi")
         loaded = scene.find_loaded(CODE)
 
         interrupted = step_by_signal_frame(scene, inner, loaded)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
 SYSTEM_FRAMES = 3  # at most, between the crash and the program's own innermost frame
@@ -24,7 +24,7 @@ def walks(windows, tmp_path_factory):
         folder = windows / "bin" / told.name.partition(".")[0]
         path = str(told.with_suffix(".dmp"))
         with open_session(SymbolPlan(paths=(str(folder),)), cache) as symbols:
-            report = read_report(path, path, Wanted(symbols=symbols, all_threads=True))
+            report = read_report(path, path, InspectOptions(symbols=symbols, all_threads=True))
         found.append((told.stem, json.loads(told.read_text(encoding="utf-8")), report))
     assert len(found) > 30
     return found
@@ -117,7 +117,7 @@ def test_verdicts_say_what_is_missing(windows, tmp_path, flavour, files, status,
     paths = tuple(str(windows / "bin" / flavour / name) for name in files)
 
     with open_session(SymbolPlan(paths=paths), str(tmp_path)) as symbols:
-        report = read_report(path, path, Wanted(symbols=symbols))
+        report = read_report(path, path, InspectOptions(symbols=symbols))
 
     verdict = next(row for row in report.symbols if row.module.name == "crasher.exe")
     assert verdict.status == status

@@ -31,7 +31,7 @@ class Library(NamedTuple):
         return f"{self.name}.lib" if platform == WINDOWS else f"lib{self.name}.a"
 
 
-class Layout(NamedTuple):
+class ClientLayout(NamedTuple):
     """One way to have Crashpad on disk.
 
     `libraries` in link order, for ld; other linkers do not mind. The handler alone needs zlib.
@@ -73,7 +73,7 @@ def _handlers(windows: str, posix: str) -> dict[str, str]:
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout(
+        ClientLayout(
             "backtrace-zip",
             ("backtrace-2018",),
             "Backtrace's zip of 2018 to 2021 for Windows",
@@ -86,7 +86,7 @@ LAYOUTS = {
             runtimes="lib_mt has /MT, lib_md /MD; those of /MTd and /MDd are in a zip of their own",
             platforms=(WINDOWS,),
         ),
-        Layout(
+        ClientLayout(
             "cmake",
             ("backtrace",),
             "built with Backtrace's CMake files",
@@ -98,7 +98,7 @@ LAYOUTS = {
             runtimes="/MDd in Debug, /MD in other configurations; /MTd and /MT when built with "
             "-DCMAKE_MSVC_RUNTIME_LIBRARY=MultiThreaded$<$<CONFIG:Debug>:Debug>",
         ),
-        Layout(
+        ClientLayout(
             "artifacts",
             ("backtrace",),
             "the zips of Backtrace's GitHub Actions",
@@ -108,7 +108,7 @@ LAYOUTS = {
             marks=("bin/client.lib", "bin/libclient.a"),
             runtimes="/MDd or /MD, which nothing tells but the library itself",
         ),
-        Layout(
+        ClientLayout(
             "gn",
             ("upstream", "backtrace-2018"),
             "built with GN and ninja, as Chromium has it",
@@ -126,7 +126,7 @@ LAYOUTS = {
             out="out/Default",
             runtimes='/MT in debug and in release; /MD when built with extra_cflags="/MD"',
         ),
-        Layout(
+        ClientLayout(
             "vcpkg",
             ("upstream",),
             "vcpkg's port crashpad",
@@ -145,7 +145,7 @@ LAYOUTS = {
             "x64-windows-static-md /MD",
             cmake=("crashpad", "crashpad::crashpad"),
         ),
-        Layout(
+        ClientLayout(
             "sentry",
             ("sentry",),
             "installed with sentry-native",
@@ -166,7 +166,7 @@ LAYOUTS = {
 }  # fmt: skip
 
 
-def find_layouts(fork: str, platform: str) -> list[Layout]:
+def find_layouts(fork: str, platform: str) -> list[ClientLayout]:
     """The layouts in which a fork comes for a platform, the usual one first."""
     return [
         layout

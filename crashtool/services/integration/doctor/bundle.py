@@ -5,10 +5,10 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.crashpad.extended_attributes import read_attributes
-from crashtool.formats.object_file.macho_signing import Signature, read_signature
+from crashtool.formats.object_file.macho_signing import CodeSignature, read_signature
 from crashtool.formats.object_kinds import MACHO
 from crashtool.formats.shell_words import quote_word
-from crashtool.model.doctor import HANDLER, PROGRAM, Finding, Subject
+from crashtool.model.doctor import HANDLER, PROGRAM, CheckResult, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import read_objects
 from crashtool.services.integration.doctor.findings import failure, warning
@@ -19,7 +19,7 @@ QUARANTINE = "com.apple.quarantine"
 RESOURCES = "Contents/Resources/"
 
 
-def check_bundle(bundle: Subject, examination: Examination) -> Iterator[Finding]:
+def check_bundle(bundle: Subject, examination: Examination) -> Iterator[CheckResult]:
     """No sandbox; a handler that is signed, where code may lie, and not in quarantine."""
     for subject in _walk_inside(bundle, examination):
         try:
@@ -48,12 +48,12 @@ def _walk_inside(bundle: Subject, examination: Examination) -> Iterator[Subject]
             yield subject
 
 
-def read_code_signature(path: str) -> Signature | None:
+def read_code_signature(path: str) -> CodeSignature | None:
     """The code signature of a Mach-O file; None of an unsigned one."""
     return read_signature(map_file(path))
 
 
-def _check_program(program: Subject, signature: Signature | None) -> Iterator[Finding]:
+def _check_program(program: Subject, signature: CodeSignature | None) -> Iterator[CheckResult]:
     if signature and signature.entitlements.get(SANDBOX) is True:
         yield failure(
             program.path, f"it is in the App Sandbox ({SANDBOX})",
@@ -63,8 +63,8 @@ def _check_program(program: Subject, signature: Signature | None) -> Iterator[Fi
 
 
 def _check_handler(
-    handler: Subject, bundle: Subject, signature: Signature | None
-) -> Iterator[Finding]:
+    handler: Subject, bundle: Subject, signature: CodeSignature | None
+) -> Iterator[CheckResult]:
     inside = Path(handler.path).relative_to(bundle.path).as_posix()
     if inside.startswith(RESOURCES):
         yield warning(

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from crashtool.errors import UsageError
-from crashtool.formats.attributes import Annotation, Attachment, parse_attachment, split_pair
+from crashtool.formats.attributes import Attachment, Attribute, parse_attachment, split_pair
 from crashtool.formats.crashpad.markers import UPSTREAM
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import build_url, new_submission_url
@@ -30,7 +30,7 @@ class Configured(NamedTuple):
         return self.places.get(name, f"the setting {name}")
 
     @property
-    def annotations(self) -> tuple[Annotation, ...]:
+    def annotations(self) -> tuple[Attribute, ...]:
         """The annotations, in their order."""
         return tuple(map(_as_annotation, self.values.get("annotations") or ()))
 
@@ -63,9 +63,9 @@ def _is_same(name: str, value: Any, in_effect: dict[str, Any]) -> bool:
     return set(value) <= set(other or ()) if isinstance(value, list) else bool(value == other)
 
 
-def _as_annotation(item: str | Annotation) -> Annotation:
+def _as_annotation(item: str | Attribute) -> Attribute:
     """A `KEY=VALUE` as flags give it; a file's own has its key apart, whatever is in it."""
-    return item if isinstance(item, Annotation) else split_pair(item)
+    return item if isinstance(item, Attribute) else split_pair(item)
 
 
 def _read_file(path: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _read_file(path: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in parse_toml(read_text_file(path), path).items():
         if name == "annotations" and isinstance(value, dict):
-            values[name] = [Annotation(key, _text(item)) for key, item in value.items()]
+            values[name] = [Attribute(key, _text(item)) for key, item in value.items()]
         elif name in KNOWN:
             with suppress(UsageError):
                 values[name] = take_from_file(KNOWN[name], value, os.path.abspath(path))  # noqa: PTH100

@@ -7,7 +7,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives import ar_file
 from crashtool.formats.crashpad.markers import NAME
-from crashtool.model.doctor import CMAKE_BUILD, SOURCE, Finding, Subject
+from crashtool.model.doctor import CMAKE_BUILD, SOURCE, CheckResult, Subject
 from crashtool.services.integration.doctor.builds import CLIENT_NAMES, HEADER, OWN_NAME, Build
 from crashtool.services.integration.doctor.cmake_builds import read_cmake_builds
 from crashtool.services.integration.doctor.examination import Examination, Run
@@ -26,7 +26,7 @@ class NotConcerned(InputUnusable):
 def tell_quietly(run: Run) -> Run:
     """A check whose NotConcerned is a skip that only --verbose shows."""
 
-    def run_quietly(subject: Subject, examination: Examination) -> Iterator[Finding]:
+    def run_quietly(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
         try:
             yield from run(subject, examination)
         except NotConcerned as error:

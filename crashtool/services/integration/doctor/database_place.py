@@ -14,7 +14,7 @@ from crashtool.formats.attributes import is_absolute
 from crashtool.formats.crashpad.client.linking import PATH_LIMIT
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
-from crashtool.model.doctor import DATABASE, PROGRAM, Finding, Subject
+from crashtool.model.doctor import DATABASE, PROGRAM, CheckResult, Subject
 from crashtool.services.integration.doctor.build_kind import find_build_folder
 from crashtool.services.integration.doctor.configured import read_configured
 from crashtool.services.integration.doctor.examination import Examination
@@ -63,7 +63,7 @@ SLOW = (
 )
 
 
-def check_place(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_place(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """A folder that is there or can be made, by this user, and that stays."""
     configured = read_configured(subject, examination)
     path = str(configured.values.get("database") or "")
@@ -95,7 +95,7 @@ def _in_root(path: str, examination: Examination) -> Path:
     return Path(path) if root is None else root / PurePosixPath(path).relative_to("/")
 
 
-def _walk_obstacles(shown: str, path: Path) -> Iterator[Finding]:
+def _walk_obstacles(shown: str, path: Path) -> Iterator[CheckResult]:
     """Why Crashpad cannot make or use the folder; it makes one level, no parents."""
     if path.is_dir():
         if not _may_write(path):
@@ -139,7 +139,7 @@ def _owner(folder: Path) -> str:
     return f"mode {stat.S_IMODE(status.st_mode):o}, of user {status.st_uid}"
 
 
-def _walk_doubts(path: str, examination: Examination) -> Iterator[Finding]:
+def _walk_doubts(path: str, examination: Examination) -> Iterator[CheckResult]:
     """Where it will not last."""
     installed = [
         row.path for row in examination.of_kind(PROGRAM) if not find_build_folder(row.path)
@@ -183,7 +183,7 @@ def judge_mount(mount: Mount | None, *, is_container: bool) -> Doubt | None:
     return None
 
 
-def check_length(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_length(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """On Windows, a path that leaves room for the names of reports."""
     configured = read_configured(subject, examination)
     path = str(configured.values.get("database") or "")
@@ -200,7 +200,7 @@ def check_length(subject: Subject, examination: Examination) -> Iterator[Finding
         )  # fmt: skip
 
 
-def check_space(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_space(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Enough room, and no limit on the size of files."""
     if subject.kind == DATABASE:
         path, shown = Path(subject.path), subject.path
@@ -222,7 +222,7 @@ def check_space(subject: Subject, examination: Examination) -> Iterator[Finding]
     yield from judge_space(shown, free, _file_size_limit())
 
 
-def judge_space(shown: str, free: int, limit: int | None) -> Iterator[Finding]:
+def judge_space(shown: str, free: int, limit: int | None) -> Iterator[CheckResult]:
     """`free` and `limit` (of one file, None without one) in bytes."""
     lost = "A dump that does not fit is cut or not written, and the program may hang for 5 s."
     if free < LEAST_FREE:

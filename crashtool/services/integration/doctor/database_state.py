@@ -8,7 +8,7 @@ from pathlib import Path
 from crashtool.formats.crashpad.database import SETTINGS as SETTINGS_FILE
 from crashtool.formats.crashpad.report import Database
 from crashtool.formats.shell_words import quote_word
-from crashtool.model.doctor import DATABASE, Finding, Subject
+from crashtool.model.doctor import DATABASE, CheckResult, Subject
 from crashtool.services.database.reading import open_patiently
 from crashtool.services.integration.doctor.configured import read_configured
 from crashtool.services.integration.doctor.examination import Examination
@@ -19,7 +19,7 @@ STALE_AFTER = 3600  # seconds; an upload takes a minute at most
 MAX_NAMED = 5
 
 
-def check_state(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_state(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Uploads enabled, settings whole, no lock of a handler that was killed, nothing unsent."""
     path = subject.path
     if subject.kind != DATABASE:
@@ -32,7 +32,7 @@ def check_state(subject: Subject, examination: Examination) -> Iterator[Finding]
     yield from judge_database(open_patiently(path, now=time.time()), time.time())
 
 
-def judge_database(database: Database, now: float) -> Iterator[Finding]:
+def judge_database(database: Database, now: float) -> Iterator[CheckResult]:
     """What keeps reports in a database, at a Unix time."""
     shown = str(database.path)
     for problem in database.problems:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from crashtool.errors import CrashtoolError, reason_of
-from crashtool.model.doctor import HOST, PASS, SETTINGS, Diagnosis, Finding, Subject
+from crashtool.model.doctor import HOST, PASS, SETTINGS, CheckResult, Diagnosis, Subject
 from crashtool.services.integration.doctor.checks import CHECKS
 from crashtool.services.integration.doctor.examination import Check, Examination, Options
 from crashtool.services.integration.doctor.findings import skip
-from crashtool.services.integration.doctor.search import Search
+from crashtool.services.integration.doctor.search import BuildSearch
 
 SHOWN = {HOST: "this machine", SETTINGS: "the settings"}  # subjects without a path
 
@@ -17,7 +17,7 @@ def diagnose(paths: Sequence[str], options: Options, checks: Iterable[Check] = C
 
     InputUnusable when a path does not exist or cannot be read at all.
     """
-    search = Search(options)
+    search = BuildSearch(options)
     examination = Examination(options, search.find_subjects(paths))
     findings = [*search.problems]
     for check in checks:
@@ -25,7 +25,7 @@ def diagnose(paths: Sequence[str], options: Options, checks: Iterable[Check] = C
     return Diagnosis(examination.subjects, tuple(findings))
 
 
-def run_check(check: Check, examination: Examination) -> Iterator[Finding]:
+def run_check(check: Check, examination: Examination) -> Iterator[CheckResult]:
     """How a check comes out for each of its subjects; one skip when there are none."""
     subjects = examination.of_kind(*check.kinds)
     if not subjects:
@@ -36,7 +36,7 @@ def run_check(check: Check, examination: Examination) -> Iterator[Finding]:
             yield finding._replace(check=check.name)
 
 
-def _run_on(check: Check, subject: Subject, examination: Examination) -> list[Finding]:
+def _run_on(check: Check, subject: Subject, examination: Examination) -> list[CheckResult]:
     shown = subject.path or SHOWN.get(subject.kind, subject.kind)
     try:
         findings = list(check.run(subject, examination))
@@ -44,4 +44,4 @@ def _run_on(check: Check, subject: Subject, examination: Examination) -> list[Fi
         return [skip(shown, error.what)]
     except OSError as error:
         return [skip(shown, f"cannot read {error.filename or shown}: {reason_of(error)}")]
-    return findings or [Finding(PASS, shown)]
+    return findings or [CheckResult(PASS, shown)]

@@ -10,17 +10,17 @@ INSTRUCTION = re.compile(r"\s*(FROM|ENTRYPOINT|CMD)\s+(\S.*)", re.IGNORECASE)
 WORDS = re.compile(r"[^\s;&|()\"']+")
 
 
-class Start(NamedTuple):
+class ContainerStart(NamedTuple):
     """The words of ENTRYPOINT and CMD, and the line of the one that is first. Never empty."""
 
     words: tuple[str, ...]
     line: int
 
 
-def read_start(path: str) -> Start | None:
+def read_start(path: str) -> ContainerStart | None:
     """What the last stage of a Dockerfile starts; None when it names nothing."""
-    entrypoint: Start | None = None
-    command: Start | None = None
+    entrypoint: ContainerStart | None = None
+    command: ContainerStart | None = None
     for number, line in _join_lines(read_text_file(path)):
         match = INSTRUCTION.match(line)
         if not match:
@@ -30,13 +30,13 @@ def read_start(path: str) -> Start | None:
         if name == "FROM":
             entrypoint = command = None
         elif name == "ENTRYPOINT":
-            entrypoint = Start(words, number)
+            entrypoint = ContainerStart(words, number)
         else:
-            command = Start(words, number)
+            command = ContainerStart(words, number)
     starts = [start for start in (entrypoint, command) if start and start.words]
     if not starts:
         return None
-    return Start(tuple(word for start in starts for word in start.words), starts[0].line)
+    return ContainerStart(tuple(word for start in starts for word in start.words), starts[0].line)
 
 
 def _join_lines(text: str) -> list[tuple[int, str]]:

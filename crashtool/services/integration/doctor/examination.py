@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 
 Known = TypeVar("Known")
 
@@ -60,7 +60,7 @@ class Examination:
         return known  # type: ignore[return-value]  # of this reader
 
 
-Run = Callable[[Subject, Examination], Iterable[Finding]]
+Run = Callable[[Subject, Examination], Iterable[CheckResult]]
 
 
 class Check(NamedTuple):

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterable
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.crashpad.markers import Markers
+from crashtool.formats.crashpad.markers import CrashpadMarkers
 from crashtool.formats.object_file.elf import MAGIC as ELF_MAGIC
 from crashtool.formats.object_file.elf_dynamic import Dynamic, read_dynamic
 from crashtool.formats.object_file.reading import HEAD_BYTES, read_object_files
 from crashtool.formats.object_kinds import ELF, MACHO, PE, ObjectFile
 from crashtool.formats.regular_file import open_regular
-from crashtool.model.doctor import PROGRAM, Finding, Subject
+from crashtool.model.doctor import PROGRAM, CheckResult, Subject
 from crashtool.services.integration.doctor.examination import Examination, Run
 from crashtool.services.integration.doctor.findings import skip
 from crashtool.services.integration.doctor.sniffing import read_markers
@@ -48,7 +48,7 @@ def is_elf(path: str, examination: Examination) -> bool:
     return examination.recall(read_head, path).startswith(ELF_MAGIC)
 
 
-def markers_of(subject: Subject, examination: Examination) -> Markers:
+def markers_of(subject: Subject, examination: Examination) -> CrashpadMarkers:
     """What of Crashpad is in a program or handler."""
     return examination.recall(read_markers, subject.path)
 
@@ -56,7 +56,7 @@ def markers_of(subject: Subject, examination: Examination) -> Markers:
 def of_programs(run: Run) -> Run:
     """A check of handlers that looks at programs alone: handler.kind tells of other files."""
 
-    def check(handler: Subject, examination: Examination) -> Iterable[Finding]:
+    def check(handler: Subject, examination: Examination) -> Iterable[CheckResult]:
         try:
             examination.recall(read_objects, handler.path)
         except InputUnusable:

@@ -1,29 +1,29 @@
 """How a check says what it found."""
 
-from crashtool.model.doctor import FAILURE, NOTE, SKIP, WARNING, Finding
+from crashtool.model.doctor import FAILURE, NOTE, SKIP, WARNING, CheckResult
 
 
 def failure(
     file: str, cause: str, consequence: str, fix: str, *, line: int | None = None
-) -> Finding:
+) -> CheckResult:
     """Reports are lost, or the build fails: exit status 4."""
-    return Finding(FAILURE, file, cause, consequence, fix, line)
+    return CheckResult(FAILURE, file, cause, consequence, fix, line)
 
 
 def warning(
     file: str, cause: str, consequence: str, fix: str, *, line: int | None = None
-) -> Finding:
+) -> CheckResult:
     """Something is lost on some machines, or of some reports."""
-    return Finding(WARNING, file, cause, consequence, fix, line)
+    return CheckResult(WARNING, file, cause, consequence, fix, line)
 
 
 def note(
     file: str, cause: str, consequence: str = "", fix: str = "", *, line: int | None = None
-) -> Finding:
+) -> CheckResult:
     """Worth knowing; nothing is wrong."""
-    return Finding(NOTE, file, cause, consequence, fix, line)
+    return CheckResult(NOTE, file, cause, consequence, fix, line)
 
 
-def skip(file: str, reason: str) -> Finding:
+def skip(file: str, reason: str) -> CheckResult:
     """The check could not run, and why."""
-    return Finding(SKIP, file, reason)
+    return CheckResult(SKIP, file, reason)

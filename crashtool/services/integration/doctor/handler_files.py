@@ -9,7 +9,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.data_texts import find_texts
 from crashtool.formats.object_kinds import PE
 from crashtool.formats.shell_words import quote_word
-from crashtool.model.doctor import HANDLER, Finding, Subject
+from crashtool.model.doctor import HANDLER, CheckResult, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     SYSTEMS,
@@ -28,7 +28,7 @@ NAMED = re.compile(r"(?:^|[\\/])((?:[\w-]+_)?crashpad[\w-]*?handler(?:\.exe|\.co
 SUFFIXES = ("", ".exe", ".com")
 
 
-def check_present(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_present(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """A program that has the client needs a handler where it looks for one."""
     markers = markers_of(program, examination)
     if not markers.has_client or markers.is_handler:  # program.client tells of the one
@@ -49,7 +49,7 @@ def check_present(program: Subject, examination: Examination) -> Iterator[Findin
         )  # fmt: skip
 
 
-def check_executable(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_executable(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The system may run it: by access(2), for a noexec mount leaves the mode as it is."""
     (first, *_) = examination.recall(read_objects, handler.path)
     if os.name == "nt" or first.kind == PE:
@@ -71,7 +71,7 @@ def check_executable(handler: Subject, examination: Examination) -> Iterator[Fin
         )  # fmt: skip
 
 
-def check_kind(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_kind(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """It is a crashpad_handler, and of the system of the program that starts it."""
     starters = list(find_programs(handler, examination))
     tell = failure if starters or handler.named else warning
@@ -111,7 +111,7 @@ def check_kind(handler: Subject, examination: Examination) -> Iterator[Finding]:
             )
 
 
-def check_architecture(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_architecture(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The handler is for the processor of the program."""
     for handler in find_handlers(program, examination)[:1]:
         try:
@@ -138,7 +138,7 @@ def check_architecture(program: Subject, examination: Examination) -> Iterator[F
         )  # fmt: skip
 
 
-def check_name(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_name(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The handler is called what the program's code calls it."""
     markers = markers_of(program, examination)
     handlers = find_handlers(program, examination)

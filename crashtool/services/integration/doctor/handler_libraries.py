@@ -9,7 +9,7 @@ from crashtool.formats.object_file.elf_dynamic import Dynamic
 from crashtool.formats.object_file.macho import read_libraries
 from crashtool.formats.object_file.pe_imports import read_imports
 from crashtool.formats.object_kinds import ELF, MACHO, PE
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.build_kind import FOR_DEVELOPERS, tell_build
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
@@ -71,7 +71,7 @@ while protocols[index] and index < 200:
 """
 
 
-def check_libraries(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_libraries(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Every library that it is linked with is there, in the version that it wants."""
     (first, *_) = examination.recall(read_objects, handler.path)
     if first.kind == PE:
@@ -94,7 +94,7 @@ def _find_other_system(handler: Subject, examination: Examination) -> str:
     return f"it is for {system} on {first.architecture}: name such a system with --root DIR"
 
 
-def _tell_missing(handler: Subject, missing: Missing) -> Finding:
+def _tell_missing(handler: Subject, missing: Missing) -> CheckResult:
     what = missing.library
     if missing.version:
         what += f" with {missing.version}"
@@ -121,7 +121,7 @@ def how_to_install(library: str) -> str:
             f"apk add {alpine} (Alpine)")  # fmt: skip
 
 
-def _check_dlls(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def _check_dlls(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     folder = Path(handler.path).parent
     beside = {entry.name.lower() for entry in folder.iterdir()}
     absent = [name for name in read_imports(map_file(handler.path))
@@ -160,7 +160,7 @@ def _is_of_windows(name: str) -> bool:
     return own or name.startswith(("api-ms-win-", "ext-ms-win-"))
 
 
-def _check_dylibs(handler: Subject) -> Iterator[Finding]:
+def _check_dylibs(handler: Subject) -> Iterator[CheckResult]:
     folder = Path(handler.path).parent
     for name in read_libraries(map_file(handler.path)):
         if name.startswith(("/usr/lib/", "/System/")):
@@ -180,7 +180,7 @@ def _check_dylibs(handler: Subject) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def check_libcurl(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_libcurl(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The libcurl that a handler for Linux loads at its first upload is there, and has https."""
     (first, *_) = examination.recall(read_objects, handler.path)
     markers = markers_of(handler, examination)

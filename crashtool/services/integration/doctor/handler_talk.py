@@ -10,7 +10,7 @@ from crashtool.errors import reason_of
 from crashtool.formats.attributes import parse_attachment
 from crashtool.formats.crashpad.markers import BACKTRACE_2018, SENTRY
 from crashtool.formats.object_kinds import ELF
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.files.temporary_folder import temporary_folder
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
@@ -42,7 +42,7 @@ def find_reason(handler: str, examination: Examination) -> str:
     return reason
 
 
-def check_protocol(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_protocol(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The messages of the handler have the size of the client's, asked over its socket."""
     (first, *_) = examination.recall(read_objects, handler.path)
     if first.kind != ELF:
@@ -56,7 +56,7 @@ def check_protocol(handler: Subject, examination: Examination) -> Iterator[Findi
         yield from _compare(handler, program, is_sentry=is_sentry)
 
 
-def _find_size(handler: Subject, examination: Examination) -> tuple[bool | None, Finding]:
+def _find_size(handler: Subject, examination: Examination) -> tuple[bool | None, CheckResult]:
     """Whether the handler's messages are those of Sentry's since 2025; None, and why, if unknown.
 
     A handler that is not started is told by its texts: what it has not may be younger than it.
@@ -88,7 +88,7 @@ def ask_size(path: str) -> int | None:
         return find_message_size(command, ANSWER_SECONDS)
 
 
-def _compare(handler: Subject, program: Subject, *, is_sentry: bool) -> Iterator[Finding]:
+def _compare(handler: Subject, program: Subject, *, is_sentry: bool) -> Iterator[CheckResult]:
     data = map_file(program.path)
     has_sentry_client = any(data.find(text) >= 0 for text in SENTRY_CLIENT)
     if is_sentry and not has_sentry_client:
@@ -110,7 +110,7 @@ def _compare(handler: Subject, program: Subject, *, is_sentry: bool) -> Iterator
         )
 
 
-def check_arguments(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_arguments(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The handler understands each argument that it will be given; by its own --help."""
     options = examination.options
     arguments = [f"--annotation={pair}" for pair in options.settings.get("annotations") or ()]
@@ -168,7 +168,7 @@ def try_arguments(path: str, arguments: Sequence[str]) -> tuple[int, str]:
     return done.returncode, said[0].removeprefix(f"{os.path.abspath(path)}: ")  # noqa: PTH100
 
 
-def check_attachments(handler: Subject, examination: Examination) -> Iterator[Finding]:
+def check_attachments(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Attachments are spelled as the handler's fork takes them."""
     options = examination.options
     given = [text.partition("=")[2] for text in options.handler_arguments

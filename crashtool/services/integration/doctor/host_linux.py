@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crashtool.model.doctor import DOCKERFILE, PROGRAM, Finding, Subject
-from crashtool.services.integration.doctor.dockerfile import Start, read_start
+from crashtool.model.doctor import DOCKERFILE, PROGRAM, CheckResult, Subject
+from crashtool.services.integration.doctor.dockerfile import ContainerStart, read_start
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import markers_of
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
@@ -59,7 +59,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 UNKNOWN = 255
 
 
-def check_ptrace(host: Subject, examination: Examination) -> Iterator[Finding]:  # noqa: ARG001
+def check_ptrace(host: Subject, examination: Examination) -> Iterator[CheckResult]:  # noqa: ARG001
     """A child may read its parent: tried, not guessed."""
     if not IS_LINUX:
         yield skip(HERE, NOT_LINUX)
@@ -103,7 +103,7 @@ def _find_forbidder() -> tuple[str, str]:
     return "seccomp, AppArmor or SELinux", container
 
 
-def check_first_process(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_first_process(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """In a container, PID 1 outlives the program, and the handler with it."""
     consequence = (
         "When PID 1 ends, the kernel kills the handler in the middle of the upload: reports stay "
@@ -131,7 +131,7 @@ def check_first_process(subject: Subject, examination: Examination) -> Iterator[
         yield warning(HERE, f"PID 1 is {name}, which is not an init", consequence, fix)
 
 
-def _find_started(start: Start, examination: Examination) -> str:
+def _find_started(start: ContainerStart, examination: Examination) -> str:
     """The program with Crashpad's client that a container starts as its first process, or ""."""
     first = start.words[0].rpartition("/")[2]
     if first in INITS:
@@ -145,7 +145,7 @@ def _find_started(start: Start, examination: Examination) -> str:
     return ""
 
 
-def check_files(host: Subject, examination: Examination) -> Iterator[Finding]:  # noqa: ARG001
+def check_files(host: Subject, examination: Examination) -> Iterator[CheckResult]:  # noqa: ARG001
     """A handler can open as many files as it needs."""
     limit = _find_limit()
     if limit is None:
@@ -169,7 +169,7 @@ def _find_limit() -> int | None:
     return limit
 
 
-def check_lsm(host: Subject, examination: Examination) -> Iterator[Finding]:  # noqa: ARG001
+def check_lsm(host: Subject, examination: Examination) -> Iterator[CheckResult]:  # noqa: ARG001
     """No security module confines what starts here, or it is said which does."""
     if not IS_LINUX:
         yield skip(HERE, NOT_LINUX)

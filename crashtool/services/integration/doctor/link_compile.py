@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.build_sources import walk_sources
 from crashtool.services.integration.doctor.builds import HEADER, Build
 from crashtool.services.integration.doctor.crashpad_builds import NotConcerned, walk_builds
@@ -17,7 +17,7 @@ CXX_17 = 17
 NOMINMAX = re.compile(rb"^\s*#\s*define\s+NOMINMAX\b", re.MULTILINE)
 
 
-def check_standard(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_standard(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The C++ standard that the headers need."""
     for build in walk_builds(subject, examination):
         root = find_header(build, HEADER)
@@ -38,7 +38,7 @@ def check_standard(subject: Subject, examination: Examination) -> Iterator[Findi
             )  # fmt: skip
 
 
-def check_nominmax(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_nominmax(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """NOMINMAX where windows.h meets Crashpad's headers."""
     for build in walk_builds(subject, examination):
         if not build.is_msvc:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.regular_file import open_regular
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.build_sources import walk_sources
 from crashtool.services.integration.doctor.builds import HEADER, Build
 from crashtool.services.integration.doctor.crashpad_builds import walk_builds
@@ -28,7 +28,7 @@ ASKING = ("client/*.h", "build/*.h", "base/*.h", "base/*/*.h")
 MAX_HEADERS, MAX_HEADER = 400, 1 << 20
 
 
-def check_include(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_include(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Folders that are there, and hold all headers that Crashpad's own include."""
     for build in walk_builds(subject, examination):
         yield from _judge_gone(build)
@@ -71,7 +71,7 @@ def _includes_client(build: Build, examination: Examination) -> bool:
     return any(map(INCLUDES_CLIENT.search, walk_sources(build, examination)))
 
 
-def _judge_gone(build: Build) -> Iterator[Finding]:
+def _judge_gone(build: Build) -> Iterator[CheckResult]:
     for path in build.include_dirs:
         if _is_crashpads(build, path) and not Path(path).is_dir():
             yield failure(
@@ -87,7 +87,7 @@ def find_header(build: Build, name: str) -> str | None:
     return next((path for path in build.include_dirs if Path(path, name).is_file()), None)
 
 
-def _judge_headers(build: Build, root: str, examination: Examination) -> Iterator[Finding]:
+def _judge_headers(build: Build, root: str, examination: Examination) -> Iterator[CheckResult]:
     missing = [name for name in HEADERS if find_header(build, name) is None]
     line = build.line_of("AdditionalIncludeDirectories")
     if missing and not build.knows_includes:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from crashtool.formats.crashpad.client.layouts import LAYOUTS, WINDOWS, Layout
-from crashtool.model.doctor import Finding, Subject
+from crashtool.formats.crashpad.client.layouts import LAYOUTS, WINDOWS, ClientLayout
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.build_sources import walk_sources
 from crashtool.services.integration.doctor.builds import Build
 from crashtool.services.integration.doctor.crashpad_builds import (
@@ -20,7 +20,7 @@ OUT = "{out}"
 PRAGMA = re.compile(rb'#\s*pragma\s+comment\s*\(\s*lib\s*,\s*L?"([^"\n]{1,256})"')
 
 
-def check_libraries(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_libraries(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """All libraries that the client of this distribution needs."""
     for build in walk_builds(subject, examination):
         if not build.is_linked:
@@ -34,7 +34,7 @@ def check_libraries(subject: Subject, examination: Examination) -> Iterator[Find
             yield from _judge_libraries(build, client, examination)
 
 
-def _judge_libraries(build: Build, client: str, examination: Examination) -> Iterator[Finding]:
+def _judge_libraries(build: Build, client: str, examination: Examination) -> Iterator[CheckResult]:
     """Those that lie where a layout has them, and are not linked.
 
     vcpkg's integration links all of its folder by itself, which a project does not show.
@@ -53,7 +53,7 @@ def _judge_libraries(build: Build, client: str, examination: Examination) -> Ite
         return
 
 
-def _walk_missing(client: str, linked: set[str]) -> Iterator[tuple[Layout, list[str]]]:
+def _walk_missing(client: str, linked: set[str]) -> Iterator[tuple[ClientLayout, list[str]]]:
     for layout in LAYOUTS.values():
         own = next((row for row in layout.libraries if Path(client).stem.lower().removeprefix("lib")
                     in (row.name, *row.other_names)), None)  # fmt: skip

@@ -9,7 +9,7 @@ from crashtool.formats.cmake.build_lines import SHARED
 from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL
 from crashtool.formats.msbuild.configuration import Configuration
 from crashtool.formats.msbuild.project import COMPILER, LINKER
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.builds import Build
 from crashtool.services.integration.doctor.crashpad_builds import (
     NotConcerned,
@@ -27,7 +27,7 @@ MACOS_WORDS = ("-framework", "-dynamiclib", "-bundle", "-search_paths_first")
 DEBUG_OPTION = re.compile(r"-g(?:[1-3]|gdb[1-3]?|dwarf.*|line-tables-only|split-dwarf)?$")
 
 
-def check_pdb(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_pdb(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Debug information in what users get, whole in one PDB."""
     for build in walk_builds(subject, examination):
         if build.configuration is None:
@@ -36,7 +36,7 @@ def check_pdb(subject: Subject, examination: Examination) -> Iterator[Finding]:
             yield from _judge_pdb(build, build.configuration)
 
 
-def _judge_pdb(build: Build, configuration: Configuration) -> Iterator[Finding]:
+def _judge_pdb(build: Build, configuration: Configuration) -> Iterator[CheckResult]:
     compiled = configuration.compiler.get("DebugInformationFormat")
     linked = configuration.linker.get("GenerateDebugInformation")
     unknown = {f"{COMPILER}.DebugInformationFormat", f"{LINKER}.GenerateDebugInformation"}
@@ -76,7 +76,7 @@ def _folds(configuration: Configuration) -> bool:
     return all(setting is not None and setting.value.lower() == "true" for setting in settings)
 
 
-def check_elf(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_elf(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """What GNU ld must be told, and what makes reports unreadable."""
     for build in walk_builds(subject, examination):
         if build.link is None or not _is_elf(build):
@@ -93,7 +93,7 @@ def _is_elf(build: Build) -> bool:
     )
 
 
-def _judge_elf(build: Build) -> Iterator[Finding]:
+def _judge_elf(build: Build) -> Iterator[CheckResult]:
     if build.link is None:
         return
     words = ",".join(build.link.words)
@@ -117,7 +117,7 @@ def _judge_elf(build: Build) -> Iterator[Finding]:
     yield from _judge_symbols(build, words)
 
 
-def _judge_symbols(build: Build, words: str) -> Iterator[Finding]:
+def _judge_symbols(build: Build, words: str) -> Iterator[CheckResult]:
     if build.link is None:
         return
     line = build.link.line
@@ -141,7 +141,7 @@ def _judge_symbols(build: Build, words: str) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def check_pic(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_pic(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Position-independent code where the client goes into a shared library."""
     for build in walk_builds(subject, examination):
         if build.link is None or not _is_elf(build):

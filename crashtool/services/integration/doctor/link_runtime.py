@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from crashtool.errors import InputUnusable
-from crashtool.model.doctor import CRASHPAD_LIBRARY, Finding, Subject
+from crashtool.model.doctor import CRASHPAD_LIBRARY, CheckResult, Subject
 from crashtool.services.integration.doctor.builds import Build
 from crashtool.services.integration.doctor.crashpad_builds import (
     NotConcerned,
@@ -18,7 +18,7 @@ from crashtool.services.integration.doctor.crashpad_library import LibraryFacts,
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
 
-Judge = Callable[[Build, str, LibraryFacts, Examination], Iterator[Finding]]
+Judge = Callable[[Build, str, LibraryFacts, Examination], Iterator[CheckResult]]
 # Entry points that Microsoft's STL has since Visual Studio 2022 (microsoft/STL, vector_algorithms)
 NEWER_STL = (
     "__std_find_", "__std_count_", "__std_minmax_", "__std_min_", "__std_max_", "__std_remove_",
@@ -28,32 +28,32 @@ NEWER_STL = (
 OLDER_TOOLSETS = ("v140", "v141", "v142")  # Visual Studio 2015, 2017, 2019
 
 
-def check_crt(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_crt(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One C runtime for all: /MT, /MTd, /MD or /MDd."""
     yield from _compare(subject, examination, _judge_crt)
 
 
-def check_iterator(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_iterator(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One _ITERATOR_DEBUG_LEVEL for all, where the C runtime is one."""
     yield from _compare(subject, examination, _judge_iterator)
 
 
-def check_machine(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_machine(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One processor for all."""
     yield from _compare(subject, examination, _judge_machine)
 
 
-def check_ltcg(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_ltcg(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """No objects of link-time code generation, which only their own compiler can finish."""
     yield from _look_at_libraries(subject, examination, _judge_ltcg)
 
 
-def check_stl(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_stl(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """No entry points of an STL newer than the toolset that links."""
     yield from _look_at_libraries(subject, examination, _judge_stl)
 
 
-def _compare(subject: Subject, examination: Examination, judge: Judge) -> Iterator[Finding]:
+def _compare(subject: Subject, examination: Examination, judge: Judge) -> Iterator[CheckResult]:
     """Each Microsoft build of a subject with each of its libraries of Crashpad that can be read."""
     compared = False
     for build in walk_builds(subject, examination):
@@ -73,7 +73,7 @@ def _compare(subject: Subject, examination: Examination, judge: Judge) -> Iterat
 
 def _judge_crt(
     build: Build, path: str, facts: LibraryFacts, examination: Examination
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     name = Path(path).name
     if len(facts.runtimes) > 1:
         yield warning(
@@ -126,7 +126,7 @@ def _walk_siblings(path: str) -> Iterator[str]:
 
 def _judge_iterator(
     build: Build, path: str, facts: LibraryFacts, _: Examination
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     if not build.runtime or not build.iterator_level:
         yield skip(build.file, f"{build.shown}: its own _ITERATOR_DEBUG_LEVEL is not known")
         return
@@ -145,7 +145,7 @@ def _judge_iterator(
 
 def _judge_machine(
     build: Build, path: str, facts: LibraryFacts, _: Examination
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     wanted = {"arm64ec": {"x86_64", "arm64"}}.get(build.architecture, {build.architecture})
     if not build.architecture:
         yield skip(build.file, f"{build.shown}: the processor is not known")
@@ -165,12 +165,12 @@ def _options(runtimes: frozenset[str]) -> str:
 
 
 KNOWN = "known"  # instead of a toolset: the library is told of by itself
-LibraryJudge = Callable[[str, LibraryFacts, str], Iterator[Finding]]
+LibraryJudge = Callable[[str, LibraryFacts, str], Iterator[CheckResult]]
 
 
 def _look_at_libraries(
     subject: Subject, examination: Examination, judge: LibraryJudge
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Libraries that were found by themselves, and those of a project: each once for a toolset."""
     if subject.kind == CRASHPAD_LIBRARY:
         yield from judge(subject.path, examination.recall(read_library, subject.path), "")
@@ -191,7 +191,7 @@ def _look_at_libraries(
             yield from judge(path, facts, toolset)
 
 
-def _judge_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[Finding]:
+def _judge_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[CheckResult]:
     if facts.whole_program:
         yield warning(
             path,
@@ -203,7 +203,7 @@ def _judge_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _judge_stl(path: str, facts: LibraryFacts, toolset: str) -> Iterator[Finding]:
+def _judge_stl(path: str, facts: LibraryFacts, toolset: str) -> Iterator[CheckResult]:
     newer = sorted(name for name in facts.stl_calls if name.startswith(NEWER_STL))
     if not newer:
         return

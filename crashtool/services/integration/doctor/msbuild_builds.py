@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.crashpad.client.linking import COMPILER_RUNTIMES
-from crashtool.formats.msbuild.configuration import Configuration, Setting, split_list
+from crashtool.formats.msbuild.configuration import Configuration, MsbuildSetting, split_list
 from crashtool.formats.msbuild.elements import MAX_SIZE
 from crashtool.formats.msbuild.project import COMPILER, LINKER, Files, read_project
 from crashtool.formats.msbuild.values import is_known
@@ -110,7 +110,7 @@ def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
     )  # fmt: skip
 
 
-def _find_text(setting: Setting | None) -> str:
+def _find_text(setting: MsbuildSetting | None) -> str:
     return setting.value if setting and is_known(setting.value) else ""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL, THREAD_SYMBOL
 from crashtool.formats.object_kinds import CODEVIEW, ELF, EXECUTABLE, MACHO, PE, ObjectFile
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     THREADS,
@@ -19,7 +19,7 @@ from crashtool.services.symbols.mapped_file import map_file
 INFO_SIGNATURE = (0x43506164).to_bytes(4, "little")  # crashpad_info.cc, kSignature: "CPad"
 
 
-def check_client(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_client(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """A program that was named has the client."""
     if not markers_of(program, examination).has_client:
         yield warning(
@@ -30,7 +30,7 @@ def check_client(program: Subject, examination: Examination) -> Iterator[Finding
         )  # fmt: skip
 
 
-def check_note(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_note(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """An ELF file that sets annotations has the note by which a handler finds them."""
     markers = markers_of(program, examination)
     if first_of(program, examination).kind != ELF or not markers.has_client or markers.has_anchor:
@@ -52,7 +52,7 @@ def check_note(program: Subject, examination: Examination) -> Iterator[Finding]:
     )
 
 
-def check_stack(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_stack(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """An ELF file has no executable stack, which Crashpad's assembler files would give it."""
     if first_of(program, examination).kind != ELF:
         return
@@ -64,7 +64,7 @@ def check_stack(program: Subject, examination: Examination) -> Iterator[Finding]
         )  # fmt: skip
 
 
-def check_threads(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_threads(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Threads other than the first get a signal stack of their own."""
     first = first_of(program, examination)
     if first.kind != ELF or first.role != EXECUTABLE:
@@ -81,7 +81,7 @@ def check_threads(program: Subject, examination: Examination) -> Iterator[Findin
         )  # fmt: skip
 
 
-def check_static(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_static(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The program has the dynamic section that a handler finds modules by."""
     first = first_of(program, examination)
     if first.kind != ELF or first.role != EXECUTABLE:
@@ -96,7 +96,7 @@ def check_static(program: Subject, examination: Examination) -> Iterator[Finding
         )  # fmt: skip
 
 
-def check_symbols(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_symbols(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The program has an identifier by which a report finds its symbols."""
     for row in examination.recall(read_objects, program.path):
         if row.kind == PE and CODEVIEW in row.traits:

@@ -7,9 +7,8 @@ from crashtool.formats.object_file.data_texts import find_texts
 from crashtool.formats.object_kinds import ELF, MACHO, PE
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url import ERROR
-from crashtool.formats.submission_url.finding import Finding as UrlFinding
-from crashtool.formats.submission_url.finding import Purpose
-from crashtool.model.doctor import Finding, Subject
+from crashtool.formats.submission_url.finding import Purpose, UrlFinding
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.build_kind import (
     FOR_DEVELOPERS,
     FOR_USERS,
@@ -39,7 +38,7 @@ HANDLER_OR_DATABASE = re.compile(
 MAX_SHOWN = 5  # findings of one kind of one program
 
 
-def check_rate_limit(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_rate_limit(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """A program that is built for its users does not switch the limit of uploads off."""
     markers = markers_of(program, examination)
     if not markers.has_client or markers.is_handler:
@@ -61,7 +60,7 @@ def check_rate_limit(program: Subject, examination: Examination) -> Iterator[Fin
     )  # fmt: skip
 
 
-def check_url(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_url(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The submission URLs in the program keep make-url's rules."""
     markers = markers_of(program, examination)
     if not markers.has_client or markers.is_handler:
@@ -72,7 +71,7 @@ def check_url(program: Subject, examination: Examination) -> Iterator[Finding]:
             yield _tell_url(program.path, url, finding)
 
 
-def _tell_url(path: str, url: str, finding: UrlFinding) -> Finding:
+def _tell_url(path: str, url: str, finding: UrlFinding) -> CheckResult:
     """What a rule of make-url says, as the program's fault; the root form is well with annotations.
 
     A placeholder is a warning: it may be a text that the program fills in.
@@ -102,7 +101,7 @@ def read_urls(path: str) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def check_paths(program: Subject, examination: Examination) -> Iterator[Finding]:
+def check_paths(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """No path of the machine that built the program leads to the handler or the database."""
     if not markers_of(program, examination).has_client:
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from crashtool.errors import NetworkFailure, UsageError
 from crashtool.formats.submission_url import parse_submission_url
 from crashtool.formats.submission_url.parts import split_url
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.configured import find_url, read_configured
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, note, skip
@@ -16,7 +16,7 @@ OWN_STACK = (
 )
 
 
-def check_reach(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_reach(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One request without path, query and token."""
     options = examination.options
     configured = read_configured(subject, examination)

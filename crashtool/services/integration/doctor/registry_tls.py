@@ -7,7 +7,7 @@ from contextlib import suppress
 from crashtool.errors import InputUnusable
 from crashtool.formats.registry_file import index_registry, parse_registry_file
 from crashtool.formats.text_file import read_text_file
-from crashtool.model.doctor import REGISTRY, Finding, Subject
+from crashtool.model.doctor import REGISTRY, CheckResult, Subject
 from crashtool.services.integration.doctor.configured import find_handler_kind
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import skip, warning
@@ -28,7 +28,7 @@ ABOUT = tuple(key.lower() for key in (WINHTTP, WINHTTP_32, SCHANNEL))
 Registry = Mapping[tuple[str, str], int | str | bytes]
 
 
-def check_tls(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_tls(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The values that KB3140245 and Schannel want, in both views of the registry."""
     if subject.kind == REGISTRY:
         text = read_text_file(subject.path)
@@ -44,7 +44,7 @@ def check_tls(subject: Subject, examination: Examination) -> Iterator[Finding]:
         yield skip("", "not Windows")
 
 
-def judge_registry(shown: str, registry: Registry, kind: str) -> Iterator[Finding]:
+def judge_registry(shown: str, registry: Registry, kind: str) -> Iterator[CheckResult]:
     """What is missing in an exported registry, for a kind of handler."""
     version = _find_version(registry)
     if version is not None and version > max(OLD_WINDOWS):
@@ -56,7 +56,7 @@ def judge_registry(shown: str, registry: Registry, kind: str) -> Iterator[Findin
 
 def _walk_missing(
     shown: str, registry: Registry, version: tuple[int, int], kind: str
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     for setting in needed_settings(version, kind):
         if not is_set(setting, registry):
             system = OLD_WINDOWS.get(version, "this Windows")

@@ -19,7 +19,7 @@ from crashtool.model.doctor import (
     IMAGE,
     PROGRAM,
     SETTINGS,
-    Finding,
+    CheckResult,
     Subject,
 )
 from crashtool.services.files.path_patterns import expand_path
@@ -35,11 +35,11 @@ CMAKE_CACHE, HEADER = "CMakeCache.txt", "crashpad_client.h"
 SEARCH = "search"  # the name that findings of the search itself have instead of a check's
 
 
-class Search:
+class BuildSearch:
     """One search. `problems`: what of the paths could not be looked at."""
 
     def __init__(self, options: Options) -> None:
-        self.problems: list[Finding] = []
+        self.problems: list[CheckResult] = []
         self._options = options
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._files = 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives import ar_file
-from crashtool.formats.crashpad.markers import NAME, Markers, find_markers
+from crashtool.formats.crashpad.markers import NAME, CrashpadMarkers, find_markers
 from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
 from crashtool.formats.object_file.unlinked import is_unlinked
 from crashtool.formats.regular_file import open_regular
@@ -66,7 +66,7 @@ def _sniff_content(path: str, *, named: bool) -> tuple[str, ...]:
     return _sniff_text(path, named=named)
 
 
-def read_markers(path: str) -> Markers:
+def read_markers(path: str) -> CrashpadMarkers:
     """What of Crashpad is in an object file."""
     return find_markers(map_file(path))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable
 from crashtool.formats.cpp_source import (
     Call,
-    Source,
+    CppSource,
     find_calls,
     find_function,
     find_literal,
@@ -15,7 +15,7 @@ from crashtool.formats.cpp_source import (
 )
 from crashtool.formats.regular_file import open_regular
 from crashtool.formats.text_file import find_encoding
-from crashtool.model.doctor import Finding, Subject
+from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.builds import HEADER
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import note, skip, warning
@@ -36,7 +36,7 @@ HOPS = 4
 ASKED_NEIGHBOURS = CONSENT, GATHER = "SetUploadsEnabled", "set_gather_indirectly_referenced_memory"
 
 
-def check_start(subject: Subject, examination: Examination) -> Iterator[Finding]:
+def check_start(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Uploads enabled, result looked at, client kept, start waited for, absolute paths."""
     if _is_crashpads_own(subject.path):
         yield skip("", "a source of Crashpad itself")
@@ -56,7 +56,7 @@ def check_start(subject: Subject, examination: Examination) -> Iterator[Finding]
         yield from _judge_paths(subject.path, source, call, line)
 
 
-def read_source(path: str) -> Source:
+def read_source(path: str) -> CppSource:
     """A source's calls and texts. InputUnusable for what is no file; OSError."""
     return parse_source(_read(path))
 
@@ -87,7 +87,7 @@ def _is_crashpads_own(path: str) -> bool:
     return any(Path(above, HEADER).is_file() for above in (here, *here.parents)[:LEVELS])
 
 
-def _judge_program(path: str, source: Source, call: Call, around: str) -> Iterator[Finding]:
+def _judge_program(path: str, source: CppSource, call: Call, around: str) -> Iterator[CheckResult]:
     line = source.line_at(call.offset)
     if CONSENT not in around:
         yield warning(
@@ -104,7 +104,7 @@ def _judge_program(path: str, source: Source, call: Call, around: str) -> Iterat
         )  # fmt: skip
 
 
-def _judge_result(path: str, source: Source, call: Call, line: int) -> Iterator[Finding]:
+def _judge_result(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     assigned = ASSIGNED.search(call.before)
     if assigned:
         uses = re.findall(rf"\b{assigned[1]}\b", source.outline[call.offset :])
@@ -119,7 +119,7 @@ def _judge_result(path: str, source: Source, call: Call, line: int) -> Iterator[
         )  # fmt: skip
 
 
-def _judge_lifetime(path: str, source: Source, call: Call, line: int) -> Iterator[Finding]:
+def _judge_lifetime(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     if not (TEMPORARY.search(call.before) or _is_local(source, call)):
         return
     yield warning(
@@ -131,7 +131,7 @@ def _judge_lifetime(path: str, source: Source, call: Call, line: int) -> Iterato
     )  # fmt: skip
 
 
-def _is_local(source: Source, call: Call) -> bool:
+def _is_local(source: CppSource, call: Call) -> bool:
     """Whether the client is a variable of a function that returns before the program ends."""
     name = OBJECT.search(call.before)
     if name is None:
@@ -149,7 +149,7 @@ def _is_local(source: Source, call: Call) -> bool:
     return MAIN.match(function.rpartition("::")[2]) is None
 
 
-def _judge_waiting(path: str, source: Source, call: Call) -> Iterator[Finding]:
+def _judge_waiting(path: str, source: CppSource, call: Call) -> Iterator[CheckResult]:
     """WaitForHandlerStart is for an asynchronous start: two booleans in a row tell which it is."""
     booleans = [
         second for first, second in zip(call.arguments, call.arguments[1:], strict=False)
@@ -165,7 +165,7 @@ def _judge_waiting(path: str, source: Source, call: Call) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _judge_paths(path: str, source: Source, call: Call, line: int) -> Iterator[Finding]:
+def _judge_paths(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     for title, argument in zip(("handler", "database"), call.arguments, strict=False):
         text = _find_text(source, argument, call.offset)
         if not text:
@@ -187,7 +187,7 @@ def _judge_paths(path: str, source: Source, call: Call, line: int) -> Iterator[F
             )  # fmt: skip
 
 
-def _find_text(source: Source, expression: str, before: int) -> str | None:
+def _find_text(source: CppSource, expression: str, before: int) -> str | None:
     """The one text that an expression is made of, through a few variables; else None."""
     for _ in range(HOPS):
         if (text := find_literal(expression)) is not None:

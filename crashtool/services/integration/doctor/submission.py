@@ -5,14 +5,19 @@ from functools import partial
 
 from crashtool.errors import UsageError
 from crashtool.formats.attribute_rules import RULES as ATTRIBUTE_RULES
-from crashtool.formats.attribute_rules import Plan, check_plan
+from crashtool.formats.attribute_rules import StartPlan, check_plan
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.redaction import redact_token
-from crashtool.formats.submission_url import ERROR, Purpose, check_url, parse_submission_url
+from crashtool.formats.submission_url import (
+    ERROR,
+    Purpose,
+    UrlFinding,
+    check_url,
+    parse_submission_url,
+)
 from crashtool.formats.submission_url import RULES as URL_RULES
-from crashtool.formats.submission_url import Finding as UrlFinding
 from crashtool.formats.submission_url.forms import ROOT
-from crashtool.model.doctor import SETTINGS, Finding, Subject
+from crashtool.model.doctor import SETTINGS, CheckResult, Subject
 from crashtool.services.integration.doctor.configured import (
     Configured,
     find_handler_kind,
@@ -57,7 +62,7 @@ def make_annotation_checks() -> tuple[Check, ...]:
     )
 
 
-def _check_url(rule: str, subject: Subject, examination: Examination) -> Iterator[Finding]:
+def _check_url(rule: str, subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     configured = read_configured(subject, examination)
     url = find_url(configured)
     if not url:
@@ -74,7 +79,7 @@ def _check_url(rule: str, subject: Subject, examination: Examination) -> Iterato
             yield _tell_url(found.severity, found, configured)
 
 
-def _tell_url(severity: str, found: UrlFinding, configured: Configured) -> Finding:
+def _tell_url(severity: str, found: UrlFinding, configured: Configured) -> CheckResult:
     tell = failure if severity == ERROR else warning
     fix = (
         f"write {redact_token(found.corrected)}; crashtool make-url --fix URL prints all of it"
@@ -97,13 +102,15 @@ def _is_root_form(configured: Configured) -> bool:
         return False
 
 
-def _check_annotations(rule: str, subject: Subject, examination: Examination) -> Iterator[Finding]:
+def _check_annotations(
+    rule: str, subject: Subject, examination: Examination
+) -> Iterator[CheckResult]:
     configured = read_configured(subject, examination)
     annotations, attachments = configured.annotations, configured.attachments
     if not (annotations or attachments):
         yield skip("", f"neither annotations nor attachments in {subject.path or 'the settings'}")
         return
-    plan = Plan(annotations, attachments, find_handler_kind(examination))
+    plan = StartPlan(annotations, attachments, find_handler_kind(examination))
     for found in check_plan(plan):
         if found.rule != rule or (rule == TOKEN_IN_ANNOTATION and _is_root_form(configured)):
             continue

@@ -10,7 +10,7 @@ from crashtool.services.integration.doctor.checks import CHECKS
 from crashtool.services.integration.doctor.diagnose import diagnose, run_check
 from crashtool.services.integration.doctor.examination import Check, Examination, Options
 from crashtool.services.integration.doctor.findings import failure
-from crashtool.services.integration.doctor.search import Search
+from crashtool.services.integration.doctor.search import BuildSearch
 
 APP = Subject(PROGRAM, "app")
 
@@ -66,7 +66,7 @@ def test_names_are_those_of_one_table():
 
 
 def test_the_settings_and_the_machine_are_always_looked_at(tmp_path):
-    subjects = Search(Options()).find_subjects([str(tmp_path)])
+    subjects = BuildSearch(Options()).find_subjects([str(tmp_path)])
     assert [subject.kind for subject in subjects] == [SETTINGS, HOST]
 
 
@@ -87,5 +87,5 @@ def test_pipes_and_circles_hold_nothing_up(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "circle").symlink_to(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
-    subjects = Search(Options()).find_subjects([str(tmp_path)])
+    subjects = BuildSearch(Options()).find_subjects([str(tmp_path)])
     assert [subject.kind for subject in subjects] == [SETTINGS, HOST]
