@@ -3,10 +3,11 @@
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
+from crashtool.formats.dwarf.inflated import Inflated
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf_structs import CompressionHeader32, CompressionHeader64
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 PLAIN, PACKED_32, PACKED_64, PACKED_OLD = range(4)  # as an ELF file packs sections, by its class
 COMPRESSED_ZLIB, COMPRESSED_ZSTD = 1, 2  # elf.h
 OLD_MAGIC, OLD_HEAD = b"ZLIB", 12  # of .zdebug sections: the size follows, big-endian
-MOST_INFLATED = 1 << 29  # bytes, of all sections of a file
+MOST_INFLATED = 1 << 30  # bytes, of all sections of a file
+LARGEST_WHOLE = 1 << 24  # bytes of a section that is inflated at once
 LONGEST_STRING = 1 << 14
 NOTHING: tuple[bytes, int, int] = (b"", 0, 0)
 
@@ -90,8 +92,8 @@ class DebugSections:
         if place.packing == PLAIN:
             return self._data, place.offset, place.offset + place.size
         method, start, size = self._read_head(name, place)
-        packed = self._data[place.offset + start : place.offset + place.size]
-        content = self._inflate(name, method, packed, size, place.offset)
+        start, end = place.offset + start, place.offset + place.size
+        content = self._inflate(name, method, (start, end), size)
         return content, 0, len(content)
 
     def _read_head(self, name: str, place: SectionPlace) -> tuple[int, int, int]:
@@ -107,20 +109,23 @@ class DebugSections:
         found = kind.read(self._data, place.offset)
         return found.method, kind.SIZE, found.size
 
-    def _inflate(self, name: str, method: int, packed: bytes, size: int, at: int) -> bytes:
+    def _inflate(self, name: str, method: int, span: tuple[int, int], size: int) -> "Content":
+        """A section's bytes. Only of zlib's streams a large one can be read piece by piece."""
+        start, end = span
         if size > self._budget:
-            raise DamagedDwarf(f".{name} of {size} bytes is too large", offset=at)
+            raise DamagedDwarf(f".{name} of {size} bytes is too large", offset=start)
+        self._budget -= size
+        if method == COMPRESSED_ZLIB and size > LARGEST_WHOLE:
+            return cast("Content", Inflated(self._data, start, end, size))
+        packed = self._data[start:end]
         if method == COMPRESSED_ZLIB:
             try:
-                content = zlib.decompressobj().decompress(packed, size) if size else b""
+                return zlib.decompressobj().decompress(packed, size) if size else b""
             except zlib.error as error:
-                raise DamagedDwarf(f".{name}: {error}", offset=at) from None
-        elif method == COMPRESSED_ZSTD:
-            content = _inflate_zstandard(packed, size)
-        else:
-            raise DamagedDwarf(f".{name}: compression {method}", offset=at)
-        self._budget -= len(content)
-        return content
+                raise DamagedDwarf(f".{name}: {error}", offset=start) from None
+        if method == COMPRESSED_ZSTD:
+            return _inflate_zstandard(packed, size)
+        raise DamagedDwarf(f".{name}: compression {method}", offset=start)
 
 
 def _inflate_zstandard(packed: bytes, size: int) -> bytes:
