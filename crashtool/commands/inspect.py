@@ -59,7 +59,7 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
 @click.option(
     "--json-lines",
     is_flag=True,
-    help="InspectAnswer with one JSON document a line, a line a dump, as each is read.",
+    help="Answer with one JSON document a line, a line a dump, as each is read.",
 )
 @click.option(
     "--jobs",

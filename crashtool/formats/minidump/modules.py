@@ -118,7 +118,7 @@ def read_codeview(source: DumpSource, place: Location) -> ModuleDebugRecord:
     A record of another kind is an empty CodeView; MalformedFile when it is cut.
     """
     raw = source.read_bytes(
-        place._replace(size=min(place.size, MAX_CODEVIEW)), "ModuleDebugRecord record"
+        place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record"
     )
     signature = raw[:4]
     if head := _CODEVIEW_SIZES.get(signature):
