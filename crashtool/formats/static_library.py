@@ -1,6 +1,6 @@
 """Static libraries (.lib, .a): the objects in them, one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
@@ -8,8 +8,7 @@ from crashtool.formats.archives import ar_file
 from crashtool.formats.archives.streams import ArchiveMember
 from crashtool.formats.named_tuple import NamedTuple
 
-THIN_MAGIC = b"!<thin>\n"  # names of files elsewhere, as GN makes them
-TABLES = ("", "SYM64", "__.SYMDEF", "__.SYMDEF SORTED")  # of symbols
+TABLES = ("", "SYM64", "/SYM64", "__.SYMDEF", "__.SYMDEF SORTED")  # of symbols
 NAMES = "/"  # the table of long names, as ar_file gives it: "//" in the file
 MAX_MEMBERS = 100_000
 MAX_MEMBER = 256 << 20  # bytes; the largest objects of debug builds have some 50 MB
@@ -22,14 +21,20 @@ class MemberObject(NamedTuple):
     content: bytes
 
 
-def walk_objects(file: IO[bytes]) -> Iterator[MemberObject]:
+def walk_objects(
+    file: IO[bytes], read_elsewhere: Callable[[str], bytes] | None = None
+) -> Iterator[MemberObject]:
     """The objects of a library, in order; those larger than MAX_MEMBER are left out.
 
-    InputUnusable for what is no library with objects in it, MalformedFile for a damaged one.
+    `read_elsewhere` gives a file that a thin archive names, relative to the archive's folder; b""
+    for one that cannot be read. InputUnusable for what is no library with objects in it,
+    MalformedFile for a damaged one.
     """
     magic = file.read(len(ar_file.MAGIC))
-    if magic == THIN_MAGIC:
-        raise InputUnusable("a thin archive: it names objects elsewhere, and holds none")
+    is_thin = magic == ar_file.THIN_MAGIC
+    if is_thin:
+        yield from _walk_thin(file, read_elsewhere or _read_nothing)
+        return
     if magic != ar_file.MAGIC:
         raise InputUnusable("not a static library")
     names = b""
@@ -43,6 +48,26 @@ def walk_objects(file: IO[bytes]) -> Iterator[MemberObject]:
             name, content = _find_name(member.name, names, content)
             if content and name not in TABLES:
                 yield MemberObject(name, content)
+
+
+def _walk_thin(file: IO[bytes], read: Callable[[str], bytes]) -> Iterator[MemberObject]:
+    names, found = b"", False
+    for count, member in enumerate(ar_file.walk_members(file, thin=True)):
+        if count >= MAX_MEMBERS:
+            raise InputUnusable(f"more than {MAX_MEMBERS:,} objects")
+        if member.name == NAMES:
+            names = _read(member)
+        elif member.name not in TABLES and (member.size or 0) <= MAX_MEMBER:
+            name, _ = _find_name(member.name, names, b"")
+            if content := read(name):
+                found = True
+                yield MemberObject(name, content)
+    if not found:
+        raise InputUnusable("a thin archive: it names objects elsewhere, and they are not there")
+
+
+def _read_nothing(_: str) -> bytes:
+    return b""
 
 
 def _read(member: ArchiveMember) -> bytes:

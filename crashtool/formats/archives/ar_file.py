@@ -7,13 +7,18 @@ from crashtool.errors import MalformedFile
 from crashtool.formats.archives.streams import ArchiveMember, Slice
 
 MAGIC = b"!<arch>\n"
+THIN_MAGIC = b"!<thin>\n"  # members are files elsewhere; only the tables are in it (GNU ar, T)
+TABLES = ("", "/", "/SYM64")  # names of those tables, as walk_members gives them
 PACKAGE_HEAD = MAGIC + b"debian-binary"
 HEADER_SIZE = 60
 NAME, SIZE_FIELD, END = slice(0, 16), slice(48, 58), slice(58, 60)
 
 
-def walk_members(file: IO[bytes]) -> Iterator[ArchiveMember]:
-    """The members, in order; a member's stream may be left unread. MalformedFile for damage."""
+def walk_members(file: IO[bytes], *, thin: bool = False) -> Iterator[ArchiveMember]:
+    """The members, in order; a member's stream may be left unread. MalformedFile for damage.
+
+    Of a `thin` archive each has the size of its file, and a stream with nothing in it.
+    """
     place = len(MAGIC)
     while True:
         file.seek(place)
@@ -25,5 +30,6 @@ def walk_members(file: IO[bytes]) -> Iterator[ArchiveMember]:
             raise MalformedFile("the ar archive is damaged or cut short", offset=place)
         name = header[NAME].decode("latin-1").rstrip(" ").removesuffix("/")
         size = int(digits)
-        yield ArchiveMember(name, size, Slice(file, place + HEADER_SIZE, size))
-        place += HEADER_SIZE + size + size % 2
+        held = size if not thin or name in TABLES else 0
+        yield ArchiveMember(name, size, Slice(file, place + HEADER_SIZE, held))
+        place += HEADER_SIZE + held + held % 2

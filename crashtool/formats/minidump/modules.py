@@ -117,9 +117,7 @@ def read_codeview(source: DumpSource, place: Location) -> ModuleDebugRecord:
 
     A record of another kind is an empty CodeView; MalformedFile when it is cut.
     """
-    raw = source.read_bytes(
-        place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record"
-    )
+    raw = source.read_bytes(place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record")
     signature = raw[:4]
     if head := _CODEVIEW_SIZES.get(signature):
         name = Location(max(0, len(raw) - head), place.rva + head)

@@ -53,16 +53,10 @@ class Bindings(NamedTuple):
 
 def read_bindings(data: "Content") -> Bindings:
     """What an object's relocations ask for; `is_known` is false for all but 64-bit x86 and ARM."""
-    identification = Identification.read(data)
-    is_elf = identification.magic == MAGIC
-    if not is_elf or (identification.word_class, identification.encoding) != (CLASS_64, LITTLE):
+    header = _read_header(data)
+    if header is None or header.machine not in RELATIVE:
         return Bindings(is_known=False)
-    header = Header64.read(data)
-    if header.machine not in RELATIVE or header.file_type != RELOCATABLE:
-        return Bindings(is_known=False)
-    if header.section_count > MAX_SECTIONS:
-        raise MalformedFile("too many ELF sections", offset=header.sections_offset)
-    sections = list(ElfSection64.read_array(data, header.sections_offset, header.section_count))
+    sections = _read_sections(data, header)
     fixed, hidden = set(), set()
     for table in sections:
         if table.section_type == SYMTAB and table.link < len(sections):
@@ -73,6 +67,40 @@ def read_bindings(data: "Content") -> Bindings:
             if target.flags & ALLOCATED and section.link < len(sections):
                 fixed |= set(_walk_fixed(data, section, target, sections, header.machine))
     return Bindings(frozenset(fixed), frozenset(hidden))
+
+
+def find_symbol(data: "Content", name: str) -> set[bool]:
+    """Whether an object of 64 bits defines a symbol (True) or wants it of others (False).
+
+    Nothing where it does neither.
+    """
+    header = _read_header(data)
+    if header is None:
+        return set()
+    sections = _read_sections(data, header)
+    return {
+        symbol.section != UNDEFINED
+        for table in sections
+        if table.section_type == SYMTAB and table.link < len(sections)
+        for symbol in ElfSymbol64.read_array(data, table.offset, table.size // ElfSymbol64.SIZE)
+        if _name(data, sections[table.link], symbol.name) == name
+    }
+
+
+def _read_header(data: "Content") -> Header64 | None:
+    """The header of a little-endian object of 64 bits; None for other files."""
+    identification = Identification.read(data)
+    is_elf = identification.magic == MAGIC
+    if not is_elf or (identification.word_class, identification.encoding) != (CLASS_64, LITTLE):
+        return None
+    header = Header64.read(data)
+    return header if header.file_type == RELOCATABLE else None
+
+
+def _read_sections(data: "Content", header: Header64) -> list[ElfSection64]:
+    if header.section_count > MAX_SECTIONS:
+        raise MalformedFile("too many ELF sections", offset=header.sections_offset)
+    return list(ElfSection64.read_array(data, header.sections_offset, header.section_count))
 
 
 def _walk_hidden(data: "Content", table: ElfSection64, names: ElfSection64) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The table of checks. A check is a function in its family's module and its row here."""
 
-from crashtool.model.doctor import BUNDLE, DOCKERFILE, HANDLER, HOST, PROGRAM
+from crashtool.model.doctor import BUNDLE, CRASHPAD_LIBRARY, DOCKERFILE, HANDLER, HOST, PROGRAM
 from crashtool.services.integration.doctor import (
     bundle,
     handler_files,
@@ -37,7 +37,7 @@ CHECKS = (
           "it is called what the program's code calls it"),
     Check("program.client", (PROGRAM,), program_client.check_client,
           "Crashpad's client is in it"),
-    Check("program.note", (PROGRAM,), program_client.check_note,
+    Check("program.note", (PROGRAM, CRASHPAD_LIBRARY), program_client.check_note,
           "a handler finds the annotations that it sets itself (Linux)"),
     Check("program.stack", (PROGRAM,), program_client.check_stack,
           "its stack is not executable (Linux)"),

@@ -87,7 +87,8 @@ def is_crashpad(path: str) -> bool:
         content = map_file(path)
     except InputUnusable:
         return False
-    return bytes(content[: len(ar_file.MAGIC)]) == ar_file.MAGIC and content.find(NAME) >= 0
+    magic = bytes(content[: len(ar_file.MAGIC)])
+    return magic in (ar_file.MAGIC, ar_file.THIN_MAGIC) and content.find(NAME) >= 0
 
 
 def find_client(libraries: list[str]) -> str:

@@ -1,13 +1,19 @@
 """What a static library asks of those who link it, by the objects in it."""
 
+from functools import partial
+from pathlib import Path
+
 from crashtool.errors import InputUnusable
+from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf
 from crashtool.formats.object_file.coff import is_coff, read_coff
-from crashtool.formats.object_file.elf_relocations import read_bindings
+from crashtool.formats.object_file.elf_relocations import find_symbol, read_bindings
 from crashtool.formats.regular_file import open_regular
 from crashtool.formats.static_library import walk_objects
 
+KEPT, DROPPED, UNKNOWN = "kept", "dropped", ""
+LTO_SECTION = b".gnu.lto_"  # of GCC's -flto: its objects show no symbols
 HEAD_BYTES = 64
 MAX_EXAMPLES = 3
 MAX_OBJECT = 64 << 20  # bytes
@@ -19,7 +25,9 @@ class LibraryFacts(NamedTuple):
     `runtimes` and `iterator_levels`: what the objects say, nothing for those that say nothing.
     `whole_program`: how many of the `objects` are for link-time code generation.
     `fixed`: symbols for which the library cannot go into a shared library, a few.
-    `knows_fixed`: the machine is one of which that can be told.
+    `knows_fixed`: the machine is one of which that can be told. `note`: whether what links the
+    library gets the note that a handler finds annotations by (KEPT), or must ask for it (DROPPED);
+    UNKNOWN without it.
     """
 
     objects: int = 0
@@ -30,19 +38,30 @@ class LibraryFacts(NamedTuple):
     stl_calls: frozenset[str] = frozenset()
     fixed: tuple[str, ...] = ()
     knows_fixed: bool = False
+    note: str = ""
 
 
 def read_library(path: str) -> LibraryFacts:
     """The facts of a library. InputUnusable for one without objects, or a damaged one; OSError."""
     facts = _Facts()
     with open_regular(path) as file:
-        for member in walk_objects(file):
+        for member in walk_objects(file, partial(_read_beside, str(Path(path).parent))):
             head = member.content[:HEAD_BYTES]
             if head.startswith(elf.MAGIC):
                 facts.add_elf(member.content)
             elif is_coff(head):
                 facts.add_coff(member.content)
     return facts.finish()
+
+
+def _read_beside(folder: str, name: str) -> bytes:
+    """An object that a thin archive names; b"" for one that is not there, or is none."""
+    try:
+        with open_regular(Path(folder, name)) as file:
+            content = file.read(MAX_OBJECT + 1)
+    except (OSError, InputUnusable, ValueError):
+        return b""
+    return content if len(content) <= MAX_OBJECT else b""
 
 
 def read_object_runtime(path: str) -> str:
@@ -68,6 +87,10 @@ class _Facts:
         self._hidden: set[str] = set()
         self._knows = True
         self._is_elf = False
+        self._note: set[bool] = (
+            set()
+        )  # whether the symbol of the note is defined, where it is named
+        self._has_intermediate_code = False
 
     def add_coff(self, content: bytes) -> None:
         try:
@@ -90,6 +113,9 @@ class _Facts:
         self._knows &= bindings.is_known
         self._fixed |= bindings.fixed
         self._hidden |= bindings.hidden
+        self._has_intermediate_code |= LTO_SECTION in content
+        if NOTE_SYMBOL.encode() in content:
+            self._note |= find_symbol(content, NOTE_SYMBOL)
 
     def finish(self) -> LibraryFacts:
         return LibraryFacts(
@@ -101,4 +127,11 @@ class _Facts:
             frozenset(self._stl),
             tuple(sorted(self._fixed - self._hidden)[:MAX_EXAMPLES]),
             self._is_elf and self._knows,
+            self._judge_note(),
         )
+
+    def _judge_note(self) -> str:
+        """The note's object is pulled by another that names its symbol, which GCC may drop."""
+        if False in self._note:
+            return KEPT
+        return DROPPED if self._note and not self._has_intermediate_code else UNKNOWN

@@ -16,7 +16,7 @@ from crashtool.services.integration.doctor.crashpad_builds import (
     list_libraries,
     walk_builds,
 )
-from crashtool.services.integration.doctor.crashpad_library import read_library
+from crashtool.services.integration.doctor.crashpad_library import DROPPED, UNKNOWN, read_library
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
 
@@ -81,8 +81,8 @@ def check_elf(subject: Subject, examination: Examination) -> Iterator[CheckResul
     for build in walk_builds(subject, examination):
         if build.link is None or not _is_elf(build):
             raise NotConcerned("not linked into ELF, or not by lines that can be read")
-        if list_libraries(build, examination):
-            yield from _judge_elf(build)
+        if libraries := list_libraries(build, examination):
+            yield from _judge_elf(build, _find_note(libraries, examination))
 
 
 def _is_elf(build: Build) -> bool:
@@ -93,13 +93,25 @@ def _is_elf(build: Build) -> bool:
     )
 
 
-def _judge_elf(build: Build) -> Iterator[CheckResult]:
+def _find_note(libraries: list[str], examination: Examination) -> str:
+    """What becomes of the annotations' marker in some libraries, by the one that has it."""
+    for path in libraries:
+        try:
+            note = examination.recall(read_library, path).note
+        except (InputUnusable, OSError):
+            continue
+        if note != UNKNOWN:
+            return note
+    return UNKNOWN
+
+
+def _judge_elf(build: Build, note: str) -> Iterator[CheckResult]:
     if build.link is None:
         return
     words = ",".join(build.link.words)
     line = build.link.line
-    is_gcc = "clang" not in build.compiler
-    if is_gcc and NOTE_SYMBOL not in words:
+    is_dropped = note == DROPPED or (note == UNKNOWN and "clang" not in build.compiler)
+    if is_dropped and NOTE_SYMBOL not in words:
         yield warning(
             build.file, f"{build.shown} is linked without -u {NOTE_SYMBOL}",
             "GCC drops the marker of Crashpad's annotations: what the program sets "

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL, THREAD_SYMBOL
 from crashtool.formats.object_kinds import CODEVIEW, ELF, EXECUTABLE, MACHO, PE, ObjectFile
-from crashtool.model.doctor import CheckResult, Subject
+from crashtool.model.doctor import CRASHPAD_LIBRARY, CheckResult, Subject
+from crashtool.services.integration.doctor.crashpad_library import DROPPED, read_library
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     THREADS,
@@ -32,6 +33,9 @@ def check_client(program: Subject, examination: Examination) -> Iterator[CheckRe
 
 def check_note(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """An ELF file that sets annotations has the note by which a handler finds them."""
+    if program.kind == CRASHPAD_LIBRARY:
+        yield from _check_library_note(program, examination)
+        return
     markers = markers_of(program, examination)
     if first_of(program, examination).kind != ELF or not markers.has_client or markers.has_anchor:
         return
@@ -50,6 +54,17 @@ def check_note(program: Subject, examination: Examination) -> Iterator[CheckResu
         "that StartHandler is given arrive.",
         fix,
     )
+
+
+def _check_library_note(library: Subject, examination: Examination) -> Iterator[CheckResult]:
+    """A library whose marker is lost unless those who link it ask for it by name."""
+    if examination.recall(read_library, library.path).note == DROPPED:
+        yield note(
+            library.path, f"GCC has dropped the reference to {NOTE_SYMBOL} in it",
+            "What is linked with it gets no note .note.crashpad.info: annotations set in the "
+            "program are lost.",
+            f"link programs with -Wl,-u,{NOTE_SYMBOL}, as scaffold cpp does",
+        )  # fmt: skip
 
 
 def check_stack(program: Subject, examination: Examination) -> Iterator[CheckResult]:
