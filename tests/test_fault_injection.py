@@ -33,7 +33,7 @@ def places(tmp_path_factory):
     symbols.close()
 
 
-def inject_all(case, folder, servers: Servers, places, choose):
+def assert_unchanged(case, folder, servers: Servers, places, choose):
     arguments = case.arguments
     for name, url in places.items():
         arguments = tuple(part.replace(name, url) for part in arguments)
@@ -53,13 +53,13 @@ def inject_all(case, folder, servers: Servers, places, choose):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_fault_of_each_kind_changes_no_answer(case, tmp_path, cold_forks, forks, places):
-    inject_all(case, tmp_path / "call", Servers(cold_forks, forks), places, one_of_each_kind)
+    assert_unchanged(case, tmp_path / "call", Servers(cold_forks, forks), places, one_of_each_kind)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_no_fault_of_the_machine_changes_an_answer(case, tmp_path, cold_forks, forks, places):
-    inject_all(case, tmp_path / "call", Servers(cold_forks, forks), places, list)
+    assert_unchanged(case, tmp_path / "call", Servers(cold_forks, forks), places, list)
 
 
 def test_a_report_whose_metadata_cannot_be_read_is_not_sent_once_more(tmp_path, forks, places):

@@ -72,7 +72,7 @@ def commands(game):
     ]
 
 
-def compare(healthy, faulty):
+def assert_same_answer(healthy, faulty):
     """Same answer and status; how many warnings of the cache were given, at most one."""
     assert faulty.returncode == healthy.returncode, faulty.stderr
     assert faulty.stdout == healthy.stdout
@@ -88,7 +88,7 @@ def test_a_bound_on_the_size_of_files_changes_no_answer(game, tmp_path, call, he
     warned = 0
     for arguments in commands(game):
         faulty = call(*arguments, folder=tmp_path, limit=LIMIT)
-        warned += compare(healthy(arguments), faulty)
+        warned += assert_same_answer(healthy(arguments), faulty)
     assert warned >= 4
 
 
@@ -103,7 +103,7 @@ def test_a_full_disk_changes_no_answer(game, tmp_path, call, healthy):
     try:
         (full / "filler").write_bytes(bytes(60_000))
         warned = sum(
-            compare(
+            assert_same_answer(
                 healthy(arguments),
                 call(*arguments, folder=tmp_path, XDG_CACHE_HOME=str(full)),
             )
@@ -119,7 +119,7 @@ def test_a_cache_that_is_no_folder_changes_no_answer(game, tmp_path, call, healt
     (tmp_path / "file").write_text("in the way")
     for arguments in commands(game)[:4]:
         faulty = call(*arguments, folder=tmp_path, XDG_CACHE_HOME=str(tmp_path / "file"))
-        compare(healthy(arguments), faulty)
+        assert_same_answer(healthy(arguments), faulty)
 
 
 @pytest.fixture(params=sorted(STUBS))
@@ -194,7 +194,7 @@ def test_a_process_that_cannot_be_started_changes_no_answer(game, call, healthy,
     for arguments in commands(game)[:4]:
         folder = tmp_path_factory.mktemp("call")
         faulty = call(*arguments, folder=folder, setup=refuse_processes)
-        compare(healthy(arguments), faulty)
+        assert_same_answer(healthy(arguments), faulty)
         assert "no process can be started" in faulty.stderr
 
 

@@ -33,12 +33,13 @@ def empty_report():
 
 
 def test_the_schema_is_one():
+    assert jsonschema.validators.validator_for(SCHEMA) is jsonschema.Draft202012Validator
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 @pytest.mark.parametrize("build", [report, full_report, hostile_report, empty_report])
 def test_documents_follow_the_schema(build):
-    check(build())
+    assert check(build())["schema_version"] == 1
 
 
 def test_the_schema_says_when_a_key_is_missing_or_unknown():

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.linker_directives import Directives, parse_directives
 from crashtool.formats.object_file.pe import ARCHITECTURES, SectionHeader
@@ -22,6 +22,7 @@ BITCODE = b"BC\xc0\xde"  # clang -flto
 UNDEFINED, CLASS_EXTERNAL = 0, 2  # IMAGE_SYM_UNDEFINED, IMAGE_SYM_CLASS_EXTERNAL
 DIRECTIVES_NAME = b".drectve"
 
+STRINGS_HEAD = 4  # the table's size in bytes, these among them
 MAX_DIRECTIVES = 1 << 20  # bytes; dllexport of everything makes them long
 MAX_NAME = 1024
 MAX_SYMBOLS = 1 << 20
@@ -162,7 +163,7 @@ def _read_object(
     symbol: type[Symbol] | type[BigSymbol],
 ) -> CoffObject:
     texts = [
-        bytes(data[section.offset : section.offset + section.size])
+        bytes(_part(data, section.offset, section.size, "directives"))
         for section in SectionHeader.read_array(data, size, header.section_count)
         if section.name == DIRECTIVES_NAME and section.size <= MAX_DIRECTIVES
     ]
@@ -173,11 +174,21 @@ def _read_object(
     )
 
 
+def _part(data: "Content", offset: int, size: int, name: str) -> memoryview:
+    """Half a directive or name is another one: what is cut is damage, and no shorter text."""
+    if offset + size > len(data):
+        raise MalformedFile(f"the object's {name} are cut short", offset=offset)
+    return memoryview(data)[offset : offset + size]
+
+
 def _walk_stl_calls(
     data: "Content", header: ObjectHeader | BigHeader, symbol: type[Symbol] | type[BigSymbol]
 ) -> Iterator[str]:
     count = min(header.symbol_count, MAX_SYMBOLS)
     strings = header.symbols_offset + header.symbol_count * symbol.SIZE
+    if count:
+        size = int.from_bytes(_part(data, strings, STRINGS_HEAD, "names"), "little")
+        _part(data, strings, size, "names")
     if not count or data.find(b"__std_", strings) < 0:  # each name is longer than eight bytes
         return
     auxiliary = 0

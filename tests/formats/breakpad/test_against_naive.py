@@ -126,13 +126,16 @@ def test_large_files_with_public_records_between_functions_are_understood(large,
 
 @unhurried
 @given(some.binary(max_size=400))
-def test_rubbish_gives_no_exception(rubbish):
-    reader = BreakpadFile(sym.build_symbol_file() + rubbish)
+def test_rubbish_hides_nothing_of_what_comes_before(rubbish):
+    function, rules = sym.func(0x10, 4, "f", sym.line(0x10, 4, 7, 0)), sym.cfi(0x10, 4, ".cfa: 8")
+    reader = BreakpadFile(sym.build_symbol_file(function, rules) + b"\n" + rubbish)
 
     for address in (0, 1, 1 << 63, (1 << 64) - 1, -1, 1 << 64):
-        reader.find_function(address)
-        reader.find_cfi(address)
-        reader.find_frame_data(address)
+        assert reader.find_function(address) is None
+        assert reader.find_cfi(address) is None
+        assert reader.find_frame_data(address) is None
+    assert reader.find_function(0x11)[:2] == ("f", 0x10)
+    assert reader.find_cfi(0x11)
 
 
 def read_sym(path):

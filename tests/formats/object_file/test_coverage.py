@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.breakpad.cfi import parse_rules
 from crashtool.formats.object_file.cfi_expressions import Reader
 from crashtool.formats.object_file.eh_frame import NAMES, EhFrame
 from crashtool.formats.object_file.elf import find_frame_tables
@@ -35,6 +36,9 @@ def test_plain_instructions_are_said_in_text_wherever_one_stops(instructions, ma
     if compile_plain(names).fullmatch(instructions):
         row = UnwindRow(AlignmentFactors(1, -8, names))
         row.run(Reader(instructions), 0, address)  # raises for what cannot be said
+        known = [(names.registers.get(number), rule) for number, rule in row.rules.items()]
+        text = " ".join(f"{name}: {rule}" for name, rule in [(".cfa", row.cfa), *known] if name)
+        assert ".cfa" in parse_rules(text, machine) or not row.cfa
 
 
 @pytest.mark.parametrize("text", ["0f03 7178 06", "16 06 02 7710", "01", "0d 63", "1d", "86"])

@@ -151,12 +151,19 @@ def tables(data):
     return FrameTables(0, SectionRange(64, 0x2000, len(data) - 64), SectionRange(0, 0x1000, 64))
 
 
+def assert_none_or_rules_for(found, address):
+    """What bytes of any kind may give: nothing, or rules that can be read, of that address."""
+    if found:
+        assert found.start <= address < found.start + found.size
+        assert ".cfa" in parse_rules(found.rules, "x86_64")
+
+
 @given(st.binary(min_size=64, max_size=400), st.integers(0, 1 << 48))
 def test_no_bytes_break_the_reader(noise, address):
     head = bytes.fromhex("011b033b") + bytes(4) + (4).to_bytes(4, "little")
     data = head + noise
 
-    EhFrame(data, tables(data), "x86_64").find_cfi(address)
+    assert_none_or_rules_for(EhFrame(data, tables(data), "x86_64").find_cfi(address), address)
 
 
 def test_an_unusual_index_is_refused():
@@ -237,7 +244,7 @@ def test_of_a_damaged_file_without_an_index_what_comes_before_is_read(program):
 def test_no_bytes_break_the_making_of_an_index(noise):
     tables = FrameTables(0, SectionRange(0, 0x2000, len(noise)), None)
 
-    EhFrame(noise, tables, "x86_64").find_cfi(0x2100)
+    assert_none_or_rules_for(EhFrame(noise, tables, "x86_64").find_cfi(0x2100), 0x2100)
 
 
 def test_an_address_outside_all_functions_has_no_rules(program):

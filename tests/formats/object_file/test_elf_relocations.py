@@ -70,7 +70,5 @@ def test_an_object_cut_anywhere_is_damaged_or_says_less(tmp_path):
     whole = compile_object(tmp_path, "-fPIE").read_bytes()
 
     for size in range(16, len(whole), 61):
-        try:
+        with pytest.raises(MalformedFile, match=r"cut|end"):
             read_bindings(whole[:size])
-        except MalformedFile:
-            continue

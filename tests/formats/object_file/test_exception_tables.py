@@ -174,7 +174,11 @@ def test_no_bytes_break_the_reader(noise, address):
     table = RuntimeFunction(begin=0, end=0x400, unwind=RuntimeFunction.SIZE).pack()
     data = table + noise
 
-    ExceptionTables(data, Tables(0, 1, (CodeRange(0, 0, len(data)),))).find_cfi(address)
+    found = ExceptionTables(data, Tables(0, 1, (CodeRange(0, 0, len(data)),))).find_cfi(address)
+
+    if found:
+        assert found.start <= address < found.start + found.size
+        assert {".cfa", ".ra"} <= parse_rules(found.rules, "x86_64").keys()
 
 
 def test_a_real_image_has_rules_for_all_of_its_functions(truth):

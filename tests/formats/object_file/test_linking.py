@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.errors import MalformedFile
 from crashtool.formats.crashpad.markers import (
     BACKTRACE,
     BACKTRACE_2018,
@@ -25,6 +25,7 @@ from crashtool.formats.object_file import elf, elf_structs, macho, macho_signing
 from crashtool.formats.object_file.data_texts import MAX_TEXT, find_texts, list_data
 from crashtool.formats.object_file.elf_dynamic import Dynamic, NeededVersion, read_dynamic
 from crashtool.formats.object_file.pe_imports import read_delayed_imports, read_imports
+from tests.damage import attempt
 from tests.services.integration.doctor.folders import (
     elf_program,
     handler_texts,
@@ -108,11 +109,14 @@ def test_the_dynamic_section_is_read_in_all_forms(wide, big_endian):
         run_paths=("/opt/lib",), needed_versions=(NeededVersion("libc.so.6", "GLIBC_2.34"),),
         defined_versions=frozenset({"OWN_1"}),
     )  # fmt: skip
+    whole = read_dynamic(data, NAMES)
     for end in range(len(data)):
-        try:
-            read_dynamic(data[:end], NAMES)
-        except MalformedFile:
+        cut, fault = attempt(read_dynamic, data[:end], NAMES)
+        if fault:
             continue
+        assert set(cut.needed) <= set(whole.needed), end
+        assert set(cut.run_paths) <= set(whole.run_paths), end
+        assert set(cut.needed_versions) <= set(whole.needed_versions), end
 
 
 def test_counts_that_lie_are_bounded():
@@ -178,11 +182,10 @@ def test_imports_of_real_windows_programs(truth):
         assert {name.lower() for name in read_imports(data)} == {"kernel32.dll", "dbghelp.dll"}
         assert read_delayed_imports(data) == ()
     head = (folder / "msvc-x64" / "crasher.exe").read_bytes()
+    whole = set(read_imports(head))
     for end in range(0, len(head), 97):
-        try:
-            read_imports(head[:end])
-        except InputUnusable:
-            continue
+        cut, fault = attempt(read_imports, head[:end])
+        assert fault or set(cut) in (set(), whole), end
 
 
 def test_a_program_without_imports():

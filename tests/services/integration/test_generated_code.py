@@ -60,7 +60,7 @@ def write_sources(folder, fork, since, attachments=("game.log", "/var/log/x.log"
     return [word for path in included for word in ("-isystem", path)]
 
 
-def compile_source(compiler, folder, standard, included, *more):
+def assert_compiles(compiler, folder, standard, included, *more):
     command = [*compiler, f"-std=c++{standard}", *STRICT, *included, *more,
                "-c", SOURCE_NAME, "-o", "crash_reporting.o"]  # fmt: skip
     environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(folder)}
@@ -127,7 +127,7 @@ def test_every_client_of_the_table_has_its_headers_here():
 def test_the_code_compiles_for_every_client_on_linux(tmp_path, fork, since, compiler, standard):
     need(compiler)
     included = write_sources(tmp_path, fork, since)
-    compile_source([compiler], tmp_path, standard, included)
+    assert_compiles([compiler], tmp_path, standard, included)
 
 
 @pytest.mark.slow
@@ -135,13 +135,13 @@ def test_the_code_compiles_for_every_client_on_linux(tmp_path, fork, since, comp
 def test_the_code_compiles_with_every_compiler(tmp_path, fork, since, compiler, standard):
     need(compiler)
     included = write_sources(tmp_path, fork, since)
-    compile_source([compiler], tmp_path, standard, included, "-O2", "-DNDEBUG")
+    assert_compiles([compiler], tmp_path, standard, included, "-O2", "-DNDEBUG")
 
 
 def test_the_code_compiles_for_windows_with_mingw(tmp_path):
     need("x86_64-w64-mingw32-g++")
     included = write_sources(tmp_path, "backtrace-2018", "2020-06-24")
-    compile_source(["x86_64-w64-mingw32-g++"], tmp_path, 17, included)
+    assert_compiles(["x86_64-w64-mingw32-g++"], tmp_path, 17, included)
 
 
 @pytest.mark.parametrize(("fork", "since", "target"), list(cross_compilers()))
@@ -151,7 +151,7 @@ def test_the_code_compiles_for_windows_and_macos(tmp_path, fork, since, target):
     included = write_sources(tmp_path, fork, since)
     for standard in fitting(fork, since):
         compiler = [sys.executable, "-m", "ziglang", "c++", "-target", target]
-        compile_source(compiler, tmp_path, standard, included)
+        assert_compiles(compiler, tmp_path, standard, included)
 
 
 class Program:

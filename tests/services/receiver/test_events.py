@@ -93,4 +93,7 @@ def test_a_quiet_stream_has_a_beat(monkeypatch):
 
 
 def test_nobody_listens_to_a_hub_without_a_loop():
-    Events().tell("report", {})
+    hub = Events()
+    hub.tell("report", {})
+
+    assert (hub.is_full, hub._queues) == (False, set())

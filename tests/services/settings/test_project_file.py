@@ -21,7 +21,7 @@ def project(tmp_path):
     return folder
 
 
-def refuse(folder, reason):
+def assert_refused(folder, reason):
     below = folder / "src"
     below.mkdir(exist_ok=True)
     with pytest.raises(UsageError, match="is refused") as error:
@@ -37,17 +37,17 @@ def test_ones_own_file_in_ones_own_folder_is_read(project):
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757], ids=oct)
 def test_a_folder_that_all_may_write_is_refused_sticky_or_not(project, mode):
     project.chmod(mode)
-    refuse(project, "others may write its folder")
+    assert_refused(project, "others may write its folder")
 
 
 def test_a_file_that_all_may_write_is_refused(project):
     (project / "crashtool.toml").chmod(0o666)
-    refuse(project, "others may write it (mode 666)")
+    assert_refused(project, "others may write it (mode 666)")
 
 
 def test_a_folder_whose_place_all_may_take_is_refused(project):
     project.parent.chmod(0o777)
-    refuse(project, f"others may replace what is in {project.parent}")
+    assert_refused(project, f"others may replace what is in {project.parent}")
     project.parent.chmod(0o1777)
     assert find_objection(str(project / "crashtool.toml")) is None, "in a sticky one they cannot"
 
@@ -62,11 +62,11 @@ def as_root():
 class TestOwners:
     def test_another_users_file_is_refused(self, project):
         os.chown(project / "crashtool.toml", NOBODY, NOBODY)
-        refuse(project, f"(uid {NOBODY})")
+        assert_refused(project, f"(uid {NOBODY})")
 
     def test_another_users_folder_is_refused(self, project):
         os.chown(project, NOBODY, NOBODY)
-        refuse(project, "its folder")
+        assert_refused(project, "its folder")
 
     def test_a_link_to_another_users_file_is_refused(self, project):
         theirs = project.parent / "theirs"
@@ -74,12 +74,12 @@ class TestOwners:
         (project / "crashtool.toml").rename(theirs / "crashtool.toml")
         os.chown(theirs / "crashtool.toml", NOBODY, NOBODY)
         (project / "crashtool.toml").symlink_to(theirs / "crashtool.toml")
-        refuse(project, f"(uid {NOBODY})")
+        assert_refused(project, f"(uid {NOBODY})")
 
     def test_a_folder_that_a_group_of_several_may_write_is_refused(self, project):
         os.chown(project, 0, NOBODY)
         project.chmod(0o775)
-        refuse(project, "others may write its folder")
+        assert_refused(project, "others may write its folder")
 
     def test_a_group_of_ones_own_is_no_one_else(self, project):
         project.chmod(0o775)  # root:root here, user:user where each user has a group

@@ -11,6 +11,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.archives import bounds
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols.unpack import Unpacked, walk_archive
+from tests.damage import attempt
 from tests.synth.object_files import build_sym
 
 SMALL = build_sym(lines=["FUNC 1 1 0 f"])
@@ -130,5 +131,6 @@ def test_damage_in_a_7_zip_archive_is_said(unpack, seven_zip):
     for place in range(6, len(packed), 5):
         changed = bytearray(packed)
         changed[place] ^= 0xFF
-        with suppress(InputUnusable, pytest.fail.Exception):
-            assert unpack(bytes(changed), "a.7z") in ([], [("app.sym", build_sym())])
+        with suppress(pytest.fail.Exception):  # a member is named that cannot be read
+            found, fault = attempt(unpack, bytes(changed), "a.7z")
+            assert fault or found in ([], [("app.sym", build_sym())])
