@@ -159,17 +159,9 @@ def share_reading(
     following = next(found, None)
     if following is None:
         return
-    from crashtool.services.workers.processes import (  # slow to load
-        count_workers,
-        share_among_processes,
-    )
+    from crashtool.services.workers.processes import share_many  # slow to load
 
-    rest = chain((following,), found)
-    workers = count_workers(jobs)
-    if workers > 1:
-        yield from share_among_processes(MAKER, setup, rest, workers, read_here)
-    else:
-        yield from map(read_here, rest)
+    yield from share_many(chain((following,), found), MAKER, setup, jobs, read_here)
 
 
 class InspectAnswer:

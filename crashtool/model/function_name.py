@@ -27,6 +27,7 @@ OPERATORS = ("<=>", "->*", "<<=", ">>=", "()", "[]", "->", "<<", ">>", "<=", ">=
              "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "<", ">", "+", "-",
              "*", "/", "%", "^", "&", "|", "~", "!", "=", ",")  # fmt: skip
 OPERATOR = "operator"
+WITHIN_METHOD = r" (?:const|volatile|noexcept|&&?)(?=::)"  # of a method that something is local to
 QUALIFIERS = (" const", " volatile", " noexcept", " &&", " &")
 
 
@@ -62,7 +63,8 @@ def normalize(function: str) -> str:
         return name
     name = re.sub(LAMBDA, MARK, re.sub(ADDED, "", re.sub(ANONYMOUS, "", name)))
     name = re.sub(OWN_CALL, MARK, _drop_trait(name))
-    name = _drop_qualifiers(_drop_brackets(name).strip())
+    name = re.sub(WITHIN_METHOD, "", _drop_brackets(name).strip())
+    name = _drop_qualifiers(name)
     name = _drop_return_type(name)
     parts = [part for part in name.split("::") if part and part != MARK]
     return "::".join(parts).strip()

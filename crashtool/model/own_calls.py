@@ -52,6 +52,11 @@ class FrameRule(NamedTuple):
     pattern: str
     line: int
 
+    @property
+    def text(self) -> str:
+        """`skip atlas::require`: what a row says of the rules that decided."""
+        return f"{self.action} {self.pattern}"
+
 
 class FrameRules(Protocol):
     """The user's rules: `frames` calls make a signature."""

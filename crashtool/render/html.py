@@ -39,16 +39,21 @@ def render_html(reports: Sequence[CrashReport]) -> str:
     The policy in its head lets the browser load and run nothing, whatever a dump's texts hold.
     """
     title = reports[0].path if len(reports) == 1 else f"{len(reports)} minidumps"
+    articles = "\n".join(_article(number, report) for number, report in enumerate(reports))
+    return render_document(title or "minidump", f"{_contents(reports)}{articles}")
+
+
+def render_document(title: str, body: str) -> str:
+    """A whole page around the markup `body`, with the style sheet and the policy."""
     digest = b64encode(sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    articles = "\n".join(_article(number, report) for number, report in enumerate(reports))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{harmless(title or 'minidump')}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{_contents(reports)}{articles}\n</main>\n</body>\n</html>\n"
+        f"<title>{harmless(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

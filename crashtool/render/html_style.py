@@ -68,6 +68,7 @@ pre.source { grid-column: 2 / -1; margin: .35rem 0 .2rem; padding: .4rem .6rem; 
   background: var(--code); border-radius: .4rem; line-height: 1.45; }
 pre.source mark { background: var(--warning); color: inherit; font-weight: 700; }
 pre.dump { margin: .3rem 0; overflow-x: auto; }
+svg.days { width: 100%; max-width: 26rem; height: 2.2rem; fill: var(--accent); }
 @media (max-width: 46rem) {
   body { font-size: 14px; }
   main { padding: .8rem .6rem 2rem; }

@@ -19,6 +19,8 @@ from crashtool.services.workers.threads import share_in_order
 
 MOST_WORKERS = 8
 
+MAX_STARTS = 16  # of a worker: it may be that none can work here
+
 Work = Callable[[Any], Any]
 
 
@@ -29,6 +31,25 @@ def count_workers(asked: int | None) -> int:
     usable = getattr(os, "sched_getaffinity", None)  # a container may have some of the cores only
     cores = len(usable(0)) if usable else os.cpu_count() or 1
     return min(MOST_WORKERS, cores)
+
+
+def share_many(
+    items: Iterator[Any],
+    maker: str,
+    setup: object,
+    jobs: int | None,
+    here: Work,
+    lost: Work | None = None,
+) -> Iterator[Any]:
+    """As `share_among_processes`; all is done here for one job, or where one core is usable.
+
+    `lost` is for what no worker can do: without it, `here` is.
+    """
+    workers = count_workers(jobs)
+    if workers > 1:
+        yield from share_among_processes(maker, setup, items, workers, lost or here)
+    else:
+        yield from map(here, items)
 
 
 def share_among_processes(
@@ -66,10 +87,16 @@ class WorkerLost(Exception):
 
 
 class Worker:
-    """A process that does one item after the other, started at once."""
+    """A process that does one item after the other; if it ends, it is started a few times again."""
 
     def __init__(self, maker: str, setup: object) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._task = maker, setup
+        self._starts = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._starts += 1
         with suppress(OSError):  # no process or memory to be had: its items are done here
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", __name__],
@@ -77,10 +104,12 @@ class Worker:
                 stdout=subprocess.PIPE,
                 env=child_environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
             )
-            _send(self._process.stdin, (maker, setup))
+            _send(self._process.stdin, self._task)
 
     def do(self, item: object) -> object:
         """What the worker makes of an item. WorkerLost when it does not answer, or cannot."""
+        if self._process is None and self._starts < MAX_STARTS:
+            self._start()
         if self._process is None:
             raise WorkerLost
         try:

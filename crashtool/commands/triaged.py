@@ -1,0 +1,113 @@
+"""One minidump made a row, in this process or in one of several that share the work."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from crashtool.commands.console import Console
+from crashtool.commands.options import open_symbols
+from crashtool.errors import CrashtoolError
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.model.own_calls import FrameRule
+from crashtool.model.triage.row import Row
+from crashtool.model.triage.rules import GroupRule, Rules
+from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, Wanted
+from crashtool.services.workers.processes import Worker, WorkerLost, share_many
+from crashtool.services.triage.read_row import read_row
+
+MAKER = "crashtool.commands.triaged:make_row_reader"
+
+
+class RowSetup(NamedTuple):
+    """How rows are read: the options of the symbols, the user's rules, annotations to keep."""
+
+    options: dict[str, Any]
+    frame_rules: tuple[FrameRule, ...]
+    groups: tuple[GroupRule, ...]
+    frames: int
+    keys: tuple[str, ...]
+
+    @property
+    def rules(self) -> Rules:
+        """The rules made ready."""
+        return Rules(self.frame_rules, self.groups, self.frames)
+
+
+class Task(NamedTuple):
+    """A minidump to read, or the row that was kept of it; `identity` is what to keep it under."""
+
+    found: FoundDump | Unreadable | Row
+    identity: str = ""
+
+
+class Done(NamedTuple):
+    """The row of a task."""
+
+    row: Row
+    identity: str = ""
+
+
+def make_row_reader(setup: RowSetup) -> Callable[[Task], Done]:
+    """What reads rows in a process that serves another; its warnings are the first process's."""
+    return RowReader(setup, Console(verbosity=-1)).read
+
+
+class RowReader:
+    """Reads rows, with symbols that are opened once."""
+
+    def __init__(self, setup: RowSetup, console: Console) -> None:
+        self._stack = ExitStack()
+        symbols = self._stack.enter_context(open_symbols(setup.options, console))
+        self._wanted = Wanted(symbols=symbols, warn=console.warn_once)
+        self._rules = setup.rules
+        self._keys = setup.keys
+
+    def close(self) -> None:
+        """Let go of the symbols."""
+        self._stack.close()
+
+    def read(self, task: Task) -> Done:
+        """The row of one minidump. A bug of ours costs that minidump alone, and is said there."""
+        found = task.found
+        if isinstance(found, Row):
+            return Done(found, task.identity)
+        try:
+            row = read_row(found, self._wanted, self._rules, self._keys)
+        except CrashtoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a million others must not be lost for it)
+            row = Row(found.path, "unreadable", error=f"a bug in crashtool: {error!r}")
+        return Done(row, task.identity)
+
+
+def read_rows(
+    tasks: Iterator[Task], setup: RowSetup, console: Console, jobs: int | None
+) -> Iterator[Done]:
+    """A row for each task, in their order; by several processes when there are many.
+
+    A minidump that ends the process which reads it is tried once more, by one of its own.
+    """
+    reader: list[RowReader] = []
+
+    def read_here(task: Task) -> Done:
+        if not reader:
+            reader.append(RowReader(setup, console))
+        return reader[0].read(task)
+
+    def read_apart(task: Task) -> Done:
+        worker = Worker(MAKER, setup)
+        try:
+            done = worker.do(task)
+        except WorkerLost:
+            path = task.found.path
+            return Done(Row(path, "unreadable", error="the process that reads it is ended by it"))
+        finally:
+            worker.close()
+        assert isinstance(done, Done)  # noqa: S101 (what the reader gives)
+        return done
+
+    try:
+        yield from share_many(tasks, MAKER, setup, jobs, read_here, read_apart)
+    finally:
+        for one in reader:
+            one.close()

@@ -1,0 +1,120 @@
+"""Groups of crashes as a web page that needs nothing else: no script, no image, no other file."""
+
+from collections.abc import Iterator, Sequence
+
+from crashtool.model.triage.groups import Group, Triage
+from crashtool.render.html import render_document
+from crashtool.render.html_parts import card, code, details, facts, harmless, pill, table
+from crashtool.render.triage import (
+    VERDICTS,
+    Compared,
+    Gate,
+    name_versions,
+    rank_comparisons,
+    span_of_days,
+    words_of_ratio,
+)
+
+MAX_GROUPS = 1000
+MAX_ROWS = 200
+MAX_DAYS = 120
+HEIGHT = 24
+PILLS = {"guess": ("guessed frames", "warn"), "raw": ("one build's place", "warn")}
+
+
+def render_triage_page(
+    triage: Triage, compared: Compared | None = None, gate: Gate | None = None
+) -> str:
+    """The whole page: what to know first, then each group, to be opened."""
+    totals = triage.totals
+    parts = [
+        _head(triage),
+        _baseline(gate),
+        card("Groups", "".join(_walk_groups(triage.groups, totals.grouped))),
+        _comparison(compared),
+        _list("Cannot be grouped", [(f"{count:,}", why) for why, count in triage.nameless]),
+        _list(
+            "Symbols worth most",
+            [(f"{count:,}", f"{name} {identifier}") for name, identifier, count in triage.missing],
+        ),
+        _list("Unreadable", list(triage.unreadable)),
+    ]
+    return render_document("Crashes by group", "\n".join(filter(None, parts)))
+
+
+def _head(triage: Triage) -> str:
+    totals = triage.totals
+    title = f"{len(triage.groups):,} groups of {totals.grouped:,} crashes"
+    text = (
+        f"{totals.inputs:,} minidumps: {totals.grouped:,} grouped, {totals.nameless:,} cannot be "
+        f"grouped, {totals.duplicates:,} sent twice, {totals.left_out:,} left out, "
+        f"{totals.unreadable:,} unreadable"
+    )
+    return f"<header><h1>{title}</h1><p>{text}</p></header>"
+
+
+def _baseline(gate: Gate | None) -> str:
+    if gate is None:
+        return ""
+    rows = "".join(f"<li>{pill('new', 'bad')} {code(group.key.text)}</li>" for group in gate.new)
+    return card("Against the baseline", f"<ul>{rows}</ul>" if rows else pill("nothing new", "good"))
+
+
+def _comparison(compared: Compared | None) -> str:
+    if compared is None:
+        return ""
+    rows = []
+    for group, item in rank_comparisons(compared)[:MAX_ROWS]:
+        words, style = VERDICTS[item.verdict]
+        rows.append([code(group.key.text), f"{item.before:,}", f"{item.after:,}",
+                     words_of_ratio(item), pill(words, style)])  # fmt: skip
+    head = ("Group", compared.before, compared.after, "Ratio of rates, 95 %", "")
+    return card("Two versions", table(head, rows, wide=True), f"per {compared.unit}")
+
+
+def _walk_groups(groups: Sequence[Group], grouped: int) -> Iterator[str]:
+    for number, group in enumerate(groups[:MAX_GROUPS]):
+        quality = pill(*PILLS[group.quality]) if group.quality in PILLS else ""
+        rows = (
+            ("When", span_of_days(group), False),
+            ("Versions", name_versions(group).removeprefix("version "), False),
+            ("Keys", ", ".join(filter(None, group.key.extra)), False),
+            ("Signature", group.signature if group.is_named_by_rule else "", True),
+            ("Stack", " | ".join(group.calls), True),
+            ("Example", group.example, True),
+            ("Like it", ", ".join(key.text for key in group.related), True),
+        )
+        share = f"{group.crashes:,} crashes, {100 * group.crashes / grouped:.1f} %"
+        yield details(
+            group.key.text, quality + facts(rows) + _draw_days(group), share, style="sub"
+        ).replace("<details", f'<details id="group-{number}"', 1)
+    if len(groups) > MAX_GROUPS:
+        yield f'<p class="dim">and {len(groups) - MAX_GROUPS:,} smaller groups</p>'
+
+
+def _draw_days(group: Group) -> str:
+    """How many crashes on each of the last days, as bars."""
+    if len(group.days) < 2:  # noqa: PLR2004 (one day is a number)
+        return ""
+    last = group.days[-1][0]
+    first = max(group.days[0][0], last - MAX_DAYS + 1)
+    counts = dict(group.days)
+    highest = max(counts[day] for day in counts if day >= first)
+    bars = "".join(
+        f'<rect x="{day - first}" y="{HEIGHT - height:.1f}" width="0.8" height="{height:.1f}"/>'
+        for day in range(first, last + 1)
+        if (height := HEIGHT * counts.get(day, 0) / highest)
+    )
+    label = harmless(f"crashes a day, {span_of_days(group)}, at most {highest:,}")
+    return (
+        f'<svg class="days" role="img" aria-label="{label}" preserveAspectRatio="none" '
+        f'viewBox="0 0 {last - first + 1} {HEIGHT}"><title>{label}</title>{bars}</svg>'
+    )
+
+
+def _list(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    if not rows:
+        return ""
+    shown = [[harmless(one), harmless(other)] for one, other in rows[:MAX_ROWS]]
+    more = f"{len(rows):,} rows" if len(rows) > MAX_ROWS else ""
+    return card(title, table(("", ""), shown), more)

@@ -1,0 +1,124 @@
+"""One minidump to a row."""
+
+import hashlib
+from collections.abc import Sequence
+
+from crashtool.model.crash import CrashReport
+from crashtool.model.own_calls import SYSTEM_MODULES, Decision, decide_calls
+from crashtool.model.signature import Signature, sign
+from crashtool.model.triage.row import Row
+from crashtool.model.triage.rules import Rules
+from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
+
+BLOCK = 1 << 20
+PRODUCTS = ("prod", "product", "ProductName", "_productName")
+VERSIONS = ("ver", "version", "application.version", "Version")
+NO_SYMBOLS = ("missing", "mismatch", "no_id")
+MAX_MISSING = 8
+NO_ID = "0" * 8 + "-0000-0000-0000-" + "0" * 12
+
+
+def read_row(
+    found: FoundDump | Unreadable, wanted: Wanted, rules: Rules, keys: Sequence[str]
+) -> Row:
+    """The row of a minidump; `keys` are annotations that are kept of it."""
+    if isinstance(found, Unreadable):
+        return Row(found.path, "unreadable", error=found.error.what)
+    try:
+        digest = hash_file(found.file)
+    except OSError as error:
+        return Row(found.path, "unreadable", error=error.strerror or str(error))
+    read = read_found(found, wanted)
+    if isinstance(read, Unreadable):
+        return Row(read.path, "unreadable", digest, error=read.error.what)
+    if read.is_damaged and not read.threads:
+        problem = next(problem for problem in read.problems if problem.loses_data)
+        return Row(read.path, "unreadable", digest, error=problem.sentence)
+    return make_row(read, digest, rules, keys)
+
+
+def make_row(report: CrashReport, digest: str, rules: Rules, keys: Sequence[str]) -> Row:
+    """The row of a report."""
+    used = rules if rules.frame_rules or rules.frames != Rules().frames else None
+    signature = sign(report, used)
+    annotations = {item.name: item.value for item in report.annotations if item.wins}
+    identifier = str(report.crashpad.report_id) if report.crashpad else ""
+    row = Row(
+        report.path,
+        digest=digest,
+        report_id="" if identifier == NO_ID else identifier,
+        written=report.written,
+        product=_first(annotations, PRODUCTS) or report.process.name or "",
+        version=_first(annotations, VERSIONS) or report.process.version or "",
+        os=report.system.platform if report.system else "",
+        signature=signature.text,
+        kind=signature.kind,
+        quality=signature.quality,
+        calls=signature.calls,
+        module=_find_module(report, used),
+        missing=_find_missing(report),
+        annotations=tuple((key, annotations[key]) for key in sorted(keys) if key in annotations),
+    )
+    return _apply_groups(row, report, signature, rules, annotations)
+
+
+def _apply_groups(
+    row: Row, report: CrashReport, signature: Signature, rules: Rules, annotations: dict[str, str]
+) -> Row:
+    used = {
+        decision.rule.text
+        for decision in _decide(report, rules if rules.frame_rules else None)
+        if decision.rule
+    }
+    facts = {f"annotation.{name}": value for name, value in annotations.items()}
+    facts |= {key: row.find(key) for key in ("class", "module", "os", "product", "version")}
+    group = rules.find_group(signature.calls, facts) if rules.groups else None
+    if group:
+        used.add(group.text)
+    return row._replace(rules=tuple(sorted(used)), group=group.name if group else "")
+
+
+def _decide(report: CrashReport, rules: Rules | None) -> Sequence[Decision]:
+    thread = report.crashed_thread
+    return tuple(decide_calls(thread.frames, rules)) if thread and rules else ()
+
+
+def _find_module(report: CrashReport, rules: Rules | None) -> str:
+    """The module of the innermost call that counts, else of the innermost frame."""
+    thread = report.crashed_thread
+    frames = thread.frames if thread else ()
+    own = next((item.own for item in decide_calls(frames, rules) if item.own), None)
+    frame = frames[own.frame] if own else frames[0] if frames else None
+    return frame.module.name if frame and frame.module else ""
+
+
+def _find_missing(report: CrashReport) -> tuple[tuple[str, str], ...]:
+    """The program's modules of the crashed stack that have no symbols, innermost first.
+
+    Those of the system would not change a group.
+    """
+    thread = report.crashed_thread
+    without = {item.module: item for item in report.symbols if item.status in NO_SYMBOLS}
+    found: dict[tuple[str, str], None] = {}
+    for frame in thread.frames if thread else ():
+        module = frame.module
+        if module is None or frame.function or (report.symbols and module not in without):
+            continue
+        if module.name.lower().startswith(SYSTEM_MODULES):
+            continue
+        identifier = module.debug_id.breakpad if module.debug_id else module.code_id or ""
+        found.setdefault((module.name, identifier))
+    return tuple(found)[:MAX_MISSING]
+
+
+def _first(annotations: dict[str, str], names: Sequence[str]) -> str:
+    return next((annotations[name] for name in names if annotations.get(name)), "")
+
+
+def hash_file(path: str) -> str:
+    """A hash of a file's bytes. OSError when it cannot be read."""
+    hasher = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
+        while block := file.read(BLOCK):
+            hasher.update(block)
+    return hasher.hexdigest()

@@ -1,0 +1,276 @@
+"""The triage command on many small crashes of one program."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from zipfile import ZipFile
+
+import pytest
+
+from tests.synth.crashes import crash, name_symbols
+
+DRAW = "game::draw | game::load [memory]"
+LOAD = "game::load | game::main [memory]"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five crashes in draw, three in load of a newer version, and symbols beside them."""
+    crashes = tmp_path / "crashes"
+    crashes.mkdir()
+    for number in range(1, 6):
+        dump = crash(number, "draw", "load", "main", when=1_764_000_000 + 86400 * number)
+        (crashes / f"draw-{number}.dmp").write_bytes(dump)
+    for number in range(11, 14):
+        dump = crash(number, "load", "main", version="1.5.0", more=(("gpu", "Radeon"),))
+        (crashes / f"load-{number}.dmp").write_bytes(dump)
+    (tmp_path / "game.sym").write_bytes(name_symbols())
+    return tmp_path
+
+
+@pytest.fixture
+def triage(crashtool, folder):
+    """triage("--by", "function") -> Result, with the crashes, their symbols and one job."""
+
+    def call(*arguments, path="crashes", jobs=1):
+        return crashtool(
+            "triage", path, "--symbols", "game.sym", "--no-local-symbols", "--jobs", jobs,
+            *arguments,
+        )  # fmt: skip
+
+    return call
+
+
+def groups(result):
+    return {row["signature"]: row["count"] for row in json.loads(result.stdout)["groups"]}
+
+
+def test_crashes_are_grouped_counted_and_dated(triage):
+    result = triage()
+    assert result.exit_code == 0
+    assert result.stdout.startswith("8 minidumps: 8 in 2 groups\n")
+    first, second = (line for line in result.stdout.splitlines() if "[memory]" in line)
+    assert first.split() == ["5", "62.5", "%", *DRAW.split()]
+    assert second.split() == ["3", "37.5", "%", *LOAD.split()]
+    assert "2025-11-25 to 2025-11-29, version 1.4.2 (5)" in result.stdout
+    assert f"example {os.path.join('crashes', 'draw-5.dmp')}" in result.stdout  # noqa: PTH118
+
+
+def test_json_has_all_and_the_signature_is_that_of_inspect(triage, crashtool):
+    result = triage("--json", "--top", 1)
+    assert groups(result) == {DRAW: 5, LOAD: 3}
+    shown = crashtool(
+        "inspect", "--json", "crashes/draw-1.dmp", "--symbols", "game.sym", "--no-local-symbols"
+    )
+    assert json.loads(shown.stdout)["signature"] == DRAW
+
+
+def test_without_symbols_places_of_one_build_are_marked(crashtool, folder):
+    result = crashtool("triage", "crashes", "--no-local-symbols", "--jobs", 1)
+    assert "?" in result.stdout
+    assert "SYMBOLS WORTH MOST" in result.stdout
+    assert "030201000504070608090A0B0C0D0E0F0" in result.stdout
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_answers_and_rows_are_the_same_for_any_order_and_number_of_jobs(
+    triage, crashtool, folder, jobs
+):
+    expected = triage("--json", "--rows", "rows").stdout, (folder / "rows").read_bytes()
+    names = sorted((path.name for path in (folder / "crashes").iterdir()), reverse=True)
+    result = crashtool(
+        "triage", *(f"crashes/{name}" for name in names), "--symbols", "game.sym",
+        "--no-local-symbols", "--jobs", jobs, "--json", "--rows", "others",
+    )  # fmt: skip
+    assert (result.stdout, (folder / "others").read_bytes()) == expected
+
+
+def test_a_report_that_was_sent_twice_counts_once(triage, folder):
+    (folder / "crashes" / "again.dmp").write_bytes(crash(1, "draw", "load", "main"))
+    assert "9 minidumps: 8 in 2 groups, 1 sent twice" in triage().stdout
+    assert groups(triage("--json", "--count-duplicates"))[DRAW] == 6
+
+
+def test_what_cannot_be_read_is_named_and_counted_and_ends_with_8(triage, folder):
+    (folder / "crashes" / "bad.dmp").write_bytes(b"MDMP" + bytes(8))
+    result = triage()
+    assert result.exit_code == 8
+    assert "9 minidumps: 8 in 2 groups, 1 unreadable" in result.stdout
+    assert "bad.dmp" in result.stdout
+
+
+def test_without_a_minidump_it_ends_with_3(crashtool, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = crashtool("triage", "empty")
+    assert result.exit_code in (3, 8)
+    assert "no minidump" in result.stdout + result.stderr
+
+
+def test_members_of_an_archive_and_paths_from_stdin_are_read(triage, crashtool, folder):
+    with ZipFile(folder / "all.zip", "w") as archive:
+        for path in (folder / "crashes").iterdir():
+            archive.write(path, path.name)
+    assert groups(triage("--json", path="all.zip")) == {DRAW: 5, LOAD: 3}
+    result = crashtool(
+        "triage", "-", "--symbols", "game.sym", "--no-local-symbols", "--json", "--jobs", 1,
+        input="crashes/draw-1.dmp\ncrashes/load-11.dmp\n",
+    )  # fmt: skip
+    assert groups(result) == {DRAW: 1, LOAD: 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--version", "1.5*"), {LOAD: 3}),
+        (("--where", "gpu=Rad*"), {LOAD: 3}),
+        (("--since", "2025-11-28"), {DRAW: 2}),
+        (("--until", "2025-11-26"), {DRAW: 1, LOAD: 3}),
+    ],
+)
+def test_conditions_choose(triage, arguments, expected):
+    result = triage("--json", *arguments)
+    assert groups(result) == expected
+    totals = json.loads(result.stdout)["totals"]
+    assert totals["left_out"] == 8 - sum(expected.values())
+
+
+def test_further_keys_split_groups_and_are_shown(triage):
+    result = triage("--by", "version")
+    assert "version 1.5.0" in result.stdout
+    assert json.loads(triage("--json", "--by", "function").stdout)["groups"][0]["signature"] == (
+        "game::draw [memory]"
+    )
+
+
+def test_rules_change_groups_and_tell_what_they_did_not_do(triage, folder):
+    (folder / "rules.toml").write_text(
+        '[triage]\nskip = ["game::draw", "nothing::*"]\n[[triage.group]]\nname = "GAME-7"\n'
+        'match = ["game::load"]\n',
+        encoding="utf-8",
+    )
+    result = triage("--rules", "rules.toml", "--json")
+    assert groups(result) == {"GAME-7": 8}
+    assert "line 2 of the rules matched nothing: skip nothing::*" in result.stderr
+    assert "more than half" in result.stderr
+
+
+def test_explain_names_the_rule_of_each_call(crashtool, folder):
+    (folder / "rules.toml").write_text('[triage]\nskip = ["game::draw"]\n', encoding="utf-8")
+    result = crashtool(
+        "triage", "--explain", "crashes/draw-1.dmp", "--symbols", "game.sym", "--rules",
+        "rules.toml", "--no-local-symbols",
+    )  # fmt: skip
+    assert LOAD in result.stdout
+    assert "skip game::draw, line 2" in result.stdout
+
+
+def test_a_baseline_knows_its_groups_and_a_new_one_fails_the_gate(triage, folder):
+    assert triage("--version", "1.4*", "--save-baseline", "known.jsonl").exit_code == 0
+    same = triage("--version", "1.4*", "--baseline", "known.jsonl", "--fail-on", "new")
+    assert same.exit_code == 0
+    assert "nothing new" in same.stdout
+    assert "60 %" in same.stdout  # what a baseline of 5 crashes may have missed
+    new = triage("--baseline", "known.jsonl", "--fail-on", "new")
+    assert new.exit_code == 4
+    assert f"new  3  {LOAD}" in new.stdout
+    few = triage("--baseline", "known.jsonl", "--fail-on", "new", "--min-count", 4)
+    assert few.exit_code == 0
+
+
+def test_a_baseline_of_other_rules_is_refused(triage, folder):
+    triage("--save-baseline", "known.jsonl")
+    result = triage("--baseline", "known.jsonl", "--by", "function")
+    assert result.exit_code == 2
+    assert "--baseline-anyway" in result.stderr
+    assert (
+        triage("--baseline", "known.jsonl", "--by", "function", "--baseline-anyway").exit_code == 0
+    )
+
+
+def test_versions_are_compared_by_starts(triage, folder):
+    for number in range(20, 40):
+        dump = crash(number, "load", "main", version="1.5.0")
+        (folder / "crashes" / f"load-{number}.dmp").write_bytes(dump)
+    arguments = ("--compare", "1.4.2,1.5.0", "--sessions", "1.4.2=1000", "--sessions", "1.5.0=1000")
+    result = triage(*arguments, "--fail-on", "regression", "--json")
+    assert result.exit_code == 4
+    rows = json.loads(result.stdout)["comparison"]["groups"]
+    by_name = {row["signature"]: row for row in rows}
+    assert by_name[LOAD]["verdict"] == "regression"
+    assert by_name[LOAD]["ratio_high"] is None
+    assert by_name[DRAW]["verdict"] in ("fixed", "no_evidence")
+    assert by_name[DRAW]["rate_before"][0] < 5 / 1000 < by_name[DRAW]["rate_before"][1]
+    shown = triage(*arguments)
+    assert shown.exit_code == 0
+    assert "regression" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fail-on", "new"), "--baseline FILE"),
+        (("--fail-on", "regression"), "--compare"),
+        (("--compare", "1.4.2"), "two versions"),
+        (("--compare", "1.4.2,9"), "no crash is of version 9"),
+        (("--compare", "1.4.2,1.5.0", "--sessions", "1.4.2=3"), "of both versions"),
+        (("--sessions", "x"), "VERSION=N"),
+        (("--by", "signature,,os"), "empty"),
+        (("--where", "x"), "KEY=GLOB"),
+    ],
+)
+def test_what_cannot_be_meant_ends_with_2(triage, arguments, words):
+    result = triage(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_what_was_read_is_not_read_again(triage, folder):
+    expected = triage("--json", "--work", "work").stdout
+    for path in (folder / "crashes").iterdir():
+        times = path.stat()
+        path.write_bytes(b"MDMP".ljust(times.st_size, b"\0"))  # nobody can read them any more
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert triage("--json", "--work", "work").stdout == expected
+    assert triage("--json").exit_code in (3, 8)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL to send")
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_a_call_that_was_killed_goes_on_and_gives_the_same(triage, folder, after):
+    """Killed once it has kept so many rows, by a look at the file that they are in."""
+    expected = triage("--json").stdout
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crashtool", "triage", "crashes", "--symbols", "game.sym",
+         "--no-local-symbols", "--jobs", "2", "--work", "work", "--rows", "rows"],
+        cwd=folder, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    while process.poll() is None:
+        kept = [path.read_bytes().count(b"\n") for path in folder.glob("work/rows-*.jsonl")]
+        if kept and kept[0] >= after:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    assert triage("--json", "--work", "work").stdout == expected
+    assert not (folder / "rows").exists() or (folder / "rows").read_bytes().count(b"\n") == 8
+
+
+def test_the_page_holds_no_text_of_a_dump_as_markup(triage, folder):
+    hostile = crash(99, "main", version="<script>alert(1)</script>", product="<img src=x>")
+    (folder / "crashes" / "hostile.dmp").write_bytes(hostile)
+    result = triage("--html", "groups.html", "--by", "product,version")
+    assert result.exit_code == 0
+    page = (folder / "groups.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert DRAW.replace("|", "|") in page
+    assert 'class="days"' in page
+
+
+def test_rows_go_to_stdout_alone(triage):
+    result = triage("--rows", "-")
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(documents) == 8
+    assert {row["signature"] for row in documents} == {DRAW, LOAD}
+    assert documents[0]["schema_version"] == 1
