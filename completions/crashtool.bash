@@ -12,7 +12,7 @@ _crashtool() {
     done
     COMPREPLY=()
     case "$command" in
-    '') words='make-url annotate send-dump inspect upload-symbols symbols database completion doctor scaffold serve smoke run --version -h --help' ;;
+    '') words='make-url annotate send-dump inspect triage upload-symbols symbols database completion doctor scaffold serve smoke run --version -h --help' ;;
     'make-url')
         case "$previous" in
         --form) words='hosted self-hosted root' ;;
@@ -44,6 +44,13 @@ _crashtool() {
         --color) words='auto always never' ;;
         --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--jobs|--html|--project-file) words= ;;
         *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        esac ;;
+    'triage')
+        case "$previous" in
+        --fail-on) words='new regression' ;;
+        --color) words='auto always never' ;;
+        --symbols|--symbol-server|--cache-size|--cache|--rules|--by|--since|--until|--version|--where|--top|--compare|--sessions|--baseline|--save-baseline|--min-count|--rows|--html|--work|--explain|--jobs|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --rules --by --since --until --version --where --count-duplicates --top --compare --sessions --baseline --baseline-anyway --save-baseline --min-count --fail-on --rows --html --work --explain --jobs --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'upload-symbols')
         case "$previous" in

@@ -2,7 +2,7 @@
 Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $commands = @{
-        '' = @('make-url', 'annotate', 'send-dump', 'inspect', 'upload-symbols', 'symbols', 'database', 'completion', 'doctor', 'scaffold', 'serve', 'smoke', 'run')
+        '' = @('make-url', 'annotate', 'send-dump', 'inspect', 'triage', 'upload-symbols', 'symbols', 'database', 'completion', 'doctor', 'scaffold', 'serve', 'smoke', 'run')
         'symbols' = @('cache', 'check', 'dump', 'fetch', 'find')
         'database' = @('list', 'prune', 'resend', 'settings', 'show')
         'scaffold' = @('cmake', 'cpp', 'github-action', 'msbuild', 'obtain', 'reg', 'toml')
@@ -12,6 +12,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'annotate' = 'Check annotations and attachments; print them as StartHandler needs them.'
         'send-dump' = 'Send minidumps to Backtrace, as crashpad_handler would.'
         'inspect' = 'Show what a minidump says: what crashed, where and why.'
+        'triage' = 'Group many minidumps by what crashed, count them, and compare versions.'
         'upload-symbols' = 'Check debug files and upload them.'
         'symbols' = 'Check, find, fetch and write symbols; look after what is kept.'
         'symbols cache' = 'Show what the symbol cache holds; clear it or make it smaller.'
@@ -45,6 +46,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'annotate' = @('--attach', '--from', '--git', '--as', '--handler', '--handler-option', '--into', '--output', '--check', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'send-dump' = @('--url', '--universe', '--host', '--token', '--token-file', '--annotation', '--attachment', '--sync', '--faulting-thread', '--no-gzip', '--raw', '-j', '--jobs', '--rate', '-w', '--watch', '--again', '--journal', '--scrub', '--without-consent', '-n', '--dry-run', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'inspect' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--threads', '--registers', '--modules', '--streams', '--memory', '--handles', '--source', '--secrets', '--json-lines', '--jobs', '--brief', '--html', '--ci', '--fail-on-crash', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'triage' = @('--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--rules', '--by', '--since', '--until', '--version', '--where', '--count-duplicates', '--top', '--compare', '--sessions', '--baseline', '--baseline-anyway', '--save-baseline', '--min-count', '--fail-on', '--rows', '--html', '--work', '--explain', '--jobs', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'upload-symbols' = @('--url', '--universe', '--host', '--token', '--token-file', '--tag', '--exclude', '--type', '--require-for', '--for-dump', '--not-required', '--require-all-modules', '--strict', '--quick', '--single', '--max-archive-size', '--no-compression', '--gzip', '-o', '--output', '--to', '--replace', '--verify-receipt', '--receipt', '-n', '--dry-run', '--allow-empty', '--pass-with-no-files', '--soft-fail', '-j', '--jobs', '--ci', '--junit', '--ca-bundle', '--insecure', '--timeout', '--retry-for', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'symbols' = @('-h', '--help')
         'symbols cache' = @('--clear', '--max-size', '--cache', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
@@ -85,6 +87,8 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'send-dump --color' = @('auto', 'always', 'never')
         'inspect --ci' = @('github')
         'inspect --color' = @('auto', 'always', 'never')
+        'triage --fail-on' = @('new', 'regression')
+        'triage --color' = @('auto', 'always', 'never')
         'upload-symbols --type' = @('elf', 'pe', 'pdb', 'macho', 'sym')
         'upload-symbols --soft-fail' = @('network', 'server', 'all')
         'upload-symbols --ci' = @('github')

@@ -33,7 +33,7 @@ COMMANDS = {
     "annotate": "Check annotations and attachments; print them as StartHandler needs them.",
     "send-dump": "Send minidumps to Backtrace, as crashpad_handler would.",
     "inspect": "Show what a minidump says: what crashed, where and why.",
-    "triage": "Group many minidumps by what crashed, count them, compare versions.",
+    "triage": "Group many minidumps by what crashed, count them, and compare versions.",
     "upload-symbols": "Check debug files and upload them.",
     "symbols": "Check, find, fetch and write symbols; look after what is kept.",
     "database": "Show a Crashpad database, and why each report was or was not uploaded.",

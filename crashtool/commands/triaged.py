@@ -12,8 +12,8 @@ from crashtool.model.own_calls import FrameRule
 from crashtool.model.triage.row import Row
 from crashtool.model.triage.rules import GroupRule, Rules
 from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, Wanted
-from crashtool.services.workers.processes import Worker, WorkerLost, share_many
 from crashtool.services.triage.read_row import read_row
+from crashtool.services.workers.processes import Worker, WorkerLost, share_many
 
 MAKER = "crashtool.commands.triaged:make_row_reader"
 
