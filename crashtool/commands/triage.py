@@ -464,11 +464,11 @@ def _explain(console: Console, options: dict[str, Any], rules: "Rules") -> None:
     from crashtool.model.own_calls import decide_calls
     from crashtool.model.signature import sign
     from crashtool.render.triage import decisions_document, render_decisions
-    from crashtool.services.analyze.inspect_dumps import Wanted, read_report
+    from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 
     path = os.fspath(options["explain"])
     with open_symbols(options, console) as symbols:
-        report = read_report(path, path, Wanted(symbols=symbols, warn=console.warn_once))
+        report = read_report(path, path, InspectOptions(symbols=symbols, warn=console.warn_once))
     thread = report.crashed_thread
     decisions = tuple(decide_calls(thread.frames if thread else (), rules))
     text = sign(report, rules).text

@@ -8,7 +8,12 @@ from crashtool.model.own_calls import SYSTEM_MODULES, Decision, decide_calls
 from crashtool.model.signature import Signature, sign
 from crashtool.model.triage.row import Row
 from crashtool.model.triage.rules import Rules
-from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable, Wanted, read_found
+from crashtool.services.analyze.inspect_dumps import (
+    FoundDump,
+    InspectOptions,
+    Unreadable,
+    read_found,
+)
 
 BLOCK = 1 << 20
 PRODUCTS = ("prod", "product", "ProductName", "_productName")
@@ -19,7 +24,7 @@ NO_ID = "0" * 8 + "-0000-0000-0000-" + "0" * 12
 
 
 def read_row(
-    found: FoundDump | Unreadable, wanted: Wanted, rules: Rules, keys: Sequence[str]
+    found: FoundDump | Unreadable, wanted: InspectOptions, rules: Rules, keys: Sequence[str]
 ) -> Row:
     """The row of a minidump; `keys` are annotations that are kept of it."""
     if isinstance(found, Unreadable):
