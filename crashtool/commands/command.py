@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import click
 from click.core import ParameterSource
 
-from crashtool.commands.console import Console, wants_color
+from crashtool.commands.console import Console, find_width, wants_color
 from crashtool.services.settings.layers import Resolved, Settings, current_settings, mask
 from crashtool.services.settings.resolution import Habits, resolve
 from crashtool.services.settings.table import SETTINGS
@@ -72,6 +72,8 @@ class Command(click.Command):
         console.verbosity = -1 if options["quiet"] else int(bool(options["verbose"]))
         console.color = wants_color(color, os.environ, sys.stdout)
         console.color_notes = wants_color(color, os.environ, sys.stderr)
+        console.width = find_width(os.environ, sys.stdout)
+        console.note_width = find_width(os.environ, sys.stderr)
         console.live = sys.stderr.isatty() and not os.environ.get("CI")
         _warn_of_unknown_variables(console, resolved[1])
         if options["show_settings"]:

@@ -1,10 +1,11 @@
 """What a command says and where: the answer on stdout, everything else on stderr."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -26,7 +27,8 @@ class Console:
 
     `json`: the answer is one JSON document; `json_lines`: or several, each in a line.
     `verbosity`: -1 quiet, 0, 1 verbose. `color`: the answer may be coloured, `color_notes`: what
-    goes to stderr. `live`: stderr is a terminal with a person in front of it.
+    goes to stderr. `live`: stderr is a terminal with a person in front of it. `width` and
+    `note_width`: the columns of the terminal that gets them, None for a pipe.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class Console:
         self.verbosity = verbosity
         self.color = self.color_notes = color
         self.live = live
+        self.width: int | None = None
+        self.note_width: int | None = None
         self._warned: set[str] = set()
         self._bars: ProgressBars | None = None
 
@@ -63,9 +67,9 @@ class Console:
         elif self.color and self._has_rich():
             from crashtool.render.terminal import print_page
 
-            print_page(answer, sys.stdout)
+            print_page(answer, sys.stdout, self.width)
         else:
-            _write(answer.text(), sys.stdout)
+            _write(answer.text(self.width), sys.stdout)
 
     def _has_rich(self) -> bool:
         """Whether pages can be coloured and bars be shown; once in a call it is said that not."""
@@ -216,6 +220,20 @@ def _plain_progress(say: Callable[[str], None], label: str, total: int) -> Calla
         say(f"{label}: {', '.join(parts)}")
 
     return advance
+
+
+def find_width(environment: Mapping[str, str], stream: TextIO) -> int | None:
+    """How many columns the terminal has, by COLUMNS or as it says; None for a pipe or a file."""
+    if not stream.isatty():
+        return None
+    with suppress(ValueError, OSError):
+        return int(environment.get("COLUMNS") or 0) or _ask_width(stream)
+    return None
+
+
+def _ask_width(stream: TextIO) -> int | None:
+    """0 columns are what a terminal says that does not know."""
+    return os.get_terminal_size(stream.fileno()).columns or None
 
 
 def wants_color(choice: str, environment: Mapping[str, str], stream: TextIO) -> bool:

@@ -184,7 +184,8 @@ class _Account:
     def _page(self, delivery: "DeliveredReport") -> str:
         from crashtool.render.report import render_report
 
-        return render_report(self._read(delivery)).text()
+        width = None if self.file else self.console.note_width
+        return render_report(self._read(delivery)).text(width)
 
     def _document(self, result: "RunResult", delivery: "DeliveredReport | None") -> dict[str, Any]:
         from crashtool.render.as_json import crash_document

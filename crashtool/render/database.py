@@ -26,14 +26,14 @@ def render_list(
         page.blank().line(f"{more:,} older ones are not listed")
     newest = next((row for row in reports if row.state != "new" and row.total_size), None)
     if newest and in_place:
-        page.blank().field("next", f"crashtool inspect {quote_word(str(newest.path))}")
+        page.blank().field("next", f"crashtool inspect {quote_word(str(newest.path))}", whole=True)
     if leftovers:
         size = words_of_size(sum(row.size for row in leftovers))
         page.heading("Left over", f"{len(leftovers):,}, {size}")
         _leftovers(page, database, leftovers)
         if in_place:
             command = f"crashtool database prune {quote_word(str(database.path))} --leftovers"
-            page.line(f"  to delete them: {command}")
+            page.line(f"  to delete them: {command}", whole=True)
     return _problems(page, database)
 
 
@@ -105,9 +105,9 @@ def render_report(database: Database, report: DatabaseReport, *, in_place: bool)
     for item in report.attachments:
         page.field("attached", f"{item.name}, {words_of_size(item.size)}")
     if in_place:
-        page.field("next", f"crashtool inspect {quote_word(str(report.path))}")
+        page.field("next", f"crashtool inspect {quote_word(str(report.path))}", whole=True)
     if in_place and not report.uploaded and report.state != "new":
-        page.field("", f"crashtool send-dump {quote_word(str(report.path))}")
+        page.field("", f"crashtool send-dump {quote_word(str(report.path))}", whole=True)
     return _problems(page, database)
 
 

@@ -1,12 +1,16 @@
 """The parts of a report that are only shown when asked for."""
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt, Thread
 from crashtool.model.module import Module
-from crashtool.render.page import Page, Span
+from crashtool.render.page import Cell, Page, Span, new_table
 from crashtool.render.stack import add_frames
 from crashtool.render.words import words_of_size
+
+if TYPE_CHECKING:
+    from crashtool.render.layout import Table
 
 REGISTERS_A_LINE = 3
 MOST_IDS = 8
@@ -41,7 +45,7 @@ def _stack_key(thread: Thread) -> Hashable:
 
 
 def add_registers(page: Page, report: CrashReport) -> None:
-    """The registers at the crash, in three columns."""
+    """The registers at the crash, in three columns, or as many as fit."""
     thread = report.crashed_thread
     registers = thread.registers if thread else None
     if thread is None or registers is None:
@@ -49,15 +53,17 @@ def add_registers(page: Page, report: CrashReport) -> None:
         return
     page.heading("REGISTERS", f"of thread {thread.id}")
     digits = 2 * registers.width
-    cells = [
+    cells: list[Cell] = [
         cell
         for name, value in registers.values.items()
         for cell in (Span(name, "dim"), f"{value:0{digits}x}")
     ]
-    step = 2 * REGISTERS_A_LINE
-    page.table(
-        [cells[place : place + step] for place in range(0, len(cells), step)], right="r-r-r-"
-    )
+    table: Table | None = None
+    for pairs in range(1, REGISTERS_A_LINE + 1):
+        rows = [cells[place : place + 2 * pairs] for place in range(0, len(cells), 2 * pairs)]
+        table = new_table(rows, right="r-" * pairs, narrow=table)
+    assert table is not None  # noqa: S101 (there is a column at least)
+    page.add(table)
 
 
 def add_modules(page: Page, report: CrashReport) -> None:
@@ -109,7 +115,7 @@ def add_memory(page: Page, report: CrashReport) -> None:
             continue
         page.heading(f"MEMORY at {excerpt.address:#x}", f"{len(excerpt.content)} bytes")
         for line in hex_lines(excerpt, excerpt.content):
-            page.line("  ", line)
+            page.line("  ", line, whole=True)
 
 
 def hex_lines(excerpt: MemoryExcerpt, content: bytes) -> list[str]:

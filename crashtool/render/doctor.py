@@ -45,7 +45,7 @@ def _is_shown(finding: CheckResult) -> bool:
 def _add_finding(page: Page, finding: CheckResult) -> None:
     where = f"{finding.file}:{finding.line}" if finding.line else finding.file
     said = ": ".join(filter(None, (where, finding.cause)))
-    page.line(WORDS[finding.verdict], "  ", Span(finding.check, "dim"), "  ", said)
+    page.line(WORDS[finding.verdict], "  ", Span(finding.check, "dim"), "  ", said, hang=6)
     if finding.consequence:
         page.line(INDENT, finding.consequence)
     if finding.fix:

@@ -17,7 +17,7 @@ from crashtool.render.detail import (
 from crashtool.render.names import shorten
 from crashtool.render.page import Cell, Page, Span
 from crashtool.render.safe_text import safe
-from crashtool.render.stack import add_frames
+from crashtool.render.stack import add_frames, add_legend
 from crashtool.render.symbols import add_symbols
 from crashtool.render.words import (
     base_name,
@@ -60,11 +60,13 @@ def render_report(
     _add_identity(page, report, verbose=verbose)
     _add_annotations(page, report, verbose=verbose)
     add_symbols(page, report, all_threads=threads, verbose=verbose)
-    _add_crashed_stack(page, report, verbose=verbose)
+    _add_crashed_stack(page, report, verbose=verbose, all_threads=threads)
     if registers:
         add_registers(page, report)
     if threads:
         add_threads(page, report, verbose=verbose)
+        if report.crashed_thread is None:
+            add_legend(page, report.threads)
     _add_module_summary(page, report)
     if modules:
         add_modules(page, report)
@@ -179,7 +181,10 @@ def _annotation_row(item: Annotation, limit: int) -> tuple[Cell, ...]:
             Span("; ".join(notes), "warn"))  # fmt: skip
 
 
-def _add_crashed_stack(page: Page, report: CrashReport, *, verbose: bool) -> None:
+def _add_crashed_stack(
+    page: Page, report: CrashReport, *, verbose: bool, all_threads: bool
+) -> None:
+    """The stack, and the legend of its signs, which is that of the other threads, too."""
     thread = report.crashed_thread
     if thread is None:
         return
@@ -187,6 +192,7 @@ def _add_crashed_stack(page: Page, report: CrashReport, *, verbose: bool) -> Non
         f"STACK of {_thread_words(thread, None)}", "crashed" if report.crash else "asked for"
     )
     add_frames(page, thread, _architecture(report), verbose=verbose)
+    add_legend(page, report.threads if all_threads else [thread])
 
 
 def _add_module_summary(page: Page, report: CrashReport) -> None:

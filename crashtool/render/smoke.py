@@ -15,7 +15,7 @@ def render_smoke(result: SmokeResult) -> Page:
     for check in result.checks:
         verdict = Span("PASS", "good") if check.passed else Span("FAIL", "bad")
         detail = Span(check.detail, "" if not check.passed else "dim")
-        page.line(verdict, "  ", check.name.ljust(width), "  ", detail)
+        page.line(verdict, "  ", check.name.ljust(width), "  ", detail, hang=6)
         if check.hint and not check.passed:
             page.line(" " * 6, Span(check.hint, "strong"))
     if result.log and not result.passed:

@@ -1,27 +1,35 @@
 """Stacks as aligned lines: merged calls, source places, how each frame was found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Frame, Thread
 from crashtool.render.folding import find_repeats
 from crashtool.render.names import shorten
-from crashtool.render.page import Cell, Page, Span
+from crashtool.render.page import Cell, Page, Span, new_table
 from crashtool.render.words import words_of_offset, words_of_place, words_of_source
+
+if TYPE_CHECKING:
+    from crashtool.render.layout import Table
 
 LONGEST_NAME = 80
 MOST_FRAMES = 64  # on one screen; the frames a thread started with are among them
 FIRST_FRAMES = 6  # of a thread
 CUT = "more frames"
-COLUMNS = 6
+LEAST_NAME, NARROW_NAME = 40, 16  # columns that a name keeps beside module and offset, or without
+NAME = 2  # the place of that column
 TRUSTS = {
-    "context": "registers",
-    "cfi": "unwind information",
-    "cfi_scan": "unwind information after scanning",
-    "frame_pointer": "frame pointer",
-    "scan": "stack scanning",
-    "prewalked": "the dump",
+    "context": ("*", "registers"),
+    "cfi": ("=", "unwind information"),
+    "cfi_scan": ("+", "unwind information after scanning"),
+    "frame_pointer": ("-", "frame pointer"),
+    "scan": ("~", "stack scanning"),
+    "prewalked": ("#", "the dump"),
 }
+"""How a frame was found: as a sign, and what the legend says of it."""
+MAY_SKIP, INLINED, OTHER = "?", "i", "!"
+SKIPS = "a guess that may skip callers"
 
 
 class _StackRow(NamedTuple):
@@ -32,21 +40,63 @@ class _StackRow(NamedTuple):
 
 
 def add_frames(page: Page, thread: Thread, architecture: str, *, verbose: bool = False) -> None:
-    """A stack, innermost frame first; frames that were guessed are marked with `~`.
+    """A stack, innermost frame first; a sign before each frame says how it was found.
 
-    What repeats itself is folded, and what would not fit on a screen left out, unless `verbose`.
+    What repeats itself is folded, and what would not fit on a screen left out, unless `verbose`. On
+    a narrow terminal names are shortened, and where the source is known the module is left out.
     """
-    rows = list(_walk_rows(thread, architecture, verbose=verbose))
-    used = [any(row.cells[i].text for row in rows) for i in range(COLUMNS)]
-    cells = [[cell for cell, use in zip(row.cells, used, strict=True) if use] for row in rows]
-    right = "".join("r" if i == 1 else "-" for i in range(COLUMNS) if used[i])
-    table = Page().table(cells, indent=1, right=right)
-    for line, row in zip(table.lines, rows, strict=True):
-        page.lines.append(line)
-        for below in row.below:
-            page.line(*below)
+    if rows := list(_walk_rows(thread, architecture, verbose=verbose)):
+        page.add(_stack_table(rows, cut=not verbose))
     if thread.note:
         page.line("  ", Span(thread.note, "warn"))
+
+
+def _stack_table(rows: Sequence[_StackRow], *, cut: bool) -> "Table":
+    """All columns; in the narrow form the module and offset only where the source is not known."""
+    below = {number: row.below for number, row in enumerate(rows) if row.below}
+    wide = [row.cells for row in rows]
+    narrow = [(*cells[:3], cells[3] if cells[3].text else cells[4]) for cells in wide]
+    small = _table(narrow, below, NARROW_NAME, None, cut=cut)
+    return _table(wide, below, LEAST_NAME, small, cut=cut)
+
+
+def add_legend(page: Page, threads: Iterable[Thread]) -> None:
+    """What the signs before the frames of these threads mean."""
+    said = list_signs(frame for thread in threads for frame in thread.frames)
+    if said:
+        words = (Span(f"{sign} {meaning}", "dim") for sign, meaning in said.items())
+        page.table([(Span("found by", "dim"), *words)])
+
+
+def list_signs(frames: Iterable[Frame]) -> dict[str, str]:
+    """The signs of some frames, in the order of trust, and what each means."""
+    found: dict[str, str] = {}
+    has_inlines = False
+    for frame in frames:
+        sign = sign_of_trust(frame)
+        found.setdefault(sign, SKIPS if sign == MAY_SKIP else words_of_trust(frame))
+        has_inlines = has_inlines or bool(frame.inlines)
+    order = [*(sign for sign, _ in TRUSTS.values()), MAY_SKIP, OTHER]
+    signs = {sign: found[sign] for sign in sorted(found, key=order.index)}
+    return signs | ({INLINED: "inlined"} if has_inlines else {})
+
+
+def _table(
+    rows: Sequence[tuple[Span, ...]], below: Mapping[int, Sequence[Sequence[Cell]]],
+    least: int, narrow: "Table | None", *, cut: bool,
+) -> "Table":  # fmt: skip
+    """The rows without the columns that nothing fills; names may be cut."""
+    used = [index for index in range(len(rows[0])) if any(row[index].text for row in rows)]
+    return new_table(
+        [[row[index] for index in used] for row in rows],
+        indent=1,
+        right="".join("r" if index == 1 else "-" for index in used),
+        hang=used.index(NAME),
+        cut=used.index(NAME) if cut else None,
+        least=least,
+        narrow=narrow,
+        below=below,
+    )
 
 
 def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[_StackRow]:
@@ -57,7 +107,7 @@ def _walk_rows(thread: Thread, architecture: str, *, verbose: bool) -> Iterator[
         if words:
             remedy = " (--verbose shows all)" if words.endswith(CUT) else ""
             note = Span(f"… {words}{remedy}", "dim")
-            yield _StackRow((Span(""), Span(""), note, Span(""), Span(""), Span("")))
+            yield _StackRow((Span(""), Span(""), note, Span(""), Span("")))
 
 
 def walk_parts(thread: Thread, *, verbose: bool) -> Iterator[tuple[int, int, str]]:
@@ -106,37 +156,26 @@ def _frame_rows(
     limit = 0 if verbose else LONGEST_NAME
     below = _source_lines(frame)
     for inline in frame.inlines:
-        yield _StackRow(
-            (
-                Span(""),
-                Span(""),
-                Span(_name(inline.function, limit), style),
-                Span(words_of_source(inline.file, inline.line), style),
-                Span(""),
-                Span("inlined", "dim"),
-            ),
-            below,
-        )
+        name = Span(_name(inline.function, limit), style)
+        source = Span(words_of_source(inline.file, inline.line), style)
+        yield _StackRow((Span(INLINED, "dim"), Span(""), name, source, Span("")), below)
         below = ()
     named = frame.function and frame.module
-    yield _StackRow(
-        (
-            Span("~" if frame.is_guess else ""),
-            Span(str(number)),
-            Span(
-                _name(frame.function or "", limit) if named else _place(frame, architecture), style
-            ),
-            Span(words_of_source(frame.file, frame.line), style),
-            Span(words_of_offset(frame) if named else "", "dim"),
-            Span(f"found by {words_of_trust(frame)}", "dim"),
-        ),
-        below,
-    )
+    name = Span(_name(frame.function or "", limit) if named else _place(frame, architecture), style)
+    source = Span(words_of_source(frame.file, frame.line), style)
+    offset = Span(words_of_offset(frame) if named else "", "dim")
+    sign = Span(sign_of_trust(frame), "warn" if frame.is_guess else "dim")
+    yield _StackRow((sign, Span(str(number)), name, source, offset), below)
+
+
+def sign_of_trust(frame: Frame) -> str:
+    """How a frame was found, as one sign."""
+    return MAY_SKIP if frame.may_skip else TRUSTS.get(frame.trust, (OTHER, ""))[0]
 
 
 def words_of_trust(frame: Frame) -> str:
     """How a frame was found: `unwind information`, `frame pointer, may skip callers`."""
-    words = TRUSTS.get(frame.trust, frame.trust)
+    words = TRUSTS.get(frame.trust, ("", frame.trust))[1]
     return f"{words}, may skip callers" if frame.may_skip else words
 
 

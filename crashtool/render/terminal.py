@@ -32,13 +32,13 @@ def load_rich() -> None:
         raise MissingLibrary("rich", loss, reason) from None
 
 
-def print_page(page: Page, stream: TextIO) -> None:
-    """Write the page in colour. Long lines are left to the terminal, so that they copy whole."""
+def print_page(page: Page, stream: TextIO, width: int | None = None) -> None:
+    """Write the page in colour, laid out for a terminal of `width` columns."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True, soft_wrap=True, highlight=False)
-    for line in page.walk_lines():
+    for line in page.walk_lines(width):
         parts = [(text, STYLES.get(style, "")) for text, style in line]
         console.print(Text.assemble(*parts, end=""), soft_wrap=True)
 

@@ -174,7 +174,7 @@ def test_without_a_library_what_needs_none_is_read(game, stub, call_without, hea
     assert "Traceback" not in result.stderr
     assert words in result.stdout  # as the reason beside each module
     assert "engine::Renderer::bind" in result.stdout
-    unwound = "found by unwind information"
+    unwound = "\n =  "  # found by unwind information
     assert result.stdout.count(unwound) == healthy(arguments).stdout.count(unwound)
 
 

@@ -53,14 +53,14 @@ def test_one_screen_says_what_happened_first():
     assert lines[7] == "LAST ERROR ERROR_ACCESS_DENIED"
     assert lines[8] == "PROCESS    game.exe 1.4.2, pid 42, up 3 m 12 s"
     assert lines[9] == "SYSTEM     Windows 10.0.19045, x86_64, 8 CPUs"
-    assert len(lines) < 24
+    assert len(lines) < 25
 
 
 def test_guessed_frames_are_marked_without_colour():
     lines = text(report()).splitlines()
-    guessed = next(line for line in lines if "stack scanning" in line)
-    assert guessed.startswith(" ~")
-    assert any(line.split() == ["Mesh::bind", "mesh.h:88", "inlined"] for line in lines)
+    assert any(line.startswith(" ~  ") for line in lines)
+    assert any("~ stack scanning" in line for line in lines)
+    assert any(line.split() == ["i", "Mesh::bind", "mesh.h:88"] for line in lines)
 
 
 def test_details_are_shown_when_asked_for():
