@@ -26,18 +26,32 @@ class Extent(NamedTuple):
     end: int
 
 
+class PlacedText(NamedTuple):
+    """A text, and where in the file it begins; `width`: bytes of a character."""
+
+    text: str
+    offset: int
+    width: int
+
+
 def find_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[str, ...]:
     """The ASCII texts in a program's data that hold any of the fragments, each once, in order.
 
     8-bit and UTF-16 characters are both read. A text is cut at MAX_TEXT characters around the
     fragment.
     """
-    texts: dict[str, None] = {}
+    return tuple(dict.fromkeys(placed.text for placed in find_placed_texts(data, fragments)))
+
+
+def find_placed_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[PlacedText, ...]:
+    """As find_texts, each text at the first of its places."""
+    texts: dict[str, PlacedText] = {}
     for extent in list_data(data):
         for fragment in fragments:
             for width in (NARROW, WIDE):
-                texts |= dict.fromkeys(_walk_texts(data, extent, fragment, width))
-    return tuple(texts)
+                for placed in _walk_texts(data, extent, fragment, width):
+                    texts.setdefault(placed.text, placed)
+    return tuple(texts.values())
 
 
 def list_data(data: "Content") -> tuple[Extent, ...]:
@@ -62,7 +76,7 @@ def list_data(data: "Content") -> tuple[Extent, ...]:
     return tuple(found) or (Extent(0, len(data)),)
 
 
-def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> Iterator[str]:
+def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> Iterator[PlacedText]:
     needle = fragment.encode("ascii" if width == NARROW else "utf-16-le")
     place = extent.start
     for _ in range(MAX_HITS):
@@ -70,7 +84,7 @@ def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> I
         if place < 0:
             return
         start, end = _widen(data, extent, place, width)
-        yield bytes(data[start:end:width]).decode("ascii")
+        yield PlacedText(bytes(data[start:end:width]).decode("ascii"), start, width)
         place = max(end, place + len(needle))
 
 

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from crashtool.formats.object_file.data_texts import find_texts
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.object_file.data_texts import find_placed_texts, find_texts
+from crashtool.formats.object_file.inline_copies import find_copied
 from crashtool.formats.object_kinds import ELF, MACHO, PE
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url import ERROR
@@ -16,7 +18,7 @@ from crashtool.services.integration.doctor.build_kind import (
 )
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import markers_of
-from crashtool.services.integration.doctor.findings import failure, note, warning
+from crashtool.services.integration.doctor.findings import failure, note, skip, warning
 from crashtool.services.integration.doctor.program_client import first_of
 from crashtool.services.integration.make_url import judge
 from crashtool.services.symbols.mapped_file import map_file
@@ -35,6 +37,7 @@ HANDLER_OR_DATABASE = re.compile(
     r"(?:crashpad[\w-]*handler|[\\/]handler)(?:\.exe|\.com)?$|(?:crashpad|crash)[\w-]*[\\/]?$",
     re.IGNORECASE,
 )
+COPIED = "what it is as a whole only the running program knows (crashtool smoke --url tries one)"
 MAX_SHOWN = 5  # findings of one kind of one program
 
 
@@ -67,8 +70,11 @@ def check_url(program: Subject, examination: Examination) -> Iterator[CheckResul
         return
     platform = PLATFORMS[first_of(program, examination).kind]
     for url in examination.recall(read_urls, program.path)[:MAX_SHOWN]:
-        for finding in judge(url, Purpose(platform)).findings:
-            yield _tell_url(program.path, url, finding)
+        if not url.is_whole:
+            yield skip(program.path, f"a URL is copied in pieces by its code: {COPIED}")
+            continue
+        for finding in judge(url.text, Purpose(platform)).findings:
+            yield _tell_url(program.path, url.text, finding)
 
 
 def _tell_url(path: str, url: str, finding: UrlFinding) -> CheckResult:
@@ -86,19 +92,28 @@ def _tell_url(path: str, url: str, finding: UrlFinding) -> CheckResult:
     )  # fmt: skip
 
 
-def read_urls(path: str) -> tuple[str, ...]:
+class ProgramUrl(NamedTuple):
+    """A URL in a program; not `is_whole` when its text is only the pieces that code copies."""
+
+    text: str
+    is_whole: bool = True
+
+
+def read_urls(path: str) -> tuple[ProgramUrl, ...]:
     """The texts in a program that are whole submission URLs of minidumps, each once.
 
     What is put together when the program runs, of a format or of parts, cannot be judged.
     """
-    urls: dict[str, None] = {}
-    for text in find_texts(map_file(path), FRAGMENTS):
-        for match in URL.finditer(text):
+    data = map_file(path)
+    places: dict[str, int] = {}
+    for placed in find_placed_texts(data, FRAGMENTS):
+        for match in URL.finditer(placed.text):
             url = match[0]
             is_ours = HOSTS.match(url) and (FORMS.search(url) or ":609" in url)
             if is_ours and not FORMATTED.search(url) and not url.endswith(("=", "://")):
-                urls[url] = None
-    return tuple(urls)
+                places.setdefault(url, placed.offset + match.start() * placed.width)
+    copied = find_copied(data, tuple(places.values()))
+    return tuple(ProgramUrl(url, place not in copied) for url, place in places.items())
 
 
 def check_paths(program: Subject, examination: Examination) -> Iterator[CheckResult]:

@@ -205,3 +205,33 @@ def test_a_path_of_this_machine_in_a_debug_build_is_a_note(tmp_path):
     diagnosis = examine(program, without=OURS)
     assert warnings(diagnosis) == set()
     assert text in find_finding(diagnosis, "program.paths", NOTE).cause
+
+
+COPYING = """#include <string>
+#include <cstdio>
+const char *volatile file = "client/crashpad_client_linux.cc";
+__attribute__((noinline)) void start(const std::string &url) { std::puts(url.c_str()); }
+int main() { start(URL); std::puts(file); }
+"""
+RANDOM = "d0c1a94f3be2576810fdab2c7e9465380a1bcdef72e3f495680d1e2fa3b4c596"
+
+
+@pytest.mark.parametrize("flags", [("-O0",), ("-O2",), ("-O3", "-march=haswell")])
+@pytest.mark.parametrize(
+    ("url", "is_bad"),
+    [
+        (f"https://submit.backtrace.io/acme/{RANDOM}/minidump", False),
+        (f"https://submit.backtrace.io/acme/{TOKEN}/minidump", False),
+        (f"https://submit.backtrace.io/acme/{RANDOM[:-1]}/minidump", True),
+    ],
+)
+def test_a_url_that_gcc_copies_in_pieces_is_not_judged(tmp_path, flags, url, is_bad):
+    """Its pieces read as a URL with a part of it twice, or missing."""
+    need_programs("g++", *flags)
+    (tmp_path / "app.cc").write_text(COPYING)
+    run_tool("g++", *flags, f'-DURL="{url}"', "-o", tmp_path / "app", tmp_path / "app.cc")
+    diagnosis = examine(tmp_path / "app", without=OURS)
+    (found,) = {row.verdict for row in diagnosis.findings if row.check == "program.url"}
+    told = {True: "failure", False: "pass"}[is_bad]
+    allowed = {told} if flags == ("-O0",) else {told, "skip"}
+    assert found in allowed
