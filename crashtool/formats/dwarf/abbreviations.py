@@ -36,15 +36,24 @@ class Abbreviations:
 
     def find(self, table: int, code: int) -> Declaration:
         """What a code means in the table at an offset. DamagedDwarf when it is not there."""
+        found = self._open(table).find(code)
+        if found is None:
+            raise DamagedDwarf(f"abbreviation {code} is missing", offset=table)
+        return found
+
+    def list_codes(self, table: int) -> list[int]:
+        """The codes that the table at an offset declares."""
+        opened = self._open(table)
+        opened.find(0)  # there is none: the table is read up to its end
+        return opened.list_codes()
+
+    def _open(self, table: int) -> "_Table":
         opened = self._tables.get(table)
         if opened is None:
             if sum(map(len, self._tables.values())) >= MOST_KEPT:
                 self._tables.clear()
             opened = self._tables[table] = _Table(self._sections.open("debug_abbrev", table))
-        found = opened.find(code)
-        if found is None:
-            raise DamagedDwarf(f"abbreviation {code} is missing", offset=table)
-        return found
+        return opened
 
 
 class _Table:
@@ -63,6 +72,10 @@ class _Table:
         while code not in self._known and not self._is_whole:
             self._read_next()
         return self._known.get(code)
+
+    def list_codes(self) -> list[int]:
+        """The codes that were read so far."""
+        return list(self._known)
 
     def _read_next(self) -> None:
         cursor = self._cursor

@@ -8,18 +8,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from crashtool.formats.dwarf.abbreviations import Abbreviations
+from crashtool.formats.dwarf.constants import PARTIAL_UNIT
 from crashtool.formats.dwarf.forms import DamagedDwarf
-from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.ranges import find_ranges, has_addresses
 from crashtool.formats.dwarf.sections import DebugSections
-from crashtool.formats.dwarf.units import (
-    ADDRESS_SIZES,
-    PARTIAL_UNIT,
-    Header,
-    Unit,
-    read_header,
-    walk_headers,
-)
+from crashtool.formats.dwarf.unit_table import UnitTable
+from crashtool.formats.dwarf.units import ADDRESS_SIZES, Header, Unit
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U32, U64, Record
 
@@ -73,7 +67,7 @@ class UnitIndex:
 
     def __init__(self, sections: DebugSections) -> None:
         self._sections = sections
-        self._abbreviations = Abbreviations(sections)
+        self.table = UnitTable(sections)
         self._aranges: _UnitRanges | None = None
         self._named: set[int] = set()
         self._scan: _Scan | None = None
@@ -91,8 +85,7 @@ class UnitIndex:
 
     def _open(self, offset: int) -> Unit | None:
         try:
-            header = read_header(self._sections, offset)
-            return Unit(self._sections, header, self._abbreviations)
+            return self.table.open(offset)
         except DamagedDwarf:
             return None
 
@@ -116,7 +109,7 @@ class UnitIndex:
         if self._scan is None:
             rows: list[tuple[int, int, int]] = []
             silent: list[int] = []
-            for header in walk_headers(self._sections):
+            for header in self.table.headers:
                 if header.may_have_code and header.offset not in self._named:
                     self._ask(header, rows, silent)
             self._scan = _Scan(_UnitRanges(rows), silent[:MOST_SILENT])
@@ -124,13 +117,13 @@ class UnitIndex:
 
     def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:
         try:
-            unit = Unit(self._sections, header, self._abbreviations)
+            unit = self.table.open(header.offset)
             if unit.tag == PARTIAL_UNIT or unit.line_program is None:
                 return
-            found = find_ranges(self._sections, unit)
+            found = find_ranges(unit, unit.values)
         except DamagedDwarf:
             return
-        if not unit.has_addresses:
+        if not has_addresses(unit.values):
             silent.append(header.offset)
         elif len(rows) < MOST_ROWS:
             rows += ((low, high, header.offset) for low, high in found if low and high < 1 << 64)

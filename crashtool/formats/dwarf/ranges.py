@@ -1,29 +1,53 @@
-"""Where a unit's code is: DW_AT_low_pc and DW_AT_high_pc, or lists of ranges.
+"""Where the code of a unit or an entry is: two addresses, or lists of ranges.
 
 The formats: DWARF 4, 2.17.3 (.debug_ranges); DWARF 5, 7.25 (.debug_rnglists).
 """
 
 from collections.abc import Iterator
 
-from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
-from crashtool.formats.dwarf.sections import DebugSections
-from crashtool.formats.dwarf.units import DWARF_5, RANGES_BASE, Unit
+from crashtool.formats.dwarf.constants import GNU_RANGES_BASE, HIGH, LOW, RANGES, RANGES_BASE
+from crashtool.formats.dwarf.forms import RANGE_INDEX, Cursor, DamagedDwarf, Value
+from crashtool.formats.dwarf.units import DWARF_5, Unit
 
 MOST_RANGES = 1 << 16  # of one unit
+SPLIT_HEAD = {4: 12, 8: 20}  # of .debug_rnglists.dwo, by the size of an offset
 # DW_RLE_*
 END, BASE_INDEX, INDEX_INDEX, INDEX_LENGTH, PAIR, BASE, START_END, START_LENGTH = range(8)
 
 
-def find_ranges(sections: DebugSections, unit: Unit) -> list[tuple[int, int]]:
-    """First address and end of each piece of a unit's code; empty ones are left out."""
-    found = unit.ranges
-    if found is None:
-        pairs = iter([(unit.low, unit.high)]) if unit.has_addresses else iter(())
-    elif unit.sizes.version < DWARF_5:
-        pairs = _walk_old(sections.open("debug_ranges", found[0]), unit)
-    else:
-        pairs = _walk_list(_open_list(sections, unit, *found), unit)
-    return [(low, high) for low, high in pairs if low < high]
+def has_addresses(values: dict[int, tuple[int, Value]]) -> bool:
+    """Whether an entry says where its code is."""
+    return RANGES in values or (LOW in values and HIGH in values)
+
+
+def find_ranges(unit: Unit, values: dict[int, tuple[int, Value]]) -> list[tuple[int, int]]:
+    """First address and end of each piece of code of an entry by its attributes.
+
+    Empty pieces are left out. DamagedDwarf when its list makes no sense.
+    """
+    form, value = values.get(RANGES, (0, None))
+    if isinstance(value, int):
+        return [(low, high) for low, high in _walk_pieces(unit, form, value) if low < high]
+    if LOW not in values or HIGH not in values:
+        return []
+    low = unit.address(*values[LOW])
+    form, size = values[HIGH]
+    high = unit.address(form, size)
+    if low is None or not isinstance(size, int):
+        return []
+    if high is None:  # a number counts from the first address
+        high = low + size
+    return [(low, high)] if low < high else []
+
+
+def _walk_pieces(unit: Unit, form: int, value: int) -> Iterator[tuple[int, int]]:
+    if unit.sizes.version >= DWARF_5:
+        return _walk_list(_open_list(unit, value, is_index=form == RANGE_INDEX), unit)
+    owner = unit.skeleton
+    if owner is not None:  # only a split unit's lists are counted from a base
+        value += owner.base(GNU_RANGES_BASE)
+    sections = (owner or unit).sections
+    return _walk_old(sections.open("debug_ranges", value), unit)
 
 
 def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
@@ -39,10 +63,12 @@ def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
             yield base + low & last, base + high & last
 
 
-def _open_list(sections: DebugSections, unit: Unit, value: int, is_index: bool) -> Cursor:
+def _open_list(unit: Unit, value: int, *, is_index: bool) -> Cursor:
     """The list at an offset, or by its index in the table that DW_AT_rnglists_base leads to."""
+    sections = unit.sections
     if is_index:
-        table, size = unit.base(RANGES_BASE), unit.sizes.offset
+        size = unit.sizes.offset
+        table = unit.base(RANGES_BASE) or (SPLIT_HEAD[size] if unit.skeleton is not None else 0)
         value = table + sections.open("debug_rnglists", table + value * size).number(size)
     return sections.open("debug_rnglists", value)
 

@@ -3,10 +3,24 @@
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
+from crashtool.formats.dwarf.constants import (
+    ADDRESSES_BASE,
+    FOLDER,
+    GNU_ADDRESSES_BASE,
+    GNU_RANGES_BASE,
+    HIGH,
+    LANGUAGE,
+    LINES,
+    LOW,
+    NAME,
+    RANGES,
+    RANGES_BASE,
+    STRINGS_BASE,
+)
 from crashtool.formats.dwarf.forms import (
+    ADDRESS,
     ADDRESS_INDEXES,
     LINE_STRP,
-    RANGE_INDEX,
     STRING_INDEXES,
     STRP,
     Cursor,
@@ -17,13 +31,9 @@ from crashtool.formats.dwarf.forms import (
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
-# Tags and attributes
-PARTIAL_UNIT = 0x3C
-NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES = 0x03, 0x10, 0x11, 0x12, 0x13, 0x1B, 0x55
-STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE, GNU_ADDRESSES_BASE = 0x72, 0x73, 0x74, 0x2133
 WANTED = frozenset({
     NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES, STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE,
-    GNU_ADDRESSES_BASE,
+    GNU_ADDRESSES_BASE, GNU_RANGES_BASE,
 })  # fmt: skip
 
 OLDEST, DWARF_5 = 2, 5
@@ -105,19 +115,19 @@ class Unit:
         self.header = header
         self.skeleton = skeleton
         self.sizes = header.sizes
-        self._sections = sections
+        self.sections = sections
         size = header.end - header.first
         cursor = sections.open("debug_info", header.first, size)
         declaration = abbreviations.find(header.abbreviations, cursor.uleb())
         self.tag = declaration.tag
-        self._values = dict(_walk_values(cursor, declaration, header.sizes))
+        self.values = dict(_walk_values(cursor, declaration, header.sizes))
 
     @property
     def line_program(self) -> int | None:
         """Where its line program is in .debug_line."""
         if self.skeleton is not None:
             return self.skeleton.line_program
-        _, value = self._values.get(LINES, (0, None))
+        _, value = self.values.get(LINES, (0, None))
         return value if isinstance(value, int) else None
 
     @property
@@ -138,35 +148,16 @@ class Unit:
         return self._text(FOLDER)
 
     @property
-    def has_addresses(self) -> bool:
-        """Whether it says where its code is."""
-        return RANGES in self._values or (LOW in self._values and HIGH in self._values)
-
-    @property
     def low(self) -> int:
         """Its first address; what lists of ranges count from."""
         if self.skeleton is not None:
             return self.skeleton.low
-        return self._address(LOW)
-
-    @property
-    def high(self) -> int:
-        """The address behind its code, where there is one range."""
-        form, value = self._values.get(HIGH, (0, 0))
-        is_address = form == 1 or form in ADDRESS_INDEXES
-        number = value if isinstance(value, int) else 0
-        return self._address(HIGH) if is_address else self.low + number
-
-    @property
-    def ranges(self) -> tuple[int, bool] | None:
-        """DW_AT_ranges: an offset, and whether it counts in the index of .debug_rnglists."""
-        form, value = self._values.get(RANGES, (0, None))
-        return (value, form == RANGE_INDEX) if isinstance(value, int) else None
+        return self.address(*self.values.get(LOW, (0, 0))) or 0
 
     def base(self, *attributes: int) -> int:
         """The first of these attributes that it has, else 0."""
         for attribute in attributes:
-            value = self._values.get(attribute, (0, None))[1]
+            value = self.values.get(attribute, (0, None))[1]
             if isinstance(value, int):
                 return value
         return 0
@@ -176,21 +167,21 @@ class Unit:
         if self.skeleton is not None:
             return self.skeleton.address_at(index)
         place = self.base(ADDRESSES_BASE, GNU_ADDRESSES_BASE) + index * self.sizes.address
-        return self._sections.open("debug_addr", place).number(self.sizes.address)
+        return self.sections.open("debug_addr", place).number(self.sizes.address)
 
     def text(self, form: int, value: Value) -> str:
         """A string's value; "" where it is in a file beside this one."""
         if isinstance(value, bytes):
             return value.decode("utf-8", "replace")
         if form == STRP:
-            return self._sections.string("debug_str", value)
+            return self.sections.string("debug_str", value)
         if form == LINE_STRP:
-            return self._sections.string("debug_line_str", value)
+            return self.sections.string("debug_line_str", value)
         if form in STRING_INDEXES:
             offset_size = self.sizes.offset
             place = self._find_strings()
-            cursor = self._sections.open("debug_str_offsets", place + value * offset_size)
-            return self._sections.string("debug_str", cursor.number(offset_size))
+            cursor = self.sections.open("debug_str_offsets", place + value * offset_size)
+            return self.sections.string("debug_str", cursor.number(offset_size))
         return ""
 
     def _find_strings(self) -> int:
@@ -200,14 +191,16 @@ class Unit:
         return self.base(STRINGS_BASE) or LONG_TABLE_HEAD[self.sizes.offset]
 
     def _text(self, attribute: int) -> str:
-        found = self._values.get(attribute)
+        found = self.values.get(attribute)
         return "" if found is None else self.text(*found)
 
-    def _address(self, attribute: int) -> int:
-        form, value = self._values.get(attribute, (0, 0))
+    def address(self, form: int, value: Value) -> int | None:
+        """An attribute's value as an address; None when it is of another kind."""
         if not isinstance(value, int):
-            return 0
-        return self.address_at(value) if form in ADDRESS_INDEXES else value
+            return None
+        if form in ADDRESS_INDEXES:
+            return self.address_at(value)
+        return value if form == ADDRESS else None
 
 
 def _walk_values(

@@ -1,0 +1,224 @@
+"""Entries (DIEs) of one unit: how they lie in its bytes, read one by one or passed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeAlias
+
+from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
+from crashtool.formats.dwarf.constants import INLINED, LOW, RANGES, SIBLING, SUBPROGRAM
+from crashtool.formats.dwarf.forms import (
+    ADDRESSED_FROM_UNIT,
+    BLOCKS,
+    INDIRECT,
+    LEB_BLOCKS,
+    LEBS,
+    SIGNED,
+    STRING,
+    Cursor,
+    DamagedDwarf,
+    Sizes,
+    Value,
+    find_size,
+)
+from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.dwarf.units import Unit
+from crashtool.formats.named_tuple import NamedTuple
+
+Values: TypeAlias = dict[int, tuple[int, Value]]  # by attribute: form and value
+
+LARGEST_UNIT = 1 << 27  # bytes; 3 MB is large, those of link-time optimization may be 100
+MORE = 0x80  # a LEB128 number's bytes but the last have this bit
+# What a value tells of its size, in the place of a number of bytes
+LEB, TEXT, LEB_BLOCK, ANY = -1, -2, -3, -4
+BLOCK = -8  # and less: the number of bytes of its length is taken off
+
+
+class Shape:
+    """How entries of one abbreviation lie in their unit's bytes, behind the code.
+
+    `steps`: in turn, a number of bytes, or a negative one for a value that tells its size. `size`:
+    that of all where it is the same for each entry, else -1. `sibling`: where DW_AT_sibling is and
+    its size, where that is the same for each.
+    """
+
+    __slots__ = ("attributes", "has_children", "is_wanted", "sibling", "size", "steps", "tag")
+
+    def __init__(self, declaration: Declaration, sizes: Sizes) -> None:
+        self.tag = declaration.tag
+        self.attributes = declaration.attributes
+        self.has_children = declaration.has_children
+        names = {attribute for attribute, _, _ in declaration.attributes}
+        self.is_wanted = self.tag in (SUBPROGRAM, INLINED) and bool(names & {LOW, RANGES})
+        self.sibling: tuple[int, int] | None = None
+        self.steps: list[int] = []
+        self.size = -1
+        self._measure(sizes)
+
+    def _measure(self, sizes: Sizes) -> None:
+        total = 0  # bytes since the last value that tells its size
+        for attribute, form, _ in self.attributes:
+            step = _find_step(form, sizes)
+            if attribute == SIBLING and form in ADDRESSED_FROM_UNIT and step > 0 and not self.steps:
+                self.sibling = total, step
+            if step >= 0:
+                total += step
+                continue
+            self.steps += (total, step)
+            total = 0
+        if not self.steps:
+            self.size = total
+        self.steps.append(total)
+
+
+def _find_step(form: int, sizes: Sizes) -> int:
+    size = find_size(form, sizes)
+    if size is not None:
+        return size
+    if form in LEBS or form == SIGNED:
+        return LEB
+    if form == STRING:
+        return TEXT
+    if form in LEB_BLOCKS:
+        return LEB_BLOCK
+    if form in BLOCKS:
+        return BLOCK - BLOCKS[form]
+    if form == INDIRECT:
+        return ANY
+    raise DamagedDwarf(f"debug information of a kind that is not known (form {form:#x})", offset=0)
+
+
+class Shapes:
+    """The shapes of one table of abbreviations, for units of the same sizes."""
+
+    def __init__(self, abbreviations: Abbreviations, table: int, sizes: Sizes) -> None:
+        self.sizes = sizes
+        self._abbreviations = abbreviations
+        self._table = table
+        self.known: dict[int, Shape] = {}
+
+    def find(self, code: int) -> Shape:
+        """What a code means. DamagedDwarf when it is not there."""
+        shape = self.known.get(code)
+        if shape is None:
+            declaration = self._abbreviations.find(self._table, code)
+            shape = self.known[code] = Shape(declaration, self.sizes)
+        return shape
+
+    def read_all(self) -> dict[int, Shape]:
+        """All of the table, by code."""
+        for code in self._abbreviations.list_codes(self._table):
+            with suppress(DamagedDwarf):  # of a form that is not known: it hurts where it is met
+                self.find(code)
+        return self.known
+
+
+class Entry(NamedTuple):
+    """One entry that was read: `place` and `end` are its bytes in the unit."""
+
+    place: int
+    shape: Shape
+    values: Values
+    end: int
+
+    @property
+    def next(self) -> int:
+        """Where its sibling begins; 0 where it does not say."""
+        form, value = self.values.get(SIBLING, (0, 0))
+        is_place = form in ADDRESSED_FROM_UNIT and isinstance(value, int) and value > self.place
+        return value if is_place and isinstance(value, int) else 0
+
+
+class Entries:
+    """The entries of one unit, by where they begin, in bytes from the unit's start."""
+
+    def __init__(self, sections: DebugSections, unit: Unit, shapes: Shapes) -> None:
+        """DamagedDwarf when the unit does not lie in its section."""
+        header = unit.header
+        self.unit = unit
+        self.shapes = shapes
+        size = header.end - header.offset
+        if size > LARGEST_UNIT:
+            raise DamagedDwarf(f"a unit of {size} bytes is too large", offset=header.offset)
+        self.data = sections.open("debug_info", header.offset).take(size)
+        self.first = header.first - header.offset
+        self.end = len(self.data)
+
+    def read(self, place: int) -> Entry:
+        """The entry that begins at a place. DamagedDwarf when there is none."""
+        if not self.first <= place < self.end:
+            raise DamagedDwarf("a reference leads out of its unit", offset=self.unit.header.offset)
+        cursor = Cursor(self.data, place, self.end)
+        code = cursor.uleb()
+        if not code:
+            raise DamagedDwarf("a reference leads to no entry", offset=self.unit.header.offset)
+        shape = self.shapes.find(code)
+        form, sizes = cursor.form, self.shapes.sizes
+        values: Values = {
+            attribute: (kind, form(kind, sizes, implicit))
+            for attribute, kind, implicit in shape.attributes
+        }
+        return Entry(place, shape, values, cursor.place)
+
+    def open(self, place: int) -> tuple[int, int]:
+        """The code at a place and where what is behind it begins; 0 ends the children of one.
+
+        For walks over many entries: IndexError and ValueError where the unit runs out.
+        """
+        data = self.data
+        code = data[place]
+        place += 1
+        if code < MORE:
+            return code, place
+        code &= MORE - 1
+        shift = 7
+        while data[place] >= MORE:
+            code |= (data[place] & MORE - 1) << shift
+            shift += 7
+            place += 1
+        return code | data[place] << shift, place + 1
+
+    def skip(self, place: int, shape: Shape) -> int:
+        """The end of an entry whose values begin at a place. As `open` where the unit runs out."""
+        if shape.size >= 0:
+            return place + shape.size
+        data = self.data
+        for step in shape.steps:
+            if step >= 0:
+                place += step
+            elif step == LEB:
+                while data[place] >= MORE:
+                    place += 1
+                place += 1
+            elif step == TEXT:
+                place = data.index(0, place) + 1
+            else:
+                place = self._skip_block(place, step)
+        return place
+
+    def _skip_block(self, place: int, step: int) -> int:
+        if step <= BLOCK:
+            size = BLOCK - step
+            return place + size + int.from_bytes(self.data[place : place + size], "little")
+        cursor = Cursor(self.data, place, self.end)
+        if step == LEB_BLOCK:
+            size = cursor.uleb()
+            return cursor.place + size
+        cursor.form(INDIRECT, self.shapes.sizes)
+        return cursor.place
+
+    def find_next(self, place: int, shape: Shape) -> int:
+        """Where the sibling of an entry begins whose values begin at `place`; 0: not told."""
+        if shape.sibling is None:
+            return 0
+        start, size = shape.sibling
+        following = int.from_bytes(self.data[place + start : place + start + size], "little")
+        return following if place < following <= self.end else 0
+
+
+@contextmanager
+def as_damage(offset: int) -> Iterator[None]:
+    """What runs out of its bytes in here is damaged: the unit at an offset."""
+    try:
+        yield
+    except (IndexError, ValueError):
+        raise DamagedDwarf("a unit is cut short", offset=offset) from None

@@ -1,0 +1,80 @@
+"""The units of one file by where they are in .debug_info: opened once, found by what they hold."""
+
+from bisect import bisect_right
+
+from crashtool.formats.dwarf.abbreviations import Abbreviations
+from crashtool.formats.dwarf.entries import Entries, Shapes
+from crashtool.formats.dwarf.forms import DamagedDwarf, Sizes
+from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.dwarf.units import Header, Unit, read_header, walk_headers
+
+MOST_UNITS = 1 << 12  # that are kept
+MOST_BYTES = 1 << 26  # of the units whose entries are kept
+
+
+class UnitTable:
+    """The units of one file. DamagedDwarf from all that opens one."""
+
+    def __init__(self, sections: DebugSections) -> None:
+        self.sections = sections
+        self._abbreviations = Abbreviations(sections)
+        self._units: dict[int, Unit] = {}
+        self._headers: list[Header] | None = None
+        self._starts: list[int] = []
+        self._shapes: dict[tuple[int, Sizes], Shapes] = {}
+        self._entries: dict[int, Entries] = {}
+        self._kept = 0
+        self._supplement: UnitTable | None = None
+
+    @property
+    def headers(self) -> list[Header]:
+        """The headers of all units, up to the first that is damaged."""
+        if self._headers is None:
+            self._headers = list(walk_headers(self.sections))
+            self._starts = [header.offset for header in self._headers]
+        return self._headers
+
+    @property
+    def supplement(self) -> "UnitTable | None":
+        """The units of the file that dwz has moved what is shared to, if it is at hand."""
+        if self._supplement is None and self.sections.supplement is not None:
+            self._supplement = UnitTable(self.sections.supplement)
+        return self._supplement
+
+    def open(self, offset: int, skeleton: Unit | None = None) -> Unit:
+        """The unit that begins at an offset; `skeleton` when it is a split one."""
+        unit = self._units.get(offset)
+        if unit is None or unit.skeleton is not skeleton:
+            header = read_header(self.sections, offset)
+            unit = Unit(self.sections, header, self._abbreviations, skeleton)
+            if len(self._units) >= MOST_UNITS:
+                self._units.clear()
+            self._units[offset] = unit
+        return unit
+
+    def find(self, offset: int) -> Unit:
+        """The unit that an offset lies in."""
+        headers = self.headers
+        number = bisect_right(self._starts, offset) - 1
+        if number < 0 or offset >= headers[number].end:
+            raise DamagedDwarf("a reference leads to no unit", offset=offset)
+        return self.open(headers[number].offset)
+
+    def open_entries(self, unit: Unit) -> Entries:
+        """The entries of one of these units."""
+        offset = unit.header.offset
+        entries = self._entries.get(offset)
+        if entries is None or entries.unit is not unit:
+            key = unit.header.abbreviations, unit.sizes
+            if key not in self._shapes:
+                self._shapes[key] = Shapes(self._abbreviations, *key)
+            entries = Entries(self.sections, unit, self._shapes[key])
+            self._make_room(entries.end)
+            self._entries[offset] = entries
+        return entries
+
+    def _make_room(self, size: int) -> None:
+        self._kept += size
+        if self._kept > MOST_BYTES:
+            self._entries.clear()
+            self._kept = size
