@@ -27,6 +27,7 @@ from crashtool.formats.named_tuple import NamedTuple
 Values: TypeAlias = dict[int, tuple[int, Value]]  # by attribute: form and value
 
 LARGEST_UNIT = 1 << 27  # bytes; 3 MB is large, those of link-time optimization may be 100
+LARGEST_NUMBER = 8  # bytes
 MORE = 0x80  # a LEB128 number's bytes but the last have this bit
 # What a value tells of its size, in the place of a number of bytes
 LEB, TEXT, LEB_BLOCK, ANY = -1, -2, -3, -4
@@ -36,28 +37,32 @@ BLOCK = -8  # and less: the number of bytes of its length is taken off
 class Shape:
     """How entries of one abbreviation lie in their unit's bytes, behind the code.
 
-    `steps`: in turn, a number of bytes, or a negative one for a value that tells its size. `size`:
+    `fields`: of each attribute its name, form, implicit value, and a step: a number of bytes, or a
+    negative one for a value that tells its size. `steps`: the same with what is next to each other
+    added up. `size`:
     that of all where it is the same for each entry, else -1. `sibling`: where DW_AT_sibling is and
     its size, where that is the same for each.
     """
 
-    __slots__ = ("attributes", "has_children", "is_wanted", "sibling", "size", "steps", "tag")
+    __slots__ = ("fields", "has_children", "is_wanted", "sibling", "size", "steps", "tag")
 
     def __init__(self, declaration: Declaration, sizes: Sizes) -> None:
         self.tag = declaration.tag
-        self.attributes = declaration.attributes
         self.has_children = declaration.has_children
-        names = {attribute for attribute, _, _ in declaration.attributes}
+        self.fields = [
+            (attribute, form, implicit, _find_step(form, sizes))
+            for attribute, form, implicit in declaration.attributes
+        ]
+        names = {attribute for attribute, _, _, _ in self.fields}
         self.is_wanted = self.tag in (SUBPROGRAM, INLINED) and bool(names & {LOW, RANGES})
         self.sibling: tuple[int, int] | None = None
         self.steps: list[int] = []
         self.size = -1
-        self._measure(sizes)
+        self._measure()
 
-    def _measure(self, sizes: Sizes) -> None:
+    def _measure(self) -> None:
         total = 0  # bytes since the last value that tells its size
-        for attribute, form, _ in self.attributes:
-            step = _find_step(form, sizes)
+        for attribute, form, _, step in self.fields:
             if attribute == SIBLING and form in ADDRESSED_FROM_UNIT and step > 0 and not self.steps:
                 self.sibling = total, step
             if step >= 0:
@@ -147,17 +152,34 @@ class Entries:
         """The entry that begins at a place. DamagedDwarf when there is none."""
         if not self.first <= place < self.end:
             raise DamagedDwarf("a reference leads out of its unit", offset=self.unit.header.offset)
-        cursor = Cursor(self.data, place, self.end)
-        code = cursor.uleb()
-        if not code:
-            raise DamagedDwarf("a reference leads to no entry", offset=self.unit.header.offset)
-        shape = self.shapes.find(code)
-        form, sizes = cursor.form, self.shapes.sizes
-        values: Values = {
-            attribute: (kind, form(kind, sizes, implicit))
-            for attribute, kind, implicit in shape.attributes
-        }
-        return Entry(place, shape, values, cursor.place)
+        with as_damage(self.unit.header.offset):
+            code, end = self.open(place)
+            if not code:
+                raise DamagedDwarf("a reference leads to no entry", offset=self.unit.header.offset)
+            shape = self.shapes.find(code)
+            values, end = self._read_values(shape, end)
+        if end > self.end:
+            raise DamagedDwarf("a unit is cut short", offset=self.unit.header.offset)
+        return Entry(place, shape, values, end)
+
+    def _read_values(self, shape: Shape, place: int) -> tuple[Values, int]:
+        """What is of a fixed size is read here, for that is most; the rest by its form."""
+        data, cursor, sizes = self.data, None, self.shapes.sizes
+        values: Values = {}
+        for attribute, form, implicit, step in shape.fields:
+            if 0 < step <= LARGEST_NUMBER:
+                values[attribute] = form, int.from_bytes(data[place : place + step], "little")
+                place += step
+                continue
+            if step == LEB and form != SIGNED and data[place] < MORE:
+                values[attribute] = form, data[place]
+                place += 1
+                continue
+            cursor = cursor or Cursor(data, place, self.end)
+            cursor.place = place
+            values[attribute] = form, cursor.form(form, sizes, implicit)
+            place = cursor.place
+        return values, place
 
     def open(self, place: int) -> tuple[int, int]:
         """The code at a place and where what is behind it begins; 0 ends the children of one.

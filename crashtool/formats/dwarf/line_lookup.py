@@ -39,9 +39,9 @@ class CodeLine(NamedTuple):
 class LineLookup:
     """The lines of one ELF file; addresses are from the module's base."""
 
-    def __init__(self, sections: DebugSections) -> None:
+    def __init__(self, sections: DebugSections, units: UnitIndex | None = None) -> None:
         self._sections = sections
-        self._units = UnitIndex(sections)
+        self._units = units or UnitIndex(sections)
         self._tables: dict[int, _Rows | None] = {}
         self._left = MOST_PROGRAMS
         self._kept = 0
@@ -56,21 +56,33 @@ class LineLookup:
             return None
         try:
             for unit in self._units.walk_units(wanted):
-                if found := self._find_in(unit, wanted):
-                    return found._replace(start=found.start - self._sections.base)
+                if found := self.find_in(unit, address):
+                    return found
         except DamagedDwarf:  # a section that all units need
             return None
         return None
 
-    def _find_in(self, unit: "Unit", wanted: int) -> CodeLine | None:
-        offset = unit.line_program
-        rows = None if offset is None else self._open(unit, offset)
-        if rows is None:
-            return None
+    def find_in(self, unit: "Unit", address: int) -> CodeLine | None:
+        """The same by the table of one unit."""
+        base = self._sections.base
+        rows = self._open_table(unit)
         try:
-            return rows.find(wanted)
+            found = rows.find(base + address) if rows else None
         except DamagedDwarf:
             return None
+        return found and found._replace(start=found.start - base)
+
+    def find_path(self, unit: "Unit", number: int) -> str:
+        """A source file by its number in a unit's table; "" without."""
+        rows = self._open_table(unit)
+        try:
+            return rows.path(number) if rows else ""
+        except DamagedDwarf:
+            return ""
+
+    def _open_table(self, unit: "Unit") -> "_Rows | None":
+        offset = unit.line_program
+        return None if offset is None else self._open(unit, offset)
 
     def _open(self, unit: "Unit", offset: int) -> "_Rows | None":
         """The rows of the table at an offset; None when it is damaged, or too much was read."""
@@ -99,24 +111,38 @@ class _Rows:
 
     def __init__(self, table: LineTable, code: tuple[range, ...]) -> None:
         self._table = table
-        self._sequences: list[Sequence] = sorted(
-            (
-                sequence
-                for sequence in table.read_sequences()
-                if any(sequence.addresses[0] in span for span in code)
-            ),
-            key=lambda sequence: sequence.addresses[0],
-        )
-        self._starts = [sequence.addresses[0] for sequence in self._sequences]
+        self._code = code
+        self._sequences: list[Sequence] | None = None
+        self._starts: list[int] = []
+
+    def path(self, number: int) -> str:
+        """A source file by its number; "" when there is no such file."""
+        return self._table.path(number)
 
     def find(self, address: int) -> CodeLine | None:
+        """The line at an address. DamagedDwarf when the program makes no sense."""
+        sequences = self._list_sequences()
         last = bisect_right(self._starts, address)
-        for sequence in reversed(self._sequences[max(0, last - MOST_OVERLAPPING) : last]):
+        for sequence in reversed(sequences[max(0, last - MOST_OVERLAPPING) : last]):
             if found := sequence.find(address):
                 file, line = found
                 path = self._table.path(file) if line else ""
                 return CodeLine(path, line, sequence.addresses[0]) if path else None
         return None
+
+    def _list_sequences(self) -> "list[Sequence]":
+        if self._sequences is None:
+            self._sequences = []  # as it stays when the program is damaged
+            self._sequences = sorted(
+                (
+                    sequence
+                    for sequence in self._table.read_sequences()
+                    if any(sequence.addresses[0] in span for span in self._code)
+                ),
+                key=lambda sequence: sequence.addresses[0],
+            )
+            self._starts = [sequence.addresses[0] for sequence in self._sequences]
+        return self._sequences
 
 
 def open_line_lookup(data: "Content") -> LineLookup | None:

@@ -121,7 +121,7 @@ def join_path(home: str, folder: str, name: str) -> str:
     parts = [home, folder, name]
     first = max((place for place, part in enumerate(parts) if _is_absolute(part)), default=0)
     path = "/".join(part.rstrip("/") for part in parts[first:] if part)
-    if "/." not in path or "\\" in path:
+    if "\\" in path or not ("/." in path or path.startswith("./")):
         return path
     kept: list[str] = []
     for part in path.split("/"):

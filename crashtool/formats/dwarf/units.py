@@ -23,6 +23,7 @@ from crashtool.formats.dwarf.forms import (
     LINE_STRP,
     STRING_INDEXES,
     STRP,
+    SUPPLEMENT_STRINGS,
     Cursor,
     DamagedDwarf,
     Sizes,
@@ -177,6 +178,8 @@ class Unit:
             return self.sections.string("debug_str", value)
         if form == LINE_STRP:
             return self.sections.string("debug_line_str", value)
+        if form in SUPPLEMENT_STRINGS and self.sections.supplement is not None:
+            return self.sections.supplement.string("debug_str", value)
         if form in STRING_INDEXES:
             offset_size = self.sizes.offset
             place = self._find_strings()

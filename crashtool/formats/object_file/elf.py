@@ -102,6 +102,13 @@ def find_symbol_table(data: "Content") -> SymbolTable | None:
     return _ElfReader(data).symbol_table()
 
 
+def find_symbol_tables(data: "Content") -> tuple[SymbolTable, ...]:
+    """Where an ELF file's .symtab is, and .dynsym; none where numbers are big-endian."""
+    reader = _ElfReader(data)
+    found = (reader.symbol_table(), reader.symbol_table(".dynsym", ".dynstr"))
+    return tuple(table for table in found if table)
+
+
 class ElfLayout(NamedTuple):
     """Where everything in a little-endian ELF file is. `base`: the module's first address."""
 
@@ -288,10 +295,10 @@ class _ElfReader:
         row = self.sections[name]
         return SectionRange(row.offset, row.address, row.size)
 
-    def symbol_table(self) -> SymbolTable | None:
-        if not self.has(".symtab") or not self.has(".strtab") or self.big_endian:
+    def symbol_table(self, table: str = ".symtab", names_of: str = ".strtab") -> SymbolTable | None:
+        if not self.has(table) or not self.has(names_of) or self.big_endian:
             return None
-        symbols, names = self.sections[".symtab"], self.sections[".strtab"]
+        symbols, names = self.sections[table], self.sections[names_of]
         return SymbolTable(
             self.base(), self.wide, symbols.offset, symbols.size, names.offset, names.size
         )

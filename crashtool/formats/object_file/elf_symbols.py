@@ -1,7 +1,8 @@
 """The names that an ELF file's symbol table gives to functions."""
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -10,9 +11,11 @@ from crashtool.formats.record import U8, U16, U32, U64, Record
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-FUNCTION = 2  # STT_FUNC, in the lower four bits of `info`
+FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
 LONGEST_NAME = 1 << 14
 MOST_ALIASES = 16
+NUMBERED_ALIAS = re.compile(r"_alias_\d+$")  # glibc's, of a function that has a better name
+MANGLED = ("_Z", "_R")
 
 
 class ElfSymbol64(Record):
@@ -62,7 +65,7 @@ def walk_function_names(data: "Content", table: SymbolTable, address: int) -> It
         start = place - field
         if (start - table.offset) % kind.SIZE == 0 and start + kind.SIZE <= end:
             symbol = kind.read(data, start)
-            if symbol.info & 0xF == FUNCTION and symbol.size and symbol.section:
+            if symbol.info & 0xF in FUNCTIONS and symbol.size and symbol.section:
                 yield _name(data, table, symbol.name)
         place = data.find(wanted, place + 1, end)
 
@@ -76,27 +79,41 @@ class ElfFunction(NamedTuple):
 
 
 class FunctionTable:
-    """The functions that a symbol table knows the sizes of, looked up by address."""
+    """The functions of a symbol table, looked up by address.
 
-    def __init__(self, data: "Content", table: SymbolTable) -> None:
+    Those without a size, which assembly has, reach to the next one within their range of `code`.
+    """
+
+    def __init__(self, data: "Content", table: SymbolTable, code: tuple[range, ...] = ()) -> None:
         self._data = data
         self._table = table
-        self._rows = sorted(_walk_functions(data, table))
+        self._code = code
+        rows = _walk_functions(data, table)
+        self._rows = sorted(row for row in rows if row[1] or code)
         self._starts = [start for start, _, _ in self._rows]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def find(self, address: int) -> ElfFunction | None:
-        """The function that an address from the base lies in; the first of several names."""
+        """The function that an address from the base lies in."""
         place = bisect_right(self._starts, address) - 1
         if place < 0:
             return None
         start, size, _ = self._rows[place]
         names = [row[2] for row in self._rows[: place + 1][-MOST_ALIASES:] if row[0] == start]
+        size = size or self._measure(place)
         if address >= start + size:
             return None
-        return ElfFunction(start, size, min(_name(self._data, self._table, name) for name in names))
+        found = (_name(self._data, self._table, name) for name in names)
+        return ElfFunction(start, size, choose_name(found))
+
+    def _measure(self, place: int) -> int:
+        """How far a function without a size may reach."""
+        start = self._starts[place]
+        end = next((span.stop for span in self._code if start in span), start)
+        following = self._starts[place + 1 : place + 2]
+        return min(end, *following) - start if following else end - start
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of each, in the order of the addresses."""
@@ -104,12 +121,61 @@ class FunctionTable:
             yield start, start + size
 
 
+def choose_name(names: Iterable[str]) -> str:
+    """The name of a function that has several, as sources are likeliest to call it; "" of none.
+
+    glibc: free, cfree and __libc_free; clone3, __clone3; begin, begin_alias_1.
+    """
+    return min(
+        names,
+        key=lambda name: (
+            bool(NUMBERED_ALIAS.search(name)),
+            len(name) - len(name.lstrip("_")) if not name.startswith(MANGLED) else 0,
+            len(name),
+            name,
+        ),
+        default="",
+    )
+
+
+class FunctionNames:
+    """The names that a file's symbol tables have for functions, the fullest table first.
+
+    A table is decoded when it has to be. `code` is where the file's code is, from the module's
+    base, as all addresses.
+    """
+
+    def __init__(
+        self, data: "Content", tables: tuple[SymbolTable, ...], code: tuple[range, ...]
+    ) -> None:
+        self._data = data
+        self._tables = tables
+        self._code = code
+        self._functions: list[FunctionTable] | None = None
+
+    def list_names(self, start: int) -> list[str]:
+        """The names of the functions that begin at an address."""
+        for table in self._tables:
+            if names := list(walk_function_names(self._data, table, start)):
+                return names
+        return []
+
+    def find(self, address: int) -> ElfFunction | None:
+        """The function that an address lies in."""
+        if self._functions is None:
+            self._functions = [
+                FunctionTable(self._data, table, self._code) for table in self._tables
+            ]
+        found = (functions.find(address) for functions in self._functions)
+        return next(filter(None, found), None)
+
+
 def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, int, int]]:
     kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     end = min(table.offset + table.size, len(data))
     for place in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
         symbol = kind.read(data, place)
-        if symbol.info & 0xF == FUNCTION and symbol.size and symbol.section:
+        if symbol.info & 0xF in FUNCTIONS and symbol.section:
             yield symbol.value - table.base, symbol.size, symbol.name
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.dbi import NO_STREAM, DebugInformation
 from crashtool.formats.pdb.frame_data import FrameTable
@@ -30,18 +30,6 @@ MODULE_SHIFT, MODULE_MASK, LOCAL_MASK = 20, 0x7FF, 0xFFFFF
 MANAGED = 0xC0EE  # the machine of .NET, whose addresses are none of code
 MAX_PROBLEMS = 16
 NO_LINE = PdbLine("", 0)
-
-
-class CodeLocation(NamedTuple):
-    """A function at an address: its name with arguments, where it is known; line 0 is none.
-
-    `start` is the function's address, None for a call that was merged into its caller.
-    """
-
-    function: str
-    start: int | None
-    file: str
-    line: int
 
 
 class OpenModule:

@@ -11,18 +11,15 @@ from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
-    from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
-    from crashtool.formats.dwarf.scopes import ScopeLookup
     from crashtool.formats.object_file.elf_symbols import ElfFunction, FunctionTable
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content, ObjectFile
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.services.symbols.derive import Deriver
+    from crashtool.services.symbols.dwarf_functions import DwarfFunctions
     from crashtool.services.symbols.native import NativePlace, SymCacheLines
 
 
-SCOPELESS = (".c", ".S", ".s")  # sources in languages without namespaces
-MANGLED = ("_Z", "_R")
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
 
@@ -113,10 +110,8 @@ class NativeDebugFile:
         self._lines: SymCacheLines | None = None
         self._tried_lines = False
         self._symbols: FunctionTable | UnsizedFunctions | None = None
-        self._rows: LineLookup | None = None
-        self._tried_rows = False
-        self._scopes: ScopeLookup | None = None
-        self._tried_scopes = False
+        self._functions: DwarfFunctions | None = None
+        self._tried_functions = False
         self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
@@ -142,65 +137,33 @@ class NativeDebugFile:
 
     def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
         """Whether a place in no function is no code."""
+        if own := self._own_functions():
+            return self.has_lines and own.is_sound
         return self.has_lines and self._line_table() is not None
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, with the calls merged into it."""
+        if own := self._own_functions():
+            return own.find_function(address)
         table = self._line_table()
         if self._symbols:
             return _of_symbol(self._symbols.find(address))
         if table is None:
             return None
         places = table.find_places(address) if address >= 0 else []
-        is_described = len(places) > 1 or any(place.line for place in places)
-        row = None if is_described else self._find_row(address)
         if not places:
-            return row and FunctionHit("", row.start, 0, file=row.file, line=row.line)
-        if self.kind == object_kinds.ELF:
-            from crashtool.services.symbols.own_names import find_own_name
-
-            outer = places[-1]
-            own = find_own_name(self._data, outer.function, outer.start)
-            places[-1] = outer._replace(function=own)
-        if row is not None:
-            places[-1] = places[-1]._replace(file=row.file, line=row.line)
-        if self.kind == object_kinds.ELF and not places[-1].file.endswith(SCOPELESS):
-            places[:-1] = [self._qualify(place, address) for place in places[:-1]]
+            return None
         is_export = self.kind == object_kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
 
-    def _find_row(self, address: int) -> "CodeLine | None":
-        """What the line table itself says of an address that no DIE describes."""
-        if not self._tried_rows:
-            self._tried_rows = True
-            if self.kind == object_kinds.ELF and self.has_lines:
-                from crashtool.formats.dwarf.line_lookup import open_line_lookup
+    def _own_functions(self) -> "DwarfFunctions | None":
+        """What reads ELF files without a library's help; None for others."""
+        if not self._tried_functions and self.kind == object_kinds.ELF:
+            self._tried_functions = True
+            from crashtool.services.symbols.dwarf_functions import open_functions
 
-                self._rows = open_line_lookup(self._data)
-        try:
-            return self._rows.find(address) if self._rows else None
-        except InputUnusable as error:
-            self._rows = None
-            self.problems.append(error.what)
-            return None
-
-    def _qualify(self, place: "NativePlace", address: int) -> "NativePlace":
-        """An inlined call of a function without a linkage name, with its namespaces and classes."""
-        name = place.function
-        if not name or name.startswith(MANGLED) or "::" in name.partition("<")[0]:
-            return place
-        if not self._tried_scopes:
-            self._tried_scopes = True
-            from crashtool.formats.dwarf.scopes import open_scope_lookup
-
-            self._scopes = open_scope_lookup(self._data)
-        try:
-            found = self._scopes.qualify(name, address) if self._scopes else name
-        except InputUnusable as error:
-            self._scopes = None
-            self.problems.append(error.what)
-            return place
-        return place._replace(function=found)
+            self._functions = open_functions(self._data, self.problems)
+        return self._functions
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The unwind rules at an address."""

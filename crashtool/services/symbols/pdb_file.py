@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall
+from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.formats.object_file.pdb import read_pdb
 from crashtool.formats.pdb.lookup import PdbLookup
-from crashtool.services.symbols.demangle import demangle
+from crashtool.services.symbols.function_hits import to_hit
 
 if TYPE_CHECKING:
+    from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.object_kinds import Content
-    from crashtool.formats.pdb.lookup import CodeLocation
     from crashtool.formats.unwind_rules import CfiText, FrameData
 
 
@@ -33,20 +33,10 @@ class PdbDebugFile:
         """True: a place in no function is no code."""
         return True
 
-    def find_function(self, address: int) -> FunctionHit | None:
+    def find_function(self, address: int) -> "FunctionHit | None":
         """The function at an address, with the calls merged into it."""
         locations = self._lookup.find_locations(address)
-        if not locations:
-            return None
-        *inner, outer = locations
-        return FunctionHit(
-            name=demangle(outer.function),
-            start=address if outer.start is None else outer.start,
-            size=0,
-            file=outer.file or None,
-            line=outer.line or None,
-            inlines=tuple(map(_to_inlined_call, inner)),
-        )
+        return to_hit(locations, address) if locations else None
 
     def find_cfi(self, address: int) -> "CfiText | None":  # noqa: ARG002
         """None: programs of 32-bit code are of another kind, others have none here."""
@@ -59,7 +49,3 @@ class PdbDebugFile:
     def read_code(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
         """None: a PDB has no code."""
         return None
-
-
-def _to_inlined_call(location: "CodeLocation") -> InlinedCall:
-    return InlinedCall(demangle(location.function), location.file or None, location.line or None)

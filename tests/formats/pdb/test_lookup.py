@@ -6,9 +6,10 @@ import struct
 import pytest
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.coverage import measure_coverage
-from crashtool.formats.pdb.lookup import CodeLocation, PdbLookup
+from crashtool.formats.pdb.lookup import PdbLookup
 from tests.synth.pdb import PdbBuilder, build_msf
 
 VOID, INT, CHAR_POINTER = 0x03, 0x74, 0x670

@@ -6,8 +6,8 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.dwarf.line_lookup import LineLookup
-from crashtool.model.module import Module
+from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.model.crash import Module
 from crashtool.services.symbols.advice import SPLIT_NOTE
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.module_verdict import Evidence, judge
@@ -84,13 +84,15 @@ def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, de
     program = build("gcc", "-g", "-gsplit-dwarf")
     file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
 
-    def fail(_lookup, _address):
+    def fail(sections, name, *_rest):
+        assert sections.has(name)
         raise InputUnusable("packed with Zstandard")
 
-    monkeypatch.setattr(LineLookup, "find", fail)
+    monkeypatch.setattr(DebugSections, "open", fail)
     start = start_of(program, "main")
 
-    assert [file.find_function(start + place).line for place in (0, 1)] == [None, None]
+    hits = [file.find_function(start + place) for place in (0, 1)]
+    assert [(hit.name, hit.line) for hit in hits] == [("main", None)] * 2
     assert file.problems == ["packed with Zstandard"]
 
 

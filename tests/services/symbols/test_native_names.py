@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 
 from crashtool.formats import object_kinds
-from crashtool.formats.dwarf.scopes import open_scope_lookup
 from crashtool.services.symbols.debug_file import open_debug_file
 from tests.toolchain import need, need_programs, run_tool
 
@@ -63,32 +62,36 @@ def test_an_inlined_call_has_its_namespaces_and_classes(build, deriver, compiler
     assert not found & {"read_magic", "area", "(anonymous namespace)::Mesh::area"}
 
 
-def test_a_name_that_is_in_two_scopes_of_a_unit_is_left_bare(build, deriver):
+def test_of_one_name_in_two_scopes_each_call_has_its_own(build, deriver):
     program = build("g++", "-g")
 
-    assert inlined_in(program, "_ZN5other3useEPVi", deriver) == {"twice", "leave"}
+    assert inlined_in(program, "_ZN5other3useEPVi", deriver) == {"other::twice", "leave"}
 
 
-def test_units_that_are_too_large_are_not_looked_through(build, deriver, monkeypatch):
-    monkeypatch.setattr("crashtool.formats.dwarf.scopes.MOST_UNIT", 100)
+def test_scopes_are_looked_for_in_so_many_bytes(build, deriver, monkeypatch):
+    monkeypatch.setattr("crashtool.formats.dwarf.entry_names.MOST_SCOPE_BYTES", 100)
     program = build("g++", "-g")
 
     assert "read_magic" in inlined_in(program, "_ZN5atlas4drawEPVi", deriver)
 
 
-def test_damaged_debug_information_costs_no_more_than_the_scopes(build):
+def test_damaged_debug_information_leaves_the_name_that_the_symbol_table_has(
+    build, deriver, tmp_path
+):
     program = build("g++", "-g")
     content = bytearray(program.read_bytes())
     rows = run_tool("readelf", "-SW", program).replace("[ ", "[").splitlines()
     words = next(row.split() for row in rows if " .debug_info " in row)
     offset, size = int(words[4], 16), int(words[5], 16)
     address = span_of(program, "_ZN5atlas4drawEPVi").start
-    assert open_scope_lookup(bytes(content)).qualify("read_magic", address) == "atlas::read_magic"
+    damaged = tmp_path / "damaged"
 
-    for place in range(offset + 40, offset + size, 7):
-        damaged = bytes(content[:place]) + b"\xff" * 5 + bytes(content[place + 5 :])
-        name = open_scope_lookup(damaged).qualify("read_magic", address)
-        assert name.endswith("read_magic")
+    for place in range(offset + 40, offset + size, 29):
+        damaged.write_bytes(bytes(content[:place]) + b"\xff" * 5 + bytes(content[place + 5 :]))
+        file = open_debug_file(str(damaged), object_kinds.ELF, "x86_64", deriver)
+        hit = file.find_function(address)
+        assert hit.start == address
+        assert hit.name
 
 
 def test_of_several_names_a_numbered_alias_is_the_last_choice(tmp_path, deriver):

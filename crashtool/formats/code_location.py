@@ -1,0 +1,15 @@
+"""A place in the code of a program, as debug information tells it."""
+
+from crashtool.formats.named_tuple import NamedTuple
+
+
+class CodeLocation(NamedTuple):
+    """A function at an address, by its name as in the file; line 0 is none.
+
+    `start` is the function's address, None for a call that was merged into its caller.
+    """
+
+    function: str
+    start: int | None
+    file: str
+    line: int

@@ -1,0 +1,186 @@
+"""What a function's entry is called: its linkage name, or its own with the scopes that it is in.
+
+Compilers give no linkage name to functions of internal linkage, lambdas and parts of functions. An
+entry with code refers to the one that declares it, which may be in another unit.
+"""
+
+from collections.abc import Iterator
+
+from crashtool.formats.dwarf.constants import (
+    ABSTRACT_ORIGIN,
+    LINKAGE_NAME,
+    NAME,
+    NAMESPACE,
+    OLD_LINKAGE_NAME,
+    SCOPES,
+    SPECIFICATION,
+    SUBPROGRAM,
+)
+from crashtool.formats.dwarf.entries import Entries, Entry, as_damage
+from crashtool.formats.dwarf.forms import (
+    ADDRESSED_FROM_UNIT,
+    REFERENCE,
+    SUPPLEMENT_REFERENCES,
+    DamagedDwarf,
+)
+from crashtool.formats.dwarf.unit_table import UnitTable
+from crashtool.formats.named_tuple import NamedTuple
+
+ANONYMOUS = "(anonymous namespace)"
+FLAT_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x8001})  # C and assembly: no scopes
+MOST_REFERENCES = 16  # from entry to entry; three happen
+MOST_SCOPES = 64
+MOST_NAMES = 1 << 14
+MOST_SCOPE_BYTES = 1 << 26  # of units that are walked from their start to an entry
+
+
+class Reference(NamedTuple):
+    """An entry, of whichever unit."""
+
+    table: UnitTable
+    entries: Entries
+    entry: Entry
+
+
+class FunctionName(NamedTuple):
+    """A function's name, "" when it has none; `bare`: the same without scopes.
+
+    `is_linkage`: it is what linkers know it by.
+    """
+
+    text: str
+    bare: str
+    is_linkage: bool
+
+
+class EntryNames:
+    """The names of the entries of one file. DamagedDwarf where a reference leads nowhere."""
+
+    def __init__(self) -> None:
+        self._left = MOST_SCOPE_BYTES
+        self._names: dict[tuple[int, int, int], FunctionName] = {}
+
+    def find(self, table: UnitTable, entries: Entries, entry: Entry) -> FunctionName:
+        """The name of a function, or of one that a call of was merged."""
+        origin = entry.values.get(ABSTRACT_ORIGIN, (0, entry.place))[1]
+        key = id(table), entries.unit.header.offset, origin if isinstance(origin, int) else 0
+        if key not in self._names:
+            if len(self._names) > MOST_NAMES:
+                self._names.clear()
+            self._names[key] = self._find(table, entries, entry)
+        return self._names[key]
+
+    def _find(self, table: UnitTable, entries: Entries, entry: Entry) -> FunctionName:
+        name = ""
+        first = last = Reference(table, entries, entry)
+        for last in walk_references(first):
+            for attribute in (LINKAGE_NAME, OLD_LINKAGE_NAME):
+                if text := _text(last, attribute):
+                    return FunctionName(text, text, is_linkage=True)
+            name = name or _text(last, NAME)
+        whole = name
+        if name and last.entries.unit.language not in FLAT_LANGUAGES:
+            whole = self._qualify(last, name)
+        return FunctionName(whole, name, is_linkage=False)
+
+    def _qualify(self, reference: Reference, name: str) -> str:
+        """A name with its scopes; the name alone where one of them is nameless."""
+        scopes: list[str] = []
+        for _ in range(MOST_SCOPES):
+            found = self._find_scope(reference)
+            if found is None:
+                break
+            scopes.append(found[0])
+            reference = found[1]
+        return "::".join((*reversed(scopes), name)) if all(scopes) else name
+
+    def _find_scope(self, reference: Reference) -> tuple[str, Reference] | None:
+        """The name of the scope that an entry is in, and where that is declared; None outside."""
+        entries = reference.entries
+        self._left -= reference.entry.place
+        if self._left < 0:
+            return None
+        parents = find_parents(entries, reference.entry.place)
+        for place in reversed(parents):
+            entry = entries.read(place)
+            if entry.shape.tag in SCOPES or entry.shape.tag == SUBPROGRAM:
+                return _name_scope(Reference(reference.table, entries, entry))
+        return None
+
+
+def _name_scope(scope: Reference) -> tuple[str, Reference]:
+    name, last = "", scope
+    for last in walk_references(scope):
+        name = name or _text(last, NAME)
+    if not name and scope.entry.shape.tag == NAMESPACE:
+        name = ANONYMOUS
+    return name, last
+
+
+def find_parents(entries: Entries, wanted: int) -> list[int]:
+    """The places of the entries that one is inside, from the unit's own on.
+
+    DamagedDwarf when no entry begins at the place.
+    """
+    parents: list[int] = []
+    place = entries.first
+    with as_damage(entries.unit.header.offset):
+        while place < wanted:
+            code, start = entries.open(place)
+            if not code:
+                if parents:
+                    parents.pop()
+                place = start
+                continue
+            shape = entries.shapes.known.get(code) or entries.shapes.find(code)
+            following = 0
+            if shape.has_children:
+                following = entries.find_next(start, shape)
+                if not 0 < following <= wanted:
+                    following = 0
+                    parents.append(place)
+            place = following or entries.skip(start, shape)
+    if place != wanted:
+        raise DamagedDwarf("a reference leads into an entry", offset=entries.unit.header.offset)
+    return parents[1:]
+
+
+def walk_references(reference: Reference) -> Iterator[Reference]:
+    """An entry, then what it is an instance or a definition of, and so on."""
+    for _ in range(MOST_REFERENCES):
+        yield reference
+        for attribute in (ABSTRACT_ORIGIN, SPECIFICATION):
+            if attribute in reference.entry.values:
+                found = follow(reference, attribute)
+                break
+        else:
+            return
+        if found is None:
+            return
+        reference = found
+
+
+def follow(reference: Reference, attribute: int) -> Reference | None:
+    """The entry that an attribute leads to; None for what is in a file that is not at hand."""
+    form, value = reference.entry.values[attribute]
+    table, entries = reference.table, reference.entries
+    if not isinstance(value, int):
+        return None
+    if form in ADDRESSED_FROM_UNIT:
+        return Reference(table, entries, entries.read(value))
+    if form in SUPPLEMENT_REFERENCES:
+        if table.supplement is None:
+            return None
+        table = table.supplement
+    elif form != REFERENCE:
+        return None
+    header = entries.unit.header
+    if table is not reference.table or not header.offset <= value < header.end:
+        entries = table.open_entries(table.find(value))
+    return Reference(table, entries, entries.read(value - entries.unit.header.offset))
+
+
+def _text(reference: Reference, attribute: int) -> str:
+    """A text of an entry; "" without."""
+    found = reference.entry.values.get(attribute)
+    return "" if found is None else reference.entries.unit.text(*found)

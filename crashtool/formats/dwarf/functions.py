@@ -1,0 +1,172 @@
+"""From an address to the function of a unit that holds it, and the calls merged into it there."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+
+from crashtool.formats.dwarf.constants import INLINED, SCOPES, SUBPROGRAM
+from crashtool.formats.dwarf.entries import MORE, Entries, Entry, Shape, as_damage
+from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.skipping import compile_run
+from crashtool.formats.named_tuple import NamedTuple
+
+MOST_FUNCTIONS = 1 << 18  # pieces of functions of one unit
+MOST_OVERLAPPING = 16  # nested functions, and those that were folded into one
+ENOUGH_PASSED = 1 << 13  # entries that are passed one by one before a pattern is made
+DEEPEST_CALL = 512  # calls merged into one another
+
+
+class Scopes(NamedTuple):
+    """A function at an address, the piece of its code that holds it, and the calls merged into it,
+    the outermost first.
+    """
+
+    function: Entry
+    start: int
+    calls: list[Entry]
+
+
+class UnitFunctions:
+    """The functions of one unit that have code in one of the ranges `code`."""
+
+    def __init__(self, entries: Entries, code: tuple[range, ...]) -> None:
+        self._entries = entries
+        self._code = code
+        self._tops: _Pieces | None = None
+        self._all: _Pieces | None = None
+        self._run: Callable[[bytes, int], int] | None = None
+        self._passed = 0
+
+    def find(self, address: int) -> Scopes | None:
+        """The function that has an address. DamagedDwarf when the unit makes no sense.
+
+        Those at the top of the tree, then those inside others: nested ones, lambdas, OpenMP's.
+        """
+        with as_damage(self._entries.unit.header.offset):
+            if self._tops is None:
+                self._tops = self._list_pieces(self._walk_tops())
+            found = self._tops.find(address)
+            if found is None and self._all is None:
+                self._all = self._list_pieces(self._walk_functions())
+            if found is None and self._all is not None:
+                found = self._all.find(address)
+            if found is None:
+                return None
+            start, place = found
+            function = self._entries.read(place)
+            return Scopes(function, start, list(self._walk_calls(function, address)))
+
+    def _list_pieces(self, places: Iterator[int]) -> "_Pieces":
+        rows: list[tuple[int, int, int]] = []
+        for place in places:
+            entry = self._entries.read(place)
+            try:
+                pieces = find_ranges(self._entries.unit, entry.values)
+            except DamagedDwarf:
+                continue
+            rows += ((low, high, place) for low, high in pieces if self._is_code(low))
+            if len(rows) > MOST_FUNCTIONS:
+                break
+        return _Pieces(rows)
+
+    def _is_code(self, low: int) -> bool:
+        """Whether a piece was kept: linkers set dropped ones to 0, 1 or a little more."""
+        return any(low in span for span in self._code)
+
+    def _walk_tops(self) -> Iterator[int]:
+        """The functions that are in no other, from sibling to sibling where these are told."""
+        entries = self._entries
+        shapes, open_entry, find_shape = entries.shapes.known, entries.open, entries.shapes.find
+        place = entries.read(entries.first).end
+        while place < entries.end:
+            code, start = open_entry(place)
+            if not code:
+                place = start
+                continue
+            shape = shapes.get(code) or find_shape(code)
+            if shape.tag == SUBPROGRAM and shape.is_wanted:
+                yield place
+            following = 0
+            if shape.has_children and shape.tag not in SCOPES:
+                following = entries.find_next(start, shape)
+            place = following or entries.skip(start, shape)
+
+    def _walk_functions(self) -> Iterator[int]:
+        """All functions, also those inside others."""
+        entries = self._entries
+        place = entries.first
+        while wanted := self._find_wanted(place, entries.end):
+            place, shape = wanted
+            if shape.tag == SUBPROGRAM:
+                yield place
+            place = entries.skip(entries.open(place)[1], shape)
+
+    def _walk_calls(self, function: Entry, address: int) -> Iterator[Entry]:
+        """The merged calls that hold an address.
+
+        One that holds it and stands behind another that does is inside that one, as neighbours
+        share no code: so the tree need not be followed.
+        """
+        if not function.shape.has_children:
+            return
+        entries = self._entries
+        stop = min(function.next, entries.end)
+        place, found = function.end, 0
+        while (wanted := self._find_wanted(place, stop or entries.end)) and found < DEEPEST_CALL:
+            place, shape = wanted
+            if shape.tag != INLINED:
+                if not stop:
+                    return
+                place = entries.skip(entries.open(place)[1], shape)
+                continue
+            call = entries.read(place)
+            pieces = find_ranges(entries.unit, call.values)
+            is_there = any(low <= address < high for low, high in pieces)
+            if is_there:
+                yield call
+                found += 1
+            place = call.end if is_there else call.next or call.end
+
+    def _find_wanted(self, place: int, end: int) -> tuple[int, Shape] | None:
+        """The next function or merged call with code, as they stand in the unit."""
+        entries = self._entries
+        data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
+        while place < end:
+            if self._run is not None:
+                place = self._run(data, place)
+                if place >= end:
+                    return None
+            elif self._passed > ENOUGH_PASSED:
+                self._run = compile_run(entries.shapes.read_all())
+                continue
+            code = data[place]
+            start = place + 1
+            if code >= MORE:
+                code, start = entries.open(place)
+            if code:
+                shape = shapes.get(code) or find_shape(code)
+                if shape.is_wanted:
+                    return place, shape
+                start = entries.skip(start, shape)
+            self._passed += 1
+            place = start
+        return None
+
+
+class _Pieces:
+    """Pieces of code by address: each with its end and the place of its function."""
+
+    def __init__(self, rows: list[tuple[int, int, int]]) -> None:
+        rows.sort()
+        self._rows = rows
+        self._starts = [low for low, _, _ in rows]
+
+    def find(self, address: int) -> tuple[int, int] | None:
+        """Where the piece begins that has an address, and its function; the last one that begins
+        counts, as nested functions are smaller.
+        """
+        last = bisect_right(self._starts, address)
+        for low, high, place in reversed(self._rows[max(0, last - MOST_OVERLAPPING) : last]):
+            if address < high:
+                return low, place
+        return None

@@ -1,0 +1,189 @@
+"""From an address to what DWARF says of it: function, source line, inlined calls."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from crashtool.formats.code_location import CodeLocation
+from crashtool.formats.dwarf.addresses import UnitIndex
+from crashtool.formats.dwarf.constants import CALL_FILE, CALL_LINE
+from crashtool.formats.dwarf.entry_names import EntryNames
+from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.functions import Scopes, UnitFunctions
+from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.object_file.elf_symbols import choose_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.dwarf.entries import Entries, Entry
+    from crashtool.formats.dwarf.sections import DebugSections
+    from crashtool.formats.dwarf.unit_table import UnitTable
+    from crashtool.formats.dwarf.units import Unit
+    from crashtool.formats.object_file.elf_symbols import ElfFunction
+
+MANGLED = ("_Z", "_R")
+UNSPELLED = ("operator", "~", "{")  # what linkage names have no text for
+MOST_VAIN = 1 << 27  # bytes of units that had no function at an address they promise
+MOST_KEPT = 1 << 26  # bytes of units whose functions are kept
+MOST_LINE = 1 << 31
+MAX_PROBLEMS = 16
+NO_LINE = CodeLine("", 0, 0)
+
+
+class Symbols(Protocol):
+    """What a file's symbol table says of functions; addresses are from the module's base."""
+
+    def list_names(self, start: int) -> list[str]: ...  # noqa: D102
+    def find(self, address: int) -> "ElfFunction | None": ...  # noqa: D102
+
+
+class SplitUnit(NamedTuple):
+    """A unit in a file beside the program, and the units of that file."""
+
+    table: "UnitTable"
+    unit: "Unit"
+
+
+class DwarfLookup:
+    """The functions and lines of one file; addresses are from the module's base.
+
+    `find_split` gives for a skeleton the unit that it stands for, None when that is not at hand.
+    """
+
+    def __init__(
+        self,
+        sections: "DebugSections",
+        symbols: Symbols | None = None,
+        find_split: "Callable[[Unit], SplitUnit | None] | None" = None,
+    ) -> None:
+        self._sections = sections
+        self._symbols = symbols
+        self._find_split = find_split
+        self._units = UnitIndex(sections)
+        self._lines = LineLookup(sections, self._units)
+        self._names = EntryNames()
+        self._opened: dict[int, _OpenUnit | None] = {}
+        self._left = MOST_VAIN
+        self._kept = 0
+        self.problems: list[str] = []
+
+    def find_locations(self, address: int) -> list[CodeLocation]:
+        """The functions at an address, innermost first; empty when there is none.
+
+        What is damaged is noted in `problems`, and as good as not there. InputUnusable when the
+        file's sections cannot be unpacked.
+        """
+        wanted = self._sections.base + address
+        if not any(wanted in span for span in self._sections.code):
+            return []
+        try:
+            for unit in self._units.walk_units(wanted):
+                if found := self._find_in(unit, address):
+                    return found
+        except DamagedDwarf as error:  # a section that all units need
+            self._note(error)
+        return self._find_symbol(address)
+
+    def _note(self, error: DamagedDwarf) -> None:
+        if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(error.what)
+
+    def _find_in(self, unit: "Unit", address: int) -> list[CodeLocation]:
+        """What one unit says. It costs only itself when it is damaged."""
+        try:
+            opened = self._open(unit)
+            if opened is None:
+                return []
+            scopes = opened.functions.find(self._sections.base + address)
+            if scopes is None:
+                return []
+            self._left += opened.take_cost()
+            return self._locate(opened, scopes, address)
+        except DamagedDwarf as error:
+            self._note(error)
+            return []
+
+    def _open(self, unit: "Unit") -> "_OpenUnit | None":
+        offset = unit.header.offset
+        if offset not in self._opened:
+            self._opened[offset] = None  # as it stays when it is damaged
+            split = self._find_split(unit) if self._find_split else None
+            table, unit = split or (self._units.table, unit)
+            size = unit.header.end - unit.header.offset
+            if size > self._left:
+                return None
+            self._left -= size
+            self._kept += size
+            if self._kept > MOST_KEPT:
+                self._opened.clear()
+                self._kept = size
+            entries = table.open_entries(unit)
+            self._opened[offset] = _OpenUnit(table, entries, self._sections.code)
+        return self._opened[offset]
+
+    def _locate(self, opened: "_OpenUnit", scopes: Scopes, address: int) -> list[CodeLocation]:
+        """A function and the calls merged into it, the innermost first."""
+        row = self._lines.find_in(opened.entries.unit, address) or NO_LINE
+        file, line = row.file, row.line
+        found = []
+        for call in reversed(scopes.calls):
+            name = self._names.find(opened.table, opened.entries, call).text
+            found.append(CodeLocation(name, None, file, line))
+            file, line = self._find_caller(opened, call)
+        start = scopes.start - self._sections.base
+        name = self._name_function(opened, scopes.function, start)
+        return [*found, CodeLocation(name, start, file, line)]
+
+    def _find_caller(self, opened: "_OpenUnit", call: "Entry") -> tuple[str, int]:
+        """Where a call that was merged stands."""
+        _, number = call.values.get(CALL_FILE, (0, None))
+        _, line = call.values.get(CALL_LINE, (0, 0))
+        path = ""
+        if isinstance(number, int) and number >= 0:
+            path = self._lines.find_path(opened.entries.unit, number)
+        return path, line if path and isinstance(line, int) and 0 < line < MOST_LINE else 0
+
+    def _name_function(self, opened: "_OpenUnit", function: "Entry", start: int) -> str:
+        """A function's name: what linkers know it by, if either table tells, else its own.
+
+        A symbol that begins where it begins may be of another function, which was folded into it.
+        """
+        name = self._names.find(opened.table, opened.entries, function)
+        if name.is_linkage or self._symbols is None:
+            return name.text
+        symbols = self._symbols.list_names(start)
+        if name.bare in symbols:
+            return name.text
+        stem = name.bare.partition("<")[0]
+        spelled = f"{len(stem)}{stem}"
+        for symbol in symbols:
+            if symbol.startswith(MANGLED) and (spelled in symbol or stem.startswith(UNSPELLED)):
+                return symbol
+        return name.text or choose_name(symbols)
+
+    def _find_symbol(self, address: int) -> list[CodeLocation]:
+        """What other tables say of code that no entry describes."""
+        try:
+            row = self._lines.find(address)
+        except DamagedDwarf as error:
+            self._note(error)
+            row = None
+        symbol = self._symbols and self._symbols.find(address)
+        if symbol:
+            return [CodeLocation(symbol.name, symbol.start, *(row or NO_LINE)[:2])]
+        return [CodeLocation("", row.start, row.file, row.line)] if row else []
+
+
+class _OpenUnit:
+    """A unit whose functions are found; for a split one, that of the file beside."""
+
+    def __init__(self, table: "UnitTable", entries: "Entries", code: tuple[range, ...]) -> None:
+        self.table = table
+        self.entries = entries
+        self.functions = UnitFunctions(entries, code)
+        self._cost = entries.end
+
+    def take_cost(self) -> int:
+        """What is given back once the unit has been of use."""
+        cost, self._cost = self._cost, 0
+        return cost
