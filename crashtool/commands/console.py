@@ -202,7 +202,7 @@ def _json_lines(value: Any) -> str:
 
 def _plain_progress(say: Callable[[str], None], label: str, total: int) -> Callable[[int], None]:
     """Lines a few seconds apart: bytes, share, rate and time left, as far as they are known."""
-    from crashtool.render.words import words_of_duration, words_of_size
+    from crashtool.render.words import format_duration, format_size
 
     began = last = time.monotonic()
 
@@ -214,9 +214,9 @@ def _plain_progress(say: Callable[[str], None], label: str, total: int) -> Calla
         last = now
         rate = done / max(now - began, 0.001)
         parts = [f"{done:,} bytes" + (f" ({done * 100 // total} %)" if total else "")]
-        parts.append(f"{words_of_size(int(rate))}/s")
+        parts.append(f"{format_size(int(rate))}/s")
         if rate and total > done:
-            parts.append(f"{words_of_duration(int((total - done) / rate))} left")
+            parts.append(f"{format_duration(int((total - done) / rate))} left")
         say(f"{label}: {', '.join(parts)}")
 
     return advance

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crashtool.model.signature import sign
-from crashtool.render.crash_words import words_of_where
+from crashtool.render.crash_words import format_where
 from crashtool.render.html import render_article
 from crashtool.render.report import render_report
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
@@ -47,13 +47,13 @@ class DumpPages:
         if self._session and self._local:
             self._session.forget()  # a mapped program cannot be built anew on Windows
         headline = report.crash.reason.name if report.crash else "no exception"
-        if where := words_of_where(report):
+        if where := format_where(report):
             headline += f" in {where}"
         return DumpPage(
             headline,
             render_report(report).text(),
             sign(report).text,
-            judge_symbols(report),
+            assess_symbols(report),
             render_article(report),
         )
 
@@ -81,7 +81,7 @@ class DumpPages:
         return self._session
 
 
-def judge_symbols(report: "CrashReport") -> str:
+def assess_symbols(report: "CrashReport") -> str:
     """How complete the symbols of the modules on the stack were, in a word."""
     good = [verdict.status == "ok" for verdict in report.symbols]
     if not any(good):

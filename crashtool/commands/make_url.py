@@ -7,20 +7,20 @@ from click.core import ParameterSource
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import insist_on_token, probe_options, token_options
+from crashtool.commands.options import probe_options, require_token, token_options
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
 from crashtool.formats.submission_url.finding import PLATFORMS, UrlFinding
 from crashtool.formats.submission_url.parts import split_url
 from crashtool.render.submission_url import (
     TEXTS,
-    explain_annotations,
-    explain_url,
     finding_hint,
     finding_text,
+    format_annotations,
+    format_url,
     url_document,
 )
-from crashtool.services.integration.make_url import UrlOptions, UrlOutcome, judge, make
+from crashtool.services.integration.make_url import UrlOptions, UrlOutcome, assess, make
 from crashtool.services.settings.layers import read_token_file
 from crashtool.services.settings.resolution import Habits
 
@@ -120,13 +120,13 @@ def command(
     """  # noqa: D301 (\b is click's)
     console.json = console.json or text_form == "json"
     if not check:
-        insist_on_token(url)
+        require_token(url)
     wishes = _read_wishes(context, pieces)
     purpose = Purpose(platform or "", "", wishes.plain_http, wishes.token, wishes.symbols_token)
     if check or fix:
         _refuse_conversion(wishes, "--check" if check else "--fix")
         purpose = purpose._replace(format=wishes.format, token=wishes.flagged or wishes.token)
-        outcome = judge(_get_url(url), purpose, fix=fix)
+        outcome = assess(_get_url(url), purpose, fix=fix)
     else:
         outcome = make(url, wishes, purpose)
     if not console.json:
@@ -214,9 +214,9 @@ def _say(console: Console, outcome: UrlOutcome, *, explained: bool) -> None:
     for finding in outcome.mended:
         console.note(f"mended: {finding.rule}: {finding.cause}")
     if outcome.reading is not None:
-        for line in explain_url(outcome.reading) if explained else []:
+        for line in format_url(outcome.reading) if explained else []:
             console.note(line)
-        for line in explain_annotations(outcome.reading):
+        for line in format_annotations(outcome.reading):
             console.note(line)
 
 

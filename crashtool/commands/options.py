@@ -123,7 +123,7 @@ def named_symbol_options(function: Function) -> Function:
     return function
 
 
-def insist_on_token(url: str | None) -> None:
+def require_token(url: str | None) -> None:
     """UsageError when the user's token is withheld from a place, and the URL brings none itself."""
     withheld: CrashtoolError | None = click.get_current_context().meta.get(WITHHELD)
     if withheld is None:

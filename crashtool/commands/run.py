@@ -97,9 +97,9 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     check_platform()
     if not program:
         raise UsageError("run needs a program", hint="crashtool run -- ./program ARGUMENTS")
-    from crashtool.services.handler.ending import end_as
+    from crashtool.services.handler.ending import exit_like
 
-    end_as(_run(console, program, options))
+    exit_like(_run(console, program, options))
 
 
 def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:

@@ -101,7 +101,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     if not options["into"]:
         raise UsageError("cpp makes several files", hint="--into . writes them to ./" + FOLDER)
     integration = _read_integration(context, options)
-    findings = _judge(integration)
+    findings = _assess(integration)
     if not console.json:
         _say(console, findings)
     written: tuple[WrittenFile, ...] = ()
@@ -187,7 +187,7 @@ def _choose_url(context: click.Context, url: str | None, resolved: Resolved) -> 
     return url or "" if is_typed or resolved.layer in (FLAG, PROJECT) else ""
 
 
-def _judge(integration: Integration) -> list[dict[str, Any]]:
+def _assess(integration: Integration) -> list[dict[str, Any]]:
     """What is wrong with URL, annotations and attachments, as make-url and annotate give it."""
     from crashtool.formats.submission_url import check_url
 

@@ -9,8 +9,8 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import (
     annotation_options,
-    insist_on_token,
     network_options,
+    require_token,
     token_options,
 )
 from crashtool.commands.send_job import Job
@@ -186,7 +186,7 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
     )
     from crashtool.services.sending.request import SendPlan
 
-    insist_on_token(options["url"])
+    require_token(options["url"])
     token = options["token"]
     if options["token_file"] and not token:
         token = read_token_file(options["token_file"])

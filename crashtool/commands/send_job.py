@@ -11,7 +11,7 @@ import click
 from crashtool.commands.console import Console
 from crashtool.errors import INTERRUPTED, CrashtoolError, Refused, Terminated
 from crashtool.render.receipts import (
-    describe_changes,
+    format_changes,
     receipt_document,
     render_receipts,
     render_request,
@@ -143,7 +143,7 @@ class Job:
             self.console.answer(render_request(path, request, USER_AGENT))
 
     def _tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
-        self.console.note(f"{path}: {describe_changes(changes)}")
+        self.console.note(f"{path}: {format_changes(changes)}")
 
 
 def _error_of(receipt: "Receipt") -> CrashtoolError:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from crashtool.commands.ci_faces import ci_options, report_to_ci
+from crashtool.commands.ci_output import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, UsageError
@@ -69,11 +69,11 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.services.symbol_upload.gate import Requirements
     from crashtool.services.symbol_upload.survey import (
         SurveyOptions,
-        find_objection,
-        make_survey,
+        check_survey,
+        inspect_files,
         settle_severity,
     )
-    from crashtool.services.symbol_upload.verdict import find_verdict
+    from crashtool.services.symbol_upload.verdict import find_upload_error
 
     if not options["inputs"]:
         raise UsageError("what should be checked?", hint="name files, folders or patterns")
@@ -86,10 +86,10 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         requirements=requirements, cache=user_cache_folder(),
     )  # fmt: skip
     with Scratch() as scratch:
-        survey = make_survey(wishes, scratch, console.note, console.warn_once)
+        survey = inspect_files(wishes, scratch, console.note, console.warn_once)
     survey = settle_severity(survey, strict=options["strict"], severe=True, lenient=False)
-    error = find_objection(survey, judging=True)
-    error = find_verdict(survey.collection, (), allow_empty=False) or error
+    error = check_survey(survey, judging=True)
+    error = find_upload_error(survey.collection, (), allow_empty=False) or error
     report_to_ci(console, options["ci_system"], options["junit"], survey, (), error)
     if console.json:
         console.document(survey_document(survey, error))

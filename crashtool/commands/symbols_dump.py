@@ -53,7 +53,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
     """  # noqa: D301 (\b is click's)
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbol_upload.survey import SurveyOptions, make_survey
+    from crashtool.services.symbol_upload.survey import SurveyOptions, inspect_files
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
         DumpSymbolsOptions,
@@ -74,7 +74,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     cache = user_cache_folder()
     inputs = _add_siblings(console, options["inputs"])
     with Scratch() as scratch:
-        survey = make_survey(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
+        survey = inspect_files(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
         for row in survey.collection.refused:
             console.warn(f"{row.path}: {row.reason}")
         found = find_dumpable(survey.collection.files, wishes)

@@ -100,7 +100,7 @@ def look_for(
     machine, too. Their files are there until `stack` is closed.
     """
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbol_upload.seek import list_wanted, seek
+    from crashtool.services.symbol_upload.seek import find_symbols, list_wanted
 
     if not options["wanted"]:
         raise UsageError("what should be looked for?", hint=WANTED)
@@ -115,7 +115,7 @@ def look_for(
         modules = list(group)
         if places.local:
             places.local.look_around(asked, tuple(row.module for row in modules))
-        rows += seek(modules, places.source, jobs)
+        rows += find_symbols(modules, places.source, jobs)
     return rows
 
 

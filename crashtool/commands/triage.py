@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crashtool.model.triage.groups import Triage
     from crashtool.model.triage.row import Row
     from crashtool.model.triage.rules import Rules
-    from crashtool.render.triage import Compared, Gate
+    from crashtool.render.triage import Compared, TriageGate
     from crashtool.services.triage.kept_rows import KeptRows
 
 TOP = 20
@@ -313,15 +313,15 @@ class Question:
         rows = tuple(zip(groups, settle(found), strict=True))
         return Compared(before, after, unit, (exposure[before], exposure[after]), rows)
 
-    def hold_to_baseline(self, triage: "Triage") -> "Gate | None":
+    def hold_to_baseline(self, triage: "Triage") -> "TriageGate | None":
         """What is new."""
         if self._baseline is None:
             return None
-        from crashtool.render.triage import Gate
+        from crashtool.render.triage import TriageGate
         from crashtool.services.triage.baseline import find_new
 
         new = find_new(triage, self._baseline, self.options["min_count"])
-        return Gate(self.options["baseline"], self._baseline.reports, new)
+        return TriageGate(self.options["baseline"], self._baseline.reports, new)
 
     def save(self, triage: "Triage") -> None:
         """Write a baseline. CannotWrite."""
@@ -407,7 +407,7 @@ def _add_related(groups: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> Ite
 
 
 def _write_page(
-    path: str, triage: "Triage", compared: "Compared | None", gate: "Gate | None"
+    path: str, triage: "Triage", compared: "Compared | None", gate: "TriageGate | None"
 ) -> None:
     from pathlib import Path
 
@@ -423,7 +423,7 @@ def _answer(
     question: Question,
     triage: "Triage",
     compared: "Compared | None",
-    gate: "Gate | None",
+    gate: "TriageGate | None",
 ) -> None:
     from crashtool.render.triage import render_triage, triage_document
 
@@ -449,7 +449,10 @@ def _warn_of_rules(console: Console, rules: "Rules", triage: "Triage") -> None:
 
 
 def _find_status(
-    options: dict[str, Any], triage: "Triage", compared: "Compared | None", gate: "Gate | None"
+    options: dict[str, Any],
+    triage: "Triage",
+    compared: "Compared | None",
+    gate: "TriageGate | None",
 ) -> int:
     if "new" in options["fail_on"] and gate and gate.new:
         return CHECK_FAILED

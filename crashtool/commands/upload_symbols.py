@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crashtool.commands.byte_size import ByteSize
-from crashtool.commands.ci_faces import ci_options, report_to_ci
+from crashtool.commands.ci_output import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import insist_on_token, network_options
+from crashtool.commands.options import network_options, require_token
 from crashtool.errors import DONE, UsageError
 from crashtool.formats.object_kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
@@ -217,7 +217,7 @@ def command(
     if insecure:
         console.warn_of_insecurity()
     if not wishes["output"]:
-        insist_on_token(wishes["symbols_url"])
+        require_token(wishes["symbols_url"])
     wishes["soft_fail"] = wishes["soft_fail"] or ""
 
     def show_found(survey: "Survey") -> None:

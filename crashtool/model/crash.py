@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crashtool.formats.minidump.reasons.reason import Reason
-    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.lookup import ModuleStatus
 
 FrameTrust = Literal[
     "context", "cfi", "cfi_scan", "frame_pointer", "scan", "inline", "prewalked", "none"
@@ -281,7 +281,7 @@ class CrashReport(NamedTuple):
     problems: tuple[Problem, ...] = ()
     handles: tuple[Handle, ...] | None = None
     memory: tuple[MemoryExcerpt, ...] = ()
-    symbols: "tuple[SymbolVerdict, ...]" = ()
+    symbols: "tuple[ModuleStatus, ...]" = ()
     secrets: tuple[SecretCount, ...] | None = None
     origin: str = ""
 

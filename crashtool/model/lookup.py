@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
     path: str = ""
 
 
-class SymbolVerdict(NamedTuple):
+class ModuleStatus(NamedTuple):
     """Whether a module's part of a stack can be read, and if not, why and what to do.
 
     `uses`: what could be looked up in the files that were found. `note` is the reason and `fix` the

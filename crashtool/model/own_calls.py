@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.carriers import RUNTIME_MODULES, is_carrier
 from crashtool.model.crash import Frame, InlineFrame
 from crashtool.model.function_name import drop_clone, normalize
+from crashtool.model.ignored_frames import RUNTIME_MODULES, is_ignored
 
 ID_DIGITS = 8
 # Runtime and system modules beside those of the languages: passed over with a name or without.
@@ -163,7 +163,7 @@ def _find_reason(function: str, name: str) -> str:
         return ""
     if re.fullmatch(STARTERS, name):
         return ABOVE_MAIN
-    if is_carrier(function):
+    if is_ignored(function):
         return "only carries crashes out"
     return "a standard library" if name.startswith(LIBRARIES) else ""
 

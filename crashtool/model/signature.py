@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.carriers import RUNTIME_MODULES, is_carrier
 from crashtool.model.crash import Frame
 from crashtool.model.function_name import drop_clone
+from crashtool.model.ignored_frames import RUNTIME_MODULES, is_ignored
 from crashtool.model.own_calls import FrameRules, OwnCall, Quality, name_frame, walk_own_calls
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def name_innermost(frames: Sequence[Frame]) -> str:
             unnamed = unnamed or name_frame(frame)
             continue
         for name in name_calls(frame):
-            if not is_carrier(name):
+            if not is_ignored(name):
                 return name
     return unnamed or (next(name_calls(frames[0])) if frames else "")
 

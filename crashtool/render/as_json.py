@@ -10,10 +10,10 @@ from crashtool.formats.source_path import find_source_url, parse_source_path
 from crashtool.model.crash import Annotation, Crash, CrashpadIds, CrashReport, Frame, System, Thread
 from crashtool.model.module import Module
 from crashtool.model.signature import VERSION, sign
-from crashtool.render.words import base_name, words_of_assertion, words_of_error
+from crashtool.render.words import base_name, format_assertion, format_error_code
 
 if TYPE_CHECKING:
-    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.lookup import ModuleStatus
 
 CPU_NAMES = {"x86_64": "amd64"}  # rust-minidump's name where it is not ours
 RELEASE_KEYS = {
@@ -107,7 +107,7 @@ class _Writer:
             "type": reason.name,
             "address": self.hex(reason.address),
             "crashing_thread": thread,
-            "assertion": words_of_assertion(crash.assertion) if crash.assertion else None,
+            "assertion": format_assertion(crash.assertion) if crash.assertion else None,
             "assertion_info": crash.assertion._asdict() if crash.assertion else None,
             "description": reason.sentence,
             "address_kind": reason.address_kind,
@@ -146,7 +146,7 @@ class _Writer:
         return {
             "thread_id": thread.id,
             "thread_name": thread.name,
-            "last_error_value": words_of_error(thread.last_error),
+            "last_error_value": format_error_code(thread.last_error),
             "note": thread.note or None,
             "frame_count": len(thread.frames),
             "frames_left_out": thread.left_out,
@@ -183,7 +183,7 @@ class _Writer:
         verdicts = {verdict.module.base: verdict for verdict in report.symbols}
         return [self.module(module, verdicts.get(module.base)) for module in report.modules]
 
-    def module(self, module: Module, verdict: "SymbolVerdict | None") -> Document:
+    def module(self, module: Module, verdict: "ModuleStatus | None") -> Document:
         return self.unloaded(module) | {
             "version": module.version,
             "debug_file": base_name(module.debug_file) if module.debug_file else None,
@@ -222,7 +222,7 @@ class _Writer:
         }
 
 
-def _symbol_state(verdict: "SymbolVerdict | None") -> Document:
+def _symbol_state(verdict: "ModuleStatus | None") -> Document:
     """What rust-minidump says of a module's symbols; all false when nobody looked for them."""
     if verdict is None:
         return {
@@ -240,7 +240,7 @@ def _symbol_state(verdict: "SymbolVerdict | None") -> Document:
     }
 
 
-def _verdict(verdict: "SymbolVerdict") -> Document:
+def _verdict(verdict: "ModuleStatus") -> Document:
     module = verdict.module
     return {
         "module": module.name,

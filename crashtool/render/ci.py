@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from crashtool.model.crash import CrashReport, Frame, InlineFrame, Thread
-from crashtool.model.lookup import SymbolVerdict
+from crashtool.model.lookup import ModuleStatus
 from crashtool.model.signature import sign
 from crashtool.render.crash_words import crash_frame
 from crashtool.render.names import shorten
-from crashtool.render.report import brief_line, words_of_crash
+from crashtool.render.report import brief_line, format_crash
 from crashtool.render.safe_text import safe
 from crashtool.render.stack import walk_parts
-from crashtool.render.symbols import name_files, words_of_status, words_of_verdicts
-from crashtool.render.words import words_of_offset, words_of_place, words_of_source
+from crashtool.render.symbols import format_status, format_statuses, name_files
+from crashtool.render.words import format_location, format_offset, format_source_location
 
 LINES_OF_STACK = 8  # in an annotation
 LONGEST_CELL = 200
@@ -28,7 +28,7 @@ def render_github(report: CrashReport, workspace: str = "") -> Iterator[str]:
     properties: dict[str, str] = {}
     if place := _find_place(report, workspace):
         properties |= {"file": place[0], "line": str(place[1])}
-    properties["title"] = safe(words_of_crash(report.crash, _architecture(report)), LONGEST_TITLE)
+    properties["title"] = safe(format_crash(report.crash, _architecture(report)), LONGEST_TITLE)
     kind = "error" if report.crash and report.crash.reason.is_crash else "notice"
     told = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items())
     message = "%0A".join(map(escape_message, _walk_message(report)))
@@ -46,7 +46,7 @@ def _walk_message(report: CrashReport) -> Iterator[str]:
 
 
 def _call(call: InlineFrame) -> str:
-    source = words_of_source(call.file, call.line)
+    source = format_source_location(call.file, call.line)
     name = shorten(call.function, LONGEST_TITLE)
     return f"{name}  {source}" if source and name else name
 
@@ -56,7 +56,7 @@ def _own_call(frame: Frame) -> InlineFrame:
 
 
 def _place(frame: Frame, report: CrashReport) -> str:
-    return words_of_offset(frame) or words_of_place(frame, _architecture(report))
+    return format_offset(frame) or format_location(frame, _architecture(report))
 
 
 def _architecture(report: CrashReport) -> str:
@@ -121,7 +121,7 @@ def render_summary(report: CrashReport) -> str:
 
 def _walk_summary(report: CrashReport) -> Iterator[str]:
     crash, thread = report.crash, report.crashed_thread
-    yield f"### {text_cell(words_of_crash(crash, _architecture(report)))}"
+    yield f"### {text_cell(format_crash(crash, _architecture(report)))}"
     yield ""
     rows = [("Minidump", report.path or "minidump")]
     if crash:
@@ -149,11 +149,11 @@ def _stack(report: CrashReport, thread: Thread) -> Iterator[str]:
         for number in range(start, stop):
             frame = thread.frames[number]
             for call in frame.inlines:
-                source = words_of_source(call.file, call.line)
+                source = format_source_location(call.file, call.line)
                 rows.append(("", code_cell(call.function), code_cell(source), "inlined"))
             named = frame.function if frame.module else None
-            source = words_of_source(frame.file, frame.line)
-            where = words_of_offset(frame) if named else ""
+            source = format_source_location(frame.file, frame.line)
+            where = format_offset(frame) if named else ""
             guess = " (a guess)" if frame.is_guess else ""
             name = code_cell(named or _place(frame, report))
             shown = str(thread.number_of(number))
@@ -164,14 +164,14 @@ def _stack(report: CrashReport, thread: Thread) -> Iterator[str]:
     yield from markdown_table(("#", "function", "source", "module"), rows)
 
 
-def _verdicts(verdicts: Sequence[SymbolVerdict]) -> Iterator[str]:
+def _verdicts(verdicts: Sequence[ModuleStatus]) -> Iterator[str]:
     yield ""
-    yield f"Symbols: {words_of_verdicts(verdicts)}."
+    yield f"Symbols: {format_statuses(verdicts)}."
     yield ""
     yield from markdown_table(
         ("symbols", "module", "files", "what is wrong", "what to do"),
         (
-            (words_of_status(verdict), code_cell(verdict.module.name),
+            (format_status(verdict), code_cell(verdict.module.name),
              code_cell(name_files(verdict)), text_cell(verdict.note), text_cell(verdict.upload_fix))
             for verdict in verdicts
         ),

@@ -3,7 +3,7 @@
 from crashtool.model.crash import CrashReport, Frame
 from crashtool.model.own_calls import OwnCall
 from crashtool.model.signature import find_own_call, sign
-from crashtool.render.words import innermost_call, words_of_place, words_of_source
+from crashtool.render.words import format_location, format_source_location, innermost_call
 
 ABORTS, RAISES = "SIGABRT", "0x"  # software exceptions have no name of their own
 GUESS = "(a guess)"
@@ -17,7 +17,7 @@ def crash_frame(report: CrashReport) -> Frame | None:
     return report.crash.frame if report.crash else None
 
 
-def words_of_where(report: CrashReport) -> str:
+def format_where(report: CrashReport) -> str:
     """`game!bind_mesh, game.c:7`; `abort() called by main, main.cpp:17` below a library's frames.
 
     "" when the dump does not say.
@@ -27,22 +27,22 @@ def words_of_where(report: CrashReport) -> str:
         return ""
     own = find_own_call(report)
     if own is not None and own.frame and own.call.function:
-        return _words_of_call(report, own)
+        return _format_call(report, own)
     architecture = report.system.architecture if report.system else ""
     call = innermost_call(frame)
-    parts = (words_of_place(frame, architecture), words_of_source(call.file, call.line))
+    parts = (format_location(frame, architecture), format_source_location(call.file, call.line))
     return ", ".join(part for part in parts if part)
 
 
-def words_of_signature(report: CrashReport) -> str:
+def format_signature(report: CrashReport) -> str:
     """The signature, marked if its first function was found by scanning the stack."""
     signature = sign(report)
     guess = f"  {GUESS}" if signature.quality == "guess" else ""
     return f"{signature.text}{guess}" if signature.text else ""
 
 
-def _words_of_call(report: CrashReport, own: OwnCall) -> str:
-    source = words_of_source(own.call.file, own.call.line)
+def _format_call(report: CrashReport, own: OwnCall) -> str:
+    source = format_source_location(own.call.file, own.call.line)
     parts = [f"{_name_callee(report, own)} called by {own.name}", source]
     words = ", ".join(part for part in parts if part)
     return f"{words} {GUESS}" if own.quality == "guess" else words

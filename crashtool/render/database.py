@@ -8,7 +8,7 @@ from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.formats.crashpad.settings import DatabaseSettings
 from crashtool.formats.shell_words import quote_word
 from crashtool.render.page import Page, Span
-from crashtool.render.words import words_of_size, words_of_time
+from crashtool.render.words import format_size, format_time
 
 MOST_LEFTOVERS = 20  # that a page names; JSON names all
 
@@ -28,7 +28,7 @@ def render_list(
     if newest and in_place:
         page.blank().field("next", f"crashtool inspect {quote_word(str(newest.path))}", whole=True)
     if leftovers:
-        size = words_of_size(sum(row.size for row in leftovers))
+        size = format_size(sum(row.size for row in leftovers))
         page.heading("Left over", f"{len(leftovers):,}, {size}")
         _leftovers(page, database, leftovers)
         if in_place:
@@ -52,7 +52,7 @@ def _leftovers(page: Page, database: Database, leftovers: Sequence[Leftover]) ->
     for row in leftovers[:MOST_LEFTOVERS]:
         place = row.path.relative_to(database.path).as_posix()
         name = f"{place} ({row.uuid})" if row.kind == "record" else place
-        page.line(f"  {name}  {words_of_size(row.size)}  ", Span(row.what, "warn"))
+        page.line(f"  {name}  {format_size(row.size)}  ", Span(row.what, "warn"))
     if len(leftovers) > MOST_LEFTOVERS:
         page.line(f"  and {len(leftovers) - MOST_LEFTOVERS:,} more")
 
@@ -67,22 +67,22 @@ def render_reports(
     page.field("reports", _summary(database.reports))
     for report in reports:
         page.blank()
-        created = words_of_time(report.created) if report.created else "at an unknown time"
+        created = format_time(report.created) if report.created else "at an unknown time"
         attached = f", {len(report.attachments)} attached" if report.attachments else ""
         page.line(
             Span(report.state.ljust(10), "good" if report.uploaded else "warn"),
-            f" {report.uuid}  {created}  {words_of_size(report.total_size)}{attached}",
+            f" {report.uuid}  {created}  {format_size(report.total_size)}{attached}",
         )
         page.line(f"           {report.reason}")
-        if report.loss and not report.uploaded:
-            page.line("           ", Span(report.loss, "bad"))
+        if report.pruning and not report.uploaded:
+            page.line("           ", Span(report.pruning, "bad"))
     return _problems(page, database) if problems else page
 
 
 def _summary(reports: Sequence[DatabaseReport]) -> str:
     unsent = sum(not report.uploaded for report in reports)
     text = f"{len(reports):,}, {unsent:,} of them not uploaded"
-    return f"{text}; {words_of_size(sum(row.total_size for row in reports))}" if reports else text
+    return f"{text}; {format_size(sum(row.total_size for row in reports))}" if reports else text
 
 
 def render_report(database: Database, report: DatabaseReport, *, in_place: bool) -> Page:
@@ -91,19 +91,19 @@ def render_report(database: Database, report: DatabaseReport, *, in_place: bool)
     page.field("report", str(report.uuid))
     page.field("state", Span(report.state, "good" if report.uploaded else "warn"))
     page.field("reason", report.reason)
-    if report.loss:
-        page.field("soon", Span(report.loss, "good" if report.uploaded else "bad"))
-    page.field("created", words_of_time(report.created) if report.created else "unknown")
+    if report.pruning:
+        page.field("soon", Span(report.pruning, "good" if report.uploaded else "bad"))
+    page.field("created", format_time(report.created) if report.created else "unknown")
     page.field("attempts", str(report.upload_attempts))
     if report.last_upload_attempt:
-        page.field("last", words_of_time(report.last_upload_attempt))
+        page.field("last", format_time(report.last_upload_attempt))
     if report.upload_explicitly_requested:
         page.field("requested", "its upload was asked for: consent and rate limit do not hold it")
     if report.id:
         page.field("server id", report.id)
     page.field("minidump", str(report.path))
     for item in report.attachments:
-        page.field("attached", f"{item.name}, {words_of_size(item.size)}")
+        page.field("attached", f"{item.name}, {format_size(item.size)}")
     if in_place:
         page.field("next", f"crashtool inspect {quote_word(str(report.path))}", whole=True)
     if in_place and not report.uploaded and report.state != "new":
@@ -130,7 +130,7 @@ def _settings_fields(page: Page, settings: DatabaseSettings | None) -> None:
     state = Span(f"{'enabled' if enabled else 'disabled'}{paused}", "good" if enabled else "warn")
     page.field("uploads", state)
     last = settings.last_upload_attempt
-    page.field("last try", words_of_time(last) if last else "never")
+    page.field("last try", format_time(last) if last else "never")
     page.field("client id", str(settings.client_id))
 
 

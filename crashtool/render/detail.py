@@ -7,7 +7,7 @@ from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt, Thread
 from crashtool.model.module import Module
 from crashtool.render.page import Cell, Page, Span, new_table
 from crashtool.render.stack import add_frames
-from crashtool.render.words import words_of_size
+from crashtool.render.words import format_size
 
 if TYPE_CHECKING:
     from crashtool.render.layout import Table
@@ -93,7 +93,7 @@ def add_streams(page: Page, report: CrashReport) -> None:
     page.heading(f"STREAMS ({len(report.streams)})")
     page.table(
         [
-            (f"{stream.type:#x}", stream.name, f"at {stream.offset:#x}", words_of_size(stream.size))
+            (f"{stream.type:#x}", stream.name, f"at {stream.offset:#x}", format_size(stream.size))
             for stream in report.streams
         ]
     )

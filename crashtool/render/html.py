@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from crashtool.model.crash import Crash, CrashReport, Thread
-from crashtool.render.crash_words import words_of_signature, words_of_where
+from crashtool.render.crash_words import format_signature, format_where
 from crashtool.render.html_parts import card, details, facts, harmless
 from crashtool.render.html_sections import (
     render_annotations,
@@ -19,15 +19,15 @@ from crashtool.render.html_sections import (
 from crashtool.render.html_stack import render_stack
 from crashtool.render.html_style import STYLE
 from crashtool.render.words import (
+    format_assertion,
+    format_error_code,
+    format_kind,
+    format_location,
+    format_process,
+    format_size,
+    format_system,
+    format_time,
     walk_start,
-    words_of_assertion,
-    words_of_error,
-    words_of_kind,
-    words_of_place,
-    words_of_process,
-    words_of_size,
-    words_of_system,
-    words_of_time,
 )
 
 MOST_THREADS = 512
@@ -96,9 +96,9 @@ def _article(number: int, report: CrashReport) -> str:
 
 def _head(report: CrashReport) -> str:
     crash = report.crash
-    kind = [report.path or "minidump", words_of_kind(report), words_of_size(report.size)]
+    kind = [report.path or "minidump", format_kind(report), format_size(report.size)]
     if report.written:
-        kind.append(words_of_time(report.written))
+        kind.append(format_time(report.written))
     rows = [f'<p class="dim">{harmless(", ".join(kind))}</p>',
             f"<h1>{harmless(_title(report))}</h1>"]  # fmt: skip
     if crash:
@@ -111,8 +111,8 @@ def _head(report: CrashReport) -> str:
 def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
     """(label, text, whether it is code)."""
     crash, thread = report.crash, report.crashed_thread
-    yield "Where", words_of_where(report), True
-    yield "Signature", words_of_signature(report), True
+    yield "Where", format_where(report), True
+    yield "Signature", format_signature(report), True
     if thread:
         yield "Thread", f"{thread.id} {thread.name or ''}".strip(), False
     elif crash:
@@ -120,14 +120,14 @@ def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
     if crash:
         yield from _walk_crash(crash)
     if crash and thread and thread.last_error:
-        yield "Last error", words_of_error(thread.last_error) or "", False
+        yield "Last error", format_error_code(thread.last_error) or "", False
     for message in report.messages:
         yield "Message", message.strip(), False
-    yield "Process", words_of_process(report.process), False
+    yield "Process", format_process(report.process), False
     for label, text in walk_start(report.process, 0):
         yield label, text, label != "Env"
     if report.system:
-        yield "System", words_of_system(report.system), False
+        yield "System", format_system(report.system), False
     if report.crashpad:
         yield "Report id", str(report.crashpad.report_id), True
         yield "Client id", str(report.crashpad.client_id), True
@@ -138,7 +138,7 @@ def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
 def _walk_crash(crash: Crash) -> Iterator[tuple[str, str, bool]]:
     yield "Instruction", crash.instruction, True
     if crash.assertion:
-        yield "Assertion", words_of_assertion(crash.assertion), True
+        yield "Assertion", format_assertion(crash.assertion), True
 
 
 def _crashed_stack(report: CrashReport) -> str:
@@ -179,7 +179,7 @@ def _name(thread: Thread) -> str:
 
 def _top(thread: Thread, report: CrashReport) -> str:
     """Where a thread was, so that its stack need not be opened to see it."""
-    return words_of_place(thread.frames[0], _architecture(report)) if thread.frames else ""
+    return format_location(thread.frames[0], _architecture(report)) if thread.frames else ""
 
 
 def _architecture(report: CrashReport) -> str:

@@ -6,13 +6,13 @@ from crashtool.render.detail import hex_lines
 from crashtool.render.html_parts import card, code, details, facts, harmless, pill, table
 from crashtool.render.symbols import (
     STYLES,
+    format_candidate,
+    format_status,
+    format_statuses,
     list_grounds,
     name_files,
-    words_of_candidate,
-    words_of_status,
-    words_of_verdicts,
 )
-from crashtool.render.words import words_of_size
+from crashtool.render.words import format_size
 
 
 def render_symbols(report: CrashReport) -> str:
@@ -23,7 +23,7 @@ def render_symbols(report: CrashReport) -> str:
         return card("Symbols", f'<p class="dim">{text}</p>') if report.modules else ""
     rows = [
         (
-            pill(words_of_status(verdict), STYLES.get(verdict.status, "")),
+            pill(format_status(verdict), STYLES.get(verdict.status, "")),
             harmless(verdict.module.name),
             harmless(name_files(verdict)),
             harmless(", ".join(verdict.uses)),
@@ -38,7 +38,7 @@ def render_symbols(report: CrashReport) -> str:
     if fixes:
         body += f'<ul class="fixes">{"".join(f"<li>{harmless(fix)}</li>" for fix in fixes)}</ul>'
     looked = [
-        (harmless(verdict.module.name), words_of_candidate(item), harmless(item.kind),
+        (harmless(verdict.module.name), format_candidate(item), harmless(item.kind),
          harmless(item.place), harmless(item.note))
         for verdict in verdicts
         for item in verdict.candidates
@@ -46,7 +46,7 @@ def render_symbols(report: CrashReport) -> str:
     if looked:
         head = ("Module", "Result", "Kind", "Place", "Note")
         body += details("Places that were looked at", table(head, looked, wide=True), style="sub")
-    return card("Symbols", body, words_of_verdicts(verdicts))
+    return card("Symbols", body, format_statuses(verdicts))
 
 
 def render_registers(report: CrashReport) -> str:
@@ -143,7 +143,7 @@ def render_streams(report: CrashReport) -> str:
     if report.streams:
         rows = [
             (code(f"{item.type:#x}"), harmless(item.name), code(f"{item.offset:#x}"),
-             words_of_size(item.size))
+             format_size(item.size))
             for item in report.streams
         ]  # fmt: skip
         body = table(("Type", "Stream", "Offset", "Size"), rows)

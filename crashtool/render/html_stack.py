@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from crashtool.model.crash import Frame, Thread
 from crashtool.render.html_parts import code, harmless
-from crashtool.render.stack import walk_parts, words_of_trust
-from crashtool.render.words import words_of_offset, words_of_place, words_of_source
+from crashtool.render.stack import format_trust, walk_parts
+from crashtool.render.words import format_location, format_offset, format_source_location
 
 
 def render_stack(thread: Thread, architecture: str) -> str:
@@ -36,10 +36,10 @@ def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
             f'<span class="found">inlined</span>{source}</li>'
         )
         source = ""
-    offset = words_of_offset(frame)
+    offset = format_offset(frame)
     named = frame.function and offset
-    name = frame.function if named else offset or words_of_place(frame, architecture)
-    found = f"found by {words_of_trust(frame)}"
+    name = frame.function if named else offset or format_location(frame, architecture)
+    found = f"found by {format_trust(frame)}"
     if guessed:
         found = f"~ {found}, a guess"
     yield (
@@ -56,7 +56,7 @@ def _function(name: str) -> str:
 
 def _place(file: str | None, line: int | None) -> str:
     """`renderer.cpp:214`, the whole path to be seen by pointing at it."""
-    words = words_of_source(file, line)
+    words = format_source_location(file, line)
     return (
         f' <span class="place mono" title="{harmless(file or "")}">{harmless(words)}</span>'
         if words

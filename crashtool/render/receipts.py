@@ -33,7 +33,7 @@ def render_receipts(receipts: Sequence[Receipt]) -> Page:
     return page
 
 
-def describe_changes(changes: Sequence[Scrubbed]) -> str:
+def format_changes(changes: Sequence[Scrubbed]) -> str:
     """What scrubbing changed, in a sentence."""
     if not changes:
         return "nothing found to scrub"

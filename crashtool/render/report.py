@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from crashtool.formats.minidump.reasons.reason import hex_address
 from crashtool.model.crash import Annotation, Crash, CrashReport, SecretCount, Thread
 from crashtool.model.module import Module
-from crashtool.render.crash_words import crash_frame, words_of_signature, words_of_where
+from crashtool.render.crash_words import crash_frame, format_signature, format_where
 from crashtool.render.detail import (
     add_handles,
     add_memory,
@@ -21,14 +21,14 @@ from crashtool.render.stack import add_frames, add_legend
 from crashtool.render.symbols import add_symbols
 from crashtool.render.words import (
     base_name,
+    format_assertion,
+    format_error_code,
+    format_kind,
+    format_process,
+    format_size,
+    format_system,
+    format_time,
     walk_start,
-    words_of_assertion,
-    words_of_error,
-    words_of_kind,
-    words_of_process,
-    words_of_size,
-    words_of_system,
-    words_of_time,
 )
 
 LONGEST_VALUE = 64
@@ -84,8 +84,8 @@ def render_report(
 def brief_line(report: CrashReport) -> str:
     """`crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game + 0x41f2a, game 1.4.2`."""
     architecture = _architecture(report)
-    parts = [words_of_crash(report.crash, architecture)]
-    if where := words_of_where(report):
+    parts = [format_crash(report.crash, architecture)]
+    if where := format_where(report):
         parts.append(f"in {where}")
     process = " ".join(part for part in (report.process.name, report.process.version) if part)
     line = f"{safe(report.path)}: {safe(' '.join(parts))}" + (
@@ -94,7 +94,7 @@ def brief_line(report: CrashReport) -> str:
     return line + (" (damaged dump)" if report.is_damaged else "")
 
 
-def words_of_crash(crash: Crash | None, architecture: str) -> str:
+def format_crash(crash: Crash | None, architecture: str) -> str:
     """`SIGSEGV / SEGV_MAPERR at 0x45`."""
     if crash is None:
         return "no exception"
@@ -105,9 +105,9 @@ def words_of_crash(crash: Crash | None, architecture: str) -> str:
 
 
 def _add_headline(page: Page, report: CrashReport) -> None:
-    facts = [words_of_kind(report), words_of_size(report.size)]
+    facts = [format_kind(report), format_size(report.size)]
     if report.written:
-        facts.append(words_of_time(report.written))
+        facts.append(format_time(report.written))
     page.line(Span(report.path or "minidump", "strong"), "  " + ", ".join(facts)).blank()
 
 
@@ -123,14 +123,14 @@ def _add_crash(page: Page, report: CrashReport) -> None:
         for sentence in crash.hints:
             page.field("", Span(sentence, "warn"))
         if crash.assertion:
-            page.field("", words_of_assertion(crash.assertion))
-    where = [part for part in (words_of_where(report), _thread_words(thread, crash)) if part]
+            page.field("", format_assertion(crash.assertion))
+    where = [part for part in (format_where(report), _thread_words(thread, crash)) if part]
     if where:
         page.field("WHERE", "   ".join(where))
-    if signature := words_of_signature(report):
+    if signature := format_signature(report):
         page.field("SIGNATURE", shorten(signature, LONGEST_SIGNATURE))
     if crash and thread and thread.last_error:
-        page.field("LAST ERROR", words_of_error(thread.last_error) or "")
+        page.field("LAST ERROR", format_error_code(thread.last_error) or "")
     for message in report.messages:
         page.field("MESSAGE", safe(message.strip(), 400))
 
@@ -142,11 +142,11 @@ def _thread_words(thread: Thread | None, crash: Crash | None) -> str:
 
 
 def _add_identity(page: Page, report: CrashReport, *, verbose: bool) -> None:
-    page.field("PROCESS", words_of_process(report.process))
+    page.field("PROCESS", format_process(report.process))
     for label, text in walk_start(report.process, 0 if verbose else LONGEST_START):
         page.field(label.upper(), text)
     if report.system:
-        page.field("SYSTEM", words_of_system(report.system))
+        page.field("SYSTEM", format_system(report.system))
     if report.crashpad:
         page.field("REPORT ID", str(report.crashpad.report_id))
         page.field("CLIENT ID", str(report.crashpad.client_id))
@@ -205,7 +205,7 @@ def _add_module_summary(page: Page, report: CrashReport) -> None:
     frame = crash_frame(report)
     if frame and frame.module:
         module = frame.module
-        ids = _words_of_ids(module)
+        ids = _format_ids(module)
         page.table(
             [
                 (
@@ -218,7 +218,7 @@ def _add_module_summary(page: Page, report: CrashReport) -> None:
         )
 
 
-def _words_of_ids(module: Module) -> str:
+def _format_ids(module: Module) -> str:
     if module.debug_id:
         return module.debug_id.breakpad
     if module.code_id:

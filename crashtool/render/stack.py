@@ -8,7 +8,7 @@ from crashtool.model.crash import Frame, Thread
 from crashtool.render.folding import find_repeats
 from crashtool.render.names import shorten
 from crashtool.render.page import Cell, Page, Span, new_table
-from crashtool.render.words import words_of_offset, words_of_place, words_of_source
+from crashtool.render.words import format_location, format_offset, format_source_location
 
 if TYPE_CHECKING:
     from crashtool.render.layout import Table
@@ -74,7 +74,7 @@ def list_signs(frames: Iterable[Frame]) -> dict[str, str]:
     has_inlines = False
     for frame in frames:
         sign = sign_of_trust(frame)
-        found.setdefault(sign, SKIPS if sign == MAY_SKIP else words_of_trust(frame))
+        found.setdefault(sign, SKIPS if sign == MAY_SKIP else format_trust(frame))
         has_inlines = has_inlines or bool(frame.inlines)
     order = [*(sign for sign, _ in TRUSTS.values()), MAY_SKIP, OTHER]
     signs = {sign: found[sign] for sign in sorted(found, key=order.index)}
@@ -157,13 +157,13 @@ def _frame_rows(
     below = _source_lines(frame)
     for inline in frame.inlines:
         name = Span(_name(inline.function, limit), style)
-        source = Span(words_of_source(inline.file, inline.line), style)
+        source = Span(format_source_location(inline.file, inline.line), style)
         yield _StackRow((Span(INLINED, "dim"), Span(""), name, source, Span("")), below)
         below = ()
     named = frame.function and frame.module
     name = Span(_name(frame.function or "", limit) if named else _place(frame, architecture), style)
-    source = Span(words_of_source(frame.file, frame.line), style)
-    offset = Span(words_of_offset(frame) if named else "", "dim")
+    source = Span(format_source_location(frame.file, frame.line), style)
+    offset = Span(format_offset(frame) if named else "", "dim")
     sign = Span(sign_of_trust(frame), "warn" if frame.is_guess else "dim")
     yield _StackRow((sign, Span(str(number)), name, source, offset), below)
 
@@ -173,7 +173,7 @@ def sign_of_trust(frame: Frame) -> str:
     return MAY_SKIP if frame.may_skip else TRUSTS.get(frame.trust, (OTHER, ""))[0]
 
 
-def words_of_trust(frame: Frame) -> str:
+def format_trust(frame: Frame) -> str:
     """How a frame was found: `unwind information`, `frame pointer, may skip callers`."""
     words = TRUSTS.get(frame.trust, ("", frame.trust))[1]
     return f"{words}, may skip callers" if frame.may_skip else words
@@ -185,7 +185,7 @@ def _name(function: str, limit: int) -> str:
 
 def _place(frame: Frame, architecture: str) -> str:
     """Where a frame without a function of its own is."""
-    return words_of_offset(frame) or words_of_place(frame, architecture)
+    return format_offset(frame) or format_location(frame, architecture)
 
 
 def _source_lines(frame: Frame) -> tuple[tuple[Cell, ...], ...]:

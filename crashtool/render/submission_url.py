@@ -46,7 +46,7 @@ def as_env(text: str, url: SubmissionUrl | None) -> str:
 TEXTS = {"url": as_url, "cpp": as_cpp, "cmake": as_cmake, "env": as_env}
 
 
-def explain_url(url: SubmissionUrl) -> list[str]:
+def format_url(url: SubmissionUrl) -> list[str]:
     """What a URL says, as sentences without a whole token."""
     port = url.port or {"http": 80, "https": 443}[url.scheme]
     said = [f"{url.form} form", f"host {url.host}, port {port}, {_secured(url.scheme)}"]
@@ -63,7 +63,7 @@ def explain_url(url: SubmissionUrl) -> list[str]:
     return lines
 
 
-def explain_annotations(url: SubmissionUrl) -> list[str]:
+def format_annotations(url: SubmissionUrl) -> list[str]:
     """What must be set besides the URL in the root form; the token is not shown whole."""
     if not url.annotations:
         return []

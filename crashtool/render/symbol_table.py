@@ -36,6 +36,7 @@ from crashtool.model.symbol_upload import (
     SymbolFile,
 )
 from crashtool.render.page import Cell, Page, Span
+from crashtool.render.words import format_size
 
 TITLES = {"elf": "ELF", "pe": "PE", "pdb": "PDB", "macho": "Mach-O", "sym": ".sym"}
 BINARIES = (EXECUTABLE, LIBRARY)
@@ -43,7 +44,6 @@ SELF_EVIDENT = ("pdb", "sym")  # kinds that have one role
 STATUS_STYLES = {FAILED: "bad", SKIPPED: "warn", PLANNED: "dim"}
 GRADE_STYLES = {FULL: "good", NO_LINES: "warn", UNWIND_ONLY: "dim", UNREADABLE: "bad"}
 MOST_NAMES = 5
-THOUSAND = 1000
 
 
 def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
@@ -136,7 +136,7 @@ def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[
     is_warned = any(part.file.path in warned for part in parts)
     return (
         Span(first.file.name, "warn" if is_warned else "strong"),
-        " + ".join(dict.fromkeys(_words_of_kind(part.row) for part in parts)),
+        " + ".join(dict.fromkeys(_format_kind(part.row) for part in parts)),
         row.architecture,
         first.identifier or Span(nothing, "warn"),
         format_size(sum(part.file.size for part in parts)),
@@ -166,7 +166,7 @@ def join_qualities(qualities: Sequence[Quality]) -> Quality:
     )
 
 
-def _words_of_kind(row: ObjectFile) -> str:
+def _format_kind(row: ObjectFile) -> str:
     return TITLES[row.kind] + ("" if row.kind in SELF_EVIDENT else f" {row.role}")
 
 
@@ -230,17 +230,6 @@ def dumped_document(rows: Sequence[DumpedModule], error: CrashtoolError | None) 
     """The same as a document."""
     document: dict[str, Any] = {"modules": [row._asdict() for row in rows]}
     return document | error_document(error)
-
-
-def format_size(size: int) -> str:
-    """Bytes in a unit that leaves at most four digits: 512 B, 1.2 kB, 35 MB."""
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < THOUSAND:
-            break
-        value, unit = value / THOUSAND, larger
-    digits = 1 if unit != "B" and value < 10 else 0  # noqa: PLR2004 (one digit before the point)
-    return f"{value:.{digits}f} {unit}"
 
 
 def outcome_document(

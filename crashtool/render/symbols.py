@@ -9,7 +9,7 @@ from crashtool.render.words import base_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crashtool.model.lookup import Candidate, SymbolVerdict
+    from crashtool.model.lookup import Candidate, ModuleStatus
 
 STYLES = {"ok": "good", "missing": "bad", "mismatch": "bad", "malformed": "bad", "failed": "bad"}
 WORDS = {"no_lines": "no lines", "no_unwind": "no unwind", "no_id": "no id"}
@@ -21,12 +21,12 @@ MOST_FIXES = 6
 
 def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: bool) -> None:
     """A row per module of the stacks that are shown; `verbose` lists every place looked at."""
-    verdicts = report.symbols if all_threads else find_crashed_verdicts(report)
+    verdicts = report.symbols if all_threads else find_crashed_statuses(report)
     if not verdicts:
         if not report.symbols and report.modules and report.crashed_thread:
             page.heading("SYMBOLS", "none given: --symbols names a build folder or symbol store")
         return
-    page.heading("SYMBOLS", words_of_verdicts(verdicts))
+    page.heading("SYMBOLS", format_statuses(verdicts))
     shown = verdicts if verbose else _most_telling(verdicts)
     page.table([_row(verdict) for verdict in shown])
     if hidden := len(verdicts) - len(shown):
@@ -41,28 +41,28 @@ def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: 
             _add_candidates(page, verdict)
 
 
-def words_of_verdicts(verdicts: "Sequence[SymbolVerdict]") -> str:
+def format_statuses(verdicts: "Sequence[ModuleStatus]") -> str:
     """`2 of 3 modules on the stack can be read in full`."""
     good = sum(verdict.status == "ok" for verdict in verdicts)
     return f"{good} of {len(verdicts)} modules on the stack can be read in full"
 
 
-def words_of_status(verdict: "SymbolVerdict") -> str:
+def format_status(verdict: "ModuleStatus") -> str:
     """`ok`, `no lines`, `mismatch`."""
     return WORDS.get(verdict.status, verdict.status)
 
 
-def words_of_candidate(candidate: "Candidate") -> str:
+def format_candidate(candidate: "Candidate") -> str:
     """`found`, `not found`, `mismatch`."""
     return CANDIDATE_WORDS.get(candidate.status, candidate.status)
 
 
-def name_files(verdict: "SymbolVerdict") -> str:
+def name_files(verdict: "ModuleStatus") -> str:
     """The files that were used, without their folders: `game.pdb, game.exe`."""
     return ", ".join(dict.fromkeys(base_name(item.place) for item in verdict.files))
 
 
-def list_grounds(verdicts: "Sequence[SymbolVerdict]") -> dict[str, list[str]]:
+def list_grounds(verdicts: "Sequence[ModuleStatus]") -> dict[str, list[str]]:
     """Modules by where their files were found, of those that nobody named."""
     grounds: dict[str, list[str]] = {}
     for verdict in verdicts:
@@ -72,14 +72,14 @@ def list_grounds(verdicts: "Sequence[SymbolVerdict]") -> dict[str, list[str]]:
     return grounds
 
 
-def find_crashed_verdicts(report: CrashReport) -> "tuple[SymbolVerdict, ...]":
+def find_crashed_statuses(report: CrashReport) -> "tuple[ModuleStatus, ...]":
     """The verdicts on the modules that the crashed thread's stack leads through."""
     thread = report.crashed_thread
     bases = {frame.module.base for frame in thread.frames if frame.module} if thread else set()
     return tuple(verdict for verdict in report.symbols if verdict.module.base in bases)
 
 
-def _most_telling(verdicts: "Sequence[SymbolVerdict]") -> "Sequence[SymbolVerdict]":
+def _most_telling(verdicts: "Sequence[ModuleStatus]") -> "Sequence[ModuleStatus]":
     """As many as one screen has room for, in order; those without fault go first."""
     if len(verdicts) <= MOST_VERDICTS:
         return verdicts
@@ -90,9 +90,9 @@ def _most_telling(verdicts: "Sequence[SymbolVerdict]") -> "Sequence[SymbolVerdic
     return [verdict for verdict in verdicts if verdict.module.base in kept]
 
 
-def _row(verdict: "SymbolVerdict") -> tuple[str | Span, ...]:
+def _row(verdict: "ModuleStatus") -> tuple[str | Span, ...]:
     return (
-        Span(words_of_status(verdict), STYLES.get(verdict.status, "warn")),
+        Span(format_status(verdict), STYLES.get(verdict.status, "warn")),
         Span(verdict.module.name, "strong"),
         name_files(verdict),
         ", ".join(verdict.uses),
@@ -100,7 +100,7 @@ def _row(verdict: "SymbolVerdict") -> tuple[str | Span, ...]:
     )
 
 
-def _add_candidates(page: Page, verdict: "SymbolVerdict") -> None:
+def _add_candidates(page: Page, verdict: "ModuleStatus") -> None:
     """Every place where a module's files were looked for, and what came of it."""
     if not verdict.candidates:
         return
@@ -108,7 +108,7 @@ def _add_candidates(page: Page, verdict: "SymbolVerdict") -> None:
     page.table(
         [
             (
-                Span(words_of_candidate(item), CANDIDATE_STYLES.get(item.status, "warn")),
+                Span(format_candidate(item), CANDIDATE_STYLES.get(item.status, "warn")),
                 item.kind,
                 item.place,
                 item.note,

@@ -28,7 +28,7 @@ class Compared(NamedTuple):
     rows: tuple[tuple[Group, Comparison], ...]
 
 
-class Gate(NamedTuple):
+class TriageGate(NamedTuple):
     """What a baseline said: `new` groups, of how many reports it knows, and where it is."""
 
     path: str
@@ -40,7 +40,7 @@ def render_triage(
     triage: Triage,
     top: int | None,
     compared: Compared | None = None,
-    gate: Gate | None = None,
+    gate: TriageGate | None = None,
     extra: Sequence[str] = (),
 ) -> Page:
     """The groups, the largest first, at most `top` of them; then all that is in none."""
@@ -157,7 +157,7 @@ def words_of_ratio(item: Comparison) -> str:
     return f"{item.low:.2f} to {high}"
 
 
-def _add_gate(page: Page, gate: Gate) -> None:
+def _add_gate(page: Page, gate: TriageGate) -> None:
     page.heading("AGAINST THE BASELINE", gate.path)
     for group in gate.new:
         page.line("  ", Span("new", "bad"), f"  {group.crashes:,}  {group.key.text}")
@@ -172,7 +172,7 @@ def _add_gate(page: Page, gate: Gate) -> None:
 
 
 def triage_document(
-    triage: Triage, by: str, compared: Compared | None = None, gate: Gate | None = None
+    triage: Triage, by: str, compared: Compared | None = None, gate: TriageGate | None = None
 ) -> dict[str, Any]:
     """The same as a document."""
     totals = triage.totals

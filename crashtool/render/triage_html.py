@@ -8,7 +8,7 @@ from crashtool.render.html_parts import card, code, details, facts, harmless, pi
 from crashtool.render.triage import (
     VERDICTS,
     Compared,
-    Gate,
+    TriageGate,
     name_versions,
     rank_comparisons,
     span_of_days,
@@ -23,7 +23,7 @@ PILLS = {"guess": ("guessed frames", "warn"), "raw": ("one build's place", "warn
 
 
 def render_triage_page(
-    triage: Triage, compared: Compared | None = None, gate: Gate | None = None
+    triage: Triage, compared: Compared | None = None, gate: TriageGate | None = None
 ) -> str:
     """The whole page: what to know first, then each group, to be opened."""
     totals = triage.totals
@@ -53,7 +53,7 @@ def _head(triage: Triage) -> str:
     return f"<header><h1>{title}</h1><p>{text}</p></header>"
 
 
-def _baseline(gate: Gate | None) -> str:
+def _baseline(gate: TriageGate | None) -> str:
     if gate is None:
         return ""
     rows = "".join(f"<li>{pill('new', 'bad')} {code(group.key.text)}</li>" for group in gate.new)

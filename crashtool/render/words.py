@@ -65,7 +65,7 @@ LONGEST_FUNCTION = 100  # characters in a line that speaks of one function
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def words_of_size(size: int) -> str:
+def format_size(size: int) -> str:
     """Bytes, KB (1,024 bytes) or MB, GB: `27 KB`, `1.2 MB`."""
     if size < 1024:  # noqa: PLR2004 (a KB)
         return f"{size} bytes"
@@ -77,7 +77,7 @@ def words_of_size(size: int) -> str:
     return f"{value:.1f} GB"
 
 
-def words_of_time(seconds: int) -> str:
+def format_time(seconds: int) -> str:
     """A moment of Unix time: `2026-11-22 18:31:48 UTC`; a damaged file may hold any number."""
     date = find_date(seconds)
     if date is None:
@@ -85,7 +85,7 @@ def words_of_time(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", date)
 
 
-def words_of_duration(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """`47 s`, `3 m 12 s`, `5 h 2 m`, `3 d 4 h`."""
     for unit, name, below, below_name in (
         (DAY, "d", HOUR, "h"),
@@ -98,7 +98,7 @@ def words_of_duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def words_of_system(system: System) -> str:
+def format_system(system: System) -> str:
     """`Windows 10.0.19045, x86_64, 8 CPUs`."""
     name = SYSTEM_NAMES.get(system.platform, system.name)
     version = "" if system.version == "0.0.0" else system.version
@@ -111,13 +111,13 @@ def words_of_system(system: System) -> str:
     return ", ".join(parts)
 
 
-def words_of_process(process: Process) -> str:
+def format_process(process: Process) -> str:
     """`game.exe 1.4.2, pid 4712, up 3 m 12 s`."""
     parts = [" ".join(part for part in (process.name or "unknown", process.version) if part)]
     if process.id is not None:
         parts.append(f"pid {process.id}")
     if process.uptime is not None:
-        parts.append(f"up {words_of_duration(process.uptime)}")
+        parts.append(f"up {format_duration(process.uptime)}")
     return ", ".join(parts)
 
 
@@ -140,7 +140,7 @@ def walk_start(process: Process, limit: int) -> Iterator[tuple[str, str]]:
         yield "Env", f"{process.environment_count:,} variable{plural}, not shown"
 
 
-def words_of_kind(report: CrashReport) -> str:
+def format_kind(report: CrashReport) -> str:
     """`Windows minidump from Crashpad`; `Linux minidump written by crashtool` by none of them."""
     platform = SYSTEM_NAMES.get(report.system.platform, "") if report.system else ""
     kind = f"{platform} minidump" if platform else "minidump"
@@ -149,7 +149,7 @@ def words_of_kind(report: CrashReport) -> str:
     return f"{kind} from {report.writer}" if report.writer else kind
 
 
-def words_of_place(frame: Frame, architecture: str) -> str:
+def format_location(frame: Frame, architecture: str) -> str:
     """Where a frame is: `game.exe!Renderer::flush`, `game.exe + 0x41f2a`, or an address.
 
     The function is the innermost one, which may be merged into the frame's own.
@@ -163,10 +163,10 @@ def words_of_place(frame: Frame, architecture: str) -> str:
         return f"{place} (in no module)"
     if function := innermost_call(frame).function:
         return f"{frame.module.name}!{shorten(function, LONGEST_FUNCTION)}"
-    return words_of_offset(frame)
+    return format_offset(frame)
 
 
-def words_of_offset(frame: Frame) -> str:
+def format_offset(frame: Frame) -> str:
     """`game.exe + 0x41f2a`, or "" in no module."""
     return f"{frame.module.name} + {frame.module_offset:#x}" if frame.module else ""
 
@@ -178,7 +178,7 @@ def innermost_call(frame: Frame) -> InlineFrame:
     return InlineFrame(frame.function or "", frame.file, frame.line)
 
 
-def words_of_assertion(assertion: Assertion) -> str:
+def format_assertion(assertion: Assertion) -> str:
     """`invalid parameter: format != nullptr in common_vfprintf, output.cpp:32`."""
     text = assertion.expression
     if assertion.function:
@@ -188,7 +188,7 @@ def words_of_assertion(assertion: Assertion) -> str:
     return f"{assertion.kind}: {text.strip(', ')}" if text else assertion.kind
 
 
-def words_of_error(code: int | None) -> str | None:
+def format_error_code(code: int | None) -> str | None:
     """A Win32 error by its constant's name, where it is a common one, else as a number."""
     return None if code is None else WIN32_ERRORS.get(code, f"0x{code:08x}")
 
@@ -198,7 +198,7 @@ def base_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
 
 
-def words_of_source(file: str | None, line: int | None) -> str:
+def format_source_location(file: str | None, line: int | None) -> str:
     """`renderer.cpp:214`, or "" when the file is not known."""
     if not file:
         return ""

@@ -14,7 +14,7 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler import ending, find, report_database, reported_run
-from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.command_line import compose_command
 from crashtool.services.handler.report_database import prepare_database
 from crashtool.services.receiver.app import start_receiver
@@ -48,8 +48,10 @@ def run(tmp_path, sentry_handler):  # noqa: F811
 @pytest.fixture
 def report(monkeypatch, crashtool, sentry_handler):  # noqa: F811
     """report("--option", program, ...) in this process, the program's streams leading nowhere."""
-    monkeypatch.setattr(reported_run, "run_program", run_program_apart)
-    monkeypatch.setattr(ending, "end_as", lambda status: click.get_current_context().exit(status))
+    monkeypatch.setattr(reported_run, "run_program", run_in_subprocess)
+    monkeypatch.setattr(
+        ending, "exit_like", lambda status: click.get_current_context().exit(status)
+    )
     return lambda *arguments: crashtool("run", "--database", "database", *arguments)
 
 
@@ -441,8 +443,10 @@ def report_own(monkeypatch, crashtool, build, no_handler):  # noqa: F811
     """As `report`, where there is no handler."""
     del no_handler
     build("crash.c")  # skips where no program can be built, or run
-    monkeypatch.setattr(reported_run, "run_program", run_program_apart)
-    monkeypatch.setattr(ending, "end_as", lambda status: click.get_current_context().exit(status))
+    monkeypatch.setattr(reported_run, "run_program", run_in_subprocess)
+    monkeypatch.setattr(
+        ending, "exit_like", lambda status: click.get_current_context().exit(status)
+    )
     return lambda *arguments: crashtool("run", "--database", "database", *arguments)
 
 
@@ -543,7 +547,7 @@ def test_a_handler_sends_what_crashtool_wrote(report_own, crash, tmp_path, sentr
     with start_receiver(tmp_path / "inbox") as receiver:
         line = compose_command(sentry_handler, tmp_path / "database", url=receiver.submission_url())
         line.remove("--no-periodic-tasks")
-        run_program_apart(["sleep", "2"], line, mode="socket")
+        run_in_subprocess(["sleep", "2"], line, mode="socket")
         (received,) = receiver.inbox.reports()
 
     assert received.fields["prod"] == "Game"

@@ -78,7 +78,7 @@ def inject(
     for fault in choose(list_faults(leave_out([*imports, *others]))):
         server = servers.cold if fault.step.action == IMPORT else servers.warm
         result = run_case(case, folder, server, fault)
-        yield Verdict(fault, result.happened, _judge(case, fault, wanted, result, folder))
+        yield Verdict(fault, result.happened, _assess(case, fault, wanted, result, folder))
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -91,7 +91,7 @@ def run_case(case: Case, folder: Path, server: ForkServer, fault: Fault | None) 
     return server.call(Call(case.arguments, folder, fault), meanwhile)
 
 
-def _judge(case: Case, fault: Fault, wanted: object, result: Outcome, folder: Path) -> str:
+def _assess(case: Case, fault: Fault, wanted: object, result: Outcome, folder: Path) -> str:
     if "Traceback" in result.stderr or result.returncode in (1, -signal.SIGALRM):
         return "traceback: " + (result.stderr.strip().splitlines() or ["?"])[-1]
     if case.settle(result, folder) == wanted:

@@ -8,7 +8,7 @@ import pytest
 
 import crashtool
 from crashtool.formats.moment import END, find_date, iso_text
-from crashtool.render.words import words_of_time
+from crashtool.render.words import format_time
 
 YEAR_8307 = 0x2E90EDD000
 
@@ -30,12 +30,12 @@ def windows(monkeypatch):
 def test_a_time_that_no_clock_said_is_damaged(seconds):
     assert find_date(seconds) is None
     assert iso_text(seconds) is None
-    assert words_of_time(seconds).startswith("a damaged time (")
+    assert format_time(seconds).startswith("a damaged time (")
 
 
 def test_other_times_are_dates():
-    assert words_of_time(1_700_000_000) == "2023-11-14 22:13:20 UTC"
-    assert words_of_time(END - 1) == "2999-12-31 23:59:59 UTC"
+    assert format_time(1_700_000_000) == "2023-11-14 22:13:20 UTC"
+    assert format_time(END - 1) == "2999-12-31 23:59:59 UTC"
     assert iso_text(1_700_000_000.25) == "2023-11-14T22:13:20.250000+00:00"
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.formats.source_path import SourcePath, find_source_url, parse_source_path
-from crashtool.render.words import words_of_source
+from crashtool.render.words import format_source_location
 
 HG = "hg:hg.mozilla.org/mozilla-central:memory/mozalloc/mozalloc.cpp:958d142c5c4d"
 GIT = "git:github.com/rust-lang/rust:library/std/src/panicking.rs:9fc6b431"
@@ -21,7 +21,7 @@ GENERATED = f"s3:gecko-generated-sources:{'0f' * 64}/ipc/PContent.cpp:"
 )
 def test_a_path_is_read_without_its_repository_and_revision(text, path, words):
     assert parse_source_path(text).path == path
-    assert words_of_source(text, 33) == words
+    assert format_source_location(text, 33) == words
 
 
 def test_known_hosts_have_a_page_for_a_line():

@@ -3,7 +3,6 @@ import json
 import pytest
 
 from crashtool.formats.minidump.reasons.reason import Reason
-from crashtool.model.carriers import GROUPS, NAMES, is_carrier
 from crashtool.model.crash import (
     Crash,
     CrashReport,
@@ -13,6 +12,7 @@ from crashtool.model.crash import (
     Thread,
     UnloadedHit,
 )
+from crashtool.model.ignored_frames import GROUPS, NAMES, is_ignored
 from crashtool.model.module import Module
 from crashtool.model.own_calls import name_frame
 from crashtool.model.signature import fold, name_innermost, sign
@@ -40,7 +40,7 @@ def test_a_frame_is_called_by_the_best_it_has(frame, name):
 
 
 @pytest.mark.parametrize(
-    "carriers",
+    "ignored",
     [
         ("raise", "abort"),
         ("__pthread_kill_implementation", "__GI_raise", "__GI_abort", "__assert_fail_base"),
@@ -67,8 +67,8 @@ def test_a_frame_is_called_by_the_best_it_has(frame, name):
         ("__kernel_vsyscall", "__restore_rt", "__restore", "tgkill"),
     ],
 )
-def test_functions_that_only_carry_a_crash_are_passed_over(carriers):
-    assert name_innermost(chain(*carriers, "Game::check(int)", "main")) == "Game::check(int)"
+def test_functions_that_only_carry_a_crash_are_passed_over(ignored):
+    assert name_innermost(chain(*ignored, "Game::check(int)", "main")) == "Game::check(int)"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_functions_that_only_carry_a_crash_are_passed_over(carriers):
     ],
 )  # fmt: skip
 def test_functions_with_similar_names_are_not(function):
-    assert not is_carrier(function)
+    assert not is_ignored(function)
 
 
 def test_the_innermost_merged_call_counts_like_any_other():
@@ -92,7 +92,7 @@ def test_the_innermost_merged_call_counts_like_any_other():
     assert name_innermost([frame._replace(inlines=(InlineFrame(""),))]) == "Renderer::flush"
 
 
-def test_when_all_frames_are_carriers_the_first_counts():
+def test_when_all_frames_are_ignored_the_first_counts():
     assert name_innermost(chain("abort", "raise")) == "abort"
     merged = Frame(1, "context", GAME, "abort", inlines=(InlineFrame("raise"),))
     assert name_innermost([merged]) == "raise"
@@ -126,12 +126,12 @@ def test_a_call_through_a_bad_pointer_is_named_after_the_caller():
 
 def test_a_hostile_name_is_cut():
     assert len(name_innermost(chain("x" * 1_000_000))) == 4096
-    assert not is_carrier("<" * 1_000_000)
+    assert not is_ignored("<" * 1_000_000)
 
 
-def test_every_carrier_is_written_as_it_is_looked_up():
+def test_every_ignored_name_is_written_as_it_is_looked_up():
     assert sum(len(names.split()) for names in GROUPS.values()) == len(NAMES)
-    assert [name for name in sorted(NAMES) if not is_carrier(name)] == []
+    assert [name for name in sorted(NAMES) if not is_ignored(name)] == []
 
 
 LIBC = Module(0x700000, 0x1000, "libc.so.6", "/lib/libc.so.6")
@@ -240,6 +240,6 @@ def test_real_crashes_are_named_after_the_programs_own_functions(truth):
         frames = frames_of(json.loads(file.read_text()))
         if frames:
             names.setdefault(name_innermost(frames), []).append(file.name)
-    library = {name: files for name, files in names.items() if is_carrier(name)}
+    library = {name: files for name, files in names.items() if is_ignored(name)}
     assert len(names) > 5
     assert library == {}

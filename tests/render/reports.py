@@ -24,7 +24,7 @@ from crashtool.model.crash import (
     Thread,
     UnloadedHit,
 )
-from crashtool.model.lookup import Candidate, SymbolVerdict
+from crashtool.model.lookup import Candidate, ModuleStatus
 from crashtool.model.module import Module
 
 ATTACK = "\x1b[31m<script>alert(1)</script>\n::error::x```\u202e|\"'><img src=x onerror=alert(1)>"
@@ -45,14 +45,14 @@ FRAMES = (
 )  # fmt: skip
 SOURCE = tuple(SourceLine(n, f"\tline {n};") for n in range(86, 91))
 VERDICTS = (
-    SymbolVerdict(
+    ModuleStatus(
         GAME, "ok", ("functions", "lines", "inlines", "unwind"),
         candidates=(
             Candidate("https://symbols.example.com/game.pdb", "found", "pdb"),
             Candidate("build/game.exe", "found", "pe", path="build/game.exe"),
         ),
     ),
-    SymbolVerdict(
+    ModuleStatus(
         ENGINE, "mismatch", (), "engine.pdb is of another build", "give the right one",
         (
             Candidate("old/engine.pdb", "mismatch", "pdb", "it has AAAA, the dump wants BBBB"),
@@ -146,7 +146,7 @@ def hostile_report():
         hints=(ATTACK,), frame=frame,
         reason=Reason(ATTACK, ATTACK, 1, "memory", ATTACK),
     )  # fmt: skip
-    verdict = SymbolVerdict(
+    verdict = ModuleStatus(
         module, "mismatch", ("functions",), ATTACK, ATTACK,
         (Candidate(ATTACK, "found", ATTACK, ATTACK),),
     )  # fmt: skip

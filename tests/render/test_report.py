@@ -20,12 +20,12 @@ from crashtool.model.crash import (
 from crashtool.render.as_json import crash_document
 from crashtool.render.report import render_report
 from crashtool.render.words import (
-    words_of_assertion,
-    words_of_duration,
-    words_of_error,
-    words_of_process,
-    words_of_size,
-    words_of_system,
+    format_assertion,
+    format_duration,
+    format_error_code,
+    format_process,
+    format_size,
+    format_system,
 )
 from tests.render.reports import (
     FRAMES,
@@ -103,8 +103,8 @@ def test_an_assertion_and_messages_are_shown():
     shown = text(report(crash=report().crash._replace(assertion=assertion), messages=(" abort ",)))
     assert "invalid parameter: x > 0 in f, a.c:12" in shown
     assert "MESSAGE    abort" in shown
-    assert words_of_assertion(Assertion("assertion", "", "", "a.c", 3)) == "assertion: a.c:3"
-    assert words_of_assertion(Assertion("pure virtual call", "", "", "", 0)) == "pure virtual call"
+    assert format_assertion(Assertion("assertion", "", "", "a.c", 3)) == "assertion: a.c:3"
+    assert format_assertion(Assertion("pure virtual call", "", "", "", 0)) == "pure virtual call"
 
 
 def annotations(count):
@@ -198,7 +198,7 @@ def test_text_from_a_dump_cannot_reach_the_terminal():
     [(0, "0 s"), (60, "1 m"), (192, "3 m 12 s"), (18_120, "5 h 2 m"), (273_600, "3 d 4 h")],
 )
 def test_durations(seconds, words):
-    assert words_of_duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -207,22 +207,22 @@ def test_durations(seconds, words):
      (1_073_741_824, "1.0 GB")],
 )  # fmt: skip
 def test_sizes(size, words):
-    assert words_of_size(size) == words
+    assert format_size(size) == words
 
 
 def test_systems_and_processes_leave_out_what_is_not_known():
     system = System("linux", "Linux", "0.0.0", "arm64", cpu_count=1)
-    assert words_of_system(system) == "Linux, arm64, 1 CPU"
+    assert format_system(system) == "Linux, arm64, 1 CPU"
     released = system._replace(release=(("PRETTY_NAME", "Debian 12"),))
-    assert words_of_system(released) == "Linux, Debian 12, arm64, 1 CPU"
-    assert words_of_system(System("odd", "OddOS", "1", "mips")) == "OddOS 1, mips"
-    assert words_of_process(Process(name="game")) == "game"
+    assert format_system(released) == "Linux, Debian 12, arm64, 1 CPU"
+    assert format_system(System("odd", "OddOS", "1", "mips")) == "OddOS 1, mips"
+    assert format_process(Process(name="game")) == "game"
 
 
 def test_win32_errors_are_named_or_numbered():
-    assert words_of_error(None) is None
-    assert words_of_error(2) == "ERROR_FILE_NOT_FOUND"
-    assert words_of_error(0x1234) == "0x00001234"
+    assert format_error_code(None) is None
+    assert format_error_code(2) == "ERROR_FILE_NOT_FOUND"
+    assert format_error_code(0x1234) == "0x00001234"
 
 
 def test_secrets_are_counted_in_words():

@@ -1,5 +1,3 @@
-import pytest
-
 from crashtool.errors import NothingFound
 from crashtool.formats.object_file.reading import read_object_files
 from crashtool.model.symbol_upload import (
@@ -15,7 +13,6 @@ from crashtool.model.symbol_upload import (
     SymbolFile,
 )
 from crashtool.render.symbol_table import (
-    format_size,
     outcome_document,
     render_deliveries,
     render_survey,
@@ -23,14 +20,6 @@ from crashtool.render.symbol_table import (
 from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
 from tests.synth.object_files import build_pe, full_elf
 from tests.synth.pdb import build_pdb
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1200, "1.2 kB"), (35_000_000, "35 MB"), (10**16, "10000 TB")],
-)
-def test_sizes_have_few_digits(size, text):
-    assert format_size(size) == text
 
 
 def symbol_file(name, content):
@@ -82,7 +71,7 @@ def test_a_failed_delivery_says_why_and_what_to_do():
 
     text = render_deliveries([row]).text()
 
-    assert "failed  a.zip  1 file  5 B" in text
+    assert "failed  a.zip  1 file  5 bytes" in text
     assert "a.zip: no route\n  plug it in" in text
     assert "no route" not in render_deliveries([row], ["no route"]).text()
 
@@ -131,7 +120,7 @@ def test_a_program_and_its_pdb_are_one_row_worth_what_they_give_together():
 
     assert len(lines) == 3
     assert lines[1].split()[:5] == ["app.exe", "PE", "executable", "+", "PDB"]
-    assert "2.0 kB" in lines[1]
+    assert "2 KB" in lines[1]
     assert "full   functions lines inlines unwind" in lines[1]
     assert lines[1].endswith("  out/bin/app.exe, app.pdb")
     assert lines[2].startswith("lone.pdb")

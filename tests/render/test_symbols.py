@@ -1,4 +1,4 @@
-from crashtool.model.lookup import Candidate, SymbolVerdict
+from crashtool.model.lookup import Candidate, ModuleStatus
 from crashtool.render.report import render_report
 from tests.render.reports import GAME, VERDICTS, full_report, report
 
@@ -33,7 +33,7 @@ def test_verbose_lists_every_place_with_what_came_of_it():
 
 
 def test_modules_of_other_threads_are_left_out_unless_asked_for():
-    other = SymbolVerdict(GAME._replace(base=0x9900000, name="other.dll"), "missing")
+    other = ModuleStatus(GAME._replace(base=0x9900000, name="other.dll"), "missing")
     crash_report = full_report(symbols=(*VERDICTS, other))
     assert "other.dll" not in text(crash_report)
     assert "other.dll" in text(crash_report, threads=True)
@@ -48,7 +48,7 @@ def test_without_symbols_one_line_says_how_to_give_them():
 
 def many(count, status="missing"):
     return tuple(
-        SymbolVerdict(GAME._replace(base=n << 24, name=f"m{n}"), status, fix=f"give m{n}")
+        ModuleStatus(GAME._replace(base=n << 24, name=f"m{n}"), status, fix=f"give m{n}")
         for n in range(count)
     )
 
@@ -74,5 +74,5 @@ def test_the_same_remedy_is_said_once():
 
 def test_files_of_one_name_are_named_once():
     found = tuple(Candidate(f"{folder}/game.pdb", "found", "pdb") for folder in "ab")
-    verdict = SymbolVerdict(GAME, "ok", ("functions",), candidates=found)
+    verdict = ModuleStatus(GAME, "ok", ("functions",), candidates=found)
     assert "  game.pdb  functions" in text(report(symbols=(verdict,)))

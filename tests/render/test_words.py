@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.render.words import words_of_time
+from crashtool.render.words import format_time
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from crashtool.render.words import words_of_time
     ],
 )
 def test_any_number_can_stand_for_a_time(seconds, words):
-    assert words_of_time(seconds) == words
+    assert format_time(seconds) == words

@@ -29,7 +29,7 @@ class AttributeRule(NamedTuple):
     """One row: the name that findings and documents use, and the function that judges."""
 
     name: str
-    judge: Callable[[StartPlan], Iterator[AttributeFault]]
+    assess: Callable[[StartPlan], Iterator[AttributeFault]]
 
 
 RULES = (
@@ -59,5 +59,5 @@ RULES = (
 def check_plan(plan: StartPlan) -> tuple[AttributeFinding, ...]:
     """What the rules find wrong, in the table's order."""
     return tuple(
-        AttributeFinding(rule.name, *fault) for rule in RULES for fault in rule.judge(plan)
+        AttributeFinding(rule.name, *fault) for rule in RULES for fault in rule.assess(plan)
     )

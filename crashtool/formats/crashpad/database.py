@@ -84,8 +84,8 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
             break
     reports = tuple(row for row in known if row)
     if now is not None:
-        losses = predict_pruning(reports, now)
-        reports = tuple(row._replace(loss=losses.get(row.uuid, "")) for row in reports)
+        prunings = predict_pruning(reports, now)
+        reports = tuple(row._replace(pruning=prunings.get(row.uuid, "")) for row in reports)
     return Database(root, kind, settings, reports, tuple(problems))
 
 

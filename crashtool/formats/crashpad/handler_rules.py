@@ -66,7 +66,7 @@ def walk_beyond_size(sizes: Iterable[int], most_kib: int = KEPT_KIB) -> Iterator
 
 def predict_pruning(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, str]:
     """Which reports the next handler that cleans up deletes, each with the reason in a sentence."""
-    losses = {}
+    prunings = {}
     rows = sorted(reports, key=lambda row: row.created or 0, reverse=True)
     over = walk_beyond_size(row.total_size for row in rows if _is_pruned(row))
     for row in rows:
@@ -82,8 +82,8 @@ def predict_pruning(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUI
         elif is_pruned and row.created and is_beyond_age(row.created, int(now)):
             reason = "it is older than a year"
         if reason:
-            losses[row.uuid] = f"about to be deleted by a handler: {reason}"
-    return losses
+            prunings[row.uuid] = f"about to be deleted by a handler: {reason}"
+    return prunings
 
 
 def _is_pruned(report: "DatabaseReport") -> bool:

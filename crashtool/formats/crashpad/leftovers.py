@@ -71,7 +71,7 @@ def _walk_files(database: Database, now: float) -> Iterator[Leftover]:
         folder = database.path / name
         entries = {entry.name: entry for entry in _scan(folder)}
         for file, entry in entries.items():
-            kind, stem = _judge_name(file)
+            kind, stem = _assess_name(file)
             if kind is None or f"{stem}.dmp" in entries:
                 continue
             try:
@@ -83,7 +83,7 @@ def _walk_files(database: Database, now: float) -> Iterator[Leftover]:
                 yield _make(kind, UUID(stem), folder / file, status.st_size)
 
 
-def _judge_name(file: str) -> tuple[str | None, str]:
+def _assess_name(file: str) -> tuple[str | None, str]:
     if file.startswith(COPIED) and file.endswith(".dmp"):
         stem = file.removeprefix(COPIED).removesuffix(".dmp")
         return ("attributes" if UUID_NAME.fullmatch(stem) else None), stem

@@ -20,8 +20,8 @@ class DatabaseReport(NamedTuple):
 
     `state` is new, pending, uploading or completed. Times are Unix times, None for never or
     unknown. `id` is what the server answered. `total_size` counts the minidump and its attachments.
-    `reason` says in a sentence why the report was or was not uploaded; `loss` what will delete it
-    soon, "" when nothing does or the time now is not known. `unread`: why its metadata, which
+    `reason` says in a sentence why the report was or was not uploaded; `pruning` what will delete
+    it soon, "" when nothing does or the time now is not known. `unread`: why its metadata, which
     is there, cannot be read, so that `uploaded` and the like are not known.
     """
 
@@ -39,7 +39,7 @@ class DatabaseReport(NamedTuple):
     attachments: tuple[ReportAttachment, ...]
     total_size: int
     reason: str
-    loss: str = ""
+    pruning: str = ""
     unread: str = ""
 
 

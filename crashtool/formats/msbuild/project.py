@@ -13,7 +13,7 @@ from contextlib import suppress
 from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import CompiledFile, Configuration, MsbuildSetting
 from crashtool.formats.msbuild.elements import Element, read_elements
-from crashtool.formats.msbuild.values import UNKNOWN, expand, is_known, judge_condition
+from crashtool.formats.msbuild.values import UNKNOWN, evaluate_condition, expand, is_known
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_IMPORTS = 200
@@ -130,7 +130,7 @@ class _Evaluation:
     def _read_children(self, path: str, parent: Element) -> None:
         for element in parent.children:
             self._enter(path)
-            holds = self._judge(element, path)
+            holds = self._assess(element, path)
             if element.name == "PropertyGroup":
                 self._read_properties(element, path, holds=holds)
             elif element.name == "Import":
@@ -145,18 +145,18 @@ class _Evaluation:
     def _enter(self, path: str) -> None:
         self._macros["msbuildthisfiledirectory"] = self._files.folder(path)
 
-    def _judge(self, element: Element, path: str) -> bool | None:
+    def _assess(self, element: Element, path: str) -> bool | None:
         macros = ChainMap(self._macros, self._own)
 
         def exists(name: str) -> bool | None:
             found = self._files.resolve(self._files.folder(path), name)
             return None if found is None else self._files.exists(found)
 
-        return judge_condition(element.get("Condition"), macros, exists)
+        return evaluate_condition(element.get("Condition"), macros, exists)
 
     def _read_properties(self, group: Element, path: str, *, holds: bool | None) -> None:
         for element in group.children:
-            own = self._judge(element, path)
+            own = self._assess(element, path)
             if holds is False or own is False:
                 continue
             name = element.name.lower()
@@ -181,7 +181,7 @@ class _Evaluation:
     def _choose(self, choose: Element, path: str) -> None:
         """The first <When> that holds; all up to it count as unknown when one cannot be judged."""
         for branch in choose.children:
-            holds = True if branch.name == "Otherwise" else self._judge(branch, path)
+            holds = True if branch.name == "Otherwise" else self._assess(branch, path)
             if holds is None:
                 self._not_read.append(f"<Choose> in line {choose.line}")
                 return
@@ -224,12 +224,12 @@ class _Evaluation:
         self, group: Element, path: str, settings: dict[str, dict[str, MsbuildSetting]]
     ) -> None:
         self._enter(path)
-        holds = self._judge(group, path)
+        holds = self._assess(group, path)
         for tool in group.children:
             if tool.name in settings:
-                own = self._judge(tool, path)
+                own = self._assess(tool, path)
                 for element in tool.children:
-                    last = self._judge(element, path)
+                    last = self._assess(element, path)
                     if False not in (holds, own, last):
                         is_sure = None not in (holds, own, last)
                         self._set(settings[tool.name], tool.name, element, path, is_sure=is_sure)
@@ -257,14 +257,14 @@ class _Evaluation:
 
     def _walk_sources(self, group: Element, path: str) -> Iterator[CompiledFile]:
         self._enter(path)
-        if self._judge(group, path) is not True:
+        if self._assess(group, path) is not True:
             return
         for item in group.children:
             if item.name != COMPILER or not item.get("Include"):
                 continue
             settings = {}
             for element in item.children:
-                if self._judge(element, path) is True:
+                if self._assess(element, path) is True:
                     value = expand(element.text, self._macros)
                     settings[element.name] = MsbuildSetting(value, path, element.line)
             for name in expand(item.get("Include"), self._macros).split(";"):

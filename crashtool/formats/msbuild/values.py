@@ -39,14 +39,14 @@ def is_known(text: str) -> bool:
     return not any(mark in text for mark in ("$(", "@(", "%("))
 
 
-def judge_condition(text: str, macros: Mapping[str, str], exists: Exists) -> bool | None:
+def evaluate_condition(text: str, macros: Mapping[str, str], exists: Exists) -> bool | None:
     """Whether a condition holds; None when that cannot be known."""
     if not text.strip():
         return True
     tokens = _split(text)
     if tokens is None:
         return None
-    return _Condition(tokens, macros, exists).judge()
+    return _Condition(tokens, macros, exists).assess()
 
 
 def _split(text: str) -> list[str] | None:
@@ -70,7 +70,7 @@ class _Condition:
         self._macros = macros
         self._exists = exists
 
-    def judge(self) -> bool | None:
+    def assess(self) -> bool | None:
         value = self._read_or()
         return value if not self._tokens else None
 

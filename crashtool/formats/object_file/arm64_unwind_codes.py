@@ -139,13 +139,13 @@ def expand_packed(word: int) -> tuple[tuple[Code, ...], tuple[Code, ...]]:
     """
     reg_f, reg_i = word >> 13 & 7, word >> 16 & 0xF
     h, cr = word >> 20 & 1, CR(word >> 21 & 3)
-    saves_link = cr == CR.UNCHAINED_SAVED_LR
+    saves_link_register = cr == CR.UNCHAINED_SAVED_LR
     float_size = 8 * (reg_f + 1) if reg_f else 0
-    saved = (8 * (reg_i + saves_link) + float_size + 64 * h + 15) & ~15
+    saved = (8 * (reg_i + saves_link_register) + float_size + 64 * h + 15) & ~15
     local = (word >> 23) * 16 - saved
     if local < 0:
         raise MalformedFile("packed unwind data that contradict themselves", offset=0)
-    stores = [*_list_integers(reg_i, saves_link=saves_link), *_list_floats(reg_f)]
+    stores = [*_list_integers(reg_i, saves_link_register=saves_link_register), *_list_floats(reg_f)]
     frame = _list_frame(local, cr)
     begin = [NOTHING] if cr == CR.CHAINED_WITH_PAC else []
     prologue = begin + _go_down(stores + [NOTHING] * (4 * h), saved) + frame
@@ -169,12 +169,12 @@ def _go_down(stores: list[Code], size: int) -> list[Code]:
     return [stores[0]._replace(size=size), *stores[1:]] if stores else [Code(size=size)]
 
 
-def _list_integers(count: int, *, saves_link: bool) -> list[Code]:
+def _list_integers(count: int, *, saves_link_register: bool) -> list[Code]:
     names = [FIRST_SAVED + number for number in range(count)]
-    if saves_link and count % 2:
+    if saves_link_register and count % 2:
         names.append(LINK)
     stores = [Code(tuple(names[n : n + 2]), 8 * n) for n in range(0, len(names), 2)]
-    if saves_link and not count % 2:
+    if saves_link_register and not count % 2:
         stores.append(Code((LINK,), 8 * count))
     return stores
 

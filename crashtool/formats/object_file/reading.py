@@ -26,7 +26,7 @@ READERS: tuple[tuple[bytes, Callable[["Content"], tuple[ObjectFile, ...]]], ...]
 )
 
 
-class Verdict(NamedTuple):
+class UnusableFileType(NamedTuple):
     """A kind of file that is known and cannot be used: what it is, and what to do instead."""
 
     magic: bytes
@@ -34,18 +34,26 @@ class Verdict(NamedTuple):
     hint: str
 
 
-VERDICTS = (
-    Verdict(b"BSJB", "a portable PDB (.NET): Crashpad reports native code",
-            "give the native PDB, or leave the file out"),
-    Verdict(b"Microsoft C/C++ program database 2.00", "a PDB of Visual C++ 6 (format 2.00)",
-            "link with a later Visual C++"),
-    Verdict(b"!<arch>\n", "a static library (.a, .lib)", "give the program it is linked into"),
-    Verdict(b"!<thin>\n", "a static library (.a)", "give the program it is linked into"),
-    Verdict(b"MDMP", "a minidump", "crashtool send-dump sends it"),
-    Verdict(b"BC\xc0\xde", "LLVM bitcode, not machine code", "give the linked program"),
-    Verdict(b"\0asm", "WebAssembly, which Crashpad does not run on", "leave the file out"),
-    Verdict(b"Rar!", "a RAR archive", "unpack it first, or use .zip or .tar.gz"),
-)  # fmt: skip
+UNUSABLE_FILE_TYPES = (
+    UnusableFileType(
+        b"BSJB",
+        "a portable PDB (.NET): Crashpad reports native code",
+        "give the native PDB, or leave the file out",
+    ),
+    UnusableFileType(
+        b"Microsoft C/C++ program database 2.00",
+        "a PDB of Visual C++ 6 (format 2.00)",
+        "link with a later Visual C++",
+    ),
+    UnusableFileType(
+        b"!<arch>\n", "a static library (.a, .lib)", "give the program it is linked into"
+    ),
+    UnusableFileType(b"!<thin>\n", "a static library (.a)", "give the program it is linked into"),
+    UnusableFileType(b"MDMP", "a minidump", "crashtool send-dump sends it"),
+    UnusableFileType(b"BC\xc0\xde", "LLVM bitcode, not machine code", "give the linked program"),
+    UnusableFileType(b"\0asm", "WebAssembly, which Crashpad does not run on", "leave the file out"),
+    UnusableFileType(b"Rar!", "a RAR archive", "unpack it first, or use .zip or .tar.gz"),
+)
 
 
 def looks_like_object(head: bytes) -> bool:
@@ -56,9 +64,11 @@ def looks_like_object(head: bytes) -> bool:
     return any(head.startswith(magic) for magic, _ in READERS)
 
 
-def find_verdict(head: bytes) -> Verdict | None:
+def sniff_file_type(head: bytes) -> UnusableFileType | None:
     """Why a known kind of file that is no object file cannot be used."""
-    return next((verdict for verdict in VERDICTS if head.startswith(verdict.magic)), None)
+    return next(
+        (verdict for verdict in UNUSABLE_FILE_TYPES if head.startswith(verdict.magic)), None
+    )
 
 
 def find_code(data: "Content") -> tuple[CodeRange, ...]:
@@ -81,6 +91,6 @@ def read_object_files(data: "Content") -> tuple[ObjectFile, ...]:
     if looks_like_object(head):
         reader = next(reader for magic, reader in READERS if head.startswith(magic))
         return reader(data)
-    if verdict := find_verdict(head):
+    if verdict := sniff_file_type(head):
         raise InputUnusable(verdict.sentence, hint=verdict.hint)
     raise InputUnusable("not a debug file" if head else "an empty file")

@@ -24,7 +24,7 @@ class UrlRule(NamedTuple):
     """
 
     name: str
-    judge: Callable[[PartlyFixedUrl], UrlFault | None]
+    assess: Callable[[PartlyFixedUrl], UrlFault | None]
     is_last: bool = False
 
 
@@ -84,7 +84,7 @@ def check_url(text: str, purpose: Purpose = ANY_PURPOSE) -> tuple[UrlFinding, ..
     """
     findings = []
     for rule in RULES:
-        fault = rule.judge(PartlyFixedUrl(text, split_url(text), purpose))
+        fault = rule.assess(PartlyFixedUrl(text, split_url(text), purpose))
         if fault is not None:
             findings.append(UrlFinding(rule.name, *fault))
             text = text if fault.corrected is None else fault.corrected

@@ -54,12 +54,12 @@ def settle(comparisons: Sequence[Comparison]) -> list[Comparison]:
         highest = max(highest, min(1.0, comparisons[index].p * (len(comparisons) - rank)))
         corrected[index] = highest
     return [
-        item._replace(verdict=_judge(item, p))
+        item._replace(verdict=_assess(item, p))
         for item, p in zip(comparisons, corrected, strict=True)
     ]
 
 
-def _judge(item: Comparison, corrected: float) -> Verdict:
+def _assess(item: Comparison, corrected: float) -> Verdict:
     if corrected <= LEVEL and item.low > 1:
         return "regression"
     return "fixed" if item.after == 0 and item.high < 1 else "no_evidence"

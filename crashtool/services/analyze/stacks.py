@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
-    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.lookup import ModuleStatus
     from crashtool.services.symbols.generated_code import Generated
     from crashtool.services.unwind.machine import Machine
 
@@ -48,7 +48,7 @@ class SymbolProvider(Protocol):
 
     def verdict(
         self, module: Module, architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
-    ) -> "SymbolVerdict":
+    ) -> "ModuleStatus":
         """What the files of a module are worth to these frames, each with its caller."""
 
 
@@ -238,7 +238,7 @@ class _Walks:
         code = loaded.tables.read_code(address - loaded.base, size) if loaded else None
         return code or self.dump.memory.read(address, size)
 
-    def verdicts(self, report: CrashReport) -> "tuple[SymbolVerdict, ...]":
+    def verdicts(self, report: CrashReport) -> "tuple[ModuleStatus, ...]":
         """A verdict for each module on the stacks, those of the crashed thread first."""
         assert self.symbols is not None  # noqa: S101 (asked for only with symbols)
         crashed = report.crashed_thread

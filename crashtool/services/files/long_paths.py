@@ -9,7 +9,7 @@ import os
 ANY_LENGTH, NETWORK = "\\\\?\\", "\\\\?\\UNC\\"
 
 
-def reach(path: str, *, windows: bool = os.name == "nt") -> str:
+def extended_length_path(path: str, *, windows: bool = os.name == "nt") -> str:
     """The path as the system takes it at any length; elsewhere than on Windows the path itself."""
     if not windows or path.startswith(ANY_LENGTH):
         return path

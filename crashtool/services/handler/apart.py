@@ -18,7 +18,7 @@ from crashtool.services.handler.program import HANDLER_SECONDS, run_program
 from crashtool.services.workers.child_environment import child_environment
 
 
-def run_program_apart(
+def run_in_subprocess(
     program: Sequence[str],
     handler: Sequence[str] = (),
     *,

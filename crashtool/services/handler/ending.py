@@ -11,7 +11,7 @@ if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
 
-def end_as(status: int) -> NoReturn:
+def exit_like(status: int) -> NoReturn:
     """Exit with `status`, or die of signal -`status`, so that a parent sees what it would have.
 
     No core file is left by the second death: the program has left its own.

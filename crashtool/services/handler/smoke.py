@@ -18,7 +18,7 @@ from crashtool.formats.submission_url import redact_token
 from crashtool.model.run import DeliveredReport, FatalSignal, RunResult
 from crashtool.model.smoke import SmokeCheck, SmokeResult
 from crashtool.model.submission import upload_fields
-from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.arrival import (
     Arrival,
     check_annotations,
@@ -188,7 +188,7 @@ class Proof:
 
     def _crash(self, line: Sequence[str]) -> FatalSignal:
         try:
-            result = run_program_apart(CRASH, line, mode=self.plan.mode)
+            result = run_in_subprocess(CRASH, line, mode=self.plan.mode)
         except CrashtoolError as error:
             # In socket mode the handler starts first; else only the trace can have been refused.
             refused = not isinstance(error, UsageError)

@@ -52,7 +52,7 @@ class UrlOutcome(NamedTuple):
     mended: tuple[UrlFinding, ...] = ()
 
 
-def judge(text: str, purpose: Purpose, *, fix: bool = False) -> UrlOutcome:
+def assess(text: str, purpose: Purpose, *, fix: bool = False) -> UrlOutcome:
     """What the rules say of a URL as it is, or of it mended as far as that is possible."""
     findings = check_url(text, purpose)
     if not fix:
@@ -73,8 +73,8 @@ def make(url: str | None, wishes: UrlOptions, purpose: Purpose) -> UrlOutcome:
     else:
         tokens = ("token", "token_file", "symbols_token")
         if not wishes.named.intersection((*CONVERSIONS, *tokens)):
-            return judge(url, purpose)
-        given = judge(url, purpose, fix=True)
+            return assess(url, purpose)
+        given = assess(url, purpose, fix=True)
         if any(finding.severity == ERROR for finding in given.findings):
             return given
         reading = _convert(parse_submission_url(given.text), wishes)

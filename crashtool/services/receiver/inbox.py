@@ -21,7 +21,7 @@ from crashtool.services.files.folder_lock import FolderLock
 from crashtool.services.receiver.connections import Connections, GroupCommit, Shared
 from crashtool.services.receiver.draft import DraftFile, IncomingReport
 from crashtool.services.receiver.listing import (
-    Group,
+    InboxGroup,
     Query,
     ReportRow,
     count_reports,
@@ -182,7 +182,7 @@ class Inbox:
         with self._connections.reading() as database:
             return list_reports(database, query)
 
-    def groups(self, query: Query) -> list[Group]:
+    def groups(self, query: Query) -> list[InboxGroup]:
         """A query's reports counted by group, the one with the newest report first."""
         with self._connections.reading() as database:
             return list_groups(database, query)

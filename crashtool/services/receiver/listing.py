@@ -32,7 +32,7 @@ class ReportRow(NamedTuple):
         return self.signature or self.headline or self.format
 
 
-class Group(NamedTuple):
+class InboxGroup(NamedTuple):
     """Reports of one group: how many, the first and the last of them, all their versions."""
 
     name: str
@@ -65,7 +65,7 @@ def list_reports(database: sqlite3.Connection, query: Query) -> list[ReportRow]:
     return [ReportRow(*row) for row in rows]
 
 
-def list_groups(database: sqlite3.Connection, query: Query) -> list[Group]:
+def list_groups(database: sqlite3.Connection, query: Query) -> list[InboxGroup]:
     """The groups of a query's reports, that with the newest report first."""
     where, values = _conditions(query)
     rows = database.execute(
@@ -78,7 +78,7 @@ def list_groups(database: sqlite3.Connection, query: Query) -> list[Group]:
     for name, count, first, newest, versions in rows:
         row = database.execute(f"SELECT {COLUMNS} FROM reports WHERE id = ?", (newest,)).fetchone()  # noqa: S608
         shown = tuple(sorted(filter(None, (versions or "").split(","))))
-        found.append(Group(name, count, first, ReportRow(*row), shown))
+        found.append(InboxGroup(name, count, first, ReportRow(*row), shown))
     return found
 
 

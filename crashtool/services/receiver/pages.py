@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from crashtool.formats.moment import find_date, iso_text
 from crashtool.formats.submission_url import redact_token
-from crashtool.services.receiver.listing import Group, Query, ReportRow
+from crashtool.services.receiver.listing import InboxGroup, Query, ReportRow
 from crashtool.services.receiver.report import StoredReport
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Pages:
         self._urls = urls
         self._templates = _load_templates()
 
-    def groups(self, groups: list[Group], query: Query, found: int, total: int) -> str:
+    def groups(self, groups: list[InboxGroup], query: Query, found: int, total: int) -> str:
         """The list, a row for each group; `found` reports of `total` fit the query."""
         return self._render(
             "inbox.html", groups=groups, query=query, found=found, total=total, urls=self._urls

@@ -282,7 +282,7 @@ class Sender:
             tries=attempts.tries, seconds=round(attempts.seconds, 3),
             http_status=attempts.response.status,
         )  # fmt: skip
-        return judge(base, attempts)
+        return assess(base, attempts)
 
 
 def _named(request: Request, name: str) -> Request:
@@ -299,7 +299,7 @@ def _not_tried(base: Receipt, reason: str, code: str, exit_status: int) -> Recei
     )
 
 
-def judge(base: Receipt, attempts: Attempts) -> Receipt:
+def assess(base: Receipt, attempts: Attempts) -> Receipt:
     """The receipt that the last answer makes of a submission."""
     try:
         reply = read_reply(attempts.response)

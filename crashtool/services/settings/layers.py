@@ -58,7 +58,7 @@ class Settings:
         self._is_vouched_for = chosen is not None
         self._files: list[tuple[str, str, dict[str, Any]]] = []
         path = _find_upwards(os.fspath(folder)) if chosen is None else chosen
-        if path and chosen is None and (problem := _find_objection(path)):
+        if path and chosen is None and (problem := _check_project_file(path)):
             if not tolerant:
                 raise problem
             self.problem, path = problem, ""
@@ -202,12 +202,12 @@ def _find_upwards(folder: str) -> str | None:
     return found
 
 
-def _find_objection(path: str) -> UsageError | None:
+def _check_project_file(path: str) -> UsageError | None:
     from crashtool.services.settings.project_file import (
-        find_objection,  # most calls have no project file
+        check_project_file,  # most calls have no project file
     )
 
-    return find_objection(path)
+    return check_project_file(path)
 
 
 def _read_file(path: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from crashtool.services.settings.table import INSIDE, Setting
 GROUP_WRITES, OTHERS_WRITE = 0o020, 0o002
 
 
-def find_objection(path: str) -> UsageError | None:
+def check_project_file(path: str) -> UsageError | None:
     """Why a project file that was found is not read: someone else may have written it."""
     if os.name == "nt":
         return None

@@ -17,7 +17,7 @@ from crashtool.formats.object_file.reading import looks_like_object, read_object
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.model.symbol_upload import Collection, LeftOut, SymbolFile, UploadMember
-from crashtool.services.files.long_paths import reach
+from crashtool.services.files.long_paths import extended_length_path
 from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
@@ -94,15 +94,15 @@ class SymbolFileSearch:
 
     def _add_input(self, text: str) -> None:
         before = self._recognised
-        literal = os.path.lexists(reach(text))
+        literal = os.path.lexists(extended_length_path(text))
         for path in [text] if literal else expand_path(text, hidden=True):
-            if Path(reach(path)).is_dir():
+            if Path(extended_length_path(path)).is_dir():
                 self._root = str(Path(path))
                 self._add_folder(path)
             else:
                 self._root = os.path.dirname(path)
                 place = with_slashes(os.path.normpath(path))
-                self._add_file(Found(path, place, reach(path), named=literal))
+                self._add_file(Found(path, place, extended_length_path(path), named=literal))
         if self._recognised == before:
             self._add_empty_input(text, literal=literal)
 
@@ -128,7 +128,7 @@ class SymbolFileSearch:
         too, each once.
         """
         visited = set()
-        root = reach(folder)
+        root = extended_length_path(folder)
         pending = [root]
         while pending:
             parent = pending.pop()

@@ -80,10 +80,10 @@ class Gate:
     ) -> tuple[GateRow, ...]:
         """A row for each module: those of the folders first, then those of the dumps."""
         rows = [
-            self._excuse(requirements, wanted) or self._judge(wanted)
+            self._apply_allowlist(requirements, wanted) or self._assess(wanted)
             for wanted in self._walk_shipped(requirements.shipped)
         ]
-        rows += [_excuse_unread(requirements, row) for row in self._unread]
+        rows += [_apply_allowlist_to_unread(requirements, row) for row in self._unread]
         for dump in requirements.dumps:
             rows += self._check_dump(dump, requirements, say)
         return tuple(dict.fromkeys(rows))
@@ -103,7 +103,7 @@ class Gate:
         for file in found.files:
             yield from _walk_wanted(file)
 
-    def _excuse(self, requirements: Requirements, wanted: _Wanted) -> GateRow | None:
+    def _apply_allowlist(self, requirements: Requirements, wanted: _Wanted) -> GateRow | None:
         if not wanted.has_code:
             return _row(wanted, "not_required", "it has no code")
         pattern = _find_pattern(requirements, wanted.name, wanted.place)
@@ -121,23 +121,23 @@ class Gate:
         say(f"{path}: {len(needed.modules)} modules are on its stacks")
         for module, is_system in needed.modules:
             wanted = _of_module(module, path, needed.architecture)
-            excuse = self._excuse(requirements, wanted)
+            excuse = self._apply_allowlist(requirements, wanted)
             if excuse is None and is_system and not requirements.all_modules:
                 excuse = _row(wanted, "not_required", "the system's own; --require-all-modules")
-            yield excuse or self._judge(wanted)
+            yield excuse or self._assess(wanted)
 
-    def _judge(self, wanted: _Wanted) -> GateRow:
+    def _assess(self, wanted: _Wanted) -> GateRow:
         if not wanted.debug_id and not (wanted.family == WINDOWS and wanted.code_id):
             note = "no identifier: no crash report can be matched with any symbols"
             return _row(wanted, "no_id", note, ID_FIX[wanted.family])
         own = [entry for entry in self._inventory.entries if _is_of(entry, wanted)]
         if not own:
-            return self._judge_absence(wanted)
+            return self._assess_absence(wanted)
         places = tuple(dict.fromkeys(entry.file.path for entry in own))
-        row = self._judge_names(wanted, own) or self._judge_unwind(wanted, own)
+        row = self._assess_names(wanted, own) or self._assess_unwind(wanted, own)
         return row._replace(found=places)
 
-    def _judge_absence(self, wanted: _Wanted) -> GateRow:
+    def _assess_absence(self, wanted: _Wanted) -> GateRow:
         file = wanted.debug_file or wanted.name
         fix = f"upload {base_name(file)} of this build as well"
         return self._find_other_build(wanted) or _row(wanted, "missing", "", fix)
@@ -156,7 +156,7 @@ class Gate:
                 return _row(wanted, "mismatch", note, "upload the symbols of the build that ships")
         return None
 
-    def _judge_names(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow | None:
+    def _assess_names(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow | None:
         """What is wrong with the functions and lines, if anything."""
         described = [entry for entry in own if entry.quality.functions]
         lined = [entry for entry in own if entry.quality.lines]
@@ -169,9 +169,9 @@ class Gate:
         if described:
             note = "function names, but no source lines"
             return _row(wanted, "no_lines", note, f"upload {LINED[wanted.family]}")
-        return self._judge_nameless(wanted, own)
+        return self._assess_nameless(wanted, own)
 
-    def _judge_nameless(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
+    def _assess_nameless(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
         problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
         if problem:
             return _row(wanted, "unreadable", problem, DAMAGED_FIX)
@@ -184,7 +184,7 @@ class Gate:
             )
         return _row(wanted, "stripped", "nothing left of its names", f"upload {UNSTRIPPED}")
 
-    def _judge_unwind(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
+    def _assess_unwind(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
         unwinds = any(entry.quality.unwind for entry in own)
         if unwinds or not _needs_tables(wanted):
             return _row(wanted, "ok")
@@ -198,7 +198,7 @@ class Gate:
         return _row(wanted, "no_unwind", note, UNWIND_FIX[wanted.family])
 
 
-def _excuse_unread(requirements: Requirements, row: GateRow) -> GateRow:
+def _apply_allowlist_to_unread(requirements: Requirements, row: GateRow) -> GateRow:
     """What could not be looked into does not pass, unless the user says so."""
     pattern = _find_pattern(requirements, row.name, row.place)
     if pattern is None:

@@ -6,7 +6,7 @@ from crashtool.formats import object_kinds
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.model.symbol_upload import Pair, Quality, SymbolFile
-from crashtool.services.symbol_upload.quality import promise
+from crashtool.services.symbol_upload.quality import from_headers
 
 BINARIES = (object_kinds.EXECUTABLE, object_kinds.LIBRARY)
 DEBUG_SUFFIXES = (".debug", ".dbg")
@@ -53,7 +53,7 @@ class Inventory:
 def walk_entries(files: Iterable[SymbolFile]) -> Iterable[InventoryEntry]:
     """Every object with its quality: what look-ups gave, or what headers promise until then."""
     for file in files:
-        qualities = file.qualities or tuple(map(promise, file.objects))
+        qualities = file.qualities or tuple(map(from_headers, file.objects))
         for row, quality in zip(file.objects, qualities, strict=True):
             yield InventoryEntry(file, row, quality)
 

@@ -18,8 +18,8 @@ from crashtool.services.symbol_upload.receipt import receipt_document, write_rec
 from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
 from crashtool.services.symbol_upload.survey import (
     SurveyOptions,
-    find_objection,
-    make_survey,
+    check_survey,
+    inspect_files,
     settle_severity,
 )
 from crashtool.services.symbol_upload.upload import (
@@ -31,7 +31,7 @@ from crashtool.services.symbol_upload.upload import (
     plan_single,
     write_archives,
 )
-from crashtool.services.symbol_upload.verdict import find_verdict
+from crashtool.services.symbol_upload.verdict import find_upload_error
 from crashtool.services.symbol_upload.verify import check_receipt, read_receipt
 from crashtool.services.transport.http import HttpSession
 
@@ -105,20 +105,20 @@ def run_job(wishes: UploadOptions, network: Network, voices: UploadEvents) -> Up
     _check_wishes(wishes)
     destination = _find_destination(wishes)
     with Scratch() as scratch:
-        survey = make_survey(_survey_wishes(wishes), scratch, voices.retry, voices.warn)
+        survey = inspect_files(_survey_wishes(wishes), scratch, voices.retry, voices.warn)
         collection = survey.collection
         if wishes.verify_receipt:
             gate = tuple(check_receipt(read_receipt(wishes.verify_receipt), collection.files))
             survey = settle_severity(survey, strict=False, severe=False, lenient=True)
             survey = survey._replace(gate=gate)
             voices.found(survey)
-            error = find_verdict(collection, (), allow_empty=wishes.allow_empty)
-            return UploadOutcome(survey, (), error or find_objection(survey))
+            error = find_upload_error(collection, (), allow_empty=wishes.allow_empty)
+            return UploadOutcome(survey, (), error or check_survey(survey))
         survey = settle_severity(
             survey, strict=wishes.strict, severe=False, lenient=wishes.allow_empty
         )
         voices.found(survey)
-        objection = find_objection(survey, judging=wishes.strict)
+        objection = check_survey(survey, judging=wishes.strict)
         if objection:
             return UploadOutcome(survey, (), objection)
         if survey.fault:
@@ -127,7 +127,7 @@ def run_job(wishes: UploadOptions, network: Network, voices: UploadEvents) -> Up
         if destination or wishes.output or (wishes.dry_run and not wishes.store):
             shipments = _plan(wishes, collection.files)
             deliveries += _deliver(wishes, network, voices, destination, shipments)
-    error = find_verdict(collection, deliveries, allow_empty=wishes.allow_empty)
+    error = find_upload_error(collection, deliveries, allow_empty=wishes.allow_empty)
     if wishes.receipt and not wishes.dry_run:
         try:
             _write_receipt(wishes, wishes.receipt, destination, collection.files, deliveries)

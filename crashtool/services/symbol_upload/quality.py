@@ -134,9 +134,9 @@ def grade_file(file: SymbolFile, deriver: "Finder") -> SymbolFile:
     return file._replace(qualities=tuple(rows))
 
 
-def promise_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
+def describe_from_headers(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
     """The same files with what their headers promise, which may be more than they hold."""
-    return tuple(file._replace(qualities=tuple(map(promise, file.objects))) for file in files)
+    return tuple(file._replace(qualities=tuple(map(from_headers, file.objects))) for file in files)
 
 
 def grade_object(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
@@ -178,7 +178,7 @@ class _Derivers:
                 pass
 
 
-def promise(row: ObjectFile) -> Quality:
+def from_headers(row: ObjectFile) -> Quality:
     """What an object's headers promise, which may be more than it holds."""
     return Quality(
         functions=int(object_kinds.SYMBOLS in row.features),

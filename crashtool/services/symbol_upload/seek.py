@@ -109,7 +109,7 @@ def _parse_identifier(text: str) -> Module:
         ) from None
 
 
-def seek(
+def find_symbols(
     wanted: Sequence[ModuleSearch], source: "SymbolSource", jobs: int = 1
 ) -> list[ModuleSearch]:
     """Look everywhere for each module; several at once when `jobs` says so."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
 from crashtool.formats.object_kinds import ObjectFile
-from crashtool.services.files.long_paths import reach
+from crashtool.services.files.long_paths import extended_length_path
 from crashtool.services.symbol_upload.collect import BUNDLE_SUFFIX, DWARF_FOLDER, read_file
 
 NATIVE = (object_kinds.ELF, object_kinds.PE, object_kinds.PDB, object_kinds.MACHO)
@@ -45,8 +45,8 @@ def _open_input(path: Path) -> Iterator[tuple[Path, Path]]:
 
 def _read(path: Path) -> tuple[ObjectFile, ...]:
     with suppress(OSError, InputUnusable):
-        if Path(reach(str(path))).is_file():
-            return read_file(reach(str(path)))
+        if Path(extended_length_path(str(path))).is_file():
+            return read_file(extended_length_path(str(path)))
     return ()
 
 
@@ -60,7 +60,7 @@ def _walk_candidates(path: Path, objects: Sequence[ObjectFile]) -> Iterator[Path
     stems = {path.name.lower(), path.stem.lower()}
     for folder in (path.parent, path.parent / DEBUG_FOLDER):
         try:
-            entries = sorted(Path(reach(str(folder))).iterdir())
+            entries = sorted(Path(extended_length_path(str(folder))).iterdir())
         except OSError:
             continue
         for entry in entries:

@@ -21,7 +21,7 @@ from crashtool.formats.symbol_store import (
 )
 from crashtool.model import symbol_upload as model
 from crashtool.model.symbol_upload import Delivery, SymbolFile
-from crashtool.services.files.long_paths import reach
+from crashtool.services.files.long_paths import extended_length_path
 from crashtool.services.files.whole_file import make_folder, open_whole
 from crashtool.services.symbol_upload.archive import read_blocks
 
@@ -56,7 +56,7 @@ class FolderTarget:
     """A store in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = Path(reach(str(folder)))
+        self._folder = Path(extended_length_path(str(folder)))
 
     def read(self, path: str) -> Iterator[bytes] | None:
         """A file's bytes; None when it is not there."""

@@ -20,7 +20,7 @@ from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.gate import Gate, Requirements
 from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
-from crashtool.services.symbol_upload.quality import grade_files, promise_files
+from crashtool.services.symbol_upload.quality import describe_from_headers, grade_files
 from crashtool.services.symbols.advice import DAMAGED_FIX
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 
@@ -42,7 +42,7 @@ class SurveyOptions(NamedTuple):
     passed_over: tuple[str, ...] = ()
 
 
-def make_survey(
+def inspect_files(
     wishes: SurveyOptions,
     scratch: Scratch,
     say: Callable[[str], None] = lambda _sentence: None,
@@ -59,7 +59,7 @@ def make_survey(
         search.pass_over(Path(path))
     collection = search.collect(wishes.inputs)
     if wishes.quick:
-        files = promise_files(collection.files)
+        files = describe_from_headers(collection.files)
     else:
         cache = SymbolCache(wishes.cache, DEFAULT_LIMIT, scratch.folder, warn)
         files = grade_files(collection.files, cache)
@@ -105,7 +105,7 @@ def settle_severity(survey: Survey, *, strict: bool, severe: bool, lenient: bool
     return survey._replace(defects=tuple(map(settle, survey.defects)))
 
 
-def find_objection(survey: Survey, *, judging: bool = False) -> CrashtoolError | None:
+def check_survey(survey: Survey, *, judging: bool = False) -> CrashtoolError | None:
     """Why the files must not go: the gate's verdict, or defects that are errors.
 
     CheckFailed, or None. What this machine could not read is no verdict on the files: it is that

@@ -30,7 +30,7 @@ CLASSES: dict[str, type[CrashtoolError]] = {
 }
 
 
-def find_verdict(
+def find_upload_error(
     collection: Collection, deliveries: Sequence[Delivery], *, allow_empty: bool
 ) -> CrashtoolError | None:
     """What went wrong, or None: some of several makes PartialFailure, all of it its own class."""

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.lookup import Candidate
-from crashtool.services.symbols.known_file import bare_name, compare, ids_of, insist, matches
+from crashtool.services.symbols.known_file import (
+    bare_name,
+    compare,
+    identify_required,
+    ids_of,
+    matches,
+)
 
 if TYPE_CHECKING:
     from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbols.known_file import Known
+    from crashtool.services.symbols.known_file import IdentifiedFile
 
 GIVEN = "given for it by name, not matched by an identifier"
 
@@ -81,11 +87,11 @@ class AssignedSource:
         name = bare_name(module.name)
         for assignment in self._assignments:
             if bare_name(assignment.module) == name:
-                for known in insist(assignment.path, self._scratch):
+                for known in identify_required(assignment.path, self._scratch):
                     yield _assign(known, module)
 
 
-def _assign(known: "Known", module: "Module") -> Candidate:
+def _assign(known: "IdentifiedFile", module: "Module") -> Candidate:
     ids = ids_of(module)
     has_identifier = ids.debug_id is not None or bool(ids.code_id)
     is_known = any(row.debug_id or row.code_id for row in known.objects)

@@ -115,14 +115,14 @@ class NativeDebugFile:
         self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
-        self.has_lines, self.has_unwind = self._read_promises()
+        self.has_lines, self.has_unwind = self._read_headers()
         self.unwind = UnwindInformation(
             self._data, path, kind, architecture, deriver, self.problems
         )
         self.code, self.spans = self._find_code()
         self.has_code = bool(self.code)
 
-    def _read_promises(self) -> tuple[bool, bool]:
+    def _read_headers(self) -> tuple[bool, bool]:
         from crashtool.formats.object_file.reading import read_object_files
 
         self._data = map_file(self.path)

@@ -138,7 +138,7 @@ class Deriver:
         if is_of_the_file(ending):
             raise InputUnusable(f"{UNREADABLE}: it breaks its reader")
         raise MachineFault(
-            f"the process that reads debug files was ended twice ({words_of_ending(ending)})",
+            f"the process that reads debug files was ended twice ({format_exit_code(ending)})",
             hint="it needs memory: some ten times the size of the largest debug file",
         )
 
@@ -187,7 +187,7 @@ class Deriver:
                 continue
             if _is_ready(self._process):
                 return self._process
-            reason = words_of_ending(self._end(self._process))
+            reason = format_exit_code(self._end(self._process))
         self._reads_itself = True
         load_symbolic()  # says what is missing, if it is that
         self._files.warn(
@@ -226,7 +226,7 @@ def is_of_the_file(ending: int) -> bool:
     return ending & NT_ERROR == NT_ERROR  # an exception that nobody handled (ntstatus.h)
 
 
-def words_of_ending(ending: int) -> str:
+def format_exit_code(ending: int) -> str:
     """How a process ended."""
     return f"killed by signal {-ending}" if ending < 0 else f"exit status {ending}"
 

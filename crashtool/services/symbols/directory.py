@@ -12,13 +12,13 @@ from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.symbols.known_file import (
-    Known,
+    IdentifiedFile,
     bare_name,
     best_first,
     compare,
     identify,
+    identify_required,
     ids_of,
-    insist,
     is_pack,
     keys_of,
     matches,
@@ -47,7 +47,7 @@ LOCAL_CONVENTIONS = (
 )  # fmt: skip
 
 
-class Named(NamedTuple):
+class ListedFile(NamedTuple):
     """A file that has only been seen in its folder. `folder_id`: the store's id for it."""
 
     path: str
@@ -81,9 +81,9 @@ class DirectorySource:
                 (self.folders if os.path.isdir(path) else self.files).append(path)
         self._scratch = scratch
         self._listings: dict[str, dict[str, str]] = {}
-        self._known: dict[str, list[Known]] = {}
+        self._known: dict[str, list[IdentifiedFile]] = {}
         self._spelled: dict[tuple[object, str], str] = {}
-        self._by_name: dict[str, list[Named]] | None = None
+        self._by_name: dict[str, list[ListedFile]] | None = None
         self._objects: _FileIndex | None = None
         self._packs: _FileIndex | None = None
 
@@ -97,8 +97,8 @@ class DirectorySource:
                 seen |= {key, candidate.place}
                 yield candidate
 
-    def _walk_known(self, module: "Module") -> Iterator[Known]:
-        poor: list[Known] = []  # what is of no use is told of in the end
+    def _walk_known(self, module: "Module") -> Iterator[IdentifiedFile]:
+        poor: list[IdentifiedFile] = []  # what is of no use is told of in the end
         for known in self._in_stores(module):
             if matches(known, module):
                 yield known
@@ -111,7 +111,7 @@ class DirectorySource:
         told = [row for row in poor if not row.is_readable or may_be_of(row, module)]
         yield from told[:MOST_MISMATCHES]
 
-    def _in_stores(self, module: "Module") -> Iterator[Known]:
+    def _in_stores(self, module: "Module") -> Iterator[IdentifiedFile]:
         """What stores have at the places where they would have it."""
         ids = ids_of(module)
         for folder in self.folders:
@@ -119,18 +119,18 @@ class DirectorySource:
                 for place in CONVENTIONS[name].paths(ids):
                     for text in (place.path, compress_path(place.path)):
                         if path := self._find_file(folder, text, ids):
-                            yield from self._insist(path)
+                            yield from self._identify_required(path)
 
-    def _in_files(self, module: "Module") -> Iterator[Known]:  # noqa: ARG002 (one step of several)
+    def _in_files(self, module: "Module") -> Iterator[IdentifiedFile]:  # noqa: ARG002 (one step of several)
         """What the files that the user named hold, whatever they are called."""
         for path in self.files:
-            for known in self._insist(path):
+            for known in self._identify_required(path):
                 if known.is_readable or known.failure != "malformed":
                     yield known
                 else:  # it is no module's fault
                     self._warn(f"--symbols {known.place}: {known.note}")
 
-    def _in_neighbours(self, module: "Module") -> Iterator[Known]:
+    def _in_neighbours(self, module: "Module") -> Iterator[IdentifiedFile]:
         """Other builds of a module in the stores that are not walked; some of them."""
         ids = ids_of(module)
         for folder in filter(self._is_marked, self.folders):
@@ -140,14 +140,14 @@ class DirectorySource:
                     for named in islice(rows, MOST_MISMATCHES):
                         yield from self._identify(named.path)
 
-    def _in_fitting(self, module: "Module") -> Iterator[Known]:
+    def _in_fitting(self, module: "Module") -> Iterator[IdentifiedFile]:
         """The files of the folders whose names fit."""
         by_name = self._list_folders()
         for name in sorted(names_of(module)):
             for named in by_name.get(name, ()):
                 yield from self._identify(named.path)
 
-    def _in_all(self, module: "Module") -> Iterator[Known]:
+    def _in_all(self, module: "Module") -> Iterator[IdentifiedFile]:
         """The files that have a module's identifier under whatever name: packed ones last."""
         if self._objects is None:
             self._objects = self._index_objects()
@@ -186,7 +186,7 @@ class DirectorySource:
         elif is_pack(head):
             index.packs.append(path)
 
-    def _list_folders(self) -> dict[str, list[Named]]:
+    def _list_folders(self) -> dict[str, list[ListedFile]]:
         """All files below the folders that are no Windows symbol stores, by their bare names."""
         if self._by_name is None:
             self._by_name = {}
@@ -199,7 +199,7 @@ class DirectorySource:
         """Whether a folder is a Windows symbol store, where nothing is but at its place."""
         return any(mark in self._list(folder) for mark in STORE_MARKS)
 
-    def _identify(self, path: str) -> list[Known]:
+    def _identify(self, path: str) -> list[IdentifiedFile]:
         if path not in self._known:
             # one file where letter case does not matter, which conventions spell in several ways
             first = self._spelled.setdefault((same_file(path), os.fspath(path).lower()), path)
@@ -208,8 +208,8 @@ class DirectorySource:
             self._known[path] = self._known[first]
         return self._known[path]
 
-    def _insist(self, path: str) -> list[Known]:
-        return self._identify(path) or insist(path, self._scratch)
+    def _identify_required(self, path: str) -> list[IdentifiedFile]:
+        return self._identify(path) or identify_required(path, self._scratch)
 
     def _find_file(self, folder: str, place: str, ids: ModuleIds) -> str | None:
         """A file of a store; letter case does not matter for files of Windows."""
@@ -242,10 +242,10 @@ class _FileIndex:
 
     def __init__(self) -> None:
         self.packs: list[str] = []
-        self._known: dict[str, list[Known]] = {}
+        self._known: dict[str, list[IdentifiedFile]] = {}
         self._promised: dict[str, list[str]] = {}
 
-    def add(self, rows: Sequence[Known]) -> None:
+    def add(self, rows: Sequence[IdentifiedFile]) -> None:
         for known in rows:
             for key in keys_of(known):
                 self._known.setdefault(key, []).append(known)
@@ -253,7 +253,9 @@ class _FileIndex:
     def promise(self, key: str, path: str) -> None:
         self._promised.setdefault(key, []).append(path)
 
-    def find(self, key: str, identify_path: "Callable[[str], list[Known]]") -> Iterator[Known]:
+    def find(
+        self, key: str, identify_path: "Callable[[str], list[IdentifiedFile]]"
+    ) -> Iterator[IdentifiedFile]:
         yield from self._known.get(key, ())
         for path in self._promised.get(key, ()):
             yield from identify_path(path)
@@ -268,7 +270,7 @@ def check_folder(path: str) -> None:
             raise explain(error, path) from None
 
 
-def walk_files(folder: str) -> Iterator[Named]:
+def walk_files(folder: str) -> Iterator[ListedFile]:
     """All files below a folder, linked ones too, each once; what cannot be read is passed over."""
     seen: set[object] = set()
     waiting = [folder]
@@ -291,7 +293,7 @@ def walk_files(folder: str) -> Iterator[Named]:
                     if entry.name not in VERSION_CONTROL:
                         waiting.append(entry.path)
                 elif entry.is_file():
-                    yield Named(entry.path, entry.name, folder_id)
+                    yield ListedFile(entry.path, entry.name, folder_id)
             except OSError:
                 continue
 

@@ -28,7 +28,7 @@ OF_OTHERS = frozenset({object_kinds.ELF, object_kinds.MACHO})
 SHORT_BUILD_ID = 32  # hex digits; a debug id holds that much of a build id
 
 
-class Known(NamedTuple):
+class IdentifiedFile(NamedTuple):
     """A file that has been looked at: how the user knows it, its bytes, its objects.
 
     When it holds none, `failure` says what became of it, and `note` why.
@@ -48,7 +48,7 @@ class Known(NamedTuple):
 
 def identify(
     path: str, scratch: "Scratch", place: str = "", head: bytes | None = None
-) -> list[Known]:
+) -> list[IdentifiedFile]:
     """What a file holds: several files when it is an archive, nothing when it is something else.
 
     Damage, and known formats that cannot be used, give a Known with a `failure`. Only the first
@@ -59,37 +59,37 @@ def identify(
         try:
             head = read_head(path)
         except InputUnusable as error:
-            return [Known(place, path, (), "failed", error.what)]
+            return [IdentifiedFile(place, path, (), "failed", error.what)]
     try:
         return list(_walk_objects(path, place, head, scratch))
     except CannotRead as error:
-        return [Known(place, path, (), "failed", error.what)]
+        return [IdentifiedFile(place, path, (), "failed", error.what)]
     except MalformedFile as error:
-        return [Known(place, path, (), "malformed", error.what)]
+        return [IdentifiedFile(place, path, (), "malformed", error.what)]
     except CrashtoolError as error:
         hint = f": {error.hint}" if error.hint else ""
-        return [Known(place, path, (), "unsupported", f"{error.what}{hint}")]
+        return [IdentifiedFile(place, path, (), "unsupported", f"{error.what}{hint}")]
 
 
-def insist(path: str, scratch: "Scratch", place: str = "") -> list[Known]:
+def identify_required(path: str, scratch: "Scratch", place: str = "") -> list[IdentifiedFile]:
     """As `identify`, for a file that must be of use: if it is not, what it is instead."""
     from crashtool.formats.archives.closed import find_closed
-    from crashtool.formats.object_file.reading import find_verdict
+    from crashtool.formats.object_file.reading import sniff_file_type
 
     place = place or path
     try:
         head = read_head(path)
     except InputUnusable as error:
-        return [Known(place, path, (), "failed", error.what)]
+        return [IdentifiedFile(place, path, (), "failed", error.what)]
     if closed := find_closed(head):
-        return [Known(place, path, (), "unsupported", f"{closed.sentence}: {closed.hint}")]
+        return [IdentifiedFile(place, path, (), "unsupported", f"{closed.sentence}: {closed.hint}")]
     found = identify(path, scratch, place, head)
     if found:
         return found
-    if verdict := find_verdict(head):
+    if verdict := sniff_file_type(head):
         note = f"{verdict.sentence}: {verdict.hint}"
-        return [Known(place, path, (), "unsupported", note)]
-    return [Known(place, path, (), "malformed", "it is no debug file")]
+        return [IdentifiedFile(place, path, (), "unsupported", note)]
+    return [IdentifiedFile(place, path, (), "malformed", "it is no debug file")]
 
 
 def read_head(path: str) -> bytes:
@@ -129,13 +129,15 @@ def is_pack(head: bytes) -> bool:
     return unpack.is_pack(head)
 
 
-def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Iterator[Known]:
+def _walk_objects(
+    path: str, place: str, head: bytes, scratch: "Scratch"
+) -> Iterator[IdentifiedFile]:
     if head.startswith(MAGIC):
-        yield Known(place, path, (read_module_line(map_file(path)),))
+        yield IdentifiedFile(place, path, (read_module_line(map_file(path)),))
     elif is_object(head):
         from crashtool.formats.object_file.reading import read_object_files
 
-        yield Known(place, path, read_object_files(map_file(path)))
+        yield IdentifiedFile(place, path, read_object_files(map_file(path)))
     elif is_pack(head):
         from crashtool.services.symbols.unpack import Unopened, walk_archive
 
@@ -143,7 +145,7 @@ def _walk_objects(path: str, place: str, head: bytes, scratch: "Scratch") -> Ite
             if isinstance(row, Unopened):
                 if not (row.closed and row.name):
                     note = f"{row.reason}: {row.hint}" if row.closed else row.reason
-                    yield Known(_member(place, row.name), path, (), "unsupported", note)
+                    yield IdentifiedFile(_member(place, row.name), path, (), "unsupported", note)
                 continue
             is_alone = bare_name(path) == bare_name(row.name)
             member = place if is_alone else _member(place, row.name)
@@ -177,7 +179,7 @@ def _find_platform(code_id: str, debug_file: str, debug_id: "DebugId | None") ->
     return "linux" if code_id else ""
 
 
-def matches(known: Known, module: "Module") -> bool:
+def matches(known: IdentifiedFile, module: "Module") -> bool:
     """Whether a file is of this very build of a module: by debug id, else by code id.
 
     A code id is a time of linking and a size: what one build links within a second may share it, so
@@ -200,12 +202,12 @@ def _is_of(row: "ObjectFile", module: "Module") -> bool:
     return row.code_id.value == code_id and row.kind == object_kinds.PE
 
 
-def fits_name(known: Known, module: "Module") -> bool:
+def fits_name(known: IdentifiedFile, module: "Module") -> bool:
     """Whether a file is called as a module's files are."""
     return bare_name(object_kinds.base_name(known.place.rpartition(":")[2])) in names_of(module)
 
 
-def may_be_of(known: Known, module: "Module") -> bool:
+def may_be_of(known: IdentifiedFile, module: "Module") -> bool:
     """Whether a file could be of another build of a module: by its name, and its system's kind."""
     platform = ids_of(module).platform
     foreign = OF_OTHERS if platform == "windows" else OF_WINDOWS if platform else frozenset()
@@ -226,7 +228,7 @@ def bare_name(name: str) -> str:
     return name
 
 
-def keys_of(known: Known) -> set[str]:
+def keys_of(known: IdentifiedFile) -> set[str]:
     """The identifiers under which a file may be asked for."""
     keys = set()
     for row in known.objects:
@@ -236,10 +238,10 @@ def keys_of(known: Known) -> set[str]:
     return keys
 
 
-def best_first(rows: Iterable[Known]) -> list[Known]:
+def best_first(rows: Iterable[IdentifiedFile]) -> list[IdentifiedFile]:
     """Text that is looked up in place before what has to be converted; lines before names."""
 
-    def rank(known: Known) -> tuple[bool, bool, bool]:
+    def rank(known: IdentifiedFile) -> tuple[bool, bool, bool]:
         first = known.objects[0]
         lined = object_kinds.LINES in first.features or first.kind in (
             object_kinds.SYM,
@@ -250,17 +252,17 @@ def best_first(rows: Iterable[Known]) -> list[Known]:
     return sorted(rows, key=rank)
 
 
-def compare(known: Known, module: "Module") -> Candidate:
+def compare(known: IdentifiedFile, module: "Module") -> Candidate:
     """A file that should be a module's as a candidate for it."""
     if not known.is_readable:
         return Candidate(known.place, known.failure, "", known.note)
     kind = known.objects[0].kind
     if matches(known, module):
         return Candidate(known.place, "found", kind, path=known.path)
-    return Candidate(known.place, "mismatch", kind, words_of_mismatch(known, module))
+    return Candidate(known.place, "mismatch", kind, format_mismatch(known, module))
 
 
-def words_of_mismatch(known: Known, module: "Module") -> str:
+def format_mismatch(known: IdentifiedFile, module: "Module") -> str:
     """What a file is instead of what a module wants, identifiers in Breakpad's spelling."""
     wants = _wanted(module)
     if not wants:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from crashtool.model.crash import Frame
-    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.lookup import ModuleStatus
     from crashtool.model.module import Module
     from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.session import SymbolSession
@@ -78,13 +78,15 @@ class LocalSession:
 
     def verdict(
         self, module: "Module", architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
-    ) -> "SymbolVerdict":
+    ) -> "ModuleStatus":
         """What they are worth to these frames."""
         if self._may_have(module):
             return self._open().verdict(module, architecture, frames)
-        from crashtool.services.symbols.module_verdict import Evidence, judge
+        from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
 
-        return judge(module, architecture, Evidence(frozenset(), has_code=False), (NOT_HERE,))
+        return assess(
+            module, architecture, SymbolCoverage(frozenset(), has_code=False), (NOT_HERE,)
+        )
 
     def _may_have(self, module: "Module") -> bool:
         key = (module.code_file, module.debug_file, module.code_id, module.debug_id, self._around)

@@ -14,7 +14,7 @@ from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.fetched_index import walk_fetched
 from crashtool.services.symbols.known_file import (
-    Known,
+    IdentifiedFile,
     compare,
     fits_name,
     identify,
@@ -105,7 +105,7 @@ class LocalSource:
             elif not any(row.debug_id for row in known.objects) and _has_checksum(path, program):
                 yield Candidate(path, "found", known.objects[0].kind, f"{LINKED}, CRC32", path)
 
-    def _identify(self, path: str) -> list[Known]:
+    def _identify(self, path: str) -> list[IdentifiedFile]:
         """What a file holds, if it is a debug file: nothing is unpacked, nothing complained of."""
         try:
             head = read_head(path)

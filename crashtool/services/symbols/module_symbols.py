@@ -131,14 +131,14 @@ class ModuleSymbols:
                 return code
         return None
 
-    def _walk_files(self, promises: "Callable[[DebugFile], bool]") -> "Iterator[DebugFile]":
+    def _walk_files(self, is_wanted: "Callable[[DebugFile], bool]") -> "Iterator[DebugFile]":
         """The open files; then, as long as none of them promises to know, further ones."""
         place = 0
         while True:
             while place < len(self._files):
                 yield self._files[place]
                 place += 1
-            if any(promises(file) for file in self._files) or not self._open_next():
+            if any(is_wanted(file) for file in self._files) or not self._open_next():
                 return
 
     def _open_next(self) -> bool:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats import object_kinds
 from crashtool.formats.object_kinds import base_name
-from crashtool.model.lookup import Candidate, SymbolStatus, SymbolUse, SymbolVerdict
+from crashtool.model.lookup import Candidate, ModuleStatus, SymbolStatus, SymbolUse
 from crashtool.services.symbols.advice import (
     DUMP_FIX,
     ID_FIX,
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 PDB_SUFFIX = ".pdb"
 UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
 
-Judgement: TypeAlias = tuple[SymbolStatus, str, Advice]
+Assessment: TypeAlias = tuple[SymbolStatus, str, Advice]
 
 
-class Evidence:
+class SymbolCoverage:
     """What the frames of a stack that lie in one module came out as."""
 
     def __init__(
@@ -64,39 +64,39 @@ class Evidence:
         return tuple(use for use, answer in answers if answer)
 
 
-def judge(
+def assess(
     module: "Module",
     architecture: str,
-    evidence: Evidence,
+    evidence: SymbolCoverage,
     candidates: tuple[Candidate, ...],
     problems: "Sequence[str]" = (),
     fault: "CrashtoolError | None" = None,
-) -> SymbolVerdict:
+) -> ModuleStatus:
     """The verdict; by what was found in the files, not by what they are or promise.
 
     `fault`: what kept this machine from reading a file. Then nothing is said against the file.
     """
-    status, note, advice = _judge(module, architecture, evidence, candidates)
+    status, note, advice = _assess(module, architecture, evidence, candidates)
     if fault and status != "ok":
         status, note, advice = "failed", fault.what, say(fault.hint or "")
     if problems and status != "ok":
         note = f"{note}; {problems[0]}" if note else problems[0]
-    return SymbolVerdict(
+    return ModuleStatus(
         module, status, evidence.uses(), note, advice.fix, candidates, advice.upload
     )
 
 
-def _judge(
-    module: "Module", architecture: str, evidence: Evidence, candidates: tuple[Candidate, ...]
-) -> Judgement:
+def _assess(
+    module: "Module", architecture: str, evidence: SymbolCoverage, candidates: tuple[Candidate, ...]
+) -> Assessment:
     if not evidence.kinds:
-        return _judge_absence(module, candidates)
+        return _assess_absence(module, candidates)
     if not evidence.named:
-        return _judge_nameless(module, evidence, candidates)
+        return _assess_nameless(module, evidence, candidates)
     if not evidence.lined:
-        return _judge_lineless(module, evidence, candidates)
+        return _assess_lineless(module, evidence, candidates)
     if not evidence.unwound and evidence.guessed:
-        note, advice = _words_of_unwind(module, architecture, evidence)
+        note, advice = _format_unwind(module, architecture, evidence)
         if other_build := _find_other_build(module, candidates):
             note = f"{note}; {other_build[1]}"
         return "no_unwind", note, advice
@@ -104,9 +104,9 @@ def _judge(
     return "ok", SPLIT_NOTE if is_split and not evidence.inlined else "", NOTHING
 
 
-def _judge_nameless(
-    module: "Module", evidence: Evidence, candidates: tuple[Candidate, ...]
-) -> Judgement:
+def _assess_nameless(
+    module: "Module", evidence: SymbolCoverage, candidates: tuple[Candidate, ...]
+) -> Assessment:
     if other_build := _find_other_build(module, candidates):
         return other_build
     if object_kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
@@ -116,9 +116,9 @@ def _judge_nameless(
     return "stripped", note, advise(module, UNSTRIPPED, candidates)
 
 
-def _judge_lineless(
-    module: "Module", evidence: Evidence, candidates: tuple[Candidate, ...]
-) -> Judgement:
+def _assess_lineless(
+    module: "Module", evidence: SymbolCoverage, candidates: tuple[Candidate, ...]
+) -> Assessment:
     owner = owner_of(module, candidates)
     if object_kinds.PDB in evidence.kinds:
         if owner == MICROSOFT:
@@ -132,7 +132,7 @@ def _judge_lineless(
     return "no_lines", note, give(LINED[family])
 
 
-def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Judgement | None:
+def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Assessment | None:
     for found in candidates:
         if found.status == "mismatch":
             note = f"{found.place} is of another build: {found.note}"
@@ -140,7 +140,7 @@ def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Ju
     return None
 
 
-def _judge_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Judgement:
+def _assess_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Assessment:
     wanted = _wanted(module)
     if module.debug_id is None and not module.code_id:
         note = "the dump has no identifier of it, so no file can be matched"
@@ -159,10 +159,10 @@ def _judge_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Judge
     for status in ("denied", "timeout", "failed", "unsupported"):
         if found := by_status.get(status):
             return "failed", f"{found.place}: {found.note or status}", give(wanted)
-    return "missing", _words_of_owner(module, candidates), advise(module, wanted, candidates)
+    return "missing", _format_owner(module, candidates), advise(module, wanted, candidates)
 
 
-def _words_of_owner(module: "Module", candidates: tuple[Candidate, ...]) -> str:
+def _format_owner(module: "Module", candidates: tuple[Candidate, ...]) -> str:
     """Why nothing can be done, where nothing can."""
     owner = owner_of(module, candidates)
     if owner is None or owner.server:
@@ -176,7 +176,9 @@ def _wanted(module: "Module") -> str:
     return f"{name or 'its file'} {identifier}"
 
 
-def _words_of_unwind(module: "Module", architecture: str, evidence: Evidence) -> tuple[str, Advice]:
+def _format_unwind(
+    module: "Module", architecture: str, evidence: SymbolCoverage
+) -> tuple[str, Advice]:
     needs_image = architecture in UNWIND_IN_IMAGE and not evidence.has_code
     if object_kinds.PDB in evidence.kinds and needs_image:
         note = f"a PDB of {architecture} has no unwind information: it is in {module.name}"

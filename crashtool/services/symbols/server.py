@@ -10,7 +10,7 @@ from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus
 from crashtool.services.symbols.fetched_index import remember_fetched
-from crashtool.services.symbols.known_file import compare, ids_of, insist, matches
+from crashtool.services.symbols.known_file import compare, identify_required, ids_of, matches
 
 if TYPE_CHECKING:
     from typing import IO
@@ -125,7 +125,7 @@ class ServerSource:
 
     def _check(self, path: str, shown: str, kind: str, module: "Module") -> Candidate:
         """What was sent as a candidate: servers are not believed either."""
-        rows = insist(path, self._scratch, shown)
+        rows = identify_required(path, self._scratch, shown)
         known = next((row for row in rows if matches(row, module)), rows[0])
         candidate = compare(known, module)._replace(place=shown)
         if known.is_readable:

@@ -16,7 +16,7 @@ from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.local_source import LocalSource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
-from crashtool.services.symbols.module_verdict import Evidence, judge
+from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.source import ChainedSource
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from crashtool.errors import MissingLibrary
     from crashtool.model.crash import Frame
-    from crashtool.model.lookup import SymbolVerdict
+    from crashtool.model.lookup import ModuleStatus
     from crashtool.model.module import Module
     from crashtool.services.symbols.generated_code import Generated, GeneratedCode
     from crashtool.services.symbols.source import SymbolSource
@@ -150,11 +150,11 @@ class SymbolSession:
         module: "Module",
         architecture: str,
         frames: "Iterable[tuple[Frame, Frame | None]]",
-    ) -> "SymbolVerdict":
+    ) -> "ModuleStatus":
         """What the files of a module are worth to these frames, each with its caller."""
         tables = self.tables(module, architecture)
         has_code = tables.read_code(0, 0) is not None
-        evidence = Evidence(tables.kinds, has_code=has_code, traits=tables.traits)
+        evidence = SymbolCoverage(tables.kinds, has_code=has_code, traits=tables.traits)
         for frame, caller in frames:
             evidence.named += frame.function is not None
             evidence.lined += bool(frame.line)
@@ -163,10 +163,10 @@ class SymbolSession:
             evidence.guessed += caller is not None and caller.trust in GUESSES
         for fault in filter(None, (tables.fault, self._find_loss(evidence))):
             self._warn(f"{fault.what} ({fault.hint})")
-        return judge(
+        return assess(
             module, architecture, evidence, tables.candidates, tables.problems, tables.fault
         )
 
-    def _find_loss(self, evidence: Evidence) -> "MissingLibrary | None":
+    def _find_loss(self, evidence: SymbolCoverage) -> "MissingLibrary | None":
         """What keeps names from being readable: looked for when there are names."""
         return find_loss() if evidence.named else None

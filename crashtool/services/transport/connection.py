@@ -38,7 +38,7 @@ class Patience:
         sock.settimeout(min(left, self._timeout))
         self._is_short = left < self._timeout
 
-    def judge(self, error: TimeoutError) -> TimeoutError:
+    def assess(self, error: TimeoutError) -> TimeoutError:
         """What a time-out was: silence, or the end of a patience that crumbs had used up."""
         return TooSlow() if self._is_short else error
 
@@ -67,7 +67,7 @@ class PatientReader(io.RawIOBase):
         try:
             size: int | None = self._raw.readinto(buffer)
         except TimeoutError as error:
-            raise self._patience.judge(error) from None
+            raise self._patience.assess(error) from None
         self._patience.note(size or 0, monotonic() - began)
         return size
 
@@ -106,7 +106,7 @@ def make_patient(manager: Any) -> None:
         except ConnectionResetError as error:
             raise BrokenPipeError(error.errno, error.strerror) from error
         except TimeoutError as error:
-            raise self.patience.judge(error) from None
+            raise self.patience.assess(error) from None
         self.patience.note(len(data), monotonic() - began)
 
     def answer(self: Any, sock: Any, *args: Any, **options: Any) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from crashtool.services.unwind.frame_pointer import step_by_link
+from crashtool.services.unwind.frame_pointer import step_by_link_register
 from crashtool.services.unwind.intel import AMD64_WINDOWS
 from crashtool.services.unwind.scene import Loaded, StackFrame
 
@@ -39,13 +39,13 @@ def _is_no_code(loaded: Loaded | None, place: int) -> bool:
 
 def _return_at_once(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     machine, frame = scene.machine, callee.step
-    if machine.link:
-        return step_by_link(scene, callee)
+    if machine.link_register:
+        return step_by_link_register(scene, callee)
     stack = frame.registers.get(machine.stack_pointer)
     address = None if stack is None else scene.read_pointer(stack)
     if stack is None or address is None or not scene.may_return_to(address):
         return None
-    kept = {name: frame.registers[name] for name in machine.preserved if name in frame.registers}
+    kept = {name: frame.registers[name] for name in machine.callee_saved if name in frame.registers}
     kept[machine.instruction_pointer] = address
     kept[machine.stack_pointer] = stack + machine.width
     return StackFrame(kept, "scan")

@@ -26,7 +26,7 @@ def step_by_cfi(scene: "UnwindContext", frame: StackFrame, rules: str) -> StackF
     registers, mask = frame.registers, machine.mask
     try:
         cfa = evaluate(table[CFA], registers, scene.read_pointer, mask)
-        found = {name: registers[name] for name in machine.preserved if name in registers}
+        found = {name: registers[name] for name in machine.callee_saved if name in registers}
         found[machine.stack_pointer] = scene.untag(cfa)
         found[machine.instruction_pointer] = scene.strip(
             evaluate(table[RETURN_ADDRESS], registers, scene.read_pointer, mask, cfa)

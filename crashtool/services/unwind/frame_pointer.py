@@ -107,31 +107,31 @@ def is_above(scene: "UnwindContext", saved: int, pointer: int) -> bool:
     return saved > pointer and scene.read_pointer(saved) is not None
 
 
-def step_by_link(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_link_register(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller of a leaf, whose return address is still in the link register (ARM, ARM64)."""
     machine, frame = scene.machine, callee.step
-    if not machine.link or not frame.is_exact:
+    if not machine.link_register or not frame.is_exact:
         return None
-    address = frame.registers.get(machine.link)
+    address = frame.registers.get(machine.link_register)
     if address is None or not scene.may_return_to(address) or _is_stale(scene, callee, address):
         return None
-    kept = (machine.stack_pointer, machine.frame_pointer, *machine.preserved)
+    kept = (machine.stack_pointer, machine.frame_pointer, *machine.callee_saved)
     registers = {name: frame.registers[name] for name in kept if name in frame.registers}
     registers[machine.instruction_pointer] = scene.strip(address)
     return StackFrame(registers, "frame_pointer")
 
 
-def _is_stale(scene: "UnwindContext", callee: "Callee", link: int) -> bool:
+def _is_stale(scene: "UnwindContext", callee: "Callee", link_register: int) -> bool:
     """Whether the link register is what a call left that the function itself has made.
 
     Then it leads back into that function, behind a call of another, or the function is seen to
     have saved it. Stubs of system calls and leaves save nothing, and keep what they were given.
     """
-    saves = scene.machine.saves_link
+    saves = scene.machine.saves_link_register
     if saves is None:
         return False
     start = callee.start
-    place = scene.strip(link)
+    place = scene.strip(link_register)
     if start is None:
         size = callee.place - place
         code = scene.read_code(place, size) if 0 <= size <= MOST_BODY else None
@@ -143,5 +143,5 @@ def _is_stale(scene: "UnwindContext", callee: "Callee", link: int) -> bool:
     inside = back.tables.find_function(place - back.base) if back else None
     if back is None or inside is None or back.base + inside.start != start:
         return False
-    call = scene.find_call(link)
+    call = scene.find_call(link_register)
     return call is None or call.target != start

@@ -86,9 +86,9 @@ AMD64 = Machine(
     instruction_pointer="rip",
     stack_pointer="rsp",
     frame_pointer="rbp",
-    preserved=("rbx", "rbp", "r12", "r13", "r14", "r15"),
+    callee_saved=("rbx", "rbp", "r12", "r13", "r14", "r15"),
     call_size=1,
-    call_pushes=8,
+    return_address_size=8,
     longest_call=LONGEST_CALL,
     find_call=find_call,
     longest_stub=LONGEST_STUB,
@@ -99,7 +99,7 @@ AMD64 = Machine(
 # Windows' standard preserves rsi and rdi as well. Its code has unwind tables and keeps no chain of
 # frame pointers: rbp holds anything, or a place in a frame from which no return address is near.
 AMD64_WINDOWS = AMD64._replace(
-    preserved=(*AMD64.preserved, "rsi", "rdi"), has_chain=False, sets_frame_pointer=None
+    callee_saved=(*AMD64.callee_saved, "rsi", "rdi"), has_chain=False, sets_frame_pointer=None
 )
 X86 = Machine(
     name="x86",
@@ -107,9 +107,9 @@ X86 = Machine(
     instruction_pointer="eip",
     stack_pointer="esp",
     frame_pointer="ebp",
-    preserved=("ebx", "ebp", "esi", "edi"),
+    callee_saved=("ebx", "ebp", "esi", "edi"),
     call_size=1,
-    call_pushes=4,
+    return_address_size=4,
     longest_call=LONGEST_CALL,
     find_call=find_call,
     longest_stub=LONGEST_STUB,

@@ -1,4 +1,4 @@
-"""What stack walking has to know of a CPU: the roles of its registers, its calls, its standard."""
+"""What stack walking has to know of a CPU: its registers, calls and calling convention."""
 
 from collections.abc import Callable
 
@@ -28,16 +28,16 @@ class Machine(NamedTuple):
     """One CPU. `width` is a pointer's size in bytes.
 
     `call_size`: how far back from a return address the instruction before it surely begins or
-    continues. `preserved`: the registers that a call gives back unchanged, when nothing says
-    otherwise. `link`: the register that holds the return address in a leaf, "" where the stack
-    does. `call_pushes`: the bytes of stack that a call itself takes. `longest_call`: the bytes
-    before a return address that `find_call(code, address)` needs; `longest_stub` those at a call's
-    target by which `is_stub` tells a jump to another place, as linkers make for imports.
-    `find_jump(code, address, target)`: where code at an address jumps to a target.
+    continues. `callee_saved`: the registers that a call gives back unchanged, when nothing says
+    otherwise. `link_register`: the one that holds the return address in a leaf, "" where the stack
+    does. `return_address_size`: the bytes of stack that a call itself takes. `longest_call`: the
+    bytes before a return address that `find_call(code, address)` needs; `longest_stub` those at a
+    call's target by which `is_stub` recognizes a jump to another place, as linkers make for
+    imports. `find_jump(code, address, target)`: where code at an address jumps to a target.
     `has_chain`: the platform's code keeps frame pointers that lead from caller to caller.
-    `sets_frame_pointer(code)`: whether a function's first instructions do. `saves_link(code)`:
-    whether a function's code up to a place has put the link register on the stack and not taken it
-    back. `leaves(code)`: whether code leaves the function before its end.
+    `sets_frame_pointer(code)`: whether a function's first instructions do.
+    `saves_link_register(code)`: whether a function's code up to an offset has put it on the stack
+    and not taken it back. `leaves(code)`: whether code leaves the function before its end.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Machine(NamedTuple):
     instruction_pointer: str
     stack_pointer: str
     frame_pointer: str
-    preserved: tuple[str, ...]
+    callee_saved: tuple[str, ...]
     call_size: int
-    call_pushes: int
+    return_address_size: int
     longest_call: int
     find_call: Callable[[bytes, int], CallSite | None]
     longest_stub: int
     is_stub: Callable[[bytes], bool]
-    link: str = ""
+    link_register: str = ""
     has_chain: bool = True
     sets_frame_pointer: Callable[[bytes], bool] | None = None
-    saves_link: Callable[[bytes], bool] | None = None
+    saves_link_register: Callable[[bytes], bool] | None = None
     leaves: Callable[[bytes], bool] = may_leave
     find_jump: Callable[[bytes, int, int], int | None] = find_no_jump
 

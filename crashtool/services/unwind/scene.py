@@ -194,7 +194,7 @@ class UnwindContext:
         """Whether a call can have left this return address: it lies in code, behind a call."""
         known = self._verdicts.get(address)
         if known is None:
-            known = self._verdicts[address] = self._judge(address)
+            known = self._verdicts[address] = self._assess(address)
         return known
 
     def may_lead_to(self, address: int) -> bool:
@@ -310,7 +310,7 @@ class UnwindContext:
         hit = loaded.tables.find_function(place)
         return hit.name if hit is not None and hit.name in TRAMPOLINES else ""
 
-    def _judge(self, address: int) -> bool:
+    def _assess(self, address: int) -> bool:
         machine = self.machine
         if not LOWEST_CODE <= address <= machine.mask or (machine.name == "arm64" and address % 4):
             return False

@@ -48,7 +48,7 @@ def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:
         return _has_caller(scene, guess, place) or None
     if caller is None:  # they ask for what is not known
         return True
-    return _judge(scene, caller, rules.rules)
+    return _assess(scene, caller, rules.rules)
 
 
 def leads_on(scene: "UnwindContext", guess: "StackFrame") -> bool:
@@ -66,7 +66,7 @@ def leads_on(scene: "UnwindContext", guess: "StackFrame") -> bool:
     return True
 
 
-def _judge(scene: "UnwindContext", caller: "StackFrame", rules: str) -> bool | None:
+def _assess(scene: "UnwindContext", caller: "StackFrame", rules: str) -> bool | None:
     """Whether a caller that can be none still leaves the guess possible."""
     if caller.is_last:  # an end is where the rules say so, not where the stack happens to hold 0
         return RETURN_ADDRESS not in parse_rules(rules, scene.machine.name) or None

@@ -10,7 +10,7 @@ from crashtool.services.unwind.callee import Callee
 from crashtool.services.unwind.far_scan import walk_far
 from crashtool.services.unwind.frame_pointer import (
     step_by_chain,
-    step_by_link,
+    step_by_link_register,
     step_by_own_frame_pointer,
     step_by_starter,
 )
@@ -111,7 +111,9 @@ class _StackWalk:
         if caller.is_exact:  # a signal may have come on a stack of its own
             return True
         before = frame.registers.get(machine.stack_pointer, 0)
-        return stack > before or (stack == before and frame.is_exact and bool(machine.link))
+        return stack > before or (
+            stack == before and frame.is_exact and bool(machine.link_register)
+        )
 
 
 def _by_kernel(walk: _StackWalk, callee: Callee) -> Iterator[StackFrame]:
@@ -158,7 +160,9 @@ WAYS = (
     Way(_by_rules, "the compiler wrote down where the caller's registers are"),
     Way(_alone(step_by_bare_call), "nothing ran here: the return address was pushed last"),
     Way(_alone(step_by_leaf), "64-bit Windows: code without rules has pushed nothing"),
-    Way(_alone(step_by_link), "the function has not yet saved what is in the link register"),
+    Way(
+        _alone(step_by_link_register), "the function has not yet saved what is in the link register"
+    ),
     Way(_alone(step_by_own_frame_pointer), "its first instructions set the frame pointer up"),
     Way(_alone(step_by_call_of_function), "a call of this very function stands before it", True),
     Way(_alone(step_by_chain), "a saved frame pointer, and no likely caller nearer", True),

@@ -66,15 +66,15 @@ def report(number, *, created=NOW, state="completed", size=MIB, locked_since=Non
 def test_prune_crash_reports_prune_order():
     """The newest are kept, whatever the order they are found in."""
     rows = [report(number, created=NOW - number * DAY, size=50 * MIB) for number in (3, 1, 4, 2)]
-    losses = predict_pruning(rows, NOW)
-    assert losses.keys() == {report_id(3), report_id(4)}
-    assert "newer reports fill the 128 MiB" in losses[report_id(4)]
+    prunings = predict_pruning(rows, NOW)
+    assert prunings.keys() == {report_id(3), report_id(4)}
+    assert "newer reports fill the 128 MiB" in prunings[report_id(4)]
 
 
 def test_what_is_older_than_a_year_is_about_to_go():
     rows = [report(1, created=NOW - 367 * DAY), report(2, created=NOW - 364 * DAY)]
-    losses = predict_pruning(rows, NOW)
-    assert losses == {report_id(1): "about to be deleted by a handler: it is older than a year"}
+    prunings = predict_pruning(rows, NOW)
+    assert prunings == {report_id(1): "about to be deleted by a handler: it is older than a year"}
 
 
 def test_a_report_larger_than_all_that_is_kept_goes_itself():

@@ -178,7 +178,7 @@ def test_a_handler_that_was_killed_in_an_upload_leaves_its_lock(tmp_path, handle
     assert report.created <= report.locked_since <= time.time()
     assert report.reason.startswith("locked by a handler since 20")
     later = open_database(root, now=report.locked_since + 3 * 86400)
-    assert later.reports[0].loss == "about to be deleted by a handler: its lock is 3 days old"
+    assert later.reports[0].pruning == "about to be deleted by a handler: its lock is 3 days old"
 
 
 @pytest.mark.parametrize(("handler", "kind"), HANDLERS)

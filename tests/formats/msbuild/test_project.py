@@ -8,7 +8,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import split_list
 from crashtool.formats.msbuild.elements import MAX_DEPTH, read_elements
 from crashtool.formats.msbuild.project import Files, read_project
-from crashtool.formats.msbuild.values import expand, is_known, judge_condition
+from crashtool.formats.msbuild.values import evaluate_condition, expand, is_known
 from tests.growth import grows_linearly
 from tests.synth.msbuild import build_project, build_sheet
 
@@ -245,7 +245,7 @@ MACROS = {"a": "1", "configuration": "Release", "platform": "x64"}
     ],
 )
 def test_conditions_hold_or_not_or_are_unknown(condition, holds):
-    assert judge_condition(condition, MACROS, lambda path: path == "there") is holds
+    assert evaluate_condition(condition, MACROS, lambda path: path == "there") is holds
 
 
 def test_macros_that_name_each_other_come_to_an_end():

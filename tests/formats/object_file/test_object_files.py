@@ -6,7 +6,11 @@ from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.object_file import elf, macho, pdb, pe
-from crashtool.formats.object_file.reading import find_verdict, looks_like_object, read_object_files
+from crashtool.formats.object_file.reading import (
+    looks_like_object,
+    read_object_files,
+    sniff_file_type,
+)
 from crashtool.formats.pdb import msf, structs
 from tests.damage import attempt
 from tests.synth.object_files import (
@@ -519,8 +523,8 @@ class TestKinds:
         with pytest.raises(InputUnusable, match="portable PDB") as caught:
             read_object_files(b"BSJB" + bytes(60))
         assert caught.value.hint
-        assert find_verdict(b"MDMP").sentence == "a minidump"
-        assert find_verdict(b"text") is None
+        assert sniff_file_type(b"MDMP").sentence == "a minidump"
+        assert sniff_file_type(b"text") is None
 
     def test_other_files_are_not_debug_files(self):
         with pytest.raises(InputUnusable, match="not a debug file"):

@@ -24,8 +24,8 @@ def test_each_machine_is_known(architecture, platform, pointer):
 
 
 def test_windows_preserves_more_registers():
-    assert "rsi" in find_machine("x86_64", "windows").preserved
-    assert "rsi" not in find_machine("x86_64", "linux").preserved
+    assert "rsi" in find_machine("x86_64", "windows").callee_saved
+    assert "rsi" not in find_machine("x86_64", "linux").callee_saved
 
 
 def test_other_machines_are_not_walked():

@@ -313,10 +313,10 @@ def test_clean_broken_database(tmp_path):
     problems = "\n".join(database.problems)
     assert f"pending/{report_id(1)}.meta is missing: a handler deletes the minidump" in problems
     assert f"pending/{report_id(2)}.meta has no minidump" in problems
-    losses = {row.uuid: row.loss for row in database.reports}
-    assert losses[report_id(3)].endswith("it was left unfinished 4 days ago")
-    assert losses[report_id(4)].endswith("its lock is 3 days old")
-    assert losses[report_id(5)] == ""
+    prunings = {row.uuid: row.pruning for row in database.reports}
+    assert prunings[report_id(3)].endswith("it was left unfinished 4 days ago")
+    assert prunings[report_id(4)].endswith("its lock is 3 days old")
+    assert prunings[report_id(5)] == ""
     assert sorted(made.root.rglob("*")) == before
 
 

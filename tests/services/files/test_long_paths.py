@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.services.files import long_paths
-from crashtool.services.files.long_paths import reach
+from crashtool.services.files.long_paths import extended_length_path
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ from crashtool.services.files.long_paths import reach
     ],
 )
 def test_windows_takes_a_path_of_any_length_behind_a_mark(path, expected):
-    assert reach(path, windows=True) == expected
+    assert extended_length_path(path, windows=True) == expected
 
 
 @pytest.mark.parametrize("path", ["/build/out", "out", "C:\\build", ""])
 def test_elsewhere_a_path_stays_what_it_is(path):
-    assert reach(path, windows=False) == path
+    assert extended_length_path(path, windows=False) == path
 
 
 def test_files_are_reached_by_one_path_and_called_by_another(crashtool, tmp_path, monkeypatch):
@@ -32,7 +32,8 @@ def test_files_are_reached_by_one_path_and_called_by_another(crashtool, tmp_path
         b"MODULE Linux x86_64 000102030405060708090A0B0C0D0E0F0 app\nFUNC 1 1 0 f\n"
     )
     monkeypatch.setattr(
-        "crashtool.services.symbol_upload.collect.reach", lambda path: str(tmp_path / "mark" / path)
+        "crashtool.services.symbol_upload.collect.extended_length_path",
+        lambda path: str(tmp_path / "mark" / path),
     )
     (tmp_path / "mark" / "build" / "tests").mkdir()
     (tmp_path / "mark" / "build" / "tests" / "t.sym").write_bytes((deep / "app.sym").read_bytes())

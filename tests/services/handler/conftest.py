@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CrashtoolError
-from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.command_line import compose_command
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.find import DEBIAN, find_handler
@@ -73,7 +73,7 @@ def crash_under(tmp_path):
         database = tmp_path / "database"
         prepare_database(database)
         line = compose_command(handler, database)
-        result = run_program_apart(program, line, mode=mode, **options)
+        result = run_in_subprocess(program, line, mode=mode, **options)
         return result, find_delivery(database, frozenset(), result.process_id)
 
     return run

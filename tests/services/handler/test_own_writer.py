@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.peers import BREAKPAD, DEFAULT_FOLDER, LLDB, RUST, find_peer
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.report_database import prepare_database
@@ -36,7 +36,7 @@ def crash_under_own(tmp_path, build):
         database = tmp_path / "own"
         prepare_database(database)
         own = OwnWriter(str(database), PAIRS, **more)
-        result = run_program_apart(program, own=own)
+        result = run_in_subprocess(program, own=own)
         return result, find_delivery(database, frozenset(), result.process_id)
 
     return run
@@ -352,7 +352,7 @@ def test_a_database_that_takes_no_report_at_the_crash_is_replaced(tmp_path, buil
     prepare_database(database)
     breaks_it = f"rm -r {database} && touch {database} && exec $0 null"
 
-    result = run_program_apart(
+    result = run_in_subprocess(
         ["sh", "-c", breaks_it, build("crash.c")], own=OwnWriter(str(database))
     )
 

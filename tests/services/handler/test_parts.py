@@ -10,7 +10,7 @@ import pytest
 
 from crashtool.errors import CannotWrite, CrashtoolError, UsageError
 from crashtool.formats.attributes import Attachment, Attribute
-from crashtool.services.handler.apart import run_program_apart
+from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.arrival import Arrival, check_attachments, check_identification
 from crashtool.services.handler.command_line import compose_command, read_attachments
 from crashtool.services.handler.delivery import find_delivery
@@ -272,7 +272,7 @@ def test_ending_where_signals_do_not_kill_gives_the_shells_number(monkeypatch):
     monkeypatch.setattr(ending.os, "kill", lambda *_target: None)
     monkeypatch.setattr(ending.os, "_exit", ended.append)
 
-    ending.end_as(-11)
+    ending.exit_like(-11)
 
     assert ended == [139]
 
@@ -286,7 +286,7 @@ def test_a_runner_that_breaks_is_an_error_of_ours(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
     with pytest.raises(CrashtoolError, match="status 1"):
-        run_program_apart(["true"], ["handler"])
+        run_in_subprocess(["true"], ["handler"])
 
 
 def test_an_unreadable_attachment_is_told(tmp_path, monkeypatch):

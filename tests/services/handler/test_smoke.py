@@ -31,7 +31,7 @@ def test_a_system_that_forbids_tracing_is_a_failed_check(sentry_handler, tmp_pat
     def refuse(*_arguments, **_options):
         raise UsageError("this system forbids tracing", hint="do this")
 
-    monkeypatch.setattr(module, "run_program_apart", refuse)
+    monkeypatch.setattr(module, "run_in_subprocess", refuse)
 
     result = smoke(SmokePlan(tmp_path, sentry_handler.path))
 
@@ -47,7 +47,7 @@ def test_a_system_that_forbids_tracing_is_a_failed_check(sentry_handler, tmp_pat
     ],
 )
 def test_the_first_step_that_fails_ends_the_proof(end, name, sentry_handler, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "run_program_apart", lambda *_arguments, **_options: end)
+    monkeypatch.setattr(module, "run_in_subprocess", lambda *_arguments, **_options: end)
 
     result = smoke(SmokePlan(tmp_path, sentry_handler.path))
 
@@ -56,13 +56,13 @@ def test_the_first_step_that_fails_ends_the_proof(end, name, sentry_handler, tmp
 
 
 def test_another_crash_than_the_true_one_is_found_out(sentry_handler, tmp_path, monkeypatch):
-    run = module.run_program_apart
+    run = module.run_in_subprocess
 
     def lie(*arguments, **options):
         result = run(*arguments, **options)
         return result._replace(fatal=result.fatal._replace(address=5))
 
-    monkeypatch.setattr(module, "run_program_apart", lie)
+    monkeypatch.setattr(module, "run_in_subprocess", lie)
 
     result = smoke(SmokePlan(tmp_path, sentry_handler.path))
 

@@ -6,7 +6,7 @@ import pytest
 
 from crashtool.errors import UsageError
 from crashtool.services.settings.layers import Settings, current_settings
-from crashtool.services.settings.project_file import find_objection
+from crashtool.services.settings.project_file import check_project_file
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="access control lists are not read")
 NOBODY = 65534
@@ -49,7 +49,9 @@ def test_a_folder_whose_place_all_may_take_is_refused(project):
     project.parent.chmod(0o777)
     assert_refused(project, f"others may replace what is in {project.parent}")
     project.parent.chmod(0o1777)
-    assert find_objection(str(project / "crashtool.toml")) is None, "in a sticky one they cannot"
+    assert check_project_file(str(project / "crashtool.toml")) is None, (
+        "in a sticky one they cannot"
+    )
 
 
 @pytest.fixture
@@ -83,12 +85,12 @@ class TestOwners:
 
     def test_a_group_of_ones_own_is_no_one_else(self, project):
         project.chmod(0o775)  # root:root here, user:user where each user has a group
-        assert find_objection(str(project / "crashtool.toml")) is None
+        assert check_project_file(str(project / "crashtool.toml")) is None
 
     def test_who_became_root_by_sudo_is_the_same_person(self, project, monkeypatch):
         os.chown(project, NOBODY, NOBODY)
         monkeypatch.setenv("SUDO_UID", str(NOBODY))
-        assert find_objection(str(project / "crashtool.toml")) is None
+        assert check_project_file(str(project / "crashtool.toml")) is None
 
 
 @pytest.mark.usefixtures("project")

@@ -9,7 +9,7 @@ from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
 
 
-def judge_file(path: Path, cache: SymbolCache) -> tuple[str, str, str, str]:
+def assess_file(path: Path, cache: SymbolCache) -> tuple[str, str, str, str]:
     """(kind, identifiers, grades, defects) of a file that is given alone; "-" for none.
 
     A file that is no debug file, or cannot be used, is of the kind "refused", with the reason.

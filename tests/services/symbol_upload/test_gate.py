@@ -9,8 +9,8 @@ from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.survey import (
     SurveyOptions,
-    find_objection,
-    make_survey,
+    check_survey,
+    inspect_files,
     settle_severity,
 )
 from crashtool.services.symbols.owners import is_system
@@ -31,7 +31,7 @@ def survey(tmp_path):
             tuple(map(str, inputs)), requirements=wanted, cache=str(tmp_path / "cache")
         )
         with Scratch() as scratch:
-            return make_survey(wishes, scratch)
+            return inspect_files(wishes, scratch)
 
     return run
 
@@ -68,7 +68,7 @@ class TestPrograms:
         found = survey(shipped / "build", shipped=[shipped / "dist"])
         assert statuses(found) == {"app": "ok"}
         assert found.gate[0].found == (str(shipped / "build" / "app"),)
-        assert find_objection(found) is None
+        assert check_survey(found) is None
 
     def test_a_program_that_ships_with_its_debug_information_needs_no_other(self, survey, shipped):
         assert statuses(survey(shipped / "build", shipped=[shipped / "build"])) == {"app": "ok"}
@@ -77,7 +77,7 @@ class TestPrograms:
         other = compile_program(shipped / "other", "other")
         found = survey(other, shipped=[shipped / "build"])
         assert statuses(found) == {"app": "missing"}
-        assert "app" in str(find_objection(found))
+        assert "app" in str(check_survey(found))
 
     def test_symbols_of_another_build_are_a_mismatch_that_names_both(self, survey, shipped):
         other = compile_program(shipped / "newer", "app", 2)
@@ -146,14 +146,14 @@ class TestPrograms:
         for pattern in ("codec", "*/vendor/*"):
             found = survey(shipped / "build", shipped=[shipped / "dist"], excused=[pattern])
             assert statuses(found) == {"app": "ok", "codec": "not_required"}
-            assert find_objection(found) is None
+            assert check_survey(found) is None
 
     def test_a_damaged_module_that_ships_is_unreadable(self, survey, shipped):
         broken = shipped / "dist" / "broken.so"
         broken.write_bytes((shipped / "dist" / "app").read_bytes()[:70])
         found = survey(shipped / "build", shipped=[shipped / "dist"])
         assert statuses(found) == {"app": "ok", "broken.so": "unreadable"}
-        assert isinstance(find_objection(found), CheckFailed)
+        assert isinstance(check_survey(found), CheckFailed)
 
     def test_a_folder_without_modules_requires_what_cannot_be_had(self, survey, shipped):
         empty = shipped / "empty"
@@ -284,6 +284,6 @@ def test_strictness_makes_objections_of_warnings(survey, truth):
     pdb = Path(truth / "windows" / "bin" / "msvc-x64" / "crasher.pdb")
     found = survey(pdb)
     assert [row.rule for row in found.defects] == ["pdb-without-image"]
-    assert find_objection(settle_severity(found, strict=False, severe=True, lenient=False)) is None
+    assert check_survey(settle_severity(found, strict=False, severe=True, lenient=False)) is None
     strict = settle_severity(found, strict=True, severe=False, lenient=False)
-    assert "pdb-without-image" in str(find_objection(strict))
+    assert "pdb-without-image" in str(check_survey(strict))

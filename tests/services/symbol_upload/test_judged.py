@@ -10,7 +10,7 @@ import pytest
 
 from crashtool.services.symbols.cache import SymbolCache
 from tests.conftest import SHARED
-from tests.services.symbol_upload.judged import judge_file
+from tests.services.symbol_upload.judged import assess_file
 
 ROWS = [
     tuple(line.split("\t"))
@@ -29,7 +29,7 @@ def test_every_file_is_judged_as_the_table_says(tmp_path, start):
         if not path.is_file():
             continue
         tried += 1
-        found = list(judge_file(path, cache))
+        found = list(assess_file(path, cache))
         if found != expected:
             wrong.append((place, found, expected))
     if not tried:

@@ -10,7 +10,7 @@ import pytest
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.gate import Requirements
-from crashtool.services.symbol_upload.survey import SurveyOptions, find_objection, make_survey
+from crashtool.services.symbol_upload.survey import SurveyOptions, check_survey, inspect_files
 from tests.conftest import shared
 from tests.synth.archives import build_cpio, build_deb, build_rpm, build_tar, build_zip, stored
 from tests.synth.cabinet import build_cabinet
@@ -64,9 +64,9 @@ def release(tmp_path):
             cache=str(tmp_path / "cache"),
         )  # fmt: skip
         with Scratch() as scratch:
-            survey = make_survey(wishes, scratch)
+            survey = inspect_files(wishes, scratch)
         rows = {row.place.removeprefix(str(folder))[1:]: row for row in survey.gate}
-        return rows, find_objection(survey)
+        return rows, check_survey(survey)
 
     return check
 

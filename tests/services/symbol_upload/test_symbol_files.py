@@ -7,7 +7,7 @@ from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
 from crashtool.formats.symcache import SymCache
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.survey import SurveyOptions, make_survey
+from crashtool.services.symbol_upload.survey import SurveyOptions, inspect_files
 from crashtool.services.symbol_upload.symbol_files import (
     Dumpable,
     DumpSymbolsOptions,
@@ -32,7 +32,7 @@ def dump(tmp_path):
     def run(*inputs, **wishes):
         options = DumpSymbolsOptions(**wishes)
         with Scratch() as scratch:
-            survey = make_survey(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
+            survey = inspect_files(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
             found = find_dumpable(survey.collection.files, options)
             dumper = SymbolDumper(SymbolCache(folder, 1 << 32), options)
             texts = []
@@ -101,7 +101,7 @@ def test_a_stack_reads_the_same_with_nothing_but_sym_files(truth, dump, tmp_path
     folder = str(tmp_path / "cache")
     inputs = (truth / "linux" / "bin" / "O2" / "kindscc", truth / "linux" / "syslibs")
     with Scratch() as scratch:
-        survey = make_survey(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
+        survey = inspect_files(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
         modules = [row for row in find_dumpable(survey.collection.files, options)
                    if isinstance(row, Dumpable)]  # fmt: skip
         rows = list(SymbolDumper(SymbolCache(folder, 1 << 32), options).write_store(modules, store))
@@ -199,7 +199,7 @@ def test_hostile_files_give_a_reason_and_no_traceback(corpus, tmp_path):
     cache = SymbolCache(str(tmp_path / "cache"), 1 << 32)
     with Scratch() as scratch:
         wishes = SurveyOptions((str(fuzzed),), cache=str(tmp_path / "cache"))
-        found = find_dumpable(make_survey(wishes, scratch).collection.files, options)
+        found = find_dumpable(inspect_files(wishes, scratch).collection.files, options)
         modules = [row for row in found if isinstance(row, Dumpable)]
         rows = list(SymbolDumper(cache, options).write_store(modules, tmp_path / "store"))
     assert all(row.target or row.reason for row in rows)

@@ -15,7 +15,7 @@ from crashtool.model.module import Module
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import directory
 from crashtool.services.symbols.directory import DirectorySource, walk_files
-from crashtool.services.symbols.known_file import identify, insist, same_file
+from crashtool.services.symbols.known_file import identify, identify_required, same_file
 from crashtool.services.symbols.unpack import walk_archive
 from tests.synth.cabinet import build_cabinet
 from tests.synth.object_files import (
@@ -489,7 +489,7 @@ def test_a_file_that_cannot_be_read_is_passed_over_in_a_folder_and_said_when_nam
     (row,) = find(APP, path)
     assert row.status == "failed"
     assert "Permission denied" in row.note
-    (again,) = insist(str(path), None)
+    (again,) = identify_required(str(path), None)
     assert again.failure == "failed"
 
 

@@ -10,7 +10,7 @@ from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.model.crash import Module
 from crashtool.services.symbols.advice import SPLIT_NOTE
 from crashtool.services.symbols.debug_file import open_debug_file
-from crashtool.services.symbols.module_verdict import Evidence, judge
+from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
 from tests.toolchain import run_tool
 
 SOURCE = """
@@ -108,14 +108,14 @@ def test_split_programs_of_another_machine_have_lines(name, truth, deriver):
 
 def test_the_verdict_says_what_split_dwarf_keeps_elsewhere():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = Evidence(
+    evidence = SymbolCoverage(
         frozenset({object_kinds.ELF}), has_code=True, traits=frozenset({object_kinds.SPLIT})
     )
     evidence.named = evidence.lined = evidence.unwound = 3
 
-    verdict = judge(module, "x86_64", evidence, ())
+    verdict = assess(module, "x86_64", evidence, ())
     evidence.inlined = 1
-    with_inlines = judge(module, "x86_64", evidence, ())
+    with_inlines = assess(module, "x86_64", evidence, ())
 
     assert (verdict.status, verdict.note) == ("ok", SPLIT_NOTE)
     assert (with_inlines.status, with_inlines.note) == ("ok", "")
@@ -123,11 +123,11 @@ def test_the_verdict_says_what_split_dwarf_keeps_elsewhere():
 
 def test_split_dwarf_without_lines_is_told_as_any_other():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = Evidence(
+    evidence = SymbolCoverage(
         frozenset({object_kinds.ELF}), has_code=True, traits=frozenset({object_kinds.SPLIT})
     )
     evidence.named = 3
 
-    verdict = judge(module, "x86_64", evidence, ())
+    verdict = assess(module, "x86_64", evidence, ())
 
     assert (verdict.status, verdict.note) == ("no_lines", "function names, but no source lines")

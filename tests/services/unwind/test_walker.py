@@ -352,7 +352,7 @@ class TestWindows32:
         assert steps[1].trust == "cfi"
 
     def test_preserve_more_registers_on_64_bits(self):
-        assert {"rsi", "rdi"} <= set(AMD64_WINDOWS.preserved) - set(AMD64.preserved)
+        assert {"rsi", "rdi"} <= set(AMD64_WINDOWS.callee_saved) - set(AMD64.callee_saved)
 
 
 RESTORE = bytes.fromhex("48c7c00f0000000f05")

@@ -127,10 +127,10 @@ class _Facts:
             frozenset(self._stl),
             tuple(sorted(self._fixed - self._hidden)[:MAX_EXAMPLES]),
             self._is_elf and self._knows,
-            self._judge_note(),
+            self._assess_note(),
         )
 
-    def _judge_note(self) -> str:
+    def _assess_note(self) -> str:
         """The note's object is pulled by another that names its symbol, which GCC may drop."""
         if False in self._note:
             return KEPT

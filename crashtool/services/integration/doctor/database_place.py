@@ -154,7 +154,7 @@ def _walk_doubts(path: str, examination: Examination) -> Iterator[CheckResult]:
         is_container = any(Path(mark).exists() for mark in CONTAINER_MARKS)
         mounts = parse_mounts(Path(MOUNTS).read_text("utf-8", "replace"))
         mount = find_mount(mounts, os.path.realpath(path))
-        if reason := judge_mount(mount, is_container=is_container):
+        if reason := assess_mount(mount, is_container=is_container):
             yield warning(
                 path, reason.cause, reason.consequence, "put it on a volume or a local disk"
             )
@@ -174,7 +174,7 @@ def find_doubt(path: str, programs: list[str], system: str = sys.platform) -> Do
     return AMONG_PROGRAMS if is_installed or is_windows else None
 
 
-def judge_mount(mount: Mount | None, *, is_container: bool) -> Doubt | None:
+def assess_mount(mount: Mount | None, *, is_container: bool) -> Doubt | None:
     """Why a file system is no good for a database; None for others."""
     if mount is not None and mount.type in NETWORK:
         return Doubt(f"is on a network file system ({mount.type}, {mount.point})", SLOW)
@@ -219,10 +219,10 @@ def check_space(subject: Subject, examination: Examination) -> Iterator[CheckRes
     except OSError as error:
         yield skip(shown, f"the free space is not known: {reason_of(error)}")
         return
-    yield from judge_space(shown, free, _file_size_limit())
+    yield from assess_space(shown, free, _file_size_limit())
 
 
-def judge_space(shown: str, free: int, limit: int | None) -> Iterator[CheckResult]:
+def assess_space(shown: str, free: int, limit: int | None) -> Iterator[CheckResult]:
     """`free` and `limit` (of one file, None without one) in bytes."""
     lost = "A dump that does not fit is cut or not written, and the program may hang for 5 s."
     if free < LEAST_FREE:

@@ -29,10 +29,10 @@ def check_state(subject: Subject, examination: Examination) -> Iterator[CheckRes
         if not is_other or not is_database(path):
             yield skip("", "no other database is set" if path else "no database is set")
             return
-    yield from judge_database(open_patiently(path, now=time.time()), time.time())
+    yield from assess_database(open_patiently(path, now=time.time()), time.time())
 
 
-def judge_database(database: Database, now: float) -> Iterator[CheckResult]:
+def assess_database(database: Database, now: float) -> Iterator[CheckResult]:
     """What keeps reports in a database, at a Unix time."""
     shown = str(database.path)
     for problem in database.problems:

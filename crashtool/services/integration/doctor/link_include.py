@@ -31,7 +31,7 @@ MAX_HEADERS, MAX_HEADER = 400, 1 << 20
 def check_include(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Folders that are there, and hold all headers that Crashpad's own include."""
     for build in walk_builds(subject, examination):
-        yield from _judge_gone(build)
+        yield from _assess_gone(build)
         root = find_header(build, HEADER)
         if root is None:
             if _is_whole(build) and _includes_client(build, examination):
@@ -44,7 +44,7 @@ def check_include(subject: Subject, examination: Examination) -> Iterator[CheckR
             else:
                 yield skip(build.file, f"{build.shown}: not all include folders can be looked at")
             continue
-        yield from _judge_headers(build, root, examination)
+        yield from _assess_headers(build, root, examination)
 
 
 def _is_whole(build: Build) -> bool:
@@ -71,7 +71,7 @@ def _includes_client(build: Build, examination: Examination) -> bool:
     return any(map(INCLUDES_CLIENT.search, walk_sources(build, examination)))
 
 
-def _judge_gone(build: Build) -> Iterator[CheckResult]:
+def _assess_gone(build: Build) -> Iterator[CheckResult]:
     for path in build.include_dirs:
         if _is_crashpads(build, path) and not Path(path).is_dir():
             yield failure(
@@ -87,7 +87,7 @@ def find_header(build: Build, name: str) -> str | None:
     return next((path for path in build.include_dirs if Path(path, name).is_file()), None)
 
 
-def _judge_headers(build: Build, root: str, examination: Examination) -> Iterator[CheckResult]:
+def _assess_headers(build: Build, root: str, examination: Examination) -> Iterator[CheckResult]:
     missing = [name for name in HEADERS if find_header(build, name) is None]
     line = build.line_of("AdditionalIncludeDirectories")
     if missing and not build.knows_includes:

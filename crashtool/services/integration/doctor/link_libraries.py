@@ -31,10 +31,10 @@ def check_libraries(subject: Subject, examination: Examination) -> Iterator[Chec
         elif build.names is None:
             yield skip(build.file, f"{build.shown}: not all that is linked is known")
         else:
-            yield from _judge_libraries(build, client, examination)
+            yield from _assess_libraries(build, client, examination)
 
 
-def _judge_libraries(build: Build, client: str, examination: Examination) -> Iterator[CheckResult]:
+def _assess_libraries(build: Build, client: str, examination: Examination) -> Iterator[CheckResult]:
     """Those that lie where a layout has them, and are not linked.
 
     vcpkg's integration links all of its folder by itself, which a project does not show.

@@ -33,10 +33,10 @@ def check_pdb(subject: Subject, examination: Examination) -> Iterator[CheckResul
         if build.configuration is None:
             raise NotConcerned("only projects of Visual Studio say how their PDBs are made")
         if build.is_release and build.is_linked:
-            yield from _judge_pdb(build, build.configuration)
+            yield from _assess_pdb(build, build.configuration)
 
 
-def _judge_pdb(build: Build, configuration: Configuration) -> Iterator[CheckResult]:
+def _assess_pdb(build: Build, configuration: Configuration) -> Iterator[CheckResult]:
     compiled = configuration.compiler.get("DebugInformationFormat")
     linked = configuration.linker.get("GenerateDebugInformation")
     unknown = {f"{COMPILER}.DebugInformationFormat", f"{LINKER}.GenerateDebugInformation"}
@@ -82,7 +82,7 @@ def check_elf(subject: Subject, examination: Examination) -> Iterator[CheckResul
         if build.link is None or not _is_elf(build):
             raise NotConcerned("not linked into ELF, or not by lines that can be read")
         if libraries := list_libraries(build, examination):
-            yield from _judge_elf(build, _find_note(libraries, examination))
+            yield from _assess_elf(build, _find_note(libraries, examination))
 
 
 def _is_elf(build: Build) -> bool:
@@ -105,7 +105,7 @@ def _find_note(libraries: list[str], examination: Examination) -> str:
     return UNKNOWN
 
 
-def _judge_elf(build: Build, note: str) -> Iterator[CheckResult]:
+def _assess_elf(build: Build, note: str) -> Iterator[CheckResult]:
     if build.link is None:
         return
     words = ",".join(build.link.words)
@@ -126,10 +126,10 @@ def _judge_elf(build: Build, note: str) -> Iterator[CheckResult]:
             "-Wl,-z,noexecstack; CMake: target_link_options(APP PRIVATE LINKER:-z,noexecstack)",
             line=line,
         )  # fmt: skip
-    yield from _judge_symbols(build, words)
+    yield from _assess_symbols(build, words)
 
 
-def _judge_symbols(build: Build, words: str) -> Iterator[CheckResult]:
+def _assess_symbols(build: Build, words: str) -> Iterator[CheckResult]:
     if build.link is None:
         return
     line = build.link.line

@@ -30,30 +30,30 @@ OLDER_TOOLSETS = ("v140", "v141", "v142")  # Visual Studio 2015, 2017, 2019
 
 def check_crt(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One C runtime for all: /MT, /MTd, /MD or /MDd."""
-    yield from _compare(subject, examination, _judge_crt)
+    yield from _compare(subject, examination, _assess_crt)
 
 
 def check_iterator(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One _ITERATOR_DEBUG_LEVEL for all, where the C runtime is one."""
-    yield from _compare(subject, examination, _judge_iterator)
+    yield from _compare(subject, examination, _assess_iterator)
 
 
 def check_machine(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """One processor for all."""
-    yield from _compare(subject, examination, _judge_machine)
+    yield from _compare(subject, examination, _assess_machine)
 
 
 def check_ltcg(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """No objects of link-time code generation, which only their own compiler can finish."""
-    yield from _look_at_libraries(subject, examination, _judge_ltcg)
+    yield from _look_at_libraries(subject, examination, _assess_ltcg)
 
 
 def check_stl(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
     """No entry points of an STL newer than the toolset that links."""
-    yield from _look_at_libraries(subject, examination, _judge_stl)
+    yield from _look_at_libraries(subject, examination, _assess_stl)
 
 
-def _compare(subject: Subject, examination: Examination, judge: Judge) -> Iterator[CheckResult]:
+def _compare(subject: Subject, examination: Examination, assess: Judge) -> Iterator[CheckResult]:
     """Each Microsoft build of a subject with each of its libraries of Crashpad that can be read."""
     compared = False
     for build in walk_builds(subject, examination):
@@ -66,12 +66,12 @@ def _compare(subject: Subject, examination: Examination, judge: Judge) -> Iterat
             except InputUnusable as error:
                 yield skip(path, error.what)
                 continue
-            yield from judge(build, path, facts, examination)
+            yield from assess(build, path, facts, examination)
     if not compared:
         raise InputUnusable("the Crashpad libraries that are linked are not found on this machine")
 
 
-def _judge_crt(
+def _assess_crt(
     build: Build, path: str, facts: LibraryFacts, examination: Examination
 ) -> Iterator[CheckResult]:
     name = Path(path).name
@@ -124,7 +124,7 @@ def _walk_siblings(path: str) -> Iterator[str]:
                     yield str(sibling)
 
 
-def _judge_iterator(
+def _assess_iterator(
     build: Build, path: str, facts: LibraryFacts, _: Examination
 ) -> Iterator[CheckResult]:
     if not build.runtime or not build.iterator_level:
@@ -143,7 +143,7 @@ def _judge_iterator(
         )  # fmt: skip
 
 
-def _judge_machine(
+def _assess_machine(
     build: Build, path: str, facts: LibraryFacts, _: Examination
 ) -> Iterator[CheckResult]:
     wanted = {"arm64ec": {"x86_64", "arm64"}}.get(build.architecture, {build.architecture})
@@ -169,18 +169,20 @@ LibraryJudge = Callable[[str, LibraryFacts, str], Iterator[CheckResult]]
 
 
 def _look_at_libraries(
-    subject: Subject, examination: Examination, judge: LibraryJudge
+    subject: Subject, examination: Examination, assess: LibraryJudge
 ) -> Iterator[CheckResult]:
     """Libraries that were found by themselves, and those of a project: each once for a toolset."""
     if subject.kind == CRASHPAD_LIBRARY:
-        yield from judge(subject.path, examination.recall(read_library, subject.path), "")
+        yield from assess(subject.path, examination.recall(read_library, subject.path), "")
         return
     found = {Path(row.path).absolute() for row in examination.of_kind(CRASHPAD_LIBRARY)}
     seen = set()
     for build in walk_builds(subject, examination):
         for path in list_libraries(build, examination):
             toolset = build.toolset or ("" if Path(path).absolute() not in found else KNOWN)
-            if (path, toolset) in seen or (judge is _judge_ltcg and Path(path).absolute() in found):
+            if (path, toolset) in seen or (
+                assess is _assess_ltcg and Path(path).absolute() in found
+            ):
                 continue
             seen.add((path, toolset))
             try:
@@ -188,10 +190,10 @@ def _look_at_libraries(
             except InputUnusable as error:
                 yield skip(path, error.what)
                 continue
-            yield from judge(path, facts, toolset)
+            yield from assess(path, facts, toolset)
 
 
-def _judge_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[CheckResult]:
+def _assess_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[CheckResult]:
     if facts.whole_program:
         yield warning(
             path,
@@ -203,7 +205,7 @@ def _judge_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[CheckResult]
         )  # fmt: skip
 
 
-def _judge_stl(path: str, facts: LibraryFacts, toolset: str) -> Iterator[CheckResult]:
+def _assess_stl(path: str, facts: LibraryFacts, toolset: str) -> Iterator[CheckResult]:
     newer = sorted(name for name in facts.stl_calls if name.startswith(NEWER_STL))
     if not newer:
         return

@@ -20,7 +20,7 @@ from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import markers_of
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
 from crashtool.services.integration.doctor.program_client import first_of
-from crashtool.services.integration.make_url import judge
+from crashtool.services.integration.make_url import assess
 from crashtool.services.symbols.mapped_file import map_file
 
 ROOT_FORM = "root-form"
@@ -73,7 +73,7 @@ def check_url(program: Subject, examination: Examination) -> Iterator[CheckResul
         if not url.is_whole:
             yield skip(program.path, f"a URL is copied in pieces by its code: {COPIED}")
             continue
-        for finding in judge(url.text, Purpose(platform)).findings:
+        for finding in assess(url.text, Purpose(platform)).findings:
             yield _tell_url(program.path, url.text, finding)
 
 

@@ -33,7 +33,7 @@ def check_tls(subject: Subject, examination: Examination) -> Iterator[CheckResul
     if subject.kind == REGISTRY:
         text = read_text_file(subject.path)
         registry = index_registry(parse_registry_file(text, subject.path))
-        yield from judge_registry(subject.path, registry, find_handler_kind(examination))
+        yield from assess_registry(subject.path, registry, find_handler_kind(examination))
         return
     if sys.platform == "win32":
         version = sys.getwindowsversion()[:2]
@@ -44,7 +44,7 @@ def check_tls(subject: Subject, examination: Examination) -> Iterator[CheckResul
         yield skip("", "not Windows")
 
 
-def judge_registry(shown: str, registry: Registry, kind: str) -> Iterator[CheckResult]:
+def assess_registry(shown: str, registry: Registry, kind: str) -> Iterator[CheckResult]:
     """What is missing in an exported registry, for a kind of handler."""
     version = _find_version(registry)
     if version is not None and version > max(OLD_WINDOWS):

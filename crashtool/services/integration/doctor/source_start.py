@@ -47,13 +47,13 @@ def check_start(subject: Subject, examination: Examination) -> Iterator[CheckRes
         yield skip("", "StartHandler is named there, and not called")
         return
     around = examination.recall(read_neighbours, subject.path)
-    yield from _judge_program(subject.path, source, calls[0], around)
+    yield from _assess_program(subject.path, source, calls[0], around)
     for call in calls:
         line = source.line_at(call.offset)
-        yield from _judge_result(subject.path, source, call, line)
-        yield from _judge_lifetime(subject.path, source, call, line)
-        yield from _judge_waiting(subject.path, source, call)
-        yield from _judge_paths(subject.path, source, call, line)
+        yield from _assess_result(subject.path, source, call, line)
+        yield from _assess_lifetime(subject.path, source, call, line)
+        yield from _assess_waiting(subject.path, source, call)
+        yield from _assess_paths(subject.path, source, call, line)
 
 
 def read_source(path: str) -> CppSource:
@@ -87,7 +87,7 @@ def _is_crashpads_own(path: str) -> bool:
     return any(Path(above, HEADER).is_file() for above in (here, *here.parents)[:LEVELS])
 
 
-def _judge_program(path: str, source: CppSource, call: Call, around: str) -> Iterator[CheckResult]:
+def _assess_program(path: str, source: CppSource, call: Call, around: str) -> Iterator[CheckResult]:
     line = source.line_at(call.offset)
     if CONSENT not in around:
         yield warning(
@@ -104,7 +104,7 @@ def _judge_program(path: str, source: CppSource, call: Call, around: str) -> Ite
         )  # fmt: skip
 
 
-def _judge_result(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
+def _assess_result(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     assigned = ASSIGNED.search(call.before)
     if assigned:
         uses = re.findall(rf"\b{assigned[1]}\b", source.outline[call.offset :])
@@ -119,7 +119,7 @@ def _judge_result(path: str, source: CppSource, call: Call, line: int) -> Iterat
         )  # fmt: skip
 
 
-def _judge_lifetime(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
+def _assess_lifetime(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     if not (TEMPORARY.search(call.before) or _is_local(source, call)):
         return
     yield warning(
@@ -149,7 +149,7 @@ def _is_local(source: CppSource, call: Call) -> bool:
     return MAIN.match(function.rpartition("::")[2]) is None
 
 
-def _judge_waiting(path: str, source: CppSource, call: Call) -> Iterator[CheckResult]:
+def _assess_waiting(path: str, source: CppSource, call: Call) -> Iterator[CheckResult]:
     """WaitForHandlerStart is for an asynchronous start: two booleans in a row tell which it is."""
     booleans = [
         second for first, second in zip(call.arguments, call.arguments[1:], strict=False)
@@ -165,7 +165,7 @@ def _judge_waiting(path: str, source: CppSource, call: Call) -> Iterator[CheckRe
         )  # fmt: skip
 
 
-def _judge_paths(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
+def _assess_paths(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     for title, argument in zip(("handler", "database"), call.arguments, strict=False):
         text = _find_text(source, argument, call.offset)
         if not text:

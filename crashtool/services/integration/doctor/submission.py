@@ -42,7 +42,7 @@ def make_url_checks() -> tuple[Check, ...]:
             TOKEN_CHECKS.get(rule.name, f"url.{rule.name}"),
             (SETTINGS,),
             partial(_check_url, rule.name),
-            (rule.judge.__doc__ or "").partition("\n")[0].rstrip("."),
+            (rule.assess.__doc__ or "").partition("\n")[0].rstrip("."),
         )
         for rule in URL_RULES
     )
@@ -55,7 +55,7 @@ def make_annotation_checks() -> tuple[Check, ...]:
             f"annotations.{rule.name}",
             (SETTINGS,),
             partial(_check_annotations, rule.name),
-            (rule.judge.__doc__ or "").partition("\n")[0].rstrip("."),
+            (rule.assess.__doc__ or "").partition("\n")[0].rstrip("."),
         )
         for rule in ATTRIBUTE_RULES
         if rule.name not in OF_TEXT_FORMS

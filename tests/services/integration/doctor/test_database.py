@@ -11,9 +11,9 @@ from crashtool.model.doctor import PASS, SKIP, WARNING
 from crashtool.services.integration.doctor import database_place
 from crashtool.services.integration.doctor.database_place import (
     LEAST_FREE,
+    assess_mount,
+    assess_space,
     find_doubt,
-    judge_mount,
-    judge_space,
 )
 from crashtool.services.integration.doctor.mounts import Mount, find_mount, parse_mounts
 from tests.services.integration.doctor.folders import (
@@ -146,7 +146,7 @@ def test_places_that_do_not_last_are_told_by_their_paths(path, words):
     ],
 )
 def test_file_systems_that_are_no_good_are_told(mount, is_container, words):
-    doubt = judge_mount(mount, is_container=is_container)
+    doubt = assess_mount(mount, is_container=is_container)
 
     assert (words in doubt.cause) if words else doubt is None
 
@@ -247,7 +247,7 @@ def test_a_configured_database_is_looked_into_once(tmp_path):
     [(LEAST_FREE, None, 0), (LEAST_FREE - 1, None, 1), (1 << 40, 8192, 1), (0, 0, 2)],
 )
 def test_room_is_judged_by_what_a_dump_takes(free, limit, count):
-    assert len(list(judge_space("db", free, limit))) == count
+    assert len(list(assess_space("db", free, limit))) == count
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")

@@ -118,7 +118,7 @@ RETURN_TYPES = ("void ", "bool ", "int ", "static ", "virtual ", "auto ", "declt
 UNNAMED = "(anonymous namespace)"
 
 
-def is_carrier(function: str) -> bool:
+def is_ignored(function: str) -> bool:
     """Whether a function only carries crashes out (abort, raise, a throw, memcpy)."""
     name = drop_clone(function)
     for words in RETURN_TYPES:
