@@ -21,6 +21,7 @@ WORDS = {
 GITHUB = {FAILURE: "error", WARNING: "warning", NOTE: "notice"}
 ORDER = (FAILURE, WARNING, NOTE, SKIP, PASS)
 TITLE = "crashtool doctor"
+MAX_NAMES = 3  # of checks in a row
 MAX_ROWS = 200  # GitHub cuts a summary at 1 MiB
 INDENT = " " * 6
 
@@ -29,9 +30,12 @@ def render_diagnosis(diagnosis: Diagnosis, *, verbose: bool = False) -> Page:
     """What is wrong first; what passed, and what had nothing to look at, only when `verbose`."""
     page = Page()
     for verdict in ORDER:
-        for finding in diagnosis.findings:
-            if finding.verdict == verdict and (verbose or _is_shown(finding)):
-                _add_finding(page, finding)
+        shown = [
+            finding for finding in diagnosis.findings
+            if finding.verdict == verdict and (verbose or _is_shown(finding))
+        ]  # fmt: skip
+        for finding in shown if verbose or verdict != SKIP else _join_skips(shown):
+            _add_finding(page, finding)
     page.blank()
     if not verbose:
         _add_looked_at(page, diagnosis)
@@ -40,6 +44,18 @@ def render_diagnosis(diagnosis: Diagnosis, *, verbose: bool = False) -> Page:
 
 def _is_shown(finding: CheckResult) -> bool:
     return finding.verdict != PASS and not (finding.verdict == SKIP and not finding.file)
+
+
+def _join_skips(skips: list[CheckResult]) -> Iterator[CheckResult]:
+    """One row for all checks that could not run for one reason, which is one thing to mend."""
+    checks: dict[CheckResult, list[str]] = {}
+    for row in skips:
+        checks.setdefault(row._replace(check=""), []).append(row.check)
+    for row, names in checks.items():
+        distinct = list(dict.fromkeys(names))
+        several = f"{', '.join(distinct[:MAX_NAMES])} and {len(distinct) - MAX_NAMES} more"
+        listed = several if len(distinct) > MAX_NAMES + 1 else ", ".join(distinct)
+        yield row._replace(check=listed)
 
 
 def _add_finding(page: Page, finding: CheckResult) -> None:

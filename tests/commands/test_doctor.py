@@ -109,3 +109,19 @@ def test_bad_usage_is_told(doctor, crashtool):
     assert doctor("absent").exit_code == 3
     assert doctor("notes.txt").exit_code == 3
     assert crashtool("doctor", "--root", "nowhere").exit_code == 2
+
+
+def test_checks_that_cannot_run_for_one_reason_are_one_row(crashtool, tmp_path):
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "CMakeCache.txt").write_text("CMAKE_GENERATOR:INTERNAL=Visual Studio 17 2022\n")
+    plain = crashtool("doctor", "build").stdout
+    rows = [line for line in plain.splitlines() if "leaves no link lines" in line]
+    assert len(rows) == 1
+    assert rows[0].startswith("SKIP  link.crt, link.iterator, link.machine and ")
+    assert rows[0].count("build") == 1
+    document = json.loads(crashtool("doctor", "build", "--json").stdout)
+    apart = [row["check"] for row in document["findings"]
+             if "leaves no link lines" in (row["cause"] or "")]  # fmt: skip
+    assert len(apart) > 5
+    assert len(set(apart)) == len(apart)

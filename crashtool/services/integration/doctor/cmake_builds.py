@@ -18,7 +18,7 @@ from crashtool.services.integration.doctor.crashpad_library import read_object_r
 from crashtool.services.integration.doctor.project_paths import locate
 
 MAX_TEXT = 64 << 20  # bytes of one file
-MAX_FOLDERS, MAX_TARGETS = 20_000, 2_000
+MAX_FOLDERS, MAX_TARGETS, MAX_CONFIGURATIONS = 20_000, 2_000, 16
 TARGET = re.compile(r"CMakeFiles[\\/]([^\\/]+)\.dir[\\/]")
 RUNTIME = re.compile(r"[-/](MTd?|MDd?)$")
 STANDARD = re.compile(r"(?:--?std=|[-/]std:)(?:c|gnu)\+\+(\w+)$")
@@ -51,8 +51,10 @@ class Lines(NamedTuple):
 def read_cmake_builds(folder: str) -> tuple[Build, ...]:
     """A build for each target that is linked. InputUnusable when nothing says how; OSError."""
     cache = parse_cache(read_text_file(Path(folder, "CMakeCache.txt"), largest=MAX_TEXT))
-    links, compiles = _read_ninja(folder) if Path(folder, "build.ninja").is_file() else (
-        _read_makefiles(folder))  # fmt: skip
+    if several := sorted(Path(folder, "CMakeFiles").glob("impl-*.ninja"))[:MAX_CONFIGURATIONS]:
+        return tuple(build for path in several for build in _read_configuration(path, cache))
+    ninja = Path(folder, "build.ninja")
+    links, compiles = _read_ninja(ninja) if ninja.is_file() else _read_makefiles(folder)
     if not links:
         generator = cache.get("CMAKE_GENERATOR", "its generator")
         raise InputUnusable(f"{folder}: {generator} leaves no link lines that can be read")
@@ -67,12 +69,24 @@ def read_cmake_builds(folder: str) -> tuple[Build, ...]:
     )  # fmt: skip
 
 
-def _read_ninja(folder: str) -> tuple[list[LinkLine], list[CompileLine]]:
-    path = str(Path(folder, "build.ninja"))
+def _read_configuration(path: Path, cache: dict[str, str]) -> Iterator[Build]:
+    """The builds of one configuration of Ninja Multi-Config: CMakeFiles/impl-Release.ninja."""
+    folder, name = str(path.parent.parent), path.stem.removeprefix("impl-")
+    links, compiles = _read_ninja(path, folder)
+    own = {**cache, "CMAKE_BUILD_TYPE": name}
+    lines = Lines(own, tuple(links[:MAX_TARGETS]), _group(compiles))
+    for link in lines.links:
+        if _stem(link.target) not in CRASHPADS_OWN:
+            yield _make_build(folder, link, lines)
+
+
+def _read_ninja(path: Path, folder: str = "") -> tuple[list[LinkLine], list[CompileLine]]:
+    folder = folder or str(path.parent)
     text = read_text_file(path, largest=MAX_TEXT)
     return (
-        list(parse_link_lines(text, path, folder)), list(parse_compile_lines(text, path, folder))
-    )  # fmt: skip
+        list(parse_link_lines(text, str(path), folder)),
+        list(parse_compile_lines(text, str(path), folder)),
+    )
 
 
 def _read_makefiles(folder: str) -> tuple[list[LinkLine], list[CompileLine]]:

@@ -41,7 +41,7 @@ def _run_on(check: Check, subject: Subject, examination: Examination) -> list[Ch
     try:
         findings = list(check.run(subject, examination))
     except CrashtoolError as error:
-        return [skip(shown, error.what)]
+        return [skip(shown, error.what.removeprefix(f"{shown}: "))]
     except OSError as error:
         return [skip(shown, f"cannot read {error.filename or shown}: {reason_of(error)}")]
     return findings or [CheckResult(PASS, shown)]

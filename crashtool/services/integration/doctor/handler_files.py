@@ -9,7 +9,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.object_file.data_texts import find_texts
 from crashtool.formats.object_kinds import PE
 from crashtool.formats.shell_words import quote_word
-from crashtool.model.doctor import HANDLER, CheckResult, Subject
+from crashtool.model.doctor import CRASHPAD_HEADERS, CRASHPAD_LIBRARY, HANDLER, CheckResult, Subject
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import (
     SYSTEMS,
@@ -42,11 +42,34 @@ def check_present(program: Subject, examination: Examination) -> Iterator[CheckR
             f"copy the crashpad_handler of the same Crashpad to {folder}/, in the build and in "
             "the installer",
         )  # fmt: skip
-    elif not is_beside(elsewhere[0], program.path):
+    elif is_beside(elsewhere[0], program.path):
+        return
+    elif all(_is_of_distribution(handler, program, examination) for handler in elsewhere):
+        yield warning(
+            program.path, f"no crash handler beside it, only Crashpad's own copy: {elsewhere[0]}",
+            "Users do not get that folder: without a handler of its own the program reports "
+            "nothing there, and on Linux StartHandler returns true.",
+            f"copy it to {folder}/, in the build and in the installer",
+        )  # fmt: skip
+    else:
         yield note(
             program.path, f"the handler is not beside it: {elsewhere[0]}",
             "It is found only if the code passes this path to StartHandler.",
         )  # fmt: skip
+
+
+def _is_of_distribution(handler: str, program: Subject, examination: Examination) -> bool:
+    """Whether a handler lies where Crashpad was built or unpacked, and the program does not.
+
+    Libraries are in a folder of that, headers one or two levels below it: include/crashpad.
+    """
+    roots = {
+        Path(row.path).absolute().parent.parent for row in examination.of_kind(CRASHPAD_LIBRARY)
+    }
+    for row in examination.of_kind(CRASHPAD_HEADERS):
+        roots |= set(list(Path(row.path).absolute().parents)[:2])
+    here, own = Path(handler).absolute(), Path(program.path).absolute()
+    return any(here.is_relative_to(root) and not own.is_relative_to(root) for root in roots)
 
 
 def check_executable(handler: Subject, examination: Examination) -> Iterator[CheckResult]:

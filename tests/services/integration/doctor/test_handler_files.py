@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.model.doctor import NOTE, WARNING
+from crashtool.model.doctor import NOTE, PASS, WARNING
 from tests.conftest import ROOT
+from tests.services.integration.doctor import projects
 from tests.services.integration.doctor.folders import (
     ARM64,
     MACHO_ARM64,
@@ -208,3 +209,22 @@ def test_an_executable_with_the_anchor_alone_has_the_client(tmp_path):
 def test_a_library_with_the_anchor_alone_only_annotates(tmp_path):
     write_program(tmp_path / "libpart.so", elf_program(client=False))
     assert failures(examine(tmp_path)) == set()
+
+
+@pytest.mark.parametrize("is_shipped", [False, True])
+def test_the_handler_of_the_package_manager_is_not_shipped(tmp_path, sentry_handler, is_shipped):
+    """A build beside vcpkg's tree has a handler near it, and its users have none."""
+    projects.vcpkg(tmp_path / "vcpkg_installed" / "x64-linux")
+    tools = tmp_path / "vcpkg_installed" / "x64-linux" / "tools" / "crashpad"
+    tools.mkdir(parents=True)
+    shutil.copy(sentry_handler, tools / "crashpad_handler")
+    write_program(tmp_path / "build" / "game", elf_program(SENTRY_TEXT))
+    if is_shipped:
+        shutil.copy(sentry_handler, tmp_path / "build" / "crashpad_handler")
+
+    diagnosis = examine(tmp_path)
+
+    told = [row.cause for row in diagnosis.findings
+            if row.check == "handler.present" and row.verdict != PASS]  # fmt: skip
+    assert [("tools" in cause) for cause in told] == ([] if is_shipped else [True])
+    assert ("handler.present" in warnings(diagnosis)) == (not is_shipped)

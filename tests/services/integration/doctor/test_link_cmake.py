@@ -2,7 +2,7 @@
 
 import pytest
 
-from crashtool.model.doctor import SKIP, WARNING
+from crashtool.model.doctor import PASS, SKIP, WARNING
 from tests.services.integration.doctor.folders import bad, examine, find_finding
 from tests.services.integration.doctor.projects import SOURCE, write, write_headers
 from tests.synth.coff import build_coff, crashpad_library, directives
@@ -29,7 +29,7 @@ def build(tmp_path):
 
     def make(options=GOOD_OPTIONS, *, kind="add_executable(app", flags="", client="-fPIC",
              generator="Unix Makefiles", standard="17"):  # fmt: skip
-        if generator == "Ninja":
+        if generator.startswith("Ninja"):
             need("ninja")
         crashpad = tmp_path / "crashpad"
         source = write(crashpad / "client.cc", CLIENT)
@@ -189,3 +189,17 @@ def test_a_folder_without_link_lines_is_a_skip(tmp_path):
 
     assert bad(diagnosis) == set()
     assert "Xcode leaves no link lines" in find_finding(diagnosis, "link.elf", SKIP).cause
+
+
+def test_each_configuration_of_ninja_multi_config_is_looked_at(build):
+    diagnosis = build("-Wl,--as-needed", generator="Ninja Multi-Config")
+    told = {cause.split(" is ")[0] for cause in causes(diagnosis, "link.elf")}
+    assert told == {"app Debug", "app Release", "app RelWithDebInfo"}
+    without_symbols = [cause for cause in causes(diagnosis, "link.elf") if "without -g" in cause]
+    assert without_symbols == ["app Release is compiled without -g"]
+
+
+def test_a_sound_project_of_ninja_multi_config_passes(build):
+    diagnosis = build(flags="-g", generator="Ninja Multi-Config")
+    assert causes(diagnosis, "link.elf") == []
+    assert find_finding(diagnosis, "link.elf", PASS)
