@@ -34,7 +34,7 @@ from walks import (
 )
 
 DUMPS = ("dump", "synthetic-dump", "hostile-dump")
-LONGEST_RUN = 120  # seconds
+MAX_RUN = 120  # seconds
 
 
 class Case(NamedTuple):
@@ -107,10 +107,10 @@ class Programs:
         try:
             done = subprocess.run(
                 command, env=self._environment, capture_output=True, check=False,
-                timeout=LONGEST_RUN, encoding="utf-8", errors="replace",
+                timeout=MAX_RUN, encoding="utf-8", errors="replace",
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise NoWalk(f"still busy after {LONGEST_RUN} s") from error
+            raise NoWalk(f"still busy after {MAX_RUN} s") from error
         if not done.stdout.strip():
             last = " ".join(done.stderr.replace("\x1b", "").split())[-200:]
             raise NoWalk(f"status {done.returncode}: {last}")

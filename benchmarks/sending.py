@@ -19,7 +19,7 @@ TIME_TARGET = 1.3  # of curl's time, to a sink
 STORED_TARGET = 2.0  # and to a receiver that stores what comes
 MANY_TARGET = 0.1  # of one curl for each
 LARGE = 1 << 20  # bytes
-PEAK_LIMIT = 100_000_000  # bytes
+MAX_PEAK = 100_000_000  # bytes
 
 
 class Server(NamedTuple):
@@ -129,11 +129,11 @@ def compare_senders(
     *ours, reference = (figures[one.name] for one in senders)
     for figure in ours:
         yield time_row(name, figure, reference, target)
-        peak, limit = megabytes(figure.peak), megabytes(PEAK_LIMIT)
-        yield Row(name, f"{figure.name}, peak", peak, limit, figure.peak / PEAK_LIMIT, 1.0)
+        peak, limit = megabytes(figure.peak), megabytes(MAX_PEAK)
+        yield Row(name, f"{figure.name}, peak", peak, limit, figure.peak / MAX_PEAK, 1.0)
     if server.inbox and peak_of_receiver:
-        peak, limit = megabytes(peak_of_receiver), megabytes(PEAK_LIMIT)
-        yield Row(name, "serve, peak", peak, limit, peak_of_receiver / PEAK_LIMIT, 1.0)
+        peak, limit = megabytes(peak_of_receiver), megabytes(MAX_PEAK)
+        yield Row(name, "serve, peak", peak, limit, peak_of_receiver / MAX_PEAK, 1.0)
 
 
 def prepare(server: Server, journal: Path | None) -> None:

@@ -12,7 +12,7 @@ from sending import running_server
 from timing import Program, measure
 
 TIME_TARGET = 1 / 0.7  # 0.7 of curl's throughput
-PEAK_LIMIT = 120_000_000  # bytes
+MAX_PEAK = 120_000_000  # bytes
 MANY_TARGET = 0.2  # of one curl for each
 FIND_TARGET = None
 HEAD = b"MODULE Linux x86_64 000102030405060708090A0B0C0D%04X0 app%d\n" + b"".join(
@@ -56,8 +56,8 @@ def measure_large_file(plan: Plan, curl: str) -> Iterator[Row]:
     for program in (alone, packed):
         figure = figures[program.name]
         yield time_row(name, figure, figures[reference.name], TIME_TARGET)
-        peak, limit = megabytes(figure.peak), megabytes(PEAK_LIMIT)
-        ratio = figure.peak / PEAK_LIMIT
+        peak, limit = megabytes(figure.peak), megabytes(MAX_PEAK)
+        ratio = figure.peak / MAX_PEAK
         yield Row(name, f"{program.name}, peak memory", peak, limit, ratio, 1.0)
 
 

@@ -27,7 +27,7 @@ from crashtool.errors import (  # noqa: E402
     explain_import,
 )
 
-MOST_COLUMNS = 80
+MAX_COLUMNS = 80
 COMMANDS = {
     "make-url": "Build, check, convert and explain submission URLs.",
     "annotate": "Check annotations and attachments; print them as StartHandler needs them.",
@@ -174,5 +174,5 @@ def _help_width() -> int:
     try:
         columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(1).columns
     except (ValueError, OSError):
-        columns = MOST_COLUMNS
-    return max(min(columns, MOST_COLUMNS) - 2, 50)
+        columns = MAX_COLUMNS
+    return max(min(columns, MAX_COLUMNS) - 2, 50)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 CLASSIFIER = "Programming Language :: Python :: "
 ASK = "import sys, venv, ensurepip; print('.'.join(map(str, sys.version_info[:3])))"
-MOST_SECONDS = 1800  # for one suite
+MAX_SECONDS = 1800  # for one suite
 TESTS_FAILED = 1  # pytest's own status; others are worse
 
 
@@ -94,13 +94,13 @@ def run_suite(interpreter: Interpreter, arguments: list[str]) -> str:
         stamp.write_bytes(wanted)
     line = [str(python), "-m", "pytest", "-q", "-m", "not slow", *arguments]
     try:
-        code = subprocess.run(line, check=False, cwd=ROOT, timeout=MOST_SECONDS).returncode
+        code = subprocess.run(line, check=False, cwd=ROOT, timeout=MAX_SECONDS).returncode
         if code == TESTS_FAILED:  # as in CI: those of real processes, on a busy machine
             print("== once more, what failed", flush=True)
             again = [*line, "-n", "0", "--last-failed"]
-            code = subprocess.run(again, check=False, cwd=ROOT, timeout=MOST_SECONDS).returncode
+            code = subprocess.run(again, check=False, cwd=ROOT, timeout=MAX_SECONDS).returncode
     except subprocess.TimeoutExpired:
-        return f"not done in {MOST_SECONDS} s"
+        return f"not done in {MAX_SECONDS} s"
     return f"pytest ended with {code}" if code else ""
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 BLOCK = 1 << 18  # bytes; smaller ones cost throughput, larger ones only memory
-HEADER_LIMIT = 1 << 14
-MOST_PARTS = 10_000
+MAX_HEADER = 1 << 14
+MAX_PARTS = 10_000
 PREFIX, SUFFIX = "---MultipartBoundary-", "---"
 FILE_TYPE = "application/octet-stream"
 LETTERS = string.ascii_letters + string.digits
@@ -179,8 +179,8 @@ def parse_multipart(data: "bytes | FormText") -> list[Part]:
         raise MalformedFile("no multipart boundary", offset=0)
     parts: list[Part] = []
     place = first_end + 2
-    while len(parts) < MOST_PARTS:
-        head_end = data.find(b"\r\n\r\n", place, place + HEADER_LIMIT)
+    while len(parts) < MAX_PARTS:
+        head_end = data.find(b"\r\n\r\n", place, place + MAX_HEADER)
         if head_end < 0:
             raise MalformedFile("a multipart part without its headers", offset=place)
         end = data.find(b"\r\n" + mark, head_end + 4)
@@ -193,7 +193,7 @@ def parse_multipart(data: "bytes | FormText") -> list[Part]:
         if data[place : place + 2] == b"--":
             return parts
         place += 2
-    raise MalformedFile(f"more than {MOST_PARTS:,} multipart parts", offset=place)
+    raise MalformedFile(f"more than {MAX_PARTS:,} multipart parts", offset=place)
 
 
 def _parameter(head: str, key: str) -> str | None:

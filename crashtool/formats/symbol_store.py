@@ -10,7 +10,7 @@ from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
 
 IMAGE_ID_DIGITS = range(9, 17)  # a PE's time stamp and size
-LONGEST_NAME = 255  # bytes, in most file systems
+MAX_NAME_LENGTH = 255  # bytes, in most file systems
 
 
 class ModuleIds(NamedTuple):
@@ -46,7 +46,7 @@ def store_name(path: str) -> str:
     A dump is made by whoever crashed: its names may be "..", or "c:x", or hold control characters.
     """
     name = object_kinds.base_name(path)
-    is_safe = name.isprintable() and ":" not in name and len(name) <= LONGEST_NAME
+    is_safe = name.isprintable() and ":" not in name and len(name) <= MAX_NAME_LENGTH
     return name if is_safe and name.strip(".") else ""
 
 

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-LONGEST_NAME = 1 << 12  # characters that are looked at; hostile symbols have more
+MAX_NAME_LENGTH = 1 << 12  # characters that are looked at; hostile symbols have more
 RUST_HASH = len("::h0123456789abcdef")
 # What compilers append to the name of a copy of a function, and linkers to a version of it.
 CLONES = (".part.", ".isra.", ".constprop.", ".cold", ".lto_priv.", ".llvm.", " [clone ", "@",
@@ -33,7 +33,7 @@ QUALIFIERS = (" const", " volatile", " noexcept", " &&", " &")
 
 def drop_clone(function: str) -> str:
     """The name without what differs between builds: Rust's hash, a compiler's clone suffix."""
-    name = function[:LONGEST_NAME]
+    name = function[:MAX_NAME_LENGTH]
     if name.startswith(MANGLED):
         return name
     for mark in CLONES:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 CALLS_IN_SIGNATURE = 2
-MOST_CALLS = 12
+MAX_CALLS = 12
 CALLS_OF_RECURSION = 64  # whose names, sorted, are a stack overflow's: wherever it came to its end
-LONGEST_CIRCLE = 8  # functions that call one another in turn
+MAX_CIRCLE = 8  # functions that call one another in turn
 STACK_OVERFLOW = ("stack overflow", "STACK_OVERFLOW")
 
 
@@ -56,8 +56,8 @@ def sign(report: "CrashReport", rules: FrameRules | None = None) -> Signature:
     if kind == "stack":
         circle = sorted(set(names[:CALLS_OF_RECURSION]))
         text = f"recursion: {', '.join(circle)} [{kind}]"
-        return Signature(text, kind, quality, tuple(circle[:MOST_CALLS]))
-    calls = fold(names)[:MOST_CALLS]
+        return Signature(text, kind, quality, tuple(circle[:MAX_CALLS]))
+    calls = fold(names)[:MAX_CALLS]
     count = rules.frames if rules else CALLS_IN_SIGNATURE
     text = f"{' | '.join(calls[:count])} [{kind}]"
     return Signature(text, kind, quality, tuple(calls))
@@ -102,7 +102,7 @@ CLASSES = (
 def fold(names: Sequence[str]) -> list[str]:
     """The names with each circle of up to eight that repeats itself standing once."""
     folded = list(names)
-    for size in range(1, LONGEST_CIRCLE + 1):
+    for size in range(1, MAX_CIRCLE + 1):
         kept: list[str] = []
         place = 0
         while place < len(folded):

@@ -14,8 +14,8 @@ from crashtool.render.symbols import format_status, format_statuses, name_files
 from crashtool.render.words import format_location, format_offset, format_source_location
 
 LINES_OF_STACK = 8  # in an annotation
-LONGEST_CELL = 200
-LONGEST_TITLE = 120
+MAX_CELL = 200
+MAX_TITLE = 120
 PLAIN = frozenset(" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,/=-+()")
 
 
@@ -28,7 +28,7 @@ def render_github(report: CrashReport, workspace: str = "") -> Iterator[str]:
     properties: dict[str, str] = {}
     if place := _find_place(report, workspace):
         properties |= {"file": place[0], "line": str(place[1])}
-    properties["title"] = safe(format_crash(report.crash, _architecture(report)), LONGEST_TITLE)
+    properties["title"] = safe(format_crash(report.crash, _architecture(report)), MAX_TITLE)
     kind = "error" if report.crash and report.crash.reason.is_crash else "notice"
     told = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items())
     message = "%0A".join(map(escape_message, _walk_message(report)))
@@ -47,7 +47,7 @@ def _walk_message(report: CrashReport) -> Iterator[str]:
 
 def _call(call: InlineFrame) -> str:
     source = format_source_location(call.file, call.line)
-    name = shorten(call.function, LONGEST_TITLE)
+    name = shorten(call.function, MAX_TITLE)
     return f"{name}  {source}" if source and name else name
 
 
@@ -195,5 +195,5 @@ def code_cell(text: str) -> str:
 
 def text_cell(text: str) -> str:
     """Text that no Markdown or HTML is made of: all punctuation is written as entities."""
-    shown = safe(text, LONGEST_CELL)
+    shown = safe(text, MAX_CELL)
     return "".join(letter if letter in PLAIN else f"&#{ord(letter)};" for letter in shown)

@@ -10,7 +10,7 @@ from crashtool.formats.shell_words import quote_word
 from crashtool.render.page import Page, Span
 from crashtool.render.words import format_size, format_time
 
-MOST_LEFTOVERS = 20  # that a page names; JSON names all
+MAX_LEFTOVERS = 20  # that a page names; JSON names all
 
 
 def render_list(
@@ -49,12 +49,12 @@ def render_pruned(
 
 
 def _leftovers(page: Page, database: Database, leftovers: Sequence[Leftover]) -> None:
-    for row in leftovers[:MOST_LEFTOVERS]:
+    for row in leftovers[:MAX_LEFTOVERS]:
         place = row.path.relative_to(database.path).as_posix()
         name = f"{place} ({row.uuid})" if row.kind == "record" else place
         page.line(f"  {name}  {format_size(row.size)}  ", Span(row.what, "warn"))
-    if len(leftovers) > MOST_LEFTOVERS:
-        page.line(f"  and {len(leftovers) - MOST_LEFTOVERS:,} more")
+    if len(leftovers) > MAX_LEFTOVERS:
+        page.line(f"  and {len(leftovers) - MAX_LEFTOVERS:,} more")
 
 
 def render_reports(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crashtool.render.layout import Table
 
 REGISTERS_A_LINE = 3
-MOST_IDS = 8
+MAX_IDS = 8
 BYTES_A_LINE = 16
 PRINTABLE = range(0x20, 0x7F)
 
@@ -30,8 +30,8 @@ def add_threads(page: Page, report: CrashReport, *, verbose: bool) -> None:
     for first, *same in groups.values():
         note = first.name or ""
         if same:
-            ids = ", ".join(str(thread.id) for thread in same[:MOST_IDS])
-            more = ", …" if len(same) > MOST_IDS else ""
+            ids = ", ".join(str(thread.id) for thread in same[:MAX_IDS])
+            more = ", …" if len(same) > MAX_IDS else ""
             note += f"  and {len(same)} with the same stack: {ids}{more}"
         page.heading(f"THREAD {first.id}", note.strip())
         add_frames(page, first, architecture, verbose=verbose)

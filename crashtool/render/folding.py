@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Frame
 
-LONGEST_PERIOD = 8  # functions that call one another in a circle
+MAX_PERIOD = 8  # functions that call one another in a circle
 FEWEST_HIDDEN = 5
 
 
@@ -47,7 +47,7 @@ def _key(frame: Frame) -> Hashable:
 
 def _find_at(keys: Sequence[Hashable], place: int) -> Repeat | None:
     """The shortest circle that starts at `place` and is worth folding."""
-    for period in range(1, LONGEST_PERIOD + 1):
+    for period in range(1, MAX_PERIOD + 1):
         stop = place + period
         while stop < len(keys) and keys[stop] == keys[stop - period]:
             stop += 1

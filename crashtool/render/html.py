@@ -30,7 +30,7 @@ from crashtool.render.words import (
     walk_start,
 )
 
-MOST_THREADS = 512
+MAX_THREADS = 512
 
 
 def render_html(reports: Sequence[CrashReport]) -> str:
@@ -166,7 +166,7 @@ def _threads(report: CrashReport) -> str:
             _top(thread, report),
             style="sub",
         )
-        for thread in others[:MOST_THREADS]
+        for thread in others[:MAX_THREADS]
     ]
     if hidden := len(others) - len(rows):
         rows.append(f'<p class="dim">and {hidden} more</p>')

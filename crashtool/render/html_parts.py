@@ -5,13 +5,13 @@ from html import escape
 
 from crashtool.render.safe_text import safe
 
-LONGEST_TEXT = 4096
-MOST_ROWS = 4096
+MAX_TEXT = 4096
+MAX_ROWS = 4096
 
 
 def harmless(text: str) -> str:
     """Text of a dump as text of the page: control characters shown, markup escaped, cut."""
-    return escape(safe(text, LONGEST_TEXT))
+    return escape(safe(text, MAX_TEXT))
 
 
 def code(text: str) -> str:
@@ -53,9 +53,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, wide: bool = Fa
     """A table of markup; a `wide` one becomes a list of blocks on a narrow screen."""
     top = "".join(f'<th scope="col">{harmless(name)}</th>' for name in head)
     lines = "".join(
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows[:MOST_ROWS]
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows[:MAX_ROWS]
     )
-    more = f'<p class="dim">and {len(rows) - MOST_ROWS} more</p>' if len(rows) > MOST_ROWS else ""
+    more = f'<p class="dim">and {len(rows) - MAX_ROWS} more</p>' if len(rows) > MAX_ROWS else ""
     style = ' class="wide"' if wide else ""
     return (
         f'<div class="scroll"><table{style}><thead><tr>{top}</tr></thead>'

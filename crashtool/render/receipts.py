@@ -9,7 +9,7 @@ from crashtool.model.submission import Field, Receipt, Scrubbed
 from crashtool.render.page import Cell, Page, Span
 from crashtool.render.safe_text import safe
 
-LONGEST_VALUE = 64
+MAX_VALUE = 64
 UNIQUE = {True: ", the first of its group", False: ", seen before", None: ""}
 STYLES = {
     "accepted": "good", "checked": "good", "skipped": "dim",
@@ -94,7 +94,7 @@ def _length_header(request: Any) -> tuple[str, str]:
 
 
 def _field_row(field: Field) -> tuple[Cell, ...]:
-    value = safe(redact_token(field.value), LONGEST_VALUE)
+    value = safe(redact_token(field.value), MAX_VALUE)
     return (Span(safe(field.name), "strong"), value, Span(field.source, "dim"))
 
 

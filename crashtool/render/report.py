@@ -31,11 +31,11 @@ from crashtool.render.words import (
     walk_start,
 )
 
-LONGEST_VALUE = 64
-LONGEST_START = 200  # characters of a command line
-LONGEST_SIGNATURE = 160
-MOST_ANNOTATIONS = 24
-MOST_PROBLEMS = 8
+MAX_VALUE = 64
+MAX_START = 200  # characters of a command line
+MAX_SIGNATURE = 160
+MAX_ANNOTATIONS = 24
+MAX_PROBLEMS = 8
 
 
 def render_report(
@@ -128,7 +128,7 @@ def _add_crash(page: Page, report: CrashReport) -> None:
     if where:
         page.field("WHERE", "   ".join(where))
     if signature := format_signature(report):
-        page.field("SIGNATURE", shorten(signature, LONGEST_SIGNATURE))
+        page.field("SIGNATURE", shorten(signature, MAX_SIGNATURE))
     if crash and thread and thread.last_error:
         page.field("LAST ERROR", format_error_code(thread.last_error) or "")
     for message in report.messages:
@@ -143,7 +143,7 @@ def _thread_words(thread: Thread | None, crash: Crash | None) -> str:
 
 def _add_identity(page: Page, report: CrashReport, *, verbose: bool) -> None:
     page.field("PROCESS", format_process(report.process))
-    for label, text in walk_start(report.process, 0 if verbose else LONGEST_START):
+    for label, text in walk_start(report.process, 0 if verbose else MAX_START):
         page.field(label.upper(), text)
     if report.system:
         page.field("SYSTEM", format_system(report.system))
@@ -160,8 +160,8 @@ def _add_annotations(page: Page, report: CrashReport, *, verbose: bool) -> None:
     if not report.annotations:
         return
     page.heading(f"ANNOTATIONS ({len(report.annotations)})")
-    shown = report.annotations if verbose else report.annotations[:MOST_ANNOTATIONS]
-    limit = 0 if verbose else LONGEST_VALUE
+    shown = report.annotations if verbose else report.annotations[:MAX_ANNOTATIONS]
+    limit = 0 if verbose else MAX_VALUE
     page.table([_annotation_row(item, limit) for item in shown])
     if hidden := len(report.annotations) - len(shown):
         page.line(Span(f"  and {hidden} more (--verbose shows all)", "dim"))
@@ -241,7 +241,7 @@ def _add_problems(page: Page, report: CrashReport, *, verbose: bool) -> None:
         page.heading("PROBLEMS", "none")
         return
     page.heading(f"PROBLEMS ({len(report.problems)})")
-    shown = report.problems if verbose else report.problems[:MOST_PROBLEMS]
+    shown = report.problems if verbose else report.problems[:MAX_PROBLEMS]
     for problem in shown:
         place = "" if problem.offset is None else f" at offset {problem.offset:#x}"
         page.line("  ", Span(problem.sentence + place, "warn" if problem.loses_data else ""))

@@ -13,8 +13,8 @@ from crashtool.render.words import format_location, format_offset, format_source
 if TYPE_CHECKING:
     from crashtool.render.layout import Table
 
-LONGEST_NAME = 80
-MOST_FRAMES = 64  # on one screen; the frames a thread started with are among them
+MAX_NAME_LENGTH = 80
+MAX_FRAMES = 64  # on one screen; the frames a thread started with are among them
 FIRST_FRAMES = 6  # of a thread
 CUT = "more frames"
 LEAST_NAME, NARROW_NAME = 40, 16  # columns that a name keeps beside module and offset, or without
@@ -133,10 +133,10 @@ def _cut(
     parts: list[tuple[int, int, str]], total: int, left_out: int
 ) -> Iterator[tuple[int, int, str]]:
     """The parts, without their middle when they hold more than fits."""
-    if sum(stop - start for start, stop, _ in parts) <= MOST_FRAMES:
+    if sum(stop - start for start, stop, _ in parts) <= MAX_FRAMES:
         yield from parts
         return
-    room = MOST_FRAMES - FIRST_FRAMES
+    room = MAX_FRAMES - FIRST_FRAMES
     last = total - FIRST_FRAMES
     for start, stop, words in parts:
         if stop - start >= room:
@@ -153,7 +153,7 @@ def _frame_rows(
 ) -> Iterator[_StackRow]:
     """The calls merged into a frame, innermost first, then the frame; source below the first."""
     style = "dim" if frame.is_guess else ""
-    limit = 0 if verbose else LONGEST_NAME
+    limit = 0 if verbose else MAX_NAME_LENGTH
     below = _source_lines(frame)
     for inline in frame.inlines:
         name = Span(_name(inline.function, limit), style)

@@ -16,7 +16,7 @@ from crashtool.render.ci import (
 from crashtool.render.safe_text import safe
 
 GOOD = "ok"
-MOST_ROWS = 200  # GitHub cuts a summary at 1 MiB, and shows ten annotations of each kind
+MAX_ROWS = 200  # GitHub cuts a summary at 1 MiB, and shows ten annotations of each kind
 SUITE = "crashtool upload-symbols"
 
 
@@ -82,11 +82,11 @@ def render_summary(rows: Sequence[CheckRow], error: CrashtoolError | None) -> st
             [
                 (row.status, row.group, code_cell(row.name), text_cell(row.message),
                  text_cell(row.fix))
-                for row in bad[:MOST_ROWS]
+                for row in bad[:MAX_ROWS]
             ],
         )  # fmt: skip
-    if len(bad) > MOST_ROWS:
-        lines += ["", f"and {len(bad) - MOST_ROWS} more"]
+    if len(bad) > MAX_ROWS:
+        lines += ["", f"and {len(bad) - MAX_ROWS} more"]
     return "\n".join(lines) + "\n\n"
 
 

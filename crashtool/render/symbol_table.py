@@ -43,7 +43,7 @@ BINARIES = (EXECUTABLE, LIBRARY)
 SELF_EVIDENT = ("pdb", "sym")  # kinds that have one role
 STATUS_STYLES = {FAILED: "bad", SKIPPED: "warn", PLANNED: "dim"}
 GRADE_STYLES = {FULL: "good", NO_LINES: "warn", UNWIND_ONLY: "dim", UNREADABLE: "bad"}
-MOST_NAMES = 5
+MAX_NAMES = 5
 
 
 def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
@@ -177,8 +177,8 @@ def _add_defects(page: Page, rule: str, defects: list[Defect]) -> None:
     for defect in defects:
         by_sentence.setdefault(defect.sentence, []).append(defect.path)
     for sentence, paths in by_sentence.items():
-        more = f" and {len(paths) - MOST_NAMES} more" if len(paths) > MOST_NAMES else ""
-        page.line(f"  {', '.join(paths[:MOST_NAMES])}{more}: {sentence}")
+        more = f" and {len(paths) - MAX_NAMES} more" if len(paths) > MAX_NAMES else ""
+        page.line(f"  {', '.join(paths[:MAX_NAMES])}{more}: {sentence}")
     page.line(Span(f"  fix: {defects[0].fix}", "dim"))
 
 
@@ -189,7 +189,7 @@ def _add_ignored(page: Page, ignored: Sequence[LeftOut], *, everything: bool) ->
     for row in ignored:
         counts[row.reason] = counts.get(row.reason, 0) + 1
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{count} {reason}" for reason, count in ranked[:MOST_NAMES]]
+    shown = [f"{count} {reason}" for reason, count in ranked[:MAX_NAMES]]
     page.blank().line(Span(f"left out: {'; '.join(shown)}", "dim"))
     if everything:
         page.table([(Span(row.path, "dim"), Span(row.reason, "dim")) for row in ignored])

@@ -15,8 +15,8 @@ STYLES = {"ok": "good", "missing": "bad", "mismatch": "bad", "malformed": "bad",
 WORDS = {"no_lines": "no lines", "no_unwind": "no unwind", "no_id": "no id"}
 CANDIDATE_WORDS = {"not_found": "not found"}
 CANDIDATE_STYLES = {"found": "good", "not_found": "dim"}
-MOST_VERDICTS = 12
-MOST_FIXES = 6
+MAX_VERDICTS = 12
+MAX_FIXES = 6
 
 
 def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: bool) -> None:
@@ -34,7 +34,7 @@ def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: 
     for ground, names in list_grounds(verdicts).items():
         page.line(Span(f"  found {ground}: {', '.join(names)}", "dim"))
     fixes = list(dict.fromkeys(verdict.fix for verdict in shown if verdict.fix))
-    for fix in fixes if verbose else fixes[:MOST_FIXES]:
+    for fix in fixes if verbose else fixes[:MAX_FIXES]:
         page.line("  \u2192 ", Span(fix, "warn"))
     if verbose:
         for verdict in verdicts:
@@ -81,10 +81,10 @@ def find_crashed_statuses(report: CrashReport) -> "tuple[ModuleStatus, ...]":
 
 def _most_telling(verdicts: "Sequence[ModuleStatus]") -> "Sequence[ModuleStatus]":
     """As many as one screen has room for, in order; those without fault go first."""
-    if len(verdicts) <= MOST_VERDICTS:
+    if len(verdicts) <= MAX_VERDICTS:
         return verdicts
-    faulty = [verdict for verdict in verdicts if verdict.status != "ok"][:MOST_VERDICTS]
-    room = MOST_VERDICTS - len(faulty)
+    faulty = [verdict for verdict in verdicts if verdict.status != "ok"][:MAX_VERDICTS]
+    room = MAX_VERDICTS - len(faulty)
     good = [verdict for verdict in verdicts if verdict.status == "ok"][:room]
     kept = {verdict.module.base for verdict in (*faulty, *good)}
     return [verdict for verdict in verdicts if verdict.module.base in kept]

@@ -61,7 +61,7 @@ WIN32_ERRORS = {
     14007: "ERROR_SXS_KEY_NOT_FOUND",
     15700: "APPMODEL_ERROR_NO_PACKAGE",
 }
-LONGEST_FUNCTION = 100  # characters in a line that speaks of one function
+MAX_FUNCTION = 100  # characters in a line that speaks of one function
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -159,10 +159,10 @@ def format_location(frame: Frame, architecture: str) -> str:
         if frame.unloaded:
             return f"{place} in unloaded {frame.unloaded[0].name} + {frame.unloaded[0].offset:#x}"
         if frame.function:  # a map of generated code names it
-            return f"{shorten(frame.function, LONGEST_FUNCTION)} ({place}, in no module)"
+            return f"{shorten(frame.function, MAX_FUNCTION)} ({place}, in no module)"
         return f"{place} (in no module)"
     if function := innermost_call(frame).function:
-        return f"{frame.module.name}!{shorten(function, LONGEST_FUNCTION)}"
+        return f"{frame.module.name}!{shorten(function, MAX_FUNCTION)}"
     return format_offset(frame)
 
 

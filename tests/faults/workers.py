@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 OWN = [sys.executable, "-P", "-m"]
-MOST_DESCRIPTORS = 4096
+MAX_DESCRIPTORS = 4096
 
 
 def fork_workers(
@@ -80,7 +80,7 @@ def _forget_half_imported() -> None:
 
 def _close_all_but(kept: tuple[int, ...]) -> None:
     """The pipe by which the one who started this process waits for its `exec` among them."""
-    for descriptor in range(3, MOST_DESCRIPTORS):
+    for descriptor in range(3, MAX_DESCRIPTORS):
         if descriptor not in kept:
             try:
                 os.close(descriptor)

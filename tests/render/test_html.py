@@ -13,7 +13,7 @@ import pytest
 from crashtool.model.crash import Frame, Thread
 from crashtool.model.module import Module
 from crashtool.model.signature import sign
-from crashtool.render.html import MOST_THREADS, render_html
+from crashtool.render.html import MAX_THREADS, render_html
 from tests.render.reports import ATTACK, GAME, full_report, hostile_report, report
 
 VOID = {"meta", "br"}
@@ -98,7 +98,7 @@ def test_stacks_without_frames_say_why():
 
 def test_recursion_is_folded_and_threads_are_capped():
     frames = tuple([Frame(0x400001, "cfi", GAME, "recurse")] * 100)
-    threads = [Thread(n, None, frames[:1]) for n in range(MOST_THREADS + 4)]
+    threads = [Thread(n, None, frames[:1]) for n in range(MAX_THREADS + 4)]
     threads[0] = Thread(0, None, frames)
     text = read(report(threads=tuple(threads))).text
     assert "… 99 more of the same" in text

@@ -7,8 +7,8 @@ import zlib
 from crashtool.formats.archives.squashfs_tables import (
     FILE,
     FOLDER,
+    MAX_ENTRIES,
     METADATA_SIZE,
-    MOST_ENTRIES,
     NO_FRAGMENT,
     STORED_BLOCK,
     STORED_METADATA,
@@ -217,7 +217,7 @@ def _groups(rows):
     """The entries that can stand behind one head: their inodes are in one block."""
     group = []
     for row in rows:
-        if group and (row[2][0] != group[0][2][0] or len(group) == MOST_ENTRIES):
+        if group and (row[2][0] != group[0][2][0] or len(group) == MAX_ENTRIES):
             yield group[0][2][0], group
             group = []
         group.append(row)

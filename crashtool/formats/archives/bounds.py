@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from crashtool.errors import InputUnusable
 
 # DWARF shrinks to a tenth or so; what grows beyond both of these is made to fill disks.
-MOST_RATIO, FREE_BYTES = 200, 128 << 20
+MAX_RATIO, FREE_BYTES = 200, 128 << 20
 ALLOWANCE = 1 << 30  # bytes beyond the ratio that all the packed files of one command have together
 # Dictionaries of xz -9 and 7-Zip's ultra have 64 MiB, those of zstd -19 8 MiB.
-LARGEST_WINDOW, SMALLEST_LIMIT = 64 << 20, 8 << 20
-MOST_MEMBERS = 1_000_000
-LONGEST_NAME = 32 << 10  # bytes
+MAX_WINDOW, SMALLEST_LIMIT = 64 << 20, 8 << 20
+MAX_MEMBERS = 1_000_000
+MAX_NAME_LENGTH = 32 << 10  # bytes
 
 
 class TooMuch(InputUnusable):
@@ -32,11 +32,11 @@ class Budget:
     """
 
     def __init__(self, packed_size: int, allowance: Allowance | None = None) -> None:
-        self._fair = packed_size * MOST_RATIO
+        self._fair = packed_size * MAX_RATIO
         self._most = max(FREE_BYTES, self._fair)
         self._allowance = allowance or Allowance()
         self.spent = 0
-        self.window = LARGEST_WINDOW
+        self.window = MAX_WINDOW
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -55,6 +55,6 @@ class Budget:
         self._allowance.left -= max(0, self.spent - before)
         if self.spent > self._most or self._allowance.left < 0:
             raise TooMuch(
-                f"expands more than {MOST_RATIO}-fold: not unpacked",
+                f"expands more than {MAX_RATIO}-fold: not unpacked",
                 hint="unpack it by hand if it is what it should be",
             )

@@ -23,7 +23,7 @@ METHOD = 0xF
 METHODS = {QUANTUM: "Quantum", LZX: "LZX"}
 BLOCK_MARK = b"CK"
 BLOCK_SIZE = 32768  # bytes, unpacked: also the window of the next block
-LONGEST_NAME = 256  # bytes, with its NUL
+MAX_NAME_LENGTH = 256  # bytes, with its NUL
 UTF8_NAME = 0x80
 
 
@@ -204,7 +204,7 @@ def _read(file: IO[bytes], kind: type[AnyRecord], place: int) -> AnyRecord:
 def _read_name(file: IO[bytes], place: int, attributes: int) -> tuple[str, int]:
     """A name, and where it ends."""
     file.seek(place)
-    name, end, _ = file.read(LONGEST_NAME).partition(b"\0")
+    name, end, _ = file.read(MAX_NAME_LENGTH).partition(b"\0")
     if not end:
         raise MalformedFile("a name in the cabinet does not end", offset=place)
     encoding = "utf-8" if attributes & UTF8_NAME else "cp1252"

@@ -19,8 +19,8 @@ ZLIB_WINDOW = 15  # bits (zlib.h); with gzip's wrapper 16 more, negative without
 GZIP_WINDOW, DEFLATE_WINDOW = 16 + ZLIB_WINDOW, -ZLIB_WINDOW
 SMALLEST_WINDOW = 4096
 LZMA_PROPERTIES = 5  # bytes: lc, lp and pb in one, then the dictionary's size
-MOST_LZMA_BITS = 9 * 5 * 5
-LARGEST_LZMA2 = 40  # the code for a dictionary of 4 GiB
+MAX_LZMA_BITS = 9 * 5 * 5
+MAX_LZMA2 = 40  # the code for a dictionary of 4 GiB
 UNPACK_HINT = "unpack it by hand, and give the folder"
 
 
@@ -231,7 +231,7 @@ def lzma1(properties: bytes, size: int, budget: Budget) -> Method:
 
     InputUnusable for a dictionary that is too large, MalformedFile for properties that are none.
     """
-    if len(properties) != LZMA_PROPERTIES or properties[0] >= MOST_LZMA_BITS:
+    if len(properties) != LZMA_PROPERTIES or properties[0] >= MAX_LZMA_BITS:
         raise MalformedFile("LZMA properties are damaged", offset=0)
     bits, literal_context = divmod(properties[0], 9)
     position, literal_position = divmod(bits, 5)
@@ -246,7 +246,7 @@ def lzma1(properties: bytes, size: int, budget: Budget) -> Method:
 
 def lzma2(properties: bytes, size: int, budget: Budget) -> Method:
     """LZMA2 without a header, as 7-Zip has it; as `lzma1`."""
-    if len(properties) != 1 or properties[0] > LARGEST_LZMA2:
+    if len(properties) != 1 or properties[0] > MAX_LZMA2:
         raise MalformedFile("LZMA2 properties are damaged", offset=0)
     code = properties[0]
     window = _check_window("lzma2", (2 | code & 1) << code // 2 + 11, size, budget)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import LONGEST_NAME, MOST_MEMBERS
+from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
 from crashtool.formats.archives.streams import (
     ArchiveMember,
     ArchiveStream,
@@ -25,7 +25,7 @@ LAST = b"TRAILER!!!"
 def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
     """The plain files. MalformedFile for damage, InputUnusable for another kind of cpio."""
     source = Counted(stream)
-    for _ in range(MOST_MEMBERS):
+    for _ in range(MAX_MEMBERS):
         place = source.position
         header = read_fully(source, HEADER_SIZE)
         if header.startswith(STRIPPED):
@@ -54,6 +54,6 @@ def _read_fields(header: bytes, place: int) -> list[int]:
 
 
 def _bounded(size: int, place: int) -> int:
-    if size > LONGEST_NAME:
+    if size > MAX_NAME_LENGTH:
         raise MalformedFile(f"the cpio archive has a name of {size:,} bytes", offset=place)
     return size

@@ -47,8 +47,8 @@ from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.record import U8, U32, U64, Record
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
-LARGEST_HEADER = 16 << 20  # bytes, unpacked: some 100,000 names
-MOST_HEADER_LAYERS = 4
+MAX_HEADER_SIZE = 16 << 20  # bytes, unpacked: some 100,000 names
+MAX_HEADER_LAYERS = 4
 COPY, LZMA, LZMA2, ZSTANDARD = b"\0", b"\x03\x01\x01", b"\x21", b"\x04\xf7\x11\x01"
 DEFLATED, BZIP2ED, AES = b"\x04\x01\x08", b"\x04\x02\x02", b"\x06\xf1\x07\x01"
 FILTER_IDS = {
@@ -111,7 +111,7 @@ def _open_header(file: IO[bytes], start: SignatureHeader, budget: Budget) -> Hea
     if zlib.crc32(data) != start.header_check:
         raise MalformedFile("the 7-Zip archive's header has another check sum",
                             offset=DATA_START + start.offset)  # fmt: skip
-    for _ in range(MOST_HEADER_LAYERS):
+    for _ in range(MAX_HEADER_LAYERS):
         reader = HeaderReader(data)
         kind = reader.byte()
         if kind == HEADER:
@@ -129,7 +129,7 @@ def _open_header(file: IO[bytes], start: SignatureHeader, budget: Budget) -> Hea
 
 
 def _read_bounded(stream: ArchiveStream, size: int) -> bytes:
-    if size > LARGEST_HEADER:
+    if size > MAX_HEADER_SIZE:
         raise InputUnusable(f"a 7-Zip archive with a header of {size:,} bytes", hint=UNPACK_HINT)
     data = read_fully(stream, size)
     if len(data) < size:

@@ -8,15 +8,15 @@ from array import array
 from collections.abc import Iterator
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import MOST_MEMBERS
+from crashtool.formats.archives.bounds import MAX_MEMBERS
 from crashtool.formats.named_tuple import NamedTuple
 
 END, HEADER, ARCHIVE_PROPERTIES, ADDITIONAL_STREAMS, MAIN_STREAMS, FILES = range(6)
 PACK_INFO, UNPACK_INFO, SUBSTREAMS, SIZE, CRC, FOLDER, UNPACK_SIZES, SUBSTREAM_COUNTS = range(6, 14)
 EMPTY_STREAM, EMPTY_FILE, ANTI, NAMES = range(14, 18)
 ENCODED_HEADER = 0x17
-MOST_FOLDERS = 1 << 16
-MOST_CODERS = 8
+MAX_FOLDERS = 1 << 16
+MAX_CODERS = 8
 ID_SIZE, IS_COMPLEX, HAS_PROPERTIES = 0x0F, 0x10, 0x20  # in a coder's first byte
 
 
@@ -157,7 +157,7 @@ def _read_pack_info(reader: HeaderReader, streams: Streams) -> None:
 
 def _read_folders(reader: HeaderReader, streams: Streams) -> None:
     reader.expect(FOLDER)
-    count = reader.count(MOST_FOLDERS)
+    count = reader.count(MAX_FOLDERS)
     reader.expect(0)  # not in a stream of their own
     streams.folders = [_read_folder(reader) for _ in range(count)]
     reader.expect(UNPACK_SIZES)
@@ -172,9 +172,9 @@ def _read_folders(reader: HeaderReader, streams: Streams) -> None:
 
 
 def _read_folder(reader: HeaderReader) -> SevenZipFolder:
-    coders = tuple(_read_coder(reader) for _ in range(reader.count(MOST_CODERS)))
+    coders = tuple(_read_coder(reader) for _ in range(reader.count(MAX_CODERS)))
     inputs, outputs = sum(row.inputs for row in coders), sum(row.outputs for row in coders)
-    if not coders or outputs != len(coders) or not outputs - 1 <= inputs <= 4 * MOST_CODERS:
+    if not coders or outputs != len(coders) or not outputs - 1 <= inputs <= 4 * MAX_CODERS:
         raise reader.malformed()
     pairs = [(reader.number(), reader.number()) for _ in range(outputs - 1)]
     packed = inputs - len(pairs)
@@ -206,7 +206,7 @@ def _read_coder(reader: HeaderReader) -> Coder:
     identifier = reader.take(flags & ID_SIZE)
     inputs = outputs = 1
     if flags & IS_COMPLEX:
-        inputs, outputs = reader.count(MOST_CODERS), reader.count(MOST_CODERS)
+        inputs, outputs = reader.count(MAX_CODERS), reader.count(MAX_CODERS)
     properties = reader.take(reader.number()) if flags & HAS_PROPERTIES else b""
     return Coder(identifier, properties, inputs, outputs)
 
@@ -215,9 +215,9 @@ def _read_substreams(reader: HeaderReader, streams: Streams) -> None:
     streams.counts = [1] * len(streams.folders)
     kind = reader.byte()
     if kind == SUBSTREAM_COUNTS:
-        streams.counts = [reader.count(MOST_MEMBERS) for _ in streams.folders]
+        streams.counts = [reader.count(MAX_MEMBERS) for _ in streams.folders]
         kind = reader.byte()
-    if sum(streams.counts) > MOST_MEMBERS:
+    if sum(streams.counts) > MAX_MEMBERS:
         raise InputUnusable("a 7-Zip archive of more than a million files", hint="unpack it")
     kind = _read_sizes(reader, streams, kind)
     known = [
@@ -268,7 +268,7 @@ class SevenZipFile(NamedTuple):
 
 def walk_files(reader: HeaderReader) -> Iterator[SevenZipFile]:
     """The list of files; a folder among them is one without a stream."""
-    count = reader.count(MOST_MEMBERS)
+    count = reader.count(MAX_MEMBERS)
     empty = [False] * count
     names = b""
     while (kind := reader.number()) != END:

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import IO
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.archives.bounds import LONGEST_NAME, MOST_MEMBERS, Budget
+from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH, Budget
 from crashtool.formats.archives.squashfs_blocks import MetadataReader, SquashfsImage
 from crashtool.formats.archives.squashfs_tables import (
     BASIC_KINDS,
@@ -20,7 +20,7 @@ from crashtool.formats.archives.squashfs_tables import (
     LARGE_FILE,
     LARGE_FOLDER,
     MAGIC,
-    MOST_ENTRIES,
+    MAX_ENTRIES,
     NO_FRAGMENT,
     DirectoryEntry,
     DirectoryHead,
@@ -32,11 +32,11 @@ from crashtool.formats.archives.squashfs_tables import (
     LargeFolderInode,
     find_obstacle,
 )
-from crashtool.formats.archives.streams import LARGEST_FILE, ArchiveMember, ArchiveStream
+from crashtool.formats.archives.streams import MAX_FILE, ArchiveMember, ArchiveStream
 from crashtool.formats.record import U32, Record
 
 ENTRY_COST = 512  # bytes that an entry counts, as its header in a tar archive would
-MOST_DEPTH = 256  # folders in one another
+MAX_DEPTH = 256  # folders in one another
 ROOT_BITS = 16  # an inode's place: its block, then in so many bits its offset there
 BAD_NAMES = (b".", b"..")
 _NOTHING = BytesIO()
@@ -89,7 +89,7 @@ class _SquashfsWalk:
                 continue
             folder = f"{prefix}{name}/"
             yield ArchiveMember(folder, 0, _NOTHING)
-            if len(stack) >= MOST_DEPTH or len(folder) > LONGEST_NAME:
+            if len(stack) >= MAX_DEPTH or len(folder) > MAX_NAME_LENGTH:
                 raise self._image.damaged("its folders lie too deep in one another", sizes.place)
             stack.append((folder, self._enter(inode)))
 
@@ -106,7 +106,7 @@ class _SquashfsWalk:
         while left > 0:
             head = listing.read(DirectoryHead)
             count = head.count_less_one + 1
-            if count > MOST_ENTRIES:
+            if count > MAX_ENTRIES:
                 raise self._image.damaged(f"a directory with {count:,} entries", listing.place)
             left -= DirectoryHead.SIZE
             for _ in range(count):
@@ -124,7 +124,7 @@ class _SquashfsWalk:
         """Hold an entry to what it may say, and count it."""
         self._image.spend(ENTRY_COST)
         self._count += 1
-        if self._count > MOST_MEMBERS or left < 0:
+        if self._count > MAX_MEMBERS or left < 0:
             raise self._image.damaged("a directory is longer than it says", place)
         if name in BAD_NAMES or b"/" in name or b"\0" in name:
             raise self._image.damaged("a name that cannot be", place)
@@ -143,7 +143,7 @@ class _SquashfsWalk:
             return FOLDER, Inode(head.number, folder.size, folder.block, folder.offset), rows
         if head.kind in (FILE, LARGE_FILE):
             row = rows.read(LargeFileInode) if head.kind == LARGE_FILE else rows.read(FileInode)
-            if row.size > LARGEST_FILE:
+            if row.size > MAX_FILE:
                 raise self._image.damaged(f"a file of {row.size:,} bytes", rows.place)
             return FILE, Inode(head.number, row.size, row.start, row.offset, row.fragment), rows
         raise self._image.damaged(f"an entry leads to an inode of kind {head.kind}", rows.place)

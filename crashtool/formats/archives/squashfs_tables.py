@@ -7,7 +7,7 @@ are little-endian.
 from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import MOST_MEMBERS
+from crashtool.formats.archives.bounds import MAX_MEMBERS
 from crashtool.formats.archives.codecs import LZMA_ALONE, XZ, ZLIB, Method
 from crashtool.formats.archives.refusals import FOLDER_HINT, NotOpened
 from crashtool.formats.named_tuple import NamedTuple
@@ -15,7 +15,7 @@ from crashtool.formats.record import I16, U16, U32, U64, Bytes4, Record
 
 MAGIC = b"hsqs"
 VERSION = (4, 0)
-SMALLEST_BLOCK_LOG, LARGEST_BLOCK_LOG = 12, 20
+SMALLEST_BLOCK_LOG, MAX_BLOCK_LOG = 12, 20
 METADATA_SIZE = 8192  # bytes of a metadata block, unpacked
 STORED_METADATA = 0x8000
 STORED_BLOCK, BLOCK_SIZE_MASK = 1 << 24, (1 << 24) - 1
@@ -23,7 +23,7 @@ NO_FRAGMENT = 0xFFFFFFFF
 FOLDER, FILE, LARGE_FOLDER, LARGE_FILE = 1, 2, 8, 9
 BASIC_KINDS = 7  # a large inode has the number of the basic one and so many more
 EMPTY_LISTING = 3  # bytes that a folder's size counts for "." and "..", which are not written
-MOST_ENTRIES = 256  # behind one head of a directory
+MAX_ENTRIES = 256  # behind one head of a directory
 GZIP_ID, LZMA_ID, XZ_ID, ZSTD_ID = 1, 2, 4, 6
 METHODS = {GZIP_ID: ZLIB, LZMA_ID: LZMA_ALONE, XZ_ID: XZ}
 UNREAD_METHODS = {3: "LZO", 5: "LZ4"}
@@ -171,7 +171,7 @@ def read_superblock(file: IO[bytes], start: int) -> Superblock:
         raise MalformedFile("no SquashFS image", offset=start)
     if obstacle := find_obstacle(head):
         raise NotOpened(f"a SquashFS image{obstacle}, which is not read here", hint=UNPACK_HINT)
-    is_block = SMALLEST_BLOCK_LOG <= row.block_log <= LARGEST_BLOCK_LOG
+    is_block = SMALLEST_BLOCK_LOG <= row.block_log <= MAX_BLOCK_LOG
     if not is_block or row.block_size != 1 << row.block_log:
         raise MalformedFile(
             f"the SquashFS image has blocks of {row.block_size:,} bytes",
@@ -179,7 +179,7 @@ def read_superblock(file: IO[bytes], start: int) -> Superblock:
         )
     if row.size > size:
         raise MalformedFile("the SquashFS image is cut short", offset=start + size)
-    if row.inode_count > MOST_MEMBERS:
+    if row.inode_count > MAX_MEMBERS:
         raise InputUnusable(f"a SquashFS image of {row.inode_count:,} files", hint=UNPACK_HINT)
     return row
 

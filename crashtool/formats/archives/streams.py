@@ -6,7 +6,7 @@ from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 
 SKIP_STEP = 1 << 18  # bytes
-LARGEST_FILE = (1 << 63) - 1  # of any system; archives may point beyond
+MAX_FILE = (1 << 63) - 1  # of any system; archives may point beyond
 
 
 class ArchiveStream(Protocol):
@@ -50,7 +50,7 @@ class Slice:
         if size <= 0:
             return b""
         block = b""
-        if self._place <= LARGEST_FILE:
+        if self._place <= MAX_FILE:
             self._file.seek(self._place)
             block = self._file.read(size)
         if not block:

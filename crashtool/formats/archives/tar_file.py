@@ -7,7 +7,7 @@ header of any size into memory.
 from collections.abc import Iterator
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.archives.bounds import LONGEST_NAME, MOST_MEMBERS
+from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
 from crashtool.formats.archives.streams import (
     ArchiveMember,
     ArchiveStream,
@@ -24,7 +24,7 @@ NAME, SIZE_FIELD, CHECK, KIND, MAGIC, PREFIX = (
 USTAR, GNU = b"ustar\0", b"ustar "
 REGULAR = (b"0", b"\0", b"7")
 FOLDER, GNU_NAME, GNU_LINK, PAX, PAX_GLOBAL, SPARSE = b"5", b"L", b"K", b"x", b"g", b"S"
-MOST_HEADERS = 1 << 20  # bytes of one pax header: extended attributes are in it
+MAX_HEADERS = 1 << 20  # bytes of one pax header: extended attributes are in it
 BINARY_NUMBER = 0x80
 SPARSE_KEYS = "GNU.sparse."
 SPARSE_GOES_ON, MAP_GOES_ON = slice(482, 483), slice(504, 505)  # in a header, in a block of its map
@@ -44,7 +44,7 @@ def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
     """
     source = Counted(stream)
     shared: dict[str, str] = {}
-    for _ in range(MOST_MEMBERS):
+    for _ in range(MAX_MEMBERS):
         member = _read_member(source, shared)
         if member is None:
             return
@@ -68,7 +68,7 @@ def _read_member(
     """The next member's name, size, kind and pax headers; None at the end."""
     headers: dict[str, str] = dict(shared)
     long_name = ""
-    for _ in range(MOST_MEMBERS):
+    for _ in range(MAX_MEMBERS):
         place = source.position
         block = read_fully(source, BLOCK)
         if not block.strip(b"\0"):
@@ -79,11 +79,11 @@ def _read_member(
         kind = block[KIND]
         size = _read_number(block[SIZE_FIELD], place)
         if kind == GNU_NAME:
-            long_name = _decode(_read_content(source, size, LONGEST_NAME).partition(b"\0")[0])
+            long_name = _decode(_read_content(source, size, MAX_NAME_LENGTH).partition(b"\0")[0])
         elif kind == GNU_LINK:
-            _read_content(source, size, LONGEST_NAME)
+            _read_content(source, size, MAX_NAME_LENGTH)
         elif kind in (PAX, PAX_GLOBAL):
-            found = _read_pax(_read_content(source, size, MOST_HEADERS), place)
+            found = _read_pax(_read_content(source, size, MAX_HEADERS), place)
             headers |= found
             if kind == PAX_GLOBAL:
                 shared |= found

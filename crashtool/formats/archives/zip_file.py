@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import MOST_MEMBERS, Budget
+from crashtool.formats.archives.bounds import MAX_MEMBERS, Budget
 from crashtool.formats.archives.codecs import (
     BZIP2,
     DEFLATE,
@@ -43,7 +43,7 @@ from crashtool.formats.zip_structs import (
 )
 
 MAGICS = (LOCAL, END)
-LONGEST_COMMENT = 1 << 16
+MAX_COMMENT = 1 << 16
 BZIP2ED, LZMAED = 12, 14
 ZSTANDARD, OLD_ZSTANDARD, XZED = 93, 20, 95
 METHODS = {
@@ -93,9 +93,9 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
 def find_directory(file: IO[bytes]) -> CentralDirectory:
     """The central directory, by the end of the file. MalformedFile when it has none."""
     size = file.seek(0, 2)
-    tail_start = max(0, size - LONGEST_COMMENT - End.SIZE)
+    tail_start = max(0, size - MAX_COMMENT - End.SIZE)
     file.seek(tail_start)
-    tail = file.read(LONGEST_COMMENT + End.SIZE)
+    tail = file.read(MAX_COMMENT + End.SIZE)
     at = tail.rfind(END)
     if at < 0 or at + End.SIZE > len(tail):
         raise MalformedFile("the zip archive is cut short: no central directory", offset=size)
@@ -112,7 +112,7 @@ def find_directory(file: IO[bytes]) -> CentralDirectory:
     start = place - length
     if start < 0 or offset > start or count * CentralEntry.SIZE > length:
         raise MalformedFile("the zip archive's directory does not fit", offset=place)
-    if count > MOST_MEMBERS:
+    if count > MAX_MEMBERS:
         raise InputUnusable(f"a zip archive of {count:,} members", hint="unpack it")
     return CentralDirectory(start, place, count, start - offset)
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from crashtool.errors import InputUnusable, MalformedFile, how_to_install
-from crashtool.formats.archives.bounds import LARGEST_WINDOW, Budget
+from crashtool.formats.archives.bounds import MAX_WINDOW, Budget
 from crashtool.formats.archives.codecs import window_too_large
 from crashtool.formats.archives.streams import ArchiveStream, Counted, Portion, read_fully
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = b"\x2a\x4d\x18"  # after a first byte from 0x50 to 0x5f
-MOST_BLOCK = 1 << 17  # bytes, packed or unpacked
+MAX_BLOCK = 1 << 17  # bytes, packed or unpacked
 SINGLE_SEGMENT, CHECKSUM = 0x20, 0x04  # flags of a frame's descriptor
 DICTIONARY_BYTES = (0, 1, 2, 4)
 SIZE_BYTES = (0, 2, 4, 8)
@@ -88,7 +88,7 @@ class Zstandard:
         header = self._take(3)
         value = int.from_bytes(header, "little")
         is_last, kind, size = value & 1, value >> 1 & 3, value >> 3
-        if size > MOST_BLOCK:
+        if size > MAX_BLOCK:
             raise self._malformed("is damaged (a block is too large)")
         content = self._take(1 if kind == RUN else size)
         block = self._feed(header + content + (self._take(self._tail) if is_last else b""))
@@ -114,7 +114,7 @@ class Zstandard:
 
 def load_library() -> Callable[[], ZstandardFrame]:
     """What makes the decompressor of a frame. InputUnusable when there is no library."""
-    limit = LARGEST_WINDOW.bit_length() - 1
+    limit = MAX_WINDOW.bit_length() - 1
     try:
         from compression import zstd  # Python 3.14
     except ImportError:
@@ -131,5 +131,5 @@ def load_library() -> Callable[[], ZstandardFrame]:
         ) from None
     library: Any = zstandard
     return lambda: cast(
-        "ZstandardFrame", library.ZstdDecompressor(max_window_size=LARGEST_WINDOW).decompressobj()
+        "ZstandardFrame", library.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
     )

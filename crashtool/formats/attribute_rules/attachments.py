@@ -12,8 +12,8 @@ from crashtool.formats.attribute_rules.plan import (
 )
 from crashtool.formats.attributes import is_absolute, join_annotations
 from crashtool.formats.crashpad.arguments import (
-    ARGUMENT_LIMIT,
-    COMMAND_LINE_LIMIT,
+    MAX_ARGUMENT,
+    MAX_COMMAND_LINE,
     sent_name,
     windows_command_line,
 )
@@ -140,17 +140,17 @@ def command_line_length(plan: StartPlan) -> Iterator[AttributeFault]:
         return
     arguments = plan.arguments
     length = len(windows_command_line(arguments).encode("utf-16-le", "surrogatepass")) // 2
-    if length > COMMAND_LINE_LIMIT:
+    if length > MAX_COMMAND_LINE:
         windows = plan.text_form in ("windows", "cpp-backtrace")
         yield AttributeFault(
             ERROR if windows else WARNING, f"{length} characters",
-            f"The command line is longer than the {COMMAND_LINE_LIMIT} characters Windows takes.",
+            f"The command line is longer than the {MAX_COMMAND_LINE} characters Windows takes.",
             "The handler does not start there: no crash is handled at all.",
         )  # fmt: skip
     for argument in arguments:
-        if (size := size_of(argument)) > ARGUMENT_LIMIT:
+        if (size := size_of(argument)) > MAX_ARGUMENT:
             yield AttributeFault(
                 WARNING, argument[:40], f"One argument has {size} bytes.",
-                f"Linux takes {ARGUMENT_LIMIT}: the handler does not start there, and no crash is "
+                f"Linux takes {MAX_ARGUMENT}: the handler does not start there, and no crash is "
                 "handled at all.",
             )  # fmt: skip

@@ -8,7 +8,7 @@ ReadPointer: TypeAlias = "Callable[[int], int | None]"
 
 CFA = ".cfa"
 RETURN_ADDRESS = ".ra"
-MOST_TOKENS = 4096
+MAX_TOKENS = 4096
 ARM64_NAMES = {"x29": "fp", "x30": "lr", "x31": "sp"}
 ARM_NAMES = {"r13": "sp", "r14": "lr", "r15": "pc", "fp": "r11", "ip": "r12"}
 OTHER_NAMES: dict[str, dict[str, str]] = {"arm64": ARM64_NAMES, "arm": ARM_NAMES}
@@ -28,7 +28,7 @@ def parse_rules(text: str, architecture: str) -> Mapping[str, tuple[str, ...]]:
     rules: dict[str, tuple[str, ...]] = {}
     name = ""
     expression: list[str] = []
-    for word in text.split()[:MOST_TOKENS]:
+    for word in text.split()[:MAX_TOKENS]:
         if word.endswith(":"):
             if name:
                 rules[name] = tuple(expression)

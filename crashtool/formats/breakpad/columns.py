@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from crashtool.formats.breakpad.records import LONGEST_LINE, note
+from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, note
 
 if TYPE_CHECKING:
     from re import Match
@@ -26,9 +26,9 @@ SAMPLES = 128
 LOOKED_FOR = 1 << 23  # bytes
 NESTED = 64  # records that begin before a number and are asked whether they cover it
 AHEAD = 8  # records behind a number that are looked at where none covers it
-MOST_RECORDS = 1 << 21
+MAX_RECORDS = 1 << 21
 PLACE_BITS = 48  # a key of the index is a number and a place in one
-MOST_PLACE, MOST_NUMBER = (1 << PLACE_BITS) - 1, 1 << 64
+MAX_PLACE, MAX_NUMBER = (1 << PLACE_BITS) - 1, 1 << 64
 WINDOW = 1 << 22  # bytes that are split at a time
 ROOM = 8
 NO_DAMAGE = (b"INLINE ", b"\n", b"\r")  # among lines
@@ -138,7 +138,7 @@ class SortedRecords:
             return None
         if self._pattern is None:
             self._pattern = re.compile(self.kind.pattern)
-        return self._pattern.match(self._data, place, place + LONGEST_LINE)
+        return self._pattern.match(self._data, place, place + MAX_LINE_LENGTH)
 
     def is_in_order(self) -> bool:
         """Whether the records are in order as far as samples tell."""
@@ -252,7 +252,7 @@ class SortedRecords:
     def _read_keys(self) -> list[int]:
         """The number and the place of each record, as `_RecordIndex` takes them."""
         keys: list[int] = []
-        start, left = self.start, MOST_RECORDS
+        start, left = self.start, MAX_RECORDS
         while start < self.end and left > 0:
             end = self._data.find(b"\n", min(self.end, start + WINDOW), self.end) + 1 or self.end
             found = self._split_window(start, end)
@@ -261,13 +261,13 @@ class SortedRecords:
             else:
                 seen = len(found)
             keys += [
-                number << PLACE_BITS | place for number, place in found if 0 <= number < MOST_NUMBER
+                number << PLACE_BITS | place for number, place in found if 0 <= number < MAX_NUMBER
             ]
             left -= seen
             _let_go(self._data, start, end)
             start = end
         if left <= 0:
-            note(self._problems, f"more than {MOST_RECORDS} {self.kind.name} records out of order")
+            note(self._problems, f"more than {MAX_RECORDS} {self.kind.name} records out of order")
         return keys
 
     def _split_window(self, start: int, end: int) -> "list[tuple[int, int]] | None":
@@ -320,7 +320,7 @@ class _RecordIndex:
         """Each key is a number, shifted by PLACE_BITS, and a place."""
         keys.sort()
         self._numbers = array("Q", (key >> PLACE_BITS for key in keys))
-        self._places = array("Q", (key & MOST_PLACE for key in keys))
+        self._places = array("Q", (key & MAX_PLACE for key in keys))
 
     def find(self, number: int) -> int:
         found = bisect_right(self._numbers, number)

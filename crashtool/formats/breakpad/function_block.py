@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.columns import SMALL, SortedRecords
-from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end, note
+from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, find_line_end, note
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 INLINE = b"INLINE "
 OLD_WORDS = 4  # INLINE, depth, line of the call, origin; newer records have the call's file, too
 INLINE_ROOM = 1 << 20  # bytes of a function's INLINE records that are looked at
-MOST_DIGITS = 16
+MAX_DIGITS = 16
 
 
 class LineRecord(NamedTuple):
@@ -65,7 +65,7 @@ class FunctionBlock:
         start, end = self._inlines
         while start < end:
             line_end = find_line_end(self._data, start, end)
-            text = self._data[start : min(line_end, start + LONGEST_LINE)]
+            text = self._data[start : min(line_end, start + MAX_LINE_LENGTH)]
             if text.startswith(INLINE):
                 self._add_inline(text, address, found)
             start = line_end + 1
@@ -112,12 +112,12 @@ def _parse_inline(text: bytes, address: int) -> tuple[int, Inline | None]:
 
 
 def _parse_decimal(word: bytes) -> int:
-    if not word.isdigit() or len(word) > MOST_DIGITS:
+    if not word.isdigit() or len(word) > MAX_DIGITS:
         raise ValueError
     return int(word)
 
 
 def _parse_hexadecimal(word: bytes) -> int:
-    if not word.isalnum() or len(word) > MOST_DIGITS or word[1:2] in (b"x", b"X"):
+    if not word.isalnum() or len(word) > MAX_DIGITS or word[1:2] in (b"x", b"X"):
         raise ValueError
     return int(word, 16)

@@ -10,8 +10,8 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-LONGEST_LINE = 1 << 20  # bytes of one line that are looked at
-MOST_PROBLEMS = 8
+MAX_LINE_LENGTH = 1 << 20  # bytes of one line that are looked at
+MAX_PROBLEMS = 8
 
 _BLANK = rb"[ \t]++"
 _HEX = rb"([0-9a-fA-F]{1,16})"
@@ -89,5 +89,5 @@ def find_line_end(data: "Content", start: int, end: int) -> int:
 
 def note(problems: list[str], problem: str) -> None:
     """Add a problem, unless there are enough already."""
-    if len(problems) < MOST_PROBLEMS and problem not in problems:
+    if len(problems) < MAX_PROBLEMS and problem not in problems:
         problems.append(problem)

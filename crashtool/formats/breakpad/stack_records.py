@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.columns import SortedRecords, covers
-from crashtool.formats.breakpad.records import LONGEST_LINE, find_line_end
+from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, find_line_end
 from crashtool.formats.unwind_rules import FPO, FRAME_DATA, CfiText, FrameData
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from crashtool.formats.object_kinds import Content
 
-MOST_DELTAS = 1 << 16
-MOST_ADDRESS = (1 << 64) - 1
-MOST_ANSWERS = 4096  # remembered ones
+MAX_DELTAS = 1 << 16
+MAX_ADDRESS = (1 << 64) - 1
+MAX_ANSWERS = 4096  # remembered ones
 WIN_NUMBERS = 8
 
 
@@ -46,17 +46,17 @@ class StackRecords:
 
     def find_cfi(self, address: int) -> CfiText | None:
         """The rules at an address; None when the last STACK CFI record before does not reach it."""
-        if not 0 <= address <= MOST_ADDRESS:
+        if not 0 <= address <= MAX_ADDRESS:
             return None
         if address not in self._answers:
-            if len(self._answers) >= MOST_ANSWERS:
+            if len(self._answers) >= MAX_ANSWERS:
                 self._answers.clear()
             self._answers[address] = self._read_cfi(address)
         return self._answers[address]
 
     def find_frame_data(self, address: int) -> FrameData | None:
         """The innermost STACK WIN record that covers an address, frame data before FPO data."""
-        if not 0 <= address <= MOST_ADDRESS:
+        if not 0 <= address <= MAX_ADDRESS:
             return None
         for kind, column in ((FRAME_DATA, self._frame_data), (FPO, self._fpo)):
             column.check_order()
@@ -82,9 +82,9 @@ class StackRecords:
         """
         rows: list[tuple[int, bytes]] = []
         match = re.compile(records.CFI_DELTA.pattern).match
-        for _ in range(MOST_DELTAS):
+        for _ in range(MAX_DELTAS):
             place = find_line_end(self._data, place, self._end) + 1
-            record = match(self._data, place, min(self._end, place + LONGEST_LINE))
+            record = match(self._data, place, min(self._end, place + MAX_LINE_LENGTH))
             if record is None:
                 break
             if int(record[1], 16) <= address:

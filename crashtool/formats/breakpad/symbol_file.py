@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
 NOTICED = 1 << 20  # bytes of records of functions that are looked at to tell what a file has
-MOST_ADDRESS = (1 << 64) - 1
+MAX_ADDRESS = (1 << 64) - 1
 # A PUBLIC record has no end. Farther from it than most functions are long it names only what unwind
 # records call code: data lies behind the last one, too (seen: `_fini` for a pointer in .data).
 PUBLIC_REACH = 0x1000  # bytes
 COVERAGE_SAMPLES = 64
 ENOUGH_COVERED = 0.7  # of the code; the rest is padding, and what has no debug information
-MOST_ANSWERS = 4096  # remembered ones
-MOST_BLOCKS = 16
+MAX_ANSWERS = 4096  # remembered ones
+MAX_BLOCKS = 16
 LARGE_BLOCK = 1 << 20  # bytes: only one of these is remembered
-MOST_DIGITS = 10
+MAX_DIGITS = 10
 BLOCK_ENDS = (b"\nPUBLIC ", b"\nSTACK ")
 
 
@@ -99,7 +99,7 @@ class BreakpadFile:
         which a part was compiled with debug information: there code may be anywhere.
         """
         first = self._functions.read_first()
-        last = self._functions.find_before(MOST_ADDRESS)
+        last = self._functions.find_before(MAX_ADDRESS)
         if first is None or last is None:
             return None
         start, end = int(first[1], 16), int(last[1], 16) + int(last[2], 16)
@@ -147,10 +147,10 @@ class BreakpadFile:
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The FUNC that covers an address, else the PUBLIC before it with no FUNC in between."""
-        if not 0 <= address <= MOST_ADDRESS:
+        if not 0 <= address <= MAX_ADDRESS:
             return None
         if address not in self._answers:
-            if len(self._answers) >= MOST_ANSWERS:
+            if len(self._answers) >= MAX_ANSWERS:
                 self._answers.clear()
             record = self._functions.find_covering(address)
             self._answers[address] = (
@@ -192,7 +192,7 @@ class BreakpadFile:
             for tag in BLOCK_ENDS:
                 found = self._data.find(tag, first - 1, end)
                 end = end if found < 0 else found + 1
-            if len(self._blocks) >= MOST_BLOCKS or end - first > LARGE_BLOCK:
+            if len(self._blocks) >= MAX_BLOCKS or end - first > LARGE_BLOCK:
                 self._blocks.clear()
             self._blocks[start] = FunctionBlock(self._data, first, end, self.problems)
         return self._blocks[start]
@@ -201,7 +201,7 @@ class BreakpadFile:
         """Name and file of a function that was merged into others; only old records have a file."""
         text = self._find_name(records.ORIGIN, number) or ""
         file, _, name = text.partition(" ")
-        if is_old and file.isascii() and file.isdigit() and len(file) <= MOST_DIGITS:
+        if is_old and file.isascii() and file.isdigit() and len(file) <= MAX_DIGITS:
             return name.strip(), int(file)
         return text, None
 
@@ -211,7 +211,7 @@ class BreakpadFile:
             return None
         key = kind, number
         if key not in self._texts:
-            if len(self._texts) >= MOST_ANSWERS:
+            if len(self._texts) >= MAX_ANSWERS:
                 self._texts.clear()
             self._texts[key] = self._read_name(kind, number)
         return self._texts[key]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from crashtool.formats.breakpad.cfi import MOST_TOKENS, ReadPointer, UnevaluableRule, evaluate
+from crashtool.formats.breakpad.cfi import MAX_TOKENS, ReadPointer, UnevaluableRule, evaluate
 
 MASK = 0xFFFFFFFF
 
@@ -16,7 +16,7 @@ def parse_program(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """
     assignments: list[tuple[str, tuple[str, ...]]] = []
     pending: list[str] = []
-    for word in text.replace("=", " = ").split()[:MOST_TOKENS]:
+    for word in text.replace("=", " = ").split()[:MAX_TOKENS]:
         if word != "=":
             pending.append(word)
             continue

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from crashtool.formats.attributes import Attachment, Attribute, join_annotations
 from crashtool.formats.named_tuple import NamedTuple
 
-COMMAND_LINE_LIMIT = 32766  # UTF-16 units without the NUL; CreateProcessW
-ARGUMENT_LIMIT = 131071  # bytes without the NUL; Linux, MAX_ARG_STRLEN
+MAX_COMMAND_LINE = 32766  # UTF-16 units without the NUL; CreateProcessW
+MAX_ARGUMENT = 131071  # bytes without the NUL; Linux, MAX_ARG_STRLEN
 QUOTED = frozenset(' \t\n\v"')  # util/win/command_line.cc
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 UUID_SIZE = 16  # of bytes, at the beginning of each record
-LONGEST_STRING = 1 << 16  # of bytes; a path below MAX_PATH or what a server answered
+MAX_STRING = 1 << 16  # of bytes; a path below MAX_PATH or what a server answered
 
 
 class WindowsRecords:
@@ -101,7 +101,7 @@ class WindowsRecords:
         """A string of the table. MalformedFile for one that is not in it."""
         if self._strings + index >= self._size:
             raise MalformedFile("a string lies beyond the string table", offset=self._strings)
-        text, end, _ = self._read(self._strings + index, LONGEST_STRING).partition(b"\0")
+        text, end, _ = self._read(self._strings + index, MAX_STRING).partition(b"\0")
         if not end:
             raise MalformedFile("a string has no end", offset=self._strings + index)
         return text

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from crashtool.formats.minidump.memory import Memory
 
-MOST_TEBS = 16  # that are tried for one whose memory is in the dump
+MAX_TEBS = 16  # that are tried for one whose memory is in the dump
 SELF_POINTERS = ((8, 0x30), (4, 0x18))  # a pointer's size, and where NT_TIB.Self is (winnt.h)
 TEXTS = ("image_path", "command_line", "current_directory")
 WIDE = 8  # bytes of a 64-bit pointer
 PIECE = 0x20000  # bytes: more than a UNICODE_STRING can have
 TEB, PEB, PARAMETERS, FIRST_TEXT = (number * PIECE for number in range(1, 5))  # of the image
-MOST_ENVIRONMENT = 1 << 20  # bytes that are searched for its end
+MAX_ENVIRONMENT = 1 << 20  # bytes that are searched for its end
 AT_ONCE = 1 << 12  # bytes
 BYTE_ORDER_MARKS = "\ufeff\ufffe"  # which the library would obey
 
@@ -47,7 +47,7 @@ def read_process_parameters(memory: "Memory", tebs: "Iterable[int]") -> ProcessP
     None when the dump does not hold the memory. A TEB is known by its pointer to itself, which
     tells its width as well: a 64-bit writer notes either TEB of a 32-bit program's threads.
     """
-    for _, teb in zip(range(MOST_TEBS), filter(None, tebs), strict=False):
+    for _, teb in zip(range(MAX_TEBS), filter(None, tebs), strict=False):
         for width, offset in SELF_POINTERS:
             if _read_number(memory, teb + offset, width) == teb:
                 found = _TebWalk(memory, teb, width).read()
@@ -102,7 +102,7 @@ class _TebWalk:
     def _count_environment(self, address: int) -> int | None:
         """How many texts there are before the empty one; None when that is not in the dump."""
         count, rest, start = 0, b"", address
-        while address and address - start < MOST_ENVIRONMENT:
+        while address and address - start < MAX_ENVIRONMENT:
             block = self._read_some(address)
             if not block:
                 return None

@@ -39,7 +39,7 @@ MISC_PROCESS_ID, MISC_PROCESS_TIMES, MISC_TIME_ZONE, MISC_BUILD_STRING = 0x1, 0x
 VERSION_SIGNATURE, VERSION_STRUCT = 0xFEEF04BD, 0x00010000
 TYPE_APPLICATION, TYPE_LIBRARY = 1, 2
 CODEVIEW_ELF = b"LEpB"  # 'BpEL' as a number: the build id follows
-MOST_PARAMETERS = 15
+MAX_PARAMETERS = 15
 
 
 class MemorySnapshot(NamedTuple):
@@ -239,7 +239,7 @@ def _pack_exception(exception: ExceptionSnapshot) -> Block:
         code=exception.code,
         flags=exception.flags & 0xFFFFFFFF,
         address=exception.address,
-        parameter_count=len(exception.parameters[:MOST_PARAMETERS]),
+        parameter_count=len(exception.parameters[:MAX_PARAMETERS]),
         parameters=b"".join(ExceptionParameter(value=one).pack() for one in exception.parameters),
     )
     block = Block(record.pack())

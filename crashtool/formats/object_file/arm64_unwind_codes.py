@@ -12,7 +12,7 @@ from crashtool.formats.named_tuple import NamedTuple
 FIRST_SAVED, FRAME, LINK = 19, 29, 30
 SLOT = 8  # bytes
 END, END_CHAINED = 0xE4, 0xE5
-NEAR, MOST_AT_ONCE = 512, 4080  # bytes: of a frame made by its first store; of one allocation
+NEAR, MAX_AT_ONCE = 512, 4080  # bytes: of a frame made by its first store; of one allocation
 REGISTERS = (*(f"x{number}" for number in range(FRAME)), "fp", "lr")
 
 
@@ -195,6 +195,6 @@ def _list_frame(local: int, cr: CR) -> list[Code]:
 
 def _allocate(size: int) -> list[Code]:
     """No instruction, one, or two: sub takes twelve bits."""
-    if size <= MOST_AT_ONCE:
+    if size <= MAX_AT_ONCE:
         return [Code(size=size)] if size else []
-    return [Code(size=MOST_AT_ONCE), Code(size=size - MOST_AT_ONCE)]
+    return [Code(size=MAX_AT_ONCE), Code(size=size - MAX_AT_ONCE)]

@@ -12,7 +12,7 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-MOST_TERMS = 64
+MAX_TERMS = 64
 # DWARF 5, 7.7.1.
 DW_OP_lit, DW_OP_breg = range(0x30, 0x50), range(0x70, 0x90)  # lit0 to lit31, breg0 to breg31
 DW_OP_addr = 0x03
@@ -119,7 +119,7 @@ def to_postfix(expression: bytes, names: Names, *, with_cfa: bool) -> str:
     try:
         while reader.place < reader.end:
             _take_step(reader, names, stack)
-            if len(stack) > MOST_TERMS or sum(map(len, stack)) > MOST_TERMS * MOST_TERMS:
+            if len(stack) > MAX_TERMS or sum(map(len, stack)) > MAX_TERMS * MAX_TERMS:
                 raise UnknownExpression("too long")
         return stack[-1]
     except IndexError:

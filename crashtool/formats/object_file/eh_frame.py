@@ -14,7 +14,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.cfi_expressions import Names, Reader, UnknownExpression
 from crashtool.formats.object_file.unwind_row import (
-    MOST_STATES,
+    MAX_STATES,
     UNDEFINED_RULE,
     AlignmentFactors,
     DW_CFA_remember_state,
@@ -232,7 +232,7 @@ class EhFrame:
     def _is_plain(self, reader: Reader) -> bool:
         """Whether the instructions from here on are said in text, wherever one stops."""
         rest = reader.data[reader.place :]
-        is_short = len(rest) <= MAX_PLAIN and rest.count(REMEMBER_STATE) < MOST_STATES
+        is_short = len(rest) <= MAX_PLAIN and rest.count(REMEMBER_STATE) < MAX_STATES
         return is_short and self._plain.fullmatch(rest) is not None
 
     def _find_entry(self, wanted: int) -> int | None:

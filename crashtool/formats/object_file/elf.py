@@ -48,13 +48,13 @@ ARCHITECTURES = {
     50: "ia64", 62: "x86_64", 183: "arm64", 243: "riscv",
 }  # fmt: skip
 
-MOST_SECTIONS = 1_000_000  # the largest -ffunction-sections objects have some 100,000
-MOST_UNITS = 4096
-NAME_LIMIT = 256
-NOTE_LIMIT = 4096
-LINK_LIMIT = 4096
+MAX_SECTIONS = 1_000_000  # the largest -ffunction-sections objects have some 100,000
+MAX_UNITS = 4096
+MAX_NAME = 256
+MAX_NOTE = 4096
+MAX_LINK = 4096
 CHECKSUM_SIZE = 4
-BUILD_ID_LIMIT = 64  # sha512; the usual are 16 and 20
+MAX_BUILD_ID = 64  # sha512; the usual are 16 and 20
 HASHED_BYTES = 4096  # Breakpad's file_id.cc: the first page of .text
 DWARF_5, SKELETON_UNIT = 5, 4
 
@@ -137,7 +137,7 @@ def read_link_checksum(data: "Content") -> int | None:
     It stands behind the name, at the next multiple of four (gdb, "Separate Debug Files").
     """
     reader = _ElfReader(data)
-    content = reader.content(".gnu_debuglink", LINK_LIMIT)
+    content = reader.content(".gnu_debuglink", MAX_LINK)
     name, end, _ = content.partition(b"\0")
     place = (len(name) + len(end) + CHECKSUM_SIZE - 1) // CHECKSUM_SIZE * CHECKSUM_SIZE
     found = content[place : place + CHECKSUM_SIZE]
@@ -196,7 +196,7 @@ class _ElfReader:
         first = self.read(kind, offset)
         count = count or first.size
         index = first.link if index == EXTENDED_NAMES else index
-        if count > MOST_SECTIONS or offset + count * stride > len(self.data):
+        if count > MAX_SECTIONS or offset + count * stride > len(self.data):
             raise MalformedFile(f"{count} ELF sections do not fit", offset=offset)
         rows = [self.read(kind, offset + place * stride) for place in range(count)]
         names = rows[index] if index < count else None
@@ -206,7 +206,7 @@ class _ElfReader:
         name = b""
         if names is not None and row.name < names.size:
             start = names.offset + row.name
-            end = min(start + NAME_LIMIT, names.offset + names.size)
+            end = min(start + MAX_NAME, names.offset + names.size)
             name = bytes(self.data[start:end]).partition(b"\0")[0]
         present = (
             row.section_type not in (0, SECTION_NOBITS)
@@ -329,7 +329,7 @@ class _ElfReader:
 
     def find_build_id(self) -> BuildId | None:
         found = self.find_note(GNU_OWNER, NOTE_BUILD_ID)
-        return BuildId(found[:BUILD_ID_LIMIT]) if found else None
+        return BuildId(found[:MAX_BUILD_ID]) if found else None
 
     def find_note(self, owner: bytes, note_type: int) -> bytes | None:
         """The content of the first note of a type that is not empty."""
@@ -349,7 +349,7 @@ class _ElfReader:
     def find_note_between(
         self, offset: int, end: int, owner: bytes, note_type: int
     ) -> bytes | None:
-        end = min(end, offset + NOTE_LIMIT)
+        end = min(end, offset + MAX_NOTE)
         while offset + Note.SIZE <= end:
             note = self.read(Note, offset)
             name = offset + Note.SIZE
@@ -372,7 +372,7 @@ class _ElfReader:
         return BuildId(bytes(hashed))
 
     def file_name(self, section: str) -> str:
-        head = self.content(section, NAME_LIMIT * 4)
+        head = self.content(section, MAX_NAME * 4)
         return base_name(head.partition(b"\0")[0].decode("utf-8", "replace"))
 
     def content(self, name: str, limit: int) -> bytes:
@@ -403,7 +403,7 @@ class _ElfReader:
         head: Content = self.content(".debug_info", 1 << 16) if compressed else self.data
         offset = 0 if compressed else self.sections[".debug_info"].offset
         end = min(len(head), offset + size)
-        for _ in range(MOST_UNITS):
+        for _ in range(MAX_UNITS):
             if offset + UnitHeader.SIZE > end:
                 break
             unit = UnitHeader.read(head, offset, big_endian=self.big_endian)

@@ -5,14 +5,14 @@ from typing import TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import (
-    BUILD_ID_LIMIT,
     CLASS_32,
     CLASS_64,
     LITTLE,
     MAGIC,
-    NAME_LIMIT,
+    MAX_BUILD_ID,
+    MAX_NAME,
+    MAX_NOTE,
     NOTE_BUILD_ID,
-    NOTE_LIMIT,
     PAGE,
     SEGMENT_LOAD,
     SEGMENT_NOTE,
@@ -33,8 +33,8 @@ SegmentRow: TypeAlias = ElfSegment32 | ElfSegment64
 
 SEGMENT_DYNAMIC = 2
 DYNAMIC_STRINGS, DYNAMIC_NAME = 5, 14  # DT_STRTAB, DT_SONAME
-MOST_SEGMENTS = 256
-MOST_DYNAMIC = 8192  # bytes
+MAX_SEGMENTS = 256
+MAX_DYNAMIC = 8192  # bytes
 _GNU = b"GNU\0"
 
 
@@ -83,7 +83,7 @@ def _read_segments(read: Read, base: int, head: bytes) -> list[SegmentRow]:
     header = Header64.read(head) if is_wide else Header32.read(head)
     kind: type[SegmentRow] = ElfSegment64 if is_wide else ElfSegment32
     stride = max(header.segment_size, kind.SIZE)
-    count = min(header.segment_count, MOST_SEGMENTS)
+    count = min(header.segment_count, MAX_SEGMENTS)
     if not count:
         return []
     table = read(base + header.segments_offset, count * stride)
@@ -95,12 +95,12 @@ def _find_build_id(read: Read, segments: list[SegmentRow], bias: int) -> bytes:
         if row.segment_type != SEGMENT_NOTE:
             continue
         try:
-            data = read(bias + row.address, min(row.file_size, NOTE_LIMIT))
+            data = read(bias + row.address, min(row.file_size, MAX_NOTE))
         except OSError:
             continue
         for note_type, name, content in _walk_notes(data):
             if note_type == NOTE_BUILD_ID and name == _GNU:
-                return content[:BUILD_ID_LIMIT]
+                return content[:MAX_BUILD_ID]
     return b""
 
 
@@ -124,7 +124,7 @@ def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:
         return ""
     kind = Dynamic64 if isinstance(place, ElfSegment64) else Dynamic32
     try:
-        table = read(bias + place.address, min(place.memory_size, MOST_DYNAMIC))
+        table = read(bias + place.address, min(place.memory_size, MAX_DYNAMIC))
         rows = kind.read_array(table, 0, len(table) // kind.SIZE)
         values = {row.tag: row.value for row in rows}
         if DYNAMIC_NAME not in values or DYNAMIC_STRINGS not in values:
@@ -132,7 +132,7 @@ def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:
         # The dynamic linker has added the bias, but not in what it may not write (the vDSO).
         strings = values[DYNAMIC_STRINGS]
         strings += bias if strings < bias else 0
-        raw = read(strings + values[DYNAMIC_NAME], NAME_LIMIT)
+        raw = read(strings + values[DYNAMIC_NAME], MAX_NAME)
     except OSError:
         return ""
     return raw.partition(b"\0")[0].decode("utf-8", "replace")

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
-LONGEST_NAME = 1 << 14
-MOST_ALIASES = 16
+MAX_NAME_LENGTH = 1 << 14
+MAX_ALIASES = 16
 NUMBERED_ALIAS = re.compile(r"_alias_\d+$")  # glibc's, of a function that has a better name
 MANGLED = ("_Z", "_R")
 
@@ -101,7 +101,7 @@ class FunctionTable:
         if place < 0:
             return None
         start, size, _ = self._rows[place]
-        names = [row[2] for row in self._rows[: place + 1][-MOST_ALIASES:] if row[0] == start]
+        names = [row[2] for row in self._rows[: place + 1][-MAX_ALIASES:] if row[0] == start]
         size = size or self._measure(place)
         if address >= start + size:
             return None
@@ -181,5 +181,5 @@ def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, 
 
 def _name(data: "Content", table: SymbolTable, place: int) -> str:
     start = table.names_offset + place
-    end = min(start + LONGEST_NAME, table.names_offset + table.names_size)
+    end = min(start + MAX_NAME_LENGTH, table.names_offset + table.names_size)
     return bytes(data[start:end]).partition(b"\0")[0].decode("utf-8", "replace")

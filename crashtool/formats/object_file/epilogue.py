@@ -7,7 +7,7 @@ frame, pops, and a return or a jump to another function.
 
 from crashtool.formats.named_tuple import NamedTuple
 
-LONGEST_EPILOGUE = 48  # bytes: 8, eight pops of at most 2, a jump; no compiler comes near
+MAX_EPILOGUE = 48  # bytes: 8, eight pops of at most 2, a jump; no compiler comes near
 ADD_RSP_8, ADD_RSP_32 = b"\x48\x83\xc4", b"\x48\x81\xc4"
 LEA, LEA_OF_R8 = b"\x48\x8d", b"\x49\x8d"
 TO_RSP = 4 << 3  # in a ModRM byte, the register that is written

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.epilogue import LONGEST_EPILOGUE, read_epilogue
+from crashtool.formats.object_file.epilogue import MAX_EPILOGUE, read_epilogue
 from crashtool.formats.record import U8, U16, U32, Record
 from crashtool.formats.unwind_rules import CfiText
 
@@ -27,7 +27,7 @@ REGISTERS = (
     *("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"),
     *(f"r{number}" for number in range(8, 16)),
 )
-MOST_CHAINED = 32
+MAX_CHAINED = 32
 UNW_FLAG_CHAININFO = 0x4
 UWOP_PUSH_NONVOL = 0
 UWOP_ALLOC_LARGE = 1
@@ -209,7 +209,7 @@ class ExceptionTables:
         info = self._read(UnwindInfo, self._tables.locate(function.unwind & ~1))
         if place < info.prologue_size:
             return None
-        code = self._read_code(address, min(LONGEST_EPILOGUE, function.end - address))
+        code = self._read_code(address, min(MAX_EPILOGUE, function.end - address))
         epilogue = read_epilogue(code, place, size)
         if epilogue is None:
             return None
@@ -230,7 +230,7 @@ class ExceptionTables:
 
     def _apply(self, frame: _Frame, function: RuntimeFunction, done: int) -> None:
         """Take in what the prologue did up to `done` bytes from the function's start."""
-        for _ in range(MOST_CHAINED):
+        for _ in range(MAX_CHAINED):
             place = self._tables.locate(function.unwind & ~1)
             info = self._read(UnwindInfo, place)
             if info.version_flags & 7 not in (VERSION_1, VERSION_2):

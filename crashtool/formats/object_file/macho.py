@@ -41,10 +41,10 @@ ARCHITECTURES = {
     7: "x86", 0x1000007: "x86_64", 12: "arm", 0x100000C: "arm64", 0x200000C: "arm64",
     18: "ppc", 0x1000012: "ppc64",
 }  # fmt: skip
-MOST_ARCHITECTURES = (
+MAX_ARCHITECTURES = (
     30  # a Java class has the universal magic too, and its version, 45 or more, here
 )
-MOST_COMMANDS = 20_000
+MAX_COMMANDS = 20_000
 UNWIND_SECTIONS = ("__unwind_info", "__eh_frame", "__debug_frame")
 
 
@@ -326,7 +326,7 @@ def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
         yield 0, len(data)
         return
     count = UniversalHeader.read(data, big_endian=True).architecture_count
-    if not 0 < count <= MOST_ARCHITECTURES:
+    if not 0 < count <= MAX_ARCHITECTURES:
         raise MalformedFile(f"a universal file of {count} architectures", offset=4)
     kind: type[UniversalEntry32 | UniversalEntry64] = (
         UniversalEntry64 if magic == UNIVERSAL_64 else UniversalEntry32
@@ -350,7 +350,7 @@ def _open_thin(data: "Content", start: int, end: int) -> tuple[_Slice, MachHeade
     if header.file_type not in ROLES:
         raise InputUnusable(f"Mach-O of type {header.file_type}, which is not a program")
     first = start + MachHeader.SIZE + (4 if wide else 0)
-    if first + header.commands_size > end or header.command_count > MOST_COMMANDS:
+    if first + header.commands_size > end or header.command_count > MAX_COMMANDS:
         raise MalformedFile("Mach-O load commands do not fit", offset=start + 16)
     return part, header, first
 

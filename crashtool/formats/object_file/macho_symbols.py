@@ -8,7 +8,7 @@ from crashtool.formats.object_file.macho import (
     Architecture,
     find_architecture,
 )
-from crashtool.formats.object_file.unsized_functions import LONGEST_NAME, UnsizedFunctions
+from crashtool.formats.object_file.unsized_functions import MAX_NAME_LENGTH, UnsizedFunctions
 from crashtool.formats.record import U8, U16, U32, U64, Record
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def read_macho_functions(data: "Content", architecture: str = "") -> UnsizedFunc
     end = min(first + part.symbols.strings_size, part.end)
 
     def read_name(place: int) -> str:
-        stop = min(first + place + LONGEST_NAME, end)
+        stop = min(first + place + MAX_NAME_LENGTH, end)
         raw = bytes(data[first + place : stop]).partition(b"\0")[0]
         name = raw.decode("utf-8", "replace").removeprefix(PREFIX)
         return "" if name == REDACTED else name

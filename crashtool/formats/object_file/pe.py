@@ -22,7 +22,7 @@ MAGIC_32, MAGIC_64 = 0x10B, 0x20B
 IS_LIBRARY = 0x2000
 CONTAINS_CODE = 0x20000020  # IMAGE_SCN_MEM_EXECUTE or IMAGE_SCN_CNT_CODE
 DIRECTORY_EXCEPTION, DIRECTORY_DEBUG, DIRECTORY_CLR = 3, 6, 14
-MOST_DIRECTORIES = 16
+MAX_DIRECTORIES = 16
 DEBUG_CODEVIEW = 2
 CODEVIEW_PDB_70 = b"RSDS"
 ARCHITECTURES = {
@@ -32,9 +32,9 @@ ARCHITECTURES = {
 # .NET's precompiled images have the target system mixed into the machine (corecompiler pedecoder.h)
 READY_TO_RUN_SYSTEMS = (0x7B79, 0x4644, 0xADC4, 0x1993, 0x1992)
 
-MOST_SECTIONS = 96  # the loader's limit; MinGW objects have more, but they are not images
-MOST_DEBUG_ENTRIES = 64
-NAME_LIMIT = 1024
+MAX_SECTIONS = 96  # the loader's limit; MinGW objects have more, but they are not images
+MAX_DEBUG_ENTRIES = 64
+MAX_NAME = 1024
 SYMBOL_SIZE = 18  # of a row of the symbol table, behind which the strings stand
 BASE_64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -285,7 +285,7 @@ def _read_headers(data: "Content") -> PeImage:
     elif optional.magic != MAGIC_32:
         raise MalformedFile("a PE file with an unknown optional header", offset=start)
     place = start + optional.SIZE
-    count = min(optional.directory_count, MOST_DIRECTORIES)
+    count = min(optional.directory_count, MAX_DIRECTORIES)
     directories = list(DataDirectory.read_array(data, place, count))
     place = start + header.optional_size
     rows = tuple(SectionHeader.read_array(data, place, header.section_count))
@@ -347,7 +347,7 @@ def _find_codeview(data: "Content", image: PeImage) -> tuple[CvInfoPdb70, str] |
     offset = find_file_offset(image, image.directories[DIRECTORY_DEBUG].address) if size else None
     if offset is None:
         return None
-    count = min(size // DebugEntry.SIZE, MOST_DEBUG_ENTRIES)
+    count = min(size // DebugEntry.SIZE, MAX_DEBUG_ENTRIES)
     for entry in DebugEntry.read_array(data, offset, count):
         inside = entry.size >= CvInfoPdb70.SIZE and entry.offset + entry.size <= len(data)
         if entry.entry_type != DEBUG_CODEVIEW or not inside:
@@ -355,7 +355,7 @@ def _find_codeview(data: "Content", image: PeImage) -> tuple[CvInfoPdb70, str] |
         record = CvInfoPdb70.read(data, entry.offset)
         if record.signature == CODEVIEW_PDB_70:
             start = entry.offset + CvInfoPdb70.SIZE
-            path = bytes(data[start : entry.offset + min(entry.size, NAME_LIMIT)])
+            path = bytes(data[start : entry.offset + min(entry.size, MAX_NAME)])
             return record, path.partition(b"\0")[0].decode("utf-8", "replace")
     return None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.object_file import coff, pe
-from crashtool.formats.object_file.unsized_functions import LONGEST_NAME, UnsizedFunctions
+from crashtool.formats.object_file.unsized_functions import MAX_NAME_LENGTH, UnsizedFunctions
 from crashtool.formats.record import U16, U32, Record
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ FUNCTION = 0x20  # IMAGE_SYM_DTYPE_FUNCTION, in the second four bits of a type
 STATIC = 3  # IMAGE_SYM_CLASS_STATIC, with a function's type or as a section's name
 SHORT_NAME = 8
 DIRECTORY_EXPORT = 0
-MOST_EXPORTS = 1 << 16  # their ordinals have 16 bits
+MAX_EXPORTS = 1 << 16  # their ordinals have 16 bits
 MACHINE_X86 = 0x14C
 PREFIX = "_"  # of C's names on x86
 MANGLED = "_Z"
@@ -65,7 +65,7 @@ def read_pe_functions(data: "Content") -> UnsizedFunctions | None:
         name = coff.Symbol.read(data, place).name
         if name[:4] == bytes(4):
             start = strings + int.from_bytes(name[4:], "little")
-            name = bytes(data[start : start + LONGEST_NAME])
+            name = bytes(data[start : start + MAX_NAME_LENGTH])
         text = name.partition(b"\0")[0].decode("utf-8", "replace")
         return _strip_convention(text) if is_x86 else text
 
@@ -85,7 +85,7 @@ def read_pe_exports(data: "Content") -> UnsizedFunctions | None:
     rows = list(_walk_exports(data, image, ExportDirectory.read(data, offset)))
 
     def read_name(place: int) -> str:
-        raw = bytes(data[place : place + LONGEST_NAME]).partition(b"\0")[0]
+        raw = bytes(data[place : place + MAX_NAME_LENGTH]).partition(b"\0")[0]
         return raw.decode("utf-8", "replace")
 
     return UnsizedFunctions(rows, _list_code(image), read_name)
@@ -140,7 +140,7 @@ def _walk_exports(
         for address in (directory.functions, directory.names, directory.ordinals)
     ]
     functions, names, ordinals = (len(data) if place is None else place for place in tables)
-    count = min(directory.name_count, MOST_EXPORTS, (len(data) - names) // Address.SIZE)
+    count = min(directory.name_count, MAX_EXPORTS, (len(data) - names) // Address.SIZE)
     count = max(0, min(count, (len(data) - ordinals) // Ordinal.SIZE))
     pairs = zip(
         Address.read_array(data, names, count), Ordinal.read_array(data, ordinals, count),

@@ -60,7 +60,7 @@ def looks_like_object(head: bytes) -> bool:
     """Whether the first bytes (HEAD_BYTES are enough) are those of a kind that can be read."""
     if head[:4] == macho.UNIVERSAL_32:  # or a Java class, whose version stands where the count is
         header = macho.UniversalHeader.read(head.ljust(macho.UniversalHeader.SIZE), big_endian=True)
-        return 0 < header.architecture_count <= macho.MOST_ARCHITECTURES
+        return 0 < header.architecture_count <= macho.MAX_ARCHITECTURES
     return any(head.startswith(magic) for magic, _ in READERS)
 
 

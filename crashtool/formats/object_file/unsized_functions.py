@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from crashtool.formats.object_file.elf_symbols import ElfFunction
 
-MOST_ALIASES = 16
-LONGEST_NAME = 1 << 14
+MAX_ALIASES = 16
+MAX_NAME_LENGTH = 1 << 14
 
 
 class UnsizedFunctions:
@@ -37,7 +37,7 @@ class UnsizedFunctions:
             return None
         start = self._starts[after - 1]
         end = self._starts[after] if after < len(self._starts) else section.stop
-        rows = self._rows[max(0, after - MOST_ALIASES) : after]
+        rows = self._rows[max(0, after - MAX_ALIASES) : after]
         names = [self._read_name(place) for own, place in rows if own == start]
         name = min(filter(None, names), default="")
         return ElfFunction(start, min(end, section.stop) - start, name) if name else None

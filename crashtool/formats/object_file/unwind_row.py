@@ -10,7 +10,7 @@ from crashtool.formats.object_file.cfi_expressions import (
     to_postfix,
 )
 
-MOST_STATES = 256
+MAX_STATES = 256
 # DWARF 5, 7.24. The first three are the two highest bits, with an operand below them.
 DW_CFA_advance_loc = 0x40
 DW_CFA_offset = 0x80
@@ -179,7 +179,7 @@ class UnwindRow:
 
     def _keep(self, code: int) -> None:
         if code == DW_CFA_remember_state:
-            if len(self._saved) >= MOST_STATES:
+            if len(self._saved) >= MAX_STATES:
                 raise UnknownExpression("too many states")
             self._saved.append((dict(self.rules), self.cfa, self._cfa_register, self._cfa_offset))
         elif self._saved:

@@ -17,7 +17,7 @@ from crashtool.formats.submission_url.placeholders import is_placeholder
 REDIRECTING = tuple(
     f"{name}backtrace.io" for name in ("", "www.", "help.", "docs.", "support.", "documentation.")
 )
-LONGEST_NAME, LONGEST_LABEL = 253, 63  # RFC 1035
+MAX_NAME_LENGTH, MAX_LABEL = 253, 63  # RFC 1035
 LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
@@ -271,8 +271,8 @@ def is_host(host: str) -> bool:
             and not inside.strip("0123456789abcdefABCDEF:.")
         )
     labels = host.removesuffix(".").split(".")
-    fit = (0 < len(label) <= LONGEST_LABEL and LABEL.issuperset(label) for label in labels)
-    return len(host) <= LONGEST_NAME and all(fit)
+    fit = (0 < len(label) <= MAX_LABEL and LABEL.issuperset(label) for label in labels)
+    return len(host) <= MAX_NAME_LENGTH and all(fit)
 
 
 def _punycode(draft: PartlyFixedUrl) -> str | None:

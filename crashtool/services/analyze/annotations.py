@@ -10,9 +10,9 @@ from crashtool.model.submission import STRING_ANNOTATION, Field, settle_fields
 # What Crashpad stores at most, in bytes: client/simple_string_dictionary.h (256 with the NUL),
 # Annotation::kValueMaxSize and the annotation message of macOS (client/annotation.h,
 # snapshot/mac/mach_o_image_annotations_reader.cc).
-SIMPLE_LIMIT = 255
-OBJECT_LIMIT = 20480
-LIST_LIMIT = 4096
+MAX_SIMPLE = 255
+MAX_OBJECT = 20480
+MAX_LIST = 4096
 
 
 def read_annotations(dump: Minidump, modules: Sequence[Module]) -> tuple[Annotation, ...]:
@@ -51,16 +51,16 @@ def _walk_annotations(dump: Minidump, modules: Sequence[Module]) -> Iterator[Ann
         for text in owner.list_annotations:
             size = _size(text)
             yield Annotation("list", "", text, module, index, size=size,
-                             at_limit=size >= LIST_LIMIT - 1)  # fmt: skip
+                             at_limit=size >= MAX_LIST - 1)  # fmt: skip
         for name, value in owner.simple_annotations:
             size = _size(value)
             yield Annotation("simple", name, value, module, index, size=size,
-                             at_limit=size >= SIMPLE_LIMIT)  # fmt: skip
+                             at_limit=size >= MAX_SIMPLE)  # fmt: skip
         for item in owner.objects:
             value = item.value.decode("utf-8", "surrogateescape")
             size = len(item.value)
             yield Annotation("object", item.name, value, module, index, item.type, size,
-                             at_limit=size >= OBJECT_LIMIT)  # fmt: skip
+                             at_limit=size >= MAX_OBJECT)  # fmt: skip
 
 
 def _mark_winner(annotation: Annotation, unclaimed: set[Field]) -> Annotation:

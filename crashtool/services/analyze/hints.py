@@ -13,7 +13,7 @@ NO_MODULES = "the dump lists no modules, as of a static program: --symbols NAME=
 PAGE = 0x1000
 NO_POINTERS = ("eflags", "rip")
 NON_CANONICAL = "non-canonical address"
-MOST_REGISTERS = 3
+MAX_REGISTERS = 3
 FEWEST_LETTERS = 4
 LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-./:")
 MEMORY_ERRORS = {  # winerror.h
@@ -97,7 +97,7 @@ def _wild_pointer(scene: HintContext) -> str:
     ]
     if not wild:
         return ""
-    names = " or ".join(wild[:MOST_REGISTERS])
+    names = " or ".join(wild[:MAX_REGISTERS])
     return f"a pointer held no address that x86-64 can have: perhaps {names}"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crashtool.formats.attributes import Attribute
     from crashtool.services.analyze.stacks import SymbolProvider
 
-MOST_MEMORY = 1 << 20
+MAX_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
 PLAIN_HEAD = b"MDMP"
 
@@ -176,8 +176,8 @@ def _read_memory(dump: Minidump, report: CrashReport, text: str) -> MemoryExcerp
     """The memory at `ADDRESS[:SIZE]`, as much of it as the dump holds in one piece."""
     start, _, length = text.partition(":")
     address, size = _parse_address(start, report), _parse_number(length or str(DEFAULT_MEMORY))
-    if not 0 < size <= MOST_MEMORY:
-        raise UsageError(f"{text}: at most {MOST_MEMORY} bytes of memory are shown")
+    if not 0 < size <= MAX_MEMORY:
+        raise UsageError(f"{text}: at most {MAX_MEMORY} bytes of memory are shown")
     content = dump.memory.read(address, size)
     if content is None and (found := dump.memory.find_range(address)):
         content = dump.memory.read(address, min(size, found.start + found.size - address))

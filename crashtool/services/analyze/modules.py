@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
 
-MOST_OVERLAPPING = 64  # as many unloaded modules as Windows remembers
+MAX_OVERLAPPING = 64  # as many unloaded modules as Windows remembers
 NO_VERSION = ".".join("0000")  # what Crashpad writes for an image without a version
 DELETED = " (deleted)"
 UNNAMED = "(unnamed)"
@@ -39,7 +39,7 @@ class ModuleMap:
         closest are looked at, so that a dump with many costs no more.
         """
         place = bisect_right(self._bases, address)
-        close = self._modules[max(0, place - MOST_OVERLAPPING) : place]
+        close = self._modules[max(0, place - MAX_OVERLAPPING) : place]
         hits = {
             module.name: UnloadedHit(module.name, address - module.base)
             for module in close

@@ -12,8 +12,8 @@ from crashtool.services.analyze.modules import UNNAMED, base_name
 VERSION_ANNOTATIONS = ("_version", "ver", "version")
 SIMULATOR_LINKER = "dyld_sim"  # comes before the program in dumps of the iOS simulator
 NO_VERSION = "0.0.0.0"  # noqa: S104 (a version, not an address)
-LONGEST_ID = 11  # digits
-LONGEST_UPTIME = 10 * 365 * 86400
+MAX_ID = 11  # digits
+MAX_UPTIME = 10 * 365 * 86400
 
 
 def read_process(
@@ -60,7 +60,7 @@ def _id(dump: Minidump) -> int | None:
     if dump.misc and dump.misc.process_id is not None:
         return dump.misc.process_id
     text = (dump.linux.proc_status or {}).get("Pid", "")  # Breakpad's dumps have no MiscInfo
-    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_ID else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MAX_ID else None
 
 
 def _name(dump: Minidump, modules: Sequence[Module]) -> str | None:
@@ -82,6 +82,6 @@ def _version(modules: Sequence[Module], annotations: Sequence[Annotation]) -> st
 
 def _uptime(created: int | None, written: int) -> int | None:
     """Seconds from start to dump; None when the two clocks cannot both be right."""
-    if not created or not 0 <= written - created <= LONGEST_UPTIME:
+    if not created or not 0 <= written - created <= MAX_UPTIME:
         return None
     return written - created

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.source import Location
     from crashtool.formats.minidump.threads import DumpThread
 
-MOST_THREADS = 1 << 12
-MOST_MODULES = 1 << 13
-MOST_ANNOTATIONS = 1 << 13
+MAX_THREADS = 1 << 12
+MAX_MODULES = 1 << 13
+MAX_ANNOTATIONS = 1 << 13
 Item = TypeVar("Item")
 
 # The types that Breakpad's minidump_format.h gives to assertions.
@@ -62,8 +62,8 @@ class _Analysis:
     def __init__(self, dump: "Minidump") -> None:
         self.dump = dump
         self.left_out: list[Problem] = []
-        self.modules = read_modules(self._take(dump.modules, MOST_MODULES, "modules"))
-        unloaded = self._take(dump.unloaded_modules, MOST_MODULES, "unloaded modules")
+        self.modules = read_modules(self._take(dump.modules, MAX_MODULES, "modules"))
+        unloaded = self._take(dump.unloaded_modules, MAX_MODULES, "unloaded modules")
         self.unloaded = read_unloaded_modules(unloaded)
         self.map = ModuleMap(self.modules)
         self.unloaded_map = ModuleMap(self.unloaded)
@@ -73,10 +73,10 @@ class _Analysis:
         crashing = self._find_crashing_thread()
         threads = tuple(
             self._thread(thread, i == crashing)
-            for i, thread in enumerate(self._take(dump.threads, MOST_THREADS, "threads"))
+            for i, thread in enumerate(self._take(dump.threads, MAX_THREADS, "threads"))
         )
         annotations = tuple(
-            self._take(read_annotations(dump, self.modules), MOST_ANNOTATIONS, "annotations")
+            self._take(read_annotations(dump, self.modules), MAX_ANNOTATIONS, "annotations")
         )
         crash = self._crash(threads[crashing] if crashing is not None else None)
         return CrashReport(
@@ -107,7 +107,7 @@ class _Analysis:
             wanted = exception.thread_id
         elif breakpad is not None:
             wanted = breakpad.requesting_thread_id
-        threads = self.dump.threads[:MOST_THREADS]
+        threads = self.dump.threads[:MAX_THREADS]
         return next((i for i, thread in enumerate(threads) if thread.id == wanted), None)
 
     def _take(self, items: "Sequence[Item]", most: int, what: str) -> "Sequence[Item]":

@@ -18,7 +18,7 @@ CHUNK = 1 << 16  # bytes of the file that are looked at in one go: what a CPU ha
 MARGIN = 1 << 12  # bytes around a chunk that a secret may reach into; even
 NOTHING = bytes(CHUNK + 2 * MARGIN)
 SHORTEST_WIDE = bytes(8)  # what stands between the letters of the shortest secret in UTF-16
-MOST_MARKERS = 1 << 11  # of one kind in one chunk; only hostile files have more
+MAX_MARKERS = 1 << 11  # of one kind in one chunk; only hostile files have more
 MASK = "…".encode()
 # What documentation and tests have where a secret would be.
 PLACEHOLDERS = (b"EXAMPLE", b"example", b"xxxxxx", b"XXXXXX", b"000000000", b"placeholder")
@@ -129,7 +129,7 @@ def _walk_window(
     for marker, place, step in compile_markers().walk(window, start, stop):
         encoding = 0 if step == 1 else 1 + place % 2
         rows = places.setdefault(encoding, {}).setdefault(marker, [])
-        if len(rows) < MOST_MARKERS:
+        if len(rows) < MAX_MARKERS:
             rows.append(place // step)
     for encoding, found in sorted(places.items()):
         reading = _read_as(window, encoding)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CONTEXT = 2  # lines before and after
-LONGEST_LINE = 240  # characters
-LARGEST_FILE = 1 << 24  # bytes
-MOST_FILES = 1 << 18  # of a tree that are looked at
-MOST_LINES = 1 << 16  # of a report
-LONGEST_PATH = 1 << 12  # characters of a path in a debug file
+MAX_LINE_LENGTH = 240  # characters
+MAX_FILE = 1 << 24  # bytes
+MAX_FILES = 1 << 18  # of a tree that are looked at
+MAX_LINES = 1 << 16  # of a report
+MAX_PATH_LENGTH = 1 << 12  # characters of a path in a debug file
 FEWEST_SHARED = 2  # parts at the end of two paths that make them one file
 PASSED_OVER = {".git", ".hg", ".svn", "node_modules", "__pycache__"}
 
@@ -57,7 +57,7 @@ class _SourceReader:
     def __init__(self, folders: Sequence[str], context: int) -> None:
         self.trees = [_Tree(folder) for folder in folders]
         self.context = context
-        self.left = MOST_LINES
+        self.left = MAX_LINES
         self.places: dict[tuple[str, int], tuple[SourceLine, ...]] = {}
         self.files: dict[str, list[str] | None] = {}
 
@@ -82,7 +82,7 @@ class _SourceReader:
         first = max(1, line - self.context)
         last = min(len(lines), line + self.context)
         return tuple(
-            SourceLine(number, lines[number - 1][:LONGEST_LINE])
+            SourceLine(number, lines[number - 1][:MAX_LINE_LENGTH])
             for number in range(first, last + 1)
         )
 
@@ -97,7 +97,7 @@ class _SourceReader:
 def split_path(path: str) -> list[str]:
     """The parts of a path of any system, without drive, `.` and `..`."""
     parts: list[str] = []
-    for part in path[-LONGEST_PATH:].replace("\\", "/").split("/"):
+    for part in path[-MAX_PATH_LENGTH:].replace("\\", "/").split("/"):
         if part == ".." and parts:
             parts.pop()
         elif part not in ("", ".", "..") and ":" not in part and "\0" not in part:
@@ -149,7 +149,7 @@ class _Tree:
         if self._by_name is None:
             self._by_name = {}
             for count, path in enumerate(_walk_files(self.root)):
-                if count >= MOST_FILES:
+                if count >= MAX_FILES:
                     break
                 self._by_name.setdefault(os.path.basename(path).lower(), []).append(path)
         return self._by_name
@@ -181,11 +181,11 @@ def _read_text(path: str) -> list[str] | None:
     """The lines of a source file; None when it cannot be read or is no text."""
     try:
         with open(path, "rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+            content = file.read(MAX_FILE + 1)
     except OSError:
         return None
     encoding, content = find_encoding(content)
     text = content.decode(encoding, "replace")
-    if len(content) > LARGEST_FILE or "\0" in text:
+    if len(content) > MAX_FILE or "\0" in text:
         return None
     return [line.rstrip("\r") for line in text.split("\n")]

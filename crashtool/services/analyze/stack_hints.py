@@ -7,7 +7,7 @@ from crashtool.model.crash import CrashReport, Frame
 from crashtool.model.function_name import drop_clone
 
 DEEP = 200  # frames; a function that has most of so many calls itself without end
-MOST_LOOKED_AT = 12  # frames: how far a runtime's functions reach out
+MAX_LOOKED_AT = 12  # frames: how far a runtime's functions reach out
 GUESSED = ("scan", "cfi_scan")
 
 # Functions and what it means that a crash ends in them, most telling first.
@@ -71,7 +71,7 @@ def _end(frames: Sequence[Frame]) -> str:
     """What the runtime's functions at the top of the stack mean, the most telling of them."""
     found = {
         BY_NAME[name]
-        for frame in frames[:MOST_LOOKED_AT]
+        for frame in frames[:MAX_LOOKED_AT]
         if frame.trust not in GUESSED
         for name in _names(frame)
         if name in BY_NAME

@@ -11,7 +11,7 @@ from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.extended_attributes import find_sidecar, read_pax_attributes
 from crashtool.services.files.scratch import Scratch
 
-MOST_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
+MAX_MEMBERS = 100_000  # a handler keeps a year of reports, or 128 MB, at most
 BESIDE = "__MACOSX"  # where a zip of macOS has the attributes of its files
 
 
@@ -28,7 +28,7 @@ def unpack_database(path: Path, folder: Path, scratch: Scratch) -> None:
             raise InputUnusable(f"{path} is neither a folder nor a zip or tar file")
         try:
             for number, member in enumerate(walk_contents(file, head, budget, path.name)):
-                if number >= MOST_MEMBERS:
+                if number >= MAX_MEMBERS:
                     raise _too_many()
                 _unpack_member(member, _place(folder, member.name), scratch)
         except MalformedFile as error:
@@ -38,7 +38,7 @@ def unpack_database(path: Path, folder: Path, scratch: Scratch) -> None:
 
 
 def _too_many() -> InputUnusable:
-    return InputUnusable(f"more than {MOST_MEMBERS:,} members: not a Crashpad database")
+    return InputUnusable(f"more than {MAX_MEMBERS:,} members: not a Crashpad database")
 
 
 def _unpack_member(member: ArchiveMember, target: Path, scratch: Scratch) -> None:

@@ -28,9 +28,9 @@ FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"
 HEAD = 1024  # bytes that tell what a file is
 MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
 LOGIN = ("token", "format")  # fields that are not of the report, but of the server it went to
-UNPACKED_LIMIT = 1 << 34  # bytes; the largest full-memory dumps are smaller
-LONGEST_FIELD, MOST_FIELDS = 1 << 20, 32 << 20  # bytes; what is longer is no annotation
-MOST_DUMPS = 100  # of a form: a handler sends one, a browser one of each process
+MAX_UNPACKED = 1 << 34  # bytes; the largest full-memory dumps are smaller
+MAX_FIELD, MAX_FIELDS = 1 << 20, 32 << 20  # bytes; what is longer is no annotation
+MAX_DUMPS = 100  # of a form: a handler sends one, a browser one of each process
 DEPTH = 3  # a zip of gzipped request bodies
 FORM = "a form body"
 
@@ -285,20 +285,20 @@ class _Unwrapping:
 def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Attribute, ...]]:
     """A form's minidumps, its other files, and its fields. MalformedFile when it is damaged."""
     dumps, files, fields = [], [], []
-    left = MOST_FIELDS
+    left = MAX_FIELDS
     with path.open("rb") as file:
         data = FormText(file)
         for part in parse_multipart(data):
             size = part.end - part.start
             if part.name in MINIDUMP_NAMES or data[part.start : part.start + 4] == SIGNATURE:
                 dumps.append(part)
-            elif part.filename is not None or size > min(LONGEST_FIELD, left):
+            elif part.filename is not None or size > min(MAX_FIELD, left):
                 files.append(part)
             elif part.name not in LOGIN:
                 left -= size
                 value = data[part.start : part.end].decode("utf-8", "surrogateescape")
                 fields.append(Attribute(part.name, value))
-    if len(dumps) > MOST_DUMPS:
+    if len(dumps) > MAX_DUMPS:
         raise InputUnusable(f"a form body with {len(dumps):,} minidumps", hint="unpack it")
     return dumps, files, tuple(fields)
 
@@ -332,8 +332,8 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         block = self._stream.read(size)
         self._size += len(block)
-        if self._size >= UNPACKED_LIMIT:
-            raise InputUnusable(f"holds {UNPACKED_LIMIT:,} bytes or more")
+        if self._size >= MAX_UNPACKED:
+            raise InputUnusable(f"holds {MAX_UNPACKED:,} bytes or more")
         return block
 
 

@@ -15,7 +15,7 @@ Read = Callable[[int, int], bytes]
 
 CRASHED_STACK = 8 << 20
 OTHER_STACKS = 24 << 20  # bytes for all threads but the crashed one
-MOST_OF_A_STACK = 1 << 20
+MAX_OF_A_STACK = 1 << 20
 LEAST_OF_A_STACK = 4 << 10
 REFERENCED = 1 << 20  # bytes of what registers and stacks point at
 STACK_WORDS = 2048  # of the crashed thread's stack that are taken for pointers
@@ -40,7 +40,7 @@ class _Word32(Record):
 def share_of_a_stack(thread_count: int) -> int:
     """How many bytes of its stack each thread but the crashed one may have."""
     share = OTHER_STACKS // max(thread_count, 1)
-    return max(LEAST_OF_A_STACK, min(MOST_OF_A_STACK, share)) & -PAGE
+    return max(LEAST_OF_A_STACK, min(MAX_OF_A_STACK, share)) & -PAGE
 
 
 class MemoryMap:

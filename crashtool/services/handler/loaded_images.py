@@ -18,7 +18,7 @@ from crashtool.services.handler.target import MemoryMapping
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
-MOST_MODULES = 4096
+MAX_MODULES = 4096
 VDSO = "[vdso]"
 _DELETED = " (deleted)"
 
@@ -43,7 +43,7 @@ def list_modules(
             continue
         is_program = entry is not None and image.base <= entry < image.base + image.size
         modules.append(_describe(pid, mapping, image, is_program=is_program))
-        if len(modules) == MOST_MODULES:
+        if len(modules) == MAX_MODULES:
             break
     return sorted(modules, key=lambda module: (not module.is_program, module.base))
 

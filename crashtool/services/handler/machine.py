@@ -13,7 +13,7 @@ from crashtool.services.handler.target import read_file
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
-_MOST_TEXT = 1 << 20  # bytes of one file of /proc; a memory map has about 100 a line
+_MAX_TEXT = 1 << 20  # bytes of one file of /proc; a memory map has about 100 a line
 _NUMBER = re.compile(r"\d+")
 _RELEASES = ("/etc/lsb-release", "/etc/os-release")
 # Fields of /proc/PID/stat after the command's closing parenthesis (proc(5) counts from 1).
@@ -77,7 +77,7 @@ def read_texts(pid: int, tid: int) -> dict[int, bytes]:
     texts = {}
     for kind, path in places.items():
         try:
-            texts[kind] = read_file(path)[:_MOST_TEXT]
+            texts[kind] = read_file(path)[:_MAX_TEXT]
         except OSError:
             continue
     texts[linux.CPU_INFO] = _read_processors().partition(b"\n\n")[0]

@@ -39,7 +39,7 @@ _SYS_CLONE = 56
 _SYS_TGKILL = 234
 
 SIGINFO_SIZE = 128
-_LONGEST_REGSET = 4096
+_MAX_REGSET = 4096
 
 
 class _Vector(ctypes.Structure):
@@ -90,8 +90,8 @@ def detach(tid: int, signal: int = 0) -> None:
 
 def get_registers(tid: int, note: int = NT_PRSTATUS) -> bytes:
     """A register set of a stopped thread, as the kernel lays it out for the thread's width."""
-    buffer = ctypes.create_string_buffer(_LONGEST_REGSET)
-    vector = _Vector(ctypes.addressof(buffer), _LONGEST_REGSET)
+    buffer = ctypes.create_string_buffer(_MAX_REGSET)
+    vector = _Vector(ctypes.addressof(buffer), _MAX_REGSET)
     _ptrace(_GETREGSET, tid, note, ctypes.addressof(vector))
     return buffer.raw[: vector.length]
 

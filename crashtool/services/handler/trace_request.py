@@ -12,7 +12,7 @@ from crashtool.services.handler.supported import NEEDS_LINUX
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
-_LOG_LIMIT = 1 << 20
+_MAX_LOG = 1 << 20
 _LOOK = 0.1  # seconds between looks at the clock and at signals while the handler works
 
 
@@ -52,6 +52,6 @@ class TraceRequest:
         if not select.select([self._launched.log], [], [], seconds)[0]:
             return True
         chunk = os.read(self._launched.log, 65536)
-        if sum(map(len, self._log)) < _LOG_LIMIT:
+        if sum(map(len, self._log)) < _MAX_LOG:
             self._log.append(chunk)
         return bool(chunk)

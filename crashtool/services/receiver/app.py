@@ -27,7 +27,7 @@ MAX_SIZE = 2 << 30
 LOCAL_TOKEN = "5ca1ab1e" * 8  # what a receiver that lets every token in names in its URLs
 SHUTDOWN_SECONDS = 2
 READ_SIZE = 1 << 20
-MOST_CONNECTIONS = 512
+MAX_CONNECTIONS = 512
 HEAD_SECONDS, BODY_SECONDS = 20.0, 60.0  # a request's head in all; between parts of a body
 WATCH_SECONDS = 2.0
 
@@ -197,7 +197,7 @@ class _Server:
                 access_log=False,
                 log_config=None,
                 log_level="error",  # a traceback is a bug and must be seen; the rest is told below
-                limit_concurrency=MOST_CONNECTIONS,
+                limit_concurrency=MAX_CONNECTIONS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 ssl_certfile=plan.tls and plan.tls[0],
                 ssl_keyfile=plan.tls and plan.tls[1],

@@ -14,7 +14,7 @@ from crashtool.services.receiver.report import DumpPage, StoredReport
 from crashtool.services.receiver.symbol_folder import SYMBOLS, SymbolFolder
 
 SHOWN_NAMES = 3
-MOST_PATIENCE = 0.5  # seconds
+MAX_PATIENCE = 0.5  # seconds
 AGAIN = 200  # of the newest reports, those whose symbols were incomplete are read again
 
 
@@ -87,7 +87,7 @@ class Describer:
 
     def _give_way(self) -> None:
         """Let what arrives go first, for a while: reading a dump takes the processor from it."""
-        end = time.monotonic() + MOST_PATIENCE
+        end = time.monotonic() + MAX_PATIENCE
         while self._inbox.is_busy and time.monotonic() < end and not self._stopped.wait(0.01):
             pass
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from crashtool.services.receiver.report import StoredReport
 
-MOST_LISTENERS = 64
-MOST_WAITING = 256  # events that a listener may be behind before it has to load the list anew
+MAX_LISTENERS = 64
+MAX_WAITING = 256  # events that a listener may be behind before it has to load the list anew
 BEAT_SECONDS = 15.0
 BEAT = b": still here\n\n"
 START = b"retry: 2000\n\n"
@@ -52,7 +52,7 @@ class Events:
     @property
     def is_full(self) -> bool:
         """Whether there are as many listeners as there may be."""
-        return len(self._queues) >= MOST_LISTENERS
+        return len(self._queues) >= MAX_LISTENERS
 
     async def listen(self) -> AsyncIterator[bytes]:
         """The bytes of one stream of events, until the listener leaves or the hub closes."""
@@ -73,7 +73,7 @@ class Events:
 
     def _spread(self, message: bytes) -> None:
         for queue in self._queues:
-            if queue.qsize() < MOST_WAITING:
+            if queue.qsize() < MAX_WAITING:
                 queue.put_nowait(message)
-            elif queue.qsize() == MOST_WAITING:
+            elif queue.qsize() == MAX_WAITING:
                 queue.put_nowait(b"event: reload\ndata: {}\n\n")

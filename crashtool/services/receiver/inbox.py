@@ -33,7 +33,7 @@ from crashtool.services.receiver.report import DumpPage, StoredFile, StoredRepor
 DATABASE = "inbox.sqlite3"
 PRODUCT_NAMES, VERSION_NAMES = ("prod", "product"), ("ver", "version")
 LULL = 0.05  # seconds without a report
-LONGEST_WORDS = 1 << 16  # characters of a report that a search looks through
+MAX_WORDS_LENGTH = 1 << 16  # characters of a report that a search looks through
 
 
 class Inbox:
@@ -148,7 +148,7 @@ class Inbox:
         """Remember what was read from a report's minidump."""
         page = page.bounded()
         shown = [_storable(text) for text in page]
-        found = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:LONGEST_WORDS]
+        found = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:MAX_WORDS_LENGTH]
         with self._connections.transaction(is_promised=False) as database:
             database.execute(
                 "UPDATE reports SET headline = ?, page = ?, signature = ?, symbols = ?,"
@@ -353,11 +353,11 @@ def _search_words(
         if name != b"token":
             texts += [_start(name), _start(value)]
     texts += [_start(file.filename) for file in files]
-    return _storable("\n".join(texts).casefold()[:LONGEST_WORDS])
+    return _storable("\n".join(texts).casefold()[:MAX_WORDS_LENGTH])
 
 
 def _start(data: bytes) -> str:
-    return data[:LONGEST_WORDS].decode("utf-8", "replace")
+    return data[:MAX_WORDS_LENGTH].decode("utf-8", "replace")
 
 
 def _sync_folder(folder: Path) -> None:

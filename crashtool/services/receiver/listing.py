@@ -8,7 +8,7 @@ COLUMNS = """id, rxid, received, format, product, version, coalesce(headline, ''
     signature, symbols, notes != '[]' AS has_notes,
     (SELECT coalesce(sum(size), 0) FROM files WHERE report = reports.id) AS size"""
 GROUP = "coalesce(nullif(signature, ''), nullif(headline, ''), format)"
-MOST_WORDS = 16
+MAX_WORDS = 16
 
 
 class ReportRow(NamedTuple):
@@ -92,7 +92,7 @@ def count_reports(database: sqlite3.Connection, query: Query) -> int:
 def _conditions(query: Query) -> tuple[str, list[object]]:
     parts: list[str] = []
     values: list[object] = []
-    for word in query.text.casefold().split()[:MOST_WORDS]:
+    for word in query.text.casefold().split()[:MAX_WORDS]:
         parts.append("(instr(words, ?) OR instr(found, ?))")
         values += [word, word]
     if query.group:

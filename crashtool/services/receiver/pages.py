@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import jinja2
 
 TOKEN_SHOWN = 6
-LONGEST_SHOWN, MOST_SHOWN = 4096, 1000  # characters of a value, and values, on a page
-LONGEST_TOLD, MOST_TOLD = 1 << 16, 4 << 20  # characters of a value, and of all, for a program
+MAX_SHOWN_LENGTH, MAX_SHOWN = 4096, 1000  # characters of a value, and values, on a page
+MAX_TOLD_LENGTH, MAX_TOLD = 1 << 16, 4 << 20  # characters of a value, and of all, for a program
 BEYOND = 256  # characters; a token that is cut in two is no longer known as one
 SYMBOLS = {
     "none": "no symbols", "incomplete": "symbols incomplete", "complete": "symbols complete",
@@ -95,8 +95,8 @@ def _headline(report: StoredReport) -> str:
 def _rows(values: dict[str, str]) -> list[tuple[str, str]]:
     """Names and values for a page, of which no client makes a large one."""
     rows = [
-        (_cut(name, LONGEST_SHOWN), _mask(name, value, LONGEST_SHOWN))
-        for name, value in islice(values.items(), MOST_SHOWN)
+        (_cut(name, MAX_SHOWN_LENGTH), _mask(name, value, MAX_SHOWN_LENGTH))
+        for name, value in islice(values.items(), MAX_SHOWN)
     ]
     more = len(values) - len(rows)
     return rows + ([("…", f"and {more:,} more")] if more else [])
@@ -104,11 +104,11 @@ def _rows(values: dict[str, str]) -> list[tuple[str, str]]:
 
 def _tell(values: dict[str, str]) -> dict[str, str]:
     """Names and values for a program; what is cut ends with the number of characters there were."""
-    told, left = {}, MOST_TOLD
+    told, left = {}, MAX_TOLD
     for name, value in values.items():
-        shown = _mask(name, value, min(LONGEST_TOLD, max(left, 0)))
+        shown = _mask(name, value, min(MAX_TOLD_LENGTH, max(left, 0)))
         left -= len(shown)
-        told[_cut(name, LONGEST_TOLD)] = shown
+        told[_cut(name, MAX_TOLD_LENGTH)] = shown
     return told
 
 

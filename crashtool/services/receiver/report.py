@@ -6,7 +6,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
 MINIDUMP_MAGIC = b"MDMP"
-LONGEST_LINE, LONGEST_TEXT, LONGEST_ARTICLE = 2000, 1 << 20, 2 << 20  # characters
+MAX_LINE_LENGTH, MAX_TEXT, MAX_ARTICLE = 2000, 1 << 20, 2 << 20  # characters
 
 
 class StoredFile(NamedTuple):
@@ -36,13 +36,11 @@ class DumpPage(NamedTuple):
 
     def bounded(self) -> "DumpPage":
         """What is kept of it: a dump can make a page larger than any browser would show."""
-        article = self.article if len(self.article) <= LONGEST_ARTICLE else ""
+        article = self.article if len(self.article) <= MAX_ARTICLE else ""
         text = self.text
-        if len(text) > LONGEST_TEXT:
-            text = (
-                text[:LONGEST_TEXT] + "\n… cut here: crashtool inspect shows all of the minidump\n"
-            )
-        line, group = self.headline[:LONGEST_LINE], self.signature[:LONGEST_LINE]
+        if len(text) > MAX_TEXT:
+            text = text[:MAX_TEXT] + "\n… cut here: crashtool inspect shows all of the minidump\n"
+        line, group = self.headline[:MAX_LINE_LENGTH], self.signature[:MAX_LINE_LENGTH]
         return DumpPage(line, text, group, self.symbols, article)
 
 

@@ -17,10 +17,10 @@ OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
     "/report.",
 )  # fmt: skip
-LARGEST_NUMBER = (1 << 63) - 1  # of SQLite
-MOST_ROWS = 1000
+MAX_NUMBER_SIZE = (1 << 63) - 1  # of SQLite
+MAX_ROWS = 1000
 DEFAULT_ROWS = 100
-LONGEST_TEXT = 1000  # characters of a search
+MAX_TEXT = 1000  # characters of a search
 HTML, JSON, TEXT = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -167,12 +167,12 @@ class Site:
 def _parse_query(values: Mapping[str, str]) -> Query | PageReply:
     """A query, or what is wrong with it."""
     limit, before = values.get("limit", str(DEFAULT_ROWS)), values.get("before")
-    if not _is_number(limit) or not 1 <= int(limit) <= MOST_ROWS:
-        return _json(400, error_body(400, f"limit must be a number from 1 to {MOST_ROWS}"))
-    if before is not None and not (_is_number(before) and int(before) <= LARGEST_NUMBER):
+    if not _is_number(limit) or not 1 <= int(limit) <= MAX_ROWS:
+        return _json(400, error_body(400, f"limit must be a number from 1 to {MAX_ROWS}"))
+    if before is not None and not (_is_number(before) and int(before) <= MAX_NUMBER_SIZE):
         return _json(400, error_body(400, "before must be the number of a report"))
-    if len(values.get("q", "")) > LONGEST_TEXT:
-        return _json(400, error_body(400, f"q must be a text of at most {LONGEST_TEXT} characters"))
+    if len(values.get("q", "")) > MAX_TEXT:
+        return _json(400, error_body(400, f"q must be a text of at most {MAX_TEXT} characters"))
     return Query(
         text=values.get("q", ""),
         group=values.get("group", ""),

@@ -15,8 +15,8 @@ from crashtool.services.symbols.unpack import Unopened, walk_archive
 FOLDER = "symbols"
 PARTIAL = ".partial"
 SYMBOLS = "symbols"
-LONGEST_NAME = 100
-MOST_FILES = 10_000  # of one upload
+MAX_NAME_LENGTH = 100
+MAX_FILES = 10_000  # of one upload
 
 
 class SymbolFolder:
@@ -69,8 +69,8 @@ class SymbolFolder:
     def _place(self, folder: Path, name: str, source: Path, *, keep: bool) -> None:
         """Each file has a folder of its own, numbered: two may have one name."""
         self._placed += 1
-        if self._placed > MOST_FILES:
-            raise InputUnusable(f"more than {MOST_FILES:,} debug files: the others are left out")
+        if self._placed > MAX_FILES:
+            raise InputUnusable(f"more than {MAX_FILES:,} debug files: the others are left out")
         own = folder / str(self._placed)
         own.mkdir()
         target = own / safe_name(name)
@@ -90,4 +90,4 @@ def _list_names(folder: Path) -> tuple[str, ...]:
 def safe_name(name: str) -> str:
     """The base name of a path in an archive, as every system can have it."""
     base = name.replace("\\", "/").rpartition("/")[2]
-    return re.sub(r"[^\w.+@ -]", "_", base)[-LONGEST_NAME:].strip(". ") or "file"
+    return re.sub(r"[^\w.+@ -]", "_", base)[-MAX_NAME_LENGTH:].strip(". ") or "file"

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from crashtool.services.scrub.file_bytes import FileBytes
 
 BLOCK_ENTRIES = 3  # so many NAME=VALUE in a row are an environment
-LONGEST_NAME = 255  # characters
-LONGEST_VALUE = 32767  # characters: as long as Windows takes
+MAX_NAME_LENGTH = 255  # characters
+MAX_VALUE = 32767  # characters: as long as Windows takes
 AFTER_FIRST = (digits + "().:-").encode()
 NAME = (ascii_letters + "_").encode() + AFTER_FIRST
 
@@ -69,7 +69,7 @@ def _walk_entries(
         first = _find_name(data, free, place, width)
         if first >= 0 and (width > 1 or first == start or data[first - 1 : first] == b"\0"):
             value = place + width
-            last = _find_nul(data, value, min(end, value + (LONGEST_VALUE + 1) * width), width)
+            last = _find_nul(data, value, min(end, value + (MAX_VALUE + 1) * width), width)
             if last >= 0:
                 free = last + width
                 yield _EnvironmentEntry(first, value, free)
@@ -78,7 +78,7 @@ def _walk_entries(
 
 def _find_name(data: "FileBytes", free: int, end: int, width: int) -> int:
     """Where the name that ends at `end` starts, with the `=` in front of Windows' own; or -1."""
-    size = min(LONGEST_NAME, (end - free) // width) * width
+    size = min(MAX_NAME_LENGTH, (end - free) // width) * width
     letters = bytes(data[end - size : end : width])
     count = len(letters) - len(letters.rstrip(NAME))
     if width > 1:

@@ -38,7 +38,7 @@ STOPPED = ("told to stop", "interrupted", errors.INTERRUPTED)
 # of the IETF's draft; crashtool serve heeds it
 IDEMPOTENCY_KEY = "Idempotency-Key"
 SEARCHED = 16 << 20  # bytes of dumps in one call that are searched for secrets: half a second
-MOST_SEARCHED = 40  # and dumps: one program's hold much the same
+MAX_SEARCHED = 40  # and dumps: one program's hold much the same
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -121,7 +121,7 @@ class Sender:
     ) -> Iterator[Receipt]:
         """A receipt for each item; after a refused token the rest is not tried."""
         self._spool = spool
-        self._unsearched, self._unsearched_dumps = SEARCHED, MOST_SEARCHED
+        self._unsearched, self._unsearched_dumps = SEARCHED, MAX_SEARCHED
         for _, receipt in share_work(self._work, found, self.jobs):
             yield receipt
 

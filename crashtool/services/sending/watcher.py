@@ -14,7 +14,7 @@ from crashtool.services.sending.sender import Sender
 from crashtool.services.transport.retry import Clock
 
 SETTLED_AFTER = 2.0  # seconds: a file that did not change for so long is complete
-FIRST_WAIT, LONGEST_WAIT = 30.0, 900.0  # seconds until what an outage kept back is tried again
+FIRST_WAIT, MAX_WAIT = 30.0, 900.0  # seconds until what an outage kept back is tried again
 PATIENCE = 600.0  # seconds: for so long a lock or an unfinished report is nothing to speak of
 
 Stamp = tuple[object, ...]
@@ -77,7 +77,7 @@ class Watcher:
             yield receipt
 
     def _put_off(self, path: str, sight: Sight) -> None:
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(sight.outages, 10))
+        wait = min(MAX_WAIT, FIRST_WAIT * 2.0 ** min(sight.outages, 10))
         sight.outages += 1
         sight.due = self.clock.now() + wait
         self.sender.voices.note(f"{path}: tried again in {wait:.0f} s")

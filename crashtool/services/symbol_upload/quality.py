@@ -27,11 +27,11 @@ from crashtool.services.workers.processes import count_workers, share_among_proc
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 WORTH_SHARING = 100  # small files: fewer are graded before another process has loaded all this
 SMALL = 4_000_000  # bytes
-MOST_LOOKED_UP = 64  # functions of a PDB that are named, to see whether it is sound
-MOST_TRIED = 400  # functions whose unwind information is looked up
+MAX_LOOKED_UP = 64  # functions of a PDB that are named, to see whether it is sound
+MAX_TRIED = 400  # functions whose unwind information is looked up
 UNREAD_ROLES = (object_kinds.PACKAGE, object_kinds.SUPPLEMENT)  # only of use through another file
 LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
     "_init", "_fini", "_start", "deregister_tm_clones", "register_tm_clones", "frame_dummy",
@@ -62,7 +62,7 @@ def grade_files(files: Sequence[SymbolFile], cache: DerivedFiles) -> tuple[Symbo
 
 def _grade_by_threads(files: Sequence[SymbolFile], cache: DerivedFiles) -> list[SymbolFile]:
     """For what takes its time outside of Python: large files, those whose unwind rules are made."""
-    workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(files)))
+    workers = max(1, min(MAX_WORKERS, os.cpu_count() or 1, len(files)))
     derivers: SimpleQueue[Deriver] = SimpleQueue()
     with ThreadPoolExecutor(workers) as pool, _Derivers(cache, workers) as made:
         for deriver in made:
@@ -204,13 +204,13 @@ def _grade_text(file: SymbolFile) -> Quality:
 def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     lookup = PdbLookup(map_file(file.source))
     found = measure_coverage(lookup)
-    for address in _spread(found.spans, max(1, found.code_bytes // MOST_LOOKED_UP)):
+    for address in _spread(found.spans, max(1, found.code_bytes // MAX_LOOKED_UP)):
         lookup.find_locations(address)
     if lookup.problems:
         return Quality(problem=f"the debug information cannot be read: {lookup.problems[0]}")
     unwound = 0.0
     if row.architecture not in WINDOWS_UNWIND:  # else it is in the image
-        step = max(1, found.code_bytes // MOST_TRIED)
+        step = max(1, found.code_bytes // MAX_TRIED)
         tried = tuple(_spread(found.spans, step))
         unwound = sum(lookup.find_frame_data(at) is not None for at in tried) / max(1, len(tried))
     return Quality(
@@ -252,7 +252,7 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quali
 def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _FunctionNames:
     cache = SymCache(deriver.find(LINES, file.source, row.architecture).content)
     found = cache.count(LINKED_IN)
-    step = max(1, found.named_bytes // MOST_TRIED)
+    step = max(1, found.named_bytes // MAX_TRIED)
     addresses = tuple(_spread(cache.walk_named(LINKED_IN), step))
     is_own = object_kinds.LINES in row.features
     lined = min(1.0, found.lined_bytes / max(1, found.named_bytes)) if is_own else 0.0
@@ -284,7 +284,7 @@ def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -
     if table is None:
         return _FunctionNames(Quality(fault=fault), ())
     spans = list(table.spans())
-    step = max(1, sum(end - start for start, end in spans) // MOST_TRIED)
+    step = max(1, sum(end - start for start, end in spans) // MAX_TRIED)
     return _FunctionNames(Quality(functions=len(spans), fault=fault), tuple(_spread(spans, step)))
 
 
@@ -316,7 +316,7 @@ def _walk_code(data: "Content") -> Iterator[int]:
         code = [row for row in find_code(data) if row.present]
     except InputUnusable:
         return iter(())
-    step = max(1, sum(place.size for place in code) // MOST_TRIED)
+    step = max(1, sum(place.size for place in code) // MAX_TRIED)
     return _spread(((place.address, place.address + place.size) for place in code), step)
 
 

@@ -9,12 +9,12 @@ from crashtool.model.symbol_upload import PRESENT, UPLOADED, WRITTEN, GateRow, S
 from crashtool.services.symbol_upload.inventory import walk_entries
 
 ACCEPTED = (UPLOADED, WRITTEN, PRESENT)
-LARGEST_RECEIPT = 256 << 20  # bytes
+MAX_RECEIPT = 256 << 20  # bytes
 
 
 def read_receipt(path: str) -> dict[str, str]:
     """What became of each debug id: a status. InputUnusable when it is no receipt of ours."""
-    text = read_text_file(path, largest=LARGEST_RECEIPT)
+    text = read_text_file(path, largest=MAX_RECEIPT)
     try:
         return _read_statuses(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

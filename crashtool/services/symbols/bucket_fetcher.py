@@ -16,7 +16,7 @@ from crashtool.services.symbols.fetching import open_in_bucket
 from crashtool.services.transport.connection import SLOWEST
 from crashtool.services.transport.http import DEFAULT_TIMEOUT
 
-FIRST_PIECE, LARGEST_PIECE = 1 << 18, 1 << 24  # bytes; each is as large as what has come before
+FIRST_PIECE, MAX_PIECE = 1 << 18, 1 << 24  # bytes; each is as large as what has come before
 OK, FORBIDDEN, NOT_FOUND = 200, 403, 404
 
 Outcome: TypeAlias = "tuple[Any, BaseException | None]"
@@ -81,7 +81,7 @@ class _Download:
         return OK
 
     def _read(self, scheme: str, file: IO[bytes]) -> bytes:
-        size = min(max(FIRST_PIECE, self._done), LARGEST_PIECE)
+        size = min(max(FIRST_PIECE, self._done), MAX_PIECE)
         block: bytes = self._call(scheme, lambda: file.read(size))
         return block
 

@@ -22,7 +22,7 @@ LEFTOVER_SECONDS = 86400  # then a partial file is taken to be of a process that
 SUBFOLDER = "symbols-1"  # the number is that of the layout, and of what derived files mean
 TRIM_STAMP = "trimmed"  # an empty file; when it was written, the cache was last looked through
 TRIM_SECONDS = 86400
-MOST_TRIES = 8
+MAX_TRIES = 8
 OTHER_FOLDER = "name another folder by --cache or CRASHTOOL_CACHE"
 
 
@@ -198,7 +198,7 @@ def place_in(folder: str, key: str, name: str) -> str:
 
 def _create(path: str) -> IO[bytes]:
     """A new file; again if its folder goes, emptied by another process, in between."""
-    for left in reversed(range(MOST_TRIES)):
+    for left in reversed(range(MAX_TRIES)):
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             return open(path, "xb")

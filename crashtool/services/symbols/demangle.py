@@ -18,7 +18,7 @@ SCHEMES = {
     "_T0": ("swift",),
     "_D": ("d",),
 }
-LONGEST_NAME = 1 << 14
+MAX_NAME_LENGTH = 1 << 14
 
 
 @lru_cache(maxsize=1 << 14)
@@ -32,7 +32,7 @@ def demangle(name: str) -> str:
         readable = demangle("_" + name)
         return name if readable == "_" + name else readable
     prefix = next((prefix for prefix in SCHEMES if name.startswith(prefix)), None)
-    if prefix is None or len(name) > LONGEST_NAME:
+    if prefix is None or len(name) > MAX_NAME_LENGTH:
         return name
     return _spell(name, SCHEMES[prefix])
 

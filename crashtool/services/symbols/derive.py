@@ -31,7 +31,7 @@ UNWIND: Product = "unwind.cfi"
 SECONDS = 20.0  # for a small file, which takes a tenth of one
 PER_SECOND = 1_000_000  # bytes of a large one; some sixteen million are usual
 READY, CONTENT, END = b"R", b"C", b"E"
-MOST_TRIES = 2  # what ends a reader once may be a chance of this machine
+MAX_TRIES = 2  # what ends a reader once may be a chance of this machine
 END_SECONDS = 5.0
 FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE", "SIGTRAP")
 NT_ERROR = 0xC0000000
@@ -120,7 +120,7 @@ class Deriver:
         request = (product, os.path.abspath(path), architecture)  # noqa: PTH100
         limit = self._seconds + os.path.getsize(path) / PER_SECOND  # noqa: PTH202
         ending = 0
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             process = self._start()
             if process is None:
                 write_product(*request, target)
@@ -179,7 +179,7 @@ class Deriver:
         if self._process is not None or self._reads_itself:
             return self._process
         reason = ""
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 self._process = _open_reader()
             except OSError as error:

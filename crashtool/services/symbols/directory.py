@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 VERSION_CONTROL = (".git", ".hg", ".svn")
 ID_LENGTHS = range(33, 41)  # a GUID and an age, as stores name their folders
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
-MOST_MISMATCHES = 8
+MAX_MISMATCHES = 8
 # what symstore and symsrv put at the top of their stores, which may be vast and far away
 STORE_MARKS = ("000admin", "pingme.txt", "index2.txt")
 LOCAL_CONVENTIONS = (
@@ -109,7 +109,7 @@ class DirectorySource:
             yield from best_first(known for known in rows if matches(known, module))
             poor += [known for known in rows if not matches(known, module)]
         told = [row for row in poor if not row.is_readable or may_be_of(row, module)]
-        yield from told[:MOST_MISMATCHES]
+        yield from told[:MAX_MISMATCHES]
 
     def _in_stores(self, module: "Module") -> Iterator[IdentifiedFile]:
         """What stores have at the places where they would have it."""
@@ -137,7 +137,7 @@ class DirectorySource:
             for name in sorted({ids.debug_file.lower(), ids.code_file.lower()} - {""}):
                 if start := self._list(folder).get(name):
                     rows = walk_files(os.path.join(folder, start))
-                    for named in islice(rows, MOST_MISMATCHES):
+                    for named in islice(rows, MAX_MISMATCHES):
                         yield from self._identify(named.path)
 
     def _in_fitting(self, module: "Module") -> Iterator[IdentifiedFile]:

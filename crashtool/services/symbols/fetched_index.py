@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.cache import SymbolCache
 
 PREFIX = "of-"
-LONGEST_ENTRY = 4096  # bytes: a file's name, and where it came from
-LONGEST_ID = 128
+MAX_ENTRY = 4096  # bytes: a file's name, and where it came from
+MAX_ID = 128
 ALPHANUMERIC = frozenset("0123456789abcdef")
 
 
@@ -27,7 +27,7 @@ def remember_fetched(
     """
     key, name = file
     entry = f"{name}\n{place}".encode("utf-8", "replace")
-    if len(entry) > LONGEST_ENTRY:
+    if len(entry) > MAX_ENTRY:
         return
     for own in _keys_of(module)[:1]:
         if cache.find(own, key) is None:
@@ -45,7 +45,7 @@ def walk_fetched(cache: "SymbolCache", module: "Module") -> Iterator[tuple[str, 
         for key in _list(place_in(cache.folder, own, "")):
             with suppress(OSError, ValueError):
                 with open(cache.place(own, key), "rb") as file:
-                    entry = file.read(LONGEST_ENTRY).decode("utf-8", "replace")
+                    entry = file.read(MAX_ENTRY).decode("utf-8", "replace")
                 name, _, place = entry.partition("\n")
                 if path := cache.find(key, os.path.basename(name)):
                     yield path, place
@@ -64,7 +64,7 @@ def _keys_of(module: "Module") -> list[str]:
     return [
         f"{PREFIX}{own}"
         for own in ids
-        if len(own) <= LONGEST_ID and ALPHANUMERIC.issuperset(own) and own.strip("0")
+        if len(own) <= MAX_ID and ALPHANUMERIC.issuperset(own) and own.strip("0")
     ]
 
 

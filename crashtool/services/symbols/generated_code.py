@@ -14,9 +14,9 @@ from crashtool.formats.named_tuple import NamedTuple
 
 NAME = re.compile(r"perf-(\d+)\.map")
 LINE = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16}) (?:0x)?([0-9a-fA-F]{1,16}) (.+)")
-MOST_BYTES = 1 << 26
-LONGEST_LINE = 1 << 12
-MOST_OVERLAPPING = 32  # functions that were compiled again at places of earlier ones
+MAX_BYTES = 1 << 26
+MAX_LINE_LENGTH = 1 << 12
+MAX_OVERLAPPING = 32  # functions that were compiled again at places of earlier ones
 
 
 class Generated(NamedTuple):
@@ -57,19 +57,19 @@ class GeneratedCode:
             self._functions[process] = sorted(_read(self._maps[process]))
         functions = self._functions[process]
         last = bisect_right(functions, address, key=lambda row: row.start)
-        nearest = functions[max(0, last - MOST_OVERLAPPING) : last]
+        nearest = functions[max(0, last - MAX_OVERLAPPING) : last]
         inside = [row for row in nearest if address < row.start + row.size]
         return max(inside, key=lambda row: row.line, default=None)
 
 
 def _read(path: str) -> Iterator[Generated]:
-    """What a file says, up to `MOST_BYTES` of it; lines of another form are passed over."""
+    """What a file says, up to `MAX_BYTES` of it; lines of another form are passed over."""
     try:
         with open(path, "rb") as file:
-            content = file.read(MOST_BYTES)
+            content = file.read(MAX_BYTES)
     except OSError:  # it was there when the command began
         return
     for number, line in enumerate(content.splitlines()):
-        found = LINE.fullmatch(line[:LONGEST_LINE].decode("utf-8", "replace"))
+        found = LINE.fullmatch(line[:MAX_LINE_LENGTH].decode("utf-8", "replace"))
         if found:
             yield Generated(int(found[1], 16), int(found[2], 16), number, found[3].strip())

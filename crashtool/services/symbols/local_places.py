@@ -27,8 +27,8 @@ NOT_HERE = Candidate(
     note="no file of it at its recorded path, beside the dump, among the system's or in the cache",
 )  # fmt: skip
 
-LONGEST_PATH = 4096
-LONGEST_NAME = 255
+MAX_PATH_LENGTH = 4096
+MAX_NAME_LENGTH = 255
 BUILD_ID_DIGITS = range(16, 129)
 HEX_DIGITS = frozenset("0123456789abcdef")
 PDB_SUFFIX = ".pdb"
@@ -145,7 +145,7 @@ def _walk_build_id(module: "Module") -> Iterator[LocalPath]:
 
 def recorded_path(text: str) -> str:
     """A path of a dump as one of this machine; "" when it is none, or not safe to open."""
-    if not text or len(text) > LONGEST_PATH or not text.isprintable():
+    if not text or len(text) > MAX_PATH_LENGTH or not text.isprintable():
         return ""
     return _windows_path(text) if os.name == "nt" else _posix_path(text)
 
@@ -191,7 +191,7 @@ def _is_remote(drive: str) -> bool:
 def plain_name(path: str) -> str:
     r"""The last part of a path of any system as a file's name here; "" when it leads elsewhere."""
     name = path.replace("\\", "/").rpartition("/")[2]
-    is_plain = name.isprintable() and len(name) <= LONGEST_NAME and bool(name.strip(". "))
+    is_plain = name.isprintable() and len(name) <= MAX_NAME_LENGTH and bool(name.strip(". "))
     if os.name == "nt" and (set(name) & set(':*?"<>|') or is_windows_device(name)):
         return ""
     return name if is_plain else ""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
 
-LARGEST_LINKED = 4 << 30  # bytes that are read for a checksum
+MAX_LINKED = 4 << 30  # bytes that are read for a checksum
 BLOCK = 1 << 20
 
 
@@ -130,7 +130,7 @@ def _has_checksum(path: str, program: str) -> bool:
 
     try:
         wanted = read_link_checksum(map_file(program))
-        if wanted is None or os.path.getsize(path) > LARGEST_LINKED:
+        if wanted is None or os.path.getsize(path) > MAX_LINKED:
             return False
         found = 0
         with open(path, "rb") as file:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.source import SymbolSource
 
-MOST_FILES = 16  # of one module; there are four kinds, some stripped and some not
+MAX_FILES = 16  # of one module; there are four kinds, some stripped and some not
 SUFFICIENT_TRIES = 4096
 
 
@@ -143,7 +143,7 @@ class ModuleSymbols:
 
     def _open_next(self) -> bool:
         """Take the next candidate that can be opened; False when there is none."""
-        while self._rest is not None and len(self._files) < MOST_FILES:
+        while self._rest is not None and len(self._files) < MAX_FILES:
             candidate = next(self._rest, None)
             if candidate is None:
                 break

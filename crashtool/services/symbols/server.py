@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 ABSENT = "absent"  # the name under which the cache remembers that a server has no such file
 ABSENT_SECONDS = 86400
 RECENTLY_ABSENT = "not there less than a day ago; crashtool symbols cache --clear asks afresh"
-LARGEST_FILE = 8 << 30  # bytes
-MOST_FAILURES = 3  # of a server, one after the other; then it is not asked again
-MOST_READS = 2  # of what was fetched: a second time when it is not there to be read
+MAX_FILE = 8 << 30  # bytes
+MAX_FAILURES = 3  # of a server, one after the other; then it is not asked again
+MAX_READS = 2  # of what was fetched: a second time when it is not there to be read
 SEPARATOR = ":"
 SYMSTORE = ("symstore",)
 ANY_CONVENTION = ("symstore", "breakpad", "ssqp", "debuginfod", "build-id")
@@ -108,7 +108,7 @@ class ServerSource:
         url = self.server.place(place.path)
         key, name = key_of(url), file_name(place.path)
         shown = redact_token(url)
-        for _ in range(MOST_READS):
+        for _ in range(MAX_READS):
             path = self._cache.find(key, name)
             answer = FetchResult("found", path=path) if path else self._fetch(url, key, name)
             if not answer.path:
@@ -138,7 +138,7 @@ class ServerSource:
             return FetchResult("not_found", RECENTLY_ABSENT)
         if self._open_fetcher is None:
             return FetchResult("not_found", "not asked: --offline")
-        if self._failures >= MOST_FAILURES:
+        if self._failures >= MAX_FAILURES:
             return self._last_failure
         try:
             path = self._cache.put(key, name, lambda target: self._download(url, target))
@@ -158,7 +158,7 @@ class ServerSource:
         if self._fetcher is None:
             self._fetcher = self._open_fetcher()
         asked = f"{url}?{self.server.query}" if self.server.query else url
-        status = self._fetcher.fetch(asked, target, LARGEST_FILE)
+        status = self._fetcher.fetch(asked, target, MAX_FILE)
         if status in NOT_THERE:
             raise _NoFile("not_found", "")
         if status in NOT_PERMITTED:
@@ -171,7 +171,7 @@ class ServerSource:
         count as many.
         """
         may_pass = isinstance(error, NetworkFailure) and not isinstance(error, TimedOut | TooLarge)
-        self._failures += 1 if may_pass else MOST_FAILURES
+        self._failures += 1 if may_pass else MAX_FAILURES
         status: LookupStatus = "timeout" if isinstance(error, TimedOut) else "failed"
         may_be_mended = isinstance(error, (UsageError, BadUrl)) and error.hint
         note = f"{error.what}: {error.hint}" if may_be_mended else error.what

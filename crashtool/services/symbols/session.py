@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.generated_code import Generated, GeneratedCode
     from crashtool.services.symbols.source import SymbolSource
 
-MOST_MODULES = 4096  # open at once
+MAX_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")
 MAP_NAME = "perf-"  # of a map of generated code, which is no debug file
 
@@ -134,7 +134,7 @@ class SymbolSession:
         )  # fmt: skip
         found = self._modules.get(key)
         if found is None:
-            if len(self._modules) >= MOST_MODULES:
+            if len(self._modules) >= MAX_MODULES:
                 self._modules.clear()
             links = self._local.walk_linked if self._local else None
             found = ModuleSymbols(module, architecture, self._source, self._deriver, links=links)

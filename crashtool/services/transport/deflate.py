@@ -3,7 +3,7 @@
 import zlib
 
 EMPTY_LAST = b"\x03\0"  # a last block without anything
-MOST_STORED = 0xFFFF  # bytes
+MAX_STORED = 0xFFFF  # bytes
 
 
 class Deflater:
@@ -35,10 +35,10 @@ def _store(block: bytes) -> bytes:
     """Stored blocks; zlib's own level 0 is twenty times as slow."""
     view = memoryview(block)
     pieces: list[bytes | memoryview] = []
-    for place in range(0, len(block), MOST_STORED):
-        piece = view[place : place + MOST_STORED]
+    for place in range(0, len(block), MAX_STORED):
+        piece = view[place : place + MAX_STORED]
         size = len(piece)
         pieces += [
-            b"\0" + size.to_bytes(2, "little") + (size ^ MOST_STORED).to_bytes(2, "little"), piece,
+            b"\0" + size.to_bytes(2, "little") + (size ^ MAX_STORED).to_bytes(2, "little"), piece,
         ]  # fmt: skip
     return b"".join(pieces)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import requests
 
 USER_AGENT = f"crashtool/{__version__}"
-REPLY_LIMIT = 1 << 20  # bytes of a reply that are kept; receivers answer with a few hundred
+MAX_REPLY = 1 << 20  # bytes of a reply that are kept; receivers answer with a few hundred
 AT_ONCE = 1 << 20  # bytes that are gathered before they are sent
 OK = 200
 REDIRECTS = (301, 302, 303, 307, 308)
-MOST_REDIRECTS = 6
+MAX_REDIRECTS = 6
 DEFAULT_TIMEOUT = 60.0  # seconds
 UNPROMISED = 512 << 20  # bytes that are taken from a server that did not say how many will come
-MOST_PACKED = 64  # times its promised size that a packed body may unpack to, beside those
+MAX_PACKED = 64  # times its promised size that a packed body may unpack to, beside those
 
 
 class Body(Protocol):
@@ -120,7 +120,7 @@ class HttpSession:
             credentials = _find_credentials(url)
         except ValueError as error:
             raise BadUrl(f"not a URL that can be used: {error}") from None
-        for _ in range(MOST_REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             headers = credentials if _origin(url) == own else None
             response = self._request("GET", url, None, headers, _Target(target, limit, expect))
             location = response.headers.get("location", "")
@@ -258,7 +258,7 @@ class _Target(NamedTuple):
         if self.expect:
             self.expect(0 if is_packed else promised or 0)
         if promised is None or is_packed:
-            return min(self.limit, UNPROMISED + MOST_PACKED * (promised or 0))
+            return min(self.limit, UNPROMISED + MAX_PACKED * (promised or 0))
         return promised
 
     def fill(self, blocks: Iterable[bytes], most: int, url: str) -> bytes:
@@ -280,9 +280,9 @@ def _read_capped(blocks: Iterable[bytes]) -> bytes:
     kept = bytearray()
     for block in blocks:
         kept += block
-        if len(kept) >= REPLY_LIMIT:
+        if len(kept) >= MAX_REPLY:
             break
-    return bytes(kept[:REPLY_LIMIT])
+    return bytes(kept[:MAX_REPLY])
 
 
 def _follow(url: str, location: str) -> str:

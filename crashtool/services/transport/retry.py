@@ -13,7 +13,7 @@ from crashtool.services.transport.reply import is_temporary
 
 DEFAULT_RETRY_FOR = 60.0  # seconds
 FIRST_WAIT = 1.0
-LONGEST_WAIT = 30.0
+MAX_WAIT = 30.0
 
 
 class Clock(NamedTuple):
@@ -89,7 +89,7 @@ def _next_wait(response: HttpResponse | None, tries: int, clock: Clock) -> float
     asked = response and parse_retry_after(response.headers.get("retry-after", ""), clock.wall())
     if asked is not None:
         return asked
-    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 10))
+    longest = min(MAX_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 10))
     return longest * (1.0 - clock.jitter() / 2)
 
 

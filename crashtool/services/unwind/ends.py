@@ -23,9 +23,9 @@ CALLED_BY_ENTRY_POINT = ("__libc_start_main", "__libc_start_main_impl", "__libc_
 # The only call from Windows' ntdll into kernel32 starts a thread. On x86 two functions of ntdll
 # stand there, __RtlUserThreadStart and _RtlUserThreadStart, both with a frame pointer.
 THREAD_STARTER, THREAD_BASE = "ntdll.dll", "kernel32.dll"
-MOST_ARGUMENTS = 4096
-MOST_STRINGS = 1 << 16
-AT_PAGESZ, PAGE_SIZES, MOST_PAIRS = 6, (1 << 12, 1 << 14, 1 << 16), 32  # <elf.h>
+MAX_ARGUMENTS = 4096
+MAX_STRINGS = 1 << 16
+AT_PAGESZ, PAGE_SIZES, MAX_PAIRS = 6, (1 << 12, 1 << 14, 1 << 16), 32  # <elf.h>
 PUSHED_BY_ENTRY_POINT = 4  # words, at most, below what the kernel left for it
 
 
@@ -82,13 +82,13 @@ def _is_initial_stack(scene: "UnwindContext", place: int) -> bool:
     """
     width = scene.machine.width
     count = scene.read_pointer(place)
-    if count is None or not 0 < count <= MOST_ARGUMENTS:
+    if count is None or not 0 < count <= MAX_ARGUMENTS:
         return False
     if _count_strings(scene, place + width) != count:
         return False
     environment = place + width * (count + 2)
     pairs = environment + width * (_count_strings(scene, environment) + 1)
-    kinds = (scene.read_pointer(pairs + 2 * width * number) for number in range(MOST_PAIRS))
+    kinds = (scene.read_pointer(pairs + 2 * width * number) for number in range(MAX_PAIRS))
     return any(
         kind == AT_PAGESZ
         and (scene.read_pointer(pairs + 2 * width * number + width) or 0) in PAGE_SIZES
@@ -100,7 +100,7 @@ def _count_strings(scene: "UnwindContext", place: int) -> int:
     """How many pointers up the stack stand from `place` on; the place behind them holds a null."""
     width = scene.machine.width
     last = place
-    for number in range(MOST_STRINGS):
+    for number in range(MAX_STRINGS):
         pointer = scene.read_pointer(place + width * number)
         if pointer == 0:
             return number

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
     from crashtool.services.unwind.scene import UnwindContext
 
-MOST_PROLOGUE = 96  # bytes from a function's start within which it sets its frame pointer up
-MOST_BODY = 1 << 14  # bytes of a function that are read to learn what became of a register
-MOST_LINKS = 64  # of a chain through generated code
+MAX_PROLOGUE = 96  # bytes from a function's start within which it sets its frame pointer up
+MAX_BODY = 1 << 14  # bytes of a function that are read to learn what became of a register
+MAX_LINKS = 64  # of a chain through generated code
 
 
 def step_by_own_frame_pointer(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
@@ -22,7 +22,7 @@ def step_by_own_frame_pointer(scene: "UnwindContext", callee: "Callee") -> Stack
     start = callee.start
     if start is None or scene.machine.sets_frame_pointer is None:
         return None
-    size = min(callee.place - start, MOST_PROLOGUE)
+    size = min(callee.place - start, MAX_PROLOGUE)
     code = scene.read_code(start, size) if size > 0 else None
     if not code or not scene.machine.sets_frame_pointer(code):
         return None
@@ -87,7 +87,7 @@ def _leads_back(scene: "UnwindContext", saved: int, address: int) -> bool:
     """
     machine = scene.machine
     pointer = saved
-    for _ in range(MOST_LINKS):
+    for _ in range(MAX_LINKS):
         if scene.is_executable(address) is not None or not scene.is_outside(address):
             return False
         outer = scene.read_pointer(pointer)
@@ -134,9 +134,9 @@ def _is_stale(scene: "UnwindContext", callee: "Callee", link_register: int) -> b
     place = scene.strip(link_register)
     if start is None:
         size = callee.place - place
-        code = scene.read_code(place, size) if 0 <= size <= MOST_BODY else None
+        code = scene.read_code(place, size) if 0 <= size <= MAX_BODY else None
         return code is not None and not scene.machine.leaves(code)
-    code = scene.read_code(start, min(callee.place - start, MOST_BODY))
+    code = scene.read_code(start, min(callee.place - start, MAX_BODY))
     if code and saves(code):
         return True
     back = scene.find_loaded(place)

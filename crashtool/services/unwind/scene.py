@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.machine import Machine
 
 ANYWHERE = range(1 << 64)
-LONGEST_DETOUR = 64  # bytes of a function that does little but jump to another
+MAX_DETOUR = 64  # bytes of a function that does little but jump to another
 LOWEST_CODE = 0x1000  # no system maps the first page
 # ARM64 processors pass over the top byte of a pointer to data (Arm ARM, "Address tagging"), where
 # Android's allocators and sanitizers keep a tag.
@@ -273,7 +273,7 @@ class UnwindContext:
         if loaded is None:
             return False
         first = target - loaded.base
-        sizes = range(LONGEST_DETOUR, 0, -LONGEST_DETOUR // 4)
+        sizes = range(MAX_DETOUR, 0, -MAX_DETOUR // 4)
         code = next(filter(None, (loaded.tables.read_code(first, size) for size in sizes)), b"")
         jump = self.machine.find_jump(code, target, start)
         if jump is None:

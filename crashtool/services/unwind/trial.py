@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from crashtool.services.unwind.scene import StackFrame, UnwindContext
 
-MOST_TRIALS = 16  # of one frame
+MAX_TRIALS = 16  # of one frame
 
 
 def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFrame | None":
@@ -22,7 +22,7 @@ def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFr
     A guess without rules of its own cannot be tried, and counts as good.
     """
     doubtful: StackFrame | None = None
-    for guess in islice(guesses, MOST_TRIALS):
+    for guess in islice(guesses, MAX_TRIALS):
         outcome = _try(scene, guess)
         if outcome is True:
             return guess

@@ -21,7 +21,7 @@ from crashtool.services.unwind.trial import believe
 if TYPE_CHECKING:
     from crashtool.services.unwind.scene import UnwindContext
 
-MOST_FRAMES = 1 << 18  # as many as fit a stack of 8 MB, the usual limit, with 32 bytes each
+MAX_FRAMES = 1 << 18  # as many as fit a stack of 8 MB, the usual limit, with 32 bytes each
 
 
 class Way(NamedTuple):
@@ -40,7 +40,7 @@ def walk(scene: "UnwindContext", registers: Mapping[str, int]) -> Iterator[Stack
     walker = _StackWalk(scene)
     frame: StackFrame | None = StackFrame(registers, "context", is_exact=True)
     count = 0
-    while frame is not None and count < MOST_FRAMES:
+    while frame is not None and count < MAX_FRAMES:
         yield frame
         count += 1
         frame = walker.find_caller(frame, first=count == 1)

@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 from crashtool.services.workers.child_environment import child_environment
 from crashtool.services.workers.threads import share_in_order
 
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
 MAX_STARTS = 16  # of a worker: it may be that none can work here
 
@@ -30,7 +30,7 @@ def count_workers(asked: int | None) -> int:
         return asked
     usable = getattr(os, "sched_getaffinity", None)  # a container may have some of the cores only
     cores = len(usable(0)) if usable else os.cpu_count() or 1
-    return min(MOST_WORKERS, cores)
+    return min(MAX_WORKERS, cores)
 
 
 def share_many(

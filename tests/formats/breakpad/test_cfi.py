@@ -2,7 +2,7 @@ import pytest
 
 from crashtool.formats.breakpad.cfi import (
     CFA,
-    MOST_TOKENS,
+    MAX_TOKENS,
     RETURN_ADDRESS,
     UnevaluableRule,
     evaluate,
@@ -59,7 +59,7 @@ def test_what_precedes_the_first_register_is_dropped():
 def test_a_million_tokens_are_not_all_read():
     rules = parse_rules(".cfa: " + "1 " * 1_000_000, "x86_64")
 
-    assert len(rules[CFA]) == MOST_TOKENS - 1
+    assert len(rules[CFA]) == MAX_TOKENS - 1
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,14 @@ def test_records_out_of_order_are_found(large):
 
 
 def test_too_many_changes_are_not_all_read(monkeypatch):
-    monkeypatch.setattr(stack_records, "MOST_DELTAS", 2)
+    monkeypatch.setattr(stack_records, "MAX_DELTAS", 2)
     reader = read(cfi(0, 0x20, "a: 0", (1, "a: 1"), (2, "a: 2"), (3, "a: 3")))
 
     assert reader.find_cfi(0x1F).rules == "a: 0 a: 1 a: 2"
 
 
 def test_only_so_many_answers_are_remembered(monkeypatch):
-    monkeypatch.setattr(stack_records, "MOST_ANSWERS", 2)
+    monkeypatch.setattr(stack_records, "MAX_ANSWERS", 2)
     reader = read(cfi(0, 0x20, "a: 0"))
 
     assert all(reader.find_cfi(address) for address in range(0x20))

@@ -191,8 +191,8 @@ def test_an_answer_is_remembered():
 
 
 def test_only_so_much_is_remembered(monkeypatch):
-    monkeypatch.setattr(symbol_file, "MOST_ANSWERS", 2)
-    monkeypatch.setattr(symbol_file, "MOST_BLOCKS", 2)
+    monkeypatch.setattr(symbol_file, "MAX_ANSWERS", 2)
+    monkeypatch.setattr(symbol_file, "MAX_BLOCKS", 2)
     functions = [func(start, 4, f"f{start}", line(start, 4, 1, start)) for start in range(0, 80, 8)]
     reader = read(*(file(start, f"{start}.c") for start in range(0, 80, 8)), *functions)
 
@@ -281,7 +281,7 @@ def test_damage_is_noted():
 
 
 def test_problems_are_few(monkeypatch):
-    monkeypatch.setattr("crashtool.formats.breakpad.records.MOST_PROBLEMS", 1)
+    monkeypatch.setattr("crashtool.formats.breakpad.records.MAX_PROBLEMS", 1)
     reader = read("FUNC x", "STACK CFI INIT x")
 
     reader.find_function(1)
@@ -304,7 +304,7 @@ def test_sizes_beyond_64_bits_are_borne():
 
 
 def test_more_records_than_bearable_out_of_order_are_left_out(monkeypatch):
-    monkeypatch.setattr(columns, "MOST_RECORDS", 3)
+    monkeypatch.setattr(columns, "MAX_RECORDS", 3)
     reader = read(*(func(start, 8, "f", many_names=True) for start in (64, 48, 32, 16, 0)))
 
     assert reader.find_function(64) is not None

@@ -6,7 +6,7 @@ import pytest
 
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.process_parameters import (
-    MOST_ENVIRONMENT,
+    MAX_ENVIRONMENT,
     ProcessParameters,
     read_process_parameters,
 )
@@ -147,7 +147,7 @@ def test_an_environment_without_end_is_not_searched_for_ever(monkeypatch):
     monkeypatch.setattr(memory, "read", counted)
 
     assert read_process_parameters(memory, [TEB]).environment_count is None
-    assert sum(sizes) < 2 * MOST_ENVIRONMENT
+    assert sum(sizes) < 2 * MAX_ENVIRONMENT
 
 
 def test_pointers_that_lead_in_a_circle_end():

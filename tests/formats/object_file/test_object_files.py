@@ -169,7 +169,7 @@ class TestElf:
         assert (object_kinds.SYMBOLS in found.features) != split
 
     def test_a_flood_of_units_is_not_followed_to_the_end(self):
-        info = (unit(5, 1) * (elf.MOST_UNITS + 1)) + unit(5, 4)
+        info = (unit(5, 1) * (elf.MAX_UNITS + 1)) + unit(5, 4)
 
         assert object_kinds.SPLIT not in read(build_elf([CODE, (".debug_info", 1, 0, info)])).traits
 

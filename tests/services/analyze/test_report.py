@@ -13,8 +13,8 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.streams import ASSERTION_INFO, BREAKPAD_INFO, MAC_CRASH_INFO
 from crashtool.formats.minidump.writer import Block
 from crashtool.model.crash import UnloadedHit
-from crashtool.services.analyze.modules import MOST_OVERLAPPING
-from crashtool.services.analyze.report import MOST_THREADS, analyze
+from crashtool.services.analyze.modules import MAX_OVERLAPPING
+from crashtool.services.analyze.report import MAX_THREADS, analyze
 from tests.synth.minidump import MinidumpBuilder, full_dump, rsds, wide
 
 CODE, STACK = 0x401000, 0x7000
@@ -344,11 +344,11 @@ def test_any_cut_of_a_dump_gives_a_report_or_a_refusal():
 
 def test_more_than_any_process_has_is_left_out_and_told():
     builder = MinidumpBuilder().add_system("windows", "x86_64")
-    for number in range(MOST_THREADS + 1):
+    for number in range(MAX_THREADS + 1):
         builder.add_thread(number)
-    builder.set_exception(MOST_THREADS, 0xC0000005, CODE, registers={"rip": CODE})
+    builder.set_exception(MAX_THREADS, 0xC0000005, CODE, registers={"rip": CODE})
     report = report_of(builder)
-    assert len(report.threads) == MOST_THREADS
+    assert len(report.threads) == MAX_THREADS
     assert report.crashing_thread is None
     assert report.crash.frame.instruction == CODE
     assert any("only 4096 of 4097 threads" in problem.sentence for problem in report.problems)
@@ -360,7 +360,7 @@ def test_many_unloaded_modules_at_one_place_cost_no_more_than_a_few():
     for number in range(200):
         builder.add_unloaded_module(f"old{number}.dll", 0x700000, 0x200000)
     hits = report_of(builder).crash.frame.unloaded
-    assert 0 < len(hits) <= MOST_OVERLAPPING
+    assert 0 < len(hits) <= MAX_OVERLAPPING
     assert hits[-1].name == "plug.dll"
 
 

@@ -103,7 +103,7 @@ def test_what_is_no_plain_file_is_not_read(tmp_path):
 def test_files_that_are_no_text_or_too_large_are_not_shown(tmp_path, monkeypatch):
     write(tmp_path / "s" / "binary.cpp", "a\0b\n\n\n\n")
     assert numbers(tmp_path, frame_at("s/binary.cpp", 1)) == [[]]
-    monkeypatch.setattr(source_lines, "LARGEST_FILE", 4)
+    monkeypatch.setattr(source_lines, "MAX_FILE", 4)
     write(tmp_path / "s" / "big.cpp")
     assert numbers(tmp_path, frame_at("s/big.cpp")) == [[]]
 
@@ -124,7 +124,7 @@ def test_lines_are_counted_as_compilers_do_and_cut(tmp_path):
 
 
 def test_a_tree_is_not_walked_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(source_lines, "MOST_FILES", 1)
+    monkeypatch.setattr(source_lines, "MAX_FILES", 1)
     for name in ("a", "b", "c"):
         write(tmp_path / "x" / name / f"{name}.cpp")
     found = numbers(tmp_path, *(frame_at(f"/y/{name}/{name}.cpp") for name in "abc"))
@@ -132,7 +132,7 @@ def test_a_tree_is_not_walked_without_end(tmp_path, monkeypatch):
 
 
 def test_a_report_holds_no_more_lines_than_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr(source_lines, "MOST_LINES", 6)
+    monkeypatch.setattr(source_lines, "MAX_LINES", 6)
     write(tmp_path / "s" / "a.cpp")
     crashed, other = ((frame_at("s/a.cpp"),) * n for n in (1, 3))
     both = report(threads=(Thread(8, None, other), Thread(7, None, crashed)), crashing_thread=1)

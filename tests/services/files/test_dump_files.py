@@ -269,7 +269,7 @@ def test_wrappers_are_not_opened_without_end(folder, spool):
 
 
 def test_a_bomb_is_stopped(folder, spool, monkeypatch):
-    monkeypatch.setattr(unwrap_dumps, "UNPACKED_LIMIT", 1000)
+    monkeypatch.setattr(unwrap_dumps, "MAX_UNPACKED", 1000)
     (folder / "bomb").write_bytes(gzip.compress(bytes(5000)))
 
     ((_, kind, what),) = find(spool, "bomb")

@@ -3,7 +3,7 @@ import pytest
 from crashtool.formats.minidump.snapshot import MemorySnapshot
 from crashtool.services.handler.captured_memory import (
     LEAST_OF_A_STACK,
-    MOST_OF_A_STACK,
+    MAX_OF_A_STACK,
     OTHER_STACKS,
     REFERENCED,
     MemoryMap,
@@ -93,7 +93,7 @@ def test_what_is_pointed_at_is_bounded():
 def test_the_share_of_a_stack_is_bounded(count):
     share = share_of_a_stack(count)
 
-    assert LEAST_OF_A_STACK <= share <= MOST_OF_A_STACK
+    assert LEAST_OF_A_STACK <= share <= MAX_OF_A_STACK
     assert share * count <= max(OTHER_STACKS, LEAST_OF_A_STACK * count)
 
 

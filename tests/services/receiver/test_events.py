@@ -47,7 +47,7 @@ def test_a_stream_ends_with_the_receiver(tmp_path):
 
 
 def test_one_listener_too_many_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(events, "MOST_LISTENERS", 1)
+    monkeypatch.setattr(events, "MAX_LISTENERS", 1)
     with (
         start_receiver(tmp_path) as receiver,
         requests.get(receiver.url + "/api/events", stream=True, timeout=20) as first,
@@ -60,7 +60,7 @@ def test_one_listener_too_many_is_told(tmp_path, monkeypatch):
 
 
 def test_who_falls_behind_is_told_to_load_the_list_anew(monkeypatch):
-    monkeypatch.setattr(events, "MOST_WAITING", 2)
+    monkeypatch.setattr(events, "MAX_WAITING", 2)
 
     async def run():
         hub = Events()

@@ -258,7 +258,7 @@ def test_many_members_take_time_by_their_number_and_have_a_bound(receiver, monke
     """Each file was counted anew among all that were there."""
     listed = []
     monkeypatch.setattr(symbol_folder.Path, "iterdir", lambda self: listed.append(self) or iter(()))
-    monkeypatch.setattr(symbol_folder, "MOST_FILES", 300)
+    monkeypatch.setattr(symbol_folder, "MAX_FILES", 300)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for number in range(400):

@@ -103,7 +103,7 @@ def test_what_holds_no_debug_file_is_said_to_hold_none(receiver, content, headli
 def test_an_archive_made_to_fill_the_disk_is_bounded_told_and_survived(receiver, monkeypatch):
     """All members count together: each may be below what a single one is allowed."""
     monkeypatch.setattr(bounds, "FREE_BYTES", 8 << 20)
-    monkeypatch.setattr(bounds, "MOST_RATIO", 20)
+    monkeypatch.setattr(bounds, "MAX_RATIO", 20)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(40):

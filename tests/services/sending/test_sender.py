@@ -443,7 +443,7 @@ def test_what_cannot_be_scrubbed_is_not_sent(tmp_path, run, serve):
     assert server.received == []
 
 
-@pytest.mark.parametrize("limit", ["SEARCHED", "MOST_SEARCHED"])
+@pytest.mark.parametrize("limit", ["SEARCHED", "MAX_SEARCHED"])
 def test_secrets_are_warned_of_in_the_first_dumps_of_a_call(
     tmp_path, run, serve, monkeypatch, limit
 ):
@@ -451,7 +451,7 @@ def test_secrets_are_warned_of_in_the_first_dumps_of_a_call(
     other = tmp_path / "other.dmp"
     other.write_bytes(path.read_bytes() + b"!")
     size = path.stat().st_size
-    monkeypatch.setattr(module, limit, {"SEARCHED": size, "MOST_SEARCHED": 1}[limit])
+    monkeypatch.setattr(module, limit, {"SEARCHED": size, "MAX_SEARCHED": 1}[limit])
     server = serve(*[answer(200, b'{"response":"ok","_rxid":"1"}')] * 2)
     job = run(server.url)
     receipts = job.send(path, other)

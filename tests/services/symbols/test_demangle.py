@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.services.symbols.demangle import LONGEST_NAME, demangle
+from crashtool.services.symbols.demangle import MAX_NAME_LENGTH, demangle
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_names_become_readable(name, readable):
     "name",
     ["", "main", "?", "??", "_Z", "_R", "ZNo", "Z",
      "ZSTD_compress", "Z_malloc", "ZLIB", "ZIP", "a.b", "x.12", ".cold", ".part.0", "_Zzz",
-     "plug::Parser::Parse(int)", "_Z" + "N" * 9000, "_Z" + "x" * LONGEST_NAME],
+     "plug::Parser::Parse(int)", "_Z" + "N" * 9000, "_Z" + "x" * MAX_NAME_LENGTH],
 )  # fmt: skip
 def test_what_is_not_mangled_or_cannot_be_read_stays(name):
     assert demangle(name) == name

@@ -326,7 +326,7 @@ def test_a_server_that_is_not_there_fails(ask):
 
 
 def test_more_than_the_limit_is_not_kept(serve, ask, cache, monkeypatch):
-    monkeypatch.setattr(server_module, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(server_module, "MAX_FILE", 1000)
     server = serve({SYM_PATH: SYM + b"x" * 2000})
 
     (row,) = ask(f"breakpad:{server.url}")
@@ -339,7 +339,7 @@ def test_more_than_the_limit_is_not_kept(serve, ask, cache, monkeypatch):
 def test_a_small_answer_that_unpacks_to_more_than_the_limit_is_not_kept(
     serve, ask, cache, monkeypatch
 ):
-    monkeypatch.setattr(server_module, "LARGEST_FILE", 1 << 20)
+    monkeypatch.setattr(server_module, "MAX_FILE", 1 << 20)
     packed = gzip.compress(bytes(64 << 20))
     server = serve()
     server.every = lambda handler: send(handler, packed, Content_Encoding="gzip")
@@ -619,7 +619,7 @@ def test_failures_of_an_object_store_have_their_words(error, outcome, bucket, as
 
 
 def test_more_than_the_limit_from_an_object_store_is_not_kept(bucket, ask, cache, monkeypatch):
-    monkeypatch.setattr(server_module, "LARGEST_FILE", 10)
+    monkeypatch.setattr(server_module, "MAX_FILE", 10)
 
     (row,) = ask("breakpad:memory://symbols")
 
@@ -700,7 +700,7 @@ def test_a_server_that_only_fails_is_given_up(serve, cache):
         found = [next(source.walk_candidates(module)) for module in modules]
 
     assert [(row.status, row.note) for row in found] == [("failed", "HTTP 500")] * 9
-    assert len(server.asked) == server_module.MOST_FAILURES
+    assert len(server.asked) == server_module.MAX_FAILURES
 
 
 def test_progress_is_told_of_what_takes_its_time(serve, cache, monkeypatch):

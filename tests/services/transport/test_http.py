@@ -16,7 +16,7 @@ from crashtool.services.transport import http, trust
 from crashtool.services.transport.failure import explain_failure
 from crashtool.services.transport.http import (
     AT_ONCE,
-    REPLY_LIMIT,
+    MAX_REPLY,
     HttpSession,
 )
 from crashtool.services.transport.reply import read_reply
@@ -147,9 +147,9 @@ def test_a_reply_that_is_not_what_its_encoding_says_is_a_failure(serve):
 
 
 def test_an_endless_reply_is_cut(serve):
-    server = serve(answer(200, bytes(3 * REPLY_LIMIT)))
+    server = serve(answer(200, bytes(3 * MAX_REPLY)))
 
-    assert len(post(server.url).body) == REPLY_LIMIT
+    assert len(post(server.url).body) == MAX_REPLY
 
 
 def test_a_truncated_reply_is_a_failure(serve):

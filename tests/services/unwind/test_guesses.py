@@ -254,7 +254,7 @@ class TestEnds:
         assert offsets(scene, rip=at(IN_LEAF), rsp=STACK, rbp=0) == [IN_LEAF, IN_HELPER, IN_MAIN]
 
     def test_a_walk_has_a_longest(self, monkeypatch):
-        monkeypatch.setattr(walker, "MOST_FRAMES", 100)
+        monkeypatch.setattr(walker, "MAX_FRAMES", 100)
         rules = (CfiText(0, 0x1000, f".cfa: rsp 8 + .ra: {at(IN_LEAF)}"),)
         scene = make_scene(AMD64, {}, Tables(cfi=rules))
 

@@ -88,4 +88,4 @@ def test_as_many_processes_as_cores_unless_told(monkeypatch):
     assert (count_workers(None), count_workers(1), count_workers(5)) == (3, 1, 5)
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert count_workers(None) == processes.MOST_WORKERS
+    assert count_workers(None) == processes.MAX_WORKERS

@@ -12,7 +12,7 @@ by itself."""
 MACOS_FRAMEWORKS = ("ApplicationServices", "CoreFoundation", "Foundation", "IOKit", "Security")
 MACOS_LIBRARIES = ("bsm",)
 LINUX_LIBRARIES = ("pthread", "dl")  # part of libc since glibc 2.34
-PATH_LIMIT = 259  # UTF-16 units of a path on Windows, without \\?\; Crashpad prepends none
+MAX_PATH = 259  # UTF-16 units of a path on Windows, without \\?\; Crashpad prepends none
 
 NOTE_SYMBOL = "CRASHPAD_NOTE_REFERENCE"
 THREAD_SYMBOL = "pthread_create"

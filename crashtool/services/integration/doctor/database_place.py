@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from crashtool.errors import reason_of
 from crashtool.formats.attributes import is_absolute
-from crashtool.formats.crashpad.client.linking import PATH_LIMIT
+from crashtool.formats.crashpad.client.linking import MAX_PATH
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import DATABASE, PROGRAM, CheckResult, Subject
@@ -191,12 +191,12 @@ def check_length(subject: Subject, examination: Examination) -> Iterator[CheckRe
         yield skip("", f"no database is set in {subject.path or 'the settings'}")
         return
     length = len(path.encode("utf-16-le", "surrogatepass")) // 2 + BELOW_WINDOWS
-    if _is_windows(path) and length > PATH_LIMIT:
+    if _is_windows(path) and length > MAX_PATH:
         yield warning(
             configured.place("database"),
-            f"its reports have paths of {length} characters, and Windows takes {PATH_LIMIT}",
+            f"its reports have paths of {length} characters, and Windows takes {MAX_PATH}",
             "The dump cannot be written: no crash is reported.",
-            f"shorten it by {length - PATH_LIMIT} characters",
+            f"shorten it by {length - MAX_PATH} characters",
         )  # fmt: skip
 
 
