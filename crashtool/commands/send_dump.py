@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crashtool.services.sending.journal import Journal
     from crashtool.services.sending.pace import Pace
     from crashtool.services.sending.request import SendPlan
-    from crashtool.services.sending.sender import Sender, SendEvents
+    from crashtool.services.sending.sender import Sender
     from crashtool.services.transport.http import HttpSession
 
 
@@ -124,35 +124,41 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     if options["insecure"] and not options["dry_run"]:
         console.warn_of_insecurity()
     job = Job(console, dry=options["dry_run"])
-    sender = _make_sender(options, _make_plan(console, options), job.voices, digests=console.json)
+    sender = _make_sender(options, _make_plan(console, options), job)
     if options["watch"]:
         job.watch(sender, paths)
     else:
         job.run(sender, paths)
 
 
-def _make_sender(
-    options: dict[str, Any], plan: "SendPlan", voices: "SendEvents", *, digests: bool
-) -> "Sender":
+def _make_sender(options: dict[str, Any], plan: "SendPlan", job: Job) -> "Sender":
+    from crashtool.services.sending.send_options import SendOptions
     from crashtool.services.sending.sender import Sender
 
     dry = options["dry_run"]
     return Sender(
-        plan, None if dry else _open_session(options, plan.url), voices,
-        retry_for=options["retry_for"],
-        journal=None if dry else _open_journal(options["journal"]), again=options["again"],
-        digests=digests, jobs=1 if dry else options["jobs"],
-        scrub=_make_finders(options["scrub"]), without_consent=options["without_consent"],
+        plan,
+        None if dry else _open_session(options, plan.url),
+        job,
+        SendOptions(
+            retry_for=options["retry_for"],
+            again=options["again"],
+            digests=job.console.json,
+            jobs=1 if dry else options["jobs"],
+            scrub=_make_finders(options["scrub"]),
+            without_consent=options["without_consent"],
+        ),
+        journal=None if dry else _open_journal(options["journal"]),
         pace=_make_pace(options["rate"]),
-    )  # fmt: skip
+    )
 
 
-def _make_finders(wishes: tuple[str, ...]) -> "list[Finder]":
+def _make_finders(wishes: tuple[str, ...]) -> "tuple[Finder, ...]":
     if not wishes:
-        return []
+        return ()
     from crashtool.services.scrub.findings import parse_wish
 
-    return [parse_wish(text) for text in wishes]
+    return tuple(parse_wish(text) for text in wishes)
 
 
 def _make_pace(rate: str | None) -> "Pace | None":

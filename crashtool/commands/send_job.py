@@ -19,16 +19,19 @@ from crashtool.render.receipts import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from crashtool.model.submission import Receipt, Scrubbed
     from crashtool.services.sending.request import Request
-    from crashtool.services.sending.sender import Sender, SendEvents
+    from crashtool.services.sending.sender import Sender
 
 WATCH_SECONDS = 1.0  # between two looks at what is watched
 WARNED = 3  # dumps that are named with one and the same warning; the others are counted
 
 
 class Job:
-    """One call: the receipts so far, and how they are shown."""
+    """One call: the receipts so far, and how they and a sender's events (SendEvents) are shown."""
 
     def __init__(self, console: Console, *, dry: bool) -> None:
         self.console = console
@@ -37,15 +40,6 @@ class Job:
         self.requests: dict[str, dict[str, Any]] = {}
         self._warned: Counter[str] = Counter()
         self._lock = threading.Lock()
-
-    @property
-    def voices(self) -> "SendEvents":
-        """What a sender's callbacks do."""
-        from crashtool.services.sending.sender import SendEvents
-
-        console = self.console
-        return SendEvents(self._show_request, self._warn, console.note, console.note,
-                      self._tell_scrubbed, console.progress)  # fmt: skip
 
     def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
         """Send everything, or only show it; exit with the status that the receipts deserve."""
@@ -95,7 +89,7 @@ class Job:
             self.console.error(_error_of(receipt))
         self.console.answer(render_receipts([receipt]))
 
-    def _warn(self, path: str, sentence: str) -> None:
+    def warn(self, path: str, sentence: str) -> None:
         """Thousands of dumps of one program deserve the same warnings."""
         with self._lock:
             self._warned[sentence] += 1
@@ -123,7 +117,7 @@ class Job:
             self.console.answer(render_receipts(self.receipts))
 
     def _end(self) -> None:
-        from crashtool.services.sending.sender import find_failure
+        from crashtool.services.sending.outcome import find_failure
 
         failure = find_failure(self.receipts)
         if failure is None:
@@ -132,7 +126,8 @@ class Job:
             self.console.error(failure)
         click.get_current_context().exit(failure.exit_status)
 
-    def _show_request(self, path: str, request: "Request") -> None:
+    def show_request(self, path: str, request: "Request") -> None:
+        """Answer with it, in a dry run."""
         from crashtool.services.transport.http import USER_AGENT
 
         if not self.dry:
@@ -142,7 +137,16 @@ class Job:
         else:
             self.console.answer(render_request(path, request, USER_AGENT))
 
-    def _tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
+    def note(self, sentence: str) -> None:
+        """Say what a person may want to know."""
+        self.console.note(sentence)
+
+    def progress(self, label: str, total: int) -> "AbstractContextManager[Callable[[int], None]]":
+        """Show how far a body has gone."""
+        return self.console.progress(label, total)
+
+    def tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
+        """Say what was overwritten."""
         self.console.note(f"{path}: {format_changes(changes)}")
 
 

@@ -1,5 +1,7 @@
 """Unwind rules as all tables give them, whatever format they were read from: Breakpad's text."""
 
+from typing import Protocol
+
 from crashtool.formats.named_tuple import NamedTuple
 
 FRAME_DATA, FPO = 4, 0  # kinds of STACK WIN records
@@ -34,3 +36,10 @@ class FrameData(NamedTuple):
     max_stack_size: int
     program: str
     allocates_base_pointer: bool
+
+
+class UnwindTables(Protocol):
+    """Unwind tables in the file's own bytes; `covers` is whether `find_cfi` finds rules."""
+
+    def find_cfi(self, address: int) -> CfiText | None: ...  # noqa: D102
+    def covers(self, address: int) -> bool: ...  # noqa: D102

@@ -223,9 +223,9 @@ def test_insecure_is_warned_of_each_time(crashtool, dump, receiver):
 
 
 def test_an_interrupt_still_accounts_for_what_was_sent(crashtool, dump, receiver, monkeypatch):
-    from crashtool.services.sending import sender
+    from crashtool.services.sending import preparing as prepare
 
-    original, calls = sender.make_request, []
+    original, calls = prepare.make_request, []
 
     def interrupt(found, plan):
         calls.append(found)
@@ -233,7 +233,7 @@ def test_an_interrupt_still_accounts_for_what_was_sent(crashtool, dump, receiver
             raise KeyboardInterrupt
         return original(found, plan)
 
-    monkeypatch.setattr(sender, "make_request", interrupt)
+    monkeypatch.setattr(prepare, "make_request", interrupt)
     other = dump.with_name("other.dmp")
     other.write_bytes(dump.read_bytes() + b"x")
 

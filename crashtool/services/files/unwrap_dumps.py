@@ -21,7 +21,6 @@ from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.sending.database_reports import UploadReport
 
 SIGNATURE = b"MDMP"
 FORM_MARK, FORM_HEADER = b"--", b"content-disposition: form-data"
@@ -39,8 +38,8 @@ class DumpFile(NamedTuple):
     """A minidump to read at `file`. `path` is how to call it; `size` is in bytes.
 
     `note` says what it was taken out of. A `temporary` file is the reader's to remove. What comes
-    from a database has its report's `attachments`, and is `held` while it is sent; what comes from
-    a form body has the form's `fields`, and its files as attachments, which are temporary as well.
+    from a database has its report's `attachments`; what comes from a form body has the form's
+    `fields`, and its files as attachments, which are temporary as well.
     """
 
     path: str
@@ -49,7 +48,6 @@ class DumpFile(NamedTuple):
     note: str | None = None
     temporary: bool = False
     attachments: tuple[Attachment, ...] = ()
-    held: "UploadReport | None" = None
     fields: tuple[Attribute, ...] = ()
 
     def discard(self) -> None:
@@ -199,7 +197,7 @@ class _Unwrapping:
                     yield UnusableInput(place.shown, deep)
                 return
             yield DumpFile(place.shown, path, path.stat().st_size, place.note, is_spooled,
-                           place.form.attachments, None, place.form.fields)  # fmt: skip
+                           place.form.attachments, place.form.fields)  # fmt: skip
             return
         try:
             yield from self._walk(path, head, place)

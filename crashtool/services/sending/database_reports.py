@@ -1,6 +1,6 @@
 """What a Crashpad database still has to send, held while it is sent and marked afterwards."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -11,14 +11,13 @@ from crashtool.formats.attributes import Attachment
 from crashtool.services.files.dump_files import find_dumps
 from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, UnusableInput
+from crashtool.services.sending.outgoing import Note, Outgoing
 
 if TYPE_CHECKING:
     from crashtool.formats.crashpad.report import Database, DatabaseReport
     from crashtool.services.files.scratch import Scratch
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
-
-Note = Callable[[str], None]
 
 
 def find_reports(
@@ -28,7 +27,7 @@ def find_reports(
     *,
     without_consent: bool,
     note: Note,
-) -> Iterator[DumpFile | UnusableInput]:
+) -> Iterator[Outgoing | UnusableInput]:
     """The minidumps that inputs stand for; of a database those that were never uploaded.
 
     Without the user's consent, which settings.dat holds, only reports are taken whose upload was
@@ -36,7 +35,8 @@ def find_reports(
     """
     for is_a_database, group in groupby(_expand(inputs), is_database):
         if not is_a_database:
-            yield from find_dumps(list(group), spool, stdin)
+            for item in find_dumps(list(group), spool, stdin):
+                yield Outgoing(item) if isinstance(item, DumpFile) else item
             continue
         for text in group:
             yield from walk_unsent(text, without_consent=without_consent, note=note)
@@ -57,7 +57,7 @@ def is_database(text: str) -> bool:
 
 def walk_unsent(
     text: str, *, without_consent: bool, note: Note
-) -> Iterator[DumpFile | UnusableInput]:
+) -> Iterator[Outgoing | UnusableInput]:
     """What a database never uploaded, and what keeps some of it from being sent now."""
     from crashtool.formats.shell_words import quote_word
     from crashtool.services.database.reading import open_patiently  # not for a file alone
@@ -91,7 +91,7 @@ def _why(database: "Database") -> str:
     return f"whether the user has agreed is not known: {lost}"
 
 
-def _make_item(database: "Database", report: "DatabaseReport") -> DumpFile | UnusableInput:
+def _make_item(database: "Database", report: "DatabaseReport") -> Outgoing | UnusableInput:
     path = str(report.path)
     if report.unread or report.locked or report.state in ("new", "uploading"):
         return UnusableInput(path, InputUnusable(
@@ -100,13 +100,15 @@ def _make_item(database: "Database", report: "DatabaseReport") -> DumpFile | Unu
         ), passing=not report.unread)  # fmt: skip
     size = report.total_size - sum(file.size for file in report.attachments)
     attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
-    return DumpFile(
-        path, report.path, size, attachments=attachments, held=UploadReport(database, report)
+    return Outgoing(
+        DumpFile(path, report.path, size, attachments=attachments),
+        UploadReport(database, report),
+        (size, report.state, report.upload_explicitly_requested),
     )
 
 
 class UploadReport:
-    """A report of a database that is to be sent, and its database."""
+    """The claim on a report of a database, by its lock or its place (Crashpad's UploadReport)."""
 
     def __init__(self, database: "Database", report: "DatabaseReport") -> None:
         self.database = database

@@ -8,16 +8,15 @@ from crashtool.errors import NetworkFailure, UsageError
 from crashtool.model.submission import Receipt
 from crashtool.services.files.dump_files import find_dumps, holds_dump, walk_files
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.files.unwrap_dumps import DumpFile, UnusableInput
+from crashtool.services.files.unwrap_dumps import UnusableInput
 from crashtool.services.sending.database_reports import is_database, walk_unsent
+from crashtool.services.sending.outgoing import Outgoing, Stamp
 from crashtool.services.sending.sender import Sender
 from crashtool.services.transport.retry import Clock
 
 SETTLED_AFTER = 2.0  # seconds: a file that did not change for so long is complete
 FIRST_WAIT, MAX_WAIT = 30.0, 900.0  # seconds until what an outage kept back is tried again
 PATIENCE = 600.0  # seconds: for so long a lock or an unfinished report is nothing to speak of
-
-Stamp = tuple[object, ...]
 
 
 class Sight:
@@ -80,9 +79,9 @@ class Watcher:
         wait = min(MAX_WAIT, FIRST_WAIT * 2.0 ** min(sight.outages, 10))
         sight.outages += 1
         sight.due = self.clock.now() + wait
-        self.sender.voices.note(f"{path}: tried again in {wait:.0f} s")
+        self.sender.events.note(f"{path}: tried again in {wait:.0f} s")
 
-    def _find_due(self) -> Iterator[DumpFile | UnusableInput]:
+    def _find_due(self) -> Iterator[Outgoing | UnusableInput]:
         before, self._sights = self._sights, {}
         for text in self.folders:
             walk = self._walk_database if is_database(text) else self._walk_folder
@@ -90,8 +89,8 @@ class Watcher:
 
     def _walk_database(
         self, text: str, before: dict[str, Sight]
-    ) -> Iterator[DumpFile | UnusableInput]:
-        consent = self.sender.without_consent
+    ) -> Iterator[Outgoing | UnusableInput]:
+        consent = self.sender.options.without_consent
         for item in walk_unsent(text, without_consent=consent, note=lambda _sentence: None):
             sight = self._see(item.path, _stamp_of(item), before)
             patience = PATIENCE if isinstance(item, UnusableInput) and item.passing else 0.0
@@ -100,7 +99,7 @@ class Watcher:
 
     def _walk_folder(
         self, text: str, before: dict[str, Sight]
-    ) -> Iterator[DumpFile | UnusableInput]:
+    ) -> Iterator[Outgoing | UnusableInput]:
         for path in walk_files(Path(text)):
             try:
                 status = path.stat()
@@ -115,7 +114,8 @@ class Watcher:
                 sight.due = float("inf")
                 continue
             for item in find_dumps([str(path)], self.spool, BytesIO()):
-                yield self._take(item, sight)
+                outgoing = item if isinstance(item, UnusableInput) else Outgoing(item)
+                yield self._take(outgoing, sight)
 
     def _is_halted(self) -> bool:
         return self._halted or self.sender.stopped.is_set()
@@ -127,15 +127,12 @@ class Watcher:
         self._sights[path] = sight
         return sight
 
-    def _take(self, item: DumpFile | UnusableInput, sight: Sight) -> DumpFile | UnusableInput:
+    def _take(self, item: Outgoing | UnusableInput, sight: Sight) -> Outgoing | UnusableInput:
         sight.due = float("inf")
         self._sent[item.path] = sight
         return item
 
 
-def _stamp_of(item: DumpFile | UnusableInput) -> Stamp:
+def _stamp_of(item: Outgoing | UnusableInput) -> Stamp:
     """What must change about a report before it is looked at again."""
-    if isinstance(item, UnusableInput):
-        return (item.error.what,)
-    report = item.held.report if item.held else None
-    return (item.size, report and (report.state, report.upload_explicitly_requested))
+    return (item.error.what,) if isinstance(item, UnusableInput) else item.stamp

@@ -9,15 +9,8 @@ from crashtool.services.symbols.derive import UNWIND
 
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
-    from crashtool.formats.unwind_rules import CfiText
+    from crashtool.formats.unwind_rules import CfiText, UnwindTables
     from crashtool.services.symbols.derive import Derived, Product
-
-
-class UnwindTables(Protocol):
-    """Unwind tables in the file's own bytes; `covers` is whether `find_cfi` finds rules."""
-
-    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
-    def covers(self, address: int) -> bool: ...  # noqa: D102
 
 
 class UnwindMaker(Protocol):
@@ -74,7 +67,7 @@ class UnwindInformation:
             self._has_debug_frame = self._kind == object_kinds.ELF and _has_debug_frame(self._data)
         return self._has_debug_frame
 
-    def _open_tables(self) -> UnwindTables | None:
+    def _open_tables(self) -> "UnwindTables | None":
         if not self._tried_tables:
             self._tried_tables = True
             try:
@@ -103,7 +96,7 @@ def _has_debug_frame(data: "Content") -> bool:
     return has_debug_frame(data)
 
 
-def open_unwind_tables(data: "Content", kind: str, architecture: str) -> UnwindTables | None:
+def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":
     """The unwind tables that can be read where they are: sorted ones, of ELF and 64-bit PE files.
 
     None where there are none; InputUnusable when they are damaged.

@@ -12,9 +12,8 @@ from crashtool.formats.object_file.pe import (
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
-    from crashtool.formats.unwind_rules import CfiText, FrameData
+    from crashtool.formats.unwind_rules import CfiText, FrameData, UnwindTables
     from crashtool.model.module import Module
-    from crashtool.services.symbols.unwind_information import UnwindTables
     from crashtool.services.unwind.scene import CodeTables
 
 HEAD = 0x1000  # bytes: what a loader maps as headers

@@ -14,11 +14,14 @@ from crashtool.model.submission import Receipt
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.scrub.findings import parse_wish
-from crashtool.services.sending import sender as module
+from crashtool.services.sending import preparing as module
 from crashtool.services.sending.journal import Journal
+from crashtool.services.sending.outcome import find_failure
 from crashtool.services.sending.pace import parse_rate
 from crashtool.services.sending.request import SendPlan
-from crashtool.services.sending.sender import Sender, SendEvents, find_failure
+from crashtool.services.sending.send_events import Silence
+from crashtool.services.sending.send_options import SendOptions
+from crashtool.services.sending.sender import Sender
 from crashtool.services.transport.http import HttpSession
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.scripted_server import answer, reset
@@ -31,13 +34,15 @@ class Run:
     def __init__(self, url, spool, **options):
         self.said = []
         self.spool = spool
-        voices = SendEvents(
-            warning=lambda path, text: self.said.append(f"{path}: {text}"),
-            retry=self.said.append, note=self.said.append,
-        )  # fmt: skip
+        self.events = Silence()
+        self.events.warn = lambda path, text: self.said.append(f"{path}: {text}")
+        self.events.note = self.said.append
         plan = options.pop("plan", SendPlan(url))._replace(url=url)
         self.session = HttpSession(timeout=20)
-        self.sender = Sender(plan, self.session, voices, **options)
+        others = {
+            name: options.pop(name) for name in ("clock", "journal", "pace") if name in options
+        }
+        self.sender = Sender(plan, self.session, self.events, SendOptions(**options), **others)
 
     def send(self, *inputs):
         with self.session:
@@ -258,7 +263,7 @@ def test_jobs_really_run_side_by_side(copies, serve, run):
     both = threading.Barrier(2, timeout=20)
 
     job = run(serve().url + "/submit", jobs=2)
-    job.sender.voices = job.sender.voices._replace(request=lambda _path, _request: both.wait())
+    job.events.show_request = lambda _path, _request: both.wait()
 
     assert len(job.send(copies)) == 4
 
@@ -269,7 +274,7 @@ def test_a_bug_in_a_thread_comes_to_light(copies, serve, run):
     def fail(_path, _request):
         raise ZeroDivisionError
 
-    job.sender.voices = job.sender.voices._replace(request=fail)
+    job.events.show_request = fail
 
     with pytest.raises(ZeroDivisionError):
         job.send(copies)
@@ -284,7 +289,7 @@ def test_an_interrupt_leaves_an_account_of_what_was_begun(copies, serve, run):
         if len(seen) == 2:
             raise KeyboardInterrupt
 
-    job.sender.voices = job.sender.voices._replace(request=interrupt)
+    job.events.show_request = interrupt
     done = []
     with pytest.raises(KeyboardInterrupt):
         done.extend(job.sender.send_all([str(copies)], job.spool, io.BytesIO()))
@@ -303,7 +308,7 @@ def test_progress_counts_the_bytes_before_compression(dump_path, serve, run):
         yield told.append
 
     job = run(serve().url + "/submit")
-    job.sender.voices = job.sender.voices._replace(progress=progress)
+    job.events.progress = progress
 
     job.send(dump_path)
 
@@ -319,7 +324,7 @@ def test_an_attachment_that_vanishes_is_the_inputs_failure(dump_path, serve, run
     log.write_text("x")
     server = serve()
     job = run(server.url + "/submit", plan=SendPlan("", attachments=(Attachment(None, str(log)),)))
-    job.sender.voices = job.sender.voices._replace(request=lambda _path, _request: log.unlink())
+    job.events.show_request = lambda _path, _request: log.unlink()
 
     (receipt,) = job.send(dump_path)
 
@@ -332,8 +337,7 @@ def test_a_dump_that_vanishes_is_a_failure_and_not_the_end(dump_path, serve, run
     path = tmp_path / "sent.jsonl"
     run(server.url + "/submit", journal=Journal(path)).send(dump_path)
     job = run(server.url + "/submit", journal=Journal(path))
-    voices = job.sender.voices
-    job.sender.voices = voices._replace(request=lambda _path, _request: dump_path.unlink())
+    job.events.show_request = lambda _path, _request: dump_path.unlink()
 
     (receipt,) = job.send(dump_path)
 
@@ -349,7 +353,7 @@ def test_a_dump_that_is_gone_once_it_was_sent_stays_accepted(dump_path, serve, r
         yield lambda _done: None
         dump_path.unlink()
 
-    job.sender.voices = job.sender.voices._replace(progress=remove_at_the_end)
+    job.events.progress = remove_at_the_end
 
     assert job.send(dump_path)[0].status == "accepted"
 
@@ -367,8 +371,9 @@ def test_the_query_arrives_as_it_was_built(dump_path, serve, run):
 
 def test_a_dry_run_needs_no_session(dump_path, spool):
     shown = []
-    voices = SendEvents(request=lambda path, request: shown.append((path, request)))
-    sender = Sender(SendPlan("http://127.0.0.1:1/x"), None, voices, digests=True)
+    events = Silence()
+    events.show_request = lambda path, request: shown.append((path, request))
+    sender = Sender(SendPlan("http://127.0.0.1:1/x"), None, events, SendOptions(digests=True))
 
     (receipt,) = sender.send_all([str(dump_path)], spool, io.BytesIO())
 
@@ -417,8 +422,8 @@ def test_a_scrubbed_copy_is_sent_and_the_dump_stays_as_it_was(dump_path, tmp_pat
     before = path.read_bytes()
     told = []
     with start_receiver(tmp_path / "inbox") as receiver:
-        job = run(receiver.submission_url(), digests=True, scrub=[parse_wish("secrets")])
-        job.sender.voices = job.sender.voices._replace(scrubbed=lambda *row: told.append(row))
+        job = run(receiver.submission_url(), digests=True, scrub=(parse_wish("secrets"),))
+        job.events.tell_scrubbed = lambda *row: told.append(row)
         (receipt,) = job.send(path)
         (report,) = receiver.inbox.reports()
     arrived = report.minidump.read_bytes()
@@ -437,7 +442,7 @@ def test_what_cannot_be_scrubbed_is_not_sent(tmp_path, run, serve):
     path = tmp_path / "cut.dmp"
     path.write_bytes(b"MDMP")
     server = serve()
-    (receipt,) = run(server.url, scrub=[parse_wish("secrets")]).send(path)
+    (receipt,) = run(server.url, scrub=(parse_wish("secrets"),)).send(path)
     assert receipt.exit_status == 3
     assert str(path) in receipt.error
     assert server.received == []
@@ -468,10 +473,9 @@ def test_a_report_that_cannot_be_told_from_others_is_warned_of(tmp_path, spool):
     path.write_bytes(builder.set_crashpad(crashpad).pack())
     said = []
     for annotations in ((), (Attribute("product", "game"),)):
-        sender = Sender(
-            SendPlan("https://example.com/u/t/minidump", annotations), None,
-            SendEvents(warning=lambda _path, text: said.append(text)),
-        )  # fmt: skip
+        events = Silence()
+        events.warn = lambda _path, text: said.append(text)
+        sender = Sender(SendPlan("https://example.com/u/t/minidump", annotations), None, events)
         list(sender.send_all([str(path)], spool, io.BytesIO()))
     (warning,) = said
     assert "no prod among its annotations" in warning
@@ -488,8 +492,7 @@ class ToldMeanwhile(threading.Event):
 
 def test_whoever_waits_for_its_turn_can_be_told_to_stop(copies, tmp_path, run):
     with start_receiver(tmp_path / "inbox") as receiver:
-        job = run(receiver.submission_url(), pace=parse_rate("1/h"))
-        job.sender.stopped = ToldMeanwhile()
+        job = run(receiver.submission_url(), pace=parse_rate("1/h"), stopped=ToldMeanwhile())
         receipts = job.send(copies)
         assert receiver.inbox.count() == 1
     assert [receipt.status for receipt in receipts] == ["accepted", *["not sent"] * 3]

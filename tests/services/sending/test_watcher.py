@@ -11,7 +11,9 @@ from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.sending.journal import Journal
 from crashtool.services.sending.request import SendPlan
-from crashtool.services.sending.sender import Sender, SendEvents
+from crashtool.services.sending.send_events import Silence
+from crashtool.services.sending.send_options import SendOptions
+from crashtool.services.sending.sender import Sender
 from crashtool.services.sending.watcher import FIRST_WAIT, PATIENCE, Watcher
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.retry import Clock
@@ -41,10 +43,11 @@ class Watched:
         self.clock = Clock(lambda: self.time, lambda: WRITTEN + self.age, lambda _seconds: None)
 
     def start(self, *folders, url=None, **options):
-        voices = SendEvents(note=self.said.append)
+        events = Silence()
+        events.note = self.said.append
         sender = Sender(
-            SendPlan(url or self.receiver.submission_url()), self.session, voices, retry_for=0,
-            clock=self.clock, journal=self.journal, **options,
+            SendPlan(url or self.receiver.submission_url()), self.session, events,
+            SendOptions(retry_for=0, **options), clock=self.clock, journal=self.journal,
         )  # fmt: skip
         watcher = Watcher(sender, [str(path) for path in folders], self.spool, self.clock)
         self.look = lambda: [
