@@ -17,9 +17,9 @@ from crashtool.services.database.changing import (
 )
 from crashtool.services.database.reading import find_report
 from crashtool.services.database.settings_file import change_settings
-from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.sending.attachments import safe_name
 from crashtool.services.sending.database_reports import walk_unsent
+from crashtool.services.sending.outgoing import Outgoing
 from tests.synth.database import (
     CLIENT,
     LAYOUTS,
@@ -57,7 +57,7 @@ def upload(made, number, id_):
 
 def to_be_sent(made):
     items = walk_unsent(str(made.root), without_consent=False, note=lambda _sentence: None)
-    return [item.held.report.uuid for item in items if isinstance(item, DumpFile)]
+    return [item.claim.report.uuid for item in items if isinstance(item, Outgoing)]
 
 
 @EVERY_LAYOUT

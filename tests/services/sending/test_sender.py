@@ -39,9 +39,7 @@ class Run:
         self.events.note = self.said.append
         plan = options.pop("plan", SendPlan(url))._replace(url=url)
         self.session = HttpSession(timeout=20)
-        others = {
-            name: options.pop(name) for name in ("clock", "journal", "pace") if name in options
-        }
+        others = {name: options.pop(name) for name in [*options] if name not in SendOptions._fields}
         self.sender = Sender(plan, self.session, self.events, SendOptions(**options), **others)
 
     def send(self, *inputs):
