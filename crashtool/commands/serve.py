@@ -95,6 +95,14 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     help="Refuse bodies larger than this, packed or unpacked (K, M, G).",
 )
 @click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Also give debuggers source files, from this folder alone. Repeatable.",
+)
+@click.option(
     "--stop-after",
     type=click.IntRange(min=1),
     metavar="N",
@@ -120,6 +128,10 @@ def command(
     are checked as Backtrace checks them: 403 for a wrong token, 503 for a missing format.
     What comes again with the same header Idempotency-Key, because its answer was lost, is stored
     once; crashtool sends that header.
+
+    The symbols that were uploaded are given back to debuggers: the receiver answers as debuginfod,
+    as a symbol server of Windows (symsrv, SSQP), and by the paths of Breakpad and Tecken. With
+    --token the URL for them is http://HOST/symbols/TOKEN.
 
     What a web page of another site asks a browser to send or to read here is refused, and on
     loopback every host name but its own. With --token a browser asks for it: as the password, with
@@ -207,12 +219,14 @@ def _announce(console: Console, receiver: "Receiver") -> None:
     inbox, folder = f"{receiver.url}/", str(receiver.inbox.folder)
     if console.json:
         document: dict[str, Any] = {
-            "url": url, "symbols_url": symbols_url, "inbox": inbox, "folder": folder
+            "url": url, "symbols_url": symbols_url, "symbol_server": receiver.symbol_server,
+            "inbox": inbox, "folder": folder,
         }  # fmt: skip
         console.document({"receiver": document})
     else:
         console.answer(url)
     console.note(f"symbols to {symbols_url}")
+    console.note(f"debuggers get them from {receiver.symbol_server}")
     opens = " (the token is its password)" if receiver.tokens.submission else ""
     console.note(f"inbox at {inbox}{opens}, kept in {folder}")
 

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,8 @@ from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
 from crashtool.services.receiver.site import HEADERS, PageReply, Site, is_own
 from crashtool.services.receiver.submission import Exchange, Submissions
+from crashtool.services.receiver.symbol_folder import FOLDER
+from crashtool.services.receiver.symbol_index import SymbolIndex
 
 LOOPBACK = "127.0.0.1"
 LOOPBACKS = (LOOPBACK, "::1")
@@ -38,6 +40,12 @@ class Receiver(NamedTuple):
     url: str
     inbox: Inbox
     tokens: Tokens
+
+    @property
+    def symbol_server(self) -> str:
+        """The URL that debuggers are given, with the token in it if there is one."""
+        token = self.tokens.submission
+        return f"{self.url}/symbols/{token}" if token else self.url
 
     def submission_url(self, format: str = "minidump", *, form: str = "hosted") -> str:  # noqa: A002 (Backtrace's word)
         """Where to send reports of a format.
@@ -71,6 +79,7 @@ def start_receiver(
     certificate: str | Path | None = None,
     key: str | Path | None = None,
     names: Iterable[str] = (),
+    sources: Sequence[str] = (),
     on_exchange: Callable[[Exchange], None] = lambda _exchange: None,
 ) -> Iterator[Receiver]:
     """A receiver that keeps its reports in `folder`, for as long as the context lasts.
@@ -79,7 +88,8 @@ def start_receiver(
     `max_size` bounds a request's body in bytes, as sent and unpacked. `read_dump` makes what the
     inbox shows of a minidump, `style` is the style sheet for that. `certificate` is a PEM file for
     TLS, with its private key in it or in `key`. On loopback only loopback's own names are served,
-    and `names`. With `token` it takes that to send and to read. `on_exchange` is called after
+    and `names`. Debuggers are given the symbols that were uploaded, and source from the folders
+    `sources`. With `token` it takes that to send and to read. `on_exchange` is called after
     each request, in the receiver's thread. UsageError when the port is taken, InputUnusable when
     the certificate cannot be used, MissingExtra without `serve`.
     """
@@ -94,9 +104,10 @@ def start_receiver(
             urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
             is_local = listener.getsockname()[0] in LOOPBACKS
             guard = Guard(is_local=is_local, token=token, names=names)
-            site = Site(inbox, urls, guard, style=style)
+            index = SymbolIndex(inbox.folder / FOLDER, sources)
+            site = Site(inbox, urls, guard, style=style, symbols=index)
             events = Events()
-            describer = Describer(inbox, read_dump, events.tell_report)
+            describer = Describer(inbox, read_dump, events.tell_report, index)
 
             def report_exchange(exchange: Exchange) -> None:
                 if exchange.report:
@@ -323,6 +334,10 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
 
         return Route(path, endpoint)
 
+    def give_symbols(request: Request) -> Any:
+        reply = site.symbol_file(request.path_params["path"], request.headers)
+        return _respond(reply or site.nothing(request.method, request.url.path))
+
     async def listen(request: Request) -> Any:
         denied = site.deny(request.headers)
         if denied is None and events.is_full:
@@ -348,6 +363,7 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
             "/reports/{rxid}/files/{number:int}",
             lambda r: site.file(r.path_params["rxid"], r.path_params["number"]),
         ),
+        Route("/{path:path}", give_symbols),
     ]
 
 
@@ -356,8 +372,9 @@ def _respond(reply: PageReply) -> Any:
 
     headers = {**HEADERS, **reply.headers}
     if reply.file is not None:
+        name = reply.filename or None
         return FileResponse(
-            reply.file, media_type=reply.media_type, filename=reply.filename, headers=headers
+            reply.file, reply.status, headers, media_type=reply.media_type, filename=name
         )
     content = reply.text.encode("utf-8", "backslashreplace")
     return Response(content, reply.status, headers=headers, media_type=reply.media_type)

@@ -12,6 +12,7 @@ from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.report import DumpPage, StoredReport
 from crashtool.services.receiver.symbol_folder import SYMBOLS, SymbolFolder
+from crashtool.services.receiver.symbol_index import SymbolIndex
 
 SHOWN_NAMES = 3
 MAX_PATIENCE = 0.5  # seconds
@@ -25,15 +26,20 @@ class DumpReader(Protocol):
 
 
 class Describer:
-    """One thread that reads what arrived; `on_change` hears of each report that has a page now."""
+    """One thread that reads what arrived; `on_change` hears of each report that has a page now.
+
+    Symbols that arrive are entered in `index`, for debuggers.
+    """
 
     def __init__(
         self,
         inbox: Inbox,
         read_dump: DumpReader | None,
         on_change: Callable[[StoredReport], None] = lambda _report: None,
+        index: SymbolIndex | None = None,
     ) -> None:
         self._inbox = inbox
+        self._index = index
         self._read_dump = read_dump
         self._on_change = on_change
         self._symbols = SymbolFolder(inbox.folder)
@@ -41,6 +47,8 @@ class Describer:
         self._pool = ThreadPoolExecutor(1, "crashtool-describer")
         if read_dump:
             self._pool.submit(self._catch_up)
+        if index:
+            self._pool.submit(index.add_all)
 
     def add(self, report: StoredReport) -> None:
         """Read a report that has just arrived, when its turn comes."""
@@ -70,6 +78,8 @@ class Describer:
         problems: list[str] = []
         try:
             names = self._symbols.unpack(report, problems.append)
+            if self._index:
+                self._index.add(self._symbols.path / report.rxid)
         except Exception as error:  # noqa: BLE001 (an upload that is not used must say so)
             names = ()
             problems.append(f"cannot be unpacked: {error!r}")

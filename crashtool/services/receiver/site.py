@@ -4,14 +4,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.symbol_request import SOURCE, parse_symbol_request
 from crashtool.services.receiver.guard import UNAUTHORIZED, Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import error_body, read_endpoint
 from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.openapi import describe_api
 from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
+from crashtool.services.receiver.symbol_index import SymbolIndex
 
 OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
@@ -57,15 +60,24 @@ def is_own(path: str) -> bool:
 class Site:
     """Answers to GET that `guard` lets in. `urls` are where reports can be sent."""
 
-    def __init__(self, inbox: Inbox, urls: list[str], guard: Guard, *, style: str = "") -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        urls: list[str],
+        guard: Guard,
+        *,
+        style: str = "",
+        symbols: SymbolIndex | None = None,
+    ) -> None:
         self._inbox = inbox
+        self._symbols = symbols
         self._guard = guard
         self._pages = Pages(urls)
         self._style = style
 
-    def deny(self, headers: Mapping[str, str]) -> PageReply | None:
+    def deny(self, headers: Mapping[str, str], token: str = "") -> PageReply | None:
         """Why a request gets nothing, as an answer; None when it may read."""
-        denial = self._guard.deny_reading(headers)
+        denial = self._guard.deny_reading(headers, token)
         if denial is None:
             return None
         reply = _json(denial.status, error_body(*denial))
@@ -101,6 +113,27 @@ class Site:
             return self.nothing()
         name = download_name(file.filename or file.name)
         return PageReply(200, media_type="application/octet-stream", file=file.path, filename=name)
+
+    def symbol_file(self, path: str, headers: Mapping[str, str]) -> PageReply | None:
+        """A file that a debugger asks a symbol server for; None when the path is no such question.
+
+        `path` is without the slash at its front; `symbols/TOKEN/` may stand before it.
+        """
+        token, rest = _split_token(path)
+        request = parse_symbol_request(rest)
+        if request is None:
+            return None
+        if denied := self.deny(headers, token):
+            return denied
+        found = self._symbols.find(request) if self._symbols else None
+        if found is None:
+            return _json(404, error_body(404, "not found: these symbols have not been uploaded"))
+        told = {
+            "x-debuginfod-size": str(found.stat().st_size),
+            "x-debuginfod-file": quote(found.name),
+        }
+        kind = "text/plain; charset=utf-8" if request.role == SOURCE else "application/octet-stream"
+        return PageReply(200, media_type=kind, headers=told, file=found)
 
     def api_reports(self, values: Mapping[str, str]) -> PageReply:
         """Reports as one JSON document, the newest first; `next` leads on."""
@@ -162,6 +195,14 @@ class Site:
             refused = _json(405, error_body(405, "not allowed: reports are sent with POST"))
             return refused._replace(headers={"allow": allowed})
         return _json(404, error_body(404, "not found: reports are sent with POST"))
+
+
+def _split_token(path: str) -> tuple[str, str]:
+    """The token of `symbols/TOKEN/REST`, "" without one, and the rest."""
+    parts = path.split("/", 2)
+    if len(parts) == 3 and parts[0] == "symbols":  # noqa: PLR2004
+        return parts[1], parts[2]
+    return "", path
 
 
 def _parse_query(values: Mapping[str, str]) -> Query | PageReply:

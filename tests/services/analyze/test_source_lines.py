@@ -6,7 +6,9 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.model.crash import Frame, InlineFrame, SourceLine, Thread
 from crashtool.services.analyze import source_lines
-from crashtool.services.analyze.source_lines import attach_source, split_path
+from crashtool.services.analyze.source_lines import attach_source
+from crashtool.services.files import source_tree
+from crashtool.services.files.source_tree import split_path
 from tests.render.reports import report
 
 
@@ -124,7 +126,7 @@ def test_lines_are_counted_as_compilers_do_and_cut(tmp_path):
 
 
 def test_a_tree_is_not_walked_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(source_lines, "MAX_FILES", 1)
+    monkeypatch.setattr(source_tree, "MAX_FILES", 1)
     for name in ("a", "b", "c"):
         write(tmp_path / "x" / name / f"{name}.cpp")
     found = numbers(tmp_path, *(frame_at(f"/y/{name}/{name}.cpp") for name in "abc"))
