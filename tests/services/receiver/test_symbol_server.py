@@ -1,0 +1,245 @@
+"""Symbols that were uploaded, given back to debuggers: to real ones, by every spelling of keys."""
+
+import io
+import os
+import shutil
+import subprocess
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import requests
+
+from crashtool.commands.dump_pages import DumpPages
+from crashtool.formats.identifiers import BuildId
+from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
+from crashtool.services.receiver.app import start_receiver
+from crashtool.services.symbols.session import SymbolPlan, open_session
+from tests.services.receiver.conftest import wait_until
+from tests.services.receiver.crashes import BUILD_ID, make_dump, send_symbols
+
+TOKEN = "5ca1ab1e" * 8
+SOURCE = "int twice(int n) { return 2 * n; }\nint main(void) { return twice(21); }\n"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(token=…, sources=…): a receiver that unpacks symbols."""
+    with closing(DumpPages()) as pages:
+        yield lambda **options: start_receiver(tmp_path / "inbox", read_dump=pages, **options)
+
+
+@pytest.fixture
+def receiver(start):
+    with start() as running:
+        yield running
+
+
+def pack(files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def upload(receiver, content=None):
+    rxid = send_symbols(receiver, content)
+    wait_until(lambda: receiver.inbox.get(rxid).headline)
+
+
+def get(receiver, path, **options):
+    return requests.get(f"{receiver.url}/{path}", timeout=20, **options)
+
+
+IDENTIFIER = BuildId(BUILD_ID).debug_id.breakpad
+
+
+def test_a_sym_file_comes_back_by_breakpads_path_in_any_letter_case(receiver):
+    assert get(receiver, f"libplay.so/{IDENTIFIER}/libplay.so.sym").status_code == 404
+    upload(receiver)
+    reply = get(receiver, f"libplay.so/{IDENTIFIER}/libplay.so.sym?code_file=x&code_id=y")
+    assert reply.status_code == 200
+    assert reply.content.startswith(b"MODULE Linux x86_64")
+    assert get(receiver, f"LIBPLAY.SO/{IDENTIFIER.lower()}/libplay.so.SYM").content == reply.content
+    assert get(receiver, f"try/libplay.so/{IDENTIFIER}/libplay.so.sym").status_code == 200
+
+
+def test_files_are_there_after_a_restart(start):
+    with start() as receiver:
+        upload(receiver)
+    with start() as receiver:
+        path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
+        wait_until(lambda: get(receiver, path).status_code == 200)
+
+
+def test_head_ranges_and_sizes(receiver):
+    upload(receiver)
+    path = f"{receiver.url}/libplay.so/{IDENTIFIER}/libplay.so.sym"
+    whole = requests.get(path, timeout=20)
+    head = requests.head(path, timeout=20)
+    assert head.status_code == 200
+    assert head.headers["content-length"] == str(len(whole.content))
+    assert head.headers["x-debuginfod-size"] == str(len(whole.content))
+    assert head.headers["etag"] == whole.headers["etag"]
+    part = requests.get(path, headers={"range": "bytes=7-11"}, timeout=20)
+    assert (part.status_code, part.content) == (206, whole.content[7:12])
+
+
+def test_crashtool_reads_a_crash_with_a_receiver_as_its_symbol_server(receiver, tmp_path):
+    upload(receiver)
+    dump = tmp_path / "crash.dmp"
+    dump.write_bytes(make_dump())
+    plan = SymbolPlan(servers=(f"breakpad:{receiver.url}",))
+    with open_session(plan, str(tmp_path / "cache")) as symbols:
+        report = read_report(str(dump), "", InspectOptions(symbols=symbols))
+    assert report.crashed_thread.frames[0].function == "Player::jump"
+
+
+def test_with_a_token_the_path_or_the_header_must_have_it(start):
+    with start(token=TOKEN) as receiver:
+        upload(receiver)
+        path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
+        assert get(receiver, path).status_code == 401
+        assert get(receiver, f"symbols/{'0' * 64}/{path}").status_code == 401
+        assert get(receiver, f"symbols/{TOKEN}/{path}").status_code == 200
+        assert get(receiver, path, auth=("any", TOKEN)).status_code == 200
+        assert receiver.symbol_server == f"{receiver.url}/symbols/{TOKEN}"
+
+
+def test_a_page_of_another_site_gets_nothing(receiver):
+    upload(receiver)
+    path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
+    assert get(receiver, path, headers={"origin": "https://evil.example"}).status_code == 403
+    assert get(receiver, path, headers={"host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../reports.sqlite", "..%2f..%2fetc%2fpasswd", f"buildid/{'0' * 40}/executable",
+        f"buildid/{'0' * 40}/source/etc/passwd", "index2.txt", "pingme.txt",
+        f"libplay.so/{IDENTIFIER}/file.ptr", f"libplay.so/{IDENTIFIER}/libplay.so.sy_",
+        f"libplay.so/{IDENTIFIER}/..%2f..%2f..%2fsettings", "symbols//", "symbols/x/../../y",
+        f"{'a/' * 400}", "%00/%00/%00", f"libplay.so/{IDENTIFIER[:-1]}1/libplay.so.sym",
+    ],
+)  # fmt: skip
+def test_keys_that_name_no_upload_give_nothing(receiver, path):
+    upload(receiver)
+    reply = get(receiver, path)
+    assert reply.status_code == 404
+    assert b"root:" not in reply.content
+    assert reply.headers["content-type"] == "application/json"
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A stripped program, its debug file, and its source; by gcc."""
+    if not shutil.which("gcc") or not shutil.which("objcopy"):
+        pytest.skip("needs gcc and binutils")
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "twice.c").write_text(SOURCE, encoding="utf-8")
+    for command in (
+        ["gcc", "-g", "-O0", "-Wl,--build-id", "-o", "twice", str(folder / "twice.c")],
+        ["objcopy", "--only-keep-debug", "twice", "twice.debug"],
+        ["objcopy", "--strip-debug", "twice"],
+    ):
+        subprocess.run(command, cwd=folder, check=True)
+    return folder
+
+
+def build_id_of(path):
+    from crashtool.formats.object_file.reading import read_object_files
+    from crashtool.services.symbols.mapped_file import map_file
+
+    return read_object_files(map_file(str(path)))[0].build_id.hex
+
+
+def test_a_stripped_program_is_never_given_as_debug_file(receiver, program):
+    build_id = build_id_of(program / "twice")
+    upload(receiver, pack({"twice": (program / "twice").read_bytes()}))
+    assert get(receiver, f"buildid/{build_id}/executable").status_code == 200
+    assert get(receiver, f"buildid/{build_id}/debuginfo").status_code == 404
+    upload(receiver, pack({"twice.debug": (program / "twice.debug").read_bytes()}))
+    debug = get(receiver, f"buildid/{build_id}/debuginfo").content
+    assert debug == (program / "twice.debug").read_bytes()
+    assert get(receiver, f"buildid/{build_id}/executable").content != debug
+    for spelling in (f"_.debug/elf-buildid-sym-{build_id.upper()}/_.debug",
+                     f".build-id/{build_id[:2]}/{build_id[2:]}.debug"):  # fmt: skip
+        assert get(receiver, spelling).content == debug
+
+
+def test_source_comes_from_the_folders_that_are_named_alone(start, program, tmp_path):
+    (tmp_path / "secret.c").write_text("secret", encoding="utf-8")
+    (program / "out.c").symlink_to(tmp_path / "secret.c")
+    with start(sources=[str(program)]) as receiver:
+        upload(receiver, pack({"twice.debug": (program / "twice.debug").read_bytes()}))
+        build_id = build_id_of(program / "twice")
+        found = get(receiver, f"buildid/{build_id}/source/srv/build/bin/../build/twice.c")
+        assert found.text == SOURCE
+        for path in ("etc/passwd", "srv/secret.c", "build/out.c", "build/../../secret.c"):
+            assert get(receiver, f"buildid/{build_id}/source/{path}").status_code == 404
+        assert get(receiver, f"buildid/{'0' * 40}/source/build/twice.c").status_code == 404
+
+
+def run_gdb(program, environment, *commands):
+    """gdb's words on a copy of the program that lies alone."""
+    lonely = program.parent / "lonely"
+    lonely.mkdir()
+    shutil.copy(program / "twice", lonely / "twice")
+    if not shutil.which("gdb"):
+        pytest.skip("needs gdb")
+    arguments = [
+        part for text in ("set debuginfod enabled on", *commands) for part in ("-ex", text)
+    ]
+    return subprocess.run(
+        ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled on", *arguments, "twice"],
+        cwd=lonely, env=os.environ | environment, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_gdb_finds_debug_files_and_source_with_the_one_address(start, program, token):
+    (program.parent / "source").mkdir()
+    shutil.move(program / "twice.c", program.parent / "source" / "twice.c")
+    with start(sources=[str(program.parent / "source")], token=token) as receiver:
+        upload(receiver, pack({"twice.debug": (program / "twice.debug").read_bytes()}))
+        result = run_gdb(
+            program,
+            {
+                "DEBUGINFOD_URLS": receiver.symbol_server,
+                "DEBUGINFOD_CACHE_PATH": str(program.parent / "cache"),
+            },
+            "info line twice", "list twice",
+        )  # fmt: skip
+        if "not compiled in" in result.stdout + result.stderr:
+            pytest.skip("this gdb has no debuginfod")
+        assert "Line 1 of" in result.stdout
+        assert "return 2 * n" in result.stdout
+
+
+def test_pdb_and_pe_of_the_corpus_come_back_by_symsrvs_keys(receiver, shared_truth):
+    folder = shared_truth / "windows" / "bin"
+    pdb = next(iter(sorted(folder.rglob("*.pdb"))))
+    program = next(path for path in (pdb.with_suffix(".exe"), pdb.with_suffix(".dll"))
+                   if path.exists())  # fmt: skip
+    upload(receiver, pack({pdb.name: pdb.read_bytes(), program.name: program.read_bytes()}))
+    from crashtool.formats.object_file.reading import read_object_files
+    from crashtool.services.symbols.mapped_file import map_file
+
+    debug_id = read_object_files(map_file(str(pdb)))[0].debug_id.breakpad
+    code_id = str(read_object_files(map_file(str(program)))[0].code_id)
+    for key in (debug_id, debug_id.lower()):
+        assert get(receiver, f"{pdb.name}/{key}/{pdb.name}").content == pdb.read_bytes()
+    image_id = code_id[:8].upper() + code_id[8:]
+    name = program.name
+    assert get(receiver, f"{name}/{image_id}/{name}").content == program.read_bytes()
+    assert get(receiver, f"other.dll/{image_id}/other.dll").status_code == 404
+
+
+@pytest.fixture
+def shared_truth(truth) -> Path:
+    return truth
