@@ -437,6 +437,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from serve' -l fault -r -d 'Fai
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l certificate -r -d 'Speak TLS with this certificate: PEM, with its private key or --key.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l key -r -d 'The certificate\'s private key.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l max-size -r -d 'Refuse bodies larger than this, packed or unpacked (K, M, G).'
+complete -c crashtool -n '__fish_seen_subcommand_from serve' -l source -r -d 'Also give debuggers source files, from this folder alone. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l stop-after -r -d 'End with status 0 once N reports have arrived.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l json -d 'Answer with one JSON document.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -s q -l quiet -d 'Say nothing but errors.'

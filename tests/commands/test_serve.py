@@ -75,7 +75,7 @@ def test_json_is_one_document_with_the_urls(tmp_path):
         except ValueError:
             text += served.process.stdout.readline()
     receiver = document["receiver"]
-    assert set(receiver) == {"url", "symbols_url", "inbox", "folder"}
+    assert set(receiver) == {"url", "symbols_url", "symbol_server", "inbox", "folder"}
     assert post(receiver["url"]).status_code == 200
     assert post(receiver["url"].replace("a" * 64, "b" * 64)).status_code == 403
     assert requests.get(receiver["inbox"], timeout=20).status_code == 401

@@ -105,7 +105,8 @@ def start_receiver(
             is_local = listener.getsockname()[0] in LOOPBACKS
             guard = Guard(is_local=is_local, token=token, names=names)
             index = SymbolIndex(inbox.folder / FOLDER, sources)
-            site = Site(inbox, urls, guard, style=style, symbols=index)
+            address = receiver.symbol_server
+            site = Site(inbox, urls, guard, style=style, symbols=index, symbol_server=address)
             events = Events()
             describer = Describer(inbox, read_dump, events.tell_report, index)
 

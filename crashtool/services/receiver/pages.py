@@ -28,16 +28,23 @@ SYMBOLS = {
 
 
 class Pages:
-    """The pages; `urls` are where reports can be sent."""
+    """The pages; `urls` are where reports can be sent, `symbol_server` is for debuggers."""
 
-    def __init__(self, urls: list[str]) -> None:
+    def __init__(self, urls: list[str], symbol_server: str) -> None:
         self._urls = urls
+        self._debuggers = list_debuggers(symbol_server)
         self._templates = _load_templates()
 
     def groups(self, groups: list[InboxGroup], query: Query, found: int, total: int) -> str:
         """The list, a row for each group; `found` reports of `total` fit the query."""
         return self._render(
-            "inbox.html", groups=groups, query=query, found=found, total=total, urls=self._urls
+            "inbox.html",
+            groups=groups,
+            query=query,
+            found=found,
+            total=total,
+            urls=self._urls,
+            debuggers=self._debuggers,
         )
 
     def rows(self, rows: list[ReportRow], query: Query, found: int) -> str:
@@ -61,6 +68,18 @@ class Pages:
 
     def _render(self, template: str, **values: Any) -> str:
         return self._templates.get_template(template).render(values)
+
+
+def list_debuggers(url: str) -> tuple[tuple[str, str], ...]:
+    """(debugger, what to type there) for a symbol server."""
+    return (
+        ("gdb, in the shell before it", f"export DEBUGINFOD_URLS={url}"),
+        ("lldb 18 or later", f"settings set plugin.symbol-locator.debuginfod.server-urls {url}"),
+        ("WinDbg", rf".sympath+ srv*C:\symbols*{url}"),
+        ("Visual Studio, Tools > Options > Debugging > Symbols", url),
+        ("crashtool", f"crashtool inspect --symbol-server debuginfod:{url} crash.dmp"),
+        ("minidump-stackwalk", f"minidump-stackwalk --symbols-url {url}/ crash.dmp"),
+    )
 
 
 def _load_templates() -> "jinja2.Environment":

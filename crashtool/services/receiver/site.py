@@ -58,7 +58,10 @@ def is_own(path: str) -> bool:
 
 
 class Site:
-    """Answers to GET that `guard` lets in. `urls` are where reports can be sent."""
+    """Answers to GET that `guard` lets in.
+
+    `urls` are where reports can be sent; debuggers get `symbols` from `symbol_server`.
+    """
 
     def __init__(
         self,
@@ -68,11 +71,12 @@ class Site:
         *,
         style: str = "",
         symbols: SymbolIndex | None = None,
+        symbol_server: str = "",
     ) -> None:
         self._inbox = inbox
         self._symbols = symbols
         self._guard = guard
-        self._pages = Pages(urls)
+        self._pages = Pages(urls, symbol_server)
         self._style = style
 
     def deny(self, headers: Mapping[str, str], token: str = "") -> PageReply | None:

@@ -108,6 +108,14 @@ def test_with_a_token_the_path_or_the_header_must_have_it(start):
         assert receiver.symbol_server == f"{receiver.url}/symbols/{TOKEN}"
 
 
+def test_the_inbox_says_what_to_type_in_a_debugger(start):
+    with start(token=TOKEN) as receiver:
+        page = get(receiver, "", auth=("any", TOKEN)).text
+        assert f"export DEBUGINFOD_URLS={receiver.symbol_server}" in page
+        assert f"srv*C:\\symbols*{receiver.symbol_server}" in page
+        assert TOKEN not in get(receiver, "").text
+
+
 def test_a_page_of_another_site_gets_nothing(receiver):
     upload(receiver)
     path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
