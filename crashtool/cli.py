@@ -110,15 +110,35 @@ class CommandTable(click.Group):
             ctx.exit(error.exit_status if isinstance(error, Terminated) else INTERRUPTED)
 
 
+class WrongCall(click.UsageError):
+    """What click has to say of arguments, told as every other error is."""
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 (click's signature)
+        """One line that says what is wrong, one that says where help is."""
+        from crashtool.commands.console import Console, wants_color
+        from crashtool.errors import UsageError
+
+        words = self.format_message().removesuffix(".").replace("\n\t", " ")
+        path = self.ctx.command_path if self.ctx else "crashtool"
+        console = _console_of(self.ctx) if self.ctx else Console()
+        console.color_notes = wants_color("auto", os.environ, sys.stderr)
+        console.error(
+            UsageError(words[:1].lower() + words[1:], hint=f"{path} --help shows its use")
+        )
+
+
+HELP_INSTEAD = getattr(click.exceptions, "NoArgsIsHelpError", WrongCall)  # since click 8.2
+
+
 @contextmanager
 def _one_line_messages() -> Iterator[None]:
     """What click has to say of arguments, with nothing in it that a terminal or CI would obey."""
     try:
         yield
+    except (WrongCall, HELP_INSTEAD):
+        raise
     except click.UsageError as error:
-        from crashtool.render.safe_text import safe
-
-        raise click.UsageError(safe(error.format_message()), error.ctx) from None
+        raise WrongCall(error.format_message(), error.ctx) from None
 
 
 def _console_of(ctx: click.Context) -> Any:

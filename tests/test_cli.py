@@ -122,3 +122,49 @@ def test_a_bug_shows_its_traceback_and_no_command_to_a_ci_system(failing, capsys
     assert end.value.code == 1
     assert said.startswith("Traceback (most recent call last):\n")
     assert said.endswith("ValueError: a name\n\\x3a:error::pwned\\r::warning::too\n")
+
+
+COLORS, ANNOTATE = "'auto', 'always', 'never'", "crashtool annotate --help"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope"], "no such command 'nope'\n  crashtool --help shows its use"),
+        (
+            ["inspect", "--nope"],
+            "no such option '--nope'\n  crashtool inspect --help shows its use",
+        ),
+        (
+            ["annotate", "--color", "x"],
+            f"invalid value for '--color': 'x' is not one of {COLORS}\n  {ANNOTATE} shows its use",
+        ),
+        (
+            ["inspect", "--cache"],
+            "option '--cache' requires an argument\n  crashtool --help shows its use",
+        ),
+    ],
+)
+def test_a_wrong_call_is_told_as_every_other_error(crashtool, arguments, said):
+    result = crashtool(*arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"crashtool: error: {said}\n"
+
+
+def test_a_missing_argument_is_told_in_one_line(crashtool):
+    result = crashtool("completion")
+
+    first, second = result.stderr.splitlines()
+    assert first.startswith("crashtool: error: missing argument ")
+    assert "\\n" not in first
+    assert second == "  crashtool completion --help shows its use"
+
+
+@pytest.mark.parametrize("arguments", [[], ["symbols"]])
+def test_without_a_command_the_help_is_shown_as_it_is(crashtool, arguments):
+    result = crashtool(*arguments)
+
+    assert result.output.startswith("Usage: crashtool ")
+    assert "\nCommands:\n" in result.output
+    assert "\\n" not in result.output

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crashtool.commands.command import Command
+from crashtool.commands.command import RESOLVED, Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import (
     annotation_options,
@@ -16,7 +16,7 @@ from crashtool.commands.options import (
 from crashtool.commands.send_job import Job
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment, parse_pair
-from crashtool.services.settings.layers import read_token_file, user_state_folder
+from crashtool.services.settings.layers import FLAG, read_token_file, user_state_folder
 
 if TYPE_CHECKING:
     from crashtool.services.scrub.findings import Finder
@@ -189,6 +189,7 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
         find_login,
         find_report_url,
         make_sample_url,
+        refuse_other_token,
     )
     from crashtool.services.sending.request import SendPlan
 
@@ -196,6 +197,8 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
     token = options["token"]
     if options["token_file"] and not token:
         token = read_token_file(options["token_file"])
+    if options["url"] and _are_given_together():
+        refuse_other_token(options["url"], token)
     if options["dry_run"] and not (options["url"] or token):
         url = make_sample_url(options["universe"], options["host"])
     else:
@@ -211,3 +214,10 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
         faulting_thread=options["faulting_thread"],
         login=find_login(url, token),
     )
+
+
+def _are_given_together() -> bool:
+    """Whether the token was typed, or comes from where the URL comes from."""
+    values = click.get_current_context().meta[RESOLVED]
+    token = values["token"] if values["token"].value else values["token_file"]
+    return token.layer in (FLAG, values["url"].layer)

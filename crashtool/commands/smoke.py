@@ -64,11 +64,16 @@ def command(console: Console, **options: Any) -> None:
       crashtool smoke --annotation prod=Game --annotation ver=1.4.2 --attachment game.log
       crashtool smoke --handler build/crashpad_handler --url "$SUBMISSION_URL"
 
-    Exit status: 0 all checks passed, 4 one failed, 2 where no handler can work (not Linux x86-64).
+    Exit status: 0 all checks passed, 4 one failed or no handler could use the URL, 2 where no
+    handler can work (not Linux x86-64).
     """  # fmt: skip  # noqa: D301 (\b is click's)
     from crashtool.services.handler.supported import check_platform
 
     check_platform()
+    if options["url"]:
+        from crashtool.services.sending.destination import check_handler_url
+
+        check_handler_url(options["url"], "linux")
     from crashtool.services.handler.smoke import SmokePlan, smoke
 
     with ExitStack() as stack, _own_files():

@@ -82,7 +82,10 @@ def render_report(
 
 
 def brief_line(report: CrashReport) -> str:
-    """`crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game + 0x41f2a, game 1.4.2`."""
+    """`crash.dmp: SIGSEGV / SEGV_MAPERR at 0x0 in game!draw, draw.c:7, game 1.4.2; draw [memory]`.
+
+    After the semicolon stands the signature.
+    """
     architecture = _architecture(report)
     parts = [format_crash(report.crash, architecture)]
     if where := format_where(report):
@@ -91,6 +94,8 @@ def brief_line(report: CrashReport) -> str:
     line = f"{safe(report.path)}: {safe(' '.join(parts))}" + (
         f", {safe(process)}" if process else ""
     )
+    if signature := words_of_signature(report):
+        line += f"; {safe(shorten(signature, LONGEST_SIGNATURE))}"
     return line + (" (damaged dump)" if report.is_damaged else "")
 
 

@@ -288,3 +288,35 @@ def test_what_cannot_be_scrubbed_is_a_usage_error(crashtool, dump):
     result = crashtool("send-dump", "-n", "--scrub", "heap", dump)
     assert result.exit_code == 2
     assert "'heap' is nothing that can be scrubbed" in result.stderr
+
+
+OWN, OTHERS = "a" * 64, "b" * 64
+WHOLE = f"https://submit.backtrace.io/acme/{OWN}/minidump"
+
+
+@pytest.mark.parametrize("by", ["flag", "file", "environment"])
+def test_two_tokens_that_were_given_together_are_refused(
+    crashtool, dump, monkeypatch, tmp_path, by
+):
+    (tmp_path / "token.txt").write_text(OTHERS)
+    options = {
+        "flag": ["--token", OTHERS],
+        "file": ["--token-file", "token.txt"],
+        "environment": [],
+    }
+    monkeypatch.setenv("CRASHTOOL_URL", WHOLE)
+    if by == "environment":
+        monkeypatch.setenv("CRASHTOOL_TOKEN", OTHERS)
+    result = crashtool("send-dump", "--dry-run", *options[by], dump)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "holds one token and the settings another" in result.stderr
+    assert OWN not in result.stderr
+    assert OTHERS not in result.stderr
+
+
+def test_a_typed_url_keeps_its_token_beside_one_of_the_environment(crashtool, dump, monkeypatch):
+    monkeypatch.setenv("CRASHTOOL_TOKEN", OTHERS)
+
+    assert crashtool("send-dump", "--dry-run", "--url", WHOLE, dump).exit_code == 0
+    assert crashtool("send-dump", "--dry-run", "--url", WHOLE, "--token", OWN, dump).exit_code == 0

@@ -157,6 +157,25 @@ def test_an_unreachable_server_fails_the_upload(sentry_handler, crashtool):  # n
     assert "Couldn't connect" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("url", "rule"), [("ftp://x/", "scheme-unknown"), ("https://submit.backtrace.io/acme/TOKEN/minidump",
+                                                       "placeholder")],
+)  # fmt: skip
+def test_a_url_that_no_handler_can_use_is_refused_before_anything_crashes(
+    crashtool, monkeypatch, url, rule
+):
+    def crash(_plan):
+        raise AssertionError("something was crashed")
+
+    monkeypatch.setattr("crashtool.services.handler.smoke.smoke", crash)
+    monkeypatch.setattr("crashtool.services.handler.supported.check_platform", lambda: None)
+    result = crashtool("smoke", "--url", url)
+
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert f"cannot be used ({rule})" in result.stderr
+    assert "make-url" in result.stderr
+
+
 def test_what_was_kept_is_there(sentry_handler, crashtool, tmp_path):  # noqa: F811
     result = crashtool("smoke", "--keep", "kept")
 

@@ -130,7 +130,9 @@ def _read_settings_file(root: Path, problems: list[str]) -> DatabaseSettings | N
         problems.append(f"{SETTINGS} is missing: uploads count as disabled")
     except (InUse, PermissionError):  # to call it damaged would be a guess
         raise
-    except (OSError, CrashtoolError) as error:
+    except OSError as error:
+        problems.append(f"{SETTINGS}: {reason_of(error)}")
+    except CrashtoolError as error:
         problems.append(f"{error}" if SETTINGS in str(error) else f"{SETTINGS}: {error}")
     return None
 

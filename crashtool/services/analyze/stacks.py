@@ -27,6 +27,8 @@ FRAMES_OF_AN_END = 512  # that are kept of a stack that is deeper than twice tha
 FILLER, FILLER_WORDS = b"\xfe", 4
 STACK_WINDOW = 1 << 20  # bytes from the stack pointer on that are kept at hand
 APPLE = ("macos", "ios")
+CUSTOMER_BIT = 1 << 29
+SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE")  # by kill, raise and abort, sigqueue
 PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
 
 
@@ -217,10 +219,14 @@ class _Walks:
         return frame._replace(function=found.name, function_offset=frame.instruction - found.start)
 
     def instruction(self, crash: Crash) -> str:
-        """The instruction that crashed, with what it touched; "" when its code is not known."""
+        """The instruction that crashed, with what it touched; "" when its code is not known.
+
+        "" also where none crashed: behind a signal that was sent, or a raised exception, it is the
+        one after a system call.
+        """
         thread = self.report.crashed_thread
         registers = thread.registers if thread else None
-        if registers is None or not crash.reason.is_crash:
+        if registers is None or not crash.reason.is_crash or _is_raised(crash):
             return ""
         if not self.read_code(registers.instruction_pointer, 1):
             return ""
@@ -343,6 +349,14 @@ def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":
         return regions[place][2]
 
     return is_executable
+
+
+def _is_raised(crash: Crash) -> bool:
+    """Whether software raised it: a signal that was sent, or RaiseException, whose codes of a
+    program's own have the customer bit (winerror.h).
+    """
+    is_sent = any(code in crash.reason.name for code in SENT)
+    return is_sent or bool(crash.code & CUSTOMER_BIT)
 
 
 def _describe(frame: Frame, hit: "FunctionHit", address: int) -> Frame:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from crashtool.errors import InputUnusable, InUse, UsageError
+from crashtool.errors import InputUnusable, InUse, UsageError, reason_of
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.services.database.unpack import unpack_database
@@ -38,7 +38,7 @@ def open_any(text: str) -> Iterator[Database]:
         try:
             unpack_database(path, folder, scratch)
         except (OSError, ValueError) as error:  # a name that no file here can have, say
-            raise InputUnusable(f"cannot unpack {text}: {error}") from None
+            raise InputUnusable(f"cannot unpack {text}: {reason_of(error)}") from None
         yield _find_database(text, folder)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from crashtool.errors import CrashtoolError
+from crashtool.errors import CrashtoolError, reason_of
 from crashtool.model.run import FatalSignal
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.freeze import Freezer
@@ -90,7 +90,7 @@ class Handover:
                 if self.own and not self._has_report(self.own, known):
                     self._write_instead(freezer, self.own)
         except OSError as error:
-            self.problem = f"the program's memory is out of reach: {error}"
+            self.problem = f"the program's memory is out of reach: {reason_of(error)}"
         except ProgramEnded as end:
             self.problem = str(end)
             self.ended = end.status

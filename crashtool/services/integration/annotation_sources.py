@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from crashtool.errors import InputUnusable, UsageError
+from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.attributes import (
     Attachment,
     Attribute,
@@ -199,7 +199,7 @@ def _git(folder: Path, *arguments: str) -> str:
     except FileNotFoundError:
         raise UsageError("--git needs git, which is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputUnusable(f"git {arguments[0]} did not work: {error}") from None
+        raise InputUnusable(f"git {arguments[0]} did not work: {reason_of(error)}") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[:1]
         raise InputUnusable(

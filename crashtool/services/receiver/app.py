@@ -152,7 +152,7 @@ def _check_certificate(certificate: str | Path, key: str | Path | None) -> tuple
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
     except (OSError, ssl.SSLError) as error:
         raise InputUnusable(
-            f"the certificate {certificate} cannot be used: {error}",
+            f"the certificate {certificate} cannot be used: {reason_of(error)}",
             hint="a PEM file with the certificate and its private key, or the key by --key",
         ) from None
     return files

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.report import StoredFile, StoredReport
 from crashtool.services.symbols.known_file import is_object, is_pack, read_head
@@ -48,8 +48,10 @@ class SymbolFolder:
             for file in report.files:
                 try:
                     self._add(file, partial, scratch, complain)
-                except (CrashtoolError, OSError) as error:  # the upload stays as it came
+                except CrashtoolError as error:  # the upload stays as it came
                     complain(str(error))
+                except OSError as error:
+                    complain(reason_of(error))
         partial.rename(target)
         return _list_names(target)
 

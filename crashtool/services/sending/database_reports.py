@@ -140,4 +140,5 @@ class UploadReport:
         try:
             record_upload_complete(self.database, self.report, rxid or "")
         except (CrashtoolError, OSError, ValueError) as error:
-            note(f"{self.report.path} is not marked as sent: {error}; the journal remembers it")
+            reason = reason_of(error)
+            note(f"{self.report.path} is not marked as sent: {reason}; the journal remembers it")

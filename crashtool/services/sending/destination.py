@@ -1,12 +1,13 @@
 """Where reports go: one checked URL out of what the user gave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from crashtool.errors import BadUrl, UsageError
 from crashtool.formats.attributes import Attribute
 from crashtool.formats.submission_url import (
     ERROR,
     Purpose,
+    UrlFinding,
     build_url,
     check_url,
     convert,
@@ -34,16 +35,41 @@ def find_report_url(
     url = _add_token(url, token) if url else _build(universe, host, token)
     purpose = Purpose(format=FORMAT)
     findings = check_url(url, purpose)
-    broken = [item for item in findings if item.severity == ERROR and item.rule != PATH_MISSING]
+    _refuse(url, [item for item in findings if item.rule != PATH_MISSING])
+    if any(item.rule == PATH_MISSING for item in findings):
+        url = fix_url(url, purpose)
+        warn("the URL has no `/` after the host: mended here, but handlers on Windows need it")
+    return url
+
+
+def check_handler_url(url: str, platform: str) -> None:
+    """BadUrl when no handler of a platform could upload to a URL: it would crash for nothing."""
+    _refuse(url, check_url(url, Purpose(format=FORMAT, platform=platform)))
+
+
+def _refuse(url: str, findings: Sequence[UrlFinding]) -> None:
+    broken = [item for item in findings if item.severity == ERROR]
     if broken:
         raise BadUrl(
             f"the URL {redact_token(url)} cannot be used ({broken[0].rule}): {broken[0].cause}",
             hint=HINT,
         )
-    if any(item.rule == PATH_MISSING for item in findings):
-        url = fix_url(url, purpose)
-        warn("the URL has no `/` after the host: mended here, but handlers on Windows need it")
-    return url
+
+
+def refuse_other_token(url: str, token: str | None) -> None:
+    """UsageError when a URL holds another token: one of the two is a mistake, and none says which.
+
+    For a URL and a token that were given together; else the URL's own counts.
+    """
+    try:
+        own = parse_submission_url(url).token
+    except UsageError:  # of a form that holds none
+        return
+    if token and own and own != token:
+        raise UsageError(
+            f"the URL {redact_token(url)} holds one token and the settings another",
+            hint="leave one of them out; --show-settings says where each comes from",
+        )
 
 
 def make_sample_url(universe: str | None, host: str | None) -> str:

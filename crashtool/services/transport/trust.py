@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, reason_of
 
 if TYPE_CHECKING:
     import ssl
@@ -47,6 +47,6 @@ def _check_pem(path: str, origin: str) -> None:
         ssl.create_default_context().load_verify_locations(path)
     except (OSError, ssl.SSLError) as error:
         raise InputUnusable(
-            f"the CA bundle {path} (from {origin}) cannot be used: {error}",
+            f"the CA bundle {path} (from {origin}) cannot be used: {reason_of(error)}",
             hint="it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)",
         ) from None

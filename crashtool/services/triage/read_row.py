@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
+from crashtool.errors import reason_of
 from crashtool.model.crash import CrashReport
 from crashtool.model.own_calls import SYSTEM_MODULES, Decision, decide_calls
 from crashtool.model.signature import Signature, sign
@@ -32,7 +33,7 @@ def read_row(
     try:
         digest = hash_file(found.file)
     except OSError as error:
-        return Row(found.path, "unreadable", error=error.strerror or str(error))
+        return Row(found.path, "unreadable", error=reason_of(error))
     read = read_found(found, wanted)
     if isinstance(read, Unreadable):
         return Row(read.path, "unreadable", digest, error=read.error.what)
