@@ -94,8 +94,8 @@ def brief_line(report: CrashReport) -> str:
     line = f"{safe(report.path)}: {safe(' '.join(parts))}" + (
         f", {safe(process)}" if process else ""
     )
-    if signature := words_of_signature(report):
-        line += f"; {safe(shorten(signature, LONGEST_SIGNATURE))}"
+    if signature := format_signature(report):
+        line += f"; {safe(shorten(signature, MAX_SIGNATURE))}"
     return line + (" (damaged dump)" if report.is_damaged else "")
 
 
