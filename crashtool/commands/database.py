@@ -25,7 +25,7 @@ def command() -> None:
     crashtool database list crashes/                        each report, with the reason
     crashtool database show crashes/ 0123abcd               all that is known of one
     crashtool database settings crashes/ --uploads enabled  the user's consent
-    crashtool database resend crashes/ 0123abcd             let the next handler send it
+    crashtool database resend crashes/ 0123abcd             have the next handler send it
     crashtool database prune crashes/ --older-than 90       delete what was uploaded long ago
     """  # noqa: D301 (click reads the \b)
 
@@ -50,7 +50,7 @@ def list_reports(
       crashtool database list crashes/ --unsent --limit 20
       crashtool database list crashes.zip --json
 
-    Exit status: 0, or 3 for what is no database.
+    Exit status: 0, or 3 for a folder that is not a database.
     """  # noqa: D301
     import time
 
@@ -77,7 +77,7 @@ def list_reports(
 def show(console: Console, *, path: str, uuid: str) -> None:
     """Show all that is known of one report; the start of its UUID is enough.
 
-    Exit status: 0, 2 for a report that is not there, 3 for what is no database.
+    Exit status: 0, 2 for a report that is not there, 3 for a folder that is not a database.
     """
     from crashtool.render.database import database_document, render_report
     from crashtool.services.database.reading import find_report, open_any
@@ -117,7 +117,7 @@ def settings(
       crashtool database settings crashes/
       crashtool database settings crashes/ --uploads enabled --last-upload-attempt never
 
-    Exit status: 0, or 3 for what is no database or has damaged settings.
+    Exit status: 0, or 3 for a folder that is not a database or has damaged settings.
     """  # noqa: D301
     from crashtool.render.database import database_document, render_settings
     from crashtool.services.database.reading import open_any
@@ -151,12 +151,13 @@ def _change(path: str, uploads: str | None, last: str | None, *, reset: bool) ->
 @click.argument("path", metavar="DATABASE")
 @click.argument("uuids", nargs=-1, required=True, metavar="UUID...")
 def resend(console: Console, **options: Any) -> None:
-    """Let the next handler send reports that were given up: neither consent nor limit hold them.
+    """Have the next handler send reports that were given up, regardless of consent and limits.
 
     As Crashpad's own RequestUpload does, in databases of Linux, macOS and Windows. To send them
     now, without a handler: crashtool send-dump.
 
-    Exit status: 0, 2 for what cannot be sent again, 3 for what is no database or is in use.
+    Exit status: 0, 2 for what cannot be sent again, 3 for a folder that is not a database or is in
+    use.
     """
     from crashtool.render.database import database_document, render_reports
     from crashtool.services.database.changing import request_upload
@@ -210,7 +211,7 @@ def prune(console: Console, **options: Any) -> None:
       crashtool database prune crashes/ --older-than 90 --dry-run
       crashtool database prune crashes/ --max-size 1G --unsent
 
-    Exit status: 0, or 3 for what is no database or is in use.
+    Exit status: 0, or 3 for a folder that is not a database or is in use.
     """  # noqa: D301
     import time
 
@@ -222,7 +223,8 @@ def prune(console: Console, **options: Any) -> None:
 
     if options["days"] is None and options["max_size"] is None and not options["only_leftovers"]:
         raise UsageError(
-            "what should be deleted?", hint="--older-than DAYS, --max-size SIZE or --leftovers"
+            "no condition given for what to delete",
+            hint="--older-than DAYS, --max-size SIZE or --leftovers",
         )
     database = open_folder(options["path"])
     age = None if options["days"] is None else options["days"] * DAY

@@ -68,7 +68,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
     PATH is a project folder, a build or install folder, a program or library, a macOS .app, a
     crashpad_handler, a .vcxproj or .props, a CMake build folder, a Crashpad database, a .reg file
-    (default: the current folder). What each is, its content tells. Checked are also the settings
+    (default: the current folder). Kinds are recognized by content. Also checked: the settings
     (crashtool.toml, flags) and this machine; with --root, that system instead of it.
 
     Your program is never run: `crashtool smoke` and `crashtool run` do that. A handler for this

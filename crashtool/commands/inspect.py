@@ -45,7 +45,7 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     "--memory",
     multiple=True,
     metavar="ADDR[:SIZE]",
-    help="Show memory at an address or register, 256 bytes unless told. Repeatable.",
+    help="Show memory at an address or register (default: 256 bytes). Repeatable.",
 )
 @click.option("--handles", is_flag=True, help="Show the open handles (Windows).")
 @click.option(
@@ -84,7 +84,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     """Show what a minidump says: what crashed, where and why.
 
     PATH is a minidump, a folder, a glob pattern or - for standard input; packed files, archives and
-    saved upload bodies are opened. Besides those of --symbols, files that match by identifier are
+    saved upload bodies are opened. In addition to --symbols, files that match by identifier are
     used at the paths that the dump records, in its own folder and the system's, in /usr/lib/debug
     and in the cache.
 
@@ -101,7 +101,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     shown), 4 with --fail-on-crash, 8 when only some of several dumps could be read whole.
     """  # fmt: skip  # noqa: D301 (\b is click's)
     if not paths:
-        raise UsageError("inspect needs a minidump", hint="crashtool inspect crash.dmp")
+        raise UsageError("no minidump given", hint="crashtool inspect crash.dmp")
     if options["json_lines"]:
         if console.json:
             raise UsageError("--json is one document, --json-lines many: choose one")

@@ -67,10 +67,10 @@ class UrlCommand(Command):
 @click.option(
     "--platform",
     type=click.Choice(PLATFORMS),
-    help="Judge by what Crashpad's transport on this platform does with the URL.",
+    help="Check for what Crashpad's transport on this platform does with the URL.",
 )
 @click.option("--check", is_flag=True, help="Only check, and explain the URL.")
-@click.option("--fix", is_flag=True, help="Print the URL with everything mended that can be.")
+@click.option("--fix", is_flag=True, help="Print the URL with everything fixed that can be.")
 @click.option(
     "--probe",
     is_flag=True,

@@ -107,7 +107,7 @@ def named_symbol_options(function: Function) -> Function:
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
                      help="Keep what is fetched, and made from debug files, there."),
         click.option("--cache-size", type=ByteSize(), metavar="SIZE",
-                     help="Let the cache grow to this: 500M, 2G (default: 8G)."),
+                     help="Maximum size of the cache: 500M, 2G (default: 8G)."),
         click.option("--offline", is_flag=True, default=None,
                      help="Ask no symbol server; what the cache holds is used."),
         click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",

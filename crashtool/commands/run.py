@@ -96,7 +96,7 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
 
     check_platform()
     if not program:
-        raise UsageError("run needs a program", hint="crashtool run -- ./program ARGUMENTS")
+        raise UsageError("no program given", hint="crashtool run -- ./program ARGUMENTS")
     from crashtool.services.handler.ending import exit_like
 
     exit_like(_run(console, program, options))

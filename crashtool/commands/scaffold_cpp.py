@@ -59,7 +59,8 @@ class CppCommand(Command):
 )  # fmt: skip
 @click.option(
     "--crashpad-dir", "crashpad_dir", type=click.Path(exists=True, file_okay=False), metavar="DIR",
-    help="Where it is; what kind of folder it is, is found out. Default: the build is told.",
+    help="Folder with Crashpad's build; its layout is detected. Default: set when the project is "
+    "configured.",
 )  # fmt: skip
 @click.option(
     "--layout", type=click.Choice(list(LAYOUTS)),
@@ -277,6 +278,6 @@ def _walk_limits(integration: Integration, wanted: tuple[str, ...]) -> Iterator[
                     is_warning=True)  # fmt: skip
     if release.from_calls:
         yield Limit("the header of this Crashpad was not read when crashtool was made, only calls "
-                    "of it: if it does not compile, tell us")  # fmt: skip
+                    "of it: if it does not compile, please report it")  # fmt: skip
     if not integration.url:
         yield Limit(URL_LEFT)

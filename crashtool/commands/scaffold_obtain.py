@@ -15,7 +15,7 @@ from crashtool.formats.crashpad.arguments import HANDLER_KINDS
     help="Only this one. Default: all.",
 )
 def command(console: Console, *, fork: str | None) -> None:
-    """Tell where each Crashpad comes from, how it is built, and which files result.
+    """Show where to get each Crashpad, how to build it, and which files result.
 
     Libraries are listed in link order. Library and handler are to be of one fork: Sentry's and
     the others do not understand each other.

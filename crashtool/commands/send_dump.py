@@ -114,11 +114,14 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
       crashtool send-dump --json ~/.local/share/game/crashpad
       crashtool send-dump --watch --rate 10/m /var/lib/game/crashpad
 
-    Exit status: 0 when all were accepted, 3 for what is no minidump, 4 for a URL that cannot
-    work, 5 for a refused token, 6 for another no, 7 for an outage, 8 when only some failed.
+    Exit status: 0 when all were accepted, 3 for a file that is not a minidump, 4 for a URL that
+    cannot work, 5 for a refused token, 6 for another refusal, 7 for an outage, 8 when only some
+    failed.
     """  # fmt: skip  # noqa: D301 (\b is click's)
     if not paths:
-        raise UsageError("which minidumps should be sent?", hint="name files or folders, or -")
+        raise UsageError(
+            "no minidump given", hint="crashtool send-dump PATH..., or - for standard input"
+        )
     if options["watch"] and options["dry_run"]:
         raise UsageError("--watch sends, --dry-run does not: choose one")
     if options["insecure"] and not options["dry_run"]:

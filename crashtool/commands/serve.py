@@ -57,8 +57,8 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     "--token",
     "serve_token",
     metavar="TOKEN",
-    help="Let in only this submission token, and open the inbox with it alone. Without it, every "
-    "token. It stands in the URL that is printed; CRASHTOOL_SERVE_TOKEN sets it, too.",
+    help="Accept only this submission token, and open the inbox with it alone. Without it, accept "
+    "every token. The printed URL contains it; CRASHTOOL_SERVE_TOKEN sets it, too.",
 )
 @click.option(
     "--token-file",

@@ -56,7 +56,7 @@ def command(console: Console, **options: Any) -> None:
     every annotation and attachment arrived as it was given. From a distant server only its answer
     is known; the rest is checked in the minidump and the database.
 
-    The report has the annotation crashtool_smoke, by which a server can tell it from others.
+    The report has the annotation crashtool_smoke, by which a server can recognize it.
 
     \b
     Examples:

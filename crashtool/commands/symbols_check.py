@@ -52,7 +52,7 @@ from crashtool.services.settings.layers import user_cache_folder
 def command(context: click.Context, /, console: Console, **options: Any) -> None:
     """Check debug files: what a stack shows with them, and what is wrong.
 
-    Each file is judged by looking functions, lines, inlined calls and unwind information up in it,
+    Each file is graded by looking up functions, lines, inlined calls and unwind information in it,
     not by what its headers say. Offline; nothing is sent. It is the check that upload-symbols
     makes.
 
@@ -76,7 +76,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.services.symbol_upload.verdict import find_upload_error
 
     if not options["inputs"]:
-        raise UsageError("what should be checked?", hint="name files, folders or patterns")
+        raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
     requirements = Requirements(
         options["require_for"], options["for_dump"], options["not_required"],
         options["require_all"],

@@ -43,7 +43,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
 
     Files of one build are read together: the PDB with its EXE or DLL, a stripped program with its
     .debug file, a dSYM with its program. Functions and lines come from the one, unwind rules from
-    the other. Of a file that is named, those that stand beside it are found, by their identifiers.
+    the other. Files next to a named file are found by their identifiers.
 
     \b
     Examples:
@@ -64,7 +64,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 
     if not options["inputs"]:
-        raise UsageError("what should be dumped?", hint="name files or folders")
+        raise UsageError("no files given", hint="name files or folders")
     if options["store"] and options["output"]:
         raise UsageError("--store writes many files, --output one: choose one")
     wishes = DumpSymbolsOptions(

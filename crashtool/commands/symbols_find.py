@@ -33,7 +33,7 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
     """Show every place that has, or should have, the symbols of a module.
 
     ID is a debug id or a build id; FILE is a minidump, a program, a PDB or a folder of them. Each
-    place that was looked at is told with what came of it: found, a mismatch, not there.
+    path that was tried is listed with the result: found, mismatch, not found.
 
     \b
     Examples:
@@ -67,7 +67,7 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
     """Fill a symbol store with what minidumps need, from symbol servers.
 
     The servers are those of --symbol-server, _NT_SYMBOL_PATH and DEBUGINFOD_URLS; what they send is
-    held against the identifiers before it is kept. What is in the store already stays as it is.
+    compared with the identifiers before it is kept. Files already in the store stay as they are.
 
     \b
     Examples:
@@ -80,7 +80,7 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
     from crashtool.services.symbol_upload.store import StoreWriter, open_target
 
     if not options["store"]:
-        raise UsageError("where should they go?", hint="--to DIR")
+        raise UsageError("no folder given to store them in", hint="--to DIR")
     if options["offline"]:
         raise UsageError("--offline asks no server: there is nothing to fetch from")
     writer = StoreWriter(
@@ -103,13 +103,13 @@ def look_for(
     from crashtool.services.symbol_upload.seek import find_symbols, list_wanted
 
     if not options["wanted"]:
-        raise UsageError("what should be looked for?", hint=WANTED)
+        raise UsageError("nothing given to look for", hint=WANTED)
     cache = options["cache"] or user_cache_folder()
     scratch = stack.enter_context(Scratch())
     wanted = list_wanted(options["wanted"], scratch, cache, all_modules=options["all_modules"])
     places = stack.enter_context(open_source(options, console, local=local))
     if places is None:
-        raise UsageError("where should it be looked for?", hint="--symbols or --symbol-server")
+        raise UsageError("no source of symbols given", hint="--symbols or --symbol-server")
     rows: list[ModuleSearch] = []
     for asked, group in groupby(wanted, attrgetter("asked")):
         modules = list(group)

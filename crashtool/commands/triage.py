@@ -173,7 +173,7 @@ def command(
         _explain(console, options, rules)
         return
     if not inputs:
-        raise UsageError("triage needs minidumps", hint="crashtool triage crashes/")
+        raise UsageError("no minidump given", hint="crashtool triage crashes/")
     question = Question(options, rules)
     triage = question.read(console, inputs)
     if not triage.totals.inputs:

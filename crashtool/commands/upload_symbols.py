@@ -139,8 +139,8 @@ class UploadCommand(Command):
     "--to",
     "store",
     metavar="DIR|URL",
-    help="Write the files into a symbol store, a folder or s3://…, instead of uploading, or "
-    "besides when a server is named.",
+    help="Write the files into a symbol store, a folder or s3://…, instead of uploading; with a "
+    "server, do both.",
 )
 @click.option("--replace", is_flag=True, help="With --to: replace a different file of the same id.")
 @click.option(
@@ -213,7 +213,7 @@ def command(
     from crashtool.services.symbol_upload.job import Network, UploadEvents, UploadOptions, run_job
 
     if not inputs:
-        raise UsageError("what should be uploaded?", hint="name files, folders or patterns")
+        raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
     if insecure:
         console.warn_of_insecurity()
     if not wishes["output"]:

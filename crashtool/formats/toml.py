@@ -12,4 +12,4 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise UsageError(f"{name} is not valid TOML: {error}", hint="mend the file") from None
+        raise UsageError(f"{name} is not valid TOML: {error}", hint="fix the file") from None

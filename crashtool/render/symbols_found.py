@@ -28,7 +28,9 @@ def render_found(rows: Sequence[Any], *, everything: bool = False) -> Page:
         ]  # fmt: skip
         page.table(cells)
         if not row.candidates:
-            page.line(Span("  nowhere to look: no identifier, or no place for such files", "warn"))
+            page.line(
+                Span("  nothing to search: no identifier, or no source has such files", "warn")
+            )
     return page
 
 

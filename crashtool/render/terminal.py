@@ -28,7 +28,7 @@ def load_rich() -> None:
         import rich.text  # noqa: F401 (loaded for those who come after)
     except (ImportError, OSError) as error:
         reason = "" if isinstance(error, ModuleNotFoundError) else str(error)
-        loss = "pages have no colour, and progress is told in lines"
+        loss = "pages have no colour, and progress is shown as lines"
         raise MissingLibrary("rich", loss, reason) from None
 
 

@@ -134,7 +134,7 @@ def test_a_url_too_wrong_to_convert_is_explained(crashtool):
     result = crashtool("make-url", HOSTED.replace(TOKEN, "<token>"), "--form", "self-hosted")
 
     assert (result.exit_code, result.stdout) == (4, "")
-    assert "placeholder: A placeholder stands for the token" in result.stderr
+    assert "placeholder: The URL has a placeholder instead of the token" in result.stderr
 
 
 def test_a_token_known_as_the_other_kind_is_refused(crashtool, monkeypatch):

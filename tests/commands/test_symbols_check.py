@@ -68,5 +68,5 @@ def test_damage_that_only_a_reader_meets_is_unreadable(crashtool, tmp_path):
     (tmp_path / "app").write_bytes(build_elf(sections))
     result = crashtool("symbols", "check", "app")
     assert result.exit_code == 3
-    assert "failed  app: the debug information cannot be read" in result.stdout
+    assert "failed  app: cannot read the debug information" in result.stdout
     assert "Traceback" not in result.stderr

@@ -117,5 +117,5 @@ def _find_installer(file: IO[bytes], head: bytes) -> Closed | None:
         if any(mark in part for part in parts[mark != SECTION_MARK :]):
             return Closed(sentence, hint)
     if b"PK\x05\x06" in b"".join(parts[2:]):
-        return Closed("a program with a zip archive behind it", hint)
+        return Closed("a program with a zip archive appended", hint)
     return None

@@ -74,7 +74,7 @@ class _SquashfsWalk:
         root = self._image.superblock.root
         kind, inode, _ = self._read_inode(root >> ROOT_BITS, root & (1 << ROOT_BITS) - 1)
         if kind != FOLDER:
-            raise self._image.damaged("its root is no folder", root >> ROOT_BITS)
+            raise self._image.damaged("its root is not a folder", root >> ROOT_BITS)
         stack = [("", self._enter(inode))]
         while stack:
             prefix, entries = stack[-1]

@@ -59,7 +59,7 @@ def nul(plan: StartPlan) -> Iterator[AttributeFault]:
                 ERROR, subject, "There is a NUL character in it.",
                 "Readers of minidumps end the text there."
                 if plan.text_form == INTO
-                else "It ends the argument: everything behind it is lost.",
+                else "It ends the argument: everything after it is lost.",
             )  # fmt: skip
 
 

@@ -67,8 +67,8 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
     if kind is None:
         raise InputUnusable(
             f"{root} is not a Crashpad database",
-            hint="it holds settings.dat and the folders new, pending and completed; on Windows "
-            "metadata and reports",
+            hint="a database has settings.dat and the folders new, pending and completed (Windows: "
+            "metadata and reports)",
         )
     for _ in range(READINGS):
         problems: list[str] = []

@@ -123,7 +123,7 @@ def host_missing(draft: PartlyFixedUrl) -> UrlFault | None:
     """A host."""
     if draft.parts.host or not draft.text.strip():
         return None
-    return UrlFault(ERROR, "The URL names no host.", "There is nowhere to send anything to.")
+    return UrlFault(ERROR, "The URL names no host.", "There is no server to send anything to.")
 
 
 def non_ascii_host(draft: PartlyFixedUrl) -> UrlFault | None:

@@ -116,7 +116,7 @@ def placeholder(draft: PartlyFixedUrl) -> UrlFault | None:
         )
         return UrlFault(
             ERROR,
-            f"A placeholder stands for the {shown}.",
+            f"The URL has a placeholder instead of the {shown}.",
             "Your own value belongs there: the project settings in Backtrace show universe and "
             "token.",
         )
@@ -160,7 +160,7 @@ def places_swapped(draft: PartlyFixedUrl) -> UrlFault | None:
     possible = bool(reading.token) and reading.token not in FORMATS and not is_token(reading.token)
     return UrlFault(
         ERROR,
-        "The token stands where the universe belongs.",
+        "The token is where the universe belongs.",
         "The server knows no such universe (HTTP 503).",
         build_url(swapped) if possible else None,
     )

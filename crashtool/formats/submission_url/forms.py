@@ -219,7 +219,7 @@ def _move(url: SubmissionUrl, form: str, universe: str, host: str) -> Submission
     moved = url._replace(form=form, universe=universe)
     if form == HOSTED and not universe:
         raise UsageError(
-            "a hosted URL names the universe, and this URL does not tell it", hint="--universe NAME"
+            "a hosted URL needs the universe, which is not in this URL", hint="--universe NAME"
         )
     own_port = PLAIN_PORT if url.scheme == "http" else TLS_PORT
     changes_place = (form == HOSTED) != (url.form == HOSTED)

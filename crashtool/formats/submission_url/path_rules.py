@@ -17,10 +17,10 @@ def fragment(draft: PartlyFixedUrl) -> UrlFault | None:
         ERROR,
         f"The URL has a fragment (`#{redact_token(parts.fragment)[:40]}`).",
         draft.pick_sentence(
-            windows="the handler appends ?guid=... behind it, and WinHTTP cuts it all off",
-            linux="the handler appends product, version and guid behind it, and libcurl cuts "
+            windows="the handler appends ?guid=... to it, and WinHTTP cuts it all off",
+            linux="the handler appends product, version and guid to it, and libcurl cuts "
             "it all off",
-            macos="the handler appends product, version and guid behind it, and NSURLSession "
+            macos="the handler appends product, version and guid to it, and NSURLSession "
             "cuts it all off",
             android="the socket transport sends it to the server as it is",
         ),

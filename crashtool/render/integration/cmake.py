@@ -35,7 +35,7 @@ get_filename_component(CRASHPAD_DIR "${{{package}_DIR}}/{up}" ABSOLUTE)
 CHECK = """\
 if(NOT IS_DIRECTORY "${CRASHPAD_DIR}")
   message(FATAL_ERROR "Crashpad is not in CRASHPAD_DIR=${CRASHPAD_DIR}: pass -DCRASHPAD_DIR=... "
-    "(`crashtool scaffold obtain` tells how to get it)")
+    "(`crashtool scaffold obtain` shows how to get it)")
 endif()
 """
 

@@ -12,8 +12,8 @@ from crashtool.render.literals import cpp_path, cpp_string
 HEADER_NAME, SOURCE_NAME = "crash_reporting.h", "crash_reporting.cpp"
 
 ATTACHMENTS_OPTION = """\
-  // Files to attach besides those of the source file: whole paths, UTF-8. They are read when the
-  // crash happens, and need not be there before.
+  // Files to attach in addition to those of the source file: whole paths, UTF-8. They are read
+  // when the crash happens, and need not be there before.
   std::vector<std::string> attachments;
 """
 PROBE_INCLUDE = """\

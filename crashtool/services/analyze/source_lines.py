@@ -27,7 +27,7 @@ def attach_source(
     """
     for folder in folders:
         if not os.path.isdir(folder):
-            raise InputUnusable(f"{folder} is no folder", hint="--source takes a source tree")
+            raise InputUnusable(f"{folder} is not a folder", hint="--source takes a source tree")
     reader = _SourceReader(folders, context)
     threads = list(report.threads)
     for index in _crashed_first(report):

@@ -74,8 +74,8 @@ class Scratch:
                 return
         reason = f": {reason_of(error)}" if error else ""
         raise MachineFault(
-            f"there is no room for temporary files{reason}",
-            hint="name a folder with room by TMPDIR",
+            f"no space left for temporary files{reason}",
+            hint="set TMPDIR to a folder with more space",
         )
 
     @property

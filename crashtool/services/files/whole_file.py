@@ -79,7 +79,9 @@ def _plan(path: Path, *, in_place: bool) -> tuple[Path, Path]:
     folder = target.parent
     if not stat.S_ISREG(status.st_mode) or is_stream:
         if not in_place:
-            raise UsageError(f"{path} is no file that can be replaced", hint="name a file")
+            raise UsageError(
+                f"{path} is not a regular file, so it cannot be replaced", hint="name a file"
+            )
         return target, target
     if in_place and not os.access(folder, os.W_OK) and os.access(target, os.W_OK):
         return target, target

@@ -37,7 +37,9 @@ def read_annotation_file(name: str) -> AnnotationSource:
     path = Path(name)
     kind = path.suffix.lower() if path.suffix else path.name.lower()
     if kind not in (".toml", ".json", ".env"):
-        raise UsageError(f"{name} is no .toml, .json or .env file", hint="rename it or convert it")
+        raise UsageError(
+            f"{name} is not a .toml, .json or .env file", hint="rename it or convert it"
+        )
     text = read_text_file(path)
     if kind == ".env":
         return AnnotationSource(tuple(_parse_env(text, name)))

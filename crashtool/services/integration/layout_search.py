@@ -31,7 +31,7 @@ def choose_layouts(
     if not layouts:
         raise UsageError(
             f"there is no {fork} for {' or '.join(platforms)}",
-            hint="`crashtool scaffold obtain` tells what there is",
+            hint="`crashtool scaffold obtain` lists them",
         )
     return layouts
 
@@ -45,5 +45,5 @@ def find_layout(folder: Path) -> ClientLayout:
         f"{folder} holds no Crashpad that is built: there is none of "
         + ", ".join(mark for layout in LAYOUTS.values() for mark in layout.marks),
         hint="name the folder that was unpacked, built in or installed to; "
-        "`crashtool scaffold obtain` tells how to get one",
+        "`crashtool scaffold obtain` shows how to get one",
     )

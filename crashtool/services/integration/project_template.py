@@ -83,8 +83,8 @@ GROUPS: dict[str, dict[str, Explanation]] = {
 
 HEAD = """\
 # Settings of crashtool for this project, read in this folder and below it. An option or a variable
-# (CRASHTOOL_ and the name in capitals) beats this file; `crashtool COMMAND --show-settings` tells
-# which one counts. Paths are relative to this file. Take the # away from what you set.
+# (CRASHTOOL_ and the name in capitals) overrides this file; `crashtool COMMAND --show-settings`
+# shows which one counts. Paths are relative to this file. Remove the # before what you set.
 """
 WIDTH = 100
 

@@ -20,7 +20,7 @@ from crashtool.formats.submission_url.forms import ROOT
 
 FORMAT = "minidump"
 PATH_MISSING, TOKEN_MISSING = "path-missing", "token-missing"
-HINT = "crashtool make-url explains and mends it"
+HINT = "crashtool make-url URL explains it; --fix corrects what it can"
 
 
 def find_report_url(
@@ -106,9 +106,9 @@ def _add_token(url: str, token: str | None) -> str:
 def _build(universe: str | None, host: str | None, token: str | None) -> str:
     if not (universe or host):
         raise UsageError(
-            "where should the reports go?",
-            hint="--url, CRASHTOOL_URL or `url` in crashtool.toml; or --universe with "
-            "CRASHTOOL_TOKEN; --dry-run needs none of them",
+            "no URL to send reports to",
+            hint="use --url URL, CRASHTOOL_URL, or `url` in crashtool.toml; or --universe NAME "
+            "with CRASHTOOL_TOKEN; --dry-run needs no URL",
         )
     if not token:
         raise UsageError(

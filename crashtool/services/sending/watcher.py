@@ -45,7 +45,7 @@ class Watcher:
         for text in folders:
             if not Path(text).is_dir():
                 raise UsageError(
-                    f"{text} cannot be watched: it is no folder",
+                    f"{text} cannot be watched: it is not a folder",
                     hint="name the database that the handler is given, or a folder of minidumps",
                 )
         self.sender = sender

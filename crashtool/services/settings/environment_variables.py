@@ -35,7 +35,7 @@ OTHER_VARIABLES = (
     Variable("NO_COLOR", "Any value: no colour, unless --color says otherwise."),
     Variable("TERM", "`dumb`: no colour."),
     Variable("COLUMNS", "The width of help texts and pages, in place of the terminal's."),
-    Variable("CI", "Any value: progress is told in lines, not in bars."),
+    Variable("CI", "Any value: progress is shown as lines, not as bars."),
     Variable("GITHUB_STEP_SUMMARY", "Where `--ci github` writes the job's summary."),
     Variable("GITHUB_WORKSPACE", "The folder that `--ci github` makes paths relative to."),
     Variable("_NT_SYMBOL_PATH", "Symbol folders and servers, as Microsoft's debuggers read it."),

@@ -27,12 +27,12 @@ def check_project_file(path: str) -> UsageError | None:
     try:
         reason = find_writer(path)
     except OSError as error:
-        reason = f"who may write it cannot be told: {error.strerror}"
+        reason = f"cannot find out who may write to it: {error.strerror}"
     if not reason:
         return None
     return UsageError(
         f"the project file {path} is refused: {reason}",
-        hint="its settings may be a stranger's. If they are yours: --project-file "
+        hint="another user may have written it. If it is yours: --project-file "
         f"{quote_word(path)} (or CRASHTOOL_PROJECT_FILE) reads it all the same; "
         "an empty name, none",
     )

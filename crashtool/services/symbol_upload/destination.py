@@ -35,9 +35,10 @@ def find_destination(
         found = _read_url(url, token)
     elif not (universe or host):
         raise UsageError(
-            "where should the symbols go?",
-            hint="--url https://submit.backtrace.io/UNIVERSE/SYMBOL-TOKEN/symbols, or --universe "
-            "and CRASHTOOL_SYMBOLS_TOKEN; --output FILE.zip and --dry-run need neither",
+            "no URL to send symbols to",
+            hint="use --url https://submit.backtrace.io/UNIVERSE/SYMBOL-TOKEN/symbols, or "
+            "--universe NAME with CRASHTOOL_SYMBOLS_TOKEN; --output FILE.zip and --dry-run "
+            "need no URL",
         )
     elif not token:
         raise UsageError("no symbol token", hint=HINT_ON_KINDS)
@@ -90,5 +91,6 @@ def _check(url: str) -> None:
         if finding.severity == ERROR:
             raise BadUrl(
                 f"the URL for symbols cannot be used ({finding.rule}): {finding.cause}",
-                hint="crashtool make-url --format symbols explains and mends it",
+                hint="crashtool make-url --format symbols URL explains it; "
+                "--fix corrects what it can",
             )

@@ -207,7 +207,7 @@ def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     for address in _spread(found.spans, max(1, found.code_bytes // MAX_LOOKED_UP)):
         lookup.find_locations(address)
     if lookup.problems:
-        return Quality(problem=f"the debug information cannot be read: {lookup.problems[0]}")
+        return Quality(problem=f"cannot read the debug information: {lookup.problems[0]}")
     unwound = 0.0
     if row.architecture not in WINDOWS_UNWIND:  # else it is in the image
         step = max(1, found.code_bytes // MAX_TRIED)

@@ -49,7 +49,7 @@ DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRA
 LINED_SYM = (
     "make it again, from a program compiled with -g: crashtool symbols dump PROGRAM -o FILE.sym"
 )
-DAMAGED_FIX = "build the file again, or copy it again from where it was built"
+DAMAGED_FIX = "rebuild the file, or use an intact copy"
 
 
 class Advice(NamedTuple):
@@ -70,7 +70,8 @@ def say(text: str) -> Advice:
 def give(what: str) -> Advice:
     """A remedy that is a file: `what` it is, and of which build."""
     return Advice(
-        f"--symbols PATH, where PATH holds {what}", f"{UPLOAD} PATH, where PATH holds {what}"
+        f"add --symbols PATH, where PATH contains {what}",
+        f"{UPLOAD} PATH, where PATH contains {what}",
     )
 
 
@@ -78,7 +79,7 @@ def ask(owner: Owner) -> Advice:
     """A remedy that a public server may have."""
     option = f"--symbol-server {owner.server}"
     fetch = f"crashtool symbols fetch DUMP --all-modules {option} --to symbols"
-    return Advice(f"{option} asks {owner.name}'s symbol server", f"{fetch}, then {UPLOAD} symbols")
+    return Advice(f"add {option} ({owner.name}'s symbol server)", f"{fetch}, then {UPLOAD} symbols")
 
 
 def advise(module: "Module", what: str, candidates: "Sequence[Candidate]") -> Advice:

@@ -35,7 +35,7 @@ MAX_TRIES = 2  # what ends a reader once may be a chance of this machine
 END_SECONDS = 5.0
 FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE", "SIGTRAP")
 NT_ERROR = 0xC0000000
-UNREADABLE = "the debug information cannot be read"
+UNREADABLE = "cannot read the debug information"
 LENGTH_SIZE = 4
 BLOCK = 1 << 16
 
@@ -132,11 +132,11 @@ class Deriver:
                 return
             ending = self._end(process)
             if late.ran:
-                raise InputUnusable(f"{UNREADABLE}: its reader has not ended after {limit:.0f} s")
+                raise InputUnusable(f"{UNREADABLE}: no result after {limit:.0f} s")
             target.seek(0)
             target.truncate()
         if is_of_the_file(ending):
-            raise InputUnusable(f"{UNREADABLE}: it breaks its reader")
+            raise InputUnusable(f"{UNREADABLE}: the file crashes its reader")
         raise MachineFault(
             f"the process that reads debug files was ended twice ({format_exit_code(ending)})",
             hint="it needs memory: some ten times the size of the largest debug file",

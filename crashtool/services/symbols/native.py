@@ -42,7 +42,7 @@ def _explained() -> "Iterator[None]":
     except SymbolicError as error:
         lines = str(error).splitlines() or [type(error).__name__]  # each after the first: a cause
         reason = ": ".join(line.strip().removeprefix("caused by: ") for line in lines)
-        raise InputUnusable(f"the debug information cannot be read: {reason}") from None
+        raise InputUnusable(f"cannot read the debug information: {reason}") from None
 
 
 class NativeObject(NamedTuple):
@@ -167,5 +167,5 @@ def _find_object(path: str, architecture: str) -> Any:
         if row.arch == architecture:
             return row
     if not objects:
-        raise InputUnusable("the debug information cannot be read: there is no object in the file")
+        raise InputUnusable("cannot read the debug information: there is no object in the file")
     return objects[0]

@@ -291,7 +291,7 @@ def _follow(url: str, location: str) -> str:
         onward = urljoin(url, location)
         scheme = urlsplit(onward).scheme
     except ValueError:
-        raise NetworkFailure(f"{host_of(url)} redirects to what is no URL") from None
+        raise NetworkFailure(f"{host_of(url)} redirects to something that is not a URL") from None
     if scheme not in ("https", urlsplit(url).scheme):
         raise NetworkFailure(f"{host_of(url)} redirects to {host_of(onward)} without TLS")
     return onward

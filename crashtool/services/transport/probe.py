@@ -27,7 +27,7 @@ class ProbeAnswer(NamedTuple):
         if self.redirects:
             return f"{said} and redirects to {self.location}"
         if self.status == 407:  # noqa: PLR2004 (HTTP)
-            return f"{said}: a proxy on the way wants a password"
+            return f"{said}: a proxy asks for a password"
         if self.status >= 500:  # noqa: PLR2004 (HTTP)
             return f"{said}: the server is there, but it or a proxy before it is not well"
         return f"{said}: name, network and encryption are in order; no token was sent"
@@ -53,5 +53,5 @@ def find_redirect(answer: ProbeAnswer) -> UrlFinding | None:
         "redirecting-host",
         ERROR,
         f"{answer.sentence}.",
-        "Crashpad does not follow redirects: reports are given up. Use the URL it leads to.",
+        "Crashpad does not follow redirects: reports are given up. Use the URL it redirects to.",
     )

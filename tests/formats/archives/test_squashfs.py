@@ -132,7 +132,7 @@ def test_a_compressor_that_is_not_read_is_named(method):
         (changed(tables.Superblock, fragment_count=0), "in fragment 0, which there is not"),
         (changed(tables.InodeHead, number=0), "an inode has number 0"),
         (changed(tables.InodeHead, number=1 << 31), "an inode has number"),
-        (changed(tables.InodeHead, kind=2), "its root is no folder"),
+        (changed(tables.InodeHead, kind=2), "its root is not a folder"),
         (changed(tables.InodeHead, kind=77), "an inode of kind 77"),
         (changed(tables.DirectoryEntry, kind=9), "an entry of kind 9"),
         (changed(tables.DirectoryEntry, kind=1), "leads to another inode"),

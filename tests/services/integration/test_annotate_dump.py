@@ -241,7 +241,7 @@ def test_a_pipe_is_neither_source_nor_target(dump, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputUnusable, match="pipe is a named pipe, not a file"):
         annotate_dump(str(tmp_path / "pipe"), str(tmp_path / "out.dmp"), NEW)
-    with pytest.raises(UsageError, match="pipe is no file that can be replaced"):
+    with pytest.raises(UsageError, match="pipe is not a regular file, so it cannot be replaced"):
         annotate_dump(str(dump), str(tmp_path / "pipe"), NEW)
 
 

@@ -61,7 +61,7 @@ def test_modules_are_told_apart_by_who_made_them(code_file, debug_file, owner):
     [
         (r"C:\Windows\System32\ntdll.dll", "--symbol-server https://msdl.microsoft.com/download/symbols"),
         ("libc.so.6", "--symbol-server debuginfod:https://"),
-        ("/home/u/build/game", "--symbols PATH, where PATH holds game"),
+        ("/home/u/build/game", "add --symbols PATH, where PATH contains game"),
         ("/system/lib64/libart.so", ""),
         ("linux-vdso.so.1", ""),
     ],

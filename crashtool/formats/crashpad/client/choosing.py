@@ -34,7 +34,7 @@ def _find_by_date(rows: tuple[Release, ...], version: str, date: re.Match[str]) 
     year, month = int(date[1]), int(date[2])
     last = monthrange(year, month)[1] if 1 <= month <= 12 else 0  # noqa: PLR2004 (months)
     if not 1 <= int(date[3] or 1) <= last:
-        raise UsageError(f"{version!r} is no date", hint="write it as in 2023-05-27")
+        raise UsageError(f"{version!r} is not a date", hint="write it as in 2023-05-27")
     begin = f"{year}-{month:02}-{int(date[3] or 1):02}"
     end = f"{year}-{month:02}-{int(date[3] or last):02}"
     if end < rows[0].since:

@@ -48,7 +48,7 @@ def walk_builds(subject: Subject, examination: Examination) -> Iterator[Build]:
     wanted = examination.options.configuration.lower()
     used = [build for build in builds if uses_crashpad(build, examination)]
     if not used:
-        raise NotConcerned("nothing of Crashpad is built here, as far as can be told")
+        raise NotConcerned("no Crashpad library is known to be built here")
     chosen = [build for build in used if _is_wanted(build, wanted)]
     if not chosen:
         raise NotConcerned(f"there is no configuration {examination.options.configuration}")

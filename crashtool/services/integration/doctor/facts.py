@@ -60,7 +60,7 @@ def of_programs(run: Run) -> Run:
         try:
             examination.recall(read_objects, handler.path)
         except InputUnusable:
-            return [skip("", f"{handler.path} is not a program: handler.kind tells of it")]
+            return [skip("", f"{handler.path} is not a program: see handler.kind")]
         return run(handler, examination)
 
     return check

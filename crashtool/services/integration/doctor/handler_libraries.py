@@ -194,7 +194,7 @@ def check_libcurl(handler: Subject, examination: Examination) -> Iterator[CheckR
     dynamic = examination.recall(read_elf_dynamic, handler.path)
     path = _find_libcurl(dynamic, examination)
     if path is None and not set(LIBCURLS).isdisjoint(dynamic.needed):
-        yield skip("", f"{handler.path} is linked with it: handler.libraries tells of it")
+        yield skip("", f"{handler.path} is linked with it: see handler.libraries")
     elif path is None:
         yield failure(
             handler.path, "the handler loads libcurl when it uploads, and there is none",

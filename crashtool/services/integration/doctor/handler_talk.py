@@ -38,7 +38,7 @@ def find_reason(handler: str, examination: Examination) -> str:
     reason = find_obstacle(handler, examination)
     if not reason and examination.recall(read_objects, handler)[0].kind == ELF:
         missing = find_missing(handler, examination)
-        return f"{missing[0].library} is missing: handler.libraries tells of it" if missing else ""
+        return f"{missing[0].library} is missing: see handler.libraries" if missing else ""
     return reason
 
 

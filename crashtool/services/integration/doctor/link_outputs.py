@@ -175,4 +175,4 @@ def check_pic(subject: Subject, examination: Examination) -> Iterator[CheckResul
                     line=build.link.line,
                 )  # fmt: skip
             elif not facts.knows_fixed:
-                yield skip(path, "whether its code is position independent cannot be told")
+                yield skip(path, "whether its code is position independent is unknown")

@@ -200,7 +200,7 @@ def _assess_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[CheckResult
             f"{facts.whole_program} of {facts.objects} objects are for link-time code generation "
             "(/GL, -flto)",
             "Only the very compiler that made them can link them (C1900, C1047); their C runtime "
-            "cannot be told.",
+            "is unknown.",
             "build Crashpad without /GL, or take lib_nogl where the distribution has it",
         )  # fmt: skip
 

@@ -53,7 +53,7 @@ def check_rate_limit(program: Subject, examination: Examination) -> Iterator[Che
         return
     tell, cause = (
         (warning, f"{NO_RATE_LIMIT} is in a release build") if build == FOR_USERS else
-        (note, f"{NO_RATE_LIMIT} is in it, and nothing tells whether it is a release build")
+        (note, f"{NO_RATE_LIMIT} is in it, and it is unknown whether this is a release build")
     )  # fmt: skip
     yield tell(
         program.path, cause,

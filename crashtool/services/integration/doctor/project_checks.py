@@ -70,4 +70,4 @@ PROJECT_CHECKS = (
     Check("source.start", (SOURCE,), source_start.check_start,
           "uploads on, result looked at, client kept, start waited for, absolute paths"),
 )  # fmt: skip
-"""In the order in which findings are told."""
+"""In the order in which findings are reported."""

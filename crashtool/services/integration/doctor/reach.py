@@ -46,6 +46,8 @@ def check_reach(subject: Subject, examination: Examination) -> Iterator[CheckRes
         )  # fmt: skip
         return
     if redirect := find_redirect(answer):
-        yield failure(place, redirect.cause, redirect.consequence, "use the URL it leads to")
+        yield failure(
+            place, redirect.cause, redirect.consequence, "use the URL that it redirects to"
+        )
     else:
         yield note(place, answer.sentence, OWN_STACK)

@@ -62,7 +62,7 @@ def _walk_missing(
             system = OLD_WINDOWS.get(version, "this Windows")
             yield warning(
                 shown, f"{setting.key}: {setting.name} does not allow TLS 1.2",
-                f"{system}: {setting.reason}. The upload fails where the server wants TLS 1.2.",
+                f"{system}: {setting.reason}. The upload fails where the server requires TLS 1.2.",
                 f"install {UPDATE} first, then import the file of: crashtool scaffold reg",
             )  # fmt: skip
 

@@ -58,8 +58,8 @@ def test_a_date_or_tag_finds_the_client_of_its_time(fork, version, since):
     [
         ("upstream", "2018-01-01", "before 2019-05-02"),
         ("upstream", "2019-08", "changed on 2019-08-19: 2019-08 is before and after"),
-        ("upstream", "2019-13-01", "is no date"),
-        ("upstream", "2019-02-30", "is no date"),
+        ("upstream", "2019-13-01", "is not a date"),
+        ("upstream", "2019-02-30", "is not a date"),
         ("upstream", "0.12.0", "has no releases"),
         ("upstream", "main", "neither a date nor a version"),
         ("sentry", "0.3.9", "before 0.4.0"),
