@@ -33,7 +33,7 @@ class DebugId(NamedTuple):
     def from_guid(cls, raw: bytes, age: int = 0) -> Self:
         """From the 16 bytes of a Windows GUID: its first three fields are little-endian."""
         padded = bytes(raw[:16]).ljust(16, b"\0")
-        return cls(bytes(padded[place] for place in _GUID_ORDER), age)
+        return cls(bytes(padded[offset] for offset in _GUID_ORDER), age)
 
     @classmethod
     def from_signature(cls, signature: int, age: int) -> Self:
@@ -133,6 +133,6 @@ def _split_age(text: str) -> tuple[str, str]:
         return text[:width], text[width:]
     if len(text) < _DASHED_LENGTH:
         return text[:_SIGNATURE_DIGITS], text[_SIGNATURE_DIGITS + 1 :]
-    if any(text[place] != "-" for place in _DASHES):
+    if any(text[offset] != "-" for offset in _DASHES):
         return "", ""
     return text[:_DASHED_LENGTH].replace("-", ""), text[_DASHED_LENGTH:].removeprefix("-")

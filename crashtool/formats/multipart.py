@@ -151,9 +151,9 @@ class FormText:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def __getitem__(self, place: slice) -> bytes:
-        self._file.seek(place.start or 0)
-        return self._file.read(place.stop - (place.start or 0))
+    def __getitem__(self, part: slice) -> bytes:
+        self._file.seek(part.start or 0)
+        return self._file.read(part.stop - (part.start or 0))
 
     def find(self, wanted: bytes, start: int, end: int | None = None) -> int:
         """Where `wanted` is, from `start` on and before `end`; -1 when it is not there."""
@@ -178,22 +178,22 @@ def parse_multipart(data: "bytes | FormText") -> list[Part]:
     if first_end < 3 or not mark.startswith(b"--"):  # noqa: PLR2004 (two dashes and a letter)
         raise MalformedFile("no multipart boundary", offset=0)
     parts: list[Part] = []
-    place = first_end + 2
+    index = first_end + 2
     while len(parts) < MAX_PARTS:
-        head_end = data.find(b"\r\n\r\n", place, place + MAX_HEADER)
+        head_end = data.find(b"\r\n\r\n", index, index + MAX_HEADER)
         if head_end < 0:
-            raise MalformedFile("a multipart part without its headers", offset=place)
+            raise MalformedFile("a multipart part without its headers", offset=index)
         end = data.find(b"\r\n" + mark, head_end + 4)
         if end < 0:
             raise MalformedFile("a multipart part without its end", offset=head_end)
-        head = data[place:head_end].decode("utf-8", "surrogateescape")
+        head = data[index:head_end].decode("utf-8", "surrogateescape")
         parts.append(Part(_parameter(head, "name") or "", _parameter(head, "filename"),
                           head_end + 4, end))  # fmt: skip
-        place = end + 2 + len(mark)
-        if data[place : place + 2] == b"--":
+        index = end + 2 + len(mark)
+        if data[index : index + 2] == b"--":
             return parts
-        place += 2
-    raise MalformedFile(f"more than {MAX_PARTS:,} multipart parts", offset=place)
+        index += 2
+    raise MalformedFile(f"more than {MAX_PARTS:,} multipart parts", offset=index)
 
 
 def _parameter(head: str, key: str) -> str | None:

@@ -97,7 +97,7 @@ class Record(tuple[Any, ...]):
             rows = cls.LAYOUT.iter_unpack(data[offset : offset + count * step])
             return (tuple.__new__(cls, row) for row in rows)
         places = range(offset, offset + count * step, step)
-        return (tuple.__new__(cls, cls.LAYOUT.unpack_from(data, place)) for place in places)
+        return (tuple.__new__(cls, cls.LAYOUT.unpack_from(data, position)) for position in places)
 
     def pack(self, *, big_endian: bool = False) -> bytes:
         """The struct's bytes. A value outside its field's range is a ValueError."""

@@ -71,8 +71,8 @@ def walk_symstore(ids: ModuleIds) -> Iterator[StorePath]:
 
 def walk_two_tier(ids: ModuleIds) -> Iterator[StorePath]:
     """NA/NAME/ID/NAME: a symstore with an index2.txt, whose folders are those of first letters."""
-    for place in walk_symstore(ids):
-        yield place._replace(path=f"{place.path[:2].lower()}/{place.path}")
+    for store_path in walk_symstore(ids):
+        yield store_path._replace(path=f"{store_path.path[:2].lower()}/{store_path.path}")
 
 
 def compress_path(path: str) -> str:
@@ -91,8 +91,8 @@ def walk_ssqp(ids: ModuleIds) -> Iterator[StorePath]:
         yield StorePath(f"_.dwarf/mach-uuid-sym-{uuid}/_.dwarf", object_kinds.MACHO)
         yield StorePath(f"{name}/mach-uuid-{uuid}/{name}", object_kinds.MACHO)
     elif ids.platform == "windows":
-        for place in walk_symstore(ids):
-            yield place._replace(path=place.path.lower())
+        for store_path in walk_symstore(ids):
+            yield store_path._replace(path=store_path.path.lower())
 
 
 def walk_debuginfod(ids: ModuleIds) -> Iterator[StorePath]:
@@ -105,9 +105,9 @@ def walk_debuginfod(ids: ModuleIds) -> Iterator[StorePath]:
 def walk_build_id(ids: ModuleIds) -> Iterator[StorePath]:
     """.build-id/ab/cdef….debug: GDB's folders of separate debug files."""
     if _is_build_id(ids):
-        place = f".build-id/{ids.code_id[:2]}/{ids.code_id[2:]}"
-        yield StorePath(f"{place}.debug", object_kinds.ELF)
-        yield StorePath(place, object_kinds.ELF)
+        label = f".build-id/{ids.code_id[:2]}/{ids.code_id[2:]}"
+        yield StorePath(f"{label}.debug", object_kinds.ELF)
+        yield StorePath(label, object_kinds.ELF)
 
 
 CONVENTIONS = {

@@ -117,8 +117,8 @@ class SymCache:
 
     def file_path(self, number: int) -> str:
         """A file's path: the folder of the compilation, the file's own, its name; without `..`."""
-        place = number * self._file_fields
-        parts = [self._string(self._files[place + index]) for index in range(3)]
+        offset = number * self._file_fields
+        parts = [self._string(self._files[offset + index]) for index in range(3)]
         if self._file_fields == FILE_FIELDS[7]:  # these have the name first
             parts.reverse()
         is_windows = any("\\" in part or part[1:2] == ":" for part in parts)
@@ -176,8 +176,8 @@ class SymCache:
 
     def key(self, number: int) -> tuple[int, int, int, int]:
         """What tells the place of range `number`: equal for ranges of one place."""
-        place = (self._first + number) * LOCATION_FIELDS
-        file, line, function, outer = self._locations[place : place + LOCATION_FIELDS]
+        offset = (self._first + number) * LOCATION_FIELDS
+        file, line, function, outer = self._locations[offset : offset + LOCATION_FIELDS]
         return file, line, function, outer
 
     def walk_named(self, besides: frozenset[str] = frozenset()) -> Iterator[tuple[int, int]]:
@@ -216,12 +216,12 @@ class SymCache:
         """A name: its length in seven bits a byte, then so many bytes of UTF-8."""
         if offset == NOTHING:
             return ""
-        place, size, shift = self._strings + offset, 0, 0
-        while place < len(self._data):
-            byte = self._data[place]
-            place += 1
+        position, size, shift = self._strings + offset, 0, 0
+        while position < len(self._data):
+            byte = self._data[position]
+            position += 1
             size |= (byte & 0x7F) << shift
             shift += LAST_BIT
             if not byte >> LAST_BIT:
                 break
-        return bytes(self._data[place : place + size]).decode("utf-8", "replace")
+        return bytes(self._data[position : position + size]).decode("utf-8", "replace")

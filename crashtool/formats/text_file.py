@@ -47,9 +47,9 @@ def decode_text(raw: bytes, name: str, *, fault: type[CrashtoolError] = InputUnu
         what = f"byte {raw[error.start]:#x}" if encoding == UTF8 else error.reason
         words = f"cannot read {name}, line {line}: not {encoding[:6].strip('-').upper()} ({what})"
         raise fault(words, hint="save the file as UTF-8") from None
-    place = text.find("\0")
-    if place >= 0:
-        raise fault(f"cannot read {name}, line {_count_lines(text[:place])}: a NUL: no text file")
+    index = text.find("\0")
+    if index >= 0:
+        raise fault(f"cannot read {name}, line {_count_lines(text[:index])}: a NUL: no text file")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

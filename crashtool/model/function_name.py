@@ -37,9 +37,9 @@ def drop_clone(function: str) -> str:
     if name.startswith(MANGLED):
         return name
     for mark in CLONES:
-        place = name.find(mark, 1)
-        if place > 0:
-            name = name[:place]
+        index = name.find(mark, 1)
+        if index > 0:
+            name = name[:index]
     head, digits = name[:-RUST_HASH], name[-RUST_HASH + 3 :]
     if (
         head
@@ -75,21 +75,21 @@ def _drop_trait(name: str) -> str:
     if not name.startswith("<"):
         return name
     depth = 0
-    for place, letter in enumerate(name):
-        depth += (letter == "<") - (letter == ">" and name[place - 1] != "-")
+    for index, letter in enumerate(name):
+        depth += (letter == "<") - (letter == ">" and name[index - 1] != "-")
         if depth == 0:
-            inner = name[1:place]
-            return _cut_at_top(inner, " as ") + name[place + 1 :]
+            inner = name[1:index]
+            return _cut_at_top(inner, " as ") + name[index + 1 :]
     return name
 
 
 def _cut_at_top(text: str, mark: str) -> str:
     """The text before `mark` outside of all angle brackets."""
     depth = 0
-    for place, letter in enumerate(text):
-        if depth == 0 and text.startswith(mark, place):
-            return text[:place]
-        depth += (letter == "<") - (letter == ">" and text[place - 1] != "-")
+    for index, letter in enumerate(text):
+        if depth == 0 and text.startswith(mark, index):
+            return text[:index]
+        depth += (letter == "<") - (letter == ">" and text[index - 1] != "-")
     return text
 
 
@@ -97,22 +97,22 @@ def _drop_brackets(name: str) -> str:
     """The name without what stands in angle brackets and parentheses; operators keep theirs."""
     kept: list[str] = []
     open_brackets = ""
-    place = 0
-    while place < len(name):
-        if not open_brackets and (size := _size_of_operator(name, place)):
-            kept.append(name[place : place + size])
-            place += size
+    index = 0
+    while index < len(name):
+        if not open_brackets and (size := _size_of_operator(name, index)):
+            kept.append(name[index : index + size])
+            index += size
             continue
-        letter = name[place]
+        letter = name[index]
         if letter in "<(":
             open_brackets += letter
         elif letter in ">)":
-            open_brackets = _close(open_brackets, letter, name[place - 1 : place])
+            open_brackets = _close(open_brackets, letter, name[index - 1 : index])
             if letter == ")" and not open_brackets:
                 kept.append(" ")  # MSVC writes f(int)const
         elif not open_brackets:
             kept.append(letter)
-        place += 1
+        index += 1
     return "".join(kept).replace(" ::", "::")
 
 
@@ -121,15 +121,15 @@ def _close(open_brackets: str, letter: str, before: str) -> str:
     if letter == ">" and (before == "-" or open_brackets[-1:] != "<"):
         return open_brackets
     opening = "<" if letter == ">" else "("
-    place = open_brackets.rfind(opening)
-    return open_brackets if place < 0 else open_brackets[:place]
+    index = open_brackets.rfind(opening)
+    return open_brackets if index < 0 else open_brackets[:index]
 
 
-def _size_of_operator(name: str, place: int) -> int:
+def _size_of_operator(name: str, index: int) -> int:
     """The length of `operator` with its symbol at a place; 0 where none is."""
-    if not name.startswith(OPERATOR, place) or (place and _is_word(name[place - 1])):
+    if not name.startswith(OPERATOR, index) or (index and _is_word(name[index - 1])):
         return 0
-    end = place + len(OPERATOR)
+    end = index + len(OPERATOR)
     symbol = next((row for row in OPERATORS if name.startswith(row, end)), None)
     return len(OPERATOR) + len(symbol) if symbol else 0
 
@@ -149,9 +149,9 @@ def _drop_qualifiers(name: str) -> str:
 
 def _drop_return_type(name: str) -> str:
     """The name without what stands before its last blank; a conversion's type stays with it."""
-    place = name.find(OPERATOR)
-    while place > 0 and _is_word(name[place - 1]):
-        place = name.find(OPERATOR, place + 1)
-    head = name if place < 0 else name[:place]
-    tail = "" if place < 0 else name[place:]
+    index = name.find(OPERATOR)
+    while index > 0 and _is_word(name[index - 1]):
+        index = name.find(OPERATOR, index + 1)
+    head = name if index < 0 else name[:index]
+    tail = "" if index < 0 else name[index:]
     return head.rpartition(" ")[2].lstrip("*&") + tail.replace(" ", "_")

@@ -135,7 +135,7 @@ def _base_name(name: str) -> str:
     if name.startswith("operator"):
         return name.partition("(")[0].rstrip().replace(" ", "_")
     start = len(UNNAMED) if name.startswith(UNNAMED) else 0
-    ends = [place for place in (name.find(mark, start) for mark in "(<") if place > 0]
+    ends = [index for index in (name.find(mark, start) for mark in "(<") if index > 0]
     return name[: min(ends)] if ends else name
 
 
@@ -143,5 +143,5 @@ def _library_name(name: str) -> str:
     """`memcpy` of `GI_memcpy`, `memcpy_avx_unaligned_erms` and `memcpy_chk`."""
     for prefix in LIBRARY_PREFIXES:
         name = name.removeprefix(prefix).lstrip("_")
-    ends = [place for place in map(name.find, PROCESSORS) if place > 0]
+    ends = [index for index in map(name.find, PROCESSORS) if index > 0]
     return name[: min(ends)] if ends else name

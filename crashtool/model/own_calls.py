@@ -144,8 +144,10 @@ def _decide(
         return Decision(index, name, own=own, rule=rule)
     if reason or call.function or is_guess or frame.module is None:
         return Decision(index, shown, reason=reason or "has no name of its own")
-    place = _name_place(frame)
-    return Decision(index, place, own=OwnCall(place, "raw", index, InlineFrame("")), rule=rule)
+    position = _name_place(frame)
+    return Decision(
+        index, position, own=OwnCall(position, "raw", index, InlineFrame("")), rule=rule
+    )
 
 
 def _find_place_reason(frame: Frame) -> str:

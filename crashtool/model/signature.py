@@ -104,15 +104,15 @@ def fold(names: Sequence[str]) -> list[str]:
     folded = list(names)
     for size in range(1, MAX_CIRCLE + 1):
         kept: list[str] = []
-        place = 0
-        while place < len(folded):
-            circle = folded[place : place + size]
-            following = place + size
+        index = 0
+        while index < len(folded):
+            circle = folded[index : index + size]
+            following = index + size
             while len(circle) == size and folded[following : following + size] == circle:
                 following += size
-            repeats = following > place + size
+            repeats = following > index + size
             kept += circle if repeats else circle[:1]
-            place = following if repeats else place + 1
+            index = following if repeats else index + 1
         folded = kept
     return folded
 

@@ -31,12 +31,12 @@ def find_repeats(frames: Sequence[Frame]) -> list[Repeat]:
     """The parts that need not be shown, in order, none overlapping."""
     keys = [_key(frame) for frame in frames]
     found: list[Repeat] = []
-    place = 0
-    while place < len(keys):
-        repeat = _find_at(keys, place)
+    index = 0
+    while index < len(keys):
+        repeat = _find_at(keys, index)
         if repeat:
             found.append(repeat)
-        place = repeat.stop if repeat else place + 1
+        index = repeat.stop if repeat else index + 1
     return found
 
 
@@ -45,13 +45,13 @@ def _key(frame: Frame) -> Hashable:
     return (frame.instruction, frame.function, frame.inlines)
 
 
-def _find_at(keys: Sequence[Hashable], place: int) -> Repeat | None:
-    """The shortest circle that starts at `place` and is worth folding."""
+def _find_at(keys: Sequence[Hashable], index: int) -> Repeat | None:
+    """The shortest circle that starts at `index` and is worth folding."""
     for period in range(1, MAX_PERIOD + 1):
-        stop = place + period
+        stop = index + period
         while stop < len(keys) and keys[stop] == keys[stop - period]:
             stop += 1
-        hidden = (stop - place - period) // period * period
+        hidden = (stop - index - period) // period * period
         if hidden >= max(FEWEST_HIDDEN, 2 * period):
-            return Repeat(place + period, place + period + hidden, period)
+            return Repeat(index + period, index + period + hidden, period)
     return None

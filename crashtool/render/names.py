@@ -28,10 +28,10 @@ def shorten(function: str, limit: int) -> str:
 def _hollow(name: str, opening: str, closing: str, depth: int) -> str:
     """`name` with an ellipsis for whatever stands in brackets that are `depth` deep."""
     pieces: list[str] = []
-    place = level = 0
-    while place < len(name):
-        kept = _kept_at(name, place)
-        piece = kept or name[place]
+    index = level = 0
+    while index < len(name):
+        kept = _kept_at(name, index)
+        piece = kept or name[index]
         if piece == closing and level:
             level -= 1
             if level == depth - 1:
@@ -40,18 +40,18 @@ def _hollow(name: str, opening: str, closing: str, depth: int) -> str:
             pieces.append(piece)
         if piece == opening:
             level += 1
-        place += len(piece)
+        index += len(piece)
     if level >= depth:
         pieces.append(ELLIPSIS)
     return "".join(pieces)
 
 
-def _kept_at(name: str, place: int) -> str:
-    """What at `place` only looks like a bracket: an operator's name, an unnamed namespace."""
-    if name.startswith("operator", place):
+def _kept_at(name: str, index: int) -> str:
+    """What at `index` only looks like a bracket: an operator's name, an unnamed namespace."""
+    if name.startswith("operator", index):
         for operator in OPERATORS:
-            if name.startswith(operator, place + len("operator")):
+            if name.startswith(operator, index + len("operator")):
                 return "operator" + operator
-    if name.startswith(KEPT, place):
+    if name.startswith(KEPT, index):
         return KEPT
-    return "->" if name.startswith("->", place) else ""
+    return "->" if name.startswith("->", index) else ""

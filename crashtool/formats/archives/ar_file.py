@@ -19,17 +19,17 @@ def walk_members(file: IO[bytes], *, thin: bool = False) -> Iterator[ArchiveMemb
 
     Of a `thin` archive each has the size of its file, and a stream with nothing in it.
     """
-    place = len(MAGIC)
+    offset = len(MAGIC)
     while True:
-        file.seek(place)
+        file.seek(offset)
         header = file.read(HEADER_SIZE)
         if not header:
             return
         digits = header[SIZE_FIELD].strip()
         if header[END] != b"`\n" or not digits.isdigit():
-            raise MalformedFile("the ar archive is damaged or cut short", offset=place)
+            raise MalformedFile("the ar archive is damaged or cut short", offset=offset)
         name = header[NAME].decode("latin-1").rstrip(" ").removesuffix("/")
         size = int(digits)
         held = size if not thin or name in TABLES else 0
-        yield ArchiveMember(name, size, Slice(file, place + HEADER_SIZE, held))
-        place += HEADER_SIZE + held + held % 2
+        yield ArchiveMember(name, size, Slice(file, offset + HEADER_SIZE, held))
+        offset += HEADER_SIZE + held + held % 2

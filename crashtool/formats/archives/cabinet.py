@@ -91,18 +91,18 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
         raise MalformedFile("no cabinet", offset=0)
     if header.flags & SPANS:
         raise InputUnusable("one of a set of cabinets", hint="unpack the set: expand, cabextract")
-    place, reserves = CfHeader.SIZE, Reserves()
+    offset, reserves = CfHeader.SIZE, Reserves()
     if header.flags & HAS_RESERVES:
-        reserves = _read(file, Reserves, place)
-        place += Reserves.SIZE + reserves.header
+        reserves = _read(file, Reserves, offset)
+        offset += Reserves.SIZE + reserves.header
     step = CfFolder.SIZE + reserves.folder
-    folders = [_read(file, CfFolder, place + step * row) for row in range(header.folder_count)]
+    folders = [_read(file, CfFolder, offset + step * row) for row in range(header.folder_count)]
     stream, current = None, -1  # of one folder at a time: each has a window
-    place = header.files_offset
+    offset = header.files_offset
     for _ in range(header.file_count):
-        start = place
+        start = offset
         row = _read(file, CfFile, start)
-        name, place = _read_name(file, place + CfFile.SIZE, row.attributes)
+        name, offset = _read_name(file, offset + CfFile.SIZE, row.attributes)
         if row.folder >= len(folders):
             raise MalformedFile(f"a file in folder {row.folder}, which there is not", offset=start)
         if stream is None or row.folder != current or stream.position > row.start:
@@ -169,14 +169,14 @@ class _Unpacked:
         self._budget.spend(len(unpacked))
         return unpacked
 
-    def _inflate(self, data: bytes, place: int) -> bytes:
+    def _inflate(self, data: bytes, offset: int) -> bytes:
         if not data.startswith(BLOCK_MARK):
-            raise MalformedFile("a block of the cabinet is not MSZIP", offset=place)
+            raise MalformedFile("a block of the cabinet is not MSZIP", offset=offset)
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS, zdict=self._window)
         try:
             unpacked = unpacker.decompress(data[len(BLOCK_MARK) :], BLOCK_SIZE + 1)
         except zlib.error as error:
-            raise MalformedFile(f"a block of the cabinet: {error}", offset=place) from None
+            raise MalformedFile(f"a block of the cabinet: {error}", offset=offset) from None
         self._window = (self._window + unpacked)[-BLOCK_SIZE:]
         return unpacked
 
@@ -196,16 +196,16 @@ def checksum(data: bytes) -> int:
     return value ^ int.from_bytes(data[whole:], "big")
 
 
-def _read(file: IO[bytes], kind: type[AnyRecord], place: int) -> AnyRecord:
-    file.seek(place)
+def _read(file: IO[bytes], kind: type[AnyRecord], offset: int) -> AnyRecord:
+    file.seek(offset)
     return kind.read(file.read(kind.SIZE))
 
 
-def _read_name(file: IO[bytes], place: int, attributes: int) -> tuple[str, int]:
+def _read_name(file: IO[bytes], offset: int, attributes: int) -> tuple[str, int]:
     """A name, and where it ends."""
-    file.seek(place)
+    file.seek(offset)
     name, end, _ = file.read(MAX_NAME_LENGTH).partition(b"\0")
     if not end:
-        raise MalformedFile("a name in the cabinet does not end", offset=place)
+        raise MalformedFile("a name in the cabinet does not end", offset=offset)
     encoding = "utf-8" if attributes & UTF8_NAME else "cp1252"
-    return name.decode(encoding, "replace"), place + len(name) + 1
+    return name.decode(encoding, "replace"), offset + len(name) + 1

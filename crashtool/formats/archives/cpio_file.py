@@ -26,14 +26,14 @@ def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
     """The plain files. MalformedFile for damage, InputUnusable for another kind of cpio."""
     source = Counted(stream)
     for _ in range(MAX_MEMBERS):
-        place = source.position
+        offset = source.position
         header = read_fully(source, HEADER_SIZE)
         if header.startswith(STRIPPED):
             raise InputUnusable("a package of files beyond 4 GiB", hint="unpack it: rpm2archive")
         if len(header) < HEADER_SIZE or not header.startswith(MAGICS):
-            raise MalformedFile("the cpio archive is damaged or cut short", offset=place)
-        fields = _read_fields(header, place)
-        name = read_fully(source, _bounded(fields[NAME_SIZE], place)).partition(b"\0")[0]
+            raise MalformedFile("the cpio archive is damaged or cut short", offset=offset)
+        fields = _read_fields(header, offset)
+        name = read_fully(source, _bounded(fields[NAME_SIZE], offset)).partition(b"\0")[0]
         Portion(source, -(HEADER_SIZE + fields[NAME_SIZE]) % ALIGNMENT).skip()
         if name == LAST:
             return
@@ -46,14 +46,14 @@ def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
         Portion(source, -fields[SIZE_FIELD] % ALIGNMENT).skip()
 
 
-def _read_fields(header: bytes, place: int) -> list[int]:
+def _read_fields(header: bytes, offset: int) -> list[int]:
     try:
         return [int(header[at : at + 8], 16) for at in range(6, HEADER_SIZE, 8)]
     except ValueError:
-        raise MalformedFile("the cpio archive has a damaged header", offset=place) from None
+        raise MalformedFile("the cpio archive has a damaged header", offset=offset) from None
 
 
-def _bounded(size: int, place: int) -> int:
+def _bounded(size: int, offset: int) -> int:
     if size > MAX_NAME_LENGTH:
-        raise MalformedFile(f"the cpio archive has a name of {size:,} bytes", offset=place)
+        raise MalformedFile(f"the cpio archive has a name of {size:,} bytes", offset=offset)
     return size

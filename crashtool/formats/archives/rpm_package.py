@@ -30,9 +30,9 @@ def find_payload(file: IO[bytes]) -> int:
     return _skip_header(file, signature_end + -signature_end % ALIGNMENT)
 
 
-def _skip_header(file: IO[bytes], place: int) -> int:
-    file.seek(place)
+def _skip_header(file: IO[bytes], offset: int) -> int:
+    file.seek(offset)
     header = RpmHeader.read(file.read(RpmHeader.SIZE), big_endian=True)
     if header.magic != HEADER_MAGIC:
-        raise MalformedFile("the RPM package has a damaged header", offset=place)
-    return place + RpmHeader.SIZE + header.row_count * INDEX_SIZE + header.data_size
+        raise MalformedFile("the RPM package has a damaged header", offset=offset)
+    return offset + RpmHeader.SIZE + header.row_count * INDEX_SIZE + header.data_size

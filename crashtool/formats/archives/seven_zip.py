@@ -187,8 +187,8 @@ def _open_folder(
     file: IO[bytes], streams: Streams, row: int, first: int, budget: Budget
 ) -> ArchiveStream:
     """The unpacked bytes of a folder, whose packed streams begin with number `first`."""
-    place = DATA_START + streams.place + sum(streams.packed_sizes[:first])
-    stream: ArchiveStream = Slice(file, place, streams.packed_sizes[first])
+    offset = DATA_START + streams.offset + sum(streams.packed_sizes[:first])
+    stream: ArchiveStream = Slice(file, offset, streams.packed_sizes[first])
     folder = streams.folders[row]
     for coder, number in zip(folder.coders, folder.order, strict=True):
         stream = _undo(coder, stream, streams.unpack_sizes[row][number], budget)

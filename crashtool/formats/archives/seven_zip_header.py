@@ -45,7 +45,7 @@ class Streams:
     """The packed streams, their folders, and the sizes and check sums of what is in them."""
 
     def __init__(self) -> None:
-        self.place = 0
+        self.offset = 0
         self.packed_sizes = array("Q")
         self.folders: list[SevenZipFolder] = []
         self.unpack_sizes: list[tuple[int, ...]] = []
@@ -60,19 +60,19 @@ class HeaderReader:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self.place = 0
+        self.offset = 0
 
     @property
     def left(self) -> int:
         """How many bytes are left."""
-        return len(self._data) - self.place
+        return len(self._data) - self.offset
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
         if not 0 <= size <= self.left:
             raise self.malformed()
-        block = self._data[self.place : self.place + size]
-        self.place += size
+        block = self._data[self.offset : self.offset + size]
+        self.offset += size
         return block
 
     def byte(self) -> int:
@@ -119,7 +119,7 @@ class HeaderReader:
 
     def malformed(self) -> MalformedFile:
         """The error of a header that does not hold, at this place in it."""
-        return MalformedFile("the 7-Zip archive's header is damaged", offset=self.place)
+        return MalformedFile("the 7-Zip archive's header is damaged", offset=self.offset)
 
 
 def read_streams(reader: HeaderReader) -> Streams:
@@ -144,7 +144,7 @@ def read_streams(reader: HeaderReader) -> Streams:
 
 
 def _read_pack_info(reader: HeaderReader, streams: Streams) -> None:
-    streams.place = reader.number()
+    streams.offset = reader.number()
     count = reader.count()
     while (kind := reader.byte()) != END:
         if kind == SIZE:
@@ -278,13 +278,13 @@ def walk_files(reader: HeaderReader) -> Iterator[SevenZipFile]:
         elif kind == NAMES:
             part.expect(0)  # not in a stream of their own
             names = part.take(part.left)
-    place = 0
+    offset = 0
     for is_empty in empty:
-        end = place
+        end = offset
         while names[end : end + 2] not in (b"\0\0", b""):
             end = names.find(b"\0\0", end)
-            end = len(names) if end < 0 else end + (end - place) % 2
+            end = len(names) if end < 0 else end + (end - offset) % 2
         if end >= len(names):
             raise reader.malformed()
-        yield SevenZipFile(names[place:end].decode("utf-16-le", "replace"), not is_empty)
-        place = end + 2
+        yield SevenZipFile(names[offset:end].decode("utf-16-le", "replace"), not is_empty)
+        offset = end + 2

@@ -95,14 +95,17 @@ class _SquashfsWalk:
 
     def _enter(self, inode: Inode) -> Iterator[tuple[str, int, Inode, MetadataReader]]:
         """The folders and files that a folder lists: name, kind, inode, what follows the inode."""
-        place = self._image.superblock.directories + inode.start
+        offset = self._image.superblock.directories + inode.start
         byte, bit = inode.number >> 3, 1 << (inode.number & 7)
         if self._entered[byte] & bit:
-            raise self._image.damaged("a folder lies in itself, or in two others", place)
+            raise self._image.damaged("a folder lies in itself, or in two others", offset)
         self._entered[byte] |= bit
         if inode.size <= EMPTY_LISTING:
             return
-        listing, left = MetadataReader(self._image, place, inode.offset), inode.size - EMPTY_LISTING
+        listing, left = (
+            MetadataReader(self._image, offset, inode.offset),
+            inode.size - EMPTY_LISTING,
+        )
         while left > 0:
             head = listing.read(DirectoryHead)
             count = head.count_less_one + 1
@@ -120,16 +123,16 @@ class _SquashfsWalk:
                         raise self._image.damaged("an entry leads to another inode", listing.place)
                     yield name.decode("utf-8", "surrogateescape"), kind, found, sizes
 
-    def _check(self, entry: DirectoryEntry, name: bytes, left: int, place: int) -> None:
+    def _check(self, entry: DirectoryEntry, name: bytes, left: int, offset: int) -> None:
         """Hold an entry to what it may say, and count it."""
         self._image.spend(ENTRY_COST)
         self._count += 1
         if self._count > MAX_MEMBERS or left < 0:
-            raise self._image.damaged("a directory is longer than it says", place)
+            raise self._image.damaged("a directory is longer than it says", offset)
         if name in BAD_NAMES or b"/" in name or b"\0" in name:
-            raise self._image.damaged("a name that cannot be", place)
+            raise self._image.damaged("a name that cannot be", offset)
         if not 0 < entry.kind <= BASIC_KINDS:
-            raise self._image.damaged(f"an entry of kind {entry.kind}", place)
+            raise self._image.damaged(f"an entry of kind {entry.kind}", offset)
 
     def _read_inode(self, block: int, offset: int) -> tuple[int, Inode, MetadataReader]:
         """A folder's or a file's kind, inode, and what follows that."""

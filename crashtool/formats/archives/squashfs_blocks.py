@@ -55,28 +55,28 @@ class SquashfsImage:
         self._metadata: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
         self._fragments: OrderedDict[int, bytes] = OrderedDict()
 
-    def damaged(self, what: str, place: int) -> MalformedFile:
+    def damaged(self, what: str, offset: int) -> MalformedFile:
         """The error for what is wrong at a place of the image, told by that in the file."""
-        return MalformedFile(f"the SquashFS image is damaged: {what}", offset=self._start + place)
+        return MalformedFile(f"the SquashFS image is damaged: {what}", offset=self._start + offset)
 
     def spend(self, size: int) -> None:
         """Count work that unpacks nothing, as so many bytes."""
         self._budget.spend(size)
 
-    def read_metadata(self, place: int) -> tuple[bytes, int]:
+    def read_metadata(self, offset: int) -> tuple[bytes, int]:
         """The metadata block at a place, unpacked, and where the next one is."""
-        kept = self._metadata.get(place)
+        kept = self._metadata.get(offset)
         if kept:
-            self._metadata.move_to_end(place)
+            self._metadata.move_to_end(offset)
             return kept
-        size = MetadataHeader.read(self._take(place, MetadataHeader.SIZE)).size
-        start = place + MetadataHeader.SIZE
+        size = MetadataHeader.read(self._take(offset, MetadataHeader.SIZE)).size
+        start = offset + MetadataHeader.SIZE
         packed_size = size & ~STORED_METADATA
         if not 0 < packed_size <= METADATA_SIZE:
-            raise self.damaged(f"a metadata block of {packed_size:,} bytes", place)
+            raise self.damaged(f"a metadata block of {packed_size:,} bytes", offset)
         stream = self._open(start, packed_size, is_stored=bool(size & STORED_METADATA))
         block = self._read_block(stream, METADATA_SIZE, start)
-        row = self._metadata[place] = (block, start + packed_size)
+        row = self._metadata[offset] = (block, start + packed_size)
         if len(self._metadata) > METADATA_KEPT:
             self._metadata.popitem(last=False)
         return row
@@ -90,12 +90,12 @@ class SquashfsImage:
         """So many zeros."""
         return _Spent(_Zeros(size), self._budget)
 
-    def open_block(self, place: int, told: int) -> ArchiveStream:
+    def open_block(self, offset: int, told: int) -> ArchiveStream:
         """The bytes of a data block; `told` is its packed size, with a bit for what is stored."""
         size = told & BLOCK_SIZE_MASK
         if told > STORED_BLOCK | BLOCK_SIZE_MASK or not 0 < size <= self.superblock.block_size:
-            raise self.damaged(f"a block of {size:,} bytes", place)
-        return self._open(place, size, is_stored=bool(told & STORED_BLOCK))
+            raise self.damaged(f"a block of {size:,} bytes", offset)
+        return self._open(offset, size, is_stored=bool(told & STORED_BLOCK))
 
     def _read_fragment(self, index: int) -> bytes:
         kept = self._fragments.get(index)
@@ -106,12 +106,12 @@ class SquashfsImage:
         if index >= self.superblock.fragment_count:
             raise self.damaged(f"a file in fragment {index}, which there is not", table)
         block, row = divmod(index, ROWS_IN_BLOCK)
-        place = table + block * MetadataBlock.SIZE
+        offset = table + block * MetadataBlock.SIZE
         rows, _ = self.read_metadata(
-            MetadataBlock.read(self._take(place, MetadataBlock.SIZE)).offset
+            MetadataBlock.read(self._take(offset, MetadataBlock.SIZE)).offset
         )
         if (row + 1) * Fragment.SIZE > len(rows):
-            raise self.damaged("the table of fragments is too short", place)
+            raise self.damaged("the table of fragments is too short", offset)
         fragment = Fragment.read(rows, row * Fragment.SIZE)
         stream = self.open_block(fragment.start, fragment.size)
         data = self._read_block(stream, self.superblock.block_size, fragment.start)
@@ -130,21 +130,21 @@ class SquashfsImage:
             return Zstandard(packed, self._budget)
         return Unpacker(packed, self._method, self._budget)
 
-    def _read_block(self, stream: ArchiveStream, most: int, place: int) -> bytes:
+    def _read_block(self, stream: ArchiveStream, most: int, offset: int) -> bytes:
         """All of a block's bytes, of which there are so many at most, and not none."""
         try:
             block = read_fully(stream, most + 1)
         except MalformedFile as error:
-            raise self.damaged(error.fault, place) from None
+            raise self.damaged(error.fault, offset) from None
         if not 0 < len(block) <= most:
-            raise self.damaged(f"a block that unpacks to other than {most:,} bytes", place)
+            raise self.damaged(f"a block that unpacks to other than {most:,} bytes", offset)
         return block
 
-    def _take(self, place: int, size: int) -> bytes:
+    def _take(self, offset: int, size: int) -> bytes:
         """So many bytes of the image."""
-        if place < Superblock.SIZE or place + size > self.superblock.size:
-            raise self.damaged("it points out of itself", place)
-        self._file.seek(self._start + place)
+        if offset < Superblock.SIZE or offset + size > self.superblock.size:
+            raise self.damaged("it points out of itself", offset)
+        self._file.seek(self._start + offset)
         return self._file.read(size)
 
 

@@ -69,21 +69,21 @@ def _read_member(
     headers: dict[str, str] = dict(shared)
     long_name = ""
     for _ in range(MAX_MEMBERS):
-        place = source.position
+        offset = source.position
         block = read_fully(source, BLOCK)
         if not block.strip(b"\0"):
             return None  # zeros end an archive; some end without
         if len(block) < BLOCK or not _has_check(block):
             what = "cut short" if len(block) < BLOCK else "damaged: a header's check sum is wrong"
-            raise MalformedFile(f"the tar archive is {what}", offset=place)
+            raise MalformedFile(f"the tar archive is {what}", offset=offset)
         kind = block[KIND]
-        size = _read_number(block[SIZE_FIELD], place)
+        size = _read_number(block[SIZE_FIELD], offset)
         if kind == GNU_NAME:
             long_name = _decode(_read_content(source, size, MAX_NAME_LENGTH).partition(b"\0")[0])
         elif kind == GNU_LINK:
             _read_content(source, size, MAX_NAME_LENGTH)
         elif kind in (PAX, PAX_GLOBAL):
-            found = _read_pax(_read_content(source, size, MAX_HEADERS), place)
+            found = _read_pax(_read_content(source, size, MAX_HEADERS), offset)
             headers |= found
             if kind == PAX_GLOBAL:
                 shared |= found
@@ -115,7 +115,7 @@ def _read_content(source: Counted, size: int, most: int) -> bytes:
     return content
 
 
-def _read_pax(content: bytes, place: int) -> dict[str, str]:
+def _read_pax(content: bytes, offset: int) -> dict[str, str]:
     r"""The records of a pax header: `LENGTH KEY=VALUE\n` each, the length in decimal digits."""
     found, at = {}, 0
     while at < len(content) and content[at]:
@@ -124,22 +124,22 @@ def _read_pax(content: bytes, place: int) -> dict[str, str]:
         record = content[at + len(digits) + 1 : at + length - 1]
         key, mark, value = record.partition(b"=")
         if not mark or at + length > len(content):
-            raise MalformedFile("the tar archive has a damaged pax header", offset=place)
+            raise MalformedFile("the tar archive has a damaged pax header", offset=offset)
         found[_decode(key)] = _decode(value)
         at += length
     return found
 
 
-def _read_number(field: bytes, place: int) -> int:
+def _read_number(field: bytes, offset: int) -> int:
     """A number in octal digits, or, GNU's way, in binary."""
     if field[0] & BINARY_NUMBER:
         value = int.from_bytes(field[1:], "big")
         if field[0] != BINARY_NUMBER or value >> 62:
-            raise MalformedFile("the tar archive has a size that cannot be", offset=place)
+            raise MalformedFile("the tar archive has a size that cannot be", offset=offset)
         return value
     digits = field.strip(b" \0")
     if digits.strip(b"01234567"):
-        raise MalformedFile("the tar archive has a size that is no number", offset=place)
+        raise MalformedFile("the tar archive has a size that is no number", offset=offset)
     return int(digits or b"0", 8)
 
 

@@ -100,39 +100,39 @@ def find_directory(file: IO[bytes]) -> CentralDirectory:
     if at < 0 or at + End.SIZE > len(tail):
         raise MalformedFile("the zip archive is cut short: no central directory", offset=size)
     end: End | LargeEnd = End.read(tail, at)
-    place = tail_start + at
-    wide = _find_end64(file, place)
+    position = tail_start + at
+    wide = _find_end64(file, position)
     if wide:
-        place, end = wide
+        position, end = wide
     count, length, offset = end.entries, end.size, end.offset
     if end.disk or end.first_disk:
         raise InputUnusable(
             "one of several files of a split zip archive", hint="join them: zip -s0"
         )
-    start = place - length
+    start = position - length
     if start < 0 or offset > start or count * CentralEntry.SIZE > length:
-        raise MalformedFile("the zip archive's directory does not fit", offset=place)
+        raise MalformedFile("the zip archive's directory does not fit", offset=position)
     if count > MAX_MEMBERS:
         raise InputUnusable(f"a zip archive of {count:,} members", hint="unpack it")
-    return CentralDirectory(start, place, count, start - offset)
+    return CentralDirectory(start, position, count, start - offset)
 
 
-def _find_end64(file: IO[bytes], place: int) -> tuple[int, LargeEnd] | None:
+def _find_end64(file: IO[bytes], offset: int) -> tuple[int, LargeEnd] | None:
     """The ZIP64 end of the directory and where it is, if there is one."""
-    if place < Locator.SIZE:
+    if offset < Locator.SIZE:
         return None
-    file.seek(place - Locator.SIZE)
+    file.seek(offset - Locator.SIZE)
     locator = Locator.read(file.read(Locator.SIZE))
     if locator.signature != LOCATOR64:
         return None
-    at = place - Locator.SIZE - LargeEnd.SIZE  # where it is, if nothing stands before the archive
+    at = offset - Locator.SIZE - LargeEnd.SIZE  # where it is, if nothing stands before the archive
     for candidate in (locator.offset, at):
         if 0 <= candidate <= at:
             file.seek(candidate)
             end = LargeEnd.read(file.read(LargeEnd.SIZE))
             if end.signature == END64:
                 return candidate, end
-    raise MalformedFile("the zip archive's ZIP64 directory is not there", offset=place)
+    raise MalformedFile("the zip archive's ZIP64 directory is not there", offset=offset)
 
 
 def _check_places(file: IO[bytes], directory: CentralDirectory) -> None:
@@ -159,34 +159,34 @@ def _check_places(file: IO[bytes], directory: CentralDirectory) -> None:
 
 def _walk_rows(file: IO[bytes], directory: CentralDirectory) -> Iterator[_DirectoryEntry]:
     """The directory's entries; it is read a piece at a time."""
-    place, data, at = directory.start, b"", 0
+    offset, data, at = directory.start, b"", 0
     for _ in range(directory.member_count):
         if len(data) - at < CentralEntry.SIZE + 3 * 0xFFFF:
-            file.seek(place)
-            data = file.read(min(DIRECTORY_STEP + 3 * 0xFFFF, directory.end - place))
+            file.seek(offset)
+            data = file.read(min(DIRECTORY_STEP + 3 * 0xFFFF, directory.end - offset))
             at = 0
         entry = CentralEntry.read(data, at)
         after = at + CentralEntry.SIZE + entry.name_size
         total = CentralEntry.SIZE + entry.name_size + entry.extra_size + entry.comment_size
         if entry.signature != CENTRAL or at + total > len(data):
-            raise MalformedFile("the zip archive's directory is damaged", offset=place)
+            raise MalformedFile("the zip archive's directory is damaged", offset=offset)
         name = data[at + CentralEntry.SIZE : after]
-        yield _read_row(place, entry, name, data[after : after + entry.extra_size])
-        place += total
+        yield _read_row(offset, entry, name, data[after : after + entry.extra_size])
+        offset += total
         at += total
 
 
-def _read_row(place: int, entry: CentralEntry, name: bytes, extra: bytes) -> _DirectoryEntry:
+def _read_row(offset: int, entry: CentralEntry, name: bytes, extra: bytes) -> _DirectoryEntry:
     """An entry, with what its ZIP64 part says."""
     sizes = {"size": entry.size, "packed_size": entry.packed_size, "offset": entry.offset}
     wide = [field for field, value in sizes.items() if value == FULL32]
     if wide:
         data = _find_extra(extra, ZIP64_EXTRA)
         if len(data) < len(wide) * 8:
-            raise MalformedFile("a member of the zip archive has no ZIP64 sizes", offset=place)
+            raise MalformedFile("a member of the zip archive has no ZIP64 sizes", offset=offset)
         for index, field in enumerate(wide):
             sizes[field] = int.from_bytes(data[index * 8 : index * 8 + 8], "little")
-    return _DirectoryEntry(place, name, entry.flags, entry.method, entry.crc,
+    return _DirectoryEntry(offset, name, entry.flags, entry.method, entry.crc,
                 sizes["packed_size"], sizes["size"], sizes["offset"])  # fmt: skip
 
 

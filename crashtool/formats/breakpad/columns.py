@@ -60,9 +60,9 @@ class SortedRecords:
         Right where records are in order; if they turn out not to be, by index.
         """
         if self._index is None and self.end - self.start > SMALL:
-            place = self._search(number)
-            if place is not None:
-                return self._first_of_equals(place) if place >= 0 else place
+            offset = self._search(number)
+            if offset is not None:
+                return self._first_of_equals(offset) if offset >= 0 else offset
         return self.make_index().find(number)
 
     def find_surely(self, number: int) -> int:
@@ -95,23 +95,23 @@ class SortedRecords:
         record = self.read(self.find(number))
         if record is not None and covers(record, number):
             return record
-        for place in self.find_nearest(number):
-            record = self.read(place)
+        for offset in self.find_nearest(number):
+            record = self.read(offset)
             if record is not None and covers(record, number):
                 return record
         return None
 
     def find_before(self, number: int) -> "Match[bytes] | None":
         """The last record that begins at or before a number, if it covers anything."""
-        for place in self.find_nearest(number):
-            record = self.read(place)
+        for offset in self.find_nearest(number):
+            record = self.read(offset)
             if record is not None and int(record[2], 16):
                 return record
         return None
 
-    def find_next(self, place: int) -> int:
-        """The record behind the one at `place`; `end` when that is the last."""
-        found = self._next(place + 1, self.end)
+    def find_next(self, offset: int) -> int:
+        """The record behind the one at `offset`; `end` when that is the last."""
+        found = self._next(offset + 1, self.end)
         return self.end if found < 0 else found
 
     def exists(self) -> bool:
@@ -124,21 +124,21 @@ class SortedRecords:
 
     def read_first(self) -> "Match[bytes] | None":
         """The fields of the first intact record in the text."""
-        place = self._next(self.start, self.end)
-        while place >= 0:
-            record = self.read(place)
+        offset = self._next(self.start, self.end)
+        while offset >= 0:
+            record = self.read(offset)
             if record is not None:
                 return record
-            place = self._next(place + 1, self.end)
+            offset = self._next(offset + 1, self.end)
         return None
 
-    def read(self, place: int) -> "Match[bytes] | None":
+    def read(self, offset: int) -> "Match[bytes] | None":
         """The fields of a record; None for -1 and for damage."""
-        if place < 0:
+        if offset < 0:
             return None
         if self._pattern is None:
             self._pattern = re.compile(self.kind.pattern)
-        return self._pattern.match(self._data, place, place + MAX_LINE_LENGTH)
+        return self._pattern.match(self._data, offset, offset + MAX_LINE_LENGTH)
 
     def is_in_order(self) -> bool:
         """Whether the records are in order as far as samples tell."""
@@ -148,19 +148,19 @@ class SortedRecords:
 
     def _has_ordered_samples(self) -> bool:
         step = max(1, (self.end - self.start) // SAMPLES)
-        place, previous = self.start, 0
+        offset, previous = self.start, 0
         for sample in range(self.start, self.end, step):
-            place = self._next(max(place, sample), self._last)
-            if place < 0:
+            offset = self._next(max(offset, sample), self._last)
+            if offset < 0:
                 break
-            number = self._number(place)
+            number = self._number(offset)
             if number is None or number < previous:
                 return False
             previous = number
         return True
 
-    def _number(self, place: int) -> int | None:
-        record = self.read(place)
+    def _number(self, offset: int) -> int | None:
+        record = self.read(offset)
         return None if record is None else int(record[1], self.kind.base)
 
     def _next(self, start: int, end: int) -> int:
@@ -171,73 +171,73 @@ class SortedRecords:
         found = self._data.find(self._tag, max(0, start - 1), end - 1 + len(word))
         return found + 1 if found >= 0 else -1
 
-    def _previous(self, place: int) -> int:
+    def _previous(self, offset: int) -> int:
         word = self.kind.word
-        found = self._data.rfind(self._tag, max(0, self.start - 1), place - 1 + len(word))
+        found = self._data.rfind(self._tag, max(0, self.start - 1), offset - 1 + len(word))
         if found >= 0:
             return found + 1
-        return 0 if self.start == 0 < place and self._data[: len(word)] == word else -1
+        return 0 if self.start == 0 < offset and self._data[: len(word)] == word else -1
 
     def _search(self, number: int) -> int | None:
         """The last record whose number is at most `number`; -1 for none, None without order."""
         low, high, best = self.start, self._last, -1
         while low < high:
             middle = (low + high) // 2
-            place = self._next(middle, high)
-            if place < 0:
+            offset = self._next(middle, high)
+            if offset < 0:
                 if high == self._last:
                     self._last = middle
                 high = middle
                 continue
-            found = self._number(place)
+            found = self._number(offset)
             if found is None:
                 return None
             if found <= number:
-                best, low = place, place + 1
+                best, low = offset, offset + 1
             else:
                 high = middle
         return best if best < 0 or self._has_ordered_neighbours(best, number) else None
 
-    def _has_ordered_neighbours(self, place: int, number: int) -> bool:
-        before, after = self._previous(place), self._next(place + 1, self._last)
-        here, previous, following = map(self._number, (place, before, after))
+    def _has_ordered_neighbours(self, offset: int, number: int) -> bool:
+        before, after = self._previous(offset), self._next(offset + 1, self._last)
+        here, previous, following = map(self._number, (offset, before, after))
         return (
             here is not None
             and (before < 0 or (previous is not None and previous <= here))
             and (after < 0 or (following is not None and following > number))
         )
 
-    def _first_of_equals(self, place: int) -> int:
-        number = self._number(place)
+    def _first_of_equals(self, offset: int) -> int:
+        number = self._number(offset)
         for _ in range(NESTED):
-            before = self._previous(place)
+            before = self._previous(offset)
             if before < 0 or self._number(before) != number:
-                return place
-            place = before
+                return offset
+            offset = before
         return self.make_index().find(number or 0)
 
     def _walk_back(self, number: int) -> list[int] | None:
         """As `find_nearest`, from record to record; None without order."""
-        place = self._search(number)
-        if place is None or not self._is_ordered_behind(place):
+        offset = self._search(number)
+        if offset is None or not self._is_ordered_behind(offset):
             return None
         rows: list[tuple[int, int]] = []
-        while place >= 0 and len(rows) < NESTED:
-            found = self._number(place)
+        while offset >= 0 and len(rows) < NESTED:
+            found = self._number(offset)
             if found is None or (rows and found > -rows[-1][0]):
                 return None
-            rows.append((-found, place))
-            place = self._previous(place)
+            rows.append((-found, offset))
+            offset = self._previous(offset)
         return [row[1] for row in sorted(rows)]
 
-    def _is_ordered_behind(self, place: int) -> bool:
+    def _is_ordered_behind(self, offset: int) -> bool:
         """Whether the next records are in order; one that is misplaced hides those before it."""
         last = -1
         for _ in range(AHEAD):
-            place = self._next(max(place + 1, self.start), self._last)
-            if place < 0:
+            offset = self._next(max(offset + 1, self.start), self._last)
+            if offset < 0:
                 break
-            number = self._number(place)
+            number = self._number(offset)
             if number is None or number < last:
                 return False
             last = number
@@ -261,7 +261,9 @@ class SortedRecords:
             else:
                 seen = len(found)
             keys += [
-                number << PLACE_BITS | place for number, place in found if 0 <= number < MAX_NUMBER
+                number << PLACE_BITS | offset
+                for number, offset in found
+                if 0 <= number < MAX_NUMBER
             ]
             left -= seen
             _let_go(self._data, start, end)
@@ -291,15 +293,15 @@ class SortedRecords:
         rows: list[tuple[int, int]] = []
         seen = 0
         is_damaged = False
-        place = self._next(start, end)
-        while place >= 0 and seen < most:
+        offset = self._next(start, end)
+        while offset >= 0 and seen < most:
             seen += 1
-            record = self.read(place)
+            record = self.read(offset)
             if record is not None:
-                rows.append((int(record[1], self.kind.base), place))
-            elif not self._data[place : place + ROOM].startswith(NO_DAMAGE):
+                rows.append((int(record[1], self.kind.base), offset))
+            elif not self._data[offset : offset + ROOM].startswith(NO_DAMAGE):
                 is_damaged = True
-            place = self._next(place + 1, end)
+            offset = self._next(offset + 1, end)
         if is_damaged:
             note(self._problems, f"damaged {self.kind.name} records")
         return rows, seen

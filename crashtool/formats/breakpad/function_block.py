@@ -104,9 +104,9 @@ def _parse_inline(text: bytes, address: int) -> tuple[int, Inline | None]:
     if len(words) < first + 2:
         raise ValueError
     depth, line, *file, origin = (_parse_decimal(word) for word in words[1:first])
-    for place in range(first, len(words) - 1, 2):
-        start = _parse_hexadecimal(words[place])
-        if start <= address < start + _parse_hexadecimal(words[place + 1]):
+    for offset in range(first, len(words) - 1, 2):
+        start = _parse_hexadecimal(words[offset])
+        if start <= address < start + _parse_hexadecimal(words[offset + 1]):
             return start, Inline(depth, line, file[0] if file else None, origin)
     return -1, None
 

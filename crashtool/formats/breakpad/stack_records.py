@@ -75,16 +75,16 @@ class StackRecords:
         rules = [record[3].rstrip(), *self._read_deltas(record.end(), address)]
         return CfiText(start, size, _decode(b" ".join(rule for rule in rules if rule)))
 
-    def _read_deltas(self, place: int, address: int) -> list[bytes]:
+    def _read_deltas(self, offset: int, address: int) -> list[bytes]:
         """The rules, in the order of addresses, that hold from an address up to the given one on.
 
-        `place`: in the line before the first of them.
+        `offset`: in the line before the first of them.
         """
         rows: list[tuple[int, bytes]] = []
         match = re.compile(records.CFI_DELTA.pattern).match
         for _ in range(MAX_DELTAS):
-            place = find_line_end(self._data, place, self._end) + 1
-            record = match(self._data, place, min(self._end, place + MAX_LINE_LENGTH))
+            offset = find_line_end(self._data, offset, self._end) + 1
+            record = match(self._data, offset, min(self._end, offset + MAX_LINE_LENGTH))
             if record is None:
                 break
             if int(record[1], 16) <= address:

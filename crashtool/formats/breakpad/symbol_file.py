@@ -105,7 +105,7 @@ class BreakpadFile:
         start, end = int(first[1], 16), int(last[1], 16) + int(last[2], 16)
         step = max(1, (end - start) // COVERAGE_SAMPLES)
         places = range(start, end, step)
-        covered = sum(self._functions.find_covering(place) is not None for place in places)
+        covered = sum(self._functions.find_covering(offset) is not None for offset in places)
         return range(start, end) if covered >= ENOUGH_COVERED * len(places) > 0 else None
 
     @property
@@ -165,8 +165,8 @@ class BreakpadFile:
 
     def _read_function(self, record: "Match[bytes]", address: int) -> FunctionHit:
         block = self._get_block(record.start(), record.end())
-        place = block.find_line(address)
-        file, line = (place.file, place.line) if place else (None, 0)
+        line_record = block.find_line(address)
+        file, line = (line_record.file, line_record.line) if line_record else (None, 0)
         inlines = block.find_inlines(address)
         calls: list[InlinedCall] = []
         for number, inline in reversed(list(enumerate(inlines))):  # the innermost has the line

@@ -96,8 +96,8 @@ def _walk_parts(data: bytes) -> Iterator[AppleDoubleEntry]:
     if header.magic != APPLE_DOUBLE_MAGIC:
         raise MalformedFile(f"no AppleDouble file: magic {header.magic:#010x}", offset=0)
     for number in range(header.entry_count):
-        place = AppleDoubleHeader.SIZE + number * AppleDoubleEntry.SIZE
-        yield AppleDoubleEntry.read(data, place, big_endian=True)
+        offset = AppleDoubleHeader.SIZE + number * AppleDoubleEntry.SIZE
+        yield AppleDoubleEntry.read(data, offset, big_endian=True)
 
 
 def _pack_entries(attributes: Mapping[str, bytes], start: int) -> bytes:
@@ -128,17 +128,17 @@ def _read_entries(data: bytes, start: int) -> dict[str, bytes]:
     header = AttributesHeader.read(data, start, big_endian=True)
     if header.magic != ATTRIBUTES_MAGIC:
         raise MalformedFile(f"no attributes: magic {header.magic:#010x}", offset=start)
-    place = start + AttributesHeader.SIZE
+    offset = start + AttributesHeader.SIZE
     found = {}
     left = len(data)
     for _ in range(header.attribute_count):
-        entry = AttributeEntry.read(data, place, big_endian=True)
-        name_start = place + AttributeEntry.SIZE
+        entry = AttributeEntry.read(data, offset, big_endian=True)
+        name_start = offset + AttributeEntry.SIZE
         name = data[name_start : name_start + entry.name_length].split(b"\0")[0]
         value = data[entry.offset : entry.offset + entry.length]
         left -= len(value)
         if len(value) != entry.length or left < 0:
             raise MalformedFile(f"the attribute {name!r} is cut short", offset=entry.offset)
         found[name.decode("utf-8", "backslashreplace")] = value
-        place = _aligned(name_start + entry.name_length)
+        offset = _aligned(name_start + entry.name_length)
     return found

@@ -166,14 +166,14 @@ def _walk_minidumps(folder: Path) -> Iterator[Path]:
 def _walk_folders(root: Path, kind: str, problems: list[str]) -> Iterator[_Found]:
     for state in FOLDERS:
         for path in _walk_minidumps(root / state):
-            place = f"{state}/{path.name}"
+            label = f"{state}/{path.name}"
             if path.is_symlink() or not path.is_file():
-                problems.append(f"{place} is not a file; it is left out")
+                problems.append(f"{label} is not a file; it is left out")
             elif not UUID_NAME.fullmatch(path.stem):
-                problems.append(f"{place} is not named by a UUID: a handler deletes it")
+                problems.append(f"{label} is not named by a UUID: a handler deletes it")
             else:
                 if path.stem != path.stem.lower():
-                    problems.append(f"{place} has an upper-case name: a handler never uploads it")
+                    problems.append(f"{label} has an upper-case name: a handler never uploads it")
                 yield _find_report(path, state, kind, problems)
         if kind == "generic":
             _report_strays(root, state, problems)
@@ -185,7 +185,7 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
     metadata, unread = None, ""
     locked = kind == "generic" and lock.exists()
     since = read_lock(lock) if locked else None
-    place = f"{state}/{path.stem}"
+    label = f"{state}/{path.stem}"
     try:
         if state == "new":  # nothing is known of it yet
             pass
@@ -197,16 +197,16 @@ def _find_report(path: Path, state: str, kind: str, problems: list[str]) -> _Fou
         else:
             metadata = read_meta(read_bounded(path.with_suffix(".meta")))
     except FileNotFoundError:
-        problems.append(f"{place}.meta is missing: a handler deletes the minidump")
+        problems.append(f"{label}.meta is missing: a handler deletes the minidump")
     except (InUse, PermissionError):
         raise
     except CrashtoolError as error:
-        problems.append(f"{place}.meta: {error}: a handler deletes the report")
+        problems.append(f"{label}.meta: {error}: a handler deletes the report")
     except OSError as error:  # a failing disk: a handler may well know what it says
         unread = reason_of(error)
-        problems.append(f"{place}: its metadata cannot be read: {unread}")
+        problems.append(f"{label}: its metadata cannot be read: {unread}")
     except ValueError as error:
-        problems.append(f"{place}: {error}; file name and time are used instead")
+        problems.append(f"{label}: {error}; file name and time are used instead")
     return _Found(uuid, state, path, metadata, locked, since, unread)
 
 

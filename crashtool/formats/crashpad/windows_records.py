@@ -55,11 +55,11 @@ class WindowsRecords:
 
     def find(self, uuid: "UUID") -> WindowsReport | None:
         """The record of a report, None when it has none any more."""
-        place = self._find_place(uuid.bytes_le)
-        if place is None:
+        offset = self._find_place(uuid.bytes_le)
+        if offset is None:
             return None
-        record = WindowsRecord.read(self._read(place, WindowsRecord.SIZE))
-        return read_windows_record(record, self._string, place)
+        record = WindowsRecord.read(self._read(offset, WindowsRecord.SIZE))
+        return read_windows_record(record, self._string, offset)
 
     def change(self, report: WindowsReport) -> None:
         """Write a report's state and metadata into its record. Its name stays as it is.
@@ -67,10 +67,10 @@ class WindowsRecords:
         A new id goes behind the other strings, before the record points to it: a writer that is
         killed between the two leaves a file that is read as before.
         """
-        place = self._find_place(report.uuid.bytes_le)
-        if place is None:
+        offset = self._find_place(report.uuid.bytes_le)
+        if offset is None:
             raise MalformedFile(f"no record of {report.uuid}", offset=0)
-        record = WindowsRecord.read(self._read(place, WindowsRecord.SIZE))
+        record = WindowsRecord.read(self._read(offset, WindowsRecord.SIZE))
         metadata = report.metadata
         id_index = record.id_index
         if self._string(id_index) != metadata.id:
@@ -84,18 +84,18 @@ class WindowsRecords:
             attributes=metadata.attributes,
         )
         if changed != record:
-            self._write(place, changed.pack())
+            self._write(offset, changed.pack())
 
     def _find_place(self, uuid: bytes) -> int | None:
-        place = self._places.get(uuid)
-        if place is None or self._read(place, UUID_SIZE) != uuid or place >= self._strings:
+        position = self._places.get(uuid)
+        if position is None or self._read(position, UUID_SIZE) != uuid or position >= self._strings:
             self._places.clear()
             start = WindowsHeader.SIZE
             data = self._read(0, self._strings)
             for offset in range(start, self._strings, WindowsRecord.SIZE):
                 self._places.setdefault(data[offset : offset + UUID_SIZE], offset)
-            place = self._places.get(uuid)
-        return place
+            position = self._places.get(uuid)
+        return position
 
     def _string(self, index: int) -> bytes:
         """A string of the table. MalformedFile for one that is not in it."""

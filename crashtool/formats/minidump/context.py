@@ -215,24 +215,24 @@ _SHOWN = {X86Context: _X86, X8664Context: _X86_64, ArmContext: _ARM}
 _POINTER_SIZES = {"x86": 4, "x86_64": 8, "arm": 4, "arm64": 8}
 
 
-def find_context(source: DumpSource, place: Location) -> Context | None:
+def find_context(source: DumpSource, location: Location) -> Context | None:
     """The registers at a place; None when it is absent or of an architecture not known here.
 
     Damage is noted. A context whose size fits another architecture's layout exactly is taken for
     that one's: such are the threads of 32-bit processes that a 64-bit writer described.
     """
-    if not place.rva or not place.size:
+    if not location.rva or not location.size:
         return None
-    found = _find_layout(source.architecture, place.size)
+    found = _find_layout(source.architecture, location.size)
     if not found:
         if source.architecture in LAYOUTS:
-            source.note(f"a context of {place.size} bytes, of no known kind", place.rva)
+            source.note(f"a context of {location.size} bytes, of no known kind", location.rva)
         return None
     architecture, layout = found
-    if place.rva + layout.SIZE > source.size:
-        source.note("a context ends after the file", place.rva)
+    if location.rva + layout.SIZE > source.size:
+        source.note("a context ends after the file", location.rva)
         return None
-    record = layout.read(source.data, place.rva)
+    record = layout.read(source.data, location.rva)
     return Context(
         architecture, _name_registers(record), _POINTER_SIZES[architecture], _find_flags(record)
     )

@@ -76,18 +76,18 @@ class CrashpadInfo(NamedTuple):
     address_mask: int
 
 
-def read_crashpad_info(source: DumpSource, place: Location) -> CrashpadInfo:
+def read_crashpad_info(source: DumpSource, location: Location) -> CrashpadInfo:
     """CrashpadInfo, stream 0x43500001, of 52 or 64 bytes; MalformedFile when it is shorter.
 
     Damage further inside costs the annotations that it touches, and is noted.
     """
-    source.check_inside(CrashpadInfoRecord.SIZE, place, "CrashpadInfo")
-    record = CrashpadInfoRecord.read(source.data, place.rva)
+    source.check_inside(CrashpadInfoRecord.SIZE, location, "CrashpadInfo")
+    record = CrashpadInfoRecord.read(source.data, location.rva)
     if record.version != VERSION:
-        source.note(f"CrashpadInfo: version {record.version}, not {VERSION}", place.rva)
+        source.note(f"CrashpadInfo: version {record.version}, not {VERSION}", location.rva)
     mask = 0
-    if place.size >= CrashpadInfoRecord.SIZE + CrashpadInfoTail.SIZE:
-        tail = CrashpadInfoTail.read(source.data, place.rva + CrashpadInfoRecord.SIZE)
+    if location.size >= CrashpadInfoRecord.SIZE + CrashpadInfoTail.SIZE:
+        tail = CrashpadInfoTail.read(source.data, location.rva + CrashpadInfoRecord.SIZE)
         mask = tail.address_mask
     annotations = Location(record.simple_annotations_size, record.simple_annotations_rva)
     modules = Location(record.module_list_size, record.module_list_rva)
@@ -101,44 +101,44 @@ def read_crashpad_info(source: DumpSource, place: Location) -> CrashpadInfo:
     )
 
 
-def read_stored_pairs(source: DumpSource, place: Location) -> tuple[StoredPair, ...]:
+def read_stored_pairs(source: DumpSource, location: Location) -> tuple[StoredPair, ...]:
     """The process's annotations in a CrashpadInfo stream, in file order, with their places.
 
     MalformedFile and notes as `read_crashpad_info`.
     """
-    source.check_inside(CrashpadInfoRecord.SIZE, place, "CrashpadInfo")
-    record = CrashpadInfoRecord.read(source.data, place.rva)
+    source.check_inside(CrashpadInfoRecord.SIZE, location, "CrashpadInfo")
+    record = CrashpadInfoRecord.read(source.data, location.rva)
     listed = Location(record.simple_annotations_size, record.simple_annotations_rva)
     return _find_stored_pairs(source, listed, "annotations")
 
 
-def _find_pairs(source: DumpSource, place: Location, what: str) -> Pairs:
-    return tuple((row.key, row.value) for row in _find_stored_pairs(source, place, what))
+def _find_pairs(source: DumpSource, location: Location, what: str) -> Pairs:
+    return tuple((row.key, row.value) for row in _find_stored_pairs(source, location, what))
 
 
-def _find_stored_pairs(source: DumpSource, place: Location, what: str) -> tuple[StoredPair, ...]:
+def _find_stored_pairs(source: DumpSource, location: Location, what: str) -> tuple[StoredPair, ...]:
     def read_pair(row: StringPair) -> StoredPair:
         key, value = source.read_utf8(row.key_rva, what), source.read_utf8(row.value_rva, what)
         return StoredPair(key, value, row)
 
-    return _find_each(source, StringPair, place, what, read_pair)
+    return _find_each(source, StringPair, location, what, read_pair)
 
 
-def _find_modules(source: DumpSource, place: Location) -> tuple[ModuleAnnotations, ...]:
+def _find_modules(source: DumpSource, location: Location) -> tuple[ModuleAnnotations, ...]:
     def read_module(link: ModuleLink) -> ModuleAnnotations:
         return _read_module(source, link)
 
-    return _find_each(source, ModuleLink, place, "annotated modules", read_module)
+    return _find_each(source, ModuleLink, location, "annotated modules", read_module)
 
 
 def _read_module(source: DumpSource, link: ModuleLink) -> ModuleAnnotations:
     what = "module's annotations"
-    place = Location(link.size, link.rva)
-    source.check_inside(ModuleCrashpadInfo.SIZE, place, what)
-    record = ModuleCrashpadInfo.read(source.data, place.rva)
+    location = Location(link.size, link.rva)
+    source.check_inside(ModuleCrashpadInfo.SIZE, location, what)
+    record = ModuleCrashpadInfo.read(source.data, location.rva)
     objects: tuple[AnnotationObject, ...] = ()
-    if place.size >= ModuleCrashpadInfo.SIZE + LocationRecord.SIZE:
-        last = Location(*LocationRecord.read(source.data, place.rva + ModuleCrashpadInfo.SIZE))
+    if location.size >= ModuleCrashpadInfo.SIZE + LocationRecord.SIZE:
+        last = Location(*LocationRecord.read(source.data, location.rva + ModuleCrashpadInfo.SIZE))
         objects = _find_objects(source, last)
     texts = Location(record.list_annotations_size, record.list_annotations_rva)
     pairs = Location(record.simple_annotations_size, record.simple_annotations_rva)
@@ -150,19 +150,19 @@ def _read_module(source: DumpSource, link: ModuleLink) -> ModuleAnnotations:
     )
 
 
-def _find_texts(source: DumpSource, place: Location) -> tuple[str, ...]:
+def _find_texts(source: DumpSource, location: Location) -> tuple[str, ...]:
     def read_text(row: Rva) -> str:
         return source.read_utf8(row.rva, "list annotation")
 
-    return _find_each(source, Rva, place, "list annotations", read_text)
+    return _find_each(source, Rva, location, "list annotations", read_text)
 
 
-def _find_objects(source: DumpSource, place: Location) -> tuple[AnnotationObject, ...]:
+def _find_objects(source: DumpSource, location: Location) -> tuple[AnnotationObject, ...]:
     def read_object(row: AnnotationRecord) -> AnnotationObject:
         name = source.read_utf8(row.name_rva, "annotation's name")
         return AnnotationObject(name, row.type, _read_byte_array(source, row.value_rva))
 
-    return _find_each(source, AnnotationRecord, place, "annotation objects", read_object)
+    return _find_each(source, AnnotationRecord, location, "annotation objects", read_object)
 
 
 def _read_byte_array(source: DumpSource, rva: int) -> bytes:
@@ -170,16 +170,16 @@ def _read_byte_array(source: DumpSource, rva: int) -> bytes:
     if not rva:
         return b""
     source.check_inside(Count.SIZE, Location(Count.SIZE, rva), "annotation's value")
-    place = Location(Count.read(source.data, rva).entry_count, rva + Count.SIZE)
-    value = source.read_bytes(place, "annotation's value")
-    source.remember_text(place)
+    offset = Location(Count.read(source.data, rva).entry_count, rva + Count.SIZE)
+    value = source.read_bytes(offset, "annotation's value")
+    source.remember_text(offset)
     return value
 
 
 def _find_each(
     source: DumpSource,
     kind: type[AnyRecord],
-    place: Location,
+    location: Location,
     what: str,
     read: Callable[[AnyRecord], Value],
 ) -> tuple[Value, ...]:
@@ -189,10 +189,10 @@ def _find_each(
     """
     found: list[Value] = []
     failures = 0
-    if not place.rva or not place.size:
+    if not location.rva or not location.size:
         return ()
     try:
-        rows = source.read_list(kind, place, what)
+        rows = source.read_list(kind, location, what)
     except MalformedFile as error:
         source.note_error(error)
         return ()
@@ -203,6 +203,6 @@ def _find_each(
             source.note_error(error)
             failures += 1
             if failures == MAX_FAILURES:
-                source.note(f"{what}: given up after {failures} that cannot be read", place.rva)
+                source.note(f"{what}: given up after {failures} that cannot be read", location.rva)
                 break
     return tuple(found)

@@ -19,13 +19,13 @@ class ExceptionRecord(NamedTuple):
     context: Location
 
 
-def read_exception(source: DumpSource, place: Location) -> ExceptionRecord:
+def read_exception(source: DumpSource, location: Location) -> ExceptionRecord:
     """Exception, stream 6; MalformedFile when it is cut."""
-    source.check_inside(ExceptionStream.SIZE, place, "Exception")
-    stream = ExceptionStream.read(source.data, place.rva)
+    source.check_inside(ExceptionStream.SIZE, location, "Exception")
+    stream = ExceptionStream.read(source.data, location.rva)
     count = stream.parameter_count
     if count > MAX_PARAMETERS:
-        source.note(f"Exception: {count} parameters, where {MAX_PARAMETERS} fit", place.rva)
+        source.note(f"Exception: {count} parameters, where {MAX_PARAMETERS} fit", location.rva)
         count = MAX_PARAMETERS
     parameters = ExceptionParameter.read_array(stream.parameters, 0, count)
     return ExceptionRecord(

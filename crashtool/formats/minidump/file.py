@@ -211,20 +211,20 @@ class Minidump:
         As far as streams are read without a library, which handles are not.
         """
         ends = [self.header.directory_rva + self.header.stream_count * Directory.SIZE]
-        for kind, place in self._places.items():
-            ends.append(place.rva + place.size)
+        for kind, location in self._places.items():
+            ends.append(location.rva + location.size)
             if kind != streams.HANDLE_DATA:
                 self.find_stream(kind)
-        places = [place for row in self.threads for place in (row.context, row.stack)]
+        places = [location for row in self.threads for location in (row.context, row.stack)]
         places += [self.exception.context] if self.exception else []
-        ends += [place.rva + place.size for place in places]
+        ends += [location.rva + location.size for location in places]
         ends += [row.rva + row.size for row in self.memory.ranges]
         return max(*ends, self._source.furthest)
 
-    def context(self, place: Location) -> Context | None:
+    def context(self, location: Location) -> Context | None:
         """The registers at a thread's or exception's context place."""
         self._learn_system()
-        return find_context(self._source, place)
+        return find_context(self._source, location)
 
     def find_place(self, stream_type: int) -> Location | None:
         """Where a stream is; of several of one type the first."""
@@ -247,8 +247,8 @@ class Minidump:
 
     def read_raw_stream(self, stream_type: int) -> bytes | None:
         """A stream's bytes, as far as the file has them; None when absent."""
-        place = self.find_place(stream_type)
-        return bytes(self._data[place.rva : place.rva + place.size]) if place else None
+        location = self.find_place(stream_type)
+        return bytes(self._data[location.rva : location.rva + location.size]) if location else None
 
     def _learn_system(self) -> None:
         """Tell the source whose dump it is: some streams' layouts depend on it."""
@@ -262,12 +262,12 @@ class Minidump:
         return self._values[stream_type]
 
     def _read_once(self, stream_type: int) -> Any:
-        place = self._places.get(stream_type)
+        offset = self._places.get(stream_type)
         kind = streams.STREAMS.get(stream_type)
-        if not place or not kind or not kind.reader:
+        if not offset or not kind or not kind.reader:
             return None
         try:
-            return kind.reader(self._source, place)
+            return kind.reader(self._source, offset)
         except MalformedFile as error:
             self._source.note_error(error)
             return None

@@ -73,15 +73,15 @@ def graft_annotations(dump: "Minidump", annotations: Mapping[str, str]) -> Graft
     for what is missing; InputUnusable beyond 4 GiB.
     """
     _refuse_cut(dump)
-    place, stored = dump.find_place(streams.CRASHPAD_INFO), find_stored_annotations(dump)
-    if place is None or stored is None:
+    location, stored = dump.find_place(streams.CRASHPAD_INFO), find_stored_annotations(dump)
+    if location is None or stored is None:
         info = CrashpadInfo(VERSION, NOBODY, NOBODY, tuple(annotations.items()), (), 0)
         return graft_stream(dump, streams.CRASHPAD_INFO, pack_crashpad_info(info))
     if _has_all(stored, annotations):
         return Graft()
     block = _pack_pairs(stored, annotations)
     rva, tail = _pack_behind(block, dump)
-    offset = place.rva + CrashpadInfoRecord.offset_of("simple_annotations_size")
+    offset = location.rva + CrashpadInfoRecord.offset_of("simple_annotations_size")
     return Graft(((offset, LocationRecord(size=len(block.data), rva=rva).pack()),), tail)
 
 
@@ -97,8 +97,8 @@ def graft_stream(dump: "Minidump", stream_type: int, block: Block) -> Graft:
     types = [row.stream_type for row in dump.directory]
     for wanted in (stream_type, streams.UNUSED):
         if wanted in types:
-            place = dump.header.directory_rva + types.index(wanted) * Directory.SIZE
-            return Graft(((place, entry),), body)
+            offset = dump.header.directory_rva + types.index(wanted) * Directory.SIZE
+            return Graft(((offset, entry),), body)
     rows = b"".join(row.pack() for row in dump.directory)
     directory = Block(rows + entry)
     directory_rva, tail = _pack_behind(directory, dump, len(body))

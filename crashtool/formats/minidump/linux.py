@@ -115,19 +115,19 @@ class LinuxInfo:
         return self._find_stream(stream_type)  # type: ignore[no-any-return]
 
 
-def read_colon_fields(source: DumpSource, place: Location) -> dict[str, str]:
+def read_colon_fields(source: DumpSource, location: Location) -> dict[str, str]:
     """A text of `name: value` lines, as /proc has them; the first of two equal names."""
-    return _parse_fields(source, place, ":")
+    return _parse_fields(source, location, ":")
 
 
-def read_shell_fields(source: DumpSource, place: Location) -> dict[str, str]:
+def read_shell_fields(source: DumpSource, location: Location) -> dict[str, str]:
     """A text of `NAME="value"` lines, as lsb-release has them."""
-    fields = _parse_fields(source, place, "=")
+    fields = _parse_fields(source, location, "=")
     return {name: value.strip("\"'") for name, value in fields.items()}
 
 
-def _parse_fields(source: DumpSource, place: Location, separator: str) -> dict[str, str]:
-    text = source.find_bytes(place, "text").decode("utf-8", "replace")
+def _parse_fields(source: DumpSource, location: Location, separator: str) -> dict[str, str]:
+    text = source.find_bytes(location, "text").decode("utf-8", "replace")
     fields: dict[str, str] = {}
     for line in text.splitlines():
         name, found, value = line.partition(separator)
@@ -136,28 +136,28 @@ def _parse_fields(source: DumpSource, place: Location, separator: str) -> dict[s
     return fields
 
 
-def read_command_line(source: DumpSource, place: Location) -> tuple[str, ...]:
+def read_command_line(source: DumpSource, location: Location) -> tuple[str, ...]:
     """/proc/PID/cmdline: arguments that each end with NUL."""
-    raw = source.find_bytes(place, "command line")
+    raw = source.find_bytes(location, "command line")
     if not raw:
         return ()
     return tuple(part.decode("utf-8", "replace") for part in raw.removesuffix(b"\0").split(b"\0"))
 
 
-def read_environ(source: DumpSource, place: Location) -> tuple[tuple[str, str], ...]:
+def read_environ(source: DumpSource, location: Location) -> tuple[tuple[str, str], ...]:
     """/proc/PID/environ: NAME=value, each ending with NUL."""
     pairs = []
-    for part in source.find_bytes(place, "environment").split(b"\0"):
+    for part in source.find_bytes(location, "environment").split(b"\0"):
         name, found, value = part.decode("utf-8", "replace").partition("=")
         if found:
             pairs.append((name, value))
     return tuple(pairs)
 
 
-def read_auxv(source: DumpSource, place: Location) -> dict[int, int]:
+def read_auxv(source: DumpSource, location: Location) -> dict[int, int]:
     """/proc/PID/auxv: pairs of words as wide as the process's, up to AT_NULL."""
     kind = AuxiliaryValue64 if source.architecture in WIDE_ARCHITECTURES else AuxiliaryValue32
-    raw = source.find_bytes(place, "auxiliary vector")
+    raw = source.find_bytes(location, "auxiliary vector")
     values: dict[int, int] = {}
     for row in kind.read_array(raw, 0, len(raw) // kind.SIZE):
         if not row.type:
@@ -166,12 +166,12 @@ def read_auxv(source: DumpSource, place: Location) -> dict[int, int]:
     return values
 
 
-def read_maps(source: DumpSource, place: Location) -> tuple[MapsEntry, ...]:
+def read_maps(source: DumpSource, location: Location) -> tuple[MapsEntry, ...]:
     """/proc/PID/maps; lines that are none are left out and noted."""
-    raw = source.find_bytes(place, "memory map", MAX_MAPS_SIZE)
+    raw = source.find_bytes(location, "memory map", MAX_MAPS_SIZE)
     lines = raw.split(b"\n", MAX_MAPS)
     if len(lines) > MAX_MAPS:
-        source.note(f"memory map: {MAX_MAPS} lines read", place.rva)
+        source.note(f"memory map: {MAX_MAPS} lines read", location.rva)
         lines.pop()
     mappings = []
     for line in lines:
@@ -180,7 +180,7 @@ def read_maps(source: DumpSource, place: Location) -> tuple[MapsEntry, ...]:
         if mapping:
             mappings.append(mapping)
         elif text:
-            source.note("memory map: a line that is none", place.rva)
+            source.note("memory map: a line that is none", location.rva)
     return tuple(mappings)
 
 
@@ -203,13 +203,13 @@ def _parse_mapping(line: str) -> MapsEntry | None:
         return None
 
 
-def read_dso_debug(source: DumpSource, place: Location) -> DsoDebug:
+def read_dso_debug(source: DumpSource, location: Location) -> DsoDebug:
     """MD_LINUX_DSO_DEBUG, stream 0x4767000a; words as wide as the process's."""
     is_wide = source.architecture in WIDE_ARCHITECTURES
     kind: type[Debug64 | Debug32] = Debug64 if is_wide else Debug32
     link_kind: type[LinkMap64 | LinkMap32] = LinkMap64 if is_wide else LinkMap32
-    source.check_inside(kind.SIZE, place, "DsoDebug")
-    record = kind.read(source.data, place.rva)
+    source.check_inside(kind.SIZE, location, "DsoDebug")
+    record = kind.read(source.data, location.rva)
     objects: list[LinkMap] = []
     if record.entry_count and record.map_rva:
         links = Location(record.entry_count * link_kind.SIZE, record.map_rva)

@@ -96,10 +96,10 @@ class Memory:
     def find_range(self, address: int) -> MemoryRange | None:
         """The range that has `address`, as far as no range before it has its bytes."""
         starts, index = self._index
-        place = bisect_right(starts, address) - 1
-        if place < 0:
+        offset = bisect_right(starts, address) - 1
+        if offset < 0:
             return None
-        found = index[place]
+        found = index[offset]
         return found if address < found.start + found.size else None
 
     def walk_stored(self) -> Iterator[MemoryRange]:
@@ -136,19 +136,19 @@ def _walk_disjoint(rows: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[
             covered = start + size
 
 
-def read_memory_list(source: DumpSource, place: Location) -> MemoryRanges:
+def read_memory_list(source: DumpSource, location: Location) -> MemoryRanges:
     """MemoryList, stream 5."""
-    rows = source.read_list(MemoryDescriptor, place, "MemoryList", padded=True, limit=MAX_RANGES)
+    rows = source.read_list(MemoryDescriptor, location, "MemoryList", padded=True, limit=MAX_RANGES)
     return MemoryRanges((row.start, row.size, row.rva) for row in rows)
 
 
-def read_memory64_list(source: DumpSource, place: Location) -> MemoryRanges:
+def read_memory64_list(source: DumpSource, location: Location) -> MemoryRanges:
     """Memory64List, stream 9: the ranges' bytes follow one another in the file."""
-    source.check_inside(Memory64Header.SIZE, place, "Memory64List")
-    header = Memory64Header.read(source.data, place.rva)
+    source.check_inside(Memory64Header.SIZE, location, "Memory64List")
+    header = Memory64Header.read(source.data, location.rva)
     rows = source.read_entries(
         MemoryDescriptor64,
-        place,
+        location,
         Memory64Header.SIZE,
         header.entry_count,
         "Memory64List",
@@ -169,6 +169,6 @@ def _walk_placed(
         source.note("Memory64List: the file ends before its last bytes", source.size)
 
 
-def read_memory_info(source: DumpSource, place: Location) -> tuple[MemoryInfo, ...]:
+def read_memory_info(source: DumpSource, location: Location) -> tuple[MemoryInfo, ...]:
     """MemoryInfoList, stream 16."""
-    return tuple(source.read_sized_list(MemoryInfo, place, "MemoryInfoList", ListHeader64))
+    return tuple(source.read_sized_list(MemoryInfo, location, "MemoryInfoList", ListHeader64))

@@ -63,9 +63,9 @@ NO_CODEVIEW = ModuleDebugRecord("")
 _CODEVIEW_SIZES = {RSDS: CodeViewRsds.SIZE, NB10: CodeViewNb10.SIZE}
 
 
-def read_module_list(source: DumpSource, place: Location) -> tuple[DumpModule, ...]:
+def read_module_list(source: DumpSource, location: Location) -> tuple[DumpModule, ...]:
     """ModuleList, stream 4; a module whose name or debug record is damaged stays, without it."""
-    rows = source.read_list(ModuleRecord, place, "ModuleList", padded=True)
+    rows = source.read_list(ModuleRecord, location, "ModuleList", padded=True)
     return tuple(_to_module(source, row) for row in rows)
 
 
@@ -112,18 +112,20 @@ def _spell_pe_code_id(timestamp: int, size: int) -> str:
     return f"{timestamp:08X}{size:x}"
 
 
-def read_codeview(source: DumpSource, place: Location) -> ModuleDebugRecord:
+def read_codeview(source: DumpSource, location: Location) -> ModuleDebugRecord:
     """A CodeView record: RSDS, NB10 or an ELF build id; ids of zero bytes only are no ids.
 
     A record of another kind is an empty CodeView; MalformedFile when it is cut.
     """
-    raw = source.read_bytes(place._replace(size=min(place.size, MAX_CODEVIEW)), "CodeView record")
+    raw = source.read_bytes(
+        location._replace(size=min(location.size, MAX_CODEVIEW)), "CodeView record"
+    )
     signature = raw[:4]
     if head := _CODEVIEW_SIZES.get(signature):
-        name = Location(max(0, len(raw) - head), place.rva + head)
+        name = Location(max(0, len(raw) - head), location.rva + head)
         source.remember_text(name, is_path=True)
     if len(raw) < _CODEVIEW_SIZES.get(signature, 0):
-        raise MalformedFile(f"CodeView record of {len(raw)} bytes cut short", offset=place.rva)
+        raise MalformedFile(f"CodeView record of {len(raw)} bytes cut short", offset=location.rva)
     if signature == BPEL:
         build_id = BuildId(raw[4:])
         if build_id.is_nil:
@@ -146,9 +148,9 @@ def _decode_name(raw: bytes) -> str | None:
     return raw.partition(b"\0")[0].decode("utf-8", "replace") or None
 
 
-def read_unloaded_modules(source: DumpSource, place: Location) -> tuple[UnloadedModule, ...]:
+def read_unloaded_modules(source: DumpSource, location: Location) -> tuple[UnloadedModule, ...]:
     """UnloadedModuleList, stream 14."""
-    rows = source.read_sized_list(UnloadedModuleRecord, place, "UnloadedModuleList", ListHeader)
+    rows = source.read_sized_list(UnloadedModuleRecord, location, "UnloadedModuleList", ListHeader)
     return tuple(
         UnloadedModule(
             base=row.base,

@@ -216,10 +216,10 @@ def _pack_threads(
             teb=thread.thread_pointer,
             stack_start=thread.stack.start if thread.stack else 0,
         )
-        place = block.add(record.pack())
-        stack = place + ThreadRecord.offset_of("stack_size")
+        offset = block.add(record.pack())
+        stack = offset + ThreadRecord.offset_of("stack_size")
         block.link(stack, stacks.get(thread.id), LocationRecord)
-        context = place + ThreadRecord.offset_of("context_size")
+        context = offset + ThreadRecord.offset_of("context_size")
         block.link(context, contexts[thread.id], LocationRecord)
     return block
 
@@ -227,9 +227,9 @@ def _pack_threads(
 def _pack_names(threads: Sequence[ThreadSnapshot]) -> Block:
     block = Block(Count(entry_count=len(threads)).pack())
     for thread in threads:
-        place = block.add(ThreadNameRecord(thread_id=thread.id).pack())
+        position = block.add(ThreadNameRecord(thread_id=thread.id).pack())
         offset = ThreadNameRecord.offset_of("name_rva")
-        block.link(place + offset, pack_utf16(thread.name), Rva64)
+        block.link(position + offset, pack_utf16(thread.name), Rva64)
     return block
 
 
@@ -243,8 +243,8 @@ def _pack_exception(exception: ExceptionSnapshot) -> Block:
         parameters=b"".join(ExceptionParameter(value=one).pack() for one in exception.parameters),
     )
     block = Block(record.pack())
-    place = ExceptionStream.offset_of("context_size")
-    block.link(place, Block(exception.context.pack()), LocationRecord)
+    offset = ExceptionStream.offset_of("context_size")
+    block.link(offset, Block(exception.context.pack()), LocationRecord)
     return block
 
 
@@ -258,10 +258,10 @@ def _pack_modules(modules: Sequence[ModuleSnapshot]) -> Block:
             version_struct=VERSION_STRUCT,
             file_type=TYPE_APPLICATION if module.is_program else TYPE_LIBRARY,
         )
-        place = block.add(record.pack())
-        block.link(place + ModuleRecord.offset_of("name_rva"), pack_utf16(module.name), Rva)
+        offset = block.add(record.pack())
+        block.link(offset + ModuleRecord.offset_of("name_rva"), pack_utf16(module.name), Rva)
         codeview = Block(CODEVIEW_ELF + module.build_id) if module.build_id else None
-        block.link(place + ModuleRecord.offset_of("codeview_size"), codeview, LocationRecord)
+        block.link(offset + ModuleRecord.offset_of("codeview_size"), codeview, LocationRecord)
     return block
 
 
@@ -279,6 +279,6 @@ def _pack_memory(snapshot: ProcessSnapshot, stacks: dict[int, Block]) -> Block:
             disjoint.append(piece)
     block = Block(Count(entry_count=len(disjoint)).pack())
     for start, _, content in disjoint:
-        place = block.add(MemoryDescriptor(start=start).pack())
-        block.link(place + MemoryDescriptor.offset_of("size"), content, LocationRecord)
+        offset = block.add(MemoryDescriptor(start=start).pack())
+        block.link(offset + MemoryDescriptor.offset_of("size"), content, LocationRecord)
     return block

@@ -68,10 +68,10 @@ class DumpSource:
         self.furthest = 0
         """Where the last of all that was asked for ends; behind `size` in a file that was cut."""
 
-    def remember_text(self, place: Location, *, is_path: bool = False) -> None:
+    def remember_text(self, location: Location, *, is_path: bool = False) -> None:
         """Note where a text stands that has just been read, without what measures it."""
-        if place.size:
-            self.texts.setdefault(place.rva, Text(place.rva, place.size, is_path))
+        if location.size:
+            self.texts.setdefault(location.rva, Text(location.rva, location.size, is_path))
 
     def note(self, sentence: str, offset: int | None = None) -> None:
         """Record tolerated damage; of the same damage in many places, the first few."""
@@ -92,25 +92,25 @@ class DumpSource:
         self._entries_left = max(0, self._entries_left - ERROR_COST)
         self.note(error.what.removesuffix(f" at offset {error.offset:#x}"), error.offset)
 
-    def read_bytes(self, place: Location, what: str) -> bytes:
+    def read_bytes(self, location: Location, what: str) -> bytes:
         """All bytes of a place; MalformedFile when some are missing, or when it is too much."""
-        self._reach(place)
-        if place.rva + place.size > self.size:
+        self._reach(location)
+        if location.rva + location.size > self.size:
             raise MalformedFile(
-                f"{what} of {place.size} bytes ends after the file", offset=place.rva
+                f"{what} of {location.size} bytes ends after the file", offset=location.rva
             )
-        if place.size > self._bytes_left:
-            raise MalformedFile(f"{what} left out: too much text in this dump", offset=place.rva)
-        self._bytes_left -= place.size
-        return bytes(self.data[place.rva : place.rva + place.size])
+        if location.size > self._bytes_left:
+            raise MalformedFile(f"{what} left out: too much text in this dump", offset=location.rva)
+        self._bytes_left -= location.size
+        return bytes(self.data[location.rva : location.rva + location.size])
 
-    def find_bytes(self, place: Location, what: str, limit: int = MAX_TEXT) -> bytes:
+    def find_bytes(self, location: Location, what: str, limit: int = MAX_TEXT) -> bytes:
         """As many of a place's bytes as there are, `limit` at most; a loss is noted."""
-        self._reach(place)
-        size = min(place.size, limit, max(0, self.size - place.rva))
-        if size < place.size:
-            self.note(f"{what}: {size} of {place.size} bytes read", place.rva)
-        return self.read_bytes(Location(size, place.rva), what)
+        self._reach(location)
+        size = min(location.size, limit, max(0, self.size - location.rva))
+        if size < location.size:
+            self.note(f"{what}: {size} of {location.size} bytes read", location.rva)
+        return self.read_bytes(Location(size, location.rva), what)
 
     def read_utf16(self, rva: int, what: str = "string") -> str:
         """A MINIDUMP_STRING: byte length, then UTF-16. Ill-formed characters become U+FFFD."""
@@ -133,7 +133,7 @@ class DumpSource:
     def read_list(
         self,
         kind: type[AnyRecord],
-        place: Location,
+        location: Location,
         what: str,
         *,
         padded: bool = False,
@@ -144,42 +144,42 @@ class DumpSource:
         `padded` lists are those that Breakpad's compilers aligned: 4 bytes after the count.
         `limit` is as for read_entries.
         """
-        self.check_inside(Count.SIZE, place, what)
-        count = Count.read(self.data, place.rva).entry_count
-        spare = place.size - Count.SIZE - count * kind.SIZE
+        self.check_inside(Count.SIZE, location, what)
+        count = Count.read(self.data, location.rva).entry_count
+        spare = location.size - Count.SIZE - count * kind.SIZE
         start = Count.SIZE * 2 if padded and spare == Count.SIZE else Count.SIZE
-        return self.read_entries(kind, place, start, count, what, limit=limit)
+        return self.read_entries(kind, location, start, count, what, limit=limit)
 
     def read_sized_list(
         self,
         kind: type[AnyRecord],
-        place: Location,
+        location: Location,
         what: str,
         header: type[ListHeader | ListHeader64],
     ) -> Iterator[AnyRecord]:
         """The entries of a list whose header gives its own size and that of an entry."""
-        self.check_inside(header.SIZE, place, what)
-        opening = header.read(self.data, place.rva)
+        self.check_inside(header.SIZE, location, what)
+        opening = header.read(self.data, location.rva)
         if opening.header_size < header.SIZE or opening.entry_size < kind.SIZE:
             raise MalformedFile(
                 f"{what} with a header of {opening.header_size} and entries of "
                 f"{opening.entry_size} bytes, too small",
-                offset=place.rva,
+                offset=location.rva,
             )
         return self.read_entries(
-            kind, place, opening.header_size, opening.entry_count, what, step=opening.entry_size
+            kind, location, opening.header_size, opening.entry_count, what, step=opening.entry_size
         )
 
-    def check_inside(self, size: int, place: Location, what: str) -> None:
+    def check_inside(self, size: int, location: Location, what: str) -> None:
         """MalformedFile unless a place has `size` bytes, all in the file."""
-        self._reach(place)
-        if min(place.size, self.size - place.rva) < size:
-            raise MalformedFile(f"{what} cut short", offset=place.rva)
+        self._reach(location)
+        if min(location.size, self.size - location.rva) < size:
+            raise MalformedFile(f"{what} cut short", offset=location.rva)
 
     def read_entries(
         self,
         kind: type[AnyRecord],
-        place: Location,
+        location: Location,
         start: int,
         count: int,
         what: str,
@@ -193,18 +193,18 @@ class DumpSource:
         for lists too long for the bound that all share.
         """
         step = step or kind.SIZE
-        self._reach(place)
-        room = max(0, min(place.size, self.size - place.rva) - start) // step
+        self._reach(location)
+        room = max(0, min(location.size, self.size - location.rva) - start) // step
         usable = min(count, room, self._entries_left if limit is None else limit)
         if usable < count:
             reason = "fit" if usable == room else "read: too many entries in this dump"
-            self.note(f"{what}: {usable} of {count} entries {reason}", place.rva)
+            self.note(f"{what}: {usable} of {count} entries {reason}", location.rva)
         if limit is None:
             self._entries_left -= usable
-        return kind.read_array(self.data, min(place.rva + start, self.size), usable, stride=step)
+        return kind.read_array(self.data, min(location.rva + start, self.size), usable, stride=step)
 
-    def _reach(self, place: Location) -> None:
-        self.furthest = max(self.furthest, place.rva + place.size)
+    def _reach(self, location: Location) -> None:
+        self.furthest = max(self.furthest, location.rva + location.size)
 
     def _read_string(self, rva: int, what: str, *, wide: bool) -> str:
         known = self._strings.get((rva, wide))

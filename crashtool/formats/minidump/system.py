@@ -133,10 +133,10 @@ class MacCrashInfo(NamedTuple):
     """In file order: module path, message, signature, backtrace, second message."""
 
 
-def read_system_info(source: DumpSource, place: Location) -> SystemInfo:
+def read_system_info(source: DumpSource, location: Location) -> SystemInfo:
     """SystemInfo, stream 7; MalformedFile when it is cut."""
-    source.check_inside(SystemInfoRecord.SIZE, place, "SystemInfo")
-    record = SystemInfoRecord.read(source.data, place.rva)
+    source.check_inside(SystemInfoRecord.SIZE, location, "SystemInfo")
+    record = SystemInfoRecord.read(source.data, location.rva)
     architecture = ARCHITECTURES.get(record.architecture, "unknown")
     return SystemInfo(
         platform=PLATFORMS.get(record.platform, "unknown"),
@@ -168,21 +168,21 @@ def _describe_cpu(record: SystemInfoRecord, architecture: str) -> str:
     return ""
 
 
-def read_misc_info(source: DumpSource, place: Location) -> MiscInfo:
+def read_misc_info(source: DumpSource, location: Location) -> MiscInfo:
     """MiscInfo, stream 15, in any of its five sizes; MalformedFile when even the first is cut.
 
     A longer form that is cut counts as the longest that fits: sizes are how versions are told.
     """
-    source.check_inside(MiscInfo1.SIZE, place, "MiscInfo")
-    first = MiscInfo1.read(source.data, place.rva)
-    end = place.rva + min(place.size, source.size - place.rva)
-    second_rva = place.rva + MiscInfo1.SIZE
+    source.check_inside(MiscInfo1.SIZE, location, "MiscInfo")
+    first = MiscInfo1.read(source.data, location.rva)
+    end = location.rva + min(location.size, source.size - location.rva)
+    second_rva = location.rva + MiscInfo1.SIZE
     third_rva = second_rva + MiscInfo2.SIZE
     fourth_rva = third_rva + MiscInfo3.SIZE
     fifth_rva = fourth_rva + MiscInfo4.SIZE
     last = fifth_rva + MiscInfo5.SIZE
     if end < last and end not in {second_rva, third_rva, fourth_rva, fifth_rva}:
-        source.note(f"MiscInfo: {place.size} bytes is none of its sizes", place.rva)
+        source.note(f"MiscInfo: {location.size} bytes is none of its sizes", location.rva)
     third = _find_part(source, MiscInfo3, third_rva, end)
     return MiscInfo(
         *_list_process_fields(first),
@@ -237,21 +237,21 @@ def _list_cookie_fields(flags: int, part: MiscInfo5 | None) -> tuple[int | None,
     return cookie, part.xstate_features if part.xstate_size else None
 
 
-def read_breakpad_info(source: DumpSource, place: Location) -> BreakpadInfo:
+def read_breakpad_info(source: DumpSource, location: Location) -> BreakpadInfo:
     """BreakpadInfo, stream 0x47670001; bits of its first word say which ids are valid."""
-    source.check_inside(BreakpadInfoRecord.SIZE, place, "BreakpadInfo")
-    record = BreakpadInfoRecord.read(source.data, place.rva)
+    source.check_inside(BreakpadInfoRecord.SIZE, location, "BreakpadInfo")
+    record = BreakpadInfoRecord.read(source.data, location.rva)
     return BreakpadInfo(
         dump_thread_id=record.dump_thread_id if record.validity & 1 else None,
         requesting_thread_id=record.requesting_thread_id if record.validity & 2 else None,
     )
 
 
-def read_assertion(source: DumpSource, place: Location) -> DumpAssertion | None:
+def read_assertion(source: DumpSource, location: Location) -> DumpAssertion | None:
     """AssertionInfo, stream 0x47670002; None for zeros, as Breakpad writes when nothing failed."""
-    source.check_inside(AssertionRecord.SIZE, place, "AssertionInfo")
-    record = AssertionRecord.read(source.data, place.rva)
-    if not any(source.data[place.rva : place.rva + AssertionRecord.SIZE]):
+    source.check_inside(AssertionRecord.SIZE, location, "AssertionInfo")
+    record = AssertionRecord.read(source.data, location.rva)
+    if not any(source.data[location.rva : location.rva + AssertionRecord.SIZE]):
         return None
     return DumpAssertion(
         expression=decode_buffer(record.expression),
@@ -262,25 +262,27 @@ def read_assertion(source: DumpSource, place: Location) -> DumpAssertion | None:
     )
 
 
-def read_comment_ansi(source: DumpSource, place: Location) -> str:
+def read_comment_ansi(source: DumpSource, location: Location) -> str:
     """CommentStreamA, stream 10: text in the writer's code page, taken as UTF-8 or else 1252."""
-    raw = source.find_bytes(place, "comment").partition(b"\0")[0]
+    raw = source.find_bytes(location, "comment").partition(b"\0")[0]
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("cp1252", "replace")
 
 
-def read_comment_wide(source: DumpSource, place: Location) -> str:
+def read_comment_wide(source: DumpSource, location: Location) -> str:
     """CommentStreamW, stream 11: UTF-16 text."""
-    return decode_buffer(source.find_bytes(place, "comment"))
+    return decode_buffer(source.find_bytes(location, "comment"))
 
 
-def read_mac_crash_info(source: DumpSource, place: Location) -> tuple[MacCrashInfo, ...]:
+def read_mac_crash_info(source: DumpSource, location: Location) -> tuple[MacCrashInfo, ...]:
     """MozMacosCrashInfo, stream 0x4d7a0001: a header and up to 20 places of records."""
-    source.check_inside(MacCrashInfoHeader.SIZE, place, "MozMacosCrashInfo")
-    header = MacCrashInfoHeader.read(source.data, place.rva)
-    inside = Location(place.size - MacCrashInfoHeader.SIZE, place.rva + MacCrashInfoHeader.SIZE)
+    source.check_inside(MacCrashInfoHeader.SIZE, location, "MozMacosCrashInfo")
+    header = MacCrashInfoHeader.read(source.data, location.rva)
+    inside = Location(
+        location.size - MacCrashInfoHeader.SIZE, location.rva + MacCrashInfoHeader.SIZE
+    )
     places = source.read_entries(
         LocationRecord, inside, 0, min(header.entry_count, _MAC_RECORDS), "MozMacosCrashInfo"
     )
@@ -292,10 +294,10 @@ _MAC_RECORDS = 20  # MAC_CRASH_INFOS_MAX (minidump_format.h as Mozilla has it)
 _MAC_FIELDS = 16  # type and version; the others came with versions 4 and 5
 
 
-def _find_mac_crash_info(source: DumpSource, place: Location, start: int) -> MacCrashInfo | None:
-    raw = source.find_bytes(place, "macOS crash info")
+def _find_mac_crash_info(source: DumpSource, location: Location, start: int) -> MacCrashInfo | None:
+    raw = source.find_bytes(location, "macOS crash info")
     if len(raw) < max(start, _MAC_FIELDS):
-        source.note("macOS crash info cut short", place.rva)
+        source.note("macOS crash info cut short", location.rva)
         return None
     record = MacCrashInfoRecord.read(raw[:start].ljust(MacCrashInfoRecord.SIZE, b"\0"))
     given = min(start, MacCrashInfoRecord.SIZE) // 8

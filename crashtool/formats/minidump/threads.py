@@ -25,18 +25,19 @@ class DumpThread(NamedTuple):
     context: Location
 
 
-def read_thread_list(source: DumpSource, place: Location) -> tuple[DumpThread, ...]:
+def read_thread_list(source: DumpSource, location: Location) -> tuple[DumpThread, ...]:
     """ThreadList, stream 3; names come from another stream."""
     return tuple(
-        _to_thread(row) for row in source.read_list(ThreadRecord, place, "ThreadList", padded=True)
+        _to_thread(row)
+        for row in source.read_list(ThreadRecord, location, "ThreadList", padded=True)
     )
 
 
-def read_thread_ex_list(source: DumpSource, place: Location) -> tuple[DumpThread, ...]:
+def read_thread_ex_list(source: DumpSource, location: Location) -> tuple[DumpThread, ...]:
     """ThreadExList, stream 8."""
     return tuple(
         _to_thread(row)
-        for row in source.read_list(ThreadExRecord, place, "ThreadExList", padded=True)
+        for row in source.read_list(ThreadExRecord, location, "ThreadExList", padded=True)
     )
 
 
@@ -54,16 +55,16 @@ def _to_thread(row: ThreadRecord | ThreadExRecord) -> DumpThread:
     )
 
 
-def read_thread_names(source: DumpSource, place: Location) -> dict[int, str]:
+def read_thread_names(source: DumpSource, location: Location) -> dict[int, str]:
     """ThreadNames, stream 24: name by thread id; the first of two names for one id."""
     names: dict[int, str] = {}
-    for row in source.read_list(ThreadNameRecord, place, "ThreadNames", padded=True):
+    for row in source.read_list(ThreadNameRecord, location, "ThreadNames", padded=True):
         name = source.find_utf16(row.name_rva, "thread name")
         if name is not None:
             names.setdefault(row.thread_id, name)
     return names
 
 
-def read_thread_info_list(source: DumpSource, place: Location) -> tuple[ThreadInfo, ...]:
+def read_thread_info_list(source: DumpSource, location: Location) -> tuple[ThreadInfo, ...]:
     """ThreadInfoList, stream 17."""
-    return tuple(source.read_sized_list(ThreadInfo, place, "ThreadInfoList", ListHeader))
+    return tuple(source.read_sized_list(ThreadInfo, location, "ThreadInfoList", ListHeader))

@@ -191,12 +191,12 @@ def _find_text(head: bytes) -> FileKind | None:
 
 
 def _find_wrapped(head: bytes) -> FileKind | None:
-    place = head.find(SIGNATURE + VERSION.to_bytes(2, "little"))
-    if place < 0:
+    offset = head.find(SIGNATURE + VERSION.to_bytes(2, "little"))
+    if offset < 0:
         return None
     return FileKind(
         "wrapped",
-        f"something with a minidump inside, {place} bytes from its start",
+        f"something with a minidump inside, {offset} bytes from its start",
         "cut off what comes before it",
     )
 

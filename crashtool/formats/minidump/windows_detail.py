@@ -20,7 +20,7 @@ class DumpHandle(NamedTuple):
     pointer_count: int
 
 
-def read_handles(source: DumpSource, place: Location) -> tuple[DumpHandle, ...]:
+def read_handles(source: DumpSource, location: Location) -> tuple[DumpHandle, ...]:
     """HandleData, stream 12; MalformedFile when it is cut.
 
     The library loops as often as the header says and reads names as long as they claim to be, so
@@ -28,7 +28,7 @@ def read_handles(source: DumpSource, place: Location) -> tuple[DumpHandle, ...]:
     """
     from minidump.streams.HandleDataStream import MinidumpHandleDataStream
 
-    rows = source.read_sized_list(HandleDescriptor, place, "HandleData", ListHeader)
+    rows = source.read_sized_list(HandleDescriptor, location, "HandleData", ListHeader)
     checked = b"".join(row.pack() for row in _walk_checked(source, rows))
     header = HandleHeader(
         header_size=HandleHeader.SIZE,

@@ -114,28 +114,28 @@ def _pack_entry(stream_type: int, block: Block, rvas: dict[int, int]) -> bytes:
 def _place(blocks: list[Block], start: int) -> dict[int, int]:
     """Where each block goes, by id()."""
     rvas: dict[int, int] = {}
-    place = start
+    offset = start
     for block in blocks:
-        place += -place % ALIGNMENT
-        rvas[id(block)] = place
-        place += len(block.data)
-    if place + -place % ALIGNMENT > MAX_RVA:
+        offset += -offset % ALIGNMENT
+        rvas[id(block)] = offset
+        offset += len(block.data)
+    if offset + -offset % ALIGNMENT > MAX_RVA:
         raise _refuse_size()
     return rvas
 
 
 def _pack_blocks(blocks: list[Block], rvas: dict[int, int], start: int) -> Iterator[bytes]:
     """The bytes from `start` on, with all references filled in."""
-    place = start
+    offset = start
     for block in blocks:
-        yield bytes(-place % ALIGNMENT)
+        yield bytes(-offset % ALIGNMENT)
         data = bytearray(block.data) if block.links else block.data
         for link in block.links:
             packed = _pack_link(link, rvas)
             data[link.offset : link.offset + len(packed)] = packed
         yield bytes(data)
-        place = rvas[id(block)] + len(data)
-    yield bytes(-place % ALIGNMENT)
+        offset = rvas[id(block)] + len(data)
+    yield bytes(-offset % ALIGNMENT)
 
 
 def _collect(roots: list[Block]) -> list[Block]:
@@ -202,8 +202,8 @@ def _pack_module_list(modules: "tuple[ModuleAnnotations, ...]") -> Block:
     block = Block(Count(entry_count=len(modules)).pack())
     for module in modules:
         offset = block.add(ModuleLink(module_index=module.module_index).pack())
-        place = offset + ModuleLink.SIZE - LocationRecord.SIZE
-        block.link(place, _pack_module(module), LocationRecord)
+        position = offset + ModuleLink.SIZE - LocationRecord.SIZE
+        block.link(position, _pack_module(module), LocationRecord)
     return block
 
 

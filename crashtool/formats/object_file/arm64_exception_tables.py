@@ -61,12 +61,12 @@ class Arm64Function(NamedTuple):
     epilogues: tuple[Arm64Epilogue, ...] = ()
     is_fragment: bool = False
 
-    def codes_at(self, place: int) -> tuple[Code, ...]:
+    def codes_at(self, offset: int) -> tuple[Code, ...]:
         """What is to be undone at a place in it."""
         for epilogue in self.epilogues:
-            if epilogue.start <= place < epilogue.end:
-                return epilogue.codes[(place - epilogue.start) // INSTRUCTION :]
-        done = place // INSTRUCTION
+            if epilogue.start <= offset < epilogue.end:
+                return epilogue.codes[(offset - epilogue.start) // INSTRUCTION :]
+        done = offset // INSTRUCTION
         if not self.is_fragment and done < len(self.codes):
             return self.codes[len(self.codes) - done :]
         return self.codes
@@ -78,7 +78,7 @@ class Arm64Function(NamedTuple):
         )
         for epilogue in self.epilogues:
             places |= set(range(epilogue.start, epilogue.end + 1, INSTRUCTION))
-        yield from sorted(place for place in places | {0} if place < self.size)
+        yield from sorted(offset for offset in places | {0} if offset < self.size)
 
 
 class Arm64ExceptionTables:
@@ -139,8 +139,8 @@ class Arm64ExceptionTables:
         return function if address < function.begin + function.size else None
 
     def _read_entry(self, number: int) -> FunctionEntry:
-        place = self._tables.offset + number * FunctionEntry.SIZE
-        return FunctionEntry.read(bytes(self._data[place : place + FunctionEntry.SIZE]))
+        offset = self._tables.offset + number * FunctionEntry.SIZE
+        return FunctionEntry.read(bytes(self._data[offset : offset + FunctionEntry.SIZE]))
 
     def _read_function(self, entry: FunctionEntry) -> Arm64Function:
         form = entry.unwind & 3
@@ -155,22 +155,22 @@ class Arm64ExceptionTables:
         epilogues = () if is_fragment or last.start < 0 else (last,)
         return Arm64Function(entry.begin, size, codes, epilogues, is_fragment)
 
-    def _read_described(self, begin: int, place: int) -> Arm64Function:
+    def _read_described(self, begin: int, offset: int) -> Arm64Function:
         """A function that .xdata describes."""
-        head = self._word(place)
+        head = self._word(offset)
         size = (head & 0x3FFFF) * INSTRUCTION
         if head >> 18 & 3:
-            raise MalformedFile("unwind data of an unknown version", offset=place)
+            raise MalformedFile("unwind data of an unknown version", offset=offset)
         is_single, epilogues, words = head >> 21 & 1, head >> 22 & 0x1F, head >> 27
-        place += Word.SIZE
+        offset += Word.SIZE
         if not epilogues and not words:
-            more = self._word(place)
+            more = self._word(offset)
             epilogues, words = more & 0xFFFF, more >> 16 & 0xFF
-            place += Word.SIZE
+            offset += Word.SIZE
         count = 0 if is_single else epilogues
-        scopes = [self._word(place + Word.SIZE * number) for number in range(count)]
-        place += Word.SIZE * count
-        data = bytes(self._data[place : place + words * Word.SIZE])
+        scopes = [self._word(offset + Word.SIZE * number) for number in range(count)]
+        offset += Word.SIZE * count
+        data = bytes(self._data[offset : offset + words * Word.SIZE])
         codes = read_codes(data, 0)
         if is_single:
             own = read_codes(data, epilogues)
@@ -182,19 +182,19 @@ class Arm64ExceptionTables:
             ]
         return Arm64Function(begin, size, codes, tuple(row for row in found if row.start >= 0))
 
-    def _word(self, place: int) -> int:
-        return Word.read(bytes(self._data[place : place + Word.SIZE])).value
+    def _word(self, offset: int) -> int:
+        return Word.read(bytes(self._data[offset : offset + Word.SIZE])).value
 
 
 def _walk_changes(function: Arm64Function) -> Iterator[str]:
     """The records of one function; what has its own value again is said to."""
     last: dict[str, str] = {}
-    for place in function.walk_places():
-        rules = undo(function.codes_at(place))
-        if not place:
+    for offset in function.walk_places():
+        rules = undo(function.codes_at(offset))
+        if not offset:
             yield f"STACK CFI INIT {function.begin:x} {function.size:x} {spell(rules)}\n"
         elif rules != last:
             again = {name: name for name in last if name not in rules}
             changed = {name: rule for name, rule in rules.items() if last.get(name) != rule}
-            yield f"STACK CFI {function.begin + place:x} {spell(changed | again)}\n"
+            yield f"STACK CFI {function.begin + offset:x} {spell(changed | again)}\n"
         last = rules

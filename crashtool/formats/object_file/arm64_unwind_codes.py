@@ -48,8 +48,8 @@ def undo(codes: tuple[Code, ...]) -> dict[str, str]:
         for number, register in enumerate(code.registers):
             saved[register] = f"{base} {depth + code.offset + SLOT * number} + ^"
         for ahead in range(2, 2 + 2 * following if code.registers else 2):
-            place = depth + code.offset + SLOT * ahead
-            saved[code.registers[0] + ahead] = f"{base} {place} + ^"
+            offset = depth + code.offset + SLOT * ahead
+            saved[code.registers[0] + ahead] = f"{base} {offset} + ^"
         following = 0
         depth += code.size
     rules = {".cfa": f"{base} {depth} +", ".ra": saved.pop(LINK, "lr")}
@@ -118,18 +118,18 @@ def read_codes(data: bytes, start: int) -> tuple[Code, ...]:
     are not known here.
     """
     codes: list[Code] = []
-    place = start
-    while place < len(data):
-        form = next(form for form in FORMS if data[place] <= form.last)
-        raw = data[place : place + form.size]
+    offset = start
+    while offset < len(data):
+        form = next(form for form in FORMS if data[offset] <= form.last)
+        raw = data[offset : offset + form.size]
         if form.last == END:
             return tuple(codes)
         if form.last != END_CHAINED:
             if form.read is None:
-                raise MalformedFile(f"the unwind code {form.name}", offset=place)
+                raise MalformedFile(f"the unwind code {form.name}", offset=offset)
             codes.append(form.read(int.from_bytes(raw, "big")))
-        place += form.size
-    raise MalformedFile("unwind codes without an end", offset=place)
+        offset += form.size
+    raise MalformedFile("unwind codes without an end", offset=offset)
 
 
 def expand_packed(word: int) -> tuple[tuple[Code, ...], tuple[Code, ...]]:

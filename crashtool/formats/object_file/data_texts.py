@@ -78,21 +78,21 @@ def list_data(data: "Content") -> tuple[Extent, ...]:
 
 def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> Iterator[PlacedText]:
     needle = fragment.encode("ascii" if width == NARROW else "utf-16-le")
-    place = extent.start
+    offset = extent.start
     for _ in range(MAX_HITS):
-        place = data.find(needle, place, extent.end)
-        if place < 0:
+        offset = data.find(needle, offset, extent.end)
+        if offset < 0:
             return
-        start, end = _widen(data, extent, place, width)
+        start, end = _widen(data, extent, offset, width)
         yield PlacedText(bytes(data[start:end:width]).decode("ascii"), start, width)
-        place = max(end, place + len(needle))
+        offset = max(end, offset + len(needle))
 
 
-def _widen(data: "Content", extent: Extent, place: int, width: int) -> tuple[int, int]:
+def _widen(data: "Content", extent: Extent, offset: int, width: int) -> tuple[int, int]:
     """From where to where the text goes that stands at a place."""
-    low = max(extent.start, place - MAX_TEXT * width)
-    high = min(extent.end, place + MAX_TEXT * width)
-    start, end = place, place
+    low = max(extent.start, offset - MAX_TEXT * width)
+    high = min(extent.end, offset + MAX_TEXT * width)
+    start, end = offset, offset
     while start - width >= low and _is_character(data, start - width, width):
         start -= width
     while end + width <= high and _is_character(data, end, width):
@@ -100,5 +100,5 @@ def _widen(data: "Content", extent: Extent, place: int, width: int) -> tuple[int
     return start, end
 
 
-def _is_character(data: "Content", place: int, width: int) -> bool:
-    return data[place] in PRINTABLE and (width == NARROW or not data[place + 1])
+def _is_character(data: "Content", offset: int, width: int) -> bool:
+    return data[offset] in PRINTABLE and (width == NARROW or not data[offset + 1])

@@ -127,7 +127,7 @@ class EhFrame:
         except (UnknownExpression, OverflowError):
             pass
         try:
-            pairs = (place - self._table_address for row in sorted(rows.items()) for place in row)
+            pairs = (offset - self._table_address for row in sorted(rows.items()) for offset in row)
             words = array("i", pairs)
         except OverflowError:
             raise InputUnusable(".eh_frame leads too far away") from None
@@ -138,21 +138,21 @@ class EhFrame:
 
     def _walk_entries(self) -> "Iterator[tuple[int, Reader, CIE]]":
         """Each function's entry: its file offset, a reader at its first address, what it shares."""
-        place = self._tables.frames.offset
-        end = place + self._tables.frames.size
+        offset = self._tables.frames.offset
+        end = offset + self._tables.frames.size
         cies: dict[int, CIE] = {}
         for _ in range(MAX_ENTRIES):
-            if place + 8 > end or not any(self._data[place : place + 4]):  # zeros end the list
+            if offset + 8 > end or not any(self._data[offset : offset + 4]):  # zeros end the list
                 return
-            reader = self._open(place)
+            reader = self._open(offset)
             identifier = reader.place
             back = reader.number(4)
             if back:
-                shared = identifier + place - back
+                shared = identifier + offset - back
                 if shared not in cies:
                     cies[shared] = self._read_cie(shared)
-                yield place, reader, cies[shared]
-            place += reader.end
+                yield offset, reader, cies[shared]
+            offset += reader.end
 
     def _read_head(self, head: Reader) -> int:
         """The number of entries in the index, which follow."""
@@ -205,10 +205,10 @@ class EhFrame:
         try:
             reader = self._open(entry)
             identifier = reader.place
-            place = identifier + entry - reader.number(4)
-            if place not in self._cies:
-                self._cies[place] = self._read_plain_cie(place)
-            cie = self._cies[place]
+            offset = identifier + entry - reader.number(4)
+            if offset not in self._cies:
+                self._cies[offset] = self._read_plain_cie(offset)
+            cie = self._cies[offset]
             if cie is None:
                 return None
             start, size = self._read_range(reader, entry, cie)
@@ -218,9 +218,9 @@ class EhFrame:
             return None
         return range(start, start + size) if self._is_plain(reader) else None
 
-    def _read_plain_cie(self, place: int) -> "CIE | None":
+    def _read_plain_cie(self, offset: int) -> "CIE | None":
         """A common entry, if it gives a frame address by plain instructions."""
-        cie = self._read_cie(place)
+        cie = self._read_cie(offset)
         start = cie.instructions.place
         is_plain = self._is_plain(cie.instructions)
         row = UnwindRow(cie.factors)
@@ -248,11 +248,13 @@ class EhFrame:
 
     def _find_entry_of(self, number: int) -> int | None:
         """The file offset of an entry by its number in the index."""
-        place = self._number(number * 8 + 4) - self._tables.frames.address
-        return self._tables.frames.offset + place if 0 <= place < self._tables.frames.size else None
+        offset = self._number(number * 8 + 4) - self._tables.frames.address
+        return (
+            self._tables.frames.offset + offset if 0 <= offset < self._tables.frames.size else None
+        )
 
-    def _number(self, place: int) -> int:
-        start = self._table + place
+    def _number(self, offset: int) -> int:
+        start = self._table + offset
         raw = self._index[start : start + 4]
         return self._table_address + int.from_bytes(raw, "little", signed=True)
 

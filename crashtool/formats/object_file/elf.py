@@ -139,8 +139,8 @@ def read_link_checksum(data: "Content") -> int | None:
     reader = _ElfReader(data)
     content = reader.content(".gnu_debuglink", MAX_LINK)
     name, end, _ = content.partition(b"\0")
-    place = (len(name) + len(end) + CHECKSUM_SIZE - 1) // CHECKSUM_SIZE * CHECKSUM_SIZE
-    found = content[place : place + CHECKSUM_SIZE]
+    offset = (len(name) + len(end) + CHECKSUM_SIZE - 1) // CHECKSUM_SIZE * CHECKSUM_SIZE
+    found = content[offset : offset + CHECKSUM_SIZE]
     if not end or len(found) < CHECKSUM_SIZE:
         return None
     return int.from_bytes(found, "big" if reader.big_endian else "little")
@@ -198,7 +198,7 @@ class _ElfReader:
         index = first.link if index == EXTENDED_NAMES else index
         if count > MAX_SECTIONS or offset + count * stride > len(self.data):
             raise MalformedFile(f"{count} ELF sections do not fit", offset=offset)
-        rows = [self.read(kind, offset + place * stride) for place in range(count)]
+        rows = [self.read(kind, offset + position * stride) for position in range(count)]
         names = rows[index] if index < count else None
         return [self.name_section(row, names) for row in rows]
 
@@ -277,7 +277,7 @@ class _ElfReader:
         stride = max(kind.SIZE, self.header.segment_size)
         if not offset or offset + count * stride > len(self.data):
             return []  # as in a core of a stripped file, or a cut file: sections tell the rest
-        return [self.read(kind, offset + place * stride) for place in range(count)]
+        return [self.read(kind, offset + position * stride) for position in range(count)]
 
     def base(self) -> int:
         loads = [row.address for row in self.segments() if row.segment_type == SEGMENT_LOAD]
@@ -287,11 +287,11 @@ class _ElfReader:
         is_unlinked = self.header.file_type == RELOCATABLE
         if not self.has(".eh_frame") or self.big_endian or is_unlinked:
             return None
-        frames = self.place(".eh_frame")
-        index = self.place(".eh_frame_hdr") if self.has(".eh_frame_hdr") else None
+        frames = self.section_range(".eh_frame")
+        index = self.section_range(".eh_frame_hdr") if self.has(".eh_frame_hdr") else None
         return FrameTables(self.base(), frames, index)
 
-    def place(self, name: str) -> SectionRange:
+    def section_range(self, name: str) -> SectionRange:
         row = self.sections[name]
         return SectionRange(row.offset, row.address, row.size)
 
@@ -367,8 +367,8 @@ class _ElfReader:
             return None
         page = self.data[text.offset : text.offset + min(text.size, HASHED_BYTES)]
         hashed = bytearray(16)
-        for place, byte in enumerate(page):
-            hashed[place % 16] ^= byte
+        for offset, byte in enumerate(page):
+            hashed[offset % 16] ^= byte
         return BuildId(bytes(hashed))
 
     def file_name(self, section: str) -> str:

@@ -142,37 +142,37 @@ class _DynamicReader:
                 return int(address - row.address + row.offset)
         raise MalformedFile("the dynamic section points to what is not in the file", offset=0)
 
-    def text(self, place: int) -> str:
-        start = self.strings + place
+    def text(self, offset: int) -> str:
+        start = self.strings + offset
         raw = bytes(self.data[start : start + MAX_NAME])
         return raw.partition(b"\0")[0].decode("utf-8", "replace")
 
     def walk_needed_versions(self) -> Iterator[NeededVersion]:
         if DT_VERNEED not in self.values:
             return
-        place = self.offset_of(self.values[DT_VERNEED])
+        offset = self.offset_of(self.values[DT_VERNEED])
         left = MAX_VERSIONS
         for _ in range(min(self.values.get(DT_VERNEEDNUM, 0), MAX_NEEDED)):
-            need = VersionNeed.read(self.data, place, big_endian=self.big_endian)
-            entry_place = place + need.entries
+            need = VersionNeed.read(self.data, offset, big_endian=self.big_endian)
+            entry_place = offset + need.entries
             for _ in range(min(need.entry_count, left)):
                 left -= 1
                 entry = VersionNeedEntry.read(self.data, entry_place, big_endian=self.big_endian)
                 yield NeededVersion(self.text(need.file), self.text(entry.name))
                 entry_place += entry.next
-            place += need.next
+            offset += need.next
             if not need.next:
                 return
 
     def walk_defined_versions(self) -> Iterator[str]:
         if DT_VERDEF not in self.values:
             return
-        place = self.offset_of(self.values[DT_VERDEF])
+        offset = self.offset_of(self.values[DT_VERDEF])
         for _ in range(min(self.values.get(DT_VERDEFNUM, 0), MAX_VERSIONS)):
-            row = VersionDefinition.read(self.data, place, big_endian=self.big_endian)
-            name = VersionName.read(self.data, place + row.names, big_endian=self.big_endian)
+            row = VersionDefinition.read(self.data, offset, big_endian=self.big_endian)
+            name = VersionName.read(self.data, offset + row.names, big_endian=self.big_endian)
             yield self.text(name.name)
-            place += row.next
+            offset += row.next
             if not row.next:
                 return
 
@@ -198,10 +198,10 @@ class _DynamicReader:
                 (exported if symbol.section else imported).add(name)
         return frozenset(imported), frozenset(exported)
 
-    def text_if(self, place: int, wanted: frozenset[str]) -> str:
-        if not place:
+    def text_if(self, offset: int, wanted: frozenset[str]) -> str:
+        if not offset:
             return ""
         longest = max(map(len, wanted)) + 1
-        raw = bytes(self.data[self.strings + place : self.strings + place + longest])
+        raw = bytes(self.data[self.strings + offset : self.strings + offset + longest])
         name = raw.partition(b"\0")[0].decode("utf-8", "replace")
         return name if name in wanted else ""

@@ -105,26 +105,26 @@ def _find_build_id(read: Read, segments: list[SegmentRow], bias: int) -> bytes:
 
 
 def _walk_notes(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    place = 0
-    while place + Note.SIZE <= len(data):
-        note = Note.read(data, place)
-        name = place + Note.SIZE
+    offset = 0
+    while offset + Note.SIZE <= len(data):
+        note = Note.read(data, offset)
+        name = offset + Note.SIZE
         content = name + (note.name_size + 3 & ~3)
         yield (
             note.note_type,
             data[name : name + note.name_size],
             data[content : content + note.content_size],
         )
-        place = content + (note.content_size + 3 & ~3)
+        offset = content + (note.content_size + 3 & ~3)
 
 
 def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:
-    place = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
-    if place is None:
+    segment = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
+    if segment is None:
         return ""
-    kind = Dynamic64 if isinstance(place, ElfSegment64) else Dynamic32
+    kind = Dynamic64 if isinstance(segment, ElfSegment64) else Dynamic32
     try:
-        table = read(bias + place.address, min(place.memory_size, MAX_DYNAMIC))
+        table = read(bias + segment.address, min(segment.memory_size, MAX_DYNAMIC))
         rows = kind.read_array(table, 0, len(table) // kind.SIZE)
         values = {row.tag: row.value for row in rows}
         if DYNAMIC_NAME not in values or DYNAMIC_STRINGS not in values:

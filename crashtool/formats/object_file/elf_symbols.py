@@ -60,14 +60,14 @@ def walk_function_names(data: "Content", table: SymbolTable, address: int) -> It
     field = 8 if table.wide else 4  # of `value`, and its size
     wanted = (table.base + address).to_bytes(8, "little")[: 8 if table.wide else 4]
     end = min(table.offset + table.size, len(data))
-    place = data.find(wanted, table.offset, end)
-    while place >= 0:
-        start = place - field
+    offset = data.find(wanted, table.offset, end)
+    while offset >= 0:
+        start = offset - field
         if (start - table.offset) % kind.SIZE == 0 and start + kind.SIZE <= end:
             symbol = kind.read(data, start)
             if symbol.info & 0xF in FUNCTIONS and symbol.size and symbol.section:
                 yield _name(data, table, symbol.name)
-        place = data.find(wanted, place + 1, end)
+        offset = data.find(wanted, offset + 1, end)
 
 
 class ElfFunction(NamedTuple):
@@ -97,22 +97,22 @@ class FunctionTable:
 
     def find(self, address: int) -> ElfFunction | None:
         """The function that an address from the base lies in."""
-        place = bisect_right(self._starts, address) - 1
-        if place < 0:
+        offset = bisect_right(self._starts, address) - 1
+        if offset < 0:
             return None
-        start, size, _ = self._rows[place]
-        names = [row[2] for row in self._rows[: place + 1][-MAX_ALIASES:] if row[0] == start]
-        size = size or self._measure(place)
+        start, size, _ = self._rows[offset]
+        names = [row[2] for row in self._rows[: offset + 1][-MAX_ALIASES:] if row[0] == start]
+        size = size or self._measure(offset)
         if address >= start + size:
             return None
         found = (_name(self._data, self._table, name) for name in names)
         return ElfFunction(start, size, choose_name(found))
 
-    def _measure(self, place: int) -> int:
+    def _measure(self, offset: int) -> int:
         """How far a function without a size may reach."""
-        start = self._starts[place]
+        start = self._starts[offset]
         end = next((span.stop for span in self._code if start in span), start)
-        following = self._starts[place + 1 : place + 2]
+        following = self._starts[offset + 1 : offset + 2]
         return min(end, *following) - start if following else end - start
 
     def spans(self) -> Iterator[tuple[int, int]]:
@@ -173,13 +173,13 @@ class FunctionNames:
 def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, int, int]]:
     kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     end = min(table.offset + table.size, len(data))
-    for place in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
-        symbol = kind.read(data, place)
+    for offset in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
+        symbol = kind.read(data, offset)
         if symbol.info & 0xF in FUNCTIONS and symbol.section:
             yield symbol.value - table.base, symbol.size, symbol.name
 
 
-def _name(data: "Content", table: SymbolTable, place: int) -> str:
-    start = table.names_offset + place
+def _name(data: "Content", table: SymbolTable, offset: int) -> str:
+    start = table.names_offset + offset
     end = min(start + MAX_NAME_LENGTH, table.names_offset + table.names_size)
     return bytes(data[start:end]).partition(b"\0")[0].decode("utf-8", "replace")

@@ -30,10 +30,10 @@ class Epilogue(NamedTuple):
     pops: tuple[int, ...]
 
 
-def read_epilogue(code: bytes, place: int, size: int) -> Epilogue | None:
+def read_epilogue(code: bytes, position: int, size: int) -> Epilogue | None:
     """The rest of an epilogue that `code` begins with; None when it is none.
 
-    `place` is where the code is in its function of `size` bytes: a jump within it ends nothing.
+    `position` is where the code is in its function of `size` bytes: a jump within it ends nothing.
     """
     register, offset, at = _read_release(code)
     pops: list[int] = []
@@ -44,7 +44,7 @@ def read_epilogue(code: bytes, place: int, size: int) -> Epilogue | None:
             break
         pops.append((number[0] & 7) + 8 * extended)
         at += 1 + extended
-    if RSP in pops or not _leaves(code[at:], place + at, size):
+    if RSP in pops or not _leaves(code[at:], position + at, size):
         return None
     return Epilogue(register, offset, tuple(pops))
 
@@ -64,16 +64,16 @@ def _read_release(code: bytes) -> tuple[int, int, int]:
     return RSP, 0, 0
 
 
-def _leaves(code: bytes, place: int, size: int) -> bool:
+def _leaves(code: bytes, offset: int, size: int) -> bool:
     """Whether an instruction leaves the function for good."""
     if code.startswith((*RETURNS, *JUMPS_OUT)):
         return True
     if code[:2] == b"\x48\xff":  # a jump to an address in a register; the REX marks an epilogue's
         return len(code) > 2 and code[2] & 0xF8 == 0xE0  # noqa: PLR2004
     if code[:1] == bytes((JUMP_32,)) and len(code) >= 5:  # noqa: PLR2004
-        return not 0 < place + 5 + _signed(code[1:5]) < size
+        return not 0 < offset + 5 + _signed(code[1:5]) < size
     if code[:1] == bytes((JUMP_8,)) and len(code) >= 2:  # noqa: PLR2004
-        return not 0 < place + 2 + _signed(code[1:2]) < size
+        return not 0 < offset + 2 + _signed(code[1:2]) < size
     return False
 
 

@@ -77,9 +77,9 @@ class UnwindInfo(Record):
 
 
 class UnwindCode(Record):
-    """UNWIND_CODE: its place in the prologue, and what is done there; or a number."""
+    """UNWIND_CODE: its offset in the prologue, and what is done there; or a number."""
 
-    place: U8
+    code_offset: U8
     operation: U8
 
 
@@ -205,12 +205,12 @@ class ExceptionTables:
 
     def _find_epilogue(self, function: RuntimeFunction, address: int) -> _Frame | None:
         """The frame of a function that has begun to give it back."""
-        place, size = address - function.begin, function.end - function.begin
+        offset, size = address - function.begin, function.end - function.begin
         info = self._read(UnwindInfo, self._tables.locate(function.unwind & ~1))
-        if place < info.prologue_size:
+        if offset < info.prologue_size:
             return None
         code = self._read_code(address, min(MAX_EPILOGUE, function.end - address))
-        epilogue = read_epilogue(code, place, size)
+        epilogue = read_epilogue(code, offset, size)
         if epilogue is None:
             return None
         frame = _Frame()
@@ -231,36 +231,36 @@ class ExceptionTables:
     def _apply(self, frame: _Frame, function: RuntimeFunction, done: int) -> None:
         """Take in what the prologue did up to `done` bytes from the function's start."""
         for _ in range(MAX_CHAINED):
-            place = self._tables.locate(function.unwind & ~1)
-            info = self._read(UnwindInfo, place)
+            offset = self._tables.locate(function.unwind & ~1)
+            info = self._read(UnwindInfo, offset)
             if info.version_flags & 7 not in (VERSION_1, VERSION_2):
-                raise MalformedFile("unwind information of an unknown version", offset=place)
-            codes = place + UnwindInfo.SIZE
+                raise MalformedFile("unwind information of an unknown version", offset=offset)
+            codes = offset + UnwindInfo.SIZE
             self._apply_codes(frame, info, codes, done)
             if not info.version_flags >> 3 & UNW_FLAG_CHAININFO:
                 return
             slots = info.code_count + (info.code_count & 1)
             function = self._read(RuntimeFunction, codes + slots * UnwindCode.SIZE)
             done = WHOLE_PROLOGUE  # the primary function's has been left behind
-        raise MalformedFile("unwind information without end", offset=place)
+        raise MalformedFile("unwind information without end", offset=offset)
 
     def _apply_codes(self, frame: _Frame, info: UnwindInfo, start: int, done: int) -> None:
         slot = 0
         while slot < info.code_count:
-            place = start + slot * UnwindCode.SIZE
-            code = self._read(UnwindCode, place)
+            offset = start + slot * UnwindCode.SIZE
+            code = self._read(UnwindCode, offset)
             operation, detail = code.operation & 0xF, code.operation >> 4
             extra = (1 + detail) if operation == UWOP_ALLOC_LARGE else EXTRA_SLOTS.get(operation, 0)
-            if code.place <= done:
-                number = self._number(place + UnwindCode.SIZE, extra)
+            if code.code_offset <= done:
+                number = self._number(offset + UnwindCode.SIZE, extra)
                 _undo(frame, operation, detail, number, info.frame)
             slot += 1 + extra
 
-    def _number(self, place: int, slots: int) -> int:
+    def _number(self, offset: int, slots: int) -> int:
         """What stands behind a code: bytes in one slot are counted by eight, in two one by one."""
         if slots == 1:
-            return self._read(Number16, place).value * SLOT
-        return self._read(Number32, place).value if slots else 0
+            return self._read(Number16, offset).value * SLOT
+        return self._read(Number32, offset).value if slots else 0
 
 
 def _undo(frame: _Frame, operation: int, detail: int, number: int, pointer: int) -> None:

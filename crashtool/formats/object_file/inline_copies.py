@@ -41,10 +41,10 @@ def find_copied(data: "Content", places: tuple[int, ...]) -> frozenset[int]:
     """Of some places in an ELF or PE file for x86-64, those that code loads such a piece from."""
     sections = _list_sections(data)
     wanted = {}
-    for place in places:
-        home = next((row for row in sections if row.extent.start <= place < row.extent.end), None)
-        if home is not None and (place + home.distance) % PIECE == 0:
-            wanted[place + home.distance] = place
+    for offset in places:
+        home = next((row for row in sections if row.extent.start <= offset < row.extent.end), None)
+        if home is not None and (offset + home.distance) % PIECE == 0:
+            wanted[offset + home.distance] = offset
     if not wanted:
         return frozenset()
     return frozenset(wanted[target] for target in _walk_loads(data, sections) if target in wanted)

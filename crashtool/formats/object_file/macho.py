@@ -237,12 +237,12 @@ def list_segments(data: "Content", *, without: tuple[str, ...] = ()) -> list[tup
     bounds = []
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
-        for place, row in _walk_commands(part, header, first):
+        for offset, row in _walk_commands(part, header, first):
             if row.command not in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
                 continue
             wide = row.command == COMMAND_SEGMENT_64
             kind: type[MachSegment32 | MachSegment64] = MachSegment64 if wide else MachSegment32
-            segment = part.read(kind, place)
+            segment = part.read(kind, offset)
             name = segment.name.rstrip(b"\0").decode("ascii", "replace")
             begin = start + segment.offset
             if name not in without and segment.file_size and begin + segment.file_size <= end:
@@ -280,11 +280,11 @@ def find_architecture(data: "Content", architecture: str = "") -> Architecture |
 def _read_architecture(part: _Slice, header: MachHeader, first: int) -> Architecture:
     base, symbols = 0, None
     sections: list[MachSection32 | MachSection64] = []
-    for place, row in _walk_commands(part, header, first):
+    for offset, row in _walk_commands(part, header, first):
         if row.command == COMMAND_SYMBOLS:
-            symbols = part.read(SymbolsCommand, place)
+            symbols = part.read(SymbolsCommand, offset)
         elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
-            segment, found = _read_segment(part, place, row)
+            segment, found = _read_segment(part, offset, row)
             sections += found
             if segment.name.rstrip(b"\0") == CODE_SEGMENT:
                 base = segment.address
@@ -296,12 +296,12 @@ def find_signature(data: "Content") -> tuple[int, int] | None:
     """Where the code signature of the first architecture that is signed begins and ends."""
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
-        for place, row in _walk_commands(part, header, first):
+        for offset, row in _walk_commands(part, header, first):
             if row.command == COMMAND_SIGNATURE:
-                blob = part.read(DataCommand, place)
+                blob = part.read(DataCommand, offset)
                 begin = start + blob.offset
                 if begin + blob.data_size > end:
-                    raise MalformedFile("a code signature beyond the end", offset=place)
+                    raise MalformedFile("a code signature beyond the end", offset=offset)
                 return begin, begin + blob.data_size
     return None
 
@@ -311,10 +311,10 @@ def read_libraries(data: "Content") -> tuple[str, ...]:
     names: dict[str, None] = {}
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
-        for place, row in _walk_commands(part, header, first):
+        for offset, row in _walk_commands(part, header, first):
             if row.command in LOAD_LIBRARY:
-                begin = place + part.read(LibraryCommand, place).name_offset
-                raw = bytes(data[begin : max(begin, place + row.size)]).partition(b"\0")[0]
+                begin = offset + part.read(LibraryCommand, offset).name_offset
+                raw = bytes(data[begin : max(begin, offset + row.size)]).partition(b"\0")[0]
                 names[raw.decode("utf-8", "replace")] = None
     return tuple(names)
 
@@ -332,10 +332,10 @@ def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
         UniversalEntry64 if magic == UNIVERSAL_64 else UniversalEntry32
     )
     for index in range(count):
-        place = UniversalHeader.SIZE + index * kind.SIZE
-        entry = kind.read(data, place, big_endian=True)
+        offset = UniversalHeader.SIZE + index * kind.SIZE
+        entry = kind.read(data, offset, big_endian=True)
         if entry.offset + entry.size > len(data):
-            raise MalformedFile("an architecture lies beyond the end of the file", offset=place)
+            raise MalformedFile("an architecture lies beyond the end of the file", offset=offset)
         yield entry.offset, entry.offset + entry.size
 
 
@@ -373,32 +373,32 @@ def _walk_commands(
     part: _Slice, header: MachHeader, first: int
 ) -> Iterator[tuple[int, LoadCommand]]:
     """Each load command and where it is."""
-    place, end = first, first + header.commands_size
+    offset, end = first, first + header.commands_size
     for _ in range(header.command_count):
-        if place + LoadCommand.SIZE > end:
-            raise MalformedFile("Mach-O load command cut short", offset=place)
-        row = part.read(LoadCommand, place)
-        if row.size < LoadCommand.SIZE or place + row.size > end:
-            raise MalformedFile("Mach-O load command of impossible size", offset=place)
-        yield place, row
-        place += row.size
+        if offset + LoadCommand.SIZE > end:
+            raise MalformedFile("Mach-O load command cut short", offset=offset)
+        row = part.read(LoadCommand, offset)
+        if row.size < LoadCommand.SIZE or offset + row.size > end:
+            raise MalformedFile("Mach-O load command of impossible size", offset=offset)
+        yield offset, row
+        offset += row.size
 
 
 def _read_commands(part: _Slice, header: MachHeader, first: int) -> _Commands:
     uuid, symbol_count, sections = None, 0, set()
-    for place, row in _walk_commands(part, header, first):
+    for offset, row in _walk_commands(part, header, first):
         if row.command == COMMAND_UUID:
-            uuid = bytes(part.read(UuidCommand, place).uuid)
+            uuid = bytes(part.read(UuidCommand, offset).uuid)
         elif row.command == COMMAND_SYMBOLS:
-            symbol_count = part.read(SymbolsCommand, place).symbol_count
+            symbol_count = part.read(SymbolsCommand, offset).symbol_count
         elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
-            sections |= _section_names(part, place, row)
+            sections |= _section_names(part, offset, row)
     return _Commands(uuid, symbol_count, frozenset(sections))
 
 
-def _section_names(part: _Slice, place: int, row: LoadCommand) -> set[str]:
+def _section_names(part: _Slice, offset: int, row: LoadCommand) -> set[str]:
     """The sections of a segment that have bytes in this file (a dSYM's code has none)."""
-    segment, sections = _read_segment(part, place, row)
+    segment, sections = _read_segment(part, offset, row)
     return {
         section.name.rstrip(b"\0").decode("ascii", "replace")
         for section in sections
@@ -407,19 +407,19 @@ def _section_names(part: _Slice, place: int, row: LoadCommand) -> set[str]:
 
 
 def _read_segment(
-    part: _Slice, place: int, row: LoadCommand
+    part: _Slice, offset: int, row: LoadCommand
 ) -> tuple[MachSegment32 | MachSegment64, list[MachSection32 | MachSection64]]:
     """A segment and its sections. MalformedFile when they do not fit the file."""
     wide = row.command == COMMAND_SEGMENT_64
     kind: type[MachSegment32 | MachSegment64] = MachSegment64 if wide else MachSegment32
     section_kind: type[MachSection32 | MachSection64] = MachSection64 if wide else MachSection32
-    segment = part.read(kind, place)
+    segment = part.read(kind, offset)
     if part.start + segment.offset + segment.file_size > part.end:
-        raise MalformedFile("a Mach-O file cut short: a segment ends after it", offset=place)
+        raise MalformedFile("a Mach-O file cut short: a segment ends after it", offset=offset)
     if kind.SIZE + segment.section_count * section_kind.SIZE > row.size:
-        raise MalformedFile("Mach-O sections do not fit their segment", offset=place)
+        raise MalformedFile("Mach-O sections do not fit their segment", offset=offset)
     sections = [
-        part.read(section_kind, place + kind.SIZE + index * section_kind.SIZE)
+        part.read(section_kind, offset + kind.SIZE + index * section_kind.SIZE)
         for index in range(segment.section_count)
     ]
     return segment, sections

@@ -61,22 +61,22 @@ def read_signature(data: "Content") -> CodeSignature | None:
     entitlements: dict[str, Any] = {}
     slots = set()
     for index in range(head.blob_count):
-        place = start + SuperBlob.SIZE + index * BlobIndex.SIZE
-        row = BlobIndex.read(data, place, big_endian=True)
+        offset = start + SuperBlob.SIZE + index * BlobIndex.SIZE
+        row = BlobIndex.read(data, offset, big_endian=True)
         slots.add(row.slot)
         if row.slot == SLOT_ENTITLEMENTS:
             entitlements = _read_entitlements(data, start + row.offset, end)
     return CodeSignature(SLOT_CMS not in slots, entitlements)
 
 
-def _read_entitlements(data: "Content", place: int, end: int) -> dict[str, Any]:
-    blob = Blob.read(data, place, big_endian=True)
-    stop = place + blob.size
+def _read_entitlements(data: "Content", offset: int, end: int) -> dict[str, Any]:
+    blob = Blob.read(data, offset, big_endian=True)
+    stop = offset + blob.size
     if blob.magic != MAGIC_ENTITLEMENTS or stop > end or blob.size > MAX_ENTITLEMENTS:
-        raise MalformedFile("entitlements that are damaged", offset=place)
-    content = bytes(data[place + Blob.SIZE : stop])
+        raise MalformedFile("entitlements that are damaged", offset=offset)
+    content = bytes(data[offset + Blob.SIZE : stop])
     try:
         value = plistlib.loads(content, fmt=plistlib.FMT_XML)
     except Exception as error:  # expat's, ValueError, and whatever else bad XML does to plistlib
-        raise MalformedFile("entitlements that are not a property list", offset=place) from error
+        raise MalformedFile("entitlements that are not a property list", offset=offset) from error
     return value if isinstance(value, dict) else {}

@@ -51,9 +51,9 @@ def read_macho_functions(data: "Content", architecture: str = "") -> UnsizedFunc
     first = part.start + part.symbols.strings_offset
     end = min(first + part.symbols.strings_size, part.end)
 
-    def read_name(place: int) -> str:
-        stop = min(first + place + MAX_NAME_LENGTH, end)
-        raw = bytes(data[first + place : stop]).partition(b"\0")[0]
+    def read_name(offset: int) -> str:
+        stop = min(first + offset + MAX_NAME_LENGTH, end)
+        raw = bytes(data[first + offset : stop]).partition(b"\0")[0]
         name = raw.decode("utf-8", "replace").removeprefix(PREFIX)
         return "" if name == REDACTED else name
 

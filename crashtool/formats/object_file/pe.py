@@ -253,8 +253,8 @@ def find_loaded_exception_tables(head: bytes) -> Tables | None:
     if not size or not entry:
         return None
     whole = CodeRange(0, 0, image.optional.image_size)
-    place = image.directories[DIRECTORY_EXCEPTION].address
-    return Tables(place, size // entry, (whole,), architecture)
+    offset = image.directories[DIRECTORY_EXCEPTION].address
+    return Tables(offset, size // entry, (whole,), architecture)
 
 
 def open_exception_tables(data: "Bytes", tables: Tables) -> ExceptionTables | Arm64ExceptionTables:
@@ -284,11 +284,11 @@ def _read_headers(data: "Content") -> PeImage:
         optional = OptionalHeader64.read(data, start)
     elif optional.magic != MAGIC_32:
         raise MalformedFile("a PE file with an unknown optional header", offset=start)
-    place = start + optional.SIZE
+    position = start + optional.SIZE
     count = min(optional.directory_count, MAX_DIRECTORIES)
-    directories = list(DataDirectory.read_array(data, place, count))
-    place = start + header.optional_size
-    rows = tuple(SectionHeader.read_array(data, place, header.section_count))
+    directories = list(DataDirectory.read_array(data, position, count))
+    position = start + header.optional_size
+    rows = tuple(SectionHeader.read_array(data, position, header.section_count))
     sections = {_section_name(data, header, row): row for row in rows}
     return PeImage(header, optional, directories, sections, rows)
 
@@ -298,9 +298,9 @@ def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> st
     ten millions on as "//AAmJaA", the same in six digits of base 64.
     """
     name = bytes(row.name).rstrip(b"\0")
-    place = _find_long_name(name)
-    if place is not None:
-        start = header.symbols_offset + header.symbol_count * SYMBOL_SIZE + place
+    offset = _find_long_name(name)
+    if offset is not None:
+        start = header.symbols_offset + header.symbol_count * SYMBOL_SIZE + offset
         name = bytes(data[start : start + 64]).partition(b"\0")[0]
     return name.decode("ascii", "replace")
 
@@ -313,7 +313,7 @@ def _find_long_name(name: bytes) -> int | None:
     digits = [BASE_64.find(digit) for digit in name[2:]]
     if name[1:2] != b"/" or not digits or -1 in digits:
         return None
-    return sum(digit << 6 * place for place, digit in enumerate(reversed(digits)))
+    return sum(digit << 6 * offset for offset, digit in enumerate(reversed(digits)))
 
 
 def _size(image: PeImage, directory: int) -> int:

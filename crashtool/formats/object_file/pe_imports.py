@@ -57,8 +57,8 @@ def _walk_names(
         return
     for index in range(MAX_DLLS):
         row = kind.read(data, start + index * kind.SIZE)
-        place = find_file_offset(image, row.name) if row.name else None
-        if place is None:
+        offset = find_file_offset(image, row.name) if row.name else None
+        if offset is None:
             return
-        raw = bytes(data[place : place + MAX_NAME])
+        raw = bytes(data[offset : offset + MAX_NAME])
         yield raw.partition(b"\0")[0].decode("ascii", "replace")

@@ -61,8 +61,8 @@ def read_pe_functions(data: "Content") -> UnsizedFunctions | None:
     strings = first + size * header.symbol_count
     is_x86 = header.machine == MACHINE_X86
 
-    def read_name(place: int) -> str:
-        name = coff.Symbol.read(data, place).name
+    def read_name(offset: int) -> str:
+        name = coff.Symbol.read(data, offset).name
         if name[:4] == bytes(4):
             start = strings + int.from_bytes(name[4:], "little")
             name = bytes(data[start : start + MAX_NAME_LENGTH])
@@ -78,14 +78,14 @@ def read_pe_exports(data: "Content") -> UnsizedFunctions | None:
     MalformedFile when the headers do not hold.
     """
     image = pe.read_image(data)
-    place = pe.find_directory(image, DIRECTORY_EXPORT)
-    offset = pe.find_file_offset(image, place) if place else None
+    position = pe.find_directory(image, DIRECTORY_EXPORT)
+    offset = pe.find_file_offset(image, position) if position else None
     if offset is None or offset + ExportDirectory.SIZE > len(data):
         return None
     rows = list(_walk_exports(data, image, ExportDirectory.read(data, offset)))
 
-    def read_name(place: int) -> str:
-        raw = bytes(data[place : place + MAX_NAME_LENGTH]).partition(b"\0")[0]
+    def read_name(position: int) -> str:
+        raw = bytes(data[position : position + MAX_NAME_LENGTH]).partition(b"\0")[0]
         return raw.decode("utf-8", "replace")
 
     return UnsizedFunctions(rows, _list_code(image), read_name)
@@ -139,7 +139,9 @@ def _walk_exports(
         pe.find_file_offset(image, address)
         for address in (directory.functions, directory.names, directory.ordinals)
     ]
-    functions, names, ordinals = (len(data) if place is None else place for place in tables)
+    functions, names, ordinals = (
+        len(data) if position is None else position for position in tables
+    )
     count = min(directory.name_count, MAX_EXPORTS, (len(data) - names) // Address.SIZE)
     count = max(0, min(count, (len(data) - ordinals) // Ordinal.SIZE))
     pairs = zip(
@@ -147,8 +149,10 @@ def _walk_exports(
         strict=True,
     )  # fmt: skip
     for name, ordinal in pairs:
-        place = functions + ordinal.value * Address.SIZE
+        position = functions + ordinal.value * Address.SIZE
         offset = pe.find_file_offset(image, name.value)
-        is_listed = ordinal.value < directory.function_count and place + Address.SIZE <= len(data)
+        is_listed = ordinal.value < directory.function_count and position + Address.SIZE <= len(
+            data
+        )
         if is_listed and offset is not None:
-            yield Address.read(data, place).value, offset
+            yield Address.read(data, position).value, offset

@@ -38,7 +38,7 @@ class UnsizedFunctions:
         start = self._starts[after - 1]
         end = self._starts[after] if after < len(self._starts) else section.stop
         rows = self._rows[max(0, after - MAX_ALIASES) : after]
-        names = [self._read_name(place) for own, place in rows if own == start]
+        names = [self._read_name(offset) for own, offset in rows if own == start]
         name = min(filter(None, names), default="")
         return ElfFunction(start, min(end, section.stop) - start, name) if name else None
 

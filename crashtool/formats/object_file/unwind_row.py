@@ -88,15 +88,15 @@ class UnwindRow:
 
         UnknownExpression for what is damaged, or cannot be said in text.
         """
-        place = start
+        offset = start
         while reader.place < reader.end:
             code = reader.number(1)
             step = self._advance(code, reader)
             if step is None:
                 self._apply(code, reader)
                 continue
-            place += step
-            if place > address:
+            offset += step
+            if offset > address:
                 return
 
     def _advance(self, code: int, reader: Reader) -> int | None:

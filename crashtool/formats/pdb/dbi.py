@@ -94,12 +94,12 @@ class DebugInformation:
         """Those before the first that is cut short."""
         size = max(0, min(self.head.modules_size, MAX_MODULES_SIZE))
         data = self._stream.read(NewDBIHdr.SIZE, size)
-        place = 0
+        offset = 0
         for _ in range(MAX_MODULES):
-            if place + ModuleInfo.SIZE > len(data):
+            if offset + ModuleInfo.SIZE > len(data):
                 return
-            info = ModuleInfo.read(data, place)
-            name = place + ModuleInfo.SIZE
+            info = ModuleInfo.read(data, offset)
+            name = offset + ModuleInfo.SIZE
             end = data.find(b"\0", name)
             object_end = data.find(b"\0", end + 1)
             if end < 0 or object_end < 0:
@@ -108,7 +108,7 @@ class DebugInformation:
                 data[name:end].decode("utf-8", "replace"), info.stream, info.symbols_size,
                 info.old_lines_size, info.lines_size,
             )  # fmt: skip
-            place = object_end + 4 & ~3
+            offset = object_end + 4 & ~3
 
     def _find_contributions(self) -> None:
         start, size = self._contributions_start, self.head.contributions_size

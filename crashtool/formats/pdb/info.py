@@ -37,14 +37,14 @@ def _read_names(data: bytes, start: int) -> tuple[dict[bytes, int], int]:
     """Stream numbers by name, and where the table ends: names, two bit sets, pairs of numbers."""
     size = Index.read(data, start).value
     names = start + Index.SIZE
-    place = names + size
-    count = Index.read(data, place).value
-    place += 2 * Index.SIZE
+    offset = names + size
+    count = Index.read(data, offset).value
+    offset += 2 * Index.SIZE
     for _ in ("present", "deleted"):
-        place += Index.SIZE * (1 + Index.read(data, place).value)
+        offset += Index.SIZE * (1 + Index.read(data, offset).value)
     named = {}
-    for entry in NamedStream.read_array(data, place, count):
+    for entry in NamedStream.read_array(data, offset, count):
         if entry.name < size:
             name = data[names + entry.name : names + size].partition(b"\0")[0]
             named[name] = entry.stream
-    return named, place + count * NamedStream.SIZE
+    return named, offset + count * NamedStream.SIZE

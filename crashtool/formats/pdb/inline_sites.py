@@ -60,11 +60,11 @@ def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) ->
 
 def _walk_records(data: bytes) -> Iterator[tuple[int, RecordHead]]:
     """The records behind a procedure's own: where they are, and their heads."""
-    place = RecordHead.read(data).size + 2
-    while place + RecordHead.SIZE <= len(data):
-        head = RecordHead.read(data, place)
-        yield place, head
-        place += max(head.size + 2, RecordHead.SIZE)
+    offset = RecordHead.read(data).size + 2
+    while offset + RecordHead.SIZE <= len(data):
+        head = RecordHead.read(data, offset)
+        yield offset, head
+        offset += max(head.size + 2, RecordHead.SIZE)
 
 
 def find_annotation(data: bytes, wanted: int) -> tuple[int | None, int] | None:
@@ -159,12 +159,12 @@ def _read_signed(value: int) -> int:
 
 def _walk_numbers(data: bytes) -> Iterator[int]:
     """Compressed numbers: of one, two or four bytes, by the first one's highest bits."""
-    place = 0
-    while place < len(data):
-        first = data[place]
+    offset = 0
+    while offset < len(data):
+        first = data[offset]
         size = 1 if first < SHORT else 2 if first < MIDDLE else 4
-        if first >= LONGEST or place + size > len(data):
+        if first >= LONGEST or offset + size > len(data):
             return
         mask = {1: 0x7F, 2: 0x3F, 4: 0x1F}[size]
-        yield int.from_bytes(bytes([first & mask]) + data[place + 1 : place + size], "big")
-        place += size
+        yield int.from_bytes(bytes([first & mask]) + data[offset + 1 : offset + size], "big")
+        offset += size

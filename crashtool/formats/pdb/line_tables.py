@@ -63,12 +63,12 @@ class LineTables:
         self._split(start, min(start + size, len(stream)))
         self._lines.sort()
 
-    def _split(self, place: int, end: int) -> None:
-        while place + SubsectionHead.SIZE <= end:
-            head = SubsectionHead.read(self._stream.read(place, SubsectionHead.SIZE))
-            start = place + SubsectionHead.SIZE
+    def _split(self, offset: int, end: int) -> None:
+        while offset + SubsectionHead.SIZE <= end:
+            head = SubsectionHead.read(self._stream.read(offset, SubsectionHead.SIZE))
+            start = offset + SubsectionHead.SIZE
             if not head.kind or head.size > min(end - start, MAX_PART):
-                raise MalformedFile("lines of a PDB are cut short", offset=place)
+                raise MalformedFile("lines of a PDB are cut short", offset=offset)
             if head.kind == cv.DEBUG_S_LINES:
                 lines = LinesHead.read(self._stream.read(start, LinesHead.SIZE))
                 self._lines.append(
@@ -79,7 +79,7 @@ class LineTables:
                 )  # fmt: skip
             else:
                 self._parts.setdefault(head.kind, []).append((start, head.size))
-            place = start + (head.size + 3 & ~3)
+            offset = start + (head.size + 3 & ~3)
 
     def find_line(self, section: int, offset: int) -> PdbLine | None:
         """The line at an offset of a section; None where there is none."""
@@ -119,17 +119,17 @@ class LineTables:
 
     def _walk_blocks(self, part: LinePart) -> "Iterator[tuple[int, list[tuple[int, int]]]]":
         """Of each block the number of its file, and its rows: an offset, a line."""
-        place = part.start
-        while place + LinesBlock.SIZE <= part.end:
-            block = LinesBlock.read(self._stream.read(place, LinesBlock.SIZE))
-            start = place + LinesBlock.SIZE
+        offset = part.start
+        while offset + LinesBlock.SIZE <= part.end:
+            block = LinesBlock.read(self._stream.read(offset, LinesBlock.SIZE))
+            start = offset + LinesBlock.SIZE
             if block.line_count * LINE_SIZE > part.end - start:
                 raise MalformedFile(
-                    f"{block.line_count} lines of a PDB are cut short", offset=place
+                    f"{block.line_count} lines of a PDB are cut short", offset=offset
                 )
             data = self._stream.read_exactly(start, block.line_count * LINE_SIZE)
             yield block.file, [(row[0], row[1] & LINE_MASK) for row in iter_unpack("<II", data)]
-            place += max(block.size, LinesBlock.SIZE)
+            offset += max(block.size, LinesBlock.SIZE)
 
     def find_file(self, number: int) -> str:
         """A source file by its offset among the checksums; "" for one that is none."""
@@ -149,25 +149,25 @@ class LineTables:
         for start, size in self._parts.get(cv.DEBUG_S_INLINEELINES, ()):
             data = self._stream.read_exactly(start, size)
             form = Index.read(data).value
-            place = Index.SIZE
-            while place + INLINEE_SIZE <= len(data):
-                number, file, line = unpack_from("<III", data, place)
+            offset = Index.SIZE
+            while offset + INLINEE_SIZE <= len(data):
+                number, file, line = unpack_from("<III", data, offset)
                 yield number, (file, line)
-                place += INLINEE_SIZE
-                if form == EXTENDED and place + Index.SIZE <= len(data):
-                    place += Index.SIZE * (1 + Index.read(data, place).value)
+                offset += INLINEE_SIZE
+                if form == EXTENDED and offset + Index.SIZE <= len(data):
+                    offset += Index.SIZE * (1 + Index.read(data, offset).value)
 
     def walk_imports(self) -> "Iterator[ImportedIds]":
         """What DEBUG_S_CROSSSCOPEIMPORTS lists, in order: link-time code generation's ids."""
         for start, size in self._parts.get(cv.DEBUG_S_CROSSSCOPEIMPORTS, ()):
             data = self._stream.read_exactly(start, size)
-            place = 0
-            while place + 2 * Index.SIZE <= len(data):
-                name, count = unpack_from("<II", data, place)
-                place += 2 * Index.SIZE
-                numbers = tuple(row.value for row in Index.read_array(data, place, count))
+            offset = 0
+            while offset + 2 * Index.SIZE <= len(data):
+                name, count = unpack_from("<II", data, offset)
+                offset += 2 * Index.SIZE
+                numbers = tuple(row.value for row in Index.read_array(data, offset, count))
                 yield ImportedIds(self._read_name(name), numbers)
-                place += count * Index.SIZE
+                offset += count * Index.SIZE
 
     def read_exports(self) -> dict[int, int]:
         """Everyone's numbers by this module's own, of DEBUG_S_CROSSSCOPEEXPORTS."""

@@ -47,15 +47,15 @@ class RecordWindow:
         self._data = b""
         self._start = 0
 
-    def locate(self, place: int, size: int) -> tuple[bytes, int]:
-        """Bytes and the index in them from which on `size` are the stream's at `place`.
+    def locate(self, offset: int, size: int) -> tuple[bytes, int]:
+        """Bytes and the index in them from which on `size` are the stream's at `offset`.
 
         Fewer where the stream ends.
         """
-        index = place - self._start
+        index = offset - self._start
         if index < 0 or index + size > len(self._data):
-            self._data = self._stream.read(place, max(WINDOW, size))
-            self._start, index = place, 0
+            self._data = self._stream.read(offset, max(WINDOW, size))
+            self._start, index = offset, 0
         return self._data, index
 
 
@@ -97,17 +97,17 @@ class ModuleCode:
     @staticmethod
     def _walk(stream: "MsfStream", end: int) -> "Iterator[CodeSymbol]":
         window = RecordWindow(stream)
-        place = SIGNATURE_SIZE
-        while place + RecordHead.SIZE <= end:
-            data, index = window.locate(place, ProcSym.SIZE)
+        offset = SIGNATURE_SIZE
+        while offset + RecordHead.SIZE <= end:
+            data, index = window.locate(offset, ProcSym.SIZE)
             head = RecordHead.read(data, index)
             if head.size < RecordHead.SIZE - 2:
-                raise MalformedFile("a symbol of a PDB without a kind", offset=place)
-            following = place + head.size + 2
+                raise MalformedFile("a symbol of a PDB without a kind", offset=offset)
+            following = offset + head.size + 2
             if struct := WITH_CODE.get(head.kind):
                 row = struct.read(data, index)
                 if row.length:
-                    yield CodeSymbol(row.section, row.offset, row.length, head.kind, place)
-                if not isinstance(row, TrampolineSym) and place < row.end < end:
+                    yield CodeSymbol(row.section, row.offset, row.length, head.kind, offset)
+                if not isinstance(row, TrampolineSym) and offset < row.end < end:
                     following = row.end  # its S_END
-            place = following
+            offset = following

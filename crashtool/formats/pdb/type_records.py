@@ -72,18 +72,18 @@ class TypeStream:
         return record
 
     def _read(self, stream: "MsfStream", wanted: int) -> TypeRecord:
-        number, place = self._find_before(wanted)
+        number, offset = self._find_before(wanted)
         window = RecordWindow(stream)
-        place += self._start
+        offset += self._start
         while True:
-            data, index = window.locate(place, RecordHead.SIZE)
+            data, index = window.locate(offset, RecordHead.SIZE)
             head = RecordHead.read(data, index)
             if number == wanted:
                 size = max(head.size, RecordHead.SIZE - 2) - (RecordHead.SIZE - 2)
-                data = stream.read_exactly(place + RecordHead.SIZE, size)
-                return TypeRecord(head.kind, data, place)
+                data = stream.read_exactly(offset + RecordHead.SIZE, size)
+                return TypeRecord(head.kind, data, offset)
             number += 1
-            place += max(head.size + 2, RecordHead.SIZE)
+            offset += max(head.size + 2, RecordHead.SIZE)
 
     def _find_before(self, number: int) -> tuple[int, int]:
         """The last number that the index has at this one or before it, and where its record is."""

@@ -208,8 +208,8 @@ def parameter_repeated(draft: PartlyFixedUrl) -> UrlFault | None:
     if not twice:
         return None
     rows = draft.parts.parameters
-    kept = [row for place, row in enumerate(rows)
-            if row[0] not in ("token", "format") or row not in rows[:place]]  # fmt: skip
+    kept = [row for index, row in enumerate(rows)
+            if row[0] not in ("token", "format") or row not in rows[:index]]  # fmt: skip
     same = len([row for row in kept if row[0] in twice]) == len(twice)
     return UrlFault(
         ERROR,

@@ -32,9 +32,9 @@ def _is_encoding(found: str, text: str) -> bool:
     """Whether `%C3%` is the beginning of two encoded bytes: both of its signs begin one."""
     if not found.startswith("%"):
         return False
-    place = text.find(found)
-    last = place + len(found) - 1
-    return bool(ENCODED.match(text, place) and ENCODED.match(text, last))
+    index = text.find(found)
+    last = index + len(found) - 1
+    return bool(ENCODED.match(text, index) and ENCODED.match(text, last))
 
 
 def is_placeholder(text: str) -> bool:

@@ -54,8 +54,8 @@ def _address_extent(text: bytes, found: re.Match[bytes]) -> tuple[int, int]:
 
 def _split_mailbox(text: bytes, found: re.Match[bytes]) -> tuple[bytes, bytes]:
     """What stands before the name before the @, and the name."""
-    place = found.start()
-    text = text[max(0, place - BEFORE) : place]
+    offset = found.start()
+    text = text[max(0, offset - BEFORE) : offset]
     stem = text.rstrip(TOKEN + b".+%")
     return stem, text[len(stem) :]
 
@@ -75,8 +75,10 @@ def _has_digit_and_letter(_text: bytes, found: re.Match[bytes]) -> bool:
 
 def _is_live_key(text: bytes, found: re.Match[bytes]) -> bool:
     """Whether `sk_live_` or `rk_live_` is a word of its own."""
-    place = found.start()
-    return text[place - 1 : place] in (b"s", b"r") and text[place - 2 : place - 1] not in _LETTERS
+    offset = found.start()
+    return (
+        text[offset - 1 : offset] in (b"s", b"r") and text[offset - 2 : offset - 1] not in _LETTERS
+    )
 
 
 def _is_access_key(_text: bytes, found: re.Match[bytes]) -> bool:

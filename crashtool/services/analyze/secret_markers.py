@@ -36,9 +36,9 @@ class SecretMarkers:
             step = 1 if found.lastindex is None else 2
             for marker in self._markers[window[at]]:
                 spelled = marker if step == 1 else self._wide[marker]
-                place = at - _place_of_seldom(marker) * step
-                if start <= place < stop and window.startswith(spelled, place):
-                    yield marker, place, step
+                offset = at - _place_of_seldom(marker) * step
+                if start <= offset < stop and window.startswith(spelled, offset):
+                    yield marker, offset, step
 
 
 @cache
@@ -69,11 +69,11 @@ def _compile_letter(letter: int, markers: dict[bytes, Around]) -> bytes:
 
 def _compile_rest(marker: bytes, around: Around, step: int) -> bytes:
     """What stands before a marker's seldom letter, that letter included, and what behind it."""
-    place = _place_of_seldom(marker) + 1
+    offset = _place_of_seldom(marker) + 1
     spell = re.escape if step == 1 else lambda text: re.escape(_widen(text))
     zero = b"" if step == 1 else rb"\0"
     before, after = (part + zero if part else b"" for part in around)
-    head, tail = before + spell(marker[:place]), spell(marker[place:]) + after.removesuffix(zero)
+    head, tail = before + spell(marker[:offset]), spell(marker[offset:]) + after.removesuffix(zero)
     return rb"(?<=%b)" % head + (rb"(?=%b)" % tail if tail else b"")
 
 

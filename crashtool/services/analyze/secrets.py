@@ -84,11 +84,11 @@ class Secret(NamedTuple):
 
 def walk_secrets(data: "Sliceable", start: int, end: int) -> Iterator[Secret]:
     """The secrets from `start` to before `end` in a file's bytes, each time they occur."""
-    for place in range(start, end, CHUNK):
-        low, high = max(start, place - MARGIN), min(end, place + CHUNK + MARGIN)
+    for position in range(start, end, CHUNK):
+        low, high = max(start, position - MARGIN), min(end, position + CHUNK + MARGIN)
         window = data[low:high]
-        last_place = min(end, place + CHUNK) - low
-        for kind, reading, found in _walk_window(window, place - low, last_place):
+        last_place = min(end, position + CHUNK) - low
+        for kind, reading, found in _walk_window(window, position - low, last_place):
             first, last = kind.extent(reading.text, found)
             offset, step = low + reading.offset, reading.step
             yield Secret(kind.name, offset + first * step, offset + last * step, step)
@@ -126,11 +126,11 @@ def _walk_window(
     if NOTHING.startswith(window):
         return  # much of a full dump
     places: dict[int, dict[bytes, list[int]]] = {}
-    for marker, place, step in compile_markers().walk(window, start, stop):
-        encoding = 0 if step == 1 else 1 + place % 2
+    for marker, offset, step in compile_markers().walk(window, start, stop):
+        encoding = 0 if step == 1 else 1 + offset % 2
         rows = places.setdefault(encoding, {}).setdefault(marker, [])
         if len(rows) < MAX_MARKERS:
-            rows.append(place // step)
+            rows.append(offset // step)
     for encoding, found in sorted(places.items()):
         reading = _read_as(window, encoding)
         if reading is None:
@@ -153,20 +153,20 @@ def _walk_kind(
     kind: Kind, reading: _Reading, places: dict[bytes, list[int]]
 ) -> "Iterator[re.Match[bytes]]":
     for marker in kind.markers:
-        for place in places.get(marker, ()):
-            found = _find_secret(kind, reading.text, reading.zeros, place)
+        for offset in places.get(marker, ()):
+            found = _find_secret(kind, reading.text, reading.zeros, offset)
             if found:
                 yield found
 
 
 def _find_secret(
-    kind: Kind, text: bytes, zeros: bytes | None, place: int
+    kind: Kind, text: bytes, zeros: bytes | None, offset: int
 ) -> "re.Match[bytes] | None":
-    if place and text[place - 1] in kind.before:
+    if offset and text[offset - 1] in kind.before:
         return None
-    found = compile_kind(kind.pattern).match(text, place)
+    found = compile_kind(kind.pattern).match(text, offset)
     if found is None or (kind.confirms and not kind.confirms(text, found)):
         return None
-    if zeros is not None and zeros.count(0, place, found.end()) != found.end() - place:
+    if zeros is not None and zeros.count(0, offset, found.end()) != found.end() - offset:
         return None
     return None if any(word in found.group() for word in PLACEHOLDERS) else found

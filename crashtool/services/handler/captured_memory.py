@@ -56,10 +56,10 @@ class MemoryMap:
 
     def find(self, address: int) -> MemoryMapping | None:
         """The mapping of an address that may be read."""
-        place = bisect_right(self._starts, address) - 1
-        if place < 0 or not _is_readable(self._mappings[place]):
+        location = bisect_right(self._starts, address) - 1
+        if location < 0 or not _is_readable(self._mappings[location]):
             return None
-        return self._mappings[place] if address < self._mappings[place].end else None
+        return self._mappings[location] if address < self._mappings[location].end else None
 
     def find_stack(self, pointer: int, width: int) -> tuple[int, int] | None:
         """[start, end) of a thread's stack in use.
@@ -69,8 +69,8 @@ class MemoryMap:
         zone = RED_ZONE if width == 8 else 0  # noqa: PLR2004 (bytes of a register)
         if (mapping := self.find(pointer)) and "w" in mapping.permissions:
             return max(mapping.start, pointer - zone) & -width, self._end_of(mapping)
-        place = bisect_right(self._starts, pointer)
-        for mapping in self._mappings[place : place + 2]:
+        address = bisect_right(self._starts, pointer)
+        for mapping in self._mappings[address : address + 2]:
             is_near = mapping.start - pointer <= _GAP
             if is_near and mapping.permissions.startswith("rw") and mapping.name in ("", "[stack]"):
                 return mapping.start, self._end_of(mapping)
@@ -79,8 +79,8 @@ class MemoryMap:
     def _end_of(self, mapping: MemoryMapping) -> int:
         """The stack's end; the kernel may have split it, where a part has other properties."""
         end = mapping.end
-        place = bisect_right(self._starts, mapping.start)
-        for other in self._mappings[place:]:
+        address = bisect_right(self._starts, mapping.start)
+        for other in self._mappings[address:]:
             if other.start != end or other.name != "[stack]" or mapping.name != "[stack]":
                 break
             end = other.end
@@ -126,7 +126,7 @@ def capture_referenced(
     The first pointers count most: there is a limit.
     """
     places = (memory.around(address, _CODE, _CODE) for address in instructions)
-    wanted = [place for place in places if place]
+    wanted = [location for location in places if location]
     budget = REFERENCED
     for address in dict.fromkeys(pointers):
         found = memory.around(address, _BEFORE, _AFTER)
@@ -168,12 +168,12 @@ def _subtract(
 ) -> Iterator[tuple[int, int]]:
     """Parts of `spans` outside of `holes`; both in order and without overlaps."""
     for start, end in spans:
-        place = start
+        address = start
         for hole_start, hole_end in holes:
-            if hole_end <= place or hole_start >= end:
+            if hole_end <= address or hole_start >= end:
                 continue
-            if hole_start > place:
-                yield place, hole_start
-            place = max(place, hole_end)
-        if place < end:
-            yield place, end
+            if hole_start > address:
+                yield address, hole_start
+            address = max(address, hole_end)
+        if address < end:
+            yield address, end

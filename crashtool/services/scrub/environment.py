@@ -26,12 +26,12 @@ class _EnvironmentEntry(NamedTuple):
 
 def walk_values(data: "FileBytes", start: int, end: int) -> Iterator[tuple[int, int]]:
     """(start, end) of what stands behind the first `=` of each text, in texts that end with NUL."""
-    place = start
+    offset = start
     for entry in bytes(data[start:end]).split(b"\0"):
         name = entry.find(b"=", 1)
         if 0 < name < len(entry) - 1:
-            yield place + name + 1, place + len(entry)
-        place += len(entry) + 1
+            yield offset + name + 1, offset + len(entry)
+        offset += len(entry) + 1
 
 
 def walk_block_values(
@@ -64,16 +64,16 @@ def _walk_entries(
     """Each entry, in order; none reads what another has taken."""
     equals = b"=".ljust(width, b"\0")
     free = start
-    place = data.find(equals, start, end)
-    while place >= 0:
-        first = _find_name(data, free, place, width)
+    offset = data.find(equals, start, end)
+    while offset >= 0:
+        first = _find_name(data, free, offset, width)
         if first >= 0 and (width > 1 or first == start or data[first - 1 : first] == b"\0"):
-            value = place + width
+            value = offset + width
             last = _find_nul(data, value, min(end, value + (MAX_VALUE + 1) * width), width)
             if last >= 0:
                 free = last + width
                 yield _EnvironmentEntry(first, value, free)
-        place = data.find(equals, max(free, place + 1), end)
+        offset = data.find(equals, max(free, offset + 1), end)
 
 
 def _find_name(data: "FileBytes", free: int, end: int, width: int) -> int:
@@ -96,7 +96,7 @@ def _find_name(data: "FileBytes", free: int, end: int, width: int) -> int:
 def _find_nul(data: "FileBytes", start: int, end: int, width: int) -> int:
     """Where the next letter that is NUL is, of letters counted from `start`; or -1."""
     nul = bytes(width)
-    place = data.find(nul, start, end)
-    while place >= 0 and (place - start) % width:
-        place = data.find(nul, place + 1, end)
-    return place
+    offset = data.find(nul, start, end)
+    while offset >= 0 and (offset - start) % width:
+        offset = data.find(nul, offset + 1, end)
+    return offset

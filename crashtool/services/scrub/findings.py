@@ -61,21 +61,23 @@ def parse_wish(text: str) -> Finder:
     )
 
 
-def find_environment(data: "FileBytes", place: TextPlace) -> Iterator[SecretSpan]:
+def find_environment(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
     """The values of environment variables: of the stream, and of blocks of them in memory."""
-    start, end = place.rva, place.rva + place.size
-    if place.stream_type == linux.ENVIRON:
+    start, end = text_place.rva, text_place.rva + text_place.size
+    if text_place.stream_type == linux.ENVIRON:
         for first, last in environment.walk_values(data, start, end):
             yield SecretSpan(ENVIRONMENT, first, last)
-    elif place.kind == MEMORY:
+    elif text_place.kind == MEMORY:
         for width in (1, 2):
             for first, last in environment.walk_block_values(data, start, end, width):
                 yield SecretSpan(ENVIRONMENT, first, last, width)
 
 
-def find_secrets(data: "FileBytes", place: TextPlace) -> Iterator[SecretSpan]:
+def find_secrets(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
     """What looks like a token, a key or a password, by the rules that count them."""
-    for kind, start, end, step in walk_secrets(data, place.rva, place.rva + place.size):
+    for kind, start, end, step in walk_secrets(
+        data, text_place.rva, text_place.rva + text_place.size
+    ):
         yield SecretSpan(kind, start, end, step)
 
 
@@ -91,11 +93,11 @@ def _make_text_finder(text: str) -> Finder:
         raise UsageError(f"strings={text} also matches an empty text, which is everywhere")
     kind = f"{STRINGS}={text}"
 
-    def find_matches(data: "FileBytes", place: TextPlace) -> Iterator[SecretSpan]:
-        end = place.rva + place.size
-        for start, stop in _walk_texts(NARROW_LETTER, data, place.rva, end):
+    def find_matches(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
+        end = text_place.rva + text_place.size
+        for start, stop in _walk_texts(NARROW_LETTER, data, text_place.rva, end):
             yield from _match_narrow(kind, pattern, bytes(data[start:stop]), start)
-        for start, stop in _walk_texts(WIDE_LETTER, data, place.rva, end):
+        for start, stop in _walk_texts(WIDE_LETTER, data, text_place.rva, end):
             yield from _match_wide(kind, pattern, bytes(data[start:stop]), start)
 
     return find_matches
@@ -126,33 +128,35 @@ def _walk_texts(
 
 
 def _match_narrow(
-    kind: str, pattern: re.Pattern[str], raw: bytes, place: int
+    kind: str, pattern: re.Pattern[str], raw: bytes, offset: int
 ) -> Iterator[SecretSpan]:
     text = raw.decode("utf-8", "surrogateescape")
     for found in pattern.finditer(text):
         start, end = (
-            place + len(text[:index].encode("utf-8", "surrogateescape")) for index in found.span()
+            offset + len(text[:index].encode("utf-8", "surrogateescape")) for index in found.span()
         )
         if start < end:
             yield SecretSpan(kind, start, end, is_sure=end - start >= SURE_TEXT)
 
 
 def _match_wide(
-    kind: str, pattern: re.Pattern[str], raw: bytes, place: int
+    kind: str, pattern: re.Pattern[str], raw: bytes, offset: int
 ) -> Iterator[SecretSpan]:
     text = raw.decode("utf-16-le", "surrogatepass")
     for found in pattern.finditer(text):
         start, end = found.span()
         if start < end:
-            first, last = place + 2 * start, place + 2 * end
+            first, last = offset + 2 * start, offset + 2 * end
             yield SecretSpan(kind, first, last, 2, is_sure=last - first >= SURE_TEXT)
 
 
-def keep_file_name(data: "FileBytes", place: TextPlace, finding: SecretSpan) -> SecretSpan | None:
+def keep_file_name(
+    data: "FileBytes", text_place: TextPlace, finding: SecretSpan
+) -> SecretSpan | None:
     """The part of a finding that may be overwritten: of a path, the folders. None for nothing."""
-    if place.kind != STRING or not place.is_path:
+    if text_place.kind != STRING or not text_place.is_path:
         return finding
-    raw = bytes(data[place.rva : place.rva + place.size])
+    raw = bytes(data[text_place.rva : text_place.rva + text_place.size])
     last = max(raw.rfind(b"/"), raw.rfind(b"\\"))
-    end = min(finding.end, place.rva + last) if last >= 0 else place.rva
+    end = min(finding.end, text_place.rva + last) if last >= 0 else text_place.rva
     return finding._replace(end=end) if finding.start < end else None

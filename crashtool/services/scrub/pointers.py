@@ -31,17 +31,19 @@ class Pointers:
         self._stacks = sorted(set(_walk_stacks(dump, report)))
 
     def walk_kept(
-        self, data: "FileBytes", place: TextPlace, finding: SecretSpan
+        self, data: "FileBytes", text_place: TextPlace, finding: SecretSpan
     ) -> Iterator[tuple[int, int]]:
         """(first, behind the last) offset of each word that must stay, of those in a finding."""
         start, end = finding.start, finding.end
-        if place.kind != MEMORY or not self._is_stack(place.address + start - place.rva):
+        if text_place.kind != MEMORY or not self._is_stack(
+            text_place.address + start - text_place.rva
+        ):
             return
-        shift = place.rva - place.address  # from address to offset
+        shift = text_place.rva - text_place.address  # from address to offset
         low = (start - shift) // self.width * self.width
         for address in range(low, end - shift, self.width):
             first = address + shift
-            if first < place.rva or first + self.width > place.rva + place.size:
+            if first < text_place.rva or first + self.width > text_place.rva + text_place.size:
                 continue
             if self._is_pointer(int.from_bytes(data[first : first + self.width], "little")):
                 yield first, first + self.width

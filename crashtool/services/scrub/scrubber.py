@@ -80,12 +80,12 @@ def _overwrite(
     with path.open("r+b") as file:
         data = FileBytes(file)
         for finder in finders:
-            for place in places:
-                for found in list(finder(data, place)):
-                    finding = keep_file_name(data, place, found)
+            for offset in places:
+                for found in list(finder(data, offset)):
+                    finding = keep_file_name(data, offset, found)
                     if finding is None:
                         continue
-                    changed, kept = _blank(data, place, finding, pointers)
+                    changed, kept = _blank(data, offset, finding, pointers)
                     if changed or kept:
                         last = totals.get(finding.kind, Scrubbed(finding.kind))
                         totals[finding.kind] = last._replace(
@@ -97,14 +97,14 @@ def _overwrite(
 
 
 def _blank(
-    data: FileBytes, place: TextPlace, finding: SecretSpan, pointers: Pointers
+    data: FileBytes, text_place: TextPlace, finding: SecretSpan, pointers: Pointers
 ) -> tuple[int, int]:
     """Overwrite a finding; how many bytes that changed, and how many words were kept."""
     old = data[finding.start : finding.end]
     new = bytearray((FILL + b"\0" * (finding.step - 1)) * (len(old) // finding.step))
     new += old[len(new) :]
     kept = 0
-    doubted = () if finding.is_sure else pointers.walk_kept(data, place, finding)
+    doubted = () if finding.is_sure else pointers.walk_kept(data, text_place, finding)
     for first, last in doubted:
         low, high = max(first, finding.start), min(last, finding.end)
         new[low - finding.start : high - finding.start] = data[low:high]

@@ -57,8 +57,8 @@ def _moves_link(word: int, pair: int, single: int, unsigned: int) -> bool:
 
 
 def _words(code: bytes) -> Iterator[int]:
-    for place in range(0, len(code) - WORD + 1, WORD):
-        yield int.from_bytes(code[place : place + WORD], "little")
+    for address in range(0, len(code) - WORD + 1, WORD):
+        yield int.from_bytes(code[address : address + WORD], "little")
 
 
 def find_call_64(code: bytes, address: int) -> CallSite | None:
@@ -90,9 +90,9 @@ def find_call_32(code: bytes, address: int) -> CallSite | None:
 def find_jump_64(code: bytes, address: int, target: int) -> int | None:
     """Where A64 code at an address branches to a target, as tail calls are made."""
     for number, word in enumerate(_words(code)):
-        place = address + WORD * number
-        if word & BL_MASK == B and place + WORD * _signed(word & 0x3FFFFFF, 26) == target:
-            return place
+        location = address + WORD * number
+        if word & BL_MASK == B and location + WORD * _signed(word & 0x3FFFFFF, 26) == target:
+            return location
     return None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def step_by_bare_call(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     """The caller of a place where no code is: its return address was the last thing pushed."""
-    if callee.step.is_exact and _is_no_code(callee.loaded, callee.place):
+    if callee.step.is_exact and _is_no_code(callee.loaded, callee.instruction_address):
         return _return_at_once(scene, callee)
     return None
 
@@ -27,11 +27,11 @@ def step_by_leaf(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     return found and found._replace(trust="cfi")  # no guess: that there are no rules is the rule
 
 
-def _is_no_code(loaded: Loaded | None, place: int) -> bool:
+def _is_no_code(loaded: Loaded | None, location: int) -> bool:
     """Whether a thread cannot have been meant to be there: a call through a bad pointer."""
     if loaded is None:
         return True
-    tables, address = loaded.tables, place - loaded.base
+    tables, address = loaded.tables, location - loaded.base
     if tables.read_code(address, 1) == b"":
         return True
     return tables.knows_functions and tables.find_function(address) is None

@@ -10,22 +10,23 @@ if TYPE_CHECKING:
 
 
 class Callee(NamedTuple):
-    """A frame. `place`: the instruction that it was in, which is the call if it made one.
+    """A frame. `instruction_address`: where it was, which is the call if it made one.
 
     `loaded` and `function` are None where no module or no function is known. `is_first`: it is the
     innermost frame.
     """
 
     step: "StackFrame"
-    place: int
+    instruction_address: int
     loaded: "Loaded | None"
     function: "FunctionHit | None"
     is_first: bool = False
 
     @property
     def address(self) -> int:
-        """The place, from the module's base."""
-        return self.place - self.loaded.base if self.loaded else self.place
+        """Its instruction, from the module's base."""
+        base = self.loaded.base if self.loaded else 0
+        return self.instruction_address - base
 
     @property
     def module_name(self) -> str:

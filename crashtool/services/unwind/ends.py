@@ -74,19 +74,19 @@ def _is_at_arguments(scene: "UnwindContext", callee: "Callee") -> bool:
     )
 
 
-def _is_initial_stack(scene: "UnwindContext", place: int) -> bool:
+def _is_initial_stack(scene: "UnwindContext", address: int) -> bool:
     """Whether a process's initial stack begins at a place (System V ABI, "Initial Stack").
 
     That is the number of arguments, pointers to them, a null, pointers to the environment, a null,
     and pairs of numbers, one of which gives the size of a page.
     """
     width = scene.machine.width
-    count = scene.read_pointer(place)
+    count = scene.read_pointer(address)
     if count is None or not 0 < count <= MAX_ARGUMENTS:
         return False
-    if _count_strings(scene, place + width) != count:
+    if _count_strings(scene, address + width) != count:
         return False
-    environment = place + width * (count + 2)
+    environment = address + width * (count + 2)
     pairs = environment + width * (_count_strings(scene, environment) + 1)
     kinds = (scene.read_pointer(pairs + 2 * width * number) for number in range(MAX_PAIRS))
     return any(
@@ -96,12 +96,12 @@ def _is_initial_stack(scene: "UnwindContext", place: int) -> bool:
     )
 
 
-def _count_strings(scene: "UnwindContext", place: int) -> int:
-    """How many pointers up the stack stand from `place` on; the place behind them holds a null."""
+def _count_strings(scene: "UnwindContext", address: int) -> int:
+    """How many pointers up the stack stand from `address` on; what follows them is a null."""
     width = scene.machine.width
-    last = place
+    last = address
     for number in range(MAX_STRINGS):
-        pointer = scene.read_pointer(place + width * number)
+        pointer = scene.read_pointer(address + width * number)
         if pointer == 0:
             return number
         if pointer is None or pointer <= last:

@@ -22,7 +22,7 @@ def step_by_own_frame_pointer(scene: "UnwindContext", callee: "Callee") -> Stack
     start = callee.start
     if start is None or scene.machine.sets_frame_pointer is None:
         return None
-    size = min(callee.place - start, MAX_PROLOGUE)
+    size = min(callee.instruction_address - start, MAX_PROLOGUE)
     code = scene.read_code(start, size) if size > 0 else None
     if not code or not scene.machine.sets_frame_pointer(code):
         return None
@@ -131,16 +131,16 @@ def _is_stale(scene: "UnwindContext", callee: "Callee", link_register: int) -> b
     if saves is None:
         return False
     start = callee.start
-    place = scene.strip(link_register)
+    address = scene.strip(link_register)
     if start is None:
-        size = callee.place - place
-        code = scene.read_code(place, size) if 0 <= size <= MAX_BODY else None
+        size = callee.instruction_address - address
+        code = scene.read_code(address, size) if 0 <= size <= MAX_BODY else None
         return code is not None and not scene.machine.leaves(code)
-    code = scene.read_code(start, min(callee.place - start, MAX_BODY))
+    code = scene.read_code(start, min(callee.instruction_address - start, MAX_BODY))
     if code and saves(code):
         return True
-    back = scene.find_loaded(place)
-    inside = back.tables.find_function(place - back.base) if back else None
+    back = scene.find_loaded(address)
+    inside = back.tables.find_function(address - back.base) if back else None
     if back is None or inside is None or back.base + inside.start != start:
         return False
     call = scene.find_call(link_register)

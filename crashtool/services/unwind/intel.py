@@ -39,12 +39,14 @@ def is_stub(code: bytes) -> bool:
 
 def find_jump(code: bytes, address: int, target: int) -> int | None:
     """Where code at an address jumps to a target: jmp rel32, as tail calls are made."""
-    place = code.find(JUMP)
-    while 0 <= place <= len(code) - DIRECT_SIZE:
-        distance = int.from_bytes(code[place + 1 : place + DIRECT_SIZE], "little", signed=True)
-        if address + place + DIRECT_SIZE + distance == target:
-            return address + place
-        place = code.find(JUMP, place + 1)
+    location = code.find(JUMP)
+    while 0 <= location <= len(code) - DIRECT_SIZE:
+        distance = int.from_bytes(
+            code[location + 1 : location + DIRECT_SIZE], "little", signed=True
+        )
+        if address + location + DIRECT_SIZE + distance == target:
+            return address + location
+        location = code.find(JUMP, location + 1)
     return None
 
 

@@ -85,8 +85,8 @@ def walk_scan(scene: "UnwindContext", callee: "Callee") -> Iterator[StackFrame]:
         return
     at_top = callee.is_first and callee.module_name in SYSTEM_CALLS
     words = FIRST_WORDS if callee.is_first else WORDS
-    for place in walk_return_addresses(scene, callee, start, words, at_top=at_top):
-        yield leave(scene, callee.step, place)
+    for address in walk_return_addresses(scene, callee, start, words, at_top=at_top):
+        yield leave(scene, callee.step, address)
 
 
 def walk_return_addresses(
@@ -111,19 +111,19 @@ def walk_return_addresses(
             is_near = False
         if not scene.may_return_to(value):
             continue
-        place = StackSlot(start + number * width, value, bool(unknown))
+        slot = StackSlot(start + number * width, value, bool(unknown))
         call = scene.find_call(value)
         if call is None:
             if scene.is_trampoline(value) or (at_top and number == 0):
-                yield place
+                yield slot
             elif is_near and not scene.is_function_start(value):
-                unknown.append(place._replace(may_skip=False))
+                unknown.append(slot._replace(may_skip=False))
         elif _can_lead_to(scene, call, callee) or (
             call.target is not None and callee.start is None
         ):
-            yield place
+            yield slot
         elif is_near:
-            elsewhere.append(place)
+            elsewhere.append(slot)
     if is_near:
         yield from elsewhere
         yield from unknown
@@ -139,19 +139,19 @@ def _can_lead_to(scene: "UnwindContext", call: "CallSite", callee: "Callee") -> 
     return not call.is_import or callee.loaded is not None
 
 
-def leave(scene: "UnwindContext", frame: StackFrame, place: StackSlot) -> StackFrame:
-    """The caller whose return address stands at a place."""
+def leave(scene: "UnwindContext", frame: StackFrame, slot: StackSlot) -> StackFrame:
+    """The caller whose return address is in a slot."""
     machine = scene.machine
     registers = {
-        machine.instruction_pointer: scene.strip(place.value),
-        machine.stack_pointer: place.address + machine.width,
+        machine.instruction_pointer: scene.strip(slot.value),
+        machine.stack_pointer: slot.address + machine.width,
     }
     pointer = frame.registers.get(machine.frame_pointer)
-    if pointer is not None and pointer >= place.address + machine.width:
+    if pointer is not None and pointer >= slot.address + machine.width:
         registers[machine.frame_pointer] = pointer
-    elif (saved := _find_saved_pointer(scene, place.address)) is not None:
+    elif (saved := _find_saved_pointer(scene, slot.address)) is not None:
         registers[machine.frame_pointer] = saved
-    return StackFrame(registers, "scan", may_skip=place.may_skip)
+    return StackFrame(registers, "scan", may_skip=slot.may_skip)
 
 
 def _find_saved_pointer(scene: "UnwindContext", address: int) -> int | None:

@@ -154,8 +154,10 @@ class UnwindContext:
         `most` words are looked at, fewer where the dump's memory ends.
         """
         low, high, mask = self._bottom, self._top, self._code_mask
-        place, odd = divmod(start - self._start, self.machine.width)
-        part = self._words[place : place + most] if not odd and place >= 0 else self._words[:0]
+        address, odd = divmod(start - self._start, self.machine.width)
+        part = (
+            self._words[address : address + most] if not odd and address >= 0 else self._words[:0]
+        )
         for number, value in enumerate(part):
             if low <= value & mask < high:
                 yield number, value
@@ -171,8 +173,8 @@ class UnwindContext:
         width = self.machine.width
         address &= self._data_mask
         if self._start <= address and address + width <= self._end:
-            place = address - self._start
-            return int.from_bytes(self._window[place : place + width], "little")
+            location = address - self._start
+            return int.from_bytes(self._window[location : location + width], "little")
         raw = self._memory.read(address, width)
         return None if raw is None else int.from_bytes(raw, "little")
 
@@ -213,23 +215,23 @@ class UnwindContext:
 
     def may_be_code(self, address: int) -> bool:
         """Whether a process can execute at an address at all, as far as the dump tells."""
-        place = self.strip(address)
-        if not LOWEST_CODE <= place < max(USER_SPACE, self._top):
+        location = self.strip(address)
+        if not LOWEST_CODE <= location < max(USER_SPACE, self._top):
             return False
-        if self.find_loaded(place) is not None:
+        if self.find_loaded(location) is not None:
             return True
-        is_stack = self._start <= place < self._end
-        return self.is_executable(place) is not False and not is_stack
+        is_stack = self._start <= location < self._end
+        return self.is_executable(location) is not False and not is_stack
 
     def is_function_start(self, address: int) -> bool:
         """Whether a function begins there: so does a stored pointer to it, but hardly a return.
 
         Only a call that never returns can be the last instruction of the function before.
         """
-        place = self.strip(address)
-        loaded = self.find_loaded(place)
-        hit = loaded.tables.find_function(place - loaded.base) if loaded else None
-        return loaded is not None and hit is not None and loaded.base + hit.start == place
+        location = self.strip(address)
+        loaded = self.find_loaded(location)
+        hit = loaded.tables.find_function(location - loaded.base) if loaded else None
+        return loaded is not None and hit is not None and loaded.base + hit.start == location
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code as a module's file has it, else as the dump's memory does; None if neither."""
@@ -298,33 +300,35 @@ class UnwindContext:
         loaded = self.find_loaded(address)
         if loaded is None:
             return ""
-        place = address - loaded.base
+        location = address - loaded.base
         for name, digits in CODES.get(self.machine.name, {}).items():
             code = bytes.fromhex(digits)
-            known = loaded.tables.read_code(place, len(code))
+            known = loaded.tables.read_code(location, len(code))
             if (known or self.read_bytes(address, len(code))) == code:
                 return name
-        before = loaded.tables.find_function(place - self.machine.call_size)
-        if before is not None and place < before.start + before.size:
+        before = loaded.tables.find_function(location - self.machine.call_size)
+        if before is not None and location < before.start + before.size:
             return ""  # in the middle of a function: an ordinary return
-        hit = loaded.tables.find_function(place)
+        hit = loaded.tables.find_function(location)
         return hit.name if hit is not None and hit.name in TRAMPOLINES else ""
 
     def _assess(self, address: int) -> bool:
         machine = self.machine
         if not LOWEST_CODE <= address <= machine.mask or (machine.name == "arm64" and address % 4):
             return False
-        place = self.strip(address) - machine.call_size
-        loaded = self.find_loaded(place)
+        location = self.strip(address) - machine.call_size
+        loaded = self.find_loaded(location)
         if loaded is None:
             return False
         code = self._read_code_before(address)
         if code is not None:
             return machine.find_call(code, address) is not None or self.is_trampoline(address)
-        if self.is_executable(place) is False:
+        if self.is_executable(location) is False:
             return False
         tables = loaded.tables
-        return not tables.knows_functions or tables.find_function(place - loaded.base) is not None
+        return (
+            not tables.knows_functions or tables.find_function(location - loaded.base) is not None
+        )
 
     def _read_code_before(self, address: int) -> bytes | None:
         """The bytes of code before a return address; None when unknown, b"" when it is no code."""

@@ -92,11 +92,11 @@ def _leave_system_call(scene: "UnwindContext", frame: StackFrame) -> StackFrame 
     """__kernel_vsyscall of i386, which has no unwind information in any file."""
     stack = frame.registers["esp"]
     for saved in (SYSTEM_CALL_SAVES, ()):
-        place = stack + len(saved) * scene.machine.width
-        address = scene.read_pointer(place)
+        location = stack + len(saved) * scene.machine.width
+        address = scene.read_pointer(location)
         if address is None or not scene.may_return_to(address):
             continue
-        registers = dict(frame.registers) | {"eip": address, "esp": place + scene.machine.width}
+        registers = dict(frame.registers) | {"eip": address, "esp": location + scene.machine.width}
         for number, name in enumerate(saved):
             value = scene.read_pointer(stack + number * scene.machine.width)
             if value is not None:

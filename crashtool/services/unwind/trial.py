@@ -34,18 +34,18 @@ def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFr
 def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:
     """Whether a guess's rules lead to a caller; None: to a place of which nothing is known."""
     machine = scene.machine
-    place = guess.registers[machine.instruction_pointer] - machine.call_size
-    loaded = scene.find_loaded(place)
-    rules = loaded.tables.find_cfi(place - loaded.base) if loaded else None
+    address = guess.registers[machine.instruction_pointer] - machine.call_size
+    loaded = scene.find_loaded(address)
+    rules = loaded.tables.find_cfi(address - loaded.base) if loaded else None
     if rules is None:
         return True
     caller = step_by_cfi(scene, guess, rules.rules)
-    if caller is not None and _is_own_start(scene, place, caller):
+    if caller is not None and _is_own_start(scene, address, caller):
         return False
     if caller is not None and not caller.is_last and _can_follow(scene, guess, caller):
         return True
     if is_by_chance(scene, guess, rules.rules):
-        return _has_caller(scene, guess, place) or None
+        return _has_caller(scene, guess, address) or None
     if caller is None:  # they ask for what is not known
         return True
     return _assess(scene, caller, rules.rules)
@@ -54,9 +54,9 @@ def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:
 def leads_on(scene: "UnwindContext", guess: "StackFrame") -> bool:
     """Whether rules lead from a guess to a caller, and from there on: two proofs, no leftover."""
     for _ in range(2):
-        place = guess.registers[scene.machine.instruction_pointer] - scene.machine.call_size
-        loaded = scene.find_loaded(place)
-        rules = loaded.tables.find_cfi(place - loaded.base) if loaded else None
+        address = guess.registers[scene.machine.instruction_pointer] - scene.machine.call_size
+        loaded = scene.find_loaded(address)
+        rules = loaded.tables.find_cfi(address - loaded.base) if loaded else None
         if rules is None or is_by_chance(scene, guess, rules.rules):
             return False
         caller = step_by_cfi(scene, guess, rules.rules)
@@ -74,15 +74,15 @@ def _assess(scene: "UnwindContext", caller: "StackFrame", rules: str) -> bool | 
     return None if scene.may_be_code(pointer) and scene.find_loaded(pointer) is None else False
 
 
-def _is_own_start(scene: "UnwindContext", place: int, caller: "StackFrame") -> bool:
+def _is_own_start(scene: "UnwindContext", address: int, caller: "StackFrame") -> bool:
     """Whether a guess leads to the start of its own function.
 
     An unwinder keeps both beside each other. The start can look like a return address: that of a
     call, at the end of the function before, that never returns.
     """
     pointer = caller.registers.get(scene.machine.instruction_pointer)
-    loaded = scene.find_loaded(place)
-    function = loaded.tables.find_function(place - loaded.base) if loaded else None
+    loaded = scene.find_loaded(address)
+    function = loaded.tables.find_function(address - loaded.base) if loaded else None
     return bool(loaded and function and pointer == loaded.base + function.start)
 
 
@@ -94,12 +94,12 @@ def _can_follow(scene: "UnwindContext", guess: "StackFrame", caller: "StackFrame
     return is_outward and scene.may_return_to(pointer)
 
 
-def _has_caller(scene: "UnwindContext", guess: "StackFrame", place: int) -> bool:
+def _has_caller(scene: "UnwindContext", guess: "StackFrame", address: int) -> bool:
     """Whether a call of the guess's function is seen further out.
 
     A scan knows the frame pointer by chance only, and rules that ask for it prove nothing.
     """
-    loaded = scene.find_loaded(place)
-    function = loaded.tables.find_function(place - loaded.base) if loaded else None
-    callee = Callee(guess, place, loaded, function)
+    loaded = scene.find_loaded(address)
+    function = loaded.tables.find_function(address - loaded.base) if loaded else None
+    callee = Callee(guess, address, loaded, function)
     return step_by_call_of_function(scene, callee, beyond_frame=True) is not None

@@ -81,10 +81,10 @@ class _StackWalk:
     def _look_at(self, frame: StackFrame, *, first: bool) -> Callee:
         machine = self.scene.machine
         pointer = frame.registers[machine.instruction_pointer]
-        place = pointer if frame.is_exact else pointer - machine.call_size
-        loaded = self.scene.find_loaded(place)
-        function = loaded.tables.find_function(place - loaded.base) if loaded else None
-        return Callee(frame, place, loaded, function, is_first=first)
+        address = pointer if frame.is_exact else pointer - machine.call_size
+        loaded = self.scene.find_loaded(address)
+        function = loaded.tables.find_function(address - loaded.base) if loaded else None
+        return Callee(frame, address, loaded, function, is_first=first)
 
     def _try_ways(self, callee: Callee) -> StackFrame | None:
         """The first answer that can be a caller; no guess behind where the system started it."""
