@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from crashtool.errors import MalformedFile
 from crashtool.formats.dwarf.constants import PARTIAL_UNIT
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.ranges import find_ranges, has_addresses
@@ -15,9 +16,10 @@ from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.dwarf.units import ADDRESS_SIZES, Header, Unit
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.record import U32, U64, Record
+from crashtool.formats.record import U8, U16, U32, U64, Record
 
 ARANGES_VERSION = 2
+EXTENDED = b"\xff" * 4  # the mark of 64-bit DWARF, before a length
 MOST_ROWS = 1 << 22  # libjvm has 28,536
 MOST_OVERLAPPING = 64
 MOST_SILENT = 64  # units that do not say where their code is, and so are all tried
@@ -35,6 +37,26 @@ class Range64(Record):
 
     start: U64
     size: U64
+
+
+class SetHead32(Record):
+    """What a set in .debug_aranges begins with: the unit that it is of, the size of addresses."""
+
+    length: U32
+    version: U16
+    unit: U32
+    address_size: U8
+    segment_size: U8
+
+
+class SetHead64(Record):
+    """The same in 64-bit DWARF, behind the mark of it."""
+
+    length: U64
+    version: U16
+    unit: U64
+    address_size: U8
+    segment_size: U8
 
 
 PIECES: dict[int, type[Range32 | Range64]] = {4: Range32, 8: Range64}
@@ -96,9 +118,7 @@ class UnitIndex:
                 for unit, pieces in _walk_aranges(self._sections):
                     self._named.add(unit)
                     rows += (
-                        (piece.start, piece.start + piece.size, unit)
-                        for piece in pieces
-                        if piece.start and piece.size
+                        (start, start + size, unit) for start, size in pieces if start and size
                     )
             except DamagedDwarf:  # the units that are not named are asked
                 pass
@@ -134,20 +154,29 @@ def _walk_aranges(sections: DebugSections) -> Iterator[tuple[int, list[Range32 |
 
     A pair of zeros is padding or an end, so a set ends where its length says.
     """
-    place, end = 0, sections.size("debug_aranges")
-    rows = 0
-    while place < end and rows < MOST_ROWS:
-        cursor = sections.open("debug_aranges", place)
-        start = cursor.place
-        length, offset_size = cursor.length()
-        stop = place + cursor.place - start + length
-        version, unit = cursor.number(2), cursor.number(offset_size)
-        size, segment_size = cursor.number(1), cursor.number(1)
-        if version != ARANGES_VERSION or size not in ADDRESS_SIZES or segment_size:
+    data = sections.open("debug_aranges").take(sections.size("debug_aranges"))
+    place = rows = 0
+    while place < len(data) and rows < MOST_ROWS:
+        head, start, stop = _read_set_head(data, place)
+        size = head.address_size
+        if head.version != ARANGES_VERSION or size not in ADDRESS_SIZES or head.segment_size:
             raise DamagedDwarf("a set of .debug_aranges", offset=place)
-        head = cursor.place - start
-        cursor.take(-head % (2 * size))
-        count = max(0, min(stop, end) - place - (cursor.place - start)) // (2 * size)
-        yield unit, list(PIECES[size].read_array(cursor.take(count * 2 * size), 0, count))
+        start += -(start - place) % (2 * size)
+        count = max(0, min(stop, len(data)) - start) // (2 * size)
+        yield head.unit, list(PIECES[size].read_array(data, start, count))
         rows += count
         place = stop
+
+
+def _read_set_head(data: bytes, place: int) -> tuple[SetHead32 | SetHead64, int, int]:
+    """The head of a set, where it ends, and where the set does."""
+    kind: type[SetHead32 | SetHead64] = SetHead32
+    if data.startswith(EXTENDED, place):
+        kind = SetHead64
+        place += len(EXTENDED)
+    try:
+        head = kind.read(data, place)
+    except MalformedFile:
+        raise DamagedDwarf("a set of .debug_aranges is cut short", offset=place) from None
+    length_size = 8 if kind is SetHead64 else 4
+    return head, place + kind.SIZE, place + length_size + head.length

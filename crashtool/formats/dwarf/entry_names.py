@@ -86,29 +86,31 @@ class EntryNames:
     def _qualify(self, reference: Reference, name: str) -> str:
         """A name with its scopes; the name alone where one of them is nameless."""
         scopes: list[str] = []
-        for _ in range(MOST_SCOPES):
-            found = self._find_scope(reference)
-            if found is None:
-                break
-            scopes.append(found[0])
-            reference = found[1]
+        parents = self._list_scopes(reference)
+        while parents and len(scopes) < MOST_SCOPES:
+            scope = parents.pop()
+            found, last = _name_scope(scope)
+            scopes.append(found)
+            if last is not scope:  # it is declared elsewhere
+                parents = self._list_scopes(last)
         return "::".join((*reversed(scopes), name)) if all(scopes) else name
 
-    def _find_scope(self, reference: Reference) -> tuple[str, Reference] | None:
-        """The name of the scope that an entry is in, and where that is declared; None outside."""
-        entries = reference.entries
+    def _list_scopes(self, reference: Reference) -> list[Reference]:
+        """The scopes and functions that an entry is in, from the outermost on."""
         self._left -= reference.entry.place
         if self._left < 0:
-            return None
-        parents = find_parents(entries, reference.entry.place)
-        for place in reversed(parents):
-            entry = entries.read(place)
-            if entry.shape.tag in SCOPES or entry.shape.tag == SUBPROGRAM:
-                return _name_scope(Reference(reference.table, entries, entry))
-        return None
+            return []
+        entries = reference.entries
+        parents = map(entries.read, find_parents(entries, reference.entry.place))
+        return [
+            Reference(reference.table, entries, entry)
+            for entry in parents
+            if entry.shape.tag in SCOPES or entry.shape.tag == SUBPROGRAM
+        ]
 
 
 def _name_scope(scope: Reference) -> tuple[str, Reference]:
+    """The name of a scope, and the entry that it is declared by: the same, unless it refers."""
     name, last = "", scope
     for last in walk_references(scope):
         name = name or _text(last, NAME)

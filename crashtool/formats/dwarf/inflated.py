@@ -12,9 +12,9 @@ from crashtool.formats.dwarf.forms import DamagedDwarf
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-BLOCK = 1 << 20  # bytes that are inflated at a time
-BLOCKS_KEPT = 32
-MARK_DISTANCE = 4  # blocks; of 300 MB 75 marks of some 50 KB
+BLOCK = 1 << 18  # bytes that are inflated at a time
+BLOCKS_KEPT = 128
+MARK_DISTANCE = 16  # blocks; of 300 MB 75 marks of some 50 KB
 PORTION = 1 << 16  # packed bytes that are handed over at a time
 
 
@@ -30,6 +30,7 @@ class Inflated:
         self._size = size
         self._blocks: dict[int, bytes] = {}
         self._marks: dict[int, tuple[Any, int]] = {0: (zlib.decompressobj(), start)}
+        self._front: tuple[int, Any, int] | None = None  # where the last reading has ended
 
     def __len__(self) -> int:
         return self._size
@@ -78,9 +79,7 @@ class Inflated:
 
     def _inflate(self, wanted: int) -> bytes:
         """A block, from the nearest mark on; the last of those that were passed are kept, too."""
-        first = max(number for number in self._marks if number <= wanted)
-        stream, place = self._marks[first]
-        stream = stream.copy()
+        first, stream, place = self._find_start(wanted)
         block = b""
         for number in range(first, wanted + 1):
             block, place = self._read_block(stream, place, number)
@@ -89,7 +88,17 @@ class Inflated:
             following = number + 1
             if following % MARK_DISTANCE == 0 and following not in self._marks:
                 self._marks[following] = stream.copy(), place
+        self._front = wanted + 1, stream, place
         return block
+
+    def _find_start(self, wanted: int) -> tuple[int, Any, int]:
+        """The nearest block before one from which the stream can be read, and where that is."""
+        first = max(number for number in self._marks if number <= wanted)
+        front, self._front = self._front, None  # as it stays when the stream is damaged
+        if front is not None and first <= front[0] <= wanted:
+            return front
+        stream, place = self._marks[first]
+        return first, stream.copy(), place
 
     def _read_block(self, stream: Any, place: int, number: int) -> tuple[bytes, int]:
         """A block, and where in the file the stream goes on behind it."""

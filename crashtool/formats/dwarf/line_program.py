@@ -148,12 +148,20 @@ class _Machine:
         if value < SHORT:
             self._place += 1
             return value
+        following = self._code[self._place + 1]
+        if following < SHORT:
+            self._place += 2
+            return value & SHORT - 1 | following << 7
         cursor = Cursor(self._code, self._place)
         value = cursor.uleb()
         self._place = cursor.place
         return value
 
     def _sleb(self) -> int:
+        value = self._code[self._place]
+        if value < SHORT:
+            self._place += 1
+            return value - SHORT if value >= SHORT // 2 else value
         cursor = Cursor(self._code, self._place)
         value = cursor.sleb()
         self._place = cursor.place

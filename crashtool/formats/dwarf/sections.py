@@ -18,7 +18,7 @@ PLAIN, PACKED_32, PACKED_64, PACKED_OLD = range(4)  # as an ELF file packs secti
 COMPRESSED_ZLIB, COMPRESSED_ZSTD = 1, 2  # elf.h
 OLD_MAGIC, OLD_HEAD = b"ZLIB", 12  # of .zdebug sections: the size follows, big-endian
 MOST_INFLATED = 1 << 30  # bytes, of all sections of a file
-LARGEST_WHOLE = 1 << 24  # bytes of a section that is inflated at once
+LARGEST_WHOLE = 1 << 18  # bytes of a section that is inflated at once
 LONGEST_STRING = 1 << 14
 NOTHING: tuple[bytes, int, int] = (b"", 0, 0)
 

@@ -85,6 +85,9 @@ class Reader:
 
     def uleb(self) -> int:
         """An unsigned LEB128 number of at most 64 bits."""
+        if self.place < self.end and (byte := self.data[self.place]) < 0x80:  # noqa: PLR2004 (most)
+            self.place += 1
+            return byte
         value = shift = 0
         while shift < 70:  # noqa: PLR2004 (ten bytes of seven bits)
             byte = self.number(1)
