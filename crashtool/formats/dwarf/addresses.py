@@ -7,6 +7,7 @@ the units that it does not name are asked themselves.
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.dwarf.constants import PARTIAL_UNIT
@@ -114,14 +115,8 @@ class UnitIndex:
     def _find_named(self, address: int) -> list[int]:
         if self._aranges is None:
             rows: list[tuple[int, int, int]] = []
-            try:
-                for unit, pieces in _walk_aranges(self._sections):
-                    self._named.add(unit)
-                    rows += (
-                        (start, start + size, unit) for start, size in pieces if start and size
-                    )
-            except DamagedDwarf:  # the units that are not named are asked
-                pass
+            with suppress(DamagedDwarf):  # the units that are not named are asked
+                _read_aranges(self._sections, rows, self._named)
             self._aranges = _UnitRanges(rows)
         return self._aranges.find(address)
 
@@ -149,22 +144,25 @@ class UnitIndex:
             rows += ((low, high, header.offset) for low, high in found if low and high < 1 << 64)
 
 
-def _walk_aranges(sections: DebugSections) -> Iterator[tuple[int, list[Range32 | Range64]]]:
-    """Of each set the unit's offset, and first address and size of its pieces.
+def _read_aranges(
+    sections: DebugSections, rows: list[tuple[int, int, int]], named: set[int]
+) -> None:
+    """Add what each set tells: the pieces of code, each with its unit's offset, and the units.
 
     A pair of zeros is padding or an end, so a set ends where its length says.
     """
     data = sections.open("debug_aranges").take(sections.size("debug_aranges"))
-    place = rows = 0
-    while place < len(data) and rows < MOST_ROWS:
+    place = 0
+    while place < len(data) and len(rows) < MOST_ROWS:
         head, start, stop = _read_set_head(data, place)
-        size = head.address_size
-        if head.version != ARANGES_VERSION or size not in ADDRESS_SIZES or head.segment_size:
+        _, version, unit, size, segment_size = head
+        if version != ARANGES_VERSION or size not in ADDRESS_SIZES or segment_size:
             raise DamagedDwarf("a set of .debug_aranges", offset=place)
         start += -(start - place) % (2 * size)
         count = max(0, min(stop, len(data)) - start) // (2 * size)
-        yield head.unit, list(PIECES[size].read_array(data, start, count))
-        rows += count
+        pieces = PIECES[size].read_array(data, start, count)
+        rows += [(low, low + size, unit) for low, size in pieces if low and size]
+        named.add(unit)
         place = stop
 
 

@@ -76,20 +76,25 @@ class UnitFunctions:
     def _walk_tops(self) -> Iterator[int]:
         """The functions that are in no other, from sibling to sibling where these are told."""
         entries = self._entries
-        shapes, open_entry, find_shape = entries.shapes.known, entries.open, entries.shapes.find
+        data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
         place = entries.read(entries.first).end
         while place < entries.end:
-            code, start = open_entry(place)
+            code = data[place]
+            start = place + 1
+            if code >= MORE:
+                code, start = entries.open(place)
             if not code:
                 place = start
                 continue
             shape = shapes.get(code) or find_shape(code)
-            if shape.tag == SUBPROGRAM and shape.is_wanted:
+            if shape.is_wanted and shape.tag == SUBPROGRAM:
                 yield place
-            following = 0
-            if shape.has_children and shape.tag not in SCOPES:
-                following = entries.find_next(start, shape)
-            place = following or entries.skip(start, shape)
+            if shape.sibling is not None and shape.tag not in SCOPES:
+                place = entries.find_next(start, shape) or entries.skip(start, shape)
+            elif shape.size >= 0:
+                place = start + shape.size
+            else:
+                place = entries.skip(start, shape)
 
     def _walk_functions(self) -> Iterator[int]:
         """All functions, also those inside others."""

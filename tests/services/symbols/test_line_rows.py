@@ -84,9 +84,12 @@ def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, de
     program = build("gcc", "-g", "-gsplit-dwarf")
     file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
 
-    def fail(sections, name, *_rest):
-        assert sections.has(name)
-        raise InputUnusable("packed with Zstandard")
+    plainly = DebugSections.open
+
+    def fail(sections, name, *rest):
+        if sections.has(name):
+            raise InputUnusable("packed with Zstandard")
+        return plainly(sections, name, *rest)
 
     monkeypatch.setattr(DebugSections, "open", fail)
     start = start_of(program, "main")
