@@ -21,7 +21,8 @@ class ArchiveMember(NamedTuple):
     """A file in an archive: its name there, its unpacked size (None: not told), its bytes.
 
     The stream is to be read before the next member is asked for. `obstacle` says why it cannot be
-    read, "" when it can; `attributes` are a tar member's pax headers.
+    read, "" when it can; `attributes` are a tar member's pax headers. `mode`: what Unix lets be
+    done with it once it is unpacked, such as 0o755; None where that is not told.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ArchiveMember(NamedTuple):
     stream: ArchiveStream
     obstacle: str = ""
     attributes: dict[str, str] | None = None
+    mode: int | None = None
 
     @property
     def is_folder(self) -> bool:

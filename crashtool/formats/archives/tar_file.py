@@ -17,6 +17,7 @@ from crashtool.formats.archives.streams import (
 )
 
 BLOCK = 512
+MODE_FIELD, PERMISSIONS = slice(100, 108), 0o777
 NAME, SIZE_FIELD, CHECK, KIND, MAGIC, PREFIX = (
     slice(0, 100), slice(124, 136), slice(148, 156), slice(156, 157), slice(257, 263),
     slice(345, 500),
@@ -48,7 +49,7 @@ def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
         member = _read_member(source, shared)
         if member is None:
             return
-        name, size, kind, headers = member
+        name, size, kind, headers, mode = member
         portion = Portion(source, size)
         if kind == FOLDER:
             yield ArchiveMember(f"{name.rstrip('/')}/", 0, Portion(source, 0), "", headers)
@@ -57,15 +58,15 @@ def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
                 name, size, portion, "a sparse file, which is not read here", headers
             )
         elif kind in REGULAR:
-            yield ArchiveMember(name, size, portion, "", headers)
+            yield ArchiveMember(name, size, portion, "", headers, mode)
         portion.skip()
         Portion(source, -size % BLOCK).skip()
 
 
 def _read_member(
     source: Counted, shared: dict[str, str]
-) -> tuple[str, int, bytes, dict[str, str]] | None:
-    """The next member's name, size, kind and pax headers; None at the end."""
+) -> tuple[str, int, bytes, dict[str, str], int | None] | None:
+    """The next member's name, size, kind, pax headers and mode; None at the end."""
     headers: dict[str, str] = dict(shared)
     long_name = ""
     for _ in range(MAX_MEMBERS):
@@ -95,7 +96,9 @@ def _read_member(
         goes_on = read_fully(source, BLOCK)[MAP_GOES_ON] == b"\1"
     if headers.get("size", "").isdecimal():
         size = int(headers["size"])
-    return name, 0 if kind == FOLDER else size, kind, headers
+    digits = block[MODE_FIELD].strip(b"\0 ")
+    mode = int(digits, 8) & PERMISSIONS if digits and not digits.strip(b"01234567") else None
+    return name, 0 if kind == FOLDER else size, kind, headers, mode
 
 
 def _plain_name(block: bytes) -> str:

@@ -50,6 +50,8 @@ METHODS = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
 }  # fmt: skip
 LZMA_HEAD = 4  # bytes before the properties: a version, and their size
+UNIX_SYSTEMS = (3, 19)  # Unix, macOS: APPNOTE.TXT 4.4.2
+UNTOLD_MODE = 0o644
 DIRECTORY_STEP = 1 << 16
 
 
@@ -64,6 +66,7 @@ class _DirectoryEntry(NamedTuple):
     packed_size: int
     size: int
     offset: int
+    mode: int
 
 
 class CentralDirectory(NamedTuple):
@@ -87,7 +90,7 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     _check_places(file, directory)
     for row in _walk_rows(file, directory):
         content = _MemberContent(file, row, directory.shift, budget)
-        yield ArchiveMember(_decode(row), row.size, content, _obstacle(row))
+        yield ArchiveMember(_decode(row), row.size, content, _obstacle(row), mode=row.mode)
 
 
 def find_directory(file: IO[bytes]) -> CentralDirectory:
@@ -186,8 +189,16 @@ def _read_row(offset: int, entry: CentralEntry, name: bytes, extra: bytes) -> _D
             raise MalformedFile("a member of the zip archive has no ZIP64 sizes", offset=offset)
         for index, field in enumerate(wide):
             sizes[field] = int.from_bytes(data[index * 8 : index * 8 + 8], "little")
-    return _DirectoryEntry(offset, name, entry.flags, entry.method, entry.crc,
-                sizes["packed_size"], sizes["size"], sizes["offset"])  # fmt: skip
+    return _DirectoryEntry(
+        offset, name, entry.flags, entry.method, entry.crc, sizes["packed_size"], sizes["size"],
+        sizes["offset"], _read_mode(entry),
+    )  # fmt: skip
+
+
+def _read_mode(entry: CentralEntry) -> int:
+    """What unzip gives a file: an archive made on Windows, or by a library, tells no mode."""
+    is_told = entry.made_by >> 8 in UNIX_SYSTEMS
+    return (entry.external >> 16 & 0o777 if is_told else 0) or UNTOLD_MODE
 
 
 def _find_extra(extra: bytes, wanted: int) -> bytes:

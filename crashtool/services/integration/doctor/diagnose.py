@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from crashtool.errors import CrashtoolError, reason_of
 from crashtool.model.doctor import HOST, PASS, SETTINGS, CheckResult, Diagnosis, Subject
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.integration.doctor.checks import CHECKS
 from crashtool.services.integration.doctor.examination import Check, Examination, Options
 from crashtool.services.integration.doctor.findings import skip
 from crashtool.services.integration.doctor.search import BuildSearch
+from crashtool.services.integration.doctor.unpacking import Names
 
 SHOWN = {HOST: "this machine", SETTINGS: "the settings"}  # subjects without a path
 
@@ -17,12 +19,18 @@ def diagnose(paths: Sequence[str], options: Options, checks: Iterable[Check] = C
 
     InputUnusable when a path does not exist or cannot be read at all.
     """
-    search = BuildSearch(options)
-    examination = Examination(options, search.find_subjects(paths))
-    findings = [*search.problems]
-    for check in checks:
-        findings += run_check(check, examination)
-    return Diagnosis(examination.subjects, tuple(findings))
+    with Scratch() as scratch:
+        search = BuildSearch(options, scratch)
+        subjects = search.find_subjects(paths)
+        folders = [contents.folder for contents in search.unpacked]
+        examination = Examination(options, subjects, folders)
+        findings = [*search.problems]
+        for check in checks:
+            findings += run_check(check, examination)
+    names = Names(tuple(search.unpacked))
+    return Diagnosis(
+        tuple(map(names.subject, examination.subjects)), tuple(map(names.result, findings))
+    )
 
 
 def run_check(check: Check, examination: Examination) -> Iterator[CheckResult]:

@@ -37,7 +37,11 @@ class Options(NamedTuple):
 class Examination:
     """What a check may ask besides its subject: the options, other subjects, facts read once."""
 
-    def __init__(self, options: Options, subjects: Iterable[Subject]) -> None:
+    def __init__(
+        self, options: Options, subjects: Iterable[Subject], unpacked: Iterable[str] = ()
+    ) -> None:
+        """`unpacked`: the folders that archives were unpacked to."""
+        self._unpacked = tuple(unpacked)
         self.options = options
         self.subjects = tuple(subjects)
         self._known: dict[tuple[object, str], object] = {}
@@ -45,6 +49,10 @@ class Examination:
     def of_kind(self, *kinds: str) -> tuple[Subject, ...]:
         """The subjects of some kinds, in order."""
         return tuple(subject for subject in self.subjects if subject.kind in kinds)
+
+    def is_unpacked(self, path: str) -> bool:
+        """Whether a file was unpacked by us: where it is now says nothing of where it will be."""
+        return any(Path(path).is_relative_to(folder) for folder in self._unpacked)
 
     def recall(self, read: Callable[[str], Known], path: str) -> Known:
         """What `read` says of a path: asked once, also when it raises InputUnusable or OSError."""

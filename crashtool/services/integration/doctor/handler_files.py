@@ -80,18 +80,25 @@ def check_executable(handler: Subject, examination: Examination) -> Iterator[Che
     status = Path(handler.path).stat()
     quoted = quote_word(handler.path)
     if not status.st_mode & 0o111:
+        is_unpacked = examination.is_unpacked(handler.path)
         yield failure(
             handler.path, f"it is not executable (mode {status.st_mode & 0o777:o})",
             "Every crash is lost, and StartHandler says nothing of it.",
+            "make the archive by tar or by zip on Unix, of a file with mode 755: what is made on "
+            "Windows, or by GitHub's upload-artifact, has no modes" if is_unpacked else
             f"chmod +x {quoted}; archives and copies that drop modes must keep this one",
         )  # fmt: skip
-    elif examination.options.root is None and not os.access(handler.path, os.X_OK):
+    elif _is_where_it_will_be(handler, examination) and not os.access(handler.path, os.X_OK):
         yield failure(
             handler.path,
             f"it may not be executed here, although its mode is {status.st_mode & 0o777:o}",
             "Every crash is lost, and StartHandler says nothing of it.",
             "put it on a file system that is not mounted noexec, or run doctor as its user",
         )  # fmt: skip
+
+
+def _is_where_it_will_be(handler: Subject, examination: Examination) -> bool:
+    return examination.options.root is None and not examination.is_unpacked(handler.path)
 
 
 def check_kind(handler: Subject, examination: Examination) -> Iterator[CheckResult]:

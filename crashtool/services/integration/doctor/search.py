@@ -23,10 +23,19 @@ from crashtool.model.doctor import (
     Subject,
 )
 from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.integration.doctor.examination import Options
 from crashtool.services.integration.doctor.findings import skip
 from crashtool.services.integration.doctor.pairing import list_handlers
 from crashtool.services.integration.doctor.sniffing import sniff
+from crashtool.services.integration.doctor.unpacking import (
+    MAX_FOUND,
+    MAX_FOUND_SIZE,
+    SHIPPED,
+    Contents,
+    is_container,
+    unpack_programs,
+)
 from crashtool.services.sending.database_reports import is_database
 
 MAX_FILES = 100_000  # of one call; the largest build folders have some 60,000
@@ -36,11 +45,14 @@ SEARCH = "search"  # the name that findings of the search itself have instead of
 
 
 class BuildSearch:
-    """One search. `problems`: what of the paths could not be looked at."""
+    """One search. `problems`: what of the paths could not be looked at; `unpacked`: archives."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, scratch: Scratch) -> None:
         self.problems: list[CheckResult] = []
+        self.unpacked: list[Contents] = []
         self._options = options
+        self._scratch = scratch
+        self._archives = 0
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._files = 0
         self._folders: set[str] = set()
@@ -73,8 +85,36 @@ class BuildSearch:
             self._add_folder(path, named=True)
             for file in self._walk(path):
                 self._add_file(file)
+                self._look_into(file)
+        elif is_container(path):
+            self._unpack(path)
         else:
             self._add_file(path, named=True)
+
+    def _look_into(self, path: str) -> None:
+        """An archive among other files: those that are shipped, not too many, not too large."""
+        if not SHIPPED.fullmatch(os.path.basename(path)):
+            return
+        try:
+            if not is_container(path):
+                return
+            if self._archives >= MAX_FOUND or os.path.getsize(path) > MAX_FOUND_SIZE:
+                self._note_problem(path, "an archive: name it to have it looked into")
+                return
+            self._archives += 1
+            self._unpack(path)
+        except InputUnusable as error:
+            self._note_problem(path, f"cannot look into it: {error.what}")
+        except OSError as error:
+            self._note_problem(path, f"cannot look into it: {reason_of(error)}")
+
+    def _unpack(self, path: str) -> None:
+        contents = unpack_programs(path, self._scratch)
+        self.unpacked.append(contents)
+        if contents.problem:
+            self._note_problem(path, contents.problem)
+        for file in self._walk(contents.folder):
+            self._add_file(file)
 
     def _add_folder(self, path: str, *, named: bool = False) -> None:
         """What a folder is as a whole."""

@@ -61,6 +61,8 @@ def _sniff_content(path: str, *, named: bool) -> tuple[str, ...]:
         head = file.read(HEAD_BYTES)
     if looks_like_object(head) and not head.startswith((PDB_HEAD, SYM_HEAD)):
         return () if is_unlinked(head) else _sniff_object(path, named=named)
+    if head.startswith(ar_file.PACKAGE_HEAD):
+        return ()
     if head.startswith((ar_file.MAGIC, ar_file.THIN_MAGIC)):
         return (CRASHPAD_LIBRARY,) if named or map_file(path).find(NAME) >= 0 else ()
     return _sniff_text(path, named=named)

@@ -6,6 +6,7 @@ import pytest
 
 from crashtool.errors import InputUnusable, NothingFound
 from crashtool.model.doctor import FAILURE, HOST, PASS, PROGRAM, SETTINGS, SKIP, Subject
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.integration.doctor.checks import CHECKS
 from crashtool.services.integration.doctor.diagnose import diagnose, run_check
 from crashtool.services.integration.doctor.examination import Check, Examination, Options
@@ -66,7 +67,7 @@ def test_names_are_those_of_one_table():
 
 
 def test_the_settings_and_the_machine_are_always_looked_at(tmp_path):
-    subjects = BuildSearch(Options()).find_subjects([str(tmp_path)])
+    subjects = BuildSearch(Options(), Scratch()).find_subjects([str(tmp_path)])
     assert [subject.kind for subject in subjects] == [SETTINGS, HOST]
 
 
@@ -87,5 +88,5 @@ def test_pipes_and_circles_hold_nothing_up(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "circle").symlink_to(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
-    subjects = BuildSearch(Options()).find_subjects([str(tmp_path)])
+    subjects = BuildSearch(Options(), Scratch()).find_subjects([str(tmp_path)])
     assert [subject.kind for subject in subjects] == [SETTINGS, HOST]

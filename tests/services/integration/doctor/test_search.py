@@ -19,6 +19,7 @@ from crashtool.model.doctor import (
     SETTINGS,
     SOURCE,
 )
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.integration.doctor import search
 from crashtool.services.integration.doctor.examination import Options
 from crashtool.services.integration.doctor.search import BuildSearch
@@ -55,7 +56,7 @@ NOTHING = {
 
 
 def find(path, **options):
-    return BuildSearch(Options(**options)).find_subjects([str(path)])
+    return BuildSearch(Options(**options), Scratch()).find_subjects([str(path)])
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -88,7 +89,7 @@ def test_the_search_ends_at_so_many_files_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(search, "MAX_FILES", 20)
     for number in range(30):
         write_program(tmp_path / f"{number:02}", b"")
-    looked = BuildSearch(Options())
+    looked = BuildSearch(Options(), Scratch())
     looked.find_subjects([str(tmp_path)])
     (problem,) = looked.problems
     assert problem.cause == "more than 20 files: name a part of it"
@@ -100,7 +101,7 @@ def test_a_hundred_thousand_files_are_looked_through(tmp_path):
         (tmp_path / str(folder)).mkdir()
         for number in range(1_001):
             (tmp_path / str(folder) / f"{number}.o").write_bytes(b"\x7fELF")
-    looked = BuildSearch(Options())
+    looked = BuildSearch(Options(), Scratch())
     assert [subject.kind for subject in looked.find_subjects([str(tmp_path)])] == [SETTINGS, HOST]
     assert len(looked.problems) == 1
 
@@ -136,7 +137,7 @@ def test_what_may_not_be_read_is_told(tmp_path):
         pytest.skip("needs a user who is not root")
     write_program(tmp_path / "app", elf_program(), mode=0o000)
     (tmp_path / "folder").mkdir(mode=0o000)
-    looked = BuildSearch(Options())
+    looked = BuildSearch(Options(), Scratch())
     looked.find_subjects([str(tmp_path)])
     assert sorted(problem.file for problem in looked.problems) == [
         str(tmp_path / "app"), str(tmp_path / "folder"),
@@ -145,5 +146,7 @@ def test_what_may_not_be_read_is_told(tmp_path):
 
 def test_a_folder_that_is_given_twice_counts_once(tmp_path):
     write_program(tmp_path / "app", elf_program())
-    looked = BuildSearch(Options()).find_subjects([str(tmp_path), str(tmp_path) + os.sep + "."])
+    looked = BuildSearch(Options(), Scratch()).find_subjects(
+        [str(tmp_path), str(tmp_path) + os.sep + "."]
+    )
     assert [subject.kind for subject in looked].count(PROGRAM) == 1
