@@ -13,7 +13,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test again winhandler cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden bench fuzz clean
+.PHONY: help demo demoprogram test again skipped winhandler cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test: $(STAMP) ## the whole test suite, in random order and in parallel
 
 again: $(STAMP) ## the tests that failed last, one after the other
 	$(BIN)/python -m pytest -q -n 0 -m "not slow" --last-failed
+
+skipped: $(STAMP) ## the tests that the last run skipped, when what they need has been installed
+	$(PYTEST) --skipped-before
 
 winhandler: $(STAMP) ## get the real crashpad_handler for Windows, for tests that run it under Wine
 	$(BIN)/python tools/windows_handler.py
@@ -94,12 +97,11 @@ $(DOCS_STAMP): $(STAMP)
 docs: $(DOCS_STAMP) ## the documentation as a site in build/site, strictly: every link is checked
 	$(BIN)/python tools/site.py
 
-fresh: ## demo and test on Debian with Python, make and git alone, then with gcc (root, Linux)
-	tools/fresh_machine.sh
-	tools/fresh_machine.sh --with "gcc libc6-dev"
+fresh: ## demo and test on Debian with Python, make and git alone, then with gcc, too (root, Linux)
+	tools/fresh_machine.sh --then "gcc libc6-dev"
 
-pythons: $(STAMP) ## the test suite under each other Python of this machine
-	$(BIN)/python tools/pythons.py -n $(JOBS)
+pythons: $(STAMP) ## the test suite under each other Python of this machine (but ELSEWHERE=3.11.2)
+	$(BIN)/python tools/pythons.py $(if $(ELSEWHERE),--elsewhere $(ELSEWHERE)) -n $(JOBS)
 
 wheels: $(STAMP) ## do all dependencies have wheels on every system and Python?
 	$(BIN)/python tools/resolve_wheels.py

@@ -17,6 +17,7 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+SKIPPED = "crashtool/skipped"  # in pytest's cache: what the tests begin with that were skipped
 SHARED = Path(os.environ.get("CRASHTOOL_SHARED", ROOT.parent / "shared"))
 
 
@@ -34,9 +35,27 @@ def pytest_configure():
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def pytest_collection_modifyitems(config, items):
+    """With --skipped-before, the tests that the last run skipped."""
+    if not config.getoption("skipped_before"):
+        return
+    before = config.cache.get(SKIPPED, None)
+    if before is None:
+        raise pytest.UsageError("no run has noted which tests it skipped")
+    chosen = tuple(before)
+    kept = [row for row in items if f"{row.nodeid}\n".startswith(chosen)]
+    config.hook.pytest_deselected(items=[row for row in items if row not in set(kept)])
+    items[:] = kept
+
+
 def pytest_terminal_summary(terminalreporter):
     """Skipped tests by reason: CONTRIBUTING.md says of each what would let them run."""
     skipped = terminalreporter.stats.get("skipped", [])
+    config = terminalreporter.config
+    if getattr(config, "cache", None) and not (config.option.skipped_before or config.option.lf):
+        # A module that skips as a whole is noted by its path, which its tests begin with.
+        rows = {row.nodeid + ("::" if row.nodeid.endswith(".py") else "\n") for row in skipped}
+        config.cache.set(SKIPPED, sorted(rows))
     reasons = Counter(row.longrepr[2].removeprefix("Skipped: ") for row in skipped)
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:4} skipped: {reason}")
@@ -128,6 +147,9 @@ def cold_forks():
 
 
 def pytest_addoption(parser):
+    parser.addoption(
+        "--skipped-before", action="store_true", help="the tests alone that the last run skipped"
+    )
     parser.addoption(
         "--rewrite-transcripts", action="store_true", help="write what the commands say today"
     )

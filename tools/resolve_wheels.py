@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.package_index import index_settings
 from tools.pythons import ROOT, supported_versions
 
 SYSTEMS = {
@@ -32,7 +34,7 @@ SYSTEMS = {
 }
 # No marker tells musl from glibc, so these extras resolve to nothing there; README says so.
 NOT_ON_MUSL = frozenset({"symbols", "handler", "all"})
-NOT_FOR_USERS = frozenset({"dev", "cross"})
+NOT_FOR_USERS = frozenset({"dev", "cross", "docs"})
 NO_NETWORK = ("error sending request", "dns error", "Connection refused", "Could not connect")
 AT_ONCE = 16  # they wait for the index, not for a processor
 UNREACHABLE = 77
@@ -102,32 +104,22 @@ def _try(target: Target, extras: tuple[str, ...]) -> str:
         text=True,
         check=False,
         cwd=ROOT,
-        env=os.environ | index_settings(),
+        env=os.environ | _settings(),
     )
     return done.stderr.strip() if done.returncode else ""
 
 
-def index_settings() -> dict[str, str]:
-    """The index and certificates of pip as uv's variables, where uv has none of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    )
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines():
-        name, _, value = line.partition("=")
-        variable = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}.get(
-            name.rpartition(".")[2]
-        )
-        if variable and variable not in os.environ:
-            found[variable] = value.strip("'\"")
-    return found
+@cache
+def _settings() -> dict[str, str]:
+    return index_settings()
 
 
 def main() -> int:
     """One line a system; 0 when all is to be had."""
     targets = list_targets(read_extras())
+    first = resolve(targets[0])  # what it downloads is in uv's cache for all others
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(resolve, targets))
+        outcomes = [first, *pool.map(resolve, targets[1:])]
     if all(is_unreachable(row.fault) for row in outcomes):
         print("SKIPPED: the package index cannot be reached")
         return UNREACHABLE

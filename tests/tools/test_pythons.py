@@ -38,10 +38,42 @@ def test_a_suite_that_fails_and_a_version_that_is_not_there_are_told(monkeypatch
         "run_suite",
         lambda row, _rest: "pytest ended with 1" if row.minor == "3.98" else "",
     )
-    assert pythons.main() == 1
+    assert pythons.main([]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "Python 3.98.1: pytest ended with 1, 0 s" in lines
     assert "SKIPPED: no Python 3.99 on this machine" in lines
+    assert pythons.LEFT_OUT in lines
+
+
+def test_a_version_whose_suite_runs_elsewhere_is_left_out_and_told(monkeypatch, capsys, tmp_path):
+    known = [Interpreter("3.97.2", tmp_path), Interpreter("3.98.1", tmp_path)]
+    asked = []
+    monkeypatch.setattr(pythons, "find_pythons", lambda: known)
+    monkeypatch.setattr(pythons, "supported_versions", lambda: ("3.97", "3.98"))
+    monkeypatch.setattr(pythons, "run_suite", lambda row, rest: asked.append((row.version, rest)))
+
+    assert pythons.main(["--elsewhere", "3.97.2", "-n", "3"]) == 0
+
+    assert asked == [("3.98.1", ["-n", "3"])]
+    said = capsys.readouterr().out
+    assert "SKIPPED: Python 3.97.2: its suite runs on another machine" in said
+    assert "no Python 3.97" not in said
+
+
+def test_environments_can_be_made_beforehand(monkeypatch, capsys, tmp_path):
+    known = [Interpreter("3.97.2", tmp_path), Interpreter("3.98.1", tmp_path / "not there")]
+    monkeypatch.setattr(pythons, "find_pythons", lambda: known)
+    monkeypatch.setattr(pythons, "supported_versions", lambda: ("3.97", "3.98"))
+    monkeypatch.setattr(
+        pythons, "prepare", lambda row: "no environment: x" if row.minor == "3.98" else ""
+    )
+
+    assert pythons.main(["--prepare"]) == 1
+
+    said = capsys.readouterr().out
+    assert "Python 3.97.2: has its environment, 0 s" in said
+    assert "Python 3.98.1: no environment: x, 0 s" in said
+    assert "passes" not in said
 
 
 def test_what_has_no_build_for_a_system_is_not_asked_of_it():

@@ -16,7 +16,7 @@ from tests.synth.minidump import MinidumpBuilder
 from tests.wine import eager_receiver, wine
 
 __all__ = ["wine"]
-pytestmark = pytest.mark.xdist_group("wine")
+pytestmark = [pytest.mark.xdist_group("wine"), pytest.mark.toolchain]
 
 
 def dump(number):

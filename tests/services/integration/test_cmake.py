@@ -32,6 +32,7 @@ pytestmark = [
         not (shutil.which("cmake") and shutil.which("ninja")), reason="needs cmake and ninja"
     ),
     pytest.mark.xdist_group("wine"),
+    pytest.mark.toolchain,
 ]
 LISTS = """
 cmake_minimum_required(VERSION 3.16)

@@ -18,6 +18,7 @@ from crashtool.formats.crashpad.client.releases import RELEASES
 from tests.services.integration.stub_clients import write_stub_client
 from tests.toolchain import need
 
+pytestmark = pytest.mark.toolchain
 LISTS = """
 cmake_minimum_required(VERSION 3.16)
 project(game VERSION 1.4.2 LANGUAGES CXX)

@@ -17,6 +17,7 @@ from crashtool.formats.crashpad.client.layouts import LAYOUTS, WINDOWS
 from crashtool.model.integration import Integration
 from crashtool.render.integration.msbuild import props_text
 
+pytestmark = pytest.mark.toolchain
 SPACE = "{http://schemas.microsoft.com/developer/msbuild/2003}"
 RUNTIMES = {
     "MT": ("MultiThreaded", False),

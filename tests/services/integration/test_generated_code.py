@@ -23,6 +23,7 @@ from crashtool.render.integration.source import (
 from tests.services.integration.stub_clients import CLIENTS, write_stub_client
 from tests.toolchain import need
 
+pytestmark = pytest.mark.toolchain
 URL = "https://submit.backtrace.io/acme/" + "0" * 64 + "/minidump"
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror",
           "-fno-exceptions", "-fno-rtti")  # fmt: skip

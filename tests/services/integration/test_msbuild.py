@@ -14,6 +14,7 @@ from crashtool.services.receiver.app import start_receiver
 from tests.synth.object_files import build_pe
 from tests.synth.pdb import build_pdb
 
+pytestmark = pytest.mark.toolchain
 CRASHTOOL = Path(sys.executable).with_name("crashtool")
 # A shape of project: what its own files say, and what its linker says of each object file.
 SHAPES = {

@@ -93,6 +93,7 @@ def test_a_setting_is_judged_by_what_it_does(index, data, expected):
 # ---- Wine's registry
 
 
+@pytest.mark.toolchain
 def test_wine_imports_the_file_into_both_views(written, wine, tmp_path):  # noqa: F811
     if wine is None:
         pytest.skip("needs wine")
@@ -107,6 +108,7 @@ def test_wine_imports_the_file_into_both_views(written, wine, tmp_path):  # noqa
         undo(wine, tmp_path)
 
 
+@pytest.mark.toolchain
 def test_wines_regedit_takes_what_was_printed_and_saved_as_ansi(crashtool, wine, tmp_path):  # noqa: F811
     if wine is None:
         pytest.skip("needs wine")

@@ -16,6 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
     pytest.mark.xdist_group("browser"),
+    pytest.mark.toolchain,
 ]
 SCRIPT = "<script>window.ran=1</script><img src=x onerror='window.ran=2'>\"'>\u202e\x1b[31m"
 NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}

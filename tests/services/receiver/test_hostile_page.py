@@ -16,6 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
     pytest.mark.xdist_group("browser"),
+    pytest.mark.toolchain,
 ]
 TOKEN = "0123456789abcdef" * 4
 SECRET = "the-secret-of-the-report"  # noqa: S105

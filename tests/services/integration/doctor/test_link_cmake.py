@@ -8,6 +8,7 @@ from tests.services.integration.doctor.projects import SOURCE, write, write_head
 from tests.synth.coff import build_coff, crashpad_library, directives
 from tests.toolchain import need, run_tool
 
+pytestmark = pytest.mark.toolchain
 GOOD_OPTIONS = '"LINKER:-z,noexecstack;LINKER:--undefined=CRASHPAD_NOTE_REFERENCE"'
 CLIENT = """
 #include <cstdio>
