@@ -37,10 +37,15 @@ class UnsizedFunctions:
             return None
         start = self._starts[after - 1]
         end = self._starts[after] if after < len(self._starts) else section.stop
-        rows = self._rows[max(0, after - MAX_ALIASES) : after]
-        names = [self._read_name(offset) for own, offset in rows if own == start]
-        name = min(filter(None, names), default="")
+        name = min(self.list_names(start), default="")
         return ElfFunction(start, min(end, section.stop) - start, name) if name else None
+
+    def list_names(self, start: int) -> list[str]:
+        """The names of the functions that begin at an address."""
+        after = bisect_right(self._starts, start)
+        rows = self._rows[max(0, after - MAX_ALIASES) : after]
+        names = (self._read_name(offset) for own, offset in rows if own == start)
+        return list(filter(None, names))
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of each, in the order of the addresses."""

@@ -48,6 +48,11 @@ class TestTable:
         assert self.functions.find(0x5F) == (0x40, 0x20, "second")
         assert self.functions.find(0x60) is None
 
+    def test_all_names_at_a_start_are_listed(self):
+        assert self.functions.list_names(0x40) == ["two", "second"]
+        assert self.functions.list_names(0x41) == []
+        assert self.functions.list_names(0x80) == []
+
     def test_nothing_is_named_by_a_symbol_of_another_section_or_without_a_name(self):
         assert named(self.functions, 0x0F, 0x70, 0x90) == [None, None, None]
 
