@@ -58,12 +58,13 @@ class EntryNames:
 
     def __init__(self) -> None:
         self._left = MOST_SCOPE_BYTES
-        self._names: dict[tuple[int, int, int], FunctionName] = {}
+        self._names: dict[tuple[int, int, int, int], FunctionName] = {}
 
     def find(self, table: UnitTable, entries: Entries, entry: Entry) -> FunctionName:
         """The name of a function, or of one that a call of was merged."""
-        origin = entry.values.get(ABSTRACT_ORIGIN, (0, entry.place))[1]
-        key = id(table), entries.unit.header.offset, origin if isinstance(origin, int) else 0
+        form, origin = entry.values.get(ABSTRACT_ORIGIN, (0, entry.place))
+        place = origin if isinstance(origin, int) else 0  # it counts from what the form says
+        key = table.number, entries.unit.header.offset, form, place
         if key not in self._names:
             if len(self._names) > MOST_NAMES:
                 self._names.clear()

@@ -81,8 +81,9 @@ class LineLookup:
             return ""
 
     def _open_table(self, unit: "Unit") -> "_Rows | None":
-        offset = unit.line_program
-        return None if offset is None else self._open(unit, offset)
+        owner = unit.skeleton or unit
+        offset = owner.line_program
+        return None if offset is None else self._open(owner, offset)
 
     def _open(self, unit: "Unit", offset: int) -> "_Rows | None":
         """The rows of the table at an offset; None when it is damaged, or too much was read."""

@@ -1,6 +1,7 @@
 """The units of one file by where they are in .debug_info: opened once, found by what they hold."""
 
 from bisect import bisect_right
+from itertools import count
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations
 from crashtool.formats.dwarf.entries import Entries, Shapes
@@ -12,11 +13,17 @@ MOST_UNITS = 1 << 12  # that are kept
 MOST_BYTES = 1 << 26  # of the units whose entries are kept
 
 
+_numbers = count()
+
+
 class UnitTable:
-    """The units of one file. DamagedDwarf from all that opens one."""
+    """The units of one file, which no other has the `number` of. DamagedDwarf from all that opens
+    one.
+    """
 
     def __init__(self, sections: DebugSections) -> None:
         self.sections = sections
+        self.number = next(_numbers)
         self._abbreviations = Abbreviations(sections)
         self._units: dict[int, Unit] = {}
         self._headers: list[Header] | None = None

@@ -8,6 +8,8 @@ from crashtool.formats.dwarf.constants import (
     FOLDER,
     GNU_ADDRESSES_BASE,
     GNU_RANGES_BASE,
+    GNU_SPLIT_IDENTIFIER,
+    GNU_SPLIT_NAME,
     HIGH,
     LANGUAGE,
     LINES,
@@ -15,6 +17,7 @@ from crashtool.formats.dwarf.constants import (
     NAME,
     RANGES,
     RANGES_BASE,
+    SPLIT_NAME,
     STRINGS_BASE,
 )
 from crashtool.formats.dwarf.forms import (
@@ -35,6 +38,7 @@ from crashtool.formats.named_tuple import NamedTuple
 WANTED = frozenset({
     NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES, STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE,
     GNU_ADDRESSES_BASE, GNU_RANGES_BASE,
+    SPLIT_NAME, GNU_SPLIT_NAME, GNU_SPLIT_IDENTIFIER,
 })  # fmt: skip
 
 OLDEST, DWARF_5 = 2, 5
@@ -47,7 +51,7 @@ LONG_TABLE_HEAD = {4: 8, 8: 16}  # of .debug_str_offsets, by the size of an offs
 
 class Header(NamedTuple):
     """A unit's header. `offset` and `end` are where it is in .debug_info, `first` where its own
-    entry is, `abbreviations` where its table is.
+    entry is, `abbreviations` where its table is. `identifier` ties a skeleton to its split unit.
     """
 
     offset: int
@@ -56,6 +60,7 @@ class Header(NamedTuple):
     kind: int
     abbreviations: int
     sizes: Sizes
+    identifier: int = 0
 
     @property
     def may_have_code(self) -> bool:
@@ -70,12 +75,12 @@ def read_header(sections: DebugSections, offset: int) -> Header:
     length, offset_size = cursor.length()
     end = offset + cursor.place - start + length
     version = cursor.number(2)
-    kind = 0
+    kind = identifier = 0
     if version >= DWARF_5:
         kind, address_size = cursor.number(1), cursor.number(1)
         table = cursor.number(offset_size)
         if kind in (SKELETON, SPLIT):
-            cursor.take(8)
+            identifier = cursor.number(8)
         elif kind in (TYPE, SPLIT_TYPE):
             cursor.take(8 + offset_size)
     else:
@@ -83,7 +88,8 @@ def read_header(sections: DebugSections, offset: int) -> Header:
     if not OLDEST <= version <= DWARF_5 or address_size not in ADDRESS_SIZES:
         raise DamagedDwarf(f"a unit of DWARF {version}", offset=offset)
     sizes = Sizes(address_size, offset_size, version)
-    return Header(offset, end, offset + cursor.place - start, kind, table, sizes)
+    first = offset + cursor.place - start
+    return Header(offset, end, first, kind, table, sizes, identifier)
 
 
 def walk_headers(sections: DebugSections) -> Iterator[Header]:
@@ -134,7 +140,7 @@ class Unit:
     @property
     def name(self) -> str:
         """The source file."""
-        return self._text(NAME)
+        return self.string(NAME)
 
     @property
     def language(self) -> int:
@@ -146,7 +152,7 @@ class Unit:
         """Where it was compiled."""
         if self.skeleton is not None:
             return self.skeleton.folder
-        return self._text(FOLDER)
+        return self.string(FOLDER)
 
     @property
     def low(self) -> int:
@@ -193,7 +199,8 @@ class Unit:
             return 0
         return self.base(STRINGS_BASE) or LONG_TABLE_HEAD[self.sizes.offset]
 
-    def _text(self, attribute: int) -> str:
+    def string(self, attribute: int) -> str:
+        """A text of the unit's own entry; "" without."""
         found = self.values.get(attribute)
         return "" if found is None else self.text(*found)
 

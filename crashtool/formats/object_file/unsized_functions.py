@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 
-from crashtool.formats.object_file.elf_symbols import ElfFunction
+from crashtool.formats.object_file.elf_symbols import ElfFunction, choose_name
 
 MAX_ALIASES = 16
 MAX_NAME_LENGTH = 1 << 14
@@ -37,7 +37,7 @@ class UnsizedFunctions:
             return None
         start = self._starts[after - 1]
         end = self._starts[after] if after < len(self._starts) else section.stop
-        name = min(self.list_names(start), default="")
+        name = choose_name(self.list_names(start))
         return ElfFunction(start, min(end, section.stop) - start, name) if name else None
 
     def list_names(self, start: int) -> list[str]:

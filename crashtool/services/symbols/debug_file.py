@@ -27,6 +27,7 @@ class DebugFile(Protocol):
     """What a debug file can be asked; addresses are from the module's base.
 
     `has_lines`, `has_unwind` and `has_code` say what the file promises; its answers may be poorer.
+    `absent`: which files that go with it are not at hand, a sentence each.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class DebugFile(Protocol):
     has_unwind: bool
     has_code: bool
     problems: list[str]
+    absent: list[str]
     objects: "tuple[ObjectFile, ...]"
 
     @property
@@ -68,6 +70,7 @@ class TextDebugFile:
         self.has_unwind = self._file.has_unwind
         self.has_code = False
         self.problems = self._file.problems
+        self.absent: list[str] = []
         self.objects: tuple[ObjectFile, ...] = ()
         self._code: range | None = None
 
@@ -115,6 +118,7 @@ class NativeDebugFile:
         self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
+        self.absent: list[str] = []
         self.has_lines, self.has_unwind = self._read_headers()
         self.unwind = UnwindInformation(
             self._data, path, kind, architecture, deriver, self.problems
@@ -143,8 +147,10 @@ class NativeDebugFile:
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, with the calls merged into it."""
+        is_export = self.kind == object_kinds.PE and not self.has_lines
         if own := self._own_functions():
-            return own.find_function(address)
+            found = own.find_function(address)
+            return found and found._replace(is_public=is_export)
         table = self._line_table()
         if self._symbols:
             return _of_symbol(self._symbols.find(address))
@@ -153,16 +159,17 @@ class NativeDebugFile:
         places = table.find_places(address) if address >= 0 else []
         if not places:
             return None
-        is_export = self.kind == object_kinds.PE and not self.has_lines
         return _to_hit(places, address)._replace(is_public=is_export)
 
     def _own_functions(self) -> "DwarfFunctions | None":
-        """What reads ELF files without a library's help; None for others."""
-        if not self._tried_functions and self.kind == object_kinds.ELF:
+        """What reads a file without a library's help; None where numbers are big-endian."""
+        if not self._tried_functions:
             self._tried_functions = True
             from crashtool.services.symbols.dwarf_functions import open_functions
 
-            self._functions = open_functions(self._data, self.problems)
+            self._functions = open_functions(
+                self.path, self._architecture, self.problems, self.absent
+            )
         return self._functions
 
     def find_cfi(self, address: int) -> "CfiText | None":

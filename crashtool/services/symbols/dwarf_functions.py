@@ -1,17 +1,23 @@
-"""The functions of an ELF file, by its own DWARF and its symbol tables."""
+"""The functions of an ELF, Mach-O or PE file, by its own DWARF and its symbol tables."""
 
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.dwarf.elf_sections import to_sections
+from crashtool.formats.dwarf.containers import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.dwarf.sections import DebugSections
-from crashtool.formats.object_file.elf import find_symbol_tables, read_layout
+from crashtool.formats.object_file import elf, pe
 from crashtool.formats.object_file.elf_symbols import FunctionNames
+from crashtool.formats.object_file.macho_symbols import read_macho_functions
+from crashtool.formats.object_file.pe_symbols import read_pe_exports, read_pe_functions
 from crashtool.services.symbols.function_hits import to_hit
+from crashtool.services.symbols.mapped_file import map_file
+from crashtool.services.symbols.split_files import SplitFiles
+from crashtool.services.symbols.supplement_file import find_supplement
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content
 
 
@@ -46,14 +52,35 @@ class DwarfFunctions:
         return to_hit(locations, address) if locations else None
 
 
-def open_functions(data: "Content", problems: list[str]) -> DwarfFunctions | None:
-    """The functions of an ELF file; None where numbers are big-endian."""
-    layout = read_layout(data)
-    if layout is None:
+def open_functions(
+    path: str, architecture: str, problems: list[str], absent: list[str]
+) -> DwarfFunctions | None:
+    """The functions of an ELF, Mach-O or PE file, also where their entries are in files beside it:
+    what is not at hand of those is told in `absent`.
+
+    `architecture` chooses in a universal file. None where numbers are big-endian, and when there is
+    no such architecture.
+    """
+    data = map_file(path)
+    sections = open_all_sections(data, architecture)
+    if sections is None:
         return None
-    sections = to_sections(data, layout)
-    base = layout.base
+    symbols = _open_symbols(data, sections, architecture)
+    empty = DebugSections(data, {}, sections.base, sections.code)
+    sections.supplement = find_supplement(path, sections, problems, absent)
+    lookup = DwarfLookup(sections, symbols, SplitFiles(path, problems, absent).find)
+    return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems)
+
+
+def _open_symbols(
+    data: "Content", sections: DebugSections, architecture: str
+) -> "FunctionNames | UnsizedFunctions | None":
+    """What the file's symbol table says of functions, else what it exports."""
+    head = bytes(data[: len(elf.MAGIC)])
+    if head.startswith(pe.MAGIC):
+        return read_pe_functions(data) or read_pe_exports(data)
+    if head != elf.MAGIC:
+        return read_macho_functions(data, architecture)
+    base = sections.base
     code = tuple(range(span.start - base, span.stop - base) for span in sections.code)
-    symbols = FunctionNames(data, find_symbol_tables(data), code)
-    empty = DebugSections(data, {}, base, sections.code)
-    return DwarfFunctions(DwarfLookup(sections, symbols), DwarfLookup(empty, symbols), problems)
+    return FunctionNames(data, elf.find_symbol_tables(data), code)

@@ -62,14 +62,14 @@ class ModuleSymbols:
         return frozenset(file.kind for file in self._files)
 
     @property
-    def traits(self) -> frozenset[str]:
-        """What their objects are in particular."""
-        return frozenset[str]().union(*(row.traits for file in self._files for row in file.objects))
-
-    @property
     def problems(self) -> list[str]:
         """What is wrong with them."""
         return [problem for file in self._files for problem in file.problems]
+
+    @property
+    def absent(self) -> list[str]:
+        """Which files that go with them are not at hand."""
+        return [sentence for file in self._files for sentence in file.absent]
 
     @property
     def knows_functions(self) -> bool:

@@ -10,7 +10,6 @@ from crashtool.services.symbols.advice import (
     ID_FIX,
     LINED,
     NOTHING,
-    SPLIT_NOTE,
     UNSTRIPPED,
     UNWIND_COMPILE,
     Advice,
@@ -37,20 +36,16 @@ Assessment: TypeAlias = tuple[SymbolStatus, str, Advice]
 class SymbolCoverage:
     """What the frames of a stack that lie in one module came out as."""
 
-    def __init__(
-        self, found: frozenset[str], *, has_code: bool, traits: frozenset[str] = frozenset()
-    ) -> None:
-        """`found`: the kinds of the files that were opened, and their traits; counts are of
-        frames.
-        """
+    def __init__(self, found: frozenset[str], *, has_code: bool) -> None:
+        """`found`: the kinds of the files that were opened; counts are of frames."""
         self.kinds = found
-        self.traits = traits
         self.has_code = has_code
         self.named = 0
         self.lined = 0
         self.inlined = 0
         self.unwound = 0
         self.guessed = 0
+        self.absent = ""  # which file that goes with them is not at hand
 
     def uses(self) -> tuple[SymbolUse, ...]:
         """What could be looked up at least once."""
@@ -100,8 +95,7 @@ def _assess(
         if other_build := _find_other_build(module, candidates):
             note = f"{note}; {other_build[1]}"
         return "no_unwind", note, advice
-    is_split = object_kinds.SPLIT in evidence.traits and object_kinds.SYM not in evidence.kinds
-    return "ok", SPLIT_NOTE if is_split and not evidence.inlined else "", NOTHING
+    return "ok", evidence.absent, NOTHING
 
 
 def _assess_nameless(
@@ -112,7 +106,9 @@ def _assess_nameless(
     if object_kinds.PE in evidence.kinds and (module.debug_file or "").lower().endswith(PDB_SUFFIX):
         note = f"{module.name} alone has no function names: they are in its PDB"
         return "missing", note, advise(module, f"its PDB, {_wanted(module)}", candidates)
-    note = "the file that matches has no function at these places: it is stripped"
+    note = evidence.absent or (
+        "the file that matches has no function at these places: it is stripped"
+    )
     return "stripped", note, advise(module, UNSTRIPPED, candidates)
 
 

@@ -28,6 +28,7 @@ class PdbDebugFile:
         self.has_unwind = architecture == "x86"
         self._lookup = PdbLookup(data)
         self.problems = self._lookup.problems
+        self.absent: list[str] = []
 
     def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
         """True: a place in no function is no code."""

@@ -154,13 +154,14 @@ class SymbolSession:
         """What the files of a module are worth to these frames, each with its caller."""
         tables = self.tables(module, architecture)
         has_code = tables.read_code(0, 0) is not None
-        evidence = SymbolCoverage(tables.kinds, has_code=has_code, traits=tables.traits)
+        evidence = SymbolCoverage(tables.kinds, has_code=has_code)
         for frame, caller in frames:
             evidence.named += frame.function is not None
             evidence.lined += bool(frame.line)
             evidence.inlined += bool(frame.inlines)
             evidence.unwound += caller is not None and caller.trust == "cfi"
             evidence.guessed += caller is not None and caller.trust in GUESSES
+        evidence.absent = next(iter(tables.absent), "")
         for fault in filter(None, (tables.fault, self._find_loss(evidence))):
             self._warn(f"{fault.what} ({fault.hint})")
         return assess(

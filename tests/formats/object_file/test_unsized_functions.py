@@ -45,7 +45,7 @@ class TestTable:
 
     def test_a_function_ends_where_the_next_begins_or_with_its_section(self):
         assert self.functions.find(0x3F) == (0x10, 0x30, "one")
-        assert self.functions.find(0x5F) == (0x40, 0x20, "second")
+        assert self.functions.find(0x5F) == (0x40, 0x20, "two")
         assert self.functions.find(0x60) is None
 
     def test_all_names_at_a_start_are_listed(self):

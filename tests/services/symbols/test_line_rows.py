@@ -8,7 +8,6 @@ from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.model.crash import Module
-from crashtool.services.symbols.advice import SPLIT_NOTE
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
 from tests.toolchain import run_tool
@@ -56,6 +55,8 @@ def test_code_without_any_name_has_its_line(build, deriver):
     program = build("gcc", "-g", "-gsplit-dwarf")
     start = start_of(program, "outer")
     run_tool("objcopy", "--strip-all", "--keep-section=.debug_*", program)
+    for beside in program.parent.glob("*.dwo"):
+        beside.unlink()
 
     hit = hit_at(program, start, deriver)
 
@@ -109,26 +110,24 @@ def test_split_programs_of_another_machine_have_lines(name, truth, deriver):
     assert hit.line
 
 
-def test_the_verdict_says_what_split_dwarf_keeps_elsewhere():
+def test_the_verdict_says_which_file_of_split_dwarf_is_missing():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = SymbolCoverage(
-        frozenset({object_kinds.ELF}), has_code=True, traits=frozenset({object_kinds.SPLIT})
-    )
+    evidence = SymbolCoverage(frozenset({object_kinds.ELF}), has_code=True)
     evidence.named = evidence.lined = evidence.unwound = 3
+    whole = assess(module, "x86_64", evidence, ())
+    evidence.absent = "app.dwo is not at hand"
+    lacking = assess(module, "x86_64", evidence, ())
+    evidence.named = 0
+    nameless = assess(module, "x86_64", evidence, ())
 
-    verdict = assess(module, "x86_64", evidence, ())
-    evidence.inlined = 1
-    with_inlines = assess(module, "x86_64", evidence, ())
-
-    assert (verdict.status, verdict.note) == ("ok", SPLIT_NOTE)
-    assert (with_inlines.status, with_inlines.note) == ("ok", "")
+    assert (whole.status, whole.note) == ("ok", "")
+    assert (lacking.status, lacking.note) == ("ok", evidence.absent)
+    assert (nameless.status, nameless.note) == ("stripped", evidence.absent)
 
 
 def test_split_dwarf_without_lines_is_told_as_any_other():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = SymbolCoverage(
-        frozenset({object_kinds.ELF}), has_code=True, traits=frozenset({object_kinds.SPLIT})
-    )
+    evidence = SymbolCoverage(frozenset({object_kinds.ELF}), has_code=True)
     evidence.named = 3
 
     verdict = assess(module, "x86_64", evidence, ())
