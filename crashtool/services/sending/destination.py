@@ -38,7 +38,7 @@ def find_report_url(
     _refuse(url, [item for item in findings if item.rule != PATH_MISSING])
     if any(item.rule == PATH_MISSING for item in findings):
         url = fix_url(url, purpose)
-        warn("the URL has no `/` after the host: mended here, but handlers on Windows need it")
+        warn("the URL has no `/` after the host: added here, but handlers on Windows need it")
     return url
 
 

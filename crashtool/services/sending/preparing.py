@@ -96,6 +96,6 @@ class Preparer:
         if not dump.attachments:
             return self._plan
         if self._plan.raw:
-            self._events.warn(dump.path, "--raw leaves its attachments behind")
+            self._events.warn(dump.path, "--raw does not send its attachments")
             return self._plan
         return self._plan._replace(attachments=(*dump.attachments, *self._plan.attachments))

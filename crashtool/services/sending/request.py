@@ -37,6 +37,7 @@ IDENTITY = (  # by what a report is told from others: a spelling of each kind is
     ("prod", frozenset({"prod", "product", "application"})),
     ("ver", frozenset({"ver", "version", "application.version"})),
 )
+EXAMPLES = {"prod": "NAME", "ver": "VERSION"}
 LOGIN = ("token", "format")  # names that the server takes for the submission's own
 SHOWN_THREADS = 8
 FROM_FORM = "form"  # the source of fields that came with the dump in an upload's body
@@ -211,12 +212,12 @@ def _warn_of_dump(dump: Minidump, fields: Fields, plan: SendPlan) -> list[str]:
 
 def _warn_of_identity(fields: Sequence[Field]) -> list[str]:
     names = {field.name for field in fields}
-    missing = [f"no {wanted}" for wanted, spellings in IDENTITY if not names & spellings]
+    missing = [wanted for wanted, spellings in IDENTITY if not names & spellings]
     if not missing:
         return []
-    what = " and ".join(missing)
-    reason = "it cannot be told from reports of other programs or versions"
-    return [f"{what} among its annotations: {reason}; --annotation adds one"]
+    what = " and ".join(f"no `{name}`" for name in missing)
+    options = " ".join(f"--annotation {name}={EXAMPLES[name]}" for name in missing)
+    return [f"{what} annotation: the server cannot tell programs and versions apart; add {options}"]
 
 
 def _warn_of_fields(fields: Sequence[Field]) -> list[str]:

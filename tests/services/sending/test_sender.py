@@ -476,7 +476,7 @@ def test_a_report_that_cannot_be_told_from_others_is_warned_of(tmp_path, spool):
         sender = Sender(SendPlan("https://example.com/u/t/minidump", annotations), None, events)
         list(sender.send_all([str(path)], spool, io.BytesIO()))
     (warning,) = said
-    assert "no prod among its annotations" in warning
+    assert "no `prod` annotation" in warning
 
 
 class ToldMeanwhile(threading.Event):

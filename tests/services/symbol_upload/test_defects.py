@@ -138,4 +138,4 @@ def test_a_file_that_no_reader_opens_is_damaged(corpus, tmp_path):
     found = [row for row in find_defects(graded) if row.rule == "unreadable"]
 
     assert 0 < len(found) < len(files)
-    assert "cannot be read" in found[0].sentence
+    assert "cannot read" in found[0].sentence
