@@ -73,7 +73,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         inspect_files,
         settle_severity,
     )
-    from crashtool.services.symbol_upload.verdict import find_upload_error
+    from crashtool.services.symbol_upload.upload_error import find_upload_error
 
     if not options["inputs"]:
         raise UsageError("no files given", hint="name files, folders or patterns, as in build/")

@@ -124,7 +124,7 @@ def _answer(
 ) -> None:
     from crashtool.render.symbol_table import render_deliveries
     from crashtool.render.symbols_found import found_document, render_found
-    from crashtool.services.symbol_upload.verdict import error_of
+    from crashtool.services.symbol_upload.upload_error import error_of
 
     lost = [row for row in rows if not row.found]
     failed = [row for row in deliveries if row.error]

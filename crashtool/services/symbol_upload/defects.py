@@ -25,9 +25,9 @@ from crashtool.services.symbols.advice import (
     UNSTRIPPED,
     UNWIND_COMPILE,
 )
+from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE, Coverage, Gap, assess
 
 USUAL_BUILD_ID = 16  # bytes: an identifier in a minidump holds that many
-UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
 FEW_LINES = 0.1  # of the code
 NO_TIME = "00000000"
 
@@ -206,12 +206,21 @@ def _stripped(entry: InventoryEntry, inventory: Inventory) -> str:
         and row.kind in (object_kinds.ELF, object_kinds.MACHO)
         and not row.debug_link
     )
-    if not judged or entry.quality.functions or entry.quality.problem:
-        return ""
-    if entry.identifier in inventory.named:
+    if not judged or entry.quality.problem or _find_gap(entry, inventory) != "stripped":
         return ""
     kept = " but a packed list of functions" if object_kinds.MINI_DEBUG in row.traits else ""
     return f"stripped: nothing left of its names{kept}"
+
+
+def _find_gap(entry: InventoryEntry, inventory: Inventory) -> Gap:
+    """What is missing of an object, with what its companions have."""
+    quality, identifier = entry.quality, entry.identifier
+    return assess(
+        Coverage(
+            has_names=bool(quality.functions or identifier in inventory.named),
+            has_lines=quality.lines or identifier in inventory.lined,
+        )
+    )
 
 
 def _has_exports_alone(row: ObjectFile) -> bool:
@@ -241,11 +250,10 @@ def _no_lines(entry: InventoryEntry, inventory: Inventory) -> str:
         object_kinds.DEBUG,
     ):
         return ""
-    if row.debug_link or quality.lines or entry.identifier in inventory.lined:
+    if row.debug_link or _has_exports_alone(row):  # told as stripped
         return ""
-    if _has_exports_alone(row):
-        return ""  # told as stripped
-    return "function names, but no source lines" if quality.functions else ""
+    is_lineless = quality.functions and _find_gap(entry, inventory) == "no_lines"
+    return "function names, but no source lines" if is_lineless else ""
 
 
 def _few_lines(entry: InventoryEntry, _: Inventory) -> str:

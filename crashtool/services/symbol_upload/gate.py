@@ -20,9 +20,9 @@ from crashtool.services.symbols.advice import (
     UNSTRIPPED,
     UNWIND_COMPILE,
 )
+from crashtool.services.symbols.coverage import Coverage, assess, needs_tables
 from crashtool.services.symbols.known_file import bare_name
 
-UNWIND_IN_IMAGE = ("x86_64", "arm64")
 OR_EXCUSE = ", or leave it out with --not-required"
 WINDOWS, MACOS, LINUX = object_kinds.PE, object_kinds.MACHO, object_kinds.ELF
 UNWIND_FIX = {
@@ -127,15 +127,42 @@ class Gate:
             yield excuse or self._assess(wanted)
 
     def _assess(self, wanted: _Wanted) -> GateRow:
-        if not wanted.debug_id and not (wanted.family == WINDOWS and wanted.code_id):
+        has_id = bool(wanted.debug_id or (wanted.family == WINDOWS and wanted.code_id))
+        own = [entry for entry in self._inventory.entries if has_id and _is_of(entry, wanted)]
+        lined = [entry for entry in own if entry.quality.lines]
+        is_unwound = any(entry.quality.unwind for entry in own)
+        gap = assess(
+            Coverage(
+                has_id=has_id,
+                has_files=bool(own),
+                has_names=any(entry.quality.functions for entry in own),
+                has_lines=bool(lined),
+                is_unwound=is_unwound or not needs_tables(wanted.family, wanted.architecture),
+            )
+        )
+        if gap == "no_id":
             note = "no identifier: no crash report can be matched with any symbols"
-            return _row(wanted, "no_id", note, ID_FIX[wanted.family])
-        own = [entry for entry in self._inventory.entries if _is_of(entry, wanted)]
-        if not own:
+            return _row(wanted, gap, note, ID_FIX[wanted.family])
+        if gap == "missing":
             return self._assess_absence(wanted)
-        places = tuple(dict.fromkeys(entry.file.path for entry in own))
-        row = self._assess_names(wanted, own) or self._assess_unwind(wanted, own)
-        return row._replace(found=places)
+        row = _find_misnamed(wanted, lined) or self._explain(wanted, gap, own)
+        return row._replace(found=tuple(dict.fromkeys(entry.file.path for entry in own)))
+
+    def _explain(self, wanted: _Wanted, gap: str, own: list[InventoryEntry]) -> GateRow:
+        """What is missing of a module that has files, unless this machine cannot tell."""
+        if gap == "ok":
+            return _row(wanted, gap)
+        if unread := next((entry.quality.fault for entry in own if entry.quality.fault), None):
+            return _row(wanted, "not_read", unread.what, unread.hint or "")
+        if gap == "no_lines":
+            note = "function names, but no source lines"
+            return _row(wanted, gap, note, f"upload {LINED[wanted.family]}")
+        if gap == "stripped":
+            return self._assess_nameless(wanted, own)
+        if any(entry.row.role in BINARIES for entry in own):
+            note = "its program is there, but without unwind information"
+            return _row(wanted, gap, note, UNWIND_COMPILE)
+        return _row(wanted, gap, "nothing in these files can unwind it", UNWIND_FIX[wanted.family])
 
     def _assess_absence(self, wanted: _Wanted) -> GateRow:
         file = wanted.debug_file or wanted.name
@@ -156,21 +183,6 @@ class Gate:
                 return _row(wanted, "mismatch", note, "upload the symbols of the build that ships")
         return None
 
-    def _assess_names(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow | None:
-        """What is wrong with the functions and lines, if anything."""
-        described = [entry for entry in own if entry.quality.functions]
-        lined = [entry for entry in own if entry.quality.lines]
-        if lined and (misnamed := _find_misnamed(wanted, lined)):
-            return misnamed
-        if lined:
-            return None
-        if unread := next((entry.quality.fault for entry in own if entry.quality.fault), None):
-            return _row(wanted, "not_read", unread.what, unread.hint or "")
-        if described:
-            note = "function names, but no source lines"
-            return _row(wanted, "no_lines", note, f"upload {LINED[wanted.family]}")
-        return self._assess_nameless(wanted, own)
-
     def _assess_nameless(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
         problem = next((entry.quality.problem for entry in own if entry.quality.problem), "")
         if problem:
@@ -183,19 +195,6 @@ class Gate:
                 wanted, "missing", f"its PDB is not there: {asked}", f"upload {LINED[WINDOWS]}"
             )
         return _row(wanted, "stripped", "nothing left of its names", f"upload {UNSTRIPPED}")
-
-    def _assess_unwind(self, wanted: _Wanted, own: list[InventoryEntry]) -> GateRow:
-        unwinds = any(entry.quality.unwind for entry in own)
-        if unwinds or not _needs_tables(wanted):
-            return _row(wanted, "ok")
-        if unread := next((entry.quality.fault for entry in own if entry.quality.fault), None):
-            return _row(wanted, "not_read", unread.what, unread.hint or "")
-        has_program = any(entry.row.role in BINARIES for entry in own)
-        if has_program:
-            note = "its program is there, but without unwind information"
-            return _row(wanted, "no_unwind", note, UNWIND_COMPILE)
-        note = "nothing in these files can unwind it"
-        return _row(wanted, "no_unwind", note, UNWIND_FIX[wanted.family])
 
 
 def _apply_allowlist_to_unread(requirements: Requirements, row: GateRow) -> GateRow:
@@ -264,13 +263,6 @@ def _find_misnamed(wanted: _Wanted, lined: list[InventoryEntry]) -> GateRow | No
         return None
     note = f"{pdbs[0].file.path} is its PDB, but it asks for the name '{asked}'"
     return _row(wanted, "mismatch", note, "give the PDB the name that it was linked with")
-
-
-def _needs_tables(wanted: _Wanted) -> bool:
-    """Whether callers are lost without tables: not where frame pointers are the rule."""
-    if wanted.family == WINDOWS:
-        return wanted.architecture in UNWIND_IN_IMAGE
-    return not (wanted.family == MACOS and wanted.architecture == "arm64")
 
 
 def _row(wanted: _Wanted, status: str, note: str = "", fix: str = "") -> GateRow:

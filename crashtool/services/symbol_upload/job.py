@@ -31,7 +31,7 @@ from crashtool.services.symbol_upload.upload import (
     plan_single,
     write_archives,
 )
-from crashtool.services.symbol_upload.verdict import find_upload_error
+from crashtool.services.symbol_upload.upload_error import find_upload_error
 from crashtool.services.symbol_upload.verify import check_receipt, read_receipt
 from crashtool.services.transport.http import HttpSession
 

@@ -18,6 +18,7 @@ from crashtool.formats.pdb.coverage import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
+from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE
 from crashtool.services.symbols.debug_file import open_symbol_table
 from crashtool.services.symbols.derive import LINES, Derived, DerivedFiles, Deriver, Product
 from crashtool.services.symbols.mapped_file import map_file
@@ -41,7 +42,6 @@ ENOUGH_UNWOUND = 0.5  # what the C runtime brings along is less in any program b
 ENOUGH_UNNAMED = 0.23  # where the runtime's own code cannot be told from the rest
 ENOUGH_LINED = 0.9  # of what DIEs describe: the line tables are not looked into then
 ENOUGH_IN_IMAGES = 0.05  # leaf functions have none in x86-64 Windows code
-WINDOWS_UNWIND = ("x86_64", "arm64")
 
 
 def grade_files(files: Sequence[SymbolFile], cache: DerivedFiles) -> tuple[SymbolFile, ...]:
@@ -209,7 +209,7 @@ def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     if lookup.problems:
         return Quality(problem=f"cannot read the debug information: {lookup.problems[0]}")
     unwound = 0.0
-    if row.architecture not in WINDOWS_UNWIND:  # else it is in the image
+    if row.architecture not in UNWIND_IN_IMAGE:  # else it is in the image
         step = max(1, found.code_bytes // MAX_TRIED)
         tried = tuple(_spread(found.spans, step))
         unwound = sum(lookup.find_frame_data(at) is not None for at in tried) / max(1, len(tried))
@@ -240,7 +240,7 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quali
     except CrashtoolError as error:  # what needs no library is read all the same
         names = _look_up_symbols(file, row, error)
     unwound, fault = _share_unwound(file, row, deriver, names.addresses)
-    is_image = row.kind == object_kinds.PE and row.architecture in WINDOWS_UNWIND
+    is_image = row.kind == object_kinds.PE and row.architecture in UNWIND_IN_IMAGE
     known = ENOUGH_UNWOUND if names.addresses else ENOUGH_UNNAMED
     least = ENOUGH_IN_IMAGES if is_image else known
     return names.quality._replace(
@@ -294,7 +294,7 @@ def _share_unwound(
     """Of how much of the code callers can be found: that of functions, if there are any; and what
     keeps this machine from knowing better.
     """
-    if row.kind == object_kinds.PE and row.architecture not in WINDOWS_UNWIND:
+    if row.kind == object_kinds.PE and row.architecture not in UNWIND_IN_IMAGE:
         return 0.0, None  # it is in the PDB
     if (
         row.role == object_kinds.DEBUG

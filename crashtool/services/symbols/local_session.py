@@ -82,10 +82,10 @@ class LocalSession:
         """What they are worth to these frames."""
         if self._may_have(module):
             return self._open().verdict(module, architecture, frames)
-        from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
+        from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
 
-        return assess(
-            module, architecture, SymbolCoverage(frozenset(), has_code=False), (NOT_HERE,)
+        return assess_module(
+            module, architecture, FrameCoverage(frozenset(), has_code=False), (NOT_HERE,)
         )
 
     def _may_have(self, module: "Module") -> bool:

@@ -19,6 +19,7 @@ from crashtool.services.symbols.advice import (
     owner_of,
     say,
 )
+from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE, Coverage, assess
 from crashtool.services.symbols.owners import MICROSOFT
 
 if TYPE_CHECKING:
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from crashtool.model.module import Module
 
 PDB_SUFFIX = ".pdb"
-UNWIND_IN_IMAGE = ("x86_64", "arm64")  # where Windows keeps unwind data in the image, not the PDB
 
 Assessment: TypeAlias = tuple[SymbolStatus, str, Advice]
 
 
-class SymbolCoverage:
+class FrameCoverage:
     """What the frames of a stack that lie in one module came out as."""
 
     def __init__(self, found: frozenset[str], *, has_code: bool) -> None:
@@ -47,6 +47,16 @@ class SymbolCoverage:
         self.guessed = 0
         self.absent = ""  # which file that goes with them is not at hand
 
+    def coverage(self, module: "Module") -> Coverage:
+        """What of the module these frames show to be there."""
+        return Coverage(
+            has_id=module.debug_id is not None or bool(module.code_id),
+            has_files=bool(self.kinds),
+            has_names=bool(self.named),
+            has_lines=bool(self.named and self.lined),
+            is_unwound=bool(self.unwound or not self.guessed),
+        )
+
     def uses(self) -> tuple[SymbolUse, ...]:
         """What could be looked up at least once."""
         answers: tuple[tuple[SymbolUse, bool], ...] = (
@@ -59,10 +69,10 @@ class SymbolCoverage:
         return tuple(use for use, answer in answers if answer)
 
 
-def assess(
+def assess_module(
     module: "Module",
     architecture: str,
-    evidence: SymbolCoverage,
+    evidence: FrameCoverage,
     candidates: tuple[Candidate, ...],
     problems: "Sequence[str]" = (),
     fault: "CrashtoolError | None" = None,
@@ -82,15 +92,18 @@ def assess(
 
 
 def _assess(
-    module: "Module", architecture: str, evidence: SymbolCoverage, candidates: tuple[Candidate, ...]
+    module: "Module", architecture: str, evidence: FrameCoverage, candidates: tuple[Candidate, ...]
 ) -> Assessment:
-    if not evidence.kinds:
+    gap = assess(evidence.coverage(module))
+    if gap == "no_id":
+        return _assess_unidentified(module)
+    if gap == "missing":
         return _assess_absence(module, candidates)
-    if not evidence.named:
+    if gap == "stripped":
         return _assess_nameless(module, evidence, candidates)
-    if not evidence.lined:
+    if gap == "no_lines":
         return _assess_lineless(module, evidence, candidates)
-    if not evidence.unwound and evidence.guessed:
+    if gap == "no_unwind":
         note, advice = _format_unwind(module, architecture, evidence)
         if other_build := _find_other_build(module, candidates):
             note = f"{note}; {other_build[1]}"
@@ -99,7 +112,7 @@ def _assess(
 
 
 def _assess_nameless(
-    module: "Module", evidence: SymbolCoverage, candidates: tuple[Candidate, ...]
+    module: "Module", evidence: FrameCoverage, candidates: tuple[Candidate, ...]
 ) -> Assessment:
     if other_build := _find_other_build(module, candidates):
         return other_build
@@ -113,7 +126,7 @@ def _assess_nameless(
 
 
 def _assess_lineless(
-    module: "Module", evidence: SymbolCoverage, candidates: tuple[Candidate, ...]
+    module: "Module", evidence: FrameCoverage, candidates: tuple[Candidate, ...]
 ) -> Assessment:
     owner = owner_of(module, candidates)
     if object_kinds.PDB in evidence.kinds:
@@ -136,16 +149,18 @@ def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> As
     return None
 
 
+def _assess_unidentified(module: "Module") -> Assessment:
+    note = "the dump has no identifier of it, so no file can be matched"
+    family = object_kinds.PE if "\\" in module.code_file else object_kinds.ELF
+    fix = Advice(
+        f"--symbols {module.name}=FILE gives its file all the same; {ID_FIX[family]}",
+        ID_FIX[family],
+    )
+    return "no_id", note, fix
+
+
 def _assess_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Assessment:
     wanted = _wanted(module)
-    if module.debug_id is None and not module.code_id:
-        note = "the dump has no identifier of it, so no file can be matched"
-        family = object_kinds.PE if "\\" in module.code_file else object_kinds.ELF
-        fix = Advice(
-            f"--symbols {module.name}=FILE gives its file all the same; {ID_FIX[family]}",
-            ID_FIX[family],
-        )
-        return "no_id", note, fix
     if other_build := _find_other_build(module, candidates):
         return other_build
     by_status = {item.status: item for item in reversed(candidates)}
@@ -173,7 +188,7 @@ def _wanted(module: "Module") -> str:
 
 
 def _format_unwind(
-    module: "Module", architecture: str, evidence: SymbolCoverage
+    module: "Module", architecture: str, evidence: FrameCoverage
 ) -> tuple[str, Advice]:
     needs_image = architecture in UNWIND_IN_IMAGE and not evidence.has_code
     if object_kinds.PDB in evidence.kinds and needs_image:

@@ -16,7 +16,7 @@ from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.local_source import LocalSource
 from crashtool.services.symbols.module_symbols import ModuleSymbols
-from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
+from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
 from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.source import ChainedSource
 
@@ -154,7 +154,7 @@ class SymbolSession:
         """What the files of a module are worth to these frames, each with its caller."""
         tables = self.tables(module, architecture)
         has_code = tables.read_code(0, 0) is not None
-        evidence = SymbolCoverage(tables.kinds, has_code=has_code)
+        evidence = FrameCoverage(tables.kinds, has_code=has_code)
         for frame, caller in frames:
             evidence.named += frame.function is not None
             evidence.lined += bool(frame.line)
@@ -164,10 +164,10 @@ class SymbolSession:
         evidence.absent = next(iter(tables.absent), "")
         for fault in filter(None, (tables.fault, self._find_loss(evidence))):
             self._warn(f"{fault.what} ({fault.hint})")
-        return assess(
+        return assess_module(
             module, architecture, evidence, tables.candidates, tables.problems, tables.fault
         )
 
-    def _find_loss(self, evidence: SymbolCoverage) -> "MissingLibrary | None":
+    def _find_loss(self, evidence: FrameCoverage) -> "MissingLibrary | None":
         """What keeps names from being readable: looked for when there are names."""
         return find_loss() if evidence.named else None

@@ -9,7 +9,7 @@ from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.model.crash import Module
 from crashtool.services.symbols.debug_file import open_debug_file
-from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
+from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
 from tests.toolchain import run_tool
 
 SOURCE = """
@@ -112,13 +112,13 @@ def test_split_programs_of_another_machine_have_lines(name, truth, deriver):
 
 def test_the_verdict_says_which_file_of_split_dwarf_is_missing():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = SymbolCoverage(frozenset({object_kinds.ELF}), has_code=True)
+    evidence = FrameCoverage(frozenset({object_kinds.ELF}), has_code=True)
     evidence.named = evidence.lined = evidence.unwound = 3
-    whole = assess(module, "x86_64", evidence, ())
+    whole = assess_module(module, "x86_64", evidence, ())
     evidence.absent = "app.dwo is not at hand"
-    lacking = assess(module, "x86_64", evidence, ())
+    lacking = assess_module(module, "x86_64", evidence, ())
     evidence.named = 0
-    nameless = assess(module, "x86_64", evidence, ())
+    nameless = assess_module(module, "x86_64", evidence, ())
 
     assert (whole.status, whole.note) == ("ok", "")
     assert (lacking.status, lacking.note) == ("ok", evidence.absent)
@@ -127,9 +127,9 @@ def test_the_verdict_says_which_file_of_split_dwarf_is_missing():
 
 def test_split_dwarf_without_lines_is_told_as_any_other():
     module = Module(0x400000, 0x10000, "app", "/app", None, "app")
-    evidence = SymbolCoverage(frozenset({object_kinds.ELF}), has_code=True)
+    evidence = FrameCoverage(frozenset({object_kinds.ELF}), has_code=True)
     evidence.named = 3
 
-    verdict = assess(module, "x86_64", evidence, ())
+    verdict = assess_module(module, "x86_64", evidence, ())
 
     assert (verdict.status, verdict.note) == ("no_lines", "function names, but no source lines")

@@ -10,7 +10,7 @@ from crashtool.model.module import Module
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.derive import LINES, Deriver
 from crashtool.services.symbols.module_symbols import ModuleSymbols
-from crashtool.services.symbols.module_verdict import SymbolCoverage, assess
+from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
 from crashtool.services.symbols.session import SymbolSession
 from tests.synth.object_files import build_sym
 from tests.synth.symbol_file import build_symbol_file, file, func, line
@@ -119,7 +119,7 @@ def test_modules_are_opened_once_for_many_dumps(sym, deriver):
 
 
 def evidence(*kinds, **counts):
-    found = SymbolCoverage(frozenset(kinds), has_code=counts.pop("has_code", False))
+    found = FrameCoverage(frozenset(kinds), has_code=counts.pop("has_code", False))
     for name, count in counts.items():
         setattr(found, name, count)
     return found
@@ -149,7 +149,7 @@ ID_MODULE = MODULE._replace(code_id="ab" * 20)
     ],
 )  # fmt: skip
 def test_a_verdict_follows_from_what_lookups_gave(found, architecture, status, words):
-    verdict = assess(ID_MODULE, architecture, found, ())
+    verdict = assess_module(ID_MODULE, architecture, found, ())
 
     assert verdict.status == status
     assert words in verdict.fix
@@ -172,7 +172,7 @@ STALE = Candidate("old.pdb", "mismatch", "pdb", "it has 1, the dump wants 2")
     ],
 )  # fmt: skip
 def test_what_is_there_of_another_build_is_named(found, candidates, status, note, fix):
-    verdict = assess(PDB_MODULE, "x86_64", found, candidates)
+    verdict = assess_module(PDB_MODULE, "x86_64", found, candidates)
 
     assert verdict.status == status
     assert note in verdict.note
@@ -192,11 +192,11 @@ def test_what_is_there_of_another_build_is_named(found, candidates, status, note
     ],
 )
 def test_a_verdict_without_files_says_why(candidates, status):
-    assert assess(ID_MODULE, "x86_64", evidence(), candidates).status == status
+    assert assess_module(ID_MODULE, "x86_64", evidence(), candidates).status == status
 
 
 def test_a_module_without_identifiers_can_have_no_symbols():
-    verdict = assess(MODULE, "x86_64", evidence(), ())
+    verdict = assess_module(MODULE, "x86_64", evidence(), ())
 
     assert verdict.status == "no_id"
     assert "build-id" in verdict.fix
