@@ -84,8 +84,8 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
     if options["offline"]:
         raise UsageError("--offline asks no server: there is nothing to fetch from")
     writer = StoreWriter(
-        open_target(options["store"]), options["store"], replace=options["replace"],
-        progress=console.progress,
+        open_target(options["store"], options.get("timeout")), options["store"],
+        replace=options["replace"], progress=console.progress,
     )  # fmt: skip
     with ExitStack() as stack:  # what was fetched may have to go when it ends
         rows = look_for(options, console, stack, jobs=options["jobs"], local=False)

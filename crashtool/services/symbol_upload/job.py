@@ -123,7 +123,7 @@ def run_job(wishes: UploadOptions, network: Network, voices: UploadEvents) -> Up
             return UploadOutcome(survey, (), objection)
         if survey.fault:
             voices.warn(f"not all could be checked: {survey.fault.what} ({survey.fault.hint})")
-        deliveries = _store(wishes, voices, collection.files)
+        deliveries = _store(wishes, network, voices, collection.files)
         if destination or wishes.output or (wishes.dry_run and not wishes.store):
             shipments = _plan(wishes, collection.files)
             deliveries += _deliver(wishes, network, voices, destination, shipments)
@@ -178,7 +178,7 @@ def _plan(wishes: UploadOptions, files: tuple[SymbolFile, ...]) -> tuple[Shipmen
 
 
 def _store(
-    wishes: UploadOptions, voices: UploadEvents, files: tuple[SymbolFile, ...]
+    wishes: UploadOptions, network: Network, voices: UploadEvents, files: tuple[SymbolFile, ...]
 ) -> tuple[Delivery, ...]:
     """Put the files into the store that was asked for, if one was."""
     if not wishes.store:
@@ -186,8 +186,9 @@ def _store(
     if wishes.dry_run:
         return plan_places(files, wishes.store)
     writer = StoreWriter(
-        open_target(wishes.store), wishes.store, replace=wishes.replace, progress=voices.progress
-    )
+        open_target(wishes.store, network.timeout), wishes.store, replace=wishes.replace,
+        progress=voices.progress,
+    )  # fmt: skip
     return tuple(writer.write_all(files))
 
 

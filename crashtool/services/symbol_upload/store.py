@@ -73,12 +73,12 @@ class FolderTarget:
             file.writelines(blocks)
 
 
-def open_target(text: str) -> Target:
-    """A store by its folder, or its URL of an object store."""
+def open_target(text: str, timeout: float | None = None) -> Target:
+    """A store by its folder, or its URL of an object store; `timeout` is in seconds."""
     if SCHEME in text:
-        from crashtool.services.symbols.fetching import BucketTarget
+        from crashtool.services.symbols.bucket_target import BucketTarget
 
-        return BucketTarget(text)
+        return BucketTarget(text, timeout)
     return FolderTarget(Path(text))
 
 

@@ -1,29 +1,16 @@
 """How files of symbol servers are got: over HTTP, or from object stores by way of fsspec."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from time import sleep
-from typing import IO, Self, TypeAlias, cast
+from typing import IO, Any, Self, TypeAlias, cast
 
-from crashtool.errors import (
-    BadUrl,
-    CrashtoolError,
-    MissingExtra,
-    NetworkFailure,
-    Refused,
-    Rejected,
-    TimedOut,
-    TooLarge,
-)
+from crashtool.errors import NetworkFailure, TimedOut, TooLarge
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.reply import is_temporary
 
-BLOCK = 1 << 20  # bytes
-PART = 1 << 24  # bytes that are sent to an object store at once, and kept in memory until then
 WORTH_TELLING = 4 << 20  # bytes: less is there before anybody has read of it
-# Stores that know keys alone: to make a folder in them would make the bucket, were it misspelt.
-WITHOUT_FOLDERS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory")
 
 # A label and the bytes in all, 0 if unknown → what is called with the bytes done.
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -119,71 +106,17 @@ class _Observed:
 
 def open_in_bucket(url: str) -> IO[bytes]:
     """A file of an object store, of which nothing is read ahead; errors as fsspec raises them."""
-    import fsspec
-
-    store, path = fsspec.core.url_to_fs(url)
+    store, path = find_bucket(url)
     file: IO[bytes] = store.open(path, "rb", cache_type="none")
     return file
 
 
-class BucketTarget:
-    """A store in an object store, to be written; a file is there when all of it is."""
+def find_bucket(url: str, *, anew: bool = False) -> tuple[Any, str]:
+    """The files of an object store as fsspec has them, and the path in them.
 
-    def __init__(self, url: str) -> None:
-        """MissingExtra when the library for such URLs is not installed."""
-        self._scheme, _, _ = url.partition("://")
-        try:
-            import fsspec
+    `anew`: not those of an earlier call, whose transaction they may be in the middle of.
+    """
+    import fsspec
 
-            self._files, self._root = fsspec.core.url_to_fs(url.rstrip("/"))
-        except ImportError as error:
-            raise MissingExtra(f"symbols in {self._scheme} ({error})", "s3") from None
-        except Exception as error:  # noqa: BLE001 (each store has errors of its own)
-            raise BadUrl(f"not a store that can be used: {error}") from None
-
-    def read(self, path: str) -> Iterator[bytes] | None:
-        """A file's bytes; None when it is not there."""
-        place = f"{self._root}/{path}"
-        try:
-            if not self._files.exists(place):
-                return None
-            return self._read_blocks(place)
-        except Exception as error:  # noqa: BLE001
-            raise _explain(self._scheme, error) from None
-
-    def _read_blocks(self, place: str) -> Iterator[bytes]:
-        try:
-            with self._files.open(place, "rb") as file:
-                while block := file.read(BLOCK):
-                    yield block
-        except Exception as error:  # noqa: BLE001
-            raise _explain(self._scheme, error) from None
-
-    def write(self, path: str, blocks: Iterator[bytes]) -> None:
-        """One upload, which the store shows when it has ended. Refused, Rejected or NetworkFailure
-        when it does not.
-        """
-        place = f"{self._root}/{path}"
-        try:
-            if self._scheme not in WITHOUT_FOLDERS:
-                self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
-            # without a transaction, closing the file would let the store show what there is of it
-            with self._files.transaction, self._files.open(place, "wb", PART) as file:
-                for block in blocks:
-                    file.write(block)
-        except CrashtoolError:
-            raise
-        except Exception as error:  # noqa: BLE001
-            raise _explain(self._scheme, error) from None
-
-
-def _explain(scheme: str, error: Exception) -> CrashtoolError:
-    what = f"{scheme} store: {error}"
-    if isinstance(error, PermissionError):
-        return Refused(what, hint="these credentials do not allow it")
-    if isinstance(error, FileNotFoundError):
-        return Rejected(what, hint="a bucket is not made: create it, or correct its name")
-    return NetworkFailure(
-        what, hint="credentials and endpoint are found as other tools for this store find them: "
-        "variables of the environment, profiles"
-    )  # fmt: skip
+    found: tuple[Any, str] = fsspec.core.url_to_fs(url, skip_instance_cache=anew)
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import InputUnusable
-from crashtool.services.symbols.fetching import PART, BucketTarget
+from crashtool.services.symbols.bucket_target import PART, BucketTarget
 from tests.synth.object_files import BUILD_ID, build_macho, build_pe, build_sym, full_elf
 from tests.synth.pdb import build_pdb
 

@@ -6,7 +6,7 @@ import pytest
 
 from crashtool.errors import InputUnusable, NetworkFailure, Refused, Rejected
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-from crashtool.services.symbols.fetching import BucketTarget
+from crashtool.services.symbols.bucket_target import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
 
 
