@@ -45,7 +45,7 @@ test: $(STAMP) ## the whole test suite, in random order and in parallel
 	$(PYTEST)
 
 again: $(STAMP) ## the tests that failed last, one after the other
-	$(BIN)/python -m pytest -q -n 0 -m "not slow" --last-failed
+	$(BIN)/python -m pytest -q -n 0 -m "not slow" --last-failed --last-failed-no-failures none
 
 skipped: $(STAMP) ## the tests that the last run skipped, when what they need has been installed
 	$(PYTEST) --skipped-before

@@ -3,6 +3,7 @@
 import lzma
 import struct
 import zlib
+from functools import lru_cache
 
 from crashtool.formats.archives.squashfs_tables import (
     FILE,
@@ -102,7 +103,7 @@ class _Builder:
         self.method, self.block_size, self.fragments = method, block_size, fragments
         self.large = large
         self.edit = edit or (lambda row: row)
-        self.pack = PACKERS.get(method, bytes)
+        self.pack = lru_cache(4)(PACKERS.get(method, bytes))  # of zeros there are hundreds
         self.data = bytearray()
         self.seen = {}
         self.inodes, self.listings = _Table(self.pack), _Table(self.pack)
