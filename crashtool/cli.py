@@ -10,7 +10,7 @@ from typing import Any
 
 gc.disable()  # until a command is loaded: collecting while importing costs a fifth of the start
 
-from crashtool.commands.streams import StandardStreams, tell_bug, tell_missing  # noqa: E402
+from crashtool.commands.standard_streams import StandardStreams, tell_bug, tell_missing  # noqa: E402
 
 try:
     import click

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from crashtool.commands.streams import check_encodable, is_lost
+from crashtool.commands.standard_streams import check_encodable, is_lost
 from crashtool.errors import CrashtoolError, MissingLibrary
 from crashtool.render.page import Page
 from crashtool.render.safe_text import log_line, safe

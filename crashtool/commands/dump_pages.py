@@ -11,8 +11,8 @@ from crashtool.render.report import render_report
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings.layers import user_cache_folder
-from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import SymbolSession, open_session
+from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from crashtool.commands.options import probe_options, require_token, token_optio
 from crashtool.errors import CHECK_FAILED, CheckFailed, UsageError
 from crashtool.formats.submission_url import ERROR, FORMATS, FORMS, Purpose, fix_url
 from crashtool.formats.submission_url.finding import PLATFORMS, UrlFinding
-from crashtool.formats.submission_url.parts import split_url
+from crashtool.formats.submission_url.url_parts import split_url
 from crashtool.render.submission_url import (
     TEXTS,
     finding_hint,

@@ -14,8 +14,8 @@ from crashtool.services.settings.layers import symbol_search_paths, user_cache_f
 if TYPE_CHECKING:
     from crashtool.errors import CrashtoolError
     from crashtool.services.analyze.stacks import SymbolProvider
-    from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.session import Places
+    from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -183,7 +183,7 @@ def make_plan(
     """What the options and the usual variables name, and this machine unless they say no; None
     for nothing.
     """
-    from crashtool.services.symbols.plan import SymbolPlan
+    from crashtool.services.symbols.symbol_plan import SymbolPlan
 
     nt_symbol_path, debuginfod_urls = symbol_search_paths()
     plan = SymbolPlan(

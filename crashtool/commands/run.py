@@ -97,7 +97,7 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     check_platform()
     if not program:
         raise UsageError("no program given", hint="crashtool run -- ./program ARGUMENTS")
-    from crashtool.services.handler.ending import exit_like
+    from crashtool.services.handler.exit_like import exit_like
 
     exit_like(_run(console, program, options))
 
@@ -161,7 +161,7 @@ class _Account:
                 self._write(self._page(delivery))
 
     def _explain(self, result: "RunResult", delivery: "DeliveredReport | None") -> None:
-        from crashtool.services.handler.command_line import telling_lines
+        from crashtool.services.handler.handler_command_line import telling_lines
 
         for problem in (*filter(None, [result.problem]), *result.notes):
             self.console.warn(problem)

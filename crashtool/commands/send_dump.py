@@ -19,7 +19,7 @@ from crashtool.formats.attributes import parse_attachment, parse_pair
 from crashtool.services.settings.layers import FLAG, read_token_file, user_state_folder
 
 if TYPE_CHECKING:
-    from crashtool.services.scrub.findings import Finder
+    from crashtool.services.scrub.secret_spans import Finder
     from crashtool.services.sending.journal import Journal
     from crashtool.services.sending.pace import Pace
     from crashtool.services.sending.request import SendPlan
@@ -159,7 +159,7 @@ def _make_sender(options: dict[str, Any], plan: "SendPlan", job: Job) -> "Sender
 def _make_finders(wishes: tuple[str, ...]) -> "tuple[Finder, ...]":
     if not wishes:
         return ()
-    from crashtool.services.scrub.findings import parse_wish
+    from crashtool.services.scrub.secret_spans import parse_wish
 
     return tuple(parse_wish(text) for text in wishes)
 
@@ -188,7 +188,7 @@ def _open_journal(path: str | None) -> "Journal":
 
 
 def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
-    from crashtool.services.sending.destination import (
+    from crashtool.services.sending.report_url import (
         find_login,
         find_report_url,
         make_sample_url,

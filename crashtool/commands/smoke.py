@@ -71,10 +71,10 @@ def command(console: Console, **options: Any) -> None:
 
     check_platform()
     if options["url"]:
-        from crashtool.services.sending.destination import check_handler_url
+        from crashtool.services.sending.report_url import check_handler_url
 
         check_handler_url(options["url"], "linux")
-    from crashtool.services.handler.smoke import SmokePlan, smoke
+    from crashtool.services.handler.smoke_test import SmokePlan, smoke
 
     with ExitStack() as stack, _own_files():
         result = smoke(

@@ -67,7 +67,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.render.symbol_table import render_survey, survey_document
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.gate import Requirements
-    from crashtool.services.symbol_upload.survey import (
+    from crashtool.services.symbol_upload.inspect_files import (
         SurveyOptions,
         check_survey,
         inspect_files,

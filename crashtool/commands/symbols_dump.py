@@ -53,7 +53,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     Exit status: 0, 3 when nothing can be written, 8 when some of several cannot.
     """  # noqa: D301 (\b is click's)
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbol_upload.survey import SurveyOptions, inspect_files
+    from crashtool.services.symbol_upload.inspect_files import SurveyOptions, inspect_files
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
         DumpSymbolsOptions,

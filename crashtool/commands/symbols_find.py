@@ -19,7 +19,7 @@ from crashtool.errors import DONE, CheckFailed, CrashtoolError, UsageError
 from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
-    from crashtool.services.symbol_upload.seek import ModuleSearch
+    from crashtool.services.symbol_upload.find_symbols import ModuleSearch
 
 WANTED = "name identifiers, minidumps or programs"
 
@@ -76,7 +76,7 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
 
     Exit status: 0 when each module has a file, 3 for what names no module, 4 otherwise.
     """  # noqa: D301
-    from crashtool.services.symbol_upload.seek import store_found
+    from crashtool.services.symbol_upload.find_symbols import store_found
     from crashtool.services.symbol_upload.store import StoreWriter, open_target
 
     if not options["store"]:
@@ -100,7 +100,7 @@ def look_for(
     machine, too. Their files are there until `stack` is closed.
     """
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbol_upload.seek import find_symbols, list_wanted
+    from crashtool.services.symbol_upload.find_symbols import find_symbols, list_wanted
 
     if not options["wanted"]:
         raise UsageError("nothing given to look for", hint=WANTED)

@@ -136,7 +136,7 @@ def make_boundary(generator: random.Random | None = None) -> str:
     return PREFIX + "".join(LETTERS[byte % len(LETTERS)] for byte in raw) + SUFFIX
 
 
-class Part(NamedTuple):
+class FormPart(NamedTuple):
     """One part of a parsed body; its content is `data[start:end]`. Names are unescaped."""
 
     name: str
@@ -168,7 +168,7 @@ class FormText:
         return -1
 
 
-def parse_multipart(data: "bytes | FormText") -> list[Part]:
+def parse_multipart(data: "bytes | FormText") -> list[FormPart]:
     """The parts of a form body whose boundary is its first line, as in a saved request.
 
     MalformedFile when it is no such body, has too many parts or ends before its last boundary.
@@ -177,7 +177,7 @@ def parse_multipart(data: "bytes | FormText") -> list[Part]:
     mark = data[:first_end]
     if first_end < 3 or not mark.startswith(b"--"):  # noqa: PLR2004 (two dashes and a letter)
         raise MalformedFile("no multipart boundary", offset=0)
-    parts: list[Part] = []
+    parts: list[FormPart] = []
     index = first_end + 2
     while len(parts) < MAX_PARTS:
         head_end = data.find(b"\r\n\r\n", index, index + MAX_HEADER)
@@ -187,7 +187,7 @@ def parse_multipart(data: "bytes | FormText") -> list[Part]:
         if end < 0:
             raise MalformedFile("a multipart part without its end", offset=head_end)
         head = data[index:head_end].decode("utf-8", "surrogateescape")
-        parts.append(Part(_parameter(head, "name") or "", _parameter(head, "filename"),
+        parts.append(FormPart(_parameter(head, "name") or "", _parameter(head, "filename"),
                           head_end + 4, end))  # fmt: skip
         index = end + 2 + len(mark)
         if data[index : index + 2] == b"--":

@@ -5,7 +5,7 @@ from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives import ar_file
-from crashtool.formats.archives.streams import ArchiveMember
+from crashtool.formats.archives.archive_streams import ArchiveMember
 from crashtool.formats.named_tuple import NamedTuple
 
 TABLES = ("", "SYM64", "/SYM64", "__.SYMDEF", "__.SYMDEF SORTED")  # of symbols

@@ -167,10 +167,10 @@ def test_progress_for_a_person_is_a_bar(capsys):
 
 SPEAKERS = {  # whoever names a stream, and what for
     "commands/console.py": "the console",
-    "commands/streams.py": "what stands below it",
+    "commands/standard_streams.py": "what stands below it",
     "commands/command.py": "asks whether they are terminals",
     "commands/symbols_dump.py": "a .sym file is bytes",
-    "services/handler/ending.py": "empties them before the process dies",
+    "services/handler/exit_like.py": "empties them before the process dies",
     "cli.py": "an interrupt, which has no name in it",
 }
 

@@ -13,10 +13,10 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler import ending, find, report_database, reported_run
-from crashtool.services.handler.apart import run_in_subprocess
-from crashtool.services.handler.command_line import compose_command
+from crashtool.services.handler import exit_like, find, report_database, reported_run
+from crashtool.services.handler.handler_command_line import compose_command
 from crashtool.services.handler.report_database import prepare_database
+from crashtool.services.handler.subprocess_run import run_in_subprocess
 from crashtool.services.receiver.app import start_receiver
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
@@ -50,7 +50,7 @@ def report(monkeypatch, crashtool, sentry_handler):  # noqa: F811
     """report("--option", program, ...) in this process, the program's streams leading nowhere."""
     monkeypatch.setattr(reported_run, "run_program", run_in_subprocess)
     monkeypatch.setattr(
-        ending, "exit_like", lambda status: click.get_current_context().exit(status)
+        exit_like, "exit_like", lambda status: click.get_current_context().exit(status)
     )
     return lambda *arguments: crashtool("run", "--database", "database", *arguments)
 
@@ -445,7 +445,7 @@ def report_own(monkeypatch, crashtool, build, no_handler):  # noqa: F811
     build("crash.c")  # skips where no program can be built, or run
     monkeypatch.setattr(reported_run, "run_program", run_in_subprocess)
     monkeypatch.setattr(
-        ending, "exit_like", lambda status: click.get_current_context().exit(status)
+        exit_like, "exit_like", lambda status: click.get_current_context().exit(status)
     )
     return lambda *arguments: crashtool("run", "--database", "database", *arguments)
 

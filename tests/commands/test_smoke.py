@@ -167,7 +167,7 @@ def test_a_url_that_no_handler_can_use_is_refused_before_anything_crashes(
     def crash(_plan):
         raise AssertionError("something was crashed")
 
-    monkeypatch.setattr("crashtool.services.handler.smoke.smoke", crash)
+    monkeypatch.setattr("crashtool.services.handler.smoke_test.smoke", crash)
     monkeypatch.setattr("crashtool.services.handler.supported.check_platform", lambda: None)
     result = crashtool("smoke", "--url", url)
 

@@ -23,7 +23,7 @@ from crashtool.formats.submission_url import (
     token_kind,
 )
 from crashtool.formats.submission_url.finding import UrlFault
-from crashtool.formats.submission_url.parts import split_url
+from crashtool.formats.submission_url.url_parts import split_url
 
 TOKEN = "5c267f" + "a1" * 29
 OTHER = "77bd10" + "e2" * 29

@@ -8,8 +8,8 @@ import pytest
 
 from crashtool.model.signature import VERSION, sign
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
+from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 GOLDEN = Path(__file__).with_name(f"signatures-{VERSION}.tsv")
 PROGRAMS = ("linux/bin", "groups/bin", "windows/bin")

@@ -1,7 +1,7 @@
 """A process to walk in: memory by words, modules with code, functions and unwind rules."""
 
 from crashtool.model.module import Module
-from crashtool.services.unwind.scene import NO_TABLES, Loaded, UnwindContext
+from crashtool.services.unwind.unwind_context import NO_TABLES, Loaded, UnwindContext
 
 CODE = 0x400000
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.archives.streams import ArchiveMember, Slice
+from crashtool.formats.archives.archive_streams import ArchiveMember, Slice
 
 MAGIC = b"!<arch>\n"
 THIN_MAGIC = b"!<thin>\n"  # members are files elsewhere; only the tables are in it (GNU ar, T)

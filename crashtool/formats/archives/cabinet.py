@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import IO, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.archives.archive_streams import ArchiveMember
 from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.streams import ArchiveMember
 from crashtool.formats.record import U8, U16, U32, Bytes4, Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
+from crashtool.formats.archives.archive_streams import ArchiveStream, Counted
 from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.streams import ArchiveStream, Counted
 from crashtool.formats.named_tuple import NamedTuple
 
 INPUT_STEP = 1 << 14  # bytes

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from crashtool.errors import InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
-from crashtool.formats.archives.streams import (
+from crashtool.formats.archives.archive_streams import (
     ArchiveMember,
     ArchiveStream,
     Counted,
     Portion,
     read_fully,
 )
+from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
 
 MAGICS = (b"070701", b"070702")
 STRIPPED = b"07070X"  # the names are in the package's header (RPM, for files of 4 GiB and more)

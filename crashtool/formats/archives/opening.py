@@ -15,17 +15,17 @@ from crashtool.formats.archives import (
     tar_file,
     zip_file,
 )
-from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.codecs import BZIP2, GZIP, LZMA_ALONE, XZ, Unpacker
-from crashtool.formats.archives.refusals import FOLDER_HINT, NotOpened
-from crashtool.formats.archives.squashfs_tables import MAGIC as SQUASHFS_MAGIC
-from crashtool.formats.archives.streams import (
+from crashtool.formats.archives.archive_streams import (
     ArchiveMember,
     ArchiveStream,
     Rejoined,
     Slice,
     read_fully,
 )
+from crashtool.formats.archives.bounds import Budget
+from crashtool.formats.archives.codecs import BZIP2, GZIP, LZMA_ALONE, XZ, Unpacker
+from crashtool.formats.archives.refusals import FOLDER_HINT, NotOpened
+from crashtool.formats.archives.squashfs_tables import MAGIC as SQUASHFS_MAGIC
 from crashtool.formats.archives.zstandard_frames import MAGIC as ZSTD_MAGIC
 from crashtool.formats.archives.zstandard_frames import Zstandard
 

@@ -10,6 +10,14 @@ from collections.abc import Iterator
 from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.archives.archive_streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Counted,
+    Portion,
+    Slice,
+    read_fully,
+)
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.codecs import (
     BZIP2,
@@ -34,14 +42,6 @@ from crashtool.formats.archives.seven_zip_header import (
     Streams,
     read_streams,
     walk_files,
-)
-from crashtool.formats.archives.streams import (
-    ArchiveMember,
-    ArchiveStream,
-    Counted,
-    Portion,
-    Slice,
-    read_fully,
 )
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.record import U8, U32, U64, Record

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import IO
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.archives.archive_streams import MAX_FILE, ArchiveMember, ArchiveStream
 from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH, Budget
 from crashtool.formats.archives.squashfs_blocks import MetadataReader, SquashfsImage
 from crashtool.formats.archives.squashfs_tables import (
@@ -32,7 +33,6 @@ from crashtool.formats.archives.squashfs_tables import (
     LargeFolderInode,
     find_obstacle,
 )
-from crashtool.formats.archives.streams import MAX_FILE, ArchiveMember, ArchiveStream
 from crashtool.formats.record import U32, Record
 
 ENTRY_COST = 512  # bytes that an entry counts, as its header in a tar archive would

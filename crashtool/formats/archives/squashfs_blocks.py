@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import IO, TypeVar
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.archives.archive_streams import ArchiveStream, Slice, read_fully
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.codecs import Unpacker
 from crashtool.formats.archives.squashfs_tables import (
@@ -21,7 +22,6 @@ from crashtool.formats.archives.squashfs_tables import (
     method_of,
     read_superblock,
 )
-from crashtool.formats.archives.streams import ArchiveStream, Slice, read_fully
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.record import U16, U64, Record
 

@@ -7,14 +7,14 @@ header of any size into memory.
 from collections.abc import Iterator
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
-from crashtool.formats.archives.streams import (
+from crashtool.formats.archives.archive_streams import (
     ArchiveMember,
     ArchiveStream,
     Counted,
     Portion,
     read_fully,
 )
+from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
 
 BLOCK = 512
 MODE_FIELD, PERMISSIONS = slice(100, 108), 0o777

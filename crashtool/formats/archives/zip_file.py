@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.archives.archive_streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Slice,
+    read_fully,
+)
 from crashtool.formats.archives.bounds import MAX_MEMBERS, Budget
 from crashtool.formats.archives.codecs import (
     BZIP2,
@@ -19,7 +25,6 @@ from crashtool.formats.archives.codecs import (
     Unpacker,
     lzma1,
 )
-from crashtool.formats.archives.streams import ArchiveMember, ArchiveStream, Slice, read_fully
 from crashtool.formats.archives.zstandard_frames import Zstandard
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.zip_structs import (

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from crashtool.errors import InputUnusable, MalformedFile, how_to_install
+from crashtool.formats.archives.archive_streams import ArchiveStream, Counted, Portion, read_fully
 from crashtool.formats.archives.bounds import MAX_WINDOW, Budget
 from crashtool.formats.archives.codecs import window_too_large
-from crashtool.formats.archives.streams import ArchiveStream, Counted, Portion, read_fully
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = b"\x2a\x4d\x18"  # after a first byte from 0x50 to 0x5f

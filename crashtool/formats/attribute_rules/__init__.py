@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from crashtool.formats.attribute_rules import annotations, attachments
-from crashtool.formats.attribute_rules.plan import (
+from crashtool.formats.attribute_rules.start_plan import (
     ERROR,
     INTO,
     WARNING,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crashtool.formats.attribute_rules.plan import (
+from crashtool.formats.attribute_rules.start_plan import (
     ERROR,
     INTO,
     WARNING,

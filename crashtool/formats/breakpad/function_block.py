@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
-from crashtool.formats.breakpad.columns import SMALL, SortedRecords
 from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, find_line_end, note
+from crashtool.formats.breakpad.sorted_records import SMALL, SortedRecords
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import re
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
-from crashtool.formats.breakpad.columns import SortedRecords, covers
 from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, find_line_end
+from crashtool.formats.breakpad.sorted_records import SortedRecords, covers
 from crashtool.formats.unwind_rules import FPO, FRAME_DATA, CfiText, FrameData
 
 if TYPE_CHECKING:

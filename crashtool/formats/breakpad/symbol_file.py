@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
-from crashtool.formats.breakpad.columns import SortedRecords
 from crashtool.formats.breakpad.function_block import FunctionBlock
-from crashtool.formats.breakpad.layout import read_layout
 from crashtool.formats.breakpad.records import find_line_end, read_text
+from crashtool.formats.breakpad.sorted_records import SortedRecords
 from crashtool.formats.breakpad.stack_records import StackRecords
+from crashtool.formats.breakpad.symbol_file_layout import read_layout
 from crashtool.formats.breakpad.symbol_header import read_module_line
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.unwind_rules import CfiText, FrameData

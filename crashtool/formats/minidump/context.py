@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from crashtool.formats.minidump.source import DumpSource, Location
+from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U16, U32, U64, Record
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.minidump.source import AnyRecord, DumpSource, Location
+from crashtool.formats.minidump.dump_source import AnyRecord, DumpSource, Location
 from crashtool.formats.minidump.structs import (
     AnnotationRecord,
     Count,

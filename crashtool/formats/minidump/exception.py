@@ -1,6 +1,6 @@
 """The exception: what stopped the process, and in which thread."""
 
-from crashtool.formats.minidump.source import DumpSource, Location
+from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.minidump.structs import ExceptionParameter, ExceptionStream
 from crashtool.formats.named_tuple import NamedTuple
 

@@ -12,7 +12,7 @@ from crashtool.formats.minidump.breakpad_structs import (
     LinkMap32,
     LinkMap64,
 )
-from crashtool.formats.minidump.source import DumpSource, Location
+from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
 
 CPU_INFO = 0x47670003

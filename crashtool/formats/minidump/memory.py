@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import overload
 
-from crashtool.formats.minidump.source import DumpSource, Location
+from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.minidump.structs import (
     ListHeader64,
     Memory64Header,

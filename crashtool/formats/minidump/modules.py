@@ -2,7 +2,7 @@
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.minidump.source import MODULE_NAME, UNLOADED_NAME, DumpSource, Location
+from crashtool.formats.minidump.dump_source import MODULE_NAME, UNLOADED_NAME, DumpSource, Location
 from crashtool.formats.minidump.structs import (
     CodeViewNb10,
     CodeViewRsds,

@@ -5,8 +5,8 @@ from typing import Any
 
 from crashtool.formats.minidump import linux, memory, modules, system, threads, windows_detail
 from crashtool.formats.minidump.crashpad_info import read_crashpad_info
+from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.minidump.exception import read_exception
-from crashtool.formats.minidump.source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
 
 UNUSED = 0

@@ -6,7 +6,7 @@ from crashtool.formats.minidump.breakpad_structs import (
     MacCrashInfoHeader,
     MacCrashInfoRecord,
 )
-from crashtool.formats.minidump.source import AnyRecord, DumpSource, Location, decode_buffer
+from crashtool.formats.minidump.dump_source import AnyRecord, DumpSource, Location, decode_buffer
 from crashtool.formats.minidump.structs import (
     ArmCpuInformation,
     LocationRecord,

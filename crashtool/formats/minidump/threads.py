@@ -1,6 +1,6 @@
 """Threads: the thread lists, thread names, and Windows' thread details."""
 
-from crashtool.formats.minidump.source import DumpSource, Location
+from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.minidump.structs import (
     ListHeader,
     ThreadExRecord,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from types import SimpleNamespace
 
-from crashtool.formats.minidump.source import MAX_BYTES, MAX_UTF16, DumpSource, Location
+from crashtool.formats.minidump.dump_source import MAX_BYTES, MAX_UTF16, DumpSource, Location
 from crashtool.formats.minidump.structs import Count, HandleDescriptor, HandleHeader, ListHeader
 from crashtool.formats.named_tuple import NamedTuple
 

@@ -105,14 +105,14 @@ class Reader:
         return value - (1 << bits) if value >> bits - 1 else value
 
 
-class Names(NamedTuple):
+class RegisterNames(NamedTuple):
     """What a CPU's DWARF numbers are called, and a pointer's size in bytes."""
 
     registers: Mapping[int, str]
     width: int
 
 
-def to_postfix(expression: bytes, names: Names, *, with_cfa: bool) -> str:
+def to_postfix(expression: bytes, names: RegisterNames, *, with_cfa: bool) -> str:
     """An expression as text. `with_cfa`: it starts with the frame's address on its stack.
 
     UnknownExpression for what cannot be said so.
@@ -129,7 +129,7 @@ def to_postfix(expression: bytes, names: Names, *, with_cfa: bool) -> str:
         raise UnknownExpression("a stack without values") from None
 
 
-def _take_step(reader: Reader, names: Names, stack: list[str]) -> None:
+def _take_step(reader: Reader, names: RegisterNames, stack: list[str]) -> None:
     operation = reader.number(1)
     if operation in DW_OP_lit:
         stack.append(str(operation - DW_OP_lit.start))
@@ -150,7 +150,7 @@ def _take_step(reader: Reader, names: Names, stack: list[str]) -> None:
         raise UnknownExpression(f"operation {operation:#x}")
 
 
-def _name(names: Names, number: int) -> str:
+def _name(names: RegisterNames, number: int) -> str:
     if number not in names.registers:
         raise UnknownExpression(f"register {number}")
     return names.registers[number]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.cfi_expressions import Names, Reader, UnknownExpression
+from crashtool.formats.object_file.cfi_expressions import Reader, RegisterNames, UnknownExpression
 from crashtool.formats.object_file.unwind_row import (
     MAX_STATES,
     UNDEFINED_RULE,
@@ -48,14 +48,18 @@ FORMATS = {  # by DW_EH_PE_udata2 to DW_EH_PE_sdata8: size in bytes, and whether
 EXTENDED_LENGTH = 0xFFFFFFF0
 _GENERAL = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp")
 NAMES = {
-    "x86_64": Names(
+    "x86_64": RegisterNames(
         dict(enumerate((*_GENERAL, *(f"r{number}" for number in range(8, 16)), "rip"))), 8
     ),
-    "x86": Names(
+    "x86": RegisterNames(
         dict(enumerate(("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip"))), 4
     ),
-    "arm64": Names(dict(enumerate((*(f"x{number}" for number in range(29)), "fp", "lr", "sp"))), 8),
-    "arm": Names(dict(enumerate((*(f"r{number}" for number in range(13)), "sp", "lr", "pc"))), 4),
+    "arm64": RegisterNames(
+        dict(enumerate((*(f"x{number}" for number in range(29)), "fp", "lr", "sp"))), 8
+    ),
+    "arm": RegisterNames(
+        dict(enumerate((*(f"r{number}" for number in range(13)), "sp", "lr", "pc"))), 4
+    ),
 }
 
 

@@ -4,8 +4,8 @@ import re
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.cfi_expressions import (
-    Names,
     Reader,
+    RegisterNames,
     UnknownExpression,
     to_postfix,
 )
@@ -58,10 +58,10 @@ class AlignmentFactors(NamedTuple):
 
     code: int
     data: int
-    names: Names
+    names: RegisterNames
 
 
-def compile_plain(names: Names) -> re.Pattern[bytes]:
+def compile_plain(names: RegisterNames) -> re.Pattern[bytes]:
     """What matches instructions that can all be said in text, wherever one stops among them.
 
     It need not match all such: expressions, states within states and absurd numbers are left to

@@ -3,7 +3,8 @@
 import re
 
 from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault
-from crashtool.formats.submission_url.forms import (
+from crashtool.formats.submission_url.placeholders import is_placeholder
+from crashtool.formats.submission_url.url_forms import (
     HOSTED,
     HOSTED_NAME,
     PLAIN_PORT,
@@ -11,8 +12,7 @@ from crashtool.formats.submission_url.forms import (
     TLS_PORT,
     find_form,
 )
-from crashtool.formats.submission_url.parts import SCHEMES
-from crashtool.formats.submission_url.placeholders import is_placeholder
+from crashtool.formats.submission_url.url_parts import SCHEMES
 
 REDIRECTING = tuple(
     f"{name}backtrace.io" for name in ("", "www.", "help.", "docs.", "support.", "documentation.")

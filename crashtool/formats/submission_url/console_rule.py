@@ -3,15 +3,15 @@
 from urllib.parse import unquote
 
 from crashtool.formats.submission_url.finding import ERROR, PartlyFixedUrl, UrlFault
-from crashtool.formats.submission_url.forms import (
+from crashtool.formats.submission_url.placeholders import is_placeholder
+from crashtool.formats.submission_url.url_forms import (
     BACKTRACE_DOMAIN,
     HOSTED,
     HOSTED_NAME,
     find_form,
     is_token,
 )
-from crashtool.formats.submission_url.parts import UrlParts
-from crashtool.formats.submission_url.placeholders import is_placeholder
+from crashtool.formats.submission_url.url_parts import UrlParts
 
 TAKING_REPORTS = (HOSTED_NAME, "unreal.backtrace.io", "api.backtrace.io")
 NO_UNIVERSE = ("www", "help", "support", "docs", "documentation", "get", "login", "console")

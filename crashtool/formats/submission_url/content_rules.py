@@ -3,7 +3,13 @@
 from crashtool.errors import UsageError
 from crashtool.formats.redaction import KEPT, redact_token
 from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault
-from crashtool.formats.submission_url.forms import (
+from crashtool.formats.submission_url.placeholders import (
+    find_host_placeholder,
+    find_variables,
+    is_placeholder,
+    is_reserved_host,
+)
+from crashtool.formats.submission_url.url_forms import (
     BACKTRACE_DOMAIN,
     FORMATS,
     HOSTED,
@@ -17,13 +23,7 @@ from crashtool.formats.submission_url.forms import (
     parse_submission_url,
     token_kind,
 )
-from crashtool.formats.submission_url.parts import join_parameters
-from crashtool.formats.submission_url.placeholders import (
-    find_host_placeholder,
-    find_variables,
-    is_placeholder,
-    is_reserved_host,
-)
+from crashtool.formats.submission_url.url_parts import join_parameters
 
 PIECES = ("universe", "token", "format")
 UNIVERSE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")

@@ -1,7 +1,7 @@
 """What a rule says about a URL, and what it is told about it."""
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.submission_url.parts import UrlParts
+from crashtool.formats.submission_url.url_parts import UrlParts
 
 ERROR, WARNING = "error", "warning"
 PLATFORMS = ("windows", "linux", "macos", "android")

@@ -4,7 +4,7 @@ import re
 
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault
-from crashtool.formats.submission_url.forms import FORMATS, HOSTED, find_form
+from crashtool.formats.submission_url.url_forms import FORMATS, HOSTED, find_form
 
 
 def fragment(draft: PartlyFixedUrl) -> UrlFault | None:

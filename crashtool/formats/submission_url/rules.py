@@ -11,7 +11,7 @@ from crashtool.formats.submission_url import (
     text_rules,
 )
 from crashtool.formats.submission_url.finding import PartlyFixedUrl, Purpose, UrlFault, UrlFinding
-from crashtool.formats.submission_url.parts import split_url
+from crashtool.formats.submission_url.url_parts import split_url
 
 ANY_PURPOSE = Purpose()
 PASSES = 8

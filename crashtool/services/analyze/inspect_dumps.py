@@ -113,7 +113,7 @@ def read_found(found: FoundDump, wanted: InspectOptions) -> CrashReport | Unread
     read = _read_one(found.file, found.path, wanted)
     if isinstance(read, Unreadable) or not found.note:
         return read
-    from crashtool.services.analyze.annotations import add_form_fields
+    from crashtool.services.analyze.dump_annotations import add_form_fields
 
     annotations = add_form_fields(read.annotations, found.fields)
     return read._replace(annotations=annotations, origin=found.note)

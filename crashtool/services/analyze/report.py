@@ -21,9 +21,9 @@ from crashtool.model.crash import (
     Stream,
     Thread,
 )
-from crashtool.services.analyze.annotations import read_annotations
+from crashtool.services.analyze.dump_annotations import read_annotations
 from crashtool.services.analyze.hints import HintContext, collect_hints
-from crashtool.services.analyze.modules import (
+from crashtool.services.analyze.module_map import (
     ModuleMap,
     read_modules,
     read_unloaded_modules,
@@ -34,9 +34,9 @@ from crashtool.services.analyze.system import bears_crashpads_mark, name_writer,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crashtool.formats.minidump.dump_source import Location
     from crashtool.formats.minidump.exception import ExceptionRecord
     from crashtool.formats.minidump.file import Minidump
-    from crashtool.formats.minidump.source import Location
     from crashtool.formats.minidump.threads import DumpThread
 
 MAX_THREADS = 1 << 12

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 from crashtool.errors import MissingLibrary
 from crashtool.model.crash import Crash, CrashReport, Frame, InlineFrame, Registers, Thread
 from crashtool.model.module import Module
-from crashtool.services.analyze.modules import ModuleMap
+from crashtool.services.analyze.module_map import ModuleMap
 from crashtool.services.unwind.ends import LINUX
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
-from crashtool.services.unwind.scene import NO_TABLES, CodeTables, Loaded, StackFrame, UnwindContext
+from crashtool.services.unwind.unwind_context import (
+    NO_TABLES,
+    CodeTables,
+    Loaded,
+    StackFrame,
+    UnwindContext,
+)
 from crashtool.services.unwind.walker import walk
 
 if TYPE_CHECKING:

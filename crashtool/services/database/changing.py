@@ -9,8 +9,8 @@ from pathlib import Path
 from crashtool.errors import InputUnusable, MachineFault, UsageError, reason_of
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.report import Database, DatabaseReport
+from crashtool.services.database.database_layout import DatabaseLayout
 from crashtool.services.database.generic import GenericLayout
-from crashtool.services.database.layout import DatabaseLayout
 from crashtool.services.database.macos import MacLayout
 from crashtool.services.database.windows import WindowsLayout
 

@@ -20,7 +20,7 @@ from crashtool.formats.crashpad.metadata import (
     read_mac_metadata,
 )
 from crashtool.formats.crashpad.report import DatabaseReport
-from crashtool.services.database.layout import Update, remove_belongings
+from crashtool.services.database.database_layout import Update, remove_belongings
 from crashtool.services.files.whole_file import open_whole
 
 

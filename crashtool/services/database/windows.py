@@ -16,7 +16,7 @@ from crashtool.formats.crashpad.metadata import (
 )
 from crashtool.formats.crashpad.report import DatabaseReport
 from crashtool.formats.crashpad.windows_records import WindowsRecords
-from crashtool.services.database.layout import Update, remove_belongings
+from crashtool.services.database.database_layout import Update, remove_belongings
 from crashtool.services.files.file_lock import locked_file
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, NothingFound
-from crashtool.formats.archives.streams import Rejoined
+from crashtool.formats.archives.archive_streams import Rejoined
 from crashtool.formats.regular_file import open_pipe
 from crashtool.services.files import unwrap_dumps
 from crashtool.services.files.denied import explain

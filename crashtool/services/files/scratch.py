@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 from crashtool.errors import MachineFault, reason_of
 
 if TYPE_CHECKING:
+    from crashtool.formats.archives.archive_streams import ArchiveStream
     from crashtool.formats.archives.bounds import Allowance
-    from crashtool.formats.archives.streams import ArchiveStream
 
 BLOCK = 1 << 20  # bytes
 SPARE_ROOMS = ("/var/tmp", "/dev/shm")  # noqa: S108 (a folder of our own is made there)

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
-from crashtool.formats.archives.bounds import Budget
-from crashtool.formats.archives.streams import (
+from crashtool.formats.archives.archive_streams import (
     ArchiveMember,
     ArchiveStream,
     Rejoined,
     Slice,
     read_fully,
 )
+from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.attributes import Attachment, Attribute
-from crashtool.formats.multipart import FormText, Part, parse_multipart
+from crashtool.formats.multipart import FormPart, FormText, parse_multipart
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ class _Unwrapping:
                 yield from self.open(unpacked, inner)
 
 
-def _sort_parts(path: Path) -> tuple[list[Part], list[Part], tuple[Attribute, ...]]:
+def _sort_parts(path: Path) -> tuple[list[FormPart], list[FormPart], tuple[Attribute, ...]]:
     """A form's minidumps, its other files, and its fields. MalformedFile when it is damaged."""
     dumps, files, fields = [], [], []
     left = MAX_FIELDS

@@ -16,7 +16,7 @@ from crashtool.services.handler.inject import ProgramEnded
 from crashtool.services.handler.own_writer import MODE, OwnWriter
 from crashtool.services.handler.ptrace import send_to_thread
 from crashtool.services.handler.report_database import list_minidumps
-from crashtool.services.handler.signal_frame import (
+from crashtool.services.handler.signal_frame_writer import (
     FRAME_SIZE,
     StoppedThread,
     build_frame,

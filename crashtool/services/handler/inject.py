@@ -6,7 +6,7 @@ import sys
 
 from crashtool.services.handler.ptrace import WAIT_ALL, resume, set_registers
 from crashtool.services.handler.ptrace import get_registers as get_raw_registers
-from crashtool.services.handler.signal_frame import (
+from crashtool.services.handler.signal_frame_writer import (
     Registers32,
     StoppedThread,
     UserRegsStruct,

@@ -8,8 +8,8 @@ from crashtool.model.run import DeliveredReport
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.handler.delivery import find_report
 from crashtool.services.sending.database_reports import walk_unsent
-from crashtool.services.sending.destination import find_report_url
 from crashtool.services.sending.outgoing import Outgoing
+from crashtool.services.sending.report_url import find_report_url
 from crashtool.services.sending.request import SendPlan
 from crashtool.services.sending.send_events import Silence
 from crashtool.services.sending.send_options import SendOptions

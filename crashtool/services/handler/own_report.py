@@ -14,7 +14,7 @@ from crashtool.services.database.adding import add_report
 from crashtool.services.handler.own_writer import OwnWriter, Written
 from crashtool.services.handler.process_snapshot import take_snapshot
 from crashtool.services.handler.report_database import make_temporary_database
-from crashtool.services.handler.signal_frame import StoppedThread
+from crashtool.services.handler.signal_frame_writer import StoppedThread
 
 
 def write_report(

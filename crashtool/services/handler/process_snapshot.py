@@ -27,13 +27,7 @@ from crashtool.services.handler.captured_memory import (
     share_of_a_stack,
 )
 from crashtool.services.handler.loaded_images import list_modules
-from crashtool.services.handler.machine import (
-    describe_machine,
-    describe_zone,
-    read_texts,
-    read_times,
-)
-from crashtool.services.handler.signal_frame import (
+from crashtool.services.handler.signal_frame_writer import (
     FAULTS,
     SignalInfo,
     StoppedThread,
@@ -41,6 +35,12 @@ from crashtool.services.handler.signal_frame import (
     UserRegsStruct,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
+from crashtool.services.handler.system_snapshot import (
+    describe_machine,
+    describe_zone,
+    read_texts,
+    read_times,
+)
 from crashtool.services.handler.target import (
     ProcessMemory,
     entry_point,

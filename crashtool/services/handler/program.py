@@ -28,7 +28,7 @@ from crashtool.services.handler.ptrace import (
     listen,
     resume,
 )
-from crashtool.services.handler.signal_frame import SignalInfo
+from crashtool.services.handler.signal_frame_writer import SignalInfo
 from crashtool.services.handler.socket_client import SocketClient
 from crashtool.services.handler.supported import NEEDS_LINUX, check_platform
 from crashtool.services.handler.target import find_process, is_killed_by

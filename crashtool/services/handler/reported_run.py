@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from crashtool.errors import InputUnusable, MachineFault, UsageError
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.handler.command_line import (
+from crashtool.services.handler.find import Handler, find_handler
+from crashtool.services.handler.handler_command_line import (
     compose_command,
     read_annotations,
     read_attachments,
 )
-from crashtool.services.handler.find import Handler, find_handler
 from crashtool.services.handler.own_writer import MODE, OwnWriter
 from crashtool.services.handler.program import run_program
 from crashtool.services.handler.program_file import find_program

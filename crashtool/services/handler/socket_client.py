@@ -17,7 +17,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import I32, U32, U64, Record
 from crashtool.services.handler.inject import send_from
-from crashtool.services.handler.signal_frame import StoppedThread
+from crashtool.services.handler.signal_frame_writer import StoppedThread
 from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import GONE, thread_state
 from crashtool.services.workers.child_environment import child_environment

@@ -4,7 +4,7 @@ from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.x87 import Fxsave, fsave_of
 from crashtool.formats.record import Record
 from crashtool.services.handler.ptrace import NT_PRFPREG, NT_PRXFPREG, get_registers
-from crashtool.services.handler.signal_frame import (
+from crashtool.services.handler.signal_frame_writer import (
     Registers32,
     SignalInfo,
     StoppedThread,

@@ -4,7 +4,7 @@ Backtrace's root form carries the token as a field of the form. Until it has com
 sending; handlers put fields before files.
 """
 
-from crashtool.services.receiver.body import Refusal
+from crashtool.services.receiver.body_decoder import Refusal
 from crashtool.services.receiver.ingest import FORBIDDEN, Endpoint, Tokens, is_any
 
 UNKNOWN_BYTES = 1 << 20  # decoded, before the token

@@ -19,7 +19,7 @@ from typing import Any, Self, cast
 from crashtool.errors import InputUnusable, cannot_write
 from crashtool.services.files.folder_lock import FolderLock
 from crashtool.services.receiver.connections import Connections, GroupCommit, Shared
-from crashtool.services.receiver.draft import DraftFile, IncomingReport
+from crashtool.services.receiver.incoming_report import DraftFile, IncomingReport
 from crashtool.services.receiver.listing import (
     InboxGroup,
     Query,

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.receiver.body import Refusal
-from crashtool.services.receiver.draft import IncomingReport
+from crashtool.services.receiver.body_decoder import Refusal
 from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.incoming_report import IncomingReport
 from crashtool.services.receiver.report import MINIDUMP_NAMES, StoredReport, has_magic
 
 FORMATS = frozenset({

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 from crashtool.errors import reason_of
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.admission import UNKNOWN_SECONDS, Admission
-from crashtool.services.receiver.body import Decoder, MakeParser, Refusal, Sink, make_sink
-from crashtool.services.receiver.draft import IncomingReport
+from crashtool.services.receiver.body_decoder import Decoder, MakeParser, Refusal, Sink, make_sink
 from crashtool.services.receiver.faults import REDIRECTS, SLOW_SECONDS, FaultPlan, InjectedFault
 from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
@@ -24,6 +23,7 @@ from crashtool.services.receiver.incoming import (
     Send,
     read_head,
 )
+from crashtool.services.receiver.incoming_report import IncomingReport
 from crashtool.services.receiver.ingest import (
     FORBIDDEN,
     Endpoint,

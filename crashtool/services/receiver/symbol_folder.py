@@ -9,8 +9,8 @@ from pathlib import Path
 from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.report import StoredFile, StoredReport
-from crashtool.services.symbols.known_file import is_object, is_pack, read_head
-from crashtool.services.symbols.unpack import Unopened, walk_archive
+from crashtool.services.symbols.identified_file import is_object, is_pack, read_head
+from crashtool.services.symbols.unpack_symbols import Unopened, walk_archive
 
 FOLDER = "symbols"
 PARTIAL = ".partial"

@@ -10,7 +10,7 @@ from crashtool.formats.symbol_request import BUILD_ID_DIGITS, SOURCE, SymbolRequ
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.source_tree import SourceTree, split_path
 from crashtool.services.receiver.symbol_folder import PARTIAL
-from crashtool.services.symbols.known_file import identify
+from crashtool.services.symbols.identified_file import identify
 
 PROGRAMS = (object_kinds.EXECUTABLE, object_kinds.LIBRARY)
 

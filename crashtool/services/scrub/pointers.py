@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.minidump.texts import MEMORY, TextPlace
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.analyze.modules import ModuleMap
-from crashtool.services.scrub.findings import SecretSpan
+from crashtool.services.analyze.module_map import ModuleMap
+from crashtool.services.scrub.secret_spans import SecretSpan
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump

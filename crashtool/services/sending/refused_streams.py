@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.minidump import streams
+from crashtool.formats.minidump.dump_source import MAX_ENTRIES, AnyRecord, DumpSource, Location
 from crashtool.formats.minidump.modules import BPEL, RSDS
-from crashtool.formats.minidump.source import MAX_ENTRIES, AnyRecord, DumpSource, Location
 from crashtool.formats.minidump.structs import (
     CodeViewRsds,
     Count,

@@ -26,11 +26,11 @@ from crashtool.model.submission import (
 )
 from crashtool.services.files.dump_files import STANDARD_INPUT
 from crashtool.services.files.unwrap_dumps import DumpFile
-from crashtool.services.sending.attachments import form_file, make_parts, safe_name
 from crashtool.services.sending.refusal import find_refusal
+from crashtool.services.sending.upload_attachments import form_file, make_parts, safe_name
 from crashtool.services.transport.balance import Balance
-from crashtool.services.transport.body import FileBody, GzipBody, HashedFile
 from crashtool.services.transport.http import Body
+from crashtool.services.transport.upload_body import FileBody, GzipBody, HashedFile
 
 SECRETS = ("password", "passwd", "secret", "token", "apikey", "api_key", "credential")
 IDENTITY = (  # by what a report is told from others: a spelling of each kind is enough

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.services.scrub.findings import Finder
+    from crashtool.services.scrub.secret_spans import Finder
 
 
 class SendOptions(NamedTuple):

@@ -37,7 +37,7 @@ from crashtool.services.sending.submitting import (
 )
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.retry import Clock
-from crashtool.services.workers.threads import share_work
+from crashtool.services.workers.thread_pool import share_work
 
 USUAL = SendOptions()
 SILENCE = Silence()

@@ -21,9 +21,9 @@ from crashtool.services.sending.pace import Pace
 from crashtool.services.sending.preparing import PreparedDump
 from crashtool.services.sending.send_events import SendEvents
 from crashtool.services.transport.balance import Balance
-from crashtool.services.transport.body import CountedBody, GzipBody
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.retry import Clock, Exhausted, with_retries
+from crashtool.services.transport.upload_body import CountedBody, GzipBody
 
 STOPPED = ("told to stop", "interrupted", errors.INTERRUPTED)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import build_url, new_submission_url, parse_submission_url
-from crashtool.formats.submission_url.forms import HOSTED_NAME, SELF_HOSTED_DOMAIN
+from crashtool.formats.submission_url.url_forms import HOSTED_NAME, SELF_HOSTED_DOMAIN
 
 if TYPE_CHECKING:
     from crashtool.services.settings.layers import Settings

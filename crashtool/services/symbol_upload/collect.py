@@ -22,7 +22,7 @@ from crashtool.services.files.path_patterns import expand_path
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.patterns import PathPatterns, with_slashes
 from crashtool.services.symbols.advice import SPLIT_FIX
-from crashtool.services.symbols.unpack import Unopened, is_pack, walk_archive
+from crashtool.services.symbols.unpack_symbols import Unopened, is_pack, walk_archive
 
 VERSION_CONTROL = (".git", ".hg", ".svn")
 CMAKE_FOLDER, TARGET_SUFFIX = "CMakeFiles", ".dir"

@@ -8,8 +8,8 @@ from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.files.dump_files import find_dumps
 from crashtool.services.files.unwrap_dumps import UnusableInput
 from crashtool.services.symbols.owners import is_system
-from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
+from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

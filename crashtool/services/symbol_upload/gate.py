@@ -21,7 +21,7 @@ from crashtool.services.symbols.advice import (
     UNWIND_COMPILE,
 )
 from crashtool.services.symbols.coverage import Coverage, assess, needs_tables
-from crashtool.services.symbols.known_file import bare_name
+from crashtool.services.symbols.identified_file import bare_name
 
 OR_EXCUSE = ", or leave it out with --not-required"
 WINDOWS, MACOS, LINUX = object_kinds.PE, object_kinds.MACHO, object_kinds.ELF

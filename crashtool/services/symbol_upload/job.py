@@ -12,16 +12,16 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.destination import find_destination
 from crashtool.services.symbol_upload.gate import Requirements
-from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
-from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
-from crashtool.services.symbol_upload.survey import (
+from crashtool.services.symbol_upload.inspect_files import (
     SurveyOptions,
     check_survey,
     inspect_files,
     settle_severity,
 )
+from crashtool.services.symbol_upload.receipt import receipt_document, write_receipt
+from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
+from crashtool.services.symbol_upload.symbol_url import find_destination
 from crashtool.services.symbol_upload.upload import (
     Progress,
     Shipment,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
+from crashtool.formats.breakpad.symbol_file_writer import ModuleLine, walk_symbol_file
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad

@@ -27,11 +27,11 @@ from crashtool.services.symbol_upload.archive import (
     plan_members,
     split_files,
 )
-from crashtool.services.symbol_upload.destination import request_url
-from crashtool.services.transport.body import CountedBody, GzipBody
+from crashtool.services.symbol_upload.symbol_url import request_url
 from crashtool.services.transport.reply import read_reply
 from crashtool.services.transport.retry import with_retries
-from crashtool.services.workers.threads import share_in_order
+from crashtool.services.transport.upload_body import CountedBody, GzipBody
+from crashtool.services.workers.thread_pool import share_in_order
 
 if TYPE_CHECKING:
     from crashtool.formats.submission_url import SubmissionUrl

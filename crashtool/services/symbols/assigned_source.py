@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.lookup import Candidate
-from crashtool.services.symbols.known_file import (
+from crashtool.services.symbols.identified_file import (
     bare_name,
     compare,
     identify_required,
@@ -22,7 +22,7 @@ from crashtool.services.symbols.known_file import (
 if TYPE_CHECKING:
     from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbols.known_file import IdentifiedFile
+    from crashtool.services.symbols.identified_file import IdentifiedFile
 
 GIVEN = "given for it by name, not matched by an identifier"
 

@@ -11,7 +11,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_path
-from crashtool.services.symbols.known_file import (
+from crashtool.services.symbols.identified_file import (
     IdentifiedFile,
     bare_name,
     best_first,

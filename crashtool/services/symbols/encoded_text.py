@@ -2,7 +2,7 @@
 
 import codecs
 
-from crashtool.formats.archives.streams import ArchiveStream, Rejoined, read_fully
+from crashtool.formats.archives.archive_streams import ArchiveStream, Rejoined, read_fully
 from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.formats.text_file import MARKS, UTF8, find_encoding
 

@@ -9,7 +9,7 @@ from crashtool.services.symbols.local_places import (
     find_surroundings,
     walk_places,
 )
-from crashtool.services.unwind.scene import NO_TABLES
+from crashtool.services.unwind.unwind_context import NO_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from crashtool.model.crash import Frame
     from crashtool.model.lookup import ModuleStatus
     from crashtool.model.module import Module
-    from crashtool.services.symbols.plan import SymbolPlan
     from crashtool.services.symbols.session import SymbolSession
-    from crashtool.services.unwind.scene import CodeTables
+    from crashtool.services.symbols.symbol_plan import SymbolPlan
+    from crashtool.services.unwind.unwind_context import CodeTables
 
 
 class LocalSession:
@@ -82,7 +82,7 @@ class LocalSession:
         """What they are worth to these frames."""
         if self._may_have(module):
             return self._open().verdict(module, architecture, frames)
-        from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
+        from crashtool.services.symbols.module_status import FrameCoverage, assess_module
 
         return assess_module(
             module, architecture, FrameCoverage(frozenset(), has_code=False), (NOT_HERE,)

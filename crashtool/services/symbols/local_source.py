@@ -13,7 +13,7 @@ from crashtool.errors import CrashtoolError
 from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.model.lookup import Candidate
 from crashtool.services.symbols.fetched_index import walk_fetched
-from crashtool.services.symbols.known_file import (
+from crashtool.services.symbols.identified_file import (
     IdentifiedFile,
     compare,
     fits_name,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crashtool.model.module import Module
     from crashtool.services.symbols.debug_file import DebugFile
     from crashtool.services.symbols.derive import Deriver
-    from crashtool.services.symbols.source import SymbolSource
+    from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAX_FILES = 16  # of one module; there are four kinds, some stripped and some not
 SUFFICIENT_TRIES = 4096

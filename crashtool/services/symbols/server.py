@@ -10,7 +10,7 @@ from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
 from crashtool.model.lookup import Candidate, LookupStatus
 from crashtool.services.symbols.fetched_index import remember_fetched
-from crashtool.services.symbols.known_file import compare, identify_required, ids_of, matches
+from crashtool.services.symbols.identified_file import compare, identify_required, ids_of, matches
 
 if TYPE_CHECKING:
     from typing import IO

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
-    from crashtool.services.symbols.plan import SymbolPlan
-    from crashtool.services.symbols.source import SymbolSource
+    from crashtool.services.symbols.symbol_plan import SymbolPlan
+    from crashtool.services.symbols.symbol_source import SymbolSource
 
 
 def open_servers(

@@ -15,10 +15,13 @@ from crashtool.services.symbols.demangle import find_loss
 from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.local_source import LocalSource
+from crashtool.services.symbols.module_status import (
+    FrameCoverage,
+    assess_module,
+)
 from crashtool.services.symbols.module_symbols import ModuleSymbols
-from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
-from crashtool.services.symbols.plan import SymbolPlan
-from crashtool.services.symbols.source import ChainedSource
+from crashtool.services.symbols.symbol_plan import SymbolPlan
+from crashtool.services.symbols.symbol_source import ChainedSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from crashtool.model.lookup import ModuleStatus
     from crashtool.model.module import Module
     from crashtool.services.symbols.generated_code import Generated, GeneratedCode
-    from crashtool.services.symbols.source import SymbolSource
+    from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAX_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import ERROR, UrlFinding
-from crashtool.formats.submission_url.parts import UrlParts
+from crashtool.formats.submission_url.url_parts import UrlParts
 from crashtool.services.transport.http import HttpSession
 
 

@@ -6,7 +6,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
-    from crashtool.services.unwind.scene import Loaded, StackFrame
+    from crashtool.services.unwind.unwind_context import Loaded, StackFrame
 
 
 class Callee(NamedTuple):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.scene import UnwindContext
+    from crashtool.services.unwind.unwind_context import UnwindContext
 
 LINUX = ("linux", "android")
 # Nothing calls these: programs and threads begin there, by platform.

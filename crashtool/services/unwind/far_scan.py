@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.scan import SURE_WORDS, StackSlot, leave
-from crashtool.services.unwind.scene import NO_TABLES
 from crashtool.services.unwind.trial import leads_on
+from crashtool.services.unwind.unwind_context import NO_TABLES
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.scene import StackFrame, UnwindContext
+    from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 
 def walk_far(scene: "UnwindContext", callee: "Callee") -> Iterator["StackFrame"]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.memory import Memory
     from crashtool.formats.unwind_rules import CfiText, FrameData, UnwindTables
     from crashtool.model.module import Module
-    from crashtool.services.unwind.scene import CodeTables
+    from crashtool.services.unwind.unwind_context import CodeTables
 
 HEAD = 0x1000  # bytes: what a loader maps as headers
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import RETURN_ADDRESS, parse_rules
 from crashtool.services.unwind.callee import Callee
-from crashtool.services.unwind.cfi import is_by_chance, step_by_cfi
+from crashtool.services.unwind.cfi_frame import is_by_chance, step_by_cfi
 from crashtool.services.unwind.scan import step_by_call_of_function
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crashtool.services.unwind.scene import StackFrame, UnwindContext
+    from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 MAX_TRIALS = 16  # of one frame
 

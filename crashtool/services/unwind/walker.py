@@ -15,11 +15,11 @@ from crashtool.services.unwind.frame_pointer import (
     step_by_starter,
 )
 from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
-from crashtool.services.unwind.scene import LOWEST_CODE, StackFrame
 from crashtool.services.unwind.trial import believe
+from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
 
 if TYPE_CHECKING:
-    from crashtool.services.unwind.scene import UnwindContext
+    from crashtool.services.unwind.unwind_context import UnwindContext
 
 MAX_FRAMES = 1 << 18  # as many as fit a stack of 8 MB, the usual limit, with 32 bytes each
 
@@ -128,13 +128,13 @@ def _by_rules(walk: _StackWalk, callee: Callee) -> Iterator[StackFrame]:
         return
     cfi = callee.loaded.tables.find_cfi(callee.address)
     if cfi is not None:
-        from crashtool.services.unwind.cfi import step_by_cfi  # not without symbols
+        from crashtool.services.unwind.cfi_frame import step_by_cfi  # not without symbols
 
         yield from _one(step_by_cfi(walk.scene, callee.step, cfi.rules))
     elif walk.scene.machine.name == "x86":
         record = callee.loaded.tables.find_frame_data(callee.address)
         if record is not None:
-            from crashtool.services.unwind.win import step_by_frame_data
+            from crashtool.services.unwind.frame_data import step_by_frame_data
 
             yield from _one(
                 step_by_frame_data(walk.scene, callee.step, record, walk.callee_parameters)

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import IO, Any, BinaryIO
 
 from crashtool.services.workers.child_environment import child_environment
-from crashtool.services.workers.threads import share_in_order
+from crashtool.services.workers.thread_pool import share_in_order
 
 MAX_WORKERS = 8
 

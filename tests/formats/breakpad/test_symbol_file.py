@@ -4,7 +4,7 @@ import time
 import pytest
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.breakpad import columns, function_block, symbol_file
+from crashtool.formats.breakpad import function_block, sorted_records, symbol_file
 from crashtool.formats.breakpad.symbol_file import BreakpadFile, InlinedCall
 from tests.synth.symbol_file import (
     build_symbol_file,
@@ -304,7 +304,7 @@ def test_sizes_beyond_64_bits_are_borne():
 
 
 def test_more_records_than_bearable_out_of_order_are_left_out(monkeypatch):
-    monkeypatch.setattr(columns, "MAX_RECORDS", 3)
+    monkeypatch.setattr(sorted_records, "MAX_RECORDS", 3)
     reader = read(*(func(start, 8, "f", many_names=True) for start in (64, 48, 32, 16, 0)))
 
     assert reader.find_function(64) is not None

@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.cmake.build_lines import EXECUTABLE, SHARED
-from crashtool.formats.cmake.cache import parse_cache
+from crashtool.formats.cmake.cmake_cache import parse_cache
 from crashtool.formats.cmake.command_words import split_command
 from crashtool.formats.cmake.compile_commands import parse_compile_commands
 from crashtool.formats.cmake.makefiles import parse_flags, parse_link_text

@@ -3,8 +3,8 @@
 import pytest
 
 from crashtool.formats.minidump import context
+from crashtool.formats.minidump.dump_source import Location
 from crashtool.formats.minidump.file import Minidump
-from crashtool.formats.minidump.source import Location
 from crashtool.formats.minidump.writer import Block
 from tests.synth.minidump import MinidumpBuilder, pack_context
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.minidump import breakpad_structs, linux, source, streams, structs
+from crashtool.formats.minidump import breakpad_structs, dump_source, linux, streams, structs
 from crashtool.formats.minidump.crashpad_info import (
     AnnotationObject,
     CrashpadInfo,
@@ -315,8 +315,8 @@ def test_a_comment_that_is_no_utf_8_is_taken_for_windows_1252():
 
 
 def test_a_long_comment_is_cut_and_noted():
-    dump = single(streams.COMMENT_A, b"x" * (source.MAX_TEXT + 5))
-    assert dump.comments == ("x" * source.MAX_TEXT,)
+    dump = single(streams.COMMENT_A, b"x" * (dump_source.MAX_TEXT + 5))
+    assert dump.comments == ("x" * dump_source.MAX_TEXT,)
     assert sentences(dump) == ["comment: 1048576 of 1048581 bytes read"]
 
 
@@ -528,7 +528,7 @@ def test_an_annotation_without_value_is_empty():
 
 def test_a_name_longer_than_windows_allows_is_cut_and_noted():
     dump, found = module_named("n" * 40_000)
-    assert len(found.name) == source.MAX_UTF16 // 2
+    assert len(found.name) == dump_source.MAX_UTF16 // 2
     assert sentences(dump) == ["module name: 65536 of 80000 bytes read"]
 
 
@@ -545,7 +545,7 @@ def test_ill_formed_text_is_replaced():
 
 
 def test_too_much_text_is_left_out_and_noted(monkeypatch):
-    monkeypatch.setattr(source, "MAX_BYTES", 40)
+    monkeypatch.setattr(dump_source, "MAX_BYTES", 40)
     builder = MinidumpBuilder().add_system().add_module("a" * 10, 1, 1).add_module("b" * 20, 2, 1)
     dump = Minidump(builder.pack())
     assert [found.name for found in dump.modules] == ["a" * 10, ""]
@@ -553,7 +553,7 @@ def test_too_much_text_is_left_out_and_noted(monkeypatch):
 
 
 def test_too_many_entries_are_left_out_and_noted(monkeypatch):
-    monkeypatch.setattr(source, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(dump_source, "MAX_ENTRIES", 3)
     builder = MinidumpBuilder().add_system()
     for number in range(5):
         builder.add_thread(number)
@@ -563,7 +563,7 @@ def test_too_many_entries_are_left_out_and_noted(monkeypatch):
 
 
 def test_equal_references_are_read_once(monkeypatch):
-    monkeypatch.setattr(source, "MAX_BYTES", 100)
+    monkeypatch.setattr(dump_source, "MAX_BYTES", 100)
     builder = MinidumpBuilder().add_system()
     for number in range(50):
         builder.add_module("name", number, 1)

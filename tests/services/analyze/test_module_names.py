@@ -2,7 +2,7 @@
 
 import pytest
 
-from crashtool.services.analyze.modules import name_module
+from crashtool.services.analyze.module_map import name_module
 
 
 @pytest.mark.parametrize(

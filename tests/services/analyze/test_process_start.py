@@ -10,8 +10,8 @@ from crashtool.render.html import render_html
 from crashtool.render.report import render_report
 from crashtool.services.analyze.report import analyze
 from crashtool.services.analyze.secrets import mask_secrets
-from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.scrub.scrubber import scrub_dump
+from crashtool.services.scrub.secret_spans import parse_wish
 from tests.synth.minidump import MinidumpBuilder
 from tests.synth.process_parameters import (
     NARROW,

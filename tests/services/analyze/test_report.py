@@ -13,7 +13,7 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.streams import ASSERTION_INFO, BREAKPAD_INFO, MAC_CRASH_INFO
 from crashtool.formats.minidump.writer import Block
 from crashtool.model.crash import UnloadedHit
-from crashtool.services.analyze.modules import MAX_OVERLAPPING
+from crashtool.services.analyze.module_map import MAX_OVERLAPPING
 from crashtool.services.analyze.report import MAX_THREADS, analyze
 from tests.synth.minidump import MinidumpBuilder, full_dump, rsds, wide
 

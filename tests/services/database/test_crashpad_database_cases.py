@@ -17,9 +17,9 @@ from crashtool.services.database.changing import (
 )
 from crashtool.services.database.reading import find_report
 from crashtool.services.database.settings_file import change_settings
-from crashtool.services.sending.attachments import safe_name
 from crashtool.services.sending.database_reports import walk_unsent
 from crashtool.services.sending.outgoing import Outgoing
+from crashtool.services.sending.upload_attachments import safe_name
 from tests.synth.database import (
     CLIENT,
     LAYOUTS,

@@ -11,11 +11,11 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives import bounds
-from crashtool.services.database.unpack import unpack_database
+from crashtool.services.database.unpack_database import unpack_database
 from crashtool.services.files.dump_files import find_dumps
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.unwrap_dumps import UnusableInput
-from crashtool.services.symbols.unpack import Unopened, walk_archive
+from crashtool.services.symbols.unpack_symbols import Unopened, walk_archive
 from tests.synth.bombs import HEADS, Bombs
 
 MEGABYTES = 200

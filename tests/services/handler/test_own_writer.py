@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.peers import BREAKPAD, DEFAULT_FOLDER, LLDB, RUST, find_peer
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.report_database import prepare_database
+from crashtool.services.handler.subprocess_run import run_in_subprocess
 from crashtool.services.sending.refusal import find_refusal
 from tests.services.handler.test_program import CRASHES
 from tests.toolchain import need_programs, run_tool

@@ -10,17 +10,17 @@ import pytest
 
 from crashtool.errors import CannotWrite, CrashtoolError, UsageError
 from crashtool.formats.attributes import Attachment, Attribute
-from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.arrival import Arrival, check_attachments, check_identification
-from crashtool.services.handler.command_line import compose_command, read_attachments
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.find import Handler
+from crashtool.services.handler.handler_command_line import compose_command, read_attachments
 from crashtool.services.handler.report_database import prepare_database
+from crashtool.services.handler.subprocess_run import run_in_subprocess
 
 if sys.platform != "linux":
     pytest.skip("needs Linux", allow_module_level=True)
 
-from crashtool.services.handler import ending, freeze, launch, target
+from crashtool.services.handler import exit_like, freeze, launch, target
 from crashtool.services.handler.forward import Forwarder
 from crashtool.services.handler.freeze import Freezer
 from crashtool.services.handler.launch import check_tracing_is_possible, refuse_scope
@@ -257,7 +257,7 @@ def test_reports_of_other_processes_are_not_taken(tmp_path):
 
 @pytest.mark.parametrize(("status", "seen"), [(5, 5), (-11, -11), (-9, -9), (-15, -15)])
 def test_ending_as_another_process_did(status, seen, tmp_path):
-    script = f"from crashtool.services.handler.ending import end_as; end_as({status})"
+    script = f"from crashtool.services.handler.exit_like import end_as; end_as({status})"
 
     assert (
         subprocess.run([sys.executable, "-c", script], check=False, cwd=tmp_path).returncode == seen
@@ -268,11 +268,11 @@ def test_ending_as_another_process_did(status, seen, tmp_path):
 def test_ending_where_signals_do_not_kill_gives_the_shells_number(monkeypatch):
     ended = []
     monkeypatch.setattr("resource.setrlimit", lambda *_limit: None)
-    monkeypatch.setattr(ending.signal, "signal", lambda *_action: None)
-    monkeypatch.setattr(ending.os, "kill", lambda *_target: None)
-    monkeypatch.setattr(ending.os, "_exit", ended.append)
+    monkeypatch.setattr(exit_like.signal, "signal", lambda *_action: None)
+    monkeypatch.setattr(exit_like.os, "kill", lambda *_target: None)
+    monkeypatch.setattr(exit_like.os, "_exit", ended.append)
 
-    ending.exit_like(-11)
+    exit_like.exit_like(-11)
 
     assert ended == [139]
 

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import requests
 
-from crashtool.services.receiver import app, draft, symbol_folder
+from crashtool.services.receiver import app, incoming_report, symbol_folder
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import connect, wait_until
@@ -179,7 +179,7 @@ def test_a_dump_of_zeros_is_no_bomb(receiver):
 def test_unpacking_holds_up_nobody(tmp_path, monkeypatch):
     """Two bodies whose blocks are written as slowly as the test wishes, and a small request."""
     allowed, reached = threading.Event(), threading.Semaphore(0)
-    write = draft.DraftFile.write
+    write = incoming_report.DraftFile.write
 
     def wait_and_write(file, data):
         if file.size > 2 << 20:
@@ -187,7 +187,7 @@ def test_unpacking_holds_up_nobody(tmp_path, monkeypatch):
             assert allowed.wait(60)
         write(file, data)
 
-    monkeypatch.setattr(draft.DraftFile, "write", wait_and_write)
+    monkeypatch.setattr(incoming_report.DraftFile, "write", wait_and_write)
     with start_receiver(tmp_path) as receiver:
         packed = gzip.compress(b"MDMP" + bytes(8 << 20))
         senders = [threading.Thread(target=post_packed, args=(receiver, packed)) for _ in range(2)]
@@ -205,14 +205,14 @@ def test_unpacking_holds_up_nobody(tmp_path, monkeypatch):
 
 def test_many_files_keep_no_descriptors_and_too_many_are_refused(receiver, monkeypatch):
     opened = []
-    make = draft.IncomingReport.add_file
+    make = incoming_report.IncomingReport.add_file
 
     def add_file(self, *arguments):
         assert sum(not file._stream.closed for file in self.files) == 0
         opened.append(make(self, *arguments))
         return opened[-1]
 
-    monkeypatch.setattr(draft.IncomingReport, "add_file", add_file)
+    monkeypatch.setattr(incoming_report.IncomingReport, "add_file", add_file)
     files = [(f"f{number}", ("name", b"x")) for number in range(500)]
     url = receiver.submission_url()
     assert requests.post(url, files=files, timeout=60).status_code == 200

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from crashtool.services.scrub import file_bytes
 from crashtool.services.scrub.file_bytes import FileBytes
-from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.scrub.scrubber import scrub_dump
+from crashtool.services.scrub.secret_spans import parse_wish
 from tests.growth import count_steps
 from tests.synth.minidump import MinidumpBuilder
 

@@ -6,8 +6,8 @@ from crashtool.formats.minidump.crashpad_info import AnnotationObject, ModuleAnn
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.texts import walk_text_places
 from crashtool.services.analyze.secrets import count_secrets
-from crashtool.services.scrub.findings import parse_wish
 from crashtool.services.scrub.scrubber import scrub_dump
+from crashtool.services.scrub.secret_spans import parse_wish
 from tests.services.analyze.test_secrets import SECRETS
 from tests.synth.minidump import MinidumpBuilder, rsds
 from tests.synth.submission import make_crashpad
@@ -92,7 +92,7 @@ def test_an_environment_begins_behind_a_name_that_is_none(scrub, encoding):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
 def test_a_text_longer_than_a_piece_is_one_text(scrub, monkeypatch, encoding):
-    monkeypatch.setattr("crashtool.services.scrub.findings.PIECE", 8)
+    monkeypatch.setattr("crashtool.services.scrub.secret_spans.PIECE", 8)
     memory = bytes(8) + "0123 Ada Lovelace, Ada".encode(encoding) + bytes(8)
     builder = MinidumpBuilder().add_memory(0x10000, memory)
     _, after, changes = scrub(builder, "strings=Ada( Lovelace|$)")
@@ -102,7 +102,7 @@ def test_a_text_longer_than_a_piece_is_one_text(scrub, monkeypatch, encoding):
 
 @pytest.mark.parametrize("pattern", ["(?:ab)++", "(?>ab)", r"\((?:a|b){2}+"])
 def test_a_pattern_that_this_python_matches_wrongly_is_refused(monkeypatch, pattern):
-    monkeypatch.setattr("crashtool.services.scrub.findings.WRONG_BEFORE", (99, 0, 0))
+    monkeypatch.setattr("crashtool.services.scrub.secret_spans.WRONG_BEFORE", (99, 0, 0))
     with pytest.raises(UsageError, match="matches possessive quantifiers"):
         parse_wish(f"strings={pattern}")
     for right in ("[*+]+x", r"a\++b", "(?:ab)+"):

@@ -12,9 +12,9 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.multipart import parse_multipart
 from crashtool.services.files.dump_files import STANDARD_INPUT
 from crashtool.services.files.unwrap_dumps import DumpFile
-from crashtool.services.sending.attachments import make_parts
 from crashtool.services.sending.refusal import find_refusal
 from crashtool.services.sending.request import SendPlan, make_request
+from crashtool.services.sending.upload_attachments import make_parts
 from tests.formats.minidump.test_writer import INFO
 from tests.synth.minidump import MinidumpBuilder, nb10, rsds
 from tests.synth.scripted_server import Received, read_request

@@ -13,7 +13,7 @@ from crashtool.formats.multipart import parse_multipart
 from crashtool.model.submission import Receipt
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.scrub.findings import parse_wish
+from crashtool.services.scrub.secret_spans import parse_wish
 from crashtool.services.sending import preparing as module
 from crashtool.services.sending.journal import Journal
 from crashtool.services.sending.outcome import find_failure
@@ -85,7 +85,7 @@ def test_the_receiver_gets_what_the_receipt_says(dump_path, tmp_path, run):
 @pytest.mark.parametrize("form", ["hosted", "post", "root"])
 @pytest.mark.parametrize("gzip", [True, False])
 def test_every_form_of_url_works(dump_path, tmp_path, run, form, gzip):
-    from crashtool.services.sending.destination import find_login
+    from crashtool.services.sending.report_url import find_login
 
     token = "0123456789abcdef" * 4
     with start_receiver(tmp_path / "inbox", token=token) as receiver:

@@ -7,7 +7,7 @@ import pytest
 from crashtool.errors import CheckFailed
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.gate import Requirements
-from crashtool.services.symbol_upload.survey import (
+from crashtool.services.symbol_upload.inspect_files import (
     SurveyOptions,
     check_survey,
     inspect_files,

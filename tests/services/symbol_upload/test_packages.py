@@ -10,7 +10,11 @@ import pytest
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.gate import Requirements
-from crashtool.services.symbol_upload.survey import SurveyOptions, check_survey, inspect_files
+from crashtool.services.symbol_upload.inspect_files import (
+    SurveyOptions,
+    check_survey,
+    inspect_files,
+)
 from tests.conftest import shared
 from tests.synth.archives import build_cpio, build_deb, build_rpm, build_tar, build_zip, stored
 from tests.synth.cabinet import build_cabinet

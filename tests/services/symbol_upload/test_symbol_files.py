@@ -3,11 +3,11 @@ import io
 import pytest
 
 from crashtool.formats.breakpad.symbol_file import BreakpadFile as Text
-from crashtool.formats.breakpad.writer import ModuleLine, walk_symbol_file
+from crashtool.formats.breakpad.symbol_file_writer import ModuleLine, walk_symbol_file
 from crashtool.formats.symcache import SymCache
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.survey import SurveyOptions, inspect_files
+from crashtool.services.symbol_upload.inspect_files import SurveyOptions, inspect_files
 from crashtool.services.symbol_upload.symbol_files import (
     Dumpable,
     DumpSymbolsOptions,

@@ -15,8 +15,8 @@ from crashtool.model.module import Module
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import directory
 from crashtool.services.symbols.directory import DirectorySource, walk_files
-from crashtool.services.symbols.known_file import identify, identify_required, same_file
-from crashtool.services.symbols.unpack import walk_archive
+from crashtool.services.symbols.identified_file import identify, identify_required, same_file
+from crashtool.services.symbols.unpack_symbols import walk_archive
 from tests.synth.cabinet import build_cabinet
 from tests.synth.object_files import (
     BUILD_ID,
@@ -298,7 +298,7 @@ def test_archives_below_a_folder_are_opened_only_when_nothing_else_matches(
     opened = []
     unpack = walk_archive
     monkeypatch.setattr(
-        "crashtool.services.symbols.unpack.walk_archive",
+        "crashtool.services.symbols.unpack_symbols.walk_archive",
         lambda path, *rest: opened.append(path) or unpack(path, *rest),
     )
     with zipfile.ZipFile(tmp_path / "symbols.zip", "w") as archive:
@@ -483,7 +483,7 @@ def test_a_file_that_cannot_be_read_is_passed_over_in_a_folder_and_said_when_nam
     def refuse(place, flags):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("crashtool.services.symbols.known_file.os.open", refuse)
+    monkeypatch.setattr("crashtool.services.symbols.identified_file.os.open", refuse)
 
     assert find() == []  # of whatever module it is
     (row,) = find(APP, path)

@@ -5,8 +5,8 @@ import pytest
 
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.generated_code import split_maps
-from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
+from crashtool.services.symbols.symbol_plan import SymbolPlan
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
     crash_under,

@@ -9,7 +9,7 @@ from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.model.crash import Module
 from crashtool.services.symbols.debug_file import open_debug_file
-from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
+from crashtool.services.symbols.module_status import FrameCoverage, assess_module
 from tests.toolchain import run_tool
 
 SOURCE = """

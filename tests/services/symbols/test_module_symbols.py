@@ -9,8 +9,11 @@ from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.derive import LINES, Deriver
+from crashtool.services.symbols.module_status import (
+    FrameCoverage,
+    assess_module,
+)
 from crashtool.services.symbols.module_symbols import ModuleSymbols
-from crashtool.services.symbols.module_verdict import FrameCoverage, assess_module
 from crashtool.services.symbols.session import SymbolSession
 from tests.synth.object_files import build_sym
 from tests.synth.symbol_file import build_symbol_file, file, func, line

@@ -7,7 +7,7 @@ from crashtool.formats.unwind_rules import CfiText, FrameData
 from crashtool.services.unwind import walker
 from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
-from crashtool.services.unwind.scene import NO_TABLES
+from crashtool.services.unwind.unwind_context import NO_TABLES
 from crashtool.services.unwind.walker import walk
 from tests.synth.stack import CODE, Tables, make_scene
 

@@ -4,7 +4,7 @@ from crashtool.formats.object_file.exception_tables import ExceptionTables, Runt
 from crashtool.formats.object_file.pe import find_exception_tables
 from crashtool.model.module import Module
 from crashtool.services.unwind.loaded_image import find_loaded_image
-from crashtool.services.unwind.scene import NO_TABLES
+from crashtool.services.unwind.unwind_context import NO_TABLES
 from tests.synth.object_files import build_pe
 
 BASE = 0x140000000

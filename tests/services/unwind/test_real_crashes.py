@@ -6,8 +6,8 @@ import re
 import pytest
 
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-from crashtool.services.symbols.plan import SymbolPlan
 from crashtool.services.symbols.session import open_session
+from crashtool.services.symbols.symbol_plan import SymbolPlan
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     PROGRAMS,
     build,

@@ -4,8 +4,8 @@ from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.formats.unwind_rules import CfiText, FrameData
 from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
-from crashtool.services.unwind.scene import StackFrame
 from crashtool.services.unwind.signal_frame import step_by_signal_frame
+from crashtool.services.unwind.unwind_context import StackFrame
 from crashtool.services.unwind.walker import walk
 from tests.synth.stack import CODE, Tables, make_scene
 

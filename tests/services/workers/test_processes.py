@@ -8,7 +8,7 @@ import pytest
 
 from crashtool.services.workers import processes
 from crashtool.services.workers.processes import count_workers, share_among_processes
-from crashtool.services.workers.threads import AHEAD
+from crashtool.services.workers.thread_pool import AHEAD
 
 COUNT = 40
 

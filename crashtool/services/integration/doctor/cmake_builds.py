@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.cmake.build_lines import CompileLine, LinkLine
-from crashtool.formats.cmake.cache import parse_cache
+from crashtool.formats.cmake.cmake_cache import parse_cache
 from crashtool.formats.cmake.compile_commands import parse_compile_commands
 from crashtool.formats.cmake.makefiles import parse_flags, parse_link_text
 from crashtool.formats.cmake.ninja import parse_compile_lines, parse_link_lines

@@ -21,7 +21,7 @@ from crashtool.services.integration.doctor import (
     reach,
     registry_tls,
     source_start,
-    submission,
+    submission_checks,
 )
 from crashtool.services.integration.doctor.crashpad_builds import tell_quietly
 from crashtool.services.integration.doctor.examination import Check
@@ -29,10 +29,10 @@ from crashtool.services.integration.doctor.examination import Check
 BUILDS = (MSBUILD, CMAKE_BUILD)
 
 PROJECT_CHECKS = (
-    *submission.make_url_checks(),
+    *submission_checks.make_url_checks(),
     Check("url.reach", (SETTINGS,), reach.check_reach,
           "with --probe: its server answers"),
-    *submission.make_annotation_checks(),
+    *submission_checks.make_annotation_checks(),
     Check("database.place", (SETTINGS,), database_place.check_place,
           "the configured folder can be made and written, and stays"),
     Check("database.length", (SETTINGS,), database_place.check_length,

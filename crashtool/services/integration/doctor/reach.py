@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from crashtool.errors import NetworkFailure, UsageError
 from crashtool.formats.submission_url import parse_submission_url
-from crashtool.formats.submission_url.parts import split_url
+from crashtool.formats.submission_url.url_parts import split_url
 from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.integration.doctor.configured import find_url, read_configured
 from crashtool.services.integration.doctor.examination import Examination

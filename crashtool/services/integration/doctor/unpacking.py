@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.archives.archive_streams import ArchiveMember, Rejoined, read_fully
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
-from crashtool.formats.archives.streams import ArchiveMember, Rejoined, read_fully
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
 from crashtool.formats.regular_file import open_regular

@@ -16,7 +16,7 @@ from crashtool.formats.submission_url import (
     parse_submission_url,
 )
 from crashtool.formats.submission_url import RULES as URL_RULES
-from crashtool.formats.submission_url.forms import ROOT
+from crashtool.formats.submission_url.url_forms import ROOT
 from crashtool.model.doctor import SETTINGS, CheckResult, Subject
 from crashtool.services.integration.doctor.configured import (
     Configured,

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from crashtool.services.handler.signal_frame import (
+from crashtool.services.handler.signal_frame_writer import (
     FRAME_SIZE,
     Context32,
     Context64,

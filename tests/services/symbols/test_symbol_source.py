@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
-from crashtool.services.symbols.source import ChainedSource
+from crashtool.services.symbols.symbol_source import ChainedSource
 
 APP = Module(0, 1, "app", "app", None, None, None)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from crashtool.services.receiver.draft import DraftFile, IncomingReport
+from crashtool.services.receiver.incoming_report import DraftFile, IncomingReport
 from crashtool.services.receiver.report import MINIDUMP_NAMES
 
 BLOCK = 1 << 20

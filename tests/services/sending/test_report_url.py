@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.errors import CheckFailed, UsageError
-from crashtool.services.sending.destination import find_login, find_report_url
+from crashtool.services.sending.report_url import find_login, find_report_url
 
 TOKEN = "0123456789abcdef" * 4
 OTHER = "fedcba9876543210" * 4

@@ -4,8 +4,8 @@ import pytest
 
 from crashtool.errors import UsageError
 from crashtool.model.run import FatalSignal, RunResult
-from crashtool.services.handler import smoke as module
-from crashtool.services.handler.smoke import SmokePlan, smoke
+from crashtool.services.handler import smoke_test as module
+from crashtool.services.handler.smoke_test import SmokePlan, smoke
 
 FATAL = FatalSignal(5, 5, 11, 1, 0, 0, 0, "x86_64")
 

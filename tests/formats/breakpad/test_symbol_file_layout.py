@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.formats.breakpad.layout import read_layout
+from crashtool.formats.breakpad.symbol_file_layout import read_layout
 from tests.synth.symbol_file import build_symbol_file, cfi, file, func, line, origin, public
 
 HEAD = [file(number, f"f{number}.c") for number in range(30)]

@@ -4,9 +4,9 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.archives.archive_streams import ArchiveMember, ArchiveStream
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
-from crashtool.formats.archives.streams import ArchiveMember, ArchiveStream
 from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.crashpad.extended_attributes import find_sidecar, read_pax_attributes
 from crashtool.services.files.scratch import Scratch

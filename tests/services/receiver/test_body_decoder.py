@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_multipart.multipart import MultipartParser
 
-from crashtool.services.receiver import body as module
-from crashtool.services.receiver.body import Decoder, Refusal, make_sink, parse_disposition
-from crashtool.services.receiver.draft import IncomingReport
+from crashtool.services.receiver import body_decoder as module
+from crashtool.services.receiver.body_decoder import Decoder, Refusal, make_sink, parse_disposition
+from crashtool.services.receiver.incoming_report import IncomingReport
 
 
 def decode(encoding, data, *, limit=1 << 20, step=7):

@@ -17,13 +17,13 @@ from crashtool.services.symbol_upload.collect import SymbolFileSearch, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
 from crashtool.services.symbols.cache import OTHER_FOLDER
-from crashtool.services.workers.threads import share_in_order
+from crashtool.services.workers.thread_pool import share_in_order
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import Delivery
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.store import StoreWriter
-    from crashtool.services.symbols.source import SymbolSource
+    from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAGIC = b"MDMP"
 DEBUG_ID_DIGITS = range(32, 42)

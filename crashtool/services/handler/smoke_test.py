@@ -18,21 +18,21 @@ from crashtool.formats.submission_url import redact_token
 from crashtool.model.run import DeliveredReport, FatalSignal, RunResult
 from crashtool.model.smoke import SmokeCheck, SmokeResult
 from crashtool.model.submission import upload_fields
-from crashtool.services.handler.apart import run_in_subprocess
 from crashtool.services.handler.arrival import (
     Arrival,
     check_annotations,
     check_attachments,
     check_identification,
 )
-from crashtool.services.handler.command_line import (
+from crashtool.services.handler.delivery import find_delivery, open_written
+from crashtool.services.handler.find import Handler, find_handler
+from crashtool.services.handler.handler_command_line import (
     compose_command,
     read_attachments,
     telling_lines,
 )
-from crashtool.services.handler.delivery import find_delivery, open_written
-from crashtool.services.handler.find import Handler, find_handler
 from crashtool.services.handler.report_database import list_minidumps, prepare_database
+from crashtool.services.handler.subprocess_run import run_in_subprocess
 from crashtool.services.handler.supported import check_platform
 from crashtool.services.receiver.app import Receiver, start_receiver
 from crashtool.services.transport.http import HttpResponse

@@ -4,8 +4,8 @@ import tracemalloc
 
 import pytest
 
-from crashtool.formats.breakpad import columns, records
-from crashtool.formats.breakpad.columns import NESTED, SortedRecords
+from crashtool.formats.breakpad import records, sorted_records
+from crashtool.formats.breakpad.sorted_records import NESTED, SortedRecords
 from tests.synth.symbol_file import build_symbol_file, func, public
 
 
@@ -90,7 +90,7 @@ def test_of_very_many_before_a_number_the_nearest_are_looked_at(large):
     "misplaced", [func(0x45, 8), "FUNC zz", func(0x15, 8)], ids=["later", "damaged", "earlier"]
 )
 def test_what_samples_overlook_is_seen_by_its_neighbours(large, monkeypatch, misplaced):
-    monkeypatch.setattr(columns, "SAMPLES", 1)
+    monkeypatch.setattr(sorted_records, "SAMPLES", 1)
     texts = [func(start, 8) for start in (0x10, 0x20, 0x30, 0x40, 0x50)]
     texts.insert(2, misplaced)
     reader = column(*texts)
@@ -104,7 +104,7 @@ def test_what_samples_overlook_is_seen_by_its_neighbours(large, monkeypatch, mis
 
 
 def test_the_records_before_a_number_must_be_in_order(large, monkeypatch):
-    monkeypatch.setattr(columns, "SAMPLES", 1)
+    monkeypatch.setattr(sorted_records, "SAMPLES", 1)
     reader = column(*(func(start, 8) for start in (0x10, 0x30, 0x20, *range(0x40, 0x100, 16))))
 
     assert reader.is_in_order()
@@ -119,7 +119,7 @@ def test_a_damaged_record_has_no_number(large):
 
 
 def test_an_index_is_made_of_windows(monkeypatch):
-    monkeypatch.setattr(columns, "WINDOW", 20)
+    monkeypatch.setattr(sorted_records, "WINDOW", 20)
     order = [5, 3, 1, 4, 2, 3, 3, 5]
     texts = [func(16 * number, 8, f"f{place}") for place, number in enumerate(order)]
     data = build_symbol_file(*texts, func(0, 8, "many", many_names=True), func(1, 8, "x" * 100))
@@ -158,7 +158,7 @@ def test_an_index_of_many_records_takes_little_memory(tmp_path):
             tracemalloc.stop()
 
         assert kept < 20 * len(numbers)
-        assert peak < columns.WINDOW * 8 + 100 * len(numbers)
+        assert peak < sorted_records.WINDOW * 8 + 100 * len(numbers)
         assert starts(reader, [reader.find(numbers[7] + 5)]) == [numbers[7]]
         assert data[:7] == b"MODULE\n"
 

@@ -9,10 +9,10 @@ from crashtool.formats.breakpad.cfi import (
     evaluate,
     parse_rules,
 )
-from crashtool.services.unwind.scene import LOWEST_CODE, StackFrame
+from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
 
 if TYPE_CHECKING:
-    from crashtool.services.unwind.scene import UnwindContext
+    from crashtool.services.unwind.unwind_context import UnwindContext
 
 
 def step_by_cfi(scene: "UnwindContext", frame: StackFrame, rules: str) -> StackFrame | None:

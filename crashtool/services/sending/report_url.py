@@ -16,7 +16,7 @@ from crashtool.formats.submission_url import (
     parse_submission_url,
     redact_token,
 )
-from crashtool.formats.submission_url.forms import ROOT
+from crashtool.formats.submission_url.url_forms import ROOT
 
 FORMAT = "minidump"
 PATH_MISSING, TOKEN_MISSING = "path-missing", "token-missing"

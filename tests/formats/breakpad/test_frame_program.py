@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.formats.breakpad.cfi import UnevaluableRule
-from crashtool.formats.breakpad.win import parse_program, run_program
+from crashtool.formats.breakpad.frame_program import parse_program, run_program
 
 MEMORY = {0x1000: 0x2000, 0x1004: 0x401234, 0x0FFC: 0x77}
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from crashtool.services.workers.threads import share_in_order, share_work
+from crashtool.services.workers.thread_pool import share_in_order, share_work
 
 
 def test_results_come_in_the_order_of_the_items():

@@ -15,7 +15,7 @@ import pytest
 
 from crashtool import cli
 from crashtool.cli import COMMANDS, main
-from crashtool.commands.streams import Outlet
+from crashtool.commands.standard_streams import Outlet
 from crashtool.services.receiver.app import start_receiver
 from tests.commands.transcript_inputs import make_inputs
 from tests.synth.database import windows_report, write_windows_database

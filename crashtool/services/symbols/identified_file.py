@@ -124,9 +124,9 @@ def may_be_asked_for(head: bytes) -> bool:
 
 def is_pack(head: bytes) -> bool:
     """Whether a file begins as an archive or a packed file does."""
-    from crashtool.services.symbols import unpack
+    from crashtool.services.symbols import unpack_symbols
 
-    return unpack.is_pack(head)
+    return unpack_symbols.is_pack(head)
 
 
 def _walk_objects(
@@ -139,7 +139,7 @@ def _walk_objects(
 
         yield IdentifiedFile(place, path, read_object_files(map_file(path)))
     elif is_pack(head):
-        from crashtool.services.symbols.unpack import Unopened, walk_archive
+        from crashtool.services.symbols.unpack_symbols import Unopened, walk_archive
 
         for row in walk_archive(path, head, scratch):
             if isinstance(row, Unopened):

@@ -10,7 +10,7 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives import bounds
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbols.unpack import Unpacked, walk_archive
+from crashtool.services.symbols.unpack_symbols import Unpacked, walk_archive
 from tests.damage import attempt
 from tests.synth.object_files import build_sym
 

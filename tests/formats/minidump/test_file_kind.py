@@ -11,8 +11,8 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.minidump.file_kind import find_file_kind
 from crashtool.formats.minidump.structs import VERSION, MinidumpHeader
-from crashtool.formats.minidump.verdict import find_file_kind
 from tests.synth.minidump import MinidumpBuilder
 
 DUMP = MinidumpBuilder().add_system().pack()

@@ -9,7 +9,7 @@ import pytest
 from crashtool.formats.multipart import BLOCK, FormFile
 from crashtool.services.transport import balance
 from crashtool.services.transport.balance import Balance
-from crashtool.services.transport.body import (
+from crashtool.services.transport.upload_body import (
     LEAST_CHUNK,
     CountedBody,
     FileBody,

@@ -4,7 +4,7 @@ from urllib.parse import quote, unquote
 
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.submission_url.parts import UrlParts, join_parameters, split_url
+from crashtool.formats.submission_url.url_parts import UrlParts, join_parameters, split_url
 
 HOSTED, SELF_HOSTED, ROOT = "hosted", "self-hosted", "root"
 FORMS = (HOSTED, SELF_HOSTED, ROOT)

@@ -2,7 +2,7 @@ import pytest
 
 from crashtool.errors import BadUrl, UsageError
 from crashtool.formats.submission_url import build_url
-from crashtool.services.symbol_upload.destination import find_destination, request_url
+from crashtool.services.symbol_upload.symbol_url import find_destination, request_url
 
 TOKEN, OTHER = "5c" * 32, "ab" * 32
 

@@ -6,7 +6,7 @@ import pytest
 
 from crashtool.formats.submission_url import ERROR, check_url
 from crashtool.model.doctor import FAILURE, NOTE, PASS, SKIP
-from crashtool.services.integration.doctor.submission import TOKEN_CHECKS
+from crashtool.services.integration.doctor.submission_checks import TOKEN_CHECKS
 from tests.formats.test_submission_url import BROKEN, HOSTED, ROOT, SELF_HOSTED, TOKEN
 from tests.services.integration.doctor.folders import (
     examine,

@@ -10,11 +10,16 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.archives import zip_file
+from crashtool.formats.archives.archive_streams import (
+    ArchiveMember,
+    ArchiveStream,
+    Rejoined,
+    read_fully,
+)
 from crashtool.formats.archives.bounds import Budget, TooMuch
 from crashtool.formats.archives.closed import find_closed
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from crashtool.formats.archives.refusals import NotOpened
-from crashtool.formats.archives.streams import ArchiveMember, ArchiveStream, Rejoined, read_fully
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.reading import looks_like_object
 from crashtool.services.files.scratch import Scratch
