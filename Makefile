@@ -13,7 +13,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test again skipped winhandler cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden bench fuzz clean
+.PHONY: help demo demoprogram test again skipped winhandler cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden screenshots bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -108,6 +108,9 @@ wheels: $(STAMP) ## do all dependencies have wheels on every system and Python?
 
 golden: $(STAMP) ## rewrite the transcripts of tests/commands
 	$(BIN)/python -m pytest tests/commands/test_transcripts.py --rewrite-transcripts
+
+screenshots: $(STAMP) ## rewrite the pictures in docs/images, of pages in a real browser
+	$(BIN)/python -m pytest -q -n 0 tests/test_screenshots.py --rewrite-screenshots
 
 bench: $(STAMP) ## measure against other tools, as ratios
 	$(BIN)/python benchmarks/run.py

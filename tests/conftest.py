@@ -153,3 +153,6 @@ def pytest_addoption(parser):
     parser.addoption(
         "--rewrite-transcripts", action="store_true", help="write what the commands say today"
     )
+    parser.addoption(
+        "--rewrite-screenshots", action="store_true", help="write the documentation's pictures"
+    )

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from crashtool.model.crash import Crash, CrashReport, Thread
 from crashtool.render.crash_words import format_signature, format_where
-from crashtool.render.html_parts import card, details, facts, harmless
+from crashtool.render.html_parts import card, code, details, facts, harmless
 from crashtool.render.html_sections import (
     render_annotations,
     render_modules,
@@ -80,9 +80,9 @@ def _title(report: CrashReport) -> str:
 def _article(number: int, report: CrashReport) -> str:
     parts = (
         _head(report),
+        _crashed_stack(report),
         card("What happened", facts(_walk_facts(report))),
         render_symbols(report),
-        _crashed_stack(report),
         _threads(report),
         render_registers(report),
         render_annotations(report),
@@ -103,6 +103,9 @@ def _head(report: CrashReport) -> str:
             f"<h1>{harmless(_title(report))}</h1>"]  # fmt: skip
     if crash:
         rows.append(f"<p>{harmless(crash.reason.sentence)}</p>")
+    if where := format_where(report):
+        rows.append(f'<p class="where">{code(where)}</p>')
+    if crash:
         rows += [f'<p class="hint">{harmless(hint)}</p>' for hint in crash.hints]
     style = ' class="crash"' if crash and crash.reason.is_crash else ""
     return f"<header{style}>{''.join(rows)}</header>"
@@ -111,7 +114,6 @@ def _head(report: CrashReport) -> str:
 def _walk_facts(report: CrashReport) -> Iterator[tuple[str, str, bool]]:
     """(label, text, whether it is code)."""
     crash, thread = report.crash, report.crashed_thread
-    yield "Where", format_where(report), True
     yield "Signature", format_signature(report), True
     if thread:
         yield "Thread", f"{thread.id} {thread.name or ''}".strip(), False

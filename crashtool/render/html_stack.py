@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from crashtool.formats.source_path import find_source_url, parse_source_path
 from crashtool.model.crash import Frame, Thread
 from crashtool.render.html_parts import code, harmless
-from crashtool.render.stack import format_trust, walk_parts
+from crashtool.render.stack import INLINED, format_trust, list_signs, sign_of_trust, walk_parts
 from crashtool.render.words import format_location, format_offset, format_source_location
 
 
@@ -13,7 +14,17 @@ def render_stack(thread: Thread, architecture: str) -> str:
     note = f'<p class="dim">{harmless(thread.note)}</p>' if thread.note else ""
     if not thread.frames:
         return note or '<p class="dim">No frames.</p>'
-    return f'<ol class="stack">{"".join(_walk_items(thread, architecture))}</ol>{note}'
+    items = "".join(_walk_items(thread, architecture))
+    return f'<ol class="stack">{items}</ol>{_legend(thread)}{note}'
+
+
+def _legend(thread: Thread) -> str:
+    """What the signs of a stack mean."""
+    signs = "".join(
+        f'<span class="sign">{harmless(sign)}</span> {harmless(words)} '
+        for sign, words in list_signs(thread.frames).items()
+    )
+    return f'<p class="dim legend">Found by {signs}</p>'
 
 
 def _walk_items(thread: Thread, architecture: str) -> Iterator[str]:
@@ -31,22 +42,27 @@ def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
     for inline in frame.inlines:
         place = _place(inline.file, inline.line)
         yield (
-            f'<li class="merged{guessed}"><span class="no"></span>'
+            f'<li class="merged{guessed}">{_sign(INLINED, "inlined")}'
             f"<span>{_function(inline.function)}{place}</span>"
-            f'<span class="found">inlined</span>{source}</li>'
+            f"{source}</li>"
         )
         source = ""
     offset = format_offset(frame)
     named = frame.function and offset
     name = frame.function if named else offset or format_location(frame, architecture)
-    found = f"found by {format_trust(frame)}"
-    if guessed:
-        found = f"~ {found}, a guess"
+    found = f"found by {format_trust(frame)}" + (", a guess" if guessed else "")
     yield (
-        f'<li class="frame{guessed}"><span class="no">{number}</span>'
+        f'<li class="frame{guessed}">{_sign(sign_of_trust(frame), found, str(number))}'
         f"<span>{_function(name or '')}{_place(frame.file, frame.line)}</span>"
-        f'<span class="found">{harmless(offset) + "<br>" if named else ""}{harmless(found)}</span>'
-        f"{source}</li>"
+        f'<span class="found">{harmless(offset) if named else ""}</span>{source}</li>'
+    )
+
+
+def _sign(sign: str, words: str, number: str = "") -> str:
+    """How a frame was found, in words to whoever points at it or has it read, and its number."""
+    return (
+        f'<span class="no"><span class="sign" title="{harmless(words)}" '
+        f'aria-label="{harmless(words)}">{harmless(sign)}</span> {number}</span>'
     )
 
 
@@ -55,13 +71,15 @@ def _function(name: str) -> str:
 
 
 def _place(file: str | None, line: int | None) -> str:
-    """`renderer.cpp:214`, the whole path to be seen by pointing at it."""
+    """`renderer.cpp:214`, the whole path to be seen by pointing at it; a link if it has a page."""
     words = format_source_location(file, line)
-    return (
-        f' <span class="place mono" title="{harmless(file or "")}">{harmless(words)}</span>'
-        if words
-        else ""
-    )
+    if not words:
+        return ""
+    shown = f'class="place mono" title="{harmless(file or "")}"'
+    url = find_source_url(parse_source_path(file or ""), line)
+    if url.startswith("https://"):
+        return f' <a {shown} href="{harmless(url)}" rel="noreferrer">{harmless(words)}</a>'
+    return f" <span {shown}>{harmless(words)}</span>"
 
 
 def _source(frame: Frame) -> str:

@@ -56,11 +56,15 @@ ol.stack { list-style: none; margin: 0; padding: 0; }
 ol.stack > li { display: grid; grid-template-columns: 3rem minmax(0, 1fr) auto; gap: 0 .8rem;
   padding: .32rem 0; border-top: 1px solid var(--line); }
 ol.stack > li:first-child { border-top: 0; }
-.no { color: var(--dim); text-align: right; }
+.no { color: var(--dim); text-align: right; white-space: nowrap; }
 .fn { font-weight: 600; }
-.place { color: var(--accent); margin-left: .6em; }
+.place { margin-left: .6em; }
+.sign { display: inline-block; min-width: 1.2em; text-align: center;
+  font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+.legend .sign { margin-left: .4em; }
+.where { font-weight: 600; }
 .found { color: var(--dim); font-size: .82rem; text-align: right; }
-li.guessed .fn, li.guessed .place { color: var(--dim); font-weight: normal; }
+li.guessed .fn, li.guessed .place, li.guessed .sign { color: var(--dim); font-weight: normal; }
 ol.stack > li.merged { padding-bottom: 0; }
 ol.stack > li.merged + li { border-top: 0; padding-top: .1rem; }
 li.folded { color: var(--dim); font-style: italic; }

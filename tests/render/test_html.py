@@ -55,20 +55,59 @@ def test_the_page_tells_the_whole_report():
     text = read(full_report()).text
     for words in (
         "SIGSEGV / SEGV_MAPERR", "probably a stack overflow",
-            "Where game.exe!Mesh::bind, mesh.h:88",
+            "game.exe!Mesh::bind, mesh.h:88",
         f"Signature {sign(full_report()).text}",
             "Instruction mov rax", "assertion: mesh != nullptr",
         "Last error ERROR_ACCESS_DENIED", "Message abort() called", "Comment by hand",
         "Process game.exe 1.4.2, pid 42", "Report id 00000000-0000-0000-0000-000000000001",
         "1 of 2 modules on the stack can be read in full", "mismatch engine.dll",
         "give the right one", "it has AAAA, the dump wants BBBB", 'Stack of thread 7 "Render"',
-        "0 Renderer::flush renderer.cpp:214", "found by frame pointer", "~ found by stack scanning",
+        "0 Renderer::flush renderer.cpp:214", "- frame pointer ~ stack scanning i inlined",
         "in unloaded gone.dll + 0x10", "Thread 8", "no registers of this thread",
         "rip 000000000041f2a0", "ver 1.4.2 process", "not uploaded", "JSON web token 2",
         "cut 0x3", "Loaded modules (2)", "0123456789ABCDEF0123456789ABCDEF1",
         "Unloaded modules (1)", "Handles (2)", "Streams (1)", "41 42 43 00", "Not in the dump.",
     ):  # fmt: skip
         assert words in text, words
+
+
+def test_the_stack_comes_second_and_before_the_facts():
+    text = read(full_report()).text
+    order = (
+        "SIGSEGV / SEGV_MAPERR",
+        "Stack of thread 7",
+        "What happened",
+        "Symbols ",
+        "Other threads",
+    )
+
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_how_a_frame_was_found_is_a_sign_with_words_for_who_asks():
+    signs = [attributes for tag, attributes in read(full_report()).tags
+             if attributes.get("class") == "sign" and "title" in attributes]  # fmt: skip
+
+    assert signs[0]["aria-label"] == signs[0]["title"] == "inlined"
+    assert "found by stack scanning, a guess" in [row["title"] for row in signs]
+
+
+def test_a_source_is_a_link_only_where_it_has_a_page():
+    known = "git:github.com/acme/game:src/mesh.cpp:0123abc"
+    frames = (
+        Frame(1, "context", GAME, "f", 0, known, 12),
+        Frame(2, "cfi", GAME, "g", 0, "/src/main.cpp", 7),
+        Frame(3, "cfi", GAME, "h", 0, "git:evil.example/x:javascript.cpp:0", 7),
+    )
+    tags = read(report(threads=(Thread(7, None, frames),))).tags
+    places = [(tag, row.get("href")) for tag, row in tags if row.get("class") == "place mono"]
+
+    assert places == [
+        ("a", "https://github.com/acme/game/blob/0123abc/src/mesh.cpp#L12"),
+        ("span", None),
+        ("span", None),
+    ]
 
 
 def test_source_lines_mark_the_place():
@@ -108,7 +147,7 @@ def test_recursion_is_folded_and_threads_are_capped():
 def test_a_stack_without_end_is_cut_in_words_that_fit_a_page():
     frames = tuple(Frame(0x400000 + n, "cfi", GAME, f"f{n}") for n in range(300))
     text = read(report(threads=(Thread(7, None, frames),))).text
-    assert "… 236 more frames 294 f294" in text
+    assert "… 236 more frames = 294 f294" in text
     assert "--verbose" not in text
 
 

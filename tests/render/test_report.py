@@ -170,7 +170,7 @@ def test_handles_memory_and_ids_are_shown():
 def test_brief_is_one_line():
     assert text(report(), brief=True) == (
         "crash.dmp: SIGSEGV / SEGV_MAPERR at 0x45 in game.exe!Mesh::bind, mesh.h:88, "
-        "game.exe 1.4.2\n"
+        f"game.exe 1.4.2; {SIGNATURE}\n"
     )
     assert text(report(crash=None, crashing_thread=None, process=Process()), brief=True) == (
         "crash.dmp: no exception\n"

@@ -309,7 +309,8 @@ def _application(submissions: Submissions, site: Site, events: Events) -> Any:
     from starlette.requests import Request
 
     def refuse(request: Request, _: Exception) -> Any:
-        return _respond(site.nothing(request.method, request.url.path))
+        nothing = site.nothing(request.method, request.url.path)
+        return _respond(site.show(nothing, request.headers))
 
     starlette = Starlette(
         routes=_make_routes(site, events), exception_handlers={404: refuse, 405: refuse}
@@ -331,13 +332,22 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
 
     def route(path: str, answer: Callable[[Request], PageReply]) -> Route:
         def endpoint(request: Request) -> Any:
-            return _respond(site.deny(request.headers) or answer(request))
+            reply = site.deny(request.headers) or answer(request)
+            return _respond(site.show(reply, request.headers))
 
         return Route(path, endpoint)
 
+    def change(path: str, method: str, answer: Callable[[Request], PageReply]) -> Route:
+        def endpoint(request: Request) -> Any:
+            reply = site.deny_changing(request.headers) or answer(request)
+            return _respond(site.show(reply, request.headers))
+
+        return Route(path, endpoint, methods=[method])
+
     def give_symbols(request: Request) -> Any:
         reply = site.symbol_file(request.path_params["path"], request.headers)
-        return _respond(reply or site.nothing(request.method, request.url.path))
+        nothing = site.nothing(request.method, request.url.path)
+        return _respond(reply or site.show(nothing, request.headers))
 
     async def listen(request: Request) -> Any:
         denied = site.deny(request.headers)
@@ -358,6 +368,9 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
         route("/api/reports", lambda request: site.api_reports(request.query_params)),
         route("/api/groups", lambda request: site.api_groups(request.query_params)),
         route("/api/reports/{rxid}", lambda r: site.api_report(r.path_params["rxid"])),
+        change("/api/reports/{rxid}", "DELETE", lambda r: site.api_delete(r.path_params["rxid"])),
+        change("/reports/{rxid}/delete", "POST", lambda r: site.delete(r.path_params["rxid"])),
+        change("/delete-group", "POST", lambda request: site.delete_group(request.query_params)),
         Route("/api/events", listen),
         route("/reports/{rxid}", lambda request: site.report(request.path_params["rxid"])),
         route(

@@ -67,8 +67,8 @@ class Describer:
     def _catch_up(self) -> None:
         """What a receiver that ended before had not come to."""
         for row in self._inbox.rows(Query(format=SYMBOLS, limit=-1)):
-            if not row.headline:
-                self._pool.submit(self._take_symbols, self._inbox.get(row.rxid))
+            if not row.headline and (upload := self._inbox.find(row.rxid)):
+                self._pool.submit(self._take_symbols, upload)
         for row in reversed(self._inbox.rows(Query(format="minidump", limit=-1))):
             if not row.headline:
                 self._pool.submit(self._describe, row.rxid)
@@ -90,7 +90,8 @@ class Describer:
             headline += f"; {problems[0]}"
         page = DumpPage(headline, "\n".join([*names, *problems]), SYMBOLS)
         self._inbox.describe(report, page)
-        self._on_change(self._inbox.get(report.rxid))
+        if changed := self._inbox.find(report.rxid):
+            self._on_change(changed)
         for row in self._inbox.rows(Query(format="minidump", limit=AGAIN)):
             if row.headline and row.symbols != "complete":
                 self._pool.submit(self._describe, row.rxid)
@@ -116,4 +117,5 @@ class Describer:
         page = page.bounded()
         if page != (report.headline, report.page, report.signature, report.symbols, report.article):
             self._inbox.describe(report, page)
-            self._on_change(self._inbox.get(rxid))
+            if changed := self._inbox.find(rxid):  # it may have been deleted meanwhile
+                self._on_change(changed)

@@ -25,6 +25,7 @@ from crashtool.services.receiver.listing import (
     Query,
     ReportRow,
     count_reports,
+    list_choices,
     list_groups,
     list_reports,
 )
@@ -175,7 +176,7 @@ class Inbox:
     def count(self, query: Query | None = None) -> int:
         """How many reports there are, of a query or at all."""
         with self._connections.reading() as database:
-            return count_reports(database, query or Query())
+            return count_reports(database, query or Query(uploads=True))
 
     def rows(self, query: Query) -> list[ReportRow]:
         """A query's reports for a list, the newest first."""
@@ -186,6 +187,26 @@ class Inbox:
         """A query's reports counted by group, the one with the newest report first."""
         with self._connections.reading() as database:
             return list_groups(database, query)
+
+    def choices(self, product: str) -> tuple[list[str], list[str]]:
+        """The products that there are reports of, and the versions of one of them, or of all."""
+        with self._connections.reading() as database:
+            return list_choices(database, product)
+
+    def delete(self, rxids: Iterable[str]) -> int:
+        """Delete reports with all that came with them, and the symbols of uploads; how many.
+
+        The rows go first: folders without a row are removed when the inbox is opened again.
+        """
+        deleted = []
+        with self._connections.transaction() as database:
+            for rxid in rxids:
+                gone = database.execute("DELETE FROM reports WHERE rxid = ?", (rxid,)).rowcount
+                deleted += [rxid] * gone
+        for rxid in deleted:
+            for part in ("reports", "symbols"):
+                shutil.rmtree(self.folder / part / rxid, ignore_errors=True)
+        return len(deleted)
 
     def find(self, key: str) -> StoredReport | None:
         """The report with an rxid, or with an object id (its number in hexadecimal)."""

@@ -9,6 +9,8 @@ COLUMNS = """id, rxid, received, format, product, version, coalesce(headline, ''
     (SELECT coalesce(sum(size), 0) FROM files WHERE report = reports.id) AS size"""
 GROUP = "coalesce(nullif(signature, ''), nullif(headline, ''), format)"
 MAX_WORDS = 16
+MAX_CHOICES = 200  # products, and versions, to choose from
+UPLOADS = ("symbols", "proguard", "sourcemap")  # formats that are no reports
 
 
 class ReportRow(NamedTuple):
@@ -43,14 +45,18 @@ class InboxGroup(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which reports: all `text`'s words must occur, `group` and `format` be the same.
+    """Which reports: all `text`'s words must occur, what else is given must be the same.
 
-    Of these, those before the report number `before`, `limit` at most.
+    Of these, those before the report number `before`, `limit` at most. Uploads of symbols and the
+    like are among them only by their `format`, or with `uploads`.
     """
 
     text: str = ""
     group: str = ""
     format: str = ""
+    product: str = ""
+    version: str = ""
+    uploads: bool = False
     before: int | None = None
     limit: int = 100
 
@@ -89,6 +95,20 @@ def count_reports(database: sqlite3.Connection, query: Query) -> int:
     return int(row[0])
 
 
+def list_choices(database: sqlite3.Connection, product: str) -> tuple[list[str], list[str]]:
+    """The products that there are reports of, and the versions of one of them, or of all."""
+    products = database.execute(
+        "SELECT DISTINCT product FROM reports WHERE product != '' ORDER BY 1 LIMIT ?",
+        (MAX_CHOICES,),
+    ).fetchall()
+    versions = database.execute(
+        "SELECT version FROM reports WHERE version != '' AND (product = ? OR ? = '')"
+        " GROUP BY version ORDER BY max(id) DESC LIMIT ?",
+        (product, product, MAX_CHOICES),
+    ).fetchall()
+    return [row[0] for row in products], [row[0] for row in versions]
+
+
 def _conditions(query: Query) -> tuple[str, list[object]]:
     parts: list[str] = []
     values: list[object] = []
@@ -98,9 +118,14 @@ def _conditions(query: Query) -> tuple[str, list[object]]:
     if query.group:
         parts.append(f"{GROUP} = ?")
         values.append(query.group)
-    if query.format:
-        parts.append("format = ?")
-        values.append(query.format)
+    exact = (("format", query.format), ("product", query.product), ("version", query.version))
+    for column, value in exact:
+        if value:
+            parts.append(f"{column} = ?")
+            values.append(value)
+    if not query.format and not query.uploads:
+        parts.append(f"format NOT IN ({', '.join('?' * len(UPLOADS))})")
+        values += UPLOADS
     if query.before is not None:
         parts.append("id < ?")
         values.append(query.before)

@@ -56,7 +56,12 @@ def describe_api() -> dict[str, Any]:
     query = [
         _parameter("q", "all of these words must occur", {"type": "string", "maxLength": 1000}),
         _parameter("group", "only reports of this group", {"type": "string"}),
-        _parameter("format", "only reports of this format", {"type": "string"}),
+        _parameter(
+            "format", "only what has this format; without it no uploads of symbols",
+            {"type": "string"},
+        ),
+        _parameter("product", "only of this product", {"type": "string", "maxLength": 1000}),
+        _parameter("version", "only of this version", {"type": "string", "maxLength": 1000}),
         _parameter(
             "before", "only reports with smaller numbers",
             {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1},
@@ -82,7 +87,8 @@ def describe_api() -> dict[str, Any]:
     paths = {
         "/api/reports": _get("Reports, the newest first", reports, query, bad=True),
         "/api/groups": _get("Reports counted by group", groups, query, bad=True),
-        "/api/reports/{rxid}": _get("One report", {"type": "object"}, [rxid], absent=True),
+        "/api/reports/{rxid}": _get("One report", {"type": "object"}, [rxid], absent=True)
+        | {"delete": _delete([rxid])},
         "/reports/{rxid}/files/{number}": _get(
             "A file of a report", None,
             [rxid, _path_parameter("number", {"type": "integer", "minimum": 0})], absent=True,
@@ -131,6 +137,15 @@ def _get(
     refusals = [("400", bad), ("404", absent), ("503", stream), ("401", True), ("421", True)]
     answers |= {code: _answer("refused", ERROR) for code, applies in refusals if applies}
     return {"get": {"summary": text, "parameters": parameters, "responses": answers}}
+
+
+def _delete(parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    schema = {
+        "type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer"}},
+    }  # fmt: skip
+    answers = {"200": _answer("deleted, with its files", schema)}
+    answers |= {code: _answer("refused", ERROR) for code in ("401", "403", "404", "421")}
+    return {"summary": "Delete a report", "parameters": parameters, "responses": answers}
 
 
 def _post(parameters: list[dict[str, Any]]) -> dict[str, Any]:

@@ -35,17 +35,31 @@ class Pages:
         self._debuggers = list_debuggers(symbol_server)
         self._templates = _load_templates()
 
-    def groups(self, groups: list[InboxGroup], query: Query, found: int, total: int) -> str:
-        """The list, a row for each group; `found` reports of `total` fit the query."""
+    def groups(
+        self, groups: list[InboxGroup], query: Query, found: int, total: int, uploads: int,
+        choices: tuple[list[str], list[str]],
+    ) -> str:  # fmt: skip
+        """The list, a row for each group; `found` reports of `total` fit the query.
+
+        `uploads` are no reports, `choices` the products and versions to choose from.
+        """
+        products, versions = choices
         return self._render(
             "inbox.html",
             groups=groups,
             query=query,
             found=found,
             total=total,
+            uploads=uploads,
+            products=products,
+            versions=versions,
             urls=self._urls,
             debuggers=self._debuggers,
         )
+
+    def refusal(self, status: int, message: str) -> str:
+        """Why a browser gets no page."""
+        return self._render("refusal.html", status=status, message=message)
 
     def rows(self, rows: list[ReportRow], query: Query, found: int) -> str:
         """The reports of a query one by one; `found` fit it, on this page and on others."""
@@ -94,6 +108,7 @@ def _load_templates() -> "jinja2.Environment":
     )
     templates.filters["moment"] = _moment
     templates.filters["markup"] = lambda text: markupsafe.Markup(text or "")  # noqa: S704 (ours)
+    templates.filters["kept"] = _keep_query
     templates.filters["url"] = lambda text: quote(text, safe="")
     templates.filters["symbols"] = lambda word: SYMBOLS.get(word, "")
     templates.filters["bytes"] = "{:,}".format
@@ -102,7 +117,18 @@ def _load_templates() -> "jinja2.Environment":
 
 def _moment(seconds: float) -> str:
     date = find_date(seconds)
-    return time.strftime("%Y-%m-%d %H:%M:%S", date) if date else "a damaged time"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", date) if date else "a damaged time"
+
+
+def _keep_query(query: Query) -> str:
+    """What a link keeps of a query: `&q=…&product=…`."""
+    kept = (
+        ("q", query.text),
+        ("format", query.format),
+        ("product", query.product),
+        ("version", query.version),
+    )
+    return "".join(f"&{name}={quote(value, safe='')}" for name, value in kept if value)
 
 
 def _headline(report: StoredReport) -> str:

@@ -18,7 +18,7 @@ from crashtool.services.receiver.symbol_index import SymbolIndex
 
 OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
-    "/report.",
+    "/report.", "/delete-group",
 )  # fmt: skip
 MAX_NUMBER_SIZE = (1 << 63) - 1  # of SQLite
 MAX_ROWS = 1000
@@ -34,7 +34,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none a form of ours has no origin either
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
@@ -58,7 +58,7 @@ def is_own(path: str) -> bool:
 
 
 class Site:
-    """Answers to GET that `guard` lets in.
+    """Answers to who `guard` lets in.
 
     `urls` are where reports can be sent; debuggers get `symbols` from `symbol_server`.
     """
@@ -95,11 +95,15 @@ class Site:
         query = _parse_query(values)
         if isinstance(query, PageReply):
             return query
-        total, found = self._inbox.count(), self._inbox.count(query._replace(before=None))
-        if query.group or query.before is not None:
+        total = self._inbox.count(Query())
+        found = self._inbox.count(query._replace(before=None))
+        if query.group or query.format or query.before is not None:
             page = self._pages.rows(self._inbox.rows(query), query, found)
         else:
-            page = self._pages.groups(self._inbox.groups(query), query, found, total)
+            uploads = self._inbox.count() - total
+            choices = self._inbox.choices(query.product)
+            groups = self._inbox.groups(query)
+            page = self._pages.groups(groups, query, found, total, uploads, choices)
         return PageReply(200, page, HTML)
 
     def report(self, rxid: str) -> PageReply:
@@ -171,6 +175,47 @@ class Site:
         report = self._inbox.find(rxid)
         return self.nothing() if report is None else _json(200, report_document(report))
 
+    def deny_changing(self, headers: Mapping[str, str]) -> PageReply | None:
+        """Why a request changes nothing: a page of another site, or no token."""
+        denial = self._guard.deny_sending(headers)
+        return _json(denial.status, error_body(*denial)) if denial else self.deny(headers)
+
+    def delete(self, rxid: str) -> PageReply:
+        """Delete one report, as its page asks."""
+        report = self._inbox.find(rxid)
+        if report is None:
+            return self.nothing()
+        self._inbox.delete([report.rxid])
+        where = f"/?group={quote(report.signature, safe='')}" if report.signature else "/"
+        left = report.signature and self._inbox.count(Query(group=report.signature))
+        return PageReply(303, headers={"location": where if left else "/"})
+
+    def delete_group(self, values: Mapping[str, str]) -> PageReply:
+        """Delete the reports of a query that names a group, as the list of them asks."""
+        query = _parse_query(values)
+        if isinstance(query, PageReply):
+            return query
+        if not query.group:
+            return _json(400, error_body(400, "group must name the reports to delete"))
+        rows = self._inbox.rows(query._replace(before=None, limit=-1))
+        self._inbox.delete(row.rxid for row in rows)
+        return PageReply(303, headers={"location": "/"})
+
+    def api_delete(self, rxid: str) -> PageReply:
+        """Delete one report, for a program."""
+        report = self._inbox.find(rxid)
+        if report is None:
+            return self.nothing()
+        return _json(200, {"deleted": self._inbox.delete([report.rxid])})
+
+    def show(self, reply: PageReply, headers: Mapping[str, str]) -> PageReply:
+        """A refusal as a page for who looks with a browser; programs get it as it is."""
+        accepts_pages = "text/html" in headers.get("accept", "")
+        if reply.status < 400 or reply.media_type != JSON or not accepts_pages:  # noqa: PLR2004
+            return reply
+        message = json.loads(reply.text)["error"]["message"]
+        return reply._replace(text=self._pages.refusal(reply.status, message), media_type=HTML)
+
     def openapi(self) -> PageReply:
         """The description of all this for programs."""
         return _json(200, describe_api())
@@ -196,6 +241,8 @@ class Site:
         endpoint = read_endpoint(path, [])
         if method not in ("GET", "HEAD") or endpoint.is_post or endpoint.format:
             allowed = "GET, HEAD" if is_own(path) else "GET, HEAD, POST" if path == "/" else "POST"
+            if path.startswith("/api/reports/"):
+                allowed = "GET, HEAD, DELETE"
             refused = _json(405, error_body(405, "not allowed: reports are sent with POST"))
             return refused._replace(headers={"allow": allowed})
         return _json(404, error_body(404, "not found: reports are sent with POST"))
@@ -216,12 +263,16 @@ def _parse_query(values: Mapping[str, str]) -> Query | PageReply:
         return _json(400, error_body(400, f"limit must be a number from 1 to {MAX_ROWS}"))
     if before is not None and not (_is_number(before) and int(before) <= MAX_NUMBER_SIZE):
         return _json(400, error_body(400, "before must be the number of a report"))
-    if len(values.get("q", "")) > MAX_TEXT:
-        return _json(400, error_body(400, f"q must be a text of at most {MAX_TEXT} characters"))
+    for name in ("q", "product", "version"):
+        if len(values.get(name, "")) > MAX_TEXT:
+            told = f"{name} must be a text of at most {MAX_TEXT} characters"
+            return _json(400, error_body(400, told))
     return Query(
         text=values.get("q", ""),
         group=values.get("group", ""),
         format=values.get("format", ""),
+        product=values.get("product", ""),
+        version=values.get("version", ""),
         before=int(before) if before is not None else None,
         limit=int(limit),
     )

@@ -100,7 +100,7 @@ def test_scripts_in_a_dump_are_text(page, receiver):
             {SCRIPT: (SCRIPT, b"x", "text/html")},
         )  # fmt: skip
         wait_until(lambda rxid=rxid: receiver.inbox.get(rxid).headline)
-    page.locator("li.group").nth(1).wait_for()
+    page.locator("li.group").first.wait_for()
     assert page.locator("li.group", has_text="<script>").count()
     for path in (f"/reports/{report.rxid}" for report in receiver.inbox.reports()):
         page.goto(receiver.url + path)
@@ -140,3 +140,21 @@ def test_the_list_comes_back_after_the_receiver_was_away(page, tmp_path, receive
     send_crash(receiver)
     page.context.set_offline(False)
     page.locator("li.group").first.wait_for()
+
+
+def test_a_report_is_deleted_and_the_list_filtered_by_hand(page, receiver):
+    for version in ("1", "2"):
+        rxid = send_crash(
+            receiver, make_dump(address=0x1010 * int(version)), {"prod": "Game", "ver": version}
+        )
+    wait_until(lambda: all(report.headline for report in receiver.inbox.reports()))
+    page.goto(receiver.url)
+    page.get_by_label("Version").select_option("1")
+    page.wait_for_url("**/?product=&version=1")
+    assert page.locator("li.group").count() == 1
+    page.goto(f"{receiver.url}/reports/{rxid}")
+    page.get_by_text("Delete this report").click()
+    page.get_by_role("button", name="Delete it").click()
+    page.wait_for_url(receiver.url + "/")
+    assert page.locator("#total").inner_text() == "1"
+    assert receiver.inbox.find(rxid) is None

@@ -16,7 +16,7 @@ function element(name, style, text) {
 }
 
 function moment(text) {
-  return text.slice(0, 19).replace("T", " ");
+  return text.slice(0, 19).replace("T", " ") + " UTC";
 }
 
 function makeGroup(found) {
@@ -131,5 +131,9 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "k") move(-1);
   else if (event.key === "i") location.href = "/";
 });
+
+for (const choice of document.querySelectorAll("form.filter select")) {
+  choice.addEventListener("change", () => choice.form.requestSubmit());
+}
 
 listen();
