@@ -156,7 +156,7 @@ _crashtool() {
     'scaffold cpp')
         case "$previous" in
         --crashpad) words='upstream backtrace backtrace-2018 sentry' ;;
-        --layout) words='backtrace-zip cmake artifacts gn vcpkg sentry' ;;
+        --layout) words='backtrace-zip cmake artifacts gn vcpkg sentry conan' ;;
         --platform) words='windows macos linux' ;;
         --color) words='auto always never' ;;
         --into|--crashpad-version|--crashpad-dir|--name|--url|--annotation|--attachment|--project-file) words= ;;

@@ -111,7 +111,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'doctor --color' = @('auto', 'always', 'never')
         'scaffold cmake --color' = @('auto', 'always', 'never')
         'scaffold cpp --crashpad' = @('upstream', 'backtrace', 'backtrace-2018', 'sentry')
-        'scaffold cpp --layout' = @('backtrace-zip', 'cmake', 'artifacts', 'gn', 'vcpkg', 'sentry')
+        'scaffold cpp --layout' = @('backtrace-zip', 'cmake', 'artifacts', 'gn', 'vcpkg', 'sentry', 'conan')
         'scaffold cpp --platform' = @('windows', 'macos', 'linux')
         'scaffold cpp --color' = @('auto', 'always', 'never')
         'scaffold github-action --color' = @('auto', 'always', 'never')

@@ -73,6 +73,14 @@ SOURCES = {
             "cmake --install build --config RelWithDebInfo --prefix install",
         ),
     ),
+    "conan": CrashpadSource(
+        "Sentry's fork from ConanCenter; the second command prints the folder of the package, "
+        "which --crashpad-dir takes. Old packages have mini_chromium in include/mini_chromium.",
+        (
+            "conan install --requires=sentry-crashpad/VERSION --build=missing",
+            "conan cache path sentry-crashpad/VERSION:PACKAGE_ID",
+        ),
+    ),
 }
 
 

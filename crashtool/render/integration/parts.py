@@ -31,5 +31,6 @@ def dir_meaning(layout: ClientLayout) -> str:
         "gn": "the checkout of Crashpad, in which out/Default is its build",
         "vcpkg": "vcpkg's folder of a triplet, such as vcpkg/installed/x64-linux",
         "sentry": "the folder that sentry-native was installed in",
+        "conan": "the folder of Conan's package, which `conan cache path` prints",
     }
     return folders[layout.name]

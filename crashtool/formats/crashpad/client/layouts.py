@@ -162,6 +162,22 @@ LAYOUTS = {
             "with -DSENTRY_BUILD_RUNTIMESTATIC=ON",
             cmake=("crashpad", "crashpad::client"),
         ),
+        ClientLayout(
+            "conan",
+            ("sentry",),
+            "Conan's package sentry-crashpad",
+            include_dirs=("include/crashpad", "include/crashpad/mini_chromium"),
+            libraries=tuple(
+                Library(name, "lib")
+                for name in (
+                    "crashpad_client", "crashpad_util", "crashpad_compat", "mini_chromium",
+                )
+            ),
+            handler=_handlers("bin/crashpad_handler", "bin/crashpad_handler"),
+            marks=("lib/libcrashpad_client.a", "lib/crashpad_client.lib"),
+            runtimes="the profile's compiler.runtime: dynamic is /MD, static /MT, in Debug /MDd "
+            "and /MTd",
+        ),
     )
 }  # fmt: skip
 
