@@ -1,6 +1,7 @@
 """Extended attributes of a file, where macOS keeps a report's metadata: on disk, or in a copy.
 
 They are found in the file system, or in an AppleDouble file beside a copy; changed where they are.
+Python before 3.13 has Linux's calls for them with glibc alone, not on Alpine (posixmodule.c).
 """
 
 import errno
@@ -66,7 +67,7 @@ def read_system_attributes(path: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     if sys.platform == "darwin":
         found = _read_from_darwin(path, _load_libc())
-    elif sys.platform == "linux":
+    elif sys.platform == "linux" and hasattr(os, "listxattr"):
         found = _read_from_linux(path)
     return found
 
@@ -112,7 +113,7 @@ def write_attributes(path: Path, changes: Mapping[str, bytes | None]) -> None:
     for name, value in changes.items():
         if sys.platform == "darwin":
             _write_to_darwin(path, name, value, _load_libc())
-        elif sys.platform == "linux":
+        elif sys.platform == "linux" and hasattr(os, "setxattr"):
             _write_to_linux(path, LINUX_NAMESPACE + name, value)
         else:
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))

@@ -1,5 +1,6 @@
 import ctypes
 import os
+import sys
 from base64 import b64encode
 from urllib.parse import quote
 
@@ -11,7 +12,8 @@ from crashtool.formats.crashpad.extended_attributes import (
     read_pax_attributes,
     write_attributes,
 )
-from tests.synth.database import apple_double
+from crashtool.formats.crashpad.metadata import Metadata
+from tests.synth.database import NOW, GenericDatabase, apple_double
 
 ID = "org.chromium.crashpad.database.id"
 
@@ -21,9 +23,30 @@ def test_a_file_without_any_attributes_has_none(tmp_path):
     assert read_attributes(tmp_path / "a.dmp") == {}
 
 
-def test_a_platform_without_attributes_has_none(tmp_path, monkeypatch):
-    monkeypatch.delattr(os, "getxattr", raising=False)
+@pytest.fixture
+def without_calls(monkeypatch):
+    """Python as on Alpine: Linux, and no calls for attributes."""
+    for name in ("getxattr", "listxattr", "setxattr", "removexattr"):
+        monkeypatch.delattr(os, name, raising=False)
+
+
+def test_a_platform_without_attributes_has_none(tmp_path, without_calls):
     assert read_attributes(tmp_path / "a.dmp") == {}
+    (tmp_path / "._a.dmp").write_bytes(apple_double({ID: b"42"}))
+    assert read_attributes(tmp_path / "a.dmp") == {ID: b"42"}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has calls of its own")
+def test_a_platform_without_attributes_takes_none(tmp_path, without_calls):
+    with pytest.raises(OSError, match="supported"):
+        write_attributes(tmp_path / "a.dmp", {ID: b"42"})
+
+
+def test_a_platform_without_attributes_reads_databases(crashtool, tmp_path, without_calls):
+    GenericDatabase(tmp_path / "crashes").add(1, "pending", Metadata(NOW))
+    result = crashtool("database", "list", tmp_path / "crashes")
+    assert result.exit_code == 0
+    assert "generic" in result.stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Linux's own calls")
