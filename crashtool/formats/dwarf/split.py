@@ -3,6 +3,7 @@
 The program keeps a skeleton of each: its addresses, its lines, and the name of the other file.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
@@ -16,7 +17,7 @@ from crashtool.formats.dwarf.lookup import SplitUnit
 from crashtool.formats.dwarf.package import INDEX, PackageIndex, Part
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
-from crashtool.formats.dwarf.units import DWARF_5, SKELETON, SPLIT, Header, Unit
+from crashtool.formats.dwarf.units import DWARF_5, SKELETON, SPLIT, SPLIT_TYPE, TYPE, Unit
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -72,23 +73,27 @@ class SplitFile:
             if len(self._opened) >= MAX_KEPT:
                 self._opened.clear()
             table = self._opened[identifier] = UnitTable(_Window(self._sections, parts))
-        return SplitUnit(table, table.open(0, skeleton))
+        unit = table.open(0, skeleton)
+        if not _has_identifier(unit, identifier):
+            raise DamagedDwarf("a package's index leads to another unit", offset=0)
+        return SplitUnit(table, unit)
 
     def _find_alone(self, skeleton: Unit, identifier: int) -> SplitUnit | None:
         for header in self._table.headers:
-            if self._is_wanted(header, identifier, skeleton):
-                return SplitUnit(self._table, self._table.open(header.offset, skeleton))
+            if header.kind in (TYPE, SPLIT_TYPE):
+                continue
+            with suppress(DamagedDwarf):
+                unit = self._table.open(header.offset, skeleton)
+                if _has_identifier(unit, identifier):
+                    return SplitUnit(self._table, unit)
         return None
 
-    def _is_wanted(self, header: Header, identifier: int, skeleton: Unit) -> bool:
-        """Whether a unit has an identifier; before DWARF 5 its own entry says so."""
-        if header.sizes.version >= DWARF_5:
-            return header.kind == SPLIT and header.identifier == identifier
-        try:
-            unit = self._table.open(header.offset, skeleton)
-        except DamagedDwarf:
-            return False
-        return unit.base(GNU_SPLIT_IDENTIFIER) == identifier
+
+def _has_identifier(unit: Unit, identifier: int) -> bool:
+    """Whether a split unit has an identifier; before DWARF 5 its own entry says so."""
+    if unit.sizes.version >= DWARF_5:
+        return unit.header.kind == SPLIT and unit.header.identifier == identifier
+    return unit.base(GNU_SPLIT_IDENTIFIER) == identifier
 
 
 class _Window(DebugSections):

@@ -54,7 +54,7 @@ def build_program(version, name=b"main.dwo"):
     }
 
 
-def build_units(version, *, identifier=MINE, function=b"inside", before=()):
+def build_units(version, *, identifier=MINE, text=1, before=()):
     """Split sections: type units may come `before`; the function is named by index."""
     address, index = (0x1B, 0x1A) if version >= 5 else (0x1F01, 0x1F02)
     unit = [] if version >= 5 else [(GNU_IDENTIFIER, 0x07)]
@@ -65,15 +65,15 @@ def build_units(version, *, identifier=MINE, function=b"inside", before=()):
         + b"\0"
     )
     entries = b"\1" + (b"" if version >= 5 else number(identifier, 8))
-    entries += b"\2" + uleb(1) + uleb(0) + number(SIZE, 4) + b"\0"
+    entries += b"\2" + uleb(text) + uleb(0) + number(SIZE, 4) + b"\0"
     units = b"".join(build_unit(version, SPLIT_TYPE, 7, b"\3type\0") for _ in before)
-    offsets = number(0, 4) + number(1, 4)
+    offsets = number(0, 4) + number(1, 4) + number(8, 4)
     if version >= 5:
         offsets = with_length(number(5, 2) + bytes(2) + offsets, wide=False)
     return {
         "debug_info.dwo": units + build_unit(version, SPLIT, identifier, entries),
         "debug_abbrev.dwo": table,
-        "debug_str.dwo": b"\0" + function + b"\0",
+        "debug_str.dwo": b"\0inside\0another\0",
         "debug_str_offsets.dwo": offsets,
     }
 
@@ -146,7 +146,7 @@ class TestFiles:
         assert functions_at(build_program(version), units, LOW)[0][0][0] == "inside"
 
     def test_a_package_has_the_parts_of_each_unit(self, version):
-        other = build_units(version, identifier=OTHER)
+        other = build_units(version, identifier=OTHER, text=2)
         package = build_package(version, [(OTHER, other), (MINE, build_units(version))])
 
         assert functions_at(build_program(version), package, LOW)[0][0][0] == "inside"
@@ -155,6 +155,13 @@ class TestFiles:
         package = build_package(version, [(OTHER, build_units(version, identifier=OTHER))])
 
         assert functions_at(build_program(version), package, LOW) == [[("", "/src/main.c")]]
+
+    def test_an_index_that_leads_to_another_unit_is_damage(self, version):
+        package = build_package(version, [(MINE, build_units(version, identifier=OTHER))])
+        skeleton = UnitTable(open_all_sections(build_file(build_program(version)))).open(0)
+
+        with pytest.raises(DamagedDwarf, match="another unit"):
+            SplitFile(build_file(package)).find(skeleton, MINE)
 
     def test_a_whole_unit_has_no_other(self, version):
         program = build_program(version, name=b"")
