@@ -35,14 +35,18 @@ def pytest_configure():
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def pytest_sessionstart(session):
+    """Said once, before workers start: each would say it as an error of its own."""
+    config = session.config
+    if config.getoption("skipped_before") and not config.cache.get(SKIPPED, ()):
+        raise pytest.UsageError("no run has noted tests that it skipped")
+
+
 def pytest_collection_modifyitems(config, items):
     """With --skipped-before, the tests that the last run skipped."""
     if not config.getoption("skipped_before"):
         return
-    before = config.cache.get(SKIPPED, None)
-    if before is None:
-        raise pytest.UsageError("no run has noted which tests it skipped")
-    chosen = tuple(before)
+    chosen = tuple(config.cache.get(SKIPPED, ()))
     kept = [row for row in items if f"{row.nodeid}\n".startswith(chosen)]
     config.hook.pytest_deselected(items=[row for row in items if row not in set(kept)])
     items[:] = kept

@@ -38,7 +38,8 @@ def test_what_was_skipped_is_run_and_no_other(tmp_path):
     (tmp_path / "test_few.py").write_text(SUITE)
     (tmp_path / "test_module.py").write_text(MODULE)
 
-    assert "no run has noted" in run(tmp_path, "--skipped-before")[2]
+    code, _, words = run(tmp_path, "-n", "1", "--skipped-before")
+    assert (code, words.strip()) == (4, "ERROR: no run has noted tests that it skipped")
     code, said, _ = run(tmp_path, "-n", "1")
     assert (code, said.partition(" in ")[0]) == (0, "2 passed, 3 skipped")
     (tmp_path / "compiler").touch()
