@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from crashtool.formats.pdb.lookup import PdbLookup
 
 
-class Coverage(NamedTuple):
+class PdbCoverage(NamedTuple):
     """Counts of functions and of bytes of their code; `spans` are those of their addresses.
 
     `lined_bytes`: of code with lines. `has_inlines`: calls are known to have been merged.
@@ -22,7 +22,7 @@ class Coverage(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
 
-def measure_coverage(lookup: "PdbLookup") -> Coverage:
+def measure_coverage(lookup: "PdbLookup") -> PdbCoverage:
     """What all modules of a PDB have.
 
     A public symbol of code counts as a function, unless a procedure begins there; its size is not
@@ -41,4 +41,4 @@ def measure_coverage(lookup: "PdbLookup") -> Coverage:
     known = {start for start, _ in spans}
     spans += [(start, start + 1) for start in lookup.walk_public_code() if start not in known]
     size = sum(end - start for start, end in spans)
-    return Coverage(len(spans), size, lined, has_inlines, tuple(sorted(spans)))
+    return PdbCoverage(len(spans), size, lined, has_inlines, tuple(sorted(spans)))

@@ -22,7 +22,7 @@ FIRST_PIECE, MAX_PIECE = 1 << 18, 1 << 24  # bytes; each is as large as what has
 Outcome: TypeAlias = "tuple[Any, BaseException | None]"
 
 
-class Exchange:
+class BucketExchange:
     """One file on its way from or to a store.
 
     `passed` is the number of its bytes that have come, or were given to be sent. `timeout` is in

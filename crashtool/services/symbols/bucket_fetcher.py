@@ -4,7 +4,7 @@ from functools import partial
 from typing import IO
 
 from crashtool.errors import MissingExtra, NetworkFailure, TimedOut
-from crashtool.services.symbols.bucket_calls import BucketThread, Exchange
+from crashtool.services.symbols.bucket_calls import BucketExchange, BucketThread
 from crashtool.services.symbols.fetching import open_in_bucket
 
 OK, FORBIDDEN, NOT_FOUND = 200, 403, 404
@@ -28,7 +28,7 @@ class BucketFetcher:
         scheme = url.partition("://")[0]
         if self._thread is None:
             self._thread = BucketThread()
-        exchange = Exchange(self._thread, scheme, self._timeout)
+        exchange = BucketExchange(self._thread, scheme, self._timeout)
         try:
             for piece in exchange.walk_pieces(partial(open_in_bucket, url), limit):
                 target.write(piece)

@@ -14,7 +14,7 @@ from crashtool.errors import (
     Rejected,
     TimedOut,
 )
-from crashtool.services.symbols.bucket_calls import BucketThread, Exchange
+from crashtool.services.symbols.bucket_calls import BucketExchange, BucketThread
 from crashtool.services.symbols.fetching import find_bucket
 
 PART = 1 << 24  # bytes that are sent to an object store at once, and kept in memory until then
@@ -38,7 +38,9 @@ class BucketTarget:
     def _open(self) -> None:
         """Begin to speak to the store, with nothing of what may be stuck in another thread."""
         self._thread: BucketThread | None = BucketThread()
-        exchange = Exchange(self._thread, self._scheme, None)  # to load libraries takes a while
+        exchange = BucketExchange(
+            self._thread, self._scheme, None
+        )  # to load libraries takes a while
         try:
             self._files, self._root = exchange.call(partial(find_bucket, self._url, anew=True))
         except CrashtoolError:
@@ -81,13 +83,13 @@ class BucketTarget:
                 raise
 
     @contextmanager
-    def _exchange(self) -> Iterator[Exchange]:
+    def _exchange(self) -> Iterator[BucketExchange]:
         """For one file; what the store's library raises becomes an error of ours."""
         if self._thread is None:
             self._open()
         assert self._thread is not None  # noqa: S101 (opened just now)
         try:
-            yield Exchange(self._thread, self._scheme, self._timeout)
+            yield BucketExchange(self._thread, self._scheme, self._timeout)
         except TimedOut:
             self._thread = None  # what is stuck in it stays there
             raise
