@@ -1,6 +1,7 @@
 """Everything the user can act on that can go wrong, and the exit status each kind ends with."""
 
 import os
+import sys
 
 DONE = 0
 BUG = 1
@@ -211,11 +212,25 @@ class MissingLibrary(UsageError):
         super().__init__(f"{what}: {loss}", hint=hint)
 
 
-def explain_import(error: ImportError) -> MissingLibrary | None:
+class IncompletePython(MachineFault):
+    """Python itself lacks a part, as one that was built without OpenSSL's headers lacks _ssl."""
+
+    code = "incomplete_python"
+
+    def __init__(self, module: str) -> None:
+        super().__init__(
+            f"this Python was built without {module}, which crashtool needs",
+            hint=f"run crashtool with another Python than {sys.executable}: no package can add it",
+        )
+
+
+def explain_import(error: ImportError) -> MissingLibrary | IncompletePython | None:
     """What a library that is not there says of the installation; None for our own modules."""
     library = (error.name or "").partition(".")[0]
     if library in ("", "crashtool"):
         return None
+    if library in sys.stdlib_module_names:
+        return IncompletePython(library)
     is_missing = isinstance(error, ModuleNotFoundError) and error.name == library
     loss = LOSSES.get(library, "this command cannot do its work without it")
     return MissingLibrary(library, loss, "" if is_missing else str(error))

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from crashtool.commands.console import Console
-from crashtool.errors import USAGE
+from crashtool.errors import MACHINE, USAGE
+from crashtool.services.transport import http
 from tests.synth.minidump import MinidumpBuilder
 
 RIP = 0x401004
@@ -116,6 +117,22 @@ def test_without_click_one_sentence_says_what_to_install(tmp_path, body, what, a
     assert said == f"crashtool: error: {what}: no command can be read without it"
     assert "install" in advice
     assert "click" in advice
+
+
+def test_a_python_without_ssl_is_not_told_to_install_it(crashtool, dump, monkeypatch):
+    missing = ModuleNotFoundError("No module named '_ssl'", name="_ssl")
+    monkeypatch.setattr(http, "_make_session", lambda **_: throw(missing))
+
+    result = crashtool("send-dump", "--url", "https://example.com/u/t/minidump", dump)
+
+    assert result.exit_code == MACHINE
+    assert "error: this Python was built without _ssl, which crashtool needs" in result.stderr
+    assert sys.executable in result.stderr
+    assert "pip" not in result.stderr
+
+
+def throw(error):
+    raise error
 
 
 def test_a_module_of_our_own_that_is_missing_is_a_bug(crashtool, dump, monkeypatch):
