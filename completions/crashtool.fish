@@ -98,6 +98,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l streams -d 'Sh
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l memory -r -d 'Show memory at an address or register (default: 256 bytes). Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l handles -d 'Show the open handles (Windows).'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l source -r -d 'Show the source around each frame, from files in this folder. Repeatable.'
+complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l core -r -d 'Also write the dump as a core file, for gdb and lldb (Linux on x86-64 and x86).'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l secrets -d 'Count what looks like a secret, showing none.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l json-lines -d 'Answer with one JSON document a line, a line a dump, as each is read.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l jobs -r -d 'Read so many dumps at once (default: one a core, when there are many).'

@@ -55,6 +55,12 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     metavar="DIR",
     help="Show the source around each frame, from files in this folder. Repeatable.",
 )
+@click.option(
+    "--core",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write the dump as a core file, for gdb and lldb (Linux on x86-64 and x86).",
+)
 @click.option("--secrets", is_flag=True, help="Count what looks like a secret, showing none.")
 @click.option(
     "--json-lines",
@@ -96,6 +102,7 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
       crashtool inspect --json crash.dmp | jq .crash_info
       crashtool inspect --json-lines crashes/ | jq -r .signature
       crashtool inspect --memory rsp:128 --registers crash.dmp
+      crashtool inspect --symbols build --core crash.core crash.dmp
 
     Exit status: 0, or 3 for a file that is no minidump or a damaged one (what can be read is
     shown), 4 with --fail-on-crash, 8 when only some of several dumps could be read whole.
@@ -106,7 +113,10 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
         if console.json:
             raise UsageError("--json is one document, --json-lines many: choose one")
         console.json = console.json_lines = True
-    answer = InspectAnswer(console, options, is_one=len(paths) == 1 and not is_folder(paths[0]))
+    is_one = len(paths) == 1 and not is_folder(paths[0])
+    if options["core"] and (len(paths) > 1 or os.path.isdir(paths[0])):  # noqa: PTH112
+        raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
+    answer = InspectAnswer(console, options, is_one=is_one)
     setup = Setup(options, console.json, console.verbosity, keeps=answer.needs_reports)
     with ExitStack() as stack:
         stack.enter_context(answer)

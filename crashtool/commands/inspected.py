@@ -20,6 +20,7 @@ from crashtool.services.analyze.inspect_dumps import (
 if TYPE_CHECKING:
     from crashtool.render.page import Page
 
+SHOWN_NAMES = 5
 PAGE_OPTIONS = ("threads", "registers", "modules", "streams", "brief")
 
 
@@ -100,6 +101,7 @@ class ReportReader:
 
     def __init__(self, setup: Setup, console: Console) -> None:
         self._setup = setup
+        self._console = console
         self._stack = ExitStack()
         options = setup.options
         self._wanted = InspectOptions(
@@ -121,6 +123,8 @@ class ReportReader:
         read = found if isinstance(found, Unreadable) else read_found(found, self._wanted)
         if isinstance(read, Unreadable):
             return Inspected(read.path, error=_plain(read.error), is_damaged=True)
+        if self._setup.options["core"]:
+            self._write_core(found, read)
         return Inspected(
             read.path,
             self._show(read),
@@ -128,6 +132,27 @@ class ReportReader:
             is_crash=read.crash is not None and read.crash.reason.is_crash,
             report=read if self._setup.keeps else None,
         )
+
+    def _write_core(self, found: FoundDump | Unreadable, report: CrashReport) -> None:
+        """Write the dump as a core file, and say what opens it."""
+        from crashtool.formats.minidump.file import Minidump
+        from crashtool.formats.shell_words import quote_word
+        from crashtool.services.analyze.core.build import write_core_file
+
+        assert isinstance(found, FoundDump)  # noqa: S101 (it has a report)
+        with Minidump.open(found.file) as dump:
+            path = self._setup.options["core"]
+            core = write_core_file(dump, report, self._wanted.symbols, path)
+        program = quote_word(core.program) if core.program else "PROGRAM"
+        self._console.note(f"wrote {core.path}: gdb {program} {quote_word(core.path)}")
+        self._console.note(f"or lldb {program} -c {quote_word(core.path)}")
+        if core.without:
+            names = ", ".join(core.without[:SHOWN_NAMES])
+            more = ", …" if len(core.without) > SHOWN_NAMES else ""
+            self._console.warn(
+                f"the debugger knows nothing of {names}{more}: their own files are not here",
+                hint="give the files that ran, before strip or after, with --symbols",
+            )
 
     def _show(self, report: CrashReport) -> "Page | dict[str, Any]":
         if self._setup.json:

@@ -226,6 +226,10 @@ class Minidump:
         self._learn_system()
         return find_context(self._source, location)
 
+    def read_bytes(self, location: Location) -> bytes:
+        """The bytes at a location, as far as the file has them."""
+        return bytes(self._data[location.rva : location.rva + location.size])
+
     def find_place(self, stream_type: int) -> Location | None:
         """Where a stream is; of several of one type the first."""
         return self._places.get(stream_type)
@@ -248,7 +252,7 @@ class Minidump:
     def read_raw_stream(self, stream_type: int) -> bytes | None:
         """A stream's bytes, as far as the file has them; None when absent."""
         location = self.find_place(stream_type)
-        return bytes(self._data[location.rva : location.rva + location.size]) if location else None
+        return self.read_bytes(location) if location else None
 
     def _learn_system(self) -> None:
         """Tell the source whose dump it is: some streams' layouts depend on it."""

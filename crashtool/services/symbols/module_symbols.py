@@ -131,6 +131,18 @@ class ModuleSymbols:
                 return code
         return None
 
+    def find_program(self) -> str:
+        """The path of the module's own file, with its code; "" when it is not there.
+
+        What was unpacked from an archive will not be there for long, and does not count.
+        """
+        for index, file in enumerate(self._walk_files(lambda file: file.has_code)):
+            opened = [row for row in self._candidates if row.status == "found"]
+            lasts = opened[index].place == opened[index].path or "://" in opened[index].place
+            if file.has_code and lasts:
+                return opened[index].path
+        return ""
+
     def _walk_files(self, is_wanted: "Callable[[DebugFile], bool]") -> "Iterator[DebugFile]":
         """The open files; then, as long as none of them promises to know, further ones."""
         place = 0

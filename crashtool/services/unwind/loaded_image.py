@@ -55,6 +55,10 @@ class LoadedImage:
         """Code bytes as files have them."""
         return self._tables.read_code(address, size)
 
+    def find_program(self) -> str:
+        """The path of the module's own file; "" when it is not there."""
+        return self._tables.find_program()
+
 
 class _ImageBytes:
     """A module's bytes in the process's memory."""

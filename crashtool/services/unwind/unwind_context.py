@@ -53,6 +53,9 @@ class CodeTables(Protocol):
     def read_code(self, address: int, size: int) -> bytes | None:
         """Bytes of the module's executable code; None when unknown, b"" when it is no code."""
 
+    def find_program(self) -> str:
+        """The path of the module's own file; "" when it is not there."""
+
 
 class NoTables:
     """Nothing is known of the code."""
@@ -71,6 +74,10 @@ class NoTables:
 
     def read_code(self, address: int, size: int) -> None:
         """None."""
+
+    def find_program(self) -> str:
+        """Nothing."""
+        return ""
 
 
 NO_TABLES = NoTables()

@@ -1,0 +1,1 @@
+"""ELF core files of Linux, as debuggers read them: notes and memory."""

@@ -1,0 +1,1 @@
+"""A Linux minidump as a core file, for gdb and lldb."""

@@ -1,0 +1,221 @@
+"""Minidumps as core files: what real debuggers see in them, and that they see nothing else."""
+
+import json
+import shutil
+import struct
+import subprocess
+from itertools import pairwise
+
+import pytest
+
+from crashtool.errors import CannotWrite, UsageError
+from crashtool.formats.core_file import writer
+from crashtool.formats.minidump.file import Minidump
+from crashtool.services.analyze.core.build import write_core_file
+from crashtool.services.analyze.report import analyze
+from crashtool.services.symbols.session import SymbolPlan, open_session
+from tests.synth.minidump import MinidumpBuilder
+
+EACH = 4  # of the truth's cases, one
+# The dump holds no stack, or nothing tells which file the program is.
+UNKNOWN = ("kinds-O2-overflow", "kinds-O0-m32-badsp", "kinds-O0-badsp-chrome",
+           "kinds-O2-nobuildid-deep")  # fmt: skip
+WALK = """
+import gdb
+kinds = {gdb.NORMAL_FRAME: "normal", gdb.INLINE_FRAME: "inline", gdb.SIGTRAMP_FRAME: "sigtramp",
+         gdb.TAILCALL_FRAME: "tailcall"}
+frame = gdb.newest_frame()
+while frame is not None:
+    print("FRAME", frame.pc(), kinds.get(frame.type()), frame.name())
+    try:
+        frame = frame.older()
+    except gdb.error:
+        break
+"""
+
+
+@pytest.fixture(scope="module")
+def gdb(tmp_path_factory):
+    """gdb(program, core, commands…) -> its words."""
+    if not shutil.which("gdb"):
+        pytest.skip("needs gdb")
+    script = tmp_path_factory.mktemp("gdb") / "walk.py"
+    script.write_text(WALK, encoding="utf-8")
+
+    def run(program, core, *commands):
+        arguments = [part for text in commands for part in ("-ex", text)]
+        result = subprocess.run(
+            ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-x", str(script),
+             *arguments, program, str(core)],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        if "Python scripting is not supported" in result.stderr:
+            pytest.skip("this gdb has no Python")
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def linux(truth):
+    return truth / "linux"
+
+
+@pytest.fixture(scope="module")
+def write(linux, tmp_path_factory):
+    """write(case) -> (core file, what was written of which)."""
+    folder = tmp_path_factory.mktemp("cores")
+    plan = SymbolPlan(paths=(str(linux / "bin"), str(linux / "syslibs")))
+    with open_session(plan, str(folder / "cache")) as symbols:
+
+        def make(case):
+            path = str(linux / case["dump"])
+            with Minidump.open(path) as dump:
+                report = analyze(dump, path)
+                symbols.begin_dump(path, report.modules)
+                return write_core_file(dump, report, symbols, str(folder / f"{case['id']}.core"))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def cases(linux):
+    return json.loads((linux / "manifest.json").read_text(encoding="utf-8"))["cases"]
+
+
+def frames_of(result):
+    rows = [line.split(None, 3)[1:3] for line in result.stdout.splitlines()
+            if line.startswith("FRAME ")]  # fmt: skip
+    return [(int(pc), kind) for pc, kind in rows]
+
+
+def test_gdb_sees_the_chain_that_it_saw_in_the_very_process(gdb, linux, write, cases):
+    wrong, count = [], 0
+    for case in cases[::EACH]:
+        if case["id"] in UNKNOWN:
+            continue
+        truth = json.loads((linux / case["truth"]).read_text(encoding="utf-8"))
+        frames = next(row["frames"] for row in truth["threads"] if row.get("crashed"))
+        expected = [(int(frame.get("pc", "0"), 16), frame.get("kind")) for frame in frames]
+        core = write(case)
+        found = frames_of(gdb(core.program or linux / case["program"], core.path))
+        same = [row for row, want in zip(found, expected, strict=False) if want[0]]
+        if same != [want for want in expected if want[0]]:
+            wrong.append((case["id"], found[:4], expected[:4]))
+        count += 1
+    assert not wrong
+    assert count > 20
+
+
+def find_case(cases, name):
+    return next(case for case in cases if case["id"] == name)
+
+
+def test_what_the_dump_lacks_has_no_value(gdb, write, cases):
+    """Writable data, what the loader has protected since, and .bss: no file may stand for them."""
+    core = write(find_case(cases, "kinds-O0-abort"))
+    result = gdb(
+        core.program, core.path, "print sink", "print null_ptr", "print kinds[0]", "print stdout"
+    )
+    assert result.stdout.count("$") == 0
+    assert result.stderr.count("Cannot access memory") >= 3
+    known = gdb(core.program, core.path, "x/i $pc", "print (char)*(char*)0x5606fecd8035")
+    assert "$1 = 110 'n'" in known.stdout  # of "null" in .rodata, which the process cannot write
+
+
+def test_the_signal_has_the_address_of_a_fault_and_no_sender_that_is_not_known(gdb, write, cases):
+    core = write(find_case(cases, "kinds-O0-m32-nullwrite"))
+    result = gdb(core.program, core.path, "print $_siginfo._sifields._sigfault.si_addr")
+    assert "SIGSEGV" in result.stdout
+    assert "$1 = (void *) 0x10" in result.stdout
+    sent = write(find_case(cases, "kinds-O0-abort"))
+    result = gdb(sent.program, sent.path, "print $_siginfo._sifields._kill.si_pid")
+    assert "SIGABRT" in result.stdout
+    assert "$1" not in result.stdout
+
+
+def test_a_core_file_is_for_its_owner_alone_and_small(linux, write, cases):
+    case = find_case(cases, "kinds-O0-abort")
+    path = write(case).path
+    size = (linux / case["dump"]).stat().st_size
+    with open(path, "rb") as file:  # noqa: PTH123
+        assert file.read(4) == b"\x7fELF"
+    from pathlib import Path
+
+    assert Path(path).stat().st_mode & 0o077 == 0
+    assert Path(path).stat().st_size < 65536 + 3 * size
+
+
+def build(tmp_path, **system):
+    registers = {"rip": 0x401000, "rsp": 0x7000}
+    builder = MinidumpBuilder().add_system(**system)
+    builder.add_thread(7, registers=registers, stack=(0x7000, b"A" * 64))
+    builder.add_memory(0x7020, b"B" * 64)  # overlaps the stack
+    path = tmp_path / "crash.dmp"
+    path.write_bytes(builder.set_exception(7, 11, registers=registers).pack())
+    return path
+
+
+def write_alone(path, target):
+    with Minidump.open(path) as dump:
+        return write_core_file(dump, analyze(dump, str(path)), None, str(target))
+
+
+def read_segments(content):
+    """(type, address, bytes) of a 64-bit core file's segments."""
+    count = struct.unpack_from("<H", content, 56)[0]
+    for index in range(count):
+        kind, _, offset, address, _, size, memory, _ = struct.unpack_from(
+            "<IIQQQQQQ", content, 64 + 56 * index
+        )
+        assert size == memory or kind != writer.PT_LOAD
+        yield kind, address, content[offset : offset + size]
+
+
+def test_memory_is_the_dumps_each_byte_once(tmp_path):
+    path = build(tmp_path)
+    core = write_alone(path, tmp_path / "core")
+    content = (tmp_path / "core").read_bytes()
+    loaded = [row[1:] for row in read_segments(content) if row[0] == writer.PT_LOAD]
+    with Minidump.open(path) as dump:
+        for address, part in loaded:
+            assert dump.memory.read(address, len(part)) == part
+    covered = [(address, address + len(part)) for address, part in loaded]
+    assert covered[0][0] == 0x7000
+    assert covered[-1][1] == 0x7060
+    assert all(one[1] == other[0] for one, other in pairwise(covered))
+    assert core.program == ""
+
+
+@pytest.mark.parametrize(
+    "system", [{"platform": "windows"}, {"platform": "linux", "architecture": "arm64"}]
+)
+def test_a_dump_that_no_core_file_can_hold_is_refused(tmp_path, system):
+    builder = MinidumpBuilder().add_system(**system)
+    path = tmp_path / "crash.dmp"
+    path.write_bytes(builder.add_thread(7).pack())
+    with pytest.raises(UsageError, match="Linux on x86-64"):
+        write_alone(path, tmp_path / "core")
+    assert not (tmp_path / "core").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(CannotWrite):
+        write_alone(build(tmp_path), tmp_path / "missing" / "core")
+
+
+def test_inspect_says_what_opens_the_core_file(crashtool, linux):
+    result = crashtool(
+        "inspect", "--brief", linux / "cases" / "kinds-O0-abort.dmp", "--symbols", linux / "bin",
+        "--no-local-symbols", "--core", "x.core",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert "gdb " in result.stderr
+    assert "bin/O0/kinds x.core" in result.stderr
+    assert "knows nothing of libc.so.6" in result.stderr
+
+
+def test_inspect_writes_one_core_file_of_one_dump(crashtool, tmp_path):
+    path = build(tmp_path)
+    assert crashtool("inspect", path, path, "--core", "x.core").exit_code == 2
+    assert crashtool("inspect", tmp_path, "--core", "x.core").exit_code == 2
