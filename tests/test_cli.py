@@ -132,8 +132,8 @@ COLORS, ANNOTATE = "'auto', 'always', 'never'", "crashtool annotate --help"
     [
         (["nope"], "no such command 'nope'\n  crashtool --help shows its use"),
         (
-            ["inspect", "--nope"],
-            "no such option '--nope'\n  crashtool inspect --help shows its use",
+            ["inspect", "--zzyzx"],
+            "no such option '--zzyzx'\n  crashtool inspect --help shows its use",
         ),
         (
             ["annotate", "--color", "x"],
