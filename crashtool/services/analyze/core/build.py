@@ -14,8 +14,8 @@ from crashtool.formats.core_file import writer
 from crashtool.formats.core_file.linux_gate import WaitingPlace, build_linux_gate
 from crashtool.formats.core_file.writer import CoreSegment, Machine, pack_note
 from crashtool.formats.minidump.context import X86Context, X8664Context
+from crashtool.formats.minidump.dump_source import Location
 from crashtool.formats.minidump.file import Minidump
-from crashtool.formats.minidump.structs import Location
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.core.images import Image, open_image
 from crashtool.services.analyze.core.link_map import build_link_map
