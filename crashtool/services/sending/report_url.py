@@ -1,13 +1,12 @@
 """Where reports go: one checked URL out of what the user gave."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from crashtool.errors import BadUrl, UsageError
+from crashtool.errors import UsageError
 from crashtool.formats.attributes import Attribute
 from crashtool.formats.submission_url import (
     ERROR,
     Purpose,
-    UrlFinding,
     build_url,
     check_url,
     convert,
@@ -17,10 +16,26 @@ from crashtool.formats.submission_url import (
     redact_token,
 )
 from crashtool.formats.submission_url.url_forms import ROOT
+from crashtool.services.transport.destination import Cargo, build_destination, check_destination
 
 FORMAT = "minidump"
+REPORTS = Cargo(
+    FORMAT,
+    "the URL {url}",
+    "crashtool make-url URL",
+    no_url=(
+        "no URL to send reports to",
+        (
+            "use --url URL, CRASHTOOL_URL, or `url` in crashtool.toml; or --universe NAME "
+            "with CRASHTOOL_TOKEN; --dry-run needs no URL"
+        ),
+    ),
+    no_token=(
+        "no submission token",
+        "set CRASHTOOL_TOKEN, or name a file with --token-file",
+    ),
+)
 PATH_MISSING, TOKEN_MISSING = "path-missing", "token-missing"
-HINT = "crashtool make-url URL explains it; --fix corrects what it can"
 
 
 def find_report_url(
@@ -32,28 +47,20 @@ def find_report_url(
     UsageError when a piece is missing; BadUrl when the URL breaks a rule that no server
     forgives, such as being one for symbols. A missing slash after the host is mended and said.
     """
-    url = _add_token(url, token) if url else _build(universe, host, token)
-    purpose = Purpose(format=FORMAT)
-    findings = check_url(url, purpose)
-    _refuse(url, [item for item in findings if item.rule != PATH_MISSING])
+    if url:
+        url = _add_token(url, token)
+    else:
+        url = build_url(build_destination(REPORTS, universe, host, token))
+    findings = check_destination(REPORTS, url, forgiven={PATH_MISSING})
     if any(item.rule == PATH_MISSING for item in findings):
-        url = fix_url(url, purpose)
+        url = fix_url(url, Purpose(format=FORMAT))
         warn("the URL has no `/` after the host: added here, but handlers on Windows need it")
     return url
 
 
 def check_handler_url(url: str, platform: str) -> None:
     """BadUrl when no handler of a platform could upload to a URL: it would crash for nothing."""
-    _refuse(url, check_url(url, Purpose(format=FORMAT, platform=platform)))
-
-
-def _refuse(url: str, findings: Sequence[UrlFinding]) -> None:
-    broken = [item for item in findings if item.severity == ERROR]
-    if broken:
-        raise BadUrl(
-            f"the URL {redact_token(url)} cannot be used ({broken[0].rule}): {broken[0].cause}",
-            hint=HINT,
-        )
+    check_destination(REPORTS, url, platform=platform)
 
 
 def refuse_other_token(url: str, token: str | None) -> None:
@@ -101,22 +108,3 @@ def _add_token(url: str, token: str | None) -> str:
     if not token or broken != {TOKEN_MISSING}:
         return url
     return build_url(convert(parse_submission_url(url), token=token))
-
-
-def _build(universe: str | None, host: str | None, token: str | None) -> str:
-    if not (universe or host):
-        raise UsageError(
-            "no URL to send reports to",
-            hint="use --url URL, CRASHTOOL_URL, or `url` in crashtool.toml; or --universe NAME "
-            "with CRASHTOOL_TOKEN; --dry-run needs no URL",
-        )
-    if not token:
-        raise UsageError(
-            "no submission token",
-            hint="set CRASHTOOL_TOKEN, or name a file with --token-file",
-        )
-    return build_url(
-        new_submission_url(
-            universe=universe or "", host=host or "", token=token, format_name=FORMAT
-        )
-    )

@@ -4,23 +4,39 @@ from urllib.parse import quote
 
 from crashtool.errors import BadUrl, UsageError
 from crashtool.formats.submission_url import (
-    ERROR,
-    Purpose,
     SubmissionUrl,
     build_url,
-    check_url,
     convert,
-    new_submission_url,
     parse_submission_url,
     redact_token,
     token_kind,
 )
+from crashtool.services.transport.destination import Cargo, build_destination, check_destination
 
 FORMAT = "symbols"
 HINT_ON_KINDS = (
     "a project has separate tokens: symbol tokens (symbol:post) are under the project's settings; "
     "set CRASHTOOL_SYMBOLS_TOKEN with --universe, or give the whole URL with --url"
 )
+SYMBOLS = Cargo(
+    FORMAT,
+    "the URL for symbols",
+    "crashtool make-url --format symbols URL",
+    no_url=(
+        "no URL to send symbols to",
+        (
+            "use --url https://submit.backtrace.io/UNIVERSE/SYMBOL-TOKEN/symbols, or "
+            "--universe NAME with CRASHTOOL_SYMBOLS_TOKEN; --output FILE.zip and --dry-run "
+            "need no URL"
+        ),
+    ),
+    no_token=("no symbol token", HINT_ON_KINDS),
+)
+# Rules about what the URL is for: of symbols more can be said, and their token may come by itself.
+EXPLAINED_HERE = (
+    "path-missing", "token-missing", "token-not-64-hex", "format-missing", "format-unknown",
+    "format-unexpected", "wrong-kind-of-token", "root-form",
+)  # fmt: skip
 
 
 def find_destination(
@@ -32,21 +48,11 @@ def find_destination(
     the token in that is of another kind.
     """
     if url:
+        check_destination(SYMBOLS, url, forgiven=EXPLAINED_HERE)
         found = _read_url(url, token)
-    elif not (universe or host):
-        raise UsageError(
-            "no URL to send symbols to",
-            hint="use --url https://submit.backtrace.io/UNIVERSE/SYMBOL-TOKEN/symbols, or "
-            "--universe NAME with CRASHTOOL_SYMBOLS_TOKEN; --output FILE.zip and --dry-run "
-            "need no URL",
-        )
-    elif not token:
-        raise UsageError("no symbol token", hint=HINT_ON_KINDS)
     else:
-        found = new_submission_url(
-            universe=universe or "", host=host or "", token=token, format_name=FORMAT
-        )
-    _check(build_url(found))
+        found = build_destination(SYMBOLS, universe, host, token)
+    check_destination(SYMBOLS, build_url(found))
     return found
 
 
@@ -83,14 +89,3 @@ def _read_url(url: str, token: str | None) -> SubmissionUrl:
         raise UsageError("no symbol token: this URL holds none", hint=HINT_ON_KINDS)
     form = "self-hosted" if found.form == "root" else found.form
     return convert(found, form=form, format_name=FORMAT, token=token or found.token)
-
-
-def _check(url: str) -> None:
-    purpose = Purpose(format=FORMAT)
-    for finding in check_url(url, purpose):
-        if finding.severity == ERROR:
-            raise BadUrl(
-                f"the URL for symbols cannot be used ({finding.rule}): {finding.cause}",
-                hint="crashtool make-url --format symbols URL explains it; "
-                "--fix corrects what it can",
-            )

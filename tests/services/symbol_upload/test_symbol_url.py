@@ -56,7 +56,8 @@ def test_tag_and_file_name_travel_in_the_query():
          "one symbol token and the settings another"),
         ({"url": "https://acme.sp.backtrace.io:6098/"}, "holds none"),
         ({"url": f"https://submit.backtrace.io/<universe>/{TOKEN}/symbols"}, "placeholder"),
-        ({"url": "ftp://example.com"}, "none of the forms"),
+        ({"url": "ftp://example.com"}, "scheme-unknown"),
+        ({"url": "https://[::1"}, "host-invalid"),
     ],
 )  # fmt: skip
 def test_a_destination_that_cannot_be_meant_is_an_error(pieces, words):
