@@ -72,7 +72,7 @@ def test_a_url_for_symbols_is_refused():
 
 
 def test_without_a_place_or_a_token_there_is_nothing_to_do():
-    with pytest.raises(UsageError, match="where should the reports go"):
+    with pytest.raises(UsageError, match="no URL to send reports to"):
         find()
     with pytest.raises(UsageError, match="no submission token") as caught:
         find(universe="acme")

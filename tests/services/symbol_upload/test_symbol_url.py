@@ -46,7 +46,7 @@ def test_tag_and_file_name_travel_in_the_query():
 @pytest.mark.parametrize(
     ("pieces", "words"),
     [
-        ({}, "where should the symbols go"),
+        ({}, "no URL to send symbols to"),
         ({"universe": "acme"}, "no symbol token"),
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/minidump"}, "submission token"),
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/minidump", "token": OTHER},
