@@ -38,7 +38,7 @@ def test_help_imports_nothing_heavy(command):
 
 
 def test_root_help_imports_no_command():
-    loaded = "[m for m in sys.modules if 'commands.' in m and not m.endswith('.streams')]"
+    loaded = "[m for m in sys.modules if 'commands.' in m and not m.endswith('.standard_streams')]"
     script = SCRIPT + f"sys.stderr.write(' '.join({loaded}))"
 
     run = subprocess.run(
