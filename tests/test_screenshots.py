@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -125,6 +126,21 @@ def test_the_first_screen_of_the_inbox_has_groups_filters_and_times(
     assert "3 reports · 1 upload of symbols" in " ".join(words.split())
     assert words.count(" UTC") == page.locator("li.group").count() > 0
     assert page.locator("form.filter select").count() == 2
+
+
+def test_the_readme_shows_what_inspect_says(crashtool, dump):
+    pytest.importorskip("capstone", reason="needs capstone")
+    said = crashtool("inspect", "--no-local-symbols", "--symbols", GAME, dump).stdout
+    block = (ROOT / "README.md").read_text(encoding="utf-8").partition("```console\n")[2]
+    lines = block.partition("\n```")[0].splitlines()
+    shown = [line for line in lines[3:] if line != "…"]  # behind call, headline and blank line
+
+    assert len(shown) > 10
+    # numbers of the process differ each time
+    blur = re.compile(r"(pid|thread) \d+|up \d+ s")
+    assert {blur.sub("", line) for line in shown} <= {
+        blur.sub("", line) for line in said.splitlines()
+    }
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -34,7 +34,10 @@ SYSTEMS = {
 }
 # No marker tells musl from glibc, so these extras resolve to nothing there; README says so.
 NOT_ON_MUSL = frozenset({"symbols", "handler", "all"})
-NOT_FOR_USERS = frozenset({"dev", "cross", "docs"})
+# PyYAML, of which the site is made, has no wheel for ARM64 with 3.11 nor for x86 with 3.14; it is
+# built on other systems.
+NOT_ON = {"Windows ARM64": frozenset({"docs"}), "Windows x86": frozenset({"docs"})}
+NOT_FOR_USERS = frozenset({"dev", "cross"})
 NO_NETWORK = ("error sending request", "dns error", "Connection refused", "Could not connect")
 AT_ONCE = 16  # they wait for the index, not for a processor
 UNREACHABLE = 77
@@ -62,14 +65,15 @@ def list_targets(extras: tuple[str, ...]) -> list[Target]:
     return [
         Target(
             system, platform, python,
-            tuple(name for name in extras if "musl" not in platform or name not in NOT_ON_MUSL),
+            tuple(name for name in extras if name not in NOT_ON.get(system, ())
+                  and ("musl" not in platform or name not in NOT_ON_MUSL)),
         )
         for system, platform in SYSTEMS.items() for python in supported_versions()
     ]  # fmt: skip
 
 
 def read_extras() -> tuple[str, ...]:
-    """The extras of pyproject.toml that are for users."""
+    """The extras of pyproject.toml that are installed on other machines than CI's."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     return tuple(document["project"]["optional-dependencies"].keys() - NOT_FOR_USERS)
 
