@@ -28,6 +28,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 ANONYMOUS = "(anonymous namespace)"
 FLAT_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x8001})  # C and assembly: no scopes
+SECOND_PART = "__second_sect_of_"  # gcc's of DWARF 2, for what is elsewhere of a function
 MOST_REFERENCES = 16  # from entry to entry; three happen
 MOST_SCOPES = 64
 MOST_NAMES = 1 << 14
@@ -79,6 +80,7 @@ class EntryNames:
                 if text := _text(last, attribute):
                     return FunctionName(text, text, is_linkage=True)
             name = name or _text(last, NAME)
+        name = name.removeprefix(SECOND_PART)
         whole = name
         if name and last.entries.unit.language not in FLAT_LANGUAGES:
             whole = self._qualify(last, name)
