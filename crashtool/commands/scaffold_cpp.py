@@ -192,8 +192,11 @@ def _assess(integration: Integration) -> list[dict[str, Any]]:
     """What is wrong with URL, annotations and attachments, as make-url and annotate give it."""
     from crashtool.formats.submission_url import check_url
 
+    relative = {item.path for item in integration.plan.attachments if not is_absolute(item.path)}
     found: list[dict[str, Any]] = [
-        finding._asdict() for finding in check_plan(_as_started(integration.plan))
+        finding._replace(subject=own if own in relative else finding.subject)._asdict()
+        for finding in check_plan(_as_started(integration.plan))
+        for own in [finding.subject.removeprefix("/")]
     ]
     rows = check_url(integration.url) if integration.url else ()
     return found + [

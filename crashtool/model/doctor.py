@@ -16,12 +16,13 @@ CRASHPAD_HEADERS = "crashpad-headers"  # a folder that holds client/crashpad_cli
 SOURCE = "source"  # a C++ file that calls StartHandler
 DATABASE = "database"  # a Crashpad database
 REGISTRY = "registry"  # an exported .reg file
+XCODE = "xcode"  # a project of Xcode
 DOCKERFILE = "dockerfile"  # what a container starts with
 IMAGE = "image"  # the root of a container image
 HOST = "host"  # this machine
 KINDS = (
     SETTINGS, PROGRAM, HANDLER, BUNDLE, MSBUILD, CMAKE_BUILD, CRASHPAD_LIBRARY, CRASHPAD_HEADERS,
-    SOURCE, DATABASE, REGISTRY, DOCKERFILE, IMAGE, HOST,
+    SOURCE, DATABASE, REGISTRY, XCODE, DOCKERFILE, IMAGE, HOST,
 )  # fmt: skip
 
 

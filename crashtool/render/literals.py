@@ -16,6 +16,11 @@ def cpp_string(text: str) -> str:
     return _join_pieces(text, lambda piece: '"' + _cpp_escape(piece, _octal_bytes) + '"')
 
 
+def cpp_macro_string(text: str) -> str:
+    """As cpp_string, for a #define, which ends with its line unless a backslash goes on with it."""
+    return cpp_string(text).replace("\n", " \\\n")
+
+
 def cpp_path(text: str) -> str:
     r"""A `base::FilePath` of `text`: wide on Windows, narrow elsewhere, by FILE_PATH_LITERAL.
 

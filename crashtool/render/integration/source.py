@@ -7,7 +7,7 @@ from crashtool.formats.crashpad.arguments import attachment_argument
 from crashtool.formats.crashpad.client.releases import DEFAULTED, Release
 from crashtool.model.integration import Integration
 from crashtool.render.integration.template import fill_template
-from crashtool.render.literals import cpp_path, cpp_string
+from crashtool.render.literals import cpp_macro_string, cpp_path, cpp_string
 
 HEADER_NAME, SOURCE_NAME = "crash_reporting.h", "crash_reporting.cpp"
 
@@ -102,7 +102,7 @@ def source_text(integration: Integration) -> str:
     pairs = [f"    {{{cpp_string(key)}, {cpp_string(text)}}}," for key, text in annotations.items()]
     values = {
         "TITLE": release.title,
-        "URL": cpp_string(integration.url),
+        "URL": cpp_macro_string(integration.url),
         "NAME": cpp_path(integration.folder_name)[len("base::FilePath(FILE_PATH_LITERAL(") : -2],
         "ANNOTATIONS": "\n" + "\n".join(pairs) + "\n  " if pairs else "",
         "PROBE_INCLUDE": PROBE_INCLUDE if release.linux_probe else "",

@@ -287,3 +287,17 @@ def test_the_database_is_below_home_where_nothing_else_is_said(program, tmp_path
     _, said, _ = program.run(XDG_STATE_HOME=None, HOME=str(tmp_path))
     assert said["database"] == [str(tmp_path / ".local/state/Käse_Spiel/crashes")]
     assert (tmp_path / ".local").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_very_long_url_is_one_macro(tmp_path):
+    """Compilers take no literal beyond 16 KiB or so: it is in pieces, and the macro goes on."""
+    need("g++")
+    url = URL + "?" + "&".join(f"key{number}={'v' * 60}" for number in range(300))
+    integration = Integration(
+        find_release("backtrace", "2023-03-31"), "Game", StartPlan((), (), "backtrace"), {}, url
+    )
+    (tmp_path / HEADER_NAME).write_text(header_text(integration))
+    (tmp_path / SOURCE_NAME).write_text(source_text(integration))
+    included = [word for path in write_stub_client(tmp_path, "backtrace", "2023-03-31")
+                for word in ("-isystem", path)]  # fmt: skip
+    assert_compiles(["g++"], tmp_path, 17, included)

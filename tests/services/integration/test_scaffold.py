@@ -321,3 +321,9 @@ def test_json_of_obtain_has_the_layouts_of_each_fork(crashtool):
     files = layouts["backtrace-zip"]["platforms"]["windows"]
     assert files["libraries"][0] == "lib_md/client.lib"
     assert files["handler"] == "bin/crashpad_handler.exe"
+
+
+def test_an_attachment_in_the_programs_folder_is_named_as_it_was_given(crashtool):
+    done = crashtool("scaffold", "cpp", "--into", ".", "--name", "G", "--attachment", "my log.txt")
+    assert done.exit_code == 4
+    assert "attachment-name: my log.txt" in done.stderr

@@ -9,6 +9,7 @@ from crashtool.model.doctor import (
     REGISTRY,
     SETTINGS,
     SOURCE,
+    XCODE,
 )
 from crashtool.services.integration.doctor import (
     database_place,
@@ -22,6 +23,7 @@ from crashtool.services.integration.doctor import (
     registry_tls,
     source_start,
     submission_checks,
+    xcode_builds,
 )
 from crashtool.services.integration.doctor.crashpad_builds import tell_quietly
 from crashtool.services.integration.doctor.examination import Check
@@ -63,6 +65,10 @@ PROJECT_CHECKS = (
           "NOMINMAX is defined where windows.h meets Crashpad's headers"),
     Check("link.pdb", (MSBUILD,), tell_quietly(link_outputs.check_pdb),
           "release configurations make a whole PDB"),
+    Check("link.dsym", (XCODE,), xcode_builds.check_dsym,
+          "release configurations of an Xcode project make a dSYM"),
+    Check("link.handler", (XCODE,), xcode_builds.check_handler_phase,
+          "a build phase of an Xcode project copies the handler to where code may lie"),
     Check("link.elf", (CMAKE_BUILD,), tell_quietly(link_outputs.check_elf),
           "ld keeps the annotations' marker and makes no executable stack; symbols are made"),
     Check("link.pic", (CMAKE_BUILD,), tell_quietly(link_outputs.check_pic),

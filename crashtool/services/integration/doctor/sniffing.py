@@ -19,6 +19,7 @@ from crashtool.model.doctor import (
     REGISTRY,
     SETTINGS,
     SOURCE,
+    XCODE,
 )
 from crashtool.services.symbols.mapped_file import map_file
 
@@ -28,7 +29,8 @@ HANDLER_NAMES = frozenset(
 DOCKERFILE_NAME = re.compile(r"(?:docker|container)file(?:\.[\w.-]+)?|[\w.-]+\.dockerfile")
 SOURCE_SUFFIXES = (".cc", ".cpp", ".cxx", ".c++", ".mm", ".m", ".h", ".hh", ".hpp", ".hxx")
 MSBUILD_SUFFIXES = (".vcxproj", ".props", ".targets")
-TEXT_SUFFIXES = (*SOURCE_SUFFIXES, *MSBUILD_SUFFIXES, ".reg", ".toml")
+XCODE_FILE = "project.pbxproj"
+TEXT_SUFFIXES = (*SOURCE_SUFFIXES, *MSBUILD_SUFFIXES, ".reg", ".toml", ".pbxproj")
 MAX_TEXT = 8 << 20  # bytes
 PROJECT_FILE = "crashtool.toml"
 REGISTRY_HEADS = ("Windows Registry Editor Version", "REGEDIT4")
@@ -95,6 +97,13 @@ def _sniff_text(path: str, *, named: bool) -> tuple[str, ...]:
     content = Path(path).read_bytes()
     if decode_head(content).startswith(REGISTRY_HEADS):
         return (REGISTRY,)
+    return _sniff_marks(name, content, named=named)
+
+
+def _sniff_marks(name: str, content: bytes, *, named: bool) -> tuple[str, ...]:
+    """The kind of a text by what stands in it."""
+    if name == XCODE_FILE:
+        return (XCODE,) if named or NAME in content else ()
     encoding, content = find_encoding(content)
     if encoding != UTF8:
         content = content.decode(encoding, "replace").encode()
