@@ -229,12 +229,14 @@ class MinidumpBuilder:
     def add_link_maps(self, names):
         """The linker's list, as 64-bit Breakpad writes it."""
         block = Block(
-            breakpad_structs.Debug64(version=1, entry_count=len(names), brk=5, dynamic=6).pack()
+            breakpad_structs.MdRawDebug64(
+                version=1, entry_count=len(names), brk=5, dynamic=6
+            ).pack()
         )
         rows = Block()
         for number, name in enumerate(names):
             offset = rows.add(
-                breakpad_structs.LinkMap64(address=0x1000 * number, dynamic=number).pack()
+                breakpad_structs.MdRawLinkMap64(address=0x1000 * number, dynamic=number).pack()
             )
             rows.link(offset + 8, pack_utf16(name))
         block.link(4, rows)

@@ -21,7 +21,7 @@ XSTATE_ENABLED_OFFSET = 464  # in FXSAVE's bytes for software: which features th
 X87_AND_SSE = 3
 
 
-class Machine(NamedTuple):
+class CoreMachine(NamedTuple):
     """The structs of one architecture. `number` is e_machine, `width` a pointer's in bytes."""
 
     number: int
@@ -38,12 +38,12 @@ class Machine(NamedTuple):
     file_row: type[Record]
 
 
-X86_64 = Machine(
+X86_64 = CoreMachine(
     62, 8, elf_structs.Header64, elf_structs.ElfSegment64, structs.PrStatus64, structs.PrPsInfo64,
     structs.SigInfo64, structs.Pair64, structs.Debug64, structs.LinkMap64, structs.Count64,
     structs.MappedFile64,
 )  # fmt: skip
-X86 = Machine(
+X86 = CoreMachine(
     3, 4, elf_structs.Header32, elf_structs.ElfSegment32, structs.PrStatus32, structs.PrPsInfo32,
     structs.SigInfo32, structs.Pair32, structs.Debug32, structs.LinkMap32, structs.Count32,
     structs.MappedFile32,
@@ -82,7 +82,7 @@ def pack_note(owner: bytes, kind: int, content: bytes) -> bytes:
     return head + _pad(owner) + _pad(content)
 
 
-def pack_files(machine: Machine, files: Sequence[MappedFile]) -> bytes:
+def pack_files(machine: CoreMachine, files: Sequence[MappedFile]) -> bytes:
     """The content of NT_FILE."""
     head = machine.file_count(rows=len(files), page_size=PAGE).pack()
     rows = (
@@ -102,7 +102,7 @@ def pack_xstate(floating_point: bytes) -> bytes:
 
 
 def write_core(
-    file: BinaryIO, machine: Machine, notes: bytes, segments: Iterable[CoreSegment]
+    file: BinaryIO, machine: CoreMachine, notes: bytes, segments: Iterable[CoreSegment]
 ) -> None:
     """Write a core file; segments do not overlap. OSError when it cannot be written."""
     loaded = sorted(segments, key=lambda segment: segment.address)
@@ -134,7 +134,7 @@ def write_core(
         file.write(bytes(_align(segment.size) - segment.size))
 
 
-def _pack_header(machine: Machine, segments: int) -> bytes:
+def _pack_header(machine: CoreMachine, segments: int) -> bytes:
     ident = elf_structs.Identification(
         magic=b"\x7fELF", word_class=machine.width // 4, encoding=1, version=1
     ).pack()

@@ -26,7 +26,7 @@ class AssertionRecord(Record):
     type: U32
 
 
-class Debug32(Record):
+class MdRawDebug32(Record):
     """MDRawDebug32: the dynamic linker's r_debug."""
 
     version: U32
@@ -37,7 +37,7 @@ class Debug32(Record):
     dynamic: U32
 
 
-class Debug64(Record):
+class MdRawDebug64(Record):
     """MDRawDebug64, aligned to 8 bytes: these structs stand outside the header's packing."""
 
     version: U32
@@ -49,7 +49,7 @@ class Debug64(Record):
     dynamic: U64
 
 
-class LinkMap32(Record):
+class MdRawLinkMap32(Record):
     """MDRawLinkMap32: one loaded shared object."""
 
     address: U32
@@ -57,7 +57,7 @@ class LinkMap32(Record):
     dynamic: U32
 
 
-class LinkMap64(Record):
+class MdRawLinkMap64(Record):
     """MDRawLinkMap64, aligned to 8 bytes; the gap holds whatever was in the writer's memory."""
 
     address: U64

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from crashtool.formats.minidump.breakpad_structs import (
     AuxiliaryValue32,
     AuxiliaryValue64,
-    Debug32,
-    Debug64,
-    LinkMap32,
-    LinkMap64,
+    MdRawDebug32,
+    MdRawDebug64,
+    MdRawLinkMap32,
+    MdRawLinkMap64,
 )
 from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
@@ -47,7 +47,7 @@ class MapsEntry(NamedTuple):
     path: str
 
 
-class LinkMap(NamedTuple):
+class DumpLinkMap(NamedTuple):
     """One shared object as the dynamic linker knows it."""
 
     address: int
@@ -62,7 +62,7 @@ class DsoDebug(NamedTuple):
     brk: int
     linker_base: int
     dynamic: int
-    objects: tuple[LinkMap, ...]
+    objects: tuple[DumpLinkMap, ...]
 
 
 class LinuxInfo:
@@ -206,14 +206,14 @@ def _parse_mapping(line: str) -> MapsEntry | None:
 def read_dso_debug(source: DumpSource, location: Location) -> DsoDebug:
     """MD_LINUX_DSO_DEBUG, stream 0x4767000a; words as wide as the process's."""
     is_wide = source.architecture in WIDE_ARCHITECTURES
-    kind: type[Debug64 | Debug32] = Debug64 if is_wide else Debug32
-    link_kind: type[LinkMap64 | LinkMap32] = LinkMap64 if is_wide else LinkMap32
+    kind: type[MdRawDebug64 | MdRawDebug32] = MdRawDebug64 if is_wide else MdRawDebug32
+    link_kind: type[MdRawLinkMap64 | MdRawLinkMap32] = MdRawLinkMap64 if is_wide else MdRawLinkMap32
     source.check_inside(kind.SIZE, location, "DsoDebug")
     record = kind.read(source.data, location.rva)
-    objects: list[LinkMap] = []
+    objects: list[DumpLinkMap] = []
     if record.entry_count and record.map_rva:
         links = Location(record.entry_count * link_kind.SIZE, record.map_rva)
         for row in source.read_entries(link_kind, links, 0, record.entry_count, "DsoDebug"):
             name = source.find_utf16(row.name_rva, "shared object's name") or ""
-            objects.append(LinkMap(row.address, name, row.dynamic))
+            objects.append(DumpLinkMap(row.address, name, row.dynamic))
     return DsoDebug(record.version, record.brk, record.linker_base, record.dynamic, tuple(objects))

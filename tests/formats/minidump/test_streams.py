@@ -408,14 +408,14 @@ def test_the_linkers_list(full):
 
 
 def test_a_32_bit_linkers_list():
-    block = Block(breakpad_structs.Debug32(version=1, entry_count=1, brk=5).pack())
-    block.link(4, Block(breakpad_structs.LinkMap32(address=9).pack()))
+    block = Block(breakpad_structs.MdRawDebug32(version=1, entry_count=1, brk=5).pack())
+    block.link(4, Block(breakpad_structs.MdRawLinkMap32(address=9).pack()))
     found = single(linux.DSO_DEBUG, block, architecture="x86").linux.dso_debug
     assert (found.brk, found.objects) == (5, ((9, "", 0),))
 
 
 def test_a_linkers_list_may_be_empty():
-    block = Block(breakpad_structs.Debug64(version=1).pack())
+    block = Block(breakpad_structs.MdRawDebug64(version=1).pack())
     assert single(linux.DSO_DEBUG, block).linux.dso_debug.objects == ()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from crashtool.errors import InputUnusable, UsageError, cannot_write
 from crashtool.formats.core_file import writer
 from crashtool.formats.core_file.linux_gate import WaitingPlace, build_linux_gate
-from crashtool.formats.core_file.writer import CoreSegment, Machine, pack_note
+from crashtool.formats.core_file.writer import CoreMachine, CoreSegment, pack_note
 from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.dump_source import Location
 from crashtool.formats.minidump.file import Minidump
@@ -79,7 +79,7 @@ def write_core_file(
     return CoreFile(path, images[0].path if images else "", without)
 
 
-def find_machine(dump: Minidump, report: "CrashReport") -> Machine:
+def find_machine(dump: Minidump, report: "CrashReport") -> CoreMachine:
     """The structs of the dump's architecture. UsageError when there are none."""
     system = report.system
     machine = writer.MACHINES.get(system.architecture) if system else None
@@ -145,7 +145,7 @@ def _walk_free(
             yield CoreSegment.of(low, content, segment.flags)
 
 
-def _pack_notes(dump: Minidump, report: "CrashReport", machine: Machine) -> bytes:
+def _pack_notes(dump: Minidump, report: "CrashReport", machine: CoreMachine) -> bytes:
     """A note for the process, and those of each thread, the one that crashed first."""
     crash, process = report.crash, report.process
     name = (process.name or (report.modules[0].name if report.modules else "")).encode()
@@ -166,7 +166,7 @@ def _pack_notes(dump: Minidump, report: "CrashReport", machine: Machine) -> byte
     return b"".join(notes)
 
 
-def _pack_signal(dump: Minidump, machine: Machine) -> bytes:
+def _pack_signal(dump: Minidump, machine: CoreMachine) -> bytes:
     """The signal with the address of a fault; nothing where a process has sent it.
 
     Who sent it is not in a dump, and would be shown as process 0.
@@ -183,7 +183,11 @@ def _pack_signal(dump: Minidump, machine: Machine) -> bytes:
 
 
 def _pack_thread(
-    dump: Minidump, report: "CrashReport", machine: Machine, thread: "DumpThread", place: Location
+    dump: Minidump,
+    report: "CrashReport",
+    machine: CoreMachine,
+    thread: "DumpThread",
+    place: Location,
 ) -> bytes:
     record = _read_context(dump, report, place)
     if record is None:
@@ -252,7 +256,7 @@ def _count_saved(dump: Minidump, context: "Context") -> int | None:
 
 
 def _pack_auxiliary(
-    machine: Machine, images: Sequence[Image], name: int, gate: "Module | None"
+    machine: CoreMachine, images: Sequence[Image], name: int, gate: "Module | None"
 ) -> bytes:
     """The auxiliary vector, by which debuggers find the program's own headers."""
     pairs = [(AT_PAGESZ, writer.PAGE)]

@@ -8,7 +8,7 @@ program's dynamic section, where DT_DEBUG is set.
 
 from collections.abc import Sequence
 
-from crashtool.formats.core_file.writer import CoreSegment, Machine
+from crashtool.formats.core_file.writer import CoreMachine, CoreSegment
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.core.images import Image
 
@@ -23,7 +23,7 @@ class LinkMap(NamedTuple):
     program_name: int
 
 
-def build_link_map(machine: Machine, images: Sequence[Image]) -> LinkMap:
+def build_link_map(machine: CoreMachine, images: Sequence[Image]) -> LinkMap:
     """The list of the images, of which the first is the program, at a fixed address."""
     start = PLACES[machine.width]
     if not images or not images[0].dynamic[1]:
@@ -59,7 +59,7 @@ def _pack_names(images: Sequence[Image]) -> tuple[bytes, list[int]]:
     return names, places
 
 
-def _set_debug(machine: Machine, dynamic: bytes, address: int) -> bytes:
+def _set_debug(machine: CoreMachine, dynamic: bytes, address: int) -> bytes:
     """A dynamic section whose DT_DEBUG is `address`."""
     pairs = []
     for offset in range(0, len(dynamic) - machine.pair.SIZE + 1, machine.pair.SIZE):
