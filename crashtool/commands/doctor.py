@@ -67,8 +67,9 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     """Check a Crashpad integration: what is wrong, what follows, what to type.
 
     PATH is a project folder, a build or install folder, a program or library, a macOS .app, a
-    crashpad_handler, a .vcxproj or .props, a CMake build folder, a Crashpad database, a .reg file
-    (default: the current folder). Kinds are recognized by content. Also checked: the settings
+    crashpad_handler, a .vcxproj, .props or .xcodeproj, a CMake build folder, an archive or package
+    (.zip, .tar.gz, .deb, .rpm, AppImage), a Crashpad database, a .reg file (default: the current
+    folder). Kinds are recognized by content. Also checked: the settings
     (crashtool.toml, flags) and this machine; with --root, that system instead of it.
 
     Your program is never run: `crashtool smoke` and `crashtool run` do that. A handler for this

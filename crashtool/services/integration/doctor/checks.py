@@ -1,6 +1,14 @@
 """The table of checks. A check is a function in its family's module and its row here."""
 
-from crashtool.model.doctor import BUNDLE, CRASHPAD_LIBRARY, DOCKERFILE, HANDLER, HOST, PROGRAM
+from crashtool.model.doctor import (
+    BUNDLE,
+    CRASHPAD_LIBRARY,
+    DOCKERFILE,
+    HANDLER,
+    HOST,
+    IMAGE,
+    PROGRAM,
+)
 from crashtool.services.integration.doctor import (
     bundle,
     handler_files,
@@ -53,13 +61,13 @@ CHECKS = (
           "handler and database are not given by a path of the machine that built it"),
     Check("program.symbols", (PROGRAM,), program_client.check_symbols,
           "it has an identifier, by which its reports find symbols"),
-    Check("host.ptrace", (HOST,), host_linux.check_ptrace,
+    Check("host.ptrace", (HOST, IMAGE), host_linux.check_ptrace,
           "a handler may read the program that started it (Linux): tried"),
     Check("host.pid1", (HOST, DOCKERFILE), host_linux.check_first_process,
           "a container's first process outlives the upload (Linux)"),
     Check("host.files", (HOST,), host_linux.check_files,
           "a process may open enough files"),
-    Check("host.lsm", (HOST,), host_linux.check_lsm,
+    Check("host.lsm", (HOST, IMAGE), host_linux.check_lsm,
           "no SELinux or AppArmor confines handlers unseen (Linux)"),
     Check("host.sandbox.mac", (BUNDLE,), bundle.check_bundle,
           "a bundle's sandbox, signature and layout let its handler work (macOS)"),

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crashtool.model.doctor import DOCKERFILE, PROGRAM, CheckResult, Subject
+from crashtool.model.doctor import DOCKERFILE, IMAGE, PROGRAM, CheckResult, Subject
 from crashtool.services.integration.doctor.dockerfile import ContainerStart, read_start
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import markers_of
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
+from crashtool.services.integration.doctor.image_settings import check_scope, check_selinux
 from crashtool.services.workers.child_environment import child_environment
 
 IS_LINUX = sys.platform == "linux"
@@ -60,7 +61,10 @@ UNKNOWN = 255
 
 
 def check_ptrace(host: Subject, examination: Examination) -> Iterator[CheckResult]:  # noqa: ARG001
-    """A child may read its parent: tried, not guessed."""
+    """A child may read its parent: tried, not guessed; of an image, what its files set."""
+    if host.kind == IMAGE:
+        yield from check_scope(Path(host.path))
+        return
     if not IS_LINUX:
         yield skip(HERE, NOT_LINUX)
         return
@@ -171,6 +175,9 @@ def _find_limit() -> int | None:
 
 def check_lsm(host: Subject, examination: Examination) -> Iterator[CheckResult]:  # noqa: ARG001
     """No security module confines what starts here, or it is said which does."""
+    if host.kind == IMAGE:
+        yield from check_selinux(Path(host.path))
+        return
     if not IS_LINUX:
         yield skip(HERE, NOT_LINUX)
         return

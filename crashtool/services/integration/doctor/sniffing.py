@@ -53,7 +53,8 @@ def sniff(path: str, *, named: bool = False) -> tuple[str, ...]:
     if named and not kinds:
         raise InputUnusable(
             f"{path} is not something that doctor knows",
-            hint="name a folder, a program, a handler, a database, a .vcxproj or a CMake build",
+            hint="name a folder, a program, a handler, an archive, a database, a .vcxproj or a "
+            "CMake build",
         )
     return kinds
 

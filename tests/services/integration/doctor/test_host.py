@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -199,3 +200,44 @@ def test_with_a_root_this_machine_is_not_looked_at(tmp_path):
         [], Options(root=tmp_path), [row for row in CHECKS if row.kinds == (HOST,)]
     )
     assert {finding.verdict for finding in diagnosis.findings} == {SKIP}
+
+
+def look_at_image(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    rows = [row for row in CHECKS if row.name in ("host.ptrace", "host.lsm")]
+    return diagnose([], Options(root=root), rows)
+
+
+SCOPE = "kernel.yama.ptrace_scope"
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"etc/sysctl.d/10-ptrace.conf": f"# x\n{SCOPE} = 2\n"}, "10-ptrace.conf:2"),
+        ({"etc/sysctl.conf": "kernel/yama/ptrace_scope=3\n"}, "sysctl.conf:1"),
+        ({"usr/lib/sysctl.d/50-a.conf": f"-{SCOPE}=2\n"}, "50-a.conf:1"),
+        ({"etc/sysctl.d/10-ptrace.conf": f"{SCOPE} = 1\n"}, None),
+        ({"etc/sysctl.d/10-ptrace.conf": f"#{SCOPE} = 2\n"}, None),
+        (
+            {"etc/sysctl.d/10-a.conf": f"{SCOPE}=2\n", "etc/sysctl.d/20-b.conf": f"{SCOPE}=1\n"},
+            None,
+        ),
+        ({"usr/lib/sysctl.d/10-a.conf": f"{SCOPE}=2\n", "etc/sysctl.d/10-a.conf": "\n"}, None),
+        ({"etc/hostname": "box\n"}, None),
+    ],
+)
+def test_the_scope_that_a_system_boots_with_is_the_last_one_set(tmp_path, files, told):
+    diagnosis = look_at_image(tmp_path, files)
+    warned = [row for row in diagnosis.findings if row.verdict == WARNING]
+    assert [f"{Path(row.file).name}:{row.line}" for row in warned] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(("value", "count"), [("enforcing", 1), ("permissive", 0)])
+def test_selinux_of_another_system_is_a_note(tmp_path, value, count):
+    text = f"# SELINUX=enforcing\nSELINUX={value}\nSELINUXTYPE=targeted\n"
+    diagnosis = look_at_image(tmp_path, {"etc/selinux/config": text})
+    assert sum(row.verdict == NOTE for row in diagnosis.findings) == count
