@@ -1,7 +1,7 @@
 """database: what a Crashpad database holds, and why each report was or was not uploaded."""
 
-import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +9,10 @@ from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
+from crashtool.services.files.path_patterns import expand_one
+
+if TYPE_CHECKING:
+    from crashtool.formats.crashpad.database import Database
 
 NEVER = "never"
 DAY = 86400  # seconds
@@ -67,8 +71,13 @@ def list_reports(
         if console.json:
             console.document(database_document(database, shown, leftovers))
         else:
-            more, in_place = len(rows) - len(shown), os.path.isdir(path)  # noqa: PTH112 (pathlib costs start-up time)
+            more, in_place = len(rows) - len(shown), _is_in_place(database, path)
             console.answer(render_list(database, shown, more, leftovers, in_place=in_place))
+
+
+def _is_in_place(database: "Database", path: str) -> bool:
+    """Whether a database is what was named, and not the copy in an archive of that name."""
+    return database.path == Path(expand_one(path))
 
 
 @command.command("show", cls=Command)
@@ -87,7 +96,7 @@ def show(console: Console, *, path: str, uuid: str) -> None:
         if console.json:
             console.document(database_document(database, (report,)))
         else:
-            in_place = os.path.isdir(path)  # noqa: PTH112 (pathlib costs start-up time)
+            in_place = _is_in_place(database, path)
             console.answer(render_report(database, report, in_place=in_place))
 
 

@@ -74,7 +74,7 @@ def test_without_rich_a_bar_is_told_in_lines(capsys, monkeypatch):
         with console.progress("symbols", 100) as advance:
             advance(50)
 
-    assert capsys.readouterr().err.count("progress is told in lines") == 1
+    assert capsys.readouterr().err.count("progress is shown as lines") == 1
 
 
 def test_without_requests_the_library_is_named_and_not_a_bug(crashtool, dump, monkeypatch):

@@ -186,3 +186,8 @@ CASES = [
          ("database", "received", "incoming", "reports", "completed", "pending"),
          ("temporary", "process"), settle_smoke),
 ]  # fmt: skip
+CASES += [
+    case._replace(name=f"{case.name}-stat", stat=True)
+    for case in CASES
+    if case.name in ("inspect", "check", "gate", "send", "list", "find")
+]

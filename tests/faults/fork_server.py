@@ -29,7 +29,7 @@ SECONDS = 60  # a call that has not ended by then is ended
 class Call(NamedTuple):
     """A call of crashtool in `folder`, its streams going to files there. Python's module search
     begins at `path`; files that it writes may have `limit` bytes; `setup` runs first, in the fork;
-    without `is_watched` its steps are not seen.
+    without `is_watched` its steps are not seen, and without `stat` not what it asks of files.
     """
 
     arguments: Sequence[str]
@@ -40,6 +40,7 @@ class Call(NamedTuple):
     limit: int = 0
     is_watched: bool = True
     setup: Callable[[], None] | None = None
+    stat: bool = False
 
 
 class Outcome(NamedTuple):
@@ -178,7 +179,7 @@ def _make(call: Call) -> int:
         return _call_main(call)
     watcher = Watcher(call.folder / "steps", call.fault)
     fork_workers(SECONDS, watcher.enter_worker, watcher.descriptors)
-    watcher.install()
+    watcher.install(stat=call.stat)
     try:
         return _call_main(call)
     finally:

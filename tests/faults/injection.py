@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from crashtool.errors import MACHINE
 from tests.faults.fork_server import Call, ForkServer, Outcome
-from tests.faults.steps import IMPORT, Fault, Seen, list_faults
+from tests.faults.steps import IMPORT, STAT, Fault, Seen, list_faults
 
 REASONS = (
     "cannot be read",
@@ -31,6 +31,7 @@ class Case(NamedTuple):
     """A call; `own` are names of the user's inputs and of files asked for, `needed` those of ours
     that hold what is nowhere else. `prepare` makes what it needs in an empty folder, `settle` takes
     out of an answer what differs between equal ones, `meanwhile` makes what runs beside the call.
+    `stat`: what it asks of files as a whole fails, and nothing else.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Case(NamedTuple):
     needed: tuple[str, ...] = ()
     settle: Callable[[Outcome, Path], object] = lambda said, _: (said.returncode, said.stdout)
     meanwhile: Callable[[Path], Meanwhile] | None = None
+    stat: bool = False
 
 
 class Verdict(NamedTuple):
@@ -73,8 +75,11 @@ def inject(
     wanted = case.settle(healthy, folder)
     warm = run_case(case, folder, servers.warm, None)
     assert case.settle(warm, folder) == wanted, f"{case.name} differs from itself"
-    imports = [each for each in healthy.seen if each.step.action == IMPORT]
-    others = [each for each in warm.seen if each.step.action != IMPORT]
+    imports = [each for each in healthy.seen if each.step.action == IMPORT and not case.stat]
+    others = [
+        each for each in warm.seen
+        if each.step.action == STAT or not (case.stat or each.step.action == IMPORT)
+    ]  # fmt: skip
     for fault in choose(list_faults(leave_out([*imports, *others]))):
         server = servers.cold if fault.step.action == IMPORT else servers.warm
         result = run_case(case, folder, server, fault)
@@ -88,7 +93,7 @@ def run_case(case: Case, folder: Path, server: ForkServer, fault: Fault | None) 
     folder.mkdir(parents=True)
     case.prepare(folder)
     meanwhile = case.meanwhile(folder) if case.meanwhile else None
-    return server.call(Call(case.arguments, folder, fault), meanwhile)
+    return server.call(Call(case.arguments, folder, fault, stat=case.stat), meanwhile)
 
 
 def _assess(case: Case, fault: Fault, wanted: object, result: Outcome, folder: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-WRITE, IMPORT, START, MAP = "write", "import", "start", "map"
+WRITE, IMPORT, START, MAP, STAT = "write", "import", "start", "map", "stat"
 MISSING = 0
 OF_TEMPFILE = set("abcdefghijklmnopqrstuvwxyz0123456789_")  # eight of them are a name that it makes
 KNOWN = ("database", "incoming", "metadata")
@@ -18,7 +18,7 @@ NUMBERS = {
     START: (errno.EAGAIN, errno.ENOMEM),
     MAP: (errno.ENODEV, errno.ENOMEM),
     "lock": (errno.ENOLCK, errno.EIO),
-    "stat": (errno.EACCES, errno.EIO),
+    STAT: (errno.EACCES, errno.EIO),
 }
 ROOT = str(Path(__file__).resolve().parents[2])
 OF_PYTHON = (sys.prefix, sys.base_prefix, ROOT, "/proc", "/dev", "/sys", "/etc", "/usr", "/lib")

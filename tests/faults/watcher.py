@@ -20,6 +20,7 @@ from tests.faults.steps import (
     MAP,
     MISSING,
     START,
+    STAT,
     WRITE,
     Fault,
     Step,
@@ -57,9 +58,11 @@ class Watcher:
         self._active = True
         self._finders: list[Any] = []
 
-    def install(self) -> None:
-        """From now on, until the process ends."""
+    def install(self, *, stat: bool = False) -> None:
+        """From now on, until the process ends; `stat`: also what is asked of files as a whole."""
         sys.addaudithook(self._hear)
+        if stat:
+            os.stat, os.lstat = self._watch_stat(os.stat), self._watch_stat(os.lstat)
         real, real_os = io.open, os.open
 
         def open_file(path: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
@@ -78,6 +81,18 @@ class Watcher:
         os.open = open_descriptor
         self._finders = list(sys.meta_path)
         sys.meta_path[:] = [self]  # type: ignore[list-item]
+
+    def _watch_stat(self, real: Any) -> Any:
+        """`os.stat` or `os.lstat`, of which the interpreter's audit hook hears nothing."""
+
+        def ask(path: Any, *rest: Any, **more: Any) -> Any:
+            is_path = isinstance(path, str | bytes | os.PathLike)
+            if is_path and self._active and self._note(STAT, os.fsdecode(path)):
+                number = self._fault.number if self._fault else 0
+                raise OSError(number, os.strerror(number), os.fsdecode(path))
+            return real(path, *rest, **more)
+
+        return ask
 
     def enter_worker(self, module: str) -> None:
         """This is a fork that does the work of `python -m MODULE`."""

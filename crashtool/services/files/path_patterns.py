@@ -3,20 +3,24 @@
 What exists under a name is that very file, whatever characters are in its name.
 """
 
+import errno
 import glob
 import os
 from collections.abc import Iterable
 
 from crashtool.errors import UsageError
 
+UNKNOWN = (errno.EACCES, errno.EPERM, errno.EIO)  # what is there is not told
+
 
 def expand_path(text: str, *, hidden: bool = False) -> list[str]:
     """The paths that an argument stands for; none when nothing is there.
 
     That is the argument itself if it exists, else what it matches as a pattern, sorted: `**` for
-    any depth, with `hidden` also names that begin with a dot.
+    any depth, with `hidden` also names that begin with a dot. It is also the argument itself when
+    the system does not tell what is there: whoever opens it then hears why.
     """
-    if os.path.lexists(text):
+    if _may_exist(text):
         return [text]
     if not glob.has_magic(text):
         return []
@@ -26,6 +30,17 @@ def expand_path(text: str, *, hidden: bool = False) -> list[str]:
         folder = above if above != folder else ""
     pattern = glob.escape(folder) + text[len(folder) :]  # a folder may be called build[1]
     return sorted(glob.glob(pattern, recursive=True, include_hidden=hidden))
+
+
+def _may_exist(text: str) -> bool:
+    """Not `os.path.lexists`, to which a closed folder, or a failing disk, has no such file."""
+    try:
+        os.lstat(text)
+    except OSError as error:
+        return error.errno in UNKNOWN
+    except ValueError:  # a NUL in it
+        return False
+    return True
 
 
 def expand_all(texts: Iterable[str]) -> tuple[str, ...]:

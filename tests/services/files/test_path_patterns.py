@@ -1,6 +1,8 @@
 """Wildcards in PATH arguments, the same on every machine."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -72,3 +74,18 @@ def test_a_pattern_does_not_pass_over_the_consent_of_a_database(crashtool, tmp_p
     receipts = json.loads(result.stdout)["receipts"]
     assert result.exit_code == 4
     assert ["kept back" in row["error"]["message"] for row in receipts] == [True]
+
+
+@pytest.mark.parametrize("name", ["a.dmp", "*.dmp"])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_what_the_system_does_not_tell_of_is_left_to_whoever_opens_it(monkeypatch, name, number):
+    def fail(path):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "lstat", fail)
+    assert expand_path(name) == [name]
+
+
+@pytest.mark.parametrize("name", ["a.dmp", "a" * 5000, "a\0b"])
+def test_what_cannot_be_there_stands_for_nothing(tmp_path, name):
+    assert expand_path(str(tmp_path / name)) == []
