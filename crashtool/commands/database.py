@@ -12,7 +12,7 @@ from crashtool.errors import UsageError
 from crashtool.services.files.path_patterns import expand_one
 
 if TYPE_CHECKING:
-    from crashtool.formats.crashpad.database import Database
+    from crashtool.formats.crashpad.report import Database
 
 NEVER = "never"
 DAY = 86400  # seconds
