@@ -16,6 +16,7 @@ from crashtool.commands.options import (
 from crashtool.commands.send_job import Job
 from crashtool.errors import UsageError
 from crashtool.formats.attributes import parse_attachment, parse_pair
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import FLAG, read_token_file, user_state_folder
 
 if TYPE_CHECKING:
@@ -25,6 +26,34 @@ if TYPE_CHECKING:
     from crashtool.services.sending.request import SendPlan
     from crashtool.services.sending.sender import Sender
     from crashtool.services.transport.http import HttpSession
+
+
+class SendDumpOptions(NamedTuple):
+    """The options of one call, as click and the settings give them; times in seconds."""
+
+    url: str | None
+    universe: str | None
+    host: str | None
+    token: str | None
+    token_file: str | None
+    annotations: tuple[str, ...] | None
+    attachments: tuple[str, ...] | None
+    sync: bool
+    faulting_thread: int | None
+    no_gzip: bool
+    raw: bool
+    jobs: int
+    rate: str | None
+    watch: bool
+    again: bool
+    journal: str | None
+    scrub: tuple[str, ...]
+    without_consent: bool
+    dry_run: bool
+    retry_for: float | None
+    timeout: float | None
+    insecure: bool | None
+    ca_bundle: str | None
 
 
 @click.command(cls=Command)
@@ -90,7 +119,7 @@ if TYPE_CHECKING:
     help="Show the exact request instead: offline, no token needed.",
 )
 @network_options
-def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
+def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
     """Send minidumps to Backtrace, as crashpad_handler would.
 
     PATH is a minidump, a folder, a glob pattern or - for standard input; packed files, archives and
@@ -118,41 +147,42 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     cannot work, 5 for a refused token, 6 for another refusal, 7 for an outage, 8 when only some
     failed.
     """  # fmt: skip  # noqa: D301 (\b is click's)
+    options = SendDumpOptions(**values)
     if not paths:
         raise UsageError(
             "no minidump given", hint="crashtool send-dump PATH..., or - for standard input"
         )
-    if options["watch"] and options["dry_run"]:
+    if options.watch and options.dry_run:
         raise UsageError("--watch sends, --dry-run does not: choose one")
-    if options["insecure"] and not options["dry_run"]:
+    if options.insecure and not options.dry_run:
         console.warn_of_insecurity()
-    job = Job(console, dry=options["dry_run"])
+    job = Job(console, dry=options.dry_run)
     sender = _make_sender(options, _make_plan(console, options), job)
-    if options["watch"]:
+    if options.watch:
         job.watch(sender, paths)
     else:
         job.run(sender, paths)
 
 
-def _make_sender(options: dict[str, Any], plan: "SendPlan", job: Job) -> "Sender":
+def _make_sender(options: SendDumpOptions, plan: "SendPlan", job: Job) -> "Sender":
     from crashtool.services.sending.send_options import SendOptions
     from crashtool.services.sending.sender import Sender
 
-    dry = options["dry_run"]
+    dry = options.dry_run
     return Sender(
         plan,
         None if dry else _open_session(options, plan.url),
         job,
         SendOptions(
-            retry_for=options["retry_for"],
-            again=options["again"],
+            retry_for=options.retry_for,
+            again=options.again,
             digests=job.console.json,
-            jobs=1 if dry else options["jobs"],
-            scrub=_make_finders(options["scrub"]),
-            without_consent=options["without_consent"],
+            jobs=1 if dry else options.jobs,
+            scrub=_make_finders(options.scrub),
+            without_consent=options.without_consent,
         ),
-        journal=None if dry else _open_journal(options["journal"]),
-        pace=_make_pace(options["rate"]),
+        journal=None if dry else _open_journal(options.journal),
+        pace=_make_pace(options.rate),
     )
 
 
@@ -172,12 +202,12 @@ def _make_pace(rate: str | None) -> "Pace | None":
     return parse_rate(rate)
 
 
-def _open_session(options: dict[str, Any], url: str) -> "HttpSession":
+def _open_session(options: SendDumpOptions, url: str) -> "HttpSession":
     from crashtool.services.transport.http import HttpSession
 
     return HttpSession(
-        ca_bundle=options["ca_bundle"], insecure=bool(options["insecure"]),
-        timeout=options["timeout"], url=url,
+        ca_bundle=options.ca_bundle, insecure=bool(options.insecure),
+        timeout=options.timeout, url=url,
     )  # fmt: skip
 
 
@@ -187,7 +217,7 @@ def _open_journal(path: str | None) -> "Journal":
     return Journal(Path(path) if path else user_state_folder() / "sent.jsonl")
 
 
-def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
+def _make_plan(console: Console, options: SendDumpOptions) -> "SendPlan":
     from crashtool.services.sending.report_url import (
         find_login,
         find_report_url,
@@ -196,25 +226,25 @@ def _make_plan(console: Console, options: dict[str, Any]) -> "SendPlan":
     )
     from crashtool.services.sending.request import SendPlan
 
-    require_token(options["url"])
-    token = options["token"]
-    if options["token_file"] and not token:
-        token = read_token_file(options["token_file"])
-    if options["url"] and _are_given_together():
-        refuse_other_token(options["url"], token)
-    if options["dry_run"] and not (options["url"] or token):
-        url = make_sample_url(options["universe"], options["host"])
+    require_token(options.url)
+    token = options.token
+    if options.token_file and not token:
+        token = read_token_file(options.token_file)
+    if options.url and _are_given_together():
+        refuse_other_token(options.url, token)
+    if options.dry_run and not (options.url or token):
+        url = make_sample_url(options.universe, options.host)
     else:
-        url = find_report_url(options["url"], universe=options["universe"], host=options["host"],
+        url = find_report_url(options.url, universe=options.universe, host=options.host,
                               token=token, warn=console.warn)  # fmt: skip
     return SendPlan(
         url,
-        tuple(parse_pair(text) for text in options["annotations"] or ()),
-        tuple(parse_attachment(text) for text in options["attachments"] or ()),
-        gzip=not options["no_gzip"],
-        raw=options["raw"],
-        sync=options["sync"],
-        faulting_thread=options["faulting_thread"],
+        tuple(parse_pair(text) for text in options.annotations or ()),
+        tuple(parse_attachment(text) for text in options.attachments or ()),
+        gzip=not options.no_gzip,
+        raw=options.raw,
+        sync=options.sync,
+        faulting_thread=options.faulting_thread,
         login=find_login(url, token),
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.dump_source import Text
     from crashtool.formats.minidump.exception import ExceptionRecord
     from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
+    from crashtool.formats.minidump.stream_kind import StreamKind
     from crashtool.formats.minidump.structs import MemoryInfo, ThreadInfo
     from crashtool.formats.minidump.system import (
         BreakpadInfo,
@@ -114,12 +115,12 @@ class Minidump:
     @cached_property
     def system(self) -> "SystemInfo | None":
         """The machine that the process ran on."""
-        return self._read(streams.SYSTEM_INFO)  # type: ignore[no-any-return]
+        return self._read(streams.SYSTEM_INFO)
 
     @cached_property
     def misc(self) -> "MiscInfo | None":
         """The process: id, times, and the writer's build strings."""
-        return self.find_stream(streams.MISC_INFO)  # type: ignore[no-any-return]
+        return self.find_stream(streams.MISC_INFO)
 
     @cached_property
     def threads(self) -> "tuple[DumpThread, ...]":
@@ -129,7 +130,7 @@ class Minidump:
             threads = self.find_stream(streams.THREAD_EX_LIST) or ()
         names = self.find_stream(streams.THREAD_NAMES)
         if not names:
-            return threads  # type: ignore[no-any-return]
+            return threads
         return tuple(thread._replace(name=names.get(thread.id)) for thread in threads)
 
     @cached_property
@@ -140,7 +141,7 @@ class Minidump:
     @cached_property
     def exception(self) -> "ExceptionRecord | None":
         """What stopped the process; None for a dump of a process that went on."""
-        return self.find_stream(streams.EXCEPTION)  # type: ignore[no-any-return]
+        return self.find_stream(streams.EXCEPTION)
 
     @cached_property
     def modules(self) -> "tuple[DumpModule, ...]":
@@ -171,17 +172,17 @@ class Minidump:
     @cached_property
     def crashpad(self) -> "CrashpadInfo | None":
         """Ids and annotations; None for a dump that Crashpad did not write."""
-        return self.find_stream(streams.CRASHPAD_INFO)  # type: ignore[no-any-return]
+        return self.find_stream(streams.CRASHPAD_INFO)
 
     @cached_property
     def breakpad(self) -> "BreakpadInfo | None":
         """Which threads wrote and asked for the dump (Breakpad)."""
-        return self.find_stream(streams.BREAKPAD_INFO)  # type: ignore[no-any-return]
+        return self.find_stream(streams.BREAKPAD_INFO)
 
     @cached_property
     def assertion(self) -> "DumpAssertion | None":
         """The assertion that failed (Breakpad on Windows)."""
-        return self.find_stream(streams.ASSERTION_INFO)  # type: ignore[no-any-return]
+        return self.find_stream(streams.ASSERTION_INFO)
 
     @cached_property
     def mac_crash_info(self) -> "tuple[MacCrashInfo, ...]":
@@ -214,7 +215,7 @@ class Minidump:
         for kind, location in self._places.items():
             ends.append(location.rva + location.size)
             if kind != streams.HANDLE_DATA:
-                self.find_stream(kind)
+                self.read_stream(kind)
         places = [location for row in self.threads for location in (row.context, row.stack)]
         places += [self.exception.context] if self.exception else []
         ends += [location.rva + location.size for location in places]
@@ -234,10 +235,15 @@ class Minidump:
         """Where a stream is; of several of one type the first."""
         return self._places.get(stream_type)
 
-    def find_stream(self, stream_type: int) -> Any:
-        """A stream's value as its reader in STREAMS gives it; None when absent or unreadable."""
+    def find_stream(self, kind: "StreamKind[Value]") -> "Value | None":
+        """A stream's value as its reader gives it; None when absent or unreadable."""
         self._learn_system()
-        return self._read(stream_type)
+        return self._read(kind)
+
+    def read_stream(self, stream_type: int) -> None:
+        """Read a stream of whatever type, as far as it can be, for its strings and its damage."""
+        if kind := streams.STREAMS.get(stream_type):
+            self.find_stream(kind)
 
     def read_faultless(
         self, stream_type: int, reader: "Callable[[DumpSource, Location], Value]"
@@ -260,18 +266,18 @@ class Minidump:
             self._source.platform = self.system.platform
             self._source.architecture = self.system.architecture
 
-    def _read(self, stream_type: int) -> Any:
-        if stream_type not in self._values:
-            self._values[stream_type] = self._read_once(stream_type)
-        return self._values[stream_type]
+    def _read(self, kind: "StreamKind[Value]") -> "Value | None":
+        if kind not in self._values:
+            self._values[kind] = self._read_once(kind)
+        value: Value | None = self._values[kind]
+        return value
 
-    def _read_once(self, stream_type: int) -> Any:
-        offset = self._places.get(stream_type)
-        kind = streams.STREAMS.get(stream_type)
-        if not offset or not kind or not kind.reader:
+    def _read_once(self, kind: "StreamKind[Value]") -> "Value | None":
+        location = self._places.get(kind)
+        if not location or not kind.reader:
             return None
         try:
-            return kind.reader(self._source, offset)
+            return kind.reader(self._source, location)
         except MalformedFile as error:
             self._source.note_error(error)
             return None

@@ -1,8 +1,6 @@
 """The /proc files and linker state that Breakpad copies into Linux and Android dumps."""
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
 
 from crashtool.formats.minidump.breakpad_structs import (
     AuxiliaryValue32,
@@ -13,17 +11,8 @@ from crashtool.formats.minidump.breakpad_structs import (
     MdRawLinkMap64,
 )
 from crashtool.formats.minidump.dump_source import DumpSource, Location
+from crashtool.formats.minidump.stream_kind import StreamFinder, StreamKind
 from crashtool.formats.named_tuple import NamedTuple
-
-CPU_INFO = 0x47670003
-PROC_STATUS = 0x47670004
-LSB_RELEASE = 0x47670005
-COMMAND_LINE = 0x47670006
-ENVIRON = 0x47670007
-AUXV = 0x47670008
-MAPS = 0x47670009
-DSO_DEBUG = 0x4767000A
-"""MD_LINUX_… (minidump_format.h)."""
 
 MAX_MAPS = 1 << 17
 """Twice the kernel's default for a process (vm.max_map_count)."""
@@ -31,8 +20,6 @@ MAX_MAPS_SIZE = 1 << 24
 MAP_FIELDS = 5
 
 WIDE_ARCHITECTURES = frozenset({"x86_64", "arm64", "ppc64", "mips64", "riscv64", "ia64"})
-
-Value = TypeVar("Value")
 
 
 class MapsEntry(NamedTuple):
@@ -68,51 +55,48 @@ class DsoDebug(NamedTuple):
 class LinuxInfo:
     """What a Linux dump holds besides threads and modules; each is None when the dump lacks it."""
 
-    def __init__(self, find_stream: Callable[[int], Any]) -> None:
+    def __init__(self, find_stream: StreamFinder) -> None:
         self._find_stream = find_stream
 
     @cached_property
     def proc_status(self) -> dict[str, str] | None:
         """/proc/PID/status: value by field name, as "Pid" or "VmPeak"."""
-        return self._find(PROC_STATUS)
+        return self._find_stream(PROC_STATUS)
 
     @cached_property
     def cpuinfo(self) -> dict[str, str] | None:
         """/proc/cpuinfo: value by field name; of several processors the first one's value."""
-        return self._find(CPU_INFO)
+        return self._find_stream(CPU_INFO)
 
     @cached_property
     def lsb_release(self) -> dict[str, str] | None:
         """/etc/lsb-release or os-release: value by variable name, without quotes."""
-        return self._find(LSB_RELEASE)
+        return self._find_stream(LSB_RELEASE)
 
     @cached_property
     def command_line(self) -> tuple[str, ...] | None:
         """The arguments, the program first."""
-        return self._find(COMMAND_LINE)
+        return self._find_stream(COMMAND_LINE)
 
     @cached_property
     def environ(self) -> tuple[tuple[str, str], ...] | None:
         """The environment in its order. It may hold secrets of the machine that crashed."""
-        return self._find(ENVIRON)
+        return self._find_stream(ENVIRON)
 
     @cached_property
     def auxv(self) -> dict[int, int] | None:
         """The auxiliary vector: value by AT_… number (elf.h)."""
-        return self._find(AUXV)
+        return self._find_stream(AUXV)
 
     @cached_property
     def maps(self) -> tuple[MapsEntry, ...] | None:
         """The memory map, in file order."""
-        return self._find(MAPS)
+        return self._find_stream(MAPS)
 
     @cached_property
     def dso_debug(self) -> DsoDebug | None:
         """The dynamic linker's list of shared objects."""
-        return self._find(DSO_DEBUG)
-
-    def _find(self, stream_type: int) -> Value:  # type: ignore[type-var]  # as STREAMS says
-        return self._find_stream(stream_type)  # type: ignore[no-any-return]
+        return self._find_stream(DSO_DEBUG)
 
 
 def read_colon_fields(source: DumpSource, location: Location) -> dict[str, str]:
@@ -217,3 +201,14 @@ def read_dso_debug(source: DumpSource, location: Location) -> DsoDebug:
             name = source.find_utf16(row.name_rva, "shared object's name") or ""
             objects.append(DumpLinkMap(row.address, name, row.dynamic))
     return DsoDebug(record.version, record.brk, record.linker_base, record.dynamic, tuple(objects))
+
+
+CPU_INFO = StreamKind(0x47670003, "LinuxCpuInfo", read_colon_fields)
+PROC_STATUS = StreamKind(0x47670004, "LinuxProcStatus", read_colon_fields)
+LSB_RELEASE = StreamKind(0x47670005, "LinuxLsbRelease", read_shell_fields)
+COMMAND_LINE = StreamKind(0x47670006, "LinuxCmdLine", read_command_line)
+ENVIRON = StreamKind(0x47670007, "LinuxEnviron", read_environ)
+AUXV = StreamKind(0x47670008, "LinuxAuxv", read_auxv)
+MAPS = StreamKind(0x47670009, "LinuxMaps", read_maps)
+DSO_DEBUG = StreamKind(0x4767000A, "LinuxDsoDebug", read_dso_debug)
+"""MD_LINUX_… (minidump_format.h)."""

@@ -138,7 +138,7 @@ def pack_snapshot(snapshot: ProcessSnapshot) -> Iterator[bytes]:
     """The minidump's bytes in pieces, in the order of the file. InputUnusable beyond 4 GiB."""
     stacks = {thread.id: Block(thread.stack.data) for thread in snapshot.threads if thread.stack}
     contexts = {thread.id: Block(thread.context.pack()) for thread in snapshot.threads}
-    found = [
+    found: list[tuple[int, Block]] = [
         (streams.SYSTEM_INFO, _pack_system(snapshot.machine)),
         (streams.MISC_INFO, _pack_misc(snapshot)),
         (streams.THREAD_LIST, _pack_threads(snapshot.threads, contexts, stacks)),

@@ -41,7 +41,7 @@ def walk_text_places(dump: "Minidump") -> Iterator[TextPlace]:
     for start, size, rva in dump.memory.walk_stored():
         yield TextPlace(MEMORY, rva, size, start)
     for entry in dump.directory:
-        dump.find_stream(entry.stream_type)  # which remembers the strings that it reads
+        dump.read_stream(entry.stream_type)  # which remembers the strings that it reads
     for text in dump.texts:
         yield TextPlace(STRING, text.rva, text.size, is_path=text.is_path)
     for entry in dump.directory:

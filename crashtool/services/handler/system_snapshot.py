@@ -68,13 +68,13 @@ def read_texts(pid: int, tid: int) -> dict[int, bytes]:
 
     Of `tid` what a process that is ending has no more. What cannot be read is left out.
     """
-    places = {
+    places: dict[int, str] = {
         linux.PROC_STATUS: f"/proc/{tid}/status",
         linux.COMMAND_LINE: f"/proc/{pid}/cmdline",
         linux.AUXV: f"/proc/{tid}/auxv",
         linux.MAPS: f"/proc/{tid}/maps",
     }
-    texts = {}
+    texts: dict[int, bytes] = {}
     for kind, path in places.items():
         try:
             texts[kind] = read_file(path)[:_MAX_TEXT]

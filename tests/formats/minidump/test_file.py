@@ -139,7 +139,8 @@ def test_a_stream_past_the_end_is_noted():
 def test_an_unknown_stream_has_its_bytes_and_number():
     dump = Minidump(full_dump().pack())
     assert dump.read_raw_stream(0x4B6B0002) == b"a stream nobody here reads"
-    assert dump.find_stream(0x4B6B0002) is None
+    dump.read_stream(0x4B6B0002)
+    assert not dump.problems
     assert dump.read_raw_stream(0x12345) is None
     assert streams.name_stream(0x4B6B0002) == "0x4b6b0002"
     assert streams.name_stream(3) == "ThreadList"
