@@ -72,6 +72,7 @@ def render_reports(
         page.line(
             Span(report.state.ljust(10), "good" if report.uploaded else "warn"),
             f" {report.uuid}  {created}  {format_size(report.total_size)}{attached}",
+            hang=11,
         )
         page.line(f"           {report.reason}")
         if report.pruning and not report.uploaded:

@@ -54,7 +54,7 @@ def render_report(
     """
     page = Page()
     if brief:
-        return page.line(brief_line(report))
+        return page.line(brief_line(report), whole=True)
     _add_headline(page, report)
     _add_crash(page, report)
     _add_identity(page, report, verbose=verbose)

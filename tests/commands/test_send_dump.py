@@ -258,7 +258,7 @@ def test_nothing_named_is_a_usage_error(crashtool):
     result = crashtool("send-dump")
 
     assert result.exit_code == 2
-    assert "which minidumps" in result.stderr
+    assert "no minidump given" in result.stderr
 
 
 def test_several_at_once_all_arrive(crashtool, dump, receiver, tmp_path):

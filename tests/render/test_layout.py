@@ -110,6 +110,10 @@ def test_a_report_fits_with_all_its_parts(width, verbose):
     assert lost <= (offsets | {"0x0000000000900010"} if width < 120 else set())
 
 
+def test_brief_is_one_line_on_any_terminal():
+    assert len(lines_of(render_report(full_report(), brief=True), 60)) == 1
+
+
 def test_colours_follow_the_words():
     stream = io.StringIO()
     print_page(Page().line(Span("good " * 10, "good"), Span("bad", "bad")), stream, 40)
