@@ -242,7 +242,8 @@ class Minidump:
 
     def read_stream(self, stream_type: int) -> None:
         """Read a stream of whatever type, as far as it can be, for its strings and its damage."""
-        if kind := streams.STREAMS.get(stream_type):
+        kind = streams.STREAMS.get(stream_type)
+        if kind is not None:  # the number of one is 0
             self.find_stream(kind)
 
     def read_faultless(

@@ -92,4 +92,4 @@ STREAMS: dict[int, StreamKind[Any]] = {
 def name_stream(stream_type: int) -> str:
     """A stream's name, or its number where it has none."""
     kind = STREAMS.get(stream_type)
-    return kind.name if kind else f"{stream_type:#010x}"
+    return f"{stream_type:#010x}" if kind is None else kind.name

@@ -570,3 +570,10 @@ def test_equal_references_are_read_once(monkeypatch):
         builder.modules[-1] = (builder.modules[-1][0], builder.modules[0][1], None)
     dump = Minidump(builder.pack())
     assert {found.name for found in dump.modules} == {"name"}
+
+
+def test_every_type_is_called_by_its_name():
+    names = {number: streams.name_stream(number) for number in (*range(25), 0x4767000A, 0x12345)}
+    assert (names[0], names[1], names[3]) == ("Unused", "Reserved0", "ThreadList")
+    assert (names[0x4767000A], names[0x12345]) == ("LinuxDsoDebug", "0x00012345")
+    assert all(names[kind] == kind.name for kind in streams.STREAMS.values() if kind in names)
