@@ -6,7 +6,7 @@ from crashtool.formats.record import I32, U16, U32, U64, Record
 
 
 class PrStatus64(Record):
-    """struct elf_prstatus: a thread's signal, identifiers and registers."""
+    """struct elf_prstatus: a thread's signal and identifiers, and `registers`, a UserRegsStruct."""
 
     signal: I32
     code: I32
@@ -20,33 +20,7 @@ class PrStatus64(Record):
     group: I32
     session: I32
     times: Annotated[bytes, "64s"]
-    r15: U64
-    r14: U64
-    r13: U64
-    r12: U64
-    rbp: U64
-    rbx: U64
-    r11: U64
-    r10: U64
-    r9: U64
-    r8: U64
-    rax: U64
-    rcx: U64
-    rdx: U64
-    rsi: U64
-    rdi: U64
-    orig_rax: U64
-    rip: U64
-    cs: U64
-    eflags: U64
-    rsp: U64
-    ss: U64
-    fs_base: U64
-    gs_base: U64
-    ds: U64
-    es: U64
-    fs: U64
-    gs: U64
+    registers: Annotated[bytes, "216s"]
     has_floating_point: I32
     end: U32
 
@@ -66,23 +40,7 @@ class PrStatus32(Record):
     group: I32
     session: I32
     times: Annotated[bytes, "32s"]
-    ebx: U32
-    ecx: U32
-    edx: U32
-    esi: U32
-    edi: U32
-    ebp: U32
-    eax: U32
-    ds: U32
-    es: U32
-    fs: U32
-    gs: U32
-    orig_eax: U32
-    eip: U32
-    cs: U32
-    eflags: U32
-    esp: U32
-    ss: U32
+    registers: Annotated[bytes, "68s"]
     has_floating_point: I32
 
 

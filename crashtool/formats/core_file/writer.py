@@ -7,6 +7,7 @@ from crashtool.formats.core_file import structs
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf_structs
 from crashtool.formats.record import Record
+from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 
 PAGE = 0x1000
 CORE, LINUX = b"CORE\0", b"LINUX\0"
@@ -29,6 +30,7 @@ class CoreMachine(NamedTuple):
     header: type[Record]
     segment: type[Record]
     status: type[Record]
+    registers: type[UserRegsStruct | UserRegsStruct32]
     process: type[Record]
     signal: type[Record]
     pair: type[structs.Pair64 | structs.Pair32]
@@ -39,12 +41,14 @@ class CoreMachine(NamedTuple):
 
 
 X86_64 = CoreMachine(
-    62, 8, elf_structs.Header64, elf_structs.ElfSegment64, structs.PrStatus64, structs.PrPsInfo64,
+    62, 8, elf_structs.Header64, elf_structs.ElfSegment64, structs.PrStatus64, UserRegsStruct,
+    structs.PrPsInfo64,
     structs.SigInfo64, structs.Pair64, structs.Debug64, structs.LinkMap64, structs.Count64,
     structs.MappedFile64,
 )  # fmt: skip
 X86 = CoreMachine(
-    3, 4, elf_structs.Header32, elf_structs.ElfSegment32, structs.PrStatus32, structs.PrPsInfo32,
+    3, 4, elf_structs.Header32, elf_structs.ElfSegment32, structs.PrStatus32, UserRegsStruct32,
+    structs.PrPsInfo32,
     structs.SigInfo32, structs.Pair32, structs.Debug32, structs.LinkMap32, structs.Count32,
     structs.MappedFile32,
 )  # fmt: skip

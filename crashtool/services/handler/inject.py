@@ -4,12 +4,11 @@ import os
 import signal
 import sys
 
+from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.ptrace import WAIT_ALL, resume, set_registers
 from crashtool.services.handler.ptrace import get_registers as get_raw_registers
 from crashtool.services.handler.signal_frame_writer import (
-    Registers32,
     StoppedThread,
-    UserRegsStruct,
     read_registers,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
@@ -75,7 +74,7 @@ def _at_call(thread: StoppedThread, entry: int, descriptor: int, scratch: int, s
     ).pack()  # fmt: skip
 
 
-def _result(registers: UserRegsStruct | Registers32) -> int:
+def _result(registers: UserRegsStruct | UserRegsStruct32) -> int:
     if isinstance(registers, UserRegsStruct):
         return _signed(registers.rax, 64)
     return _signed(registers.eax, 32)

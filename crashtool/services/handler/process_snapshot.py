@@ -17,6 +17,7 @@ from crashtool.formats.minidump.snapshot import (
 )
 from crashtool.formats.minidump.structs import ExceptionParameter
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.user_registers import UserRegsStruct
 from crashtool.services.handler.captured_memory import (
     CRASHED_STACK,
     OTHER_STACKS,
@@ -32,7 +33,6 @@ from crashtool.services.handler.signal_frame_writer import (
     SignalInfo,
     StoppedThread,
     SystemCall,
-    UserRegsStruct,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.system_snapshot import (

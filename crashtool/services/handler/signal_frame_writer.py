@@ -11,6 +11,7 @@ from typing import Annotated
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import I32, U16, U32, U64, Record
+from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.supported import NEEDS_LINUX
 
 if sys.platform != "linux":
@@ -25,60 +26,6 @@ Bytes512 = Annotated[bytes, "512s"]
 
 FAULTS = frozenset((signal.SIGILL, signal.SIGTRAP, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV))
 SIGNALS_WITH_ADDRESS = frozenset((signal.SIGSEGV, signal.SIGBUS))
-
-
-class UserRegsStruct(Record):
-    """struct user_regs_struct (x86-64), 216 bytes."""
-
-    r15: U64
-    r14: U64
-    r13: U64
-    r12: U64
-    rbp: U64
-    rbx: U64
-    r11: U64
-    r10: U64
-    r9: U64
-    r8: U64
-    rax: U64
-    rcx: U64
-    rdx: U64
-    rsi: U64
-    rdi: U64
-    orig_rax: U64
-    rip: U64
-    cs: U64
-    eflags: U64
-    rsp: U64
-    ss: U64
-    fs_base: U64
-    gs_base: U64
-    ds: U64
-    es: U64
-    fs: U64
-    gs: U64
-
-
-class Registers32(Record):
-    """struct user_regs_struct32, 68 bytes: what a 64-bit kernel gives for a 32-bit thread."""
-
-    ebx: U32
-    ecx: U32
-    edx: U32
-    esi: U32
-    edi: U32
-    ebp: U32
-    eax: U32
-    ds: U32
-    es: U32
-    fs: U32
-    gs: U32
-    orig_eax: U32
-    eip: U32
-    cs: U32
-    eflags: U32
-    esp: U32
-    ss: U32
 
 
 class SignalInfo(Record):
@@ -212,7 +159,7 @@ class StoppedThread(NamedTuple):
 
     thread_id: int
     siginfo: SignalInfo
-    registers: UserRegsStruct | Registers32
+    registers: UserRegsStruct | UserRegsStruct32
     floating_point: bytes | None
 
     @property
@@ -233,9 +180,13 @@ class StoppedThread(NamedTuple):
         return int(registers.rsp if isinstance(registers, UserRegsStruct) else registers.esp)
 
 
-def read_registers(data: bytes) -> UserRegsStruct | Registers32:
+def read_registers(data: bytes) -> UserRegsStruct | UserRegsStruct32:
     """The general registers in an NT_PRSTATUS set; its size tells the thread's width."""
-    return UserRegsStruct.read(data) if len(data) >= UserRegsStruct.SIZE else Registers32.read(data)
+    return (
+        UserRegsStruct.read(data)
+        if len(data) >= UserRegsStruct.SIZE
+        else UserRegsStruct32.read(data)
+    )
 
 
 class SignalFrame(NamedTuple):
@@ -274,7 +225,7 @@ def _blocks64(thread: StoppedThread) -> tuple[bytes, Context64, bytes]:
 
 def _blocks32(thread: StoppedThread) -> tuple[bytes, Context32, bytes]:
     registers = thread.registers
-    shared = [name for name in Context32.FIELDS if name in Registers32.FIELDS]
+    shared = [name for name in Context32.FIELDS if name in UserRegsStruct32.FIELDS]
     values = {name: getattr(registers, name) for name in shared}
     fault = _fault_address(thread.siginfo) & 0xFFFFFFFF
     context = Context32(flags=1, stack_flags=2, user_esp=values["esp"], cr2=fault, **values)

@@ -3,12 +3,11 @@
 from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.x87 import Fxsave, fsave_of
 from crashtool.formats.record import Record
+from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.ptrace import NT_PRFPREG, NT_PRXFPREG, get_registers
 from crashtool.services.handler.signal_frame_writer import (
-    Registers32,
     SignalInfo,
     StoppedThread,
-    UserRegsStruct,
     read_registers,
 )
 
@@ -53,8 +52,8 @@ def _build_x86_64(registers: UserRegsStruct, state: bytes | None) -> X8664Contex
     return X8664Context(flags=_FLAGS_X86_64, mxcsr=mxcsr, float_save=state[:512], **values)
 
 
-def _build_x86(registers: Registers32, state: bytes | None) -> X86Context:
-    shared = [name for name in X86Context.FIELDS if name in Registers32.FIELDS]
+def _build_x86(registers: UserRegsStruct32, state: bytes | None) -> X86Context:
+    shared = [name for name in X86Context.FIELDS if name in UserRegsStruct32.FIELDS]
     values = {name: getattr(registers, name) for name in shared}
     if state is None:
         return X86Context(flags=_FLAGS_X86 & _FLAGS_NO_FLOATING_POINT, **values)

@@ -257,7 +257,7 @@ def test_reports_of_other_processes_are_not_taken(tmp_path):
 
 @pytest.mark.parametrize(("status", "seen"), [(5, 5), (-11, -11), (-9, -9), (-15, -15)])
 def test_ending_as_another_process_did(status, seen, tmp_path):
-    script = f"from crashtool.services.handler.exit_like import end_as; end_as({status})"
+    script = f"from crashtool.services.handler.exit_like import exit_like; exit_like({status})"
 
     assert (
         subprocess.run([sys.executable, "-c", script], check=False, cwd=tmp_path).returncode == seen

@@ -2,17 +2,16 @@ import signal
 
 import pytest
 
+from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.signal_frame_writer import (
     FRAME_SIZE,
     Context32,
     Context64,
     ExceptionInformation,
     FloatingPoint32,
-    Registers32,
     SignalInfo,
     SignalInfo32,
     StoppedThread,
-    UserRegsStruct,
     build_frame,
     read_registers,
 )
@@ -25,7 +24,7 @@ AT = 0x7FFF0040  # within the reach of 32 bits
     [
         (ExceptionInformation, 20),  # util/linux/exception_information.h
         (UserRegsStruct, 216),  # sys/user.h
-        (Registers32, 68),
+        (UserRegsStruct32, 68),
         (SignalInfo, 128),  # asm-generic/siginfo.h
         (SignalInfo32, 128),
         (FloatingPoint32, 112 + 512),  # asm/sigcontext.h
@@ -93,7 +92,7 @@ def test_only_a_memory_fault_has_a_fault_address(number, code, address, cr2):
 
 
 def test_a_32_bit_frame_is_narrow():
-    registers = Registers32(eip=0x1234, esp=0x5678, ss=0x2B)
+    registers = UserRegsStruct32(eip=0x1234, esp=0x5678, ss=0x2B)
     siginfo = SignalInfo(number=signal.SIGSEGV, code=1, address=0xFFFFFFFF_00000045)
 
     frame = build_frame(StoppedThread(1, siginfo, registers, b"\x37" * 512), AT)
@@ -109,7 +108,7 @@ def test_a_32_bit_frame_is_narrow():
 
 def test_the_sender_of_a_signal_moves_in_a_narrow_siginfo():
     siginfo = SignalInfo(number=signal.SIGABRT, code=-6, address=(1000 << 32) | 55, rest=b"data")
-    thread = StoppedThread(1, siginfo, Registers32(), None)
+    thread = StoppedThread(1, siginfo, UserRegsStruct32(), None)
 
     frame = build_frame(thread, 0x40)
 
@@ -120,4 +119,4 @@ def test_the_sender_of_a_signal_moves_in_a_narrow_siginfo():
 
 def test_the_size_of_a_register_set_tells_the_width():
     assert isinstance(read_registers(UserRegsStruct().pack()), UserRegsStruct)
-    assert isinstance(read_registers(Registers32().pack()), Registers32)
+    assert isinstance(read_registers(UserRegsStruct32().pack()), UserRegsStruct32)

@@ -194,20 +194,22 @@ def _pack_thread(
         return b""
     crash = report.crash
     number = crash.code if crash and crash.thread_id == thread.id else 0
-    status = {name: getattr(record, name) for name in machine.status.FIELDS
-              if hasattr(record, name) and name not in ("end", "padding")}  # fmt: skip
-    status |= {"id": thread.id, "signal": number, "current_signal": number,
-               "has_floating_point": 1}  # fmt: skip
+    shared = (name for name in machine.registers.FIELDS if hasattr(record, name))
+    values = {name: getattr(record, name) for name in shared}
     if machine.width == 8:  # noqa: PLR2004 (bytes: of x86-64)
-        status |= {"orig_rax": (1 << 64) - 1, "fs_base": thread.teb}
+        values |= {"orig_rax": (1 << 64) - 1, "fs_base": thread.teb}
         area = record.float_save
         extra = pack_note(writer.CORE, writer.FPREGSET, area)
     else:
-        status |= {"orig_eax": (1 << 32) - 1}
+        values |= {"orig_eax": (1 << 32) - 1}
         area = record.extended_registers
         extra = pack_note(writer.LINUX, writer.PRXFPREG, area)
     state = pack_note(writer.LINUX, writer.X86_XSTATE, writer.pack_xstate(area))
-    return pack_note(writer.CORE, writer.PRSTATUS, machine.status(**status).pack()) + extra + state
+    status = machine.status(
+        id=thread.id, signal=number, current_signal=number, has_floating_point=1,
+        registers=machine.registers(**values).pack(),
+    )  # fmt: skip
+    return pack_note(writer.CORE, writer.PRSTATUS, status.pack()) + extra + state
 
 
 def _read_context(dump: Minidump, report: "CrashReport", place: Location) -> Any:
