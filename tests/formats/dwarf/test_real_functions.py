@@ -1,0 +1,164 @@
+"""Functions, merged calls and lines of what compilers make, against symbolic on the same files."""
+
+import random
+import re
+from io import BytesIO
+from posixpath import normpath
+
+import pytest
+
+from crashtool.formats.dwarf.elf_sections import open_sections
+from crashtool.formats.dwarf.lookup import DwarfLookup
+from crashtool.formats.object_file.elf import find_symbol_tables
+from crashtool.formats.object_file.elf_symbols import FunctionNames
+from crashtool.services.symbols.demangle import demangle
+from tests.toolchain import need_programs, run_tool
+
+SOURCE = """
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+volatile int where;
+static inline int peek(int n) { where = n; return where * 3; }
+namespace app { namespace {
+struct Local {
+    int v;
+    explicit Local(int x) : v(x) { where = x; }
+    ~Local() { where = -v; }
+    int operator()(int k) const { return v * k + peek(k); }
+};
+int helper(int n) {
+    std::vector<int> all;
+    for (int i = 0; i < n; i++) all.push_back(peek(i));
+    std::sort(all.begin(), all.end(), [](int a, int b) { return peek(a) < peek(b); });
+    int sum = 0;
+    for (int x : all) sum += x;
+    return sum;
+}
+template <class T> __attribute__((noinline)) T grow(T a, int n) {
+    struct Inner { static T go(T x) { return x + peek((int)x); } };
+    for (int i = 0; i < n; i++) a = Inner::go(a);
+    return a;
+}
+}  // namespace
+struct Engine {
+    virtual ~Engine() {}
+    virtual int run(int n);
+};
+int Engine::run(int n) {
+    Local local(n);
+    auto outer = [&](int q) {
+        auto inner = [&](int r) { return local(r) + q + peek(r); };
+        return inner(q) + inner(q + 1);
+    };
+    std::function<int(int)> kept = outer;
+    return kept(n) + helper(n) + (int)grow<long>(n, n) + (int)grow<double>(1.5, n);
+}
+}  // namespace app
+int unused(int n) { return peek(n) + 1; }
+__attribute__((cold, noinline)) void cold(int n) { where = n; throw std::to_string(n); }
+int main(int argc, char **) {
+    if (argc > 100) cold(argc);
+    return app::Engine().run(argc);
+}
+"""
+GC = "-ffunction-sections -Wl,--gc-sections"
+OPTIONS = [
+    *(("g++", f"-g -O2 -gdwarf-{version}") for version in (2, 3, 4, 5)),
+    *(("clang", f"-g -O2 -gdwarf-{version}") for version in (2, 3, 4, 5)),
+    ("g++", "-g -O0"), ("g++", "-g -O3 -flto"), ("g++", "-g -O2 -gdwarf64"), ("g++", "-g1 -O2"),
+    ("g++", f"-g -O2 {GC}"), ("g++", f"-g -O2 -gdwarf-4 {GC}"), ("g++", "-g -O2 -gz=zlib"),
+    ("g++", "-g -O2 -fdebug-types-section"), ("g++", "-g -O2 -fopenmp"), ("g++", "-g -O1 -no-pie"),
+    ("clang", "-gmlt -O2"), ("clang", f"-g -O2 {GC}"), ("clang", f"-g -O2 -gdwarf-4 {GC}"),
+    ("clang", "-g -O2 -gsimple-template-names"), ("clang", "-g -O2 -gdwarf-aranges"),
+]  # fmt: skip
+OBJECTS = ("dwarf4", "dwarf5", "full.debug", "g1", "gz_gnu_old", "gz_zlib", "gz_zstd", "lto",
+           "simple_templates", "types_section")  # fmt: skip
+PROGRAMS = ("O0/kindscc", "O2/kindscc", "O2/oops", "O2-m32/kindscc", "O2-static/kinds", "O3/kinds")
+MOST_ADDRESSES = 400
+
+
+def read_both(path):
+    """Of addresses all over the code: what is found here and what symbolic says."""
+    pytest.importorskip("symbolic")
+    from crashtool.services.symbols.native import SymCacheLines, read_features, write_line_table
+
+    data = path.read_bytes()
+    sections = open_sections(data)
+    base = sections.base
+    places = [place - base for span in sections.code for place in span]
+    places = sorted(random.Random(1).sample(places, min(len(places), MOST_ADDRESSES)))  # noqa: S311
+    code = tuple(range(span.start - base, span.stop - base) for span in sections.code)
+    symbols = FunctionNames(data, find_symbol_tables(data), code)
+    lookup = DwarfLookup(sections, symbols)
+    content = BytesIO()
+    write_line_table(str(path), read_features(str(path))[0].architecture, content)
+    table = SymCacheLines(content.getvalue())
+    mine = [list(map(to_row, lookup.find_locations(place))) for place in places]
+    theirs = [list(map(to_row, table.find_places(place))) for place in places]
+    assert not lookup.problems
+    return places, mine, theirs, symbols
+
+
+def to_row(location):
+    """Name, file and line; the file of a line 0 is not compared."""
+    name = demangle(location.function)
+    return name, normpath(location.file) if location.line else "", location.line
+
+
+def find_difference(mine, theirs, known):
+    """Why two answers differ, as the decision page classes it; "" where nobody knows.
+
+    `known` are the names that the symbol table has where the function begins.
+    """
+    names, others = [row[0] for row in mine], [row[0] for row in theirs]
+    pairs = list(zip(names, others, strict=False))
+    is_same = [row[1:] for row in mine] == [row[1:] for row in theirs]
+    rules = {
+        "plt": not mine and others in (["_init"], ["_fini"]),
+        "lines without entries": len(mine) == 1 and mine[0][2] > 0
+        and theirs in ([], [(names[0], "", 0)]),
+        "lost calls": 0 < len(theirs) < len(mine) and mine[-len(theirs) :] == theirs,
+        "scopes": is_same and all(name == row or name.endswith(f"::{row}") for name, row in pairs),
+        "suffix": is_same and all(name == re.sub(r"(\.\d+)+$", "", row) for name, row in pairs),
+        "alias": is_same and names[:-1] == others[:-1] and {names[-1], others[-1]} <= known,
+    }  # fmt: skip
+    return next((name for name, holds in rules.items() if holds), "")
+
+
+def check(path):
+    """Each difference is of a known class; the classes that were met."""
+    places, mine, theirs, symbols = read_both(path)
+    lookup = DwarfLookup(open_sections(path.read_bytes()), symbols)
+    classes, unknown = set(), []
+    for place, own, other in zip(places, mine, theirs, strict=True):
+        if own != other:
+            start = next((row.start for row in reversed(lookup.find_locations(place))), place)
+            why = find_difference(own, other, set(map(demangle, symbols.list_names(start))))
+            classes.add(why)
+            unknown += [] if why else [(hex(place), own, other)]
+    assert unknown == []
+    assert sum(bool(rows) for rows in mine) > len(mine) / 2
+    return classes
+
+
+@pytest.mark.parametrize(("compiler", "options"), OPTIONS)
+def test_functions_are_those_of_symbolic(tmp_path, compiler, options):
+    need_programs(compiler)
+    (tmp_path / "app.cc").write_text(SOURCE, encoding="utf-8")
+    run_tool(compiler, *options.split(), "-o", "app", "app.cc", "-lstdc++", cwd=tmp_path)
+
+    assert check(tmp_path / "app") <= {
+        "plt", "lines without entries", "scopes", "suffix", "lost calls",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_functions_of_another_machines_files_are_those_of_symbolic(name, truth):
+    assert check(truth / "objects" / "elf" / name) <= {"plt", "lines without entries", "scopes"}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_functions_of_programs_that_crashed_are_those_of_symbolic(name, truth):
+    check(truth / "linux" / "bin" / name)
