@@ -17,7 +17,8 @@ class Build(NamedTuple):
 
     `file`: what findings name; `title`: the configuration or target. `runtime`: MT, MTd, MD, MDd.
     `names`: all static libraries that are linked, in lower case without suffix, None if they are
-    not all known. `libraries`: the paths of Crashpad's. `include_dirs`: those that can be looked
+    not all known. `libraries`: the paths of Crashpad's. `library_dirs`: where those
+    are looked for that sources name. `include_dirs`: those that can be looked
     at here; `knows_includes`: they are all. `definitions`: macros; `knows_definitions`: all.
     `standard`: of C++, as 17; 0 for the compiler's own default. `is_release`: users get it.
     `lines`: where in `file` settings stand, by their names in MSBuild.
@@ -37,6 +38,7 @@ class Build(NamedTuple):
     knows_includes: bool = False
     names: tuple[str, ...] | None = None
     libraries: tuple[str, ...] = ()
+    library_dirs: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     is_linked: bool = True
     is_release: bool = False

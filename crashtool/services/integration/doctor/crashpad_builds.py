@@ -8,6 +8,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.archives import ar_file
 from crashtool.formats.crashpad.markers import NAME
 from crashtool.model.doctor import CMAKE_BUILD, SOURCE, CheckResult, Subject
+from crashtool.services.integration.doctor.build_sources import find_pragmas
 from crashtool.services.integration.doctor.builds import CLIENT_NAMES, HEADER, OWN_NAME, Build
 from crashtool.services.integration.doctor.cmake_builds import read_cmake_builds
 from crashtool.services.integration.doctor.examination import Examination, Run
@@ -16,6 +17,7 @@ from crashtool.services.integration.doctor.msbuild_builds import (
     PROJECT_SUFFIX,
     read_msbuild_builds,
 )
+from crashtool.services.integration.doctor.project_paths import locate
 from crashtool.services.symbols.mapped_file import map_file
 
 
@@ -76,9 +78,20 @@ def list_libraries(build: Build, examination: Examination) -> list[str]:
 
     Crashpad's is what has its sources' names in it, and what lies beside such a one.
     """
-    sure = [path for path in build.libraries if examination.recall(is_crashpad, path)]
+    linked = tuple(dict.fromkeys((*build.libraries, *_find_named_by_sources(build, examination))))
+    sure = [path for path in linked if examination.recall(is_crashpad, path)]
     folders = {Path(path).parent for path in sure}
-    return [path for path in build.libraries if path in sure or Path(path).parent in folders]
+    return [path for path in linked if path in sure or Path(path).parent in folders]
+
+
+def _find_named_by_sources(build: Build, examination: Examination) -> Iterator[str]:
+    """Libraries of `#pragma comment(lib, ...)`, in the first of the linker's folders with them."""
+    if not build.library_dirs:
+        return
+    for name in sorted(find_pragmas(build, examination)):
+        paths = (locate(folder, f"{name}.lib") for folder in build.library_dirs)
+        if path := next((path for path in paths if path and Path(path).is_file()), None):
+            yield path
 
 
 def is_crashpad(path: str) -> bool:

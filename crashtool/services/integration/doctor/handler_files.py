@@ -24,6 +24,7 @@ from crashtool.services.integration.doctor.sniffing import read_markers
 from crashtool.services.symbols.mapped_file import map_file
 
 LOST = "Nothing is reported: StartHandler has nothing to start, and on Linux returns true."
+LOST_ON_WINDOWS = "Nothing is reported: StartHandler has nothing to start."
 NAMED = re.compile(r"(?:^|[\\/])((?:[\w-]+_)?crashpad[\w-]*?handler(?:\.exe|\.com)?)$", re.ASCII)
 SUFFIXES = ("", ".exe", ".com")
 
@@ -37,10 +38,12 @@ def check_present(program: Subject, examination: Examination) -> Iterator[CheckR
     folder = Path(program.path).parent
     elsewhere = handlers or [subject.path for subject in examination.of_kind(HANDLER)]
     if not elsewhere:
+        is_windows = examination.recall(read_objects, program.path)[0].kind == PE
+        name, lost = ("crashpad_handler.exe", LOST_ON_WINDOWS) if is_windows else (
+            "crashpad_handler", LOST)  # fmt: skip
         yield failure(
-            program.path, "no crash handler beside it", LOST,
-            f"copy the crashpad_handler of the same Crashpad to {folder}/, in the build and in "
-            "the installer",
+            program.path, "no crash handler beside it", lost,
+            f"copy the {name} of the same Crashpad to {folder}/, in the build and in the installer",
         )  # fmt: skip
     elif is_beside(elsewhere[0], program.path):
         return

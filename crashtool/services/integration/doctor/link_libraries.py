@@ -1,12 +1,11 @@
 """link.libraries: all libraries that the client of a distribution needs."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, WINDOWS, ClientLayout
 from crashtool.model.doctor import CheckResult, Subject
-from crashtool.services.integration.doctor.build_sources import walk_sources
+from crashtool.services.integration.doctor.build_sources import find_pragmas
 from crashtool.services.integration.doctor.builds import Build
 from crashtool.services.integration.doctor.crashpad_builds import (
     find_client,
@@ -17,7 +16,6 @@ from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, skip, warning
 
 OUT = "{out}"
-PRAGMA = re.compile(rb'#\s*pragma\s+comment\s*\(\s*lib\s*,\s*L?"([^"\n]{1,256})"')
 
 
 def check_libraries(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -39,7 +37,7 @@ def _assess_libraries(build: Build, client: str, examination: Examination) -> It
 
     vcpkg's integration links all of its folder by itself, which a project does not show.
     """
-    linked = {*(build.names or ()), *_find_pragmas(build, examination)}
+    linked = {*(build.names or ()), *find_pragmas(build, examination)}
     for layout, missing in _walk_missing(client, linked):
         names = ", ".join(Path(path).name for path in missing)
         tell = warning if layout.name == "vcpkg" else failure
@@ -99,12 +97,3 @@ def _fill(folder: str, client: str) -> str:
     """A layout's folder, with the client's own for the part that varies."""
     name = Path(client).absolute().parent.name
     return "/".join(name if "{" in part else part for part in _split(folder))
-
-
-def _find_pragmas(build: Build, examination: Examination) -> set[str]:
-    """Libraries that sources name by #pragma comment(lib, ...)."""
-    found = set()
-    for content in walk_sources(build, examination):
-        for name in PRAGMA.findall(content):
-            found.add(Path(name.decode("utf-8", "replace").lower()).name.removesuffix(".lib"))
-    return found

@@ -99,6 +99,7 @@ def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
         knows_includes=includes[1] and page[1] and None not in dirs and not configuration.not_read,
         names=tuple(_stem(text) for text in names) if knows_names else None,
         libraries=_find_libraries(folder, configuration, names),
+        library_dirs=_find_library_dirs(folder, configuration),
         sources=tuple(
             found for source in configuration.sources
             if (found := locate(folder, source.path)) is not None
@@ -188,8 +189,7 @@ def _page_list(configuration: Configuration, *names: str) -> tuple[list[str], bo
 
 def _find_libraries(folder: str, configuration: Configuration, names: list[str]) -> tuple[str, ...]:
     """The paths of static libraries that are found where the linker looks."""
-    listed = _list(configuration, LINKER, "AdditionalLibraryDirectories")[0]
-    dirs = [".", *listed, *_page_list(configuration, "LibraryPath")[0]]
+    dirs = _list_library_dirs(configuration)
     found = []
     for name in names:
         for directory in dirs:
@@ -198,6 +198,17 @@ def _find_libraries(folder: str, configuration: Configuration, names: list[str])
                 found.append(path)
                 break
     return tuple(dict.fromkeys(found))
+
+
+def _list_library_dirs(configuration: Configuration) -> list[str]:
+    listed = _list(configuration, LINKER, "AdditionalLibraryDirectories")[0]
+    return [".", *listed, *_page_list(configuration, "LibraryPath")[0]]
+
+
+def _find_library_dirs(folder: str, configuration: Configuration) -> tuple[str, ...]:
+    """The folders where the linker looks, as far as they are known here."""
+    found = (locate(folder, text) for text in _list_library_dirs(configuration))
+    return tuple(dict.fromkeys(path for path in found if path))
 
 
 def _stem(name: str) -> str:

@@ -250,3 +250,18 @@ def test_objects_tell_the_runtime_that_the_project_does_not(
     diagnosis = game({RELEASE: zip_settings()}, groups=unknown)
 
     assert bad(diagnosis) == ({"link.crt"} if is_bad else set())
+
+
+@pytest.mark.parametrize(("folder", "is_told"), [("lib_mt", True), ("lib_md", False)])
+def test_libraries_that_sources_name_are_looked_at_too(game, folder, is_told):
+    """#pragma comment(lib, ...) instead of AdditionalDependencies."""
+    source = "".join(f'#pragma comment(lib, "{name}.lib")\n' for name in ("client", "util", "base"))
+    one = zip_settings(folder=folder)
+    one["Link"]["AdditionalDependencies"] = "%(AdditionalDependencies)"
+
+    def name_them(root):
+        write(root.parent / "game" / "names.cpp", source)
+
+    diagnosis = game({"Release|x64": one}, change=name_them, sources=("main.cpp", "names.cpp"))
+
+    assert ("link.crt" in failures(diagnosis)) == is_told
