@@ -124,10 +124,11 @@ class FunctionTable:
 def choose_name(names: Iterable[str]) -> str:
     """The name of a function that has several, as sources are likeliest to call it; "" of none.
 
-    glibc: free, cfree and __libc_free; clone3, __clone3; begin, begin_alias_1.
+    glibc: free, cfree and __libc_free; clone3, __clone3; begin, begin_alias_1; glob@@GLIBC_2.27,
+    without the version.
     """
     return min(
-        names,
+        (name.partition("@")[0] for name in names),
         key=lambda name: (
             bool(NUMBERED_ALIAS.search(name)),
             len(name) - len(name.lstrip("_")) if not name.startswith(MANGLED) else 0,

@@ -176,6 +176,7 @@ def test_the_linkage_name_wins_wherever_it_stands():
         ("go", ["go", "_ZN3app2goEv"], "go"),
         ("go", [], "go"),
         ("", ["begin_alias_1", "__begin", "begin_impl"], "begin_impl"),
+        ("", ["begin@@VERSION_1.2", "_begin"], "begin"),
         ("__second_sect_of_main", ["main.cold"], "main"),  # gcc's of DWARF 2
     ],
 )
