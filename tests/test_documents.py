@@ -73,6 +73,7 @@ def test_files_of_the_hosting_site_can_be_read():
 
     assert all(documents.values())
     steps = documents[".github/workflows/check.yml"]["jobs"]
+    assert "make docs" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert {"run": ".ci/run"} in steps["check"]["steps"]
     assert any("make test" in step.get("run", "") for step in steps["test"]["steps"])
     assert set(steps["test"]["strategy"]["matrix"]["os"]) == {"windows-latest", "macos-latest"}

@@ -23,7 +23,7 @@ def test_a_crash_is_shown_and_the_status_is_zero(crashtool, inputs):
 def test_without_a_path_it_says_what_is_missing(crashtool):
     result = crashtool("inspect")
     assert result.exit_code == 2
-    assert "needs a minidump" in result.stderr
+    assert "no minidump given" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "missing.dmp"])
