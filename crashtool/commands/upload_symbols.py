@@ -17,6 +17,9 @@ from crashtool.services.settings.layers import read_token_file, user_cache_folde
 OUTAGES = ("network", "server", "all")
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from crashtool.model.symbol_upload import Survey
     from crashtool.services.symbol_upload.job import UploadOutcome
 
@@ -29,6 +32,31 @@ class UploadCommand(Command):
         end = args.index("--") if "--" in args else len(args)
         own = ["--soft-fail=all" if word == "--soft-fail" else word for word in args[:end]]
         return super().parse_args(ctx, [*own, *args[end:]])
+
+
+class Shown:
+    """What an upload tells while it goes on (UploadEvents), before the user's eyes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def show_survey(self, survey: "Survey") -> None:
+        """Answer with the table of files."""
+        if not self._console.json:
+            all_ignored = self._console.verbosity > 0
+            self._console.answer(render_survey(survey, all_ignored=all_ignored))
+
+    def progress(self, label: str, total: int) -> "AbstractContextManager[Callable[[int], None]]":
+        """Show how far a file has gone."""
+        return self._console.progress(label, total)
+
+    def note(self, sentence: str) -> None:
+        """Say what a person may want to know."""
+        self._console.note(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Say once what holds for all files."""
+        self._console.warn_once(sentence)
 
 
 @click.command(cls=UploadCommand)
@@ -210,7 +238,7 @@ def command(
       crashtool upload-symbols --verify-receipt symbols.json dist/
       crashtool upload-symbols --to /srv/symbols out/
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.symbol_upload.job import Network, UploadEvents, UploadOptions, run_job
+    from crashtool.services.symbol_upload.job import Network, UploadOptions, run_job
 
     if not inputs:
         raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
@@ -219,10 +247,6 @@ def command(
     if not wishes["output"]:
         require_token(wishes["symbols_url"])
     wishes["soft_fail"] = wishes["soft_fail"] or ""
-
-    def show_found(survey: "Survey") -> None:
-        if not console.json:
-            console.answer(render_survey(survey, all_ignored=console.verbosity > 0))
 
     outcome = run_job(
         UploadOptions(
@@ -233,7 +257,7 @@ def command(
             **wishes,
         ),
         Network(ca_bundle, bool(insecure), timeout, retry_for),
-        UploadEvents(show_found, console.progress, console.note, console.warn_once),
+        Shown(console),
     )
     _tell(context, console, outcome, ci_system, junit)
 

@@ -3,9 +3,10 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from crashtool.errors import CannotWrite, CrashtoolError, MachineFault, UsageError
 from crashtool.formats.named_tuple import NamedTuple
@@ -23,7 +24,6 @@ from crashtool.services.symbol_upload.receipt import receipt_document, write_rec
 from crashtool.services.symbol_upload.store import StoreWriter, open_target, plan_places
 from crashtool.services.symbol_upload.symbol_url import find_destination
 from crashtool.services.symbol_upload.upload import (
-    Progress,
     Shipment,
     Uploader,
     plan_archives,
@@ -81,15 +81,21 @@ class Network(NamedTuple):
     retry_for: float | None = None
 
 
-class UploadEvents(NamedTuple):
-    """Whom the job tells what: the files before they are sent, progress, tries that failed, and
-    what this machine does not let us do.
-    """
+class UploadEvents(Protocol):
+    """Who is told how a job goes on."""
 
-    found: Callable[[Survey], None] = lambda _survey: None
-    progress: Progress = lambda _label, _total: nullcontext(lambda _done: None)
-    retry: Callable[[str], None] = lambda _sentence: None
-    warn: Callable[[str], None] = lambda _sentence: None
+    def show_survey(self, survey: Survey) -> None:
+        """The files are looked over; what follows sends them."""
+
+    def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A file of `total` bytes goes out; what it gives takes how many are done."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """A try failed, and another follows; or what else a person may want to know."""
+
+    def warn(self, sentence: str) -> None:
+        """Something that this machine does not let us do, perhaps said before."""
 
 
 class UploadOutcome(NamedTuple):
@@ -100,33 +106,33 @@ class UploadOutcome(NamedTuple):
     error: CrashtoolError | None
 
 
-def run_job(wishes: UploadOptions, network: Network, voices: UploadEvents) -> UploadOutcome:
+def run_job(wishes: UploadOptions, network: Network, events: UploadEvents) -> UploadOutcome:
     """Do what the wishes say. UsageError before anything is read when they make no sense."""
     _check_wishes(wishes)
     destination = _find_destination(wishes)
     with Scratch() as scratch:
-        survey = inspect_files(_survey_wishes(wishes), scratch, voices.retry, voices.warn)
+        survey = inspect_files(_survey_wishes(wishes), scratch, events.note, events.warn)
         collection = survey.collection
         if wishes.verify_receipt:
             gate = tuple(check_receipt(read_receipt(wishes.verify_receipt), collection.files))
             survey = settle_severity(survey, strict=False, severe=False, lenient=True)
             survey = survey._replace(gate=gate)
-            voices.found(survey)
+            events.show_survey(survey)
             error = find_upload_error(collection, (), allow_empty=wishes.allow_empty)
             return UploadOutcome(survey, (), error or check_survey(survey))
         survey = settle_severity(
             survey, strict=wishes.strict, severe=False, lenient=wishes.allow_empty
         )
-        voices.found(survey)
+        events.show_survey(survey)
         objection = check_survey(survey, judging=wishes.strict)
         if objection:
             return UploadOutcome(survey, (), objection)
         if survey.fault:
-            voices.warn(f"not all could be checked: {survey.fault.what} ({survey.fault.hint})")
-        deliveries = _store(wishes, network, voices, collection.files)
+            events.warn(f"not all could be checked: {survey.fault.what} ({survey.fault.hint})")
+        deliveries = _store(wishes, network, events, collection.files)
         if destination or wishes.output or (wishes.dry_run and not wishes.store):
             shipments = _plan(wishes, collection.files)
-            deliveries += _deliver(wishes, network, voices, destination, shipments)
+            deliveries += _deliver(wishes, network, events, destination, shipments)
     error = find_upload_error(collection, deliveries, allow_empty=wishes.allow_empty)
     if wishes.receipt and not wishes.dry_run:
         try:
@@ -178,7 +184,7 @@ def _plan(wishes: UploadOptions, files: tuple[SymbolFile, ...]) -> tuple[Shipmen
 
 
 def _store(
-    wishes: UploadOptions, network: Network, voices: UploadEvents, files: tuple[SymbolFile, ...]
+    wishes: UploadOptions, network: Network, events: UploadEvents, files: tuple[SymbolFile, ...]
 ) -> tuple[Delivery, ...]:
     """Put the files into the store that was asked for, if one was."""
     if not wishes.store:
@@ -187,7 +193,7 @@ def _store(
         return plan_places(files, wishes.store)
     writer = StoreWriter(
         open_target(wishes.store, network.timeout), wishes.store, replace=wishes.replace,
-        progress=voices.progress,
+        progress=events.progress,
     )  # fmt: skip
     return tuple(writer.write_all(files))
 
@@ -195,7 +201,7 @@ def _store(
 def _deliver(
     wishes: UploadOptions,
     network: Network,
-    voices: UploadEvents,
+    events: UploadEvents,
     destination: SubmissionUrl | None,
     shipments: tuple[Shipment, ...],
 ) -> tuple[Delivery, ...]:
@@ -203,7 +209,7 @@ def _deliver(
         return plan_deliveries(shipments)
     if destination is None:
         folder = Path(wishes.output or ".").parent
-        return write_archives(shipments, folder, voices.progress)
+        return write_archives(shipments, folder, events.progress)
     with HttpSession(
         ca_bundle=network.ca_bundle,
         insecure=network.insecure,
@@ -213,8 +219,8 @@ def _deliver(
         uploader = Uploader(
             destination, session, wishes.tag, network.retry_for, wishes.soft_fail, wishes.jobs,
             wishes.no_compression, bool(wishes.receipt or wishes.hashed), wishes.gzip,
-            voices.progress,
-            voices.retry,
+            events.progress,
+            events.note,
         )  # fmt: skip
         return tuple(uploader.upload(shipments))
 
