@@ -52,7 +52,8 @@ class BuildSearch:
         self.unpacked: list[Contents] = []
         self._options = options
         self._scratch = scratch
-        self._archives = 0
+        self._archives = self._archive_bytes = 0
+        self._passed_over: list[str] = []
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._files = 0
         self._folders: set[str] = set()
@@ -67,6 +68,11 @@ class BuildSearch:
                 raise NothingFound(f"{text} does not exist", hint="name a file or folder that does")
             for path in expanded:
                 self._add_path(path)
+        if self._passed_over:
+            more = len(self._passed_over) - 1
+            others = f" (so were {more} more)" if more else ""
+            reason = f"an archive that was not looked into{others}: name it"
+            self._note_problem(self._passed_over[0], reason)
         if handler := self._options.settings.get("handler"):
             self._add(HANDLER, str(handler), named=True)
         self._add(SETTINGS, "")
@@ -98,10 +104,12 @@ class BuildSearch:
         try:
             if not is_container(path):
                 return
-            if self._archives >= MAX_FOUND or os.path.getsize(path) > MAX_FOUND_SIZE:
-                self._note_problem(path, "an archive: name it to have it looked into")
+            size = os.path.getsize(path)
+            if self._archives >= MAX_FOUND or self._archive_bytes + size > MAX_FOUND_SIZE:
+                self._passed_over.append(path)
                 return
             self._archives += 1
+            self._archive_bytes += size
             self._unpack(path)
         except InputUnusable as error:
             self._note_problem(path, f"cannot look into it: {error.what}")

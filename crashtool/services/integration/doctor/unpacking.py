@@ -19,7 +19,7 @@ from crashtool.services.integration.doctor.sniffing import HANDLER_NAMES
 SHIPPED = re.compile(
     r".*\.(?:zip|deb|ddeb|rpm|appimage|t[gx]z|tar(?:\.(?:gz|xz|bz2|zst))?)$", re.IGNORECASE
 )
-MAX_FOUND, MAX_FOUND_SIZE = 20, 256 << 20  # archives of a call that nobody named, bytes of one
+MAX_FOUND, MAX_FOUND_SIZE = 20, 256 << 20  # archives of a call that nobody named, their bytes
 MAX_UNPACKED = 5_000  # files of an archive
 OWNER_MAY = 0o600  # besides what the archive says, so that we can read it and remove it
 USUAL_MODE = 0o755  # where an archive does not tell

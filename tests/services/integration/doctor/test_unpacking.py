@@ -156,11 +156,20 @@ def test_an_archive_that_is_none_is_told_when_it_was_named(tmp_path):
 
 def test_more_archives_than_can_be_looked_into_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(search, "MAX_FOUND", 1)
-    for name in ("a.zip", "b.zip"):
+    for name in ("a.zip", "b.zip", "c.zip"):
         write_zip(tmp_path / name, make_files())
     diagnosis = examine(tmp_path, without=WITHOUT)
     told = [row for row in diagnosis.findings if row.check == "search"]
     assert [(row.verdict, Path(row.file).name) for row in told] == [(SKIP, "b.zip")]
+    assert "1 more" in told[0].cause
+
+
+def test_so_many_bytes_of_archives_are_looked_into_unasked(tmp_path, monkeypatch):
+    first = write_zip(tmp_path / "a.zip", make_files())
+    write_zip(tmp_path / "b.zip", make_files())
+    monkeypatch.setattr(search, "MAX_FOUND_SIZE", first.stat().st_size + 10)
+    told = [row for row in examine(tmp_path, without=WITHOUT).findings if row.check == "search"]
+    assert [Path(row.file).name for row in told] == ["b.zip"]
 
 
 def test_an_archive_with_too_many_programs_is_told(tmp_path, monkeypatch):
