@@ -206,7 +206,12 @@ def test_warnings_stand_in_the_table_with_their_fix(crashtool, build):
         ("plugin.so", full_elf(build_id=None), 4, "no-build-id"),
         ("game", build_elf(), 4, "stripped"),
         ("game.pdb", build_pdb(), 4, "empty-pdb"),
-        ("zeroed.pdb", build_pdb()[:3000] + bytes(600) + build_pdb()[3600:], 3, "cannot be read"),
+        (
+            "zeroed.pdb",
+            build_pdb()[:3000] + bytes(600) + build_pdb()[3600:],
+            3,
+            "cannot read the debug",
+        ),
     ],
 )
 class TestUseless:
@@ -294,8 +299,8 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ([], "what should be uploaded"),
-            (["build"], "where should the symbols go"),
+            ([], "no files given"),
+            (["build"], "no URL to send symbols to"),
             (["build", "--universe", "acme"], "no symbol token"),
             (["build", "-o", "x.zip", "--single"], "choose one"),
             (["build", "-n", "--single", "--max-archive-size", "1G"], "no meaning"),
