@@ -6,6 +6,16 @@ from crashtool.formats.crashpad.client.releases import Release
 from crashtool.formats.named_tuple import NamedTuple
 
 NEW, REPLACED, UNCHANGED = "new", "replaced", "unchanged"
+# Names that Windows keeps for devices, whatever follows a dot
+DEVICES = frozenset(
+    (
+        "CON",
+        "PRN",
+        "AUX",
+        "NUL",
+        *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789"),
+    )
+)
 FOLDER_SIGNS = frozenset("._- ")
 
 
@@ -28,7 +38,8 @@ class Integration(NamedTuple):
     def folder_name(self) -> str:
         """The program's name as a folder of any system may be called."""
         kept = (sign if sign.isalnum() or sign in FOLDER_SIGNS else "_" for sign in self.name)
-        return "".join(kept).strip(". ") or "program"
+        name = "".join(kept).strip(". ") or "program"
+        return f"{name}_" if name.partition(".")[0].strip().upper() in DEVICES else name
 
 
 class WrittenFile(NamedTuple):

@@ -327,3 +327,11 @@ def test_an_attachment_in_the_programs_folder_is_named_as_it_was_given(crashtool
     done = crashtool("scaffold", "cpp", "--into", ".", "--name", "G", "--attachment", "my log.txt")
     assert done.exit_code == 4
     assert "attachment-name: my log.txt" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("CON", "CON_"), ("aux", "aux_"), ("Console", "Console")]
+)
+def test_a_name_that_windows_keeps_for_a_device_is_no_folder(crashtool, name, folder):
+    done = crashtool("scaffold", "cpp", "--into", ".", "--name", name, "--json")
+    assert read_json(done)["settings"]["folder_name"] == folder
