@@ -190,12 +190,14 @@ def test_without_a_library_a_sym_file_passes_the_gate(game, tmp_path, call, call
 
 @posix
 def test_a_process_that_cannot_be_started_changes_no_answer(game, call, healthy, tmp_path_factory):
-    """Then debug files are read in the one that there is."""
-    for arguments in commands(game)[:4]:
+    """Then what reads debug files in a process of its own reads them in the one that there is."""
+    told = []
+    for arguments in commands(game):
         folder = tmp_path_factory.mktemp("call")
         faulty = call(*arguments, folder=folder, setup=refuse_processes)
         assert_same_answer(healthy(arguments), faulty)
-        assert "no process can be started" in faulty.stderr
+        told.append("no process can be started" in faulty.stderr)
+    assert any(told)
 
 
 @posix
