@@ -23,6 +23,7 @@ from crashtool.services.symbol_upload.inventory import (
 )
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
+from crashtool.services.symbols.dwarf_functions import open_functions
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.own_names import find_own_name
 
@@ -128,12 +129,19 @@ class SymbolDumper:
         data = map_file(found.lines.file.source)
         is_elf = found.lines.row.kind == object_kinds.ELF
 
+        source, architecture = found.lines.file.source, found.lines.row.architecture
+        functions = open_functions(source, architecture, [], []) if is_elf else None
+
+        def find_function(start: int) -> str:
+            hit = functions.find_function(start) if functions else None
+            return hit.name if hit and hit.start == start else ""
+
         def spell(name: str, start: int | None) -> str:
-            own = find_own_name(data, name, start) if is_elf else name
+            own = find_own_name(data, name, start, find_function) if is_elf else name
             return demangle(own) if self._wishes.readable else own
 
         with closing(Deriver(self._cache)) as deriver:
-            lines = deriver.find(LINES, found.lines.file.source, found.lines.row.architecture)
+            lines = deriver.find(LINES, source, architecture)
             cache = SymCache(lines.content)
             for text in walk_symbol_file(
                 found.module, cache, spell=spell, inlines=self._wishes.inlines
