@@ -160,7 +160,8 @@ def _read_aranges(
             raise DamagedDwarf("a set of .debug_aranges", offset=place)
         start += -(start - place) % (2 * size)
         count = max(0, min(stop, len(data)) - start) // (2 * size)
-        pieces = PIECES[size].read_array(data, start, count)
+        # without a Record for each: a C library has thousands of sets
+        pieces = PIECES[size].LAYOUT.iter_unpack(data[start : start + count * 2 * size])
         rows += [(low, low + size, unit) for low, size in pieces if low and size]
         named.add(unit)
         place = stop
