@@ -213,6 +213,13 @@ class Unit:
         return value if form == ADDRESS else None
 
 
+def is_skeleton(unit: Unit) -> bool:
+    """Whether a unit stands for one in another file; before DWARF 5 it has that file's name."""
+    if unit.sizes.version >= DWARF_5:
+        return unit.header.kind == SKELETON
+    return GNU_SPLIT_NAME in unit.values
+
+
 def _walk_values(
     cursor: Cursor, declaration: Declaration, sizes: Sizes
 ) -> Iterator[tuple[int, tuple[int, Value]]]:

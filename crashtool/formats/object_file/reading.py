@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad import symbol_header
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import elf, macho, pdb, pe
+from crashtool.formats.object_file import elf, macho, pe
 from crashtool.formats.object_kinds import CodeRange, ObjectFile
 from crashtool.formats.pdb import msf
 
@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64
 
+
+def _read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
+    from crashtool.formats.object_file.pdb import read_pdb  # seldom a dump has PDBs and ELF files
+
+    return read_pdb(data)
+
+
 READERS: tuple[tuple[bytes, Callable[["Content"], tuple[ObjectFile, ...]]], ...] = (
     (elf.MAGIC, elf.read_elf),
-    (msf.MAGIC, pdb.read_pdb),
+    (msf.MAGIC, _read_pdb),
     (symbol_header.MAGIC, symbol_header.read_symbol_header),
     *((magic, macho.read_macho) for magic in macho.MAGICS),
     (macho.UNIVERSAL_32, macho.read_macho),

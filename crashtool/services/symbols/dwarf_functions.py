@@ -6,19 +6,21 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.dwarf.containers import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.dwarf.units import is_skeleton
 from crashtool.formats.object_file import elf, pe
 from crashtool.formats.object_file.elf_symbols import FunctionNames
-from crashtool.formats.object_file.macho_symbols import read_macho_functions
-from crashtool.formats.object_file.pe_symbols import read_pe_exports, read_pe_functions
 from crashtool.services.symbols.function_hits import to_hit
 from crashtool.services.symbols.mapped_file import map_file
-from crashtool.services.symbols.split_files import SplitFiles
-from crashtool.services.symbols.supplement_file import find_supplement
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
+    from crashtool.formats.dwarf.lookup import SplitUnit
+    from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content
+    from crashtool.services.symbols.split_files import SplitFiles
+
+SUPPLEMENT_LINKS = ("gnu_debugaltlink", "debug_sup")  # what dwz leaves in a file
 
 
 class DwarfFunctions:
@@ -52,6 +54,24 @@ class DwarfFunctions:
         return to_hit(locations, address) if locations else None
 
 
+class _SplitUnits:
+    """The split units of a debug file, whose reader is loaded for the first skeleton."""
+
+    def __init__(self, path: str, problems: list[str], absent: list[str]) -> None:
+        self._arguments = path, problems, absent
+        self._files: SplitFiles | None = None
+
+    def find(self, unit: "Unit") -> "SplitUnit | None":
+        """The unit that a skeleton stands for; None for a whole unit, or without its file."""
+        if not is_skeleton(unit):
+            return None
+        if self._files is None:
+            from crashtool.services.symbols.split_files import SplitFiles
+
+            self._files = SplitFiles(*self._arguments)
+        return self._files.find(unit)
+
+
 def open_functions(
     path: str, architecture: str, problems: list[str], absent: list[str]
 ) -> DwarfFunctions | None:
@@ -67,8 +87,11 @@ def open_functions(
         return None
     symbols = _open_symbols(data, sections, architecture)
     empty = DebugSections(data, {}, sections.base, sections.code)
-    sections.supplement = find_supplement(path, sections, problems, absent)
-    lookup = DwarfLookup(sections, symbols, SplitFiles(path, problems, absent).find)
+    if any(map(sections.has, SUPPLEMENT_LINKS)):
+        from crashtool.services.symbols.supplement_file import find_supplement  # dwz's alone
+
+        sections.supplement = find_supplement(path, sections, problems, absent)
+    lookup = DwarfLookup(sections, symbols, _SplitUnits(path, problems, absent).find)
     return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems)
 
 
@@ -78,8 +101,12 @@ def _open_symbols(
     """What the file's symbol table says of functions, else what it exports."""
     head = bytes(data[: len(elf.MAGIC)])
     if head.startswith(pe.MAGIC):
+        from crashtool.formats.object_file.pe_symbols import read_pe_exports, read_pe_functions
+
         return read_pe_functions(data) or read_pe_exports(data)
     if head != elf.MAGIC:
+        from crashtool.formats.object_file.macho_symbols import read_macho_functions
+
         return read_macho_functions(data, architecture)
     base = sections.base
     code = tuple(range(span.start - base, span.stop - base) for span in sections.code)

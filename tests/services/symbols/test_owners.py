@@ -82,7 +82,7 @@ def test_a_server_that_was_asked_is_not_advised_again():
     asked = advise(ntdll, "ntdll.pdb 1", [Candidate(place, "not_found")])
     offline = advise(ntdll, "x", [Candidate(place, "not_found", note="not asked: --offline")])
 
-    assert asked.fix.startswith("--symbols PATH")
+    assert asked.fix.startswith("add --symbols PATH")
     assert offline.fix == "leave out --offline"
 
 
