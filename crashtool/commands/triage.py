@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,8 @@ from crashtool.errors import (
 from crashtool.model.triage.groups import BY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crashtool.commands.triaged import Done, RowSetup, Task
     from crashtool.model.triage.groups import Triage
     from crashtool.model.triage.row import Row
@@ -244,14 +246,14 @@ class Question:
 
         grouping = Grouping(self.by, self.extra)
         with ExitStack() as stack:
-            out = _open_rows(self.options["rows"], stack)
+            write = _open_rows(self.options["rows"], console, stack)
             rows = self._walk_rows(inputs, console, stack)
             for row in choose(
                 rows, self.conditions, count_duplicates=self.options["count_duplicates"]
             ):
                 grouping.add(row)
-                if out:
-                    _write_row(out, row)
+                if write:
+                    write(_write_row(row))
         triage = grouping.finish()
         pairs = find_related(triage.groups)
         if self.by == "related":
@@ -375,26 +377,34 @@ def _expand(inputs: Sequence[str]) -> Iterator[str]:
             yield text
 
 
-def _open_rows(path: str | None, stack: ExitStack) -> TextIO | None:
+def _open_rows(
+    path: str | None, console: Console, stack: ExitStack
+) -> "Callable[[str], None] | None":
+    """What takes the JSON of each row: the console for `-`, a file, or None."""
     if not path:
         return None
     if path == "-":
-        return sys.stdout
+        return console.line
     from io import TextIOWrapper
     from pathlib import Path
 
     from crashtool.services.files.whole_file import FOR_THE_OWNER, open_whole
 
     file = stack.enter_context(open_whole(Path(path), FOR_THE_OWNER))
-    return stack.enter_context(TextIOWrapper(file, "ascii", newline="\n"))
+    text = stack.enter_context(TextIOWrapper(file, "ascii", newline="\n"))
+
+    def write(row: str) -> None:
+        text.write('{"schema_version": 1, ' + row[1:] + "\n")
+
+    return write
 
 
-def _write_row(out: TextIO, row: "Row") -> None:
+def _write_row(row: "Row") -> str:
     import json
 
     from crashtool.model.triage.row import row_document
 
-    out.write(json.dumps({"schema_version": 1} | row_document(row)) + "\n")
+    return json.dumps(row_document(row))
 
 
 def _add_related(groups: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> Iterator[Any]:

@@ -75,7 +75,7 @@ def test_json_is_one_document(crashtool, option):
         ([], "nothing to annotate with"),
         (["k"], "'k' is not an annotation"),
         (["k=1", "--as", "cpp-backtrace", "--handler", "sentry"], "no StartHandlerForBacktrace"),
-        (["--from", "notes.txt"], "no .toml, .json or .env file"),
+        (["--from", "notes.txt"], "not a .toml, .json or .env file"),
     ],
 )
 def test_usage_errors_say_what_to_write(crashtool, arguments, message):

@@ -164,15 +164,13 @@ def test_a_missing_library_is_said_and_no_file_is_blamed(game, stub, call_withou
 
 @posix
 def test_without_a_library_what_needs_none_is_read(game, stub, call_without, healthy):
-    """Names of an ELF file's symbol table, unwind tables, identifiers, .sym files."""
-    words = stub[0][0]
+    """Names, lines and unwind tables of ELF files, identifiers, .sym files: without a word."""
     arguments = ("inspect", "--no-local-symbols", "--symbols", game, game / "null.dmp")
     result = call_without(*arguments)
 
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count(words) == 1
+    assert stub[0][0] not in result.stderr + result.stdout
     assert "Traceback" not in result.stderr
-    assert words in result.stdout  # as the reason beside each module
     assert "engine::Renderer::bind" in result.stdout
     unwound = "\n =  "  # found by unwind information
     assert result.stdout.count(unwound) == healthy(arguments).stdout.count(unwound)

@@ -299,7 +299,8 @@ def test_probe_asks_for_the_root_alone_and_without_the_token(crashtool, server):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(407, "a proxy on the way"), (502, "not well"), (304, "HTTP 304")]
+    ("status", "words"),
+    [(407, "a proxy asks for a password"), (502, "not well"), (304, "HTTP 304")],
 )
 def test_probe_explains_the_answer(crashtool, server, status, words):
     server.status = status

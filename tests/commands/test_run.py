@@ -229,7 +229,7 @@ def test_a_program_is_needed(crashtool):
     result = crashtool("run")
 
     assert result.exit_code == 2
-    assert "needs a program" in result.stderr
+    assert "no program given" in result.stderr
 
 
 def test_other_platforms_get_a_clear_message(crashtool, monkeypatch):

@@ -33,6 +33,8 @@ CALLS = (
     ("inspect", "--json", "game.dmp"),
     ("inspect", "--ci", "github", "snapshot.dmp"),
     ("inspect", "--color", "always", "game.dmp"),
+    ("triage", "--jobs", "1", "game.dmp"),
+    ("triage", "--jobs", "1", "--rows", "-", "game.dmp"),
     ("upload-symbols", "--dry-run", "build"),
     ("symbols", "check", "build"),
     ("symbols", "find", "0403020106050807090A0B0C0D0E0F100", "--symbols", "build"),

@@ -378,7 +378,7 @@ def test_a_universe_named_like_a_format_is_left_alone():
 
 
 def test_converting_names_what_the_url_does_not_hold():
-    with pytest.raises(UsageError, match="names the universe"):
+    with pytest.raises(UsageError, match="needs the universe"):
         convert(parse_submission_url(SELF_HOSTED), form="hosted")
     with pytest.raises(UsageError, match="holds the token"):
         convert(parse_submission_url(ROOT), form="self-hosted")

@@ -15,6 +15,7 @@ FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
 MAX_NAME_LENGTH = 1 << 14
 MAX_ALIASES = 16
 NUMBERED_ALIAS = re.compile(r"_alias_\d+$")  # glibc's, of a function that has a better name
+VERSION = re.compile(r"(?<=.)@@?(?!\d+$).*", re.DOTALL)  # not the @8 of a calling convention
 MANGLED = ("_Z", "_R")
 
 
@@ -128,7 +129,7 @@ def choose_name(names: Iterable[str]) -> str:
     without the version.
     """
     return min(
-        (name.partition("@")[0] for name in names),
+        (VERSION.sub("", name) for name in names),
         key=lambda name: (
             bool(NUMBERED_ALIAS.search(name)),
             len(name) - len(name.lstrip("_")) if not name.startswith(MANGLED) else 0,

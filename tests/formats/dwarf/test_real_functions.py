@@ -127,7 +127,7 @@ def find_difference(mine, theirs, known):
     return next((name for name, holds in rules.items() if holds), "")
 
 
-def check(path):
+def assert_explained(path):
     """Each difference is of a known class; the classes that were met."""
     places, mine, theirs, symbols = read_both(path)
     lookup = DwarfLookup(open_sections(path.read_bytes()), symbols)
@@ -149,16 +149,20 @@ def test_functions_are_those_of_symbolic(tmp_path, compiler, options):
     (tmp_path / "app.cc").write_text(SOURCE, encoding="utf-8")
     run_tool(compiler, *options.split(), "-o", "app", "app.cc", "-lstdc++", cwd=tmp_path)
 
-    assert check(tmp_path / "app") <= {
+    assert assert_explained(tmp_path / "app") <= {
         "plt", "lines without entries", "scopes", "suffix", "lost calls",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_functions_of_another_machines_files_are_those_of_symbolic(name, truth):
-    assert check(truth / "objects" / "elf" / name) <= {"plt", "lines without entries", "scopes"}
+    assert assert_explained(truth / "objects" / "elf" / name) <= {
+        "plt",
+        "lines without entries",
+        "scopes",
+    }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_functions_of_programs_that_crashed_are_those_of_symbolic(name, truth):
-    check(truth / "linux" / "bin" / name)
+    assert_explained(truth / "linux" / "bin" / name)

@@ -159,7 +159,7 @@ def test_folders_are_tried_in_order_and_must_be_folders(tmp_path):
     threads = (Thread(7, None, (frame_at("s/a.cpp"),)),)
     found = attach_source(report(threads=threads), both)
     assert found.threads[0].frames[0].source[0].text == "second"
-    with pytest.raises(InputUnusable, match="no folder"):
+    with pytest.raises(InputUnusable, match="not a folder"):
         attach_source(report(), [str(tmp_path / "gone")])
 
 

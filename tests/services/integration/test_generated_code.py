@@ -249,7 +249,7 @@ def program(tmp_path_factory):
 def test_what_keeps_reports_from_coming_is_said_with_the_whole_path(program, tmp_path):
     (tmp_path / "file").write_text("")
     cases = [
-        ({"XDG_STATE_HOME": None}, "there is not a folder for the database: no HOME"),
+        ({"XDG_STATE_HOME": None}, "there is no folder for the database: no HOME"),
         ({"XDG_STATE_HOME": str(tmp_path / "file")}, "cannot make the folder"),
         ({"STUB_FAILS": "1"}, "did not start"),
         ({"STUB_DIES": "1"}, "ended at its start, or is not of the Crashpad"),

@@ -38,7 +38,7 @@ def test_what_is_no_debug_file_is_an_error_in_words(tmp_path):
     path = tmp_path / "text"
     path.write_text("hello", encoding="utf-8")
 
-    with pytest.raises(InputUnusable, match="cannot be read"):
+    with pytest.raises(InputUnusable, match="cannot read"):
         read_features(str(path))
-    with pytest.raises(InputUnusable, match="cannot be read"):
+    with pytest.raises(InputUnusable, match="cannot read"):
         read_features(str(tmp_path / "gone"))
