@@ -14,6 +14,7 @@ from crashtool.commands.options import symbol_options
 from crashtool.errors import (
     CHECK_FAILED,
     DONE,
+    INPUT_UNUSABLE,
     PARTIAL,
     NothingFound,
     UsageError,
@@ -162,7 +163,8 @@ def command(
       crashtool triage crashes/ --baseline known-crashes.jsonl --fail-on new
       crashtool triage crashes/ --compare 1.4.1,1.4.2 --sessions 1.4.1=20000 --sessions 1.4.2=9000
 
-    Exit status: 0, 3 when there is no minidump, 4 with --fail-on, 8 when some could not be read.
+    Exit status: 0, 3 when there is no minidump or none can be read, 4 with --fail-on, 8 when only
+    some could be read.
     """  # fmt: skip  # noqa: D301 (\b is click's)
     from crashtool.model.triage.rules import Rules
 
@@ -469,7 +471,10 @@ def _find_status(
     verdicts = {item.verdict for _, item in compared.rows} if compared else set()
     if "regression" in options["fail_on"] and "regression" in verdicts:
         return CHECK_FAILED
-    return PARTIAL if triage.totals.unreadable else DONE
+    totals = triage.totals
+    if totals.unreadable:
+        return INPUT_UNUSABLE if totals.unreadable == totals.inputs else PARTIAL
+    return DONE
 
 
 def _explain(console: Console, options: dict[str, Any], rules: "Rules") -> None:

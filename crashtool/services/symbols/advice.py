@@ -43,7 +43,7 @@ REWRITTEN_NOTE = (
     "many other readers show wrong names"
 )
 REWRITTEN_FIX = "upload a .sym file that dump_syms for Windows made of it as well"
-SPLIT_NOTE = "split DWARF: its inlined calls are in .dwo files, which are not read"
+SPLIT_NOTE = "split DWARF: its inlined calls are in .dwo files or a .dwp, not in this file"
 SPLIT_FIX = "build it without -gsplit-dwarf"
 DUMP_FIX = "make it again from the program itself: crashtool symbols dump PROGRAM -o FILE.sym"
 LINED_SYM = (
