@@ -6,18 +6,24 @@ only join clusters, never split one. The measure is TraceSim's without rarity, w
 answer depend on the set (Vasiliev et al., 2020).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from crashtool.model.signature import MAX_CALLS
 from crashtool.model.triage.groups import Group, GroupKey
 
 LEAST = 0.84
+UNIT = math.lcm(*range(1, MAX_CALLS + 1))  # whole numbers: sums of fractions differ by Python
 MAX_SHARED = 256  # groups that have a call in common; what more have tells nothing
 
 
 def similarity(one: Sequence[str], other: Sequence[str]) -> float:
-    """1 for equal calls, 0 for none in common. The innermost weighs most: 1, 1/2, 1/3, …"""
-    weights = [1 / (index + 1) for index in range(max(len(one), len(other)))]
+    """1 for equal calls, 0 for none in common. The innermost weighs most: 1, 1/2, 1/3, …
+
+    At most MAX_CALLS calls each.
+    """
+    weights = [UNIT // (index + 1) for index in range(max(len(one), len(other)))]
     total = sum(weights[: len(one)]) + sum(weights[: len(other)])
     if not total:
         return 0.0
