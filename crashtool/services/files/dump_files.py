@@ -13,7 +13,7 @@ from crashtool.formats.archives.archive_streams import Rejoined
 from crashtool.formats.regular_file import open_pipe
 from crashtool.services.files import unwrap_dumps
 from crashtool.services.files.denied import explain
-from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.files.path_patterns import expand_path, may_exist
 from crashtool.services.files.unwrap_dumps import (
     ByteStream,
     DumpFile,
@@ -68,7 +68,7 @@ def _expand(text: str, spool: "Scratch", stdin: ByteStream | None) -> Iterator[P
         yield _spool_input(stdin, spool)
     elif path.is_dir():
         yield from _expand_folder(path)
-    elif path.exists():
+    elif may_exist(text):
         yield from _expand_file(path, spool)
     elif glob.has_magic(text):
         matches = expand_path(text)

@@ -20,7 +20,7 @@ def expand_path(text: str, *, hidden: bool = False) -> list[str]:
     any depth, with `hidden` also names that begin with a dot. It is also the argument itself when
     the system does not tell what is there: whoever opens it then hears why.
     """
-    if _may_exist(text):
+    if may_exist(text):
         return [text]
     if not glob.has_magic(text):
         return []
@@ -32,8 +32,12 @@ def expand_path(text: str, *, hidden: bool = False) -> list[str]:
     return sorted(glob.glob(pattern, recursive=True, include_hidden=hidden))
 
 
-def _may_exist(text: str) -> bool:
-    """Not `os.path.lexists`, to which a closed folder, or a failing disk, has no such file."""
+def may_exist(text: str) -> bool:
+    """Whether something is there, or the system does not tell: whoever opens it hears why.
+
+    Not `os.path.lexists`, nor `Path.exists` of Python 3.14, to which a closed folder, or a failing
+    disk, has no such file.
+    """
     try:
         os.lstat(text)
     except OSError as error:

@@ -12,7 +12,7 @@ from crashtool.formats.object_kinds import base_name
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
-from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.files.path_patterns import expand_path, may_exist
 from crashtool.services.symbol_upload.collect import SymbolFileSearch, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed
 from crashtool.services.symbol_upload.inventory import BINARIES
@@ -65,7 +65,7 @@ def list_wanted(
 
 def _walk_wanted(text: str, scratch: "Scratch", cache: str, all_modules: bool) -> Iterator[Module]:
     path = Path(text)
-    if not path.exists():
+    if not may_exist(text):
         yield _parse_identifier(text)
     elif _is_dump(path):
         for module, is_system in find_needed(text, (), cache, scratch, everything=True).modules:
