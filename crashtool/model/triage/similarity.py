@@ -8,7 +8,7 @@ answer depend on the set (Vasiliev et al., 2020).
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from crashtool.model.signature import MAX_CALLS
 from crashtool.model.triage.groups import Group, GroupKey
@@ -79,3 +79,15 @@ def find_clusters(
     for key in parents:
         clusters[find(key)].add(key)
     return [frozenset(members) for _, members in sorted(clusters.items()) if len(members) > 1]
+
+
+def attach_related(
+    groups: Iterable[Group], pairs: Iterable[tuple[GroupKey, GroupKey]]
+) -> Iterator[Group]:
+    """The groups with the keys of those that are related to each."""
+    related: dict[GroupKey, list[GroupKey]] = {}
+    for one, other in pairs:
+        related.setdefault(one, []).append(other)
+        related.setdefault(other, []).append(one)
+    for group in groups:
+        yield group._replace(related=tuple(sorted(related.get(group.key, ()))))

@@ -53,21 +53,6 @@ REFUSALS = {
 
 def describe_api() -> dict[str, Any]:
     """An OpenAPI 3.1 document."""
-    query = [
-        _parameter("q", "all of these words must occur", {"type": "string", "maxLength": 1000}),
-        _parameter("group", "only reports of this group", {"type": "string"}),
-        _parameter(
-            "format", "only what has this format; without it no uploads of symbols",
-            {"type": "string"},
-        ),
-        _parameter("product", "only of this product", {"type": "string", "maxLength": 1000}),
-        _parameter("version", "only of this version", {"type": "string", "maxLength": 1000}),
-        _parameter(
-            "before", "only reports with smaller numbers",
-            {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1},
-        ),
-        _parameter("limit", "at most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
-    ]  # fmt: skip
     rxid = _path_parameter("rxid", {"type": "string"})
     rows = {"type": "array", "items": ROW}
     reports = {
@@ -85,8 +70,8 @@ def describe_api() -> dict[str, Any]:
         "properties": {"groups": {"type": "array", "items": {"type": "object"}}},
     }
     paths = {
-        "/api/reports": _get("Reports, the newest first", reports, query, bad=True),
-        "/api/groups": _get("Reports counted by group", groups, query, bad=True),
+        "/api/reports": _get("Reports, the newest first", reports, _list_conditions(), bad=True),
+        "/api/groups": _get("Reports counted by group", groups, _list_conditions(), bad=True),
         "/api/reports/{rxid}": _get("One report", {"type": "object"}, [rxid], absent=True)
         | {"delete": _delete([rxid])},
         "/reports/{rxid}/files/{number}": _get(
@@ -114,6 +99,25 @@ def describe_api() -> dict[str, Any]:
         },
         "paths": paths,
     }
+
+
+def _list_conditions() -> list[dict[str, Any]]:
+    """What reports may be chosen by."""
+    return [
+        _parameter("q", "all of these words must occur", {"type": "string", "maxLength": 1000}),
+        _parameter("group", "only reports of this group", {"type": "string"}),
+        _parameter(
+            "format", "only what has this format; without it no uploads of symbols",
+            {"type": "string"},
+        ),
+        _parameter("product", "only of this product", {"type": "string", "maxLength": 1000}),
+        _parameter("version", "only of this version", {"type": "string", "maxLength": 1000}),
+        _parameter(
+            "before", "only reports with smaller numbers",
+            {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1},
+        ),
+        _parameter("limit", "at most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
+    ]  # fmt: skip
 
 
 def _parameter(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -88,9 +88,10 @@ def test_no_damage_ends_the_search(value):
     for place in range(len(data)):
         damaged = data[:place] + bytes([value]) + data[place + 1 :]
         try:
-            find_image(reader(damaged), BASE)
+            image = find_image(reader(damaged), BASE)
         except CrashtoolError as error:
             pytest.fail(f"byte {place}: {error}")
+        assert image is None or image.base == BASE, f"byte {place}"
 
 
 def test_a_file_is_identified_by_its_build_id_or_else_by_its_code():

@@ -88,6 +88,7 @@ def test_an_open_report_is_renewed_when_its_symbols_come(page, receiver):
     wait_until_live(page)
     send_symbols(receiver)
     page.get_by_text("player.cpp:42").first.wait_for()
+    assert receiver.inbox.get(rxid).symbols == "complete"
 
 
 def test_scripts_in_a_dump_are_text(page, receiver):
@@ -140,6 +141,7 @@ def test_the_list_comes_back_after_the_receiver_was_away(page, tmp_path, receive
     send_crash(receiver)
     page.context.set_offline(False)
     page.locator("li.group").first.wait_for()
+    assert page.locator("li.group").count() == 1
 
 
 def test_a_report_is_deleted_and_the_list_filtered_by_hand(page, receiver):

@@ -228,4 +228,5 @@ def test_the_inboxs_own_page_works_meanwhile(browser, inbox):
     send_crash(receiver, fields={"prod": "Second"})
     page.locator("a.row", has=page.locator(".count", has_text="2")).click()
     page.wait_for_url("**?group=*")
+    assert page.locator("a.row").count() == 2
     context.close()

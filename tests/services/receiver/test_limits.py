@@ -85,7 +85,8 @@ def test_a_connection_that_is_kept_may_be_used_again(strict):
     with requests.Session() as session:
         for _ in range(3):
             session.post(receiver.submission_url(), data=b"MDMP", timeout=20).raise_for_status()
-    wait_until(lambda: said == ["minidump"] * 3)
+    wait_until(lambda: len(said) >= 3)
+    assert said == ["minidump"] * 3
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def test_files_are_there_after_a_restart(start):
     with start() as receiver:
         path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
         wait_until(lambda: get(receiver, path).status_code == 200)
+        assert get(receiver, path).content.startswith(b"MODULE Linux")
 
 
 def test_head_ranges_and_sizes(receiver):
