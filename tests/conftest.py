@@ -17,6 +17,7 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+SLOW_SECONDS = 3600
 SKIPPED = "crashtool/skipped"  # in pytest's cache: what the tests begin with that were skipped
 SHARED = Path(os.environ.get("CRASHTOOL_SHARED", ROOT.parent / "shared"))
 
@@ -43,7 +44,10 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_modifyitems(config, items):
-    """With --skipped-before, the tests that the last run skipped."""
+    """Slow tests may take an hour. With --skipped-before, the tests that the last run skipped."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     if not config.getoption("skipped_before"):
         return
     chosen = tuple(config.cache.get(SKIPPED, ()))
