@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.minidump.reasons.reason import Reason
     from crashtool.model.lookup import ModuleStatus
+    from crashtool.model.variables import FrameVariable
 
 FrameTrust = Literal[
     "context", "cfi", "cfi_scan", "frame_pointer", "scan", "inline", "prewalked", "none"
@@ -50,6 +51,7 @@ class InlineFrame(NamedTuple):
     function: str
     file: str | None = None
     line: int | None = None
+    variables: "tuple[FrameVariable, ...]" = ()
 
 
 class SourceLine(NamedTuple):
@@ -67,7 +69,8 @@ class Frame(NamedTuple):
     from the module's base and the function's start. `inlines`: the calls merged into this one,
     innermost first; `file` and `line` are the outermost function's own. `source`: the lines around
     the place, when they were asked for. `may_skip`: words that could be return addresses lie nearer
-    on the stack than what led here, so that frames may be missing before this one.
+    on the stack than what led here, so that frames may be missing before this one. `variables`:
+    arguments and locals of the outermost function, when they were asked for and are known.
     """
 
     instruction: int
@@ -82,6 +85,7 @@ class Frame(NamedTuple):
     resume: int | None = None
     source: tuple[SourceLine, ...] = ()
     may_skip: bool = False
+    variables: "tuple[FrameVariable, ...]" = ()
 
     @property
     def is_guess(self) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_file.elf_symbols import ElfFunction
+    from crashtool.formats.variables.places import FoundScope
 
 MANGLED = ("_Z", "_R")
 UNSPELLED = ("operator", "~", "{")  # what linkage names have no text for
@@ -83,6 +84,10 @@ class DwarfLookup:
         except DamagedDwarf as error:  # a section that all units need
             self._note(error)
         return self._find_symbol(address)
+
+    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
+        """None: only functions are read."""
+        return []
 
     def _note(self, error: DamagedDwarf) -> None:
         if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content, ObjectFile
     from crashtool.formats.unwind_rules import CfiText, FrameData
+    from crashtool.formats.variables.places import FoundScope
     from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.dwarf_functions import DwarfFunctions
     from crashtool.services.symbols.native import NativePlace, SymCacheLines
@@ -42,6 +43,12 @@ class DebugFile(Protocol):
     def fault(self) -> CrashtoolError | None: ...  # noqa: D102
     def knows_functions(self, size: int) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address: of each merged call, innermost first, then of the function.
+
+        As many scopes as `find_function` finds calls; none when nothing is known.
+        """
+
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
     def find_frame_data(self, address: int) -> "FrameData | None": ...  # noqa: D102
     def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
@@ -88,6 +95,10 @@ class TextDebugFile:
         """The function at an address, names readable."""
         hit = self._file.find_function(address)
         return None if hit is None else _readable(hit)
+
+    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
+        """None: a .sym file has no variables."""
+        return []
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The STACK CFI rules at an address."""
@@ -160,6 +171,11 @@ class NativeDebugFile:
         if not places:
             return None
         return _to_hit(places, address)._replace(is_public=is_export)
+
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address, by the file's own DWARF."""
+        own = self._own_functions()
+        return own.find_variables(address) if own else []
 
     def _own_functions(self) -> "DwarfFunctions | None":
         """What reads a file without a library's help; None where numbers are big-endian."""

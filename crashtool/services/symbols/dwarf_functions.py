@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content
+    from crashtool.formats.variables.places import FoundScope
     from crashtool.services.symbols.split_files import SplitFiles
 
 SUPPLEMENT_LINKS = ("gnu_debugaltlink", "debug_sup")  # what dwz leaves in a file
@@ -52,6 +53,10 @@ class DwarfFunctions:
             if problem not in self._problems:
                 self._problems.append(problem)
         return to_hit(locations, address) if locations else None
+
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address, once its function was found."""
+        return self._lookup.find_variables(address)
 
 
 class _SplitUnits:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.unwind_rules import CfiText, FrameData
+    from crashtool.formats.variables.places import FoundScope
     from crashtool.model.lookup import Candidate, LookupStatus
     from crashtool.model.module import Module
     from crashtool.services.symbols.debug_file import DebugFile
@@ -105,6 +106,16 @@ class ModuleSymbols:
             if best is not None and best.line:
                 break
         return best
+
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address, of the file that had its function and line.
+
+        Only what `find_function` has opened is asked: no further file is looked for.
+        """
+        for file in self._files:
+            if file.has_lines and (found := file.find_variables(address)):
+                return found
+        return []
 
     def find_cfi(self, address: int) -> "CfiText | None":
         """The unwind rules at an address, from the first file that has some for it."""

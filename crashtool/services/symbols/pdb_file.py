@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.object_kinds import Content
     from crashtool.formats.unwind_rules import CfiText, FrameData
+    from crashtool.formats.variables.places import FoundScope
 
 
 class PdbDebugFile:
@@ -38,6 +39,10 @@ class PdbDebugFile:
         """The function at an address, with the calls merged into it."""
         locations = self._lookup.find_locations(address)
         return to_hit(locations, address) if locations else None
+
+    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
+        """None: only functions are read."""
+        return []
 
     def find_cfi(self, address: int) -> "CfiText | None":  # noqa: ARG002
         """None: programs of 32-bit code are of another kind, others have none here."""

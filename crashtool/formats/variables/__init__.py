@@ -1,0 +1,1 @@
+"""What debug information of any format says of variables: their types, and where they are."""
