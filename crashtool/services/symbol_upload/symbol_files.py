@@ -130,7 +130,7 @@ class SymbolDumper:
         is_elf = found.lines.row.kind == object_kinds.ELF
 
         source, architecture = found.lines.file.source, found.lines.row.architecture
-        functions = open_functions(source, architecture, [], []) if is_elf else None
+        functions = open_functions(data, source, architecture, [], []) if is_elf else None
 
         def find_function(start: int) -> str:
             hit = functions.find_function(start) if functions else None

@@ -184,7 +184,7 @@ class NativeDebugFile:
             from crashtool.services.symbols.dwarf_functions import open_functions
 
             self._functions = open_functions(
-                self.path, self._architecture, self.problems, self.absent
+                self._data, self.path, self._architecture, self.problems, self.absent
             )
         return self._functions
 

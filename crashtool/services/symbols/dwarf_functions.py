@@ -10,7 +10,6 @@ from crashtool.formats.dwarf.units import is_skeleton
 from crashtool.formats.object_file import elf, pe
 from crashtool.formats.object_file.elf_symbols import FunctionNames
 from crashtool.services.symbols.function_hits import to_hit
-from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
@@ -78,15 +77,14 @@ class _SplitUnits:
 
 
 def open_functions(
-    path: str, architecture: str, problems: list[str], absent: list[str]
+    data: "Content", path: str, architecture: str, problems: list[str], absent: list[str]
 ) -> DwarfFunctions | None:
     """The functions of an ELF, Mach-O or PE file, also where their entries are in files beside it:
     what is not at hand of those is told in `absent`.
 
-    `architecture` chooses in a universal file. None where numbers are big-endian, and when there is
-    no such architecture.
+    `path` is where `data` are from, and where others are looked for. `architecture` chooses in a
+    universal file. None where numbers are big-endian, and when there is no such architecture.
     """
-    data = map_file(path)
     sections = open_all_sections(data, architecture)
     if sections is None:
         return None
