@@ -88,9 +88,13 @@ def _render_setting(
     if said := users[setting.name]:
         lines.append(f"- read by {_words_of_users(said)}")
     lines.append(f"- variable `{setting.variable}`. {_words_of_variable(setting)}".rstrip())
-    lines.append(f"- in a file: {IN_FILES[setting.kind]}. {_words_of_project(setting)}".rstrip())
+    table = f"`{setting.key}` in the table `[{setting.table}]`: " if setting.table else ""
+    where = f"- in a file: {table}{IN_FILES[setting.kind]}. {_words_of_project(setting)}"
+    lines.append(where.rstrip())
     value = row.example.replace("\\n", "\n")
-    example = f"[{setting.name}]{value}" if setting.kind == "pairs" else f"{setting.name} = {value}"
+    example = f"[{setting.name}]{value}" if setting.kind == "pairs" else f"{setting.key} = {value}"
+    if setting.table:
+        example = f"[{setting.table}]\n{example}"
     return "\n".join((*lines, f"\n```toml\n{example}\n```\n"))
 
 

@@ -1,9 +1,9 @@
 """The triage command: many minidumps to groups, compared with what is known."""
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
@@ -32,9 +32,11 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
 @symbol_options
 @click.option(
     "--rules",
+    "triage_rules",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Rules of grouping: the table [triage] of this TOML file.",
+    help="Rules of grouping: the table [triage] of this TOML file (default: that of the project's "
+    "crashtool.toml).",
 )
 @click.option(
     "--by",
@@ -80,8 +82,9 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     "version's crashes. Repeatable.",
 )
 @click.option(
-    "--baseline", type=click.Path(dir_okay=False), metavar="FILE",
-    help="Compare with the groups in this file.",
+    "--baseline", "triage_baseline", type=click.Path(dir_okay=False), metavar="FILE",
+    help="Compare with the groups in this file (default: the baseline in [triage] of the "
+    "project's crashtool.toml).",
 )  # fmt: skip
 @click.option(
     "--baseline-anyway", is_flag=True, help="Even if it was made with other rules or keys."
@@ -117,6 +120,11 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     metavar="FILE",
     help="Also write the groups as a web page that needs nothing else.",
 )
+@click.option(
+    "--ci", "ci_system", type=click.Choice(["github"]),
+    help="Also write annotations for this CI system and its job summary: what is new or more "
+    "frequent.",
+)  # fmt: skip
 @click.option(
     "--work",
     type=click.Path(file_okay=False),
@@ -158,20 +166,24 @@ def command(
     Exit status: 0, 3 when there is no minidump or none can be read, 4 with --fail-on, 8 when only
     some could be read.
     """  # fmt: skip  # noqa: D301 (\b is click's)
+    from crashtool.commands.triage_outputs import tell_ci, write_page
     from crashtool.commands.triage_question import Question
     from crashtool.model.triage.rules import Rules
 
     rules = Rules()
-    if options["rules"]:
+    if options["triage_rules"]:
         from crashtool.services.triage.rules_file import read_rules
 
-        rules = read_rules(options["rules"])
+        rules = read_rules(options["triage_rules"])
     if options["explain"]:
-        _explain(console, options, rules)
+        from crashtool.commands.triage_explained import explain
+
+        explain(console, options, rules)
         return
     if not inputs:
         raise UsageError("no minidump given", hint="crashtool triage crashes/")
-    question = Question(options, rules)
+    is_typed = context.get_parameter_source("triage_baseline") == ParameterSource.COMMANDLINE
+    question = Question(options, rules, console, is_baseline_typed=is_typed)
     triage = question.read(console, inputs)
     if not triage.totals.inputs:
         raise NothingFound("no minidump to group")
@@ -179,22 +191,12 @@ def command(
     if options["save_baseline"]:
         question.save(triage)
     if options["html"]:
-        _write_page(options["html"], triage, compared, gate)
+        write_page(options["html"], triage, compared, gate)
+    if options["ci_system"]:
+        tell_ci(console, options, triage, compared, gate)
     _answer(console, question, triage, compared, gate)
     _warn_of_rules(console, rules, triage)
     context.exit(_find_status(options, triage, compared, gate))
-
-
-def _write_page(
-    path: str, triage: "Triage", compared: "Compared | None", gate: "TriageGate | None"
-) -> None:
-    from pathlib import Path
-
-    from crashtool.render.triage_html import render_triage_page
-    from crashtool.services.files.whole_file import FOR_THE_OWNER, write_whole
-
-    page = render_triage_page(triage, compared, gate).encode("utf-8")
-    write_whole(Path(path), page, FOR_THE_OWNER)
 
 
 def _answer(
@@ -242,22 +244,3 @@ def _find_status(
     if totals.unreadable:
         return INPUT_UNUSABLE if totals.unreadable == totals.inputs else PARTIAL
     return DONE
-
-
-def _explain(console: Console, options: dict[str, Any], rules: "Rules") -> None:
-    from crashtool.commands.options import open_symbols
-    from crashtool.model.own_calls import decide_calls
-    from crashtool.model.signature import sign
-    from crashtool.render.triage import decisions_document, render_decisions
-    from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-
-    path = os.fspath(options["explain"])
-    with open_symbols(options, console) as symbols:
-        report = read_report(path, path, InspectOptions(symbols=symbols, warn=console.warn_once))
-    thread = report.crashed_thread
-    decisions = tuple(decide_calls(thread.frames if thread else (), rules))
-    text = sign(report, rules).text
-    if console.json:
-        console.document(decisions_document(path, text, decisions))
-    else:
-        console.answer(render_decisions(path, text, decisions))

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from crashtool.model.triage.row import Row
     from crashtool.model.triage.rules import Rules
     from crashtool.render.triage import Compared, TriageGate
+    from crashtool.services.triage.baseline import Baseline
     from crashtool.services.triage.kept_rows import KeptRows
 
 
 class Question:
     """What is asked: the options made ready, before a minidump is read. UsageError."""
 
-    def __init__(self, options: dict[str, Any], rules: "Rules") -> None:
+    def __init__(
+        self, options: dict[str, Any], rules: "Rules", console: Console, *, is_baseline_typed: bool
+    ) -> None:
         from crashtool.services.triage.choosing import Conditions, parse_moment, parse_where
 
         self.options = options
@@ -43,11 +46,11 @@ class Question:
         self._versions = _parse_versions(options["compare"])
         self._sessions = dict(map(_parse_sessions, options["sessions"]))
         self._check()
-        self._baseline = self._read_baseline()
+        self._baseline = self._find_baseline(console, is_typed=is_baseline_typed)
 
     def _check(self) -> None:
         options = self.options
-        if "new" in options["fail_on"] and not options["baseline"]:
+        if "new" in options["fail_on"] and not options["triage_baseline"]:
             raise UsageError("--fail-on new compares with a baseline", hint="--baseline FILE")
         if "regression" in options["fail_on"] and not options["compare"]:
             raise UsageError("--fail-on regression compares two versions", hint="--compare OLD,NEW")
@@ -57,10 +60,20 @@ class Question:
                 hint="as in --compare 1.4.1,1.4.2 --sessions 1.4.1=20000 --sessions 1.4.2=9000",
             )
 
-    def _read_baseline(self) -> Any:
-        path = self.options["baseline"]
-        if not path:
+    def _find_baseline(self, console: Console, *, is_typed: bool) -> "Baseline | None":
+        """The baseline to compare with. One that only the settings name may be of no use."""
+        path, is_asked = self.options["triage_baseline"], "new" in self.options["fail_on"]
+        if not path or (self.options["save_baseline"] and not is_typed and not is_asked):
             return None
+        try:
+            return self._read_baseline(path)
+        except UsageError as error:
+            if is_typed or is_asked:
+                raise
+            console.warn(f"not compared with a baseline: {error.what}", hint=error.hint)
+            return None
+
+    def _read_baseline(self, path: str) -> "Baseline":
         from crashtool.services.triage.baseline import check_match, read_baseline
 
         baseline = read_baseline(path)
@@ -153,7 +166,7 @@ class Question:
         from crashtool.services.triage.baseline import find_new
 
         new = find_new(triage, self._baseline, self.options["min_count"])
-        return TriageGate(self.options["baseline"], self._baseline.reports, new)
+        return TriageGate(self.options["triage_baseline"], self._baseline.reports, new)
 
     def save(self, triage: "Triage") -> None:
         """Write a baseline. CannotWrite."""

@@ -1,7 +1,7 @@
 """Groups of crashes as a page and as a JSON document."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from crashtool.formats.moment import find_date, iso_text
@@ -45,7 +45,8 @@ def render_triage(
 ) -> Page:
     """The groups, the largest first, at most `top` of them; then all that is in none."""
     page = Page()
-    page.line(*_summarize(triage))
+    count, rest = _count_inputs(triage), summarize(triage)
+    page.line(Span(count, "strong"), rest.removeprefix(count))
     shown = triage.groups if top is None else triage.groups[:top]
     if shown:
         page.blank()
@@ -62,19 +63,27 @@ def render_triage(
     return page
 
 
-def _summarize(triage: Triage) -> Iterator[Cell]:
+def _count_inputs(triage: Triage) -> str:
+    count = triage.totals.inputs
+    return f"{count:,} minidump{'' if count == 1 else 's'}"
+
+
+def summarize(triage: Triage) -> str:
+    """What became of the inputs: `9 minidumps: 8 in 2 groups, 1 unreadable`."""
     totals = triage.totals
     groups = len(triage.groups)
-    yield Span(f"{totals.inputs:,} minidump{'' if totals.inputs == 1 else 's'}", "strong")
-    yield f": {totals.grouped:,} in {groups:,} group{'' if groups == 1 else 's'}"
-    for count, words in (
-        (totals.nameless, "cannot be grouped"),
-        (totals.duplicates, "sent twice"),
-        (totals.left_out, "left out by the conditions"),
-        (totals.unreadable, "unreadable"),
-    ):
-        if count:
-            yield f", {count:,} {words}"
+    parts = [f"{totals.grouped:,} in {groups:,} group{'' if groups == 1 else 's'}"]
+    parts += [
+        f"{count:,} {words}"
+        for count, words in (
+            (totals.nameless, "cannot be grouped"),
+            (totals.duplicates, "sent twice"),
+            (totals.left_out, "left out by the conditions"),
+            (totals.unreadable, "unreadable"),
+        )
+        if count
+    ]
+    return f"{_count_inputs(triage)}: {', '.join(parts)}"
 
 
 def _add_group(page: Page, group: Group, grouped: int, extra: Sequence[str]) -> None:
@@ -163,12 +172,22 @@ def _add_gate(page: Page, gate: TriageGate) -> None:
         page.line("  ", Span("new", "bad"), f"  {group.crashes:,}  {group.key.text}")
     if not gate.new:
         page.line("  ", Span("nothing new", "good"))
-    if gate.reports:
-        bound = min(100.0, 300 / gate.reports)
-        page.line(
-            Span(f"  the baseline is of {gate.reports:,} crashes: a bug of less than {bound:.2g} % "
-                 "of them may be unknown to it", "dim")
-        )  # fmt: skip
+    if words := words_of_bound(gate):
+        page.line(Span(f"  {words}", "dim"))
+
+
+def words_of_bound(gate: TriageGate) -> str:
+    """How rare a bug may be and still be unknown to the baseline; "" for an empty one.
+
+    The rule of three: of n reports, what is less frequent than 3/n may be missed.
+    """
+    if not gate.reports:
+        return ""
+    bound = min(100.0, 300 / gate.reports)
+    return (
+        f"the baseline is of {gate.reports:,} crashes: a bug of less than {bound:.2g} % of them "
+        "may be unknown to it"
+    )
 
 
 def triage_document(

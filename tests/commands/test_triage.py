@@ -274,3 +274,132 @@ def test_rows_go_to_stdout_alone(triage):
     assert len(documents) == 8
     assert {row["signature"] for row in documents} == {DRAW, LOAD}
     assert documents[0]["schema_version"] == 1
+
+
+@pytest.fixture
+def summary(folder, monkeypatch):
+    """What GitHub makes of it: the text of the job's summary."""
+    path = folder / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    return lambda: path.read_text(encoding="utf-8")
+
+
+def test_ci_annotates_what_is_new_and_sums_up(triage, summary):
+    triage("--version", "1.4*", "--save-baseline", "known.jsonl")
+    result = triage("--baseline", "known.jsonl", "--ci", "github", "--fail-on", "new")
+    assert result.exit_code == 4
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("::"))
+    name = LOAD.replace(":", "%3A")
+    assert line.startswith(f"::error title=new crash%3A {name}::3 crashes, 2025-11-24, version 1.5")
+    assert "%0A  0 game::load%0A  1 game::main%0Aexample: " in line
+    assert "| 3 | 37.5 % | <code>game&#58;&#58;load &#124; game" in summary()
+    assert "**new**" in summary().split("| 5 |", maxsplit=1)[0]
+    assert "1 new to <code>known&#46;jsonl</code>" in summary()
+
+
+def test_ci_warns_where_nothing_fails_and_of_what_is_unreadable(triage, folder, summary):
+    triage("--version", "1.4*", "--save-baseline", "known.jsonl")
+    (folder / "crashes" / "bad.dmp").write_bytes(b"MDMP" + bytes(8))
+    result = triage("--baseline", "known.jsonl", "--ci", "github", "--rows", "-")
+    assert "::" not in "".join(line[:2] for line in result.stdout.splitlines())
+    lines = [line for line in result.stderr.splitlines() if line.startswith("::")]
+    assert [line.partition("::")[2].partition(" ")[0] for line in lines] == ["warning"] * 2
+    assert "1 of 9 minidumps cannot be read" in lines[1]
+    assert "bad&#46;dmp" in summary()
+
+
+def test_ci_tells_regressions_and_at_most_ten_new_groups(triage, folder, summary):
+    for number in range(20, 40):
+        dump = crash(number, "load", "main", version="1.5.0", product=f"P{number}")
+        (folder / "crashes" / f"load-{number}.dmp").write_bytes(dump)
+    (folder / "empty").mkdir()
+    (folder / "empty" / "one.dmp").write_bytes(crash(1, "check", "main"))
+    triage("--save-baseline", "known.jsonl", "--by", "signature,product", path="empty")
+    arguments = ("--compare", "1.4.2,1.5.0", "--sessions", "1.4.2=1000", "--sessions", "1.5.0=1000")
+    result = triage(*arguments, "--ci", "github", "--fail-on", "regression")
+    assert "::error title=more frequent%3A game%3A%3Aload" in result.stdout
+    assert "ratio of the rates" in result.stdout
+    assert "| regression |" in summary()
+    many = triage("--by", "signature,product", "--baseline", "known.jsonl", "--ci", "github")
+    assert triage("--by", "signature,product", "--save-baseline", "all.jsonl").exit_code == 0
+    assert '"keys": ["P20"], "count": 1' in (folder / "all.jsonl").read_text(encoding="utf-8")
+    kinds = [line.split(" ")[0] for line in many.stdout.splitlines() if line.startswith("::")]
+    assert kinds == ["::warning"] * 10 + ["::notice"]
+
+
+def test_ci_obeys_no_command_of_a_dump(triage, folder, summary):
+    """A version that holds a command, line ends and markup stays a word."""
+    hostile = crash(99, "main", version="\n::error::x,file=y%0A<img src=x>|a**b**")
+    (folder / "crashes" / "hostile.dmp").write_bytes(hostile)
+    triage("--version", "1.4*", "--save-baseline", "known.jsonl")
+    result = triage("--baseline", "known.jsonl", "--ci", "github")
+    commands = [line for line in result.stdout.splitlines() if line.lstrip().startswith("::")]
+    assert len(commands) == 2
+    assert all(line.startswith("::warning title=new crash") for line in commands)
+    assert "%250A" in "".join(commands)
+    assert "<img" not in summary()
+    assert "**b**" not in summary()
+
+
+@pytest.fixture
+def project(folder, monkeypatch):
+    """crashtool.toml in the folder of the call: `project(text)`."""
+    monkeypatch.chdir(folder)
+
+    def write(text):
+        (folder / "crashtool.toml").write_text(text, encoding="utf-8")
+
+    return write
+
+
+def test_rules_and_baseline_of_the_project_hold_without_an_option(triage, folder, project):
+    project('symbols = ["game.sym"]\n[triage]\nskip = ["game::draw"]\nbaseline = "known.jsonl"\n')
+    assert groups(triage("--json", "--save-baseline", "known.jsonl")) == {LOAD: 8}
+    assert "nothing new" in triage().stdout
+    known = folder / "known.jsonl"
+    known.write_text(known.read_text(encoding="utf-8").replace("load", "x"), encoding="utf-8")
+    assert triage("--fail-on", "new").exit_code == 4
+    shown = triage("--show-settings").stdout
+    assert f"triage_rules      {folder / 'crashtool.toml'}" in shown
+    assert "known.jsonl" in shown
+
+
+def test_a_file_of_rules_is_named_and_a_flag_beats_it(triage, folder, project):
+    project('[triage]\nrules = "triage.toml"\n')
+    (folder / "triage.toml").write_text('[triage]\nskip = ["game::draw"]\n', encoding="utf-8")
+    (folder / "other.toml").write_text('[triage]\nskip = ["game::load"]\n', encoding="utf-8")
+    assert groups(triage("--json")) == {LOAD: 8}
+    assert groups(triage("--json", "--rules", "other.toml")) == {
+        "game::draw | game::load [memory]": 5, "game::main [memory]": 3,
+    }  # fmt: skip
+
+
+def test_a_baseline_of_the_project_that_is_of_no_use_is_warned_of(triage, folder, project):
+    project('[triage]\nbaseline = "known.jsonl"\n')
+    result = triage()
+    assert result.exit_code == 0
+    assert "not compared with a baseline: there is no baseline" in result.stderr
+    assert "--save-baseline" in result.stderr
+    assert triage("--fail-on", "new").exit_code == 2
+    assert triage("--baseline", "known.jsonl").exit_code == 2
+    triage("--save-baseline", "known.jsonl")
+    assert "other rules" in triage("--by", "function").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[triage]\nrules = "../outside.toml"\n', "outside its folder"),
+        ('[triage]\nbaseline = "/etc/passwd"\n', "outside its folder"),
+        ('[triage]\nrules = "a.toml"\nskip = ["x"]\n', "rules of its own: skip"),
+        ("[triage]\nskipp = []\n", "no rule is called 'skipp'"),
+        ("triage = 3\n", "triage is a table"),
+        ('triage_rules = "a.toml"\n', "no setting called triage_rules"),
+        ("[triage]\nbaseline = 3\n", "wrong type"),
+    ],
+)
+def test_what_a_project_file_may_not_say_of_triage(triage, project, text, words):
+    project(text)
+    result = triage()
+    assert result.exit_code == 2
+    assert words in result.stderr

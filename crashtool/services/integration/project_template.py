@@ -71,6 +71,15 @@ GROUPS: dict[str, dict[str, Explanation]] = {
         "database": Explanation("The Crashpad database.", '"crashes"'),
         "journal": Explanation("Where send-dump remembers what was accepted.", '"sent"'),
     },
+    "Groups of crashes, `crashtool triage`": {
+        "triage_rules": Explanation(
+            "A file with rules of grouping; the rules may also stand in this table.",
+            '"triage.toml"',
+        ),
+        "triage_baseline": Explanation(
+            "The groups that are known; all others are new.", '"known-crashes.jsonl"'
+        ),
+    },
     "The network, and what is shown": {
         "ca_bundle": Explanation("Certificate authorities to trust, PEM.", '"ca.pem"'),
         "insecure": Explanation("Do not verify TLS certificates.", "true"),
@@ -92,16 +101,16 @@ WIDTH = 100
 def project_template() -> str:
     """The text of the file. Whatever is uncommented in it is valid TOML and a known setting."""
     parts = [HEAD]
-    last = ""
+    last: list[str] = []  # tables: they swallow what follows them
     for title, rows in GROUPS.items():
-        parts.append("".join(f"\n# {line}" for line in _wrap(f"{title}.")) + "\n")
+        head = "".join(f"\n# {line}" for line in _wrap(f"{title}.")) + "\n"
+        table = SETTINGS[next(iter(rows))].table
+        place = last if table else parts
+        place.append(head + (f"\n#[{table}]\n" if table else ""))
         for name, explanation in rows.items():
-            text = _entry(SETTINGS[name], explanation)
-            if SETTINGS[name].kind == "pairs":
-                last += text  # a table swallows what follows it
-            else:
-                parts.append(text)
-    return "".join([*parts, last])
+            is_table = SETTINGS[name].kind == "pairs"
+            (last if is_table else place).append(_entry(SETTINGS[name], explanation))
+    return "".join([*parts, *last])
 
 
 def _entry(setting: Setting, explanation: Explanation) -> str:
@@ -117,7 +126,7 @@ def _entry(setting: Setting, explanation: Explanation) -> str:
         table = f"[{setting.name}]{value}"
         lines += [f"\n# {line}" for line in _wrap("Keep this table at the end of the file.")]
         return "".join(lines) + "".join(f"\n#{line}" for line in table.split("\n")) + "\n"
-    return "".join(lines) + f"\n#{setting.name} = {value}\n"
+    return "".join(lines) + f"\n#{setting.key} = {value}\n"
 
 
 def _wrap(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from crashtool.formats.redaction import redact_token
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 from crashtool.services.settings.table import ANYTHING, PREFIX, SETTINGS, Setting
+from crashtool.services.settings.triage_table import TABLE, take_triage_table
 
 if TYPE_CHECKING:
     from pathlib import Path  # its import costs every command 6 ms; os.path is there anyway
@@ -120,7 +121,8 @@ class Settings:
             if setting.name not in values:
                 continue
             value = take_from_file(setting, values[setting.name], path)
-            is_limited = is_checked and not self._is_vouched_for
+            is_itself = bool(setting.table) and value == path
+            is_limited = is_checked and not self._is_vouched_for and not is_itself
             if layer == PROJECT and is_limited and setting.from_project != ANYTHING:
                 from crashtool.services.settings.project_file import check_named  # seldom needed
 
@@ -212,12 +214,13 @@ def _check_project_file(path: str) -> UsageError | None:
 
 def _read_file(path: str) -> dict[str, Any]:
     values = parse_toml(read_text_file(path, fault=UsageError), path)
-    if unknown := sorted(set(values) - set(SETTINGS)):
+    known = {setting.table or setting.name for setting in SETTINGS.values()}
+    if unknown := sorted(set(values) - known):
         raise UsageError(
             f"{path} has no setting called {', '.join(unknown)}",
-            hint="known: " + ", ".join(sorted(SETTINGS)),
+            hint="known: " + ", ".join(sorted(known)),
         )
-    return values
+    return take_triage_table(values, path) if TABLE in values else values
 
 
 def _from_text(setting: Setting, text: str) -> Any:

@@ -11,6 +11,7 @@ class Setting(NamedTuple):
 
     `from_project` is what a project file may give: anything, files inside its folder, or nothing;
     where it is limited, `flag` is the option by which the user may give what the file may not.
+    One with a `table` stands in that table of a file, without the table's name before its own.
     What it means, with an example: `services/integration/project_template.py`.
     """
 
@@ -19,6 +20,12 @@ class Setting(NamedTuple):
     secret: bool = False
     from_project: str = ANYTHING
     flag: str = ""
+    table: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is called where it stands in a file."""
+        return self.name.removeprefix(f"{self.table}_") if self.table else self.name
 
     @property
     def variable(self) -> str:
@@ -56,6 +63,8 @@ SETTINGS = {
         Setting("timeout", "number"),
         Setting("retry_for", "number"),
         Setting("journal", "path", from_project=INSIDE, flag="--journal"),
+        Setting("triage_rules", "path", from_project=INSIDE, flag="--rules", table="triage"),
+        Setting("triage_baseline", "path", from_project=INSIDE, flag="--baseline", table="triage"),
         Setting("color"),
     )
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.shell_words import quote_word
 from crashtool.formats.text_file import read_text_file
 from crashtool.model.signature import VERSION
 from crashtool.model.triage.groups import Group, Triage
@@ -19,21 +20,25 @@ LASTING = ("named", "guess")  # places in one build change with each build
 
 
 class Baseline(NamedTuple):
-    """`counts`: key of a group to how many; `reports`: how many crashes were grouped."""
+    """`counts`: text of a group, and the values of further keys, to how many crashes.
+
+    `reports`: how many crashes were grouped.
+    """
 
     by: str
     rules: str
     signature_version: int
     reports: int
-    counts: dict[str, int]
+    counts: dict[tuple[str, ...], int]
 
 
 def make_baseline(triage: Triage, by: str, rules: str) -> Baseline:
     """The groups of a triage, by what lasts from build to build."""
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     for group in triage.groups:
         if group.quality in LASTING or group.is_named_by_rule:
-            counts[group.key.text] = counts.get(group.key.text, 0) + group.crashes
+            key = _key(group)
+            counts[key] = counts.get(key, 0) + group.crashes
     return Baseline(by, rules, VERSION, triage.totals.grouped, counts)
 
 
@@ -43,20 +48,29 @@ def save_baseline(baseline: Baseline, path: str) -> None:
         "crashtool_baseline": FORMAT, "by": baseline.by, "rules": baseline.rules or None,
         "signature_version": baseline.signature_version, "reports": baseline.reports,
     }  # fmt: skip
-    rows = [{"signature": text, "count": count} for text, count in sorted(baseline.counts.items())]
+    rows: list[dict[str, Any]] = [
+        {"signature": text} | ({"keys": keys} if keys else {}) | {"count": count}
+        for (text, *keys), count in sorted(baseline.counts.items())
+    ]
     lines = "".join(json.dumps(row) + "\n" for row in (head, *rows))
     write_whole(Path(path), lines.encode("ascii"))
 
 
 def read_baseline(path: str) -> Baseline:
     """What `save_baseline` has written. UsageError, with the line, for anything else."""
+    if not Path(path).exists():
+        hint = f"make it: --save-baseline {quote_word(path)}"
+        raise UsageError(f"there is no baseline {path}", hint=hint)
     lines = read_text_file(path, fault=UsageError).splitlines()
     documents = [_parse(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
     head = documents[0] if documents else {}
     if head.get("crashtool_baseline") != FORMAT:
         raise UsageError(f"{path} is no baseline of this crashtool", hint=SAVE)
     try:
-        counts = {str(row["signature"]): int(row["count"]) for row in documents[1:]}
+        counts = {
+            (str(row["signature"]), *map(str, row.get("keys", ()))): int(row["count"])
+            for row in documents[1:]
+        }
         return Baseline(
             str(head["by"]), head["rules"] or "", int(head["signature_version"]),
             int(head["reports"]), counts,
@@ -94,5 +108,10 @@ def find_new(triage: Triage, baseline: Baseline, min_count: int) -> tuple[Group,
         for group in triage.groups
         if (group.quality in LASTING or group.is_named_by_rule)
         and group.crashes >= min_count
-        and group.key.text not in baseline.counts
+        and _key(group) not in baseline.counts
     )
+
+
+def _key(group: Group) -> tuple[str, ...]:
+    """What stands for a group: two classes of crash may bear one name of the user's."""
+    return (group.key.text, *group.key.extra)

@@ -8,25 +8,34 @@ from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 from crashtool.model.own_calls import Action, FrameRule
 from crashtool.model.triage.rules import GroupRule, Matcher, Rules
+from crashtool.services.settings.table import SETTINGS
+from crashtool.services.settings.triage_table import TABLE
 
 ACTIONS = ("own", "skip", "through", "start", "stop")
 PLAIN_CONDITIONS = ("class", "module", "os", "product", "version")
 ANNOTATION = "annotation."
+BASELINE = "baseline"  # beside the rules of a settings file
 MAX_FRAMES = 12
 MAX_PATTERNS = 10_000
 
 
 def read_rules(path: str) -> Rules:
-    """The rules in a file. UsageError, with the line, for what cannot be meant."""
+    """The rules in a file, which may be one of settings.
+
+    UsageError, with the line, for what cannot be meant.
+    """
     text = read_text_file(path, fault=UsageError)
     document = parse_toml(text, path)
-    if unknown := [key for key in document if key != "triage"]:
+    if unknown := [key for key in document if key != TABLE and key not in SETTINGS]:
         raise UsageError(
             f"{path}:{_Lines(text).find_key(unknown[0])}: a file of rules has one table, [triage], "
             f"not {unknown[0]!r}",
             hint=EXAMPLE,
         )
-    return parse_rules(document.get("triage", {}), text, path)
+    table = document.get(TABLE, {})
+    if isinstance(table, dict):
+        table = {key: value for key, value in table.items() if key != BASELINE}
+    return parse_rules(table, text, path)
 
 
 def parse_rules(table: Any, text: str, path: str) -> Rules:
