@@ -111,18 +111,21 @@ class Question:
 
         setup = RowSetup(self.options, self.rules.frame_rules, self.rules.groups,
                          self.rules.frames, self._keys())  # fmt: skip
-        kept = self._open_kept(setup, stack)
+        kept = self._open_kept(setup, console, stack)
         tasks = Tasks(sorted(set(_expand(inputs))), kept, stack)
         for done in read_rows(iter(tasks), setup, console, self.options["jobs"]):
             tasks.finish(done)
             yield done.row
+        tasks.check()
 
     def _keys(self) -> tuple[str, ...]:
         """The annotations that are asked for."""
         names = (*self.extra, *(key for key, _ in self.conditions.where))
         return tuple(sorted({name.removeprefix("annotation.") for name in names}))
 
-    def _open_kept(self, setup: "RowSetup", stack: ExitStack) -> "KeptRows | None":
+    def _open_kept(
+        self, setup: "RowSetup", console: Console, stack: ExitStack
+    ) -> "KeptRows | None":
         if not self.options["work"]:
             return None
         from crashtool.services.triage.kept_rows import KeptRows, name_state
@@ -130,7 +133,7 @@ class Question:
         told = [repr(setup.options[name]) for name in STATE_OPTIONS]
         told += [self.rules.digest, *setup.keys]
         state = name_state(told, setup.options["symbols"] or ())
-        return stack.enter_context(KeptRows(self.options["work"], state))
+        return stack.enter_context(KeptRows(self.options["work"], state, console.warn))
 
     def compare(self, triage: "Triage") -> "Compared | None":
         """Each group's rates in two versions."""
@@ -187,6 +190,7 @@ class Tasks:
         self._kept = kept
         self._stack = stack
         self._temporary: dict[str, Any] = {}
+        self._left = 0
 
     def __iter__(self) -> "Iterator[Task]":
         from crashtool.commands.triaged import Task
@@ -194,6 +198,7 @@ class Tasks:
         from crashtool.services.triage.kept_rows import identify
 
         for found in walk_dumps(self._paths, self._stack):
+            self._left += 1
             if isinstance(found, FoundDump) and found.temporary:
                 self._temporary[found.path] = found
             if self._kept and (row := self._kept.find(found)):
@@ -209,6 +214,15 @@ class Tasks:
             found.discard()
         if self._kept:
             self._kept.add(done.identity, done.row)
+        self._left -= 1
+
+    def check(self) -> None:
+        """RuntimeError, a bug, if more went in than came out: a crash may not get lost in silence.
+
+        All sums of the answer are made of what came out.
+        """
+        if self._left:
+            raise RuntimeError(f"{self._left} minidumps were read and gave no row")
 
 
 def _expand(inputs: Sequence[str]) -> Iterator[str]:

@@ -75,6 +75,8 @@ class RowReader:
             row = read_row(found, self._wanted, self._rules, self._keys)
         except CrashtoolError:
             raise
+        except MemoryError:
+            row = Row(found.path, "unreadable", error="it takes more memory than there is")
         except Exception as error:  # noqa: BLE001 (a million others must not be lost for it)
             row = Row(found.path, "unreadable", error=f"a bug in crashtool: {error!r}")
         return Done(row, task.identity)
@@ -85,17 +87,15 @@ def read_rows(
 ) -> Iterator[Done]:
     """A row for each task, in their order; by several processes when there are many.
 
-    A minidump that ends the process which reads it is tried once more, by one of its own.
+    A minidump that ends the process which reads it is tried once more, by one of its own. Symbols
+    are opened here, too: that they cannot be is a fault of the options, and of no minidump.
     """
-    reader: list[RowReader] = []
-
-    def read_here(task: Task) -> Done:
-        if not reader:
-            reader.append(RowReader(setup, console))
-        return reader[0].read(task)
+    reader = RowReader(setup, console)
 
     def read_apart(task: Task) -> Done:
         worker = Worker(MAKER, setup)
+        if not worker.is_there:  # no process is to be had, whatever the minidump is like
+            return reader.read(task)
         try:
             done = worker.do(task)
         except WorkerLost:
@@ -107,7 +107,6 @@ def read_rows(
         return done
 
     try:
-        yield from share_many(tasks, MAKER, setup, jobs, read_here, read_apart)
+        yield from share_many(tasks, MAKER, setup, jobs, reader.read, read_apart)
     finally:
-        for one in reader:
-            one.close()
+        reader.close()

@@ -403,3 +403,15 @@ def test_what_a_project_file_may_not_say_of_triage(triage, project, text, words)
     result = triage()
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_minidump_that_gets_lost_is_a_bug_and_not_silent(triage, monkeypatch):
+    from crashtool.commands import triaged
+
+    def lose_one(items, maker, setup, jobs, here, lost):
+        yield from map(here, list(items)[1:])
+
+    monkeypatch.setattr(triaged, "share_many", lose_one)
+    result = triage()
+    assert result.exit_code == 1
+    assert "1 minidumps were read and gave no row" in str(result.exception)

@@ -7,31 +7,41 @@ lines, and a last line that is torn is read again.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from crashtool import __version__
-from crashtool.errors import cannot_write
+from crashtool.errors import cannot_write, reason_of
 from crashtool.model.triage.row import Row, parse_row, row_document
 from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable
-from crashtool.services.files.whole_file import FOR_THE_OWNER, make_folder
+from crashtool.services.files.whole_file import FOR_THE_OWNER, O_BINARY, make_folder
 
 DIGITS = 16
 COMPACT = (",", ":")
 
 
 class KeptRows:
-    """The rows of one way of reading. CannotWrite when the folder cannot be used."""
+    """The rows of one way of reading. CannotWrite when the folder cannot be used.
 
-    def __init__(self, folder: str, state: str) -> None:
+    A disk that is full later on is told to `warn`, once: no answer is worse for it.
+    """
+
+    def __init__(self, folder: str, state: str, warn: Callable[[str], None]) -> None:
         self._path = Path(folder, f"rows-{state}.jsonl")
+        self._warn = warn
+        self._is_full = False
         make_folder(Path(folder))
-        self._rows = dict(_read(self._path))
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FOR_THE_OWNER)
-            self._file = os.fdopen(descriptor, "ab")
-            _end_line(self._path, self._file)
+            descriptor = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | O_BINARY, FOR_THE_OWNER
+            )
+            self._file = os.fdopen(descriptor, "ab", buffering=0)
+            self._lines = self._path.open("rb")
+            self._places = dict(_walk_places(self._lines))
+            _end_line(self._lines, self._file)
         except OSError as error:
             raise cannot_write(self._path, error) from None
 
@@ -40,21 +50,31 @@ class KeptRows:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._lines.close()
 
     def find(self, found: FoundDump | Unreadable) -> Row | None:
         """The row of a file that has not changed since."""
-        return self._rows.get(identify(found)) if isinstance(found, FoundDump) else None
+        identity = identify(found) if isinstance(found, FoundDump) else ""
+        place = self._places.get(_number(identity)) if identity else None
+        if place is None:
+            return None
+        self._lines.seek(place)
+        line = _parse(self._lines.readline())
+        return line[1] if line and line[0] == identity else None
 
     def add(self, identity: str, row: Row) -> None:
-        """Keep a row. CannotWrite."""
-        if not identity or row.status != "ok":
+        """Keep a row."""
+        if not identity or row.status != "ok" or self._is_full:
             return
         line = json.dumps([identity, row_document(row)], separators=COMPACT) + "\n"
+        content = line.encode("ascii")
         try:
-            self._file.write(line.encode("ascii"))
-            self._file.flush()
+            while content:
+                content = content[self._file.write(content) :]
         except OSError as error:
-            raise cannot_write(self._path, error) from None
+            self._is_full = True
+            words = f"{self._path} cannot be written any more: {reason_of(error)}"
+            self._warn(f"{words}; what is read from here on is read again by the next call")
 
 
 def identify(found: FoundDump) -> str:
@@ -94,25 +114,38 @@ def _describe(path: str) -> str:
     return f"{path}:{status.st_size}:{status.st_mtime_ns}"
 
 
-def _read(path: Path) -> Iterator[tuple[str, Row]]:
-    """What can be read of the file; a line that cannot is a dump to read again."""
+def _walk_places(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """For each whole line its identity's number, and where it begins.
+
+    The rows stay in the file: of a million dumps they would be a gigabyte.
+    """
+    decoder = json.JSONDecoder()
+    place = 0
+    for line in file:
+        if line.startswith(b"[") and line.endswith(b"]\n"):
+            with suppress(ValueError):
+                identity, _ = decoder.raw_decode(line.decode("ascii"), 1)
+                yield _number(str(identity)), place
+        place += len(line)
+
+
+def _number(identity: str) -> int:
+    text = identity.encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+
+
+def _parse(line: bytes) -> tuple[str, Row] | None:
+    """What is kept in a line; None for one that cannot be read: its dump is read again."""
     try:
-        content = path.read_bytes()
-    except OSError:
-        return
-    for line in content.split(b"\n"):
-        try:
-            identity, document = json.loads(line)
-            yield str(identity), parse_row(document)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
+        identity, document = json.loads(line)
+        return str(identity), parse_row(document)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
-def _end_line(path: Path, file: "object") -> None:
+def _end_line(lines: BinaryIO, file: FileIO) -> None:
     """Begin on a line of our own after one that was torn."""
-    content = path.stat().st_size
-    if content:
-        with path.open("rb") as stream:
-            stream.seek(-1, os.SEEK_END)
-            if stream.read(1) != b"\n":
-                file.write(b"\n")  # type: ignore[attr-defined]
+    if lines.seek(0, os.SEEK_END):
+        lines.seek(-1, os.SEEK_END)
+        if lines.read(1) != b"\n":
+            file.write(b"\n")

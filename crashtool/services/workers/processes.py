@@ -106,6 +106,11 @@ class Worker:
             )
             _send(self._process.stdin, self._task)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a process, or there was none to be had."""
+        return self._process is not None
+
     def do(self, item: object) -> object:
         """What the worker makes of an item. WorkerLost when it does not answer, or cannot."""
         if self._process is None and self._starts < MAX_STARTS:

@@ -2,18 +2,20 @@
 
 import os
 
+import pytest
+
 from crashtool.model.triage.row import Row
 from crashtool.services.analyze.inspect_dumps import FoundDump
 from crashtool.services.triage.kept_rows import KeptRows, identify, name_state
 
 
 def keep(folder, found, row, state="s"):
-    with KeptRows(str(folder), state) as kept:
+    with KeptRows(str(folder), state, print) as kept:
         kept.add(identify(found), row)
 
 
 def find(folder, found, state="s"):
-    with KeptRows(str(folder), state) as kept:
+    with KeptRows(str(folder), state, print) as kept:
         return kept.find(found)
 
 
@@ -64,3 +66,19 @@ def test_the_state_changes_with_a_file_of_symbols(tmp_path):
     assert name_state(["y"], [str(tmp_path / "symbols")]) != before
     (tmp_path / "symbols" / "game.sym").write_bytes(b"MODULE")
     assert name_state(["x"], [str(tmp_path / "symbols")]) != before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_is_told_once_and_loses_no_answer(tmp_path):
+    said = []
+    one, other = make(tmp_path, "a.dmp"), make(tmp_path, "b.dmp")
+    with KeptRows(str(tmp_path / "work"), "s", said.append) as kept:
+        kept.add(identify(one), Row("a.dmp"))
+        kept._file.close()
+        kept._file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115
+        kept.add(identify(other), Row("b.dmp"))
+        kept.add(identify(other), Row("b.dmp"))
+    assert len(said) == 1
+    assert "No space left" in said[0]
+    assert find(tmp_path / "work", one) == Row("a.dmp")
+    assert find(tmp_path / "work", other) is None

@@ -1,0 +1,137 @@
+"""triage and its workers are killed at counted points: the same call then gives the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.commands.dying_workers import KILLER
+from tests.conftest import ROOT
+from tests.synth.crashes import crash, name_symbols
+
+POINTS = 20
+FEW = (3, 11, 17)  # the others take a minute: `make slow`
+DUMPS = 12
+ORPHAN = 5  # seconds that a process may outlive the one that started it
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL to send")
+points = pytest.mark.parametrize(
+    "point",
+    [pytest.param(point, marks=() if point in FEW else pytest.mark.slow)
+     for point in range(1, POINTS + 1)],
+)  # fmt: skip
+OUTPUTS = ("rows", "known.jsonl", "groups.html")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "crashes").mkdir()
+    for number in range(1, DUMPS + 1):
+        calls = ("draw", "load", "main") if number % 3 else ("load", "main")
+        (folder / "crashes" / f"{number:02}.dmp").write_bytes(crash(number, *calls))
+    (folder / "game.sym").write_bytes(name_symbols())
+    return folder
+
+
+def start(inputs, folder, *, maker="", die_at=0, more=(), **environment):
+    """A call of triage in `folder`, with two workers; stderr is a pipe that each process holds."""
+    arguments = [
+        "triage", inputs / "crashes", "--symbols", inputs / "game.sym", "--no-local-symbols",
+        "--jobs", 2, "--json", "--work", "work", "--rows", "rows", "--save-baseline",
+        "known.jsonl", "--html", "groups.html", *more,
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "tests.commands.dying_workers", maker, die_at, *arguments]
+    return subprocess.Popen(
+        list(map(str, command)), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CI": "1", **environment},
+    )  # fmt: skip
+
+
+def finish(process, folder):
+    """Its answer, and the files that it has written."""
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    return stdout, *((folder / name).read_bytes() for name in OUTPUTS)
+
+
+@pytest.fixture(scope="module")
+def expected(inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("expected")
+    return finish(start(inputs, folder), folder)
+
+
+@pytest.fixture(scope="module")
+def calls(inputs, tmp_path_factory):
+    """How many Python functions the first process calls, and all of it with one job."""
+    counts = []
+    for more in ((), ("--jobs", 1)):
+        folder = tmp_path_factory.mktemp("counted")
+        finish(start(inputs, folder, more=more, COUNT_TO=str(folder / "count")), folder)
+        counts.append(int((folder / "count").read_text(encoding="ascii")))
+    return counts
+
+
+@points
+def test_a_killed_call_leaves_no_process_and_the_next_gives_the_same(
+    inputs, expected, calls, tmp_path, point
+):
+    process = start(inputs, tmp_path, die_at=calls[0] * point // (POINTS + 1))
+    assert process.wait(timeout=120) == -signal.SIGKILL
+    process.communicate(timeout=ORPHAN)  # until the last process has closed its streams
+    assert finish(start(inputs, tmp_path), tmp_path) == expected
+
+
+@points
+def test_a_killed_worker_costs_nothing(inputs, expected, calls, tmp_path, point):
+    whole, reading = calls[0], calls[1] - calls[0]
+    assert reading > 0
+    at = max(1, (reading * point) // (3 * POINTS))  # of two workers one does half of it
+    flag = tmp_path / "died"
+    process = start(inputs, tmp_path, maker="make_dying", DIE_AT=str(at), DIE_FLAG=str(flag))
+    assert finish(process, tmp_path) == expected
+    assert flag.exists(), (whole, reading, at)
+
+
+def test_a_dump_that_kills_whoever_reads_it_is_named_and_costs_itself_alone(inputs, tmp_path):
+    folder = tmp_path / "crashes"
+    folder.mkdir()
+    for path in (inputs / "crashes").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / KILLER).write_bytes(crash(99, "check", "main"))
+    (tmp_path / "game.sym").write_bytes(name_symbols())
+    process = start(tmp_path, tmp_path, maker="make_killed")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 8, stderr
+    answer = json.loads(stdout)
+    assert answer["totals"] == {
+        "inputs": DUMPS + 1, "grouped": DUMPS, "nameless": 0, "duplicates": 0, "left_out": 0,
+        "unreadable": 1,
+    }  # fmt: skip
+    (bad,) = answer["unreadable"]
+    assert os.path.basename(bad["path"]) == KILLER  # noqa: PTH119
+    assert bad["reason"] == "the process that reads it is ended by it"
+
+
+def test_symbols_that_are_not_there_are_no_fault_of_a_minidump(inputs, tmp_path):
+    process = start(inputs, tmp_path, more=("--symbols", tmp_path / "nowhere"))
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert b"nowhere does not exist" in stdout + stderr
+    assert b"Traceback" not in stderr
+
+
+def test_an_interrupt_keeps_what_was_read(inputs, expected, tmp_path):
+    process = start(inputs, tmp_path)
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in tmp_path.glob("work/rows-*")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert finish(start(inputs, tmp_path), tmp_path) == expected
+    assert not list(tmp_path.glob(".*.part"))
