@@ -23,9 +23,10 @@ class UploadMember(NamedTuple):
 class Quality(NamedTuple):
     """What look-ups in one object of a file gave: is there any function, any line, and so on.
 
-    `functions` counts those with names. `lined` and `unwound` are shares, from 0 to 1: of the code
-    with names that has lines, and of the functions tried that can be unwound. `nameless` counts
-    functions whose names are not in the file. `problem` says why it could not be judged, "" when
+    `functions` counts those that symbols name, or the tried ones where that is more. `lined` and
+    `unwound` are shares, from 0 to 1: of the code with names that has lines, and of the functions
+    tried that can be unwound. `nameless` counts tried functions with merged calls whose names are
+    not in the file. `problem` says why it could not be judged, "" when
     it was; `tried` is False when only headers were read. `fault` is what kept this machine from
     reading it: then the rest is what could be read all the same, and nothing is held against it.
     """

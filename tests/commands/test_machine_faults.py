@@ -89,7 +89,7 @@ def test_a_bound_on_the_size_of_files_changes_no_answer(game, tmp_path, call, he
     for arguments in commands(game):
         faulty = call(*arguments, folder=tmp_path, limit=LIMIT)
         warned += assert_same_answer(healthy(arguments), faulty)
-    assert warned >= 4
+    assert warned >= 1
 
 
 @posix
@@ -111,7 +111,7 @@ def test_a_full_disk_changes_no_answer(game, tmp_path, call, healthy):
         )
     finally:
         subprocess.run(["umount", str(full)], check=True)
-    assert warned >= 4
+    assert warned >= 1
 
 
 @posix
@@ -144,22 +144,29 @@ def call_without(cold_forks, tmp_path, stub):
 @posix
 def test_a_missing_library_is_said_and_no_file_is_blamed(game, stub, call_without):
     (words, remedy), _ = stub
+    result = call_without("symbols", "dump", game / "game")
+
+    assert result.returncode == USAGE, result.stderr
+    assert words in result.stderr
+    assert remedy in result.stderr.rpartition(words)[2]  # how to install it
+    assert "Traceback" not in result.stderr
+    said = (result.stdout + result.stderr).lower()
+    assert "build the file again" not in said
+    assert "stripped" not in said
+    assert "damaged" not in said
+
+
+@posix
+def test_without_a_library_files_are_judged_as_with_it(game, call_without, healthy):
     for arguments in [
-        ("symbols", "check", game),
-        ("symbols", "dump", game / "game"),
+        ("symbols", "check", "--json", game),
         ("upload-symbols", "-n", "--require-for", game, game),
         ("upload-symbols", "-n", "--strict", game),
     ]:
         result = call_without(*arguments)
 
-        assert result.returncode == USAGE, (arguments, result.stderr)
-        assert words in result.stderr
-        assert remedy in result.stderr.rpartition(words)[2]  # how to install it
-        assert "Traceback" not in result.stderr
-        said = (result.stdout + result.stderr).lower()
-        assert "build the file again" not in said
-        assert "stripped" not in said
-        assert "damaged" not in said
+        assert result.returncode == healthy(arguments).returncode, (arguments, result.stderr)
+        assert result.stdout == healthy(arguments).stdout
 
 
 @posix
@@ -200,7 +207,7 @@ def test_a_process_that_cannot_be_started_changes_no_answer(game, call, healthy,
 
 @posix
 def test_a_reader_that_is_always_killed_is_no_fault_of_the_file(game, tmp_path, call):
-    result = call("symbols", "check", game / "game", folder=tmp_path, setup=kill_reader)
+    result = call("symbols", "dump", game / "game", folder=tmp_path, setup=kill_reader)
 
     assert result.returncode == MACHINE, result.stderr
     assert "was ended twice (killed by signal 9)" in result.stderr

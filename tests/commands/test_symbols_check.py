@@ -50,7 +50,7 @@ def test_the_document_has_grades_and_qualities(crashtool, truth):
     (file,) = json.loads(result.stdout)["files"]
     (row,) = file["objects"]
     assert row["grade"] == "full"
-    assert row["quality"]["functions"] == 70
+    assert row["quality"]["functions"] == 13
     assert row["quality"]["unwind"] is True
 
 

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
+from heapq import merge
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.dwarf.constants import PARTIAL_UNIT
@@ -17,6 +18,7 @@ from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.dwarf.units import ADDRESS_SIZES, Header, Unit
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.object_file.code_spans import merge_spans
 from crashtool.formats.record import U8, U16, U32, U64, Record
 
 ARANGES_VERSION = 2
@@ -71,6 +73,10 @@ class _UnitRanges:
         self._rows = rows
         self._starts = array("Q", (low for low, _, _ in rows))
 
+    def walk_pieces(self) -> Iterator[tuple[int, int]]:
+        """First address and end of each, in the order of the addresses."""
+        return ((low, high) for low, high, _ in self._rows)
+
     def find(self, address: int) -> list[int]:
         """The units at an address, the range that begins last first: it is the smallest."""
         last = bisect_right(self._starts, address)
@@ -106,21 +112,37 @@ class UnitIndex:
                     if unit is not None:
                         yield unit
 
+    def list_code(self) -> list[tuple[int, int]]:
+        """First address and end of the code that units say is theirs, in order, without overlaps.
+
+        Also of code that the linker has dropped, whose addresses are those of no section.
+        """
+        named, scanned = self._list_named(), self._list_scanned().rows
+        return merge_spans(merge(named.walk_pieces(), scanned.walk_pieces()))
+
     def _open(self, offset: int) -> Unit | None:
         try:
             return self.table.open(offset)
-        except DamagedDwarf:
+        except DamagedDwarf as error:
+            self.table.note(error)
             return None
 
     def _find_named(self, address: int) -> list[int]:
+        return self._list_named().find(address)
+
+    def _list_named(self) -> _UnitRanges:
         if self._aranges is None:
             rows: list[tuple[int, int, int]] = []
             with suppress(DamagedDwarf):  # the units that are not named are asked
                 _read_aranges(self._sections, rows, self._named)
             self._aranges = _UnitRanges(rows)
-        return self._aranges.find(address)
+        return self._aranges
 
     def _find_scanned(self, address: int) -> list[int]:
+        scan = self._list_scanned()
+        return scan.rows.find(address) + scan.silent
+
+    def _list_scanned(self) -> _Scan:
         if self._scan is None:
             rows: list[tuple[int, int, int]] = []
             silent: list[int] = []
@@ -128,7 +150,7 @@ class UnitIndex:
                 if header.may_have_code and header.offset not in self._named:
                     self._ask(header, rows, silent)
             self._scan = _Scan(_UnitRanges(rows), silent[:MOST_SILENT])
-        return self._scan.rows.find(address) + self._scan.silent
+        return self._scan
 
     def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:
         try:
@@ -136,7 +158,8 @@ class UnitIndex:
             if unit.tag == PARTIAL_UNIT or unit.line_program is None:
                 return
             found = find_ranges(unit, unit.values)
-        except DamagedDwarf:
+        except DamagedDwarf as error:
+            self.table.note(error)
             return
         if not has_addresses(unit.values):
             silent.append(header.offset)

@@ -47,12 +47,7 @@ def _open_macho(data: "Content", found: macho.Architecture) -> DebugSections:
             name = row.name.rstrip(b"\0").decode("ascii", "replace")
             packing = PACKED_OLD if name.startswith(OLD_PREFIX) else PLAIN
             places[_lengthen(name)] = SectionPlace(offset, row.size, packing)
-    code = (
-        range(row.address, row.address + row.size)
-        for row in found.sections
-        if row.flags & macho.HAS_INSTRUCTIONS
-    )
-    return DebugSections(data, places, found.base, tuple(code))
+    return DebugSections(data, places, found.base, tuple(macho.list_code(found)))
 
 
 def _lengthen(name: str) -> str:

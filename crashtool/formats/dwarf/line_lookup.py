@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_PROGRAMS = 1 << 26  # bytes of line programs that are run for one file
 MOST_KEPT = 1 << 24  # bytes of those whose rows are kept
+MAX_PROBLEMS = 16
 MOST_OVERLAPPING = 8  # sequences: what linkers leave of dropped code
 
 
@@ -45,11 +46,13 @@ class LineLookup:
         self._tables: dict[int, _Rows | None] = {}
         self._left = MOST_PROGRAMS
         self._kept = 0
+        self.problems: list[str] = []
 
     def find(self, address: int) -> CodeLine | None:
         """The line at an address; None where there is none, or damage has taken it.
 
-        InputUnusable when the file's sections cannot be unpacked.
+        What is damaged is noted in `problems`. InputUnusable when the file's sections cannot be
+        unpacked.
         """
         wanted = self._sections.base + address
         if not any(wanted in code for code in self._sections.code):
@@ -58,9 +61,13 @@ class LineLookup:
             for unit in self._units.walk_units(wanted):
                 if found := self.find_in(unit, address):
                     return found
-        except DamagedDwarf:  # a section that all units need
-            return None
+        except DamagedDwarf as error:  # a section that all units need
+            self._note(error)
         return None
+
+    def _note(self, error: DamagedDwarf) -> None:
+        if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(error.what)
 
     def find_in(self, unit: "Unit", address: int) -> CodeLine | None:
         """The same by the table of one unit."""
@@ -68,7 +75,8 @@ class LineLookup:
         rows = self._open_table(unit)
         try:
             found = rows.find(base + address) if rows else None
-        except DamagedDwarf:
+        except DamagedDwarf as error:
+            self._note(error)
             return None
         return found and found._replace(start=found.start - base)
 
@@ -77,7 +85,8 @@ class LineLookup:
         rows = self._open_table(unit)
         try:
             return rows.path(number) if rows else ""
-        except DamagedDwarf:
+        except DamagedDwarf as error:
+            self._note(error)
             return ""
 
     def _open_table(self, unit: "Unit") -> "_Rows | None":
@@ -96,7 +105,8 @@ class LineLookup:
                 self._left -= table.size
                 self._make_room(table.size)
                 self._tables[offset] = _Rows(table, self._sections.code)
-            except DamagedDwarf:
+            except DamagedDwarf as error:
+                self._note(error)
                 return None
         return self._tables[offset]
 

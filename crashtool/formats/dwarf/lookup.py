@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.dwarf.addresses import UnitIndex
-from crashtool.formats.dwarf.constants import CALL_FILE, CALL_LINE
+from crashtool.formats.dwarf.constants import CALL_FILE, CALL_LINE, INLINED
 from crashtool.formats.dwarf.entry_names import EntryNames
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.functions import Scopes, UnitFunctions
 from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.object_file.code_spans import clip_spans
 from crashtool.formats.object_file.elf_symbols import choose_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from crashtool.formats.dwarf.entries import Entries, Entry
     from crashtool.formats.dwarf.sections import DebugSections
@@ -33,6 +34,8 @@ NO_LINE = CodeLine("", 0, 0)
 
 class Symbols(Protocol):
     """What a file's symbol table says of functions; addresses are from the module's base."""
+
+    def walk_functions(self) -> "Iterator[ElfFunction]": ...  # noqa: D102
 
     def list_names(self, start: int) -> list[str]: ...  # noqa: D102
     def find(self, address: int) -> "ElfFunction | None": ...  # noqa: D102
@@ -58,7 +61,7 @@ class DwarfLookup:
         find_split: "Callable[[Unit], SplitUnit | None] | None" = None,
     ) -> None:
         self._sections = sections
-        self._symbols = symbols
+        self.symbols = symbols
         self._find_split = find_split
         self._units = UnitIndex(sections)
         self._lines = LineLookup(sections, self._units)
@@ -88,6 +91,34 @@ class DwarfLookup:
     def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
         """None: only functions are read."""
         return []
+
+    def list_damage(self) -> list[str]:
+        """What is damaged of all that was read: also of units and line tables without an answer."""
+        return [*self.problems, *self._units.table.problems, *self._lines.problems]
+
+    def find_line(self, address: int) -> CodeLine | None:
+        """The line at an address by the line tables alone, which is found sooner."""
+        return self._lines.find(address)
+
+    def describes_inlined_calls(self) -> bool:
+        """Whether a unit that was read so far describes calls that were merged into others."""
+        shapes = (row.entries.shapes.read_all() for row in self._opened.values() if row)
+        return any(
+            shape.tag == INLINED and shape.is_wanted for table in shapes for shape in table.values()
+        )
+
+    def list_unit_code(self) -> list[tuple[int, int]]:
+        """First address and end of the code that units say is theirs, in order, without overlaps.
+
+        InputUnusable as `find_locations`; units that are damaged are left out.
+        """
+        base = self._sections.base
+        try:
+            spans = self._units.list_code()
+        except DamagedDwarf as error:
+            self._note(error)
+            return []
+        return [(start - base, end - base) for start, end in clip_spans(spans, self._sections.code)]
 
     def _note(self, error: DamagedDwarf) -> None:
         if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
@@ -154,9 +185,9 @@ class DwarfLookup:
         A symbol that begins where it begins may be of another function, which was folded into it.
         """
         name = self._names.find(opened.table, opened.entries, function)
-        if name.is_linkage or self._symbols is None:
+        if name.is_linkage or self.symbols is None:
             return name.text
-        symbols = self._symbols.list_names(start)
+        symbols = self.symbols.list_names(start)
         if name.bare in symbols:
             return name.text
         stem = name.bare.partition("<")[0]
@@ -173,7 +204,7 @@ class DwarfLookup:
         except DamagedDwarf as error:
             self._note(error)
             row = None
-        symbol = self._symbols and self._symbols.find(address)
+        symbol = self.symbols and self.symbols.find(address)
         if symbol:
             return [CodeLocation(symbol.name, symbol.start, *(row or NO_LINE)[:2])]
         return [CodeLocation("", row.start, row.file, row.line)] if row else []

@@ -10,6 +10,7 @@ from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import Header, Unit, read_header, walk_headers
 
 MOST_UNITS = 1 << 12  # that are kept
+MAX_PROBLEMS = 16
 MOST_BYTES = 1 << 26  # of the units whose entries are kept
 
 
@@ -32,12 +33,17 @@ class UnitTable:
         self._entries: dict[int, Entries] = {}
         self._kept = 0
         self._supplement: UnitTable | None = None
+        self.problems: list[str] = []
 
     @property
     def headers(self) -> list[Header]:
-        """The headers of all units, up to the first that is damaged."""
+        """The headers of all units, up to the first that is damaged, which `problems` tells."""
         if self._headers is None:
-            self._headers = list(walk_headers(self.sections))
+            self._headers = []
+            try:
+                self._headers.extend(walk_headers(self.sections))
+            except DamagedDwarf as error:
+                self.note(error)
             self._starts = [header.offset for header in self._headers]
         return self._headers
 
@@ -58,6 +64,11 @@ class UnitTable:
                 self._units.clear()
             self._units[offset] = unit
         return unit
+
+    def note(self, error: DamagedDwarf) -> None:
+        """Add what is damaged to `problems`."""
+        if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(error.what)
 
     def find(self, offset: int) -> Unit:
         """The unit that an offset lies in."""

@@ -45,6 +45,7 @@ OLDEST, DWARF_5 = 2, 5
 TYPE, PARTIAL, SKELETON, SPLIT, SPLIT_TYPE = 2, 3, 4, 5, 6  # kinds of unit, from DWARF 5 on
 ADDRESS_SIZES = (4, 8)
 HEADER_BYTES = 64
+LENGTH_SIZE = 4
 MOST_UNITS = 1 << 17  # Chromium has 30,000
 LONG_TABLE_HEAD = {4: 8, 8: 16}  # of .debug_str_offsets, by the size of an offset
 
@@ -93,15 +94,15 @@ def read_header(sections: DebugSections, offset: int) -> Header:
 
 
 def walk_headers(sections: DebugSections) -> Iterator[Header]:
-    """The headers in turn, up to the first that is damaged."""
+    """The headers in turn. DamagedDwarf from the first that is damaged."""
     offset, end = 0, sections.size("debug_info")
     for _ in range(MOST_UNITS):
-        if offset + 4 >= end:
-            return
-        try:
-            header = read_header(sections, offset)
-        except DamagedDwarf:
-            return
+        left = end - offset
+        if left <= 0 or (
+            left < LENGTH_SIZE and not any(sections.open("debug_info", offset).take(left))
+        ):
+            return  # the end, or what aligns it
+        header = read_header(sections, offset)
         yield header
         offset = header.end
 
@@ -124,10 +125,14 @@ class Unit:
         self.sizes = header.sizes
         self.sections = sections
         size = header.end - header.first
+        self.tag = 0  # as it stays where nothing follows the header
+        self.values: dict[int, tuple[int, Value]] = {}
         cursor = sections.open("debug_info", header.first, size)
-        declaration = abbreviations.find(header.abbreviations, cursor.uleb())
-        self.tag = declaration.tag
-        self.values = dict(_walk_values(cursor, declaration, header.sizes))
+        code = cursor.uleb() if size else 0
+        if code:
+            declaration = abbreviations.find(header.abbreviations, code)
+            self.tag = declaration.tag
+            self.values = dict(_walk_values(cursor, declaration, header.sizes))
 
     @property
     def line_program(self) -> int | None:

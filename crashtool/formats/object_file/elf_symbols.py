@@ -116,10 +116,11 @@ class FunctionTable:
         following = self._starts[offset + 1 : offset + 2]
         return min(end, *following) - start if following else end - start
 
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """First address and end of each, in the order of the addresses."""
-        for start, size, _ in self._rows:
-            yield start, start + size
+    def walk_functions(self) -> Iterator[ElfFunction]:
+        """Each in the order of the addresses, also under each of its names."""
+        for offset, (start, size, name) in enumerate(self._rows):
+            size = size or self._measure(offset)  # noqa: PLW2901 (one that has none)
+            yield ElfFunction(start, size, _name(self._data, self._table, name))
 
 
 def choose_name(names: Iterable[str]) -> str:
@@ -164,12 +165,20 @@ class FunctionNames:
 
     def find(self, address: int) -> ElfFunction | None:
         """The function that an address lies in."""
+        found = (functions.find(address) for functions in self._list_functions())
+        return next(filter(None, found), None)
+
+    def walk_functions(self) -> Iterator[ElfFunction]:
+        """The functions of one table after the other, also under each of their names."""
+        for functions in self._list_functions():
+            yield from functions.walk_functions()
+
+    def _list_functions(self) -> list[FunctionTable]:
         if self._functions is None:
             self._functions = [
                 FunctionTable(self._data, table, self._code) for table in self._tables
             ]
-        found = (functions.find(address) for functions in self._functions)
-        return next(filter(None, found), None)
+        return self._functions
 
 
 def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, int, int]]:

@@ -277,6 +277,24 @@ def find_architecture(data: "Content", architecture: str = "") -> Architecture |
     return _read_architecture(*wanted[0]) if wanted and not wanted[0][0].big_endian else None
 
 
+def list_code(found: Architecture) -> list[range]:
+    """The addresses of the sections of code.
+
+    Dsymutil of 2008 wrote sections without sizes: these end where the next begins.
+    """
+    starts = sorted({row.address for row in found.sections})
+    return [
+        range(
+            row.address,
+            row.address + row.size
+            if row.size
+            else next((start for start in starts if start > row.address), row.address),
+        )
+        for row in found.sections
+        if row.flags & HAS_INSTRUCTIONS
+    ]
+
+
 def _read_architecture(part: _Slice, header: MachHeader, first: int) -> Architecture:
     base, symbols = 0, None
     sections: list[MachSection32 | MachSection64] = []

@@ -7,6 +7,7 @@ from crashtool.formats.object_file.macho import (
     HAS_INSTRUCTIONS,
     Architecture,
     find_architecture,
+    list_code,
 )
 from crashtool.formats.object_file.unsized_functions import MAX_NAME_LENGTH, UnsizedFunctions
 from crashtool.formats.record import U8, U16, U32, U64, Record
@@ -57,11 +58,7 @@ def read_macho_functions(data: "Content", architecture: str = "") -> UnsizedFunc
         name = raw.decode("utf-8", "replace").removeprefix(PREFIX)
         return "" if name == REDACTED else name
 
-    code = [
-        range(row.address - part.base, row.address - part.base + row.size)
-        for row in part.sections
-        if row.flags & HAS_INSTRUCTIONS
-    ]
+    code = [range(row.start - part.base, row.stop - part.base) for row in list_code(part)]
     return UnsizedFunctions(_walk_functions(data, part), code, read_name)
 
 

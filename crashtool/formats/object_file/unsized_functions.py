@@ -47,8 +47,8 @@ class UnsizedFunctions:
         names = (self._read_name(offset) for own, offset in rows if own == start)
         return list(filter(None, names))
 
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """First address and end of each, in the order of the addresses."""
+    def walk_functions(self) -> Iterator[ElfFunction]:
+        """Each in the order of the addresses."""
         for start in dict.fromkeys(self._starts):
             if found := self.find(start):
-                yield start, start + found.size
+                yield found

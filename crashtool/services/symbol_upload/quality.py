@@ -1,26 +1,24 @@
 """How much each debug file is worth: what can be looked up in it, found out by looking it up."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_file import BreakpadFile
-from crashtool.formats.dwarf.line_lookup import open_line_lookup
-from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.object_file.code_spans import spread_addresses
 from crashtool.formats.object_file.reading import find_code
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.pdb.coverage import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
-from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import Quality, SymbolFile
+from crashtool.services.symbol_upload.native_coverage import measure_native
 from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE
-from crashtool.services.symbols.debug_file import open_symbol_table
-from crashtool.services.symbols.derive import LINES, Derived, DerivedFiles, Deriver, Product
+from crashtool.services.symbols.derive import Derived, DerivedFiles, Deriver, Product
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 from crashtool.services.workers.processes import count_workers, share_among_processes
@@ -34,13 +32,8 @@ SMALL = 4_000_000  # bytes
 MAX_LOOKED_UP = 64  # functions of a PDB that are named, to see whether it is sound
 MAX_TRIED = 400  # functions whose unwind information is looked up
 UNREAD_ROLES = (object_kinds.PACKAGE, object_kinds.SUPPLEMENT)  # only of use through another file
-LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
-    "_init", "_fini", "_start", "deregister_tm_clones", "register_tm_clones", "frame_dummy",
-    "__do_global_dtors_aux", "__libc_csu_init", "__libc_csu_fini", "_dl_relocate_static_pie",
-})  # fmt: skip
 ENOUGH_UNWOUND = 0.5  # what the C runtime brings along is less in any program but an empty one
 ENOUGH_UNNAMED = 0.23  # where the runtime's own code cannot be told from the rest
-ENOUGH_LINED = 0.9  # of what DIEs describe: the line tables are not looked into then
 ENOUGH_IN_IMAGES = 0.05  # leaf functions have none in x86-64 Windows code
 
 
@@ -84,48 +77,30 @@ def _is_plain(file: SymbolFile) -> bool:
 
 
 def _grade_by_processes(files: Sequence[SymbolFile], cache: DerivedFiles) -> Iterator[SymbolFile]:
-    """For many small files: what is made of each is made here, and looked into by others."""
-    with _Derivers(cache, 2) as (deriver, own):  # one is asked by one thread at a time
+    """For many small files; those whose unwind rules have to be made are graded here."""
+    with _Derivers(cache, 1) as (deriver,):  # it is asked by one thread at a time
 
-        def prepare() -> Iterator[Prepared]:
-            for file in files:
-                made: dict[str, str] = {}
-                for row in file.objects:
-                    with suppress(CrashtoolError):  # then it is graded here, and told
-                        path = deriver.find(LINES, file.source, row.architecture).path
-                        made |= {row.architecture: path} if path else {}
-                yield Prepared(file, made)
-
-        def grade_here(prepared: Prepared) -> SymbolFile:
-            return grade_file(prepared.file, own)
+        def grade_here(file: SymbolFile) -> SymbolFile:
+            return grade_file(file, deriver)
 
         yield from share_among_processes(
-            f"{__name__}:make_grader", None, prepare(), count_workers(None), grade_here
+            f"{__name__}:make_grader", None, iter(files), count_workers(None), grade_here
         )
 
 
-class Prepared(NamedTuple):
-    """A file, and the paths of what was made of it, by architecture."""
-
-    file: SymbolFile
-    made: dict[str, str]
+class _Nothing:
+    """What makes nothing, in a process that would have to start another for it."""
 
     def find(
         self, product: Product, path: str, architecture: str, *, afresh: bool = False
     ) -> Derived:
-        """As a Deriver, of what was made; LookupError for all else, no fault of the file."""
-        if product != LINES or path != self.file.source or afresh:
-            raise LookupError(product)
-        place = self.made[architecture]
-        try:
-            return Derived(map_file(place), place)
-        except CrashtoolError as error:
-            raise LookupError(place) from error
+        """LookupError: no fault of the file."""
+        raise LookupError(product, path, architecture, afresh)
 
 
-def make_grader(_setup: None) -> Callable[[Prepared], SymbolFile]:
-    """What grades files in a process of its own, and leaves to others what was not prepared."""
-    return lambda prepared: grade_file(prepared.file, prepared)
+def make_grader(_setup: None) -> Callable[[SymbolFile], SymbolFile]:
+    """What grades files in a process of its own, and leaves to others what it cannot."""
+    return lambda file: grade_file(file, _Nothing())
 
 
 def grade_file(file: SymbolFile, deriver: "Finder") -> SymbolFile:
@@ -204,14 +179,14 @@ def _grade_text(file: SymbolFile) -> Quality:
 def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     lookup = PdbLookup(map_file(file.source))
     found = measure_coverage(lookup)
-    for address in _spread(found.spans, max(1, found.code_bytes // MAX_LOOKED_UP)):
+    for address in spread_addresses(found.spans, max(1, found.code_bytes // MAX_LOOKED_UP)):
         lookup.find_locations(address)
     if lookup.problems:
         return Quality(problem=f"cannot read the debug information: {lookup.problems[0]}")
     unwound = 0.0
     if row.architecture not in UNWIND_IN_IMAGE:  # else it is in the image
         step = max(1, found.code_bytes // MAX_TRIED)
-        tried = tuple(_spread(found.spans, step))
+        tried = tuple(spread_addresses(found.spans, step))
         unwound = sum(lookup.find_frame_data(at) is not None for at in tried) / max(1, len(tried))
     return Quality(
         functions=found.functions,
@@ -224,68 +199,33 @@ def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     )
 
 
-class _FunctionNames(NamedTuple):
-    """What is known of an object's functions, and addresses at even steps through their code."""
-
-    quality: Quality
-    addresses: tuple[int, ...]
-
-
 def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
-    sources = object_kinds.SOURCES in row.features
+    data = map_file(file.source)
     try:
-        names = _look_up_names(file, row, deriver)
-    except InputUnusable:
+        found = measure_native(data, row)
+    except MalformedFile:
         raise
-    except CrashtoolError as error:  # what needs no library is read all the same
-        names = _look_up_symbols(file, row, error)
-    unwound, fault = _share_unwound(file, row, deriver, names.addresses)
+    except InputUnusable as error:  # a library for packed sections is not here
+        return Quality(fault=error)
+    if found.problem:
+        return Quality(problem=f"cannot read the debug information: {found.problem}")
+    unwound, fault = _share_unwound(file, row, deriver, found.addresses)
     is_image = row.kind == object_kinds.PE and row.architecture in UNWIND_IN_IMAGE
-    known = ENOUGH_UNWOUND if names.addresses else ENOUGH_UNNAMED
+    known = ENOUGH_UNWOUND if found.addresses else ENOUGH_UNNAMED
     least = ENOUGH_IN_IMAGES if is_image else known
-    return names.quality._replace(
-        sources=sources, unwind=unwound >= least, unwound=unwound,
-        fault=names.quality.fault or fault,
-    )  # fmt: skip
-
-
-def _look_up_names(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> _FunctionNames:
-    cache = SymCache(deriver.find(LINES, file.source, row.architecture).content)
-    found = cache.count(LINKED_IN)
-    step = max(1, found.named_bytes // MAX_TRIED)
-    addresses = tuple(_spread(cache.walk_named(LINKED_IN), step))
     is_own = object_kinds.LINES in row.features
-    lined = min(1.0, found.lined_bytes / max(1, found.named_bytes)) if is_own else 0.0
-    if row.kind == object_kinds.ELF and is_own and lined < ENOUGH_LINED:
-        lined = max(lined, _share_of_rows(map_file(file.source), addresses))
-    quality = Quality(
-        functions=found.named
-        if row.kind != object_kinds.PE or is_own
-        else 0,  # exports name little
-        lines=lined > 0,
-        inlines=found.inlined > 0,
-        lined=lined,
+    return Quality(
+        # exports name little
+        functions=found.functions if row.kind != object_kinds.PE or is_own else 0,
+        lines=found.lined > 0,
+        inlines=found.has_inlines,
+        unwind=unwound >= least,
+        sources=object_kinds.SOURCES in row.features,
+        lined=found.lined,
+        unwound=unwound,
         nameless=found.nameless,
+        fault=fault,
     )
-    return _FunctionNames(quality, addresses)
-
-
-def _share_of_rows(data: "Content", addresses: tuple[int, ...]) -> float:
-    """Of how much of an ELF file's code its line tables have rows, described by DIEs or not."""
-    lines = open_line_lookup(data)
-    if lines is None or not addresses:
-        return 0.0
-    return sum(lines.find(address) is not None for address in addresses) / len(addresses)
-
-
-def _look_up_symbols(file: SymbolFile, row: ObjectFile, fault: CrashtoolError) -> _FunctionNames:
-    """What a file's symbol table says by itself."""
-    table = open_symbol_table(map_file(file.source), row.kind, row.architecture)
-    if table is None:
-        return _FunctionNames(Quality(fault=fault), ())
-    spans = list(table.spans())
-    step = max(1, sum(end - start for start, end in spans) // MAX_TRIED)
-    return _FunctionNames(Quality(functions=len(spans), fault=fault), tuple(_spread(spans, step)))
 
 
 def _share_unwound(
@@ -317,14 +257,4 @@ def _walk_code(data: "Content") -> Iterator[int]:
     except InputUnusable:
         return iter(())
     step = max(1, sum(place.size for place in code) // MAX_TRIED)
-    return _spread(((place.address, place.address + place.size) for place in code), step)
-
-
-def _spread(spans: Iterable[tuple[int, int]], step: int) -> Iterator[int]:
-    """Addresses with `step` bytes between them, gaps between the spans not counted."""
-    skip = 0
-    for start, end in spans:
-        end = max(end, start + 1)  # noqa: PLW2901 (the last span of a table has no end)
-        yield from range(start + skip, end, step)
-        size = end - start
-        skip = skip - size if skip >= size else (skip - size) % step
+    return spread_addresses(((place.address, place.address + place.size) for place in code), step)

@@ -88,7 +88,7 @@ def open_functions(
     sections = open_all_sections(data, architecture)
     if sections is None:
         return None
-    symbols = _open_symbols(data, sections, architecture)
+    symbols = open_symbols(data, sections, architecture)
     empty = DebugSections(data, {}, sections.base, sections.code)
     if any(map(sections.has, SUPPLEMENT_LINKS)):
         from crashtool.services.symbols.supplement_file import find_supplement  # dwz's alone
@@ -98,7 +98,18 @@ def open_functions(
     return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems)
 
 
-def _open_symbols(
+def open_alone(data: "Content", architecture: str) -> DwarfLookup | None:
+    """What a file says by itself, without those beside it, which servers of symbols do not have.
+
+    As `open_functions` where there is none.
+    """
+    sections = open_all_sections(data, architecture)
+    if sections is None:
+        return None
+    return DwarfLookup(sections, open_symbols(data, sections, architecture))
+
+
+def open_symbols(
     data: "Content", sections: DebugSections, architecture: str
 ) -> "FunctionNames | UnsizedFunctions | None":
     """What the file's symbol table says of functions, else what it exports."""

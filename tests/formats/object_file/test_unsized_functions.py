@@ -56,8 +56,9 @@ class TestTable:
     def test_nothing_is_named_by_a_symbol_of_another_section_or_without_a_name(self):
         assert named(self.functions, 0x0F, 0x70, 0x90) == [None, None, None]
 
-    def test_spans_are_those_that_can_be_found(self):
-        assert list(self.functions.spans()) == [(0x10, 0x40), (0x40, 0x60)]
+    def test_functions_are_walked_that_can_be_found(self):
+        found = [(row.start, row.size) for row in self.functions.walk_functions()]
+        assert found == [(0x10, 0x30), (0x40, 0x20)]
         assert len(self.functions) == 4
 
 
@@ -176,7 +177,7 @@ def test_exports_of_a_real_library(truth):
     data = (truth / "windows" / "bin" / "msvc-x64" / "plugin.dll").read_bytes()
     exported = read_pe_exports(data)
 
-    assert "plugin_process" in {exported.find(start).name for start, _ in exported.spans()}
+    assert "plugin_process" in {row.name for row in exported.walk_functions()}
 
 
 def test_exports_of_damaged_libraries_are_found_or_not(truth):
@@ -189,7 +190,7 @@ def test_exports_of_damaged_libraries_are_found_or_not(truth):
             changed[chance.randrange(0x400)] = chance.randrange(256)
         try:
             exported = read_pe_exports(bytes(changed))
-            list(exported.spans() if exported else ())
+            list(exported.walk_functions() if exported else ())
         except CrashtoolError:
             ended += 1
     assert ended < 300

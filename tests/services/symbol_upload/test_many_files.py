@@ -8,9 +8,8 @@ import pytest
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload import quality
 from crashtool.services.symbol_upload.collect import SymbolFileSearch
-from crashtool.services.symbol_upload.quality import Prepared, grade_files, make_grader
+from crashtool.services.symbol_upload.quality import grade_files
 from crashtool.services.symbols.cache import SymbolCache
-from crashtool.services.symbols.derive import Deriver
 
 BUILD_ID = b"\x01\x23\x45\x67" * 5
 SOURCE = "int g(int); int f(int a) { return g(a) + g(a + 1); } int h(int a) { return f(a) * 2; }"
@@ -51,15 +50,6 @@ def test_several_processes_grade_as_threads_do(libraries, tmp_path, monkeypatch)
     assert sum(row.qualities[0].lines for row in shared) == 12
 
 
-def test_what_has_gone_from_the_cache_is_no_fault_of_the_file(libraries, tmp_path):
-    (file,) = [row for row in collect(libraries) if row.name == "lib00.so"]
-    grade = make_grader(None)
-    with pytest.raises(LookupError):
-        grade(Prepared(file, {}))
-    with pytest.raises(LookupError):
-        grade(Prepared(file, {"x86_64": str(tmp_path / "gone")}))
-
-
 def test_a_cache_that_cannot_be_written_changes_no_grade(libraries, tmp_path, monkeypatch):
     files = collect(libraries)
     good = grade_files(files, SymbolCache(str(tmp_path / "a")))
@@ -67,17 +57,3 @@ def test_a_cache_that_cannot_be_written_changes_no_grade(libraries, tmp_path, mo
     monkeypatch.setattr(quality, "WORTH_SHARING", 5)
     monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
     assert grade_files(files, SymbolCache(str(tmp_path / "file"))) == good
-
-
-def test_the_readers_own_process_ends_with_it(libraries, tmp_path, monkeypatch):
-    monkeypatch.setattr(quality, "WORTH_SHARING", 5)
-    monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
-    closed, close = [], Deriver.close
-
-    def note_and_close(deriver):
-        closed.append(deriver)
-        close(deriver)
-
-    monkeypatch.setattr(Deriver, "close", note_and_close)
-    grade_files(collect(libraries), SymbolCache(str(tmp_path / "a")))
-    assert len(set(closed)) >= 2

@@ -1,0 +1,39 @@
+"""Stretches of code by address: each its first address and its end."""
+
+from collections.abc import Iterable, Iterator
+
+
+def merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches in the order of their addresses, those that touch or overlap as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in spans:
+        if found and start <= found[-1][1]:
+            if end > found[-1][1]:
+                found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
+    return found
+
+
+def measure_spans(spans: Iterable[tuple[int, int]]) -> int:
+    """The bytes of all."""
+    return sum(end - start for start, end in spans)
+
+
+def clip_spans(spans: Iterable[tuple[int, int]], code: Iterable[range]) -> list[tuple[int, int]]:
+    """What of each lies in one of the ranges of code, in the order of the addresses."""
+    return sorted(
+        (max(start, span.start), min(end, span.stop))
+        for span in code
+        for start, end in spans
+        if start < span.stop and span.start < end
+    )
+
+
+def spread_addresses(spans: Iterable[tuple[int, int]], step: int) -> Iterator[int]:
+    """Addresses with `step` bytes between them, gaps between the spans not counted."""
+    skip = 0
+    for start, end in spans:
+        yield from range(start + skip, end, step)
+        size = end - start
+        skip = skip - size if skip >= size else (skip - size) % step
