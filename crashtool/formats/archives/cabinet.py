@@ -101,16 +101,18 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     offset = header.files_offset
     for _ in range(header.file_count):
         start = offset
-        row = _read(file, CfFile, start)
-        name, offset = _read_name(file, offset + CfFile.SIZE, row.attributes)
-        if row.folder >= len(folders):
-            raise MalformedFile(f"a file in folder {row.folder}, which there is not", offset=start)
-        if stream is None or row.folder != current or stream.position > row.start:
-            stream = _Unpacked(file, folders[row.folder], reserves.block, budget)
-            current = row.folder
-        stream.skip_to(row.start)
-        stream.end = row.start + row.size
-        yield ArchiveMember(name, row.size, stream)
+        member = _read(file, CfFile, start)
+        name, offset = _read_name(file, offset + CfFile.SIZE, member.attributes)
+        if member.folder >= len(folders):
+            raise MalformedFile(
+                f"a file in folder {member.folder}, which there is not", offset=start
+            )
+        if stream is None or member.folder != current or stream.position > member.start:
+            stream = _Unpacked(file, folders[member.folder], reserves.block, budget)
+            current = member.folder
+        stream.skip_to(member.start)
+        stream.end = member.start + member.size
+        yield ArchiveMember(name, member.size, stream)
 
 
 class _Unpacked:

@@ -144,8 +144,8 @@ def _walk_rpm_package(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember
     start = rpm_package.find_payload(file)
     packed = Slice(file, start, file.seek(0, 2) - start)
     head = read_fully(packed, HEAD_BYTES)
-    for row in cpio_file.walk_members(unpack(Rejoined(head, packed), head, budget)):
-        yield row._replace(name=row.name.removeprefix("./"))
+    for member in cpio_file.walk_members(unpack(Rejoined(head, packed), head, budget)):
+        yield member._replace(name=member.name.removeprefix("./"))
 
 
 def _walk_appimage(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:

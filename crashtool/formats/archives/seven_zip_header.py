@@ -173,13 +173,13 @@ def _read_folders(reader: HeaderReader, streams: Streams) -> None:
 
 def _read_folder(reader: HeaderReader) -> SevenZipFolder:
     coders = tuple(_read_coder(reader) for _ in range(reader.count(MAX_CODERS)))
-    inputs, outputs = sum(row.inputs for row in coders), sum(row.outputs for row in coders)
+    inputs, outputs = sum(coder.inputs for coder in coders), sum(coder.outputs for coder in coders)
     if not coders or outputs != len(coders) or not outputs - 1 <= inputs <= 4 * MAX_CODERS:
         raise reader.malformed()
     pairs = [(reader.number(), reader.number()) for _ in range(outputs - 1)]
     packed = inputs - len(pairs)
     first = [reader.number() for _ in range(packed)] if packed > 1 else []
-    ids = tuple(row.id for row in coders)
+    ids = tuple(coder.id for coder in coders)
     if first or inputs != len(coders):
         return SevenZipFolder((), (), packed, ids)
     order = _order(len(coders), dict(pairs))

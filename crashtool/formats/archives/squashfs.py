@@ -136,20 +136,26 @@ class _SquashfsWalk:
 
     def _read_inode(self, block: int, offset: int) -> tuple[int, Inode, MetadataReader]:
         """A folder's or a file's kind, inode, and what follows that."""
-        rows = MetadataReader(self._image, self._image.superblock.inodes + block, offset)
-        head = rows.read(InodeHead)
+        reader = MetadataReader(self._image, self._image.superblock.inodes + block, offset)
+        head = reader.read(InodeHead)
         if not 0 < head.number <= self._image.superblock.inode_count:
-            raise self._image.damaged(f"an inode has number {head.number:,}", rows.place)
+            raise self._image.damaged(f"an inode has number {head.number:,}", reader.place)
         if head.kind in (FOLDER, LARGE_FOLDER):
             is_large = head.kind == LARGE_FOLDER
-            folder = rows.read(LargeFolderInode) if is_large else rows.read(FolderInode)
-            return FOLDER, Inode(head.number, folder.size, folder.block, folder.offset), rows
+            folder = reader.read(LargeFolderInode) if is_large else reader.read(FolderInode)
+            return FOLDER, Inode(head.number, folder.size, folder.block, folder.offset), reader
         if head.kind in (FILE, LARGE_FILE):
-            row = rows.read(LargeFileInode) if head.kind == LARGE_FILE else rows.read(FileInode)
-            if row.size > MAX_FILE:
-                raise self._image.damaged(f"a file of {row.size:,} bytes", rows.place)
-            return FILE, Inode(head.number, row.size, row.start, row.offset, row.fragment), rows
-        raise self._image.damaged(f"an entry leads to an inode of kind {head.kind}", rows.place)
+            inode = (
+                reader.read(LargeFileInode) if head.kind == LARGE_FILE else reader.read(FileInode)
+            )
+            if inode.size > MAX_FILE:
+                raise self._image.damaged(f"a file of {inode.size:,} bytes", reader.place)
+            return (
+                FILE,
+                Inode(head.number, inode.size, inode.start, inode.offset, inode.fragment),
+                reader,
+            )
+        raise self._image.damaged(f"an entry leads to an inode of kind {head.kind}", reader.place)
 
 
 class _SquashfsContent:

@@ -150,12 +150,14 @@ def find_obstacle(head: bytes) -> str:
     """Why an image that begins so is not read here, as words behind "a SquashFS image"; or ""."""
     if len(head) < Superblock.SIZE:
         return ""
-    row = Superblock.read(head)
-    if (row.major, row.minor) != VERSION:
-        return f" of version {row.major}.{row.minor}"
-    if row.compressor == ZSTD_ID or row.compressor in METHODS:
+    superblock = Superblock.read(head)
+    if (superblock.major, superblock.minor) != VERSION:
+        return f" of version {superblock.major}.{superblock.minor}"
+    if superblock.compressor == ZSTD_ID or superblock.compressor in METHODS:
         return ""
-    return f" packed by {UNREAD_METHODS.get(row.compressor, f'method {row.compressor}')}"
+    return (
+        f" packed by {UNREAD_METHODS.get(superblock.compressor, f'method {superblock.compressor}')}"
+    )
 
 
 def read_superblock(file: IO[bytes], start: int) -> Superblock:
@@ -166,22 +168,24 @@ def read_superblock(file: IO[bytes], start: int) -> Superblock:
     size = file.seek(0, 2) - start
     file.seek(start)
     head = file.read(Superblock.SIZE)
-    row = Superblock.read(head)
-    if row.magic != MAGIC:
+    superblock = Superblock.read(head)
+    if superblock.magic != MAGIC:
         raise MalformedFile("no SquashFS image", offset=start)
     if obstacle := find_obstacle(head):
         raise NotOpened(f"a SquashFS image{obstacle}, which is not read here", hint=UNPACK_HINT)
-    is_block = SMALLEST_BLOCK_LOG <= row.block_log <= MAX_BLOCK_LOG
-    if not is_block or row.block_size != 1 << row.block_log:
+    is_block = SMALLEST_BLOCK_LOG <= superblock.block_log <= MAX_BLOCK_LOG
+    if not is_block or superblock.block_size != 1 << superblock.block_log:
         raise MalformedFile(
-            f"the SquashFS image has blocks of {row.block_size:,} bytes",
+            f"the SquashFS image has blocks of {superblock.block_size:,} bytes",
             offset=start + Superblock.offset_of("block_size"),
         )
-    if row.size > size:
+    if superblock.size > size:
         raise MalformedFile("the SquashFS image is cut short", offset=start + size)
-    if row.inode_count > MAX_MEMBERS:
-        raise InputUnusable(f"a SquashFS image of {row.inode_count:,} files", hint=UNPACK_HINT)
-    return row
+    if superblock.inode_count > MAX_MEMBERS:
+        raise InputUnusable(
+            f"a SquashFS image of {superblock.inode_count:,} files", hint=UNPACK_HINT
+        )
+    return superblock
 
 
 def method_of(superblock: Superblock) -> Method | None:

@@ -93,9 +93,9 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """
     directory = find_directory(file)
     _check_places(file, directory)
-    for row in _walk_rows(file, directory):
-        content = _MemberContent(file, row, directory.shift, budget)
-        yield ArchiveMember(_decode(row), row.size, content, _obstacle(row), mode=row.mode)
+    for entry in _walk_rows(file, directory):
+        content = _MemberContent(file, entry, directory.shift, budget)
+        yield ArchiveMember(_decode(entry), entry.size, content, _obstacle(entry), mode=entry.mode)
 
 
 def find_directory(file: IO[bytes]) -> CentralDirectory:
@@ -147,11 +147,11 @@ def _check_places(file: IO[bytes], directory: CentralDirectory) -> None:
     """InputUnusable when members lie on one another."""
     offsets, ends = array("Q"), array("Q")
     last, is_sorted = -1, True
-    for row in _walk_rows(file, directory):
-        offsets.append(row.offset)
-        ends.append(row.offset + LocalHeader.SIZE + len(row.name) + row.packed_size)
-        is_sorted &= row.offset > last
-        last = row.offset
+    for entry in _walk_rows(file, directory):
+        offsets.append(entry.offset)
+        ends.append(entry.offset + LocalHeader.SIZE + len(entry.name) + entry.packed_size)
+        is_sorted &= entry.offset > last
+        last = entry.offset
     order = (
         range(len(offsets)) if is_sorted else sorted(range(len(offsets)), key=offsets.__getitem__)
     )
@@ -217,18 +217,20 @@ def _find_extra(extra: bytes, wanted: int) -> bytes:
     return b""
 
 
-def _decode(row: _DirectoryEntry) -> str:
-    name = row.name.partition(b"\0")[0]
-    return name.decode("utf-8" if row.flags & IS_UTF8 else "cp437", "replace")
+def _decode(entry: _DirectoryEntry) -> str:
+    name = entry.name.partition(b"\0")[0]
+    return name.decode("utf-8" if entry.flags & IS_UTF8 else "cp437", "replace")
 
 
-def _obstacle(row: _DirectoryEntry) -> str:
+def _obstacle(entry: _DirectoryEntry) -> str:
     """Why a member cannot be read; "" when it can."""
-    if row.flags & ENCRYPTED and row.size:
+    if entry.flags & ENCRYPTED and entry.size:
         return "encrypted"
-    if row.method in (STORED, DEFLATED, BZIP2ED, LZMAED, ZSTANDARD, OLD_ZSTANDARD, XZED):
+    if entry.method in (STORED, DEFLATED, BZIP2ED, LZMAED, ZSTANDARD, OLD_ZSTANDARD, XZED):
         return ""
-    return f"packed by {METHODS.get(row.method, f'method {row.method}')}, which is not read here"
+    return (
+        f"packed by {METHODS.get(entry.method, f'method {entry.method}')}, which is not read here"
+    )
 
 
 class _MemberContent:
@@ -237,14 +239,14 @@ class _MemberContent:
     At the end the check sum is compared.
     """
 
-    def __init__(self, file: IO[bytes], row: _DirectoryEntry, shift: int, budget: Budget) -> None:
+    def __init__(self, file: IO[bytes], entry: _DirectoryEntry, shift: int, budget: Budget) -> None:
         self._file = file
-        self._row = row
-        self._start = row.offset + shift
+        self._row = entry
+        self._start = entry.offset + shift
         self._budget = budget
         self._stream: ArchiveStream | None = None
         self._check = 0
-        self._left = row.size
+        self._left = entry.size
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end. MalformedFile for damage."""
@@ -260,32 +262,36 @@ class _MemberContent:
         return block
 
     def _open(self) -> ArchiveStream:
-        row = self._row
+        entry = self._row
         header = Slice(self._file, self._start, LocalHeader.SIZE + 0xFFFF)
         local = LocalHeader.read(read_fully(header, LocalHeader.SIZE))
         name = read_fully(header, local.name_size) if local.name_size else b""
         if local.signature != LOCAL:
             raise self._damaged("is not where the directory says")
-        if name != row.name or local.method != row.method or (local.flags ^ row.flags) & ENCRYPTED:
+        if (
+            name != entry.name
+            or local.method != entry.method
+            or (local.flags ^ entry.flags) & ENCRYPTED
+        ):
             raise self._damaged("is another in its own header than in the directory")
         start = self._start + LocalHeader.SIZE + local.name_size + local.extra_size
-        return self._unpack(Slice(self._file, start, row.packed_size))
+        return self._unpack(Slice(self._file, start, entry.packed_size))
 
     def _unpack(self, packed: Slice) -> ArchiveStream:
-        row = self._row
-        if row.method == STORED:
-            if row.size != row.packed_size:
+        entry = self._row
+        if entry.method == STORED:
+            if entry.size != entry.packed_size:
                 raise self._damaged("is stored, and has two sizes")
             return packed
-        if row.method in (ZSTANDARD, OLD_ZSTANDARD):
+        if entry.method in (ZSTANDARD, OLD_ZSTANDARD):
             return Zstandard(packed, self._budget)
-        if row.method == LZMAED:
+        if entry.method == LZMAED:
             head = read_fully(packed, LZMA_HEAD + LZMA_PROPERTIES)
             return Unpacker(
-                packed, lzma1(head[LZMA_HEAD:], row.size, self._budget), self._budget, row.size
+                packed, lzma1(head[LZMA_HEAD:], entry.size, self._budget), self._budget, entry.size
             )
-        method = {DEFLATED: DEFLATE, BZIP2ED: BZIP2, XZED: XZ}[row.method]
-        return Unpacker(packed, method, self._budget, row.size)
+        method = {DEFLATED: DEFLATE, BZIP2ED: BZIP2, XZED: XZ}[entry.method]
+        return Unpacker(packed, method, self._budget, entry.size)
 
     def _damaged(self, what: str) -> MalformedFile:
         return MalformedFile(f"the zip archive's member '{_decode(self._row)}' {what}",

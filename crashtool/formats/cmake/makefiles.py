@@ -25,5 +25,5 @@ def parse_link_text(text: str, file: str, folder: str) -> LinkLine | None:
 
 def parse_flags(text: str, file: str, folder: str) -> CompileLine:
     """The flags that all C++ sources of a target have."""
-    values = [found["value"] for found in FLAGS.finditer(text)]
+    values = [match["value"] for match in FLAGS.finditer(text)]
     return CompileLine("", folder, tuple(split_command(" ".join(values))), "", file)

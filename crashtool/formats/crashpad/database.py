@@ -82,10 +82,12 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
         known = [_complete(entry, attached, settings, attempts, problems) for entry in found]
         if None not in known:
             break
-    reports = tuple(row for row in known if row)
+    reports = tuple(report for report in known if report)
     if now is not None:
         prunings = predict_pruning(reports, now)
-        reports = tuple(row._replace(pruning=prunings.get(row.uuid, "")) for row in reports)
+        reports = tuple(
+            report._replace(pruning=prunings.get(report.uuid, "")) for report in reports
+        )
     return Database(root, kind, settings, reports, tuple(problems))
 
 

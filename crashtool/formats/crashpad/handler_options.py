@@ -24,8 +24,8 @@ class HandlerOption(NamedTuple):
 SENTRY = ("sentry",)
 # handler/handler_main.cc and handler/crashpad_handler.md; each tried with real handlers on Linux
 HANDLER_OPTIONS = {
-    row.name: row
-    for row in (
+    option.name: option
+    for option in (
         HandlerOption(
             "no-rate-limit",
             "every crash is uploaded at once; without it, a second one within the hour is kept and "
@@ -215,6 +215,10 @@ def find_handler_option(argument: str) -> HandlerOption:
 def _suggest(name: str, kind: str) -> str:
     from difflib import get_close_matches  # seldom needed
 
-    known = [row.name for row in HANDLER_OPTIONS.values() if not row.kinds or kind in row.kinds]
+    known = [
+        option.name
+        for option in HANDLER_OPTIONS.values()
+        if not option.kinds or kind in option.kinds
+    ]
     near = get_close_matches(name, [*known, *OWNED], n=1)
     return f"did you mean --{near[0]}?" if near else "it has " + ", ".join(known)

@@ -67,8 +67,8 @@ def walk_beyond_size(sizes: Iterable[int], most_kib: int = KEPT_KIB) -> Iterator
 def predict_pruning(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, str]:
     """Which reports the next handler that cleans up deletes, each with the reason in a sentence."""
     prunings = {}
-    rows = sorted(reports, key=lambda row: row.created or 0, reverse=True)
-    over = walk_beyond_size(row.total_size for row in rows if _is_pruned(row))
+    rows = sorted(reports, key=lambda report: report.created or 0, reverse=True)
+    over = walk_beyond_size(report.total_size for report in rows if _is_pruned(report))
     for row in rows:
         is_pruned = _is_pruned(row)
         is_over = is_pruned and next(over)

@@ -54,11 +54,11 @@ SUFFIXES = ((".meta", "metadata"), (SIDECAR, "sidecar"), (".lock", "lock"))
 
 def find_leftovers(database: Database, now: float) -> tuple[Leftover, ...]:
     """What belongs to no report of a database, at a Unix time; in the order of paths."""
-    found = [*_walk_files(database, now), *_walk_attachments(database)]
-    found += _walk_unfinished(database, now)
+    leftovers = [*_walk_files(database, now), *_walk_attachments(database)]
+    leftovers += _walk_unfinished(database, now)
     if database.kind == "windows":
-        found += _walk_records(database)
-    return tuple(sorted(found, key=lambda row: (str(row.path), row.uuid)))
+        leftovers += _walk_records(database)
+    return tuple(sorted(leftovers, key=lambda leftover: (str(leftover.path), leftover.uuid)))
 
 
 def _make(kind: str, uuid: UUID, path: Path, size: int) -> Leftover:
@@ -120,10 +120,10 @@ def _walk_unfinished(database: Database, now: float) -> Iterator[Leftover]:
 def _walk_records(database: Database) -> Iterator[Leftover]:
     path = database.path / WINDOWS_METADATA
     try:
-        rows = read_windows_metadata(read_bounded(path))
+        reports = read_windows_metadata(read_bounded(path))
     except (OSError, CrashtoolError):
         return  # told among the problems
     present = {entry.name.lower() for entry in _scan(database.path / WINDOWS_REPORTS)}
-    for row in rows:
-        if row.name.lower() not in present and row.state != "uploading":
-            yield _make("record", row.uuid, path, 0)
+    for report in reports:
+        if report.name.lower() not in present and report.state != "uploading":
+            yield _make("record", report.uuid, path, 0)

@@ -113,13 +113,13 @@ def read_stored_pairs(source: DumpSource, location: Location) -> tuple[StoredPai
 
 
 def _find_pairs(source: DumpSource, location: Location, what: str) -> Pairs:
-    return tuple((row.key, row.value) for row in _find_stored_pairs(source, location, what))
+    return tuple((pair.key, pair.value) for pair in _find_stored_pairs(source, location, what))
 
 
 def _find_stored_pairs(source: DumpSource, location: Location, what: str) -> tuple[StoredPair, ...]:
-    def read_pair(row: StringPair) -> StoredPair:
-        key, value = source.read_utf8(row.key_rva, what), source.read_utf8(row.value_rva, what)
-        return StoredPair(key, value, row)
+    def read_pair(pair: StringPair) -> StoredPair:
+        key, value = source.read_utf8(pair.key_rva, what), source.read_utf8(pair.value_rva, what)
+        return StoredPair(key, value, pair)
 
     return _find_each(source, StringPair, location, what, read_pair)
 
@@ -158,9 +158,9 @@ def _find_texts(source: DumpSource, location: Location) -> tuple[str, ...]:
 
 
 def _find_objects(source: DumpSource, location: Location) -> tuple[AnnotationObject, ...]:
-    def read_object(row: AnnotationRecord) -> AnnotationObject:
-        name = source.read_utf8(row.name_rva, "annotation's name")
-        return AnnotationObject(name, row.type, _read_byte_array(source, row.value_rva))
+    def read_object(record: AnnotationRecord) -> AnnotationObject:
+        name = source.read_utf8(record.name_rva, "annotation's name")
+        return AnnotationObject(name, record.type, _read_byte_array(source, record.value_rva))
 
     return _find_each(source, AnnotationRecord, location, "annotation objects", read_object)
 

@@ -107,10 +107,10 @@ class Minidump:
             self._source.note(f"directory: {usable} of {count} streams fit", rva)
         if not usable:
             return ()
-        rows = tuple(Directory.read_array(self._data, rva, usable))
-        if not any(row.stream_type or row.size or row.rva for row in rows):
+        entries = tuple(Directory.read_array(self._data, rva, usable))
+        if not any(entry.stream_type or entry.size or entry.rva for entry in entries):
             self._source.note(f"directory: {usable} entries of zeros, which nobody filled in", rva)
-        return rows
+        return entries
 
     @cached_property
     def system(self) -> "SystemInfo | None":
@@ -157,7 +157,7 @@ class Minidump:
     def memory(self) -> Memory:
         """The process's memory as far as the dump has it."""
         both = (streams.MEMORY_LIST, streams.MEMORY64_LIST)
-        lists: list[MemoryRanges] = [found for found in map(self.find_stream, both) if found]
+        lists: list[MemoryRanges] = [ranges for ranges in map(self.find_stream, both) if ranges]
         stacks = (
             MemoryRange(thread.stack_start, thread.stack.size, thread.stack.rva)
             for thread in self.threads
@@ -216,10 +216,12 @@ class Minidump:
             ends.append(location.rva + location.size)
             if kind != streams.HANDLE_DATA:
                 self.read_stream(kind)
-        places = [location for row in self.threads for location in (row.context, row.stack)]
-        places += [self.exception.context] if self.exception else []
-        ends += [location.rva + location.size for location in places]
-        ends += [row.rva + row.size for row in self.memory.ranges]
+        locations = [
+            location for thread in self.threads for location in (thread.context, thread.stack)
+        ]
+        locations += [self.exception.context] if self.exception else []
+        ends += [location.rva + location.size for location in locations]
+        ends += [span.rva + span.size for span in self.memory.ranges]
         return max(*ends, self._source.furthest)
 
     def context(self, location: Location) -> Context | None:

@@ -107,18 +107,20 @@ def graft_stream(dump: "Minidump", stream_type: int, block: Block) -> Graft:
 
 
 def _has_all(stored: Iterable[StoredPair], annotations: Mapping[str, str]) -> bool:
-    found = [(row.key, row.value) for row in stored if row.key in annotations]
+    found = [(pair.key, pair.value) for pair in stored if pair.key in annotations]
     return sorted(found) == sorted(annotations.items())
 
 
 def _pack_pairs(stored: tuple[StoredPair, ...], annotations: Mapping[str, str]) -> Block:
     """A MinidumpSimpleStringDictionary of the stored pairs, whose texts stay where they are."""
     left = dict(annotations)
-    rows = [
-        row for row in stored if row.key not in annotations or left.pop(row.key, None) is not None
+    pairs = [
+        pair
+        for pair in stored
+        if pair.key not in annotations or left.pop(pair.key, None) is not None
     ]
-    block = Block(Count(entry_count=len(rows) + len(left)).pack())
-    for row in rows:
+    block = Block(Count(entry_count=len(pairs) + len(left)).pack())
+    for row in pairs:
         value = annotations.get(row.key, row.value)
         offset = block.add(row.place.pack())
         if value != row.value:

@@ -74,7 +74,7 @@ class Memory:
         """What the memory lists say, in file order, also where the file ends before."""
         if len(self._lists) == 1:
             return self._lists[0]
-        return MemoryRanges(row for ranges in self._lists for row in ranges)
+        return MemoryRanges(span for ranges in self._lists for span in ranges)
 
     def read(self, address: int, size: int) -> bytes | None:
         """`size` bytes from `address` on, across adjacent ranges; None unless all are there."""
@@ -82,11 +82,11 @@ class Memory:
             return None
         pieces: list[bytes] = []
         while True:
-            found = self.find_range(address)
-            if not found:
+            span = self.find_range(address)
+            if not span:
                 return b"" if not size else None
-            offset = found.rva + address - found.start
-            piece = min(size, found.start + found.size - address)
+            offset = span.rva + address - span.start
+            piece = min(size, span.start + span.size - address)
             pieces.append(bytes(self._source.data[offset : offset + piece]))
             address += piece
             size -= piece
@@ -99,8 +99,8 @@ class Memory:
         offset = bisect_right(starts, address) - 1
         if offset < 0:
             return None
-        found = index[offset]
-        return found if address < found.start + found.size else None
+        span = index[offset]
+        return span if address < span.start + span.size else None
 
     def walk_stored(self) -> Iterator[MemoryRange]:
         """All bytes of memory in the file, in its order and each once; an address may be twice."""
@@ -115,7 +115,7 @@ class Memory:
     def _index(self) -> tuple["array[int]", MemoryRanges]:
         """Ranges by address, cut where they overlap, and as far as the file has their bytes."""
         index = MemoryRanges(_walk_disjoint(sorted(self._walk_present())))
-        return array("Q", (row.start for row in index)), index
+        return array("Q", (span.start for span in index)), index
 
     def _walk_present(self) -> Iterator[tuple[int, int, int, int]]:
         """(start, rank, size, RVA) of the bytes that are there; a lower rank is better."""
@@ -138,8 +138,12 @@ def _walk_disjoint(rows: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[
 
 def read_memory_list(source: DumpSource, location: Location) -> MemoryRanges:
     """MemoryList, stream 5."""
-    rows = source.read_list(MemoryDescriptor, location, "MemoryList", padded=True, limit=MAX_RANGES)
-    return MemoryRanges((row.start, row.size, row.rva) for row in rows)
+    descriptors = source.read_list(
+        MemoryDescriptor, location, "MemoryList", padded=True, limit=MAX_RANGES
+    )
+    return MemoryRanges(
+        (descriptor.start, descriptor.size, descriptor.rva) for descriptor in descriptors
+    )
 
 
 def read_memory64_list(source: DumpSource, location: Location) -> MemoryRanges:

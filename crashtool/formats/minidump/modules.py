@@ -65,44 +65,44 @@ _CODEVIEW_SIZES = {RSDS: CodeViewRsds.SIZE, NB10: CodeViewNb10.SIZE}
 
 def read_module_list(source: DumpSource, location: Location) -> tuple[DumpModule, ...]:
     """ModuleList, stream 4; a module whose name or debug record is damaged stays, without it."""
-    rows = source.read_list(ModuleRecord, location, "ModuleList", padded=True)
-    return tuple(_to_module(source, row) for row in rows)
+    records = source.read_list(ModuleRecord, location, "ModuleList", padded=True)
+    return tuple(_to_module(source, record) for record in records)
 
 
-def _to_module(source: DumpSource, row: ModuleRecord) -> DumpModule:
-    name = source.find_utf16(row.name_rva, MODULE_NAME) or ""
+def _to_module(source: DumpSource, record: ModuleRecord) -> DumpModule:
+    name = source.find_utf16(record.name_rva, MODULE_NAME) or ""
     codeview = NO_CODEVIEW
-    if row.codeview_rva and row.codeview_size:
+    if record.codeview_rva and record.codeview_size:
         try:
-            codeview = read_codeview(source, Location(row.codeview_size, row.codeview_rva))
+            codeview = read_codeview(source, Location(record.codeview_size, record.codeview_rva))
         except MalformedFile as error:
             source.note_error(error)
     return DumpModule(
-        base=row.base,
-        size=row.size,
+        base=record.base,
+        size=record.size,
         name=name,
-        checksum=row.checksum,
-        timestamp=row.timestamp,
-        version=_find_version(row),
+        checksum=record.checksum,
+        timestamp=record.timestamp,
+        version=_find_version(record),
         debug_id=codeview.debug_id,
         debug_file=codeview.debug_file or (name if codeview.kind == "BpEL" else None),
-        code_id=_find_code_id(source.platform, row, codeview),
+        code_id=_find_code_id(source.platform, record, codeview),
         codeview=codeview.kind,
     )
 
 
-def _find_version(row: ModuleRecord) -> str | None:
-    if row.version_signature != VERSION_SIGNATURE:
+def _find_version(record: ModuleRecord) -> str | None:
+    if record.version_signature != VERSION_SIGNATURE:
         return None
-    high, low = row.file_version_high, row.file_version_low
+    high, low = record.file_version_high, record.file_version_low
     return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
 
 
-def _find_code_id(platform: str, row: ModuleRecord, codeview: ModuleDebugRecord) -> str | None:
+def _find_code_id(platform: str, record: ModuleRecord, codeview: ModuleDebugRecord) -> str | None:
     if codeview.build_id:
         return codeview.build_id.hex
     if platform == "windows":
-        return _spell_pe_code_id(row.timestamp, row.size)
+        return _spell_pe_code_id(record.timestamp, record.size)
     if platform in {"macos", "ios"} and codeview.debug_id:
         return codeview.debug_id.uuid.hex()
     return None
@@ -150,15 +150,17 @@ def _decode_name(raw: bytes) -> str | None:
 
 def read_unloaded_modules(source: DumpSource, location: Location) -> tuple[UnloadedModule, ...]:
     """UnloadedModuleList, stream 14."""
-    rows = source.read_sized_list(UnloadedModuleRecord, location, "UnloadedModuleList", ListHeader)
+    records = source.read_sized_list(
+        UnloadedModuleRecord, location, "UnloadedModuleList", ListHeader
+    )
     return tuple(
         UnloadedModule(
-            base=row.base,
-            size=row.size,
-            name=source.find_utf16(row.name_rva, UNLOADED_NAME) or "",
-            checksum=row.checksum,
-            timestamp=row.timestamp,
-            code_id=_spell_pe_code_id(row.timestamp, row.size),
+            base=record.base,
+            size=record.size,
+            name=source.find_utf16(record.name_rva, UNLOADED_NAME) or "",
+            checksum=record.checksum,
+            timestamp=record.timestamp,
+            code_id=_spell_pe_code_id(record.timestamp, record.size),
         )
-        for row in rows
+        for record in records
     )

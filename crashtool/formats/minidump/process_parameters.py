@@ -50,9 +50,9 @@ def read_process_parameters(memory: "Memory", tebs: "Iterable[int]") -> ProcessP
     for _, teb in zip(range(MAX_TEBS), filter(None, tebs), strict=False):
         for width, offset in SELF_POINTERS:
             if _read_number(memory, teb + offset, width) == teb:
-                found = _TebWalk(memory, teb, width).read()
-                if found is not None:
-                    return found
+                parameters = _TebWalk(memory, teb, width).read()
+                if parameters is not None:
+                    return parameters
     return None
 
 
@@ -116,8 +116,8 @@ class _TebWalk:
 
     def _read_some(self, address: int) -> bytes:
         """The next bytes of memory, an even number of them."""
-        found = self._memory.find_range(address)
-        size = found.start + found.size - address if found else 0
+        span = self._memory.find_range(address)
+        size = span.start + span.size - address if span else 0
         return self._memory.read(address, min(size, AT_ONCE) & ~1) or b"" if size > 1 else b""
 
 

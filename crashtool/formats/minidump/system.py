@@ -283,11 +283,13 @@ def read_mac_crash_info(source: DumpSource, location: Location) -> tuple[MacCras
     inside = Location(
         location.size - MacCrashInfoHeader.SIZE, location.rva + MacCrashInfoHeader.SIZE
     )
-    places = source.read_entries(
+    records = source.read_entries(
         LocationRecord, inside, 0, min(header.entry_count, _MAC_RECORDS), "MozMacosCrashInfo"
     )
-    found = (_find_mac_crash_info(source, Location(*row), header.strings_offset) for row in places)
-    return tuple(row for row in found if row)
+    found = (
+        _find_mac_crash_info(source, Location(*record), header.strings_offset) for record in records
+    )
+    return tuple(crash for crash in found if crash)
 
 
 _MAC_RECORDS = 20  # MAC_CRASH_INFOS_MAX (minidump_format.h as Mozilla has it)

@@ -28,40 +28,40 @@ class DumpThread(NamedTuple):
 def read_thread_list(source: DumpSource, location: Location) -> tuple[DumpThread, ...]:
     """ThreadList, stream 3; names come from another stream."""
     return tuple(
-        _to_thread(row)
-        for row in source.read_list(ThreadRecord, location, "ThreadList", padded=True)
+        _to_thread(record)
+        for record in source.read_list(ThreadRecord, location, "ThreadList", padded=True)
     )
 
 
 def read_thread_ex_list(source: DumpSource, location: Location) -> tuple[DumpThread, ...]:
     """ThreadExList, stream 8."""
     return tuple(
-        _to_thread(row)
-        for row in source.read_list(ThreadExRecord, location, "ThreadExList", padded=True)
+        _to_thread(record)
+        for record in source.read_list(ThreadExRecord, location, "ThreadExList", padded=True)
     )
 
 
-def _to_thread(row: ThreadRecord | ThreadExRecord) -> DumpThread:
+def _to_thread(record: ThreadRecord | ThreadExRecord) -> DumpThread:
     return DumpThread(
-        row.id,
+        record.id,
         None,
-        row.suspend_count,
-        row.priority_class,
-        row.priority,
-        row.teb,
-        row.stack_start,
-        Location(row.stack_size, row.stack_rva),
-        Location(row.context_size, row.context_rva),
+        record.suspend_count,
+        record.priority_class,
+        record.priority,
+        record.teb,
+        record.stack_start,
+        Location(record.stack_size, record.stack_rva),
+        Location(record.context_size, record.context_rva),
     )
 
 
 def read_thread_names(source: DumpSource, location: Location) -> dict[int, str]:
     """ThreadNames, stream 24: name by thread id; the first of two names for one id."""
     names: dict[int, str] = {}
-    for row in source.read_list(ThreadNameRecord, location, "ThreadNames", padded=True):
-        name = source.find_utf16(row.name_rva, "thread name")
+    for record in source.read_list(ThreadNameRecord, location, "ThreadNames", padded=True):
+        name = source.find_utf16(record.name_rva, "thread name")
         if name is not None:
-            names.setdefault(row.thread_id, name)
+            names.setdefault(record.thread_id, name)
     return names
 
 

@@ -28,8 +28,8 @@ def read_handles(source: DumpSource, location: Location) -> tuple[DumpHandle, ..
     """
     from minidump.streams.HandleDataStream import MinidumpHandleDataStream
 
-    rows = source.read_sized_list(HandleDescriptor, location, "HandleData", ListHeader)
-    checked = b"".join(row.pack() for row in _walk_checked(source, rows))
+    handles = source.read_sized_list(HandleDescriptor, location, "HandleData", ListHeader)
+    checked = b"".join(handle.pack() for handle in _walk_checked(source, handles))
     header = HandleHeader(
         header_size=HandleHeader.SIZE,
         entry_size=HandleDescriptor.SIZE,
@@ -75,13 +75,13 @@ class _File:
 
 
 def _walk_checked(
-    source: DumpSource, rows: Iterator[HandleDescriptor]
+    source: DumpSource, handles: Iterator[HandleDescriptor]
 ) -> Iterator[HandleDescriptor]:
     """The entries, without names that lie outside the file or, together, are too long."""
     left = MAX_BYTES
-    for row in rows:
+    for handle in handles:
         kept = []
-        for rva in (row.type_name_rva, row.object_name_rva):
+        for rva in (handle.type_name_rva, handle.object_name_rva):
             size = _find_name_size(source, rva)
             usable = size is not None and size <= min(left, MAX_UTF16)
             left -= size if size and usable else 0
@@ -90,10 +90,10 @@ def _walk_checked(
                 source.remember_text(Location(size, rva + Count.SIZE))
             if rva and not usable:
                 source.note("HandleData: a handle's name cannot be read", rva)
-        if kept == [row.type_name_rva, row.object_name_rva]:
-            yield row
+        if kept == [handle.type_name_rva, handle.object_name_rva]:
+            yield handle
         else:
-            yield row.replace(type_name_rva=kept[0], object_name_rva=kept[1])
+            yield handle.replace(type_name_rva=kept[0], object_name_rva=kept[1])
 
 
 def _find_name_size(source: DumpSource, rva: int) -> int | None:

@@ -59,17 +59,17 @@ class Register(Record):
 def fsave_of(fxsave: bytes) -> bytes:
     """The 108 bytes of FSAVE that say what an FXSAVE area says; MalformedFile for a short one."""
     state = Fxsave.read(fxsave)
-    rows = list(Register.read_array(state.registers, 0, REGISTERS))
+    registers = list(Register.read_array(state.registers, 0, REGISTERS))
     shared = ("control", "status", "instruction", "code_segment", "opcode", "operand")
     return Fsave(
         **{name: getattr(state, name) for name in shared},
         data_segment=state.data_segment,
-        tag=_full_tags(state, rows),
-        registers=b"".join(row.pack()[:REGISTER_SIZE] for row in rows),
+        tag=_full_tags(state, registers),
+        registers=b"".join(register.pack()[:REGISTER_SIZE] for register in registers),
     ).pack()
 
 
-def _full_tags(state: Fxsave, rows: list[Register]) -> int:
+def _full_tags(state: Fxsave, registers: list[Register]) -> int:
     """FXSAVE keeps one bit for a physical register; its contents tell the rest.
 
     The rows begin at the top of the register stack, which the status word names.
@@ -78,14 +78,14 @@ def _full_tags(state: Fxsave, rows: list[Register]) -> int:
     tags = 0
     for physical in range(REGISTERS):
         in_use = state.tag >> physical & 1
-        kind = _classify(rows[(physical - top) % REGISTERS]) if in_use else EMPTY
+        kind = _classify(registers[(physical - top) % REGISTERS]) if in_use else EMPTY
         tags |= kind << 2 * physical
     return tags
 
 
-def _classify(row: Register) -> int:
-    exponent = row.exponent & _EXPONENT
-    if not exponent and not row.mantissa:
+def _classify(register: Register) -> int:
+    exponent = register.exponent & _EXPONENT
+    if not exponent and not register.mantissa:
         return ZERO
-    normal = 0 < exponent < _EXPONENT and row.mantissa & _INTEGER_BIT
+    normal = 0 < exponent < _EXPONENT and register.mantissa & _INTEGER_BIT
     return VALID if normal else SPECIAL

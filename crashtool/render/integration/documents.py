@@ -104,7 +104,7 @@ def _layout_document(layout: ClientLayout) -> dict[str, Any]:
 
 def _files_document(layout: ClientLayout, platform: str) -> dict[str, Any]:
     """Paths in the layout; libraries in link order."""
-    libraries = [row for row in layout.libraries if platform in row.platforms]
+    libraries = [library for library in layout.libraries if platform in library.platforms]
     suffix = ".exe" if platform == WINDOWS else ""
     return {
         "include_dirs": [
@@ -112,7 +112,8 @@ def _files_document(layout: ClientLayout, platform: str) -> dict[str, Any]:
             for folder in (*layout.include_dirs, *layout.generated_dirs)
         ],
         "libraries": [
-            f"{layout.fill(row.folder, platform)}/{row.file_name(platform)}" for row in libraries
+            f"{layout.fill(library.folder, platform)}/{library.file_name(platform)}"
+            for library in libraries
         ],
         "handler": layout.fill(layout.handler[platform], platform) + suffix,
     }

@@ -105,8 +105,8 @@ def layout_text(layout: ClientLayout, platforms: Iterable[str] = PLATFORMS) -> s
 
 def _fork_text(fork: str) -> str:
     layouts = {layout.name: layout for name in PLATFORMS for layout in find_layouts(fork, name)}
-    least = sorted({f"C++{row.cxx} since {row.since}" for row in RELEASES[fork]
-                    if row.cxx != 14} or {"C++14"})  # noqa: PLR2004  # fmt: skip
+    least = sorted({f"C++{release.cxx} since {release.since}" for release in RELEASES[fork]
+                    if release.cxx != 14} or {"C++14"})  # noqa: PLR2004  # fmt: skip
     lines = [f"## {fork}: {HANDLER_KINDS[fork].meaning}", "", f"Its headers need {least[0]}.", ""]
     for name in sorted(layouts, key=list(LAYOUTS).index):
         lines += [f"### {layouts[name].meaning[0].upper()}{layouts[name].meaning[1:]}", "",

@@ -24,12 +24,16 @@ def remove_leftovers(database: Database, leftovers: Sequence[Leftover]) -> list[
 
     InputUnusable when one may not be deleted.
     """
-    records = [row for row in leftovers if row.kind == "record"]
+    records = [leftover for leftover in leftovers if leftover.kind == "record"]
     try:
-        removed = [row for row in leftovers if row.kind != "record" and _remove(database, row)]
+        removed = [
+            leftover
+            for leftover in leftovers
+            if leftover.kind != "record" and _remove(database, leftover)
+        ]
         if records:
-            gone = WindowsLayout(database.path).forget([row.uuid for row in records])
-            removed += [row for row in records if row.uuid in gone]
+            gone = WindowsLayout(database.path).forget([leftover.uuid for leftover in records])
+            removed += [leftover for leftover in records if leftover.uuid in gone]
     except OSError as error:
         raise InputUnusable(
             f"cannot delete what is left over in {database.path}: {reason_of(error)}"
@@ -37,20 +41,20 @@ def remove_leftovers(database: Database, leftovers: Sequence[Leftover]) -> list[
     return removed
 
 
-def _remove(database: Database, row: Leftover) -> bool:
-    with _locked(database, row) as is_ours:
+def _remove(database: Database, leftover: Leftover) -> bool:
+    with _locked(database, leftover) as is_ours:
         if not is_ours:
             return False
-        if row.kind == "unfinished":
-            row.path.unlink(missing_ok=True)
-            row.path.with_name(row.path.stem + SIDECAR).unlink(missing_ok=True)
-            shutil.rmtree(database.path / ATTACHMENTS / str(row.uuid), ignore_errors=True)
-        elif _has_report(database, row.uuid):
+        if leftover.kind == "unfinished":
+            leftover.path.unlink(missing_ok=True)
+            leftover.path.with_name(leftover.path.stem + SIDECAR).unlink(missing_ok=True)
+            shutil.rmtree(database.path / ATTACHMENTS / str(leftover.uuid), ignore_errors=True)
+        elif _has_report(database, leftover.uuid):
             return False
-        elif row.kind == "attachments":
-            shutil.rmtree(row.path)
+        elif leftover.kind == "attachments":
+            shutil.rmtree(leftover.path)
         else:
-            row.path.unlink(missing_ok=True)
+            leftover.path.unlink(missing_ok=True)
     return True
 
 
@@ -60,17 +64,17 @@ def _has_report(database: Database, uuid: UUID) -> bool:
 
 
 @contextmanager
-def _locked(database: Database, row: Leftover) -> Iterator[bool]:
+def _locked(database: Database, leftover: Leftover) -> Iterator[bool]:
     """Whether no handler has the report in its hands, nor gets it: by Crashpad's locks.
 
     A lock of three days is one that a killed handler left, as it is to Crashpad. Databases of macOS
     and Windows have no locks for what is not there.
     """
-    if database.kind != "generic" or not row.path.parent.is_dir():
+    if database.kind != "generic" or not leftover.path.parent.is_dir():
         yield True
         return
-    parent = row.path.parent if row.kind != "attachments" else database.path / "pending"
-    lock = parent / f"{row.uuid}.lock"
+    parent = leftover.path.parent if leftover.kind != "attachments" else database.path / "pending"
+    lock = parent / f"{leftover.uuid}.lock"
     try:
         descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

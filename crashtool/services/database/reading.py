@@ -80,7 +80,7 @@ def open_patiently(root: str | Path, *, now: float | None = None) -> Database:
 
 def newest_first(reports: Iterable[DatabaseReport]) -> list[DatabaseReport]:
     """Reports by the time they were made; those of an unknown time are last."""
-    return sorted(reports, key=lambda row: row.created or 0, reverse=True)
+    return sorted(reports, key=lambda report: report.created or 0, reverse=True)
 
 
 def find_report(database: Database, text: str) -> DatabaseReport:
@@ -91,19 +91,19 @@ def find_report(database: Database, text: str) -> DatabaseReport:
 
 def find_reports(database: Database, texts: Sequence[str]) -> list[DatabaseReport]:
     """The reports whose UUIDs begin with the texts, each as by `find_report`."""
-    rows = sorted(database.reports, key=lambda report: report.uuid.hex)
-    digits = [report.uuid.hex for report in rows]
-    return [_find_one(database, text, rows, digits) for text in texts]
+    reports = sorted(database.reports, key=lambda report: report.uuid.hex)
+    digits = [report.uuid.hex for report in reports]
+    return [_find_one(database, text, reports, digits) for text in texts]
 
 
 def _find_one(
-    database: Database, text: str, rows: list[DatabaseReport], digits: list[str]
+    database: Database, text: str, reports: list[DatabaseReport], digits: list[str]
 ) -> DatabaseReport:
     wanted = text.strip().lower().removesuffix(".dmp")
     stem = wanted.replace("-", "")
     begin = bisect_left(digits, stem)
     end = bisect_left(digits, stem + "g") if stem else begin  # behind every digit
-    found = [row for row in rows[begin:end] if str(row.uuid).startswith(wanted)]
+    found = [report for report in reports[begin:end] if str(report.uuid).startswith(wanted)]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -112,13 +112,13 @@ def _find_one(
 
 
 def _find_database(text: str, folder: Path) -> Database:
-    found = [
+    paths = [
         candidate
         for candidate in [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
         if (candidate / "settings.dat").is_file() or (candidate / "metadata").is_file()
         or (candidate / "pending").is_dir()
     ]  # fmt: skip
-    if len(found) != 1:
-        what = "no Crashpad database" if not found else f"{len(found)} Crashpad databases"
+    if len(paths) != 1:
+        what = "no Crashpad database" if not paths else f"{len(paths)} Crashpad databases"
         raise InputUnusable(f"{text} holds {what}", hint="unpack it and name the database's folder")
-    return open_patiently(found[0], now=time.time())
+    return open_patiently(paths[0], now=time.time())

@@ -95,9 +95,9 @@ class WindowsLayout:
         wanted = set(uuids)
         folder = self._root / WINDOWS_REPORTS
 
-        def is_gone(row: WindowsReport) -> bool:
-            return row.uuid in wanted and row.state != "uploading" and not (
-                folder / row.name
+        def is_gone(report: WindowsReport) -> bool:
+            return report.uuid in wanted and report.state != "uploading" and not (
+                folder / report.name
             ).exists()  # fmt: skip
 
         return self._drop(is_gone)
@@ -107,16 +107,16 @@ class WindowsLayout:
         with self._locked() as file:
             data = file.read(MAX_METADATA + 1)
             records = _read_all(self._path, data)
-            leaving = [row for row in records if leaves(row)]
+            leaving = [report for report in records if leaves(report)]
             for row in leaving:
                 _refuse_uploading(row)
             if leaving:
-                staying = [row for row in records if not leaves(row)]
+                staying = [report for report in records if not leaves(report)]
                 file.seek(0)
                 file.write(pack_windows_metadata(staying))
                 file.truncate()
                 _flush(file)
-        return {row.uuid for row in leaving}
+        return {report.uuid for report in leaving}
 
     @contextmanager
     def _records(self) -> Iterator[WindowsRecords]:
@@ -143,9 +143,9 @@ def _flush(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _refuse_uploading(row: WindowsReport) -> None:
-    if row.state == "uploading":
-        raise InputUnusable(f"{row.uuid} is being uploaded by a handler")
+def _refuse_uploading(report: WindowsReport) -> None:
+    if report.state == "uploading":
+        raise InputUnusable(f"{report.uuid} is being uploaded by a handler")
 
 
 def _damaged(path: Path, error: MalformedFile) -> InputUnusable:
@@ -157,6 +157,6 @@ def _read_all(path: Path, data: bytes) -> list[WindowsReport]:
         records = read_windows_metadata(data)
     except MalformedFile as error:
         raise _damaged(path, error) from None
-    if len(data) > MAX_METADATA or any("\\" in row.name for row in records):
+    if len(data) > MAX_METADATA or any("\\" in report.name for report in records):
         raise InputUnusable(f"{path} is not as Crashpad writes it, so not changed")
     return records

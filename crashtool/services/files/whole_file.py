@@ -108,9 +108,9 @@ def _keep_permissions(old: Path, new: Path) -> None:
 class _Output(io.BufferedWriter):
     """A buffered file whose failures are those of a place, whatever else the body reads."""
 
-    def __init__(self, descriptor: int, place: Path) -> None:
+    def __init__(self, descriptor: int, path: Path) -> None:
         super().__init__(io.FileIO(descriptor, "wb"))
-        self._place = place
+        self._place = path
 
     def write(self, content: Any) -> int:
         return int(self._do(super().write, content))
@@ -127,9 +127,9 @@ class _Output(io.BufferedWriter):
 
 
 @contextmanager
-def blaming(place: Path) -> Iterator[None]:
+def blaming(path: Path) -> Iterator[None]:
     """An error of the system in here is that of writing a place: CannotWrite."""
     try:
         yield
     except OSError as error:
-        raise cannot_write(place, error) from None
+        raise cannot_write(path, error) from None

@@ -65,7 +65,7 @@ def _plan(
             stored = find_stored_annotations(dump)
         except InputUnusable as error:
             raise InputUnusable(f"{source}: {error.what}", hint=error.hint) from None
-    return None if stored is None else {row.key: row.value for row in stored}, graft
+    return None if stored is None else {pair.key: pair.value for pair in stored}, graft
 
 
 def _is_same(source: str, target: str) -> bool:
@@ -114,5 +114,5 @@ def _compare(old: Mapping[str, str], key: str, value: str) -> WrittenAnnotation:
 
 def _read_back(result: AnnotatedDump) -> AnnotatedDump:
     with Minidump.open(result.target) as dump:
-        rows = tuple((row.key, row.value) for row in find_stored_annotations(dump) or ())
+        rows = tuple((pair.key, pair.value) for pair in find_stored_annotations(dump) or ())
         return result._replace(annotations=rows, size=dump.size, refusal=find_refusal(dump))

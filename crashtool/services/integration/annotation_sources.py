@@ -56,10 +56,10 @@ def read_git_annotations(folder: Path) -> AnnotationSource:
     commit = _git(folder, "rev-parse", "--verify", "HEAD^{commit}").strip()
     branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip()
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no").strip()
-    rows = [Attribute("commit", commit)]
+    attributes = [Attribute("commit", commit)]
     if branch != "HEAD":
-        rows.append(Attribute("branch", branch))
-    return AnnotationSource((*rows, Attribute("dirty", "true" if changes else "false")))
+        attributes.append(Attribute("branch", branch))
+    return AnnotationSource((*attributes, Attribute("dirty", "true" if changes else "false")))
 
 
 def join_sources(*sources: AnnotationSource) -> AnnotationSource:
@@ -72,8 +72,8 @@ def join_sources(*sources: AnnotationSource) -> AnnotationSource:
     for source in sources:
         keys = {annotation.key for annotation in source.annotations}
         paths = {attachment.path for attachment in source.attachments}
-        annotations = [row for row in annotations if row.key not in keys]
-        attachments = [row for row in attachments if row.path not in paths]
+        annotations = [attribute for attribute in annotations if attribute.key not in keys]
+        attachments = [attachment for attachment in attachments if attachment.path not in paths]
         annotations += source.annotations
         attachments += source.attachments
     return AnnotationSource(tuple(annotations), tuple(attachments))

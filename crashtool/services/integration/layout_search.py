@@ -15,14 +15,14 @@ def choose_layouts(
     of another fork; NothingFound when it holds no Crashpad.
     """
     if name or folder:
-        found = LAYOUTS[name] if name else find_layout(Path(folder))
-        if fork not in found.forks:
+        layout = LAYOUTS[name] if name else find_layout(Path(folder))
+        if fork not in layout.forks:
             raise UsageError(
-                f"{folder or name} is Crashpad of {' or '.join(found.forks)} ({found.meaning}), "
+                f"{folder or name} is Crashpad of {' or '.join(layout.forks)} ({layout.meaning}), "
                 f"not of {fork}",
-                hint=f"--crashpad {found.forks[0]}",
+                hint=f"--crashpad {layout.forks[0]}",
             )
-        layouts = {platform: found for platform in platforms if platform in found.platforms}
+        layouts = {platform: layout for platform in platforms if platform in layout.platforms}
     else:
         usual = {platform: find_layouts(fork, platform) for platform in platforms}
         layouts = {platform: found[0] for platform, found in usual.items() if found}

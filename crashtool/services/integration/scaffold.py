@@ -27,8 +27,8 @@ class Scaffold(NamedTuple):
 
 
 SCAFFOLDS = {
-    row.name: row
-    for row in (
+    scaffold.name: scaffold
+    for scaffold in (
         Scaffold("cmake", "CrashtoolSymbols.cmake", "cmake/CrashtoolSymbols.cmake",
                  "a CMake function that gates and uploads after a build"),
         Scaffold("msbuild", "Crashtool.Symbols.targets", "Crashtool.Symbols.targets",

@@ -83,7 +83,8 @@ STORY = f"""\
 def registry_text() -> str:
     """The .reg file with all settings, which says what to do before and after; ASCII alone."""
     sections = [
-        f'; {row.reason}\n[{row.key}]\n"{row.name}"=dword:{row.value:08x}\n' for row in SETTINGS
+        f'; {setting.reason}\n[{setting.key}]\n"{setting.name}"=dword:{setting.value:08x}\n'
+        for setting in SETTINGS
     ]
     return "\n".join(["Windows Registry Editor Version 5.00\n", STORY, *sections])
 
@@ -99,10 +100,10 @@ def needed_settings(
     if version < WINDOWS_7:
         return ()
     return tuple(
-        row for row in SETTINGS
-        if version <= row.newest
-        and (row.is_schannel or kind not in OWN_PROTOCOLS)
-        and (is_64bit or row.key != WINHTTP_32)
+        setting for setting in SETTINGS
+        if version <= setting.newest
+        and (setting.is_schannel or kind not in OWN_PROTOCOLS)
+        and (is_64bit or setting.key != WINHTTP_32)
     )  # fmt: skip
 
 

@@ -60,6 +60,6 @@ def _walk_stacks(dump: "Minidump", report: "CrashReport") -> Iterator[_Stack]:
         if thread.stack_size:
             yield _Stack(thread.stack_start, thread.stack_start + thread.stack_size)
         pointer = thread.registers.stack_pointer if thread.registers else None
-        found = dump.memory.find_range(pointer) if pointer is not None else None
-        if found:
-            yield _Stack(found.start, found.start + found.size)
+        span = dump.memory.find_range(pointer) if pointer is not None else None
+        if span:
+            yield _Stack(span.start, span.start + span.size)

@@ -64,8 +64,11 @@ def _read_skeleton(dump: Minidump) -> _Skeleton:
     report = analyze(dump, "")
     report = walk_stacks(dump, report, all_threads=True)
     return _Skeleton(
-        tuple((row.stream_type, row.size, row.rva) for row in dump.directory),
-        tuple((row.base, row.size, row.name, str(row.debug_id)) for row in report.modules),
+        tuple((entry.stream_type, entry.size, entry.rva) for entry in dump.directory),
+        tuple(
+            (module.base, module.size, module.name, str(module.debug_id))
+            for module in report.modules
+        ),
         tuple(
             (thread.id, tuple((frame.instruction, frame.trust) for frame in thread.frames))
             for thread in report.threads
@@ -81,8 +84,8 @@ def _overwrite(
         data = FileBytes(file)
         for finder in finders:
             for offset in places:
-                for found in list(finder(data, offset)):
-                    finding = keep_file_name(data, offset, found)
+                for span in list(finder(data, offset)):
+                    finding = keep_file_name(data, offset, span)
                     if finding is None:
                         continue
                     changed, kept = _blank(data, offset, finding, pointers)

@@ -131,9 +131,9 @@ def _match_narrow(
     kind: str, pattern: re.Pattern[str], raw: bytes, offset: int
 ) -> Iterator[SecretSpan]:
     text = raw.decode("utf-8", "surrogateescape")
-    for found in pattern.finditer(text):
+    for match in pattern.finditer(text):
         start, end = (
-            offset + len(text[:index].encode("utf-8", "surrogateescape")) for index in found.span()
+            offset + len(text[:index].encode("utf-8", "surrogateescape")) for index in match.span()
         )
         if start < end:
             yield SecretSpan(kind, start, end, is_sure=end - start >= SURE_TEXT)
@@ -143,8 +143,8 @@ def _match_wide(
     kind: str, pattern: re.Pattern[str], raw: bytes, offset: int
 ) -> Iterator[SecretSpan]:
     text = raw.decode("utf-16-le", "surrogatepass")
-    for found in pattern.finditer(text):
-        start, end = found.span()
+    for match in pattern.finditer(text):
+        start, end = match.span()
         if start < end:
             first, last = offset + 2 * start, offset + 2 * end
             yield SecretSpan(kind, first, last, 2, is_sure=last - first >= SURE_TEXT)

@@ -83,10 +83,10 @@ class Preparer:
                 return []
         from crashtool.services.analyze.secrets import count_secrets
 
-        found = count_secrets(str(file))
-        if not found:
+        counts = count_secrets(str(file))
+        if not counts:
             return []
-        listed = ", ".join(f"{row.kind} ({row.total})" for row in found)
+        listed = ", ".join(f"{count.kind} ({count.total})" for count in counts)
         is_scrubbed = bool(self._options.scrub)
         tail = "they stay where they are" if is_scrubbed else "--scrub secrets overwrites them"
         return [f"it holds what look like secrets: {listed}; {tail}"]

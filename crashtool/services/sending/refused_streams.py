@@ -44,7 +44,10 @@ def find_refused_stream(dump: "Minidump") -> str | None:
         (streams.CRASHPAD_INFO, _check_links),
         (streams.MODULE_LIST, _check_modules),
         (streams.MEMORY_INFO_LIST, _check_memory_info),
-        (streams.THREAD_LIST, lambda source, place: _check_threads(source, place, architecture)),
+        (
+            streams.THREAD_LIST,
+            lambda source, location: _check_threads(source, location, architecture),
+        ),
     )
     for kind, check in checks:
         if dump.find_place(kind) is None:
@@ -58,27 +61,27 @@ def find_refused_stream(dump: "Minidump") -> str | None:
     return None
 
 
-def _check_links(source: DumpSource, place: Location) -> str | None:
+def _check_links(source: DumpSource, location: Location) -> str | None:
     """The annotations of modules: each as large as Crashpad has written them since 2017."""
-    info = CrashpadInfoRecord.read(source.data, place.rva)
+    info = CrashpadInfoRecord.read(source.data, location.rva)
     if not info.module_list_rva:
         return None
     where = Location(info.module_list_size, info.module_list_rva)
     links = _read_exact(source, where, ModuleLink)
     if links is None:
         return "its list of annotated modules is padded or damaged"
-    if any(row.rva and row.size < MODULE_INFO_SIZE for row in links):
+    if any(link.rva and link.size < MODULE_INFO_SIZE for link in links):
         return "the annotations of its modules have the form of 2017 and before"
     return None
 
 
-def _check_modules(source: DumpSource, place: Location) -> str | None:
-    rows = _read_exact(source, place, ModuleRecord)
+def _check_modules(source: DumpSource, location: Location) -> str | None:
+    rows = _read_exact(source, location, ModuleRecord)
     if rows is None:
         return "its module list is padded or damaged"
-    for row in rows:
-        if row.codeview_rva and not _is_codeview(
-            source.read_bytes(Location(row.codeview_size, row.codeview_rva), "CodeView")
+    for record in rows:
+        if record.codeview_rva and not _is_codeview(
+            source.read_bytes(Location(record.codeview_size, record.codeview_rva), "CodeView")
         ):
             return "a module's debug id has a form that Crashpad does not write"
     return None
@@ -91,44 +94,47 @@ def _is_codeview(record: bytes) -> bool:
     return record.startswith(RSDS) and len(record) > CodeViewRsds.SIZE and record.endswith(b"\0")
 
 
-def _check_memory_info(source: DumpSource, place: Location) -> str | None:
-    raw = source.read_bytes(Location(min(place.size, 16), place.rva), "MemoryInfoList")
+def _check_memory_info(source: DumpSource, location: Location) -> str | None:
+    raw = source.read_bytes(Location(min(location.size, 16), location.rva), "MemoryInfoList")
     sizes = (int.from_bytes(raw[:4], "little"), int.from_bytes(raw[4:8], "little"))
     count = int.from_bytes(raw[8:16], "little")
-    if sizes != MEMORY_INFO_HEADER or place.size != sizes[0] + count * sizes[1]:
+    if sizes != MEMORY_INFO_HEADER or location.size != sizes[0] + count * sizes[1]:
         return "its list of memory regions is padded or damaged"
     return None
 
 
-def _check_threads(source: DumpSource, place: Location, architecture: str) -> str | None:
-    rows = _read_exact(source, place, ThreadRecord)
+def _check_threads(source: DumpSource, location: Location, architecture: str) -> str | None:
+    rows = _read_exact(source, location, ThreadRecord)
     if rows is None:
         return "its thread list is padded or damaged"
     size, kind = CONTEXTS.get(architecture, (0, 0))
     at = FLAGS_AT.get(architecture, 0)
-    for row in rows:
-        if not row.context_size:
+    for record in rows:
+        if not record.context_size:
             continue
-        context = Location(row.context_size, row.context_rva)
+        context = Location(record.context_size, record.context_rva)
         source.check_inside(context.size, context, "context")
         flags = source.data[context.rva + at : context.rva + at + 4]
         if context.size < size or int.from_bytes(flags, "little") & kind != kind:
-            return f"thread {row.id}'s registers have a form that Crashpad does not write"
+            return f"thread {record.id}'s registers have a form that Crashpad does not write"
     return None
 
 
 def _read_exact(
-    source: DumpSource, place: Location, record: type[AnyRecord]
+    source: DumpSource, location: Location, record: type[AnyRecord]
 ) -> Iterator[AnyRecord] | None:
     """The entries of a list that is as long as its count says; None for any other.
 
     MalformedFile for more than are read of any dump.
     """
-    if place.size < Count.SIZE:
+    if location.size < Count.SIZE:
         return None
-    count = Count.read(source.data, place.rva).entry_count
-    if place.size != Count.SIZE + count * record.SIZE or place.rva + place.size > source.size:
+    count = Count.read(source.data, location.rva).entry_count
+    if (
+        location.size != Count.SIZE + count * record.SIZE
+        or location.rva + location.size > source.size
+    ):
         return None
     if count > MAX_ENTRIES:
-        raise MalformedFile(f"a list of {count:,} entries", offset=place.rva)
-    return record.read_array(source.data, place.rva + Count.SIZE, count)
+        raise MalformedFile(f"a list of {count:,} entries", offset=location.rva)
+    return record.read_array(source.data, location.rva + Count.SIZE, count)

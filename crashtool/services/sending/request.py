@@ -88,16 +88,16 @@ class Request(NamedTuple):
         return GzipBody(body, balance) if self.is_compressed else body
 
 
-def make_request(found: DumpFile, plan: SendPlan) -> Request:
+def make_request(file: DumpFile, plan: SendPlan) -> Request:
     """The request for a minidump. InputUnusable when it is none, or an attachment cannot be read;
     UsageError when the plan cannot be meant.
     """
-    with _open_dump(found) as dump:
+    with _open_dump(file) as dump:
         settled = _read_fields(dump)
-        settled = override_fields(settled, [Field(*pair, FROM_FORM) for pair in found.fields])
+        settled = override_fields(settled, [Field(*pair, FROM_FORM) for pair in file.fields])
         warnings = _warn_of_dump(dump, settled, plan)
-        name = _name_dump(dump, found)
-    hashed = HashedFile(form_file(MINIDUMP_PART, name, found.file))
+        name = _name_dump(dump, file)
+    hashed = HashedFile(form_file(MINIDUMP_PART, name, file.file))
     own = [Field(*pair, "--annotation") for pair in plan.annotations]
     fields = override_fields(settled, [*own, *(Field(*pair, "--token") for pair in plan.login)])
     if settled.sent:
@@ -120,11 +120,11 @@ def make_request(found: DumpFile, plan: SendPlan) -> Request:
     )  # fmt: skip
 
 
-def _open_dump(found: DumpFile) -> Minidump:
+def _open_dump(file: DumpFile) -> Minidump:
     try:
-        return Minidump.open(found.file)
+        return Minidump.open(file.file)
     except InputUnusable as error:
-        error.what = error.what.replace(str(found.file), found.path)
+        error.what = error.what.replace(str(file.file), file.path)
         error.args = (error.what,)
         raise
 
@@ -138,11 +138,11 @@ def _read_fields(dump: Minidump) -> Fields:
     return settle_fields(dump.crashpad)
 
 
-def _name_dump(dump: Minidump, found: DumpFile) -> str:
+def _name_dump(dump: Minidump, file: DumpFile) -> str:
     """`<report id>.dmp`, as the handler names it; else by the name of the file."""
     if dump.crashpad is not None and dump.crashpad.report_id.int:
         return f"{dump.crashpad.report_id}.dmp"
-    shown = "" if found.path == STANDARD_INPUT else found.path
+    shown = "" if file.path == STANDARD_INPUT else file.path
     own = shown.replace("\\", "/").rpartition("/")[2].rpartition(":")[2]
     stem, _, suffix = own.rpartition(".")
     return f"{safe_name(stem or suffix) or 'minidump'}.dmp"

@@ -59,8 +59,8 @@ def resolve(
             if not tolerant:
                 raise
             values[name] = Resolved(None, f"refused: {error.what}")
-    place = next((deciding[group] for group in groups if group[-1] == PLACES[-1]), None)
-    if place is None or place.layer != PROJECT:
+    setting = next((deciding[group] for group in groups if group[-1] == PLACES[-1]), None)
+    if setting is None or setting.layer != PROJECT:
         return Resolution(values)
     return _bind_tokens(settings, values)
 
@@ -115,7 +115,7 @@ def _bind_tokens(settings: Settings, values: dict[str, Resolved]) -> Resolution:
         return Resolution(values)
     from crashtool.services.settings.token_hosts import find_refusal, make_url  # seldom needed
 
-    said = {name: row.value or "" for name, row in values.items()}
+    said = {name: setting.value or "" for name, setting in values.items()}
     url = said.get("symbols_url") or said.get("url")
     url = url or make_url(said.get("universe", ""), said.get("host", ""))
     refusal = find_refusal(url, settings)
@@ -124,5 +124,5 @@ def _bind_tokens(settings: Settings, values: dict[str, Resolved]) -> Resolution:
     for name in theirs:
         values[name] = Resolved(None, f"{values[name].source}, refused: {refusal.what}")
     own = {name: settings.find_in_project(name) for name in (*TOKENS, *SYMBOL_TOKENS)}
-    given = {name: found for name, found in own.items() if found and name in values}
+    given = {name: setting for name, setting in own.items() if setting and name in values}
     return Resolution(values | given, None if given else refusal)

@@ -63,34 +63,34 @@ def make_url(universe: str, host: str) -> str:
 
 def find_refusal(url: str, settings: "Settings") -> UsageError | None:
     """Why a user's token does not go to a URL that only a project file names; None when it may."""
-    place = find_place(url)
+    host = find_place(url)
     listed = settings.find_all("token_hosts")
-    what = f"the token is not sent to {place.text or 'this URL'}: only a project file names it"
-    if not place.host:
+    what = f"the token is not sent to {host.text or 'this URL'}: only a project file names it"
+    if not host.host:
         return UsageError(what, hint="name the place yourself, with --url")
-    if any(_fits(place, pattern) for pattern in listed):
+    if any(_fits(host, pattern) for pattern in listed):
         return None
-    is_own = any(_fits(place, pattern) for pattern in OWN_HOSTS)
-    if is_own and place.scheme == "https":
+    is_own = any(_fits(host, pattern) for pattern in OWN_HOSTS)
+    if is_own and host.scheme == "https":
         return None
     if is_own:
         what += ", and without TLS anyone on the way could read it"
-    wanted = " ".join([*listed, place.text])
+    wanted = " ".join([*listed, host.text])
     return UsageError(
         what,
         hint=f"if it is yours: CRASHTOOL_TOKEN_HOSTS='{wanted}' in the environment, or the line "
-        f'token_hosts = ["{place.text}"] in {settings.user_file}; --url or --host name it, too',
+        f'token_hosts = ["{host.text}"] in {settings.user_file}; --url or --host name it, too',
     )
 
 
-def _fits(place: UrlHost, pattern: str) -> bool:
+def _fits(host: UrlHost, pattern: str) -> bool:
     """Whether `HOST`, `*.DOMAIN`, either with `:PORT`, stands for a place."""
     match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]+))?", pattern.strip().lower())
     if not match:
         return False
     name, port = match[1].removesuffix("."), match[2]
-    if port and port != (place.port or {"https": "443", "http": "80"}.get(place.scheme)):
+    if port and port != (host.port or {"https": "443", "http": "80"}.get(host.scheme)):
         return False
     if name.startswith("*."):
-        return place.host.endswith(name[1:]) and len(place.host) > len(name) - 1
-    return place.host == name
+        return host.host.endswith(name[1:]) and len(host.host) > len(name) - 1
+    return host.host == name

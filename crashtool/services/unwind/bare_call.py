@@ -23,8 +23,8 @@ def step_by_leaf(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     loaded = callee.loaded
     if not callee.step.is_exact or loaded is None or scene.machine is not AMD64_WINDOWS:
         return None
-    found = _return_at_once(scene, callee) if loaded.tables.knows_unwind else None
-    return found and found._replace(trust="cfi")  # no guess: that there are no rules is the rule
+    frame = _return_at_once(scene, callee) if loaded.tables.knows_unwind else None
+    return frame and frame._replace(trust="cfi")  # no guess: that there are no rules is the rule
 
 
 def _is_no_code(loaded: Loaded | None, location: int) -> bool:

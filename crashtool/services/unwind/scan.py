@@ -66,16 +66,16 @@ def find_nearer(scene: "UnwindContext", callee: "Callee", end: int) -> StackFram
     stack = callee.step.registers.get(machine.stack_pointer)
     if stack is None:
         return None
-    found: StackFrame | None = None
+    frame: StackFrame | None = None
     for number, value in scene.walk_code_values(stack, max(end - stack, 0) // machine.width):
         if not scene.may_return_to(value) or scene.is_function_start(value):
             continue
         call = scene.find_call(value)
         if call is None:
-            found = StackFrame({}, "none")
+            frame = StackFrame({}, "none")
         elif _can_lead_to(scene, call, callee):
             return leave(scene, callee.step, StackSlot(stack + number * machine.width, value))
-    return found
+    return frame
 
 
 def walk_scan(scene: "UnwindContext", callee: "Callee") -> Iterator[StackFrame]:

@@ -39,13 +39,13 @@ def step_by_signal_frame(
     if not _is_entered_by_signal(scene, frame, loaded):
         return None
     stack = frame.registers[scene.machine.stack_pointer]
-    found = FRAMES[scene.machine.name](scene, stack)
-    if found is None:
+    context = FRAMES[scene.machine.name](scene, stack)
+    if context is None:
         is_call = frame.is_exact and is_system_call(scene, loaded.module)
         return _leave_system_call(scene, frame) if is_call else None
     registers: dict[str, int] = {}
-    for number, name in enumerate(found.names):
-        value = scene.read_pointer(found.start + number * scene.machine.width)
+    for number, name in enumerate(context.names):
+        value = scene.read_pointer(context.start + number * scene.machine.width)
         if value is not None and name:
             registers[name] = value
     if scene.machine.instruction_pointer not in registers:

@@ -96,9 +96,9 @@ class _StackWalk:
                 for step in way.find(self, callee)
                 if step.is_last or self._is_progress(callee.step, step)
             )
-            found = believe(self.scene, answers) if way.is_guess else next(iter(answers), None)
-            if found is not None:
-                return found
+            frame = believe(self.scene, answers) if way.is_guess else next(iter(answers), None)
+            if frame is not None:
+                return frame
         return None
 
     def _is_progress(self, frame: StackFrame, caller: StackFrame) -> bool:

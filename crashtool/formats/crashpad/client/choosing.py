@@ -17,51 +17,53 @@ def find_release(fork: str, version: str = "") -> Release:
     month) or, of Sentry's, a version of sentry-native (0.12 or 0.12.3). UsageError for what names
     no client that is known here.
     """
-    rows = RELEASES[fork]
+    releases = RELEASES[fork]
     if not version:
-        return rows[-1]
+        return releases[-1]
     if date := DATE.fullmatch(version):
-        return _find_by_date(rows, version, date)
+        return _find_by_date(releases, version, date)
     if tag := TAG.fullmatch(version):
-        return _find_by_tag(rows, version, tag)
+        return _find_by_tag(releases, version, tag)
     raise UsageError(
         f"{version!r} is neither a date nor a version of {fork}",
-        hint="give the date of Crashpad's sources, as in 2023-05-27" + _tag_hint(rows),
+        hint="give the date of Crashpad's sources, as in 2023-05-27" + _tag_hint(releases),
     )
 
 
-def _find_by_date(rows: tuple[Release, ...], version: str, date: re.Match[str]) -> Release:
+def _find_by_date(releases: tuple[Release, ...], version: str, date: re.Match[str]) -> Release:
     year, month = int(date[1]), int(date[2])
     last = monthrange(year, month)[1] if 1 <= month <= 12 else 0  # noqa: PLR2004 (months)
     if not 1 <= int(date[3] or 1) <= last:
         raise UsageError(f"{version!r} is not a date", hint="write it as in 2023-05-27")
     begin = f"{year}-{month:02}-{int(date[3] or 1):02}"
     end = f"{year}-{month:02}-{int(date[3] or last):02}"
-    if end < rows[0].since:
+    if end < releases[0].since:
         raise UsageError(
-            f"nothing is known of {rows[0].fork} before {rows[0].since}",
+            f"nothing is known of {releases[0].fork} before {releases[0].since}",
             hint="update Crashpad: its older handlers and clients are no match for what runs today",
         )
-    changes = [row.since for row in rows if begin < row.since <= end]
+    changes = [release.since for release in releases if begin < release.since <= end]
     if changes:
         raise UsageError(
-            f"{rows[0].fork} changed on {' and '.join(changes)}: {version} is before and after",
+            f"{releases[0].fork} changed on {' and '.join(changes)}: {version} is before and after",
             hint="give the day, too",
         )
-    return [row for row in rows if row.since <= begin][-1]
+    return [release for release in releases if release.since <= begin][-1]
 
 
-def _find_by_tag(rows: tuple[Release, ...], version: str, tag: re.Match[str]) -> Release:
-    if not any(row.tags for row in rows):
+def _find_by_tag(releases: tuple[Release, ...], version: str, tag: re.Match[str]) -> Release:
+    if not any(release.tags for release in releases):
         raise UsageError(
-            f"{rows[0].fork} has no releases, so {version!r} names none",
+            f"{releases[0].fork} has no releases, so {version!r} names none",
             hint="give the date of Crashpad's sources, as in 2023-05-27",
         )
     wanted = _numbers(tag)
-    known = [row for row in rows if any(_parse(name) <= wanted for name in row.tags)]
+    known = [
+        release for release in releases if any(_parse(name) <= wanted for name in release.tags)
+    ]
     if not known:
         raise UsageError(
-            f"nothing is known of sentry-native before {rows[0].tags[0]}",
+            f"nothing is known of sentry-native before {releases[0].tags[0]}",
             hint="update it",
         )
     return known[-1]
@@ -77,6 +79,6 @@ def _numbers(match: re.Match[str]) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in match.groups())
 
 
-def _tag_hint(rows: tuple[Release, ...]) -> str:
-    tags = [tag for row in rows for tag in row.tags]
+def _tag_hint(releases: tuple[Release, ...]) -> str:
+    tags = [tag for release in releases for tag in release.tags]
     return f", or a version of sentry-native: {', '.join(tags)}" if tags else ""

@@ -101,11 +101,11 @@ class Release(NamedTuple):
 
 
 def _rows(fork: str, *changes: dict[str, Any]) -> tuple[Release, ...]:
-    rows: list[Release] = []
+    releases: list[Release] = []
     for change in changes:
-        before = rows[-1]._replace(tags=()) if rows else Release(fork, "")
-        rows.append(before._replace(**change))
-    return tuple(rows)
+        before = releases[-1]._replace(tags=()) if releases else Release(fork, "")
+        releases.append(before._replace(**change))
+    return tuple(releases)
 
 
 CHROMEOS = "BUILDFLAG_INTERNAL_IS_CHROMEOS_"

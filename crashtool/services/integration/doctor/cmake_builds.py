@@ -119,8 +119,8 @@ def _group(compiles: Iterable[CompileLine]) -> dict[str, list[CompileLine]]:
     grouped: dict[str, list[CompileLine]] = {}
     for line in compiles:
         for text in (line.output, line.file):
-            if found := TARGET.search(text):
-                grouped.setdefault(found[1], []).append(line)
+            if match := TARGET.search(text):
+                grouped.setdefault(match[1], []).append(line)
                 break
     return grouped
 

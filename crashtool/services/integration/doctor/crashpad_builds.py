@@ -64,7 +64,7 @@ def _is_wanted(build: Build, wanted: str) -> bool:
 
 def uses_crashpad(build: Build, examination: Examination) -> bool:
     """Whether a build has anything of Crashpad: a library, a header's folder, a call."""
-    calling = {os.path.abspath(row.path) for row in examination.of_kind(SOURCE)}  # noqa: PTH100
+    calling = {os.path.abspath(subject.path) for subject in examination.of_kind(SOURCE)}  # noqa: PTH100
     return (
         any(OWN_NAME.match(name) for name in build.names or ())
         or bool(list_libraries(build, examination))

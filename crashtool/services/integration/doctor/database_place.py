@@ -81,8 +81,8 @@ def check_place(subject: Subject, examination: Examination) -> Iterator[CheckRes
     if _is_windows(path) and (os.name != "nt" or examination.options.root):
         yield skip(path, "a path of Windows, looked at on another system")
         return
-    found = list(_walk_obstacles(path, _in_root(path, examination)))
-    yield from found or _walk_doubts(path, examination)
+    results = list(_walk_obstacles(path, _in_root(path, examination)))
+    yield from results or _walk_doubts(path, examination)
 
 
 def _is_windows(path: str) -> bool:
@@ -142,7 +142,9 @@ def _owner(folder: Path) -> str:
 def _walk_doubts(path: str, examination: Examination) -> Iterator[CheckResult]:
     """Where it will not last."""
     installed = [
-        row.path for row in examination.of_kind(PROGRAM) if not find_build_folder(row.path)
+        subject.path
+        for subject in examination.of_kind(PROGRAM)
+        if not find_build_folder(subject.path)
     ]
     if reason := find_doubt(path, installed):
         yield warning(

@@ -67,7 +67,8 @@ def _is_of_distribution(handler: str, program: Subject, examination: Examination
     Libraries are in a folder of that, headers one or two levels below it: include/crashpad.
     """
     roots = {
-        Path(row.path).absolute().parent.parent for row in examination.of_kind(CRASHPAD_LIBRARY)
+        Path(subject.path).absolute().parent.parent
+        for subject in examination.of_kind(CRASHPAD_LIBRARY)
     }
     for row in examination.of_kind(CRASHPAD_HEADERS):
         roots |= set(list(Path(row.path).absolute().parents)[:2])
@@ -151,8 +152,11 @@ def check_architecture(program: Subject, examination: Examination) -> Iterator[C
             objects = examination.recall(read_objects, handler)
         except InputUnusable:
             return  # handler.kind tells of it
-        wanted = {row.architecture for row in examination.recall(read_objects, program.path)}
-        there = {row.architecture for row in objects}
+        wanted = {
+            object_file.architecture
+            for object_file in examination.recall(read_objects, program.path)
+        }
+        there = {object_file.architecture for object_file in objects}
         missing = wanted - there
         if not missing or objects[0].kind != examination.recall(read_objects, program.path)[0].kind:
             return

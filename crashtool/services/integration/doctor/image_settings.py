@@ -34,13 +34,14 @@ class ScopeSetting(NamedTuple):
 
 def check_scope(root: Path) -> Iterator[CheckResult]:
     """Nobody but an administrator may trace: no handler reads the program."""
-    found = find_scope(root)
-    if found and found.value >= ADMINISTRATOR:
+    setting = find_scope(root)
+    if setting and setting.value >= ADMINISTRATOR:
         yield warning(
-            found.file, f"kernel.yama.ptrace_scope is set to {found.value}",
+            setting.file, f"kernel.yama.ptrace_scope is set to {setting.value}",
             "Where this system boots with it, the handler cannot read the program: every crash is "
             "lost, unless the program is root's.",
-            "set it to 1, which lets a program name its handler (PR_SET_PTRACER)", line=found.line,
+            "set it to 1, which lets a program name its handler (PR_SET_PTRACER)",
+            line=setting.line,
         )  # fmt: skip
 
 
@@ -49,8 +50,8 @@ def find_scope(root: Path) -> ScopeSetting | None:
     files: dict[str, Path] = {}
     for folder in FOLDERS:
         here = root / folder
-        rows = sorted(here.glob("*.conf"))[:MAX_FILES] if here.is_dir() else []
-        files |= {path.name: path for path in rows}
+        paths = sorted(here.glob("*.conf"))[:MAX_FILES] if here.is_dir() else []
+        files |= {path.name: path for path in paths}
     found = None
     for path in (*(files[name] for name in sorted(files)), root / LAST):
         for number, line in enumerate(_read(path).splitlines(), 1):

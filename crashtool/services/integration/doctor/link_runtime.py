@@ -175,13 +175,13 @@ def _look_at_libraries(
     if subject.kind == CRASHPAD_LIBRARY:
         yield from assess(subject.path, examination.recall(read_library, subject.path), "")
         return
-    found = {Path(row.path).absolute() for row in examination.of_kind(CRASHPAD_LIBRARY)}
+    paths = {Path(row.path).absolute() for row in examination.of_kind(CRASHPAD_LIBRARY)}
     seen = set()
     for build in walk_builds(subject, examination):
         for path in list_libraries(build, examination):
-            toolset = build.toolset or ("" if Path(path).absolute() not in found else KNOWN)
+            toolset = build.toolset or ("" if Path(path).absolute() not in paths else KNOWN)
             if (path, toolset) in seen or (
-                assess is _assess_ltcg and Path(path).absolute() in found
+                assess is _assess_ltcg and Path(path).absolute() in paths
             ):
                 continue
             seen.add((path, toolset))

@@ -113,14 +113,14 @@ def check_static(program: Subject, examination: Examination) -> Iterator[CheckRe
 
 def check_symbols(program: Subject, examination: Examination) -> Iterator[CheckResult]:
     """The program has an identifier by which a report finds its symbols."""
-    for row in examination.recall(read_objects, program.path):
-        if row.kind == PE and CODEVIEW in row.traits:
+    for object_file in examination.recall(read_objects, program.path):
+        if object_file.kind == PE and CODEVIEW in object_file.traits:
             continue
-        if row.debug_id is None:
+        if object_file.debug_id is None:
             yield warning(
-                program.path, f"it has no {IDENTIFIERS[row.kind]}",
+                program.path, f"it has no {IDENTIFIERS[object_file.kind]}",
                 "Its reports never find its symbols: stacks stay addresses.",
-                FIXES[row.kind].format(name=Path(program.path).name),
+                FIXES[object_file.kind].format(name=Path(program.path).name),
             )  # fmt: skip
             return
 

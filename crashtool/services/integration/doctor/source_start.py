@@ -140,10 +140,10 @@ def _is_local(source: CppSource, call: Call) -> bool:
         rf"(?P<before>[^;{{}}]*)\bCrashpadClient\s+{name[1]}\s*(?:;|\{{\s*\}}|=\s*(?:crashpad::)?"
         rf"CrashpadClient\s*(?:\(\s*\)|\{{\s*\}}))"
     )
-    found = list(declaration.finditer(source.outline, 0, call.offset))
-    if not found or re.search(r"\b(?:static|thread_local|extern)\b", found[-1]["before"]):
+    matches = list(declaration.finditer(source.outline, 0, call.offset))
+    if not matches or re.search(r"\b(?:static|thread_local|extern)\b", matches[-1]["before"]):
         return False
-    function = find_function(source, found[-1].end("before"))
+    function = find_function(source, matches[-1].end("before"))
     if function is None:
         return False
     return MAIN.match(function.rpartition("::")[2]) is None
@@ -198,8 +198,8 @@ def _find_text(source: CppSource, expression: str, before: int) -> str | None:
         definition = re.compile(
             rf"\b{name[1]}\s*(?:=\s*(?P<value>[^;]+)|[({{](?P<inner>[^;]*)[)}}])\s*;"
         )
-        found = list(definition.finditer(source.code, 0, before))
-        if len(found) != 1:  # set on several ways, or elsewhere
+        matches = list(definition.finditer(source.code, 0, before))
+        if len(matches) != 1:  # set on several ways, or elsewhere
             return None
-        expression = (found[0]["value"] or found[0]["inner"] or "").strip()
+        expression = (matches[0]["value"] or matches[0]["inner"] or "").strip()
     return None

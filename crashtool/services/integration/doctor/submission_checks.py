@@ -74,19 +74,19 @@ def _check_url(rule: str, subject: Subject, examination: Examination) -> Iterato
     )  # fmt: skip
     if rule == ROOT_FORM and _has_form_annotations(configured):
         return
-    for found in check_url(url, purpose):
-        if found.rule == rule:
-            yield _tell_url(found.severity, found, configured)
+    for finding in check_url(url, purpose):
+        if finding.rule == rule:
+            yield _tell_url(finding.severity, finding, configured)
 
 
-def _tell_url(severity: str, found: UrlFinding, configured: Configured) -> CheckResult:
+def _tell_url(severity: str, finding: UrlFinding, configured: Configured) -> CheckResult:
     tell = failure if severity == ERROR else warning
     fix = (
-        f"write {redact_token(found.corrected)}; crashtool make-url --fix URL prints all of it"
-        if found.corrected is not None
+        f"write {redact_token(finding.corrected)}; crashtool make-url --fix URL prints all of it"
+        if finding.corrected is not None
         else "crashtool make-url builds a URL from universe and token, and explains one"
     )
-    return tell(configured.place("url"), found.cause, found.consequence, fix)
+    return tell(configured.place("url"), finding.cause, finding.consequence, fix)
 
 
 def _has_form_annotations(configured: Configured) -> bool:
@@ -111,12 +111,12 @@ def _check_annotations(
         yield skip("", f"neither annotations nor attachments in {subject.path or 'the settings'}")
         return
     plan = StartPlan(annotations, attachments, find_handler_kind(examination))
-    for found in check_plan(plan):
-        if found.rule != rule or (rule == TOKEN_IN_ANNOTATION and _is_root_form(configured)):
+    for finding in check_plan(plan):
+        if finding.rule != rule or (rule == TOKEN_IN_ANNOTATION and _is_root_form(configured)):
             continue
-        tell = failure if found.severity == ERROR else warning
+        tell = failure if finding.severity == ERROR else warning
         name = "attachments" if rule.startswith("attachment") else "annotations"
         yield tell(
-            configured.place(name), f"{found.subject}: {found.cause}", found.consequence,
+            configured.place(name), f"{finding.subject}: {finding.cause}", finding.consequence,
             f"change it in {name}; crashtool annotate --check says more",
         )  # fmt: skip

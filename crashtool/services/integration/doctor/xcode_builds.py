@@ -44,25 +44,32 @@ class XcodeConfiguration(NamedTuple):
 def check_dsym(project: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Release configurations leave a dSYM."""
     wanted = examination.options.configuration.lower()
-    for row in read_configurations(examination.recall(read_objects, project.path)):
-        if not row.is_release or wanted not in ("", row.name.lower()):
+    for configuration in read_configurations(examination.recall(read_objects, project.path)):
+        if not configuration.is_release or wanted not in ("", configuration.name.lower()):
             continue
-        kind = row.settings.get(FORMAT)
-        if row.settings.get(DEBUGGING) == "NO":
+        kind = configuration.settings.get(FORMAT)
+        if configuration.settings.get(DEBUGGING) == "NO":
             yield failure(
-                project.path, f"{row.shown} is compiled without debug information", UNREADABLE,
+                project.path, f"{configuration.shown} is compiled without debug information",
+                UNREADABLE,
                 f"set {DEBUGGING} to YES (Generate Debug Symbols)",
             )  # fmt: skip
         elif kind == WITHOUT_DSYM:
             yield failure(
-                project.path, f"{row.shown} makes no dSYM ({FORMAT} is {WITHOUT_DSYM})",
+                project.path, f"{configuration.shown} makes no dSYM ({FORMAT} is {WITHOUT_DSYM})",
                 "The debug information stays in object files of this machine: crashes of users "
                 "stay bare addresses.",
                 f'set {FORMAT} to {WITH_DSYM} ("DWARF with dSYM File")',
             )  # fmt: skip
         elif kind != WITH_DSYM:
-            where = "perhaps in an .xcconfig" if not row.is_whole else "Xcode's default counts"
-            yield skip(project.path, f"{row.shown}: {FORMAT} is not written there, {where}")
+            where = (
+                "perhaps in an .xcconfig"
+                if not configuration.is_whole
+                else "Xcode's default counts"
+            )
+            yield skip(
+                project.path, f"{configuration.shown}: {FORMAT} is not written there, {where}"
+            )
 
 
 def check_handler_phase(project: Subject, examination: Examination) -> Iterator[CheckResult]:
