@@ -5,9 +5,12 @@ import struct
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb import msf, structs
 from crashtool.formats.pdb.dbi import NO_STREAM
+from crashtool.formats.pdb.type_hash import hash_name, read_tag
+from crashtool.formats.pdb.type_records import TypeRecord
 from tests.synth.object_files import GUID
 
 BLOCK = 512
+BUCKETS = 0x3FFFF
 # A TPI or IPI stream without a type: version, size, first and last index, hashes that are absent.
 NO_TYPES = struct.pack(
     "<5I2H10I", 20040203, 56, 0x1000, 0x1000, 0, 0xFFFF, 0xFFFF, 4, 0x3FFFF, *[0] * 6, 0, 0
@@ -111,12 +114,16 @@ class ModuleBuilder:
         return place
 
     def procedure(
-        self, name, offset, length, *, section=1, kind=cv.S_GPROC32, number=0, sites=(), code=True
-    ):
-        """`sites`: nested (inlinee, annotations, sites)."""
+        self, name, offset, length, *, section=1, kind=cv.S_GPROC32, number=0, sites=(), code=True,
+        body=(0, 0), flags=0,
+    ):  # fmt: skip
+        """`sites`: nested (inlinee, annotations, sites), and symbols as (kind, bytes) among them.
+
+        `body`: where the frame stands, from the start on.
+        """
         place = self.add(
             kind,
-            struct.pack("<7IIHB", 0, 0, 0, length, 0, 0, number, offset, section, 0)
+            struct.pack("<7IIHB", 0, 0, 0, length, *body, number, offset, section, flags)
             + name.encode() + b"\0",
         )  # fmt: skip
         self._add_sites(sites)
@@ -131,7 +138,11 @@ class ModuleBuilder:
         self.builder.contributions.append((section, offset, size, self.builder.modules.index(self)))
 
     def _add_sites(self, sites):
-        for inlinee, annotations, inner in sites:
+        for row in sites:
+            if len(row) == 2:
+                self.add(*row)
+                continue
+            inlinee, annotations, inner = row
             body = struct.pack("<III", 0, 0, inlinee) + bytes(annotations)
             self.add(cv.S_INLINESITE, body)
             self._add_sites(inner)
@@ -184,6 +195,7 @@ class PdbBuilder:
         self.optional = {}
         self.sections = [(0x1000, 0x10000)]
         self.order = None
+        self.hashes_types = True
 
     def module(self, name="app.obj"):
         self.modules.append(ModuleBuilder(self, name))
@@ -251,7 +263,9 @@ class PdbBuilder:
             optional_size=22, machine=self.machine,
         )  # fmt: skip
         streams[1] = _pack_info({"/names": names})
-        streams[2], streams[4] = (_pack_types(rows) for rows in (self.types, self.ids))
+        for stream, types in ((2, self.types), (4, self.ids)):
+            hashes = add(_hash_types(types)) if types and self.hashes_types else NO_STREAM
+            streams[stream] = _pack_types(types, hashes)
         streams[3] = head.pack() + rows + table + struct.pack("<11H", *optional)
         return build_msf(streams, self.block_size, self.order)
 
@@ -265,13 +279,23 @@ def _pack_info(named):
     return info + number(len(names)) + names + b"".join(map(number, words))
 
 
-def _pack_types(rows):
+def _hash_types(rows):
+    """The bucket of each type, by its name if it has one."""
+    buckets = []
+    for kind, data in rows:
+        tag = read_tag(TypeRecord(kind, data, 0))
+        buckets.append(hash_name(tag.hashed_name.encode()) % BUCKETS if tag else 0)
+    return b"".join(map(number, buckets))
+
+
+def _pack_types(rows, hashes):
     records = b""
     for kind, data in rows:
         padding = b"\0" * (-(len(data) + 4) % 4)
         records += struct.pack("<HH", len(data + padding) + 2, kind) + data + padding
     head = structs.TypesHeader(
         version=20040203, header_size=56, first=0x1000, last=0x1000 + len(rows),
-        records_size=len(records), hash_stream=0xFFFF, auxiliary_stream=0xFFFF, index_offset=-1,
+        records_size=len(records), hash_stream=hashes, auxiliary_stream=0xFFFF, index_offset=-1,
+        bucket_count=BUCKETS, values_size=4 * len(rows),
     )  # fmt: skip
     return head.pack() + records

@@ -23,12 +23,14 @@ class InlineSite(NamedTuple):
     """A call that was merged: whom, by an id, and where it stands there.
 
     `file`: a number among the checksums, None for the inlinee's own. `line`: counted from the
-    inlinee's beginning. Both are None where the compiler gave no code of its own.
+    inlinee's beginning. Both are None where the compiler gave no code of its own. `record`: where
+    its own is, in bytes from that of the procedure.
     """
 
     inlinee: int
     file: int | None
     line: int | None
+    record: int
 
 
 def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) -> list[InlineSite]:
@@ -36,19 +38,17 @@ def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) ->
 
     The deepest that covers it decides; those around it need not cover what it does.
     """
-    size = ProcSym.read(stream.read(symbol.record, ProcSym.SIZE)).end - symbol.record
-    if not 0 < size <= MAX_PROCEDURE:
-        return []
-    data = stream.read_exactly(symbol.record, size)
+    data = read_procedure(stream, symbol)
     best: list[InlineSite] = []
     chain: list[InlineSite] = []
-    for record, head in _walk_records(data):
+    for record, head in walk_records(data):
         if head.kind in (cv.S_INLINESITE, cv.S_INLINESITE2):
             start = InlineSiteSym.SIZE + COUNT_SIZE * (head.kind == cv.S_INLINESITE2)
             annotations = data[record + start : record + 2 + head.size]
             found = find_annotation(annotations, offset - symbol.offset)
             site = InlineSiteSym.read(data, record)
-            chain.append(InlineSite(site.inlinee, *(found or (None, None))))
+            file, line = found or (None, None)
+            chain.append(InlineSite(site.inlinee, file, line, record))
             if found is not None and len(chain) > len(best):
                 best = list(chain)
             if len(chain) > MAX_DEPTH:
@@ -58,9 +58,15 @@ def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) ->
     return best
 
 
-def _walk_records(data: bytes) -> Iterator[tuple[int, RecordHead]]:
+def read_procedure(stream: "MsfStream", symbol: "CodeSymbol") -> bytes:
+    """The records of a procedure, its own first; b"" where they have no end that can be one."""
+    size = ProcSym.read(stream.read(symbol.record, ProcSym.SIZE)).end - symbol.record
+    return stream.read_exactly(symbol.record, size) if 0 < size <= MAX_PROCEDURE else b""
+
+
+def walk_records(data: bytes) -> Iterator[tuple[int, RecordHead]]:
     """The records behind a procedure's own: where they are, and their heads."""
-    offset = RecordHead.read(data).size + 2
+    offset = RecordHead.read(data).size + 2 if data else 0
     while offset + RecordHead.SIZE <= len(data):
         head = RecordHead.read(data, offset)
         yield offset, head

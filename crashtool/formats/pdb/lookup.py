@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.code_location import CodeLocation
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.dbi import NO_STREAM, DebugInformation
 from crashtool.formats.pdb.frame_data import FrameTable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.object_kinds import Content
     from crashtool.formats.pdb.dbi import Contribution, DbiModule
+    from crashtool.formats.pdb.inline_sites import InlineSite
     from crashtool.formats.unwind_rules import FrameData
 
 IMPORTED = 0x80000000  # a number of another module's, link-time code generation's
@@ -30,6 +32,17 @@ MODULE_SHIFT, MODULE_MASK, LOCAL_MASK = 20, 0x7FF, 0xFFFFF
 MANAGED = 0xC0EE  # the machine of .NET, whose addresses are none of code
 MAX_PROBLEMS = 16
 NO_LINE = PdbLine("", 0)
+
+
+class FoundProcedure(NamedTuple):
+    """A procedure at an address: a section and the offset in it, the calls merged into it that are
+    under way there, the outermost first.
+    """
+
+    module: "OpenModule"
+    symbol: CodeSymbol
+    position: tuple[int, int]
+    sites: "list[InlineSite]"
 
 
 class OpenModule:
@@ -40,11 +53,11 @@ class OpenModule:
         self.code = ModuleCode(self.stream, module.symbols_size)
         start = module.symbols_size + module.old_lines_size
         self.lines = LineTables(self.stream, start, module.lines_size, lookup.read_name)
-        self.names = TypeNames(lookup.types, lookup.ids, self._resolve)
+        self.names = TypeNames(lookup.types, lookup.ids, self.resolve)
         self._lookup = lookup
         self._imports = list(self.lines.walk_imports())
 
-    def _resolve(self, number: int) -> int | None:
+    def resolve(self, number: int) -> int | None:
         """Everyone's number of a type or id; None where the module that has it is not found."""
         if not number & IMPORTED:
             return number
@@ -78,7 +91,7 @@ class PdbLookup:
         try:
             return TypeStream(self.file, stream)
         except MalformedFile as error:
-            self._note(error)
+            self.note(error)
             return TypeStream(self.file, None)
 
     def read_name(self, offset: int) -> str:
@@ -139,7 +152,7 @@ class PdbLookup:
         try:
             return self._frames.find(address)
         except MalformedFile as error:
-            self._note(error)
+            self.note(error)
             return None
 
     def find_locations(self, address: int) -> list[CodeLocation]:
@@ -150,10 +163,33 @@ class PdbLookup:
         try:
             return self._find_locations(address)
         except MalformedFile as error:
-            self._note(error)
+            self.note(error)
             return []
 
-    def _note(self, error: MalformedFile) -> None:
+    def find_procedure(self, address: int) -> FoundProcedure | None:
+        """The procedure and the merged calls that `find_locations` names.
+
+        None for other code. MalformedFile when it is damaged.
+        """
+        position = self._map.find_section(address)
+        if position is None or self._dbi.head.machine == MANAGED:
+            return None
+        contribution = self._dbi.find_contribution(*position)
+        module = self._open_module(contribution.module) if contribution else None
+        symbol = module.code.find(*position) if module else None
+        if module is None or symbol is None or symbol.kind not in cv.PROCEDURES:
+            return None
+        line = None if self._map.is_inserted(address) else module.lines.find_line(*position)
+        sites = find_inline_sites(module.stream, symbol, position[1]) if line is not None else []
+        return FoundProcedure(module, symbol, position, sites)
+
+    @property
+    def machine(self) -> int:
+        """The machine that the code is for (winnt.h, IMAGE_FILE_MACHINE_*)."""
+        return self._dbi.head.machine
+
+    def note(self, error: MalformedFile) -> None:
+        """Damage that costs an answer goes to `problems`."""
         if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(error.what)
 

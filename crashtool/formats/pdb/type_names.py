@@ -7,8 +7,6 @@ same with either.
 from collections.abc import Callable
 from contextlib import contextmanager
 from itertools import pairwise
-from struct import error as struct_error
-from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -48,11 +46,6 @@ TAG_NUMBERS = {cv.LF_CLASS: 16, cv.LF_STRUCTURE: 16, cv.LF_INTERFACE: 16, cv.LF_
 ENUM_NAME = 12
 SIZE_NUMBERS = {**TAG_NUMBERS, cv.LF_ARRAY: 8}
 SIZED_AS = {cv.LF_MODIFIER: 0, cv.LF_BITFIELD: 0, cv.LF_ENUM: 4}  # as the type named there
-NUMERIC_LEAVES = {
-    0x8000: "<b", 0x8001: "<h", 0x8002: "<H", 0x8003: "<i", 0x8004: "<I", 0x8009: "<q",
-    0x800A: "<Q",
-}  # fmt: skip
-NUMERIC_SIZES = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8}
 ANONYMOUS = "?A0x"
 
 
@@ -108,7 +101,7 @@ class TypeNames:
             return f"({self._join(arguments)})"
         modifier = None if target is None else self._find_type(target)
         if modifier and modifier.kind == cv.LF_MODIFIER and modifier.read_number(0) == owner:
-            is_const = _read_short(modifier, 4) & 1
+            is_const = modifier.read_short(4) & 1
             return f"({self._join(arguments)})" + " const" * is_const
         return f"({self._join(arguments, this)})"
 
@@ -172,7 +165,7 @@ class TypeNames:
             return f"<missing type {number:#x}>"
         with self._deeper(record):
             if record.kind == cv.LF_MODIFIER:
-                constant = is_const or bool(_read_short(record, 4) & 1)
+                constant = is_const or bool(record.read_short(4) & 1)
                 return self.name_type(record.read_number(0), is_const=constant)
             if record.kind == cv.LF_POINTER:
                 return self._name_pointer(record, is_const=is_const)
@@ -185,16 +178,16 @@ class TypeNames:
         if record.kind in (cv.LF_PROCEDURE, cv.LF_MFUNCTION):
             return "()" + self._list_arguments(record)
         if record.kind == cv.LF_BITFIELD:
-            return f"{self.name_type(record.read_number(0))}:{_read_short(record, 4) & 0xFF}"
+            return f"{self.name_type(record.read_number(0))}:{record.read_short(4) & 0xFF}"
         return _name_tag(record) or f"<type {record.kind:#x}>"
 
     def _name_array(self, record: "TypeRecord") -> str:
         """The element, then each dimension, the outer ones first."""
         element = record.read_number(0)
-        sizes = [_read_numeric(record, 8)[0]]
+        sizes = [record.read_numeric(8)[0]]
         while (inner := self._find_type(element)) and inner.kind == cv.LF_ARRAY:
             element = inner.read_number(0)
-            sizes.append(_read_numeric(inner, 8)[0])
+            sizes.append(inner.read_numeric(8)[0])
             if len(sizes) > MAX_DEPTH:
                 raise MalformedFile("an array without an element", offset=record.offset)
         sizes.append(self.measure(element) or 0)
@@ -214,7 +207,7 @@ class TypeNames:
             is_const = False
             target = self._find_type(inner) if inner >= FIRST_RECORD else None
             if target and target.kind == cv.LF_MODIFIER:
-                is_const = bool(_read_short(target, 4) & 1)
+                is_const = bool(target.read_short(4) & 1)
                 inner = target.read_number(0)
                 target = self._find_type(inner) if inner >= FIRST_RECORD else None
             if target is None or target.kind != cv.LF_POINTER:
@@ -244,7 +237,7 @@ class TypeNames:
         if record.kind == cv.LF_POINTER:
             return record.read_number(4) >> 13 & 0x3F
         numeric = SIZE_NUMBERS.get(record.kind)
-        return None if numeric is None else _read_numeric(record, numeric)[0]
+        return None if numeric is None else record.read_numeric(numeric)[0]
 
     @contextmanager
     def _deeper(self, record: "TypeRecord") -> "Iterator[None]":
@@ -266,21 +259,4 @@ def _name_tag(record: "TypeRecord") -> str:
         return "vtable"
     if record.kind not in TAG_NUMBERS:
         return ""
-    return record.read_string(_read_numeric(record, TAG_NUMBERS[record.kind])[1])
-
-
-def _read_short(record: "TypeRecord", offset: int) -> int:
-    return int.from_bytes(record.data[offset : offset + 2], "little")
-
-
-def _read_numeric(record: "TypeRecord", offset: int) -> tuple[int, int]:
-    """A numeric leaf, and where it ends. MalformedFile for one of no known kind."""
-    kind = _read_short(record, offset)
-    if kind < min(NUMERIC_LEAVES):
-        return kind, offset + 2
-    try:
-        code = NUMERIC_LEAVES[kind]
-        value = unpack_from(code, record.data, offset + 2)[0]
-    except (KeyError, struct_error):
-        raise MalformedFile(f"a number of kind {kind:#x}", offset=record.offset) from None
-    return value, offset + 2 + NUMERIC_SIZES[code[1]]
+    return record.read_string(record.read_numeric(TAG_NUMBERS[record.kind])[1])

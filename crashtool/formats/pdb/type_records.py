@@ -1,5 +1,6 @@
 """Streams of types (TPI) and of ids (IPI): a record by its number, with the stream's own index."""
 
+from struct import error as struct_error
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 TPI_STREAM, IPI_STREAM = 2, 4
 MAX_HOPS = 1 << 16  # between two rows of the index: some 8 KiB of records
 MAX_KEPT = 1 << 14
+NUMERIC_LEAVES = {
+    0x8000: "<b", 0x8001: "<h", 0x8002: "<H", 0x8003: "<i", 0x8004: "<I", 0x8009: "<q",
+    0x800A: "<Q",
+}  # fmt: skip
+NUMERIC_SIZES = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8}
 
 
 class TypeRecord(NamedTuple):
@@ -34,18 +40,44 @@ class TypeRecord(NamedTuple):
         rows = Index.read_array(self.data, offset + Index.SIZE, count)
         return tuple(row.value for row in rows)
 
+    def read_short(self, offset: int) -> int:
+        """The 16-bit number at an offset; what is cut short counts as zeros."""
+        return int.from_bytes(self.data[offset : offset + 2], "little")
+
+    def read_numeric(self, offset: int) -> tuple[int, int]:
+        """A numeric leaf, and where it ends. MalformedFile for one of no known kind."""
+        kind = self.read_short(offset)
+        if kind < min(NUMERIC_LEAVES):
+            return kind, offset + 2
+        try:
+            code = NUMERIC_LEAVES[kind]
+            value = unpack_from(code, self.data, offset + 2)[0]
+        except (KeyError, struct_error):
+            raise MalformedFile(f"a number of kind {kind:#x}", offset=self.offset) from None
+        return value, offset + 2 + NUMERIC_SIZES[code[1]]
+
     def read_string(self, offset: int) -> str:
         """The text from an offset to its zero, or to the record's end."""
         return self.data[offset:].partition(b"\0")[0].decode("utf-8", "replace")
 
 
+class TypeHashes(NamedTuple):
+    """Where a stream has a hash of 32 bits for each type, as the number of its bucket."""
+
+    stream: "MsfStream"
+    start: int
+    size: int
+    bucket_count: int
+
+
 class TypeStream:
-    """Types or ids by their numbers."""
+    """Types or ids by their numbers, from `first` to before `last`."""
 
     def __init__(self, file: "MultiStreamFile", number: int | None) -> None:
         """That of a stream's number, or an empty one. MalformedFile when it cannot be read."""
         self._stream = file.open_stream(NO_STREAM if number is None else number)
-        self._first = self._last = 0
+        self.first = self.last = 0
+        self.hashes: TypeHashes | None = None
         self._index: tuple[int, ...] = ()
         self._kept: dict[int, TypeRecord] = {}
         if not len(self._stream):
@@ -53,16 +85,19 @@ class TypeStream:
         head = TypesHeader.read(self._stream.read(0, TypesHeader.SIZE))
         if head.header_size < TypesHeader.SIZE or head.first > head.last:
             raise MalformedFile("the types of a PDB begin with no head", offset=0)
-        self._first, self._last, self._start = head.first, head.last, head.header_size
-        if head.index_offset >= 0:
-            index = file.open_stream(head.hash_stream).read(
-                head.index_offset, head.index_size & ~(NamedStream.SIZE - 1)
+        self.first, self.last, self._start = head.first, head.last, head.header_size
+        hashes = file.open_stream(head.hash_stream)
+        if 0 < head.values_size <= len(hashes) and head.values_offset >= 0 and head.bucket_count:
+            self.hashes = TypeHashes(
+                hashes, head.values_offset, head.values_size, head.bucket_count
             )
+        if head.index_offset >= 0:
+            index = hashes.read(head.index_offset, head.index_size & ~(NamedStream.SIZE - 1))
             self._index = unpack_from(f"<{len(index) // Index.SIZE}I", index)
 
     def find(self, number: int) -> TypeRecord | None:
         """The record of a number; None where there is none. MalformedFile when it is damaged."""
-        if not self._first <= number < self._last:
+        if not self.first <= number < self.last:
             return None
         record = self._kept.get(number)
         if record is None:
@@ -89,7 +124,7 @@ class TypeStream:
         """The last number that the index has at this one or before it, and where its record is."""
         low, high = 0, len(self._index) // 2
         if not high or self._index[0] > number:
-            return self._first, 0
+            return self.first, 0
         while high - low > 1:
             middle = (low + high) // 2
             if self._index[2 * middle] <= number:

@@ -11,6 +11,7 @@ from crashtool.services.symbols.function_hits import to_hit
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.object_kinds import Content
+    from crashtool.formats.pdb.variables import PdbVariables
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.formats.variables.places import FoundScope
 
@@ -28,6 +29,7 @@ class PdbDebugFile:
         self.objects = read_pdb(data)
         self.has_unwind = architecture == "x86"
         self._lookup = PdbLookup(data)
+        self._variables: PdbVariables | None = None
         self.problems = self._lookup.problems
         self.absent: list[str] = []
 
@@ -40,9 +42,13 @@ class PdbDebugFile:
         locations = self._lookup.find_locations(address)
         return to_hit(locations, address) if locations else None
 
-    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
-        """None: only functions are read."""
-        return []
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address: those of merged calls first, then the function's."""
+        if self._variables is None:
+            from crashtool.formats.pdb.variables import PdbVariables  # of frames that are shown
+
+            self._variables = PdbVariables(self._lookup)
+        return self._variables.find(address)
 
     def find_cfi(self, address: int) -> "CfiText | None":  # noqa: ARG002
         """None: programs of 32-bit code are of another kind, others have none here."""

@@ -1,0 +1,279 @@
+"""The variables of a procedure: what its records say of them at one offset of its code."""
+
+from typing import TYPE_CHECKING, Literal
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.pdb import codeview as cv
+from crashtool.formats.pdb.inline_sites import walk_records
+from crashtool.formats.pdb.local_places import (
+    InFrame,
+    InMemory,
+    InSection,
+    IsConstant,
+    LocalPart,
+    Untold,
+    read_part,
+)
+from crashtool.formats.pdb.local_structs import (
+    BlockSym,
+    BpRelSym,
+    Compile2Sym,
+    Compile3Sym,
+    ConstantSym,
+    DataSym,
+    FileStaticSym,
+    FrameProcSym,
+    LocalSym,
+    RegisterSym,
+    RegRelSym,
+)
+from crashtool.formats.pdb.module_code import SIGNATURE_SIZE
+from crashtool.formats.pdb.registers import EBP, RSP
+from crashtool.formats.pdb.structs import ProcSym, RecordHead
+from crashtool.formats.pdb.type_records import TypeRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.pdb.local_places import SymbolPlace
+    from crashtool.formats.pdb.msf import MsfStream
+
+MAX_VARIABLES = 1 << 14  # of one procedure, with the calls merged into it
+MAX_RECORDS = 1 << 19
+IS_ARGUMENT = 1  # CV_LVARFLAGS: fIsParam
+HAS_OPTIMIZED_PLACES = 0x80  # CV_PROCFLAGS: CV_PFLAG_OPTDBGINFO
+COMPILER_IS_WITHIN = 1 << 12  # bytes of a module's symbols
+FIRST_NEW_VERSION = 19  # of MSVC's back end; clang writes higher numbers
+EBP_WORD, RETURN_ADDRESS = 4, 8  # bytes
+NOWHERE = 1 << 32
+LOCAL_BASE, ARGUMENT_BASE = 14, 16  # FRAMEPROCSYM: two bits each
+OPENING = frozenset({cv.S_BLOCK32, cv.S_WITH32, cv.S_INLINESITE, cv.S_INLINESITE2})
+CLOSING = frozenset({cv.S_END, cv.S_INLINESITE_END})
+NO_BASE = "the PDB does not say what the frame's variables are counted from"
+ONLY_SOMETIMES = "optimized code: its only place in the PDB is not one for all of the function"
+MAKES_FRAME = "the function is making or taking down its frame here"
+
+
+class LocalSymbol(NamedTuple):
+    """A variable; `type` is a type's number, `owner` the record of the call merged into the
+    procedure that it belongs to, from the procedure's own, 0 for itself.
+
+    `parts`: where it is, or parts of it are; nowhere when there are none. `is_old`: its record
+    is one of those that do not say for which code they hold.
+    """
+
+    name: str
+    kind: Literal["argument", "local", "static"]
+    type: int
+    owner: int
+    parts: tuple[LocalPart, ...]
+    is_old: bool = False
+
+
+class ProcedureFrame(NamedTuple):
+    """How a procedure has laid out its frame. `size`: bytes from the stack pointer to the return
+    address. Bases are numbers of registers, 0 without one.
+
+    `is_made`: at the offset that was asked for the frame stands; None where the PDB leaves it open.
+    `is_optimized`: its variables need not be where old records say.
+    """
+
+    local_base: int
+    argument_base: int
+    size: int
+    is_made: bool | None
+    is_optimized: bool
+
+
+def read_frame(
+    data: bytes, inner: int, bases: tuple[int, ...], *, is_old_compiler: bool
+) -> ProcedureFrame:
+    """The frame of the procedure whose records these are, at an offset from its start.
+
+    `bases`: the registers that S_FRAMEPROC means by its two bits; MSVC writes it behind the
+    variables, clang before them. `is_old_compiler`: it has old records for all it compiles.
+    """
+    procedure = ProcSym.read(data)
+    flags = size = 0
+    optimized = is_old_compiler or bool(procedure.flags & HAS_OPTIMIZED_PLACES)
+    for record, head in walk_records(data):
+        if head.kind == cv.S_FRAMEPROC:
+            row = FrameProcSym.read(data, record)
+            flags, size = row.flags, row.frame_size + row.saved_registers_size
+        optimized = optimized or head.kind in (cv.S_LOCAL, cv.S_REGISTER)
+    made = procedure.debug_start <= inner <= procedure.debug_end if procedure.debug_end else None
+    return ProcedureFrame(
+        bases[flags >> LOCAL_BASE & 3], bases[flags >> ARGUMENT_BASE & 3], size, made, optimized
+    )  # fmt: skip
+
+
+def is_old_compiler(stream: "MsfStream") -> bool:
+    """Whether a module's compiler says of optimized code, too, where variables are for ever.
+
+    Since Visual Studio 2015 MSVC has places of their own for it (/Zo). A module that does not name
+    its compiler counts as such.
+    """
+    data = stream.read(SIGNATURE_SIZE, COMPILER_IS_WITHIN)
+    offset = 0
+    while offset + RecordHead.SIZE <= len(data):
+        head = RecordHead.read(data, offset)
+        if head.kind == cv.S_COMPILE3:
+            return Compile3Sym.read(data, offset).back_major < FIRST_NEW_VERSION
+        if head.kind == cv.S_COMPILE2:
+            return Compile2Sym.read(data, offset).back_major < FIRST_NEW_VERSION
+        offset += max(head.size + 2, RecordHead.SIZE)
+    return True
+
+
+def read_locals(
+    data: bytes, position: tuple[int, int], sites: frozenset[int], frame: ProcedureFrame
+) -> list[LocalSymbol]:
+    """The variables that are visible at a section and an offset in it, in the order of records.
+
+    `data`: the records of a procedure. `sites`: of those of merged calls, which are under way.
+    MalformedFile for what is cut short, or too much.
+    """
+    return _LocalsReading(data, position, sites, frame).read()
+
+
+class _LocalsReading:
+    """One way through a procedure's records; `scopes`: (owner, whether the offset is in it)."""
+
+    def __init__(
+        self, data: bytes, position: tuple[int, int], sites: frozenset[int], frame: ProcedureFrame
+    ) -> None:
+        self.data = data
+        self.position = position
+        self.sites = sites
+        self.frame = frame
+        self.scopes = [(0, True)]
+        self.found: list[LocalSymbol] = []
+
+    def read(self) -> list[LocalSymbol]:
+        has_ranges = False  # places of the last variable may follow
+        for count, (record, head) in enumerate(walk_records(self.data)):
+            if count >= MAX_RECORDS or len(self.found) > MAX_VARIABLES:
+                raise MalformedFile("a procedure of too many symbols", offset=record)
+            if head.kind in cv.RANGES:
+                if has_ranges:
+                    self._add_part(record)
+                continue
+            has_ranges = False
+            if head.kind in OPENING:
+                self._open(record, head)
+            elif head.kind in CLOSING and len(self.scopes) > 1:
+                self.scopes.pop()
+            elif self.scopes[-1][1] and head.kind in READERS:
+                self.found.append(READERS[head.kind](self, record, head))
+                has_ranges = head.kind in (cv.S_LOCAL, cv.S_FILESTATIC)
+        # MSVC writes what it has optimized twice, the second time as if it had one place for ever.
+        exact = {(row.owner, row.name) for row in self.found if not row.is_old}
+        return [row for row in self.found if not row.is_old or (row.owner, row.name) not in exact]
+
+    def _open(self, record: int, head: RecordHead) -> None:
+        owner, is_here = self.scopes[-1]
+        if head.kind == cv.S_BLOCK32:
+            block = BlockSym.read(self.data, record)
+            section, offset = self.position
+            inside = 0 <= offset - block.offset < block.length
+            is_here = is_here and block.section == section and inside
+        elif head.kind != cv.S_WITH32:
+            owner, is_here = record, record in self.sites
+        self.scopes.append((owner, is_here))
+
+    def _add_part(self, record: int) -> None:
+        part = read_part(self.data, record, self.position)
+        if part is not None:
+            last = self.found[-1]
+            if isinstance(part.place, InFrame):
+                base = (
+                    self.frame.argument_base if last.kind == "argument" else self.frame.local_base
+                )
+                part = part._replace(place=self._in_frame(part.place, base))
+            self.found[-1] = last._replace(parts=(*last.parts, part))
+
+    def _in_frame(self, place: InFrame, base: int) -> InMemory | Untold:
+        if not base:
+            return Untold(NO_BASE)
+        if place.is_everywhere and self.frame.is_made is False:
+            return Untold(MAKES_FRAME)
+        return InMemory(base, place.offset)
+
+    def read_local(self, record: int, _head: RecordHead) -> LocalSymbol:
+        row = LocalSym.read(self.data, record)
+        kind: Literal["argument", "local"] = "argument" if row.flags & IS_ARGUMENT else "local"
+        return self._new(record + LocalSym.SIZE, kind, row.type)
+
+    def read_file_static(self, record: int, _head: RecordHead) -> LocalSymbol:
+        row = FileStaticSym.read(self.data, record)
+        return self._new(record + FileStaticSym.SIZE, "static", row.type)
+
+    def read_relative(self, record: int, _head: RecordHead) -> LocalSymbol:
+        row = RegRelSym.read(self.data, record)
+        return self._new_old(record + RegRelSym.SIZE, row.type, row.register, row.offset)
+
+    def read_bp_relative(self, record: int, _head: RecordHead) -> LocalSymbol:
+        """Counted from ebp where the procedure has it as its frame pointer."""
+        row = BpRelSym.read(self.data, record)
+        base = EBP if self.frame.local_base == EBP else 0
+        return self._new_old(record + BpRelSym.SIZE, row.type, base, row.offset)
+
+    def read_register(self, record: int, _head: RecordHead) -> LocalSymbol:
+        row = RegisterSym.read(self.data, record)
+        found = self._new(record + RegisterSym.SIZE, "local", row.type, Untold(ONLY_SOMETIMES))
+        return found._replace(is_old=True)
+
+    def read_static(self, record: int, head: RecordHead) -> LocalSymbol:
+        row = DataSym.read(self.data, record)
+        place = InSection(row.section, row.offset, head.kind in cv.THREAD_DATA)
+        return self._new(record + DataSym.SIZE, "static", row.type, place)
+
+    def read_constant(self, record: int, head: RecordHead) -> LocalSymbol:
+        start = record + ConstantSym.SIZE
+        rest = TypeRecord(head.kind, self.data[start : record + 2 + head.size], record)
+        value, end = rest.read_numeric(0)
+        row = ConstantSym.read(self.data, record)
+        return self._new(start + end, "local", row.type, IsConstant(value))
+
+    def _new_old(self, name: int, number: int, base: int, offset: int) -> LocalSymbol:
+        if not base:
+            place: InMemory | Untold = Untold(NO_BASE)
+        elif self.frame.is_optimized:
+            place = Untold(ONLY_SOMETIMES)
+        elif self.frame.is_made is False:
+            place = Untold(MAKES_FRAME)
+        else:
+            place = InMemory(base, offset)
+        found = self._new(name, "local", number, place)
+        is_argument = found.name == "this" or offset >= self._first_argument(base)
+        return found._replace(kind="argument" if is_argument else "local", is_old=True)
+
+    def _first_argument(self, base: int) -> int:
+        """Where arguments begin: behind the saved frame pointer, or the frame, and the return."""
+        if base == EBP:
+            return 2 * EBP_WORD
+        return self.frame.size + RETURN_ADDRESS if base == RSP else NOWHERE
+
+    def _new(
+        self,
+        name: int,
+        kind: Literal["argument", "local", "static"],
+        number: int,
+        place: "SymbolPlace | None" = None,
+    ) -> LocalSymbol:
+        end = self.data.find(b"\0", name)
+        text = self.data[name : end if end >= 0 else None].decode("utf-8", "replace")
+        parts = (LocalPart(place),) if place is not None else ()
+        return LocalSymbol(text, kind, number, self.scopes[-1][0], parts)
+
+
+READERS: "dict[int, Callable[[_LocalsReading, int, RecordHead], LocalSymbol]]" = {
+    cv.S_LOCAL: _LocalsReading.read_local,
+    cv.S_FILESTATIC: _LocalsReading.read_file_static,
+    cv.S_REGREL32: _LocalsReading.read_relative,
+    cv.S_BPREL32: _LocalsReading.read_bp_relative,
+    cv.S_REGISTER: _LocalsReading.read_register,
+    cv.S_CONSTANT: _LocalsReading.read_constant,
+    **dict.fromkeys(cv.STATIC_DATA, _LocalsReading.read_static),
+}

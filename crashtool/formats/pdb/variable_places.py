@@ -1,0 +1,224 @@
+"""Where a variable of a PDB is in a frame: registers by name, addresses, pieces of both."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from crashtool.formats.breakpad.cfi import UnevaluableRule
+from crashtool.formats.breakpad.frame_program import run_program
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.pdb.local_places import (
+    InMemory,
+    InRegister,
+    InSection,
+    IsConstant,
+    LocalPart,
+    SymbolPlace,
+    Untold,
+)
+from crashtool.formats.pdb.registers import RSP, VFRAME, find_register
+from crashtool.formats.variables.places import (
+    ConstantPlace,
+    FrameView,
+    LostPlace,
+    MemoryPlace,
+    Piece,
+    PiecesPlace,
+    Place,
+    RegisterPlace,
+)
+
+if TYPE_CHECKING:
+    from crashtool.formats.pdb.local_symbols import LocalSymbol, ProcedureFrame
+    from crashtool.formats.pdb.lookup import PdbLookup
+    from crashtool.formats.variables.data_type import DataType
+
+WORD = 4  # of 32-bit code
+RETURN_ADDRESS = 8  # bytes that a call takes on x64
+CONSTANT_SIZE = 16
+MAX_DEPTH = 16  # of members within members
+NOWHERE = LostPlace("optimized_out", "the PDB has no place for it at this instruction")
+NO_BYTES = LostPlace("optimized_out", "the PDB has no place for this part at this instruction")
+OF_THREAD = LostPlace("unknown", "it is thread-local, and where each thread keeps it is not known")
+NO_FRAME = LostPlace("unknown", "the PDB's frame data do not lead to the frame's base here")
+MAKES_FRAME = LostPlace("unknown", "the function is making or taking down its frame here")
+
+
+class CodePoint(NamedTuple):
+    """An address from the image's base, and what its procedure says of the frame there."""
+
+    lookup: "PdbLookup"
+    machine: int
+    address: int
+    frame: "ProcedureFrame"
+
+
+def find_place(
+    symbol: "LocalSymbol", type_: "DataType", point: CodePoint, frame: FrameView
+) -> Place:
+    """Where a variable is in a frame that stands at the point."""
+    whole = [part for part in symbol.parts if part.start is None]
+    if whole:
+        found = [_locate(part.place, type_.size, point, frame) for part in whole]
+        told = (place for place in found if not isinstance(place, LostPlace))
+        return next(told, found[0])
+    if not symbol.parts:
+        return NOWHERE
+    if type_.size is None:
+        return LostPlace("unknown", "it is in parts, and its size is not known")
+    return _join(symbol.parts, type_, type_.size, point, frame)
+
+
+def _join(
+    parts: tuple[LocalPart, ...], type_: "DataType", size: int, point: CodePoint, frame: FrameView
+) -> Place:
+    """A variable of which only parts have places.
+
+    A record names a register, whose size is not that of the part: what counts is the member that
+    begins there, however much else the register may hold.
+    """
+    starts = {part.start or 0: part.place for part in reversed(parts)}
+    pieces: list[Piece] = []
+    filled = 0
+    for start, following in pairwise([*sorted(starts), size]):
+        if not filled <= start < following <= size:
+            continue
+        place = starts[start]
+        widest = min(following - start, _widest(place, point))
+        length = _measure(type_, start, widest, 0)
+        if length:
+            if start > filled:
+                pieces.append(Piece(NO_BYTES, start - filled))
+            pieces.append(Piece(_locate(place, length, point, frame), length))
+            filled = start + length
+    if filled < size:
+        pieces.append(Piece(NO_BYTES, size - filled))
+    return PiecesPlace(tuple(pieces))
+
+
+def _widest(place: SymbolPlace, point: CodePoint) -> int:
+    if isinstance(place, InRegister):
+        register = find_register(point.machine, place.register)
+        return register.size if register else CONSTANT_SIZE
+    return CONSTANT_SIZE
+
+
+def _measure(type_: "DataType", start: int, widest: int, depth: int) -> int:
+    """The size of the number or pointer that begins at a byte of a type; 0 when none does.
+
+    Of several, as unions have them, the widest that is no wider than `widest`.
+    """
+    if depth > MAX_DEPTH:
+        return 0
+    if type_.kind == "array":
+        element = type_.details.target
+        if element is None or not element.size:
+            return 0
+        return _measure(element, start % element.size, widest, depth + 1)
+    if type_.kind not in ("struct", "union"):
+        size = type_.size or 0
+        return size if not start and size <= widest else 0
+    return max(
+        (
+            _measure(member.type, start - member.offset, widest, depth + 1)
+            for member in type_.details.members
+            if member.offset is not None
+            and member.offset <= start < member.offset + (member.type.size or 0)
+        ),
+        default=0,
+    )
+
+
+def _locate(place: SymbolPlace, size: int | None, point: CodePoint, frame: FrameView) -> Place:
+    """`size`: of what is there, in bytes; None when it is not known."""
+    if isinstance(place, Untold):
+        return LostPlace("unknown", place.reason)
+    if isinstance(place, IsConstant):
+        mask = (1 << 8 * CONSTANT_SIZE) - 1
+        return ConstantPlace((place.value & mask).to_bytes(CONSTANT_SIZE, "little"))
+    if isinstance(place, InSection):
+        return _locate_static(place, point, frame)
+    if isinstance(place, InRegister):
+        return _locate_in_register(place.register, size, point)
+    return _locate_in_memory(place, point, frame) if isinstance(place, InMemory) else NO_FRAME
+
+
+def _locate_static(place: InSection, point: CodePoint, frame: FrameView) -> Place:
+    if place.is_of_thread:
+        return OF_THREAD
+    address = point.lookup.find_address(place.section, place.offset)
+    if address is None:
+        return LostPlace("unknown", "its section is none of the program's")
+    return MemoryPlace(frame.base + address)
+
+
+def _locate_in_register(number: int, size: int | None, point: CodePoint) -> Place:
+    register = find_register(point.machine, number)
+    if register is None:
+        return LostPlace("unknown", f"the PDB puts it in register {number}, which is not known")
+    if size is not None and size > register.size:
+        reason = f"the PDB puts {size} bytes in {register.name}, of which {register.size} count"
+        return LostPlace("unknown", reason)
+    return RegisterPlace(register.name, register.start)
+
+
+def _locate_in_memory(place: InMemory, point: CodePoint, frame: FrameView) -> Place:
+    if place.register == VFRAME:
+        return _locate_by_frame_data(place.offset, point, frame)
+    register = find_register(point.machine, place.register)
+    if register is None:
+        return LostPlace(
+            "unknown", f"the PDB counts from register {place.register}, which is not known"
+        )
+    content = frame.read_register(register.name)
+    if content is None:
+        return LostPlace("unknown", f"the walk does not know {register.name} in this frame")
+    base = int.from_bytes(content, "little")
+    if place.register == RSP and not _is_frame_made(base, point, frame):
+        return MAKES_FRAME
+    mask = (1 << 8 * len(content)) - 1
+    return MemoryPlace(base + place.offset & mask)
+
+
+def _is_frame_made(stack_pointer: int, point: CodePoint, frame: FrameView) -> bool:
+    """Whether the stack pointer is where it is in the function's body.
+
+    clang has variables in the frame up to the function's last byte, behind the instructions that
+    give it back. In a frame that calls, these have not begun.
+    """
+    if frame.return_address is not None or point.frame.is_made or frame.cfa is None:
+        return True
+    return frame.cfa - stack_pointer == point.frame.size + RETURN_ADDRESS
+
+
+def _locate_by_frame_data(offset: int, point: CodePoint, frame: FrameView) -> Place:
+    """From what the frame data of 32-bit code compute as $T0, if they lead to the caller's stack
+    pointer, too.
+    """
+    data = point.lookup.find_frame_data(point.address)
+    cfa = frame.cfa
+    if data is None or cfa is None:
+        return NO_FRAME
+    base: int | None = cfa - WORD
+    if data.program:
+        base = _run(data.program, cfa, frame)
+    elif data.allocates_base_pointer:
+        base = None
+    return NO_FRAME if base is None else MemoryPlace(base + offset & 0xFFFFFFFF)
+
+
+def _run(program: str, cfa: int, frame: FrameView) -> int | None:
+    variables = {".raSearch": cfa - WORD, ".raSearchStart": cfa - WORD}
+    for name in ("ebp", "esp", "ebx"):
+        content = frame.read_register(name)
+        if content is not None:
+            variables["$" + name] = int.from_bytes(content, "little")
+
+    def read_pointer(address: int) -> int | None:
+        content = frame.read_memory(address, WORD)
+        return None if content is None else int.from_bytes(content, "little")
+
+    try:
+        values = run_program(program, variables, read_pointer)
+    except UnevaluableRule:
+        return None
+    return values.get("$T0") if values.get("$esp") == cfa else None

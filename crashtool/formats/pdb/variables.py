@@ -1,0 +1,87 @@
+"""From an address to the variables that a PDB has there, in the words that all formats share."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.pdb.data_types import DataTypes
+from crashtool.formats.pdb.inline_sites import read_procedure
+from crashtool.formats.pdb.local_symbols import (
+    LocalSymbol,
+    is_old_compiler,
+    read_frame,
+    read_locals,
+)
+from crashtool.formats.pdb.registers import FRAME_BASES, I386, NO_BASES
+from crashtool.formats.pdb.type_hash import TypeDefinitions
+from crashtool.formats.pdb.variable_places import CodePoint, find_place
+from crashtool.formats.variables.data_type import DataType
+from crashtool.formats.variables.places import FoundScope, FoundVariable, FrameView, Place
+
+if TYPE_CHECKING:
+    from crashtool.formats.pdb.lookup import FoundProcedure, OpenModule, PdbLookup
+
+OWN_PREFIX = "__$"  # of what MSVC puts into a frame: __$ArrayPad$, __$ReturnUdt
+ORDER = ("argument", "local", "static")
+
+
+class PdbVariables:
+    """The variables of one PDB."""
+
+    def __init__(self, lookup: "PdbLookup") -> None:
+        self._lookup = lookup
+        self._definitions = TypeDefinitions(lookup.types)
+        self._types: dict[OpenModule, DataTypes] = {}
+
+    def find(self, address: int) -> list[FoundScope]:
+        """Those of each merged call, innermost first, then of the function; as many as
+        `find_locations` finds. None when there are no records of them.
+
+        What is damaged is noted in the PDB's `problems`.
+        """
+        try:
+            procedure = self._lookup.find_procedure(address)
+            return self._find(procedure, address) if procedure else []
+        except MalformedFile as error:
+            self._lookup.note(error)
+            return []
+
+    def _find(self, procedure: "FoundProcedure", address: int) -> list[FoundScope]:
+        module, symbol, position, sites = procedure
+        data = read_procedure(module.stream, symbol)
+        if not data:
+            return []
+        machine = self._lookup.machine
+        bases = FRAME_BASES.get(machine, NO_BASES)
+        is_old = is_old_compiler(module.stream)
+        inner = position[1] - symbol.offset
+        frame = read_frame(data, inner, bases, is_old_compiler=is_old)
+        owners = [0, *(site.record for site in sites)]
+        point = CodePoint(self._lookup, machine, address, frame)
+        scopes: dict[int, list[FoundVariable]] = {owner: [] for owner in owners}
+        for row in read_locals(data, position, frozenset(owners), frame):
+            if row.owner in scopes and not row.name.startswith(OWN_PREFIX):
+                scopes[row.owner].append(self._describe(module, row, point))
+        return [
+            FoundScope(tuple(sorted(scopes[owner], key=lambda row: ORDER.index(row.kind))))
+            for owner in reversed(owners)
+        ]
+
+    def _describe(self, module: "OpenModule", row: LocalSymbol, point: CodePoint) -> FoundVariable:
+        try:
+            type_ = self._open_types(module).get(row.type)
+        except MalformedFile as error:
+            self._lookup.note(error)
+            type_ = DataType("unknown", f"<damaged type {row.type:#x}>", None)
+
+        def locate(frame: FrameView) -> Place:
+            return find_place(row, type_, point, frame)
+
+        return FoundVariable(row.name, row.kind, type_, locate)
+
+    def _open_types(self, module: "OpenModule") -> DataTypes:
+        if module not in self._types:
+            width = 4 if self._lookup.machine == I386 else 8
+            self._types[module] = DataTypes(
+                self._lookup.types, module.names, self._definitions, module.resolve, width
+            )
+        return self._types[module]
