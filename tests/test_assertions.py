@@ -61,6 +61,24 @@ def test_each_helper_that_is_named_for_it_asserts_something():
     ] == []
 
 
+def list_conditional(text: str) -> list[int]:
+    """The lines of `assert a == b if c else True`, which asserts nothing without c."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.IfExp)
+    ]
+
+
+def test_no_assertion_is_a_conditional_expression_as_a_whole():
+    assert list_conditional("assert f()\nassert a == b if c else True") == [2]
+    assert [
+        f"{path.relative_to(TESTS)}:{line}"
+        for path in TESTS.rglob("*.py")
+        for line in list_conditional(path.read_text("utf-8"))
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("line", "silent"),
     [("f()", True), ("with suppress(ValueError): f()", True), ("assert f()", False),
