@@ -12,7 +12,7 @@ from crashtool.model.own_calls import FrameRule
 from crashtool.model.triage.row import Row
 from crashtool.model.triage.rules import GroupRule, Rules
 from crashtool.services.analyze.inspect_dumps import FoundDump, InspectOptions, Unreadable
-from crashtool.services.triage.read_row import read_row
+from crashtool.services.triage.read_row import make_consumer, read_row
 from crashtool.services.workers.processes import Worker, WorkerLost, share_many
 
 MAKER = "crashtool.commands.triaged:make_row_reader"
@@ -58,8 +58,10 @@ class RowReader:
     def __init__(self, setup: RowSetup, console: Console) -> None:
         self._stack = ExitStack()
         symbols = self._stack.enter_context(open_symbols(setup.options, console))
-        self._wanted = InspectOptions(symbols=symbols, warn=console.warn_once)
         self._rules = setup.rules
+        self._wanted = InspectOptions(
+            symbols=symbols, warn=console.warn_once, until=make_consumer(self._rules)
+        )
         self._keys = setup.keys
 
     def close(self) -> None:

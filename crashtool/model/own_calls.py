@@ -7,7 +7,7 @@ sure. The user's rules come before all of that.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -88,7 +88,13 @@ def walk_own_calls(frames: Sequence[Frame], rules: FrameRules | None = None) -> 
 
 def decide_calls(frames: Sequence[Frame], rules: FrameRules | None = None) -> Iterator[Decision]:
     """For each call, innermost first, whether it counts and why not, until no other can."""
-    first = find_start(frames, rules) if rules else 0
+    return decide_further_calls(frames, rules, find_start(frames, rules) if rules else 0)
+
+
+def decide_further_calls(
+    frames: Iterable[Frame], rules: FrameRules | None, first: int
+) -> Iterator[Decision]:
+    """The same of frames as they are found; no frame before the index `first` counts."""
     is_sure = has_any = False
     for index, frame in enumerate(frames):
         is_guess = frame.trust in ("scan", "cfi_scan")

@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import overload
 
 from crashtool.formats.minidump.dump_source import DumpSource, Location
@@ -17,6 +18,7 @@ from crashtool.formats.minidump.structs import (
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_RANGES = 1 << 19
+BATCH = 1 << 12
 ADDRESS_SPACE = 1 << 64
 
 
@@ -33,10 +35,12 @@ class MemoryRanges(Sequence[MemoryRange]):
 
     def __init__(self, rows: Iterable[tuple[int, int, int]] = ()) -> None:
         self._starts, self._sizes, self._rvas = array("Q"), array("Q"), array("Q")
-        for start, size, rva in rows:
-            self._starts.append(start)
-            self._sizes.append(size)
-            self._rvas.append(rva)
+        source = iter(rows)
+        while batch := tuple(islice(source, BATCH)):
+            starts, sizes, rvas = zip(*batch, strict=True)
+            self._starts.extend(starts)
+            self._sizes.extend(sizes)
+            self._rvas.extend(rvas)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -54,6 +58,15 @@ class MemoryRanges(Sequence[MemoryRange]):
     def __iter__(self) -> Iterator[MemoryRange]:
         return map(MemoryRange, self._starts, self._sizes, self._rvas)
 
+    def walk_rows(self) -> Iterator[tuple[int, int, int]]:
+        """The same as plain tuples: a dump has hundreds, and each is looked at."""
+        return zip(self._starts, self._sizes, self._rvas, strict=True)
+
+    @property
+    def starts(self) -> "array[int]":
+        """The first address of each."""
+        return self._starts
+
 
 class Memory:
     """The process's memory as far as the dump has it.
@@ -67,7 +80,7 @@ class Memory:
     ) -> None:
         self._source = source
         self._lists = tuple(lists)
-        self._stacks = tuple(stacks)
+        self._stacks = MemoryRanges(stacks)
 
     @cached_property
     def ranges(self) -> Sequence[MemoryRange]:
@@ -115,14 +128,16 @@ class Memory:
     def _index(self) -> tuple["array[int]", MemoryRanges]:
         """Ranges by address, cut where they overlap, and as far as the file has their bytes."""
         index = MemoryRanges(_walk_disjoint(sorted(self._walk_present())))
-        return array("Q", (span.start for span in index)), index
+        return index.starts, index
 
     def _walk_present(self) -> Iterator[tuple[int, int, int, int]]:
         """(start, rank, size, RVA) of the bytes that are there; a lower rank is better."""
         end = self._source.size
         for rank, ranges in enumerate((*self._lists, self._stacks)):
-            for start, size, rva in ranges:
-                present = min(size, end - rva, ADDRESS_SPACE - start)
+            for start, size, rva in ranges.walk_rows():
+                present = size
+                if rva + size > end or start + size > ADDRESS_SPACE:
+                    present = min(size, end - rva, ADDRESS_SPACE - start)
                 if rva and present > 0:
                     yield start, rank, present, rva
 
@@ -130,19 +145,18 @@ class Memory:
 def _walk_disjoint(rows: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
     covered = 0
     for start, _, size, rva in rows:
-        overlap = max(0, covered - start)
-        if overlap < size:
-            yield start + overlap, size - overlap, rva + overlap
+        if start >= covered:
+            yield start, size, rva
+            covered = start + size
+        elif (overlap := covered - start) < size:
+            yield covered, size - overlap, rva + overlap
             covered = start + size
 
 
 def read_memory_list(source: DumpSource, location: Location) -> MemoryRanges:
     """MemoryList, stream 5."""
-    descriptors = source.read_list(
-        MemoryDescriptor, location, "MemoryList", padded=True, limit=MAX_RANGES
-    )
     return MemoryRanges(
-        (descriptor.start, descriptor.size, descriptor.rva) for descriptor in descriptors
+        source.read_list(MemoryDescriptor, location, "MemoryList", padded=True, limit=MAX_RANGES)
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from crashtool.formats.attributes import Attribute
-    from crashtool.services.analyze.stacks import SymbolProvider
+    from crashtool.services.analyze.stacks import Consumer, SymbolProvider
 
 MAX_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
@@ -30,7 +30,9 @@ class InspectOptions(NamedTuple):
 
     `symbols`: where modules' files come from; `all_threads`: walk more than the crashed one.
     `source`: folders to take source lines from; `secrets`: count what looks like one.
-    `warn` hears what is left out for want of a library.
+    `warn` hears what is left out for want of a library. `until`: who takes the crashed stack's
+    frames, and may have enough of them; the report is then no more than it has taken, and has no
+    conclusions from the stack.
     """
 
     handles: bool = False
@@ -40,6 +42,7 @@ class InspectOptions(NamedTuple):
     source: tuple[str, ...] = ()
     secrets: bool = False
     warn: "Callable[[str], None]" = lambda _sentence: None
+    until: "Consumer | None" = None
 
 
 class Unreadable(NamedTuple):
@@ -127,8 +130,11 @@ def read_report(file: str, path: str, wanted: InspectOptions) -> CrashReport:
     with Minidump.open(file) as dump:
         report = analyze(dump, path)
         report = walk_stacks(
-            dump, report, wanted.symbols, all_threads=wanted.all_threads, warn=wanted.warn
-        )
+            dump, report, wanted.symbols, all_threads=wanted.all_threads, warn=wanted.warn,
+            until=wanted.until,
+        )  # fmt: skip
+        if wanted.until:
+            return report
         if wanted.symbols or _leads_through_unloaded(report):
             from crashtool.services.analyze.stack_hints import add_stack_hints  # needs names
 

@@ -24,12 +24,13 @@ class ModuleMap:
     def __init__(self, modules: Sequence[Module]) -> None:
         self._modules = sorted(modules, key=_base)
         self._bases = [module.base for module in self._modules]
+        self._ends = [module.end for module in self._modules]
 
     def find(self, address: int) -> Module | None:
         """The module that holds the address."""
-        place = bisect_right(self._bases, address)
-        if place and address < self._modules[place - 1].end:
-            return self._modules[place - 1]
+        place = bisect_right(self._bases, address) - 1
+        if place >= 0 and address < self._ends[place]:
+            return self._modules[place]
         return None
 
     def find_all(self, address: int) -> tuple[UnloadedHit, ...]:

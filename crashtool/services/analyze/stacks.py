@@ -1,7 +1,7 @@
 """The stacks of a report: each thread walked, each frame looked up, a verdict for each module."""
 
 from collections import deque
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import MissingLibrary
@@ -20,7 +20,7 @@ from crashtool.services.unwind.unwind_context import (
 from crashtool.services.unwind.walker import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
@@ -36,6 +36,12 @@ APPLE = ("macos", "ios")
 CUSTOMER_BIT = 1 << 29
 SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE")  # by kill, raise and abort, sigqueue
 PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
+
+
+class Consumer(Protocol):
+    """Takes as many frames of a crashed thread as it needs, innermost first."""
+
+    def __call__(self, report: CrashReport, frames: "Iterator[Frame]") -> None: ...  # noqa: D102
 
 
 class SymbolProvider(Protocol):
@@ -67,14 +73,17 @@ def walk_stacks(
     *,
     all_threads: bool = False,
     warn: "Callable[[str], None]" = lambda _sentence: None,
+    until: "Consumer | None" = None,
 ) -> CrashReport:
     """The report with the crashed thread's stack, or all threads', walked and looked up.
 
-    `warn` hears what could not be said of the crash, and why.
+    `warn` hears what could not be said of the crash, and why. `until` is given the report and the
+    frames, innermost first, as they are found: when it returns before it has taken all, the walk
+    ends there. The crashing instruction is not told then, either.
     """
     if symbols and symbols.fixed_programs and not report.modules:
         report = add_programs(report, symbols.fixed_programs)
-    walks = _Walks(dump, report, symbols, warn)
+    walks = _Walks(dump, report, symbols, warn, until)
     threads = tuple(
         walks.walk_thread(thread) if all_threads or index == report.crashing_thread else thread
         for index, thread in enumerate(report.threads)
@@ -83,7 +92,8 @@ def walk_stacks(
     if crash and crash.frame:
         found = threads[report.crashing_thread] if report.crashing_thread is not None else None
         frame = found.frames[0] if found and found.frames else walks.look_up(crash.frame)
-        crash = crash._replace(frame=frame, instruction=walks.instruction(crash))
+        instruction = "" if until else walks.instruction(crash)
+        crash = crash._replace(frame=frame, instruction=instruction)
     walked = report._replace(threads=threads, crash=crash)
     if symbols:
         walked = walked._replace(symbols=walks.verdicts(walked))
@@ -111,7 +121,9 @@ class _Walks:
         report: CrashReport,
         symbols: SymbolProvider | None,
         warn: "Callable[[str], None]",
+        until: "Consumer | None",
     ) -> None:
+        self.until = until
         self.dump = dump
         self.report = report
         self.symbols = symbols
@@ -130,13 +142,17 @@ class _Walks:
         if registers is None or scene is None:
             return thread
         scene.look_at(registers.stack_pointer, self._read_stack(registers.stack_pointer))
-        steps, left_out = keep_both_ends(walk(scene, registers.values))
-        frames = tuple(self._frame(scene, step) for step in steps)
-        if len(frames) > 1 and scene.platform in LINUX:
-            pairs = zip(steps, frames, strict=True)
-            frames = tuple(name_kernel_code(scene, step, frame) for step, frame in pairs)
+        source = walk(scene, registers.values)
+        feed = _Feed(self, scene, source)
+        if self.until:
+            self.until(self.report, iter(feed))
+        rest = source if feed.is_used_up else ()
+        steps, left_out = keep_both_ends(chain(feed.steps, rest))
+        frames = list(feed.frames)
+        is_only = len(steps) == 1
+        frames += [self.frame(scene, step, is_only=is_only) for step in steps[len(frames) :]]
         note = thread.note or find_gap(scene, steps)
-        return thread._replace(frames=frames, note=note, left_out=left_out)
+        return thread._replace(frames=tuple(frames), note=note, left_out=left_out)
 
     def _read_stack(self, pointer: int) -> bytes:
         found = self.dump.memory.find_range(pointer)
@@ -196,6 +212,13 @@ class _Walks:
         if self.executable is None:
             self.executable = find_executable_map(self.dump)
         return self.executable(address)
+
+    def frame(self, scene: UnwindContext, step: StackFrame, *, is_only: bool) -> Frame:
+        """A step with its module and function, or what the kernel calls it."""
+        frame = self._frame(scene, step)
+        if is_only or scene.platform not in LINUX:
+            return frame
+        return name_kernel_code(scene, step, frame)
 
     def _frame(self, scene: UnwindContext, step: StackFrame) -> Frame:
         machine = scene.machine
@@ -267,6 +290,34 @@ class _Walks:
             self.symbols.verdict(self.loaded[base].module, self._architecture, frames)
             for base, frames in places.items()
         )
+
+
+class _Feed:
+    """The frames of a walk one by one, for one who may have enough of them, and what was taken.
+
+    The first comes when the second has been found: the kernel's code is named where it has a
+    caller. `is_used_up`: there was no more to give, or no more than this is kept together.
+    """
+
+    def __init__(self, walks: _Walks, scene: UnwindContext, source: "Iterator[StackFrame]") -> None:
+        self._walks, self._scene, self._source = walks, scene, source
+        self.steps: list[StackFrame] = []
+        self.frames: list[Frame] = []
+        self.is_used_up = True
+
+    def __iter__(self) -> "Iterator[Frame]":
+        self.is_used_up = False
+        self.steps += islice(self._source, 2)
+        is_only = len(self.steps) == 1
+        for number in range(FRAMES_OF_AN_END):
+            if number == len(self.steps):
+                self.steps += islice(self._source, 1)
+            if number == len(self.steps):
+                break
+            frame = self._walks.frame(self._scene, self.steps[number], is_only=is_only)
+            self.frames.append(frame)
+            yield frame
+        self.is_used_up = True
 
 
 def keep_both_ends(steps: "Iterable[StackFrame]") -> tuple[list[StackFrame], int]:

@@ -1,12 +1,18 @@
 """One minidump to a row."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from crashtool.errors import reason_of
-from crashtool.model.crash import CrashReport
-from crashtool.model.own_calls import SYSTEM_MODULES, Decision, decide_calls
-from crashtool.model.signature import Signature, sign
+from crashtool.model.crash import CrashReport, Frame
+from crashtool.model.own_calls import (
+    SYSTEM_MODULES,
+    Decision,
+    decide_calls,
+    decide_further_calls,
+)
+from crashtool.model.signature import CALLS_OF_RECURSION, Signature, classify, sign
 from crashtool.model.triage.row import Row
 from crashtool.model.triage.rules import Rules
 from crashtool.services.analyze.inspect_dumps import (
@@ -15,6 +21,9 @@ from crashtool.services.analyze.inspect_dumps import (
     Unreadable,
     read_found,
 )
+
+if TYPE_CHECKING:
+    from crashtool.services.analyze.stacks import Consumer
 
 BLOCK = 1 << 20
 PRODUCTS = ("prod", "product", "ProductName", "_productName")
@@ -43,9 +52,34 @@ def read_row(
     return make_row(read, digest, rules, keys)
 
 
+def make_consumer(rules: Rules) -> "Consumer | None":
+    """Who takes the frames of a crash as far as they can change its row; None needs all of them.
+
+    A start may lie anywhere. Of a stack overflow the first calls alone count; else it is for the
+    rules of signatures to say when no further call can.
+    """
+    if any(rule.action == "start" for rule in rules.frame_rules):
+        return None
+    used = _find_used(rules)
+
+    def consume(report: CrashReport, frames: Iterator[Frame]) -> None:
+        is_overflow = classify(report) == "stack"
+        own = 0
+        for decision in decide_further_calls(frames, used, 0):
+            own += decision.own is not None
+            if is_overflow and own >= CALLS_OF_RECURSION:
+                return
+
+    return consume
+
+
+def _find_used(rules: Rules) -> Rules | None:
+    return rules if rules.frame_rules or rules.frames != Rules().frames else None
+
+
 def make_row(report: CrashReport, digest: str, rules: Rules, keys: Sequence[str]) -> Row:
     """The row of a report."""
-    used = rules if rules.frame_rules or rules.frames != Rules().frames else None
+    used = _find_used(rules)
     signature = sign(report, used)
     annotations = {item.name: item.value for item in report.annotations if item.wins}
     identifier = str(report.crashpad.report_id) if report.crashpad else ""
