@@ -30,10 +30,13 @@ class InRegister(NamedTuple):
 
 
 class InMemory(NamedTuple):
-    """In memory, at an offset from what a register holds."""
+    """In memory, at an offset from what a register holds; `is_in_frame`: once the function has made
+    its frame, and until it gives that back.
+    """
 
     register: int
     offset: int
+    is_in_frame: bool = False
 
 
 class InFrame(NamedTuple):

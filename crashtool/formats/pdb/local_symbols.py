@@ -198,7 +198,7 @@ class _LocalsReading:
             return Untold(NO_BASE)
         if place.is_everywhere and self.frame.is_made is False:
             return Untold(MAKES_FRAME)
-        return InMemory(base, place.offset)
+        return InMemory(base, place.offset, is_in_frame=True)
 
     def read_local(self, record: int, _head: RecordHead) -> LocalSymbol:
         row = LocalSym.read(self.data, record)
@@ -244,7 +244,7 @@ class _LocalsReading:
         elif self.frame.is_made is False:
             place = Untold(MAKES_FRAME)
         else:
-            place = InMemory(base, offset)
+            place = InMemory(base, offset, is_in_frame=True)
         found = self._new(name, "local", number, place)
         is_argument = found.name == "this" or offset >= self._first_argument(base)
         return found._replace(kind="argument" if is_argument else "local", is_old=True)

@@ -6,14 +6,20 @@ from crashtool.formats.named_tuple import NamedTuple
 
 I386, AMD64, ARM64, ARM64EC = 0x014C, 0x8664, 0xAA64, 0xA641  # machines, as DBI names them
 VFRAME = 30006  # CV_ALLREG_VFRAME: what the frame data of 32-bit code compute as $T0
-EBP, RSP = 22, 335  # CV_REG_EBP, CV_AMD64_RSP
+EBP, ESP, RBP, RSP = 22, 21, 334, 335  # CV_REG_EBP, CV_AMD64_RBP, …
+ARM64_FP, ARM64_SP = 79, 81
 
 # Bases of variables in a frame, by the two bits that S_FRAMEPROC has for each (cvinfo.h,
 # ExpandEncodedBasePointerReg; those of ARM64 as LLVM writes them).
 NO_BASES = (0, 0, 0, 0)
 FRAME_BASES = {
-    I386: (0, VFRAME, EBP, 20), AMD64: (0, RSP, 334, 341), ARM64: (0, 81, 79, 0),
-    ARM64EC: (0, 81, 79, 0),
+    I386: (0, VFRAME, EBP, 20), AMD64: (0, RSP, RBP, 341), ARM64: (0, ARM64_SP, ARM64_FP, 0),
+    ARM64EC: (0, ARM64_SP, ARM64_FP, 0),
+}  # fmt: skip
+# The stack pointer, the frame pointer, and what a call itself puts on the stack, in bytes.
+STACKS = {
+    I386: (ESP, EBP, 4), AMD64: (RSP, RBP, 8), ARM64: (ARM64_SP, ARM64_FP, 0),
+    ARM64EC: (ARM64_SP, ARM64_FP, 0),
 }  # fmt: skip
 
 LEGACY = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")

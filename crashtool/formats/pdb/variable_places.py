@@ -15,7 +15,7 @@ from crashtool.formats.pdb.local_places import (
     SymbolPlace,
     Untold,
 )
-from crashtool.formats.pdb.registers import RSP, VFRAME, find_register
+from crashtool.formats.pdb.registers import STACKS, VFRAME, find_register
 from crashtool.formats.variables.places import (
     ConstantPlace,
     FrameView,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
 
 WORD = 4  # of 32-bit code
-RETURN_ADDRESS = 8  # bytes that a call takes on x64
 CONSTANT_SIZE = 16
 MAX_DEPTH = 16  # of members within members
 NOWHERE = LostPlace("optimized_out", "the PDB has no place for it at this instruction")
@@ -173,21 +172,28 @@ def _locate_in_memory(place: InMemory, point: CodePoint, frame: FrameView) -> Pl
     if content is None:
         return LostPlace("unknown", f"the walk does not know {register.name} in this frame")
     base = int.from_bytes(content, "little")
-    if place.register == RSP and not _is_frame_made(base, point, frame):
+    if place.is_in_frame and not _is_frame_made(place.register, point, frame):
         return MAKES_FRAME
     mask = (1 << 8 * len(content)) - 1
     return MemoryPlace(base + place.offset & mask)
 
 
-def _is_frame_made(stack_pointer: int, point: CodePoint, frame: FrameView) -> bool:
+def _is_frame_made(register: int, point: CodePoint, frame: FrameView) -> bool:
     """Whether the stack pointer is where it is in the function's body.
 
     clang has variables in the frame up to the function's last byte, behind the instructions that
-    give it back. In a frame that calls, these have not begun.
+    give it back. In a frame that calls, these have not begun. With a frame pointer, which is given
+    back last, the body may have moved the stack pointer further.
     """
-    if frame.return_address is not None or point.frame.is_made or frame.cfa is None:
+    stack, frame_pointer, returned = STACKS.get(point.machine, (0, 0, 0))
+    known = find_register(point.machine, stack)
+    content = frame.read_register(known.name) if known else None
+    if frame.return_address is not None or point.frame.is_made or frame.cfa is None or not content:
         return True
-    return frame.cfa - stack_pointer == point.frame.size + RETURN_ADDRESS
+    depth = frame.cfa - int.from_bytes(content, "little")
+    if register == stack:
+        return depth == point.frame.size + returned
+    return register != frame_pointer or depth > returned
 
 
 def _locate_by_frame_data(offset: int, point: CodePoint, frame: FrameView) -> Place:

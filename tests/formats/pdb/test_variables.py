@@ -319,6 +319,38 @@ class TestFrame:
 
         assert isinstance(found, MemoryPlace) is is_there
 
+    @pytest.mark.parametrize(
+        ("machine", "flags", "registers", "depth", "is_there"),
+        [
+            (0x8664, BY_RBP, ("rbp", "rsp"), 0x70, True),
+            (0x8664, BY_RBP, ("rbp", "rsp"), 8, False),
+            (0x14C, BY_RBP, ("ebp", "esp"), 8, True), (0x14C, BY_RBP, ("ebp", "esp"), 4, False),
+            (0xAA64, BY_RBP, ("fp", "sp"), 0x10, True), (0xAA64, BY_RBP, ("fp", "sp"), 0, False),
+            (0xAA64, BY_RSP, ("sp", "sp"), 0x38, True), (0xAA64, BY_RSP, ("sp", "sp"), 0, False),
+        ],
+    )  # fmt: skip
+    def test_nor_do_those_by_a_frame_pointer_that_is_the_callers_again(
+        self, builder, machine, flags, registers, depth, is_there
+    ):
+        builder.machine = machine
+        base, stack = registers
+        symbols = [frame_symbol(flags, 0x28, 0x10), local("x"), in_frame(8, 0, 0x40)]
+        frame = Frame(calls=False, cfa=STACK + depth, **{base: 0x5000} | {stack: STACK})
+        found = find_one(builder, symbols, frame=frame)
+
+        assert isinstance(found, MemoryPlace) is is_there
+
+    def test_a_place_of_its_own_by_the_stack_pointer_holds_while_the_frame_is_made(self, builder):
+        """MSVC, at a function's first instruction: an argument is where the caller put it."""
+        symbols = [
+            local("x"), relative(RSP, 8, 0, 1), everywhere_in_frame(0x48), frame_symbol(BY_RSP),
+        ]  # fmt: skip
+        frame = Frame(calls=False, cfa=STACK + 8, rsp=STACK)
+
+        assert find_one(builder, symbols, address=0x1000, frame=frame, body=(4, 0x38)) == (
+            MemoryPlace(STACK + 8)
+        )
+
 
 class TestOldRecords:
     def test_they_count_in_code_that_is_not_optimized(self, builder):
