@@ -42,8 +42,8 @@ _crashtool() {
         case "$previous" in
         --ci) words='github' ;;
         --color) words='auto always never' ;;
-        --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--core|--jobs|--html|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --core --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--core|--scrub|--jobs|--html|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --core --scrub --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'triage')
         case "$previous" in

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-SUFFIXES = {"gcc": ".c", "g++": ".cc", "clang": ".c"}
+SUFFIXES = {"gcc": ".c", "g++": ".cc", "clang": ".c", "clang++": ".cc"}
 
 
 def need(*tools: str) -> None:

@@ -59,7 +59,14 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     "--core",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Also write the dump as a core file, for gdb and lldb (Linux on x86-64 and x86).",
+    help="Also write the dump as a core file, for gdb and lldb (Linux on x86-64, x86 and ARM64).",
+)
+@click.option(
+    "--scrub",
+    multiple=True,
+    metavar="WHAT",
+    help="Overwrite this in the core file: environment, secrets, or strings=REGEX. Repeatable; "
+    "stacks stay readable.",
 )
 @click.option("--secrets", is_flag=True, help="Count what looks like a secret, showing none.")
 @click.option(
@@ -116,6 +123,11 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     is_one = len(paths) == 1 and not is_folder(paths[0])
     if options["core"] and (len(paths) > 1 or os.path.isdir(paths[0])):  # noqa: PTH112
         raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
+    if options["scrub"] and not options["core"]:
+        raise UsageError(
+            "--scrub is about what --core writes; the page is not changed by it",
+            hint="--core FILE; send-dump --scrub sends a scrubbed minidump",
+        )
     answer = InspectAnswer(console, options, is_one=is_one)
     setup = Setup(options, console.json, console.verbosity, keeps=answer.needs_reports)
     with ExitStack() as stack:

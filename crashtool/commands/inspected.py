@@ -19,6 +19,7 @@ from crashtool.services.analyze.inspect_dumps import (
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page
+    from crashtool.services.analyze.core.build import CoreFile
 
 SHOWN_NAMES = 5
 PAGE_OPTIONS = ("threads", "registers", "modules", "streams", "brief")
@@ -135,14 +136,10 @@ class ReportReader:
 
     def _write_core(self, found: FoundDump | Unreadable, report: CrashReport) -> None:
         """Write the dump as a core file, and say what opens it."""
-        from crashtool.formats.minidump.file import Minidump
         from crashtool.formats.shell_words import quote_word
-        from crashtool.services.analyze.core.build import write_core_file
 
         assert isinstance(found, FoundDump)  # noqa: S101 (it has a report)
-        with Minidump.open(found.file) as dump:
-            path = self._setup.options["core"]
-            core = write_core_file(dump, report, self._wanted.symbols, path)
+        core = self._make_core(found, report)
         program = quote_word(core.program) if core.program else "PROGRAM"
         self._console.note(f"wrote {core.path}: gdb {program} {quote_word(core.path)}")
         self._console.note(f"or lldb {program} -c {quote_word(core.path)}")
@@ -153,6 +150,33 @@ class ReportReader:
                 f"the debugger knows nothing of {names}{more}: their own files are not here",
                 hint="give the files that ran, before strip or after, with --symbols",
             )
+
+    def _make_core(self, found: FoundDump, report: CrashReport) -> "CoreFile":
+        """The core file of a dump, or of a copy of it that was scrubbed."""
+        from crashtool.formats.minidump.file import Minidump
+        from crashtool.services.analyze.core.build import write_core_file
+
+        path, symbols = self._setup.options["core"], self._wanted.symbols
+        wishes = self._setup.options["scrub"]
+        if not wishes:
+            with Minidump.open(found.file) as dump:
+                return write_core_file(dump, report, symbols, path)
+        from pathlib import Path
+
+        from crashtool.render.receipts import format_changes
+        from crashtool.services.analyze.report import analyze
+        from crashtool.services.files.scratch import Scratch
+        from crashtool.services.scrub.scrubber import scrub_dump
+        from crashtool.services.scrub.secret_spans import parse_wish
+
+        finders = [parse_wish(wish) for wish in wishes]
+        with Scratch() as scratch:
+            copy = Path(scratch.folder(), "scrubbed.dmp")
+            changes = scrub_dump(Path(found.file), copy, finders, found.path)
+            with Minidump.open(copy) as dump:
+                core = write_core_file(dump, analyze(dump, report.path), symbols, path)
+        self._console.note(f"{path}: {format_changes(changes)}")
+        return core
 
     def _show(self, report: CrashReport) -> "Page | dict[str, Any]":
         if self._setup.json:

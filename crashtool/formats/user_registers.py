@@ -1,5 +1,7 @@
 """Registers of a thread as Linux gives them to debuggers, and in core files (sys/user.h)."""
 
+from typing import Annotated
+
 from crashtool.formats.record import U32, U64, Record
 
 
@@ -55,3 +57,10 @@ class UserRegsStruct32(Record):
     eflags: U32
     esp: U32
     ss: U32
+
+
+class UserRegsArm64(Record):
+    """struct user_pt_regs (ARM64), 272 bytes: `registers` are x0 to x30, sp and pc."""
+
+    registers: Annotated[bytes, "264s"]
+    pstate: U64

@@ -1,57 +1,55 @@
-"""Structs of core files, for x86-64 and 32-bit x86 (elfcore.h, procfs.h, siginfo.h, link.h)."""
+"""Structs of core files, for 64-bit and 32-bit processes (elfcore.h, procfs.h, siginfo.h, link.h).
 
-from typing import Annotated
+Each is declared once, as a 64-bit process has it; `narrow` gives the table of a 32-bit one.
+"""
 
-from crashtool.formats.record import I32, U16, U32, U64, Record
+from typing import Annotated, TypeVar
+
+from crashtool.formats.record import I32, U16, U32, Record
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+# A second code is what a 32-bit process has in the place of the first.
+Word = Annotated[int, "Q", "I"]
+User = Annotated[int, "I", "H"]
+Gap = Annotated[bytes, "4s", "0s"]  # before something that is aligned to eight bytes
 
 
-class PrStatus64(Record):
-    """struct elf_prstatus: a thread's signal and identifiers, and `registers`, a UserRegsStruct."""
+def narrow(record: type[AnyRecord]) -> type[AnyRecord]:
+    """The same struct of a 32-bit process."""
+    fields = {
+        name: kind if len(kind.__metadata__) == 1 else Annotated[object, kind.__metadata__[1]]
+        for name, kind in record.__annotations__.items()
+    }
+    names = {"__annotations__": fields, "__doc__": record.__doc__, "__slots__": ()}
+    return type(f"{record.__name__}32", (Record,), names)
+
+
+class PrStatus(Record):
+    """struct elf_prstatus up to its registers: a thread's signal, identifiers and times."""
 
     signal: I32
     code: I32
     error: I32
     current_signal: U16
     padding: U16
-    pending: U64
-    held: U64
+    pending: Word
+    held: Word
     id: I32
     parent: I32
     group: I32
     session: I32
-    times: Annotated[bytes, "64s"]
-    registers: Annotated[bytes, "216s"]
-    has_floating_point: I32
-    end: U32
+    times: Annotated[bytes, "64s", "32s"]
 
 
-class PrStatus32(Record):
-    """The same of a 32-bit process."""
-
-    signal: I32
-    code: I32
-    error: I32
-    current_signal: U16
-    padding: U16
-    pending: U32
-    held: U32
-    id: I32
-    parent: I32
-    group: I32
-    session: I32
-    times: Annotated[bytes, "32s"]
-    registers: Annotated[bytes, "68s"]
-    has_floating_point: I32
-
-
-class PrPsInfo64(Record):
-    """struct elf_prpsinfo: the process."""
+class PrPsInfo(Record):
+    """struct elf_prpsinfo: the process. Users have 16 bits in 32-bit processes."""
 
     state: Annotated[bytes, "4s"]
-    padding: U32
-    flags: U64
-    user: U32
-    group: U32
+    padding: Gap
+    flags: Word
+    user: User
+    group: User
     id: I32
     parent: I32
     process_group: I32
@@ -60,121 +58,63 @@ class PrPsInfo64(Record):
     arguments: Annotated[bytes, "80s"]
 
 
-class PrPsInfo32(Record):
-    """The same of a 32-bit process, whose users have 16 bits."""
-
-    state: Annotated[bytes, "4s"]
-    flags: U32
-    user: U16
-    group: U16
-    id: I32
-    parent: I32
-    process_group: I32
-    session: I32
-    name: Annotated[bytes, "16s"]
-    arguments: Annotated[bytes, "80s"]
-
-
-class SigInfo64(Record):
+class SigInfo(Record):
     """siginfo_t, with the address of a fault."""
 
     signal: I32
     error: I32
     code: I32
-    padding: U32
-    address: U64
-    rest: Annotated[bytes, "104s"]
+    padding: Gap
+    address: Word
+    rest: Annotated[bytes, "104s", "112s"]
 
 
-class SigInfo32(Record):
-    """The same of a 32-bit process."""
+class KeyValue(Record):
+    """Two words: Elf_auxv_t, Elf_Dyn."""
 
-    signal: I32
-    error: I32
-    code: I32
-    address: U32
-    rest: Annotated[bytes, "112s"]
+    key: Word
+    value: Word
 
 
-class Pair64(Record):
-    """Two words: Elf64_auxv_t, Elf64_Dyn."""
-
-    key: U64
-    value: U64
-
-
-class Pair32(Record):
-    """Two words: Elf32_auxv_t, Elf32_Dyn."""
-
-    key: U32
-    value: U32
-
-
-class Debug64(Record):
+class Debug(Record):
     """struct r_debug: where a debugger finds the list of what is loaded."""
 
-    version: U64
-    map: U64
-    breakpoint: U64
-    state: U64
-    loader: U64
+    version: Word
+    map: Word
+    breakpoint: Word
+    state: Word
+    loader: Word
 
 
-class Debug32(Record):
-    """The same of a 32-bit process."""
-
-    version: U32
-    map: U32
-    breakpoint: U32
-    state: U32
-    loader: U32
-
-
-class LinkMap64(Record):
+class LoadedObject(Record):
     """struct link_map: one loaded object."""
 
-    bias: U64
-    name: U64
-    dynamic: U64
-    following: U64
-    previous: U64
+    bias: Word
+    name: Word
+    dynamic: Word
+    following: Word
+    previous: Word
 
 
-class LinkMap32(Record):
-    """The same of a 32-bit process."""
-
-    bias: U32
-    name: U32
-    dynamic: U32
-    following: U32
-    previous: U32
-
-
-class MappedFile64(Record):
-    """A row of NT_FILE: `page` is the offset in the file, counted in pages."""
-
-    start: U64
-    end: U64
-    page: U64
-
-
-class MappedFile32(Record):
-    """The same of a 32-bit process."""
-
-    start: U32
-    end: U32
-    page: U32
-
-
-class Count64(Record):
+class FileCount(Record):
     """The head of NT_FILE."""
 
-    rows: U64
-    page_size: U64
+    rows: Word
+    page_size: Word
 
 
-class Count32(Record):
-    """The same of a 32-bit process."""
+class FileRow(Record):
+    """A row of NT_FILE: `page` is the offset in the file, counted in pages."""
 
-    rows: U32
-    page_size: U32
+    start: Word
+    end: Word
+    page: Word
+
+
+class FpsimdState(Record):
+    """struct user_fpsimd_state: the floating-point registers of an ARM64 thread."""
+
+    registers: Annotated[bytes, "512s"]
+    fpsr: U32
+    fpcr: U32
+    padding: Annotated[bytes, "8s"]

@@ -1,5 +1,6 @@
 """A minidump: opened at once however large, each stream read when it is asked for."""
 
+import mmap as mmap_module
 import os
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from crashtool.formats.record import Buffer
 
 MAX_STREAMS = 4096
+MADV_DONTNEED = getattr(mmap_module, "MADV_DONTNEED", None)
 Value = TypeVar("Value")
 
 
@@ -75,6 +77,12 @@ class Minidump:
     def close(self) -> None:
         """Let go of the file; what was not read until now cannot be any more."""
         _release(self._data)
+
+    def release_pages(self) -> None:
+        """Let the system take back what was read of a large file; it is read again when needed."""
+        advise = getattr(self._data, "madvise", None)  # not on Windows, nor of bytes
+        if advise is not None and MADV_DONTNEED is not None:
+            advise(MADV_DONTNEED)
 
     def __enter__(self) -> Self:
         return self

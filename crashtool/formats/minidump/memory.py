@@ -115,6 +115,10 @@ class Memory:
         span = index[offset]
         return span if address < span.start + span.size else None
 
+    def walk_addresses(self) -> Iterator[MemoryRange]:
+        """All memory in the file by address, each address once."""
+        return iter(self._index[1])
+
     def walk_stored(self) -> Iterator[MemoryRange]:
         """All bytes of memory in the file, in its order and each once; an address may be twice."""
         done = 0

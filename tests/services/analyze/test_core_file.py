@@ -10,6 +10,7 @@ import pytest
 
 from crashtool.errors import CannotWrite, UsageError
 from crashtool.formats.core_file import writer
+from crashtool.formats.core_file.machines import FPREGSET, X86_XSTATE
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.analyze.core.build import write_core_file
 from crashtool.services.analyze.report import analyze
@@ -146,10 +147,12 @@ def test_a_core_file_is_for_its_owner_alone_and_small(linux, write, cases):
     assert Path(path).stat().st_size < 65536 + 3 * size
 
 
-def build(tmp_path, **system):
+def build(tmp_path, secret=b"", **system):
     registers = {"rip": 0x401000, "rsp": 0x7000}
     builder = MinidumpBuilder().add_system(**system)
     builder.add_thread(7, registers=registers, stack=(0x7000, b"A" * 64))
+    if secret:
+        builder.add_memory(0x9000, secret)
     builder.add_memory(0x7020, b"B" * 64)  # overlaps the stack
     path = tmp_path / "crash.dmp"
     path.write_bytes(builder.set_exception(7, 11, registers=registers).pack())
@@ -188,7 +191,7 @@ def test_memory_is_the_dumps_each_byte_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "system", [{"platform": "windows"}, {"platform": "linux", "architecture": "arm64"}]
+    "system", [{"platform": "windows"}, {"platform": "linux", "architecture": "arm"}]
 )
 def test_a_dump_that_no_core_file_can_hold_is_refused(tmp_path, system):
     builder = MinidumpBuilder().add_system(**system)
@@ -219,3 +222,50 @@ def test_inspect_writes_one_core_file_of_one_dump(crashtool, tmp_path):
     path = build(tmp_path)
     assert crashtool("inspect", path, path, "--core", "x.core").exit_code == 2
     assert crashtool("inspect", tmp_path, "--core", "x.core").exit_code == 2
+
+
+def test_what_is_scrubbed_is_not_in_the_core_file(crashtool, tmp_path):
+    path = build(tmp_path, secret=b"MAGIC_WORD=sesame-open\0HOME=/home/alice\0LANG=C\0")
+    wishes = ("--scrub", "environment", "--scrub", "strings=magic-[a-z]+")
+    assert crashtool("inspect", "--brief", path, "--core", "plain.core").exit_code == 0
+    assert b"sesame-open" in (tmp_path / "plain.core").read_bytes()
+    result = crashtool("inspect", "--brief", path, "--core", "x.core", *wishes)
+    assert result.exit_code == 0
+    assert "scrubbed environment" in result.stderr
+    core = (tmp_path / "x.core").read_bytes()
+    assert b"MAGIC_WORD=xxxxxxxxxxx" in core
+    assert b"sesame" not in core
+    assert b"alice" not in core
+    assert crashtool("inspect", path, *wishes).exit_code == 2
+    assert crashtool("inspect", path, "--core", "y.core", "--scrub", "magic").exit_code == 2
+
+
+def test_without_floating_point_in_the_dump_there_is_none_in_the_core_file(tmp_path):
+    builder = MinidumpBuilder().add_system(platform="linux")
+    builder.add_thread(7, registers={"rip": 0x401000, "rsp": 0x7000, "flags": 3})
+    path = tmp_path / "crash.dmp"
+    path.write_bytes(builder.pack())
+    write_alone(path, tmp_path / "core")
+    kinds = [kind for _, kind, _ in read_notes((tmp_path / "core").read_bytes())]
+    assert FPREGSET not in kinds
+    assert X86_XSTATE not in kinds
+
+
+def test_what_is_mapped_is_never_nothing(tmp_path):
+    """gdb takes what no core file has from the program, once it sees no mapped file at all."""
+    write_alone(build(tmp_path), tmp_path / "core")
+    notes = read_notes((tmp_path / "core").read_bytes())
+    content = next(content for _, kind, content in notes if kind == writer.FILE)
+    assert struct.unpack_from("<Q", content)[0] == 1
+    assert content.endswith(b"/dev/null\0")
+
+
+def read_notes(content):
+    """(owner, kind, content) of each note of a 64-bit core file."""
+    notes = next(part for kind, _, part in read_segments(content) if kind == writer.PT_NOTE)
+    offset = 0
+    while offset < len(notes):
+        name, size, kind = struct.unpack_from("<III", notes, offset)
+        start = offset + 12 + -(-name // 4) * 4
+        yield notes[offset + 12 : offset + 12 + name], kind, notes[start : start + size]
+        offset = start + -(-size // 4) * 4

@@ -1,26 +1,30 @@
 """The program files of a dump's modules, as far as they are on this disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.core_file.writer import PAGE, PT_LOAD, WRITE, MappedFile
+from crashtool.formats.core_file.writer import PAGE, PT_LOAD, PT_NOTE, WRITE, MappedFile
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.elf import SegmentRow, read_segments
+from crashtool.formats.object_file.elf import HeaderRow, SegmentRow, read_segments
 from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
+    from crashtool.formats.core_file.machines import CoreMachine
     from crashtool.formats.object_kinds import Content
     from crashtool.model.module import Module
 
 PT_DYNAMIC = 2
+DT_TEXTREL, DT_DEBUG, DT_FLAGS = 22, 21, 30
+DF_TEXTREL = 4
 
 
 class Image(NamedTuple):
     """A module's file. Addresses are in the process: `bias` is what is added to the file's.
 
     `entry` is the program's first instruction, `headers` and `header_count` its program headers,
-    `dynamic` the address and the bytes of its dynamic section, (0, b"") without one.
+    `dynamic` the address of its dynamic section and `debug` that of DT_DEBUG in it, 0 without one.
+    `files` is what is the file's own in memory, `head` its first bytes as far as it names itself.
     """
 
     module: "Module"
@@ -29,12 +33,13 @@ class Image(NamedTuple):
     entry: int
     headers: int
     header_count: int
-    dynamic: tuple[int, bytes]
+    dynamic: int
+    debug: int
     files: tuple[MappedFile, ...]
-    first_page: bytes
+    head: bytes
 
 
-def open_image(module: "Module", path: str) -> Image | None:
+def open_image(machine: "CoreMachine", module: "Module", path: str) -> Image | None:
     """A module's file at `path`; None when it cannot be read, or is not its kind."""
     try:
         data = map_file(path)
@@ -42,32 +47,72 @@ def open_image(module: "Module", path: str) -> Image | None:
     except CrashtoolError:
         return None
     loaded = [row for row in segments if row.segment_type == PT_LOAD]
-    if big_endian or not loaded:
+    if big_endian or not loaded or header.machine != machine.number:
         return None
     bias = module.base - min(row.address for row in loaded) // PAGE * PAGE
     first = loaded[0]
-    files = tuple(_walk_read_only(loaded, bias, path))
-    is_mapped = first.offset < PAGE and not first.flags & WRITE
-    page = bytes(data[: min(PAGE, first.offset + first.file_size)]) if is_mapped else b""
+    dynamic, pairs = _read_dynamic(machine, data, segments)
+    keys = [key for key, _ in pairs]
+    is_relocated = DT_TEXTREL in keys or any(
+        key == DT_FLAGS and value & DF_TEXTREL for key, value in pairs
+    )
+    debug = dynamic + machine.pair.SIZE * keys.index(DT_DEBUG) if DT_DEBUG in keys else 0
     return Image(
         module, path, bias, bias + header.entry,
         bias + first.address - first.offset + header.segments_offset, header.segment_count,
-        _read_dynamic(data, segments, bias), files, page,
+        bias + dynamic if dynamic else 0, bias + debug if debug else 0,
+        () if is_relocated else tuple(_walk_read_only(loaded, bias, path)),
+        _read_head(data, header, segments, first),
     )  # fmt: skip
 
 
-def _walk_read_only(rows: list[SegmentRow], bias: int, path: str) -> Iterator[MappedFile]:
-    """What is the file's own in memory: never a segment that the process may have written."""
+def _walk_read_only(rows: Sequence[SegmentRow], bias: int, path: str) -> Iterator[MappedFile]:
+    """What is the file's own in memory: never a segment that the process may have written.
+
+    Where one that it could write shares a page with it, it lies above: the page is not the file's.
+    """
+    written = [
+        (row.address // PAGE * PAGE, -(-(row.address + row.memory_size) // PAGE) * PAGE)
+        for row in rows
+        if row.flags & WRITE
+    ]
     for row in rows:
-        if row.flags & WRITE or not row.file_size:
+        if row.flags & WRITE:
             continue
-        start = (bias + row.address) // PAGE * PAGE
-        end = -(-(bias + row.address + row.file_size) // PAGE) * PAGE
-        yield MappedFile(start, end, row.offset // PAGE * PAGE, path)
+        low, high = row.address // PAGE * PAGE, row.address + row.file_size
+        shift = row.offset // PAGE * PAGE - low
+        for first, last in sorted(written):
+            if first < high and last > low:
+                if low < first:
+                    yield MappedFile(bias + low, bias + first, low + shift, path)
+                low = last
+        if low < high:
+            yield MappedFile(bias + low, bias + high, low + shift, path)
 
 
-def _read_dynamic(data: "Content", segments: list[SegmentRow], bias: int) -> tuple[int, bytes]:
+def _read_head(
+    data: "Content", header: HeaderRow, segments: Sequence[SegmentRow], first: SegmentRow
+) -> bytes:
+    """The file's and the program's headers, and the notes with the build id, of the first page."""
+    limit = min(PAGE, first.offset + first.file_size)
+    if first.offset >= PAGE or first.flags & WRITE:
+        return b""
+    ends = [header.segments_offset + header.segment_size * header.segment_count]
+    ends += [row.offset + row.file_size for row in segments if row.segment_type == PT_NOTE]
+    return bytes(data[: max((end for end in ends if end <= limit), default=0)])
+
+
+def _read_dynamic(
+    machine: "CoreMachine", data: "Content", segments: Sequence[SegmentRow]
+) -> tuple[int, list[tuple[int, int]]]:
+    """The address of the dynamic section in the file, and its rows up to the one that ends it."""
     for row in segments:
         if row.segment_type == PT_DYNAMIC and row.offset + row.file_size <= len(data):
-            return bias + row.address, bytes(data[row.offset : row.offset + row.file_size])
-    return 0, b""
+            count = row.file_size // machine.pair.SIZE
+            pairs = []
+            for pair in machine.pair.read_array(data, row.offset, count):
+                if not pair.key:
+                    break
+                pairs.append((pair.key, pair.value))
+            return row.address, pairs
+    return 0, []

@@ -2,17 +2,20 @@
 
     AT_PHDR -> PT_DYNAMIC -> DT_DEBUG -> r_debug -> link_map -> link_map -> ...
 
-A Crashpad dump holds nothing of it. It stands at addresses where no process has memory, but for the
-program's dynamic section, where DT_DEBUG is set.
+A Crashpad dump holds nothing of it. It stands at addresses where no process has memory; of the
+program's dynamic section, DT_DEBUG alone is written.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from crashtool.formats.core_file.writer import CoreMachine, CoreSegment
+from crashtool.formats.core_file.writer import CoreSegment
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.analyze.core.images import Image
+from crashtool.services.analyze.core.images import DT_DEBUG, Image
 
-DT_DEBUG = 21
+if TYPE_CHECKING:
+    from crashtool.formats.core_file.machines import CoreMachine
+
 PLACES = {8: 0x1_0000_0000, 4: 0x10_0000}
 
 
@@ -23,10 +26,13 @@ class LinkMap(NamedTuple):
     program_name: int
 
 
-def build_link_map(machine: CoreMachine, images: Sequence[Image]) -> LinkMap:
-    """The list of the images, of which the first is the program, at a fixed address."""
+def build_link_map(machine: "CoreMachine", images: Sequence[Image], known: int) -> LinkMap:
+    """The list of the images, of which the first is the program, at a fixed address.
+
+    `known` is where the dump says that r_debug is, 0 when it does not: it stands there, then.
+    """
     start = PLACES[machine.width]
-    if not images or not images[0].dynamic[1]:
+    if not images or not images[0].debug:
         return LinkMap((), 0)
     names, places = _pack_names(images)
     maps = start + machine.debug.SIZE
@@ -38,16 +44,15 @@ def build_link_map(machine: CoreMachine, images: Sequence[Image]) -> LinkMap:
         rows += machine.link_map(
             bias=image.bias,
             name=names_at + (places[index] if index else 0),  # the program has none: it is empty
-            dynamic=image.dynamic[0],
+            dynamic=image.dynamic,
             following=address + machine.link_map.SIZE if index + 1 < len(images) else 0,
             previous=address - machine.link_map.SIZE if index else 0,
         ).pack()
-    address, content = images[0].dynamic
-    patched = _set_debug(machine, content, start)
-    return LinkMap(
-        (CoreSegment.of(start, debug + rows + names), CoreSegment.of(address, patched)),
-        names_at + places[0],
-    )
+    pair = machine.pair(key=DT_DEBUG, value=start).pack()
+    segments = [CoreSegment.of(start, debug + rows + names), CoreSegment.of(images[0].debug, pair)]
+    if known:
+        segments.append(CoreSegment.of(known, debug))
+    return LinkMap(tuple(segments), names_at + places[0])
 
 
 def _pack_names(images: Sequence[Image]) -> tuple[bytes, list[int]]:
@@ -57,13 +62,3 @@ def _pack_names(images: Sequence[Image]) -> tuple[bytes, list[int]]:
         places.append(len(names))
         names += image.path.encode("utf-8", "surrogateescape") + b"\0"
     return names, places
-
-
-def _set_debug(machine: CoreMachine, dynamic: bytes, address: int) -> bytes:
-    """A dynamic section whose DT_DEBUG is `address`."""
-    pairs = []
-    for offset in range(0, len(dynamic) - machine.pair.SIZE + 1, machine.pair.SIZE):
-        pair = machine.pair.read(dynamic, offset)
-        is_debug = pair.key == DT_DEBUG
-        pairs.append(machine.pair(key=pair.key, value=address if is_debug else pair.value).pack())
-    return b"".join(pairs)

@@ -1,0 +1,206 @@
+"""Core files held against the kernel's own of the same process, in real gdb and lldb."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.services.analyze.debuggers import (
+    GDB_MEMORY,
+    GDB_VARIABLES,
+    gdb_says,
+    lldb_says,
+    need_gdb,
+    need_lldb,
+    run_gdb,
+)
+from tests.toolchain import need_programs
+
+POISON = Path(__file__).parents[2] / "programs" / "poison.c"
+CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
+NO_VALUE = re.compile(
+    r"Cannot access memory|Cannot find thread-local|failed|couldn't|no TLS|out of scope|No symbol"
+)
+BUILDS = (
+    ("g++", "-O0"), ("g++", "-O2", "-gdwarf-4"), ("g++", "-O1", "-no-pie", "-fno-pie"),
+    ("clang++", "-O2"),
+)  # fmt: skip
+OWN_ADDRESS = re.compile(r"Point @ 0x[0-9a-f]+")  # of a copy that lldb makes in itself
+
+
+class Process:
+    """A program that crashed: its dump, the kernel's core file and the one of crashtool."""
+
+    def __init__(self, folder, program):
+        self.folder, self.program = folder, program
+        self.dump = next(folder.glob("db/*/*.dmp"))
+        self.kernel = next(folder.glob("core*"), None)
+
+    def inspect(self, name, *options):
+        core = self.folder / name
+        environment = {**os.environ}
+        environment.pop("CRASHTOOL_NO_LOCAL_SYMBOLS", None)  # libc is the machine's own
+        subprocess.run(
+            [sys.executable, "-m", "crashtool", "inspect", "--brief", self.dump, "--core", core,
+             *(options or ("--symbols", self.folder))],
+            check=True, capture_output=True, timeout=120, env=environment,
+        )  # fmt: skip
+        return core
+
+
+def crash(folder, compiler, source, *flags):
+    """Build and crash a program, under crashtool's own writer."""
+    import resource
+
+    need_programs(compiler, *(flag for flag in flags if flag in ("-m32", "-static")))
+    program = folder / "program"
+    built = subprocess.run(
+        [compiler, "-g", *flags, "-pthread", source, "-o", program],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert not built.returncode, built.stderr
+    endless = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    subprocess.run(
+        [sys.executable, "-m", "crashtool", "run", "--writer", "own", "--database", "db", "--",
+         program],
+        cwd=folder, capture_output=True, timeout=120, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, endless),
+    )  # fmt: skip
+    return Process(folder, program)
+
+
+def need_kernel_cores():
+    if not CORE_PATTERN.exists() or CORE_PATTERN.read_text().strip() != "core":
+        pytest.skip("needs core files of the kernel: core_pattern is not core")
+
+
+WAYS = {
+    "pie": ("-O0",), "fixed": ("-O0", "-no-pie", "-fno-pie"), "static": ("-O0", "-static"),
+    "one-segment": ("-O0", "-Wl,-z,noseparate-code"),
+    "text-relocations": ("-O0", "-m32", "-DTEXTREL", "-Wl,-z,notext"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def poisoned(request, tmp_path_factory):
+    return crash(tmp_path_factory.mktemp(request.param), "gcc", POISON, *WAYS[request.param])
+
+
+VARIABLES = ("data_word", "data_text", "zero_word", "zero_text[5]", "thread_word", "heap", "*heap")
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("known", ["with its files", "without"])
+def test_gdb_shows_no_value_that_the_dump_lacks(poisoned, known):
+    need_gdb()
+    options = () if known == "with its files" else ("--no-local-symbols",)
+    core = poisoned.inspect(f"{known}.core", *options)
+    for answer in gdb_says(poisoned.program, core, *(f"print {name}" for name in VARIABLES)):
+        assert NO_VALUE.search(answer), answer
+        assert "$" not in answer
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("known", ["with its files", "without"])
+def test_lldb_shows_no_value_that_the_dump_lacks(poisoned, known):
+    lldb = need_lldb()
+    options = () if known == "with its files" else ("--no-local-symbols",)
+    core = poisoned.inspect(f"{known}.core", *options)
+    commands = [f"{word} {name}" for word in ("p", "target variable")
+                for name in ("data_word", "zero_word", "heap", "thread_word")]  # fmt: skip
+    for answer in lldb_says(lldb, poisoned.program, core, *commands):
+        assert NO_VALUE.search(answer), answer
+    texts = lldb_says(lldb, poisoned.program, core, "p data_text", "target variable data_text")
+    assert "as-the-file-has-it" not in "".join(texts)  # lldb calls a text that it cannot read ""
+
+
+@pytest.mark.toolchain
+def test_every_byte_that_gdb_reads_is_the_processs_own(poisoned):
+    """All that is mapped, page by page, and in the kernel's own core file of the process."""
+    need_gdb()
+    need_kernel_cores()
+    core = poisoned.inspect("bytes.core")
+    ranges = poisoned.folder / "ranges"
+    ranges.write_text("\n".join(f"{start} {size}" for start, size in walk_mapped(poisoned.kernel)))
+    mine = run_gdb(poisoned.folder, GDB_MEMORY, poisoned.program, core, RANGES=str(ranges))
+    true = run_gdb(poisoned.folder, GDB_MEMORY, poisoned.program, poisoned.kernel,
+                   RANGES=str(ranges))  # fmt: skip
+    places = ranges.read_text().split("\n")
+    different = [
+        place for place, one, other in zip(places, mine, true, strict=True)
+        if None not in (one, other) and one != other
+    ]  # fmt: skip
+    assert len([row for row in mine if row is not None]) > 100
+    # The link map is made anew, and DT_DEBUG leads there: sixteen bytes of the program's own.
+    assert len(different) <= 2, different
+
+
+def walk_mapped(core):
+    """(address, size) of pieces of what a process had, as a kernel's core file lists it."""
+    listed = subprocess.run(["readelf", "-lW", core], capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        words = line.split()
+        if words[:1] == ["LOAD"]:
+            start, size = int(words[2], 16), min(int(words[5], 16), 1 << 20)
+            yield from (
+                (start + offset, 16) for offset in range(0, size, 16 if size < 1 << 14 else 1024)
+            )
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids="_".join)
+def variables(request, truth, tmp_path_factory):
+    compiler, *flags = request.param
+    source = truth / "linux-variables" / "locals.cc"
+    if not source.exists():
+        pytest.skip("needs truth/linux-variables")
+    need_kernel_cores()
+    return crash(tmp_path_factory.mktemp("variables"), compiler, source, "-std=c++17", *flags)
+
+
+@pytest.mark.toolchain
+def test_variables_in_gdb_are_those_of_the_kernels_core_file(variables):
+    need_gdb()
+    core = variables.inspect("mine.core")
+    found, true = (
+        run_gdb(variables.folder, GDB_VARIABLES, variables.program, path)
+        for path in (core, variables.kernel)
+    )
+    assert [row[:2] for row in found] == [row[:2] for row in true]
+    equal = lost = 0
+    for (_, name, mine), (_, _, theirs) in zip(found, true, strict=True):
+        values = defaultdict(list)
+        for path, value in mine:
+            values[path].append(value)
+        for path, value in theirs:
+            other = values[path].pop(0) if values[path] else None
+            assert other in (None, value), (name, path, other, value)
+            if value is not None and not path.endswith("*"):  # where a pointer leads is no variable
+                equal += other is not None
+                lost += other is None
+    assert equal > 90
+    assert equal >= 0.98 * (equal + lost)
+
+
+@pytest.mark.toolchain
+def test_lldb_says_of_both_core_files_the_same(variables):
+    lldb = need_lldb()
+    core = variables.inspect("lldb.core")
+    commands = ("bt", "frame variable -T", "up", "up 2", "register read rip rsp rbp rbx")
+    mine, true = (
+        OWN_ADDRESS.sub("Point", "\n".join(lldb_says(lldb, variables.program, path, *commands)))
+        for path in (core, variables.kernel)
+    )
+    assert mine.count("frame #") > 8
+    for line, other in zip(mine.splitlines(), true.splitlines(), strict=True):
+        # The kernel leaves out constants, and lldb calls that ""; the dump may hold one.
+        assert line == other or (other.endswith('""') and line.startswith(other[:-2]))
+
+
+@pytest.mark.toolchain
+def test_a_core_file_of_a_process_is_small(variables):
+    core = variables.inspect("small.core")
+    assert core.stat().st_size < 65536 + 3 * variables.dump.stat().st_size
