@@ -46,6 +46,8 @@ FORMATS = {  # by DW_EH_PE_udata2 to DW_EH_PE_sdata8: size in bytes, and whether
     0x0C: (8, True),
 }
 EXTENDED_LENGTH = 0xFFFFFFF0
+DEBUG_CIE = 0xFFFFFFFF  # in the place of a CIE's offset, in .debug_frame
+WITH_SIZES = 4  # from this version of a CIE on, which .debug_frame alone has
 _GENERAL = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp")
 NAMES = {
     "x86_64": RegisterNames(
@@ -94,12 +96,24 @@ class CIE(NamedTuple):
 class EhFrame:
     """The unwind rules of one ELF file, in its own bytes; addresses are from the module's base."""
 
-    def __init__(self, data: "Content", tables: FrameTables, architecture: str) -> None:
-        """InputUnusable when the index is not of the usual kind, or the machine not known."""
+    def __init__(
+        self,
+        data: "Content",
+        tables: FrameTables,
+        architecture: str,
+        *,
+        is_debug: bool = False,
+        index: bool = True,
+    ) -> None:
+        """InputUnusable when the index is not of the usual kind, or the machine not known.
+
+        `is_debug`: it is a .debug_frame. Without an `index` it can only be walked.
+        """
         if architecture not in NAMES:
             raise InputUnusable(f"unwind tables of {architecture} are not known here")
         self._data = data
         self._tables = tables
+        self._is_debug = is_debug
         self._names = NAMES[architecture]
         self._plain = compile_plain(self._names)
         self._starts: Sequence[int] | None = None
@@ -107,9 +121,11 @@ class EhFrame:
         self._cies: dict[int, CIE | None] = {}
         self._table_address = tables.table.address if tables.table else tables.base
         self._index: Content = data
-        self._table, self._count = (
-            self._open_table(tables.table) if tables.table else self._make_table()
-        )
+        self._table = self._count = 0
+        if index:
+            self._table, self._count = (
+                self._open_table(tables.table) if tables.table else self._make_table()
+            )
 
     def _open_table(self, table: SectionRange) -> tuple[int, int]:
         """Where the entries of the file's own index begin, and how many there are."""
@@ -140,6 +156,17 @@ class EhFrame:
         self._index = words.tobytes()
         return 0, len(rows)
 
+    def walk_functions(self) -> "Iterator[tuple[int, int, CIE, Reader]]":
+        """Each function: its first address, its size, what it shares, a reader at its instructions.
+
+        UnknownExpression where an entry is damaged.
+        """
+        for entry, reader, cie in self._walk_entries():
+            start, size = self._read_range(reader, entry, cie)
+            if cie.has_augmentation:
+                reader.take(reader.uleb())
+            yield start, size, cie, reader
+
     def _walk_entries(self) -> "Iterator[tuple[int, Reader, CIE]]":
         """Each function's entry: its file offset, a reader at its first address, what it shares."""
         offset = self._tables.frames.offset
@@ -151,8 +178,8 @@ class EhFrame:
             reader = self._open(offset)
             identifier = reader.place
             back = reader.number(4)
-            if back:
-                shared = identifier + offset - back
+            if back != (DEBUG_CIE if self._is_debug else 0):
+                shared = self._place_shared(offset, identifier, back)
                 if shared not in cies:
                     cies[shared] = self._read_cie(shared)
                 yield offset, reader, cies[shared]
@@ -209,7 +236,7 @@ class EhFrame:
         try:
             reader = self._open(entry)
             identifier = reader.place
-            offset = identifier + entry - reader.number(4)
+            offset = self._place_shared(entry, identifier, reader.number(4))
             if offset not in self._cies:
                 self._cies[offset] = self._read_plain_cie(offset)
             cie = self._cies[offset]
@@ -265,7 +292,7 @@ class EhFrame:
     def _read_rules(self, entry: int, wanted: int) -> CfiText | None:
         reader = self._open(entry)
         identifier = reader.place
-        cie = self._read_cie(identifier + entry - reader.number(4))
+        cie = self._read_cie(self._place_shared(entry, identifier, reader.number(4)))
         start, size = self._read_range(reader, entry, cie)
         if not start <= wanted < start + size:
             return None
@@ -276,6 +303,12 @@ class EhFrame:
         row.initial = dict(row.rules)
         row.run(reader, start, wanted)
         return CfiText(start - self._tables.base, size, self._to_text(row, cie.return_register))
+
+    def _place_shared(self, entry: int, identifier: int, number: int) -> int:
+        """Where a common entry is: told from the section's start, or back from the number."""
+        if self._is_debug:
+            return self._tables.frames.offset + number
+        return identifier + entry - number
 
     def _read_range(self, reader: Reader, entry: int, cie: CIE) -> tuple[int, int]:
         """Where a function begins, and its size."""
@@ -313,6 +346,8 @@ class EhFrame:
         reader.take(4)
         version = reader.number(1)
         augmentation = self._read_string(reader)
+        if version >= WITH_SIZES:
+            reader.take(2)  # of an address, and of a segment's selector
         code, data = reader.uleb(), reader.sleb()
         return_register = reader.number(1) if version == 1 else reader.uleb()
         encoding = 0

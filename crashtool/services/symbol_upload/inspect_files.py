@@ -22,7 +22,6 @@ from crashtool.services.symbol_upload.gate import Gate, Requirements
 from crashtool.services.symbol_upload.inventory import Inventory, find_pairs
 from crashtool.services.symbol_upload.quality import describe_from_headers, grade_files
 from crashtool.services.symbols.advice import DAMAGED_FIX
-from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 
 
 class SurveyOptions(NamedTuple):
@@ -61,8 +60,7 @@ def inspect_files(
     if wishes.quick:
         files = describe_from_headers(collection.files)
     else:
-        cache = SymbolCache(wishes.cache, DEFAULT_LIMIT, scratch.folder, warn)
-        files = grade_files(collection.files, cache)
+        files = grade_files(collection.files)
     inventory = Inventory(files)
     collection = _refuse_damaged(collection._replace(files=files))
     defects = find_defects(collection.files)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from crashtool.errors import InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.code_spans import measure_spans, merge_spans, spread_addresses
 from crashtool.formats.object_kinds import ObjectFile
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 MAX_LOOKED_UP = 32  # addresses whose functions and merged calls are looked for
 MAX_LINED = 256  # addresses whose lines are looked for, where few have any
 ENOUGH_LINED = 0.5  # of the first tries: more need not be made
-MAX_TRIED = 400  # addresses that are given back
+MAX_TRIED = 256  # addresses that are given back
 LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
     "_init", "_fini", "_start", "deregister_tm_clones", "register_tm_clones", "frame_dummy",
     "__do_global_dtors_aux", "__libc_csu_init", "__libc_csu_fini", "_dl_relocate_static_pie",
@@ -49,11 +50,15 @@ class _Tries(NamedTuple):
 def measure_native(data: "Content", row: ObjectFile) -> NativeCoverage:
     """What one object of a file has.
 
-    MalformedFile when it cannot be read; InputUnusable when nothing here can unpack its sections.
+    MalformedFile when it is damaged; InputUnusable when nothing here unpacks its sections, or its
+    numbers are big-endian.
     """
     lookup = open_alone(data, row.architecture)
     if lookup is None:
-        return NativeCoverage()
+        raise InputUnusable(
+            f"debug information of {row.architecture} is not read here: its numbers are big-endian",
+            hint="--quick takes what its headers say",
+        )
     functions, spans = _list_functions(lookup.symbols)
     described = lookup.list_unit_code()
     tried = _look_up(lookup, described)
@@ -62,7 +67,7 @@ def measure_native(data: "Content", row: ObjectFile) -> NativeCoverage:
     if measure_spans(named) * 2 > measure_spans(described):  # else much has no symbols
         code = named  # the code of units has what is between functions, too
     size = measure_spans(code)
-    found = {place.start for places in tried.places for place in places if place.function}
+    found = {row[-1].start for row in tried.places if row and row[-1].function}
     return NativeCoverage(
         functions=max(functions, len(found)),
         lined=min(1.0, tried.share * measure_spans(described) / max(1, size)),

@@ -1,11 +1,7 @@
 """How much each debug file is worth: what can be looked up in it, found out by looking it up."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
@@ -18,7 +14,6 @@ from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.model.symbol_upload import Quality, SymbolFile
 from crashtool.services.symbol_upload.native_coverage import measure_native
 from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE
-from crashtool.services.symbols.derive import Derived, DerivedFiles, Deriver, Product
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 from crashtool.services.workers.processes import count_workers, share_among_processes
@@ -26,86 +21,40 @@ from crashtool.services.workers.processes import count_workers, share_among_proc
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-MAX_WORKERS = 4
-WORTH_SHARING = 100  # small files: fewer are graded before another process has loaded all this
-SMALL = 4_000_000  # bytes
+MANY = 100  # files: fewer small ones are graded before another process has loaded all this
+LARGE = 100_000_000  # bytes, of all
 MAX_LOOKED_UP = 64  # functions of a PDB that are named, to see whether it is sound
-MAX_TRIED = 400  # functions whose unwind information is looked up
+MAX_TRIED = 256  # functions whose unwind information is looked up
 UNREAD_ROLES = (object_kinds.PACKAGE, object_kinds.SUPPLEMENT)  # only of use through another file
 ENOUGH_UNWOUND = 0.5  # what the C runtime brings along is less in any program but an empty one
 ENOUGH_UNNAMED = 0.23  # where the runtime's own code cannot be told from the rest
 ENOUGH_IN_IMAGES = 0.05  # leaf functions have none in x86-64 Windows code
 
 
-def grade_files(files: Sequence[SymbolFile], cache: DerivedFiles) -> tuple[SymbolFile, ...]:
-    """The same files with the qualities of their objects; several are looked into at once.
-
-    What is slow to get out of a file is made by processes of their own and kept in the cache, where
-    a later `inspect` finds it. A file that cannot be read has a `problem` in its qualities.
+def grade_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
+    """The same files with the qualities of their objects; many, or large ones, are shared among
+    processes. A file that cannot be read has a `problem` in its qualities.
     """
-    plain = [number for number, file in enumerate(files) if _is_plain(file)]
-    if len(plain) < WORTH_SHARING or count_workers(None) == 1:
-        return tuple(_grade_by_threads(files, cache))
-    graded = dict(zip(plain, _grade_by_processes([files[n] for n in plain], cache), strict=True))
-    others = [number for number in range(len(files)) if number not in graded]
-    rest = _grade_by_threads([files[number] for number in others], cache)
-    graded |= zip(others, rest, strict=True)
-    return tuple(graded[number] for number in range(len(files)))
+    workers = count_workers(None)
+    if workers == 1 or not _is_worth_sharing(files):
+        return tuple(map(grade_file, files))
+    return tuple(
+        share_among_processes(f"{__name__}:make_grader", None, iter(files), workers, grade_file)
+    )
 
 
-def _grade_by_threads(files: Sequence[SymbolFile], cache: DerivedFiles) -> list[SymbolFile]:
-    """For what takes its time outside of Python: large files, those whose unwind rules are made."""
-    workers = max(1, min(MAX_WORKERS, os.cpu_count() or 1, len(files)))
-    derivers: SimpleQueue[Deriver] = SimpleQueue()
-    with ThreadPoolExecutor(workers) as pool, _Derivers(cache, workers) as made:
-        for deriver in made:
-            derivers.put(deriver)
-
-        def grade(file: SymbolFile) -> SymbolFile:
-            deriver = derivers.get()
-            try:
-                return grade_file(file, deriver)
-            finally:
-                derivers.put(deriver)
-
-        return list(pool.map(grade, files))
-
-
-def _is_plain(file: SymbolFile) -> bool:
-    """Whether a file takes its time in Python: a small one that has its unwind tables sorted."""
-    return file.size <= SMALL and all(row.kind == object_kinds.ELF for row in file.objects)
-
-
-def _grade_by_processes(files: Sequence[SymbolFile], cache: DerivedFiles) -> Iterator[SymbolFile]:
-    """For many small files; those whose unwind rules have to be made are graded here."""
-    with _Derivers(cache, 1) as (deriver,):  # it is asked by one thread at a time
-
-        def grade_here(file: SymbolFile) -> SymbolFile:
-            return grade_file(file, deriver)
-
-        yield from share_among_processes(
-            f"{__name__}:make_grader", None, iter(files), count_workers(None), grade_here
-        )
-
-
-class _Nothing:
-    """What makes nothing, in a process that would have to start another for it."""
-
-    def find(
-        self, product: Product, path: str, architecture: str, *, afresh: bool = False
-    ) -> Derived:
-        """LookupError: no fault of the file."""
-        raise LookupError(product, path, architecture, afresh)
+def _is_worth_sharing(files: Sequence[SymbolFile]) -> bool:
+    return len(files) >= MANY or (len(files) > 1 and sum(row.size for row in files) >= LARGE)
 
 
 def make_grader(_setup: None) -> Callable[[SymbolFile], SymbolFile]:
-    """What grades files in a process of its own, and leaves to others what it cannot."""
-    return lambda file: grade_file(file, _Nothing())
+    """What grades files in a process of its own."""
+    return grade_file
 
 
-def grade_file(file: SymbolFile, deriver: "Finder") -> SymbolFile:
+def grade_file(file: SymbolFile) -> SymbolFile:
     """The file with the qualities of its objects."""
-    rows = (grade_object(file, row, deriver) for row in file.objects)
+    rows = (grade_object(file, row) for row in file.objects)
     return file._replace(qualities=tuple(rows))
 
 
@@ -114,7 +63,7 @@ def describe_from_headers(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]
     return tuple(file._replace(qualities=tuple(map(from_headers, file.objects))) for file in files)
 
 
-def grade_object(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
+def grade_object(file: SymbolFile, row: ObjectFile) -> Quality:
     """What can be looked up in one object of a file."""
     try:
         if row.kind == object_kinds.SYM:
@@ -123,34 +72,11 @@ def grade_object(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Qualit
             return Quality()
         if row.kind == object_kinds.PDB:
             return _grade_pdb(file, row)
-        return _grade_native(file, row, deriver)
+        return _grade_native(file, row)
     except InputUnusable as error:
         return Quality(problem=error.what)
     except CrashtoolError as error:
         return Quality(fault=error)
-
-
-class Finder(Protocol):
-    """What has, or makes, what is slow to get out of debug files."""
-
-    def find(  # noqa: D102
-        self, product: Product, path: str, architecture: str, *, afresh: bool = False
-    ) -> Derived: ...
-
-
-class _Derivers:
-    """As many readers as are wanted, ended together."""
-
-    def __init__(self, cache: DerivedFiles, count: int) -> None:
-        self._made = [Deriver(cache) for _ in range(count)]
-
-    def __enter__(self) -> list[Deriver]:
-        return self._made
-
-    def __exit__(self, *_: object) -> None:
-        for deriver in self._made:
-            with closing(deriver):
-                pass
 
 
 def from_headers(row: ObjectFile) -> Quality:
@@ -199,17 +125,17 @@ def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
     )
 
 
-def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quality:
+def _grade_native(file: SymbolFile, row: ObjectFile) -> Quality:
     data = map_file(file.source)
     try:
         found = measure_native(data, row)
     except MalformedFile:
         raise
-    except InputUnusable as error:  # a library for packed sections is not here
+    except InputUnusable as error:  # it is sound, but nothing here can read it
         return Quality(fault=error)
     if found.problem:
         return Quality(problem=f"cannot read the debug information: {found.problem}")
-    unwound, fault = _share_unwound(file, row, deriver, found.addresses)
+    unwound = _share_unwound(data, row, found.addresses)
     is_image = row.kind == object_kinds.PE and row.architecture in UNWIND_IN_IMAGE
     known = ENOUGH_UNWOUND if found.addresses else ENOUGH_UNNAMED
     least = ENOUGH_IN_IMAGES if is_image else known
@@ -224,30 +150,24 @@ def _grade_native(file: SymbolFile, row: ObjectFile, deriver: "Finder") -> Quali
         lined=found.lined,
         unwound=unwound,
         nameless=found.nameless,
-        fault=fault,
     )
 
 
-def _share_unwound(
-    file: SymbolFile, row: ObjectFile, deriver: "Finder", addresses: tuple[int, ...]
-) -> tuple[float, CrashtoolError | None]:
-    """Of how much of the code callers can be found: that of functions, if there are any; and what
-    keeps this machine from knowing better.
-    """
+def _share_unwound(data: "Content", row: ObjectFile, addresses: tuple[int, ...]) -> float:
+    """Of how much of the code callers can be found: that of functions, if there are any."""
     if row.kind == object_kinds.PE and row.architecture not in UNWIND_IN_IMAGE:
-        return 0.0, None  # it is in the PDB
+        return 0.0  # it is in the PDB
     if (
         row.role == object_kinds.DEBUG
         and row.kind == object_kinds.ELF
         and object_kinds.UNWIND not in row.features
     ):
-        return 0.0, None
-    data = map_file(file.source)
+        return 0.0
     tried = addresses or tuple(_walk_code(data))
     if not tried:
-        return 0.0, None
-    unwind = UnwindInformation(data, file.source, row.kind, row.architecture, deriver, [])
-    return sum(map(unwind.covers, tried)) / len(tried), unwind.fault
+        return 0.0
+    unwind = UnwindInformation(data, row.kind, row.architecture, [])
+    return sum(map(unwind.covers, tried)) / len(tried)
 
 
 def _walk_code(data: "Content") -> Iterator[int]:

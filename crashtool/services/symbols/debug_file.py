@@ -2,25 +2,21 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.symbol_file import BreakpadFile, FunctionHit, InlinedCall
+from crashtool.formats.breakpad.symbol_file import BreakpadFile, FunctionHit
 from crashtool.services.symbols.demangle import demangle
-from crashtool.services.symbols.derive import LINES
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.elf_symbols import ElfFunction, FunctionTable
-    from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content, ObjectFile
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.formats.variables.places import FoundScope
-    from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.dwarf_functions import DwarfFunctions
-    from crashtool.services.symbols.native import NativePlace, SymCacheLines
 
 
+BIG_ENDIAN = "its numbers are big-endian, and its debug information is not read here"
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
 
@@ -39,8 +35,6 @@ class DebugFile(Protocol):
     absent: list[str]
     objects: "tuple[ObjectFile, ...]"
 
-    @property
-    def fault(self) -> CrashtoolError | None: ...  # noqa: D102
     def knows_functions(self, size: int) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
     def find_variables(self, address: int) -> "list[FoundScope]":
@@ -54,7 +48,7 @@ class DebugFile(Protocol):
     def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
 
 
-def open_debug_file(path: str, kind: str, architecture: str, deriver: "Deriver") -> DebugFile:
+def open_debug_file(path: str, kind: str, architecture: str) -> DebugFile:
     """A debug file that is known to be of `kind`. InputUnusable when it cannot be read."""
     if kind == object_kinds.SYM:
         return TextDebugFile(map_file(path))
@@ -62,7 +56,7 @@ def open_debug_file(path: str, kind: str, architecture: str, deriver: "Deriver")
         from crashtool.services.symbols.pdb_file import PdbDebugFile
 
         return PdbDebugFile(map_file(path), architecture)
-    return NativeDebugFile(path, kind, architecture, deriver)
+    return NativeDebugFile(path, kind, architecture)
 
 
 class TextDebugFile:
@@ -80,10 +74,6 @@ class TextDebugFile:
         self.absent: list[str] = []
         self.objects: tuple[ObjectFile, ...] = ()
         self._code: range | None = None
-
-    @property
-    def fault(self) -> None:
-        """None: text is read without help."""
 
     def knows_functions(self, size: int) -> bool:
         """Whether a place in no function of a module of `size` bytes is no code."""
@@ -114,26 +104,19 @@ class TextDebugFile:
 
 
 class NativeDebugFile:
-    """An ELF, PE or Mach-O file. What is slow to get out of it is left to `deriver`."""
+    """An ELF, PE or Mach-O file."""
 
-    def __init__(self, path: str, kind: str, architecture: str, deriver: "Deriver") -> None:
+    def __init__(self, path: str, kind: str, architecture: str) -> None:
         self.kind = kind
         self.path = path
         self._architecture = architecture
-        self._deriver = deriver
-        self._lines: SymCacheLines | None = None
-        self._tried_lines = False
-        self._symbols: FunctionTable | UnsizedFunctions | None = None
         self._functions: DwarfFunctions | None = None
         self._tried_functions = False
-        self._fault: CrashtoolError | None = None
         self._data: Content = b""
         self.problems: list[str] = []
         self.absent: list[str] = []
         self.has_lines, self.has_unwind = self._read_headers()
-        self.unwind = UnwindInformation(
-            self._data, path, kind, architecture, deriver, self.problems
-        )
+        self.unwind = UnwindInformation(self._data, kind, architecture, self.problems)
         self.code, self.spans = self._find_code()
         self.has_code = bool(self.code)
 
@@ -145,32 +128,17 @@ class NativeDebugFile:
         features = frozenset[str]().union(*(row.features for row in self.objects))
         return object_kinds.LINES in features, object_kinds.UNWIND in features
 
-    @property
-    def fault(self) -> CrashtoolError | None:
-        """What keeps this machine from reading it, if anything; the file is not to blame."""
-        return self._fault or self.unwind.fault
-
     def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
         """Whether a place in no function is no code."""
-        if own := self._own_functions():
-            return self.has_lines and own.is_sound
-        return self.has_lines and self._line_table() is not None
+        own = self._own_functions()
+        return self.has_lines and own is not None and own.is_sound
 
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, with the calls merged into it."""
+        own = self._own_functions()
+        found = own.find_function(address) if own else None
         is_export = self.kind == object_kinds.PE and not self.has_lines
-        if own := self._own_functions():
-            found = own.find_function(address)
-            return found and found._replace(is_public=is_export)
-        table = self._line_table()
-        if self._symbols:
-            return _of_symbol(self._symbols.find(address))
-        if table is None:
-            return None
-        places = table.find_places(address) if address >= 0 else []
-        if not places:
-            return None
-        return _to_hit(places, address)._replace(is_public=is_export)
+        return found and found._replace(is_public=is_export)
 
     def find_variables(self, address: int) -> "list[FoundScope]":
         """The variables at an address, by the file's own DWARF."""
@@ -178,7 +146,7 @@ class NativeDebugFile:
         return own.find_variables(address) if own else []
 
     def _own_functions(self) -> "DwarfFunctions | None":
-        """What reads a file without a library's help; None where numbers are big-endian."""
+        """What reads the file; None where numbers are big-endian, which is told."""
         if not self._tried_functions:
             self._tried_functions = True
             from crashtool.services.symbols.dwarf_functions import open_functions
@@ -186,6 +154,8 @@ class NativeDebugFile:
             self._functions = open_functions(
                 self._data, self.path, self._architecture, self.problems, self.absent
             )
+            if self._functions is None:
+                self.problems.append(BIG_ENDIAN)
         return self._functions
 
     def find_cfi(self, address: int) -> "CfiText | None":
@@ -216,70 +186,6 @@ class NativeDebugFile:
             return [], []
         spans = [range(row.address, row.address + row.size) for row in rows]
         return [row for row in rows if row.present], spans
-
-    def _line_table(self) -> "SymCacheLines | None":
-        if not self._tried_lines:
-            self._tried_lines = True
-            try:
-                self._lines = self._open_lines()
-            except InputUnusable as error:
-                self.problems.append(error.what)
-            except CrashtoolError as error:
-                self._fault = error
-                self._symbols = open_symbol_table(self._data, self.kind, self._architecture)
-        return self._lines
-
-    def _open_lines(self) -> "SymCacheLines":
-        from crashtool.services.symbols.native import OutdatedTable, SymCacheLines
-
-        try:
-            return SymCacheLines(*self._deriver.find(LINES, self.path, self._architecture))
-        except OutdatedTable:  # made by another version of the library, or damaged on its disk
-            return SymCacheLines(
-                *self._deriver.find(LINES, self.path, self._architecture, afresh=True)
-            )
-
-
-def open_symbol_table(
-    data: "Content", kind: str, architecture: str = ""
-) -> "FunctionTable | UnsizedFunctions | None":
-    """What a file's symbol table says of functions, without a library's help.
-
-    `architecture` chooses in a universal Mach-O file.
-    """
-    if kind == object_kinds.MACHO:
-        from crashtool.formats.object_file.macho_symbols import read_macho_functions
-
-        return read_macho_functions(data, architecture)
-    if kind == object_kinds.PE:
-        from crashtool.formats.object_file.pe_symbols import read_pe_exports, read_pe_functions
-
-        return read_pe_functions(data) or read_pe_exports(data)
-    from crashtool.formats.object_file.elf import find_symbol_table
-    from crashtool.formats.object_file.elf_symbols import FunctionTable
-
-    table = find_symbol_table(data) if kind == object_kinds.ELF else None
-    return FunctionTable(data, table) if table else None
-
-
-def _of_symbol(found: "ElfFunction | None") -> FunctionHit | None:
-    return found and FunctionHit(demangle(found.name), found.start, found.size)
-
-
-def _to_hit(places: "list[NativePlace]", address: int) -> FunctionHit:
-    """Places at one address, innermost first, as a function with inlined calls."""
-    outer = places[-1]
-    return FunctionHit(
-        name=demangle(outer.function),
-        start=address if outer.start is None else outer.start,
-        size=0,
-        file=outer.file or None,
-        line=outer.line or None,
-        inlines=tuple(
-            InlinedCall(demangle(place.function), place.file or None, place.line or None)
-            for place in places[:-1]
-        ),
-    )
 
 
 def _readable(hit: FunctionHit) -> FunctionHit:

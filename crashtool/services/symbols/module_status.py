@@ -25,7 +25,6 @@ from crashtool.services.symbols.owners import MICROSOFT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crashtool.errors import CrashtoolError
     from crashtool.model.module import Module
 
 PDB_SUFFIX = ".pdb"
@@ -75,15 +74,9 @@ def assess_module(
     evidence: FrameCoverage,
     candidates: tuple[Candidate, ...],
     problems: "Sequence[str]" = (),
-    fault: "CrashtoolError | None" = None,
 ) -> ModuleStatus:
-    """The verdict; by what was found in the files, not by what they are or promise.
-
-    `fault`: what kept this machine from reading a file. Then nothing is said against the file.
-    """
+    """The verdict; by what was found in the files, not by what they are or promise."""
     status, note, advice = _assess(module, architecture, evidence, candidates)
-    if fault and status != "ok":
-        status, note, advice = "failed", fault.what, say(fault.hint or "")
     if problems and status != "ok":
         note = f"{note}; {problems[0]}" if note else problems[0]
     return ModuleStatus(

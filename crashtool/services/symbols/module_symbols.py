@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from crashtool.model.lookup import Candidate, LookupStatus
     from crashtool.model.module import Module
     from crashtool.services.symbols.debug_file import DebugFile
-    from crashtool.services.symbols.derive import Deriver
     from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAX_FILES = 16  # of one module; there are four kinds, some stripped and some not
@@ -36,14 +35,12 @@ class ModuleSymbols:
         module: "Module",
         architecture: str,
         source: "SymbolSource",
-        deriver: "Deriver",
         *,
         links: "Callable[[Module, str, str], Iterator[Candidate]] | None" = None,
     ) -> None:
         """`links` gives the debug files that a program, by its path, names in .gnu_debuglink."""
         self.module = module
         self._architecture = architecture
-        self._deriver = deriver
         self._source = source
         self._rest: Iterator[Candidate] | None = source.walk_candidates(module)
         self._followed = False
@@ -76,11 +73,6 @@ class ModuleSymbols:
     def knows_functions(self) -> bool:
         """Whether a place in no function is no code."""
         return any(file.knows_functions(self.module.size) for file in self._files)
-
-    @property
-    def fault(self) -> CrashtoolError | None:
-        """What keeps this machine from reading one of them, if anything."""
-        return next((file.fault for file in self._files if file.fault), None)
 
     @property
     def knows_unwind(self) -> bool:
@@ -179,9 +171,7 @@ class ModuleSymbols:
 
     def _open(self, candidate: "Candidate") -> bool:
         try:
-            file = open_debug_file(
-                candidate.path, candidate.kind, self._architecture, self._deriver
-            )
+            file = open_debug_file(candidate.path, candidate.kind, self._architecture)
         except CrashtoolError as error:
             status: LookupStatus = "failed" if isinstance(error, CannotRead) else "malformed"
             failure = candidate._replace(status=status, note=error.what)

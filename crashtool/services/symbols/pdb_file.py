@@ -22,7 +22,6 @@ class PdbDebugFile:
     kind = object_kinds.PDB
     has_lines = True
     has_code = False
-    fault = None
 
     def __init__(self, data: "Content", architecture: str) -> None:
         """MalformedFile when it has no debug information, or damaged one."""

@@ -1,6 +1,6 @@
 """The symbols of one call of crashtool: modules' files, opened once for however many dumps."""
 
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -12,7 +12,6 @@ from crashtool.services.symbols.assigned_source import (
 )
 from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
 from crashtool.services.symbols.demangle import find_loss
-from crashtool.services.symbols.derive import Deriver
 from crashtool.services.symbols.directory import DirectorySource
 from crashtool.services.symbols.local_source import LocalSource
 from crashtool.services.symbols.module_status import (
@@ -55,11 +54,8 @@ def open_session(
     plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
 ) -> "Iterator[SymbolSession]":
     """The symbols of a plan; the cache in bytes. InputUnusable when a path does not exist."""
-    with (
-        open_places(plan, cache_folder, cache_size) as places,
-        closing(Deriver(places.cache)) as deriver,
-    ):
-        session = SymbolSession(places.source, deriver, places.local, plan.warn)
+    with open_places(plan, cache_folder, cache_size) as places:
+        session = SymbolSession(places.source, places.local, plan.warn)
         session.fixed_programs = places.fixed_programs
         session.generated = places.generated
         yield session
@@ -98,7 +94,7 @@ def open_places(
 
 
 class SymbolSession:
-    """Modules by their identifiers; `source` finds their files, `deriver` reads what is slow.
+    """Modules by their identifiers; `source` finds their files.
 
     `local` is the one among the sources that looks around each dump.
     """
@@ -108,12 +104,10 @@ class SymbolSession:
     def __init__(
         self,
         source: "SymbolSource",
-        deriver: Deriver,
         local: LocalSource | None = None,
         warn: "Callable[[str], None]" = lambda _sentence: None,
     ) -> None:
         self._source = source
-        self._deriver = deriver
         self._local = local
         self._warn = warn
         self.fixed_programs: tuple[Module, ...] = ()
@@ -140,7 +134,7 @@ class SymbolSession:
             if len(self._modules) >= MAX_MODULES:
                 self._modules.clear()
             links = self._local.walk_linked if self._local else None
-            found = ModuleSymbols(module, architecture, self._source, self._deriver, links=links)
+            found = ModuleSymbols(module, architecture, self._source, links=links)
             self._modules[key] = found
         return found
 
@@ -165,11 +159,9 @@ class SymbolSession:
             evidence.unwound += caller is not None and caller.trust == "cfi"
             evidence.guessed += caller is not None and caller.trust in GUESSES
         evidence.absent = next(iter(tables.absent), "")
-        for fault in filter(None, (tables.fault, self._find_loss(evidence))):
-            self._warn(f"{fault.what} ({fault.hint})")
-        return assess_module(
-            module, architecture, evidence, tables.candidates, tables.problems, tables.fault
-        )
+        if loss := self._find_loss(evidence):
+            self._warn(f"{loss.what} ({loss.hint})")
+        return assess_module(module, architecture, evidence, tables.candidates, tables.problems)
 
     def _find_loss(self, evidence: FrameCoverage) -> "MissingLibrary | None":
         """What keeps names from being readable: looked for when there are names."""

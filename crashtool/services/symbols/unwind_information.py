@@ -1,115 +1,170 @@
-"""What a native debug file says of callers: its own sorted tables, else records made of it."""
+"""What a native debug file says of callers, by its own unwind tables, whatever their kind."""
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from crashtool.errors import CrashtoolError, InputUnusable
+from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.stack_records import StackRecords
-from crashtool.services.symbols.derive import UNWIND
 
 if TYPE_CHECKING:
+    from crashtool.formats.object_file.macho import Architecture
     from crashtool.formats.object_kinds import Content
     from crashtool.formats.unwind_rules import CfiText, UnwindTables
-    from crashtool.services.symbols.derive import Derived, Product
 
+DEBUG_FRAME = "debug_frame"
+LARGEST_DEBUG_FRAME = 1 << 28  # bytes
 
-class UnwindMaker(Protocol):
-    """What makes records of a file that has no sorted tables; see `services.symbols.derive`."""
-
-    def find(  # noqa: D102
-        self, product: "Product", path: str, architecture: str, *, afresh: bool = False
-    ) -> "Derived": ...
+Opener = Callable[[], "UnwindTables | None"]
 
 
 class UnwindInformation:
     """That of one ELF, PE or Mach-O file; addresses are from the module's base.
 
-    Records that must be made of the file are left to `deriver`. What is damaged goes to `problems`;
-    `fault` is what keeps this machine from making records of a sound file.
+    A table is opened when those before it have no answer. What is damaged goes to `problems`.
     """
 
-    def __init__(
-        self, data: "Content", path: str, kind: str, architecture: str, deriver: "UnwindMaker",
-        problems: list[str],
-    ) -> None:  # fmt: skip
-        self._data = data
-        self._path = path
-        self._kind = kind
-        self._architecture = architecture
-        self._deriver = deriver
+    def __init__(self, data: "Content", kind: str, architecture: str, problems: list[str]) -> None:
         self._problems = problems
-        self._records: StackRecords | None = None
-        self.fault: CrashtoolError | None = None
-        self._tables: UnwindTables | None = None
-        self._tried_tables = False
-        self._has_debug_frame: bool | None = None
+        self._rest = _walk_openers(data, kind, architecture)
+        self._opened: list[UnwindTables] = []
 
     def find_cfi(self, address: int) -> "CfiText | None":
-        """The unwind rules at an address: by the sorted tables, else of all that there are."""
-        tables = self._open_tables()
-        found = tables.find_cfi(address) if tables else None
-        if found is None and self._has_unsorted():
-            return self._stack_records().find_cfi(address)
-        return found
+        """The unwind rules at an address."""
+        return next(filter(None, (table.find_cfi(address) for table in self._walk_tables())), None)
 
     def covers(self, address: int) -> bool:
-        """Whether a caller can be found from an address: by either of the two, but cheaper."""
-        tables = self._open_tables()
-        if tables and tables.covers(address):
-            return True
-        return self._has_unsorted() and self._stack_records().find_cfi(address) is not None
+        """Whether a caller can be found from an address: as `find_cfi`, but cheaper."""
+        return any(table.covers(address) for table in self._walk_tables())
 
-    def _has_unsorted(self) -> bool:
-        """Whether there may be rules besides those of the sorted tables."""
-        if self._tables is None:
-            return True
-        if self._has_debug_frame is None:
-            self._has_debug_frame = self._kind == object_kinds.ELF and _has_debug_frame(self._data)
-        return self._has_debug_frame
-
-    def _open_tables(self) -> "UnwindTables | None":
-        if not self._tried_tables:
-            self._tried_tables = True
+    def _walk_tables(self) -> "Iterator[UnwindTables]":
+        yield from list(self._opened)
+        for opener in self._rest:
             try:
-                self._tables = open_unwind_tables(self._data, self._kind, self._architecture)
+                table = opener()
             except InputUnusable as error:
                 self._problems.append(error.what)
-        return self._tables
-
-    def _stack_records(self) -> StackRecords:
-        if self._records is None:
-            try:
-                found = self._deriver.find(UNWIND, self._path, self._architecture)
-                self._records = StackRecords(found.content)
-            except InputUnusable as error:
-                self._problems.append(error.what)
-                self._records = StackRecords(b"")
-            except CrashtoolError as error:
-                self.fault = error
-                self._records = StackRecords(b"")
-        return self._records
-
-
-def _has_debug_frame(data: "Content") -> bool:
-    from crashtool.formats.object_file.elf import has_debug_frame
-
-    return has_debug_frame(data)
+                continue
+            if table is not None:
+                self._opened.append(table)
+                yield table
 
 
 def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":
-    """The unwind tables that can be read where they are: sorted ones, of ELF and 64-bit PE files.
+    """The unwind tables that are loaded with a program, of ELF and 64-bit PE files.
 
     None where there are none; InputUnusable when they are damaged.
     """
     if kind == object_kinds.ELF:
-        from crashtool.formats.object_file.eh_frame import EhFrame
-        from crashtool.formats.object_file.elf import find_frame_tables
+        return _open_elf(data, architecture)
+    return _open_pe(data) if kind == object_kinds.PE else None
 
-        places = find_frame_tables(data)
-        return EhFrame(data, places, architecture) if places else None
-    if kind == object_kinds.PE:
-        from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
 
-        tables = find_exception_tables(data)
-        return open_exception_tables(data, tables) if tables else None
+def _walk_openers(data: "Content", kind: str, architecture: str) -> Iterator[Opener]:
+    """What opens the tables of a file, the likeliest first."""
+    if kind == object_kinds.ELF:
+        yield lambda: _open_elf(data, architecture)
+    elif kind == object_kinds.PE:
+        yield lambda: _open_pe(data)
+        yield lambda: _open_mingw(data, architecture)
+    elif kind == object_kinds.MACHO:
+        from crashtool.formats.object_file.macho import find_architecture
+
+        part = find_architecture(data, architecture)
+        if part is None:
+            return
+        yield lambda: _open_macho_frames(data, part, architecture)
+        yield lambda: _open_compact(data, part, architecture)
+    yield lambda: _open_debug_frame(data, architecture)
+
+
+def _open_elf(data: "Content", architecture: str) -> "UnwindTables | None":
+    from crashtool.formats.object_file.eh_frame import EhFrame
+    from crashtool.formats.object_file.elf import find_frame_tables
+
+    places = find_frame_tables(data)
+    if places is None:
+        return None
+    try:
+        return EhFrame(data, places, architecture)
+    except InputUnusable:
+        if places.table is None:
+            raise
+    return EhFrame(data, places._replace(table=None), architecture)  # an unusual index
+
+
+def _open_pe(data: "Content") -> "UnwindTables | None":
+    from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
+
+    tables = find_exception_tables(data)
+    return open_exception_tables(data, tables) if tables else None
+
+
+def _open_mingw(data: "Content", architecture: str) -> "UnwindTables | None":
+    """The .eh_frame of 32-bit code."""
+    from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
+    from crashtool.formats.object_file.pe import read_image
+
+    image = read_image(data)
+    row = image.sections.get(".eh_frame")
+    if row is None or not row.offset:
+        return None
+    base = image.optional.image_base
+    size = min(row.size, row.virtual_size or row.size)
+    place = SectionRange(row.offset, base + row.address, size)
+    return EhFrame(data, FrameTables(base, place, None), architecture)
+
+
+def _open_macho_frames(
+    data: "Content", part: "Architecture", architecture: str
+) -> "UnwindTables | None":
+    from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
+
+    place = _find_section(part, "__eh_frame")
+    if place is None:
+        return None
+    start, address, size = place
+    frames = SectionRange(start, address, size)
+    return EhFrame(data, FrameTables(part.base, frames, None), architecture)
+
+
+def _open_compact(
+    data: "Content", part: "Architecture", architecture: str
+) -> "UnwindTables | None":
+    place, code = _find_section(part, "__unwind_info"), _find_section(part, "__text")
+    if place is None:
+        return None
+    from crashtool.formats.object_file.compact_tables import CompactTables
+
+    def read_code(address: int, size: int) -> bytes:
+        if code is None:
+            return b""
+        start, first, length = code
+        offset = address + part.base - first
+        return bytes(data[start + offset :][:size]) if 0 <= offset <= length - size else b""
+
+    start, _, size = place
+    return CompactTables(bytes(data[start : start + size]), architecture, read_code)
+
+
+def _find_section(part: "Architecture", name: str) -> tuple[int, int, int] | None:
+    """Where a section is in the file, its address, its size; None when it is not there."""
+    for row in part.sections:
+        start = part.start + row.offset
+        is_there = row.offset and start + row.size <= part.end
+        if is_there and row.name.rstrip(b"\0") == name.encode():
+            return start, row.address, row.size
     return None
+
+
+def _open_debug_frame(data: "Content", architecture: str) -> "UnwindTables | None":
+    """DWARF's own table, which is not loaded with the program."""
+    from crashtool.formats.dwarf.containers import open_all_sections
+    from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
+
+    sections = open_all_sections(data, architecture)
+    if sections is None or not sections.has(DEBUG_FRAME):
+        return None
+    size = min(sections.size(DEBUG_FRAME), LARGEST_DEBUG_FRAME)
+    content = sections.open(DEBUG_FRAME).take(size)
+    place = SectionRange(0, sections.base, size)  # addresses in it are whole ones
+    return EhFrame(content, FrameTables(sections.base, place, None), architecture, is_debug=True)

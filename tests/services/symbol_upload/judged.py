@@ -6,17 +6,16 @@ from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.defects import find_defects
 from crashtool.services.symbol_upload.quality import grade_files
-from crashtool.services.symbols.cache import SymbolCache
 
 
-def assess_file(path: Path, cache: SymbolCache) -> tuple[str, str, str, str]:
+def assess_file(path: Path) -> tuple[str, str, str, str]:
     """(kind, identifiers, grades, defects) of a file that is given alone; "-" for none.
 
     A file that is no debug file, or cannot be used, is of the kind "refused", with the reason.
     """
     with Scratch() as scratch:
         found = SymbolFileSearch(scratch).collect([str(path)])
-        files = grade_files(found.files, cache)
+        files = grade_files(found.files)
         if not files:
             reasons = [row.reason for row in (*found.refused, *found.ignored)]
             return "refused", "-", "-", reasons[0] if reasons else "-"

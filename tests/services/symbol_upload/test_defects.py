@@ -6,7 +6,6 @@ from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.defects import RULES, find_defects
 from crashtool.services.symbol_upload.quality import grade_files
-from crashtool.services.symbols.cache import SymbolCache
 from tests.synth.object_files import build_elf, build_macho, build_pe, build_sym, full_elf, unit
 from tests.synth.pdb import build_pdb
 
@@ -123,7 +122,7 @@ def test_a_rewritten_pdb_is_named_and_read(corpus, tmp_path):
     folder = corpus / "google__breakpad/src/tools/windows/dump_syms/testdata"
     with Scratch() as scratch:
         files = SymbolFileSearch(scratch).collect([str(folder / "omap_stretched.pdb")]).files
-        (graded,) = grade_files(files, SymbolCache(str(tmp_path)))
+        (graded,) = grade_files(files)
 
     assert "rewritten-pdb" in {row.rule for row in find_defects((graded,))}
     assert [(row.functions, row.lines) for row in graded.qualities] == [(159, True)]
@@ -133,7 +132,7 @@ def test_a_file_that_no_reader_opens_is_damaged(corpus, tmp_path):
     fuzzed = corpus / "google__bloaty/tests/testdata/fuzz_corpus"
     with Scratch() as scratch:
         files = SymbolFileSearch(scratch).collect([str(fuzzed)]).files
-    graded = grade_files(files, SymbolCache(str(tmp_path), 1 << 30))
+    graded = grade_files(files)
 
     found = [row for row in find_defects(graded) if row.rule == "unreadable"]
 

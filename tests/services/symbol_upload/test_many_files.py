@@ -9,7 +9,6 @@ from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload import quality
 from crashtool.services.symbol_upload.collect import SymbolFileSearch
 from crashtool.services.symbol_upload.quality import grade_files
-from crashtool.services.symbols.cache import SymbolCache
 
 BUILD_ID = b"\x01\x23\x45\x67" * 5
 SOURCE = "int g(int); int f(int a) { return g(a) + g(a + 1); } int h(int a) { return f(a) * 2; }"
@@ -39,21 +38,19 @@ def collect(folder):
         return SymbolFileSearch(scratch).collect([str(folder)]).files
 
 
-def test_several_processes_grade_as_threads_do(libraries, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "value"), [("MANY", 5), ("LARGE", 1)])
+def test_several_processes_grade_as_one_does(libraries, monkeypatch, name, value):
     files = collect(libraries)
     assert len(files) >= 12
-    threads = grade_files(files, SymbolCache(str(tmp_path / "a")))
-    monkeypatch.setattr(quality, "WORTH_SHARING", 5)
+    alone = grade_files(files)
+    asked = []
+    share = quality.share_among_processes
+    monkeypatch.setattr(
+        quality, "share_among_processes", lambda *given: asked.append(given[3]) or share(*given)
+    )
+    monkeypatch.setattr(quality, name, value)
     monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
-    shared = grade_files(files, SymbolCache(str(tmp_path / "b")))
-    assert shared == threads
-    assert sum(row.qualities[0].lines for row in shared) == 12
 
-
-def test_a_cache_that_cannot_be_written_changes_no_grade(libraries, tmp_path, monkeypatch):
-    files = collect(libraries)
-    good = grade_files(files, SymbolCache(str(tmp_path / "a")))
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setattr(quality, "WORTH_SHARING", 5)
-    monkeypatch.setattr(quality, "count_workers", lambda _asked: 2)
-    assert grade_files(files, SymbolCache(str(tmp_path / "file"))) == good
+    assert grade_files(files) == alone
+    assert asked == [2]
+    assert sum(row.qualities[0].lines for row in alone) == 12

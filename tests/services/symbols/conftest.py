@@ -1,18 +1,8 @@
-"""Fixtures for what reads symbols: a deriver with a cache of its own, and compiled programs."""
-
-from contextlib import closing
+"""Fixtures for what reads symbols: compiled programs."""
 
 import pytest
 
-from crashtool.services.symbols.cache import SymbolCache
-from crashtool.services.symbols.derive import Deriver
 from tests.toolchain import need, need_programs, run_tool
-
-
-@pytest.fixture
-def deriver(tmp_path):
-    with closing(Deriver(SymbolCache(str(tmp_path / "cache")))) as made:
-        yield made
 
 
 @pytest.fixture

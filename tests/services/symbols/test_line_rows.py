@@ -32,8 +32,8 @@ def start_of(program, name):
     return next(int(row.split()[0], 16) for row in rows if row.endswith(f" {name}"))
 
 
-def hit_at(program, address, deriver):
-    return open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver).find_function(address)
+def hit_at(program, address):
+    return open_debug_file(str(program), object_kinds.ELF, "x86_64").find_function(address)
 
 
 @pytest.mark.parametrize(
@@ -41,49 +41,49 @@ def hit_at(program, address, deriver):
     [("gcc", ["-g", "-gsplit-dwarf"]), ("gcc", ["-g", "-gsplit-dwarf", "-gdwarf-4"]),
      ("clang", ["-gmlt"]), ("clang", ["-g", "-gsplit-dwarf"])],
 )  # fmt: skip
-def test_a_function_of_the_symbol_table_has_its_line(build, deriver, compiler, options):
+def test_a_function_of_the_symbol_table_has_its_line(build, compiler, options):
     program = build(compiler, *options)
     start = start_of(program, "main")
 
-    hit = hit_at(program, start, deriver)
+    hit = hit_at(program, start)
 
     assert (hit.name, hit.start, hit.inlines) == ("main", start, ())
     assert (hit.file, hit.line) == (str(program.with_name("app.c")), 7)
 
 
-def test_code_without_any_name_has_its_line(build, deriver):
+def test_code_without_any_name_has_its_line(build):
     program = build("gcc", "-g", "-gsplit-dwarf")
     start = start_of(program, "outer")
     run_tool("objcopy", "--strip-all", "--keep-section=.debug_*", program)
     for beside in program.parent.glob("*.dwo"):
         beside.unlink()
 
-    hit = hit_at(program, start, deriver)
+    hit = hit_at(program, start)
 
     assert (hit.name, hit.line) == ("", 2)
     assert hit.start <= start
 
 
-def test_what_dies_describe_stays_as_it_is(build, deriver):
+def test_what_dies_describe_stays_as_it_is(build):
     program = build("gcc", "-g")
     start = start_of(program, "outer")
 
-    hits = [hit_at(program, start + place, deriver) for place in range(4)]
+    hits = [hit_at(program, start + place) for place in range(4)]
 
     inlined = [hit for hit in hits if hit.inlines]
     assert [call.name for call in inlined[0].inlines] == ["inner"]
     assert inlined[0].line == 5
 
 
-def test_places_behind_the_rows_have_no_line(build, deriver):
+def test_places_behind_the_rows_have_no_line(build):
     program = build("gcc", "-g", "-gsplit-dwarf")
 
-    assert hit_at(program, start_of(program, "_start"), deriver).line is None
+    assert hit_at(program, start_of(program, "_start")).line is None
 
 
-def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, deriver, monkeypatch):
+def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, monkeypatch):
     program = build("gcc", "-g", "-gsplit-dwarf")
-    file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program), object_kinds.ELF, "x86_64")
 
     plainly = DebugSections.open
 
@@ -101,9 +101,9 @@ def test_sections_that_cannot_be_unpacked_here_are_a_problem_told_once(build, de
 
 
 @pytest.mark.parametrize("name", ["split", "split5"])
-def test_split_programs_of_another_machine_have_lines(name, truth, deriver):
+def test_split_programs_of_another_machine_have_lines(name, truth):
     program = truth / "objects" / "elf" / name
-    hit = hit_at(program, start_of(program, "main"), deriver)
+    hit = hit_at(program, start_of(program, "main"))
 
     assert hit.name == "main"
     assert hit.file.endswith("elf_chain.cpp")

@@ -43,41 +43,39 @@ def span_of(program, name):
     return range(int(start, 16), int(start, 16) + int(size, 16))
 
 
-def inlined_in(program, name, deriver):
+def inlined_in(program, name):
     """The names of all that was inlined into a function."""
-    file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program), object_kinds.ELF, "x86_64")
     hits = map(file.find_function, span_of(program, name))
     return {call.name for hit in hits if hit for call in hit.inlines}
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang"])
 @pytest.mark.parametrize("options", [["-g"], ["-g", "-gdwarf-4"]])
-def test_an_inlined_call_has_its_namespaces_and_classes(build, deriver, compiler, options):
+def test_an_inlined_call_has_its_namespaces_and_classes(build, compiler, options):
     program = build(compiler, *options)
 
-    found = inlined_in(program, "_ZN5atlas4drawEPVi", deriver)
+    found = inlined_in(program, "_ZN5atlas4drawEPVi")
 
     assert {"plain", "atlas::read_magic"} <= found
     assert "atlas::(anonymous namespace)::Mesh::area" in found
     assert not found & {"read_magic", "area", "(anonymous namespace)::Mesh::area"}
 
 
-def test_of_one_name_in_two_scopes_each_call_has_its_own(build, deriver):
+def test_of_one_name_in_two_scopes_each_call_has_its_own(build):
     program = build("g++", "-g")
 
-    assert inlined_in(program, "_ZN5other3useEPVi", deriver) == {"other::twice", "leave"}
+    assert inlined_in(program, "_ZN5other3useEPVi") == {"other::twice", "leave"}
 
 
-def test_scopes_are_looked_for_in_so_many_bytes(build, deriver, monkeypatch):
+def test_scopes_are_looked_for_in_so_many_bytes(build, monkeypatch):
     monkeypatch.setattr("crashtool.formats.dwarf.entry_names.MOST_SCOPE_BYTES", 100)
     program = build("g++", "-g")
 
-    assert "read_magic" in inlined_in(program, "_ZN5atlas4drawEPVi", deriver)
+    assert "read_magic" in inlined_in(program, "_ZN5atlas4drawEPVi")
 
 
-def test_damaged_debug_information_leaves_the_name_that_the_symbol_table_has(
-    build, deriver, tmp_path
-):
+def test_damaged_debug_information_leaves_the_name_that_the_symbol_table_has(build, tmp_path):
     program = build("g++", "-g")
     content = bytearray(program.read_bytes())
     rows = run_tool("readelf", "-SW", program).replace("[ ", "[").splitlines()
@@ -88,13 +86,13 @@ def test_damaged_debug_information_leaves_the_name_that_the_symbol_table_has(
 
     for place in range(offset + 40, offset + size, 29):
         damaged.write_bytes(bytes(content[:place]) + b"\xff" * 5 + bytes(content[place + 5 :]))
-        file = open_debug_file(str(damaged), object_kinds.ELF, "x86_64", deriver)
+        file = open_debug_file(str(damaged), object_kinds.ELF, "x86_64")
         hit = file.find_function(address)
         assert hit.start == address
         assert hit.name
 
 
-def test_of_several_names_a_numbered_alias_is_the_last_choice(tmp_path, deriver):
+def test_of_several_names_a_numbered_alias_is_the_last_choice(tmp_path):
     """glibc: __libc_start_main_alias_2, for what __libc_start_main_impl is."""
     need_programs("gcc")
     source = (
@@ -108,16 +106,16 @@ def test_of_several_names_a_numbered_alias_is_the_last_choice(tmp_path, deriver)
     need("nm")
     start = span_of(tmp_path / "app", "begin_impl").start
 
-    file = open_debug_file(str(tmp_path / "app"), object_kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(tmp_path / "app"), object_kinds.ELF, "x86_64")
 
     assert file.find_function(start + 1).name == "begin_impl"
 
 
-def test_a_debug_file_tells_data_from_code(build, deriver):
+def test_a_debug_file_tells_data_from_code(build):
     """It holds the code of neither, but where its sections are."""
     program = build("g++", "-g")
     run_tool("objcopy", "--only-keep-debug", program, program.with_suffix(".debug"))
-    file = open_debug_file(str(program.with_suffix(".debug")), object_kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program.with_suffix(".debug")), object_kinds.ELF, "x86_64")
     rows = run_tool("nm", program).splitlines()
     data = next(int(row.split()[0], 16) for row in rows if row.endswith(" __dso_handle"))
 

@@ -30,17 +30,17 @@ def build(compile_app):
     return partial(compile_app, "app.cc", SOURCE)
 
 
-def inlined_hit(program, deriver):
+def inlined_hit(program):
     """The function `outer` at a place where `inner` is merged into it; and its debug file."""
     row = next(row for row in run_tool("nm", program).splitlines() if "outer" in row)
     start = int(row.split()[0], 16)
-    file = open_debug_file(str(program), object_kinds.ELF, "x86_64", deriver)
+    file = open_debug_file(str(program), object_kinds.ELF, "x86_64")
     hits = [file.find_function(start + place) for place in range(8)]
     return next((hit for hit in hits if hit.inlines), hits[0]), file
 
 
-def assert_whole(program, deriver):
-    hit, file = inlined_hit(program, deriver)
+def assert_whole(program):
+    hit, file = inlined_hit(program)
     assert (hit.name, hit.line) == ("app::outer", CALL_LINE)
     assert [(call.name, call.line) for call in hit.inlines] == [("app::inner", LINE)]
     assert hit.file.endswith("app.cc")
@@ -56,11 +56,11 @@ def hide_units(program):
 @pytest.mark.parametrize("version", ["-gdwarf-4", "-gdwarf-5"])
 @pytest.mark.parametrize("compiler", ["g++", "clang"])
 class TestSplit:
-    def test_units_are_found_where_they_were_made(self, build, deriver, compiler, version):
-        assert_whole(build(compiler, "-gsplit-dwarf", version), deriver)
+    def test_units_are_found_where_they_were_made(self, build, compiler, version):
+        assert_whole(build(compiler, "-gsplit-dwarf", version))
 
     def test_units_are_found_beside_a_program_that_was_moved(
-        self, build, deriver, compiler, version, tmp_path
+        self, build, compiler, version, tmp_path
     ):
         program = build(compiler, "-gsplit-dwarf", version)
         away = hide_units(program)
@@ -68,35 +68,33 @@ class TestSplit:
         moved.mkdir()
         away.rename(moved / away.with_suffix(".dwo").name)
 
-        assert_whole(program.rename(moved / "app"), deriver)
+        assert_whole(program.rename(moved / "app"))
 
-    def test_units_are_found_in_a_package(self, build, deriver, compiler, version):
+    def test_units_are_found_in_a_package(self, build, compiler, version):
         need("llvm-dwp")
         program = build(compiler, "-gsplit-dwarf", version)
         (unit,) = program.parent.glob("*.dwo")
         run_tool("llvm-dwp", str(unit), "-o", f"{program}.dwp")
         hide_units(program)
 
-        assert_whole(program, deriver)
+        assert_whole(program)
 
-    def test_without_its_units_a_program_keeps_names_and_lines(
-        self, build, deriver, compiler, version
-    ):
+    def test_without_its_units_a_program_keeps_names_and_lines(self, build, compiler, version):
         program = build(compiler, "-gsplit-dwarf", version)
         hide_units(program)
-        hit, file = inlined_hit(program, deriver)
+        hit, file = inlined_hit(program)
 
         assert (hit.name, hit.inlines) == ("app::outer", ())
         assert hit.line in (LINE, CALL_LINE, CALL_LINE - 1, CALL_LINE - 2)
         (said,) = file.absent
         assert re.match(r"debug information is in [\w.-]+\.dwo, which is not at hand", said)
 
-    def test_units_of_another_build_are_not_taken(self, build, deriver, compiler, version):
+    def test_units_of_another_build_are_not_taken(self, build, compiler, version):
         program = build(compiler, "-gsplit-dwarf", version)
         away = hide_units(program)
         kept = program.rename(program.with_name("kept"))
         build(compiler, "-gsplit-dwarf", version, "-DOTHER", "-O0", "-fno-inline")
-        hit, file = inlined_hit(kept, deriver)
+        hit, file = inlined_hit(kept)
 
         assert hit.inlines == ()
         assert away.exists()
@@ -117,32 +115,32 @@ class TestSupplements:
         return make
 
     @pytest.mark.parametrize("options", [(), ("-5",)])
-    def test_names_come_from_the_file_beside(self, shared, deriver, options):
+    def test_names_come_from_the_file_beside(self, shared, options):
         program, _ = shared(*options)
 
-        assert_whole(program, deriver)
+        assert_whole(program)
 
-    def test_names_come_from_the_folder_of_packages(self, shared, deriver):
+    def test_names_come_from_the_folder_of_packages(self, shared):
         program, common = shared()
         (program.parent / ".dwz").mkdir()
         common.rename(program.parent / ".dwz" / common.name)
 
-        assert_whole(program, deriver)
+        assert_whole(program)
 
-    def test_a_missing_one_is_told(self, shared, deriver):
+    def test_a_missing_one_is_told(self, shared):
         program, common = shared()
         common.unlink()
-        hit, file = inlined_hit(program, deriver)
+        hit, file = inlined_hit(program)
 
         assert hit.name == "app::outer"
         assert file.absent == [
             "names that several files share are in common.dbg, which is not at hand"
         ]
 
-    def test_another_file_of_that_name_is_not_taken(self, shared, deriver):
+    def test_another_file_of_that_name_is_not_taken(self, shared):
         program, common = shared()
         common.write_bytes((program.parent / "copy").read_bytes())
-        _, file = inlined_hit(program, deriver)
+        _, file = inlined_hit(program)
 
         assert len(file.absent) == 1
 
