@@ -41,6 +41,8 @@ ENCODING_OF: "dict[int, Encoding]" = {
     kind: encoding for encoding, kinds in ENCODINGS.items() for kind in kinds
 }
 UNKNOWN: "TypeKind" = "unknown"
+# A union of all that a Rust enumeration can be; which of them it is stands in constants elsewhere.
+RUST_ENUM = "enum2$<"
 
 
 class DataTypes:
@@ -151,6 +153,8 @@ class DataTypes:
             tag = found._replace(name=tag.name)
         if tag.kind == cv.LF_ENUM:
             return self._read_enum(tag)
+        if tag.name.startswith(RUST_ENUM):
+            return DataType(UNKNOWN, tag.name, tag.size)
         return DataType(
             _kind_of(tag), tag.name, tag.size, load=lambda: Details(members=self._members(tag))
         )

@@ -215,6 +215,15 @@ def test_const_and_other_names_are_in_the_spelling_alone(builder):
     assert [row.name for row in types.get(alias).details.members] == ["x"]
 
 
+def test_a_rust_enumeration_is_not_shown_as_all_that_it_can_be(builder):
+    name = "enum2$<core::option::Option<u32> >"
+    fields = add_fields(builder, member("variant0", INT, 0), member("variant1", INT, 0))
+    number = add_struct(builder, name, fields, 8, kind=cv.LF_UNION)
+    found = open_types(builder).get(number)
+
+    assert (found.kind, found.name, found.size) == ("unknown", name, 8)
+
+
 def test_a_pointer_to_a_function_is_spelled_as_one(builder):
     arguments = builder.type(cv.LF_ARGLIST, struct.pack("<II", 1, INT))
     function = builder.type(cv.LF_PROCEDURE, struct.pack("<IBBHI", DOUBLE, 0, 0, 1, arguments))
