@@ -69,7 +69,7 @@ def _write(
         raise UsageError("--output names the file, --into the project: choose one")
     written = None
     if output or into:
-        target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].place)
+        target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].path)
         written = write_scaffold(name, target, force=force)
     text = read_scaffold(name)
     if console.json:

@@ -90,7 +90,7 @@ class _SquashfsWalk:
             folder = f"{prefix}{name}/"
             yield ArchiveMember(folder, 0, _NOTHING)
             if len(stack) >= MAX_DEPTH or len(folder) > MAX_NAME_LENGTH:
-                raise self._image.damaged("its folders lie too deep in one another", sizes.place)
+                raise self._image.damaged("its folders lie too deep in one another", sizes.start)
             stack.append((folder, self._enter(inode)))
 
     def _enter(self, inode: Inode) -> Iterator[tuple[str, int, Inode, MetadataReader]]:
@@ -110,17 +110,17 @@ class _SquashfsWalk:
             head = listing.read(DirectoryHead)
             count = head.count_less_one + 1
             if count > MAX_ENTRIES:
-                raise self._image.damaged(f"a directory with {count:,} entries", listing.place)
+                raise self._image.damaged(f"a directory with {count:,} entries", listing.start)
             left -= DirectoryHead.SIZE
             for _ in range(count):
                 entry = listing.read(DirectoryEntry)
                 name = listing.take(entry.name_size_less_one + 1)
                 left -= DirectoryEntry.SIZE + len(name)
-                self._check(entry, name, left, listing.place)
+                self._check(entry, name, left, listing.start)
                 if entry.kind in (FOLDER, FILE):
                     kind, found, sizes = self._read_inode(head.block, entry.offset)
                     if kind != entry.kind:
-                        raise self._image.damaged("an entry leads to another inode", listing.place)
+                        raise self._image.damaged("an entry leads to another inode", listing.start)
                     yield name.decode("utf-8", "surrogateescape"), kind, found, sizes
 
     def _check(self, entry: DirectoryEntry, name: bytes, left: int, offset: int) -> None:
@@ -139,7 +139,7 @@ class _SquashfsWalk:
         reader = MetadataReader(self._image, self._image.superblock.inodes + block, offset)
         head = reader.read(InodeHead)
         if not 0 < head.number <= self._image.superblock.inode_count:
-            raise self._image.damaged(f"an inode has number {head.number:,}", reader.place)
+            raise self._image.damaged(f"an inode has number {head.number:,}", reader.start)
         if head.kind in (FOLDER, LARGE_FOLDER):
             is_large = head.kind == LARGE_FOLDER
             folder = reader.read(LargeFolderInode) if is_large else reader.read(FolderInode)
@@ -149,13 +149,13 @@ class _SquashfsWalk:
                 reader.read(LargeFileInode) if head.kind == LARGE_FILE else reader.read(FileInode)
             )
             if inode.size > MAX_FILE:
-                raise self._image.damaged(f"a file of {inode.size:,} bytes", reader.place)
+                raise self._image.damaged(f"a file of {inode.size:,} bytes", reader.start)
             return (
                 FILE,
                 Inode(head.number, inode.size, inode.start, inode.offset, inode.fragment),
                 reader,
             )
-        raise self._image.damaged(f"an entry leads to an inode of kind {head.kind}", reader.place)
+        raise self._image.damaged(f"an entry leads to an inode of kind {head.kind}", reader.start)
 
 
 class _SquashfsContent:

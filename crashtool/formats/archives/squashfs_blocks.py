@@ -56,7 +56,7 @@ class SquashfsImage:
         self._fragments: OrderedDict[int, bytes] = OrderedDict()
 
     def damaged(self, what: str, offset: int) -> MalformedFile:
-        """The error for what is wrong at a place of the image, told by that in the file."""
+        """The error for what is wrong at an offset of the image, told by that in the file."""
         return MalformedFile(f"the SquashFS image is damaged: {what}", offset=self._start + offset)
 
     def spend(self, size: int) -> None:
@@ -64,7 +64,7 @@ class SquashfsImage:
         self._budget.spend(size)
 
     def read_metadata(self, offset: int) -> tuple[bytes, int]:
-        """The metadata block at a place, unpacked, and where the next one is."""
+        """The metadata block at an offset, unpacked, and where the next one is."""
         kept = self._metadata.get(offset)
         if kept:
             self._metadata.move_to_end(offset)
@@ -120,10 +120,10 @@ class SquashfsImage:
             self._fragments.popitem(last=False)
         return data
 
-    def _open(self, place: int, size: int, *, is_stored: bool) -> ArchiveStream:
-        if place < Superblock.SIZE or place + size > self.superblock.size:
-            raise self.damaged("a block that is not in it", place)
-        packed = Slice(self._file, self._start + place, size)
+    def _open(self, start: int, size: int, *, is_stored: bool) -> ArchiveStream:
+        if start < Superblock.SIZE or start + size > self.superblock.size:
+            raise self.damaged("a block that is not in it", start)
+        packed = Slice(self._file, self._start + start, size)
         if is_stored:
             return _Spent(packed, self._budget)
         if self._method is None:
@@ -178,13 +178,13 @@ class _Spent:
 class MetadataReader:
     """Structs that lie one after the other in metadata blocks, from an offset in the first on."""
 
-    def __init__(self, image: SquashfsImage, place: int, offset: int) -> None:
+    def __init__(self, image: SquashfsImage, start: int, offset: int) -> None:
         self._image = image
-        self.place = place
-        self._block, self._next = image.read_metadata(place)
+        self.start = start
+        self._block, self._next = image.read_metadata(start)
         self._at = offset
         if offset >= len(self._block):
-            raise image.damaged(f"it points {offset:,} bytes into a block", place)
+            raise image.damaged(f"it points {offset:,} bytes into a block", start)
 
     def read(self, kind: type[AnyRecord]) -> AnyRecord:
         """The next struct, which may go on in the next block."""
@@ -195,8 +195,8 @@ class MetadataReader:
         data = self._block[self._at : self._at + size]
         self._at += len(data)
         while len(data) < size:
-            self.place = self._next
-            self._block, self._next = self._image.read_metadata(self.place)
+            self.start = self._next
+            self._block, self._next = self._image.read_metadata(self.start)
             self._at = min(size - len(data), len(self._block))
             data += self._block[: self._at]
         return data

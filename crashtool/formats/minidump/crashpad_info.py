@@ -58,7 +58,7 @@ class StoredPair(NamedTuple):
 
     key: str
     value: str
-    place: StringPair
+    record: StringPair
 
 
 class CrashpadInfo(NamedTuple):

@@ -122,7 +122,7 @@ def _pack_pairs(stored: tuple[StoredPair, ...], annotations: Mapping[str, str]) 
     block = Block(Count(entry_count=len(pairs) + len(left)).pack())
     for row in pairs:
         value = annotations.get(row.key, row.value)
-        offset = block.add(row.place.pack())
+        offset = block.add(row.record.pack())
         if value != row.value:
             block.link(offset + StringPair.offset_of("value_rva"), pack_utf8(value))
     for key, value in left.items():

@@ -146,10 +146,10 @@ class _MemoryImage:
             PEB + offsets["process_parameters"]: PARAMETERS.to_bytes(width, "little"),
         }
         for index, (name, text) in enumerate(texts.items()):
-            head, place = PARAMETERS + offsets[name], FIRST_TEXT + index * PIECE
+            head, address = PARAMETERS + offsets[name], FIRST_TEXT + index * PIECE
             self._pieces[head] = len(text).to_bytes(2, "little")
-            self._pieces[head + offsets["buffer"]] = place.to_bytes(width, "little")
-            self._pieces[place] = text
+            self._pieces[head + offsets["buffer"]] = address.to_bytes(width, "little")
+            self._pieces[address] = text
         self.current_position = 0
         self.current_segment = SimpleNamespace(end_address=0)
 

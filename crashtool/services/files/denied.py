@@ -89,15 +89,15 @@ def _is_open_to_others(path: str) -> bool:
 
 def find_owner(path: str) -> str:
     """The user whose file it is, or the folder that hides it; "" for our own, and on Windows."""
-    place = path or "."
+    folder = path or "."
     while True:
         try:
-            return _name_user(os.stat(place).st_uid)
+            return _name_user(os.stat(folder).st_uid)
         except OSError:
-            above = os.path.dirname(place) or "."
-            if above == place:
+            above = os.path.dirname(folder) or "."
+            if above == folder:
                 return ""
-            place = above
+            folder = above
 
 
 def _name_user(user: int) -> str:

@@ -12,14 +12,16 @@ ENDINGS = ("SIGTERM", "SIGHUP")  # a system that shuts down, a CI's time limit, 
 
 
 @contextmanager
-def temporary_folder(place: str | None = None) -> Iterator[Path]:
-    """A new folder, deleted when the context ends; in `place`, or where the system says."""
+def temporary_folder(parent: str | None = None) -> Iterator[Path]:
+    """A new folder, deleted when the context ends; in `parent`, or where the system says."""
     import tempfile  # slow to import, and seldom needed
 
     # on Windows somebody may have a file in it open
     with (
         heeding_endings(),
-        tempfile.TemporaryDirectory(prefix=PREFIX, dir=place, ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(
+            prefix=PREFIX, dir=parent, ignore_cleanup_errors=True
+        ) as folder,
     ):
         yield Path(folder)
 

@@ -86,7 +86,7 @@ class _Form(NamedTuple):
     attachments: tuple[Attachment, ...] = ()
 
 
-class _Place(NamedTuple):
+class _Origin(NamedTuple):
     """A file to look into: how to call it, what it was taken out of, how deep it lies in what.
 
     `is_member`: it is one of many in an archive, where a file without a minidump is no fault.
@@ -100,10 +100,10 @@ class _Place(NamedTuple):
 
     def inside(
         self, name: str, kind: str, *, is_member: bool, form: _Form | None = None
-    ) -> "_Place":
+    ) -> "_Origin":
         shown = f"{self.shown}:{name}" if name else self.shown
         note = f"{self.note}, out of {kind}" if self.note else f"out of {kind}"
-        return _Place(shown, note, self.depth + 1, is_member, form or self.form)
+        return _Origin(shown, note, self.depth + 1, is_member, form or self.form)
 
 
 def open_input(path: Path, shown: str, spool: "Scratch") -> Iterator[DumpFile | UnusableInput]:
@@ -112,7 +112,7 @@ def open_input(path: Path, shown: str, spool: "Scratch") -> Iterator[DumpFile | 
     A file that wraps nothing is taken for a dump whatever it holds: its reader has the better
     words for what is wrong with it.
     """
-    yield from _Unwrapping(spool, Budget(path.stat().st_size)).open(path, _Place(shown))
+    yield from _Unwrapping(spool, Budget(path.stat().st_size)).open(path, _Origin(shown))
 
 
 def is_dump_or_form(head: bytes) -> bool:
@@ -184,47 +184,47 @@ class _Unwrapping:
         self._spool = spool
         self._budget = budget
 
-    def open(self, path: Path, place: _Place) -> Iterator[DumpFile | UnusableInput]:
+    def open(self, path: Path, origin: _Origin) -> Iterator[DumpFile | UnusableInput]:
         """The dumps in a file; of a file in the spool nothing is left but those."""
         is_spooled = self._spool.holds(path)
         with path.open("rb") as stream:
             head = stream.read(HEAD)
-        if not is_wrapper(head) or place.depth == DEPTH:
-            if place.is_member and not is_dump_or_form(head):
+        if not is_wrapper(head) or origin.depth == DEPTH:
+            if origin.is_member and not is_dump_or_form(head):
                 remove(str(path))
                 if is_wrapper(head):
-                    deep = InputUnusable(f"{place.shown}: in {DEPTH} archives", hint="unpack it")
-                    yield UnusableInput(place.shown, deep)
+                    deep = InputUnusable(f"{origin.shown}: in {DEPTH} archives", hint="unpack it")
+                    yield UnusableInput(origin.shown, deep)
                 return
-            yield DumpFile(place.shown, path, path.stat().st_size, place.note, is_spooled,
-                           place.form.attachments, place.form.fields)  # fmt: skip
+            yield DumpFile(origin.shown, path, path.stat().st_size, origin.note, is_spooled,
+                           origin.form.attachments, origin.form.fields)  # fmt: skip
             return
         try:
-            yield from self._walk(path, head, place)
+            yield from self._walk(path, head, origin)
         except MalformedFile as error:
-            what = f"{place.shown} is {_kind_of(head)} and damaged: {error.what}"
-            yield UnusableInput(place.shown, InputUnusable(what))
+            what = f"{origin.shown} is {_kind_of(head)} and damaged: {error.what}"
+            yield UnusableInput(origin.shown, InputUnusable(what))
         except InputUnusable as error:
-            what = f"{place.shown}: {error.what}"
-            yield UnusableInput(place.shown, InputUnusable(what, hint=error.hint))
+            what = f"{origin.shown}: {error.what}"
+            yield UnusableInput(origin.shown, InputUnusable(what, hint=error.hint))
         finally:
             if is_spooled:
                 remove(str(path))
 
-    def _walk(self, path: Path, head: bytes, place: _Place) -> Iterator[DumpFile | UnusableInput]:
+    def _walk(self, path: Path, head: bytes, origin: _Origin) -> Iterator[DumpFile | UnusableInput]:
         is_found = False
         if _is_form(head):
-            items = self._walk_form(path, place)
+            items = self._walk_form(path, origin)
         else:
-            items = self._walk_archive(path, head, place)
+            items = self._walk_archive(path, head, origin)
         for item in items:
             is_found = True
             yield item
-        if not (is_found or place.is_member):
+        if not (is_found or origin.is_member):
             raise InputUnusable(f"{_kind_of(head)} without a minidump in it")
 
     def _walk_archive(
-        self, path: Path, head: bytes, place: _Place
+        self, path: Path, head: bytes, origin: _Origin
     ) -> Iterator[DumpFile | UnusableInput]:
         from crashtool.formats.archives import zip_file
         from crashtool.formats.archives.opening import walk_contents
@@ -238,8 +238,8 @@ class _Unwrapping:
                     unreadable = unreadable or f"'{member.name}' in it is {member.obstacle}"
                     continue
                 is_lone = member.size is None
-                inner = place.inside(
-                    "" if is_lone else member.name, kind, is_member=place.is_member or not is_lone
+                inner = origin.inside(
+                    "" if is_lone else member.name, kind, is_member=origin.is_member or not is_lone
                 )
                 try:
                     unpacked = self._take(member, is_lone=is_lone)
@@ -253,7 +253,7 @@ class _Unwrapping:
                     with self._budget.inside():
                         yield from self.open(unpacked, inner)
         if unreadable:
-            yield UnusableInput(place.shown, InputUnusable(f"{place.shown}: {unreadable}"))
+            yield UnusableInput(origin.shown, InputUnusable(f"{origin.shown}: {unreadable}"))
 
     def _take(self, member: ArchiveMember, *, is_lone: bool) -> Path | None:
         """A member in the spool, if it may hold a minidump."""
@@ -262,7 +262,7 @@ class _Unwrapping:
             return spool_stream(Rejoined(head, member.stream), self._spool)
         return None
 
-    def _walk_form(self, path: Path, place: _Place) -> Iterator[DumpFile | UnusableInput]:
+    def _walk_form(self, path: Path, origin: _Origin) -> Iterator[DumpFile | UnusableInput]:
         """Each minidump of a form, with the form's fields and its other files."""
         with path.open("rb") as file:
             dumps, files, fields = _sort_parts(path)
@@ -276,7 +276,7 @@ class _Unwrapping:
                 form = _Form(fields, tuple(attachments))
                 own = "" if len(dumps) == 1 else part.filename or part.name
                 unpacked = spool_stream(Slice(file, part.start, part.end - part.start), self._spool)
-                inner = place.inside(own, kind, is_member=False, form=form)
+                inner = origin.inside(own, kind, is_member=False, form=form)
                 yield from self.open(unpacked, inner)
 
 

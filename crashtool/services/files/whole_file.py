@@ -28,7 +28,7 @@ def open_whole(path: Path, mode: int = FOR_ANYBODY, *, in_place: bool = True) ->
     CannotWrite.
     """
     target, partial = _plan(path, in_place=in_place)
-    file = _Output(_open(partial, mode, is_new=partial != target, place=path), path)
+    file = _Output(_open(partial, mode, is_new=partial != target, target=path), path)
     try:
         yield cast("BinaryIO", file)
         file.close()
@@ -88,7 +88,7 @@ def _plan(path: Path, *, in_place: bool) -> tuple[Path, Path]:
     return target, target.with_name(f".{uuid4().hex}.part")
 
 
-def _open(path: Path, mode: int, *, is_new: bool, place: Path) -> int:
+def _open(path: Path, mode: int, *, is_new: bool, target: Path) -> int:
     flags = os.O_WRONLY | O_BINARY
     if is_new:
         flags |= os.O_CREAT | os.O_EXCL
@@ -96,7 +96,7 @@ def _open(path: Path, mode: int, *, is_new: bool, place: Path) -> int:
         flags |= os.O_APPEND
     else:
         flags |= os.O_TRUNC
-    with blaming(place):
+    with blaming(target):
         return os.open(path, flags, mode)
 
 

@@ -155,8 +155,8 @@ def _become_program(
         os.close(pipes.order_write)
         os.close(pipes.go_write)
         os.write(pipes.report_write, b"%d" % helper_pid)
-        for place, stream in enumerate(streams):
-            os.dup2(stream, place)
+        for standard, stream in enumerate(streams):
+            os.dup2(stream, standard)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         if os.read(pipes.go_read, 1) == _STARTED:

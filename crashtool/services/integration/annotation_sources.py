@@ -163,7 +163,7 @@ def _parse_env(text: str, name: str) -> "list[Attribute]":
     return rows
 
 
-def _unquote(value: str, place: str) -> str:
+def _unquote(value: str, line: str) -> str:
     if value[:1] not in ("'", '"'):
         return value.partition(" #")[0].rstrip()
     quote, rest = value[0], value[1:]
@@ -172,7 +172,7 @@ def _unquote(value: str, place: str) -> str:
     else:
         text, closed, tail = _read_double_quoted(rest)
     if not closed or (tail.strip() and not tail.lstrip().startswith("#")):
-        raise InputUnusable(f"{place}: the quotation marks do not match")
+        raise InputUnusable(f"{line}: the quotation marks do not match")
     return text
 
 

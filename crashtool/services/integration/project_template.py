@@ -105,11 +105,11 @@ def project_template() -> str:
     for title, rows in GROUPS.items():
         head = "".join(f"\n# {line}" for line in _wrap(f"{title}.")) + "\n"
         table = SETTINGS[next(iter(rows))].table
-        place = last if table else parts
-        place.append(head + (f"\n#[{table}]\n" if table else ""))
+        lines = last if table else parts
+        lines.append(head + (f"\n#[{table}]\n" if table else ""))
         for name, explanation in rows.items():
             is_table = SETTINGS[name].kind == "pairs"
-            (last if is_table else place).append(_entry(SETTINGS[name], explanation))
+            (last if is_table else lines).append(_entry(SETTINGS[name], explanation))
     return "".join([*parts, *last])
 
 

@@ -15,14 +15,14 @@ PACKAGE = "crashtool.services.integration"
 
 
 class Scaffold(NamedTuple):
-    """A template, and the place in a project that its file usually has.
+    """A template, and the path that its file usually has in a project.
 
     What is made from facts instead of a template has an empty one.
     """
 
     name: str
     template: str
-    place: str
+    path: str
     summary: str
 
 

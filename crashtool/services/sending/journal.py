@@ -98,8 +98,8 @@ def identify_dump(path: Path) -> str:
         size = stream.seek(0, os.SEEK_END)
         hasher.update(str(size).encode("ascii"))
         step = BLOCK if size <= WHOLE else size // (WHOLE // BLOCK)
-        for place in range(0, size, step):
-            stream.seek(place)
+        for offset in range(0, size, step):
+            stream.seek(offset)
             hasher.update(stream.read(BLOCK))
     return hasher.hexdigest()
 

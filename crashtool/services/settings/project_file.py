@@ -42,11 +42,11 @@ def find_writer(path: str) -> str:
     """Who else may have written a file; "" for nobody. The superuser may anything, anyway."""
     owners = _trusted_owners()
     real = os.path.realpath(path)
-    for place in dict.fromkeys((path, real)):
-        status = os.lstat(place)
+    for spelling in dict.fromkeys((path, real)):
+        status = os.lstat(spelling)
         if status.st_uid not in owners:
             return f"it belongs to {_name_of(status.st_uid)}"
-        folder = os.path.dirname(place)
+        folder = os.path.dirname(spelling)
         if not stat.S_ISLNK(status.st_mode) and _others_may_write(status):
             return f"others may write it (mode {stat.S_IMODE(status.st_mode):o})"
         if reason := _find_folder_writer(folder, owners):
@@ -126,16 +126,16 @@ def check_named(setting: Setting, value: Any, path: str) -> None:
     folder = os.path.realpath(os.path.dirname(path))
     texts = value if isinstance(value, list) else [value]
     for text in texts:
-        place = parse_attachment(text).path if setting.name == "attachments" else text
-        if not _is_inside(place, folder):
+        named = parse_attachment(text).path if setting.name == "attachments" else text
+        if not _is_inside(named, folder):
             raise UsageError(
-                f"{path} names a file outside its folder: {setting.name} = {place!r}", hint=hint
+                f"{path} names a file outside its folder: {setting.name} = {named!r}", hint=hint
             )
 
 
-def _is_inside(place: str, folder: str) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     try:
-        real = os.path.realpath(place)
+        real = os.path.realpath(path)
     except (OSError, ValueError):  # such as a NUL in it
         return False
     parent, own = os.path.normcase(folder).rstrip(os.sep) + os.sep, os.path.normcase(real)

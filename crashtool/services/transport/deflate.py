@@ -35,8 +35,8 @@ def _store(block: bytes) -> bytes:
     """Stored blocks; zlib's own level 0 is twenty times as slow."""
     view = memoryview(block)
     pieces: list[bytes | memoryview] = []
-    for place in range(0, len(block), MAX_STORED):
-        piece = view[place : place + MAX_STORED]
+    for offset in range(0, len(block), MAX_STORED):
+        piece = view[offset : offset + MAX_STORED]
         size = len(piece)
         pieces += [
             b"\0" + size.to_bytes(2, "little") + (size ^ MAX_STORED).to_bytes(2, "little"), piece,

@@ -41,8 +41,8 @@ def probe_server(session: HttpSession, parts: UrlParts) -> ProbeAnswer:
     origin = parts._replace(user=None, path="", query=None, fragment=None).text
     response = session.get(origin + "/")
     location = urlsplit(response.headers.get("location", ""))
-    place = location._replace(query="", fragment="").geturl()
-    return ProbeAnswer(origin, response.status, place)
+    target = location._replace(query="", fragment="").geturl()
+    return ProbeAnswer(origin, response.status, target)
 
 
 def find_redirect(answer: ProbeAnswer) -> UrlFinding | None:

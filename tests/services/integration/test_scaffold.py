@@ -19,7 +19,7 @@ def test_every_file_is_printed_and_written_to_its_place(crashtool, tmp_path, nam
     printed = crashtool("scaffold", name)
     assert printed.exit_code == 0
     assert crashtool("scaffold", name, "--into", "project").exit_code == 0
-    target = tmp_path / "project" / SCAFFOLDS[name].place
+    target = tmp_path / "project" / SCAFFOLDS[name].path
     text = target.read_bytes().decode("utf-16" if name == "reg" else "utf-8")
     assert text.replace("\r\n", "\n").strip() == printed.stdout.strip()
     again = crashtool("scaffold", name, "-o", target)
@@ -267,7 +267,7 @@ def test_json_tells_what_was_written_where_and_what_was_there(crashtool, tmp_pat
     printed = read_json(crashtool("scaffold", name, "--json"))
     assert (printed["scaffold"], printed["files"]) == (name, [])
     assert printed["text"] == read_scaffold(name)
-    target = tmp_path / "project" / SCAFFOLDS[name].place
+    target = tmp_path / "project" / SCAFFOLDS[name].path
     states = []
     for change in (None, None, "mine"):
         if change:

@@ -25,7 +25,7 @@ class Configured(NamedTuple):
     values: dict[str, Any]
     places: dict[str, str]
 
-    def place(self, name: str) -> str:
+    def locate(self, name: str) -> str:
         """Where a value stands, for a finding."""
         return self.places.get(name, f"the setting {name}")
 

@@ -72,7 +72,7 @@ def check_place(subject: Subject, examination: Examination) -> Iterator[CheckRes
         return
     if not is_absolute(path):
         yield warning(
-            configured.place("database"), f"the path {path} is relative",
+            configured.locate("database"), f"the path {path} is relative",
             "The database is wherever the program happens to be started: its reports are found "
             "neither by the next handler nor by you.",
             "make it absolute in the program",
@@ -195,7 +195,7 @@ def check_length(subject: Subject, examination: Examination) -> Iterator[CheckRe
     length = len(path.encode("utf-16-le", "surrogatepass")) // 2 + BELOW_WINDOWS
     if _is_windows(path) and length > MAX_PATH:
         yield warning(
-            configured.place("database"),
+            configured.locate("database"),
             f"its reports have paths of {length} characters, and Windows takes {MAX_PATH}",
             "The dump cannot be written: no crash is reported.",
             f"shorten it by {length - MAX_PATH} characters",

@@ -105,15 +105,15 @@ def read_urls(path: str) -> tuple[ProgramUrl, ...]:
     What is put together when the program runs, of a format or of parts, cannot be judged.
     """
     data = map_file(path)
-    places: dict[str, int] = {}
+    offsets: dict[str, int] = {}
     for placed in find_placed_texts(data, FRAGMENTS):
         for match in URL.finditer(placed.text):
             url = match[0]
             is_ours = HOSTS.match(url) and (FORMS.search(url) or ":609" in url)
             if is_ours and not FORMATTED.search(url) and not url.endswith(("=", "://")):
-                places.setdefault(url, placed.offset + match.start() * placed.width)
-    copied = find_copied(data, tuple(places.values()))
-    return tuple(ProgramUrl(url, place not in copied) for url, place in places.items())
+                offsets.setdefault(url, placed.offset + match.start() * placed.width)
+    copied = find_copied(data, tuple(offsets.values()))
+    return tuple(ProgramUrl(url, offset not in copied) for url, offset in offsets.items())
 
 
 def check_paths(program: Subject, examination: Examination) -> Iterator[CheckResult]:

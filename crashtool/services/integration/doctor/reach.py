@@ -28,12 +28,12 @@ def check_reach(subject: Subject, examination: Examination) -> Iterator[CheckRes
     try:
         parse_submission_url(url)
     except UsageError as error:
-        yield skip(configured.place("url"), error.what)
+        yield skip(configured.locate("url"), error.what)
         return
     from crashtool.services.transport.http import HttpSession
     from crashtool.services.transport.probe import find_redirect, probe_server
 
-    place = configured.place("url")
+    origin = configured.locate("url")
     try:
         with HttpSession(
             ca_bundle=options.ca_bundle, insecure=options.insecure, timeout=options.timeout
@@ -41,13 +41,13 @@ def check_reach(subject: Subject, examination: Examination) -> Iterator[CheckRes
             answer = probe_server(session, split_url(url))
     except NetworkFailure as error:
         yield failure(
-            place, error.what, f"From here no report arrives. {OWN_STACK}",
+            origin, error.what, f"From here no report arrives. {OWN_STACK}",
             error.hint or "check name, port, proxy and certificate",
         )  # fmt: skip
         return
     if redirect := find_redirect(answer):
         yield failure(
-            place, redirect.cause, redirect.consequence, "use the URL that it redirects to"
+            origin, redirect.cause, redirect.consequence, "use the URL that it redirects to"
         )
     else:
-        yield note(place, answer.sentence, OWN_STACK)
+        yield note(origin, answer.sentence, OWN_STACK)

@@ -86,7 +86,7 @@ def _tell_url(severity: str, finding: UrlFinding, configured: Configured) -> Che
         if finding.corrected is not None
         else "crashtool make-url builds a URL from universe and token, and explains one"
     )
-    return tell(configured.place("url"), finding.cause, finding.consequence, fix)
+    return tell(configured.locate("url"), finding.cause, finding.consequence, fix)
 
 
 def _has_form_annotations(configured: Configured) -> bool:
@@ -117,6 +117,6 @@ def _check_annotations(
         tell = failure if finding.severity == ERROR else warning
         name = "attachments" if rule.startswith("attachment") else "annotations"
         yield tell(
-            configured.place(name), f"{finding.subject}: {finding.cause}", finding.consequence,
+            configured.locate(name), f"{finding.subject}: {finding.cause}", finding.consequence,
             f"change it in {name}; crashtool annotate --check says more",
         )  # fmt: skip
