@@ -9,6 +9,7 @@ from crashtool.render.crash_words import format_where
 from crashtool.render.html import render_article
 from crashtool.render.report import render_report
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
+from crashtool.services.analyze.variables.wanted import WantedVariables
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings.layers import user_cache_folder
 from crashtool.services.symbols.session import SymbolSession, open_session
@@ -42,7 +43,12 @@ class DumpPages:
 
         InputUnusable when it cannot be read.
         """
-        wanted = InspectOptions(symbols=self._open(symbols), all_threads=True, warn=self._warn)
+        wanted = InspectOptions(
+            symbols=self._open(symbols),
+            all_threads=True,
+            variables=WantedVariables(),
+            warn=self._warn,
+        )
         report = self._advise(read_report(str(path), path.name, wanted))
         if self._session and self._local:
             self._session.forget()  # a mapped program cannot be built anew on Windows

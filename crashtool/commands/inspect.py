@@ -56,6 +56,14 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     help="Show the source around each frame, from files in this folder. Repeatable.",
 )
 @click.option(
+    "--variables",
+    "--locals",
+    "variables",
+    is_flag=True,
+    help="Show the variables of all functions on the stacks, not of the crashing frame alone.",
+)
+@click.option("--no-values", is_flag=True, help="Show the types of variables without values.")
+@click.option(
     "--core",
     type=click.Path(dir_okay=False),
     metavar="FILE",
@@ -99,12 +107,14 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     PATH is a minidump, a folder, a glob pattern or - for standard input; packed files, archives and
     saved upload bodies are opened. In addition to --symbols, files that match by identifier are
     used at the paths that the dump records, in its own folder and the system's, in /usr/lib/debug
-    and in the cache.
+    and in the cache. Where they have debug information, the variables of the crashing function are
+    shown with their values, as far as the dump holds them.
 
     \b
     Examples:
       crashtool inspect crash.dmp
       crashtool inspect --symbols build --source src crash.dmp
+      crashtool inspect --symbols build --variables crash.dmp
       crashtool inspect --brief ~/.local/share/game/crashpad
       crashtool inspect --json crash.dmp | jq .crash_info
       crashtool inspect --json-lines crashes/ | jq -r .signature

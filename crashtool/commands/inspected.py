@@ -16,6 +16,7 @@ from crashtool.services.analyze.inspect_dumps import (
     Unreadable,
     read_found,
 )
+from crashtool.services.analyze.variables.wanted import WantedVariables
 
 if TYPE_CHECKING:
     from crashtool.render.page import Page
@@ -111,6 +112,9 @@ class ReportReader:
             symbols=self._stack.enter_context(open_symbols(options, console)),
             source=options["source"],
             secrets=options["secrets"],
+            variables=WantedVariables(
+                all_frames=options["variables"], with_values=not options["no_values"]
+            ),
             all_threads=setup.json or options["threads"] or bool(options["html"]),
             warn=console.warn_once,
         )

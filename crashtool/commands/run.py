@@ -198,10 +198,14 @@ class _Account:
 
     def _read(self, delivery: "DeliveredReport") -> "CrashReport":
         from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
+        from crashtool.services.analyze.variables.wanted import WantedVariables
 
         with open_symbols(self.options, self.console, self._list_symbols()) as symbols:
             wanted = InspectOptions(
-                symbols=symbols, all_threads=self.console.json, warn=self.console.warn_once
+                symbols=symbols,
+                all_threads=self.console.json,
+                variables=WantedVariables(),
+                warn=self.console.warn_once,
             )
             return read_report(delivery.path, delivery.path, wanted)
 

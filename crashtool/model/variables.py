@@ -34,8 +34,12 @@ class Value(NamedTuple):
 
 
 class FrameVariable(NamedTuple):
-    """A variable of a function, or of a call that was merged into one."""
+    """A variable of a function, or of a call that was merged into one.
+
+    Of one that was not read, as values were not wanted, only the type is known.
+    """
 
     name: str
     kind: VariableKind
     value: Value
+    is_read: bool = True

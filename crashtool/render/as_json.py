@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.minidump.reasons.reason import pointer_size
 from crashtool.formats.source_path import find_source_url, parse_source_path
-from crashtool.model.crash import Annotation, Crash, CrashpadIds, CrashReport, Frame, System, Thread
+from crashtool.model.crash import (
+    Annotation,
+    Crash,
+    CrashpadIds,
+    CrashReport,
+    Frame,
+    InlineFrame,
+    System,
+    Thread,
+)
 from crashtool.model.module import Module
 from crashtool.model.signature import VERSION, sign
 from crashtool.render.words import base_name, format_assertion, format_error_code
 
 if TYPE_CHECKING:
     from crashtool.model.lookup import ModuleStatus
+    from crashtool.model.variables import FrameVariable
 
 CPU_NAMES = {"x86_64": "amd64"}  # rust-minidump's name where it is not ours
 RELEASE_KEYS = {
@@ -169,7 +179,7 @@ class _Writer:
             "file": frame.file,
             "line": frame.line,
             "version_control": _version_control(frame),
-            "inlines": [inline._asdict() for inline in frame.inlines] or None,
+            "inlines": [_inline(inline) for inline in frame.inlines] or None,
             "missing_symbols": frame.function is None,
             "resume_address": self.hex_or_none(frame.resume),
             "source": [line._asdict() for line in frame.source] or None,
@@ -177,7 +187,7 @@ class _Writer:
                 {"module": hit.name, "offsets": [self.hex(hit.offset)]} for hit in frame.unloaded
             ]
             or None,
-        }
+        } | _variables(frame.variables)
 
     def modules(self, report: CrashReport) -> list[Document]:
         verdicts = {verdict.module.base: verdict for verdict in report.symbols}
@@ -289,6 +299,20 @@ def _annotation(annotation: Annotation) -> Document:
         "uploaded": annotation.wins,
         "perhaps_truncated": annotation.at_limit,
     }
+
+
+def _inline(call: InlineFrame) -> Document:
+    document = {"function": call.function, "file": call.file, "line": call.line}
+    return document | _variables(call.variables)
+
+
+def _variables(variables: "tuple[FrameVariable, ...]") -> Document:
+    """The variables of a frame or merged call; nothing where none are known."""
+    if not variables:
+        return {}
+    from crashtool.render.variables_json import variable_document  # seldom there are any
+
+    return {"variables": [variable_document(variable) for variable in variables]}
 
 
 def _version_control(frame: Frame) -> Document | None:

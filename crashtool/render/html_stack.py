@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from crashtool.formats.source_path import find_source_url, parse_source_path
 from crashtool.model.crash import Frame, Thread
 from crashtool.render.html_parts import code, harmless
+from crashtool.render.html_variables import render_variables
 from crashtool.render.stack import INLINED, format_trust, list_signs, sign_of_trust, walk_parts
 from crashtool.render.words import format_location, format_offset, format_source_location
 
@@ -44,7 +45,7 @@ def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
         yield (
             f'<li class="merged{guessed}">{_sign(INLINED, "inlined")}'
             f"<span>{_function(inline.function)}{place}</span>"
-            f"{source}</li>"
+            f"{source}{render_variables(inline.variables)}</li>"
         )
         source = ""
     offset = format_offset(frame)
@@ -54,7 +55,8 @@ def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
     yield (
         f'<li class="frame{guessed}">{_sign(sign_of_trust(frame), found, str(number))}'
         f"<span>{_function(name or '')}{_place(frame.file, frame.line)}</span>"
-        f'<span class="found">{harmless(offset) if named else ""}</span>{source}</li>'
+        f'<span class="found">{harmless(offset) if named else ""}</span>{source}'
+        f"{render_variables(frame.variables)}</li>"
     )
 
 

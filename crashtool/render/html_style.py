@@ -58,6 +58,10 @@ ol.stack > li { display: grid; grid-template-columns: 3rem minmax(0, 1fr) auto; 
 ol.stack > li:first-child { border-top: 0; }
 .no { color: var(--dim); text-align: right; white-space: nowrap; }
 .fn { font-weight: 600; }
+details.variables { grid-column: 2 / -1; }
+details.variables summary { font-weight: normal; }
+details.variables > summary { color: var(--dim); font-size: .82rem; }
+details.variables ul { list-style: none; margin: 0; padding-left: 1rem; overflow-wrap: anywhere; }
 .place { margin-left: .6em; }
 .sign { display: inline-block; min-width: 1.2em; text-align: center;
   font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }

@@ -8,6 +8,7 @@ from crashtool.model.crash import Frame, Thread
 from crashtool.render.folding import find_repeats
 from crashtool.render.names import shorten
 from crashtool.render.page import Cell, Page, Span, new_table
+from crashtool.render.variables import list_variables
 from crashtool.render.words import format_location, format_offset, format_source_location
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def _frame_rows(
     limit = 0 if verbose else MAX_NAME_LENGTH
     below = _source_lines(frame)
     for inline in frame.inlines:
+        below += list_variables(inline.variables, verbose=verbose)
         name = Span(_name(inline.function, limit), style)
         source = Span(format_source_location(inline.file, inline.line), style)
         yield _StackRow((Span(INLINED, "dim"), Span(""), name, source, Span("")), below)
@@ -165,6 +167,7 @@ def _frame_rows(
     source = Span(format_source_location(frame.file, frame.line), style)
     offset = Span(format_offset(frame) if named else "", "dim")
     sign = Span(sign_of_trust(frame), "warn" if frame.is_guess else "dim")
+    below += list_variables(frame.variables, verbose=verbose)
     yield _StackRow((sign, Span(str(number)), name, source, offset), below)
 
 

@@ -43,6 +43,13 @@ class Reference(NamedTuple):
     entry: Entry
 
 
+class LocatedFunctions(NamedTuple):
+    """The function at an address, and the calls merged into it, the outermost first."""
+
+    function: Reference
+    calls: list[Reference]
+
+
 class FunctionName(NamedTuple):
     """A function's name, "" when it has none; `bare`: the same without scopes.
 

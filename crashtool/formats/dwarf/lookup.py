@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.dwarf.addresses import UnitIndex
 from crashtool.formats.dwarf.constants import CALL_FILE, CALL_LINE, INLINED
-from crashtool.formats.dwarf.entry_names import EntryNames
+from crashtool.formats.dwarf.entry_names import EntryNames, LocatedFunctions, Reference
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.functions import Scopes, UnitFunctions
 from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.sections import DebugSections
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Unit
+    from crashtool.formats.dwarf.variables import DwarfVariables
     from crashtool.formats.object_file.elf_symbols import ElfFunction
     from crashtool.formats.variables.places import FoundScope
 
@@ -67,6 +68,7 @@ class DwarfLookup:
         self._lines = LineLookup(sections, self._units)
         self._names = EntryNames()
         self._opened: dict[int, _OpenUnit | None] = {}
+        self._variables: DwarfVariables | None = None
         self._left = MOST_VAIN
         self._kept = 0
         self.problems: list[str] = []
@@ -88,9 +90,35 @@ class DwarfLookup:
             self._note(error)
         return self._find_symbol(address)
 
-    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
-        """None: only functions are read."""
-        return []
+    def find_variables(self, address: int, architecture: str) -> "list[FoundScope]":
+        """The variables at an address: of each merged call, innermost first, then of the function.
+
+        None where `find_locations` finds no function in DWARF. Damage is noted.
+        """
+        if self._variables is None:
+            from crashtool.formats.dwarf.variables import DwarfVariables  # seldom asked for
+
+            base = self._sections.base
+            self._variables = DwarfVariables(self._find_entries, base, architecture)
+        try:
+            return self._variables.find(address)
+        except DamagedDwarf as error:
+            self._note(error)
+            return []
+
+    def _find_entries(self, address: int) -> "LocatedFunctions | None":
+        """The functions at an address, as entries."""
+        wanted = self._sections.base + address
+        if not any(wanted in span for span in self._sections.code):
+            return None
+        for unit in self._units.walk_units(wanted):
+            opened = self._open(unit)
+            scopes = opened and opened.functions.find(wanted)
+            if opened and scopes:
+                table, entries = opened.table, opened.entries
+                calls = [Reference(table, entries, call) for call in scopes.calls]
+                return LocatedFunctions(Reference(table, entries, scopes.function), calls)
+        return None
 
     def list_damage(self) -> list[str]:
         """What is damaged of all that was read: also of units and line tables without an answer."""

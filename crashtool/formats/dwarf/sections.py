@@ -37,7 +37,10 @@ class DebugSections:
     Those of a split unit (.dwo, or its part of a .dwp) have the names of the others: `debug_info`
     is .debug_info.dwo there. `base` is the module's first address as its DWARF counts, `code` where
     its code is, `supplement` the sections of the file that dwz has moved what is shared to.
+    `has_old_types`: what is called `debug_info` are units of types of DWARF 4.
     """
+
+    has_old_types = False
 
     def __init__(
         self,

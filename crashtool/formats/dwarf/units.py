@@ -13,6 +13,7 @@ from crashtool.formats.dwarf.constants import (
     HIGH,
     LANGUAGE,
     LINES,
+    LOCATIONS_BASE,
     LOW,
     NAME,
     RANGES,
@@ -37,7 +38,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 WANTED = frozenset({
     NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES, STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE,
-    GNU_ADDRESSES_BASE, GNU_RANGES_BASE,
+    LOCATIONS_BASE, GNU_ADDRESSES_BASE, GNU_RANGES_BASE,
     SPLIT_NAME, GNU_SPLIT_NAME, GNU_SPLIT_IDENTIFIER,
 })  # fmt: skip
 
@@ -52,7 +53,8 @@ LONG_TABLE_HEAD = {4: 8, 8: 16}  # of .debug_str_offsets, by the size of an offs
 
 class Header(NamedTuple):
     """A unit's header. `offset` and `end` are where it is in .debug_info, `first` where its own
-    entry is, `abbreviations` where its table is. `identifier` ties a skeleton to its split unit.
+    entry is, `abbreviations` where its table is. `identifier` ties a skeleton to its split unit,
+    or is the signature of a type, whose entry is at `type_place` in the unit.
     """
 
     offset: int
@@ -62,6 +64,7 @@ class Header(NamedTuple):
     abbreviations: int
     sizes: Sizes
     identifier: int = 0
+    type_place: int = 0
 
     @property
     def may_have_code(self) -> bool:
@@ -76,21 +79,22 @@ def read_header(sections: DebugSections, offset: int) -> Header:
     length, offset_size = cursor.length()
     end = offset + cursor.place - start + length
     version = cursor.number(2)
-    kind = identifier = 0
+    kind = identifier = type_place = 0
     if version >= DWARF_5:
         kind, address_size = cursor.number(1), cursor.number(1)
         table = cursor.number(offset_size)
         if kind in (SKELETON, SPLIT):
             identifier = cursor.number(8)
-        elif kind in (TYPE, SPLIT_TYPE):
-            cursor.take(8 + offset_size)
     else:
         table, address_size = cursor.number(offset_size), cursor.number(1)
+        kind = TYPE if sections.has_old_types else 0
+    if kind in (TYPE, SPLIT_TYPE):
+        identifier, type_place = cursor.number(8), cursor.number(offset_size)
     if not OLDEST <= version <= DWARF_5 or address_size not in ADDRESS_SIZES:
         raise DamagedDwarf(f"a unit of DWARF {version}", offset=offset)
     sizes = Sizes(address_size, offset_size, version)
     first = offset + cursor.place - start
-    return Header(offset, end, first, kind, table, sizes, identifier)
+    return Header(offset, end, first, kind, table, sizes, identifier, type_place)
 
 
 def walk_headers(sections: DebugSections) -> Iterator[Header]:

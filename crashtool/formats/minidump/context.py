@@ -161,6 +161,12 @@ class Arm64OldContext(Record):
     vector_registers: Annotated[bytes, "512s"]
 
 
+# FXSAVE's area (Intel SDM, volume 1, 10.5.1): where its first register of 128 bits is
+FIRST_VECTOR, VECTOR_SIZE = 160, 16  # bytes
+# CONTEXT_FLOATING_POINT, CONTEXT_EXTENDED_REGISTERS of x86 (winnt.h)
+HAS_FLOATS_64, HAS_EXTENDED_32, HAS_FLOATS_ARM64 = 0x8, 0x20, 0x4
+
+
 class Context(NamedTuple):
     """A thread's registers, by name in the order to show them; `size` is a pointer's, in bytes.
 
@@ -236,6 +242,29 @@ def find_context(source: DumpSource, location: Location) -> Context | None:
     return Context(
         architecture, _name_registers(record), _POINTER_SIZES[architecture], _find_flags(record)
     )
+
+
+def read_vectors(source: DumpSource, location: Location) -> dict[str, bytes]:
+    """The registers of 128 bits at a place: xmm0, v0 and so on; none where the context has none."""
+    found = _find_layout(source.architecture, location.size)
+    if not found or not location.rva or location.rva + found[1].SIZE > source.size:
+        return {}
+    record = found[1].read(source.data, location.rva)
+    flags = _find_flags(record)
+    if isinstance(record, X8664Context) and flags & HAS_FLOATS_64:
+        return _name_vectors("xmm", record.float_save[FIRST_VECTOR:], 16)
+    if isinstance(record, X86Context) and flags & HAS_EXTENDED_32:
+        return _name_vectors("xmm", record.extended_registers[FIRST_VECTOR:], 8)
+    if isinstance(record, Arm64Context) and flags & HAS_FLOATS_ARM64:
+        return _name_vectors("v", record.vector_registers, 32)
+    return {}
+
+
+def _name_vectors(prefix: str, content: bytes, count: int) -> dict[str, bytes]:
+    return {
+        f"{prefix}{number}": content[number * VECTOR_SIZE : (number + 1) * VECTOR_SIZE]
+        for number in range(count)
+    }
 
 
 def _find_layout(architecture: str, size: int) -> tuple[str, type[Record]] | None:

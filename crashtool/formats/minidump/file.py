@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.minidump import streams
-from crashtool.formats.minidump.context import Context, find_context
+from crashtool.formats.minidump.context import Context, find_context, read_vectors
 from crashtool.formats.minidump.dump_source import DumpProblem, DumpSource, Location
 from crashtool.formats.minidump.file_kind import VERSION_MASK, refuse_other_files
 from crashtool.formats.minidump.linux import LinuxInfo
@@ -236,6 +236,11 @@ class Minidump:
         """The registers at a thread's or exception's context place."""
         self._learn_system()
         return find_context(self._source, location)
+
+    def read_vectors(self, location: Location) -> dict[str, bytes]:
+        """The registers of 128 bits at a thread's or exception's context place, by name."""
+        self._learn_system()
+        return read_vectors(self._source, location)
 
     def read_bytes(self, location: Location) -> bytes:
         """The bytes at a location, as far as the file has them."""

@@ -37,7 +37,7 @@ LITTLE, BIG = 1, 2
 RELOCATABLE, FIXED, SHARED, CORE = 1, 2, 3, 4
 SECTION_NOTE, SECTION_NOBITS, SECTION_SYMBOLS = 7, 8, 2
 SEGMENT_LOAD, SEGMENT_INTERPRETER, SEGMENT_NOTE = 1, 3, 4
-FLAG_EXECUTABLE, FLAG_COMPRESSED = 0x4, 0x800
+FLAG_WRITABLE, FLAG_LOADED, FLAG_EXECUTABLE, FLAG_COMPRESSED = 0x1, 0x2, 0x4, 0x800
 PAGE = 0x1000
 EXTENDED_NAMES = 0xFFFF
 COMPRESSED_ZLIB = 1
@@ -163,6 +163,13 @@ def find_note(data: "Content", owner: bytes, note_type: int) -> bytes | None:
 def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
     """Where an ELF file's executable code is, be its bytes in another file."""
     return _ElfReader(data).code()
+
+
+def find_elf_constants(data: "Content") -> tuple[CodeRange, ...]:
+    """Where an ELF file holds what is loaded and never written to; none of a debug file's."""
+    reader = _ElfReader(data)
+    is_debug = reader.big_endian or not any(row.present for row in reader.code())
+    return () if is_debug else reader.constants()
 
 
 class _ElfReader:
@@ -309,6 +316,18 @@ class _ElfReader:
             CodeRange(row.address - base, row.offset, row.size, row.present)
             for row in self.rows
             if row.flags & FLAG_EXECUTABLE and row.address >= base
+        )
+
+    def constants(self) -> tuple[CodeRange, ...]:
+        """What is loaded and never written to."""
+        base = self.base()
+        return tuple(
+            CodeRange(row.address - base, row.offset, row.size, row.present)
+            for row in self.rows
+            if row.flags & FLAG_LOADED
+            and not row.flags & (FLAG_WRITABLE | FLAG_COMPRESSED)
+            and row.present
+            and row.address >= base
         )
 
     def features(self, *, split: bool) -> frozenset[str]:

@@ -88,6 +88,15 @@ def find_code(data: "Content") -> tuple[CodeRange, ...]:
     return pe.find_pe_code(data) if bytes(data[: len(pe.MAGIC)]) == pe.MAGIC else ()
 
 
+def find_constants(data: "Content") -> tuple[CodeRange, ...]:
+    """Where an ELF file holds what is loaded and never written to; empty for others.
+
+    MalformedFile when the headers do not hold.
+    """
+    is_elf = bytes(data[: len(elf.MAGIC)]) == elf.MAGIC
+    return elf.find_elf_constants(data) if is_elf else ()
+
+
 def read_object_files(data: "Content") -> tuple[ObjectFile, ...]:
     """The objects in a file's bytes: one, or one for each architecture of a universal Mach-O.
 

@@ -1,16 +1,22 @@
 """Types of variables, whatever the format that describes them: read when they are asked for."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from crashtool.formats.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from crashtool.formats.variables.frame_view import FrameView
 
 TypeKind = Literal[
     "base", "pointer", "reference", "struct", "union", "array", "enum", "function",
     "member_pointer", "void", "unknown",
 ]  # fmt: skip
-# character: of a text; number types of one byte are signed or unsigned. utf: char8_t to char32_t
-Encoding = Literal["signed", "unsigned", "boolean", "character", "utf", "float", "other"]
+# character: a letter of a text, and a number with a sign as char mostly is; unsigned_character: the
+# same without (unsigned char, and char on ARM). utf: char8_t to char32_t, and wchar_t
+Encoding = Literal[
+    "signed", "unsigned", "boolean", "character", "unsigned_character", "utf", "float", "other"
+]
 
 
 class Member(NamedTuple):
@@ -46,7 +52,8 @@ class Variants(NamedTuple):
 class Details(NamedTuple):
     """What is behind a type: of a pointer, reference, array or enumeration the `target`; of
     structs and unions the members and, where the format tells them, the template's types
-    (`arguments`); of an enumeration its names, by value.
+    (`arguments`); of an enumeration its names, by value. `find_count`: the number of elements of an
+    array that only a frame knows, None where that is lost.
     """
 
     target: "DataType | None" = None
@@ -54,6 +61,7 @@ class Details(NamedTuple):
     arguments: "tuple[DataType, ...]" = ()
     enumerators: tuple[tuple[int, str], ...] = ()
     variants: Variants | None = None
+    find_count: "Callable[[FrameView], int | None] | None" = None
 
 
 class DataType:

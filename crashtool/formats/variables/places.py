@@ -1,10 +1,14 @@
-"""Where a variable is at an address of the code, and what a reader of that asks the frame for."""
+"""Where a variable is, in a frame that stands at an address of the code."""
 
-from collections.abc import Callable
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.variables.data_type import DataType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.variables.frame_view import FrameView
 
 LossState = Literal["optimized_out", "not_in_dump", "unknown"]
 
@@ -63,34 +67,6 @@ Place: TypeAlias = (
 )
 
 
-class FrameView(Protocol):
-    """A frame as far as it is known: asked for what says where its variables are.
-
-    `base`: where its module is loaded; `return_address`: where it goes on, None when it did not
-    call.
-    """
-
-    base: int
-    return_address: int | None
-
-    def read_register(self, name: str) -> bytes | None:
-        """A register's bytes, the lowest first, whole; None when the walk does not know it.
-
-        Names are the walk's: rax, eip, x0; and xmm0 to xmm15 of 16 bytes.
-        """
-
-    def read_memory(self, address: int, size: int) -> bytes | None:
-        """Memory of the process at the crash; None where the dump does not hold all of it."""
-
-    @property
-    def cfa(self) -> int | None:
-        """The canonical frame address: the stack pointer before the call that made this frame."""
-
-    @property
-    def caller(self) -> "FrameView | None":
-        """The frame that called it, when no frame can be missing between."""
-
-
 class FoundVariable(NamedTuple):
     """A variable that debug information names in a scope; `kind`: argument, local or static.
 
@@ -101,7 +77,7 @@ class FoundVariable(NamedTuple):
     name: str
     kind: Literal["argument", "local", "static"]
     type: DataType
-    locate: Callable[[FrameView], Place]
+    locate: "Callable[[FrameView], Place]"
 
 
 class FoundScope(NamedTuple):

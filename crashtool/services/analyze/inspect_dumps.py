@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.attributes import Attribute
     from crashtool.services.analyze.stacks import Consumer, SymbolProvider
+    from crashtool.services.analyze.variables.wanted import WantedVariables
 
 MAX_MEMORY = 1 << 20
 DEFAULT_MEMORY = 256
@@ -30,9 +31,9 @@ class InspectOptions(NamedTuple):
 
     `symbols`: where modules' files come from; `all_threads`: walk more than the crashed one.
     `source`: folders to take source lines from; `secrets`: count what looks like one.
-    `warn` hears what is left out for want of a library. `until`: who takes the crashed stack's
-    frames, and may have enough of them; the report is then no more than it has taken, and has no
-    conclusions from the stack.
+    `variables` asks for those of functions. `warn` hears what is left out for want of a library.
+    `until`: who takes the crashed stack's frames, and may have enough of them; the report is then
+    no more than it has taken, and has no conclusions from the stack.
     """
 
     handles: bool = False
@@ -41,6 +42,7 @@ class InspectOptions(NamedTuple):
     all_threads: bool = False
     source: tuple[str, ...] = ()
     secrets: bool = False
+    variables: "WantedVariables | None" = None
     warn: "Callable[[str], None]" = lambda _sentence: None
     until: "Consumer | None" = None
 
@@ -130,8 +132,8 @@ def read_report(file: str, path: str, wanted: InspectOptions) -> CrashReport:
     with Minidump.open(file) as dump:
         report = analyze(dump, path)
         report = walk_stacks(
-            dump, report, wanted.symbols, all_threads=wanted.all_threads, warn=wanted.warn,
-            until=wanted.until,
+            dump, report, wanted.symbols, all_threads=wanted.all_threads,
+            variables=wanted.variables, warn=wanted.warn, until=wanted.until,
         )  # fmt: skip
         if wanted.until:
             return report

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
     from crashtool.model.lookup import ModuleStatus
+    from crashtool.services.analyze.variables.wanted import WantedVariables
     from crashtool.services.symbols.generated_code import Generated
     from crashtool.services.unwind.machine import Machine
 
@@ -72,18 +73,21 @@ def walk_stacks(
     symbols: SymbolProvider | None = None,
     *,
     all_threads: bool = False,
+    variables: "WantedVariables | None" = None,
     warn: "Callable[[str], None]" = lambda _sentence: None,
     until: "Consumer | None" = None,
 ) -> CrashReport:
     """The report with the crashed thread's stack, or all threads', walked and looked up.
 
-    `warn` hears what could not be said of the crash, and why. `until` is given the report and the
-    frames, innermost first, as they are found: when it returns before it has taken all, the walk
-    ends there. The crashing instruction is not told then, either.
+    `variables` asks for those of functions. `warn` hears what could not be said of the crash, and
+    why. `until` is given the report and the frames, innermost first, as they are found: when it
+    returns before it has taken all, the walk ends there. The crashing instruction is not told then,
+    either.
     """
     if symbols and symbols.fixed_programs and not report.modules:
         report = add_programs(report, symbols.fixed_programs)
     walks = _Walks(dump, report, symbols, warn, until)
+    walks.variables = variables if symbols else None
     threads = tuple(
         walks.walk_thread(thread) if all_threads or index == report.crashing_thread else thread
         for index, thread in enumerate(report.threads)
@@ -135,6 +139,7 @@ class _Walks:
         self.loaded: dict[int, Loaded] = {}
         self.scenes: dict[str, UnwindContext] = {}
         self.executable: Callable[[int], bool | None] | None = None
+        self.variables: WantedVariables | None = None
 
     def walk_thread(self, thread: Thread) -> Thread:
         registers = thread.registers
@@ -151,8 +156,31 @@ class _Walks:
         frames = list(feed.frames)
         is_only = len(steps) == 1
         frames += [self.frame(scene, step, is_only=is_only) for step in steps[len(frames) :]]
+        if self.variables and (self.variables.all_frames or self._is_crashed(thread)):
+            frames = self._add_variables(scene.machine, thread, steps, frames, left_out)
         note = thread.note or find_gap(scene, steps)
         return thread._replace(frames=tuple(frames), note=note, left_out=left_out)
+
+    def _is_crashed(self, thread: Thread) -> bool:
+        crashed = self.report.crashed_thread
+        return crashed is not None and thread.id == crashed.id
+
+    def _add_variables(
+        self,
+        machine: "Machine",
+        thread: Thread,
+        steps: list[StackFrame],
+        frames: list[Frame],
+        left_out: int,
+    ) -> list[Frame]:
+        """The frames with the variables of their functions, where files tell them."""
+        from crashtool.services.analyze.variables.frames import WalkedStack, add_variables
+
+        assert self.variables is not None  # noqa: S101 (asked for only where they are wanted)
+        vectors = find_vectors(self.dump, thread.id, is_crashed=self._is_crashed(thread))
+        gap = FRAMES_OF_AN_END if left_out else None
+        stack = WalkedStack(steps, frames, machine, gap, vectors)
+        return add_variables(stack, self.dump.memory, self._find_loaded, self.variables)
 
     def _read_stack(self, pointer: int) -> bytes:
         found = self.dump.memory.find_range(pointer)
@@ -333,6 +361,14 @@ def keep_both_ends(steps: "Iterable[StackFrame]") -> tuple[list[StackFrame], int
         last.append(step)
         count += 1
     return first + list(last), count - len(last)
+
+
+def find_vectors(dump: "Minidump", thread_id: int, *, is_crashed: bool) -> dict[str, bytes]:
+    """The registers of 128 bits of a thread; of the crashed one, as the exception has them."""
+    if is_crashed and dump.exception and dump.exception.context.size:
+        return dump.read_vectors(dump.exception.context)
+    found = next((row for row in dump.threads if row.id == thread_id), None)
+    return dump.read_vectors(found.context) if found else {}
 
 
 def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:

@@ -46,6 +46,8 @@ class DebugFile(Protocol):
     def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
     def find_frame_data(self, address: int) -> "FrameData | None": ...  # noqa: D102
     def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
+    def read_constants(self, address: int, size: int) -> bytes | None:
+        """Bytes that the program never writes to; None where the file has none there."""
 
 
 def open_debug_file(path: str, kind: str, architecture: str) -> DebugFile:
@@ -102,6 +104,10 @@ class TextDebugFile:
         """None: a .sym file has no code."""
         return None
 
+    def read_constants(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
+        """None: nor data."""
+        return None
+
 
 class NativeDebugFile:
     """An ELF, PE or Mach-O file."""
@@ -113,6 +119,7 @@ class NativeDebugFile:
         self._functions: DwarfFunctions | None = None
         self._tried_functions = False
         self._data: Content = b""
+        self._constants: tuple[object_kinds.CodeRange, ...] | None = None
         self.problems: list[str] = []
         self.absent: list[str] = []
         self.has_lines, self.has_unwind = self._read_headers()
@@ -174,6 +181,19 @@ class NativeDebugFile:
                 start = place.offset + address - place.address
                 return bytes(self._data[start : start + size])
         return b""
+
+    def read_constants(self, address: int, size: int) -> bytes | None:
+        """Bytes that the program never writes to; None where the file has none there."""
+        if self._constants is None:
+            from crashtool.formats.object_file.reading import find_constants  # for values alone
+
+            self._constants = find_constants(self._data)
+        for place in self._constants:
+            if place.address <= address and address + size <= place.address + place.size:
+                start = place.offset + address - place.address
+                content = bytes(self._data[start : start + size])
+                return content if len(content) == size else None
+        return None
 
     def _find_code(self) -> tuple[list[object_kinds.CodeRange], list[range]]:
         """Where the file holds code, and where the module has some, be it in another file."""

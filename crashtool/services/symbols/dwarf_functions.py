@@ -29,8 +29,11 @@ class DwarfFunctions:
     What is wrong with the file is told in `problems`, which it shares with its owner.
     """
 
-    def __init__(self, lookup: DwarfLookup, symbols: DwarfLookup, problems: list[str]) -> None:
+    def __init__(
+        self, lookup: DwarfLookup, symbols: DwarfLookup, problems: list[str], architecture: str
+    ) -> None:
         """`symbols` looks up in the symbol tables alone, where the rest cannot be unpacked here."""
+        self._architecture = architecture
         self._lookup = lookup
         self._symbols = symbols
         self._problems = problems
@@ -55,7 +58,7 @@ class DwarfFunctions:
 
     def find_variables(self, address: int) -> "list[FoundScope]":
         """The variables at an address, once its function was found."""
-        return self._lookup.find_variables(address)
+        return self._lookup.find_variables(address, self._architecture)
 
 
 class _SplitUnits:
@@ -95,7 +98,7 @@ def open_functions(
 
         sections.supplement = find_supplement(path, sections, problems, absent)
     lookup = DwarfLookup(sections, symbols, _SplitUnits(path, problems, absent).find)
-    return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems)
+    return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems, architecture)
 
 
 def open_alone(data: "Content", architecture: str) -> DwarfLookup | None:

@@ -134,6 +134,14 @@ class ModuleSymbols:
                 return code
         return None
 
+    def read_constants(self, address: int, size: int) -> bytes | None:
+        """Bytes that the module never writes to, as its file has them; None when none has."""
+        for file in self._walk_files(lambda file: file.has_code or file.kind == object_kinds.SYM):
+            content = file.read_constants(address, size)
+            if content is not None:
+                return content
+        return None
+
     def find_program(self) -> str:
         """The path of the module's own file, with its code; "" when it is not there.
 

@@ -60,3 +60,7 @@ class PdbDebugFile:
     def read_code(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
         """None: a PDB has no code."""
         return None
+
+    def read_constants(self, address: int, size: int) -> bytes | None:  # noqa: ARG002
+        """None: nor data."""
+        return None

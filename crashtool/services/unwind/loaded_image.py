@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.formats.unwind_rules import CfiText, FrameData, UnwindTables
+    from crashtool.formats.variables.places import FoundScope
     from crashtool.model.module import Module
     from crashtool.services.unwind.unwind_context import CodeTables
 
@@ -58,6 +59,14 @@ class LoadedImage:
     def find_program(self) -> str:
         """The path of the module's own file; "" when it is not there."""
         return self._tables.find_program()
+
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address, as files tell them."""
+        return self._tables.find_variables(address)
+
+    def read_constants(self, address: int, size: int) -> bytes | None:
+        """Bytes that the module never writes to, as files have them."""
+        return self._tables.read_constants(address, size)
 
 
 class _ImageBytes:

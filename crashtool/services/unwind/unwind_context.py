@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.memory import Memory
     from crashtool.formats.unwind_rules import CfiText, FrameData
+    from crashtool.formats.variables.places import FoundScope
     from crashtool.model.crash import FrameTrust
     from crashtool.model.module import Module
     from crashtool.services.unwind.machine import Machine
@@ -56,6 +57,12 @@ class CodeTables(Protocol):
     def find_program(self) -> str:
         """The path of the module's own file; "" when it is not there."""
 
+    def find_variables(self, address: int) -> "list[FoundScope]":
+        """The variables at an address: of merged calls, innermost first, then of the function."""
+
+    def read_constants(self, address: int, size: int) -> bytes | None:
+        """Bytes that the module never writes to; None when unknown."""
+
 
 class NoTables:
     """Nothing is known of the code."""
@@ -78,6 +85,13 @@ class NoTables:
     def find_program(self) -> str:
         """Nothing."""
         return ""
+
+    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
+        """None."""
+        return []
+
+    def read_constants(self, address: int, size: int) -> None:
+        """None."""
 
 
 NO_TABLES = NoTables()

@@ -1,0 +1,138 @@
+"""Where a variable is at an address: one expression for all of its scope, or a list by address.
+
+The formats: DWARF 4, 2.6.2 (.debug_loc), and GNU's for split units; DWARF 5, 7.29
+(.debug_loclists).
+"""
+
+from collections.abc import Iterator
+
+from crashtool.formats.dwarf.constants import LOCATIONS_BASE
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Value
+from crashtool.formats.dwarf.units import DWARF_5, Unit
+from crashtool.formats.named_tuple import NamedTuple
+
+MOST_ENTRIES = 1 << 14  # of one list
+LIST_INDEX = 0x22  # DW_FORM_loclistx
+SPLIT_HEAD = {4: 12, 8: 20}  # of .debug_loclists.dwo, by the size of an offset
+ANYWHERE = (0, 1 << 64)
+# DW_LLE_*
+(
+    END, BASE_INDEX, INDEX_INDEX, INDEX_LENGTH, PAIR, DEFAULT, BASE, START_END, START_LENGTH,
+    VIEW_PAIR,
+) = range(10)  # fmt: skip
+# of .debug_loc.dwo before DWARF 5 (GNU, "DebugFission")
+GNU_END, GNU_BASE_INDEX, GNU_INDEX_INDEX, GNU_INDEX_LENGTH, GNU_PAIR = range(5)
+
+
+class _Located(NamedTuple):
+    """From an address to before another, and the expression that holds there."""
+
+    low: int
+    high: int
+    expression: bytes
+    is_default: bool = False
+
+
+def find_expression(unit: Unit, form: int, value: Value, address: int) -> bytes | None:
+    """The expression that an attribute gives for an address; None where its list has none.
+
+    DamagedDwarf when the list makes no sense.
+    """
+    if isinstance(value, bytes):
+        return value
+    default = None
+    for entry in _walk(unit, form, value):
+        if entry.is_default:
+            default = default or entry.expression
+        elif entry.low <= address < entry.high:
+            return entry.expression
+    return default
+
+
+def _walk(unit: Unit, form: int, value: int) -> Iterator[_Located]:
+    if unit.sizes.version >= DWARF_5:
+        return _walk_list(_open_list(unit, value, is_index=form == LIST_INDEX), unit)
+    cursor = unit.sections.open("debug_loc", value)
+    return _walk_split(cursor, unit) if unit.skeleton is not None else _walk_old(cursor, unit)
+
+
+def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
+    size = unit.sizes.address
+    base, last = unit.low, (1 << 8 * size) - 1
+    for _ in range(MOST_ENTRIES):
+        low, high = cursor.number(size), cursor.number(size)
+        if not low and not high:
+            return
+        if low == last:
+            base = high
+            continue
+        expression = cursor.take(cursor.number(2))
+        yield _Located(base + low & last, base + high & last, expression)
+
+
+def _walk_split(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
+    base = unit.low
+    for _ in range(MOST_ENTRIES):
+        kind = cursor.number(1)
+        if kind == GNU_END:
+            return
+        if kind == GNU_BASE_INDEX:
+            base = unit.address_at(cursor.uleb())
+            continue
+        if kind == GNU_INDEX_INDEX:
+            low, high = unit.address_at(cursor.uleb()), unit.address_at(cursor.uleb())
+        elif kind == GNU_INDEX_LENGTH:
+            low = unit.address_at(cursor.uleb())
+            high = low + cursor.number(4)
+        elif kind == GNU_PAIR:
+            low, high = base + cursor.number(4), base + cursor.number(4)
+        else:
+            raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.place)
+        yield _Located(low, high, cursor.take(cursor.number(2)))
+
+
+def _open_list(unit: Unit, value: int, *, is_index: bool) -> Cursor:
+    """The list at an offset, or by its index in the table that DW_AT_loclists_base leads to."""
+    sections = unit.sections
+    if is_index:
+        size = unit.sizes.offset
+        table = unit.base(LOCATIONS_BASE) or (SPLIT_HEAD[size] if unit.skeleton is not None else 0)
+        value = table + sections.open("debug_loclists", table + value * size).number(size)
+    return sections.open("debug_loclists", value)
+
+
+def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
+    size, base = unit.sizes.address, unit.low
+    for _ in range(MOST_ENTRIES):
+        kind = cursor.number(1)
+        if kind == END:
+            return
+        if kind == BASE_INDEX:
+            base = unit.address_at(cursor.uleb())
+        elif kind == BASE:
+            base = cursor.number(size)
+        elif kind == VIEW_PAIR:  # gcc's: which of the statements at one address are meant
+            cursor.uleb()
+            cursor.uleb()
+        elif kind == DEFAULT:
+            yield _Located(*ANYWHERE, cursor.take(cursor.uleb()), is_default=True)
+        else:
+            low, high = _read_span(cursor, unit, kind, base)
+            yield _Located(low, high, cursor.take(cursor.uleb()))
+
+
+def _read_span(cursor: Cursor, unit: Unit, kind: int, base: int) -> tuple[int, int]:
+    size = unit.sizes.address
+    if kind == PAIR:
+        return base + cursor.uleb(), base + cursor.uleb()
+    if kind == INDEX_INDEX:
+        return unit.address_at(cursor.uleb()), unit.address_at(cursor.uleb())
+    if kind == START_END:
+        return cursor.number(size), cursor.number(size)
+    if kind == START_LENGTH:
+        low = cursor.number(size)
+    elif kind == INDEX_LENGTH:
+        low = unit.address_at(cursor.uleb())
+    else:
+        raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.place)
+    return low, low + cursor.uleb()

@@ -1,0 +1,116 @@
+"""The tree of a unit's entries: children of one, and the named scopes that one is inside."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from math import inf
+
+from crashtool.formats.dwarf.constants import SCOPES
+from crashtool.formats.dwarf.entries import Entries, Entry, as_damage
+
+MOST_CHILDREN = 1 << 16
+MOST_SCOPES = 64
+
+
+def walk_children(entries: Entries, entry: Entry) -> Iterator[Entry]:
+    """The entries right inside one. DamagedDwarf when the unit runs out."""
+    if not entry.shape.has_children:
+        return
+    place = entry.end
+    for _ in range(MOST_CHILDREN):
+        with as_damage(entries.unit.header.offset):
+            code, _ = entries.open(place)
+        if not code:
+            return
+        child = entries.read(place)
+        yield child
+        place = find_end(entries, child)
+
+
+def find_end(entries: Entries, entry: Entry) -> int:
+    """Where what is behind an entry and all inside it begins."""
+    if not entry.shape.has_children:
+        return entry.end
+    if entry.next:
+        return entry.next
+    place, depth = entry.end, 1
+    with as_damage(entries.unit.header.offset):
+        while depth:
+            code, start = entries.open(place)
+            if not code:
+                place = start
+                depth -= 1
+                continue
+            shape = entries.shapes.known.get(code) or entries.shapes.find(code)
+            following = entries.find_next(start, shape) if shape.has_children else 0
+            depth += shape.has_children and not following
+            place = following or entries.skip(start, shape)
+    return place
+
+
+class _Scope:
+    """A namespace or a type: where it is, and what it is inside."""
+
+    __slots__ = ("end", "parent", "place")
+
+    def __init__(self, place: int, parent: "_Scope | None") -> None:
+        self.place = place
+        self.parent = parent
+        self.end: float = inf
+
+
+class ScopeIndex:
+    """Which namespaces and types the entries of one unit are inside.
+
+    The unit is walked once, as far as it is asked for. What is inside a function is not told.
+    """
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        self._place = entries.first
+        self._open: list[_Scope | None] = []  # None for what is no scope
+        self._scopes: list[_Scope] = []
+        self._starts: list[int] = []
+
+    def list_parents(self, wanted: int) -> list[int]:
+        """The places of the scopes that an entry is inside, from the outermost on.
+
+        DamagedDwarf when the unit runs out before.
+        """
+        with as_damage(self._entries.unit.header.offset):
+            while self._place < wanted:
+                self._advance()
+        number = bisect_right(self._starts, wanted - 1) - 1
+        scope = self._scopes[number] if number >= 0 else None
+        parents: list[int] = []
+        while scope is not None and len(parents) < MOST_SCOPES:
+            if wanted < scope.end:
+                parents.append(scope.place)
+            scope = scope.parent
+        return parents[::-1]
+
+    def _advance(self) -> None:
+        entries = self._entries
+        code, start = entries.open(self._place)
+        if not code:
+            ended = self._open.pop() if self._open else None
+            if ended is not None:
+                ended.end = self._place
+            self._place = start
+            return
+        shape = entries.shapes.known.get(code) or entries.shapes.find(code)
+        if not shape.has_children:
+            self._place = entries.skip(start, shape)
+            return
+        scope = None
+        if shape.tag in SCOPES:
+            parent = next((row for row in reversed(self._open) if row is not None), None)
+            scope = _Scope(self._place, parent)
+            self._scopes.append(scope)
+            self._starts.append(self._place)
+        else:
+            following = entries.find_next(start, shape)
+            if following:
+                self._place = following
+                return
+        self._open.append(scope)
+        self._place = entries.skip(start, shape)

@@ -1,0 +1,172 @@
+"""Types as C++ spells them: `const char*`, `int (*)(long)`, `app::Mesh[3]`."""
+
+from collections.abc import Callable, Iterator
+
+from crashtool.formats.dwarf.constants import (
+    ARRAY_TYPE,
+    ATOMIC,
+    BASE_TYPE,
+    CONST,
+    CONTAINING_TYPE,
+    ENUMERATION,
+    MEMBER_POINTER,
+    NAME,
+    NAMESPACE,
+    PARAMETER,
+    POINTER_TYPE,
+    REFERENCE_TYPE,
+    RESTRICT,
+    RVALUE_REFERENCE,
+    SUBROUTINE_TYPE,
+    TYPE_OF,
+    VOLATILE,
+)
+from crashtool.formats.dwarf.entry_names import (
+    ANONYMOUS,
+    FLAT_LANGUAGES,
+    Reference,
+    walk_references,
+)
+from crashtool.formats.dwarf.tree import ScopeIndex, walk_children
+
+MOST_STEPS = 24  # from type to type
+MOST_PARAMETERS = 32
+LONGEST = 1 << 12
+SIGNS = {POINTER_TYPE: "*", REFERENCE_TYPE: "&", RVALUE_REFERENCE: "&&"}
+QUALIFIERS = {CONST: "const", VOLATILE: "volatile", RESTRICT: "__restrict", ATOMIC: "_Atomic"}
+NAMELESS = {ENUMERATION: "enum {…}"}
+NAMELESS_SCOPE = "struct {…}"
+# What gcc calls a type, and everyone else.
+LONG_NAMES = {
+    "short int": "short", "short unsigned int": "unsigned short", "long int": "long",
+    "long unsigned int": "unsigned long", "long long int": "long long",
+    "long long unsigned int": "unsigned long long",
+}  # fmt: skip
+
+
+class TypeSpelling:
+    """Spells the types of a file. DamagedDwarf where a reference leads nowhere."""
+
+    def __init__(
+        self,
+        follow_type: "Callable[[Reference, int], Reference | None]",
+        list_counts: "Callable[[Reference], list[int | None]]",
+    ) -> None:
+        """`follow_type` gives the type that an attribute of an entry leads to, None for void;
+        `list_counts` the dimensions of an array.
+        """
+        self._follow = follow_type
+        self._list_counts = list_counts
+        self._scopes: dict[tuple[int, int], ScopeIndex] = {}
+        self._names: dict[tuple[int, int, int], str] = {}
+
+    def spell(self, reference: Reference | None) -> str:
+        """A type's spelling."""
+        return self._spell(reference, "", MOST_STEPS)[:LONGEST]
+
+    def _spell(self, reference: Reference | None, inner: str, left: int) -> str:
+        """A type around what stands inside its declarator."""
+        if reference is None:
+            return _join("void", inner)
+        if not left:
+            return _join("…", inner)
+        tag = reference.entry.shape.tag
+        if tag in QUALIFIERS:
+            return self._qualify(reference, inner, left)
+        if tag in SIGNS and self._is_nameless(reference):
+            inner = SIGNS[tag] + inner
+        elif tag == ARRAY_TYPE:
+            inner = _wrap(inner) + self._spell_counts(reference)
+        elif tag == SUBROUTINE_TYPE:
+            inner = f"{_wrap(inner)}({', '.join(self._walk_parameters(reference, left))})"
+        elif tag == MEMBER_POINTER:
+            owner = self._spell(self._follow(reference, CONTAINING_TYPE), "", left - 1)
+            inner = f"{owner}::*{inner}"
+        else:
+            return _join(self.name(reference), inner)
+        return self._spell(self._target(reference), inner, left - 1)
+
+    def _spell_counts(self, reference: Reference) -> str:
+        counts = self._list_counts(reference)
+        return "".join(f"[{'' if count is None else count}]" for count in counts)
+
+    def _qualify(self, reference: Reference, inner: str, left: int) -> str:
+        """`const char`, but `char* const`."""
+        word = QUALIFIERS[reference.entry.shape.tag]
+        target = self._target(reference)
+        if target is not None and target.entry.shape.tag == POINTER_TYPE:
+            return self._spell(target, f" {word}{inner and ' '}{inner}", left - 1)
+        return f"{word} {self._spell(target, inner, left - 1)}"
+
+    def _walk_parameters(self, reference: Reference, left: int) -> Iterator[str]:
+        children = walk_children(reference.entries, reference.entry)
+        for number, child in enumerate(row for row in children if row.shape.tag == PARAMETER):
+            if number >= MOST_PARAMETERS:
+                yield "…"
+                return
+            yield self._spell(self._target(reference._replace(entry=child)), "", left // 2)
+
+    def _target(self, reference: Reference) -> Reference | None:
+        return self._follow(reference, TYPE_OF)
+
+    def _is_nameless(self, reference: Reference) -> bool:
+        """Rust's pointers have names: `&mut Point`."""
+        return NAME not in reference.entry.values
+
+    def name(self, reference: Reference) -> str:
+        """The name of a type with its namespaces."""
+        key = (
+            reference.table.number,
+            reference.entries.unit.header.offset,
+            reference.entry.place,
+        )
+        if key not in self._names:
+            if len(self._names) > 1 << 14:
+                self._names.clear()
+            self._names[key] = self._name(reference)
+        return self._names[key]
+
+    def _name(self, reference: Reference) -> str:
+        name, last = _read_name(reference)
+        if reference.entry.shape.tag == BASE_TYPE:
+            return LONG_NAMES.get(name, name)
+        if not name:
+            return NAMELESS.get(reference.entry.shape.tag, NAMELESS_SCOPE)
+        if last.entries.unit.language in FLAT_LANGUAGES or name.startswith(("&", "*", "(")):
+            return name
+        scopes = []
+        for place in self._index(last).list_parents(last.entry.place):
+            scope = last._replace(entry=last.entries.read(place))
+            found, _ = _read_name(scope)
+            if not found:
+                found = ANONYMOUS if scope.entry.shape.tag == NAMESPACE else NAMELESS_SCOPE
+            scopes.append(found)
+        return "::".join((*scopes, name))
+
+    def _index(self, reference: Reference) -> ScopeIndex:
+        key = reference.table.number, reference.entries.unit.header.offset
+        if key not in self._scopes:
+            if len(self._scopes) > 1 << 6:
+                self._scopes.clear()
+            self._scopes[key] = ScopeIndex(reference.entries)
+        return self._scopes[key]
+
+
+def _read_name(reference: Reference) -> tuple[str, Reference]:
+    """The name of an entry, and the entry that declares it: the same, unless it refers."""
+    name, last = "", reference
+    for last in walk_references(reference):
+        found = last.entry.values.get(NAME)
+        name = name or ("" if found is None else last.entries.unit.text(*found))
+    return name, last
+
+
+def _wrap(inner: str) -> str:
+    """What stands inside an array or function: in brackets where it is a pointer."""
+    return (
+        f" ({inner.strip()})" if inner.lstrip().startswith(("*", "&")) or "::*" in inner else inner
+    )
+
+
+def _join(name: str, inner: str) -> str:
+    return name + inner if not inner or inner[0] in "*&[ (" else f"{name} {inner}"

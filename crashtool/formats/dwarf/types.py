@@ -1,0 +1,273 @@
+"""The types of a file's variables, as entries describe them, made into `DataType`s when asked."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.formats.dwarf.constants import (
+    ARRAY_TYPE,
+    ATOMIC,
+    BASE_TYPE,
+    BYTE_SIZE,
+    CLASS,
+    CONST,
+    COUNT,
+    DECLARATION,
+    ENCODING,
+    ENUMERATION,
+    LOWER_BOUND,
+    MEMBER_POINTER,
+    POINTER_TYPE,
+    REFERENCE_TYPE,
+    RESTRICT,
+    RVALUE_REFERENCE,
+    SIGNATURE,
+    STRUCTURE,
+    SUBRANGE,
+    SUBROUTINE_TYPE,
+    TYPE_OF,
+    TYPEDEF,
+    UNION,
+    UPPER_BOUND,
+    VOLATILE,
+)
+from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
+from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.tree import walk_children
+from crashtool.formats.dwarf.type_details import read_enumerators, read_structure
+from crashtool.formats.dwarf.type_spelling import TypeSpelling
+from crashtool.formats.dwarf.type_units import TypeUnits
+from crashtool.formats.dwarf.typed_values import GENERIC, StackType
+from crashtool.formats.variables.data_type import DataType, Details, Encoding, TypeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.dwarf.forms import Value
+    from crashtool.formats.variables.frame_view import FrameView
+
+BY_SIGNATURE = 0x20  # DW_FORM_ref_sig8
+MOST_TYPES = 1 << 14
+MOST_STEPS = 32  # from type to type
+MOST_DIMENSIONS = 8
+LARGEST_COUNT = 1 << 40
+PASSED = frozenset({TYPEDEF, CONST, VOLATILE, RESTRICT, ATOMIC})
+KINDS: dict[int, TypeKind] = {
+    BASE_TYPE: "base", POINTER_TYPE: "pointer", REFERENCE_TYPE: "reference",
+    RVALUE_REFERENCE: "reference", STRUCTURE: "struct", CLASS: "struct", UNION: "union",
+    ARRAY_TYPE: "array", ENUMERATION: "enum", SUBROUTINE_TYPE: "function",
+    MEMBER_POINTER: "member_pointer",
+}  # fmt: skip
+ENCODINGS: dict[int, Encoding] = {  # DW_ATE_*
+    0x02: "boolean", 0x04: "float", 0x05: "signed", 0x06: "character", 0x07: "unsigned",
+    0x08: "unsigned_character", 0x10: "utf",
+}  # fmt: skip
+UNSIGNED, FLOAT = (0x01, 0x02, 0x07, 0x08, 0x10), 0x04
+WIDE_CHARACTERS = ("wchar_t", "char16_t", "char32_t", "char8_t")
+FIRST_IS_ONE = frozenset({0x03, 0x07, 0x08, 0x09, 0x0D, 0x0E, 0x11, 0x22, 0x23})  # Ada, Fortran
+# what gcc says of an array without elements, in four bytes
+NO_ELEMENTS = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF, -1)
+VOID = DataType("void", "void", None)
+UNKNOWN = DataType("unknown", "?", None)
+
+
+class DwarfTypes:
+    """The types of one file. DamagedDwarf where an entry makes no sense.
+
+    `find_count` gives the number of elements of an array by an attribute that leads to it.
+    """
+
+    def __init__(
+        self, find_count: "Callable[[Reference, int], Callable[[FrameView], int | None]]"
+    ) -> None:
+        self._find_count = find_count
+        self._types: dict[tuple[int, int, int], DataType] = {}
+        self._units: dict[int, TypeUnits] = {}
+        self._spelling = TypeSpelling(self.follow, self._list_counts)
+
+    def find(self, reference: Reference, attribute: int = TYPE_OF) -> DataType:
+        """The type that an attribute of an entry leads to; void without, unknown if not at hand."""
+        for found in walk_references(reference):
+            if attribute in found.entry.values:
+                target = self.follow(found, attribute)
+                return UNKNOWN if target is None else self.open(target)
+        return VOID
+
+    def follow(self, reference: Reference, attribute: int) -> Reference | None:
+        """The entry of a type that an attribute leads to; None without, or if not at hand."""
+        form, value = reference.entry.values.get(attribute, (0, None))
+        if form == BY_SIGNATURE and isinstance(value, int):
+            return self._find_signed(reference, value)
+        return None if value is None else follow(reference, attribute)
+
+    def _find_signed(self, reference: Reference, signature: int) -> Reference | None:
+        number = reference.table.number
+        if number not in self._units:
+            self._units[number] = TypeUnits(reference.table)
+        return self._units[number].find(signature, reference.entries.unit.skeleton)
+
+    def open(self, reference: Reference) -> DataType:
+        """The type that an entry describes."""
+        key = (
+            reference.table.number,
+            reference.entries.unit.header.offset,
+            reference.entry.place,
+        )
+        if key not in self._types:
+            if len(self._types) > MOST_TYPES:
+                self._types.clear()
+            self._types[key] = self._open(reference)
+        return self._types[key]
+
+    def _open(self, reference: Reference) -> DataType:
+        name = self._spelling.spell(reference)
+        described = reference
+        for _ in range(MOST_STEPS):
+            if described.entry.shape.tag not in PASSED:
+                break
+            target = self.follow(described, TYPE_OF)
+            if target is None:
+                return (UNKNOWN if TYPE_OF in described.entry.values else VOID).rename(name)
+            described = target
+        else:
+            raise DamagedDwarf("a type is made of itself", offset=reference.entry.place)
+        plain = name if described is reference else self._spelling.spell(described)
+        return self._describe(described, name, plain)
+
+    def _describe(self, reference: Reference, name: str, plain_name: str) -> DataType:
+        values = reference.entry.values
+        if DECLARATION in values and SIGNATURE in values:
+            defined = self.follow(reference, SIGNATURE)
+            if defined is not None:
+                return self._describe(defined, name, plain_name)
+        kind = KINDS.get(reference.entry.shape.tag)
+        if kind is None:
+            return UNKNOWN.rename(name)
+        count = self._list_counts(reference)[0] if kind == "array" else None
+        return DataType(
+            kind,
+            name,
+            self._measure(reference, kind),
+            encoding=self._find_encoding(reference),
+            count=count,
+            plain_name=plain_name,
+            is_incomplete=DECLARATION in values,
+            load=lambda: self._load(reference, kind),
+        )
+
+    def _load(self, reference: Reference, kind: TypeKind) -> Details:
+        if kind in ("struct", "union"):
+            return read_structure(reference, self.find)
+        if kind == "enum":
+            target = self.find(reference) if TYPE_OF in reference.entry.values else None
+            is_signed = None if target is None else target.encoding in ("signed", "character")
+            return Details(target, enumerators=read_enumerators(reference, is_signed=is_signed))
+        if kind == "array":
+            return self._load_array(reference, 0)
+        return Details(self.find(reference))
+
+    def _load_array(self, reference: Reference, dimension: int) -> Details:
+        """The elements of a dimension: an array of those that follow."""
+        rows = self._list_dimensions(reference)
+        element = self.find(reference)
+        find_bound = None
+        if dimension < len(rows) and self._count(reference, rows[dimension]) is None:
+            find_bound = self._find_bound(rows[dimension])
+        counts = self._list_counts(reference)
+        inner = counts[dimension + 1 :]
+        if inner:
+            size = None if None in inner or element.size is None else element.size
+            for count in inner:
+                size = None if size is None or count is None else size * count
+            brackets = "".join(f"[{'' if count is None else count}]" for count in inner)
+            element = DataType(
+                "array",
+                f"{element.name}{brackets}",
+                size,
+                count=inner[0],
+                load=lambda: self._load_array(reference, dimension + 1),
+            )
+        return Details(element, find_count=find_bound)
+
+    def _find_bound(self, row: Reference) -> "Callable[[FrameView], int | None] | None":
+        """How many elements there are, where the frame has that."""
+        for attribute in (COUNT, UPPER_BOUND):
+            if attribute in row.entry.values:
+                return self._find_count(row, attribute)
+        return None
+
+    def _list_dimensions(self, reference: Reference) -> list[Reference]:
+        children = walk_children(reference.entries, reference.entry)
+        rows = [reference._replace(entry=row) for row in children if row.shape.tag == SUBRANGE]
+        return rows[:MOST_DIMENSIONS]
+
+    def _list_counts(self, reference: Reference) -> list[int | None]:
+        """The number of elements of each dimension; None where it is not told."""
+        rows = self._list_dimensions(reference)
+        return [self._count(reference, row) for row in rows] or [None]
+
+    def _count(self, reference: Reference, row: Reference) -> int | None:
+        values = row.entry.values
+        if (count := read_number(values.get(COUNT))) is not None:
+            return count if count < LARGEST_COUNT else None
+        upper = read_number(values.get(UPPER_BOUND))
+        if upper is None:
+            return None
+        if upper in NO_ELEMENTS:
+            return 0
+        language = reference.entries.unit.language
+        first = read_number(values.get(LOWER_BOUND))
+        if first is None:
+            first = int(language in FIRST_IS_ONE)
+        count = upper - first + 1
+        return count if 0 <= count < LARGEST_COUNT else None
+
+    def _measure(self, reference: Reference, kind: TypeKind) -> int | None:
+        """Its size in bytes; None where it is not told."""
+        values = reference.entry.values
+        size = read_number(values.get(BYTE_SIZE))
+        if size is not None:
+            return size if 0 <= size < LARGEST_COUNT else None
+        if kind in ("pointer", "reference", "member_pointer"):
+            width = reference.entries.unit.sizes.address
+            is_function = kind == "member_pointer" and self._leads_to_function(reference)
+            return 2 * width if is_function else width
+        if kind == "enum":
+            return self.find(reference).size
+        if kind == "array":
+            counts, size = self._list_counts(reference), self.find(reference).size
+            for count in counts:
+                size = None if size is None or count is None else size * count
+            return size
+        return None
+
+    def _leads_to_function(self, reference: Reference) -> bool:
+        target = self.follow(reference, TYPE_OF)
+        return target is not None and target.entry.shape.tag == SUBROUTINE_TYPE
+
+    def _find_encoding(self, reference: Reference) -> Encoding:
+        number = read_number(reference.entry.values.get(ENCODING))
+        if number is None:
+            return "other"
+        found = ENCODINGS.get(number, "other")
+        if found in ("signed", "unsigned") and self._spelling.name(reference) in WIDE_CHARACTERS:
+            return "utf"
+        return found
+
+    def find_stack_type(self, reference: Reference) -> StackType:
+        """A base type, as expressions name them."""
+        number = read_number(reference.entry.values.get(ENCODING)) or 0
+        size = read_number(reference.entry.values.get(BYTE_SIZE))
+        if reference.entry.shape.tag != BASE_TYPE or size is None:
+            return GENERIC
+        if number == FLOAT:
+            return StackType("float", size)
+        return StackType("unsigned" if number in UNSIGNED else "signed", size)
+
+
+def read_number(found: "tuple[int, Value] | None") -> int | None:
+    """A number that an attribute has; None for what it refers to or computes."""
+    if found is None or found[0] in REFERENCES or not isinstance(found[1], int):
+        return None
+    return found[1]
+
+
+REFERENCES = frozenset({0x10, 0x11, 0x12, 0x13, 0x14, 0x15, BY_SIGNATURE})

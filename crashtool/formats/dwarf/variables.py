@@ -1,0 +1,352 @@
+"""The variables of the functions at an address: what they are called, their types and places."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from crashtool.formats.dwarf.call_sites import find_call, find_rule, leads_to
+from crashtool.formats.dwarf.constants import (
+    ABSTRACT_ORIGIN,
+    CONST_VALUE,
+    COUNT,
+    DECLARATION,
+    FRAME_BASE,
+    LEXICAL_BLOCK,
+    LOCATION,
+    NAME,
+    PARAMETER,
+    VARIABLE,
+)
+from crashtool.formats.dwarf.entry_names import Reference, walk_references
+from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, find_value, lose
+from crashtool.formats.dwarf.forms import STRING, STRING_INDEXES
+from crashtool.formats.dwarf.location_lists import find_expression
+from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.tree import walk_children
+from crashtool.formats.dwarf.type_details import read_constant
+from crashtool.formats.dwarf.types import DwarfTypes
+from crashtool.formats.object_file.eh_frame import NAMES
+from crashtool.formats.variables.places import (
+    ConstantPlace,
+    FoundScope,
+    FoundVariable,
+    LostPlace,
+    MemoryPlace,
+    Place,
+    PointeePlace,
+    RegisterPlace,
+)
+
+if TYPE_CHECKING:
+    from crashtool.formats.dwarf.entry_names import LocatedFunctions
+    from crashtool.formats.dwarf.typed_values import StackType
+    from crashtool.formats.variables.data_type import DataType
+    from crashtool.formats.variables.frame_view import FrameView
+
+MOST_VARIABLES = 1 << 10  # of one scope
+MOST_BLOCKS = 64  # inside one another
+DEEPEST_ENTRY_VALUE = 48  # callers that are asked one after the other
+LARGEST_NUMBER = (1 << 64) - 1
+CONSTANT_SIZE = 16  # bytes of a constant: of the largest number there is
+TEXTS = STRING_INDEXES | {STRING, 0x0E, 0x1F}  # forms of strings
+# What the location of a static variable begins with: DW_OP_addr, DW_OP_addrx, GNU's
+STATIC = (0x03, 0xA1, 0xFB)
+NO_BASE = "where its frame begins is not known"
+THREAD_LOCAL = (0x9B, 0xE0)  # and what one of a thread ends with
+REGISTERS: Mapping[str, Mapping[int, str]] = {
+    "x86_64": {17 + number: f"xmm{number}" for number in range(16)},
+    "x86": {21 + number: f"xmm{number}" for number in range(8)},
+    "arm64": {64 + number: f"v{number}" for number in range(32)},
+}
+
+
+class _TooDeepError(Unlocatable):
+    """A value was handed on by more callers than are asked at once."""
+
+    def __init__(self) -> None:
+        super().__init__("unknown", "it was handed on by too many callers")
+
+
+class DwarfVariables:
+    """The variables of one file.
+
+    `locate` gives the functions at an address from the module's base; `base` is that in the file.
+    """
+
+    def __init__(
+        self,
+        locate: "Callable[[int], LocatedFunctions | None]",
+        base: int,
+        architecture: str,
+    ) -> None:
+        names = NAMES.get(architecture)
+        vectors = REGISTERS.get(architecture, {})
+        self._registers = {**names.registers, **vectors} if names else {}
+        self._locate = locate
+        self._base = base
+        self._types = DwarfTypes(self._count_elements)
+        self._left = DEEPEST_ENTRY_VALUE
+
+    def find(self, address: int) -> list[FoundScope]:
+        """The variables of each function at an address, innermost first. DamagedDwarf."""
+        located = self._locate(address)
+        if located is None:
+            return []
+        wanted = self._base + address
+        return [
+            FoundScope(tuple(self._walk_scope(scope, wanted)))
+            for scope in (*reversed(located.calls), located.function)
+        ]
+
+    def _walk_scope(self, scope: Reference, wanted: int) -> Iterator[FoundVariable]:
+        """The variables of a function or merged call, then those that only its origin names."""
+        told: set[tuple[int, int]] = set()
+        for number, variable in enumerate(_walk_variables(scope, wanted, MOST_BLOCKS)):
+            if number >= MOST_VARIABLES:
+                return
+            chain = list(walk_references(variable))
+            told.update(map(_identify, chain))
+            if found := self._describe(variable, chain):
+                yield found
+        for variable in _walk_abstract(scope):
+            if _identify(variable) not in told:
+                found = self._describe(variable, list(walk_references(variable)))
+                if found:
+                    yield found
+
+    def _describe(self, variable: Reference, chain: list[Reference]) -> FoundVariable | None:
+        name = ""
+        for found in chain:
+            text = found.entry.values.get(NAME)
+            name = name or ("" if text is None else found.entries.unit.text(*text))
+        if not name or (DECLARATION in variable.entry.values and len(chain) == 1):
+            return None
+        kind = self._types.find(variable)
+        if variable.entry.shape.tag == PARAMETER:
+            return FoundVariable(name, "argument", kind, self._locator(chain, kind))
+        is_static = any(map(_is_static, chain))
+        return FoundVariable(
+            name, "static" if is_static else "local", kind, self._locator(chain, kind)
+        )
+
+    def _locator(self, chain: list[Reference], kind: "DataType") -> "Callable[[FrameView], Place]":
+        return lambda frame: self._find_variable_place(chain, kind, frame)
+
+    def _find_variable_place(
+        self, chain: list[Reference], kind: "DataType", frame: "FrameView"
+    ) -> Place:
+        """Where a variable is: its own entry says that, or one that it is an instance of."""
+        try:
+            for found in chain:
+                if LOCATION in found.entry.values:
+                    return self._find_place(found, LOCATION, frame)
+                if CONST_VALUE in found.entry.values:
+                    return _read_constant_place(found, kind)
+        except Unlocatable as lost:
+            return lost.place
+        return LostPlace("optimized_out", "")
+
+    def _find_place(self, reference: Reference, attribute: int, frame: "FrameView") -> Place:
+        unit = reference.entries.unit
+        address = frame.address - frame.base + self._base
+        expression = find_expression(unit, *reference.entry.values[attribute], address)
+        if expression is None:
+            return LostPlace("optimized_out", "")
+        return find_place(expression, self._open_scope(reference, frame))
+
+    def _open_scope(self, reference: Reference, frame: "FrameView") -> Scope:
+        """What an expression of an entry may refer to in a frame."""
+
+        def find_stack_type(offset: int) -> "StackType":
+            entry = reference.entries.read(offset)
+            return self._types.find_stack_type(reference._replace(entry=entry))
+
+        return Scope(
+            frame,
+            reference.entries.unit,
+            self._registers,
+            frame.base - self._base,
+            lambda: self._find_frame_base(frame),
+            lambda expression: self._find_entry_value(expression, frame),
+            find_stack_type,
+            lambda offset, distance: self._find_pointee(reference, offset, distance, frame),
+        )
+
+    def _find_frame_base(self, frame: "FrameView") -> int:
+        """What variables of a frame are counted from, as its function says."""
+        if FRAME_BASE in frame.found:  # also while it is looked for
+            base = frame.found[FRAME_BASE]
+            if isinstance(base, int):
+                return base
+            raise Unlocatable("unknown", NO_BASE)
+        frame.found[FRAME_BASE] = None
+        located = self._locate(frame.address - frame.base)
+        if located is None:
+            raise Unlocatable("unknown", NO_BASE)
+        for found in walk_references(located.function):
+            if FRAME_BASE in found.entry.values:
+                place = self._find_place(found, FRAME_BASE, frame)
+                frame.found[FRAME_BASE] = base = _to_number(place, frame)
+                return base
+        raise Unlocatable("unknown", NO_BASE)
+
+    def _find_entry_value(self, expression: bytes, frame: "FrameView") -> int:
+        """What was in a place when a frame's function was called."""
+        key = CONST_VALUE, expression
+        if key not in frame.found:
+            if not self._left:
+                raise _TooDeepError
+            frame.found[key] = None
+            self._left -= 1
+            try:
+                frame.found[key] = self._ask_caller(expression, frame)
+            except _TooDeepError:
+                del frame.found[key]  # asked first, an outer frame may know it
+                raise
+            finally:
+                self._left += 1
+        value = frame.found[key]
+        if isinstance(value, int):
+            return value
+        raise Unlocatable("unknown", "what the caller handed over is not known")
+
+    def _ask_caller(self, expression: bytes, frame: "FrameView") -> int | None:
+        caller = frame.caller
+        if caller is None or caller.return_address is None or caller.base != frame.base:
+            return None
+        called = self._locate(frame.address - frame.base)
+        calling = self._locate(caller.address - caller.base)
+        if called is None or calling is None:
+            return None
+        place = caller.return_address - caller.base + self._base
+        call = find_call(calling.function, place)
+        if call is None or not leads_to(call, called.function):
+            return None
+        rule = find_rule(call, expression)
+        if rule is None:
+            return None
+        try:
+            return find_value(rule, self._open_scope(call, caller))
+        except _TooDeepError:
+            raise
+        except Unlocatable:
+            return None
+
+    def _find_pointee(
+        self, reference: Reference, offset: int, distance: int, frame: "FrameView"
+    ) -> PointeePlace:
+        """What a pointer led to that is in no memory: an entry by its offset in .debug_info."""
+        table = reference.table
+        entries = table.open_entries(table.find(offset))
+        unit = entries.unit
+        if reference.entries.unit.header.offset == unit.header.offset:
+            entries = reference.entries
+        entry = entries.read(offset - unit.header.offset)
+        target = Reference(table, entries, entry)
+        kind = self._types.find(target)
+        place = self._find_variable_place(list(walk_references(target)), kind, frame)
+        if isinstance(place, PointeePlace):
+            place = LostPlace("unknown", "it leads to a pointer that is nowhere")
+        return PointeePlace(place, kind, distance)
+
+    def _count_elements(
+        self, row: Reference, attribute: int
+    ) -> "Callable[[FrameView], int | None]":
+        """How an array that is made at run time is counted, by an attribute of its dimension."""
+        return lambda frame: self._find_count(row, attribute, frame)
+
+    def _find_count(self, row: Reference, attribute: int, frame: "FrameView") -> int | None:
+        """The number of elements; an upper bound is one less than that."""
+        try:
+            target = self._types.follow(row, attribute)
+            if target is None:
+                number = _to_number(self._find_place(row, attribute, frame), frame)
+            else:
+                kind = self._types.find(target)
+                place = self._find_variable_place(list(walk_references(target)), kind, frame)
+                number = _read_number(place, kind.size or 8, frame)
+        except Unlocatable:
+            return None
+        return number + (attribute != COUNT) & LARGEST_NUMBER
+
+
+def _identify(reference: Reference) -> tuple[int, int]:
+    place = reference.entries.unit.header.offset + reference.entry.place
+    return reference.table.number, place
+
+
+def _walk_variables(scope: Reference, wanted: int, left: int) -> Iterator[Reference]:
+    """The variables of a function and of the blocks in it that hold an address."""
+    blocks: list[Reference] = []
+    for entry in walk_children(scope.entries, scope.entry):
+        tag = entry.shape.tag
+        if tag in (PARAMETER, VARIABLE):
+            yield scope._replace(entry=entry)
+        elif tag == LEXICAL_BLOCK and left:
+            pieces = find_ranges(scope.entries.unit, entry.values)
+            if any(low <= wanted < high for low, high in pieces):
+                blocks.append(scope._replace(entry=entry))
+    for block in blocks:
+        yield from _walk_variables(block, wanted, left - 1)
+
+
+def _walk_abstract(scope: Reference) -> Iterator[Reference]:
+    """The variables of what a function is an instance of; not those in blocks."""
+    if ABSTRACT_ORIGIN not in scope.entry.values:
+        return
+    origin = next(islice(walk_references(scope), 1, None), None)
+    if origin is not None:
+        for entry in islice(walk_children(origin.entries, origin.entry), MOST_VARIABLES):
+            if entry.shape.tag in (PARAMETER, VARIABLE):
+                yield origin._replace(entry=entry)
+
+
+def _is_static(reference: Reference) -> bool:
+    _, expression = reference.entry.values.get(LOCATION, (0, None))
+    if not isinstance(expression, bytes) or not expression:
+        return False
+    return expression[0] in STATIC or expression[-1] in THREAD_LOCAL
+
+
+def _read_constant_place(reference: Reference, kind: "DataType") -> Place:
+    form, value = reference.entry.values[CONST_VALUE]
+    if form in TEXTS:
+        text = value if isinstance(value, bytes) else None
+        if text is None:
+            text = reference.entries.unit.text(form, value).encode()
+        return ConstantPlace(text + b"\0")
+    if isinstance(value, bytes):
+        return ConstantPlace(value)
+    is_signed = kind.encoding in ("signed", "character")
+    if kind.kind == "enum":
+        target = kind.details.target
+        is_signed = target is not None and target.encoding in ("signed", "character")
+    number = read_constant(form, value, is_signed=is_signed) or 0
+    mask = (1 << 8 * CONSTANT_SIZE) - 1
+    return ConstantPlace((number & mask).to_bytes(CONSTANT_SIZE, "little"))
+
+
+def _to_number(place: Place, frame: "FrameView") -> int:
+    """An address that a place stands for: itself, or what is in its register."""
+    if isinstance(place, MemoryPlace):
+        return place.address
+    if isinstance(place, ConstantPlace):
+        return int.from_bytes(place.content[:8], "little")
+    if isinstance(place, RegisterPlace):
+        content = frame.read_register(place.register)
+        if content is None:
+            lose(f"{place.register} of this frame is not known")
+        return int.from_bytes(content, "little")
+    if isinstance(place, LostPlace):
+        raise Unlocatable(place.state, place.reason)
+    raise Unlocatable("unknown", NO_BASE)
+
+
+def _read_number(place: Place, size: int, frame: "FrameView") -> int:
+    """A number of some bytes that is in a place."""
+    if isinstance(place, MemoryPlace):
+        content = frame.read_memory(place.address, size)
+        if content is None:
+            raise Unlocatable("not_in_dump", "its size")
+        return int.from_bytes(content, "little")
+    return _to_number(place, frame) & (1 << 8 * size) - 1

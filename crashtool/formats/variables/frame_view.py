@@ -1,0 +1,34 @@
+"""What a reader of variables asks a frame for."""
+
+from typing import Protocol
+
+
+class FrameView(Protocol):
+    """A frame as far as it is known: asked for what says where its variables are.
+
+    `base`: where its module is loaded; `address`: the instruction that was looked up, in a caller
+    the call; `return_address`: where it goes on, None when it did not call. `found`: room for what
+    the reader of a debug file has learnt of this frame.
+    """
+
+    base: int
+    address: int
+    return_address: int | None
+    found: dict[object, object]
+
+    def read_register(self, name: str) -> bytes | None:
+        """A register's bytes, the lowest first, whole; None when the walk does not know it.
+
+        Names are the walk's: rax, eip, x0; and xmm0 to xmm15 of 16 bytes.
+        """
+
+    def read_memory(self, address: int, size: int) -> bytes | None:
+        """Memory of the process at the crash; None where the dump does not hold all of it."""
+
+    @property
+    def cfa(self) -> int | None:
+        """The canonical frame address: the stack pointer before the call that made this frame."""
+
+    @property
+    def caller(self) -> "FrameView | None":
+        """The frame that called it, when no frame can be missing between."""

@@ -1,0 +1,153 @@
+"""Variables of a frame as text: a value on one line, as much of it as is looked at."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from crashtool.render.layout import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crashtool.model.variables import FrameVariable, Value, ValueState
+
+STATES: "dict[ValueState, str]" = {
+    "value": "",
+    "optimized_out": "optimized out",
+    "not_in_dump": "not in the dump",
+    "unknown": "unknown",
+}
+LONGEST_VALUE = 160  # characters of one variable's value
+LONGEST_VERBOSE = 2000
+LONGEST_TYPE = 60
+MOST_SHOWN = 24  # variables of one function
+INDENT = "       "
+# What the standard libraries' templates are given when nobody says otherwise.
+OWN_ARGUMENTS = (
+    ", std::char_traits<", ", std::allocator<", ", std::default_delete<", ", std::less<",
+    ", std::hash<", ", std::equal_to<",
+)  # fmt: skip
+DEEPEST = 4
+MOST_PARTS = 12  # of a struct or an array
+REST = "…"
+
+
+def format_value(value: "Value", limit: int = LONGEST_VALUE) -> str:
+    """A value on one line, cut to `limit` characters: `{x = 4, y = <optimized out>}`."""
+    text = "".join(_take(_walk(value, DEEPEST), limit + 1))
+    return text if len(text) <= limit else text[: limit - 1] + REST
+
+
+def _take(pieces: Iterator[str], limit: int) -> Iterator[str]:
+    for piece in pieces:
+        yield piece
+        limit -= len(piece)
+        if limit <= 0:
+            return
+
+
+def format_loss(value: "Value") -> str:
+    """Why there is no value: `<not in the dump: memory at 0x5000>`."""
+    words = STATES[value.state]
+    return f"<{words}: {value.reason}>" if value.reason else f"<{words}>"
+
+
+def _walk(value: "Value", depth: int) -> Iterator[str]:
+    if value.state != "value":
+        yield format_loss(value) if depth == DEEPEST else f"<{STATES[value.state]}>"
+        return
+    pointee = value.pointee
+    is_followed = pointee is not None and pointee.state == "value"
+    if is_followed and value.type.endswith("&"):  # a reference is what it refers to
+        yield from _walk(cast("Value", pointee), depth)
+        return
+    if value.text:
+        yield value.text
+    if value.children or value.left_out:
+        yield " {" if value.text else "{"
+        yield from _walk_parts(value, depth)
+        yield "}"
+    elif not value.text and not is_followed:
+        yield "{}"
+    if is_followed:
+        yield " -> " if value.text else "-> "
+        yield from _walk(cast("Value", pointee), depth - 1)
+
+
+def _walk_parts(value: "Value", depth: int) -> Iterator[str]:
+    if not depth:
+        yield REST
+        return
+    for number, part in enumerate(value.children[:MOST_PARTS]):
+        yield ", " if number else ""
+        if part.name and not part.name.startswith("["):
+            yield f"{part.name} = "
+        yield from _walk(part, depth - 1)
+    if value.left_out or len(value.children) > MOST_PARTS:
+        yield f", {REST}" if value.children else REST
+
+
+def list_variables(
+    variables: "Sequence[FrameVariable]", *, verbose: bool
+) -> "tuple[tuple[Span, ...], ...]":
+    """The lines of a function's variables: names, values, types, then what compilers have removed.
+
+    Of very many the first are shown, unless `verbose`.
+    """
+    if not variables:
+        return ()
+    shown = [row for row in variables if row.value.state != "optimized_out" or not row.is_read]
+    most = len(shown) if verbose else MOST_SHOWN
+    rows = [_list_one(row, verbose=verbose) for row in shown[:most]]
+    if len(shown) > most:
+        words = f"{REST} {len(shown) - most} more variables (--verbose shows all)"
+        rows.append((Span(INDENT), Span(words, "dim")))
+    if removed := [row.name for row in variables if row not in shown]:
+        names = shorten_list(removed, len(removed) if verbose else MOST_SHOWN)
+        rows.append((Span(INDENT), Span(f"optimized out: {names}", "dim")))
+    return tuple(rows)
+
+
+def _list_one(row: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]":
+    name, kind = Span(row.name, "strong"), format_type(row.value.type)
+    if not verbose:
+        kind = kind if len(kind) <= LONGEST_TYPE else kind[: LONGEST_TYPE - 1] + REST
+    note = Span(f"  {kind}" + (", static" if row.kind == "static" else ""), "dim")
+    if not row.is_read:
+        return Span(INDENT), name, note
+    if row.value.state != "value":
+        return Span(INDENT), name, Span(f" = {format_loss(row.value)}", "dim"), note
+    limit = LONGEST_VERBOSE if verbose else LONGEST_VALUE
+    return Span(INDENT), name, Span(f" = {format_value(row.value, limit)}"), note
+
+
+def shorten_list(names: "Sequence[str]", most: int) -> str:
+    """Names with commas, and how many are left out."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def format_type(name: str) -> str:
+    """A type as people write it: without inline namespaces and the library's own arguments."""
+    for namespace in ("std::__cxx11::", "std::__1::", "std::__ndk1::"):
+        name = name.replace(namespace, "std::")
+    if "<" not in name:
+        return name
+    for words in OWN_ARGUMENTS:
+        name = _remove_argument(name, words)
+    name = name.replace(" >", ">")
+    return name.replace("std::basic_string<char>", "std::string").replace(
+        "std::basic_string_view<char>", "std::string_view"
+    )
+
+
+def _remove_argument(name: str, words: str) -> str:
+    """A name without the arguments of templates that begin so."""
+    start = name.find(words)
+    while start >= 0:
+        end, depth = start + len(words), 1
+        while end < len(name) and depth:
+            depth += (name[end] == "<") - (name[end] == ">")
+            end += 1
+        name = name[:start] + name[end:]
+        start = name.find(words)
+    return name

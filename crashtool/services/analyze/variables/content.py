@@ -1,0 +1,79 @@
+"""The bytes of a variable, out of wherever it is: memory, a register, several places."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+from crashtool.formats.variables.places import (
+    ConstantPlace,
+    LostPlace,
+    MemoryPlace,
+    PiecesPlace,
+    RegisterPlace,
+)
+
+if TYPE_CHECKING:
+    from crashtool.formats.variables.frame_view import FrameView
+    from crashtool.formats.variables.places import LossState, Place
+
+LARGEST_READ = 1 << 16  # bytes at once
+
+
+class LostValue(Exception):
+    """A value cannot be told, and why."""
+
+    def __init__(self, state: "LossState", reason: str) -> None:
+        super().__init__(reason)
+        self.state: LossState = state
+        self.reason = reason
+
+
+def lose(reason: str) -> NoReturn:
+    """Say that a value is not known."""
+    raise LostValue("unknown", reason)
+
+
+def read_content(place: "Place", frame: "FrameView", offset: int, size: int) -> bytes:
+    """Bytes of what is at a place, from a byte of it on. LostValue where one is not known."""
+    if size > LARGEST_READ or offset < 0 or size < 0:
+        lose("it is too large")
+    if isinstance(place, MemoryPlace):
+        content = frame.read_memory(place.address + offset, size)
+        if content is None:
+            raise LostValue("not_in_dump", f"memory at {place.address + offset:#x}")
+        return content
+    if isinstance(place, PiecesPlace):
+        return _read_pieces(place, frame, offset, size)
+    if isinstance(place, RegisterPlace):
+        whole = frame.read_register(place.register)
+        if whole is None:
+            lose(f"{place.register} of this frame is not known")
+        return _cut(whole, place.offset + offset, size)
+    if isinstance(place, ConstantPlace):
+        return _cut(place.content, offset, size)
+    if isinstance(place, LostPlace):
+        raise LostValue(place.state, place.reason)
+    lose("it has no address")
+
+
+def _cut(content: bytes, offset: int, size: int) -> bytes:
+    found = content[offset : offset + size]
+    if len(found) < size:
+        lose("a part of it alone is known")
+    return found
+
+
+def _read_pieces(place: PiecesPlace, frame: "FrameView", offset: int, size: int) -> bytes:
+    start, found = 0, bytearray()
+    for piece in place.pieces:
+        low = max(offset, start)
+        high = min(offset + size, start + piece.size)
+        if low < high:
+            found += read_content(piece.place, frame, low - start, high - low)
+        start += piece.size
+    if start < offset + size:
+        raise LostValue("optimized_out", "")
+    return _cut(bytes(found), 0, size)
+
+
+def may_hold(place: "Place") -> bool:
+    """Whether something is at a place: some of its bytes may be known."""
+    return not isinstance(place, LostPlace)

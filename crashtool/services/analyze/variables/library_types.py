@@ -1,0 +1,42 @@
+"""Strings, containers and smart pointers of the standard libraries, read as what they stand for.
+
+Each library has a module that tells the types it knows by their members, so that a type of the same
+name with other members is shown by its members.
+"""
+
+from typing import TYPE_CHECKING
+
+from crashtool.services.analyze.variables import libcxx, libstdcxx
+
+if TYPE_CHECKING:
+    from crashtool.formats.variables.data_type import DataType
+    from crashtool.model.variables import Value
+    from crashtool.services.analyze.variables.containers import Shape
+    from crashtool.services.analyze.variables.spot import Spot
+
+LIBRARIES: "tuple[dict[str, tuple[Shape, ...]], ...]" = (libstdcxx.SHAPES, libcxx.SHAPES)
+NAMESPACES = ("std::__cxx11::", "std::__1::", "std::__ndk1::", "std::__debug::", "std::")
+
+
+def find_shape(kind: "DataType") -> "Shape | None":
+    """What reads a type of a standard library; None for all others."""
+    name = kind.plain_name
+    for namespace in NAMESPACES:
+        if name.startswith(namespace):
+            name = name[len(namespace) :].partition("<")[0]
+            shapes = [row for library in LIBRARIES for row in library.get(name, ())]
+            return _in_turn(shapes) if shapes else None
+    return None
+
+
+def _in_turn(shapes: "list[Shape]") -> "Shape":
+    """The first that knows the members; LostValue where it knows them and they make no sense."""
+
+    def read(spot: "Spot", value: "Value") -> "Value | None":
+        for shape in shapes:
+            found = shape(spot, value)
+            if found is not None:
+                return found
+        return None
+
+    return read

@@ -1,0 +1,162 @@
+"""Types of GNU's C++ library, by its members (bits/basic_string.h, stl_vector.h, stl_tree.h, …)."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.services.analyze.variables.containers import (
+    TreeLinks,
+    read_held,
+    read_letters,
+    read_nodes,
+    read_smart,
+    read_span,
+    walk_links,
+    walk_tree,
+)
+from crashtool.services.analyze.variables.parts import find_part, find_path
+
+if TYPE_CHECKING:
+    from crashtool.formats.variables.data_type import DataType
+    from crashtool.model.variables import Value
+    from crashtool.services.analyze.variables.containers import Shape
+    from crashtool.services.analyze.variables.parts import MemberPart
+    from crashtool.services.analyze.variables.spot import Spot
+
+
+def read_string(at: "Spot", value: "Value") -> "Value | None":
+    """std::string: a pointer to its letters, which may be inside it, and their number."""
+    holder, length = find_part(at.kind, "_M_dataplus"), find_part(at.kind, "_M_string_length")
+    if holder is None or length is None:
+        return None
+    arguments = at.kind.details.arguments
+    if holder.type.is_incomplete and arguments:  # of clang, which leaves it to the library's own
+        return read_letters(at, value, holder.offset, length, arguments[0])
+    pointer = find_path(at.kind, "_M_dataplus", "_M_p")
+    if pointer is None:
+        return None
+    return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
+
+
+def read_string_view(at: "Spot", value: "Value") -> "Value | None":
+    """std::string_view."""
+    pointer, length = find_part(at.kind, "_M_str"), find_part(at.kind, "_M_len")
+    if pointer is None or length is None:
+        return None
+    return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
+
+
+def read_vector(at: "Spot", value: "Value") -> "Value | None":
+    """std::vector: where its elements begin and end; of bool it is another."""
+    first, last = find_part(at.kind, "_M_start"), find_part(at.kind, "_M_finish")
+    if first is None or last is None or first.type.kind != "pointer":
+        return None
+    element = first.type.details.target
+    return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
+
+
+def read_unique_pointer(at: "Spot", value: "Value") -> "Value | None":
+    """std::unique_ptr: its pointer is the head of a tuple, whose deleter may be a head, too."""
+    tuple_part = find_part(at.kind, "_M_t")
+    pointer = tuple_part and _find_pointer(at.kind, "_M_head_impl")
+    return read_smart(at, value, pointer) if pointer else None
+
+
+def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
+    """std::shared_ptr and std::weak_ptr."""
+    pointer = find_part(at.kind, "_M_ptr")
+    if pointer is None or pointer.type.kind != "pointer":
+        return None
+    return read_smart(at, value, pointer)
+
+
+def _find_pointer(kind: "DataType", name: str) -> "MemberPart | None":
+    """The first pointer of a name, in a tuple."""
+    found = find_part(kind, name)
+    if found is not None and found.type.kind != "pointer":  # a deleter with state stands first
+        return None
+    return found
+
+
+def read_optional(at: "Spot", value: "Value") -> "Value | None":
+    """std::optional."""
+    flag, payload = find_part(at.kind, "_M_engaged"), find_part(at.kind, "_M_payload")
+    if flag is None or payload is None:
+        return None
+    held = find_part(at.kind, "_M_value")
+    if held is None:
+        return None
+    return read_held(at, value, flag, held)
+
+
+def read_tree(at: "Spot", value: "Value") -> "Value | None":
+    """std::map and std::set: nodes of a red-black tree hold a value behind four words: the color,
+    the parent, the left and the right one.
+    """
+    tree = find_part(at.kind, "_M_t")
+    header = tree and find_part(tree.type, "_M_header")
+    total = tree and find_part(tree.type, "_M_node_count")
+    if tree is None or header is None or total is None:
+        return None
+    arguments = tree.type.details.arguments
+    if len(arguments) < 2 or not arguments[1].size:  # noqa: PLR2004 (a key, then what is held)
+        return None
+    count = at.read_word(tree.offset + total.offset)
+    first = at.read_word(tree.offset + header.offset + 2 * at.reader.width)
+    nodes = walk_tree(at, first, TreeLinks(parent=1, left=2, right=3))
+    return read_nodes(at, value, arguments[1], nodes, count, 4 * at.reader.width)
+
+
+def read_list(at: "Spot", value: "Value") -> "Value | None":
+    """std::list: nodes hold a value behind the next and the previous one."""
+    head = find_path(at.kind, "_M_impl", "_M_node")
+    next_part, total = find_path(at.kind, "_M_node", "_M_next"), find_part(at.kind, "_M_size")
+    arguments = at.kind.details.arguments
+    if head is None or next_part is None or total is None or not arguments:
+        return None
+    count, first = at.read_word(total.offset), at.read_word(next_part.offset)
+    nodes = walk_links(at, first)
+    return read_nodes(at, value, arguments[0], nodes, count, 2 * at.reader.width)
+
+
+def read_hash_table(at: "Spot", value: "Value") -> "Value | None":
+    """std::unordered_map and _set: nodes hold a value behind the next one."""
+    table = find_part(at.kind, "_M_h")
+    first = table and find_path(table.type, "_M_before_begin", "_M_nxt")
+    total = table and find_part(table.type, "_M_element_count")
+    if table is None or first is None or total is None:
+        return None
+    arguments = table.type.details.arguments
+    if len(arguments) < 2 or not arguments[1].size:  # noqa: PLR2004 (a key, then what is held)
+        return None
+    count = at.read_word(table.offset + total.offset)
+    nodes = walk_links(at, at.read_word(table.offset + first.offset))
+    return read_nodes(at, value, arguments[1], nodes, count, at.reader.width)
+
+
+def read_array(at: "Spot", value: "Value") -> "Value | None":
+    """std::array."""
+    elements = find_part(at.kind, "_M_elems")
+    if elements is None:
+        return None
+    found = at.reader.read(at.move(elements.type, elements.offset)._replace(depth=at.depth))
+    return found._replace(type=value.type, name=value.name)
+
+
+SHAPES: "dict[str, tuple[Shape, ...]]" = {
+    "basic_string": (read_string,),
+    "basic_string_view": (read_string_view,),
+    "vector": (read_vector,),
+    "unique_ptr": (read_unique_pointer,),
+    "shared_ptr": (read_shared_pointer,),
+    "weak_ptr": (read_shared_pointer,),
+    "optional": (read_optional,),
+    "map": (read_tree,),
+    "multimap": (read_tree,),
+    "set": (read_tree,),
+    "multiset": (read_tree,),
+    "list": (read_list,),
+    "unordered_map": (read_hash_table,),
+    "unordered_multimap": (read_hash_table,),
+    "unordered_set": (read_hash_table,),
+    "unordered_multiset": (read_hash_table,),
+    "array": (read_array,),
+}

@@ -1,0 +1,151 @@
+"""Numbers, letters and names of enumerations, as C++ writes them."""
+
+from decimal import Decimal, localcontext
+from struct import pack, unpack
+from typing import TYPE_CHECKING
+
+from crashtool.services.analyze.variables.content import LostValue
+
+if TYPE_CHECKING:
+    from crashtool.formats.variables.data_type import DataType
+
+BITS = 8
+LETTERS = ("char", "wchar_t", "char8_t", "char16_t", "char32_t")
+LARGEST = 16  # bytes of a number
+SIGNED = ("signed", "character")
+FLOATS = {2: "<e", 4: "<f", 8: "<d"}
+LONGEST_SHORT_FLOAT, LONGEST_LONG_DOUBLE = 9, 21  # digits that tell one from all others
+EXTENDED_BYTES = 10  # x87: 64 bits of a fraction, 15 of an exponent, a sign
+EXPONENT_BIAS, LARGEST_EXPONENT = 16383, 0x7FFF
+FIRST_PRINTED, LAST_ASCII = 0x20, 0x7E
+LARGEST_CODE_POINT = 0x10FFFF
+SURROGATES = range(0xD800, 0xE000)
+ESCAPES = {0: "\\0", 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 27: "\\e", 92: "\\\\"}
+
+
+def read_number(kind: "DataType", content: bytes) -> int:
+    """The bytes of a value as a number, with a sign where its type has one."""
+    return int.from_bytes(content, "little", signed=is_signed(kind))
+
+
+def is_signed(kind: "DataType") -> bool:
+    """Whether numbers of a type have a sign."""
+    if kind.kind == "enum":
+        details = kind.details
+        if details.target is None:
+            return any(value < 0 for value, _ in details.enumerators)
+        return details.target.encoding in SIGNED
+    return kind.kind == "base" and kind.encoding in SIGNED
+
+
+def is_letter(kind: "DataType") -> bool:
+    """Whether it is of texts; other types of one byte are numbers."""
+    return kind.plain_name in LETTERS and kind.size in (1, 2, 4)
+
+
+def format_scalar(kind: "DataType", number: int) -> str:
+    """A number of a base type or an enumeration, that is no fraction."""
+    if kind.kind == "enum":
+        return _format_enumerator(kind, number)
+    if kind.encoding == "boolean":
+        return ("false", "true")[number] if number in (0, 1) else str(number)
+    if is_letter(kind):
+        letter = format_letter(number & (1 << BITS * (kind.size or 1)) - 1, kind.size or 1)
+        return f"{number} {letter}" if letter else str(number)
+    return str(number)
+
+
+def format_letter(number: int, size: int) -> str:
+    """A letter in quotes; "" for what is none."""
+    if number in ESCAPES:
+        return f"'{ESCAPES[number]}'"
+    if number == ord("'"):
+        return "'\\''"
+    is_ascii = FIRST_PRINTED <= number <= LAST_ASCII
+    if is_ascii or (size > 1 and LAST_ASCII < number <= LARGEST_CODE_POINT):
+        letter = chr(number)
+        return f"'{letter}'" if number not in SURROGATES and letter.isprintable() else ""
+    return ""
+
+
+def _format_enumerator(kind: "DataType", number: int) -> str:
+    """A name, or the names of single bits that make up a number, or the number."""
+    rows = kind.details.enumerators
+    for value, name in rows:
+        if value == number:
+            return name
+    left, names = number, []
+    for value, name in rows:
+        if value > 0 and not value & value - 1 and left & value:
+            names.append(name)
+            left &= ~value
+    if names and not left:
+        return " | ".join(names)
+    return str(number)
+
+
+def format_float(content: bytes, architecture: str) -> str:
+    """The bytes of a floating point number. LostValue for a kind that is not known."""
+    form = FLOATS.get(len(content))
+    if form:
+        (value,) = unpack(form, content)
+        return repr(value) if len(content) == BITS else _shorten(value, content, form)
+    if architecture in ("x86_64", "x86") and len(content) in (10, 12, 16):
+        return _format_extended(content[:EXTENDED_BYTES])
+    raise LostValue("unknown", "a number of a kind that is not read")
+
+
+def _shorten(value: float, content: bytes, form: str) -> str:
+    """The fewest digits that are this number and no other."""
+    for digits in range(1, LONGEST_SHORT_FLOAT + 1):
+        text = f"{value:.{digits}g}"
+        try:
+            if pack(form, float(text)) == content:
+                return repr(float(text))
+        except OverflowError:
+            continue
+    return repr(value)
+
+
+def _format_extended(content: bytes) -> str:
+    """An x87 number, `long double` of Linux (Intel SDM, volume 1, 4.2.2)."""
+    fraction = int.from_bytes(content[:8], "little")
+    rest = int.from_bytes(content[8:], "little")
+    sign, exponent = "-" if rest >> 15 else "", rest & LARGEST_EXPONENT
+    if exponent == LARGEST_EXPONENT:
+        return f"{sign}inf" if not fraction << 1 & (1 << 64) - 1 else "nan"
+    if not fraction:
+        return f"{sign}0.0"
+    power = max(exponent, 1) - EXPONENT_BIAS - 63
+    with localcontext() as context:
+        context.prec = 3 * LONGEST_LONG_DOUBLE
+        step = Decimal(2) ** power
+        number = Decimal(fraction) * step
+        for digits in range(1, LONGEST_LONG_DOUBLE + 1):
+            text = f"{number:.{digits - 1}e}"
+            if abs(Decimal(text) - number) < step / 2:
+                break
+        short = Decimal(text)
+        text = format(short, "f") if -4 < short.adjusted() < LARGEST else format(short, "e")  # noqa: PLR2004
+    return sign + (text if "." in text or "e" in text else f"{text}.0")
+
+
+def quote(content: bytes, size: int, *, is_cut: bool) -> str:
+    """A text of letters of `size` bytes in quotes, with an ellipsis when more of it follows."""
+    encoding = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}[size]
+    text = content.decode(encoding, "backslashreplace" if size == 1 else "replace")
+    shown = "".join(map(_escape, text))
+    return f'"{shown}"' + ("…" if is_cut else "")
+
+
+def _escape(letter: str) -> str:
+    number = ord(letter)
+    if letter == '"':
+        return '\\"'
+    if number == ord("\\"):  # of what decoding could not read as much as of a text's own
+        return "\\"
+    return ESCAPES.get(number) or (letter if letter.isprintable() else _escape_number(number))
+
+
+def _escape_number(number: int) -> str:
+    return f"\\x{number:02x}" if number < 1 << BITS else f"\\u{number:04x}"

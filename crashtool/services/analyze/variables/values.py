@@ -1,0 +1,104 @@
+"""From a type and a place to a value that can be shown."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.errors import MalformedFile
+from crashtool.formats.variables.places import LostPlace
+from crashtool.model.variables import Value
+from crashtool.services.analyze.variables.aggregates import read_array, read_members
+from crashtool.services.analyze.variables.content import LostValue, lose
+from crashtool.services.analyze.variables.library_types import find_shape
+from crashtool.services.analyze.variables.limits import SHOWN, Limits
+from crashtool.services.analyze.variables.pointers import read_pointer
+from crashtool.services.analyze.variables.scalars import (
+    LARGEST,
+    format_float,
+    format_scalar,
+    read_number,
+)
+from crashtool.services.analyze.variables.spot import Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.variables.data_type import DataType
+    from crashtool.formats.variables.frame_view import FrameView
+    from crashtool.formats.variables.places import Place
+
+
+class ValueReader:
+    """The values of one frame's variables. What is lost says why.
+
+    `width`: of a pointer, in bytes; `architecture` as of a dump. `name_code` names the function at
+    an address.
+    """
+
+    def __init__(
+        self,
+        frame: "FrameView",
+        width: int,
+        architecture: str,
+        name_code: "Callable[[int], str]" = lambda _address: "",
+        limits: Limits = SHOWN,
+    ) -> None:
+        self.frame = frame
+        self.width = width
+        self.limits = limits
+        self.name_code = name_code
+        self._architecture = architecture
+        self._left = 0
+
+    def read_variable(self, kind: "DataType", locate: "Callable[[FrameView], Place]") -> Value:
+        """The value of a variable; `locate` as of a `FoundVariable`."""
+        self._left = self.limits.values
+        try:
+            place = locate(self.frame)
+        except MalformedFile as damage:
+            place = LostPlace("unknown", damage.what)
+        return self.read(Spot(self, kind, place))
+
+    def take_room(self) -> bool:
+        """Whether a further value may be read."""
+        return self._left > 0
+
+    def read(self, spot: Spot, name: str = "") -> Value:
+        """The value at a spot."""
+        self._left -= 1
+        value = Value(spot.kind.name, name=name)
+        if isinstance(spot.place, LostPlace):
+            return value._replace(state=spot.place.state, reason=spot.place.reason)
+        try:
+            return self._read(spot, value)
+        except LostValue as lost:
+            return value._replace(state=lost.state, reason=lost.reason)
+        except MalformedFile as damage:
+            return value._replace(state="unknown", reason=damage.what)
+
+    def _read(self, spot: Spot, value: Value) -> Value:
+        kind = spot.kind
+        if kind.kind in ("struct", "union"):
+            shape = None if self.limits.is_plain else find_shape(kind)
+            return (shape(spot, value) if shape else None) or read_members(spot, value)
+        if kind.kind in ("base", "enum"):
+            return value._replace(text=self._read_scalar(spot))
+        if kind.kind == "array":
+            return read_array(spot, value)
+        if kind.kind in ("pointer", "reference"):
+            return read_pointer(spot, value)
+        if kind.kind == "member_pointer":
+            content = spot.read_bytes(0, spot.size)
+            return value._replace(text=str(int.from_bytes(content, "little", signed=True)))
+        unknown = kind.kind == "unknown"
+        raise LostValue("unknown", "its type is not known" if unknown else f"a {kind.kind}")
+
+    def _read_scalar(self, spot: Spot) -> str:
+        kind = spot.kind
+        if not 0 < spot.size <= LARGEST:
+            lose("a number of a size that is not known")
+        content = spot.read_bytes(0, spot.size)
+        if kind.encoding == "float":
+            return format_float(content, self._architecture)
+        if kind.kind == "base" and kind.encoding == "other":
+            lose("a number of a kind that is not read")
+        number = read_number(kind, content)
+        return str(number) if self.limits.is_plain else format_scalar(kind, number)
