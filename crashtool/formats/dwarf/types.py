@@ -93,6 +93,12 @@ class DwarfTypes:
 
     def follow(self, reference: Reference, attribute: int) -> Reference | None:
         """The entry of a type that an attribute leads to; None without, or if not at hand."""
+        target = self._follow_once(reference, attribute)
+        if target is not None and SIGNATURE in target.entry.values:  # it stands for another unit's
+            return self._follow_once(target, SIGNATURE) or target
+        return target
+
+    def _follow_once(self, reference: Reference, attribute: int) -> Reference | None:
         form, value = reference.entry.values.get(attribute, (0, None))
         if form == BY_SIGNATURE and isinstance(value, int):
             return self._find_signed(reference, value)
@@ -134,10 +140,6 @@ class DwarfTypes:
 
     def _describe(self, reference: Reference, name: str, plain_name: str) -> DataType:
         values = reference.entry.values
-        if DECLARATION in values and SIGNATURE in values:
-            defined = self.follow(reference, SIGNATURE)
-            if defined is not None:
-                return self._describe(defined, name, plain_name)
         kind = KINDS.get(reference.entry.shape.tag)
         if kind is None:
             return UNKNOWN.rename(name)

@@ -31,6 +31,8 @@ def read_members(at: "Spot", value: Value) -> Value:
     members = details.members
     if details.variants is not None:
         members = (*members, *_choose_variant(at))
+    if not at.reader.limits.is_plain:
+        members = tuple(row for row in members if not _is_empty_base(row))
     if at.depth >= at.reader.limits.depth:
         return value._replace(left_out=len(members))
     children: list[Value] = []
@@ -39,6 +41,15 @@ def read_members(at: "Spot", value: Value) -> Value:
             break
         children.append(_read_member(at, member))
     return gather(value, children, len(members) - len(children))
+
+
+def _is_empty_base(member: "Member") -> bool:
+    """Whether a base has nothing in it, as many of a library's have."""
+    kind = member.type
+    if not member.is_base or kind.kind != "struct" or kind.is_incomplete or kind.size != 1:
+        return False
+    details = kind.details
+    return details.variants is None and all(map(_is_empty_base, details.members))
 
 
 def gather(value: Value, children: "list[Value]", left_out: int = 0) -> Value:

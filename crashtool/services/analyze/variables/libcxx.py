@@ -104,6 +104,14 @@ def read_tree(at: "Spot", value: "Value") -> "Value | None":
     return read_nodes(at, value, element, nodes, count, 3 * at.reader.width + 1)
 
 
+def read_map_value(at: "Spot", value: "Value") -> "Value | None":
+    """What a node of std::map holds: a pair, within a type of the library's own."""
+    pair = find_part(at.kind, "__cc") or find_part(at.kind, "__cc_")
+    if pair is None:
+        return None
+    return at.reader.read(at.move(pair.type, pair.offset)._replace(depth=at.depth), value.name)
+
+
 def read_array(at: "Spot", value: "Value") -> "Value | None":
     """std::array."""
     elements = find_part(at.kind, "__elems_")
@@ -126,4 +134,5 @@ SHAPES: "dict[str, tuple[Shape, ...]]" = {
     "set": (read_tree,),
     "multiset": (read_tree,),
     "array": (read_array,),
+    "__value_type": (read_map_value,),
 }
