@@ -98,6 +98,8 @@ complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l streams -d 'Sh
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l memory -r -d 'Show memory at an address or register (default: 256 bytes). Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l handles -d 'Show the open handles (Windows).'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l source -r -d 'Show the source around each frame, from files in this folder. Repeatable.'
+complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l variables -l locals -d 'Show the variables of all functions on the stacks, not of the crashing frame alone.'
+complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l no-values -d 'Show the types of variables without values.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l core -r -d 'Also write the dump as a core file, for gdb and lldb (Linux on x86-64, x86 and ARM64).'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l scrub -r -d 'Overwrite this in the core file: environment, secrets, or strings=REGEX. Repeatable; stacks stay readable.'
 complete -c crashtool -n '__fish_seen_subcommand_from inspect' -l secrets -d 'Count what looks like a secret, showing none.'

@@ -16,9 +16,9 @@ from crashtool.formats.pdb.local_places import (
     Untold,
 )
 from crashtool.formats.pdb.registers import STACKS, VFRAME, find_register
+from crashtool.formats.variables.frame_view import FrameView
 from crashtool.formats.variables.places import (
     ConstantPlace,
-    FrameView,
     LostPlace,
     MemoryPlace,
     Piece,
