@@ -10,6 +10,7 @@ from crashtool.render.html import render_article
 from crashtool.render.report import render_report
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.variables.wanted import WantedVariables
+from crashtool.services.receiver.related import pack_calls
 from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings.layers import user_cache_folder
 from crashtool.services.symbols.session import SymbolSession, open_session
@@ -55,12 +56,14 @@ class DumpPages:
         headline = report.crash.reason.name if report.crash else "no exception"
         if where := format_where(report):
             headline += f" in {where}"
+        signature = sign(report)
         return DumpPage(
             headline,
             render_report(report).text(),
-            sign(report).text,
+            signature.text,
             assess_symbols(report),
             render_article(report),
+            pack_calls(signature.calls, signature.quality),
         )
 
     def _advise(self, report: "CrashReport") -> "CrashReport":

@@ -367,6 +367,8 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
         route("/api/openapi.json", lambda _: site.openapi()),
         route("/api/reports", lambda request: site.api_reports(request.query_params)),
         route("/api/groups", lambda request: site.api_groups(request.query_params)),
+        route("/api/related", lambda request: site.api_related(request.query_params)),
+        route("/export/{name}", lambda r: site.export(r.path_params["name"], r.query_params)),
         route("/api/reports/{rxid}", lambda r: site.api_report(r.path_params["rxid"])),
         change("/api/reports/{rxid}", "DELETE", lambda r: site.api_delete(r.path_params["rxid"])),
         change("/reports/{rxid}/delete", "POST", lambda r: site.delete(r.path_params["rxid"])),

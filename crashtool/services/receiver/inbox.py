@@ -29,6 +29,7 @@ from crashtool.services.receiver.listing import (
     list_groups,
     list_reports,
 )
+from crashtool.services.receiver.related import RelatedGroup, list_related
 from crashtool.services.receiver.report import DumpPage, StoredFile, StoredReport
 
 DATABASE = "inbox.sqlite3"
@@ -153,7 +154,7 @@ class Inbox:
         with self._connections.transaction(is_promised=False) as database:
             database.execute(
                 "UPDATE reports SET headline = ?, page = ?, signature = ?, symbols = ?,"
-                " article = ?, found = ? WHERE id = ?",
+                " article = ?, calls = ?, found = ? WHERE id = ?",
                 (*shown, _storable(found), report.id),
             )
 
@@ -187,6 +188,11 @@ class Inbox:
         """A query's reports counted by group, the one with the newest report first."""
         with self._connections.reading() as database:
             return list_groups(database, query)
+
+    def related(self, name: str) -> list[RelatedGroup]:
+        """The groups that are like the one of this name, the most like first."""
+        with self._connections.reading() as database:
+            return list_related(database, name)
 
     def choices(self, product: str) -> tuple[list[str], list[str]]:
         """The products that there are reports of, and the versions of one of them, or of all."""
@@ -248,6 +254,7 @@ class Inbox:
             signature=row["signature"],
             symbols=row["symbols"],
             article=row["article"],
+            calls=row["calls"],
             query=_texts(attributes, "query"),
             fields=_texts(attributes, "form"),
             files=tuple(_stored_file(file, folder) for file in files),

@@ -40,6 +40,7 @@ ACCEPTED = {
     "properties": {"response": {"const": "ok"}, "_rxid": {"type": "string"}},
 }
 NAME = {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_.-]+$"}
+EXPORTS = ["groups.csv", "groups.json", "reports.csv", "reports.json"]
 FORMAT = {"type": "string", "enum": sorted(FORMATS)}
 REFUSALS = {
     "400": "malformed: no minidump, an unknown format, a broken body",
@@ -69,9 +70,23 @@ def describe_api() -> dict[str, Any]:
         "required": ["groups"],
         "properties": {"groups": {"type": "array", "items": {"type": "object"}}},
     }
+    related = {
+        "type": "object",
+        "required": ["related"],
+        "properties": {"related": {"type": "array", "items": {"type": "object"}}},
+    }
     paths = {
         "/api/reports": _get("Reports, the newest first", reports, _list_conditions(), bad=True),
         "/api/groups": _get("Reports counted by group", groups, _list_conditions(), bad=True),
+        "/api/related": _get(
+            "Groups that are like one", related,
+            [_parameter("group", "the name of a group", {"type": "string"})],
+        ),
+        "/export/{name}": _get(
+            "All groups or reports of a query as a file", None,
+            [_path_parameter("name", {"type": "string", "enum": EXPORTS}), *_list_conditions()],
+            bad=True, absent=True, media="*/*",
+        ),
         "/api/reports/{rxid}": _get("One report", {"type": "object"}, [rxid], absent=True)
         | {"delete": _delete([rxid])},
         "/reports/{rxid}/files/{number}": _get(
@@ -135,8 +150,9 @@ def _answer(text: str, schema: dict[str, Any] | None, media: str = "application/
 def _get(
     text: str, schema: dict[str, Any] | None, parameters: list[dict[str, Any]],
     *, bad: bool = False, absent: bool = False, stream: bool = False,
+    media: str = "application/octet-stream",
 ) -> dict[str, Any]:  # fmt: skip
-    media = "application/json" if schema else "application/octet-stream"
+    media = "application/json" if schema else media
     answers = {"200": _answer(text, schema, "text/event-stream" if stream else media)}
     refusals = [("400", bad), ("404", absent), ("503", stream), ("401", True), ("421", True)]
     answers |= {code: _answer("refused", ERROR) for code, applies in refusals if applies}

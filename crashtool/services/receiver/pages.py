@@ -13,6 +13,7 @@ from urllib.parse import quote
 from crashtool.formats.moment import find_date, iso_text
 from crashtool.formats.submission_url import redact_token
 from crashtool.services.receiver.listing import InboxGroup, Query, ReportRow
+from crashtool.services.receiver.related import RelatedGroup
 from crashtool.services.receiver.report import StoredReport
 
 if TYPE_CHECKING:
@@ -61,16 +62,28 @@ class Pages:
         """Why a browser gets no page."""
         return self._render("refusal.html", status=status, message=message)
 
-    def rows(self, rows: list[ReportRow], query: Query, found: int) -> str:
-        """The reports of a query one by one; `found` fit it, on this page and on others."""
-        following = rows[-1].id if len(rows) == query.limit else None
-        return self._render("rows.html", rows=rows, query=query, found=found, following=following)
+    def rows(
+        self, rows: list[ReportRow], query: Query, found: int, related: list[RelatedGroup]
+    ) -> str:
+        """The reports of a query one by one; `found` fit it, on this page and on others.
 
-    def report(self, report: StoredReport) -> str:
-        """One report with its fields, its files and what its minidump says."""
+        `related` are the groups that are like the query's.
+        """
+        following = rows[-1].id if len(rows) == query.limit else None
+        return self._render(
+            "rows.html", rows=rows, query=query, found=found, following=following,
+            related=related,
+        )  # fmt: skip
+
+    def report(self, report: StoredReport, related: list[RelatedGroup]) -> str:
+        """One report with its fields, its files and what its minidump says.
+
+        `related` are the groups that are like its own.
+        """
         return self._render(
             "report.html",
             report=report,
+            related=related,
             headline=_headline(report),
             fields=_rows(report.fields),
             query=_rows(report.query),

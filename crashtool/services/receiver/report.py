@@ -7,6 +7,7 @@ from crashtool.formats.named_tuple import NamedTuple
 MINIDUMP_NAMES = ("upload_file_minidump", "upload_file")
 MINIDUMP_MAGIC = b"MDMP"
 MAX_LINE_LENGTH, MAX_TEXT, MAX_ARTICLE = 2000, 1 << 20, 2 << 20  # characters
+MAX_CALLS_LENGTH = 1 << 14
 
 
 class StoredFile(NamedTuple):
@@ -25,7 +26,7 @@ class DumpPage(NamedTuple):
     """What is shown of a minidump: one line, a text of many lines, what it is grouped by.
 
     `symbols` is in a word how complete they were: complete, incomplete or none. `article` is
-    markup that may be put into a page as it is.
+    markup that may be put into a page as it is, `calls` what makes groups alike (`pack_calls`).
     """
 
     headline: str
@@ -33,6 +34,7 @@ class DumpPage(NamedTuple):
     signature: str = ""
     symbols: str = ""
     article: str = ""
+    calls: str = ""
 
     def bounded(self) -> "DumpPage":
         """What is kept of it: a dump can make a page larger than any browser would show."""
@@ -41,7 +43,8 @@ class DumpPage(NamedTuple):
         if len(text) > MAX_TEXT:
             text = text[:MAX_TEXT] + "\n… cut here: crashtool inspect shows all of the minidump\n"
         line, group = self.headline[:MAX_LINE_LENGTH], self.signature[:MAX_LINE_LENGTH]
-        return DumpPage(line, text, group, self.symbols, article)
+        calls = self.calls if len(self.calls) <= MAX_CALLS_LENGTH else ""
+        return DumpPage(line, text, group, self.symbols, article, calls)
 
 
 class StoredReport(NamedTuple):
@@ -67,6 +70,7 @@ class StoredReport(NamedTuple):
     signature: str = ""
     symbols: str = ""
     article: str | None = None
+    calls: str = ""
 
     @property
     def minidump(self) -> Path | None:

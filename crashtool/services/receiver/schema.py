@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 
-VERSION = 3
+VERSION = 4
 TABLES = """
 CREATE TABLE reports (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -25,7 +25,8 @@ CREATE TABLE reports (
     article TEXT,
     words TEXT NOT NULL DEFAULT '',
     found TEXT NOT NULL DEFAULT '',
-    submission TEXT
+    submission TEXT,
+    calls TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE attributes (
     report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
@@ -73,6 +74,11 @@ UPDATE reports SET
     2: """
 ALTER TABLE reports ADD COLUMN submission TEXT;
 CREATE UNIQUE INDEX submissions ON reports (submission);
+""",
+    # read again, too: what makes groups alike was not kept
+    3: """
+ALTER TABLE reports ADD COLUMN calls TEXT NOT NULL DEFAULT '';
+UPDATE reports SET headline = NULL, page = NULL WHERE format = 'minidump';
 """,
 }
 

@@ -8,22 +8,25 @@ from urllib.parse import quote
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_request import SOURCE, parse_symbol_request
+from crashtool.services.receiver.export import MAX_ROWS as MAX_EXPORTED
+from crashtool.services.receiver.export import write_groups, write_reports
 from crashtool.services.receiver.guard import UNAUTHORIZED, Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import error_body, read_endpoint
-from crashtool.services.receiver.listing import Query
+from crashtool.services.receiver.listing import InboxGroup, Query, ReportRow
 from crashtool.services.receiver.openapi import describe_api
 from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
 from crashtool.services.receiver.symbol_index import SymbolIndex
 
 OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
-    "/report.", "/delete-group",
+    "/report.", "/delete-group", "/api/related", "/export/",
 )  # fmt: skip
 MAX_NUMBER_SIZE = (1 << 63) - 1  # of SQLite
 MAX_ROWS = 1000
 DEFAULT_ROWS = 100
 MAX_TEXT = 1000  # characters of a search
+CSV = "text/csv; charset=utf-8"
 HTML, JSON, TEXT = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -98,7 +101,8 @@ class Site:
         total = self._inbox.count(Query())
         found = self._inbox.count(query._replace(before=None))
         if query.group or query.format or query.before is not None:
-            page = self._pages.rows(self._inbox.rows(query), query, found)
+            related = self._inbox.related(query.group) if query.group else []
+            page = self._pages.rows(self._inbox.rows(query), query, found, related)
         else:
             uploads = self._inbox.count() - total
             choices = self._inbox.choices(query.product)
@@ -109,9 +113,10 @@ class Site:
     def report(self, rxid: str) -> PageReply:
         """One report."""
         report = self._inbox.find(rxid)
-        return (
-            self.nothing() if report is None else PageReply(200, self._pages.report(report), HTML)
-        )
+        if report is None:
+            return self.nothing()
+        related = self._inbox.related(report.signature) if report.signature else []
+        return PageReply(200, self._pages.report(report, related), HTML)
 
     def file(self, rxid: str, number: int) -> PageReply:
         """One file of a report, never as anything that a browser would open."""
@@ -161,14 +166,30 @@ class Site:
         query = _parse_query(values)
         if isinstance(query, PageReply):
             return query
-        groups = [
-            {
-                "group": row.name, "count": row.total, "first": row.first,
-                "versions": list(row.versions), "newest": row_document(row.newest),
-            }
-            for row in self._inbox.groups(query)
-        ]  # fmt: skip
-        return _json(200, {"groups": groups})
+        return PageReply(200, _tell_groups(self._inbox.groups(query)))
+
+    def export(self, name: str, values: Mapping[str, str]) -> PageReply:
+        """All groups or reports of a query as a file: groups.csv, groups.json and so on."""
+        query = _parse_query(values)
+        what, _, kind = name.partition(".")
+        if what not in ("groups", "reports") or kind not in ("csv", "json"):
+            return self.nothing()
+        if isinstance(query, PageReply):
+            return query
+        query = query._replace(before=None, limit=MAX_EXPORTED)
+        if what == "groups":
+            groups = self._inbox.groups(query)
+            text = write_groups(groups) if kind == "csv" else _tell_groups(groups)
+        else:
+            rows = self._inbox.rows(query)
+            text = write_reports(rows) if kind == "csv" else _tell_reports(rows)
+        told = {"content-disposition": f'attachment; filename="{what}.{kind}"'}
+        return PageReply(200, text, CSV if kind == "csv" else JSON, told)
+
+    def api_related(self, values: Mapping[str, str]) -> PageReply:
+        """The groups that are like one."""
+        found = self._inbox.related(values.get("group", ""))
+        return _json(200, {"related": [group._asdict() for group in found]})
 
     def api_report(self, rxid: str) -> PageReply:
         """One report as a JSON document."""
@@ -276,6 +297,21 @@ def _parse_query(values: Mapping[str, str]) -> Query | PageReply:
         before=int(before) if before is not None else None,
         limit=int(limit),
     )
+
+
+def _tell_groups(groups: list[InboxGroup]) -> str:
+    rows = [
+        {
+            "group": row.name, "count": row.total, "first": row.first,
+            "versions": list(row.versions), "newest": row_document(row.newest),
+        }
+        for row in groups
+    ]  # fmt: skip
+    return json.dumps({"groups": rows})
+
+
+def _tell_reports(rows: list[ReportRow]) -> str:
+    return json.dumps({"reports": [row_document(row) for row in rows]})
 
 
 def _is_number(text: str) -> bool:

@@ -8,6 +8,8 @@ import pytest
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.render.html_style import STYLE
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.receiver.related import pack_calls
+from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import wait_until
 from tests.services.receiver.crashes import make_dump, send_crash, send_symbols
 
@@ -160,3 +162,26 @@ def test_a_report_is_deleted_and_the_list_filtered_by_hand(page, receiver):
     page.wait_for_url(receiver.url + "/")
     assert page.locator("#total").inner_text() == "1"
     assert receiver.inbox.find(rxid) is None
+
+
+def test_groups_that_are_alike_are_linked_and_lists_are_saved(page, receiver, tmp_path):
+    """With names that are markup: the pages of a group and of a report, and the file."""
+    calls = (SCRIPT, *(f"game::outer{number}" for number in range(9)))
+    for number, signature in enumerate((f"{SCRIPT} | a [memory]", "game::draw | b [memory]")):
+        for _ in range(number + 1):
+            report = receiver.inbox.get(send_crash(receiver))
+            wait_until(lambda rxid=report.rxid: receiver.inbox.get(rxid).headline)
+            packed = pack_calls((*calls, *("more",) * number), "named")
+            receiver.inbox.describe(report, DumpPage("S", "", signature, "", "", packed))
+    page.goto(receiver.url)
+    page.locator("a.row", has_text="game::draw").click()
+    page.locator("section.related a", has_text="<script>").click()
+    page.locator("section.related a", has_text="game::draw").wait_for()
+    page.locator("ol.groups a.row").click()
+    page.locator("section.related a", has_text="game::draw").wait_for()
+    page.goto(receiver.url)
+    with page.expect_download() as download:
+        page.locator(".export a").first.click()
+    download.value.save_as(tmp_path / "got.csv")
+    assert download.value.suggested_filename == "groups.csv"
+    assert "game::draw | b [memory],2," in (tmp_path / "got.csv").read_text(encoding="utf-8-sig")
