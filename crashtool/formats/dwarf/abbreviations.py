@@ -1,17 +1,13 @@
 """Abbreviations: how the entries (DIEs) of a unit are laid out."""
 
-from typing import TYPE_CHECKING
-
-from crashtool.formats.dwarf.forms import IMPLICIT, DamagedDwarf
+from crashtool.formats.dwarf.forms import IMPLICIT, Cursor, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
-
-if TYPE_CHECKING:
-    from crashtool.formats.dwarf.forms import Cursor
 
 MOST_DECLARATIONS = 1 << 16  # of one table; compilers make some hundred
 MOST_ATTRIBUTES = 1 << 10
 MOST_KEPT = 1 << 14  # declarations, of all tables
+WINDOW = 1 << 14  # bytes of a table that are looked at together
 
 
 class Declaration(NamedTuple):
@@ -52,17 +48,24 @@ class Abbreviations:
         if opened is None:
             if sum(map(len, self._tables.values())) >= MOST_KEPT:
                 self._tables.clear()
-            opened = self._tables[table] = _Table(self._sections.open("debug_abbrev", table))
+            opened = self._tables[table] = _Table(self._sections, table)
         return opened
 
 
 class _Table:
     """One table: what was read of it is kept, and reading goes on from there."""
 
-    def __init__(self, cursor: "Cursor") -> None:
-        self._cursor = cursor
+    def __init__(self, sections: DebugSections, place: int) -> None:
+        self._sections = sections
+        self._place = place
+        self._window = self._open_window()
         self._known: dict[int, Declaration] = {}
         self._is_whole = False
+
+    def _open_window(self) -> Cursor:
+        """Some bytes from the place on; of a packed section they are slow to get one by one."""
+        cursor = self._sections.open("debug_abbrev", self._place, WINDOW)
+        return Cursor(cursor.take(cursor.end - cursor.place))
 
     def __len__(self) -> int:
         return len(self._known)
@@ -78,7 +81,16 @@ class _Table:
         return list(self._known)
 
     def _read_next(self) -> None:
-        cursor = self._cursor
+        """The next declaration; one that reaches beyond the window is read in another."""
+        start = self._window.place
+        try:
+            self._read_declaration(self._window)
+        except DamagedDwarf:
+            self._place += start
+            self._window = self._open_window()
+            self._read_declaration(self._window)
+
+    def _read_declaration(self, cursor: Cursor) -> None:
         code = cursor.uleb()
         if not code or len(self._known) >= MOST_DECLARATIONS:
             self._is_whole = True

@@ -16,13 +16,14 @@ from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.ranges import find_ranges, has_addresses
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
-from crashtool.formats.dwarf.units import ADDRESS_SIZES, Header, Unit
+from crashtool.formats.dwarf.units import Header, Unit
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.code_spans import merge_spans
 from crashtool.formats.record import U8, U16, U32, U64, Record
 
 ARANGES_VERSION = 2
 EXTENDED = b"\xff" * 4  # the mark of 64-bit DWARF, before a length
+LENGTH, LONG_LENGTH = 4, 8  # bytes of a set's length
 MOST_ROWS = 1 << 22  # libjvm has 28,536
 MOST_OVERLAPPING = 64
 MOST_SILENT = 64  # units that do not say where their code is, and so are all tried
@@ -62,7 +63,7 @@ class SetHead64(Record):
     segment_size: U8
 
 
-PIECES: dict[int, type[Range32 | Range64]] = {4: Range32, 8: Range64}
+PIECES = {4: Range32.LAYOUT, 8: Range64.LAYOUT}  # by the size of addresses
 
 
 class _UnitRanges:
@@ -172,33 +173,35 @@ def _read_aranges(
 ) -> None:
     """Add what each set tells: the pieces of code, each with its unit's offset, and the units.
 
-    A pair of zeros is padding or an end, so a set ends where its length says.
+    A pair of zeros is padding or an end, so a set ends where its length says. A C library has
+    thousands of sets, most of one piece: so the usual ones are read without a call for each.
     """
     data = sections.open("debug_aranges").take(sections.size("debug_aranges"))
-    place = 0
-    while place < len(data) and len(rows) < MOST_ROWS:
-        head, start, stop = _read_set_head(data, place)
-        _, version, unit, size, segment_size = head
-        if version != ARANGES_VERSION or size not in ADDRESS_SIZES or segment_size:
+    end, place = len(data), 0
+    usual, usual_size = SetHead32.LAYOUT.unpack_from, SetHead32.SIZE
+    while place < end and len(rows) < MOST_ROWS:
+        start = place + usual_size
+        if start > end or data.startswith(EXTENDED, place):
+            (length, version, unit, size, segment_size), start = _read_long_head(data, place)
+            stop = start - SetHead64.SIZE + LONG_LENGTH + length
+        else:
+            length, version, unit, size, segment_size = usual(data, place)
+            stop = place + LENGTH + length
+        if version != ARANGES_VERSION or size not in PIECES or segment_size:
             raise DamagedDwarf("a set of .debug_aranges", offset=place)
-        start += -(start - place) % (2 * size)
-        count = max(0, min(stop, len(data)) - start) // (2 * size)
-        # without a Record for each: a C library has thousands of sets
-        pieces = PIECES[size].LAYOUT.iter_unpack(data[start : start + count * 2 * size])
-        rows += [(low, low + size, unit) for low, size in pieces if low and size]
+        start += (place - start) % (2 * size)
+        pieces = data[start : min(stop, end)]
+        for low, count in PIECES[size].iter_unpack(pieces[: len(pieces) // (2 * size) * 2 * size]):
+            if low and count:
+                rows.append((low, low + count, unit))
         named.add(unit)
         place = stop
 
 
-def _read_set_head(data: bytes, place: int) -> tuple[SetHead32 | SetHead64, int, int]:
-    """The head of a set, where it ends, and where the set does."""
-    kind: type[SetHead32 | SetHead64] = SetHead32
-    if data.startswith(EXTENDED, place):
-        kind = SetHead64
-        place += len(EXTENDED)
+def _read_long_head(data: bytes, place: int) -> tuple[SetHead64, int]:
+    """The head of a set in 64-bit DWARF, and where it ends."""
+    place += len(EXTENDED)
     try:
-        head = kind.read(data, place)
+        return SetHead64.read(data, place), place + SetHead64.SIZE
     except MalformedFile:
         raise DamagedDwarf("a set of .debug_aranges is cut short", offset=place) from None
-    length_size = 8 if kind is SetHead64 else 4
-    return head, place + kind.SIZE, place + length_size + head.length

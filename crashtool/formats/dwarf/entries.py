@@ -1,5 +1,6 @@
 """Entries (DIEs) of one unit: how they lie in its bytes, read one by one or passed."""
 
+from bisect import bisect_right, insort
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
@@ -28,6 +29,7 @@ Values: TypeAlias = dict[int, tuple[int, Value]]  # by attribute: form and value
 
 LARGEST_UNIT = 1 << 27  # bytes; 3 MB is large, those of link-time optimization may be 100
 LARGEST_NUMBER = 8  # bytes
+MOST_MARKS = 1 << 14  # of one unit
 MORE = 0x80  # a LEB128 number's bytes but the last have this bit
 # What a value tells of its size, in the place of a number of bytes
 LEB, TEXT, LEB_BLOCK, ANY = -1, -2, -3, -4
@@ -133,6 +135,28 @@ class Entry(NamedTuple):
         return value if is_place and isinstance(value, int) else 0
 
 
+class Marks:
+    """Entries that a walk has passed, each with those that it is inside: later ones begin there."""
+
+    def __init__(self) -> None:
+        self._places: list[int] = []
+        self._parents: dict[int, tuple[int, ...]] = {}
+
+    def add(self, place: int, parents: list[int]) -> None:
+        """Keep an entry, with the places of those that it is inside."""
+        if place not in self._parents and len(self._places) < MOST_MARKS:
+            insort(self._places, place)
+            self._parents[place] = tuple(parents)
+
+    def find(self, place: int) -> tuple[int, list[int]] | None:
+        """The last one at a place or before it."""
+        number = bisect_right(self._places, place) - 1
+        if number < 0:
+            return None
+        found = self._places[number]
+        return found, list(self._parents[found])
+
+
 class Entries:
     """The entries of one unit, by where they begin, in bytes from the unit's start."""
 
@@ -141,6 +165,7 @@ class Entries:
         header = unit.header
         self.unit = unit
         self.shapes = shapes
+        self.marks = Marks()
         size = header.end - header.offset
         if size > LARGEST_UNIT:
             raise DamagedDwarf(f"a unit of {size} bytes is too large", offset=header.offset)
@@ -152,12 +177,14 @@ class Entries:
         """The entry that begins at a place. DamagedDwarf when there is none."""
         if not self.first <= place < self.end:
             raise DamagedDwarf("a reference leads out of its unit", offset=self.unit.header.offset)
-        with as_damage(self.unit.header.offset):
+        try:
             code, end = self.open(place)
             if not code:
                 raise DamagedDwarf("a reference leads to no entry", offset=self.unit.header.offset)
-            shape = self.shapes.find(code)
+            shape = self.shapes.known.get(code) or self.shapes.find(code)
             values, end = self._read_values(shape, end)
+        except (IndexError, ValueError):
+            raise DamagedDwarf("a unit is cut short", offset=self.unit.header.offset) from None
         if end > self.end:
             raise DamagedDwarf("a unit is cut short", offset=self.unit.header.offset)
         return Entry(place, shape, values, end)

@@ -31,6 +31,7 @@ FLAT_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x8001})  # C and asse
 SECOND_PART = "__second_sect_of_"  # gcc's of DWARF 2, for what is elsewhere of a function
 MOST_REFERENCES = 16  # from entry to entry; three happen
 MOST_SCOPES = 64
+ENTRIES_TO_A_MARK = 16
 MOST_NAMES = 1 << 14
 MOST_SCOPE_BYTES = 1 << 26  # of units that are walked from their start to an entry
 
@@ -134,9 +135,9 @@ def find_parents(entries: Entries, wanted: int) -> list[int]:
 
     DamagedDwarf when no entry begins at the place.
     """
-    parents: list[int] = []
-    place = entries.first
+    place, parents = entries.marks.find(wanted) or (entries.first, [])
     with as_damage(entries.unit.header.offset):
+        passed = 0
         while place < wanted:
             code, start = entries.open(place)
             if not code:
@@ -144,6 +145,9 @@ def find_parents(entries: Entries, wanted: int) -> list[int]:
                     parents.pop()
                 place = start
                 continue
+            passed += 1
+            if passed % ENTRIES_TO_A_MARK == 0:
+                entries.marks.add(place, parents)
             shape = entries.shapes.known.get(code) or entries.shapes.find(code)
             following = 0
             if shape.has_children:

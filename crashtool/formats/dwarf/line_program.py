@@ -38,14 +38,6 @@ class Sequence:
         self.lines = array("Q")
         self.high = 0
 
-    def add(self, address: int, file: int, line: int) -> None:
-        """Append a row, unless it says what the one before says."""
-        if self.files and self.files[-1] == file and self.lines[-1] == line:
-            return
-        self.addresses.append(address)
-        self.files.append(file)
-        self.lines.append(line)
-
     def find(self, address: int) -> tuple[int, int] | None:
         """File number and line at an address; of several rows there the last counts."""
         place = bisect_right(self.addresses, address) - 1
@@ -81,38 +73,51 @@ class _Machine:
             raise DamagedDwarf("a line program is cut short", offset=self._place) from None
 
     def _walk_sequences(self) -> Iterator[Sequence]:
-        """Special opcodes here, for they are most; the others by their own functions."""
+        """Rows and columns, which most of a program is, are run here; the rest by functions."""
         code, base, end = self._code, self._coding.opcode_base, len(self._code)
         advances, steps = self._advances, self._steps
-        while self._place < end:
-            opcode = code[self._place]
-            self._place += 1
+        place, address, line = self._place, self._address, self._line
+        while place < end:
+            opcode = code[place]
+            place += 1
             if opcode >= base:
-                self._address += advances[opcode]
-                self._line += steps[opcode]
-                yield from self._emit()
-            elif opcode == COPY:
-                yield from self._emit()
-            elif opcode == EXTENDED:
-                yield from self._run_extended()
-            else:
-                self._run_standard(opcode)
+                address += advances[opcode]
+                line += steps[opcode]
+            elif opcode == SET_COLUMN:
+                while code[place] >= SHORT:
+                    place += 1
+                place += 1
+                continue
+            elif opcode != COPY:
+                self._place, self._address, self._line = place, address, line
+                if opcode == EXTENDED:
+                    yield from self._run_extended()
+                else:
+                    self._run_standard(opcode)
+                place, address, line = self._place, self._address, self._line
+                continue
+            if done := self._add_row(address & MASK, line if 0 <= line < MOST_LINE else 0):
+                yield done
 
-    def _emit(self) -> "tuple[Sequence, ...]":
+    def _add_row(self, address: int, line: int) -> Sequence | None:
         """Append a row; the sequence so far is given back where addresses begin anew."""
-        done: tuple[Sequence, ...] = ()
-        rows, address = self._rows, self._address & MASK
-        if rows.addresses and address < rows.addresses[-1]:
-            rows.high = rows.addresses[-1] + 1
-            done, self._rows = (rows,), Sequence()
-        line = self._line if 0 <= self._line < MOST_LINE else 0
-        self._rows.add(address, self._file, line)
+        done, rows = None, self._rows
+        if rows.addresses:
+            if address < rows.addresses[-1]:
+                done = rows
+                rows.high = rows.addresses[-1] + 1
+                rows = self._rows = Sequence()
+            elif rows.lines[-1] == line and rows.files[-1] == self._file:
+                return None  # it says what the one before says
+        rows.addresses.append(address)
+        rows.files.append(self._file)
+        rows.lines.append(line)
         return done
 
     def _run_standard(self, opcode: int) -> None:
         if opcode == ADVANCE_LINE:
             self._line += self._sleb()
-        elif opcode in (SET_COLUMN, SET_ISA):
+        elif opcode == SET_ISA:
             self._uleb()
         elif opcode == ADVANCE_ADDRESS:
             self._address += self._uleb() * self._coding.smallest

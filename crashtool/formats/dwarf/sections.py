@@ -72,9 +72,12 @@ class DebugSections:
         data, start, end = self._find(name)
         if not 0 <= offset <= end - start:
             raise DamagedDwarf(f"an offset leads out of .{name}", offset=offset)
+        start += offset
         if size is not None:
-            end = min(end, start + offset + size)
-        return Cursor(data, start + offset, end)
+            end = min(end, start + size)
+            if end - start <= LONGEST_STRING and isinstance(data, Inflated):
+                return Cursor(data[start:end])  # it is slow to be asked for each number
+        return Cursor(data, start, end)
 
     def string(self, name: str, offset: int) -> str:
         """The text at an offset of a section of strings."""

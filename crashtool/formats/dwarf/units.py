@@ -46,6 +46,7 @@ OLDEST, DWARF_5 = 2, 5
 TYPE, PARTIAL, SKELETON, SPLIT, SPLIT_TYPE = 2, 3, 4, 5, 6  # kinds of unit, from DWARF 5 on
 ADDRESS_SIZES = (4, 8)
 HEADER_BYTES = 64
+ENTRY_BYTES = 1 << 10  # of a unit's own entry: few are longer
 LENGTH_SIZE = 4
 MOST_UNITS = 1 << 17  # Chromium has 30,000
 LONG_TABLE_HEAD = {4: 8, 8: 16}  # of .debug_str_offsets, by the size of an offset
@@ -128,10 +129,20 @@ class Unit:
         self.skeleton = skeleton
         self.sizes = header.sizes
         self.sections = sections
-        size = header.end - header.first
         self.tag = 0  # as it stays where nothing follows the header
         self.values: dict[int, tuple[int, Value]] = {}
-        cursor = sections.open("debug_info", header.first, size)
+        size = header.end - header.first
+        try:
+            self._read_entry(abbreviations, min(size, ENTRY_BYTES))
+        except DamagedDwarf:
+            if size <= ENTRY_BYTES:
+                raise
+            self._read_entry(abbreviations, size)
+
+    def _read_entry(self, abbreviations: Abbreviations, size: int) -> None:
+        """Its own entry, which is in the first `size` bytes."""
+        header = self.header
+        cursor = self.sections.open("debug_info", header.first, size)
         code = cursor.uleb() if size else 0
         if code:
             declaration = abbreviations.find(header.abbreviations, code)

@@ -51,6 +51,7 @@ ARCHITECTURES = {
 MAX_SECTIONS = 1_000_000  # the largest -ffunction-sections objects have some 100,000
 MAX_UNITS = 4096
 MAX_NAME = 256
+SECTION_FIELDS = 6  # of a section's row, that are of use: as Section has them
 MAX_NOTE = 4096
 MAX_LINK = 4096
 CHECKSUM_SIZE = 4
@@ -205,30 +206,29 @@ class _ElfReader:
         index = first.link if index == EXTENDED_NAMES else index
         if count > MAX_SECTIONS or offset + count * stride > len(self.data):
             raise MalformedFile(f"{count} ELF sections do not fit", offset=offset)
-        rows = [self.read(kind, offset + position * stride) for position in range(count)]
-        names = rows[index] if index < count else None
-        return [self.name_section(row, names) for row in rows]
+        if self.big_endian:
+            rows = [self.read(kind, offset + position * stride) for position in range(count)]
+        else:
+            rows = list(kind.read_array(self.data, offset, count, stride=stride))
+        return self.name_sections(rows, rows[index] if index < count else None)
 
-    def name_section(self, row: SectionRow, names: SectionRow | None) -> Section:
-        name = b""
-        if names is not None and row.name < names.size:
-            start = names.offset + row.name
-            end = min(start + MAX_NAME, names.offset + names.size)
-            name = bytes(self.data[start:end]).partition(b"\0")[0]
-        present = (
-            row.section_type not in (0, SECTION_NOBITS)
-            and row.size > 0
-            and row.offset + row.size <= len(self.data)
-        )
-        return Section(
-            name.decode("ascii", "replace"),
-            row.section_type,
-            row.flags,
-            row.address,
-            row.offset,
-            row.size,
-            present,
-        )
+    def name_sections(self, rows: list[SectionRow], names: SectionRow | None) -> list[Section]:
+        """Without a call for each: a folder of symbols has thousands, which are read to no use."""
+        data, total = self.data, len(self.data)
+        first, last = (names.offset, names.offset + names.size) if names is not None else (0, 0)
+        sections = []
+        for row in rows:
+            place, section_type, flags, address, offset, size = row[:SECTION_FIELDS]
+            start = first + place
+            name = ""
+            if start < last:
+                end = min(start + MAX_NAME, last)
+                name = data[start:end].partition(b"\0")[0].decode("ascii", "replace")
+            present = (
+                section_type not in (0, SECTION_NOBITS) and size > 0 and offset + size <= total
+            )
+            sections.append(Section(name, section_type, flags, address, offset, size, present))
+        return sections
 
     def object_file(self) -> ObjectFile:
         build_id = self.find_build_id()

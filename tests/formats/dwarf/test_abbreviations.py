@@ -13,10 +13,10 @@ class Sections:
         self.data = data
         self.begun = 0
 
-    def open(self, name, offset):
+    def open(self, name, offset, size):
         assert name == "debug_abbrev"
         self.begun += 1
-        return Cursor(self.data, offset, len(self.data))
+        return Cursor(self.data, offset, min(len(self.data), offset + size))
 
 
 def table(*codes):
@@ -32,6 +32,19 @@ def test_a_table_is_read_once_however_its_codes_are_asked_for():
     assert sections.begun == 1
     assert [row.has_children for row in found[:3]] == [True, False, True]
     assert found[0].attributes == ((0x03, 0x08, 0),)
+
+
+def test_a_table_longer_than_the_window_is_read_to_its_end(monkeypatch):
+    monkeypatch.setattr("crashtool.formats.dwarf.abbreviations.WINDOW", 16)
+    sections = Sections(b"padding" + table(*range(1, 100)))
+
+    assert Abbreviations(sections).list_codes(7) == [*range(1, 100)]
+    assert 0 < sections.begun < 99
+
+
+def test_a_table_that_runs_out_is_damage():
+    with pytest.raises(DamagedDwarf, match="cut short"):
+        Abbreviations(Sections(table(1, 2)[:-3])).find(0, 2)
 
 
 def test_of_two_declarations_with_one_code_the_first_counts():

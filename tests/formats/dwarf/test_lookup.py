@@ -33,6 +33,7 @@ from tests.synth.dwarf_tree import (
 )
 
 UNIT, VARIABLE, BLOCK, BASE_TYPE = 0x11, 0x34, 0x0B, 0x24
+PRODUCER = 0x25
 LOCATION, TYPE = 0x02, 0x49
 FAR = LOW + 0x80  # code of the program that no line describes
 CPP = 0x04  # DW_LANG_C_plus_plus
@@ -149,6 +150,32 @@ def test_a_function_of_c_has_no_scopes():
     root = unit_of(entry(dw.STRUCTURE, text(dw.NAME, "s"), children=[row]), language=0x0C)
 
     assert names_at(open_file(root), LOW) == ["area"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_scopes_are_found_in_whatever_order_they_are_asked_for(seed):
+    chance = random.Random(seed)  # noqa: S311 (a tree, not a secret)
+    expected, spaces = {}, []
+    for space in range(5):
+        rows = []
+        for place in range(LOW + space * 50, LOW + space * 50 + 50):
+            inside = [] if chance.random() < 0.5 else None
+            rows.append(function(f"f{place}", place, 1, children=inside))
+            expected[place] = [f"outer::s{space}::f{place}"]
+        spaces.append(entry(dw.NAMESPACE, text(dw.NAME, f"s{space}"), children=rows))
+    outer = entry(dw.NAMESPACE, text(dw.NAME, "outer"), children=spaces)
+    lookup = open_file(unit_of(outer))
+
+    asked = chance.sample(sorted(expected), len(expected))
+
+    assert {place: names_at(lookup, place) for place in asked} == expected
+
+
+def test_a_unit_whose_own_entry_is_longer_than_most_is_read():
+    root = unit_of(function("f", LOW, 4))
+    root.attributes = (text(PRODUCER, "x" * 4000), *root.attributes)
+
+    assert names_at(open_file(root), LOW) == ["f"]
 
 
 def test_what_is_in_a_nameless_class_keeps_its_bare_name():
