@@ -56,12 +56,11 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.services.symbol_upload.inspect_files import SurveyOptions, inspect_files
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
-        DumpSymbolsOptions,
         SymbolDumper,
         check_single,
         find_dumpable,
     )
-    from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
+    from crashtool.services.symbol_upload.symbol_text import DumpSymbolsOptions
 
     if not options["inputs"]:
         raise UsageError("no files given", hint="name files or folders")
@@ -85,9 +84,7 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         if not modules:
             reason = rows[0].reason if rows else "no debug files of a program found"
             raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
-        dumper = SymbolDumper(
-            SymbolCache(cache, DEFAULT_LIMIT, scratch.folder, console.warn_once), wishes
-        )
+        dumper = SymbolDumper(scratch, wishes)
         if options["store"]:
             rows += dumper.write_store(modules, Path(options["store"]))
         elif options["output"] not in (None, "-"):

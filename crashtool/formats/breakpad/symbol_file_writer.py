@@ -1,9 +1,13 @@
-"""Writing a .sym file from a symbol cache: functions, their lines, inlined calls, public names."""
+"""Writing a .sym file: blocks of functions in the order of addresses, and what stands before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Protocol
 
+from crashtool.formats.breakpad.block_pieces import BlockPiece, cut_block, list_pieces
+from crashtool.formats.breakpad.symbol_blocks import SymbolBlocks, name_line, one_line
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.symcache import NOTHING, Row, SymCache
+
+OMITTED = "<name omitted>"
 
 
 class ModuleLine(NamedTuple):
@@ -20,127 +24,162 @@ class ModuleLine(NamedTuple):
     code_file: str = ""
 
 
-class _Inline(NamedTuple):
-    depth: int
-    line: int
-    file: int
-    function: int
+class CodeNames(Protocol):
+    """What names code that no block does.
+
+    Without `has_sizes` a name reaches to the next one: over the padding behind a function, too.
+    """
+
+    has_sizes: bool
+
+    def walk_spans(self) -> Iterator[tuple[int, int]]:
+        """First address and end of each piece, in the order of addresses."""
+        ...
+
+    def name(self, start: int) -> str:
+        """The readable name of the piece that begins at an address."""
+        ...
+
+
+class NoNames:
+    """No names."""
+
+    has_sizes = True
+
+    def walk_spans(self) -> Iterator[tuple[int, int]]:
+        """None."""
+        return iter(())
+
+    def name(self, start: int) -> str:  # noqa: ARG002
+        """None."""
+        return ""
+
+
+class BlockPart(NamedTuple):
+    """Blocks that one has put down, and where their text is."""
+
+    blocks: SymbolBlocks
+    spool: IO[bytes]
 
 
 def walk_symbol_file(
-    module: ModuleLine,
-    cache: SymCache,
-    *,
-    spell: Callable[[str, int | None], str] = lambda name, _: name,
-    inlines: bool = True,
+    module: ModuleLine, parts: Sequence[BlockPart], symbols: CodeNames | None = None
 ) -> Iterator[str]:
     """The records of a .sym file but for STACK, as pieces of text, in the order that readers like.
 
-    `spell` makes a function's name readable; its start is None when it is only ever merged into
-    others. A function of several parts has a FUNC record for each; one whose end is not known has
-    a PUBLIC record, which goes on to the next. All others are FUNC records, also those without
-    lines: a size keeps the code behind them out.
+    Code has one FUNC record: where blocks overlap, that of the one that begins last. `symbols`, in
+    the order of addresses, name what no block does. All records have a size, also those without
+    lines: it keeps the code behind them out.
     """
-    name, code_file = _one_line(module.name), _one_line(module.code_file)
+    name, code_file = one_line(module.name), one_line(module.code_file)
     yield f"MODULE {module.system} {module.architecture} {module.identifier} {name}\n"
     if module.code_id:
         yield f"INFO CODE_ID {module.code_id} {code_file}".rstrip() + "\n"
-    for number in range(cache.file_count):
-        yield f"FILE {number} {_one_line(cache.file_path(number))}\n"
-    names = _ReadableNames(cache, spell)
-    if inlines:
-        for function in cache.list_merged():
-            yield f"INLINE_ORIGIN {function} {names.get(function)}\n"
-    publics: list[str] = []
-    for function, rows in _walk_functions(cache):
-        start, end, name = rows[0][0], rows[-1][1], names.get(function)
-        if end <= rows[-1][0]:
-            publics.append(f"PUBLIC {start:x} 0 {name}\n")
-            continue
-        yield f"FUNC {start:x} {end - start:x} 0 {name}\n"
-        if inlines:
-            yield from _write_inlines(cache, rows)
-        yield "".join(_write_lines(cache, rows, inlines=inlines))
-    yield from publics
+    for part in parts:
+        for path, number in part.blocks.files.items():
+            yield f"FILE {number} {one_line(path)}\n"
+    for part in parts:
+        for origin, number in part.blocks.origins.items():
+            yield f"INLINE_ORIGIN {number} {origin}\n"
+    yield from _Merger(parts).walk(symbols or NoNames())
 
 
-class _ReadableNames:
-    """Functions' names, made readable once each."""
+class _Merger:
+    """Puts the blocks of all parts in order."""
 
-    def __init__(self, cache: SymCache, spell: Callable[[str, int | None], str]) -> None:
-        self._cache = cache
-        self._spell = spell
-        self._known: dict[int, str] = {}
+    def __init__(self, parts: Sequence[BlockPart]) -> None:
+        self._parts = parts
+        self._named = self._list(lambda is_named: is_named)
+        self._nameless = self._list(lambda is_named: not is_named)
 
-    def get(self, function: int) -> str:
-        found = self._known.get(function)
-        if found is None:
-            name = self._cache.function_name(function)
-            spelled = self._spell(name, self._cache.function_start(function))
-            found = self._known[function] = _one_line(spelled) or "<name omitted>"
+    def _list(self, is_wanted: Callable[[bool], bool]) -> list[BlockPiece]:
+        rows = (
+            (block.start, block.size, number, index)
+            for number, part in enumerate(self._parts)
+            for index, block in enumerate(part.blocks.blocks)
+            if is_wanted(block.is_named) and block.size > 0
+        )
+        return list_pieces(rows)
+
+    def walk(self, symbols: CodeNames) -> Iterator[str]:
+        """FUNC records with theirs."""
+        rest = _Rest(self._nameless, symbols, self._read)
+        place = 0
+        for piece in self._named:
+            yield from rest.walk(place, piece.start)
+            name, lines = self._read(piece)
+            yield f"FUNC {piece.start:x} {piece.end - piece.start:x} 0 {name}\n{lines}"
+            place = piece.end
+        yield from rest.walk(place, 1 << 64)
+
+    def _read(self, piece: BlockPiece) -> tuple[str, str]:
+        """The name and the records of a piece of a block."""
+        part = self._parts[piece.part]
+        block = part.blocks.blocks[piece.number]
+        part.spool.seek(block.offset)
+        name, _, text = part.spool.read(block.length).decode("utf-8", "replace").partition("\n")
+        if (piece.start, piece.end) != (block.start, block.end):
+            text = cut_block(text, piece.start, piece.end)
+        return name, text
+
+
+class _Rest:
+    """What symbols and lines alone know of code between functions; asked for it in order."""
+
+    def __init__(
+        self,
+        pieces: list[BlockPiece],
+        symbols: CodeNames,
+        read: Callable[[BlockPiece], tuple[str, str]],
+    ) -> None:
+        self._pieces = pieces
+        self._at = 0
+        self._name = symbols.name
+        self._has_sizes = symbols.has_sizes
+        self._symbols = symbols.walk_spans()
+        self._symbol = next(self._symbols, None)
+        self._read = read
+
+    def walk(self, low: int, high: int) -> Iterator[str]:
+        """FUNC records of the code from `low` to before `high`."""
+        if low >= high:
+            return
+        pieces = self._take_pieces(low, high)
+        place = low
+        while self._symbol is not None and self._symbol[0] < high:
+            first, end = self._symbol
+            start, stop = max(first, place), min(end, high)
+            if start < stop and (first >= low or self._has_sizes):
+                yield from self._write(pieces, place, start)
+                yield f"FUNC {start:x} {stop - start:x} 0 {name_line(self._name(first))}\n"
+                yield from (text for _, _, text in self._cut(pieces, start, stop))
+                place = stop
+            if end > high:
+                break  # the rest of it is behind the next function
+            self._symbol = next(self._symbols, None)
+        yield from self._write(pieces, place, high)
+
+    def _take_pieces(self, low: int, high: int) -> list[BlockPiece]:
+        """The pieces that are there, cut to what is."""
+        while self._at < len(self._pieces) and self._pieces[self._at].end <= low:
+            self._at += 1
+        found = []
+        for at in range(self._at, len(self._pieces)):
+            piece = self._pieces[at]
+            if piece.start >= high:
+                break
+            start, end = max(low, piece.start), min(high, piece.end)
+            found.append(piece._replace(start=start, end=end))
         return found
 
+    def _write(self, pieces: list[BlockPiece], low: int, high: int) -> Iterator[str]:
+        for start, end, text in self._cut(pieces, low, high):
+            if text:
+                yield f"FUNC {start:x} {end - start:x} 0 {OMITTED}\n{text}"
 
-def _one_line(text: str) -> str:
-    """The text without what would end a record."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-
-
-def _walk_functions(cache: SymCache) -> Iterator[tuple[int, list[Row]]]:
-    """The pieces of one function after the other: what follows one another without a gap."""
-    rows: list[Row] = []
-    current = NOTHING
-    count = cache.function_count
-    for row in cache.walk_rows():
-        function, outer = row[4], row[5]
-        if function >= count:
-            function = NOTHING
-        elif outer != NOTHING and (callers := cache.callers(outer)):
-            function = callers[-1].function
-        if function != current:
-            if rows:
-                yield current, rows
-            rows, current = [], function
-        if function != NOTHING:
-            rows.append(row)
-    if rows:
-        yield current, rows
-
-
-def _write_lines(cache: SymCache, rows: list[Row], *, inlines: bool) -> Iterator[str]:
-    """Line records: of the innermost call, or of the function itself. What touches becomes one."""
-    first = end = line = file = 0
-    for start, stop, row_file, row_line, _, outer in rows:
-        new_file, new_line = row_file, row_line
-        if not inlines and outer != NOTHING and (callers := cache.callers(outer)):
-            _, new_file, new_line = callers[-1]
-        if not new_line or not 0 <= new_file < cache.file_count:
-            continue
-        if start == end and new_line == line and new_file == file:
-            end = stop
-            continue
-        if line:
-            yield f"{first:x} {max(end - first, 0):x} {line} {file}\n"
-        first, end, line, file = start, stop, new_line, new_file
-    if line:
-        yield f"{first:x} {max(end - first, 0):x} {line} {file}\n"
-
-
-def _write_inlines(cache: SymCache, rows: list[Row]) -> Iterator[str]:
-    """INLINE records, outer calls first; pieces of one call that touch become one."""
-    calls: dict[_Inline, list[tuple[int, int]]] = {}
-    for start, end, _, _, function, outer in rows:
-        if outer == NOTHING:
-            continue
-        callers = cache.callers(outer)
-        for depth, caller in enumerate(reversed(callers)):
-            callee = callers[-2 - depth].function if depth + 1 < len(callers) else function
-            key = _Inline(depth, caller.line, max(caller.file, 0), callee)
-            pieces = calls.setdefault(key, [])
-            if pieces and pieces[-1][1] == start:
-                pieces[-1] = pieces[-1][0], end
-            else:
-                pieces.append((start, end))
-    for key in sorted(calls, key=lambda key: (key.depth, calls[key])):
-        places = " ".join(f"{start:x} {max(end - start, 0):x}" for start, end in calls[key])
-        yield f"INLINE {key.depth} {key.line} {key.file} {key.function} {places}\n"
+    def _cut(self, pieces: list[BlockPiece], low: int, high: int) -> Iterator[tuple[int, int, str]]:
+        """What pieces have of some code, with their lines."""
+        for piece in pieces:
+            start, end = max(low, piece.start), min(high, piece.end)
+            if start < end:
+                yield start, end, self._read(piece._replace(start=start, end=end))[1]

@@ -95,13 +95,18 @@ class _Table:
         if not code or len(self._known) >= MOST_DECLARATIONS:
             self._is_whole = True
             return
-        tag = cursor.uleb()
-        has_children = bool(cursor.number(1))
-        attributes = []
-        for _ in range(MOST_ATTRIBUTES):
-            attribute, form = cursor.uleb(), cursor.uleb()
-            if not attribute and not form:
-                break
-            implicit = cursor.sleb() if form == IMPLICIT else 0
-            attributes.append((attribute, form, implicit))
-        self._known.setdefault(code, Declaration(tag, tuple(attributes), has_children))
+        self._known.setdefault(code, read_declaration(cursor))
+
+
+def read_declaration(cursor: "Cursor") -> Declaration:
+    """A declaration, from behind its code on."""
+    tag = cursor.uleb()
+    has_children = bool(cursor.number(1))
+    attributes = []
+    for _ in range(MOST_ATTRIBUTES):
+        attribute, form = cursor.uleb(), cursor.uleb()
+        if not attribute and not form:
+            break
+        implicit = cursor.sleb() if form == IMPLICIT else 0
+        attributes.append((attribute, form, implicit))
+    return Declaration(tag, tuple(attributes), has_children)

@@ -59,7 +59,7 @@ class _Machine:
         self._code = code
         self._place = 0
         self._coding = coding
-        self._advances, self._steps = _list_specials(*coding[:-1])
+        self._advances, self._steps = list_specials(*coding[:-1])
         self._reset()
 
     def _reset(self) -> None:
@@ -174,7 +174,7 @@ class _Machine:
 
 
 @lru_cache(maxsize=16)
-def _list_specials(
+def list_specials(
     base: int, line_base: int, line_range: int, smallest: int
 ) -> tuple[list[int], list[int]]:
     """What each special opcode adds to the address and to the line, by opcode."""

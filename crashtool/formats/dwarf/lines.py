@@ -63,6 +63,10 @@ class LineTable:
         end = self._tables.end
         return list(walk_sequences(Cursor(self._tables.data, self._program, end), self._coding))
 
+    def open_program(self) -> tuple[bytes, Coding]:
+        """The program that makes all rows, and how it is written."""
+        return self._tables.data[self._program : self._tables.end], self._coding
+
     def path(self, number: int) -> str:
         """A source file's path; "" when there is no such file."""
         if not self._has_files:

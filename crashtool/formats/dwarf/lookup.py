@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from crashtool.formats.dwarf.entries import Entries, Entry
+    from crashtool.formats.dwarf.entry_names import FunctionName
     from crashtool.formats.dwarf.sections import DebugSections
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Unit
@@ -215,15 +216,7 @@ class DwarfLookup:
         name = self._names.find(opened.table, opened.entries, function)
         if name.is_linkage or self.symbols is None:
             return name.text
-        symbols = self.symbols.list_names(start)
-        if name.bare in symbols:
-            return name.text
-        stem = name.bare.partition("<")[0]
-        spelled = f"{len(stem)}{stem}"
-        for symbol in symbols:
-            if symbol.startswith(MANGLED) and (spelled in symbol or stem.startswith(UNSPELLED)):
-                return symbol
-        return name.text or choose_name(symbols)
+        return choose_symbol(name, self.symbols.list_names(start))
 
     def _find_symbol(self, address: int) -> list[CodeLocation]:
         """What other tables say of code that no entry describes."""
@@ -251,3 +244,17 @@ class _OpenUnit:
         """What is given back once the unit has been of use."""
         cost, self._cost = self._cost, 0
         return cost
+
+
+def choose_symbol(name: "FunctionName", symbols: list[str]) -> str:
+    """Of the symbols that begin where a function without a linkage name does, the one that is its
+    own; else its name.
+    """
+    if name.bare in symbols:
+        return name.text
+    stem = name.bare.partition("<")[0]
+    spelled = f"{len(stem)}{stem}"
+    for symbol in symbols:
+        if symbol.startswith(MANGLED) and (spelled in symbol or stem.startswith(UNSPELLED)):
+            return symbol
+    return name.text or choose_name(symbols)

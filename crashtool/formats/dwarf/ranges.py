@@ -42,7 +42,7 @@ def find_ranges(unit: Unit, values: dict[int, tuple[int, Value]]) -> list[tuple[
 
 def _walk_pieces(unit: Unit, form: int, value: int) -> Iterator[tuple[int, int]]:
     if unit.sizes.version >= DWARF_5:
-        return _walk_list(_open_list(unit, value, is_index=form == RANGE_INDEX), unit)
+        return _walk_list(find_list(unit, form, value), unit)
     owner = unit.skeleton
     if owner is not None:  # only a split unit's lists are counted from a base
         value += owner.base(GNU_RANGES_BASE)
@@ -63,10 +63,13 @@ def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
             yield base + low & last, base + high & last
 
 
-def _open_list(unit: Unit, value: int, *, is_index: bool) -> Cursor:
-    """The list at an offset, or by its index in the table that DW_AT_rnglists_base leads to."""
+def find_list(unit: Unit, form: int, value: int) -> Cursor:
+    """The list at an offset, or by its index in the table that DW_AT_rnglists_base leads to.
+
+    DamagedDwarf when that is not in its section.
+    """
     sections = unit.sections
-    if is_index:
+    if form == RANGE_INDEX:
         size = unit.sizes.offset
         table = unit.base(RANGES_BASE) or (SPLIT_HEAD[size] if unit.skeleton is not None else 0)
         value = table + sections.open("debug_rnglists", table + value * size).number(size)

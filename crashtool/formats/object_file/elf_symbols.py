@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
 MAX_NAME_LENGTH = 1 << 14
 MAX_ALIASES = 16
+MOST_ADDRESS = 1 << 64
 NUMBERED_ALIAS = re.compile(r"_alias_\d+$")  # glibc's, of a function that has a better name
 VERSION = re.compile(r"(?<=.)@@?(?!\d+$).*", re.DOTALL)  # not the @8 of a calling convention
 MANGLED = ("_Z", "_R")
@@ -122,6 +123,21 @@ class FunctionTable:
             size = size or self._measure(offset)  # noqa: PLW2901 (one that has none)
             yield ElfFunction(start, size, _name(self._data, self._table, name))
 
+    def walk_spans(self) -> Iterator[tuple[int, int]]:
+        """The same as `find` takes them: each ends where the next one begins, at the latest."""
+        for number, (start, size, _) in enumerate(self._rows):
+            following = self._starts[number + 1 : number + 2]
+            if following != [start]:  # of several that begin there, the last counts
+                yield start, min(start + (size or self._measure(number)), *following, MOST_ADDRESS)
+
+    def read_names(self) -> dict[int, list[str]]:
+        """The names of the functions, of any size but none, by their first addresses."""
+        names: dict[int, list[str]] = {}
+        for start, size, name in self._rows:
+            if size:
+                names.setdefault(start, []).append(_name(self._data, self._table, name))
+        return names
+
 
 def choose_name(names: Iterable[str]) -> str:
     """The name of a function that has several, as sources are likeliest to call it; "" of none.
@@ -165,15 +181,16 @@ class FunctionNames:
 
     def find(self, address: int) -> ElfFunction | None:
         """The function that an address lies in."""
-        found = (functions.find(address) for functions in self._list_functions())
+        found = (functions.find(address) for functions in self.open_tables())
         return next(filter(None, found), None)
 
     def walk_functions(self) -> Iterator[ElfFunction]:
         """The functions of one table after the other, also under each of their names."""
-        for functions in self._list_functions():
+        for functions in self.open_tables():
             yield from functions.walk_functions()
 
-    def _list_functions(self) -> list[FunctionTable]:
+    def open_tables(self) -> list[FunctionTable]:
+        """The tables, decoded."""
         if self._functions is None:
             self._functions = [
                 FunctionTable(self._data, table, self._code) for table in self._tables

@@ -17,7 +17,7 @@ from crashtool.formats.record import U8, U16, U32, Record
 from crashtool.formats.unwind_rules import CfiText
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from crashtool.formats.object_kinds import CodeRange
 
@@ -165,7 +165,9 @@ class ExceptionTables:
                 self._apply(frame, function, address - function.begin)
         except (MalformedFile, IndexError):
             return None
-        return CfiText(function.begin, function.end - function.begin, _to_text(frame))
+        rules = _list_rules(frame)
+        text = " ".join(f"{name}: {rule}" for name, rule in rules.items())
+        return CfiText(function.begin, function.end - function.begin, text)
 
     def covers(self, address: int) -> bool:
         """Whether `find_cfi` has rules for an address; a function is looked into once."""
@@ -189,6 +191,42 @@ class ExceptionTables:
         except (MalformedFile, IndexError):
             return None
         return range(function.begin, function.end)
+
+    def walk_changes(self) -> "Iterator[tuple[RuntimeFunction, list[tuple[int, dict[str, str]]]]]":
+        """All functions that can be read, each with its rules from several of its offsets on.
+
+        Within the prologue, that is: what epilogues do is seen in their code alone.
+        """
+        for number in range(self._tables.total):
+            try:
+                function = self._read_function(number)
+                if function.begin < function.end:
+                    yield (
+                        function,
+                        [
+                            (offset, self._list_rules_at(function, offset))
+                            for offset in self._list_offsets(function)
+                        ],
+                    )
+            except (MalformedFile, IndexError):
+                continue
+
+    def _list_offsets(self, function: RuntimeFunction) -> list[int]:
+        """Where in a function rules change: behind each instruction of the prologue."""
+        offset = self._tables.locate(function.unwind & ~1)
+        info = self._read(UnwindInfo, offset)
+        slots = range(info.code_count)
+        found = {0}
+        for slot in slots:
+            place = offset + UnwindInfo.SIZE + slot * UnwindCode.SIZE
+            found.add(self._read(UnwindCode, place).code_offset)
+        limit = min(info.prologue_size, function.end - function.begin - 1)
+        return sorted(row for row in found if row <= limit)
+
+    def _list_rules_at(self, function: RuntimeFunction, offset: int) -> dict[str, str]:
+        frame = _Frame()
+        self._apply(frame, function, offset)
+        return _list_rules(frame)
 
     def _read(self, kind: type[AnyRecord], offset: int) -> AnyRecord:
         return kind.read(bytes(self._data[offset : offset + kind.SIZE]))
@@ -281,9 +319,11 @@ def _undo(frame: _Frame, operation: int, detail: int, number: int, pointer: int)
         frame.machine_frame = f"{frame.base} {frame.depth + SLOT * detail} +"
 
 
-def _to_text(frame: _Frame) -> str:
-    saved = " ".join(f"{name}: {rule}" for name, rule in frame.saved.items() if name != "rsp")
+def _list_rules(frame: _Frame) -> dict[str, str]:
+    """The rules that get the caller's registers, by register."""
     if frame.machine_frame:
         here = frame.machine_frame
-        return f".cfa: {here} 24 + ^ .ra: {here} ^ {saved}".rstrip()
-    return f".cfa: {frame.base} {frame.depth + SLOT} + .ra: .cfa -8 + ^ {saved}".rstrip()
+        rules = {".cfa": f"{here} 24 + ^", ".ra": f"{here} ^"}
+    else:
+        rules = {".cfa": f"{frame.base} {frame.depth + SLOT} +", ".ra": ".cfa -8 + ^"}
+    return rules | {name: rule for name, rule in frame.saved.items() if name != "rsp"}

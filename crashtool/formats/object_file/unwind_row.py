@@ -1,6 +1,7 @@
 """DWARF call frame instructions: the registers' rules at one address of a function."""
 
 import re
+from collections.abc import Iterator
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.cfi_expressions import (
@@ -98,6 +99,22 @@ class UnwindRow:
             offset += step
             if offset > address:
                 return
+
+    def walk(self, reader: Reader) -> Iterator[int]:
+        """Apply all instructions; each offset in the function from which on the rules then hold.
+
+        UnknownExpression as in `run`.
+        """
+        offset = 0
+        while reader.place < reader.end:
+            code = reader.number(1)
+            step = self._advance(code, reader)
+            if step is None:
+                self._apply(code, reader)
+            elif step:
+                yield offset
+                offset += step
+        yield offset
 
     def _advance(self, code: int, reader: Reader) -> int | None:
         if code & 0xC0 == DW_CFA_advance_loc:

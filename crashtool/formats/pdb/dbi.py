@@ -129,6 +129,12 @@ class DebugInformation:
         row = SectionContribution.read(self._stream.read(start, SectionContribution.SIZE))
         return Contribution(row.section, row.offset, row.size, row.module)
 
+    def sort_contributions(self) -> None:
+        """Read all contributions, for those who ask often."""
+        if self._sorted is None:
+            every = map(self._read_contribution, range(self._contribution_count))
+            self._sorted = sorted(every, key=lambda row: row[:2])
+
     def find_contribution(self, section: int, offset: int) -> Contribution | None:
         """What lies at an offset of a section; None for padding, or without a table of them."""
         if not self._contribution_count:
@@ -145,9 +151,8 @@ class DebugInformation:
         nearby = range(max(0, low - MAX_EMPTY), min(low + 2, self._contribution_count))
         rows = [self._read_contribution(index) for index in nearby]
         if rows != sorted(rows, key=lambda row: row[:2]):  # no linker is known to do that
-            every = map(self._read_contribution, range(self._contribution_count))
-            self._sorted = sorted(every, key=lambda row: row[:2])
-            rows = self._sorted
+            self.sort_contributions()
+            rows = self._sorted or []
         return _find_in(rows, section, offset)
 
 

@@ -1,7 +1,7 @@
 """How 32-bit Windows code gets back to its caller: FRAMEDATA with programs, or old FPO_DATA."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.pdb.dbi import FPO, NEW_FPO
@@ -31,46 +31,55 @@ class FrameTable:
         return self._find_frame_data(address) or self._find_fpo(address)
 
     def _find_frame_data(self, address: int) -> FrameData | None:
-        if self._frames is None:
-            return None
-        stream = self._frames
-        first = len(stream) % FrameDataRecord.SIZE  # some begin with a number
-
-        def read(index: int) -> FrameDataRecord:
-            data = stream.read(first + index * FrameDataRecord.SIZE, FrameDataRecord.SIZE)
-            return FrameDataRecord.read(data)
-
-        at = bisect_right(
-            range(len(stream) // FrameDataRecord.SIZE), address, key=lambda index: read(index).start
-        )
+        rows = self._list_frames()
+        at = bisect_right(rows, address, key=lambda index: self._read_frame(index).start)
         for index in range(at - 1, max(-1, at - 1 - MAX_NESTED), -1):
-            row = read(index)
+            row = self._read_frame(index)
             if row.start <= address < row.start + row.size:
-                return FrameData(
-                    FRAME_DATA_KIND, row.start, row.size, row.prologue_size, 0,
-                    row.parameters_size, row.saved_size, row.locals_size, row.max_stack,
-                    self._read_name(row.program), allocates_base_pointer=False,
-                )  # fmt: skip
+                return self._of_frame(row)
         return None
 
+    def walk(self) -> Iterator[FrameData]:
+        """All records: those with programs, then the old ones."""
+        for index in self._list_frames():
+            yield self._of_frame(self._read_frame(index))
+        for index in self._list_fpo():
+            yield _of_fpo(self._read_fpo(index))
+
+    def _list_frames(self) -> range:
+        return range(len(self._frames) // FrameDataRecord.SIZE if self._frames else 0)
+
+    def _read_frame(self, index: int) -> FrameDataRecord:
+        assert self._frames is not None  # noqa: S101 (there are no numbers without)
+        first = len(self._frames) % FrameDataRecord.SIZE  # some begin with a number
+        place = first + index * FrameDataRecord.SIZE
+        return FrameDataRecord.read(self._frames.read(place, FrameDataRecord.SIZE))
+
+    def _of_frame(self, row: FrameDataRecord) -> FrameData:
+        return FrameData(
+            FRAME_DATA_KIND, row.start, row.size, row.prologue_size, 0,
+            row.parameters_size, row.saved_size, row.locals_size, row.max_stack,
+            self._read_name(row.program), allocates_base_pointer=False,
+        )  # fmt: skip
+
+    def _list_fpo(self) -> range:
+        return range(len(self._fpo) // FpoData.SIZE if self._fpo else 0)
+
+    def _read_fpo(self, index: int) -> FpoData:
+        assert self._fpo is not None  # noqa: S101 (as above)
+        return FpoData.read(self._fpo.read(index * FpoData.SIZE, FpoData.SIZE))
+
     def _find_fpo(self, address: int) -> FrameData | None:
-        if self._fpo is None:
-            return None
-        stream = self._fpo
-
-        def read(index: int) -> FpoData:
-            return FpoData.read(stream.read(index * FpoData.SIZE, FpoData.SIZE))
-
-        at = bisect_right(
-            range(len(stream) // FpoData.SIZE), address, key=lambda index: read(index).start
-        )
+        at = bisect_right(self._list_fpo(), address, key=lambda index: self._read_fpo(index).start)
         if not at:
             return None
-        row = read(at - 1)
-        if not row.start <= address < row.start + row.size:
-            return None
-        return FrameData(
-            FPO_KIND, row.start, row.size, row.prologue_size, 0, row.parameters_words * WORD,
-            (row.bits & SAVED_MASK) * WORD, row.locals_words * WORD, 0, "",
-            allocates_base_pointer=bool(row.bits & USES_EBP),
-        )  # fmt: skip
+        row = self._read_fpo(at - 1)
+        return _of_fpo(row) if row.start <= address < row.start + row.size else None
+
+
+def _of_fpo(row: FpoData) -> FrameData:
+    return FrameData(
+        FPO_KIND, row.start, row.size, row.prologue_size, 0, row.parameters_words * WORD,
+        (row.bits & SAVED_MASK) * WORD, row.locals_words * WORD, 0, "",
+        allocates_base_pointer=bool(row.bits & USES_EBP),
+    )  # fmt: skip

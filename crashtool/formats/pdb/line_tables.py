@@ -131,6 +131,25 @@ class LineTables:
             yield block.file, [(row[0], row[1] & LINE_MASK) for row in iter_unpack("<II", data)]
             offset += max(block.size, LinesBlock.SIZE)
 
+    def walk_parts(self) -> "Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]":
+        """Of each part its section, its offset there, and its rows in order: offset, size, line
+        and the number of the file; hidden lines are left out, as the line before them goes on.
+        """
+        for part in self._lines:
+            found = sorted(
+                (offset, order, line, file)
+                for order, (file, rows) in enumerate(self._walk_blocks(part))
+                for offset, line in rows
+                if line not in HIDDEN_LINES
+            )
+            ends = [offset for offset, *_ in found[1:]] + [part.size]
+            rows = [
+                (offset, end - offset, line, file)
+                for (offset, _, line, file), end in zip(found, ends, strict=True)
+                if offset < end and line
+            ]
+            yield part.section, part.offset, rows
+
     def find_file(self, number: int) -> str:
         """A source file by its offset among the checksums; "" for one that is none."""
         for start, size in self._parts.get(cv.DEBUG_S_FILECHKSMS, ()):

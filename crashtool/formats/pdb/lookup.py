@@ -121,11 +121,21 @@ class PdbLookup:
 
     def walk_modules(self) -> "Iterator[OpenModule]":
         """The modules that have symbols and are sound, one after the other; none is kept."""
+        for _, module in self.walk_numbered():
+            yield module
+
+    def walk_numbered(self) -> "Iterator[tuple[int, OpenModule]]":
+        """The same, each with the number that contributions have for it."""
         for index in range(len(self._dbi.modules)):
             module = self._open_module(index)
             self._modules.pop(index, None)
             if module is not None:
-                yield module
+                yield index, module
+
+    def find_contribution(self, section: int, offset: int) -> "Contribution | None":
+        """What lies at an offset of a section; for those who ask often."""
+        self._dbi.sort_contributions()
+        return self._dbi.find_contribution(section, offset)
 
     def list_sections(self) -> list[tuple[int, int]]:
         """Start and size of each section, of the program as it was linked."""
@@ -141,6 +151,21 @@ class PdbLookup:
             address = self._map.find_address(*public)
             if address is not None:
                 yield address
+
+    def walk_publics(self) -> "Iterator[tuple[int, int]]":
+        """Section and offset of each public symbol of code, none twice."""
+        return (row for row in self._publics.walk_positions() if self._map.has_code(row[0]))
+
+    def name_public(self, address: int) -> str:
+        """The last public symbol at an address of the image, or before it; "" without."""
+        position = self._map.find_section(address)
+        found = self._publics.find(*position) if position else None
+        return found.name if found else ""
+
+    def walk_frame_data(self) -> "Iterator[FrameData]":
+        """All frame data, in order; nothing for a program whose code was moved."""
+        if self._frames is not None:
+            yield from self._frames.walk()
 
     def find_frame_data(self, address: int) -> "FrameData | None":
         """How 32-bit code at an address gets back to its caller.
@@ -205,7 +230,7 @@ class PdbLookup:
         symbol = module.code.find(*position) if module else None
         if module is None or symbol is None:
             return self._find_public(position, contribution, module, line)
-        name = self._name_symbol(module, symbol)
+        name = self.name_symbol(module, symbol)
         if not name and line is None:  # a trampoline
             return []
         locations = [self._locate(name, symbol, line)]
@@ -217,7 +242,8 @@ class PdbLookup:
         start = self._map.find_address(symbol.section, symbol.offset)
         return CodeLocation(name, start, *(line or NO_LINE))
 
-    def _name_symbol(self, module: OpenModule, symbol: CodeSymbol) -> str:
+    def name_symbol(self, module: OpenModule, symbol: CodeSymbol) -> str:
+        """The name of a procedure or thunk, with arguments where their types tell; "" of others."""
         if symbol.kind == cv.S_THUNK32:
             return module.stream.read_string(symbol.record + ThunkSym.SIZE)
         if symbol.kind not in cv.PROCEDURES:

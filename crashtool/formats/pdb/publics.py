@@ -60,6 +60,15 @@ class Publics:
             if symbol.flags & FUNCTION:
                 yield symbol.section, symbol.offset
 
+    def walk_positions(self) -> "Iterator[tuple[int, int]]":
+        """Section and offset of each, in the order of addresses, none twice."""
+        last = (-1, -1)
+        for index in range(self._count):
+            position = self._read_position(index)
+            if position != last:
+                yield position
+            last = position
+
     def _find_record(self, index: int) -> int:
         return Index.read(self._stream.read(self._start + index * Index.SIZE, Index.SIZE)).value
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_SECTIONS = 1 << 16
 MAX_INSERTED = 1 << 10  # pieces of inserted code in a row
+CONTAINS_CODE = 0x20  # IMAGE_SCN_CNT_CODE (winnt.h)
 TOP = 0x80000000  # a target from here on is none
 
 
@@ -39,6 +40,11 @@ class AddressMap:
         data = headers.read(0, MAX_SECTIONS * PdbSectionHeader.SIZE) if headers else b""
         rows = PdbSectionHeader.read_array(data, 0, len(data) // PdbSectionHeader.SIZE)
         self.sections = [(row.virtual_address, row.virtual_size) for row in rows]
+        self._code = [bool(row.characteristics & CONTAINS_CODE) for row in rows]
+
+    def has_code(self, section: int) -> bool:
+        """Whether a section holds code."""
+        return 0 < section <= len(self._code) and self._code[section - 1]
 
     def find_section(self, address: int) -> tuple[int, int] | None:
         """The section and the offset in it of an address in the image."""

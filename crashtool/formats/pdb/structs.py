@@ -92,7 +92,8 @@ class PdbSectionHeader(Record):
     name: Bytes8
     virtual_size: U32
     virtual_address: U32
-    rest: Annotated[bytes, "24s"]
+    rest: Annotated[bytes, "20s"]
+    characteristics: U32
 
 
 class OmapRow(Record):

@@ -1,18 +1,15 @@
 """Making .sym files of debug files: lines from one, unwind rules from another if need be."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
-from crashtool.formats.breakpad.symbol_file_writer import ModuleLine, walk_symbol_file
+from crashtool.formats.breakpad.symbol_file_writer import ModuleLine
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_store import ModuleIds, store_name, walk_breakpad
-from crashtool.formats.symcache import SymCache
 from crashtool.model.symbol_upload import DumpedModule, SymbolFile
 from crashtool.services.files.whole_file import make_folder, open_whole
 from crashtool.services.symbol_upload.inventory import (
@@ -21,11 +18,16 @@ from crashtool.services.symbol_upload.inventory import (
     InventoryEntry,
     without_suffix,
 )
-from crashtool.services.symbols.demangle import demangle
-from crashtool.services.symbols.derive import LINES, UNWIND, DerivedFiles, Deriver
-from crashtool.services.symbols.dwarf_functions import open_functions
+from crashtool.services.symbol_upload.symbol_text import (
+    DumpSymbolsOptions,
+    make_native_text,
+    make_pdb_text,
+)
 from crashtool.services.symbols.mapped_file import map_file
-from crashtool.services.symbols.own_names import find_own_name
+from crashtool.services.symbols.unwind_records import walk_unwind_records
+
+if TYPE_CHECKING:
+    from crashtool.services.files.scratch import Scratch
 
 SYSTEMS = {
     object_kinds.ELF: "Linux",
@@ -34,25 +36,11 @@ SYSTEMS = {
     object_kinds.MACHO: "mac",
 }
 NATIVE = tuple(SYSTEMS)
-ARM64 = "arm64"
 REWRITTEN = (
     "a tool has rewritten the program since it was linked (OMAP), which no .sym file is made of "
     "here: use dump_syms on Windows"
 )
 NOTHING = "nothing in it: no functions, and no unwind rules"
-
-
-class DumpSymbolsOptions(NamedTuple):
-    """How to write: `inlines` and `cfi` may be left out, names kept as they are in the file.
-
-    `architecture` chooses, "" takes all. `name` is what the module is called instead of its own.
-    """
-
-    inlines: bool = True
-    cfi: bool = True
-    readable: bool = True
-    architecture: str = ""
-    name: str = ""
 
 
 class Dumpable(NamedTuple):
@@ -117,50 +105,28 @@ def _name_module(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> M
 
 
 class SymbolDumper:
-    """Writes .sym files; what it needs from debug files comes from `cache`, and stays there."""
+    """Writes .sym files; text that waits to be put in order is in `scratch`."""
 
-    def __init__(self, cache: DerivedFiles, wishes: DumpSymbolsOptions) -> None:
-        self._cache = cache
+    def __init__(self, scratch: "Scratch", wishes: DumpSymbolsOptions) -> None:
+        self._scratch = scratch
         self._wishes = wishes
 
     def write_into(self, found: Dumpable, target: BinaryIO) -> int:
         """Write a module's records; how many bytes. InputUnusable when a file cannot be read."""
         size = 0
-        data = map_file(found.lines.file.source)
-        is_elf = found.lines.row.kind == object_kinds.ELF
-
-        source, architecture = found.lines.file.source, found.lines.row.architecture
-        functions = open_functions(data, source, architecture, [], []) if is_elf else None
-
-        def find_function(start: int) -> str:
-            hit = functions.find_function(start) if functions else None
-            return hit.name if hit and hit.start == start else ""
-
-        def spell(name: str, start: int | None) -> str:
-            own = find_own_name(data, name, start, find_function) if is_elf else name
-            return demangle(own) if self._wishes.readable else own
-
-        with closing(Deriver(self._cache)) as deriver:
-            lines = deriver.find(LINES, source, architecture)
-            cache = SymCache(lines.content)
-            for text in walk_symbol_file(
-                found.module, cache, spell=spell, inlines=self._wishes.inlines
-            ):
-                size += target.write(text.encode("utf-8", "replace"))
-            for block in self._walk_unwind(found, deriver):
-                size += target.write(block)
+        for text in self._walk(found):
+            size += target.write(text.encode("utf-8", "replace"))
         return size
 
-    def _walk_unwind(self, found: Dumpable, deriver: Deriver) -> Iterator[bytes]:
-        if found.unwind is None:
-            return
-        source, row = found.unwind.file.source, found.unwind.row
-        if row.kind == object_kinds.PE and row.architecture == ARM64:
-            yield from _walk_arm64_rules(source)
-            return
-        records = BytesIO(deriver.find(UNWIND, source, row.architecture).content)
-        # the table is a .sym file of its own, with a MODULE record
-        yield from (line for line in records if line.startswith(b"STACK "))
+    def _walk(self, found: Dumpable) -> Iterator[str]:
+        row = found.lines.row
+        made = make_pdb_text if row.kind == object_kinds.PDB else make_native_text
+        yield from made(
+            found.module, found.lines.file.source, row.architecture, self._wishes, self._scratch
+        )
+        if found.unwind is not None:
+            source, row = found.unwind.file.source, found.unwind.row
+            yield from walk_unwind_records(map_file(source), row.kind, row.architecture)
 
     def write_store(self, modules: Sequence[Dumpable], folder: Path) -> Iterator[DumpedModule]:
         """Write each into a Breakpad store: NAME/ID/NAME.sym, whole or not at all."""
@@ -182,17 +148,6 @@ class SymbolDumper:
                 return row._replace(size=self.write_into(found, file))
         except InputUnusable as error:  # the next module may be sound; a full disk stays full
             return row._replace(target="", reason=error.what)
-
-
-def _walk_arm64_rules(path: str) -> Iterator[bytes]:
-    """Those of a PE file, by a reader of our own: symbolic takes other numbers for sizes."""
-    from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables
-    from crashtool.formats.object_file.pe import find_exception_tables
-
-    data = map_file(path)
-    tables = find_exception_tables(data)
-    for record in Arm64ExceptionTables(data, tables).walk_records() if tables else ():
-        yield record.encode()
 
 
 def check_single(modules: Sequence[Dumpable]) -> Dumpable:

@@ -61,7 +61,7 @@ class DwarfFunctions:
         return self._lookup.find_variables(address, self._architecture)
 
 
-class _SplitUnits:
+class SplitUnits:
     """The split units of a debug file, whose reader is loaded for the first skeleton."""
 
     def __init__(self, path: str, problems: list[str], absent: list[str]) -> None:
@@ -97,7 +97,7 @@ def open_functions(
         from crashtool.services.symbols.supplement_file import find_supplement  # dwz's alone
 
         sections.supplement = find_supplement(path, sections, problems, absent)
-    lookup = DwarfLookup(sections, symbols, _SplitUnits(path, problems, absent).find)
+    lookup = DwarfLookup(sections, symbols, SplitUnits(path, problems, absent).find)
     return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems, architecture)
 
 

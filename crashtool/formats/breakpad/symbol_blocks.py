@@ -1,0 +1,138 @@
+"""Functions as blocks of a .sym file's text, put down in whatever order they come."""
+
+from collections.abc import Callable, Iterable
+from typing import IO
+
+from crashtool.formats.code_records import LineRow, MergedCall
+from crashtool.formats.named_tuple import NamedTuple
+
+FORMAT_PIECE = "%x %x".__mod__
+FORMAT_ROW = "%x %x %d %d\n".__mod__
+
+
+class SymbolBlock(NamedTuple):
+    """A piece of a function's code, and where its text is: bytes from `offset` on in the spool.
+
+    The text begins with the function's name, a line of its own, empty where it is not known.
+    """
+
+    start: int
+    size: int
+    is_named: bool
+    offset: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Behind its last byte of code."""
+        return self.start + self.size
+
+
+class SymbolBlocks:
+    """Takes functions as text into a spool; see `CodeRecords`.
+
+    Only where blocks are is kept in memory, and names that are numbered. Of several such, each
+    counts in its own numbers: from `first` on in steps of `step`.
+    """
+
+    def __init__(
+        self,
+        spool: IO[bytes],
+        spell: Callable[[str], str] = str,
+        *,
+        inlines: bool = True,
+        first: int = 0,
+        step: int = 1,
+    ) -> None:
+        """`spell` makes a name readable. Without `inlines` lines are the outermost calls'."""
+        self._spool = spool
+        self._spell = spell
+        self._inlines = inlines
+        self._first = first
+        self._step = step
+        self._origins: dict[str, int] = {}
+        self._place = 0
+        self.files: dict[str, int] = {}
+        self.origins: dict[str, int] = {}  # by readable name
+        self.blocks: list[SymbolBlock] = []
+
+    def number_file(self, path: str) -> int:
+        """The number of a FILE record."""
+        return self.files.setdefault(path, self._first + self._step * len(self.files))
+
+    def number_origin(self, name: str) -> int:
+        """The number of an INLINE_ORIGIN record; none is made where calls are left out."""
+        if not self._inlines:
+            return 0
+        found = self._origins.get(name)
+        if found is None:
+            spelled = name_line(self._spell(name))
+            number = self._first + self._step * len(self.origins)
+            found = self._origins[name] = self.origins.setdefault(spelled, number)
+        return found
+
+    def add(
+        self, start: int, size: int, name: str, calls: list[MergedCall], rows: Iterable[LineRow]
+    ) -> None:
+        """Write a block."""
+        text = name_line(self._spell(name)) + "\n" if name else "\n"
+        if self._inlines:
+            for depth, line, file, origin, pieces in calls:
+                places = " ".join(list(map(FORMAT_PIECE, pieces)))
+                text += f"INLINE {depth} {line} {file} {origin} {places}\n"
+        elif calls:
+            rows = _move_out(rows, calls)
+        text += "".join(map(FORMAT_ROW, rows))
+        content = text.encode("utf-8", "replace")
+        self._spool.write(content)
+        self.blocks.append(SymbolBlock(start, size, bool(name), self._place, len(content)))
+        self._place += len(content)
+
+
+def one_line(text: str) -> str:
+    """The text without what would end a record."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def name_line(name: str) -> str:
+    """A function's name as a record has it."""
+    return one_line(name).strip() or "<name omitted>"
+
+
+def _move_out(rows: Iterable[LineRow], calls: list[MergedCall]) -> list[LineRow]:
+    """Rows where those in merged calls say where the outermost of these calls stands."""
+    spans = sorted(
+        (low, low + size, call.line, call.file)
+        for call in calls
+        if not call.depth
+        for low, size in call.pieces
+    )
+    found: list[LineRow] = []
+    for start, size, line, file in rows:
+        place, end = start, start + size
+        for low, high, call_line, call_file in spans:
+            if high <= place or low >= end:
+                continue
+            if place < low:
+                found.append((place, low - place, line, file))
+                place = low
+            stop = min(high, end)
+            if call_line:
+                found.append((place, stop - place, call_line, call_file))
+            place = stop
+        if place < end:
+            found.append((place, end - place, line, file))
+    return _join(found)
+
+
+def _join(rows: list[LineRow]) -> list[LineRow]:
+    """Rows of which none says what the one before says."""
+    found: list[LineRow] = []
+    for start, size, line, file in rows:
+        if found:
+            before, before_size, *place = found[-1]
+            if before + before_size == start and place == [line, file]:
+                found[-1] = before, before_size + size, line, file
+                continue
+        found.append((start, size, line, file))
+    return found

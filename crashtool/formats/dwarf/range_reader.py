@@ -1,0 +1,115 @@
+"""Pieces of code of many entries of one unit, as `ranges` reads those of one."""
+
+from contextlib import suppress
+
+from crashtool.formats.dwarf.constants import HIGH, LOW, RANGES
+from crashtool.formats.dwarf.entries import MORE
+from crashtool.formats.dwarf.forms import (
+    ADDRESS,
+    ADDRESS_INDEXES,
+    RANGE_INDEX,
+    Cursor,
+    DamagedDwarf,
+    Value,
+)
+from crashtool.formats.dwarf.ranges import (
+    BASE,
+    PAIR,
+    START_LENGTH,
+    find_list,
+    find_ranges,
+)
+from crashtool.formats.dwarf.units import DWARF_5, Unit
+
+PORTION = 1 << 10  # bytes of a list that are looked at together
+
+
+class RangeReader:
+    """The pieces of code of a unit's entries."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._size = unit.sizes.address
+        self._base = 0
+        self._lists: Cursor | None = None
+        with suppress(DamagedDwarf):  # what needs it says so again
+            self._base = unit.low
+            if unit.sizes.version >= DWARF_5:
+                self._lists = unit.sections.open("debug_rnglists")
+
+    def find(
+        self, low: Value | None, high: Value | None, ranges: Value | None, forms: tuple[int, ...]
+    ) -> list[tuple[int, int]]:
+        """First address and end of each piece, by three attributes whose `forms` come first.
+
+        DamagedDwarf when a list makes no sense.
+        """
+        if ranges is not None:
+            if self._lists is not None and isinstance(ranges, int):
+                found = self._read_list(self._lists, ranges, forms[2])
+                if found is not None:
+                    return found
+        elif (
+            forms[0] == ADDRESS
+            and forms[1] not in ADDRESS_INDEXES
+            and isinstance(low, int)
+            and isinstance(high, int)
+        ):
+            end = high if forms[1] == ADDRESS else low + high
+            return [(low, end)] if low < end else []
+        names = zip((LOW, HIGH, RANGES), forms, (low, high, ranges), strict=False)
+        values = {name: (form, value) for name, form, value in names if value is not None}
+        return find_ranges(self._unit, values)
+
+    def _read_list(  # noqa: C901 (one loop, for its speed)
+        self, lists: Cursor, value: int, form: int
+    ) -> list[tuple[int, int]] | None:
+        """A list of DWARF 5, of the kinds that are usual; None for others, and for damage."""
+        size = self._size
+        start = lists.place + value
+        if form == RANGE_INDEX:
+            cursor = find_list(self._unit, form, value)
+            start = cursor.place
+        data = lists.data[start : min(lists.end, start + PORTION)]
+        place, base = 0, self._base
+        found: list[tuple[int, int]] = []
+        try:
+            while kind := data[place]:
+                place += 1
+                if kind == PAIR:
+                    low = data[place]
+                    place += 1
+                    if low >= MORE:
+                        low, place = _read_leb(data, place, low)
+                    high = data[place]
+                    place += 1
+                    if high >= MORE:
+                        high, place = _read_leb(data, place, high)
+                    if low < high:
+                        found.append((base + low, base + high))
+                elif kind == BASE:
+                    base = int.from_bytes(data[place : place + size], "little")
+                    place += size
+                elif kind == START_LENGTH:
+                    low = int.from_bytes(data[place : place + size], "little")
+                    high, place = _read_leb(data, place + size + 1, data[place + size])
+                    if high:
+                        found.append((low, low + high))
+                else:
+                    return None
+        except IndexError:
+            return None
+        return found
+
+
+def _read_leb(data: bytes, place: int, first: int) -> tuple[int, int]:
+    """A number whose first byte was read, and where it ends."""
+    if first < MORE:
+        return first, place
+    value = first & MORE - 1
+    shift = 7
+    while (byte := data[place]) >= MORE:
+        value |= (byte & MORE - 1) << shift
+        shift += 7
+        place += 1
+    return value | byte << shift, place + 1

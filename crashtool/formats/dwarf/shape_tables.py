@@ -1,0 +1,79 @@
+"""Tables of abbreviations read at once, for those who walk all entries of all units.
+
+Compilers give each unit a table of its own, with declarations that other tables have, too: a shape
+is made of each kind of declaration once.
+"""
+
+import re
+from contextlib import suppress
+
+from crashtool.formats.dwarf.abbreviations import MOST_DECLARATIONS, read_declaration
+from crashtool.formats.dwarf.entries import Shape
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes
+from crashtool.formats.dwarf.sections import DebugSections
+
+PORTION = 1 << 14  # bytes of a table that are looked at together
+LARGEST_TABLE = 1 << 22
+MOST_SHAPES = 1 << 16  # that are kept
+LARGEST_CODE = 1 << 14  # what two bytes hold, as codes of every compiler do
+_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+# A code, then a tag, whether there are children, attributes with forms, and two zeros. A form 0x21
+# has its value with it.
+_DECLARATION = re.compile(
+    rb"(?s)([\x80-\xff]{0,9}[\x01-\x7f])(%(leb)b.(?:(?!\x00\x00)%(leb)b(?:\x21%(leb)b|(?!\x21)%(leb)b))"
+    rb"{0,1024}\x00\x00)" % {b"leb": _LEB}
+)
+
+
+class ShapeTables:
+    """The shapes of one file's entries, by tables of abbreviations."""
+
+    def __init__(self, sections: DebugSections) -> None:
+        self._sections = sections
+        self._shapes: dict[tuple[Sizes, bytes], Shape | None] = {}
+
+    def read(self, table: int, sizes: Sizes) -> dict[int, Shape]:
+        """The shapes of the table at an offset by code, up to where it is damaged.
+
+        Left out are those of forms that are not known.
+        """
+        found: dict[int, Shape] = {}
+        size = PORTION
+        while True:
+            data, is_whole = self._take(table, size)
+            found.clear()
+            if self._read(data, sizes, found) or is_whole:
+                return found
+            size *= 4
+
+    def _take(self, table: int, size: int) -> tuple[bytes, bool]:
+        cursor = self._sections.open("debug_abbrev", table, size)
+        left = self._sections.size("debug_abbrev") - table
+        return cursor.take(cursor.end - cursor.place), size >= min(left, LARGEST_TABLE)
+
+    def _read(self, data: bytes, sizes: Sizes, found: dict[int, Shape]) -> bool:
+        """Add what a table has; whether its end was reached."""
+        shapes = self._shapes
+        place = 0
+        match = _DECLARATION.match
+        while place < len(data) and data[place] and len(found) < MOST_DECLARATIONS:
+            row = match(data, place)
+            if row is None:
+                return False
+            raw_code, raw = row.groups()
+            code = raw_code[0] if len(raw_code) == 1 else Cursor(raw_code).uleb()
+            key = sizes, raw
+            if key not in shapes:
+                self._add(key)
+            shape = shapes[key]
+            if shape is not None:
+                found.setdefault(code, shape)
+            place = row.end()
+        return place < len(data)
+
+    def _add(self, key: tuple[Sizes, bytes]) -> None:
+        if len(self._shapes) >= MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes[key] = None
+        with suppress(DamagedDwarf):  # of a form that is not known: it hurts where it is met
+            self._shapes[key] = Shape(read_declaration(Cursor(key[1])), key[0])

@@ -1,0 +1,224 @@
+"""One unit read whole, in one pass over its entries: functions with code, merged calls, scopes."""
+
+import struct
+from bisect import bisect_left
+
+from crashtool.formats.dwarf.constants import (
+    ABSTRACT_ORIGIN,
+    CALL_FILE,
+    CALL_LINE,
+    DECLARATION,
+    HIGH,
+    INLINED,
+    LOW,
+    RANGES,
+    SCOPES,
+    SIBLING,
+    SPECIFICATION,
+    SUBPROGRAM,
+)
+from crashtool.formats.dwarf.entries import LEB_BLOCK, MORE, TEXT, Entries, Shape
+from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf
+from crashtool.formats.dwarf.picked_values import Picked, Picker
+from crashtool.formats.dwarf.range_reader import RangeReader
+from crashtool.formats.named_tuple import NamedTuple
+
+WANTED = (LOW, HIGH, RANGES, ABSTRACT_ORIGIN, SPECIFICATION, CALL_FILE, CALL_LINE, SIBLING)
+# Array and enumeration types, types of functions, call sites: no code is described inside them, nor
+# inside declarations of functions.
+CODELESS = frozenset({0x01, 0x04, 0x15, 0x48, 0x4109})
+SIBLING_SLOT = 7
+MOST_FOUND = 1 << 20  # functions and calls of one unit
+DEEPEST = 1 << 10  # entries within one another
+PLAIN, SHORT_BLOCK, SHORT_TEXT, VARIED, CLOSED, PARENT, CODE = range(7)
+
+
+class FoundCall(NamedTuple):
+    """A call that was merged; `depth`: how many others of its function it is inside.
+
+    `values` are the attributes `WANTED`, by the `forms`.
+    """
+
+    place: int
+    depth: int
+    pieces: list[tuple[int, int]]
+    values: Picked
+    forms: tuple[int, ...]
+
+
+class FoundCode(NamedTuple):
+    """A function with code, and the calls merged into it, each after the one that it is inside."""
+
+    place: int
+    pieces: list[tuple[int, int]]
+    calls: list[FoundCall]
+    values: Picked
+    forms: tuple[int, ...]
+
+
+class UnitTree:
+    """What a walk over all entries of a unit finds; places are from the unit's start."""
+
+    def __init__(self, entries: Entries, shapes: dict[int, Shape], code: tuple[range, ...]) -> None:
+        """Functions count whose code is in one of the ranges `code`.
+
+        DamagedDwarf when the unit makes no sense.
+        """
+        self.entries = entries
+        self._code = code
+        self.shapes = shapes
+        self.functions: list[FoundCode] = []
+        self._starts: list[int] = []  # of scopes and functions that have children
+        self._ends: list[int] = []
+        self._parents: list[int] = []
+        self._pickers: dict[int, Picker] = {}
+        self._ranges = RangeReader(entries.unit)
+        self._left = MOST_FOUND
+        try:
+            self._walk()
+        except (IndexError, ValueError, struct.error):
+            offset = entries.unit.header.offset
+            raise DamagedDwarf("a unit is cut short", offset=offset) from None
+
+    def list_scopes(self, place: int) -> list[int]:
+        """The scopes and functions that an entry is inside, the outermost first."""
+        found: list[int] = []
+        scope = bisect_left(self._starts, place) - 1
+        while scope >= 0:
+            if place < self._ends[scope]:
+                found.append(self._starts[scope])
+                scope = self._parents[scope]
+            else:
+                scope = self._parents[scope] if self._parents[scope] < scope else -1
+        return found[::-1]
+
+    def _walk(self) -> None:  # noqa: C901, PLR0912, PLR0915 (one loop, for its speed)
+        """Follow the tree. What is of a fixed size, and a leaf, is passed at once: it is most."""
+        entries = self.entries
+        data, end = entries.data, entries.end
+        kinds, steps, rests = self._list_steps()
+        place = entries.first
+        calls: list[FoundCall] = []
+        depth, scope = 0, -1
+        outer: list[tuple[list[FoundCall], int, int]] = []
+        while place < end:
+            code = data[place]
+            start = place + 1
+            if code >= MORE:
+                code, start = entries.open(place)
+            step = steps[code]
+            if step:
+                place += step
+                continue
+            if not code:
+                place = start
+                if outer:
+                    inner = scope
+                    calls, depth, scope = outer.pop()
+                    if inner != scope:
+                        self._ends[inner] = place
+                if not outer:
+                    break
+                continue
+            kind = kinds[code]
+            if kind == SHORT_BLOCK or kind == SHORT_TEXT:  # noqa: PLR1714, SIM109 (its speed)
+                before, after = rests[code]
+                place = start + before
+                if kind == SHORT_TEXT:
+                    place = data.index(0, place) + 1 + after
+                elif (size := data[place]) < MORE:
+                    place += 1 + size + after
+                else:
+                    place = entries.skip(start, self.shapes[code])
+                continue
+            shape = self.shapes[code]
+            if kind == VARIED:
+                place = entries.skip(start, shape)
+                continue
+            here = place
+            if kind == CLOSED and (following := entries.find_next(start, shape)):
+                place = following
+                continue
+            place = start + shape.size if shape.size >= 0 else entries.skip(start, shape)
+            state = calls, depth, scope
+            if kind == CODE:
+                calls, depth, following = self._take(here, start, code, calls, depth)
+                if place < following <= end:  # the linker has dropped it, and what is inside
+                    place = following
+                    continue
+            if shape.has_children:
+                outer.append(state)
+                if len(outer) > DEEPEST:
+                    raise DamagedDwarf("entries within entries without end", offset=here)
+                if shape.tag in SCOPES or shape.tag == SUBPROGRAM:
+                    self._starts.append(here)
+                    self._ends.append(end)
+                    self._parents.append(scope)
+                    scope = len(self._starts) - 1
+            else:
+                calls, depth, scope = state
+        if place > end:
+            raise ValueError
+
+    def _take(
+        self, place: int, start: int, code: int, calls: list[FoundCall], depth: int
+    ) -> tuple[list[FoundCall], int, int]:
+        """Keep a function or a call that has code; the calls and the depth of what is inside it.
+
+        For a function that the program has not, where the next entry is, if that is known.
+        """
+        picker = self._pickers.get(code)
+        if picker is None:
+            shape = self.shapes[code]
+            picker = self._pickers[code] = Picker(shape, WANTED, self.entries.unit.sizes)
+        values, forms = picker.read(self.entries.data, start), picker.forms
+        try:
+            pieces = self._ranges.find(values[0], values[1], values[2], forms)
+        except DamagedDwarf:
+            pieces = []
+        self._left -= 1
+        if self._left < 0:
+            raise DamagedDwarf("functions without end", offset=place)
+        if self.shapes[code].tag == INLINED:
+            if not pieces:
+                return calls, depth, 0
+            calls.append(FoundCall(place, depth, pieces, values, forms))
+            return calls, depth + 1, 0
+        pieces = [piece for piece in pieces if any(piece[0] in span for span in self._code)]
+        if not pieces:
+            following = values[SIBLING_SLOT] if forms[SIBLING_SLOT] in ADDRESSED_FROM_UNIT else 0
+            return [], 0, following if isinstance(following, int) else 0
+        found = FoundCode(place, pieces, [], values, forms)
+        self.functions.append(found)
+        return found.calls, 0, 0
+
+    def _list_steps(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+        """By code: its kind; the bytes of one that is passed at once, else 0; what is around the
+        one value that tells its size.
+        """
+        count = max(self.shapes, default=0) + 1
+        kinds, steps, rests = [PLAIN] * count, [0] * count, [(0, 0)] * count
+        for code, shape in self.shapes.items():
+            kind, size, around = describe(shape)
+            kinds[code] = kind
+            rests[code] = around
+            if kind == PLAIN:
+                steps[code] = size + (1 if code < MORE else 2 if code < MORE * MORE else 3)
+        return kinds, steps, rests
+
+
+def describe(shape: Shape) -> tuple[int, int, tuple[int, int]]:
+    """How entries of a shape are passed: their kind, their size, what is around a short value."""
+    nothing = 0, 0
+    if shape.is_wanted:
+        return CODE, 0, nothing
+    if shape.has_children:
+        is_declared = any(field[0] == DECLARATION for field in shape.fields)
+        is_closed = shape.tag in CODELESS or (shape.tag == SUBPROGRAM and is_declared)
+        return CLOSED if is_closed and shape.sibling else PARENT, 0, nothing
+    if shape.size >= 0:
+        return PLAIN, shape.size, nothing
+    if len(shape.steps) == 3 and shape.steps[1] in (LEB_BLOCK, TEXT):  # noqa: PLR2004
+        kind = SHORT_BLOCK if shape.steps[1] == LEB_BLOCK else SHORT_TEXT
+        return kind, 0, (shape.steps[0], shape.steps[2])
+    return VARIED, 0, nothing

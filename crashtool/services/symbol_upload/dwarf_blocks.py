@@ -1,0 +1,112 @@
+"""Functions of an ELF, Mach-O or PE file as blocks of a .sym file, made by several processes."""
+
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from crashtool.errors import InputUnusable
+from crashtool.formats.breakpad.symbol_blocks import SymbolBlock, SymbolBlocks
+from crashtool.formats.dwarf.code_records import DwarfRecords
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.services.symbols.demangle import demangle
+from crashtool.services.symbols.dwarf_records import open_records
+from crashtool.services.workers.processes import count_workers, share_many
+
+if TYPE_CHECKING:
+    from crashtool.services.files.scratch import Scratch
+
+SHARE = 12_000_000  # bytes of .debug_info that are worth a share of their own
+MAX_SHARES = 8
+
+
+class DwarfSource(NamedTuple):
+    """A file whose functions are wanted, and how."""
+
+    path: str
+    architecture: str
+    inlines: bool = True
+    readable: bool = True
+
+
+class Share(NamedTuple):
+    """Units from number `first` to before `last`, told to a spool of their own.
+
+    `number` of `total` shares.
+    """
+
+    number: int
+    total: int
+    first: int
+    last: int
+    spool: str
+
+
+class MadeBlocks(NamedTuple):
+    """What was made of a share; the text is in the spool at `spool`."""
+
+    spool: str
+    files: dict[str, int]
+    origins: dict[str, int]
+    blocks: list[SymbolBlock]
+    problems: list[str]
+
+
+def make_blocks(source: DwarfSource, scratch: "Scratch") -> Iterator[MadeBlocks]:
+    """The functions that a file's units describe; nothing without any.
+
+    How they are shared depends on the file alone, so that the same file gives the same text.
+    InputUnusable when it cannot be read.
+    """
+    records = open_records(source.path, source.architecture, [], [])
+    if records is None:
+        raise InputUnusable("its numbers are big-endian, which is not read here")
+    units = records.list_units()
+    sizes = list(accumulate(unit.end - unit.offset for unit in units))
+    count = max(1, min(MAX_SHARES, sizes[-1] // SHARE)) if sizes else 1
+    edges = [bisect_left(sizes, sizes[-1] * n // count) if sizes else 0 for n in range(count)]
+    edges.append(len(units))
+    folder = scratch.make_folder()
+    shares = [
+        Share(number, count, edges[number], edges[number + 1], os.path.join(folder, str(number)))  # noqa: PTH118
+        for number in range(count)
+    ]
+    work = _Work(source, records)
+    if count == 1:
+        yield work(shares[0])
+        return
+    maker = f"{__name__}:make_work"
+    yield from share_many(iter(shares), maker, source, min(count, count_workers(None)), work)
+
+
+def make_work(source: DwarfSource) -> Callable[[Share], MadeBlocks]:
+    """What does shares in a process of its own."""
+    records = open_records(source.path, source.architecture, [], [])
+    if records is None:
+        raise InputUnusable(source.path)
+    return _Work(source, records)
+
+
+class _Work:
+    """Does one share after the other."""
+
+    def __init__(self, source: DwarfSource, records: DwarfRecords) -> None:
+        self._source = source
+        self._records = records
+
+    def __call__(self, share: Share) -> MadeBlocks:
+        with open(share.spool, "wb") as spool:  # noqa: PTH123
+            blocks = SymbolBlocks(
+                spool,
+                demangle if self._source.readable else str,
+                inlines=self._source.inlines,
+                first=share.number,
+                step=share.total,
+            )
+            units = self._records.list_units()[share.first : share.last]
+            self._records.write(units, blocks)
+        return MadeBlocks(
+            share.spool, blocks.files, blocks.origins, blocks.blocks,
+            self._records.problems,
+        )  # fmt: skip
