@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.variables import FrameVariable, Value
 from crashtool.services.analyze.variables.frame_views import make_views
+from crashtool.services.analyze.variables.private_text import mask_texts
 from crashtool.services.analyze.variables.values import ValueReader
 
 if TYPE_CHECKING:
@@ -140,4 +141,6 @@ def _read(
         value = Value(variable.type.name, "unknown", reason=reason)
         return FrameVariable(variable.name, variable.kind, value)
     value = reader.read_variable(variable.type, variable.locate)
+    if not reader.limits.is_plain:
+        value = mask_texts(value, variable.name)
     return FrameVariable(variable.name, variable.kind, value)

@@ -15,8 +15,10 @@ from crashtool.formats.variables.places import (
     PointeePlace,
     RegisterPlace,
 )
+from crashtool.model.variables import Value
 from crashtool.render.variables import format_value
 from crashtool.services.analyze.variables.limits import Limits
+from crashtool.services.analyze.variables.private_text import mask_texts
 from crashtool.services.analyze.variables.values import ValueReader
 from tests.services.analyze.variables.frames import (
     CHAR,
@@ -209,3 +211,17 @@ def test_damage_costs_the_value_alone():
     assert (value.state, value.reason) == ("unknown", "a unit is cut short at offset 0x1")
     reader = ValueReader(MadeFrame(), 8, "x86_64")
     assert reader.read_variable(INT, lambda _: fail()).state == "unknown"
+
+
+def test_what_looks_secret_is_not_shown():
+    token = Value("char*", text="0x10", pointee=Value("char", text='"AKIAQ3EGRIYQ5WKD7MHB"'))
+    members = (
+        Value("std::string", text='"hunter22"', name="password"),
+        Value("std::string", text='"hunter22"', name="word"),
+    )
+    assert mask_texts(token, "key").pointee.text == '"…"'
+    struct_ = mask_texts(Value("Login", children=members), "login")
+    assert [row.text for row in struct_.children] == ['"…"', '"hunter22"']
+    rows = (Value("char[9]", text='"hunter22"', name="[0]"),)
+    assert mask_texts(Value("char[1][9]", children=rows), "secrets").children[0].text == '"…"'
+    assert mask_texts(Value("int", text="5"), "password").text == "5"

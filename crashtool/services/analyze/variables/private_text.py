@@ -1,0 +1,44 @@
+"""Texts in variables that look secret, and are not shown: by what they are, or what they are in."""
+
+from typing import TYPE_CHECKING
+
+from crashtool.services.analyze.secrets import mask_secrets
+
+if TYPE_CHECKING:
+    from crashtool.model.variables import Value
+
+SHORTEST = 8  # letters of a secret, in quotes
+MASKED = '"…"'
+# What variables are called that hold one.
+NAMES = (
+    "passw", "passphrase", "secret", "api_key", "apikey", "private_key", "privatekey",
+    "access_token", "accesstoken", "auth_token", "authtoken", "credential",
+)  # fmt: skip
+
+
+def mask_texts(value: "Value", name: str) -> "Value":
+    """A value of a variable or member without texts that look secret."""
+    is_secret = any(word in name.lower() for word in NAMES)
+    return _mask(value, is_secret=is_secret)
+
+
+def _mask(value: "Value", *, is_secret: bool) -> "Value":
+    if value.text.startswith('"') and len(value.text) > 2:  # noqa: PLR2004 (its quotes)
+        value = value._replace(text=_mask_text(value.text, is_secret=is_secret))
+    if value.pointee is not None:
+        value = value._replace(pointee=_mask(value.pointee, is_secret=is_secret))
+    if value.children:
+        children = tuple(
+            _mask(child, is_secret=is_secret)
+            if child.name.startswith("[") or not child.name or is_secret
+            else mask_texts(child, child.name)
+            for child in value.children
+        )
+        value = value._replace(children=children)
+    return value
+
+
+def _mask_text(text: str, *, is_secret: bool) -> str:
+    if is_secret:
+        return MASKED
+    return mask_secrets(text) if len(text) >= SHORTEST else text

@@ -1,0 +1,200 @@
+"""Variables of compiled programs: names, kinds and types; and of damaged ones: none, in time."""
+
+import random
+import subprocess
+import sys
+import time
+from struct import unpack_from
+
+import pytest
+
+from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.lookup import DwarfLookup
+from crashtool.formats.object_file.elf import find_symbol_tables, read_layout
+from crashtool.formats.object_file.elf_symbols import FunctionNames
+from crashtool.services.analyze.variables.values import ValueReader
+from tests.services.analyze.variables.frames import MadeFrame
+from tests.toolchain import need
+
+SOURCE = """
+#include <stddef.h>
+enum Kind { A, B = 5, C = -1 };
+enum class Level : unsigned char { LOW, HIGH = 200 };
+typedef unsigned long word;
+struct Base { int first; virtual int get() const { return first; } };
+struct Flags : Base { unsigned low : 3, high : 5; static int shared; int own; };
+namespace app { inline namespace v1 {
+struct Mesh { float *data; const char *name; Mesh *next; };
+} }
+union Either { int i; float f; };
+int Flags::shared = 3;
+__attribute__((noinline)) static int callee(
+    int number, const app::Mesh &mesh, const char *const text, int (*function)(int, char *),
+    Kind kind, Level level) {
+  static word calls = 4;
+  Flags flags = {};
+  int matrix[2][3] = {{1, 2, 3}, {4, 5, 6}};
+  volatile Either either;
+  int Flags::*member = &Flags::own;
+  either.i = number;
+  {
+    double number = 2.5;
+    calls += (word)number;
+    asm volatile("" :: "r"(&number), "r"(&flags), "r"(matrix), "r"(member));
+  }
+  return either.i + (text != nullptr) + (function != nullptr) + kind + (int)level +
+         (mesh.next != nullptr) + (int)calls + flags.get();
+}
+int main(int argc, char **argv) {
+  app::Mesh mesh = {};
+  return callee(argc, mesh, argv[0], nullptr, B, Level::HIGH);
+}
+"""
+TYPES = {
+    "number": "int",
+    "mesh": "const app::v1::Mesh&",
+    "text": "const char* const",
+    "function": "int (*)(int, char*)",
+    "kind": "Kind",
+    "level": "Level",
+    "calls": "word",
+    "flags": "Flags",
+    "matrix": "int[2][3]",
+    "either": "volatile Either",
+    "member": "int Flags::*",
+}
+FLAGS = {
+    "gcc, 5": ["g++", "-gdwarf-5"],
+    "gcc, 4, types apart": ["g++", "-gdwarf-4", "-fdebug-types-section"],
+    "gcc, 2": ["g++", "-gdwarf-2"],
+    "gcc, 64-bit DWARF": ["g++", "-gdwarf-5", "-gdwarf64"],
+    "clang, 5": ["clang++", "-gdwarf-5"],
+    "clang, 4": ["clang++", "-gdwarf-4"],
+}
+SECTIONS = (".debug_info", ".debug_abbrev", ".debug_loclists", ".debug_loc", ".debug_types",
+            ".debug_str", ".debug_addr", ".debug_str_offsets")  # fmt: skip
+MOST_SECONDS = 5.0
+
+
+def compile_program(folder, flags, *more):
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    compiler, *flags = flags
+    need(compiler)
+    source, program = folder / "program.cc", folder / "program"
+    source.write_text(SOURCE, encoding="utf-8")
+    line = [compiler, *flags, *more, "-std=c++17", "-w", "-o", program, source]
+    subprocess.run(line, check=True, capture_output=True)
+    return program.read_bytes()
+
+
+def find_function(data, name):
+    names = FunctionNames(data, find_symbol_tables(data), (range(1 << 40),))
+    starts = range(1 << 16)
+    return next(start for start in starts for found in names.list_names(start) if name in found)
+
+
+def find_block(data, start):
+    """An address in the innermost block of `callee`: the first that has two variables `number`."""
+    lookup = DwarfLookup(open_all_sections(data))
+    for address in range(start, start + 400):
+        scopes = lookup.find_variables(address, "x86_64")
+        if scopes and [row.name for row in scopes[-1].variables].count("number") == 2:
+            return address, scopes[-1].variables
+    raise AssertionError("no such block")
+
+
+@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
+def test_names_kinds_and_types_as_the_source_has_them(tmp_path, flags):
+    data = compile_program(tmp_path, flags, "-O0")
+    _, variables = find_block(data, find_function(data, "callee"))
+    first = {}
+    for row in variables:
+        first.setdefault(row.name, row)
+    assert {name: row.type.name for name, row in first.items()} == TYPES
+    assert {name for name, row in first.items() if row.kind == "argument"} == {
+        "number", "mesh", "text", "function", "kind", "level",
+    }  # fmt: skip
+    assert first["calls"].kind == "static"
+    assert [row.type.name for row in variables if row.name == "number"] == ["int", "double"]
+
+    kind = first["flags"].type
+    members = kind.details.members
+    assert [row.name for row in members] == ["Base", "low", "high", "own"]
+    assert [(8 * row.offset + row.bit_offset, row.bit_size) for row in members[1:3]] == [
+        (96, 3), (99, 5),
+    ]  # fmt: skip
+    assert (members[0].is_base, members[0].offset, members[3].offset) == (True, 0, 16)
+    assert set(first["kind"].type.details.enumerators) == {(0, "A"), (5, "B"), (-1, "C")}
+    assert set(first["level"].type.details.enumerators) >= {(200, "Level::HIGH")}
+    assert (first["matrix"].type.count, first["matrix"].type.size) == (2, 24)
+    assert first["matrix"].type.details.target.count == 3
+    assert first["calls"].type.plain_name == "unsigned long"
+
+
+def test_an_address_of_no_function_has_no_variables(tmp_path):
+    data = compile_program(tmp_path, FLAGS["gcc, 5"], "-O0")
+    lookup = DwarfLookup(open_all_sections(data))
+    assert lookup.find_variables(0, "x86_64") == []
+    assert lookup.find_variables(1 << 40, "x86_64") == []
+    assert lookup.problems == []
+
+
+class FullMemory(MadeFrame):
+    """A frame of which everything is known, whatever it is asked."""
+
+    def read_register(self, name):
+        return (16 if name.startswith("xmm") else 8) * b"\x11"
+
+    def read_memory(self, _address, size):
+        return bytes(size) if size < 1 << 20 else None
+
+
+def read_everything(data, address):
+    lookup = DwarfLookup(open_all_sections(data))
+    scopes = lookup.find_variables(address, "x86_64")
+    caller = FullMemory(address=address, return_address=address + 1, cfa=0x7000)
+    frame = FullMemory(address=address, cfa=0x6000, caller=caller, return_address=address + 1)
+    reader = ValueReader(frame, 8, "x86_64")
+    values = [
+        reader.read_variable(row.type, row.locate) for scope in scopes for row in scope.variables
+    ]
+    return len(values), sum(value.state == "value" for value in values)
+
+
+@pytest.mark.parametrize("flags", ["gcc, 5", "gcc, 4, types apart", "clang, 5"])
+def test_damage_is_noted_and_never_escapes(tmp_path, flags):
+    data = compile_program(tmp_path, FLAGS[flags], "-O2")
+    address = find_function(data, "callee") + 8
+    total, valued = read_everything(data, address)
+    assert total >= 6
+    assert valued
+    layout = read_layout(data)
+    places = [row for row in layout.sections if row.name in SECTIONS and row.size]
+    chooser = random.Random(flags)  # noqa: S311
+    answered = 0
+    for _ in range(150):
+        damaged = bytearray(data)
+        section = chooser.choice(places)
+        for _ in range(chooser.choice((1, 1, 4, 32))):
+            place = section.offset + chooser.randrange(section.size)
+            damaged[place] = chooser.choice((0, 1, 0x7F, 0x80, 0xFF, chooser.randrange(256)))
+        start = time.process_time()
+        answered += bool(read_everything(bytes(damaged), address)[0])
+        assert time.process_time() - start < MOST_SECONDS
+    assert answered > 15
+
+
+def test_a_damaged_list_of_places_costs_its_variable_alone(tmp_path):
+    data = compile_program(tmp_path, FLAGS["gcc, 5"], "-O2")
+    address = find_function(data, "callee") + 8
+    layout = read_layout(data)
+    (section,) = (row for row in layout.sections if row.name == ".debug_loclists")
+    assert unpack_from("<I", data, section.offset)[0]
+    head = 12
+    damaged = bytearray(data)
+    damaged[section.offset + head : section.offset + section.size] = (section.size - head) * b"\x7f"
+    total, valued = read_everything(data, address)
+    again, rest = read_everything(bytes(damaged), address)
+    assert again == total
+    assert rest < valued
