@@ -16,7 +16,6 @@ from crashtool.formats.pdb.local_places import (
     Untold,
 )
 from crashtool.formats.pdb.registers import STACKS, VFRAME, find_register
-from crashtool.formats.variables.frame_view import FrameView
 from crashtool.formats.variables.places import (
     ConstantPlace,
     LostPlace,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from crashtool.formats.pdb.local_symbols import LocalSymbol, ProcedureFrame
     from crashtool.formats.pdb.lookup import PdbLookup
     from crashtool.formats.variables.data_type import DataType
+    from crashtool.formats.variables.frame_view import FrameView
 
 WORD = 4  # of 32-bit code
 CONSTANT_SIZE = 16
@@ -52,7 +52,7 @@ class CodePoint(NamedTuple):
 
 
 def find_place(
-    symbol: "LocalSymbol", type_: "DataType", point: CodePoint, frame: FrameView
+    symbol: "LocalSymbol", type_: "DataType", point: CodePoint, frame: "FrameView"
 ) -> Place:
     """Where a variable is in a frame that stands at the point."""
     whole = [part for part in symbol.parts if part.start is None]
@@ -68,7 +68,7 @@ def find_place(
 
 
 def _join(
-    parts: tuple[LocalPart, ...], type_: "DataType", size: int, point: CodePoint, frame: FrameView
+    parts: tuple[LocalPart, ...], type_: "DataType", size: int, point: CodePoint, frame: "FrameView"
 ) -> Place:
     """A variable of which only parts have places.
 
@@ -127,7 +127,7 @@ def _measure(type_: "DataType", start: int, widest: int, depth: int) -> int:
     )
 
 
-def _locate(place: SymbolPlace, size: int | None, point: CodePoint, frame: FrameView) -> Place:
+def _locate(place: SymbolPlace, size: int | None, point: CodePoint, frame: "FrameView") -> Place:
     """`size`: of what is there, in bytes; None when it is not known."""
     if isinstance(place, Untold):
         return LostPlace("unknown", place.reason)
@@ -141,7 +141,7 @@ def _locate(place: SymbolPlace, size: int | None, point: CodePoint, frame: Frame
     return _locate_in_memory(place, point, frame) if isinstance(place, InMemory) else NO_FRAME
 
 
-def _locate_static(place: InSection, point: CodePoint, frame: FrameView) -> Place:
+def _locate_static(place: InSection, point: CodePoint, frame: "FrameView") -> Place:
     if place.is_of_thread:
         return OF_THREAD
     address = point.lookup.find_address(place.section, place.offset)
@@ -160,7 +160,7 @@ def _locate_in_register(number: int, size: int | None, point: CodePoint) -> Plac
     return RegisterPlace(register.name, register.start)
 
 
-def _locate_in_memory(place: InMemory, point: CodePoint, frame: FrameView) -> Place:
+def _locate_in_memory(place: InMemory, point: CodePoint, frame: "FrameView") -> Place:
     if place.register == VFRAME:
         return _locate_by_frame_data(place.offset, point, frame)
     register = find_register(point.machine, place.register)
@@ -178,7 +178,7 @@ def _locate_in_memory(place: InMemory, point: CodePoint, frame: FrameView) -> Pl
     return MemoryPlace(base + place.offset & mask)
 
 
-def _is_frame_made(register: int, point: CodePoint, frame: FrameView) -> bool:
+def _is_frame_made(register: int, point: CodePoint, frame: "FrameView") -> bool:
     """Whether the stack pointer is where it is in the function's body.
 
     clang has variables in the frame up to the function's last byte, behind the instructions that
@@ -196,7 +196,7 @@ def _is_frame_made(register: int, point: CodePoint, frame: FrameView) -> bool:
     return register != frame_pointer or depth > returned
 
 
-def _locate_by_frame_data(offset: int, point: CodePoint, frame: FrameView) -> Place:
+def _locate_by_frame_data(offset: int, point: CodePoint, frame: "FrameView") -> Place:
     """From what the frame data of 32-bit code compute as $T0, if they lead to the caller's stack
     pointer, too.
     """
@@ -212,7 +212,7 @@ def _locate_by_frame_data(offset: int, point: CodePoint, frame: FrameView) -> Pl
     return NO_FRAME if base is None else MemoryPlace(base + offset & 0xFFFFFFFF)
 
 
-def _run(program: str, cfa: int, frame: FrameView) -> int | None:
+def _run(program: str, cfa: int, frame: "FrameView") -> int | None:
     variables = {".raSearch": cfa - WORD, ".raSearchStart": cfa - WORD}
     for name in ("ebp", "esp", "ebx"):
         content = frame.read_register(name)

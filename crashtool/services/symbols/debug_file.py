@@ -10,6 +10,7 @@ from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
+    from crashtool.formats.object_file.pe_constants import PeConstants
     from crashtool.formats.object_kinds import Content, ObjectFile
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.formats.variables.places import FoundScope
@@ -120,6 +121,7 @@ class NativeDebugFile:
         self._tried_functions = False
         self._data: Content = b""
         self._constants: tuple[object_kinds.CodeRange, ...] | None = None
+        self._image_constants: PeConstants | None = None
         self.problems: list[str] = []
         self.absent: list[str] = []
         self.has_lines, self.has_unwind = self._read_headers()
@@ -184,6 +186,8 @@ class NativeDebugFile:
 
     def read_constants(self, address: int, size: int) -> bytes | None:
         """Bytes that the program never writes to; None where the file has none there."""
+        if self.kind == object_kinds.PE:
+            return self._read_image_constants(address, size)
         if self._constants is None:
             from crashtool.formats.object_file.reading import find_constants  # for values alone
 
@@ -194,6 +198,13 @@ class NativeDebugFile:
                 content = bytes(self._data[start : start + size])
                 return content if len(content) == size else None
         return None
+
+    def _read_image_constants(self, address: int, size: int) -> bytes | None:
+        if self._image_constants is None:
+            from crashtool.formats.object_file.pe_constants import PeConstants  # for values alone
+
+            self._image_constants = PeConstants(self._data)
+        return self._image_constants.read(address, size)
 
     def _find_code(self) -> tuple[list[object_kinds.CodeRange], list[range]]:
         """Where the file holds code, and where the module has some, be it in another file."""

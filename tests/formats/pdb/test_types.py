@@ -62,7 +62,8 @@ def open_types(builder):
     ("number", "kind", "name", "size", "encoding"),
     [
         (INT, "base", "int", 4, "signed"),
-        (0x20, "base", "unsigned char", 1, "unsigned"),
+        (0x20, "base", "unsigned char", 1, "unsigned_character"),
+        (0x10, "base", "signed char", 1, "character"),
         (CHAR, "base", "char", 1, "character"),
         (0x71, "base", "wchar_t", 2, "utf"),
         (0x30, "base", "bool", 1, "boolean"),
@@ -99,7 +100,7 @@ def test_a_structure_has_bases_members_and_bit_fields_but_no_static_members(buil
         pad(struct.pack("<HHI", cv.LF_STMEMBER, 3, INT) + text("count")),
         pad(struct.pack("<HHI", cv.LF_METHOD, 2, INT) + text("run")),
         pad(struct.pack("<HHI", cv.LF_ONEMETHOD, 3, INT) + text("stop")),
-        pad(struct.pack("<HHII", cv.LF_ONEMETHOD, 4 << 2, INT, 0x41414141) + text("virtual_one")),
+        pad(struct.pack("<HHII", cv.LF_ONEMETHOD, 4 << 2, INT, 0x10) + text("virtual_one")),
         pad(struct.pack("<HHI", cv.LF_NESTTYPE, 0, INT) + text("Inner")),
         member("lo", low, 12),
         member("hi", high, 12),

@@ -6,7 +6,7 @@ name with other members is shown by its members.
 
 from typing import TYPE_CHECKING
 
-from crashtool.services.analyze.variables import libcxx, libstdcxx
+from crashtool.services.analyze.variables import libcxx, libstdcxx, msvc_library
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from crashtool.services.analyze.variables.containers import Shape
     from crashtool.services.analyze.variables.spot import Spot
 
-LIBRARIES: "tuple[dict[str, tuple[Shape, ...]], ...]" = (libstdcxx.SHAPES, libcxx.SHAPES)
+LIBRARIES: "tuple[dict[str, tuple[Shape, ...]], ...]" = (
+    libstdcxx.SHAPES, libcxx.SHAPES, msvc_library.SHAPES,
+)  # fmt: skip
 NAMESPACES = ("std::__cxx11::", "std::__1::", "std::__ndk1::", "std::__debug::", "std::")
 
 

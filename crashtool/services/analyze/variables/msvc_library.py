@@ -1,0 +1,223 @@
+"""Types of Microsoft's C++ library, by its members (xstring, vector, memory, xtree, list, …)."""
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from crashtool.services.analyze.variables.aggregates import find_element_size, read_elements
+from crashtool.services.analyze.variables.containers import (
+    MOST_STEPS,
+    count_elements,
+    read_held,
+    read_letters,
+    read_nodes,
+    read_smart,
+    read_span,
+    walk_links,
+)
+from crashtool.services.analyze.variables.content import LostValue, lose
+from crashtool.services.analyze.variables.parts import MemberPart, find_part, find_path
+from crashtool.services.analyze.variables.scalars import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crashtool.formats.variables.data_type import DataType
+    from crashtool.model.variables import Value
+    from crashtool.services.analyze.variables.containers import Shape
+    from crashtool.services.analyze.variables.spot import Spot
+
+DEQUE_BLOCK = 16  # bytes of a block, or one element where that is larger (deque, _Block_size)
+
+
+def read_string(at: "Spot", value: "Value") -> "Value | None":
+    """std::string: one that is no longer than its buffer is inside it."""
+    store, room = find_part(at.kind, "_Bx"), find_part(at.kind, "_Myres")
+    length = find_part(at.kind, "_Mysize")
+    buffer = store and find_part(store.type, "_Buf")
+    if store is None or buffer is None or room is None or length is None:
+        return None
+    letter = buffer.type.details.target
+    size, most = find_element_size(letter), buffer.type.count or 0
+    capacity, count = at.read_word(room.offset), at.read_word(length.offset)
+    if count > capacity or capacity < most - 1:
+        lose("its length makes no sense")
+    if capacity >= most:
+        return read_letters(at, value, store.offset, length, letter)
+    content = at.read_bytes(store.offset + buffer.offset, count * size)
+    return value._replace(text=quote(content, size, is_cut=False))
+
+
+def read_string_view(at: "Spot", value: "Value") -> "Value | None":
+    """std::string_view."""
+    pointer, length = find_part(at.kind, "_Mydata"), find_part(at.kind, "_Mysize")
+    if pointer is None or length is None:
+        return None
+    return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
+
+
+def read_vector(at: "Spot", value: "Value") -> "Value | None":
+    """std::vector; that of bool has another one inside it, and is shown by its members."""
+    first, last = find_part(at.kind, "_Myfirst"), find_part(at.kind, "_Mylast")
+    if first is None or last is None or find_part(at.kind, "_Myvec") is not None:
+        return None
+    element = first.type.details.target
+    return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
+
+
+def read_unique_pointer(at: "Spot", value: "Value") -> "Value | None":
+    """std::unique_ptr."""
+    pointer = find_path(at.kind, "_Mypair", "_Myval2")
+    if pointer is None or pointer.type.kind != "pointer":
+        return None
+    return read_smart(at, value, pointer)
+
+
+def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
+    """std::shared_ptr and std::weak_ptr."""
+    pointer = find_part(at.kind, "_Ptr")
+    if pointer is None or pointer.type.kind != "pointer" or find_part(at.kind, "_Rep") is None:
+        return None
+    return read_smart(at, value, pointer)
+
+
+def read_optional(at: "Spot", value: "Value") -> "Value | None":
+    """std::optional."""
+    flag, held = find_part(at.kind, "_Has_value"), find_part(at.kind, "_Value")
+    return None if flag is None or held is None else read_held(at, value, flag, held)
+
+
+def read_tree(at: "Spot", value: "Value") -> "Value | None":
+    """std::map and std::set: a tree whose head, a node without a value, stands for all that ends.
+
+    The head's left one is the first.
+    """
+    found = _find_head(at, MemberPart(at.kind, 0))
+    if found is None:
+        return None
+    head, count, node, held = found
+    names = ("_Left", "_Parent", "_Right")
+    links = [part.offset for name in names if (part := find_part(node, name)) is not None]
+    if len(links) != len(names):
+        return None
+    nodes = _walk_tree(at, head, *links)
+    return read_nodes(at, value, held.type, nodes, count, held.offset)
+
+
+def read_list(at: "Spot", value: "Value") -> "Value | None":
+    """std::list: a ring, with a head that has no value."""
+    return _read_ring(at, value, MemberPart(at.kind, 0))
+
+
+def read_hash_table(at: "Spot", value: "Value") -> "Value | None":
+    """std::unordered_map and _set: their elements are in a list."""
+    ring = find_part(at.kind, "_List")
+    return _read_ring(at, value, ring) if ring else None
+
+
+def _read_ring(at: "Spot", value: "Value", ring: MemberPart) -> "Value | None":
+    found = _find_head(at, ring)
+    following = found and find_part(found[2], "_Next")
+    if found is None or following is None or following.offset:
+        return None
+    head, count, _, held = found
+    nodes = islice(walk_links(at, head), 1, None)
+    return read_nodes(at, value, held.type, nodes, count, held.offset)
+
+
+def _find_head(at: "Spot", holder: MemberPart) -> "tuple[int, int, DataType, MemberPart] | None":
+    """Of a container of nodes: the head's address, how many there are, a node's type, and where a
+    node holds its value.
+    """
+    head, total = find_part(holder.type, "_Myhead"), find_part(holder.type, "_Mysize")
+    node = head.type.details.target if head else None
+    held = find_part(node, "_Myval") if node else None
+    if head is None or total is None or node is None or held is None:
+        return None
+    count = at.read_word(holder.offset + total.offset)
+    return at.read_word(holder.offset + head.offset), count, node, held
+
+
+def _walk_tree(at: "Spot", head: int, left: int, parent: int, right: int) -> "Iterator[int]":
+    """The nodes in order. LostValue where one is not known."""
+    node = _read_link(at, head + left)
+    steps = MOST_STEPS
+    while node != head and steps > 0:
+        yield node
+        following, child = _read_link(at, node + right), node
+        is_down = following != head
+        if is_down:
+            while (lower := _read_link(at, following + left)) != head and steps > 0:
+                following = lower
+                steps -= 1
+        else:
+            following = _read_link(at, node + parent)
+            while following != head and child == _read_link(at, following + right) and steps > 0:
+                child, following = following, _read_link(at, following + parent)
+                steps -= 1
+        node = following
+        steps -= 1
+
+
+def _read_link(at: "Spot", address: int) -> int:
+    content = at.reader.frame.read_memory(address, at.reader.width)
+    if content is None:
+        raise LostValue("not_in_dump", f"memory at {address:#x}")
+    return int.from_bytes(content, "little")
+
+
+def read_deque(at: "Spot", value: "Value") -> "Value | None":
+    """std::deque: blocks, a ring of pointers to them, and where in all that the first one is."""
+    blocks, length = find_part(at.kind, "_Map"), find_part(at.kind, "_Mapsize")
+    first, total = find_part(at.kind, "_Myoff"), find_part(at.kind, "_Mysize")
+    block = blocks.type.details.target if blocks else None
+    element = block.details.target if block else None
+    if blocks is None or length is None or first is None or total is None or element is None:
+        return None
+    size = find_element_size(element)
+    each = max(1, DEQUE_BLOCK // (1 << (size - 1).bit_length()))
+    ring, width = at.read_word(length.offset), at.reader.width
+    start, count, table = (at.read_word(part.offset) for part in (first, total, blocks))
+    if not ring and count:
+        lose("how many elements it has makes no sense")
+
+    def walk_spots() -> "Iterator[Spot]":
+        for number in range(start, start + count):
+            place = _read_link(at, table + number // each % ring * width)
+            yield at.follow(element, place + number % each * size)
+
+    try:
+        read = read_elements(at, value, walk_spots(), count)
+    except LostValue as lost:
+        read = value._replace(state=lost.state)
+    return count_elements(read, count, table)
+
+
+def read_array(at: "Spot", value: "Value") -> "Value | None":
+    """std::array."""
+    elements = find_part(at.kind, "_Elems")
+    if elements is None:
+        return None
+    found = at.reader.read(at.move(elements.type, elements.offset)._replace(depth=at.depth))
+    return found._replace(type=value.type, name=value.name)
+
+
+SHAPES: "dict[str, tuple[Shape, ...]]" = {
+    "basic_string": (read_string,),
+    "basic_string_view": (read_string_view,),
+    "vector": (read_vector,),
+    "unique_ptr": (read_unique_pointer,),
+    "shared_ptr": (read_shared_pointer,),
+    "weak_ptr": (read_shared_pointer,),
+    "optional": (read_optional,),
+    "map": (read_tree,),
+    "multimap": (read_tree,),
+    "set": (read_tree,),
+    "multiset": (read_tree,),
+    "list": (read_list,),
+    "unordered_map": (read_hash_table,),
+    "unordered_multimap": (read_hash_table,),
+    "unordered_set": (read_hash_table,),
+    "unordered_multiset": (read_hash_table,),
+    "deque": (read_deque,),
+    "array": (read_array,),
+}
