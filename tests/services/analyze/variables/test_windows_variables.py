@@ -1,6 +1,8 @@
 """Variables of Windows programs by their PDBs: values that are known by construction."""
 
+import random
 import shutil
+import time
 
 import pytest
 
@@ -33,6 +35,7 @@ KNOWN = {
     },
 }  # fmt: skip
 COUNT = 26
+PAGE = 4096
 
 
 def read_report(dump, *symbols, cache, threads=False):
@@ -186,3 +189,26 @@ def test_an_optimized_program_of_msvc_shows_what_its_dump_holds(corpus, tmp_path
     )  # fmt: skip
     code = next(row.text for row in record.pointee.children if row.name == "ExceptionCode")
     assert int(code) == 0xC0000005
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_damaged_pdb_costs_values_and_no_time(truth, program, tmp_path, count):
+    """Pages of a PDB with hostile numbers: stacks are shown, with the variables that are left."""
+    dump, folder = program(0)
+    content = (truth / "windows-variables/loc0.pdb").read_bytes()
+    chance = random.Random(count)  # noqa: S311
+    known = 0
+    for _ in range(count):
+        damaged = bytearray(content)
+        page = chance.randrange(3, len(content) // PAGE) * PAGE
+        for _ in range(chance.randrange(1, 60)):
+            damaged[page + chance.randrange(PAGE)] = chance.choice((0, 4, 0x80, 0xFF))
+        (folder / "loc0.pdb").write_bytes(damaged)
+        begun = time.perf_counter()
+        report = read_report(dump, folder, cache=tmp_path / "cache")
+        assert time.perf_counter() - begun < 10
+        known += sum(
+            row.value.state == "value"
+            for _function, variables in walk_calls(report.crashed_thread) for row in variables
+        )  # fmt: skip
+    assert known > count
