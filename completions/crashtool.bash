@@ -197,8 +197,8 @@ _crashtool() {
     'serve')
         case "$previous" in
         --color) words='auto always never' ;;
-        --folder|--port|--host|--served-name|--token|--token-file|--symbols-token|--fault|--certificate|--key|--max-size|--source|--stop-after|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--folder --port --host --served-name --token --token-file --symbols-token --fault --certificate --key --max-size --source --stop-after --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --folder|--port|--host|--served-name|--token|--token-file|--symbols-token|--fault|--certificate|--key|--max-size|--source|--symbol-server|--stop-after|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--folder --port --host --served-name --token --token-file --symbols-token --fault --certificate --key --max-size --source --symbol-server --stop-after --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'smoke')
         case "$previous" in

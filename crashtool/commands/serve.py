@@ -103,6 +103,15 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     help="Also give debuggers source files, from this folder alone. Repeatable.",
 )
 @click.option(
+    "--symbol-server",
+    "symbol_servers",
+    multiple=True,
+    metavar="URL",
+    help="Ask this symbol server for what was not uploaded, once, and keep what it has. "
+    "Repeatable. symstore:, breakpad:, ssqp:, debuginfod: or build-id: before the URL says how it "
+    "is laid out.",
+)
+@click.option(
     "--stop-after",
     type=click.IntRange(min=1),
     metavar="N",
@@ -131,7 +140,9 @@ def command(
 
     The symbols that were uploaded are given back to debuggers: the receiver answers as debuginfod,
     as a symbol server of Windows (symsrv, SSQP), and by the paths of Breakpad and Tecken. With
-    --token the URL for them is http://HOST/symbols/TOKEN.
+    --token the URL for them is http://HOST/symbols/TOKEN. What --symbol-server sends is given on
+    only if it is the file that was asked for, by the identifiers in it; that one has no such file
+    is believed for ten minutes.
 
     What a web page of another site asks a browser to send or to read here is refused, and on
     loopback every host name but its own. With --token a browser asks for it: as the password, with

@@ -11,7 +11,7 @@ from crashtool.formats.named_tuple import NamedTuple
 
 MAX_LENGTH = 4096
 BUILD_ID_DIGITS = 40
-SOURCE = "source"
+SOURCE, SECTION = "source", "section"
 PE_ID = re.compile(r"[0-9a-f]{9,16}")
 PDB_ID = re.compile(r"[0-9a-f]{33,40}|[0-9a-f]{9,16}")
 HEX_ID = re.compile(r"(?:[0-9a-f]{2}){1,64}")
@@ -19,8 +19,9 @@ COMPRESSED = "_"  # app.pd_ is app.pdb as a cabinet, which this server does not 
 
 
 class SymbolRequest(NamedTuple):
-    """A file that is asked for: of which kind, `role` executable, debug or source; `identifier` in
-    lower-case hex. `name` in lower case where it is a part of the key; of source its path.
+    """A file that is asked for: of which kind, `role` executable, debug, source or section;
+    `identifier` in lower-case hex. `name` in lower case where it is a part of the key; of source
+    its path, and the section's own name.
     """
 
     kind: str
@@ -54,6 +55,8 @@ def _parse_debuginfod(parts: list[str]) -> SymbolRequest | None:
     build_id, what = parts[1].lower(), parts[2]
     if what == SOURCE and len(parts) > 3:  # noqa: PLR2004
         return SymbolRequest(object_kinds.ELF, SOURCE, build_id, "/" + "/".join(parts[3:]))
+    if what == SECTION and len(parts) == 4 and parts[3]:  # noqa: PLR2004
+        return SymbolRequest(object_kinds.ELF, SECTION, build_id, parts[3])
     roles = {"executable": object_kinds.EXECUTABLE, "debuginfo": object_kinds.DEBUG}
     if len(parts) != 3 or what not in roles:  # noqa: PLR2004
         return None

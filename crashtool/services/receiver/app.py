@@ -4,17 +4,25 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crashtool.errors import InputUnusable, MissingExtra, UsageError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import FaultPlan, InjectedFault
+from crashtool.services.receiver.file_answer import (
+    KEPT,
+    NOT_MODIFIED,
+    describe_part,
+    is_known,
+    walk_part,
+)
 from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
@@ -22,6 +30,9 @@ from crashtool.services.receiver.site import HEADERS, PageReply, Site, is_own
 from crashtool.services.receiver.submission import Exchange, Submissions
 from crashtool.services.receiver.symbol_folder import FOLDER
 from crashtool.services.receiver.symbol_index import SymbolIndex
+
+if TYPE_CHECKING:
+    from crashtool.services.receiver.upstream import Upstream
 
 LOOPBACK = "127.0.0.1"
 LOOPBACKS = (LOOPBACK, "::1")
@@ -80,6 +91,7 @@ def start_receiver(
     key: str | Path | None = None,
     names: Iterable[str] = (),
     sources: Sequence[str] = (),
+    symbol_servers: Sequence[str] = (),
     on_exchange: Callable[[Exchange], None] = lambda _exchange: None,
 ) -> Iterator[Receiver]:
     """A receiver that keeps its reports in `folder`, for as long as the context lasts.
@@ -89,15 +101,16 @@ def start_receiver(
     inbox shows of a minidump, `style` is the style sheet for that. `certificate` is a PEM file for
     TLS, with its private key in it or in `key`. On loopback only loopback's own names are served,
     and `names`. Debuggers are given the symbols that were uploaded, and source from the folders
-    `sources`. With `token` it takes that to send and to read. `on_exchange` is called after
-    each request, in the receiver's thread. UsageError when the port is taken, InputUnusable when
-    the certificate cannot be used, MissingExtra without `serve`.
+    `sources`; what was not uploaded is asked for at `symbol_servers`. With `token` it takes that to
+    send and to read. `on_exchange` is called after each request, in the receiver's thread.
+    UsageError when the port is taken, InputUnusable when the certificate cannot be used, BadUrl for
+    a symbol server that is none, MissingExtra without `serve`.
     """
     _require_libraries()
     tls = _check_certificate(certificate, key) if certificate else None
     tokens = Tokens(token, symbols_token)
     inbox = Inbox(folder)
-    with _listen(host, port) as listener:
+    with _listen(host, port) as listener, Scratch() as scratch:
         inbox.open()
         try:
             receiver = Receiver(_url_of(listener, is_secure=bool(tls)), inbox, tokens)
@@ -106,7 +119,11 @@ def start_receiver(
             guard = Guard(is_local=is_local, token=token, names=names)
             index = SymbolIndex(inbox.folder / FOLDER, sources)
             address = receiver.symbol_server
-            site = Site(inbox, urls, guard, style=style, symbols=index, symbol_server=address)
+            upstream = _open_upstream(symbol_servers, inbox.folder, scratch, on_exchange)
+            site = Site(
+                inbox, urls, guard, style=style, symbols=index, symbol_server=address,
+                upstream=upstream,
+            )  # fmt: skip
             events = Events()
             describer = Describer(inbox, read_dump, events.tell_report, index)
 
@@ -126,6 +143,22 @@ def start_receiver(
                 describer.stop()
         finally:
             inbox.close()
+
+
+def _open_upstream(
+    servers: Sequence[str],
+    folder: Path,
+    scratch: Scratch,
+    on_exchange: Callable[[Exchange], None],
+) -> "Upstream | None":
+    if not servers:
+        return None
+    from crashtool.services.receiver.upstream import Upstream  # brings an HTTP client in
+
+    def tell(sentence: str) -> None:
+        on_exchange(Exchange(0, sentence))
+
+    return Upstream(servers, folder, scratch, tell=tell)
 
 
 def _require_libraries() -> None:
@@ -347,7 +380,8 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
     def give_symbols(request: Request) -> Any:
         reply = site.symbol_file(request.path_params["path"], request.headers)
         nothing = site.nothing(request.method, request.url.path)
-        return _respond(reply or site.show(nothing, request.headers))
+        reply = reply or site.show(nothing, request.headers)
+        return _respond(reply, request.headers, request.method)
 
     async def listen(request: Request) -> Any:
         denied = site.deny(request.headers)
@@ -383,14 +417,26 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
     ]
 
 
-def _respond(reply: PageReply) -> Any:
-    from starlette.responses import FileResponse, Response
+def _respond(reply: PageReply, asked: Mapping[str, str] | None = None, method: str = "GET") -> Any:
+    """What to send; `asked` are the headers of a request that may know the file already."""
+    from starlette.responses import FileResponse, Response, StreamingResponse
 
     headers = {**HEADERS, **reply.headers}
-    if reply.file is not None:
-        name = reply.filename or None
-        return FileResponse(
-            reply.file, reply.status, headers, media_type=reply.media_type, filename=name
-        )
-    content = reply.text.encode("utf-8", "backslashreplace")
-    return Response(content, reply.status, headers=headers, media_type=reply.media_type)
+    if reply.file is None:
+        content = reply.text.encode("utf-8", "backslashreplace")
+        return Response(content, reply.status, headers=headers, media_type=reply.media_type)
+    state = reply.file.stat()
+    response: Any
+    if reply.part is None:
+        response = FileResponse(
+            reply.file, reply.status, headers, media_type=reply.media_type,
+            filename=reply.filename or None, stat_result=state,
+        )  # fmt: skip
+    else:
+        headers |= describe_part(state, *reply.part)
+        body = () if method == "HEAD" else walk_part(reply.file, *reply.part)
+        response = StreamingResponse(body, reply.status, headers, media_type=reply.media_type)
+    if asked is not None and is_known(asked, response.headers):
+        kept = {name: response.headers[name] for name in KEPT if name in response.headers}
+        return Response(status_code=NOT_MODIFIED, headers={**HEADERS, **kept})
+    return response

@@ -98,14 +98,30 @@ class Pages:
 
 
 def list_debuggers(url: str) -> tuple[tuple[str, str], ...]:
-    """(debugger, what to type there) for a symbol server."""
+    """(debugger, what to type there) for a symbol server, whose URL has its token in it if any."""
+    root, _, token = url.partition("/symbols/")
+    in_header = f"Authorization: Bearer {token}"
+    settings = f"DEBUGINFOD_HEADERS_FILE=~/.debuginfod-token DEBUGINFOD_URLS={root}"
+    by_header = (
+        (
+            "gdb, with the token in a header (elfutils 0.188 or later)",
+            f"umask 077; echo '{in_header}' > ~/.debuginfod-token; export {settings}",
+        ),
+        ("curl", f"curl -H '{in_header}' -O {root}/buildid/BUILD_ID/debuginfo"),
+    )
     return (
         ("gdb, in the shell before it", f"export DEBUGINFOD_URLS={url}"),
+        ("gdb, in it", "set debuginfod enabled on"),
         ("lldb 18 or later", f"settings set plugin.symbol-locator.debuginfod.server-urls {url}"),
         ("WinDbg", rf".sympath+ srv*C:\symbols*{url}"),
         ("Visual Studio, Tools > Options > Debugging > Symbols", url),
-        ("crashtool", f"crashtool inspect --symbol-server debuginfod:{url} crash.dmp"),
+        (
+            "crashtool, on Linux's dumps",
+            f"crashtool inspect --symbol-server debuginfod:{url} crash.dmp",
+        ),
+        ("crashtool, on Windows'", f"crashtool inspect --symbol-server symstore:{url} crash.dmp"),
         ("minidump-stackwalk", f"minidump-stackwalk --symbols-url {url}/ crash.dmp"),
+        *(by_header if token else ()),
     )
 
 

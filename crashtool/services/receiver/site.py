@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.symbol_request import SOURCE, parse_symbol_request
+from crashtool.formats.symbol_request import SECTION, SOURCE, SymbolRequest, parse_symbol_request
 from crashtool.services.receiver.export import MAX_ROWS as MAX_EXPORTED
 from crashtool.services.receiver.export import write_groups, write_reports
 from crashtool.services.receiver.guard import UNAUTHORIZED, Guard
@@ -17,6 +17,9 @@ from crashtool.services.receiver.listing import InboxGroup, Query, ReportRow
 from crashtool.services.receiver.openapi import describe_api
 from crashtool.services.receiver.pages import Pages, download_name, report_document, row_document
 from crashtool.services.receiver.symbol_index import SymbolIndex
+
+if TYPE_CHECKING:
+    from crashtool.services.receiver.upstream import Upstream
 
 OWN_PATHS = (
     "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
@@ -28,6 +31,7 @@ DEFAULT_ROWS = 100
 MAX_TEXT = 1000  # characters of a search
 CSV = "text/csv; charset=utf-8"
 HTML, JSON, TEXT = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -43,9 +47,14 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
+SYMBOL_HEADERS = {"cache-control": "private, no-cache"}  # kept, and asked for again by its ETag
+
 
 class PageReply(NamedTuple):
-    """An answer: text of a media type, or a `file` to download under `filename`."""
+    """An answer: text of a media type, or a `file` to download under `filename`.
+
+    Of a file, `part` is (offset, size) where not all of it is the answer.
+    """
 
     status: int
     text: str = ""
@@ -53,6 +62,7 @@ class PageReply(NamedTuple):
     headers: Mapping[str, str] = {}
     file: Path | None = None
     filename: str = ""
+    part: tuple[int, int] | None = None
 
 
 def is_own(path: str) -> bool:
@@ -75,9 +85,11 @@ class Site:
         style: str = "",
         symbols: SymbolIndex | None = None,
         symbol_server: str = "",
+        upstream: "Upstream | None" = None,
     ) -> None:
         self._inbox = inbox
         self._symbols = symbols
+        self._upstream = upstream
         self._guard = guard
         self._pages = Pages(urls, symbol_server)
         self._style = style
@@ -138,15 +150,27 @@ class Site:
             return None
         if denied := self.deny(headers, token):
             return denied
-        found = self._symbols.find(request) if self._symbols else None
+        if request.role == SECTION:
+            return self._section(request)
+        found, is_certain = self._symbols.find(request) if self._symbols else None, True
+        if found is None and self._upstream:
+            found, is_certain = self._upstream.find(request, rest)
+        if not is_certain:  # a client believes a 404 for minutes
+            message = "a symbol server behind this one does not answer"
+            return _json(502, error_body(502, message))._replace(headers={"retry-after": "30"})
         if found is None:
             return _json(404, error_body(404, "not found: these symbols have not been uploaded"))
-        told = {
-            "x-debuginfod-size": str(found.stat().st_size),
-            "x-debuginfod-file": quote(found.name),
-        }
-        kind = "text/plain; charset=utf-8" if request.role == SOURCE else "application/octet-stream"
-        return PageReply(200, media_type=kind, headers=told, file=found)
+        kind = TEXT if request.role == SOURCE else BYTES
+        return _give_symbols(found, kind)
+
+    def _section(self, request: SymbolRequest) -> PageReply:
+        found = self._symbols.find_part(request) if self._symbols else None
+        if found is None:
+            return _json(404, error_body(404, "not found: no file that is here has this section"))
+        part = (found.offset, found.size)
+        return _give_symbols(found.path, BYTES)._replace(
+            part=part, headers={**SYMBOL_HEADERS, "x-debuginfod-size": str(found.size)}
+        )
 
     def api_reports(self, values: Mapping[str, str]) -> PageReply:
         """Reports as one JSON document, the newest first; `next` leads on."""
@@ -267,6 +291,15 @@ class Site:
             refused = _json(405, error_body(405, "not allowed: reports are sent with POST"))
             return refused._replace(headers={"allow": allowed})
         return _json(404, error_body(404, "not found: reports are sent with POST"))
+
+
+def _give_symbols(path: Path, kind: str) -> PageReply:
+    told = {
+        **SYMBOL_HEADERS,
+        "x-debuginfod-size": str(path.stat().st_size),
+        "x-debuginfod-file": quote(path.name),
+    }
+    return PageReply(200, media_type=kind, headers=told, file=path)
 
 
 def _split_token(path: str) -> tuple[str, str]:

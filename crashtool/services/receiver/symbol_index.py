@@ -4,13 +4,26 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from crashtool.errors import CrashtoolError
 from crashtool.formats import object_kinds
+from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.object_file.elf import read_layout
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.symbol_request import BUILD_ID_DIGITS, SOURCE, SymbolRequest
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.files.source_tree import SourceTree, split_path
 from crashtool.services.receiver.symbol_folder import PARTIAL
 from crashtool.services.symbols.identified_file import identify
+from crashtool.services.symbols.mapped_file import map_file
+
+
+class FilePart(NamedTuple):
+    """A part of a file: `size` bytes at `offset`."""
+
+    path: Path
+    offset: int
+    size: int
+
 
 PROGRAMS = (object_kinds.EXECUTABLE, object_kinds.LIBRARY)
 
@@ -44,7 +57,7 @@ class SymbolIndex:
         """Take in the files of one upload; one that cannot be read is left out."""
         for path in sorted(upload.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                keys = set(_walk_keys(path))
+                keys = set(walk_keys(path))
                 with self._lock:
                     self._files.update(dict.fromkeys(keys, path))
 
@@ -54,6 +67,15 @@ class SymbolIndex:
             return self._find_source(request)
         with self._lock:
             return self._files.get(request) or self._files.get(request._replace(name=""))
+
+    def find_part(self, request: SymbolRequest) -> FilePart | None:
+        """The section that is asked for, of the debug file, else of the program; None without."""
+        for role in (object_kinds.DEBUG, object_kinds.EXECUTABLE):
+            path = self.find(request._replace(role=role, name=""))
+            part = find_section(path, request.name) if path else None
+            if part:
+                return part
+        return None
 
     def _find_source(self, request: SymbolRequest) -> Path | None:
         """Source of a program that is here, in the folders that the user named."""
@@ -70,8 +92,21 @@ class SymbolIndex:
         return None
 
 
-def _walk_keys(path: Path) -> Iterator[SymbolRequest]:
-    """All that a file is an answer to."""
+def find_section(path: Path, name: str) -> FilePart | None:
+    """A section's bytes in an ELF file, as they are there; None when it has none of that name."""
+    try:
+        data = map_file(str(path))
+        layout = read_layout(data)
+    except CrashtoolError:
+        return None
+    for row in layout.sections if layout else ():
+        if row.name == name and row.present and row.offset + row.size <= len(data):
+            return FilePart(path, row.offset, row.size)
+    return None
+
+
+def walk_keys(path: Path) -> Iterator[SymbolRequest]:
+    """All requests that a file is an answer to; none of one that cannot be read."""
     with Scratch() as scratch:
         for known in identify(str(path), scratch):
             if known.path == str(path):  # not out of an archive in it

@@ -252,3 +252,120 @@ def test_pdb_and_pe_of_the_corpus_come_back_by_symsrvs_keys(receiver, shared_tru
 @pytest.fixture
 def shared_truth(truth) -> Path:
     return truth
+
+
+def test_a_section_comes_from_the_debug_file_else_from_the_program(receiver, program):
+    build_id = build_id_of(program / "twice")
+    files = {name: (program / name).read_bytes() for name in ("twice", "twice.debug")}
+    assert get(receiver, f"buildid/{build_id}/section/.text").status_code == 404
+    upload(receiver, pack(files))
+    for name, home in ((".debug_info", "twice.debug"), (".text", "twice"), (".eh_frame", "twice")):
+        dumped = program / "section"
+        subprocess.run(
+            ["objcopy", "--dump-section", f"{name}={dumped}", program / home, program / "unused"],
+            check=True,
+        )
+        reply = get(receiver, f"buildid/{build_id}/section/{name}")
+        assert reply.content == dumped.read_bytes()
+        assert reply.headers["x-debuginfod-size"] == str(len(reply.content))
+        head = requests.head(reply.url, timeout=20)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == str(len(reply.content))
+        again = requests.get(
+            reply.url, headers={"if-none-match": reply.headers["etag"]}, timeout=20
+        )
+        assert again.status_code == 304
+    for name in ("", ".none", "..", "%2e%2e%2fetc%2fpasswd", ".bss"):
+        assert get(receiver, f"buildid/{build_id}/section/{name}").status_code == 404
+
+
+def test_what_a_client_has_is_not_sent_again(receiver):
+    upload(receiver)
+    path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
+    whole = get(receiver, path)
+    tag, date = whole.headers["etag"], whole.headers["last-modified"]
+    for headers in ({"if-none-match": tag}, {"if-none-match": f'"x", W/{tag}'},
+                    {"if-none-match": "*"}, {"if-modified-since": date}):  # fmt: skip
+        reply = get(receiver, path, headers=headers)
+        assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", tag)
+    for headers in ({"if-none-match": '"x"', "if-modified-since": date},
+                    {"if-modified-since": "yesterday"}):  # fmt: skip
+        assert get(receiver, path, headers=headers).content == whole.content
+    assert whole.headers["cache-control"] == "private, no-cache"
+
+
+def test_ranges_are_those_of_http(receiver):
+    upload(receiver)
+    path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
+    whole = get(receiver, path)
+    size, tag = len(whole.content), whole.headers["etag"]
+    parts = {
+        "0-0": whole.content[:1], "-4": whole.content[-4:],
+        f"{size - 2}-": whole.content[-2:], f"5-{size + 9}": whole.content[5:],
+    }  # fmt: skip
+    for wanted, part in parts.items():
+        reply = get(receiver, path, headers={"range": f"bytes={wanted}"})
+        assert (reply.status_code, reply.content) == (206, part)
+        assert reply.headers["content-range"].endswith(f"/{size}")
+    beyond = get(receiver, path, headers={"range": f"bytes={size}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+    for known, status in ((tag, 206), ('"other"', 200)):
+        reply = get(receiver, path, headers={"range": "bytes=0-1", "if-range": known})
+        assert reply.status_code == status
+
+
+def make_hostile_keys():
+    """Two hundred and more paths that lead out of everything that is served."""
+    ups = ("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..\\", "..%5c", "....//", "%252e%252e%252f")
+    targets = ("etc/passwd", "secret.txt", "reports.sqlite", "proc/self/environ")
+    places = (
+        "{up}{target}", "buildid/{id}/section/{up}{target}", "buildid/{id}/source/{up}{target}",
+        "buildid/{up}{target}/executable", "x.so/{key}/{up}{target}", ".build-id/{up}{target}",
+        "symbols/{up}{target}", "try/{up}x/{key}/{target}.sym",
+    )  # fmt: skip
+    for up in ups:
+        for target in targets:
+            for place in places:
+                yield place.format(up=up * 6, target=target, id=BUILD_ID.hex(), key="1" * 33)
+
+
+def test_two_hundred_hostile_keys_read_nothing_outside(start, tmp_path):
+    """Sent as they are: no client mends them."""
+    import socket
+    from urllib.parse import urlsplit
+
+    (tmp_path / "secret.txt").write_text("root:SECRET", encoding="utf-8")
+    (tmp_path / "source").mkdir()
+    keys = list(make_hostile_keys())
+    assert len(set(keys)) > 200
+    with start(sources=[str(tmp_path / "source")]) as receiver:
+        upload(receiver)
+        address = urlsplit(receiver.url)
+        for key in keys:
+            with socket.create_connection((address.hostname, address.port), timeout=20) as wire:
+                head = f"GET /{key} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                wire.sendall(head.encode())
+                answer = b""
+                while block := wire.recv(1 << 16):
+                    answer += block
+            assert answer.split(b" ", 2)[1] in (b"404", b"400"), (key, answer[:200])
+            assert b"root:" not in answer
+            assert b"SQLite format" not in answer
+
+
+def test_gdb_may_have_the_token_in_a_header(start, program):
+    with start(token=TOKEN) as receiver:
+        upload(receiver, pack({"twice.debug": (program / "twice.debug").read_bytes()}))
+        headers = program.parent / "headers"
+        headers.write_text(f"Authorization: Bearer {TOKEN}\n", encoding="utf-8")
+        result = run_gdb(
+            program,
+            {
+                "DEBUGINFOD_URLS": receiver.url, "DEBUGINFOD_HEADERS_FILE": str(headers),
+                "DEBUGINFOD_CACHE_PATH": str(program.parent / "cache"),
+            },
+            "info line twice",
+        )  # fmt: skip
+        if "not compiled in" in result.stdout + result.stderr:
+            pytest.skip("this gdb has no debuginfod")
+        assert "Line 1 of" in result.stdout
