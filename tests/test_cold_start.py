@@ -46,3 +46,23 @@ def test_root_help_imports_no_command():
     )
 
     assert run.stderr == ""
+
+
+FOR_ONE_KIND_OF_FILE = """
+import sys
+from crashtool.formats.object_file import reading
+from crashtool.services.symbols.demangle import demangle
+from crashtool.services.symbols.derive import Deriver
+assert demangle("_ZN3app5stageEi") == "app::stage", demangle("_ZN3app5stageEi")
+early = ("subprocess", "demangle.schemes.rust", "crashtool.formats.object_file.exception_tables",
+         "crashtool.formats.object_file.arm64_exception_tables")
+sys.stderr.write(" ".join(name for name in early if name in sys.modules))
+"""
+
+
+def test_symbols_of_an_elf_file_of_cpp_load_nothing_for_other_files_or_languages():
+    run = subprocess.run(
+        [sys.executable, "-c", FOR_ONE_KIND_OF_FILE], capture_output=True, text=True, check=False
+    )
+
+    assert run.stderr == ""

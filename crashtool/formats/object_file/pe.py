@@ -6,13 +6,12 @@ from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables, FunctionEntry
-from crashtool.formats.object_file.exception_tables import ExceptionTables, RuntimeFunction, Tables
 from crashtool.formats.object_kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.exception_tables import Bytes
+    from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables
+    from crashtool.formats.object_file.exception_tables import Bytes, ExceptionTables, Tables
     from crashtool.formats.object_kinds import Content
 
 MAGIC = b"MZ"
@@ -211,7 +210,7 @@ def read_section_names(data: "Content") -> frozenset[str]:
     return frozenset(_read_headers(data).sections)
 
 
-ENTRY_SIZES = {"x86_64": RuntimeFunction.SIZE, "arm64": FunctionEntry.SIZE}
+ENTRY_SIZES = {"x86_64": 12, "arm64": 8}  # bytes of RuntimeFunction and FunctionEntry
 
 
 def find_image_end(head: bytes) -> int:
@@ -223,7 +222,7 @@ def find_image_end(head: bytes) -> int:
     return max((row.offset + row.size for row in sections.values()), default=0)
 
 
-def find_exception_tables(data: "Content") -> Tables | None:
+def find_exception_tables(data: "Content") -> "Tables | None":
     """Where an x86-64 or ARM64 image has its function table; None for others, or without one."""
     image = read_image(data)
     size = _size(image, DIRECTORY_EXCEPTION)
@@ -238,10 +237,12 @@ def find_exception_tables(data: "Content") -> Tables | None:
     sections = tuple(
         CodeRange(row.address, row.offset, row.size) for row in image.sections.values()
     )
+    from crashtool.formats.object_file.exception_tables import Tables
+
     return Tables(offset, count, sections, architecture)
 
 
-def find_loaded_exception_tables(head: bytes) -> Tables | None:
+def find_loaded_exception_tables(head: bytes) -> "Tables | None":
     """As `find_exception_tables`, of an image as it is in memory; `head` are its first bytes.
 
     Offsets are addresses from the image's base. InputUnusable when the headers are none.
@@ -254,13 +255,21 @@ def find_loaded_exception_tables(head: bytes) -> Tables | None:
         return None
     whole = CodeRange(0, 0, image.optional.image_size)
     offset = image.directories[DIRECTORY_EXCEPTION].address
+    from crashtool.formats.object_file.exception_tables import Tables
+
     return Tables(offset, size // entry, (whole,), architecture)
 
 
-def open_exception_tables(data: "Bytes", tables: Tables) -> ExceptionTables | Arm64ExceptionTables:
+def open_exception_tables(
+    data: "Bytes", tables: "Tables"
+) -> "ExceptionTables | Arm64ExceptionTables":
     """The unwind rules of an image, by the machine that it is for."""
     if tables.architecture == "arm64":
+        from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables
+
         return Arm64ExceptionTables(data, tables)
+    from crashtool.formats.object_file.exception_tables import ExceptionTables
+
     return ExceptionTables(data, tables)
 
 

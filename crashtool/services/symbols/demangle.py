@@ -18,6 +18,7 @@ SCHEMES = {
     "_T0": ("swift",),
     "_D": ("d",),
 }
+RUST_HASH = "17h"  # what ends a name of Rust's older scheme: 17 letters, the first of them h
 MAX_NAME_LENGTH = 1 << 14
 
 
@@ -34,7 +35,10 @@ def demangle(name: str) -> str:
     prefix = next((prefix for prefix in SCHEMES if name.startswith(prefix)), None)
     if prefix is None or len(name) > MAX_NAME_LENGTH:
         return name
-    return _spell(name, SCHEMES[prefix])
+    languages = SCHEMES[prefix]
+    if "itanium" in languages and RUST_HASH not in name:
+        languages = ("itanium",)  # the scheme of Rust is not loaded for names of C++
+    return _spell(name, languages)
 
 
 @lru_cache(maxsize=1)

@@ -7,8 +7,6 @@ read, serves for all others, and is started again when a file has killed it.
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from io import BytesIO
@@ -23,6 +21,8 @@ from crashtool.services.symbols.native import load_symbolic
 from crashtool.services.workers.child_environment import child_environment
 
 if TYPE_CHECKING:
+    import subprocess  # loaded when something must be made: most is at hand
+
     from crashtool.formats.object_kinds import Content
 
 Product: TypeAlias = Literal["lines.symcache", "unwind.cfi"]
@@ -167,9 +167,11 @@ class Deriver:
 
     def _end(self, process: "subprocess.Popen[bytes]") -> int:
         """How the process ended, which is not there any more."""
+        from subprocess import TimeoutExpired
+
         try:
             ending = process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:  # it has only closed its stdout
+        except TimeoutExpired:  # it has only closed its stdout
             ending = 0
         self.close()
         return ending
@@ -205,6 +207,8 @@ def _read_back(kept: str) -> "Content | None":
 
 
 def _open_reader() -> "subprocess.Popen[bytes]":
+    import subprocess
+
     return subprocess.Popen(
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
@@ -222,6 +226,8 @@ def _is_ready(process: "subprocess.Popen[bytes]") -> bool:
 def is_of_the_file(ending: int) -> bool:
     """Whether a process ended as one does that a file has misled: by a fault in its own code."""
     if ending < 0:
+        import signal
+
         return signal.Signals(-ending).name in FAULTS if -ending in set(signal.Signals) else False
     return ending & NT_ERROR == NT_ERROR  # an exception that nobody handled (ntstatus.h)
 
