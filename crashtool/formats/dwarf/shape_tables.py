@@ -15,7 +15,7 @@ from crashtool.formats.dwarf.sections import DebugSections
 PORTION = 1 << 14  # bytes of a table that are looked at together
 LARGEST_TABLE = 1 << 22
 MOST_SHAPES = 1 << 16  # that are kept
-LARGEST_CODE = 1 << 14  # what two bytes hold, as codes of every compiler do
+LARGEST_CODE = 1 << 16  # compilers count codes; one beyond is damage
 _LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 # A code, then a tag, whether there are children, attributes with forms, and two zeros. A form 0x21
 # has its value with it.
@@ -66,7 +66,7 @@ class ShapeTables:
             if key not in shapes:
                 self._add(key)
             shape = shapes[key]
-            if shape is not None:
+            if shape is not None and code < LARGEST_CODE:
                 found.setdefault(code, shape)
             place = row.end()
         return place < len(data)

@@ -76,7 +76,7 @@ class UnitTree:
         self._left = MOST_FOUND
         try:
             self._walk()
-        except (IndexError, ValueError, struct.error):
+        except (IndexError, KeyError, ValueError, struct.error):
             offset = entries.unit.header.offset
             raise DamagedDwarf("a unit is cut short", offset=offset) from None
 

@@ -44,7 +44,11 @@ class PdbRecords:
     def _write_module(self, number: int, module: "OpenModule", records: CodeRecords) -> None:
         tables = _Tables(self._lookup, module, number, records)
         spans: list[tuple[int, int]] = []
+        last = (0, 0, 0)
         for symbol in module.code:
+            if symbol[:3] == last:  # folded into the one before, which counts
+                continue
+            last = symbol[:3]
             contribution = self._lookup.find_contribution(symbol.section, symbol.offset)
             start = self._lookup.find_address(symbol.section, symbol.offset)
             if contribution is None or contribution.module != number or start is None:
@@ -118,9 +122,9 @@ class _Tables:
             start = lookup.find_address(section, offset)
             if contribution is not None and contribution.module == number and start is not None:
                 self._rows += (
-                    (start + at, size, line, number)
+                    (start + at, size, line, own)
                     for at, size, line, file in rows
-                    if (number := self.number_file(file)) >= 0
+                    if (own := self.number_file(file)) >= 0
                 )
         self._rows.sort()
         self._addresses = [row[0] for row in self._rows]

@@ -134,8 +134,10 @@ class LineTables:
     def walk_parts(self) -> "Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]":
         """Of each part its section, its offset there, and its rows in order: offset, size, line
         and the number of the file; hidden lines are left out, as the line before them goes on.
+
+        Of parts that begin together, as those of folded functions do, the last counts.
         """
-        for part in self._lines:
+        for part in {row[:2]: row for row in self._lines}.values():
             found = sorted(
                 (offset, order, line, file)
                 for order, (file, rows) in enumerate(self._walk_blocks(part))
