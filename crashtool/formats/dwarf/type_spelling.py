@@ -96,7 +96,8 @@ class TypeSpelling:
         target = self._target(reference)
         if target is not None and target.entry.shape.tag == POINTER_TYPE:
             return self._spell(target, f" {word}{inner and ' '}{inner}", left - 1)
-        return f"{word} {self._spell(target, inner, left - 1)}"
+        spelled = self._spell(target, inner, left - 1)
+        return spelled if spelled.startswith(f"{word} ") else f"{word} {spelled}"
 
     def _walk_parameters(self, reference: Reference, left: int) -> Iterator[str]:
         children = walk_children(reference.entries, reference.entry)

@@ -53,12 +53,17 @@ def _is_empty_base(member: "Member") -> bool:
 
 
 def gather(value: Value, children: "list[Value]", left_out: int = 0) -> Value:
-    """What is made of its parts: lost where each of them is lost alike."""
-    states = {child.state for child in children}
-    if len(states) == 1 and "value" not in states and not left_out:
-        first = children[0]
-        return value._replace(state=first.state, reason=first.reason)
+    """What is made of its parts: lost where nothing of them is known."""
+    lost = [child for child in children if child.state != "value"]
+    if lost and not any(map(_is_told, children)):
+        return value._replace(state=lost[0].state, reason=lost[0].reason)
     return value._replace(children=tuple(children), left_out=left_out)
+
+
+def _is_told(value: Value) -> bool:
+    """Whether anything of a value is known."""
+    is_read = bool(value.text or value.pointee or any(map(_is_told, value.children)))
+    return value.state == "value" and is_read
 
 
 def _choose_variant(at: "Spot") -> "tuple[Member, ...]":

@@ -1,0 +1,154 @@
+"""Variables as text, as parts of the JSON document, and as a part of the web page."""
+
+import json
+
+from crashtool.model.crash import Frame, InlineFrame, Thread
+from crashtool.model.variables import FrameVariable, Value
+from crashtool.render.html_stack import render_stack
+from crashtool.render.page import Page
+from crashtool.render.stack import add_frames
+from crashtool.render.variables import format_type, format_value
+from crashtool.render.variables_json import variable_document
+from tests.render.reports import ATTACK, GAME
+from tests.render.test_as_json import check, full_report
+
+MESH = Value(
+    "Mesh*", text="0x7ff0",
+    pointee=Value("Mesh", children=(
+        Value("float*", text="null", name="data"),
+        Value("char[8]", "not_in_dump", reason="memory at 0x5000", name="name"),
+        Value("int", text="3", name=""),
+    ), left_out=2),
+)  # fmt: skip
+GONE = Value("double", "optimized_out")
+LOST = Value("int", "unknown", reason="rdi of this frame is not known")
+VARIABLES = (
+    FrameVariable("mesh", "argument", MESH),
+    FrameVariable("depth", "argument", LOST),
+    FrameVariable("scale", "local", GONE),
+    FrameVariable("calls", "static", Value("int", text="4")),
+)
+
+
+def frame_of(variables, **more):
+    return Frame(0x400010, "context", GAME, "draw", 0x10, "mesh.cc", 7, variables=variables, **more)
+
+
+def show(frame, *, verbose=False):
+    page = Page()
+    add_frames(page, Thread(7, None, (frame,)), "x86_64", verbose=verbose)
+    return page.text().splitlines()
+
+
+def test_a_frame_s_variables_stand_below_it():
+    words = "{data = null, name = <not in the dump>, 3, …}"
+    assert show(frame_of(VARIABLES))[1:] == [
+        f"       mesh = 0x7ff0 -> {words}  Mesh*",
+        "       depth = <unknown: rdi of this frame is not known>  int",
+        "       calls = 4  int, static",
+        "       optimized out: scale",
+    ]
+
+
+def test_a_merged_call_s_variables_stand_below_that():
+    call = InlineFrame("bind", "mesh.h", 3, variables=(VARIABLES[3],))
+    lines = show(frame_of((VARIABLES[1],), inlines=(call,)))
+    assert [line.split()[0] for line in lines] == ["i", "calls", "*", "depth"]
+
+
+def test_types_alone_where_values_are_not_wanted():
+    rows = tuple(row._replace(value=Value(row.value.type), is_read=False) for row in VARIABLES)
+    assert show(frame_of(rows))[1:] == [
+        "       mesh  Mesh*", "       depth  int", "       scale  double",
+        "       calls  int, static",
+    ]  # fmt: skip
+    assert variable_document(rows[0]) == {"name": "mesh", "kind": "argument", "type": "Mesh*"}
+    assert "0x7ff0" not in render_stack(Thread(7, None, (frame_of(rows),)), "x86_64")
+
+
+def test_of_many_the_first_are_shown():
+    rows = tuple(FrameVariable(f"v{n}", "local", Value("int", text="1")) for n in range(100))
+    lines = show(frame_of(rows))
+    assert lines[-1].strip() == "… 76 more variables (--verbose shows all)"
+    assert len(lines) == 26
+    assert len(show(frame_of(rows), verbose=True)) == 101
+
+
+def test_a_value_is_one_line_of_bounded_length():
+    deep = Value("int", text="1")
+    for number in range(50):
+        deep = Value("S", children=(deep._replace(name=f"m{number}"),) * 3)
+    assert len(format_value(deep)) <= 160
+    long = Value("char*", text='"' + "x" * 5000 + '"')
+    assert len(format_value(long)) == 160
+    assert format_value(long).endswith("…")
+
+
+def test_a_reference_is_what_it_refers_to():
+    value = Value("const int&", text="0x7ff0", pointee=Value("int", text="5"))
+    assert format_value(value) == "5"
+    lost = Value("const int&", text="0x7ff0", pointee=Value("int", "not_in_dump"))
+    assert format_value(lost) == "0x7ff0"
+
+
+def test_hostile_names_types_and_texts_are_harmless():
+    evil = FrameVariable(ATTACK, "local", Value(ATTACK, text=ATTACK, children=(
+        Value(ATTACK, text=ATTACK, name=ATTACK), Value("int", "unknown", reason=ATTACK),
+    ), pointee=Value(ATTACK, text=ATTACK)))  # fmt: skip
+    for line in show(frame_of((evil,))):
+        assert "\x1b" not in line
+        assert "\u202e" not in line
+        assert not line.lstrip().startswith("::")
+    page = render_stack(Thread(7, None, (frame_of((evil,)),)), "x86_64")
+    assert "<script" not in page
+    assert "<img" not in page
+    assert page.count("<details") == page.count("</details>")
+
+
+def test_the_web_page_folds_them():
+    page = render_stack(Thread(7, None, (frame_of(VARIABLES),)), "x86_64")
+    assert '<details class="variables"><summary>4 variables</summary>' in page
+    assert "not in the dump: memory at 0x5000" in page
+    assert "… 2 more" in page
+
+
+def test_the_document_has_what_there_is_to_say():
+    assert variable_document(VARIABLES[0]) == {
+        "name": "mesh", "kind": "argument", "type": "Mesh*", "state": "value", "value": "0x7ff0",
+        "points_to": {
+            "type": "Mesh", "state": "value", "left_out": 2,
+            "members": [
+                {"name": "data", "type": "float*", "state": "value", "value": "null"},
+                {"name": "name", "type": "char[8]", "state": "not_in_dump",
+                 "reason": "memory at 0x5000"},
+                {"type": "int", "state": "value", "value": "3"},
+            ],
+        },
+    }  # fmt: skip
+    assert variable_document(VARIABLES[2]) == {
+        "name": "scale", "kind": "local", "type": "double", "state": "optimized_out",
+    }  # fmt: skip
+
+
+def test_a_report_with_variables_keeps_the_schema_and_one_without_has_no_word_of_them():
+    report = full_report()
+    assert "variables" not in json.dumps(check(report))
+    thread = report.crashed_thread
+    first = thread.frames[0]
+    call = InlineFrame("bind", "mesh.h", 3, variables=VARIABLES)
+    first = first._replace(variables=VARIABLES, inlines=(call,))
+    threads = list(report.threads)
+    threads[report.crashing_thread] = thread._replace(frames=(first, *thread.frames[1:]))
+    document = check(report._replace(threads=tuple(threads)))
+    frame = document["crashing_thread"]["frames"][0]
+    assert [row["name"] for row in frame["variables"]] == ["mesh", "depth", "scale", "calls"]
+    assert frame["inlines"][0]["variables"][1]["state"] == "unknown"
+
+
+def test_types_without_what_libraries_add():
+    text = "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >"
+    assert format_type(text) == "std::string"
+    vector = f"std::vector<{text}, std::allocator<{text} > >"
+    assert format_type(vector) == "std::vector<std::string>"
+    assert format_type("int (*)[3]") == "int (*)[3]"
+    assert format_type("a<b, std::less<") == "a<b"
