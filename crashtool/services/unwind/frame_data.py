@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import UnevaluableRule
-from crashtool.formats.breakpad.frame_program import run_program
+from crashtool.formats.breakpad.frame_program import parse_program, run_program
 from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
 
 if TYPE_CHECKING:
@@ -15,6 +15,12 @@ WORD = 4
 ALIGNMENT_WORDS = 4
 ALIGNS = "@"  # the operator of a frame program that rounds an address down
 RECOVERED = ("eip", "esp", "ebp", "ebx", "esi", "edi")
+# MSVC's programs call the registers that they restore by their CodeView numbers (cvinfo.h).
+NUMBERED = {"$20": "$ebx", "$22": "$ebp", "$23": "$esi", "$24": "$edi"}
+PRESERVED = ("$ebx", "$esi", "$edi")
+# A frame pointer that is where the frame begins: it does not count as a saved register.
+BY_FRAME_POINTER = (("$T0", "^"), ("$T0",))
+COOKIE = WORD  # what functions with exception handlers push besides, counted as saved
 # FPO_DATA (winnt.h): the return address is above locals, saved registers and outgoing parameters.
 FPO = "$eip .raSearch ^ = $esp .raSearch 4 + ="
 FPO_WITH_SAVED_POINTER = "$ebp $esp .cbCalleeParams + .cbSavedRegs + 8 - ^ = " + FPO
@@ -43,6 +49,9 @@ def step_by_frame_data(
     program = record.program or (FPO_WITH_SAVED_POINTER if record.allocates_base_pointer else FPO)
     try:
         values = run_program(program, variables, scene.read_pointer)
+        values |= {name: values[key] for key, name in NUMBERED.items() if key in values}
+        for name in find_lost(record):
+            values.pop(name, None)
     except UnevaluableRule:
         return None
     found = {name: values["$" + name] for name in RECOVERED if "$" + name in values}
@@ -51,6 +60,26 @@ def step_by_frame_data(
     if "eip" not in found or not scene.may_return_to(found["eip"]):
         return None
     return StackFrame(found, "cfi")
+
+
+def find_lost(record: "FrameData") -> tuple[str, ...]:
+    """Which registers of the caller's are not known: the function has saved some, and the record
+    does not say where.
+
+    UnevaluableRule for a program that cannot be read.
+    """
+    if not record.program:
+        named = WORD if record.allocates_base_pointer else 0
+        return PRESERVED if record.saved_register_size > named else ()
+    restored = {
+        NUMBERED.get(name, name)
+        for name, expression in parse_program(record.program)
+        if name != "$ebp" or expression not in BY_FRAME_POINTER
+    }
+    count = len(restored.intersection(NUMBERED.values()))
+    if record.saved_register_size <= count * WORD + COOKIE:
+        return ()
+    return tuple(name for name in PRESERVED if name not in restored)
 
 
 def search_start(

@@ -300,6 +300,49 @@ class TestStackWin:
         assert step.registers["ebx"] == 0xBB
         assert step.registers["ebp"] == 0  # as it was: the function does not touch it
 
+    def test_msvc_calls_saved_registers_by_codeviews_numbers(self):
+        """
+        esp > 0  a local           .cbLocals = 4
+              1  esi of main       .cbSavedRegs = 12
+              2  ebp of main
+              3  ebx of main
+              4  main              .raSearch
+        """
+        program = (
+            "$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + = "
+            "$20 $T0 4 - ^ = $22 $T0 8 - ^ = $23 $T0 12 - ^ ="
+        )
+
+        step = self.walk(
+            [1, 0x51, 0x7100, 0xBB, IN_MAIN], record(program, local_size=4, saved_register_size=12)
+        )[1]
+
+        assert [step.registers[name] for name in ("ebx", "ebp", "esi")] == [0xBB, 0x7100, 0x51]
+
+    @pytest.mark.parametrize(
+        ("program", "saved", "is_known"),
+        [
+            ("$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + =", 0, True),
+            ("$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + =", 4, True),
+            ("$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + =", 8, False),
+            ("$T0 $ebp 4 + = $eip $T0 ^ = $esp $T0 4 + = $ebp $T0 4 - ^ =", 8, True),
+            ("$T0 $ebp 4 + = $eip $T0 ^ = $esp $T0 4 + = $ebp $T0 4 - ^ =", 12, False),
+        ],
+    )
+    def test_registers_that_were_saved_nobody_says_where_are_lost(self, program, saved, is_known):
+        """
+        ebp > 0  ebp of main
+              1  main
+
+        A word more than is said may be a cookie of exception handling.
+        """
+        step = self.walk(
+            [0x7100, IN_MAIN], record(program, saved_register_size=saved), ebp=slot(0, 4)
+        )[1]
+
+        assert (step.registers["ebp"], step.registers["eip"]) == (0x7100, IN_MAIN)
+        assert ("ebx" in step.registers, "esi" in step.registers) == (is_known, is_known)
+
     def test_a_program_that_aligns_the_stack_counts_from_the_frame_pointer(self):
         """
         esp > 0  helper           a leftover
@@ -353,6 +396,7 @@ class TestStackWin:
 
         assert step.registers["eip"] == IN_MAIN
         assert step.registers["ebp"] == 0x77
+        assert "ebx" not in step.registers  # one of the two, or not
 
     def test_fpo_data_of_a_function_that_uses_ebp_for_something_else(self):
         """
