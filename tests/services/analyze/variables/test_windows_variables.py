@@ -7,12 +7,15 @@ import time
 import pytest
 
 from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.pdb.info import read_info
+from crashtool.formats.pdb.msf import MultiStreamFile
 from crashtool.services.analyze.report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from crashtool.services.analyze.variables.limits import Limits
 from crashtool.services.analyze.variables.wanted import WantedVariables
 from crashtool.services.symbols.session import open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan
+from tests.synth.minidump import MinidumpBuilder, rsds
 
 # crashloc.cpp's own words for what its functions have at the crash; texts are in the program.
 POINT = {"x": "20", "y": "-4.5", "tag": '"beta"'}
@@ -36,6 +39,8 @@ KNOWN = {
 }  # fmt: skip
 COUNT = 26
 PAGE = 4096
+RUN_CASE = 0x1000 + 1012  # app::run_case of ARM64, behind its prologue and before its call
+BASE, STACK = 0x7FF600000000, 0x10000
 
 
 def read_report(dump, *symbols, cache, threads=False):
@@ -212,3 +217,33 @@ def test_a_damaged_pdb_costs_values_and_no_time(truth, program, tmp_path, count)
             for _function, variables in walk_calls(report.crashed_thread) for row in variables
         )  # fmt: skip
     assert known > count
+
+
+def test_variables_of_arm64_are_in_its_registers_and_on_its_stack(truth, tmp_path):
+    """By LLVM's listing: `c` in X19, `depth` in W2, `e` at SP + 12."""
+    folder = truth / "windows/bin/msvc-arm64"
+    info = read_info(MultiStreamFile((folder / "crasher.pdb").read_bytes()))
+    registers = {
+        "pc": BASE + RUN_CASE, "sp": STACK, "x19": STACK + 0x800, "x2": 0xBAD00000003,
+        "x0": 0xBAD, "x1": 0xBAD,
+    }  # fmt: skip
+    builder = MinidumpBuilder().add_system("windows", "arm64")
+    stack = bytearray(0x1000)
+    stack[12:16] = (17).to_bytes(4, "little")
+    builder.add_thread(1, registers=registers, stack=(STACK, bytes(stack)))
+    codeview = rsds(info.guid, 1, b"crasher.pdb")
+    builder.add_module("C:\\crasher.exe", BASE, 0x20000, codeview=codeview)
+    builder.set_exception(1, 0xC0000005, BASE + RUN_CASE, registers=registers)
+    dump = tmp_path / "arm64.dmp"
+    dump.write_bytes(builder.pack())
+
+    report = read_report(dump, folder, cache=tmp_path / "cache")
+    (variables,) = (
+        rows for function, rows in walk_calls(report.crashed_thread) if function == "app::run_case"
+    )
+    values = {row.name: row.value for row in variables}
+
+    assert values["c"].text == f"{STACK + 0x800:#x}"
+    assert values["depth"].text == "3"
+    assert agrees(values["e"], {"frames_": "17"})
+    assert values["r"].state == "optimized_out"
