@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.variables import FrameVariable, Value
 from crashtool.services.analyze.variables.frame_views import make_views
+from crashtool.services.analyze.variables.limits import ValueBudget
 from crashtool.services.analyze.variables.private_text import mask_texts
 from crashtool.services.analyze.variables.values import ValueReader
 
@@ -80,6 +81,7 @@ def add_variables(
         hit = loaded.tables.find_function(address - loaded.base) if loaded else None
         return hit.name if hit and loaded and hit.start + loaded.base == address else ""
 
+    budget = ValueBudget()
     count = min(len(stack.frames), MOST_FRAMES if wanted.all_frames else 1)
     frames = list(stack.frames)
     for number in reversed(range(count)):
@@ -89,7 +91,7 @@ def add_variables(
         if len(scopes) == len(frame.inlines) + 1:
             machine = stack.machine
             reader = ValueReader(
-                views[number], machine.width, machine.name, name_code, wanted.limits
+                views[number], machine.width, machine.name, name_code, wanted.limits, budget
             )
             frames[number] = _add_to(frame, scopes, views[number], reader, wanted)
     return frames

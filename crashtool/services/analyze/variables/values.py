@@ -8,7 +8,7 @@ from crashtool.model.variables import Value
 from crashtool.services.analyze.variables.aggregates import read_array, read_members
 from crashtool.services.analyze.variables.content import LostValue, lose
 from crashtool.services.analyze.variables.library_types import find_shape
-from crashtool.services.analyze.variables.limits import SHOWN, Limits
+from crashtool.services.analyze.variables.limits import SHOWN, Limits, ValueBudget
 from crashtool.services.analyze.variables.pointers import read_pointer
 from crashtool.services.analyze.variables.scalars import (
     LARGEST,
@@ -40,16 +40,21 @@ class ValueReader:
         architecture: str,
         name_code: "Callable[[int], str]" = lambda _address: "",
         limits: Limits = SHOWN,
+        budget: ValueBudget | None = None,
     ) -> None:
+        """`budget` is shared by the readers of a stack."""
         self.frame = frame
         self.width = width
         self.limits = limits
         self.name_code = name_code
         self._architecture = architecture
         self._left = 0
+        self._budget = budget or ValueBudget()
 
     def read_variable(self, kind: "DataType", locate: "Callable[[FrameView], Place]") -> Value:
         """The value of a variable; `locate` as of a `FoundVariable`."""
+        if self._budget.left <= 0:
+            return Value(kind.name, "unknown", reason="too many variables are on this stack")
         self._left = self.limits.values
         try:
             place = locate(self.frame)
@@ -64,6 +69,7 @@ class ValueReader:
     def read(self, spot: Spot, name: str = "") -> Value:
         """The value at a spot."""
         self._left -= 1
+        self._budget.left -= 1
         value = Value(spot.kind.name, name=name)
         if isinstance(spot.place, LostPlace):
             return value._replace(state=spot.place.state, reason=spot.place.reason)

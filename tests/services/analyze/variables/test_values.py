@@ -17,7 +17,7 @@ from crashtool.formats.variables.places import (
 )
 from crashtool.model.variables import Value
 from crashtool.render.variables import format_value
-from crashtool.services.analyze.variables.limits import Limits
+from crashtool.services.analyze.variables.limits import Limits, ValueBudget
 from crashtool.services.analyze.variables.private_text import mask_texts
 from crashtool.services.analyze.variables.values import ValueReader
 from tests.services.analyze.variables.frames import (
@@ -192,6 +192,14 @@ def test_what_is_shown_is_bounded():
     assert 16 < count(value) <= 51
     assert value.left_out == 1000 - len(value.children)
     assert len(format_value(value)) <= 160
+
+
+def test_a_stack_s_values_are_bounded_too():
+    budget = ValueBudget(10)
+    reader = ValueReader(MadeFrame(), 8, "x86_64", budget=budget)
+    place = ConstantPlace(bytes(64))
+    values = [reader.read_variable(array(INT, 4), lambda _: place) for _ in range(4)]
+    assert [row.state for row in values] == ["value", "value", "unknown", "unknown"]
 
 
 def test_an_array_of_the_frame_s_own_length():
