@@ -1,0 +1,85 @@
+"""Units read whole, against what is read of them for one address: two ways through all bytes."""
+
+import pytest
+
+from crashtool.formats.dwarf.containers import open_debug_sections
+from crashtool.formats.dwarf.entry_names import EntryNames
+from crashtool.formats.dwarf.forms import DamagedDwarf, Sizes
+from crashtool.formats.dwarf.line_program import Coding
+from crashtool.formats.dwarf.line_rows import run_program
+from crashtool.formats.dwarf.lines import LineTable
+from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.sections import DebugSections, SectionPlace
+from crashtool.formats.dwarf.shape_tables import ShapeTables
+from crashtool.formats.dwarf.tree_names import TreeNames
+from crashtool.formats.dwarf.unit_table import UnitTable
+
+FILES = [
+    "objects/elf/full", "objects/elf/dwarf4", "objects/elf/types_section", "objects/elf/lto",
+    "linux/bin/O0/kinds", "linux/bin/O2-m32/kindscc", "windows/bin/dwarf-x64/crasher.exe",
+]  # fmt: skip
+
+
+@pytest.fixture(params=FILES)
+def units(request, truth):
+    """The units of a file that have code, with their table and sections."""
+    sections = open_debug_sections((truth / request.param).read_bytes())
+    table = UnitTable(sections)
+    found = [table.open(header.offset) for header in table.headers if header.may_have_code]
+    return sections, table, [unit for unit in found if unit.line_program is not None]
+
+
+def test_pieces_and_names_are_those_that_single_entries_have(units):
+    sections, table, opened = units
+    names, single = TreeNames(sections.code), EntryNames()
+    seen = 0
+    for unit in opened:
+        tree = names.open(table, unit)
+        entries = table.open_entries(unit)
+        for function in tree.tree.functions:
+            for found in (function, *function.calls):
+                entry = entries.read(found.place)
+                live = find_ranges(unit, entry.values)
+                if found is function:
+                    live = [row for row in live if any(row[0] in span for span in sections.code)]
+                assert found.pieces == live
+                target = (found.forms[3], found.values[3]) if found.values[3] is not None else None
+                ours = names.find(tree, found.place, target)
+                assert ours == single.find(table, entries, entry), hex(found.place)
+                seen += 1
+    assert seen > 5
+
+
+def test_rows_are_those_that_the_program_gives_one_by_one(units):
+    sections, _, opened = units
+    for unit in opened:
+        lines = LineTable(sections, unit, unit.line_program)
+        expected = [
+            ([*row.addresses, row.high], list(row.files), list(row.lines))
+            for row in lines.read_sequences()
+        ]
+        assert [tuple(rows) for rows in run_program(*lines.open_program())] == expected
+
+
+def test_a_program_that_is_cut_short_is_damaged():
+    coding = Coding(13, -5, 14, 1, bytes((0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1)))
+    whole = (
+        b"\0\x09\x02" + (0x1000).to_bytes(8, "little") + b"\x03\x81\x01\x01\x02\x90\x01\0\x01\x01"
+    )
+
+    (rows,) = run_program(whole, coding)
+
+    assert rows == ([0x1000, 0x1090], [1], [130])
+    with pytest.raises(DamagedDwarf, match="cut short"):
+        run_program(whole[:-4], coding)
+
+
+def test_a_table_of_abbreviations_is_read_up_to_where_it_is_damaged():
+    table = b"\x01\x2e\x01\x03\x08\x11\x01\0\0" + b"\x81\x01\x1d\0\x21\x21\x05\0\0" + b"\x03\x80"
+    places = {"debug_abbrev": SectionPlace(0, len(table))}
+
+    shapes = ShapeTables(DebugSections(table, places)).read(0, Sizes(8, 4, 5))
+
+    assert set(shapes) == {1, 0x81}
+    assert (shapes[1].tag, shapes[1].has_children, shapes[1].is_wanted) == (0x2E, True, True)
+    assert shapes[0x81].size == 0
