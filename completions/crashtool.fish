@@ -138,6 +138,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from triage' -l save-baseline -
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l min-count -r -d 'Groups of fewer crashes are not new.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l fail-on -x -a 'new regression' -d 'Exit with 4 if a group is new to the baseline, or more frequent in the newer version of --compare. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l rows -r -d 'Write what is known of each minidump to this file, a JSON document a line; - is stdout, and nothing else is written there.'
+complete -c crashtool -n '__fish_seen_subcommand_from triage' -l parquet -r -d 'Also write the rows as a Parquet file (the extra \'parquet\').'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l html -r -d 'Also write the groups as a web page that needs nothing else.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l ci -x -a 'github' -d 'Also write annotations for this CI system and its job summary: what is new or more frequent.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l work -r -d 'Keep what was read in this folder: a call that was interrupted goes on there, and the next one reads only what is new.'

@@ -115,6 +115,12 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     "and nothing else is written there.",
 )
 @click.option(
+    "--parquet",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write the rows as a Parquet file (the extra 'parquet').",
+)
+@click.option(
     "--html",
     type=click.Path(dir_okay=False),
     metavar="FILE",

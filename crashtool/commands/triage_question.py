@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crashtool.render.triage import Compared, TriageGate
     from crashtool.services.triage.baseline import Baseline
     from crashtool.services.triage.kept_rows import KeptRows
+    from crashtool.services.triage.parquet import ParquetRows
 
 
 class Question:
@@ -90,6 +91,7 @@ class Question:
         grouping = Grouping(self.by, self.extra)
         with ExitStack() as stack:
             write = _open_rows(self.options["rows"], console, stack)
+            table = _open_parquet(self.options["parquet"], stack)
             rows = self._walk_rows(inputs, console, stack)
             for row in choose(
                 rows, self.conditions, count_duplicates=self.options["count_duplicates"]
@@ -97,6 +99,8 @@ class Question:
                 grouping.add(row)
                 if write:
                     write(_write_row(row))
+                if table:
+                    table.add(row)
         triage = grouping.finish()
         pairs = find_related(triage.groups)
         if self.by == "related":
@@ -254,6 +258,19 @@ def _open_rows(
         text.write('{"schema_version": 1, ' + row[1:] + "\n")
 
     return write
+
+
+def _open_parquet(path: str | None, stack: ExitStack) -> "ParquetRows | None":
+    if not path:
+        return None
+    from pathlib import Path
+
+    from crashtool.services.files.whole_file import FOR_THE_OWNER, open_whole
+    from crashtool.services.triage.parquet import ParquetRows
+
+    return stack.enter_context(
+        ParquetRows(stack.enter_context(open_whole(Path(path), FOR_THE_OWNER)))
+    )
 
 
 def _write_row(row: "Row") -> str:

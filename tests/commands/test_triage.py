@@ -415,3 +415,20 @@ def test_a_minidump_that_gets_lost_is_a_bug_and_not_silent(triage, monkeypatch):
     result = triage()
     assert result.exit_code == 1
     assert "1 minidumps were read and gave no row" in str(result.exception)
+
+
+def test_a_parquet_file_has_a_row_for_each_minidump_for_any_number_of_jobs(triage, folder):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    assert triage("--parquet", "one.parquet").exit_code == 0
+    assert triage("--parquet", "two.parquet", jobs=2).exit_code == 0
+    assert (folder / "one.parquet").read_bytes() == (folder / "two.parquet").read_bytes()
+    table = parquet.read_table(folder / "one.parquet").to_pylist()
+    assert sorted(row["signature"] for row in table) == [DRAW] * 5 + [LOAD] * 3
+
+
+def test_parquet_without_its_extra_ends_with_2_before_anything_is_read(triage, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = triage("--parquet", "one.parquet")
+    assert result.exit_code == 2
+    assert "needs the extra 'parquet'" in result.stderr
+    assert not list(folder.glob("*parquet*"))
