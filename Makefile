@@ -28,8 +28,8 @@ $(DEMO_STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) and installing crashtool in it: about a minute."
 	$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tools/install.py -e '.[serve]'
-	@echo "Installing a reader of debug files and a crashpad_handler, if there are any for this machine."
-	-@$(BIN)/python tools/install.py -e '.[symbols,disassembly]'
+	@echo "Installing a disassembler and a crashpad_handler, if there are any for this machine."
+	-@$(BIN)/python tools/install.py -e '.[disassembly]'
 	-@$(BIN)/python tools/install.py -e '.[handler]'
 	@touch $@
 

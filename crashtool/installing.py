@@ -6,7 +6,6 @@ index may be anybody's.
 """
 
 import os
-import platform
 import shlex
 import shutil
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 NAME = "crashtool"
 EXTRA_OF = {
-    "symbolic": "symbols", "zstandard": "zstd", "capstone": "disassembly", "jinja2": "serve",
+    "zstandard": "zstd", "capstone": "disassembly", "jinja2": "serve",
     "markupsafe": "serve", "python_multipart": "serve", "starlette": "serve", "uvicorn": "serve",
     "fsspec": "s3", "s3fs": "s3", "pyarrow": "parquet",
 }  # fmt: skip
@@ -30,20 +29,10 @@ def advice_for_library(library: str, *, is_broken: bool = False) -> str:
     One that is there and cannot be loaded is to be installed anew: itself alone, for to have
     crashtool installed anew would have it fetched from a public index.
     """
-    if library == "symbolic" and not _has_symbolic():
-        return (
-            "symbolic has no builds for this system: read native files on Linux with glibc or on "
-            "macOS, or there write what any system reads: crashtool symbols dump"
-        )
     if is_broken:
         return command_for(library, again=True)
     extra = EXTRA_OF.get(library)
     return command_for_extra(extra) if extra else command_for(library)
-
-
-def _has_symbolic() -> bool:
-    """Whether its makers build symbolic for this system; Alpine's musl takes no build for glibc."""
-    return sys.platform == "darwin" or platform.libc_ver()[0] == "glibc"
 
 
 def command_for_extra(extra: str) -> str:

@@ -52,7 +52,7 @@ FOR_ONE_KIND_OF_FILE = """
 import sys
 from crashtool.formats.object_file import reading
 from crashtool.services.symbols.demangle import demangle
-from crashtool.services.symbols.derive import Deriver
+from crashtool.services.symbols.debug_file import open_debug_file
 assert demangle("_ZN3app5stageEi") == "app::stage", demangle("_ZN3app5stageEi")
 early = ("subprocess", "demangle.schemes.rust", "crashtool.formats.object_file.exception_tables",
          "crashtool.formats.object_file.arm64_exception_tables")

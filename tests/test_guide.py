@@ -149,7 +149,6 @@ def receiver(tmp_path):
 
 
 def test_the_whole_way_on_this_machine(receiver, sentry_handler, tmp_path):  # noqa: F811
-    pytest.importorskip("symbolic")
     for program in ("bash", "gcc", "strip"):
         if not shutil.which(program):
             pytest.skip(f"needs {program}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crashtool import installing
-from crashtool.errors import MissingExtra, MissingLibrary
+from crashtool.errors import MissingExtra
 
 ROOT = str(Path(installing.__file__).resolve().parents[1])
 
@@ -85,21 +85,6 @@ def test_windows_gets_double_quotes(environment, monkeypatch):
     monkeypatch.setattr(sys, "executable", "C:\\Program Files\\Python\\python.exe")
     monkeypatch.setattr(installing, "os", type("nt", (), {"name": "nt"}))
     assert hint() == '"C:\\Program Files\\Python\\python.exe" -m pip install "crashtool[serve]"'
-
-
-@pytest.mark.parametrize(
-    ("libc", "system", "words"),
-    [
-        (("glibc", "2.36"), "linux", "'crashtool[symbols]'"),
-        (("", ""), "darwin", "'crashtool[symbols]'"),
-        (("", ""), "linux", "no builds for this system"),
-        (("", ""), "win32", "no builds for this system"),
-    ],
-)
-def test_symbolic_is_advised_where_there_are_builds(environment, monkeypatch, libc, system, words):
-    monkeypatch.setattr(installing.platform, "libc_ver", lambda: libc)
-    monkeypatch.setattr(sys, "platform", system)
-    assert words in MissingLibrary("symbolic", "lines cannot be read").hint
 
 
 def test_the_advice_of_this_environment_keeps_this_crashtool():

@@ -33,7 +33,7 @@ SYSTEMS = {
     "Linux musl ARM64": "aarch64-unknown-linux-musl",
 }
 # No marker tells musl from glibc, so these extras resolve to nothing there; README says so.
-NOT_ON_MUSL = frozenset({"symbols", "handler", "all"})
+NOT_ON_MUSL = frozenset({"handler", "all"})
 # PyYAML, of which the site is made, has no wheel for ARM64 with 3.11 nor for x86 with 3.14; it is
 # built on other systems.
 NOT_ON = {"Windows ARM64": frozenset({"docs"}), "Windows x86": frozenset({"docs"})}

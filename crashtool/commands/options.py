@@ -105,7 +105,7 @@ def named_symbol_options(function: Function) -> Function:
     """--symbols and --symbol-server, repeatable, --offline, --cache, --cache-size."""
     for option in (
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
-                     help="Keep what is fetched, and made from debug files, there."),
+                     help="Keep what is fetched there."),
         click.option("--cache-size", type=ByteSize(), metavar="SIZE",
                      help="Maximum size of the cache: 500M, 2G (default: 8G)."),
         click.option("--offline", is_flag=True, default=None,

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from crashtool.services.symbols.cache import PARTIAL, SymbolCache
-from crashtool.services.symbols.derive import LINES, UNWIND
 from crashtool.services.symbols.server import ABSENT, key_of
 
 
@@ -17,11 +16,11 @@ def cache(tmp_path):
     cache = SymbolCache(str(tmp_path / "kept"))
     for hours, (key, name, size) in enumerate(
         [
-            ("aa", LINES, 4000),
-            ("aa", UNWIND, 300),
+            (key_of("https://host/old"), "old.pdb", 4000),
+            (key_of("https://host/lib"), "lib.so", 300),
             (key_of("https://host/app"), "app.sym", 20_000),
             (key_of("https://host/gone"), ABSENT, 0),
-            ("bb", f"{LINES}.1.ff{PARTIAL}", 7),
+            ("bb", f"app.sym.1.ff{PARTIAL}", 7),
         ]
     ):
         path = cache.put(key, name, lambda file, size=size: file.write(b"x" * size))
@@ -38,10 +37,8 @@ def test_the_cache_is_shown_by_sorts_of_files(crashtool, cache, tmp_path):
         f"cache      {cache.folder}",
         "holds      5 files, 24,307 bytes, of at most 8,000,000,000 bytes",
         "  absences remembered   1       0 bytes",
-        "  fetched from servers  1  20,000 bytes",
-        "  line tables           1   4,000 bytes",
+        "  fetched from servers  3  24,300 bytes",
         "  unfinished            1       7 bytes",
-        "  unwind rules          1     300 bytes",
     ]
 
 
@@ -64,8 +61,20 @@ def test_a_smaller_size_removes_what_was_not_used_for_longest(crashtool, cache, 
     result = crashtool("symbols", "cache", "--max-size", "21K", "--cache", tmp_path / "kept")
 
     assert "removed    1 file, 4,000 bytes" in result.stdout
-    assert cache.find("aa", LINES) is None
-    assert cache.find("aa", UNWIND)
+    assert cache.find(key_of("https://host/old"), "old.pdb") is None
+    assert cache.find(key_of("https://host/lib"), "lib.so")
+
+
+def test_what_earlier_versions_made_of_debug_files_goes(crashtool, tmp_path):
+    cache = SymbolCache(str(tmp_path / "kept"))
+    for name in ("lines.symcache", "unwind.cfi", "fetched.symcache"):
+        cache.put("aa", name, lambda file: file.write(b"x" * 100))
+
+    result = crashtool("symbols", "cache", "--cache", tmp_path / "kept")
+
+    assert "removed    2 files, 200 bytes" in result.stdout
+    assert cache.find("aa", "fetched.symcache")
+    assert cache.find("aa", "lines.symcache") is None
 
 
 def test_the_size_may_be_a_setting(crashtool, cache, tmp_path):
@@ -83,7 +92,8 @@ def test_json_has_the_same_figures(crashtool, cache, tmp_path):
     document = json.loads(result.stdout)
     assert document["cache"]["folder"] == cache.folder
     assert (document["cache"]["files"], document["cache"]["size"]) == (5, 24_307)
-    assert {"name": "line tables", "files": 1, "size": 4000} in document["cache"]["groups"]
+    fetched = {"name": "fetched from servers", "files": 3, "size": 24_300}
+    assert fetched in document["cache"]["groups"]
     assert document["removed"] == {"files": 0, "size": 0}
 
 

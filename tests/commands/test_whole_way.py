@@ -30,7 +30,6 @@ def replay(commands, folder, url):
 
 def test_the_whole_way(request, sentry_handler, tmp_path):  # noqa: F811
     pytest.importorskip("starlette")
-    pytest.importorskip("symbolic")
     if not shutil.which("bash"):
         pytest.skip("needs bash")
     folder = tmp_path / "way"

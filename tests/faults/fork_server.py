@@ -137,7 +137,7 @@ def _answer(value: object) -> None:
 def _import_all() -> None:
     package = importlib.import_module("crashtool")
     own = [found.name for found in pkgutil.walk_packages(package.__path__, "crashtool.")]
-    more = ("symbolic.debuginfo", "symbolic.symcache", "demangle", "capstone", "requests")
+    more = ("demangle", "capstone", "requests")
     for module in (*own, *LIBRARIES, *more):
         if not module.endswith("__main__"):
             with contextlib.suppress(Exception):

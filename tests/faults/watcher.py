@@ -36,7 +36,7 @@ EVENTS = {
     "os.link": "link", "os.symlink": "link",
 }  # fmt: skip
 LIBRARIES = (
-    "symbolic", "demangle", "capstone", "zstandard", "py7zr", "minidump", "fsspec", "rich",
+    "demangle", "capstone", "zstandard", "py7zr", "minidump", "fsspec", "rich",
     "requests", "starlette", "uvicorn", "multipart", "jinja2", "tomli",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR

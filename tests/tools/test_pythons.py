@@ -81,7 +81,7 @@ def test_what_has_no_build_for_a_system_is_not_asked_of_it():
     assert len(targets) == len(resolve_wheels.SYSTEMS) * len(pythons.supported_versions())
     for row in targets:
         assert "dev" not in row.extras
-        assert ("symbols" in row.extras) == ("musl" not in row.system)
+        assert ("handler" in row.extras) == ("musl" not in row.system)
         assert "serve" in row.extras
         assert ("docs" in row.extras) == (row.system not in ("Windows ARM64", "Windows x86"))
 

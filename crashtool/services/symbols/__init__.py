@@ -1,1 +1,1 @@
-"""Debug files: reading them by way of symbolic, names by way of demangle."""
+"""Debug files: where they are, what they say of an address, names by way of demangle."""

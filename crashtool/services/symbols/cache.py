@@ -1,4 +1,4 @@
-"""What was made from debug files, or fetched from servers, kept on disk for the next time.
+"""What was fetched from servers, kept on disk for the next time.
 
 A folder per key, a file per name. Files appear whole or not at all, so that several processes can
 share the cache; the ones not used for longest go when it grows beyond its limit.
@@ -19,7 +19,8 @@ SAMPLE = 1 << 16  # bytes
 SAMPLES = 16
 PARTIAL = ".part"
 LEFTOVER_SECONDS = 86400  # then a partial file is taken to be of a process that was killed
-SUBFOLDER = "symbols-1"  # the number is that of the layout, and of what derived files mean
+SUBFOLDER = "symbols-1"  # the number is that of the layout
+OUTDATED = ("/lines.symcache", "/unwind.cfi")  # what earlier versions made of debug files
 TRIM_STAMP = "trimmed"  # an empty file; when it was written, the cache was last looked through
 TRIM_SECONDS = 86400
 MAX_TRIES = 8
@@ -154,7 +155,8 @@ class SymbolCache:
     def trim(self, limit: int, now: float | None = None) -> list[CacheEntry]:
         """Remove what was not used for longest until `limit` bytes are left; what was removed.
 
-        Files that are just being written stay; those that a killed process left go in any case.
+        Files that are just being written stay. Those that a killed process left go in any case, and
+        what earlier versions made of debug files.
         `now` is in seconds since 1970.
         """
         now = time.time() if now is None else now
@@ -164,7 +166,9 @@ class SymbolCache:
         for entry in entries:
             is_partial = entry.path.endswith(PARTIAL)
             is_left = now - entry.used > LEFTOVER_SECONDS
-            if (is_left if is_partial else size > limit) and _remove(entry):
+            is_outdated = entry.path.replace(os.sep, "/").endswith(OUTDATED)
+            is_over = is_left if is_partial else is_outdated or size > limit
+            if is_over and _remove(entry):
                 size -= entry.size
                 removed.append(entry)
         return removed

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from crashtool.model.symbol_cache import CacheGroup, CacheState
 from crashtool.services.symbols.cache import PARTIAL
-from crashtool.services.symbols.derive import LINES, UNWIND
 from crashtool.services.symbols.server import ABSENT
 
 if TYPE_CHECKING:
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.cache import CacheEntry, SymbolCache
 
 SORTS = {
-    LINES: "line tables",
-    UNWIND: "unwind rules",
     ABSENT: "absences remembered",
     PARTIAL: "unfinished",
 }

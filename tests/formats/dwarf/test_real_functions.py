@@ -2,11 +2,11 @@
 
 import random
 import re
-from io import BytesIO
 from posixpath import normpath
 
 import pytest
 
+from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.dwarf.elf_sections import open_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.object_file.elf import find_symbol_tables
@@ -81,9 +81,7 @@ MOST_ADDRESSES = 400
 
 def read_both(path):
     """Of addresses all over the code: what is found here and what symbolic says."""
-    pytest.importorskip("symbolic")
-    from crashtool.services.symbols.native import SymCacheLines, read_features, write_line_table
-
+    debuginfo = pytest.importorskip("symbolic.debuginfo")
     data = path.read_bytes()
     sections = open_sections(data)
     base = sections.base
@@ -92,13 +90,16 @@ def read_both(path):
     code = tuple(range(span.start - base, span.stop - base) for span in sections.code)
     symbols = FunctionNames(data, find_symbol_tables(data), code)
     lookup = DwarfLookup(sections, symbols)
-    content = BytesIO()
-    write_line_table(str(path), read_features(str(path))[0].architecture, content)
-    table = SymCacheLines(content.getvalue())
+    table = next(iter(debuginfo.Archive.open(str(path)).iter_objects())).make_symcache()
     mine = [list(map(to_row, lookup.find_locations(place))) for place in places]
-    theirs = [list(map(to_row, table.find_places(place))) for place in places]
+    theirs = [list(map(of_symbolic, table.lookup(place))) for place in places]
     assert not lookup.problems
     return places, mine, theirs, symbols
+
+
+def of_symbolic(row):
+    """A place in our words."""
+    return to_row(CodeLocation(row.symbol, None, row.full_path or "", row.line))
 
 
 def to_row(location):

@@ -9,7 +9,6 @@ import pytest
 
 import crashtool
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.symbols import derive
 from crashtool.services.workers.child_environment import child_environment
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
@@ -99,7 +98,6 @@ def test_the_walk_sees_all_that_is_known_to_spawn():
         "socket_client",
         "find",
         "subprocess_run",
-        "derive",
         "annotation_sources",
     }
 
@@ -156,23 +154,6 @@ def test_a_handler_gets_no_token_however_it_is_started(tmp_path, build):  # noqa
         assert f"started with {how}" in log, done.stderr
     assert "KEPT=an-ordinary-value" in log
     assert "CRASHTOOL_" not in log
-
-
-def test_the_reader_of_debug_files_gets_no_token(monkeypatch):
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
-    if not Path("/proc/self/environ").exists():
-        pytest.skip("needs /proc")
-    deriver = derive.Deriver(None)
-
-    process = deriver._start()
-    try:
-        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-    finally:
-        deriver.close()
-
-    assert b"PYTHONPATH=" in environment
-    assert b"CRASHTOOL_" not in environment
 
 
 TELLING_HANDLER = r"""
