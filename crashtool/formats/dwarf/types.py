@@ -29,6 +29,7 @@ from crashtool.formats.dwarf.constants import (
     UPPER_BOUND,
     VOLATILE,
 )
+from crashtool.formats.dwarf.definitions import TypeDefinitions
 from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.tree import walk_children
@@ -56,6 +57,7 @@ KINDS: dict[int, TypeKind] = {
     ARRAY_TYPE: "array", ENUMERATION: "enum", SUBROUTINE_TYPE: "function",
     MEMBER_POINTER: "member_pointer",
 }  # fmt: skip
+DECLARED = (STRUCTURE, CLASS, UNION)
 ENCODINGS: dict[int, Encoding] = {  # DW_ATE_*
     0x02: "boolean", 0x04: "float", 0x05: "signed", 0x06: "character", 0x07: "unsigned",
     0x08: "unsigned_character", 0x10: "utf",
@@ -81,6 +83,7 @@ class DwarfTypes:
         self._find_count = find_count
         self._types: dict[tuple[int, int, int], DataType] = {}
         self._units: dict[int, TypeUnits] = {}
+        self._definitions: dict[int, TypeDefinitions] = {}
         self._spelling = TypeSpelling(self.follow, self._list_counts)
 
     def find(self, reference: Reference, attribute: int = TYPE_OF) -> DataType:
@@ -140,6 +143,10 @@ class DwarfTypes:
 
     def _describe(self, reference: Reference, name: str, plain_name: str) -> DataType:
         values = reference.entry.values
+        if DECLARATION in values and reference.entry.shape.tag in DECLARED:
+            defined = self._find_definition(reference)
+            if defined is not None:
+                return self._describe(defined, name, plain_name)
         kind = KINDS.get(reference.entry.shape.tag)
         if kind is None:
             return UNKNOWN.rename(name)
@@ -154,6 +161,16 @@ class DwarfTypes:
             is_incomplete=DECLARATION in values,
             load=lambda: self._load(reference, kind),
         )
+
+    def _find_definition(self, reference: Reference) -> Reference | None:
+        """What describes a type that is only declared here; not of split units' files."""
+        number = reference.table.number
+        if reference.entries.unit.skeleton is not None:
+            return None
+        if number not in self._definitions:
+            found = TypeDefinitions(reference.table, self._spelling.name)
+            self._definitions[number] = found
+        return self._definitions[number].find(reference)
 
     def _load(self, reference: Reference, kind: TypeKind) -> Details:
         if kind in ("struct", "union"):

@@ -135,8 +135,11 @@ class ModuleSymbols:
         return None
 
     def read_constants(self, address: int, size: int) -> bytes | None:
-        """Bytes that the module never writes to, as its file has them; None when none has."""
-        for file in self._walk_files(lambda file: file.has_code or file.kind == object_kinds.SYM):
+        """Bytes that the module never writes to, as its file has them; None when none has.
+
+        Only files that are open are asked: a pointer may lead to any module of the process.
+        """
+        for file in self._files:
             content = file.read_constants(address, size)
             if content is not None:
                 return content

@@ -198,3 +198,48 @@ def test_a_damaged_list_of_places_costs_its_variable_alone(tmp_path):
     again, rest = read_everything(bytes(damaged), address)
     assert again == total
     assert rest < valued
+
+
+DECLARING = """
+namespace app {
+struct Widget { Widget(int); virtual int get() const; int number; double weight; };
+}
+namespace { struct Hidden; }
+struct Twice;
+Hidden *hidden; Twice *twice;
+int use(app::Widget &);
+int main() {
+  app::Widget widget(7);
+  Hidden *own = hidden;
+  Twice *two = twice;
+  return use(widget) + (own || two);
+}
+"""
+DEFINING = """
+namespace app { struct Widget { Widget(int); virtual int get() const; int number; double weight; };
+Widget::Widget(int n) : number(n), weight(2.5) {} int Widget::get() const { return number; } }
+namespace { struct Hidden { int is_of_this_unit; } other; }
+struct Twice { int size; } one;
+int use(app::Widget &w) { return w.get() + other.is_of_this_unit + one.size; }
+"""
+OTHER = "struct Twice { long size[2]; } two;"
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_type_that_is_only_declared_is_found_in_the_unit_that_describes_it(tmp_path, version):
+    need("clang++")
+    names = {"a.cc": DECLARING, "b.cc": DEFINING, "c.cc": OTHER}
+    for name, text in names.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    line = ["clang++", "-O0", f"-gdwarf-{version}", "-w", "-o", "program", *names]
+    subprocess.run(line, check=True, cwd=tmp_path)
+    data = (tmp_path / "program").read_bytes()
+    lookup = DwarfLookup(open_all_sections(data))
+    (scope,) = lookup.find_variables(find_function(data, "main") + 20, "x86_64")
+    types = {row.name: row.type for row in scope.variables}
+    widget = types["widget"]
+    assert (widget.is_incomplete, widget.size, widget.name) == (False, 24, "app::Widget")
+    assert [row.name for row in widget.details.members][1:] == ["number", "weight"]
+    hidden, twice = (types[name].details.target for name in ("own", "two"))
+    assert hidden.is_incomplete  # another unit's has the name alone
+    assert twice.is_incomplete  # two units describe two types of that name

@@ -76,10 +76,14 @@ def add_variables(
         stack.steps, stack.frames, stack.machine, read_memory, stack.vectors, stack.gap
     )
 
+    walked = {frame.module.base for frame in stack.frames if frame.module}
+
     def name_code(address: int) -> str:
         loaded = find_loaded(address)
-        hit = loaded.tables.find_function(address - loaded.base) if loaded else None
-        return hit.name if hit and loaded and hit.start + loaded.base == address else ""
+        if loaded is None or loaded.base not in walked:  # files of others are not looked for
+            return ""
+        hit = loaded.tables.find_function(address - loaded.base)
+        return hit.name if hit and hit.start + loaded.base == address else ""
 
     budget = ValueBudget()
     count = min(len(stack.frames), MOST_FRAMES if wanted.all_frames else 1)
