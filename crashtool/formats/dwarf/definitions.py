@@ -37,7 +37,7 @@ OFFSET = 4  # bytes of an offset in 32-bit DWARF
 DEEPEST = 16
 
 
-class TypeDefinitions:
+class DeclaredTypes:
     """The definitions of one file's types. None where one is not found for sure."""
 
     def __init__(self, table: "UnitTable", name_type: Callable[[Reference], str]) -> None:

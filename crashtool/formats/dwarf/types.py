@@ -29,7 +29,7 @@ from crashtool.formats.dwarf.constants import (
     UPPER_BOUND,
     VOLATILE,
 )
-from crashtool.formats.dwarf.definitions import TypeDefinitions
+from crashtool.formats.dwarf.definitions import DeclaredTypes
 from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.tree import walk_children
@@ -83,7 +83,7 @@ class DwarfTypes:
         self._find_count = find_count
         self._types: dict[tuple[int, int, int], DataType] = {}
         self._units: dict[int, TypeUnits] = {}
-        self._definitions: dict[int, TypeDefinitions] = {}
+        self._definitions: dict[int, DeclaredTypes] = {}
         self._spelling = TypeSpelling(self.follow, self._list_counts)
 
     def find(self, reference: Reference, attribute: int = TYPE_OF) -> DataType:
@@ -168,7 +168,7 @@ class DwarfTypes:
         if reference.entries.unit.skeleton is not None:
             return None
         if number not in self._definitions:
-            found = TypeDefinitions(reference.table, self._spelling.name)
+            found = DeclaredTypes(reference.table, self._spelling.name)
             self._definitions[number] = found
         return self._definitions[number].find(reference)
 
