@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from crashtool.cli import COMMANDS
+from tests.synth.crashes import FUNCTIONS, crash
 
 HEAVY = (
     "rich", "requests", "urllib3", "symbolic", "minidump", "demangle", "starlette", "uvicorn",
@@ -66,3 +67,18 @@ def test_symbols_of_an_elf_file_of_cpp_load_nothing_for_other_files_or_languages
     )
 
     assert run.stderr == ""
+
+
+def test_a_dump_without_symbols_loads_nothing_that_reads_variables(tmp_path):
+    path = tmp_path / "app.dmp"
+    path.write_bytes(crash(1, FUNCTIONS[0]))
+    early = "crashtool.services.analyze.variables.frames"
+    script = SCRIPT + f"sys.stderr.write({early!r} * ({early!r} in sys.modules))"
+
+    run = subprocess.run(
+        [sys.executable, "-c", script, "inspect", "--json", "--symbols", str(tmp_path), str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert '"trust": "context"' in run.stdout
+    assert early not in run.stderr

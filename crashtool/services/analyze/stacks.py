@@ -174,9 +174,11 @@ class _Walks:
         left_out: int,
     ) -> list[Frame]:
         """The frames with the variables of their functions, where files tell them."""
+        assert self.variables is not None  # noqa: S101 (asked for only where they are wanted)
+        if not any(frame.function for frame in frames[: None if self.variables.all_frames else 1]):
+            return frames  # without symbols: nothing is loaded to say so
         from crashtool.services.analyze.variables.frames import WalkedStack, add_variables
 
-        assert self.variables is not None  # noqa: S101 (asked for only where they are wanted)
         vectors = find_vectors(self.dump, thread.id, is_crashed=self._is_crashed(thread))
         gap = FRAMES_OF_AN_END if left_out else None
         stack = WalkedStack(steps, frames, machine, gap, vectors)
