@@ -1,13 +1,21 @@
 """Functions as blocks of a .sym file's text, put down in whatever order they come."""
 
 from collections.abc import Callable, Iterable
-from typing import IO
+from typing import Protocol
 
 from crashtool.formats.code_records import LineRow, MergedCall
 from crashtool.formats.named_tuple import NamedTuple
 
 FORMAT_PIECE = "%x %x".__mod__
 FORMAT_ROW = "%x %x %d %d\n".__mod__
+
+
+class Spool(Protocol):
+    """Where text waits; what was written at once is read at once."""
+
+    def write(self, content: bytes, /) -> object: ...  # noqa: D102
+    def seek(self, place: int, /) -> object: ...  # noqa: D102
+    def read(self, size: int, /) -> bytes: ...  # noqa: D102
 
 
 class SymbolBlock(NamedTuple):
@@ -37,7 +45,7 @@ class SymbolBlocks:
 
     def __init__(
         self,
-        spool: IO[bytes],
+        spool: Spool,
         spell: Callable[[str], str] = str,
         *,
         inlines: bool = True,

@@ -1,10 +1,10 @@
 """Writing a .sym file: blocks of functions in the order of addresses, and what stands before."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Protocol
+from typing import Protocol
 
 from crashtool.formats.breakpad.block_pieces import BlockPiece, cut_block, list_pieces
-from crashtool.formats.breakpad.symbol_blocks import SymbolBlocks, name_line, one_line
+from crashtool.formats.breakpad.symbol_blocks import Spool, SymbolBlocks, name_line, one_line
 from crashtool.formats.named_tuple import NamedTuple
 
 OMITTED = "<name omitted>"
@@ -59,7 +59,7 @@ class BlockPart(NamedTuple):
     """Blocks that one has put down, and where their text is."""
 
     blocks: SymbolBlocks
-    spool: IO[bytes]
+    spool: Spool
 
 
 def walk_symbol_file(

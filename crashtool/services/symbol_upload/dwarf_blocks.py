@@ -5,12 +5,13 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.breakpad.symbol_blocks import SymbolBlock, SymbolBlocks
 from crashtool.formats.dwarf.code_records import DwarfRecords
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.services.symbol_upload.text_spool import TextSpool
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.dwarf_records import open_records
 from crashtool.services.workers.processes import count_workers, share_many
@@ -42,13 +43,13 @@ class Share(NamedTuple):
     total: int
     first: int
     last: int
-    spool: str
+    spool: str = ""
 
 
 class MadeBlocks(NamedTuple):
-    """What was made of a share; the text is in the spool at `spool`."""
+    """What was made of a share; the text is in `spool`, or in the file of that name."""
 
-    spool: str
+    spool: TextSpool | str
     files: dict[str, int]
     origins: dict[str, int]
     blocks: list[SymbolBlock]
@@ -69,48 +70,69 @@ def make_blocks(source: DwarfSource, scratch: "Scratch") -> Iterator[MadeBlocks]
     count = max(1, min(MAX_SHARES, sizes[-1] // SHARE)) if sizes else 1
     edges = [bisect_left(sizes, sizes[-1] * n // count) if sizes else 0 for n in range(count)]
     edges.append(len(units))
-    folder = scratch.make_folder()
-    shares = [
-        Share(number, count, edges[number], edges[number + 1], os.path.join(folder, str(number)))  # noqa: PTH118
-        for number in range(count)
-    ]
-    work = _Work(source, records)
+    shares = [Share(number, count, edges[number], edges[number + 1]) for number in range(count)]
+    work = _Work(source, records, lambda _: open_spool(name_spool(scratch)))
     if count == 1:
         yield work(shares[0])
         return
+    named = (share._replace(spool=name_spool(scratch)) for share in shares)
     maker = f"{__name__}:make_work"
-    yield from share_many(iter(shares), maker, source, min(count, count_workers(None)), work)
+    yield from share_many(named, maker, source, min(count, count_workers(None)), work)
+
+
+def name_spool(scratch: "Scratch") -> str:
+    """Where a spool may be; "" where there is no room for files, as in a full temporary folder."""
+    try:
+        return os.path.join(scratch.make_folder(), "text")  # noqa: PTH118
+    except (OSError, CrashtoolError):
+        return ""
+
+
+def open_spool(path: str) -> BinaryIO:
+    """An empty file for a spool."""
+    return open(path, "w+b", buffering=0)  # noqa: PTH123
 
 
 def make_work(source: DwarfSource) -> Callable[[Share], MadeBlocks]:
-    """What does shares in a process of its own."""
+    """What does shares in a process of its own, if the text can be handed over in a file."""
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)  # nothing here goes in circles: a tenth of the time
     records = open_records(source.path, source.architecture, [], [])
     if records is None:
         raise InputUnusable(source.path)
-    return _Work(source, records)
+    work = _Work(source, records, lambda share: open_spool(share.spool))
+
+    def make(share: Share) -> MadeBlocks:
+        made = work(share)
+        assert isinstance(made.spool, TextSpool)  # noqa: S101 (it is not handed over yet)
+        made.spool.save()
+        made.spool.close()
+        return made._replace(spool=share.spool)
+
+    return make
 
 
 class _Work:
     """Does one share after the other."""
 
-    def __init__(self, source: DwarfSource, records: DwarfRecords) -> None:
+    def __init__(
+        self, source: DwarfSource, records: DwarfRecords, open_file: Callable[[Share], BinaryIO]
+    ) -> None:
+        self._open_file = open_file
         self._source = source
         self._records = records
 
     def __call__(self, share: Share) -> MadeBlocks:
-        with open(share.spool, "wb") as spool:  # noqa: PTH123
-            blocks = SymbolBlocks(
-                spool,
-                demangle if self._source.readable else str,
-                inlines=self._source.inlines,
-                first=share.number,
-                step=share.total,
-            )
-            units = self._records.list_units()[share.first : share.last]
-            self._records.write(units, blocks)
+        spool = TextSpool(lambda: self._open_file(share))
+        blocks = SymbolBlocks(
+            spool,
+            demangle if self._source.readable else str,
+            inlines=self._source.inlines,
+            first=share.number,
+            step=share.total,
+        )
+        units = self._records.list_units()[share.first : share.last]
+        self._records.write(units, blocks)
         return MadeBlocks(
-            share.spool, blocks.files, blocks.origins, blocks.blocks,
-            self._records.problems,
-        )  # fmt: skip
+            spool, blocks.files, blocks.origins, blocks.blocks, self._records.problems
+        )

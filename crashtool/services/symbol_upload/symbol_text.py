@@ -1,17 +1,22 @@
 """The functions of one debug file as the text of a .sym file, in the order of addresses."""
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, BinaryIO
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import InputUnusable, MachineFault, reason_of
 from crashtool.formats.breakpad.symbol_blocks import SymbolBlocks
 from crashtool.formats.breakpad.symbol_file_writer import BlockPart, ModuleLine, walk_symbol_file
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.code_records import PdbRecords
 from crashtool.formats.pdb.lookup import PdbLookup
-from crashtool.services.symbol_upload.dwarf_blocks import DwarfSource, make_blocks
+from crashtool.services.symbol_upload.dwarf_blocks import (
+    DwarfSource,
+    make_blocks,
+    name_spool,
+    open_spool,
+)
+from crashtool.services.symbol_upload.text_spool import TextSpool
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.dwarf_records import open_all_symbols
 from crashtool.services.symbols.mapped_file import map_file
@@ -49,7 +54,8 @@ def make_native_text(
     with ExitStack() as stack:
         parts = []
         for made in make_blocks(source, scratch):
-            spool = stack.enter_context(open(made.spool, "rb"))  # noqa: PTH123 (the stack closes it)
+            spool = _read_spool(made.spool)
+            stack.callback(spool.close)
             blocks = SymbolBlocks(spool)
             blocks.files, blocks.origins = made.files, made.origins
             blocks.blocks = made.blocks
@@ -60,6 +66,16 @@ def make_native_text(
             raise InputUnusable(f"cannot read the debug information: {problems[0]}")
         names = _SymbolNames(symbols, demangle if wishes.readable else str) if symbols else None
         yield from walk_symbol_file(module, parts, names)
+
+
+def _read_spool(made: TextSpool | str) -> "TextSpool | BinaryIO":
+    """A share's text. MachineFault when what another process wrote cannot be read."""
+    if isinstance(made, TextSpool):
+        return made
+    try:
+        return open(made, "rb")  # noqa: PTH123 (closed with the others)
+    except OSError as error:
+        raise MachineFault(f"a temporary file cannot be read: {reason_of(error)}") from None
 
 
 class _SymbolNames:
@@ -86,7 +102,7 @@ def make_pdb_text(
     """The records of a PDB. InputUnusable when it cannot be read."""
     records = PdbRecords(PdbLookup(map_file(path)))
     spell = demangle if wishes.readable else str
-    with open(os.path.join(scratch.make_folder(), "0"), "w+b") as spool:  # noqa: PTH118, PTH123
+    with closing(TextSpool(lambda: open_spool(name_spool(scratch)))) as spool:
         blocks = SymbolBlocks(spool, spell, inlines=wishes.inlines)
         records.write(blocks)
         if records.problems and not blocks.blocks:
