@@ -156,10 +156,11 @@ def command(
 ) -> None:
     """Group many minidumps by what crashed, count them, and compare versions.
 
-    PATH is a minidump, a folder, a glob pattern, an archive, a Crashpad database or the folder of
-    `serve`; - reads paths from standard input, one a line. The groups are those of the signature
-    that inspect shows: up to two functions of the program and the class of the crash, the same with
-    and without symbols of the system. ~ marks a group by guessed frames, ? a place in one build.
+    PATH is a minidump, a folder, a glob pattern, an archive, a Crashpad database, the folder of
+    `serve` or a place in an object store (s3://bucket/prefix); - reads paths from standard input,
+    one a line. The groups are those of the signature that inspect shows: up to two functions of the
+    program and the class of the crash, the same with and without symbols of the system. ~ marks a
+    group by guessed frames, ? a place in one build.
 
     \b
     Examples:

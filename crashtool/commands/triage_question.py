@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crashtool.model.triage.row import Row
     from crashtool.model.triage.rules import Rules
     from crashtool.render.triage import Compared, TriageGate
+    from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable
     from crashtool.services.triage.baseline import Baseline
     from crashtool.services.triage.kept_rows import KeptRows
     from crashtool.services.triage.parquet import ParquetRows
@@ -198,10 +199,10 @@ class Tasks:
 
     def __iter__(self) -> "Iterator[Task]":
         from crashtool.commands.triaged import Task
-        from crashtool.services.analyze.inspect_dumps import FoundDump, walk_dumps
+        from crashtool.services.analyze.inspect_dumps import FoundDump
         from crashtool.services.triage.kept_rows import identify
 
-        for found in walk_dumps(self._paths, self._stack):
+        for found in self._walk_found():
             self._left += 1
             if isinstance(found, FoundDump) and found.temporary:
                 self._temporary[found.path] = found
@@ -211,6 +212,19 @@ class Tasks:
                 yield Task(found, identify(found))
             else:
                 yield Task(found)
+
+    def _walk_found(self) -> "Iterator[FoundDump | Unreadable]":
+        from crashtool.services.analyze.inspect_dumps import walk_dumps
+        from crashtool.services.triage.bucket_dumps import is_bucket, walk_bucket
+
+        buckets = [path for path in self._paths if is_bucket(path)]
+        yield from walk_dumps([path for path in self._paths if not is_bucket(path)], self._stack)
+        if buckets:
+            from crashtool.services.files.scratch import Scratch
+
+            scratch = self._stack.enter_context(Scratch())
+            for url in buckets:
+                yield from walk_bucket(url, scratch)
 
     def finish(self, done: "Done") -> None:
         """Keep what was read, and let go of what was unpacked for it."""
