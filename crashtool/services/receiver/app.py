@@ -40,6 +40,8 @@ MAX_SIZE = 2 << 30
 LOCAL_TOKEN = "5ca1ab1e" * 8  # what a receiver that lets every token in names in its URLs
 SHUTDOWN_SECONDS = 2
 READ_SIZE = 1 << 20
+FILE_BLOCK = 1 << 20  # bytes of a file that a thread reads at once; starlette has 64 KiB
+SMALL_FILE = 1 << 18
 MAX_CONNECTIONS = 512
 HEAD_SECONDS, BODY_SECONDS = 20.0, 60.0  # a request's head in all; between parts of a body
 WATCH_SECONDS = 2.0
@@ -232,7 +234,7 @@ class _Server:
         )
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                _application(self._submissions, site, events),
+                _application(self._submissions, site, events, transports),
                 http=_make_connection_class(transports, plan.on_exchange),
                 ws="none",
                 lifespan="off",
@@ -337,7 +339,9 @@ def _make_connection_class(
     return Connection
 
 
-def _application(submissions: Submissions, site: Site, events: Events) -> Any:
+def _application(
+    submissions: Submissions, site: Site, events: Events, transports: Mapping[Any, Any]
+) -> Any:
     from starlette.applications import Starlette
     from starlette.requests import Request
 
@@ -346,7 +350,7 @@ def _application(submissions: Submissions, site: Site, events: Events) -> Any:
         return _respond(site.show(nothing, request.headers))
 
     starlette = Starlette(
-        routes=_make_routes(site, events), exception_handlers={404: refuse, 405: refuse}
+        routes=_make_routes(site, events, transports), exception_handlers={404: refuse, 405: refuse}
     )
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -358,9 +362,9 @@ def _application(submissions: Submissions, site: Site, events: Events) -> Any:
     return application
 
 
-def _make_routes(site: Site, events: Events) -> list[Any]:
+def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> list[Any]:
     from starlette.requests import Request
-    from starlette.responses import StreamingResponse
+    from starlette.responses import FileResponse, StreamingResponse
     from starlette.routing import Route
 
     def route(path: str, answer: Callable[[Request], PageReply]) -> Route:
@@ -381,7 +385,11 @@ def _make_routes(site: Site, events: Events) -> list[Any]:
         reply = site.symbol_file(request.path_params["path"], request.headers)
         nothing = site.nothing(request.method, request.url.path)
         reply = reply or site.show(nothing, request.headers)
-        return _respond(reply, request.headers, request.method)
+        response = _respond(reply, request.headers, request.method)
+        is_whole = request.method == "GET" and "range" not in request.headers
+        if is_whole and isinstance(response, FileResponse):
+            return _SentFile(response, transports)
+        return response
 
     async def listen(request: Request) -> Any:
         denied = site.deny(request.headers)
@@ -432,6 +440,12 @@ def _respond(reply: PageReply, asked: Mapping[str, str] | None = None, method: s
             reply.file, reply.status, headers, media_type=reply.media_type,
             filename=reply.filename or None, stat_result=state,
         )  # fmt: skip
+        response.chunk_size = FILE_BLOCK
+        if asked is not None and state.st_size <= SMALL_FILE and "range" not in asked:
+            # a thread has it open already: FileResponse would go to four more
+            small = Response(reply.file.read_bytes(), reply.status)
+            small.raw_headers = response.raw_headers
+            response = small
     else:
         headers |= describe_part(state, *reply.part)
         body = () if method == "HEAD" else walk_part(reply.file, *reply.part)
@@ -440,3 +454,47 @@ def _respond(reply: PageReply, asked: Mapping[str, str] | None = None, method: s
         kept = {name: response.headers[name] for name in KEPT if name in response.headers}
         return Response(status_code=NOT_MODIFIED, headers={**HEADERS, **kept})
     return response
+
+
+class _SentFile:
+    """A whole file that the system itself copies to the connection, which ASGI has no word for.
+
+    h11 is told of a body of that size, so that it knows where the answer ends.
+    """
+
+    def __init__(self, response: Any, transports: Mapping[Any, Any]) -> None:
+        self._response = response
+        self._transports = transports
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        transport = self._transports.get(scope["client"])
+        if transport is None or transport.is_closing():
+            await self._response(scope, receive, send)
+            return
+        import h11
+
+        response, size = self._response, self._response.stat_result.st_size
+        head = {"status": response.status_code, "headers": response.raw_headers}
+        with open(response.path, "rb") as file:  # noqa: ASYNC230, PTH123 (it is there: no wait)
+            await send({"type": "http.response.start", **head})
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            body = h11.Data(_Size(size))  # type: ignore[arg-type]  # h11's way for sendfile
+            transport.get_protocol().conn.send_with_data_passthrough(body)
+            try:
+                sent = await asyncio.get_running_loop().sendfile(transport, file, 0, size)
+            except (ConnectionError, RuntimeError):  # the client went away
+                sent = -1
+        if sent != size:
+            transport.abort()
+            return
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Size:
+    """Stands for so many bytes, for h11."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size

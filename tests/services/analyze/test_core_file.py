@@ -269,3 +269,27 @@ def read_notes(content):
         start = offset + 12 + -(-name // 4) * 4
         yield notes[offset + 12 : offset + 12 + name], kind, notes[start : start + size]
         offset = start + -(-size // 4) * 4
+
+
+ANDROID = "mozilla-services__minidump-stackwalk/_derived/pgo_data/minidumps/android-aarch64.dmp"
+
+
+def test_gdb_reads_the_registers_of_a_real_arm64_dump(corpus, tmp_path):
+    if not shutil.which("gdb-multiarch"):
+        pytest.skip("needs gdb-multiarch")
+    if not (corpus / ANDROID).exists():
+        pytest.skip("needs corpus/")
+    core = tmp_path / "core"
+    write_alone(corpus / ANDROID, core)
+    result = subprocess.run(
+        ["gdb-multiarch", "-nx", "-batch", "-ex", "info registers pc sp x6 x30", "-core", core],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    with Minidump.open(corpus / ANDROID) as dump:
+        known = dump.context(dump.exception.context).registers
+        count = len(dump.threads)
+    words = [line.split() for line in result.stdout.splitlines()]
+    names = ("pc", "sp", "x6", "x30")
+    shown = {row[0]: int(row[1], 16) for row in words if row and row[0] in names}
+    assert shown == {"pc": known["pc"], "sp": known["sp"], "x6": known["x6"], "x30": known["lr"]}
+    assert result.stdout.count("[New LWP") == count

@@ -369,3 +369,22 @@ def test_gdb_may_have_the_token_in_a_header(start, program):
         if "not compiled in" in result.stdout + result.stderr:
             pytest.skip("this gdb has no debuginfod")
         assert "Line 1 of" in result.stdout
+
+
+def test_a_large_file_comes_whole_and_the_connection_goes_on(receiver, program):
+    """The system copies it to the connection: nothing of it goes through the server's hands."""
+    large = program / "large"
+    large.write_bytes((program / "twice").read_bytes() + os.urandom(1 << 16) * 100)
+    upload(receiver, pack({"twice": large.read_bytes()}))
+    path = f"buildid/{build_id_of(program / 'twice')}/executable"
+    with requests.Session() as session:
+        for _ in range(2):
+            reply = session.get(f"{receiver.url}/{path}", timeout=20)
+            assert reply.content == large.read_bytes()
+            assert reply.headers["content-length"] == str(len(reply.content))
+        part = session.get(f"{receiver.url}/{path}", headers={"range": "bytes=-9"}, timeout=20)
+        assert part.content == large.read_bytes()[-9:]
+        with session.get(f"{receiver.url}/{path}", stream=True, timeout=20) as left:
+            left.raw.read(100)  # and no more
+        assert session.head(f"{receiver.url}/{path}", timeout=20).content == b""
+    assert get(receiver, path).content == large.read_bytes()
