@@ -10,7 +10,7 @@ from crashtool.formats import object_kinds
 from crashtool.formats.dwarf.split import SplitName
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.split_files import SplitFiles
-from tests.toolchain import need, run_tool
+from tests.toolchain import need, need_programs, run_tool
 
 SOURCE = """
 namespace app {
@@ -99,6 +99,36 @@ class TestSplit:
         assert hit.inlines == ()
         assert away.exists()
         assert "another build" in file.absent[0]
+
+
+@pytest.mark.parametrize("version", ["-gdwarf-4", "-gdwarf-5"])
+@pytest.mark.parametrize("compiler", ["g++", "clang"])
+def test_a_package_of_several_units_gives_what_the_units_give(tmp_path, compiler, version):
+    need_programs(compiler)
+    need("llvm-dwp")
+    for name, more in (("one", SOURCE), ("two", SOURCE.replace("app", "lib").replace("main", "f"))):
+        (tmp_path / f"{name}.cc").write_text(more, encoding="utf-8")
+        options = ("-O1", "-gsplit-dwarf", version, "-c", f"{name}.cc", "-o", f"{name}.o")
+        run_tool(compiler, *options, cwd=tmp_path)
+    program = tmp_path / "program"
+    run_tool(compiler, "one.o", "two.o", "-o", program, cwd=tmp_path)
+
+    def look_up():
+        file = open_debug_file(str(program), object_kinds.ELF, "x86_64")
+        code = [place for row in file.spans for place in row]
+        found = [file.find_function(place) for place in code]
+        assert file.problems == file.absent == []
+        return found
+
+    by_units = look_up()
+    run_tool("llvm-dwp", "-e", program, "-o", f"{program}.dwp")
+    for unit in tmp_path.glob("*.dwo"):
+        unit.unlink()
+
+    assert look_up() == by_units
+    assert {hit.inlines[0].name for hit in by_units if hit and hit.inlines} == {
+        "app::inner", "lib::inner",
+    }  # fmt: skip
 
 
 class TestSupplements:
