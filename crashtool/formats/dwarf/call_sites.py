@@ -54,6 +54,28 @@ def _walk_calls(reference: Reference, left: int) -> Iterator[Reference]:
             yield from _walk_calls(reference._replace(entry=entry), left - 1)
 
 
+def may_return_to_itself(function: Reference) -> bool:
+    """Whether a function jumps to others at its end, which could jump back: it would then stand
+    there with other arguments than its caller gave.
+    """
+    for call in _walk_calls(function, MOST_NESTED):
+        is_new = call.entry.shape.tag == CALL_SITE
+        if (CALL_TAIL if is_new else GNU_TAIL_CALL) in call.entry.values and _may_come_back(call):
+            return True
+    return False
+
+
+def _may_come_back(call: Reference) -> bool:
+    """Whether a jump to another function could lead back: only what is in no file here cannot."""
+    attribute = CALL_ORIGIN if call.entry.shape.tag == CALL_SITE else ABSTRACT_ORIGIN
+    called = follow(call, attribute) if attribute in call.entry.values else None
+    if called is None:
+        return True
+    return any(
+        row.entry.shape.has_children or LOW in row.entry.values for row in walk_references(called)
+    )
+
+
 def leads_to(call: Reference, function: Reference) -> bool:
     """Whether a call is one of a function, and not the last thing that its own did."""
     values = call.entry.values

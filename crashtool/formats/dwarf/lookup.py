@@ -100,14 +100,14 @@ class DwarfLookup:
             from crashtool.formats.dwarf.variables import DwarfVariables  # seldom asked for
 
             base = self._sections.base
-            self._variables = DwarfVariables(self._find_entries, base, architecture)
+            self._variables = DwarfVariables(self.find_entries, base, architecture)
         try:
             return self._variables.find(address)
         except DamagedDwarf as error:
             self._note(error)
             return []
 
-    def _find_entries(self, address: int) -> "LocatedFunctions | None":
+    def find_entries(self, address: int) -> "LocatedFunctions | None":
         """The functions at an address, as entries."""
         wanted = self._sections.base + address
         if not any(wanted in span for span in self._sections.code):

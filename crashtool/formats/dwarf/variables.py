@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from crashtool.formats.dwarf.call_sites import find_call, find_rule, leads_to
+from crashtool.formats.dwarf.call_sites import find_call, find_rule, leads_to, may_return_to_itself
 from crashtool.formats.dwarf.constants import (
     ABSTRACT_ORIGIN,
     CONST_VALUE,
@@ -223,7 +223,7 @@ class DwarfVariables:
         if call is None or not leads_to(call, called.function):
             return None
         rule = find_rule(call, expression)
-        if rule is None:
+        if rule is None or may_return_to_itself(called.function):
             return None
         try:
             return find_value(rule, self._open_scope(call, caller))

@@ -8,6 +8,12 @@ from struct import unpack_from
 
 import pytest
 
+from crashtool.formats.dwarf.call_sites import (
+    find_call,
+    find_rule,
+    leads_to,
+    may_return_to_itself,
+)
 from crashtool.formats.dwarf.containers import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.object_file.elf import find_symbol_tables, read_layout
@@ -243,3 +249,47 @@ def test_a_type_that_is_only_declared_is_found_in_the_unit_that_describes_it(tmp
     hidden, twice = (types[name].details.target for name in ("own", "two"))
     assert hidden.is_incomplete  # another unit's has the name alone
     assert twice.is_incomplete  # two units describe two types of that name
+
+
+JUMPING = """
+__attribute__((noinline, noclone)) int other(int n);
+__attribute__((noinline, noclone)) int jumps(int n) { return n > 3 ? other(n - 1) : n; }
+__attribute__((noinline, noclone)) int other(int n) { return n & 1 ? jumps(n * 2) : n; }
+__attribute__((noinline, noclone)) int stays(int n) { return jumps(n) + 1; }
+int main(int argc, char **argv) { return stays(argc) + other(argc); }
+"""
+
+
+@pytest.mark.parametrize("flags", [["-gdwarf-5"], ["-gdwarf-4"]])
+def test_a_function_that_can_jump_back_to_itself_has_no_known_arguments(tmp_path, flags):
+    need("gcc")
+    source, program = tmp_path / "jumping.c", tmp_path / "jumping"
+    source.write_text(JUMPING, encoding="utf-8")
+    subprocess.run(["gcc", "-O2", *flags, "-o", program, source], check=True)
+    data = program.read_bytes()
+    lookup = DwarfLookup(open_all_sections(data))
+
+    def asked(name):
+        return may_return_to_itself(lookup.find_entries(find_function(data, name) + 1).function)
+
+    assert (asked("jumps"), asked("other"), asked("stays")) == (True, True, False)
+
+
+def test_a_call_is_known_by_where_it_returns_and_what_it_calls(tmp_path):
+    need("gcc")
+    source, program = tmp_path / "jumping.c", tmp_path / "jumping"
+    source.write_text(JUMPING, encoding="utf-8")
+    subprocess.run(["gcc", "-O2", "-gdwarf-5", "-o", program, source], check=True)
+    data = program.read_bytes()
+    lookup = DwarfLookup(open_all_sections(data))
+    start = find_function(data, "stays")
+    stays = lookup.find_entries(start + 1).function
+    jumps, other = (
+        lookup.find_entries(find_function(data, name) + 1).function for name in ("jumps", "other")
+    )
+    returns = [place for place in range(start, start + 32) if find_call(stays, place)]
+    assert len(returns) == 1
+    call = find_call(stays, returns[0])
+    assert (leads_to(call, jumps), leads_to(call, other)) == (True, False)
+    assert find_rule(call, bytes((0x55,)))  # what is handed over in rdi
+    assert find_rule(call, bytes((0x54,))) is None
