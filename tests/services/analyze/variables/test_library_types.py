@@ -113,6 +113,7 @@ def plain(value):
     return re.sub(r"\b(first|second) = ", "", text)
 
 
+@pytest.mark.toolchain
 def test_each_type_is_read_as_what_it_stands_for(process):
     found = read_all(process)
     assert found.keys() >= EXPECTED.keys()
