@@ -12,7 +12,7 @@ int *heap;
 const int constant = 0x0c0ffee0;
 #ifdef TEXTREL
 /* An instruction that the loader has to change, in the segment that cannot be written. */
-__asm__(".text\n.globl moved\nmoved: .long data_word\n.previous");
+__asm__(".text\n.skip 0x20000\n.globl moved\nmoved: .long data_word\n.previous");
 #endif
 
 __attribute__((noinline)) int fall(int depth) {

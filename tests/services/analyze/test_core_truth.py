@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from crashtool.formats.core_file.machines import X86
+from crashtool.model.module import Module
+from crashtool.services.analyze.core.images import open_image
 from tests.services.analyze.debuggers import (
     GDB_MEMORY,
     GDB_VARIABLES,
@@ -116,6 +119,16 @@ def test_lldb_shows_no_value_that_the_dump_lacks(poisoned, known):
         assert NO_VALUE.search(answer), answer
     texts = lldb_says(lldb, poisoned.program, core, "p data_text", "target variable data_text")
     assert "as-the-file-has-it" not in "".join(texts)  # lldb calls a text that it cannot read ""
+
+
+@pytest.mark.toolchain
+def test_code_that_the_loader_has_changed_is_not_read_from_its_file(tmp_path):
+    need_programs("gcc", "-m32")
+    for way, is_read in (("text-relocations", False), ("plain", True)):
+        flags = WAYS.get(way, ("-m32",))
+        subprocess.run(["gcc", *flags, POISON, "-o", tmp_path / way], check=True)
+        module = Module(0x10000000, 0x1000, way, way)
+        assert bool(open_image(X86, module, str(tmp_path / way)).files) == is_read
 
 
 @pytest.mark.toolchain
