@@ -211,9 +211,10 @@ _crashtool() {
         case "$previous" in
         --writer) words='auto handler own' ;;
         --mode) words='trace socket' ;;
+        --ci) words='github' ;;
         --color) words='auto always never' ;;
-        --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--report|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--timeout|--pid|--ignore|--junit|--report|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --children --no-children --to-the-end --timeout --pid --kill --ignore --json-lines --junit --ci --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

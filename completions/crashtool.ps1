@@ -72,7 +72,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'scaffold toml' = @('-o', '--output', '--into', '--force', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'serve' = @('--folder', '--port', '--host', '--served-name', '--token', '--token-file', '--symbols-token', '--fault', '--certificate', '--key', '--max-size', '--source', '--symbol-server', '--stop-after', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
         'smoke' = @('--annotation', '--attachment', '--url', '--handler', '--mode', '--use-database', '--keep', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
-        'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--url', '--database', '--handler', '--writer', '--mode', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
+        'run' = @('--annotation', '--attachment', '--symbols', '--symbol-server', '--offline', '--cache-size', '--cache', '--no-local-symbols', '--url', '--database', '--handler', '--writer', '--mode', '--children', '--no-children', '--to-the-end', '--timeout', '--pid', '--kill', '--ignore', '--json-lines', '--junit', '--ci', '--report', '--json', '-q', '--quiet', '-v', '--verbose', '--color', '--project-file', '--show-settings', '-h', '--help')
     }
     $choices = @{
         'make-url --form' = @('hosted', 'self-hosted', 'root')
@@ -126,6 +126,7 @@ Register-ArgumentCompleter -Native -CommandName crashtool -ScriptBlock {
         'smoke --color' = @('auto', 'always', 'never')
         'run --writer' = @('auto', 'handler', 'own')
         'run --mode' = @('trace', 'socket')
+        'run --ci' = @('github')
         'run --color' = @('auto', 'always', 'never')
     }
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |

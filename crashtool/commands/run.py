@@ -1,24 +1,16 @@
-"""run: a program under a crashpad_handler, or without one; its crash as a readable report."""
+"""run: a program and all that it starts under a crashpad_handler; crashes as readable reports."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from crashtool.commands.command import Command
-from crashtool.commands.console import SCHEMA_VERSION, Console
-from crashtool.commands.options import annotation_options, open_symbols, symbol_options
-from crashtool.errors import CannotWrite, CrashtoolError, UsageError, reason_of
+from crashtool.commands.console import Console
+from crashtool.commands.options import annotation_options, symbol_options
+from crashtool.errors import CrashtoolError, UsageError, reason_of
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from crashtool.model.crash import CrashReport
-    from crashtool.model.run import DeliveredReport, RunResult
-    from crashtool.services.handler.reported_run import ReportedRun
-
-LOG_LINES = 5
+TIMED_OUT = 124  # what coreutils' timeout ends with
 
 
 @click.command(cls=Command, context_settings={"allow_interspersed_args": False})
@@ -57,6 +49,55 @@ LOG_LINES = 5
     "socket as StartHandler does.",
 )
 @click.option(
+    "--children/--no-children",
+    default=True,
+    help="Follow the processes that the program starts, too (default), or the program alone.",
+)
+@click.option(
+    "--to-the-end",
+    is_flag=True,
+    help="Wait until all processes have ended, not only the program.",
+)
+@click.option(
+    "--timeout",
+    "time_limit",  # the setting of the name is the network's
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="When the program still runs after that time, report every thread of each of its "
+    "processes, end them (SIGTERM, 5 s later SIGKILL), and exit with 124.",
+)
+@click.option(
+    "--pid",
+    type=click.IntRange(min=1),
+    metavar="PID",
+    help="Report a process that runs already, as it stands, instead of a program; it lives on.",
+)
+@click.option("--kill", is_flag=True, help="With --pid: kill the process when it is reported.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="PATTERN",
+    help="Expect crashes of processes whose name, command line or crashed function is like "
+    "'*DeathTest*': they are counted, not reported.",
+)
+@click.option(
+    "--json-lines",
+    is_flag=True,
+    help="Instead of reports for people one JSON document a line: each crash, then the run.",
+)
+@click.option(
+    "--junit",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write a JUnit file: a test case that failed for each crash and each hang.",
+)
+@click.option(
+    "--ci",
+    "ci_system",
+    type=click.Choice(["github"]),
+    help="Also write annotations for this CI system (on stderr) and its job summary.",
+)
+@click.option(
     "--report",
     type=click.Path(dir_okay=False),
     metavar="FILE",
@@ -72,38 +113,57 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     lines that the program's own files know, and those of --symbols. Then crashtool ends as the
     program did: with its exit status, or killed by the same signal (128+N to a shell).
 
+    The processes that the program starts are followed, too: those of a test runner, of make, of
+    a script. Each crash is reported after the program's end, in the order of time, with the process
+    and its command line, and the last line says how many there were. crashtool itself writes their
+    minidumps. Not followed are what outlives the program, and what no tracer may have: children of
+    debuggers, programs with LeakSanitizer, set-user-ID programs. They run as they would without.
+
     Where no crashpad_handler starts, crashtool writes and sends the minidump itself, and says so.
-    The program runs all the same where the database cannot be written: reports then go to a
-    temporary one.
+    The program runs all the same where the database cannot be written (reports then go to a
+    temporary one) and where tracing is not permitted (then no crash is seen).
 
     With --json the report is a JSON document; stdout is the program's, so it goes to stderr or
     to --report FILE.
 
-    Crashes of processes that the program starts itself are not seen; a script should 'exec' the
-    program. Linux x86-64, for 64-bit and 32-bit programs.
+    Linux x86-64, for 64-bit and 32-bit programs.
 
     \b
     Examples:
       crashtool run ./game --level 3
       crashtool run --annotation ver=1.4.2 --attachment game.log -- ./game
       crashtool run --symbols build -- ./game
-      crashtool run --url "$SUBMISSION_URL" --report crash.txt -- ctest
+      crashtool run --ignore '*DeathTest*' -- ctest -j4
+      crashtool run --ci github --junit crashes.xml -- make check
+      crashtool run --timeout 300 --url "$SUBMISSION_URL" -- pytest
+      crashtool run --pid 4242
 
-    Exit status: the program's; 127 if there is no such program, 126 if it cannot be executed;
-    2, 3 when crashtool refuses to start it (no right to trace, a --handler that does not start).
+    Exit status: the program's; 124 after --timeout; 0 after --pid; 127 if there is no such
+    program, 126 if it cannot be executed; 2, 3 when crashtool refuses to start it (wrong options,
+    a --handler that does not start).
     """  # noqa: D301 (\b is click's)
     from crashtool.services.handler.supported import check_platform
 
     check_platform()
-    if not program:
+    if options["pid"] and (program or options["time_limit"]):
+        raise UsageError("--pid dumps a process that runs already, once: no program, no --timeout")
+    if options["kill"] and not options["pid"]:
+        raise UsageError("--kill goes with --pid")
+    if not program and not options["pid"]:
         raise UsageError("no program given", hint="crashtool run -- ./program ARGUMENTS")
+    if options["json_lines"]:
+        if console.json:
+            raise UsageError("--json is one document, --json-lines many: choose one")
+        console.json = console.json_lines = True
     from crashtool.services.handler.exit_like import exit_like
 
     exit_like(_run(console, program, options))
 
 
 def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:
+    from crashtool.commands.run_account import Account
     from crashtool.services.files.path_patterns import expand_path
+    from crashtool.services.handler.following import Following
     from crashtool.services.handler.reported_run import ReportedRun, RunPlan
     from crashtool.services.settings.layers import user_state_folder
 
@@ -117,6 +177,14 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
         url=options["url"] or "",
         mode=options["mode"],
         writer=options["writer"],
+        process_id=options["pid"] or 0,
+        kills=options["kill"],
+        following=Following(
+            to_the_end=options["to_the_end"],
+            ignore=tuple(options["ignore"] or ()),
+            alone=not options["children"],
+            timeout=options["time_limit"],
+        ),
     )
     for path in options["symbols"] or ():
         if not expand_path(path):
@@ -124,105 +192,9 @@ def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) ->
     run = ReportedRun(plan, console.warn)
     result = run.run()
     try:
-        account = _Account(console, options, run, [run.program_path, *result.images])
-        account.give(result, run.find_delivery(result))
-        run.chosen.discard_unused()
+        Account(console, options, run, result).give()
     except CrashtoolError as error:  # the program's own status counts, whatever its report is like
         console.warn(f"no report: {error.what}")
     except OSError as error:
         console.warn(f"no report: {reason_of(error)}")
-    return result.status
-
-
-class _Account:
-    """What is said after the program's end; it never changes the exit status."""
-
-    def __init__(
-        self,
-        console: Console,
-        options: dict[str, Any],
-        run: "ReportedRun",
-        images: "Sequence[str]",
-    ) -> None:
-        self.console = console
-        self.options = options
-        self.run = run
-        self.images = [path for path in dict.fromkeys(images) if Path(path).is_file()]
-        self.file: str | None = options["report"]
-        self.url: str = options["url"] or ""
-
-    def give(self, result: "RunResult", delivery: "DeliveredReport | None") -> None:
-        """Show the report, or say why there is none."""
-        if self.console.json:
-            self._write(json.dumps(self._document(result, delivery), indent=2) + "\n")
-        elif result.fatal:
-            self._explain(result, delivery)
-            if delivery:
-                self._write(self._page(delivery))
-
-    def _explain(self, result: "RunResult", delivery: "DeliveredReport | None") -> None:
-        from crashtool.services.handler.handler_command_line import telling_lines
-
-        for problem in (*filter(None, [result.problem]), *result.notes):
-            self.console.warn(problem)
-        is_well = delivery and (delivery.uploaded or not self.url) and not result.own_reason
-        for line in telling_lines(result.handler_log)[-LOG_LINES:]:
-            (self.console.detail if is_well else self.console.note)(f"handler: {line}")
-        own = self.run.explain_writer(result)
-        if delivery is None:
-            writer = "crashtool" if own else "the handler"
-            self.console.warn(f"the program crashed, but {writer} left no report")
-            return
-        self.console.note(f"minidump: {delivery.path}")
-        if own:
-            self.console.note(f"written by crashtool itself, not by a crashpad_handler: {own}")
-        if self.url and delivery.uploaded:
-            self.console.note(f"sent; the server answered: {delivery.reply or '(nothing)'}")
-        elif self.url:
-            self.console.warn(f"not sent: {delivery.reason}")
-
-    def _page(self, delivery: "DeliveredReport") -> str:
-        from crashtool.render.report import render_report
-
-        width = None if self.file else self.console.note_width
-        return render_report(self._read(delivery)).text(width)
-
-    def _document(self, result: "RunResult", delivery: "DeliveredReport | None") -> dict[str, Any]:
-        from crashtool.render.as_json import crash_document
-        from crashtool.render.run import run_document
-
-        document = {"schema_version": SCHEMA_VERSION, "run": run_document(result, delivery)}
-        if delivery is None:
-            return document
-        return document | crash_document(self._read(delivery))
-
-    def _read(self, delivery: "DeliveredReport") -> "CrashReport":
-        from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-        from crashtool.services.analyze.variables.wanted import WantedVariables
-
-        with open_symbols(self.options, self.console, self._list_symbols()) as symbols:
-            wanted = InspectOptions(
-                symbols=symbols,
-                all_threads=self.console.json,
-                variables=WantedVariables(),
-                warn=self.console.warn_once,
-            )
-            return read_report(delivery.path, delivery.path, wanted)
-
-    def _list_symbols(self) -> list[str]:
-        """The images that ran, which know their functions, with an identifier or without."""
-        names = (Path(image).name for image in self.images)
-        named = zip(names, self.images, strict=True)
-        return [*self.images, *(f"{name}={image}" for name, image in named if "=" not in name)]
-
-    def _write(self, text: str) -> None:
-        if self.file is None:
-            self.console.report(text)
-            return
-        from crashtool.services.files.whole_file import FOR_THE_OWNER, write_whole
-
-        try:
-            write_whole(Path(self.file), text.encode("utf-8", "backslashreplace"), FOR_THE_OWNER)
-        except CannotWrite as error:
-            self.console.warn(error.what)
-            self.console.report(text)
+    return TIMED_OUT if result.timed_out else result.status

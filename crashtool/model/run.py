@@ -19,6 +19,42 @@ class FatalSignal(NamedTuple):
     architecture: str
 
 
+class ProcessCrash(NamedTuple):
+    """The crash of one process among those that a run has followed.
+
+    `command_line` is its arguments with its name, `parent_name` what its parent was called, and
+    `parent_status` how that one ended, in RunResult's terms, if it did while it was followed.
+    `seconds` from the run's start. `uuid` is the id of the report that crashtool has written of it
+    into `database`, "" without one; then `problem` says why. `images` and `notes` are as in
+    RunResult. `is_program`: it is the program itself, whose report a handler may have written.
+    `ignored_for`: why no report was wanted, "" when one was.
+    """
+
+    process_id: int
+    parent_id: int
+    name: str
+    command_line: tuple[str, ...]
+    seconds: float
+    fatal: FatalSignal
+    parent_name: str = ""
+    parent_status: int | None = None
+    problem: str | None = None
+    images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    database: str = ""
+    uuid: str = ""
+    is_program: bool = False
+    ignored_for: str = ""
+
+
+class Unfollowed(NamedTuple):
+    """A process that was let go, or whose children were: its id, its name, and why."""
+
+    process_id: int
+    name: str
+    reason: str
+
+
 class RunResult(NamedTuple):
     """The end of a run.
 
@@ -28,7 +64,11 @@ class RunResult(NamedTuple):
     the handler's own exit status, when it ended. `dump_seconds`: from the crash to the program's
     going on to its end. `images`: the files whose code the program had in memory when it crashed.
     `notes`: what to warn of. `database`: where crashtool itself has put the report, if it did,
-    and `own_reason` why a handler that was there did not.
+    and `own_reason` why a handler that was there did not. `untraced`: why the program could not be
+    traced, so that no crash of it was seen; "" when it was. `processes`: how many were followed;
+    `crashes`: all of theirs in the order of time; the program is among both. `unfollowed`: those
+    that were let go. `timed_out`: the seconds after which the program was ended because it still
+    ran, 0 when it was not; `hangs`: its processes as they then stood, with a signal of -1.
     """
 
     status: int
@@ -43,6 +83,12 @@ class RunResult(NamedTuple):
     notes: tuple[str, ...] = ()
     database: str = ""
     own_reason: str = ""
+    untraced: str = ""
+    processes: int = 1
+    crashes: tuple[ProcessCrash, ...] = ()
+    unfollowed: tuple[Unfollowed, ...] = ()
+    hangs: tuple[ProcessCrash, ...] = ()
+    timed_out: float = 0.0
 
 
 class DeliveredReport(NamedTuple):

@@ -1,7 +1,6 @@
 """The judgement on debug files in a CI system's own words: GitHub's annotations, JUnit."""
 
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape, quoteattr
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
@@ -13,6 +12,7 @@ from crashtool.render.ci import (
     markdown_table,
     text_cell,
 )
+from crashtool.render.junit import xml_attribute, xml_content
 from crashtool.render.safe_text import safe
 
 GOOD = "ok"
@@ -103,21 +103,11 @@ def render_junit(rows: Sequence[CheckRow]) -> str:
 
 
 def _junit_case(row: CheckRow) -> str:
-    head = f"<testcase classname={_attribute(row.group)} name={_attribute(row.name)}"
+    head = f"<testcase classname={xml_attribute(row.group)} name={xml_attribute(row.name)}"
     if row.status == GOOD:
         return f"{head}/>\n"
-    text = escape(_xml_text("\n".join(filter(None, (row.message, row.fix)))))
+    text = xml_content("\n".join(filter(None, (row.message, row.fix))))
     if row.status == ERROR:
-        message = _attribute(row.message)
+        message = xml_attribute(row.message)
         return f"{head}>\n<failure message={message}>{text}</failure>\n</testcase>\n"
     return f"{head}>\n<system-out>warning: {text}</system-out>\n</testcase>\n"
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_xml_text(text))
-
-
-def _xml_text(text: str) -> str:
-    """Text without what XML cannot hold; control characters are shown as such."""
-    shown = "\n".join(map(safe, text.splitlines()))
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in shown)

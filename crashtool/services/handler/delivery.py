@@ -25,6 +25,11 @@ def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> Deli
     return None
 
 
+def list_reports(path: Path) -> dict[str, DeliveredReport]:
+    """All reports of a database by their ids."""
+    return {str(report.uuid): _delivery(report) for report in open_database(path).reports}
+
+
 def find_report(path: Path, uuid: str) -> DeliveredReport | None:
     """What a database says now of a report."""
     rows = open_database(path).reports

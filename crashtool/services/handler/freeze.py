@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from crashtool.services.handler.ptrace import (
     EVENT_EXEC,
@@ -20,7 +21,7 @@ from crashtool.services.handler.ptrace import (
     send_to_thread,
 )
 from crashtool.services.handler.supported import NEEDS_LINUX
-from crashtool.services.handler.target import GONE, find_process, list_threads, thread_state
+from crashtool.services.handler.target import GONE, list_threads, thread_state
 
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
@@ -72,11 +73,12 @@ class Freezer:
                 asked |= fresh
                 for tid in fresh:
                     _ignoring_absence(interrupt, tid)
-            tid, status = _next_report()
-            if not tid:
+            reports = _take_reports(asked | set(self._held))
+            if not reports:
                 time.sleep(_STEP)
-            elif not self._take(tid, status):
-                return False
+            for tid, status in reports:
+                if not self._take(tid, status):
+                    return False
         return True
 
     def _take(self, tid: int, status: int) -> bool:
@@ -85,9 +87,6 @@ class Freezer:
             if tid == self.pid:
                 self.ended = status
             return tid not in (self.pid, self.crashed)
-        if find_process(tid) not in (self.pid, None):  # a process cloned with an odd exit signal
-            detach(tid)
-            return True
         event = status >> 16
         if event == EVENT_EXEC:
             for held in (tid, *self._held):
@@ -95,6 +94,28 @@ class Freezer:
             return False
         self._held[tid] = 0 if event else os.WSTOPSIG(status)
         return True
+
+    def hold(self) -> bool:
+        """Hold a traced process that runs, all its threads; False when it is gone."""
+        self._held.clear()
+        return self.freeze() and bool(self._held)
+
+    def let_go(self) -> None:
+        """Stop tracing what is held; each thread gets the signal that it was about to get."""
+        for tid, held_back in self._held.items():
+            _ignoring_absence(detach, tid, held_back)
+        self._held.clear()
+
+    def go_on(self, number: int | None = None) -> None:
+        """Let all threads go on, still traced, with the signals that they were about to get.
+
+        `number` is the crashed one's.
+        """
+        for tid, held_back in self._held.items():
+            _ignoring_absence(
+                resume, tid, held_back if tid != self.crashed or number is None else number
+            )
+        self._held.clear()
 
     def release(self) -> bool:
         """Let go of all threads; the process is in a group stop until it gets SIGCONT.
@@ -118,11 +139,17 @@ class Freezer:
         return True
 
 
-def _next_report() -> tuple[int, int]:
-    try:
-        return os.waitpid(-1, WAIT_ALL | os.WNOHANG)
-    except ChildProcessError:
-        return 0, 0
+def _take_reports(threads: AbstractSet[int]) -> list[tuple[int, int]]:
+    """What these threads have to report; other processes' reports stay for the runner."""
+    reports = []
+    for tid in threads:
+        try:
+            report = os.waitpid(tid, WAIT_ALL | os.WNOHANG)
+        except ChildProcessError:
+            continue
+        if report[0]:
+            reports.append(report)
+    return reports
 
 
 def _ignoring_absence(request: Callable[..., None], tid: int, *more: int) -> None:

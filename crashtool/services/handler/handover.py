@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crashtool.errors import CrashtoolError, reason_of
 from crashtool.model.run import FatalSignal
+from crashtool.services.handler.child_crash import describe_fatal
 from crashtool.services.handler.delivery import find_delivery
 from crashtool.services.handler.freeze import Freezer
 from crashtool.services.handler.inject import ProgramEnded
@@ -128,7 +129,7 @@ class Handover:
         self.mode = MODE
         self.own_reason = reason
         written = write_report(own, self.pid, self.thread, freezer.threads)
-        self.problem, self.database, self.notes = written
+        self.problem, self.database, self.notes, _ = written
 
     def _dump_frozen(
         self, freezer: Freezer, trace: TraceRequest, client: SocketClient | None, give_up: GiveUp
@@ -170,14 +171,4 @@ class Handover:
     @property
     def fatal(self) -> FatalSignal:
         """The crash as the kernel told it."""
-        thread = self.thread
-        return FatalSignal(
-            process_id=self.pid,
-            thread_id=thread.thread_id,
-            number=thread.siginfo.number,
-            code=thread.siginfo.code,
-            address=thread.siginfo.address,
-            instruction_pointer=thread.instruction_pointer,
-            stack_pointer=thread.stack_pointer,
-            architecture="x86_64" if thread.width == 8 else "x86",  # noqa: PLR2004
-        )
+        return describe_fatal(self.pid, self.thread)

@@ -1,5 +1,6 @@
 """Start a program traced, with a helper beside it that can become its crash handler."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -12,6 +13,7 @@ from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
 from crashtool.services.handler.supported import NEEDS_LINUX
+from crashtool.services.handler.target import read_file, read_name
 from crashtool.services.workers.child_environment import child_environment
 
 if sys.platform != "linux":
@@ -33,7 +35,7 @@ class Launched(NamedTuple):
     `helper_pid` is NO_HELPER where nothing has to be asked. `order`: an address written here makes
     the helper the handler of that crash; closing it ends the helper. `log`: what the handler says;
     its end is the handler's end. `failure`: an errno in digits, negative, when the program could
-    not be executed.
+    not be executed. `untraced`: why it runs without being traced, if it does.
     """
 
     pid: int
@@ -41,6 +43,7 @@ class Launched(NamedTuple):
     order: int
     log: int
     failure: int
+    untraced: str = ""
 
 
 class _Pipes(NamedTuple):
@@ -85,6 +88,8 @@ def launch(
     child_action: ChildAction = signal.SIG_DFL,
     descriptors: Sequence[int] = (),
     streams: Sequence[int] = (),
+    children: bool = False,
+    insists: bool = True,
 ) -> Launched:
     """Start `program` (a path and its arguments after its name) under trace.
 
@@ -92,7 +97,8 @@ def launch(
     one there is no helper. `mask`:
     the signals to block in the program; `child_action`: what SIGCHLD does there. `descriptors` are
     inherited by the program under their numbers; `streams`, if given, become its stdin, stdout and
-    stderr.
+    stderr. `children`: what it starts is traced, too. `insists`: where
+    tracing is not permitted, nothing is run; else the program runs all the same.
     """
     adopt_orphans()
     pipes = _Pipes(*os.pipe(), *os.pipe(), *os.pipe(), *os.pipe())
@@ -106,10 +112,11 @@ def launch(
     for descriptor in (pipes.order_read, pipes.log_write, pipes.report_write, pipes.go_read):
         os.close(descriptor)
     helper_pid = int(os.read(pipes.report_read, 32) or -errno.ECHILD)
+    untraced = ""
     try:
         if helper_pid < 0:
             raise _no_process(-helper_pid)
-        seize(pid)
+        untraced = _seize(pid, children=children, insists=insists)
     except (OSError, InputUnusable) as error:
         for descriptor in (pipes.order_write, pipes.log_read, pipes.report_read, pipes.go_write):
             os.close(descriptor)
@@ -117,7 +124,28 @@ def launch(
         raise (_untraceable(error) if isinstance(error, OSError) else error) from None
     os.write(pipes.go_write, _STARTED)
     os.close(pipes.go_write)
-    return Launched(pid, helper_pid, pipes.order_write, pipes.log_read, pipes.report_read)
+    return Launched(pid, helper_pid, pipes.order_write, pipes.log_read, pipes.report_read, untraced)
+
+
+def _seize(pid: int, *, children: bool, insists: bool) -> str:
+    """Trace the program; why that is not permitted, or "". OSError if it `insists`."""
+    try:
+        seize(pid, children=children)
+    except OSError as error:
+        if insists:
+            raise
+        return f"{explain_tracer(pid) or reason_of(error)}"
+    return ""
+
+
+def explain_tracer(pid: int) -> str:
+    """Who traces a process already, in words; "" when nobody does."""
+    with contextlib.suppress(OSError, StopIteration):
+        rows = read_file(f"/proc/{pid}/status").splitlines()
+        tracer = int(next(row for row in rows if row.startswith(b"TracerPid:"))[10:])
+        if tracer:
+            return f"{read_name(tracer) or 'another program'} (process {tracer}) traces it already"
+    return ""
 
 
 def _no_process(number: int) -> InputUnusable:

@@ -28,16 +28,17 @@ def write_report(
         snapshot = take_snapshot(pid, crashed, threads, _describe_report(own))
     except OSError as error:
         return Written(f"the program's memory is out of reach: {reason_of(error)}")
+    uuid = str(snapshot.crashpad.report_id)
     notes: list[str] = []
     reason = _add(own, snapshot, Path(own.database), notes)
     if reason is None:
-        return Written(None, own.database, tuple(notes))
+        return Written(None, own.database, tuple(notes), uuid)
     reason = f"no minidump can be written to {own.database}: {reason}"
     spare = make_temporary_database(reason).path
     notes = [f"{reason}; it is in {spare}"]
     if spare is None or _add(own, snapshot, spare, notes):
         return Written(reason)
-    return Written(None, str(spare), tuple(notes))
+    return Written(None, str(spare), tuple(notes), uuid)
 
 
 def _describe_report(own: OwnWriter) -> CrashpadInfo:

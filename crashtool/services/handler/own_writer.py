@@ -10,11 +10,15 @@ MODE = "own"
 
 
 class Written(NamedTuple):
-    """What came of it: why there is no dump, or the database that has it and what to warn of."""
+    """What came of it: why there is no dump, or the database that has it and what to warn of.
+
+    `uuid` is the report's id, "" without one.
+    """
 
     problem: str | None
     database: str = ""
     notes: tuple[str, ...] = ()
+    uuid: str = ""
 
 
 class OwnWriter(NamedTuple):

@@ -177,7 +177,7 @@ def _describe_exception(crashed: StoppedThread) -> ExceptionSnapshot:
     address, parameters = _describe_signal(crashed.siginfo)
     return ExceptionSnapshot(
         thread_id=crashed.thread_id,
-        code=crashed.siginfo.number,
+        code=crashed.siginfo.number & 0xFFFFFFFF,  # -1 where nothing has crashed
         flags=crashed.siginfo.code,
         address=address,
         parameters=parameters,

@@ -15,14 +15,20 @@ if sys.platform != "linux":
 # linux/ptrace.h
 _CONT = 7
 _DETACH = 17
+_GETEVENTMSG = 0x4201
 _GETSIGINFO = 0x4202
 _GETREGSET = 0x4204
 _SETREGSET = 0x4205
+_SETOPTIONS = 0x4200
 _SEIZE = 0x4206
 _INTERRUPT = 0x4207
 _LISTEN = 0x4208
-_OPTIONS = 0x8 | 0x10 | 0x100000  # TRACECLONE, TRACEEXEC, EXITKILL
+_ALONE = 0x8 | 0x10  # TRACECLONE, TRACEEXEC: a process's own threads, and what it becomes
+_CHILDREN = 0x2 | 0x4  # TRACEFORK, TRACEVFORK
+_EXITKILL = 0x100000
 
+EVENT_FORK = 1
+EVENT_VFORK = 2
 EVENT_EXEC = 4
 EVENT_STOP = 128
 WAIT_ALL = 0x40000000  # __WALL: threads and children of any exit signal
@@ -63,9 +69,29 @@ def _ptrace(request: int, tid: int, address: int = 0, data: int = 0) -> None:
         raise OSError(number, f"ptrace {request:#x} of {tid}: {os.strerror(number)}")
 
 
-def seize(pid: int) -> None:
-    """Trace a process without stopping it; it dies with its tracer. OSError if forbidden."""
-    _ptrace(_SEIZE, pid, 0, _OPTIONS)
+def seize(pid: int, *, children: bool = False, dies_with_us: bool = True) -> None:
+    """Trace a process without stopping it; OSError if forbidden.
+
+    `children`: what it forks is traced, too, with the same options. `dies_with_us`: it is killed
+    when its tracer ends.
+    """
+    _ptrace(_SEIZE, pid, 0, _options(children=children, dies_with_us=dies_with_us))
+
+
+def get_event_message(tid: int) -> int:
+    """What a thread stopped at an event has to tell: at a fork, the id of the new process."""
+    message = ctypes.c_ulong()
+    _ptrace(_GETEVENTMSG, tid, 0, ctypes.addressof(message))
+    return message.value
+
+
+def set_options(tid: int, *, children: bool, dies_with_us: bool) -> None:
+    """What else is traced of a stopped thread's process, as for `seize`."""
+    _ptrace(_SETOPTIONS, tid, 0, _options(children=children, dies_with_us=dies_with_us))
+
+
+def _options(*, children: bool, dies_with_us: bool) -> int:
+    return _ALONE | (_CHILDREN if children else 0) | (_EXITKILL if dies_with_us else 0)
 
 
 def resume(tid: int, signal: int = 0) -> None:

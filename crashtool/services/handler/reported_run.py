@@ -1,6 +1,6 @@
 """Run a program with all that belongs to it: a writer of its minidump, a database, the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from crashtool.errors import InputUnusable, MachineFault, UsageError
 from crashtool.formats.attributes import join_annotations
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.find import Handler, find_handler
+from crashtool.services.handler.following import Following
 from crashtool.services.handler.handler_command_line import (
     compose_command,
     read_annotations,
@@ -19,7 +20,7 @@ from crashtool.services.handler.program_file import find_program
 from crashtool.services.handler.report_database import choose_database, list_minidumps
 
 if TYPE_CHECKING:
-    from crashtool.model.run import DeliveredReport, RunResult
+    from crashtool.model.run import DeliveredReport, ProcessCrash, RunResult
 
 WRITERS = ("auto", "handler", "own")
 
@@ -28,7 +29,9 @@ class RunPlan(NamedTuple):
     """What to run and how, as the user gave it; `database` is made if absent.
 
     `writer`: "handler" is a crashpad_handler, "own" is crashtool itself, "auto" a handler if one
-    starts. A handler that is named must start.
+    starts. A handler that is named must start. `following`: which
+    processes are followed, and for how long. With a `process_id` there is no program: that process
+    is dumped as it runs, and killed afterwards if the user says so (`kills`).
     """
 
     program: tuple[str, ...]
@@ -39,6 +42,9 @@ class RunPlan(NamedTuple):
     url: str = ""
     mode: str = "trace"
     writer: str = "auto"
+    process_id: int = 0
+    kills: bool = False
+    following: Following = Following()
 
 
 class ReportedRun:
@@ -51,7 +57,7 @@ class ReportedRun:
         """Get everything ready; a CrashtoolError here means that nothing has been run."""
         self.plan = plan
         self.warn = warn
-        self.program_path = find_program(plan.program[0])
+        self.program_path = find_program(plan.program[0]) if plan.program else ""
         self.own_reason: str | None = None
         handler = self._find_handler()
         annotations = read_annotations(plan.annotations)
@@ -77,21 +83,61 @@ class ReportedRun:
 
     def run(self) -> "RunResult":
         """The program's life, to its end."""
-        return run_program(self.plan.program, self._line, own=self._own, mode=self.plan.mode)
+        plan = self.plan
+        if plan.process_id:
+            return self._dump_process()
+        return run_program(
+            plan.program, self._line, own=self._own, mode=plan.mode, following=plan.following,
+            insists=False,
+        )  # fmt: skip
+
+    def _dump_process(self) -> "RunResult":
+        from crashtool.model.run import RunResult
+        from crashtool.services.handler.hang import dump_process
+
+        if self._own is None:
+            raise InputUnusable("there is nowhere to put a minidump", hint="see --database")
+        found = dump_process(self.plan.process_id, self._own, kills=self.plan.kills)
+        return RunResult(0, self.plan.process_id, hangs=(found,))
 
     def find_delivery(self, result: "RunResult") -> "DeliveredReport | None":
-        """The report of its crash, if it had one and left one; what nobody else sends is sent."""
+        """The report of the program's crash, if it had one and left one."""
         database = Path(result.database) if result.database else self.chosen.path
         if result.fatal is None or database is None:
             return None
         from crashtool.services.handler.delivery import find_delivery  # no cost without a crash
 
-        delivery = find_delivery(database, self._known, result.process_id)
-        if delivery is None or result.mode != MODE or not self.plan.url:
+        return find_delivery(database, self._known, result.process_id)
+
+    def find_reports(self, crashes: "Sequence[ProcessCrash]") -> "dict[str, DeliveredReport]":
+        """The reports that crashtool has written of other processes' crashes, by their ids."""
+        wanted = {crash.uuid for crash in crashes if crash.uuid}
+        if not wanted:
+            return {}
+        from crashtool.services.handler.delivery import list_reports
+
+        found: dict[str, DeliveredReport] = {}
+        for database in dict.fromkeys(crash.database for crash in crashes if crash.uuid):
+            found |= list_reports(Path(database))
+        return {uuid: found[uuid] for uuid in wanted & found.keys()}
+
+    def send(self, delivery: "DeliveredReport") -> "DeliveredReport":
+        """Send a report that crashtool has written, if there is a URL."""
+        if not self.plan.url:
             return delivery
         from crashtool.services.handler.own_delivery import send_report
 
-        return send_report(database, delivery, self.plan.url, self.warn)
+        return send_report(_database_of(delivery), delivery, self.plan.url, self.warn)
+
+    def discard(self, delivery: "DeliveredReport") -> None:
+        """Remove a report that nobody wants. CrashtoolError when the database does not let it."""
+        from crashtool.formats.crashpad.database import open_database
+        from crashtool.services.database.changing import delete_reports
+
+        database = open_database(_database_of(delivery))
+        delete_reports(
+            database, [row for row in database.reports if str(row.uuid) == delivery.uuid]
+        )
 
     def explain_writer(self, result: "RunResult") -> str | None:
         """Why crashtool wrote the minidump itself; None when a handler did."""
@@ -101,6 +147,13 @@ class ReportedRun:
 
     def _find_handler(self) -> Handler | None:
         plan = self.plan
+        if plan.process_id and (plan.handler or plan.mode == "socket" or plan.writer == "handler"):
+            raise UsageError(
+                "a live process is dumped by crashtool itself: --pid goes with no handler",
+                hint="leave --handler, --mode and --writer out",
+            )
+        if plan.process_id:
+            return None
         if plan.writer == "own":
             if plan.handler or plan.mode == "socket":
                 other = "--handler" if plan.handler else "--mode socket"
@@ -123,3 +176,8 @@ class ReportedRun:
             self.warn(f"{reason}; reports of this run go to {path}")
         elif self.plan.url and not (settings and settings.uploads_enabled):
             self.warn(f"uploads are disabled in {path}: no report of it will be sent")
+
+
+def _database_of(delivery: "DeliveredReport") -> Path:
+    """The folder above `pending` or `completed`."""
+    return Path(delivery.path).parent.parent

@@ -12,7 +12,8 @@ from typing import Any
 
 from crashtool import errors
 from crashtool.errors import CrashtoolError
-from crashtool.model.run import FatalSignal, RunResult
+from crashtool.model.run import FatalSignal, ProcessCrash, RunResult, Unfollowed
+from crashtool.services.handler.following import Following
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.program import HANDLER_SECONDS, run_program
 from crashtool.services.workers.child_environment import child_environment
@@ -25,6 +26,8 @@ def run_in_subprocess(
     own: OwnWriter | None = None,
     mode: str = "trace",
     handler_seconds: float = HANDLER_SECONDS,
+    following: Following | None = None,
+    insists: bool = True,
 ) -> RunResult:
     """run_program in a process of its own, the program's streams leading nowhere."""
     job = {
@@ -33,6 +36,8 @@ def run_in_subprocess(
         "own": own,
         "mode": mode,
         "handler_seconds": handler_seconds,
+        "following": following,
+        "insists": insists,
     }
     done = subprocess.run(
         [sys.executable, "-P", "-m", __spec__.name],
@@ -52,14 +57,31 @@ def _read(document: dict[str, Any]) -> RunResult:
         kind, what, hint = document["error"]
         raise getattr(errors, kind)(what, hint=hint)
     result = RunResult(**document)
-    result = result._replace(images=tuple(result.images), notes=tuple(result.notes))
+    result = result._replace(
+        images=tuple(result.images),
+        notes=tuple(result.notes),
+        crashes=tuple(map(_read_crash, document["crashes"])),
+        hangs=tuple(map(_read_crash, document["hangs"])),
+        unfollowed=tuple(Unfollowed(*row) for row in document["unfollowed"]),
+    )
     return result if result.fatal is None else result._replace(fatal=FatalSignal(*result.fatal))
+
+
+def _read_crash(row: list[Any]) -> ProcessCrash:
+    crash = ProcessCrash(*row)
+    return crash._replace(
+        command_line=tuple(crash.command_line),
+        fatal=FatalSignal(*crash.fatal),
+        images=tuple(crash.images),
+        notes=tuple(crash.notes),
+    )
 
 
 def main() -> None:
     """Read a job from stdin, run it, write its result to stdout."""
     job = json.load(sys.stdin)
     job["own"] = OwnWriter(*job["own"]) if job["own"] else None
+    job["following"] = Following(*job["following"]) if job["following"] else None
     null = os.open(os.devnull, os.O_RDWR)
     try:
         document = run_program(**job, streams=(null, null, null))._asdict()

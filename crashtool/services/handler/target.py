@@ -115,11 +115,40 @@ def is_killed_by(pid: int, tid: int, number: int) -> bool:
 
 def find_process(tid: int) -> int | None:
     """The process that a thread belongs to; None when it is gone."""
+    parentage = find_parentage(tid)
+    return None if parentage is None else parentage[0]
+
+
+def find_parentage(tid: int) -> tuple[int, int] | None:
+    """The process that a thread belongs to, and that one's parent; None when it is gone."""
     try:
         status = read_file(f"/proc/{tid}/status")
     except OSError:
         return None
-    return next(int(line[5:]) for line in status.splitlines() if line.startswith(b"Tgid:"))
+    lines = status.splitlines()
+    process, parent = (
+        next(int(line[5:]) for line in lines if line.startswith(key))
+        for key in (b"Tgid:", b"PPid:")
+    )
+    return process, parent
+
+
+def read_command_line(pid: int) -> tuple[str, ...]:
+    """A process's arguments with its name; empty when it has none or is gone."""
+    try:
+        raw = read_file(f"/proc/{pid}/cmdline")
+    except OSError:
+        return ()
+    words = raw.removesuffix(b"\0").split(b"\0") if raw else []
+    return tuple(word.decode("utf-8", "replace") for word in words)
+
+
+def read_name(pid: int) -> str:
+    """What the kernel calls a process (comm): at most 15 bytes of its file's name."""
+    try:
+        return read_file(f"/proc/{pid}/comm").removesuffix(b"\n").decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def list_threads(pid: int) -> list[int]:

@@ -67,7 +67,6 @@ class Kernel:
             monkeypatch.setattr(freeze, name, lambda *call, name=name: self.do(name, *call))
         monkeypatch.setattr(freeze, "list_threads", lambda _pid: self.threads)
         monkeypatch.setattr(freeze, "thread_state", lambda _pid, _tid: states)
-        monkeypatch.setattr(freeze, "find_process", lambda tid: 99 if tid == 99 else LEADER)
         monkeypatch.setattr(freeze, "_PATIENCE", 0.05)
         monkeypatch.setattr(freeze.os, "waitpid", self.wait)
 
@@ -102,15 +101,6 @@ def test_a_thread_stuck_in_the_kernel_is_left_out(monkeypatch):
     Kernel(monkeypatch, (LEADER, STOPPED | 128 << 16))
 
     assert Freezer(LEADER, CRASHED).freeze()
-
-
-def test_a_strange_process_is_let_go(monkeypatch):
-    kernel = Kernel(
-        monkeypatch, (99, STOPPED), (LEADER, STOPPED | 128 << 16), (OTHER, STOPPED | 128 << 16)
-    )
-
-    assert Freezer(LEADER, CRASHED).freeze()
-    assert ("detach", 99) in kernel.done
 
 
 def test_a_thread_that_ends_meanwhile_is_no_matter(monkeypatch):

@@ -277,7 +277,7 @@ def test_a_system_that_forbids_it_is_named_and_nothing_run(name, words, hint, se
         from crashtool.errors import CrashtoolError
         from crashtool.services.handler import launch, program
 
-        def refuse(*_pid):
+        def refuse(*_pid, **_options):
             raise PermissionError(1, "Operation not permitted")
 
         {name} = refuse

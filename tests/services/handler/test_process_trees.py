@@ -1,0 +1,376 @@
+"""Every kind of process tree under `run`: each crash told once, none invented, statuses kept."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from crashtool.formats.minidump.file import Minidump
+from crashtool.services.handler import process_tree
+from crashtool.services.handler.following import Following
+from crashtool.services.handler.own_writer import OwnWriter
+from crashtool.services.handler.report_database import list_minidumps, prepare_database
+from crashtool.services.handler.subprocess_run import run_in_subprocess
+from tests.services.handler.test_program import processes_naming
+from tests.toolchain import need_programs, run_tool
+
+ALL_SEEN = 5  # the status of a program that saw what it would have seen without a tracer
+SEGV, ABRT, XCPU = signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU
+# kind: how many processes there are with the program, and the signals of those that crash
+KINDS = {
+    "forked": (2, [SEGV]),
+    "all_is_well": (2, []),
+    "executed": (2, [ABRT]),
+    "vfork_executes": (2, [SEGV]),
+    "vfork_crashes": (2, [SEGV]),
+    "spawned": (2, [SEGV]),
+    "by_system": (4, [SEGV]),
+    "by_popen": (2, [ABRT]),
+    "grandchild": (3, [SEGV]),
+    "orphan": (3, [SEGV]),
+    "daemon_crashes": (3, [SEGV]),
+    "job": (2, [SEGV]),
+    "seen_by_parent": (2, [ABRT]),
+    "thread_of_child": (2, [SEGV]),
+    "child_of_thread": (2, [SEGV]),
+    "thread_of_child_executes": (2, [SEGV]),
+    "eight_at_once": (9, [SEGV, ABRT] * 4),
+    "ten_generations": (10, [SEGV]),
+    "handled": (2, []),
+    "terminated": (3, []),
+    "watchdog": (2, [ABRT]),
+    "ends_ignored": (2, [SEGV]),
+    "told_once": (2, [SEGV]),
+    "odd_signal": (2, [SEGV]),
+    "shared_memory": (2, [SEGV]),
+    "bare": (2, [SEGV]),
+    "reaper": (3, [SEGV]),
+    "dies_with_parent": (3, [SEGV]),
+    "crash_after_crash": (6, [SEGV] * 5),
+    "time_limit": (2, [XCPU]),
+}
+
+
+def need(program):
+    if not shutil.which(program):
+        pytest.skip(f"needs {program}")
+
+
+@pytest.fixture(scope="session")
+def trees(build):
+    return build("trees.c")
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """follow(program, ...) -> how it ended; its reports are in tmp_path/database."""
+    database = tmp_path / "database"
+    prepare_database(database)
+
+    def run(*program, **options):
+        following = Following(**options)
+        return run_in_subprocess(
+            list(map(str, program)), own=OwnWriter(str(database)), following=following
+        )
+
+    return run
+
+
+def assert_reported(result, database, signals):
+    """Each crash has one report that tells the process and its signal, and there is no other."""
+    assert Counter(crash.fatal.number for crash in result.crashes) == Counter(signals)
+    assert len({crash.process_id for crash in result.crashes}) == len(signals)
+    seconds = [crash.seconds for crash in result.crashes]
+    assert seconds == sorted(seconds)
+    told = {}
+    for path in list_minidumps(database):
+        with Minidump.open(path) as dump:
+            told[dump.misc.process_id] = (dump.exception.code, dump.exception.thread_id)
+            assert dump.problems == []
+    assert told == {
+        crash.process_id: (crash.fatal.number, crash.fatal.thread_id) for crash in result.crashes
+    }
+    assert all(crash.problem is None and crash.command_line for crash in result.crashes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_crashes_of_all_processes_are_reported_and_nobody_notices(kind, trees, follow, tmp_path):
+    processes, signals = KINDS[kind]
+
+    result = follow(trees, kind)
+
+    assert result.status == ALL_SEEN
+    assert result.processes == processes
+    assert_reported(result, tmp_path / "database", signals)
+
+
+def test_a_program_and_its_child_can_both_crash(trees, follow, tmp_path):
+    result = follow(trees, "both")
+
+    assert result.status == -ABRT
+    assert [crash.is_program for crash in result.crashes] == [False, True]
+    assert_reported(result, tmp_path / "database", [SEGV, ABRT])
+
+
+@pytest.mark.parametrize("width", ["32", "static"])
+def test_children_of_any_width_and_linkage_are_followed(width, build, trees, follow, tmp_path):
+    child = build("trees.c", width)
+
+    result = follow("sh", "-c", f"{child} crash; {trees} abort; exit 5")
+
+    assert (result.status, result.processes) == (5, 3)
+    assert_reported(result, tmp_path / "database", [SEGV, ABRT])
+
+
+def test_a_crash_tells_whose_child_it_was_and_how_that_ended(trees, follow):
+    (crash,) = follow(trees, "grandchild").crashes
+
+    assert crash.command_line == (trees, "forked")
+    assert crash.name == "crash"  # the file's name
+    assert (crash.parent_name, crash.parent_status) == ("crash", ALL_SEEN)
+    assert any(image == trees for image in crash.images)
+
+
+def test_scripts_and_pipes_are_followed(trees, follow, tmp_path):
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\n{trees} crash | {trees} seven\n(exec {trees} abort) & wait\n")
+    script.chmod(0o755)
+
+    result = follow(script)
+
+    assert result.status == 0
+    assert_reported(result, tmp_path / "database", [SEGV, ABRT])
+
+
+def test_make_is_followed(trees, follow, tmp_path):
+    need("make")
+    (tmp_path / "Makefile").write_text(
+        f"all: a b c\na:\n\t-@{trees} crash\nb:\n\t-@{trees} abort\nc:\n\t-@{trees} all_is_well\n"
+    )
+
+    result = follow("make", "-s", "-j4", "-C", tmp_path)
+
+    assert result.status == 0
+    assert_reported(result, tmp_path / "database", [SEGV, ABRT])
+
+
+def test_workers_of_python_are_followed(follow, tmp_path):
+    program = (
+        "import multiprocessing as m, os\n"
+        "p = m.get_context('fork').Process(target=os.abort); p.start(); p.join()\n"
+        "raise SystemExit(p.exitcode + 10)"
+    )
+
+    result = follow(sys.executable, "-c", program)
+
+    assert result.status == 10 - ABRT
+    assert_reported(result, tmp_path / "database", [ABRT])
+
+
+def test_what_outlives_the_program_lives_on_untraced(trees, tmp_path):
+    script = (
+        "import sys\n"
+        "from crashtool.services.handler.program import run_program\n"
+        "from crashtool.services.handler.following import Following\n"
+        "result = run_program(sys.argv[1:], following=Following())\n"
+        "print(result.status, result.unfollowed[0].reason)"
+    )
+    ours, theirs = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", script, trees, "outlived"],
+        stdin=ours, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    pid, words = done.stdout.split("\n", 1)
+    os.close(ours)
+
+    assert words.strip() == f"{ALL_SEEN} {process_tree.OUTLIVES}"
+    assert "TracerPid:\t0" in Path("/proc", pid, "status").read_text()
+    os.close(theirs)
+    wait_until_gone(int(pid))
+
+
+def test_to_the_end_waits_for_what_outlives_the_program(trees, tmp_path):
+    database = tmp_path / "database"
+    prepare_database(database)
+    script = (
+        "import sys\n"
+        "from crashtool.services.handler.own_writer import OwnWriter\n"
+        "from crashtool.services.handler.program import run_program\n"
+        "from crashtool.services.handler.following import Following\n"
+        f"own = OwnWriter({str(database)!r})\n"
+        "result = run_program(sys.argv[1:], own=own, following=Following(to_the_end=True))\n"
+        "print(result.status, len(result.crashes), result.unfollowed)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, trees, "outlived"],
+        input="c", capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[1] == f"{ALL_SEEN} 1 ()"
+    assert len(list_minidumps(database)) == 1
+
+
+def wait_until_gone(pid):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            state = Path("/proc", str(pid), "stat").read_text().rpartition(") ")[2][0]
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        if state == "Z":
+            return
+        time.sleep(0.01)
+    pytest.fail(f"process {pid} is still there")
+
+
+@pytest.mark.parametrize("kind", ["debugger", "attaching"])
+def test_a_program_that_traces_its_children_has_them_to_itself(kind, build, follow):
+    result = follow(build("debugger.c"), kind)
+
+    assert (result.status, result.processes, result.crashes) == (ALL_SEEN, 1, ())
+    assert [row.reason for row in result.unfollowed] == [process_tree.TRACES]
+
+
+def test_a_debugger_and_what_it_debugs_work_as_ever(trees, follow, tmp_path):
+    need("gdb")
+    line = ["gdb", "-nx", "-q", "-batch", "-ex", "run", "-ex", "kill", "--args", trees, "crash"]
+
+    result = follow("sh", "-c", '"$@" >/dev/null 2>&1; exit $?', "sh", *line)
+
+    assert result.crashes == ()
+    assert [row.name for row in result.unfollowed] == ["gdb"]
+    assert result.unfollowed[0].reason == process_tree.TRACES
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_strace_works_as_ever(attached, trees, follow, tmp_path):
+    need("strace")
+    trace = tmp_path / "trace"
+    line = f"strace -f -o {trace} {trees} forked"
+    if attached:
+        line = (
+            "sleep 60 & until grep -q sleep /proc/$!/comm; do :; done; "
+            f"strace -o {trace} -p $! 2>&1 & until grep -qs resuming {trace}; do sleep 0.02; done; "
+            "kill $(jobs -p %1); wait; exit 5"
+        )
+
+    result = follow("bash" if attached else "sh", "-c", line)
+
+    assert result.status == ALL_SEEN
+    assert result.crashes == ()
+    assert ("SIGTERM" if attached else "SIGSEGV") in trace.read_text()
+    reasons = {row.reason for row in result.unfollowed}
+    assert process_tree.TRACES in reasons
+    assert (process_tree.IS_TRACED in reasons) == attached
+
+
+@pytest.mark.parametrize("options", ["", "detect_leaks=0"])
+def test_leaks_are_found_as_ever(options, follow, tmp_path, monkeypatch):
+    need_programs("gcc")
+    source = tmp_path / "leak.c"
+    source.write_text(
+        "#include <stdlib.h>\nvoid *volatile kept;\n"
+        "int main(int n, char **v) { kept = malloc(n); kept = 0; return v[0] == 0; }\n"
+    )
+    try:
+        run_tool("gcc", "-fsanitize=address", "-o", tmp_path / "leak", source)
+    except subprocess.CalledProcessError:
+        pytest.skip("needs libasan")
+    monkeypatch.setenv("ASAN_OPTIONS", options)
+
+    result = follow("sh", "-c", f"{tmp_path}/leak; exit $?")
+
+    assert result.status == (0 if options else 1)
+    assert bool(result.unfollowed) is not bool(options)
+
+
+def test_nothing_is_left_of_a_tree(trees, follow, tmp_path):
+    before = set(Path(tmp_path).iterdir()) | {tmp_path / "database"}
+
+    follow(trees, "eight_at_once")
+
+    assert set(Path(tmp_path).iterdir()) == before
+    assert not list((tmp_path / "database").glob("new/*"))
+
+
+def test_without_children_only_the_program_is_followed(trees, tmp_path):
+    database = tmp_path / "database"
+    prepare_database(database)
+
+    result = run_in_subprocess([trees, "both"], own=OwnWriter(str(database)))
+
+    assert (result.status, result.processes) == (-ABRT, 1)
+    assert_reported(result, database, [ABRT])
+
+
+def test_a_set_user_id_program_keeps_its_rights(tmp_path, trees):
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv")
+    folder = Path("/tmp") / f"crashtool-setuid-{os.getpid()}"  # noqa: S108 (others must reach it)
+    folder.mkdir(mode=0o755)
+    try:
+        source = folder / "who.c"
+        source.write_text(
+            "#include <stdio.h>\n#include <unistd.h>\n"
+            'int main(int n, char **v) { printf("%d %s\\n", geteuid(), v[n - 1]); return n; }\n'
+        )
+        run_tool("gcc", "-o", folder / "who", source)
+        (folder / "who").chmod(0o4755)
+        database = folder / "database"
+        script = (
+            "import sys\n"
+            "from crashtool.services.handler.program import run_program\n"
+            "from crashtool.services.handler.following import Following\n"
+            "result = run_program(sys.argv[1:], following=Following())\n"
+            "print(result.status, [row.reason for row in result.unfollowed])"
+        )
+        line = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c",
+                script, "sh", "-c", f"{folder}/who a last; exit $?"]  # fmt: skip
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+        if "Permission denied" in done.stderr or "ModuleNotFound" in done.stderr:
+            pytest.skip("needs an installation that others may read")
+        assert done.stdout.splitlines() == ["0 last", f"3 {[process_tree.HAS_RIGHTS]}"]
+        assert not database.exists()
+    finally:
+        shutil.rmtree(folder)
+
+
+def repeat(rounds, trees, follow, database):
+    """Runs of fifty processes of which ten crash: each crash told once, nothing left over."""
+    known = frozenset()
+    for _ in range(rounds):
+        result = follow(trees, "fifty")
+        written = list_minidumps(database)
+
+        assert (result.status, result.processes) == (ALL_SEEN, 50)
+        signals = Counter(crash.fatal.number for crash in result.crashes)
+        assert signals == {SEGV: 5, ABRT: 5}
+        assert len({crash.process_id for crash in result.crashes}) == 10
+        assert {path.stem for path in written - known} == {crash.uuid for crash in result.crashes}
+        assert not list(database.glob("new/*"))
+        assert result.unfollowed == ()
+        known = written
+    assert processes_naming(trees) == []
+
+
+def test_fifty_processes_lose_and_leave_nothing(build, follow, tmp_path):
+    program = tmp_path / "lonely"
+    shutil.copy(build("trees.c"), program)
+
+    repeat(2, str(program), follow, tmp_path / "database")
+
+
+@pytest.mark.slow
+def test_fifty_processes_two_hundred_times_lose_and_leave_nothing(build, follow, tmp_path):
+    program = tmp_path / "lonely"
+    shutil.copy(build("trees.c"), program)
+
+    repeat(200, str(program), follow, tmp_path / "database")
