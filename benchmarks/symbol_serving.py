@@ -83,7 +83,7 @@ def stream(url: str, path: str, stop: threading.Event | None = None) -> float:
 
 def place_files(folder: Path, size: int) -> str:
     """An inbox with a small .sym file and a large program; that one's path of debuginfod."""
-    from crashtool.formats.object_file.reading import read_object_files
+    from crashtool.formats.object_file.identify import read_object_files
 
     own = folder / "symbols" / "upload"
     for name in ("1", "2"):

@@ -15,7 +15,7 @@ from crashtool.formats.minidump.structs import (
     ModuleRecord,
     ThreadRecord,
 )
-from crashtool.formats.object_file.pdb import read_pdb
+from crashtool.formats.object_file.pdb_identity import read_pdb
 from crashtool.formats.object_file.pe import find_pe_code, read_pe
 
 BASE = 0x7FF7_0000_0000

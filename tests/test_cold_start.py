@@ -51,7 +51,7 @@ def test_root_help_imports_no_command():
 
 FOR_ONE_KIND_OF_FILE = """
 import sys
-from crashtool.formats.object_file import reading
+from crashtool.formats.object_file import identify as reading
 from crashtool.services.symbols.demangle import demangle
 from crashtool.services.symbols.debug_file import open_debug_file
 assert demangle("_ZN3app5stageEi") == "app::stage", demangle("_ZN3app5stageEi")

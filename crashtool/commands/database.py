@@ -12,7 +12,7 @@ from crashtool.errors import UsageError
 from crashtool.services.files.path_patterns import expand_one
 
 if TYPE_CHECKING:
-    from crashtool.formats.crashpad.report import Database
+    from crashtool.formats.crashpad.database_report import Database
 
 NEVER = "never"
 DAY = 86400  # seconds
@@ -60,7 +60,7 @@ def list_reports(
 
     from crashtool.formats.crashpad.leftovers import find_leftovers
     from crashtool.render.database import database_document, render_list
-    from crashtool.services.database.reading import newest_first, open_any
+    from crashtool.services.database.locate_database import newest_first, open_any
 
     if newest and limit is not None:
         raise UsageError("--newest is --limit 1: choose one")
@@ -89,7 +89,7 @@ def show(console: Console, *, path: str, uuid: str) -> None:
     Exit status: 0, 2 for a report that is not there, 3 for a folder that is not a database.
     """
     from crashtool.render.database import database_document, render_report
-    from crashtool.services.database.reading import find_report, open_any
+    from crashtool.services.database.locate_database import find_report, open_any
 
     with open_any(path) as database:
         report = find_report(database, uuid)
@@ -129,7 +129,7 @@ def settings(
     Exit status: 0, or 3 for a folder that is not a database or has damaged settings.
     """  # noqa: D301
     from crashtool.render.database import database_document, render_settings
-    from crashtool.services.database.reading import open_any
+    from crashtool.services.database.locate_database import open_any
 
     if uploads or last is not None or reset:
         _change(path, uploads, last, reset=reset)
@@ -141,7 +141,7 @@ def settings(
 
 
 def _change(path: str, uploads: str | None, last: str | None, *, reset: bool) -> None:
-    from crashtool.services.database.reading import open_folder
+    from crashtool.services.database.locate_database import open_folder
     from crashtool.services.database.settings_file import change_settings
 
     if last is not None and last != NEVER and not (last.isascii() and last.isdigit()):
@@ -170,7 +170,7 @@ def resend(console: Console, **options: Any) -> None:
     """
     from crashtool.render.database import database_document, render_reports
     from crashtool.services.database.changing import request_upload
-    from crashtool.services.database.reading import find_reports, open_folder
+    from crashtool.services.database.locate_database import find_reports, open_folder
 
     database = open_folder(options["path"])
     chosen = find_reports(database, options["uuids"])
@@ -227,8 +227,8 @@ def prune(console: Console, **options: Any) -> None:
     from crashtool.formats.crashpad.leftovers import find_leftovers
     from crashtool.render.database import database_document, render_pruned
     from crashtool.services.database.changing import choose_stale, delete_reports
-    from crashtool.services.database.leftovers import remove_leftovers
-    from crashtool.services.database.reading import open_folder
+    from crashtool.services.database.locate_database import open_folder
+    from crashtool.services.database.remove_leftovers import remove_leftovers
 
     if options["days"] is None and options["max_size"] is None and not options["only_leftovers"]:
         raise UsageError(

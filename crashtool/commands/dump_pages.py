@@ -10,8 +10,8 @@ from crashtool.render.html import render_article
 from crashtool.render.report import render_report
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.variables.wanted import WantedVariables
+from crashtool.services.receiver.received_report import DumpPage
 from crashtool.services.receiver.related import pack_calls
-from crashtool.services.receiver.report import DumpPage
 from crashtool.services.settings.layers import user_cache_folder
 from crashtool.services.symbols.session import SymbolSession, open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan

@@ -168,7 +168,7 @@ class ReportReader:
         from pathlib import Path
 
         from crashtool.render.receipts import format_changes
-        from crashtool.services.analyze.report import analyze
+        from crashtool.services.analyze.assemble_report import analyze
         from crashtool.services.files.scratch import Scratch
         from crashtool.services.scrub.scrubber import scrub_dump
         from crashtool.services.scrub.secret_spans import parse_wish

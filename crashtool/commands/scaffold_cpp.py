@@ -21,7 +21,7 @@ from crashtool.formats.attributes import (
     split_pair,
 )
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
-from crashtool.formats.crashpad.client.choosing import find_release
+from crashtool.formats.crashpad.client.find_release import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, WINDOWS
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token

@@ -15,7 +15,7 @@ from crashtool.services.settings.layers import read_token_file
 
 if TYPE_CHECKING:
     from crashtool.services.receiver.app import Receiver
-    from crashtool.services.receiver.submission import Exchange
+    from crashtool.services.receiver.receive_submission import Exchange
 
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}

@@ -19,8 +19,8 @@ from crashtool.errors import (
 
 if TYPE_CHECKING:
     from crashtool.commands.triage_question import Question
+    from crashtool.model.triage.grouping_rules import Rules
     from crashtool.model.triage.groups import Triage
-    from crashtool.model.triage.rules import Rules
     from crashtool.render.triage import Compared, TriageGate
 
 TOP = 20
@@ -175,7 +175,7 @@ def command(
     """  # fmt: skip  # noqa: D301 (\b is click's)
     from crashtool.commands.triage_outputs import tell_ci, write_page
     from crashtool.commands.triage_question import Question
-    from crashtool.model.triage.rules import Rules
+    from crashtool.model.triage.grouping_rules import Rules
 
     rules = Rules()
     if options["triage_rules"]:

@@ -7,7 +7,7 @@ from crashtool.commands.console import Console
 from crashtool.commands.options import open_symbols
 
 if TYPE_CHECKING:
-    from crashtool.model.triage.rules import Rules
+    from crashtool.model.triage.grouping_rules import Rules
 
 
 def explain(console: Console, options: dict[str, Any], rules: "Rules") -> None:

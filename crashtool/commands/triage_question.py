@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crashtool.commands.triaged import Done, RowSetup, Task
+    from crashtool.model.triage.grouping_rules import Rules
     from crashtool.model.triage.groups import Triage
     from crashtool.model.triage.row import Row
-    from crashtool.model.triage.rules import Rules
     from crashtool.render.triage import Compared, TriageGate
     from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable
     from crashtool.services.triage.baseline import Baseline
@@ -29,7 +29,7 @@ class Question:
     def __init__(
         self, options: dict[str, Any], rules: "Rules", console: Console, *, is_baseline_typed: bool
     ) -> None:
-        from crashtool.services.triage.choosing import Conditions, parse_moment, parse_where
+        from crashtool.services.triage.crash_filter import Conditions, parse_moment, parse_where
 
         self.options = options
         self.rules = rules
@@ -87,7 +87,7 @@ class Question:
         """The groups of all that the inputs stand for."""
         from crashtool.model.triage.groups import Grouping, merge_related
         from crashtool.model.triage.similarity import attach_related, find_clusters, find_related
-        from crashtool.services.triage.choosing import choose
+        from crashtool.services.triage.crash_filter import choose
 
         grouping = Grouping(self.by, self.extra)
         with ExitStack() as stack:

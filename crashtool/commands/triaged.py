@@ -9,8 +9,8 @@ from crashtool.commands.options import open_symbols
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.own_calls import FrameRule
+from crashtool.model.triage.grouping_rules import GroupRule, Rules
 from crashtool.model.triage.row import Row
-from crashtool.model.triage.rules import GroupRule, Rules
 from crashtool.services.analyze.inspect_dumps import FoundDump, InspectOptions, Unreadable
 from crashtool.services.triage.read_row import make_consumer, read_row
 from crashtool.services.workers.processes import Worker, WorkerLost, share_many

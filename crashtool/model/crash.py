@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crashtool.formats.minidump.reasons.reason import Reason
-    from crashtool.model.lookup import ModuleStatus
+    from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.model.variables import FrameVariable
 
 FrameTrust = Literal[

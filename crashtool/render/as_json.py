@@ -22,7 +22,7 @@ from crashtool.model.signature import VERSION, sign
 from crashtool.render.words import base_name, format_assertion, format_error_code
 
 if TYPE_CHECKING:
-    from crashtool.model.lookup import ModuleStatus
+    from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.model.variables import FrameVariable
 
 CPU_NAMES = {"x86_64": "amd64"}  # rust-minidump's name where it is not ours

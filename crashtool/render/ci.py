@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from crashtool.model.crash import CrashReport, Frame, InlineFrame, Thread
-from crashtool.model.lookup import ModuleStatus
 from crashtool.model.signature import sign
+from crashtool.model.symbol_lookup import ModuleStatus
 from crashtool.render.crash_words import crash_frame
 from crashtool.render.names import shorten
 from crashtool.render.report import brief_line, format_crash

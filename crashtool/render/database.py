@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from crashtool.formats.crashpad.database_report import Database, DatabaseReport
 from crashtool.formats.crashpad.leftovers import Leftover
-from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.formats.crashpad.settings import DatabaseSettings
 from crashtool.formats.shell_words import quote_word
 from crashtool.render.page import Page, Span

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from crashtool.model.variables import FrameVariable, Value
 
-MOST_DEPTH = 6  # values inside one another
+MAX_DEPTH = 6  # values inside one another
 
 
 def render_variables(variables: "Sequence[FrameVariable]") -> str:
@@ -22,7 +22,7 @@ def render_variables(variables: "Sequence[FrameVariable]") -> str:
             row.name,
             row.value,
             ", static" if row.kind == "static" else "",
-            MOST_DEPTH,
+            MAX_DEPTH,
             is_read=row.is_read,
         )
         for row in variables

@@ -9,7 +9,7 @@ from crashtool.render.words import base_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crashtool.model.lookup import Candidate, ModuleStatus
+    from crashtool.model.symbol_lookup import Candidate, ModuleStatus
 
 STYLES = {"ok": "good", "missing": "bad", "mismatch": "bad", "malformed": "bad", "failed": "bad"}
 WORDS = {"no_lines": "no lines", "no_unwind": "no unwind", "no_id": "no id"}

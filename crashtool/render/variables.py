@@ -16,10 +16,10 @@ STATES: "dict[ValueState, str]" = {
     "not_in_dump": "not in the dump",
     "unknown": "unknown",
 }
-LONGEST_VALUE = 160  # characters of one variable's value
-LONGEST_VERBOSE = 2000
-LONGEST_TYPE = 60
-MOST_SHOWN = 24  # variables of one function
+MAX_VALUE = 160  # characters of one variable's value
+MAX_VERBOSE = 2000
+MAX_TYPE = 60
+MAX_SHOWN = 24  # variables of one function
 INDENT = "       "
 # What the standard libraries' templates are given when nobody says otherwise.
 OWN_ARGUMENTS = (
@@ -27,11 +27,11 @@ OWN_ARGUMENTS = (
     ", std::hash<", ", std::equal_to<",
 )  # fmt: skip
 DEEPEST = 4
-MOST_PARTS = 12  # of a struct or an array
+MAX_PARTS = 12  # of a struct or an array
 REST = "…"
 
 
-def format_value(value: "Value", limit: int = LONGEST_VALUE) -> str:
+def format_value(value: "Value", limit: int = MAX_VALUE) -> str:
     """A value on one line, cut to `limit` characters: `{x = 4, y = <optimized out>}`."""
     text = "".join(_take(_walk(value, DEEPEST), limit + 1))
     return text if len(text) <= limit else text[: limit - 1] + REST
@@ -77,12 +77,12 @@ def _walk_parts(value: "Value", depth: int) -> Iterator[str]:
     if not depth:
         yield REST
         return
-    for number, part in enumerate(value.children[:MOST_PARTS]):
+    for number, part in enumerate(value.children[:MAX_PARTS]):
         yield ", " if number else ""
         if part.name and not part.name.startswith("["):
             yield f"{part.name} = "
         yield from _walk(part, depth - 1)
-    if value.left_out or len(value.children) > MOST_PARTS:
+    if value.left_out or len(value.children) > MAX_PARTS:
         yield f", {REST}" if value.children else REST
 
 
@@ -96,13 +96,13 @@ def list_variables(
     if not variables:
         return ()
     shown = [row for row in variables if row.value.state != "optimized_out" or not row.is_read]
-    most = len(shown) if verbose else MOST_SHOWN
+    most = len(shown) if verbose else MAX_SHOWN
     rows = [_list_one(row, verbose=verbose) for row in shown[:most]]
     if len(shown) > most:
         words = f"{REST} {len(shown) - most} more variables (--verbose shows all)"
         rows.append((Span(INDENT), Span(words, "dim")))
     if removed := [row.name for row in variables if row not in shown]:
-        names = shorten_list(removed, len(removed) if verbose else MOST_SHOWN)
+        names = shorten_list(removed, len(removed) if verbose else MAX_SHOWN)
         rows.append((Span(INDENT), Span(f"optimized out: {names}", "dim")))
     return tuple(rows)
 
@@ -110,13 +110,13 @@ def list_variables(
 def _list_one(row: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]":
     name, kind = Span(row.name, "strong"), format_type(row.value.type)
     if not verbose:
-        kind = kind if len(kind) <= LONGEST_TYPE else kind[: LONGEST_TYPE - 1] + REST
+        kind = kind if len(kind) <= MAX_TYPE else kind[: MAX_TYPE - 1] + REST
     note = Span(f"  {kind}" + (", static" if row.kind == "static" else ""), "dim")
     if not row.is_read:
         return Span(INDENT), name, note
     if row.value.state != "value":
         return Span(INDENT), name, Span(f" = {format_loss(row.value)}", "dim"), note
-    limit = LONGEST_VERBOSE if verbose else LONGEST_VALUE
+    limit = MAX_VERBOSE if verbose else MAX_VALUE
     return Span(INDENT), name, Span(f" = {format_value(row.value, limit)}"), note
 
 

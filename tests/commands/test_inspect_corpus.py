@@ -8,7 +8,7 @@ import random
 from crashtool.formats.minidump.file import Minidump
 from crashtool.render.as_json import crash_document
 from crashtool.render.report import render_report
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 
 FLIPS = 40
 

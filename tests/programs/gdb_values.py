@@ -8,9 +8,9 @@ import json
 
 import gdb
 
-MOST_ELEMENTS = 20
+MAX_ELEMENTS = 20
 DEEPEST = 14
-MOST_FRAMES = 60
+MAX_FRAMES = 60
 
 
 def flatten(value, numbers, depth=0):
@@ -24,7 +24,7 @@ def flatten(value, numbers, depth=0):
             flatten_members(value, kind, numbers, depth)
         elif kind.code == gdb.TYPE_CODE_ARRAY:
             low, high = kind.range()
-            for number in range(low, min(high, low + MOST_ELEMENTS - 1) + 1):
+            for number in range(low, min(high, low + MAX_ELEMENTS - 1) + 1):
                 flatten(value[number], numbers, depth + 1)
         elif kind.code == gdb.TYPE_CODE_FLT:
             numbers.append(float(value))
@@ -70,7 +70,7 @@ def list_variables(frame):
 
 def list_frames():
     frame = gdb.newest_frame()
-    while frame is not None and len(ROWS) < MOST_FRAMES:
+    while frame is not None and len(ROWS) < MAX_FRAMES:
         try:
             variables = list_variables(frame)
         except RuntimeError:  # without symbols

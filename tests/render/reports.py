@@ -24,8 +24,8 @@ from crashtool.model.crash import (
     Thread,
     UnloadedHit,
 )
-from crashtool.model.lookup import Candidate, ModuleStatus
 from crashtool.model.module import Module
+from crashtool.model.symbol_lookup import Candidate, ModuleStatus
 
 ATTACK = "\x1b[31m<script>alert(1)</script>\n::error::x```\u202e|\"'><img src=x onerror=alert(1)>"
 GUID = "0123456789ABCDEF0123456789ABCDEF1"

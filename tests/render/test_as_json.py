@@ -10,7 +10,7 @@ from crashtool.errors import CrashtoolError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.crash import CrashReport, Process, System
 from crashtool.render.as_json import crash_document
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from tests.render.reports import ENGINE, SIGNATURE, full_report, hostile_report, report
 from tools.generate import ROOT

@@ -1,5 +1,5 @@
 from crashtool.errors import NothingFound
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.model.symbol_upload import (
     FAILED,
     Collection,

@@ -1,4 +1,4 @@
-from crashtool.model.lookup import Candidate, ModuleStatus
+from crashtool.model.symbol_lookup import Candidate, ModuleStatus
 from crashtool.render.report import render_report
 from tests.render.reports import GAME, VERDICTS, full_report, report
 

@@ -10,8 +10,8 @@ data = (
 )
 """
 
-from crashtool.formats.minidump import breakpad_structs, context, linux, streams, structs
-from crashtool.formats.minidump.system import (
+from crashtool.formats.minidump import breakpad_structs, context, linux_streams, streams, structs
+from crashtool.formats.minidump.system_streams import (
     HAS_BUILD_STRING,
     HAS_INTEGRITY,
     HAS_PROCESS_COOKIE,
@@ -240,7 +240,7 @@ class MinidumpBuilder:
             )
             rows.link(offset + 8, pack_utf16(name))
         block.link(4, rows)
-        return self.add_stream(linux.DSO_DEBUG, block)
+        return self.add_stream(linux_streams.DSO_DEBUG, block)
 
     def pack(self):
         """The file's bytes."""
@@ -399,19 +399,21 @@ def full_dump():
         )
         .add_stream(streams.THREAD_EX_LIST, _thread_ex_list())
         .add_stream(streams.MAC_CRASH_INFO, _mac_crash_info())
-        .add_linux_text(linux.CPU_INFO, "processor\t: 0\nvendor_id\t: GenuineIntel\n")
-        .add_linux_text(linux.PROC_STATUS, "Name:\tapp\nPid:\t42\n")
-        .add_linux_text(linux.LSB_RELEASE, 'DISTRIB_ID=Debian\nDISTRIB_DESCRIPTION="Debian 12"\n')
-        .add_linux_text(linux.COMMAND_LINE, "/bin/app\0--flag\0")
-        .add_linux_text(linux.ENVIRON, "HOME=/home/me\0EMPTY=\0")
+        .add_linux_text(linux_streams.CPU_INFO, "processor\t: 0\nvendor_id\t: GenuineIntel\n")
+        .add_linux_text(linux_streams.PROC_STATUS, "Name:\tapp\nPid:\t42\n")
+        .add_linux_text(
+            linux_streams.LSB_RELEASE, 'DISTRIB_ID=Debian\nDISTRIB_DESCRIPTION="Debian 12"\n'
+        )
+        .add_linux_text(linux_streams.COMMAND_LINE, "/bin/app\0--flag\0")
+        .add_linux_text(linux_streams.ENVIRON, "HOME=/home/me\0EMPTY=\0")
         .add_stream(
-            linux.AUXV,
+            linux_streams.AUXV,
             breakpad_structs.AuxiliaryValue64(type=6, value=4096).pack()
             + breakpad_structs.AuxiliaryValue64().pack()
             + breakpad_structs.AuxiliaryValue64(type=7, value=1).pack(),
         )
         .add_linux_text(
-            linux.MAPS,
+            linux_streams.MAPS,
             "00400000-00402000 r-xp 00000000 08:01 17   /bin/my app\n"
             "7ff000-7ff800 rw-p 00000000 00:00 0\n",
         )

@@ -20,6 +20,7 @@ from crashtool.errors import (
     may_be_in_use,
     reason_of,
 )
+from crashtool.formats.crashpad.database_report import Database, DatabaseReport, ReportAttachment
 from crashtool.formats.crashpad.explain import explain
 from crashtool.formats.crashpad.extended_attributes import read_attributes
 from crashtool.formats.crashpad.handler_rules import UploadAttempts, predict_pruning
@@ -32,7 +33,6 @@ from crashtool.formats.crashpad.metadata import (
     read_upload_start,
     read_windows_metadata,
 )
-from crashtool.formats.crashpad.report import Database, DatabaseReport, ReportAttachment
 from crashtool.formats.crashpad.settings import DatabaseSettings, read_settings
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.regular_file import open_regular

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from crashtool.formats.crashpad.report import DatabaseReport
+    from crashtool.formats.crashpad.database_report import DatabaseReport
 
 HOUR = 3600  # seconds; at most one upload an hour, unless --no-rate-limit
 DAY = 86400

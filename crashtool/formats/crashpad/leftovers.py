@@ -18,9 +18,9 @@ from crashtool.formats.crashpad.database import (
     WINDOWS_REPORTS,
     read_bounded,
 )
+from crashtool.formats.crashpad.database_report import Database
 from crashtool.formats.crashpad.handler_rules import CLEANED_AFTER
 from crashtool.formats.crashpad.metadata import read_windows_metadata
-from crashtool.formats.crashpad.report import Database
 from crashtool.formats.named_tuple import NamedTuple
 
 SIDECAR = "_sidecar.json"  # what some clients put beside a minidump

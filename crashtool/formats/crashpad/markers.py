@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file import elf, macho, pe
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.formats.object_kinds import EXECUTABLE
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from crashtool.formats.dwarf.forms import IMPLICIT, Cursor, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
-MOST_DECLARATIONS = 1 << 16  # of one table; compilers make some hundred
-MOST_ATTRIBUTES = 1 << 10
-MOST_KEPT = 1 << 14  # declarations, of all tables
+MAX_DECLARATIONS = 1 << 16  # of one table; compilers make some hundred
+MAX_ATTRIBUTES = 1 << 10
+MAX_KEPT = 1 << 14  # declarations, of all tables
 WINDOW = 1 << 14  # bytes of a table that are looked at together
 
 
@@ -46,7 +46,7 @@ class Abbreviations:
     def _open(self, table: int) -> "_Table":
         opened = self._tables.get(table)
         if opened is None:
-            if sum(map(len, self._tables.values())) >= MOST_KEPT:
+            if sum(map(len, self._tables.values())) >= MAX_KEPT:
                 self._tables.clear()
             opened = self._tables[table] = _Table(self._sections, table)
         return opened
@@ -92,7 +92,7 @@ class _Table:
 
     def _read_declaration(self, cursor: Cursor) -> None:
         code = cursor.uleb()
-        if not code or len(self._known) >= MOST_DECLARATIONS:
+        if not code or len(self._known) >= MAX_DECLARATIONS:
             self._is_whole = True
             return
         self._known.setdefault(code, read_declaration(cursor))
@@ -103,7 +103,7 @@ def read_declaration(cursor: "Cursor") -> Declaration:
     tag = cursor.uleb()
     has_children = bool(cursor.number(1))
     attributes = []
-    for _ in range(MOST_ATTRIBUTES):
+    for _ in range(MAX_ATTRIBUTES):
         attribute, form = cursor.uleb(), cursor.uleb()
         if not attribute and not form:
             break

@@ -24,9 +24,9 @@ from crashtool.formats.record import U8, U16, U32, U64, Record
 ARANGES_VERSION = 2
 EXTENDED = b"\xff" * 4  # the mark of 64-bit DWARF, before a length
 LENGTH, LONG_LENGTH = 4, 8  # bytes of a set's length
-MOST_ROWS = 1 << 22  # libjvm has 28,536
-MOST_OVERLAPPING = 64
-MOST_SILENT = 64  # units that do not say where their code is, and so are all tried
+MAX_ROWS = 1 << 22  # libjvm has 28,536
+MAX_OVERLAPPING = 64
+MAX_SILENT = 64  # units that do not say where their code is, and so are all tried
 
 
 class Range32(Record):
@@ -81,7 +81,7 @@ class _UnitRanges:
     def find(self, address: int) -> list[int]:
         """The units at an address, the range that begins last first: it is the smallest."""
         last = bisect_right(self._starts, address)
-        nearest = self._rows[max(0, last - MOST_OVERLAPPING) : last]
+        nearest = self._rows[max(0, last - MAX_OVERLAPPING) : last]
         return list(dict.fromkeys(unit for _, high, unit in reversed(nearest) if high > address))
 
 
@@ -150,7 +150,7 @@ class UnitIndex:
             for header in self.table.headers:
                 if header.may_have_code and header.offset not in self._named:
                     self._ask(header, rows, silent)
-            self._scan = _Scan(_UnitRanges(rows), silent[:MOST_SILENT])
+            self._scan = _Scan(_UnitRanges(rows), silent[:MAX_SILENT])
         return self._scan
 
     def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:
@@ -164,7 +164,7 @@ class UnitIndex:
             return
         if not has_addresses(unit.values):
             silent.append(header.offset)
-        elif len(rows) < MOST_ROWS:
+        elif len(rows) < MAX_ROWS:
             rows += ((low, high, header.offset) for low, high in found if low and high < 1 << 64)
 
 
@@ -179,7 +179,7 @@ def _read_aranges(
     data = sections.open("debug_aranges").take(sections.size("debug_aranges"))
     end, place = len(data), 0
     usual, usual_size = SetHead32.LAYOUT.unpack_from, SetHead32.SIZE
-    while place < end and len(rows) < MOST_ROWS:
+    while place < end and len(rows) < MAX_ROWS:
         start = place + usual_size
         if start > end or data.startswith(EXTENDED, place):
             (length, version, unit, size, segment_size), start = _read_long_head(data, place)

@@ -31,13 +31,13 @@ from crashtool.formats.dwarf.tree import walk_children
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.entries import Entry
 
-MOST_NESTED = 128
+MAX_NESTED = 128
 INSIDE = frozenset({LEXICAL_BLOCK, INLINED})
 
 
 def find_call(function: Reference, return_address: int) -> Reference | None:
     """The entry of the call in a function that returns to an address of the file."""
-    for found in _walk_calls(function, MOST_NESTED):
+    for found in _walk_calls(function, MAX_NESTED):
         values = found.entry.values
         is_new = found.entry.shape.tag == CALL_SITE
         place = values.get(CALL_RETURN if is_new else LOW)
@@ -58,7 +58,7 @@ def may_return_to_itself(function: Reference) -> bool:
     """Whether a function jumps to others at its end, which could jump back: it would then stand
     there with other arguments than its caller gave.
     """
-    for call in _walk_calls(function, MOST_NESTED):
+    for call in _walk_calls(function, MAX_NESTED):
         is_new = call.entry.shape.tag == CALL_SITE
         if (CALL_TAIL if is_new else GNU_TAIL_CALL) in call.entry.values and _may_come_back(call):
             return True

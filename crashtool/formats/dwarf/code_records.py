@@ -9,7 +9,7 @@ from crashtool.formats.dwarf.constants import PARTIAL_UNIT
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.line_rows import Rows, run_program
 from crashtool.formats.dwarf.lines import LineTable
-from crashtool.formats.dwarf.lookup import MAX_PROBLEMS, MOST_LINE, choose_symbol
+from crashtool.formats.dwarf.lookup import MAX_LINE, MAX_PROBLEMS, choose_symbol
 from crashtool.formats.dwarf.tree_names import NamedTree, TreeNames
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.dwarf.unit_tree import FoundCall, FoundCode
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.sections import DebugSections
     from crashtool.formats.dwarf.units import Header, Unit
 
-MOST_TABLES = 1 << 16  # whose rows were told
+MAX_TABLES = 1 << 16  # whose rows were told
 NO_FILE = -1
 
 
@@ -143,7 +143,7 @@ class DwarfRecords:
         finally:
             if lines is not None and unit.line_program not in self._told:
                 self._write_rest(lines, spans, records)
-                if len(self._told) < MOST_TABLES and unit.line_program is not None:
+                if len(self._told) < MAX_TABLES and unit.line_program is not None:
                     self._told.add(unit.line_program)
 
     def _open_lines(self, unit: "Unit", records: CodeRecords) -> _UnitLines | None:
@@ -183,7 +183,7 @@ class DwarfRecords:
         file = NO_FILE
         if lines is not None and isinstance(number, int) and number >= 0:
             file = lines.number_file(number)
-        if file == NO_FILE or not isinstance(line, int) or not 0 < line < MOST_LINE:
+        if file == NO_FILE or not isinstance(line, int) or not 0 < line < MAX_LINE:
             line = 0
         pieces = [(low - base, high - low) for low, high in sorted(call.pieces)]
         return MergedCall(call.depth, line, max(0, file), records.number_origin(name), pieces)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 LINES = "debug_line"
 DEBUG_SEGMENT = b"__DWARF"
-LONGEST_MACHO_NAME = 16  # bytes
+MAX_MACHO_NAME = 16  # bytes
 LONG_NAMES = ("debug_str_offsets", "debug_rnglists", "debug_loclists", "debug_line_str")
 PREFIX, OLD_PREFIX = "__", "__z"
 
@@ -54,7 +54,7 @@ def _lengthen(name: str) -> str:
     """A section's name without its mark, and whole where it was cut to sixteen bytes."""
     for prefix in (PREFIX, OLD_PREFIX):
         for known in LONG_NAMES:
-            if name == (prefix + known)[:LONGEST_MACHO_NAME]:
+            if name == (prefix + known)[:MAX_MACHO_NAME]:
                 return known
     return name.removeprefix(OLD_PREFIX if name.startswith(OLD_PREFIX) else PREFIX)
 

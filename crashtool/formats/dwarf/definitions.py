@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Header
 
-MOST_STRINGS = 16  # of one text: linkers share the ends of strings
-MOST_UNITS = 8  # that are walked for one type
-MOST_HEADERS = 1 << 11  # of a file that definitions are looked for in
-MOST_BYTES = 1 << 24  # of units that are walked, for all types
-MOST_SEARCHED = 1 << 28  # of sections that are searched, for all types
+MAX_STRINGS = 16  # of one text: linkers share the ends of strings
+MAX_UNITS = 8  # that are walked for one type
+MAX_HEADERS = 1 << 11  # of a file that definitions are looked for in
+MAX_BYTES = 1 << 24  # of units that are walked, for all types
+MAX_SEARCHED = 1 << 28  # of sections that are searched, for all types
 OFFSET = 4  # bytes of an offset in 32-bit DWARF
 DEEPEST = 16
 
@@ -44,7 +44,7 @@ class DeclaredTypes:
         """`name_type` gives a type's name with its scopes."""
         self._table = table
         self._name_type = name_type
-        self._left = MOST_BYTES
+        self._left = MAX_BYTES
         self._searched = 0
         self._bases: list[tuple[int, int]] | None = None  # of parts of .debug_str_offsets, by unit
         self._found: dict[str, Reference | None] = {}
@@ -60,7 +60,7 @@ class DeclaredTypes:
 
     def _find(self, declared: Reference, name: str) -> Reference | None:
         text = declared.entry.values.get(NAME)
-        if text is None or ANONYMOUS in name or len(self._table.headers) > MOST_HEADERS:
+        if text is None or ANONYMOUS in name or len(self._table.headers) > MAX_HEADERS:
             return None
         bare = declared.entries.unit.text(*text)
         found: list[Reference] = []
@@ -90,7 +90,7 @@ class DeclaredTypes:
             number = bisect_right(bases, (place, 1 << 64)) - 1
             if number >= 0:
                 self._add(units, bases[number][1], later=True)
-        return list(units.values())[:MOST_UNITS]
+        return list(units.values())[:MAX_UNITS]
 
     def _add(self, units: "dict[int, Header]", place: int, *, later: bool) -> None:
         """Take the unit at a place in, if it is of the version that has its strings so."""
@@ -112,17 +112,17 @@ class DeclaredTypes:
 
     def _walk_strings(self, text: bytes) -> Iterator[int]:
         """Where a text is among the strings; also at the end of longer ones."""
-        return self._search("debug_str", text + b"\0", MOST_STRINGS)
+        return self._search("debug_str", text + b"\0", MAX_STRINGS)
 
     def _walk_places(self, section: str, offsets: list[int]) -> Iterator[int]:
         for offset in offsets:
-            yield from self._search(section, offset.to_bytes(OFFSET, "little"), 4 * MOST_UNITS)
+            yield from self._search(section, offset.to_bytes(OFFSET, "little"), 4 * MAX_UNITS)
 
     def _search(self, section: str, wanted: bytes, most: int) -> Iterator[int]:
         cursor = self._table.sections.open(section)
         place = cursor.place
         self._searched += cursor.end - place
-        if self._searched > MOST_SEARCHED:
+        if self._searched > MAX_SEARCHED:
             return
         for _ in range(most):
             found = cursor.data.find(wanted, place, cursor.end)

@@ -27,9 +27,9 @@ from crashtool.formats.named_tuple import NamedTuple
 
 Values: TypeAlias = dict[int, tuple[int, Value]]  # by attribute: form and value
 
-LARGEST_UNIT = 1 << 27  # bytes; 3 MB is large, those of link-time optimization may be 100
-LARGEST_NUMBER = 8  # bytes
-MOST_MARKS = 1 << 14  # of one unit
+MAX_UNIT = 1 << 27  # bytes; 3 MB is large, those of link-time optimization may be 100
+MAX_NUMBER = 8  # bytes
+MAX_MARKS = 1 << 14  # of one unit
 MORE = 0x80  # a LEB128 number's bytes but the last have this bit
 # What a value tells of its size, in the place of a number of bytes
 LEB, TEXT, LEB_BLOCK, ANY = -1, -2, -3, -4
@@ -144,7 +144,7 @@ class Marks:
 
     def add(self, place: int, parents: list[int]) -> None:
         """Keep an entry, with the places of those that it is inside."""
-        if place not in self._parents and len(self._places) < MOST_MARKS:
+        if place not in self._parents and len(self._places) < MAX_MARKS:
             insort(self._places, place)
             self._parents[place] = tuple(parents)
 
@@ -167,7 +167,7 @@ class Entries:
         self.shapes = shapes
         self.marks = Marks()
         size = header.end - header.offset
-        if size > LARGEST_UNIT:
+        if size > MAX_UNIT:
             raise DamagedDwarf(f"a unit of {size} bytes is too large", offset=header.offset)
         self.data = sections.open("debug_info", header.offset).take(size)
         self.first = header.first - header.offset
@@ -194,7 +194,7 @@ class Entries:
         data, cursor, sizes = self.data, None, self.shapes.sizes
         values: Values = {}
         for attribute, form, implicit, step in shape.fields:
-            if 0 < step <= LARGEST_NUMBER:
+            if 0 < step <= MAX_NUMBER:
                 values[attribute] = form, int.from_bytes(data[place : place + step], "little")
                 place += step
                 continue

@@ -29,11 +29,11 @@ from crashtool.formats.named_tuple import NamedTuple
 ANONYMOUS = "(anonymous namespace)"
 FLAT_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x8001})  # C and assembly: no scopes
 SECOND_PART = "__second_sect_of_"  # gcc's of DWARF 2, for what is elsewhere of a function
-MOST_REFERENCES = 16  # from entry to entry; three happen
-MOST_SCOPES = 64
+MAX_REFERENCES = 16  # from entry to entry; three happen
+MAX_SCOPES = 64
 ENTRIES_TO_A_MARK = 16
-MOST_NAMES = 1 << 14
-MOST_SCOPE_BYTES = 1 << 26  # of units that are walked from their start to an entry
+MAX_NAMES = 1 << 14
+MAX_SCOPE_BYTES = 1 << 26  # of units that are walked from their start to an entry
 
 
 class Reference(NamedTuple):
@@ -66,7 +66,7 @@ class EntryNames:
     """The names of the entries of one file. DamagedDwarf where a reference leads nowhere."""
 
     def __init__(self) -> None:
-        self._left = MOST_SCOPE_BYTES
+        self._left = MAX_SCOPE_BYTES
         self._names: dict[tuple[int, int, int, int], FunctionName] = {}
 
     def find(self, table: UnitTable, entries: Entries, entry: Entry) -> FunctionName:
@@ -75,7 +75,7 @@ class EntryNames:
         place = origin if isinstance(origin, int) else 0  # it counts from what the form says
         key = table.number, entries.unit.header.offset, form, place
         if key not in self._names:
-            if len(self._names) > MOST_NAMES:
+            if len(self._names) > MAX_NAMES:
                 self._names.clear()
             self._names[key] = self._find(table, entries, entry)
         return self._names[key]
@@ -98,7 +98,7 @@ class EntryNames:
         """A name with its scopes; the name alone where one of them is nameless."""
         scopes: list[str] = []
         parents = self._list_scopes(reference)
-        while parents and len(scopes) < MOST_SCOPES:
+        while parents and len(scopes) < MAX_SCOPES:
             scope = parents.pop()
             found, last = _name_scope(scope)
             scopes.append(found)
@@ -163,7 +163,7 @@ def find_parents(entries: Entries, wanted: int) -> list[int]:
 
 def walk_references(reference: Reference) -> Iterator[Reference]:
     """An entry, then what it is an instance or a definition of, and so on."""
-    for _ in range(MOST_REFERENCES):
+    for _ in range(MAX_REFERENCES):
         yield reference
         for attribute in (ABSTRACT_ORIGIN, SPECIFICATION):
             if attribute in reference.entry.values:

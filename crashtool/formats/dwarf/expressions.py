@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.variables.frame_view import FrameView
 
-MOST_STEPS = 1 << 10
-MOST_ITEMS = 1 << 8
-MOST_PIECES = 1 << 8
+MAX_STEPS = 1 << 10
+MAX_ITEMS = 1 << 8
+MAX_PIECES = 1 << 8
 BITS = 8
 DW_OP_lit, DW_OP_reg, DW_OP_breg = range(0x30, 0x50), range(0x50, 0x70), range(0x70, 0x90)
 NUMBERS = {  # DW_OP_const1u to DW_OP_const8s: size in bytes, and whether it has a sign
@@ -117,11 +117,11 @@ class _LocationMachine:
 
     def _run(self) -> None:
         cursor = self.cursor
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             if cursor.place >= cursor.end:
                 return
             self._take_step(cursor.number(1))
-            if len(self.stack) > MOST_ITEMS or len(self.pieces) > MOST_PIECES:
+            if len(self.stack) > MAX_ITEMS or len(self.pieces) > MAX_PIECES:
                 self.damaged("too long")
         self.damaged("endless")
 

@@ -32,7 +32,7 @@ SIGNED = 0x0D
 BLOCKS = {0x03: 2, 0x04: 4, 0x0A: 1}  # bytes of their length
 LEB_BLOCKS = frozenset({0x09, 0x18})
 DATA_16 = 0x1E
-MOST_INDIRECT = 4
+MAX_INDIRECT = 4
 
 
 class DamagedDwarf(MalformedFile):
@@ -85,7 +85,7 @@ class Cursor(Reader):
 
     def form(self, form: int, sizes: Sizes, implicit: int = 0) -> Value:
         """A value: a number, or the bytes of a string or block."""
-        for _ in range(MOST_INDIRECT):
+        for _ in range(MAX_INDIRECT):
             if form != INDIRECT:
                 return self._value(form, sizes, implicit)
             form = self.uleb()

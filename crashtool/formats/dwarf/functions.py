@@ -10,8 +10,8 @@ from crashtool.formats.dwarf.ranges import find_ranges
 from crashtool.formats.dwarf.skipping import compile_run
 from crashtool.formats.named_tuple import NamedTuple
 
-MOST_FUNCTIONS = 1 << 18  # pieces of functions of one unit
-MOST_OVERLAPPING = 16  # nested functions, and those that were folded into one
+MAX_FUNCTIONS = 1 << 18  # pieces of functions of one unit
+MAX_OVERLAPPING = 16  # nested functions, and those that were folded into one
 ENOUGH_PASSED = 1 << 13  # entries that are passed one by one before a pattern is made
 DEEPEST_CALL = 512  # calls merged into one another
 
@@ -65,7 +65,7 @@ class UnitFunctions:
             except DamagedDwarf:
                 continue
             rows += ((low, high, place) for low, high in pieces if self._is_code(low))
-            if len(rows) > MOST_FUNCTIONS:
+            if len(rows) > MAX_FUNCTIONS:
                 break
         return _Pieces(rows)
 
@@ -171,7 +171,7 @@ class _Pieces:
         counts, as nested functions are smaller.
         """
         last = bisect_right(self._starts, address)
-        for low, high, place in reversed(self._rows[max(0, last - MOST_OVERLAPPING) : last]):
+        for low, high, place in reversed(self._rows[max(0, last - MAX_OVERLAPPING) : last]):
             if address < high:
                 return low, place
         return None

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_kinds import Content
 
-MOST_PROGRAMS = 1 << 26  # bytes of line programs that are run for one file
-MOST_KEPT = 1 << 24  # bytes of those whose rows are kept
+MAX_PROGRAMS = 1 << 26  # bytes of line programs that are run for one file
+MAX_KEPT = 1 << 24  # bytes of those whose rows are kept
 MAX_PROBLEMS = 16
-MOST_OVERLAPPING = 8  # sequences: what linkers leave of dropped code
+MAX_OVERLAPPING = 8  # sequences: what linkers leave of dropped code
 
 
 class CodeLine(NamedTuple):
@@ -44,7 +44,7 @@ class LineLookup:
         self._sections = sections
         self._units = units or UnitIndex(sections)
         self._tables: dict[int, _Rows | None] = {}
-        self._left = MOST_PROGRAMS
+        self._left = MAX_PROGRAMS
         self._kept = 0
         self.problems: list[str] = []
 
@@ -112,7 +112,7 @@ class LineLookup:
 
     def _make_room(self, size: int) -> None:
         self._kept += size
-        if self._kept > MOST_KEPT:
+        if self._kept > MAX_KEPT:
             self._tables.clear()
             self._kept = size
 
@@ -134,7 +134,7 @@ class _Rows:
         """The line at an address. DamagedDwarf when the program makes no sense."""
         sequences = self._list_sequences()
         last = bisect_right(self._starts, address)
-        for sequence in reversed(sequences[max(0, last - MOST_OVERLAPPING) : last]):
+        for sequence in reversed(sequences[max(0, last - MAX_OVERLAPPING) : last]):
             if found := sequence.find(address):
                 file, line = found
                 path = self._table.path(file) if line else ""

@@ -13,9 +13,9 @@ from crashtool.formats.named_tuple import NamedTuple
  FIXED_ADVANCE, _, _, SET_ISA) = range(13)  # fmt: skip
 SILENT = frozenset({6, 7, 10, 11})  # statement, block, prologue's end, epilogue's begin
 END_SEQUENCE, SET_ADDRESS = 1, 2
-LARGEST_SPECIAL = 255
+MAX_SPECIAL = 255
 MASK = (1 << 64) - 1
-MOST_LINE = 1 << 31
+MAX_LINE = 1 << 31
 SHORT = 0x80  # a LEB128 number below it is one byte
 
 
@@ -96,7 +96,7 @@ class _Machine:
                     self._run_standard(opcode)
                 place, address, line = self._place, self._address, self._line
                 continue
-            if done := self._add_row(address & MASK, line if 0 <= line < MOST_LINE else 0):
+            if done := self._add_row(address & MASK, line if 0 <= line < MAX_LINE else 0):
                 yield done
 
     def _add_row(self, address: int, line: int) -> Sequence | None:
@@ -124,7 +124,7 @@ class _Machine:
         elif opcode == SET_FILE:
             self._file = self._uleb() & MASK
         elif opcode == CONST_ADD:
-            self._address += self._advances[LARGEST_SPECIAL]
+            self._address += self._advances[MAX_SPECIAL]
         elif opcode == FIXED_ADVANCE:
             self._address += self._code[self._place] | self._code[self._place + 1] << 8
             self._place += 2
@@ -178,6 +178,6 @@ def list_specials(
     base: int, line_base: int, line_range: int, smallest: int
 ) -> tuple[list[int], list[int]]:
     """What each special opcode adds to the address and to the line, by opcode."""
-    adjusted = [max(0, opcode - base) for opcode in range(LARGEST_SPECIAL + 1)]
+    adjusted = [max(0, opcode - base) for opcode in range(MAX_SPECIAL + 1)]
     advances = [number // line_range * smallest for number in adjusted]
     return advances, [line_base + number % line_range for number in adjusted]

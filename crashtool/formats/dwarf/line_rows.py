@@ -12,9 +12,9 @@ from crashtool.formats.dwarf.line_program import (
     END_SEQUENCE,
     EXTENDED,
     FIXED_ADVANCE,
-    LARGEST_SPECIAL,
     MASK,
-    MOST_LINE,
+    MAX_LINE,
+    MAX_SPECIAL,
     SET_ADDRESS,
     SET_COLUMN,
     SET_FILE,
@@ -121,7 +121,7 @@ def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR
             address += byte * smallest
             continue
         elif opcode == CONST_ADD:
-            address += advances[LARGEST_SPECIAL]
+            address += advances[MAX_SPECIAL]
             continue
         elif opcode == SET_FILE:
             file = code[place]
@@ -156,6 +156,6 @@ def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR
             addresses, files, lines = rows
         addresses.append(address)
         files.append(file)
-        lines.append(line if 0 <= line < MOST_LINE else 0)
+        lines.append(line if 0 <= line < MAX_LINE else 0)
         last, last_file, last_line = address, file, line
     return found

@@ -8,8 +8,8 @@ from crashtool.formats.named_tuple import NamedTuple
 
 WITH_OPERATIONS = 4  # from this version on a header has a VLIW's operations per instruction
 PATH, FOLDER_INDEX = 1, 2  # DW_LNCT_*
-MOST_FILES = 1 << 18
-LARGEST_PROGRAM = 1 << 24  # bytes: 0.65 MB were seen
+MAX_FILES = 1 << 18
+MAX_PROGRAM = 1 << 24  # bytes: 0.65 MB were seen
 
 
 class SourceFile(NamedTuple):
@@ -26,7 +26,7 @@ class LineTable:
         self._unit = unit
         cursor = sections.open("debug_line", offset)
         length, offset_size = cursor.length()
-        if length > min(cursor.end - cursor.place, LARGEST_PROGRAM):
+        if length > min(cursor.end - cursor.place, MAX_PROGRAM):
             raise DamagedDwarf("a line program is cut short, or too large", offset=offset)
         cursor.end = cursor.place + length
         self.size = length
@@ -104,7 +104,7 @@ class LineTable:
         cursor = self._tables
         forms = [(cursor.uleb(), cursor.uleb()) for _ in range(cursor.number(1))]
         count = cursor.uleb()
-        if count > min(MOST_FILES, cursor.end - cursor.place):
+        if count > min(MAX_FILES, cursor.end - cursor.place):
             raise DamagedDwarf(f"a table of {count} files", offset=cursor.place)
         rows = []
         for _ in range(count):

@@ -11,7 +11,7 @@ from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Value
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 from crashtool.formats.named_tuple import NamedTuple
 
-MOST_ENTRIES = 1 << 14  # of one list
+MAX_ENTRIES = 1 << 14  # of one list
 LIST_INDEX = 0x22  # DW_FORM_loclistx
 SPLIT_HEAD = {4: 12, 8: 20}  # of .debug_loclists.dwo, by the size of an offset
 ANYWHERE = (0, 1 << 64)
@@ -59,7 +59,7 @@ def _walk(unit: Unit, form: int, value: int) -> Iterator[_Located]:
 def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
     size = unit.sizes.address
     base, last = unit.low, (1 << 8 * size) - 1
-    for _ in range(MOST_ENTRIES):
+    for _ in range(MAX_ENTRIES):
         low, high = cursor.number(size), cursor.number(size)
         if not low and not high:
             return
@@ -72,7 +72,7 @@ def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
 
 def _walk_split(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
     base = unit.low
-    for _ in range(MOST_ENTRIES):
+    for _ in range(MAX_ENTRIES):
         kind = cursor.number(1)
         if kind == GNU_END:
             return
@@ -103,7 +103,7 @@ def _open_list(unit: Unit, value: int, *, is_index: bool) -> Cursor:
 
 def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
     size, base = unit.sizes.address, unit.low
-    for _ in range(MOST_ENTRIES):
+    for _ in range(MAX_ENTRIES):
         kind = cursor.number(1)
         if kind == END:
             return

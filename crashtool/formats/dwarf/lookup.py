@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 MANGLED = ("_Z", "_R")
 UNSPELLED = ("operator", "~", "{")  # what linkage names have no text for
-MOST_VAIN = 1 << 27  # bytes of units that had no function at an address they promise
-MOST_KEPT = 1 << 26  # bytes of units whose functions are kept
-MOST_LINE = 1 << 31
+MAX_VAIN = 1 << 27  # bytes of units that had no function at an address they promise
+MAX_KEPT = 1 << 26  # bytes of units whose functions are kept
+MAX_LINE = 1 << 31
 MAX_PROBLEMS = 16
 NO_LINE = CodeLine("", 0, 0)
 
@@ -70,7 +70,7 @@ class DwarfLookup:
         self._names = EntryNames()
         self._opened: dict[int, _OpenUnit | None] = {}
         self._variables: DwarfVariables | None = None
-        self._left = MOST_VAIN
+        self._left = MAX_VAIN
         self._kept = 0
         self.problems: list[str] = []
 
@@ -179,7 +179,7 @@ class DwarfLookup:
                 return None
             self._left -= size
             self._kept += size
-            if self._kept > MOST_KEPT:
+            if self._kept > MAX_KEPT:
                 self._opened.clear()
                 self._kept = size
             entries = table.open_entries(unit)
@@ -206,7 +206,7 @@ class DwarfLookup:
         path = ""
         if isinstance(number, int) and number >= 0:
             path = self._lines.find_path(opened.entries.unit, number)
-        return path, line if path and isinstance(line, int) and 0 < line < MOST_LINE else 0
+        return path, line if path and isinstance(line, int) and 0 < line < MAX_LINE else 0
 
     def _name_function(self, opened: "_OpenUnit", function: "Entry", start: int) -> str:
         """A function's name: what linkers know it by, if either table tells, else its own.

@@ -9,7 +9,7 @@ from crashtool.formats.dwarf.constants import GNU_RANGES_BASE, HIGH, LOW, RANGES
 from crashtool.formats.dwarf.forms import RANGE_INDEX, Cursor, DamagedDwarf, Value
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 
-MOST_RANGES = 1 << 16  # of one unit
+MAX_RANGES = 1 << 16  # of one unit
 SPLIT_HEAD = {4: 12, 8: 20}  # of .debug_rnglists.dwo, by the size of an offset
 # DW_RLE_*
 END, BASE_INDEX, INDEX_INDEX, INDEX_LENGTH, PAIR, BASE, START_END, START_LENGTH = range(8)
@@ -53,7 +53,7 @@ def _walk_pieces(unit: Unit, form: int, value: int) -> Iterator[tuple[int, int]]
 def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
     size = unit.sizes.address
     base, last = unit.low, (1 << 8 * size) - 1
-    for _ in range(MOST_RANGES):
+    for _ in range(MAX_RANGES):
         low, high = cursor.number(size), cursor.number(size)
         if not low and not high:
             return
@@ -78,7 +78,7 @@ def find_list(unit: Unit, form: int, value: int) -> Cursor:
 
 def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
     size, base = unit.sizes.address, unit.low
-    for _ in range(MOST_RANGES):
+    for _ in range(MAX_RANGES):
         kind = cursor.number(1)
         if kind == END:
             return

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 PLAIN, PACKED_32, PACKED_64, PACKED_OLD = range(4)  # as an ELF file packs sections, by its class
 COMPRESSED_ZLIB, COMPRESSED_ZSTD = 1, 2  # elf.h
 OLD_MAGIC, OLD_HEAD = b"ZLIB", 12  # of .zdebug sections: the size follows, big-endian
-MOST_INFLATED = 1 << 30  # bytes, of all sections of a file
-LARGEST_WHOLE = 1 << 18  # bytes of a section that is inflated at once
-LONGEST_STRING = 1 << 14
+MAX_INFLATED = 1 << 30  # bytes, of all sections of a file
+MAX_WHOLE = 1 << 18  # bytes of a section that is inflated at once
+MAX_STRING = 1 << 14
 NOTHING: tuple[bytes, int, int] = (b"", 0, 0)
 
 
@@ -53,7 +53,7 @@ class DebugSections:
         self._data = data
         self._places = places
         self._found: dict[str, tuple[Content, int, int]] = {}
-        self._budget = MOST_INFLATED
+        self._budget = MAX_INFLATED
         self.base = base
         self.code = code
         self.supplement = supplement
@@ -75,13 +75,13 @@ class DebugSections:
         start += offset
         if size is not None:
             end = min(end, start + size)
-            if end - start <= LONGEST_STRING and isinstance(data, Inflated):
+            if end - start <= MAX_STRING and isinstance(data, Inflated):
                 return Cursor(data[start:end])  # it is slow to be asked for each number
         return Cursor(data, start, end)
 
     def string(self, name: str, offset: int) -> str:
         """The text at an offset of a section of strings."""
-        cursor = self.open(name, offset, LONGEST_STRING)
+        cursor = self.open(name, offset, MAX_STRING)
         return cursor.string().decode("utf-8", "replace")
 
     def _find(self, name: str) -> "tuple[Content, int, int]":
@@ -121,7 +121,7 @@ class DebugSections:
         if size > self._budget:
             raise DamagedDwarf(f".{name} of {size} bytes is too large", offset=start)
         self._budget -= size
-        if method == COMPRESSED_ZLIB and size > LARGEST_WHOLE:
+        if method == COMPRESSED_ZLIB and size > MAX_WHOLE:
             return cast("Content", Inflated(self._data, start, end, size))
         packed = self._data[start:end]
         if method == COMPRESSED_ZLIB:

@@ -7,15 +7,15 @@ is made of each kind of declaration once.
 import re
 from contextlib import suppress
 
-from crashtool.formats.dwarf.abbreviations import MOST_DECLARATIONS, read_declaration
+from crashtool.formats.dwarf.abbreviations import MAX_DECLARATIONS, read_declaration
 from crashtool.formats.dwarf.entries import Shape
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes
 from crashtool.formats.dwarf.sections import DebugSections
 
 PORTION = 1 << 14  # bytes of a table that are looked at together
-LARGEST_TABLE = 1 << 22
-MOST_SHAPES = 1 << 16  # that are kept
-LARGEST_CODE = 1 << 16  # compilers count codes; one beyond is damage
+MAX_TABLE = 1 << 22
+MAX_SHAPES = 1 << 16  # that are kept
+MAX_CODE = 1 << 16  # compilers count codes; one beyond is damage
 _LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 # A code, then a tag, whether there are children, attributes with forms, and two zeros. A form 0x21
 # has its value with it.
@@ -49,14 +49,14 @@ class ShapeTables:
     def _take(self, table: int, size: int) -> tuple[bytes, bool]:
         cursor = self._sections.open("debug_abbrev", table, size)
         left = self._sections.size("debug_abbrev") - table
-        return cursor.take(cursor.end - cursor.place), size >= min(left, LARGEST_TABLE)
+        return cursor.take(cursor.end - cursor.place), size >= min(left, MAX_TABLE)
 
     def _read(self, data: bytes, sizes: Sizes, found: dict[int, Shape]) -> bool:
         """Add what a table has; whether its end was reached."""
         shapes = self._shapes
         place = 0
         match = _DECLARATION.match
-        while place < len(data) and data[place] and len(found) < MOST_DECLARATIONS:
+        while place < len(data) and data[place] and len(found) < MAX_DECLARATIONS:
             row = match(data, place)
             if row is None:
                 return False
@@ -66,13 +66,13 @@ class ShapeTables:
             if key not in shapes:
                 self._add(key)
             shape = shapes[key]
-            if shape is not None and code < LARGEST_CODE:
+            if shape is not None and code < MAX_CODE:
                 found.setdefault(code, shape)
             place = row.end()
         return place < len(data)
 
     def _add(self, key: tuple[Sizes, bytes]) -> None:
-        if len(self._shapes) >= MOST_SHAPES:
+        if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
         self._shapes[key] = None
         with suppress(DamagedDwarf):  # of a form that is not known: it hurts where it is met

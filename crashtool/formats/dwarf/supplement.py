@@ -7,7 +7,7 @@ from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
 GNU_LINK, LINK = "gnu_debugaltlink", "debug_sup"
-LONGEST_LINK = 1 << 13
+MAX_LINK = 1 << 13
 
 
 class SupplementLink(NamedTuple):
@@ -26,7 +26,7 @@ def read_supplement_link(sections: DebugSections) -> SupplementLink | None:
     DamagedDwarf when the link runs out.
     """
     if sections.has(GNU_LINK):
-        cursor = sections.open(GNU_LINK, 0, LONGEST_LINK)
+        cursor = sections.open(GNU_LINK, 0, MAX_LINK)
         path = cursor.string().decode("utf-8", "surrogateescape")
         identifier = cursor.take(cursor.end - cursor.place)
         return SupplementLink(path, identifier, is_build_id=True)
@@ -44,7 +44,7 @@ def _read_own(sections: DebugSections) -> tuple[bool, SupplementLink] | None:
     """What .debug_sup says, and whether of this file itself."""
     if not sections.has(LINK):
         return None
-    cursor = sections.open(LINK, 0, LONGEST_LINK)
+    cursor = sections.open(LINK, 0, MAX_LINK)
     cursor.number(2)  # its version
     is_shared = bool(cursor.number(1))
     path = cursor.string().decode("utf-8", "surrogateescape")

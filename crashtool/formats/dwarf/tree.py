@@ -7,8 +7,8 @@ from math import inf
 from crashtool.formats.dwarf.constants import SCOPES
 from crashtool.formats.dwarf.entries import Entries, Entry, as_damage
 
-MOST_CHILDREN = 1 << 16
-MOST_SCOPES = 64
+MAX_CHILDREN = 1 << 16
+MAX_SCOPES = 64
 
 
 def walk_children(entries: Entries, entry: Entry) -> Iterator[Entry]:
@@ -16,7 +16,7 @@ def walk_children(entries: Entries, entry: Entry) -> Iterator[Entry]:
     if not entry.shape.has_children:
         return
     place = entry.end
-    for _ in range(MOST_CHILDREN):
+    for _ in range(MAX_CHILDREN):
         with as_damage(entries.unit.header.offset):
             code, _ = entries.open(place)
         if not code:
@@ -82,7 +82,7 @@ class ScopeIndex:
         number = bisect_right(self._starts, wanted - 1) - 1
         scope = self._scopes[number] if number >= 0 else None
         parents: list[int] = []
-        while scope is not None and len(parents) < MOST_SCOPES:
+        while scope is not None and len(parents) < MAX_SCOPES:
             if wanted < scope.end:
                 parents.append(scope.place)
             scope = scope.parent

@@ -19,8 +19,8 @@ from crashtool.formats.dwarf.constants import (
 from crashtool.formats.dwarf.entry_names import (
     ANONYMOUS,
     FLAT_LANGUAGES,
-    MOST_REFERENCES,
-    MOST_SCOPES,
+    MAX_REFERENCES,
+    MAX_SCOPES,
     SECOND_PART,
     FunctionName,
 )
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.units import Unit
 
 WANTED = (LINKAGE_NAME, OLD_LINKAGE_NAME, NAME, ABSTRACT_ORIGIN, SPECIFICATION)
-MOST_KEPT = 1 << 18  # names, and texts
-MOST_TREES = 1 << 26  # bytes of units whose trees are kept
+MAX_KEPT = 1 << 18  # names, and texts
+MAX_TREES = 1 << 26  # bytes of units whose trees are kept
 
 
 class _Links(NamedTuple):
@@ -110,7 +110,7 @@ class NamedTree:
             return self.unit.text(form, value)
         found = self._texts.get(value)
         if found is None:
-            if len(self._texts) >= MOST_KEPT:
+            if len(self._texts) >= MAX_KEPT:
                 self._texts.clear()
             found = self._texts[value] = self.unit.text(form, value)
         return found
@@ -136,7 +136,7 @@ class TreeNames:
         if found is None or found.unit is not unit:
             size = unit.header.end - unit.header.offset
             self._kept += size
-            if self._kept > MOST_TREES:
+            if self._kept > MAX_TREES:
                 self._trees.clear()
                 self._kept = size
             shapes = self._tables.setdefault(table.number, ShapeTables(table.sections))
@@ -174,7 +174,7 @@ class TreeNames:
         self, tree: NamedTree, place: int
     ) -> "Iterator[tuple[tuple[NamedTree, int], _Links]]":
         """An entry, then what it is an instance or a definition of, and so on."""
-        for _ in range(MOST_REFERENCES):
+        for _ in range(MAX_REFERENCES):
             links = tree.read(place)
             yield (tree, place), links
             found = None if links.target is None else self._follow(tree, *links.target)
@@ -205,7 +205,7 @@ class TreeNames:
         scopes: list[str] = []
         try:
             parents = self._list_scopes(*place)
-            while parents and len(scopes) < MOST_SCOPES:
+            while parents and len(scopes) < MAX_SCOPES:
                 tree, scope = parents.pop()
                 found, last = self._name_scope(tree, scope)
                 scopes.append(found)

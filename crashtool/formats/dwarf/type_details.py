@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
 
 BITS = 8
-MOST_MEMBERS = 1 << 12
+MAX_MEMBERS = 1 << 12
 DW_OP_plus_uconst = 0x23
 
 
@@ -51,7 +51,7 @@ def read_structure(reference: "Reference", find_type: "Callable[[Reference], Dat
             arguments.append(find_type(child))
         elif tag == VARIANT_PART:
             variants = _read_variants(child, find_type)
-        elif (member := _read_member(child, find_type)) and len(members) < MOST_MEMBERS:
+        elif (member := _read_member(child, find_type)) and len(members) < MAX_MEMBERS:
             members.append(member)
     return Details(members=tuple(members), arguments=tuple(arguments), variants=variants)
 
@@ -117,7 +117,7 @@ def read_enumerators(
         values = entry.values
         if entry.shape.tag == ENUMERATOR and NAME in values and CONST_VALUE in values:
             value = read_constant(*values[CONST_VALUE], is_signed=bool(is_signed))
-            if value is not None and len(rows) < MOST_MEMBERS:
+            if value is not None and len(rows) < MAX_MEMBERS:
                 rows.append((value, scope + reference.entries.unit.text(*values[NAME])))
     return tuple(rows)
 
@@ -148,7 +148,7 @@ def _read_variants(
     cases = [
         _read_case(reference._replace(entry=row), find_type, is_signed=is_signed) for row in rows
     ]
-    return Variants(discriminant, tuple(cases[:MOST_MEMBERS]))
+    return Variants(discriminant, tuple(cases[:MAX_MEMBERS]))
 
 
 def _read_case(

@@ -29,8 +29,8 @@ from crashtool.formats.dwarf.entry_names import (
 )
 from crashtool.formats.dwarf.tree import ScopeIndex, walk_children
 
-MOST_STEPS = 24  # from type to type
-MOST_PARAMETERS = 32
+MAX_STEPS = 24  # from type to type
+MAX_PARAMETERS = 32
 LONGEST = 1 << 12
 SIGNS = {POINTER_TYPE: "*", REFERENCE_TYPE: "&", RVALUE_REFERENCE: "&&"}
 QUALIFIERS = {CONST: "const", VOLATILE: "volatile", RESTRICT: "__restrict", ATOMIC: "_Atomic"}
@@ -62,7 +62,7 @@ class TypeSpelling:
 
     def spell(self, reference: Reference | None) -> str:
         """A type's spelling."""
-        return self._spell(reference, "", MOST_STEPS)[:LONGEST]
+        return self._spell(reference, "", MAX_STEPS)[:LONGEST]
 
     def _spell(self, reference: Reference | None, inner: str, left: int) -> str:
         """A type around what stands inside its declarator."""
@@ -102,7 +102,7 @@ class TypeSpelling:
     def _walk_parameters(self, reference: Reference, left: int) -> Iterator[str]:
         children = walk_children(reference.entries, reference.entry)
         for number, child in enumerate(row for row in children if row.shape.tag == PARAMETER):
-            if number >= MOST_PARAMETERS:
+            if number >= MAX_PARAMETERS:
                 yield "…"
                 return
             yield self._spell(self._target(reference._replace(entry=child)), "", left // 2)

@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.frame_view import FrameView
 
 BY_SIGNATURE = 0x20  # DW_FORM_ref_sig8
-MOST_TYPES = 1 << 14
-MOST_STEPS = 32  # from type to type
-MOST_DIMENSIONS = 8
-LARGEST_COUNT = 1 << 40
+MAX_TYPES = 1 << 14
+MAX_STEPS = 32  # from type to type
+MAX_DIMENSIONS = 8
+MAX_COUNT = 1 << 40
 PASSED = frozenset({TYPEDEF, CONST, VOLATILE, RESTRICT, ATOMIC})
 KINDS: dict[int, TypeKind] = {
     BASE_TYPE: "base", POINTER_TYPE: "pointer", REFERENCE_TYPE: "reference",
@@ -121,7 +121,7 @@ class DwarfTypes:
             reference.entry.place,
         )
         if key not in self._types:
-            if len(self._types) > MOST_TYPES:
+            if len(self._types) > MAX_TYPES:
                 self._types.clear()
             self._types[key] = self._open(reference)
         return self._types[key]
@@ -129,7 +129,7 @@ class DwarfTypes:
     def _open(self, reference: Reference) -> DataType:
         name = self._spelling.spell(reference)
         described = reference
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             if described.entry.shape.tag not in PASSED:
                 break
             target = self.follow(described, TYPE_OF)
@@ -216,7 +216,7 @@ class DwarfTypes:
     def _list_dimensions(self, reference: Reference) -> list[Reference]:
         children = walk_children(reference.entries, reference.entry)
         rows = [reference._replace(entry=row) for row in children if row.shape.tag == SUBRANGE]
-        return rows[:MOST_DIMENSIONS]
+        return rows[:MAX_DIMENSIONS]
 
     def _list_counts(self, reference: Reference) -> list[int | None]:
         """The number of elements of each dimension; None where it is not told."""
@@ -226,7 +226,7 @@ class DwarfTypes:
     def _count(self, reference: Reference, row: Reference) -> int | None:
         values = row.entry.values
         if (count := read_number(values.get(COUNT))) is not None:
-            return count if count < LARGEST_COUNT else None
+            return count if count < MAX_COUNT else None
         upper = read_number(values.get(UPPER_BOUND))
         if upper is None:
             return None
@@ -237,14 +237,14 @@ class DwarfTypes:
         if first is None:
             first = int(language in FIRST_IS_ONE)
         count = upper - first + 1
-        return count if 0 <= count < LARGEST_COUNT else None
+        return count if 0 <= count < MAX_COUNT else None
 
     def _measure(self, reference: Reference, kind: TypeKind) -> int | None:
         """Its size in bytes; None where it is not told."""
         values = reference.entry.values
         size = read_number(values.get(BYTE_SIZE))
         if size is not None:
-            return size if 0 <= size < LARGEST_COUNT else None
+            return size if 0 <= size < MAX_COUNT else None
         if kind in ("pointer", "reference", "member_pointer"):
             width = reference.entries.unit.sizes.address
             is_function = kind == "member_pointer" and self._leads_to_function(reference)

@@ -9,9 +9,9 @@ from crashtool.formats.dwarf.forms import DamagedDwarf, Sizes
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import Header, Unit, read_header, walk_headers
 
-MOST_UNITS = 1 << 12  # that are kept
+MAX_UNITS = 1 << 12  # that are kept
 MAX_PROBLEMS = 16
-MOST_BYTES = 1 << 26  # of the units whose entries are kept
+MAX_BYTES = 1 << 26  # of the units whose entries are kept
 
 
 _numbers = count()
@@ -60,7 +60,7 @@ class UnitTable:
         if unit is None or unit.skeleton is not skeleton:
             header = read_header(self.sections, offset)
             unit = Unit(self.sections, header, self._abbreviations, skeleton)
-            if len(self._units) >= MOST_UNITS:
+            if len(self._units) >= MAX_UNITS:
                 self._units.clear()
             self._units[offset] = unit
         return unit
@@ -93,6 +93,6 @@ class UnitTable:
 
     def _make_room(self, size: int) -> None:
         self._kept += size
-        if self._kept > MOST_BYTES:
+        if self._kept > MAX_BYTES:
             self._entries.clear()
             self._kept = size

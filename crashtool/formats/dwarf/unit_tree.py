@@ -28,7 +28,7 @@ WANTED = (LOW, HIGH, RANGES, ABSTRACT_ORIGIN, SPECIFICATION, CALL_FILE, CALL_LIN
 # inside declarations of functions.
 CODELESS = frozenset({0x01, 0x04, 0x15, 0x48, 0x4109})
 SIBLING_SLOT = 7
-MOST_FOUND = 1 << 20  # functions and calls of one unit
+MAX_FOUND = 1 << 20  # functions and calls of one unit
 DEEPEST = 1 << 10  # entries within one another
 PLAIN, SHORT_BLOCK, SHORT_TEXT, VARIED, CLOSED, PARENT, CODE = range(7)
 
@@ -73,7 +73,7 @@ class UnitTree:
         self._parents: list[int] = []
         self._pickers: dict[int, Picker] = {}
         self._ranges = RangeReader(entries.unit)
-        self._left = MOST_FOUND
+        self._left = MAX_FOUND
         try:
             self._walk()
         except (IndexError, KeyError, ValueError, struct.error):

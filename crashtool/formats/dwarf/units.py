@@ -48,7 +48,7 @@ ADDRESS_SIZES = (4, 8)
 HEADER_BYTES = 64
 ENTRY_BYTES = 1 << 10  # of a unit's own entry: few are longer
 LENGTH_SIZE = 4
-MOST_UNITS = 1 << 17  # Chromium has 30,000
+MAX_UNITS = 1 << 17  # Chromium has 30,000
 LONG_TABLE_HEAD = {4: 8, 8: 16}  # of .debug_str_offsets, by the size of an offset
 
 
@@ -101,7 +101,7 @@ def read_header(sections: DebugSections, offset: int) -> Header:
 def walk_headers(sections: DebugSections) -> Iterator[Header]:
     """The headers in turn. DamagedDwarf from the first that is damaged."""
     offset, end = 0, sections.size("debug_info")
-    for _ in range(MOST_UNITS):
+    for _ in range(MAX_UNITS):
         left = end - offset
         if left <= 0 or (
             left < LENGTH_SIZE and not any(sections.open("debug_info", offset).take(left))

@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView
 
-MOST_VARIABLES = 1 << 10  # of one scope
-MOST_BLOCKS = 64  # inside one another
+MAX_VARIABLES = 1 << 10  # of one scope
+MAX_BLOCKS = 64  # inside one another
 DEEPEST_ENTRY_VALUE = 48  # callers that are asked one after the other
-LARGEST_NUMBER = (1 << 64) - 1
+MAX_NUMBER = (1 << 64) - 1
 CONSTANT_SIZE = 16  # bytes of a constant: of the largest number there is
 TEXTS = STRING_INDEXES | {STRING, 0x0E, 0x1F}  # forms of strings
 # What the location of a static variable begins with: DW_OP_addr, DW_OP_addrx, GNU's
@@ -101,8 +101,8 @@ class DwarfVariables:
     def _walk_scope(self, scope: Reference, wanted: int) -> Iterator[FoundVariable]:
         """The variables of a function or merged call, then those that only its origin names."""
         told: set[tuple[int, int]] = set()
-        for number, variable in enumerate(_walk_variables(scope, wanted, MOST_BLOCKS)):
-            if number >= MOST_VARIABLES:
+        for number, variable in enumerate(_walk_variables(scope, wanted, MAX_BLOCKS)):
+            if number >= MAX_VARIABLES:
                 return
             chain = list(walk_references(variable))
             told.update(map(_identify, chain))
@@ -267,7 +267,7 @@ class DwarfVariables:
                 number = _read_number(place, kind.size or 8, frame)
         except Unlocatable:
             return None
-        return number + (attribute != COUNT) & LARGEST_NUMBER
+        return number + (attribute != COUNT) & MAX_NUMBER
 
 
 def _identify(reference: Reference) -> tuple[int, int]:
@@ -296,7 +296,7 @@ def _walk_abstract(scope: Reference) -> Iterator[Reference]:
         return
     origin = next(islice(walk_references(scope), 1, None), None)
     if origin is not None:
-        for entry in islice(walk_children(origin.entries, origin.entry), MOST_VARIABLES):
+        for entry in islice(walk_children(origin.entries, origin.entry), MAX_VARIABLES):
             if entry.shape.tag in (PARAMETER, VARIABLE):
                 yield origin._replace(entry=entry)
 

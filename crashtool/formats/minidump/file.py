@@ -11,7 +11,7 @@ from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.context import Context, find_context, read_vectors
 from crashtool.formats.minidump.dump_source import DumpProblem, DumpSource, Location
 from crashtool.formats.minidump.file_kind import VERSION_MASK, refuse_other_files
-from crashtool.formats.minidump.linux import LinuxInfo
+from crashtool.formats.minidump.linux_streams import LinuxInfo
 from crashtool.formats.minidump.memory import Memory, MemoryRange, MemoryRanges
 from crashtool.formats.minidump.structs import VERSION, Directory, MinidumpHeader
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
     from crashtool.formats.minidump.stream_kind import StreamKind
     from crashtool.formats.minidump.structs import MemoryInfo, ThreadInfo
-    from crashtool.formats.minidump.system import (
+    from crashtool.formats.minidump.system_streams import (
         BreakpadInfo,
         DumpAssertion,
         MacCrashInfo,

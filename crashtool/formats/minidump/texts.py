@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crashtool.formats.minidump import linux, streams
+from crashtool.formats.minidump import linux_streams, streams
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 MEMORY, STRING, STREAM = "memory", "string", "stream"
 BINARY_STREAMS = frozenset({streams.UNUSED, 1, 2, 13, 18, 19, 21, 22, 23})  # minidumpapiset.h
 TEXT_STREAMS = frozenset({
-    streams.COMMENT_A, streams.COMMENT_W, linux.CPU_INFO, linux.PROC_STATUS, linux.LSB_RELEASE,
-    linux.COMMAND_LINE, linux.ENVIRON, linux.MAPS,
+    streams.COMMENT_A, streams.COMMENT_W, linux_streams.CPU_INFO, linux_streams.PROC_STATUS,
+    linux_streams.LSB_RELEASE, linux_streams.COMMAND_LINE, linux_streams.ENVIRON, linux_streams.MAPS,
 })  # fmt: skip
 
 

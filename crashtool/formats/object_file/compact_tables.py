@@ -17,7 +17,7 @@ from crashtool.formats.object_file.compact_unwind import (
 )
 from crashtool.formats.unwind_rules import CfiText
 
-MOST_KEPT = 64  # pages, of some 500 functions each
+MAX_KEPT = 64  # pages, of some 500 functions each
 
 
 class CompactTables:
@@ -67,7 +67,7 @@ class CompactTables:
     def _open_page(self, number: int) -> list[CompactFunction]:
         """The functions of a page; the last one ends where the next page begins."""
         if number not in self._pages:
-            if len(self._pages) >= MOST_KEPT:
+            if len(self._pages) >= MAX_KEPT:
                 self._pages.clear()
             rows = list(walk_page(self._section, self._index[number], self._shared))
             rows.append((self._starts[number + 1], 0))

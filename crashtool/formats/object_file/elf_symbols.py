@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
 MAX_NAME_LENGTH = 1 << 14
 MAX_ALIASES = 16
-MOST_ADDRESS = 1 << 64
+MAX_ADDRESS = 1 << 64
 NUMBERED_ALIAS = re.compile(r"_alias_\d+$")  # glibc's, of a function that has a better name
 VERSION = re.compile(r"(?<=.)@@?(?!\d+$).*", re.DOTALL)  # not the @8 of a calling convention
 MANGLED = ("_Z", "_R")
@@ -128,7 +128,7 @@ class FunctionTable:
         for number, (start, size, _) in enumerate(self._rows):
             following = self._starts[number + 1 : number + 2]
             if following != [start]:  # of several that begin there, the last counts
-                yield start, min(start + (size or self._measure(number)), *following, MOST_ADDRESS)
+                yield start, min(start + (size or self._measure(number)), *following, MAX_ADDRESS)
 
     def read_names(self) -> dict[int, list[str]]:
         """The names of the functions, of any size but none, by their first addresses."""

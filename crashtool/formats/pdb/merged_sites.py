@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crashtool.formats.pdb.module_code import CodeSymbol
     from crashtool.formats.pdb.msf import MsfStream
 
-MOST_SITES = 1 << 16
+MAX_SITES = 1 << 16
 
 
 class SiteTables(Protocol):
@@ -71,7 +71,7 @@ def list_sites(stream: "MsfStream", symbol: "CodeSymbol", base: int) -> list[Mer
             inlinee = InlineSiteSym.read(data, record).inlinee
             sites.append(MergedSite(inlinee, chain[-1] if chain else -1, len(chain), code))
             chain.append(len(sites) - 1)
-            if len(chain) > MAX_DEPTH or len(sites) > MOST_SITES:
+            if len(chain) > MAX_DEPTH or len(sites) > MAX_SITES:
                 raise MalformedFile("inlined calls without end", offset=symbol.record)
         elif head.kind == cv.S_INLINESITE_END and chain:
             chain.pop()

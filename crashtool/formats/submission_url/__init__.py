@@ -8,7 +8,6 @@ a URL must not be shown: redact_token.
 
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url.finding import ERROR, WARNING, Purpose, UrlFinding
-from crashtool.formats.submission_url.rules import RULES, check_url, fix_url
 from crashtool.formats.submission_url.url_forms import (
     FORMATS,
     FORMS,
@@ -19,6 +18,7 @@ from crashtool.formats.submission_url.url_forms import (
     parse_submission_url,
     token_kind,
 )
+from crashtool.formats.submission_url.url_rules import RULES, check_url, fix_url
 
 __all__ = [
     "ERROR",

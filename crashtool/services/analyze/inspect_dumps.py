@@ -11,7 +11,7 @@ from crashtool.errors import CrashtoolError, UsageError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 
 if TYPE_CHECKING:

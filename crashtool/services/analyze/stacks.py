@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
-    from crashtool.model.lookup import ModuleStatus
+    from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.services.analyze.variables.wanted import WantedVariables
     from crashtool.services.symbols.generated_code import Generated
     from crashtool.services.unwind.machine import Machine

@@ -9,7 +9,7 @@ from shutil import rmtree
 from uuid import UUID
 
 from crashtool.formats.crashpad.metadata import Metadata, pack_meta
-from crashtool.services.database.generic import locked
+from crashtool.services.database.generic_layout import locked
 
 
 def add_report(

@@ -7,12 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from crashtool.errors import InputUnusable, MachineFault, UsageError, reason_of
+from crashtool.formats.crashpad.database_report import Database, DatabaseReport
 from crashtool.formats.crashpad.metadata import Metadata
-from crashtool.formats.crashpad.report import Database, DatabaseReport
 from crashtool.services.database.database_layout import DatabaseLayout
-from crashtool.services.database.generic import GenericLayout
-from crashtool.services.database.macos import MacLayout
-from crashtool.services.database.windows import WindowsLayout
+from crashtool.services.database.generic_layout import GenericLayout
+from crashtool.services.database.macos_layout import MacLayout
+from crashtool.services.database.windows_layout import WindowsLayout
 
 LAYOUTS: dict[str, Callable[[Path], DatabaseLayout]] = {
     "generic": GenericLayout, "macos": MacLayout, "windows": WindowsLayout,

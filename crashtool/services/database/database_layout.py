@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from crashtool.formats.crashpad.database_report import DatabaseReport
 from crashtool.formats.crashpad.leftovers import SIDECAR
 from crashtool.formats.crashpad.metadata import Metadata
-from crashtool.formats.crashpad.report import DatabaseReport
 
 Update = Callable[[Metadata], Metadata]
 

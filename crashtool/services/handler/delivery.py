@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable, MachineFault, reason_of
 from crashtool.formats.crashpad.database import open_database
-from crashtool.formats.crashpad.report import DatabaseReport
+from crashtool.formats.crashpad.database_report import DatabaseReport
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.run import DeliveredReport
 from crashtool.services.handler.report_database import list_minidumps

@@ -39,8 +39,8 @@ from crashtool.services.transport.http import HttpResponse
 from crashtool.services.transport.reply import read_reply
 
 if TYPE_CHECKING:
-    from crashtool.services.receiver.report import StoredReport
-    from crashtool.services.receiver.submission import Exchange
+    from crashtool.services.receiver.receive_submission import Exchange
+    from crashtool.services.receiver.received_report import StoredReport
 
 CRASH = (sys.executable, "-I", "-S", "-c", "import ctypes; ctypes.string_at(0)")
 MARK = "crashtool_smoke"

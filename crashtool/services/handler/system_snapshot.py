@@ -5,7 +5,7 @@ import re
 import sys
 import time
 
-from crashtool.formats.minidump import linux
+from crashtool.formats.minidump import linux_streams
 from crashtool.formats.minidump.snapshot import SystemSnapshot, TimeZone
 from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import read_file
@@ -69,10 +69,10 @@ def read_texts(pid: int, tid: int) -> dict[int, bytes]:
     Of `tid` what a process that is ending has no more. What cannot be read is left out.
     """
     places: dict[int, str] = {
-        linux.PROC_STATUS: f"/proc/{tid}/status",
-        linux.COMMAND_LINE: f"/proc/{pid}/cmdline",
-        linux.AUXV: f"/proc/{tid}/auxv",
-        linux.MAPS: f"/proc/{tid}/maps",
+        linux_streams.PROC_STATUS: f"/proc/{tid}/status",
+        linux_streams.COMMAND_LINE: f"/proc/{pid}/cmdline",
+        linux_streams.AUXV: f"/proc/{tid}/auxv",
+        linux_streams.MAPS: f"/proc/{tid}/maps",
     }
     texts: dict[int, bytes] = {}
     for kind, path in places.items():
@@ -80,10 +80,10 @@ def read_texts(pid: int, tid: int) -> dict[int, bytes]:
             texts[kind] = read_file(path)[:_MAX_TEXT]
         except OSError:
             continue
-    texts[linux.CPU_INFO] = _read_processors().partition(b"\n\n")[0]
+    texts[linux_streams.CPU_INFO] = _read_processors().partition(b"\n\n")[0]
     for path in _RELEASES:
         if os.path.exists(path):  # noqa: PTH110 (as all of /proc)
-            texts[linux.LSB_RELEASE] = read_file(path)[:4096]
+            texts[linux_streams.LSB_RELEASE] = read_file(path)[:4096]
             break
     return {kind: text for kind, text in texts.items() if text}
 

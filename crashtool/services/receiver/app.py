@@ -26,8 +26,8 @@ from crashtool.services.receiver.file_answer import (
 from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
+from crashtool.services.receiver.receive_submission import Exchange, Submissions
 from crashtool.services.receiver.site import HEADERS, PageReply, Site, is_own
-from crashtool.services.receiver.submission import Exchange, Submissions
 from crashtool.services.receiver.symbol_folder import FOLDER
 from crashtool.services.receiver.symbol_index import SymbolIndex
 

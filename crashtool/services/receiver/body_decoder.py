@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from crashtool.services.receiver.incoming_report import DraftFile, IncomingReport
-from crashtool.services.receiver.report import MINIDUMP_NAMES
+from crashtool.services.receiver.received_report import MINIDUMP_NAMES
 
 BLOCK = 1 << 20
 MAX_PARTS = 10_000

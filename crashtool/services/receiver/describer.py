@@ -10,7 +10,7 @@ from typing import Protocol
 from crashtool.errors import CrashtoolError
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.listing import Query
-from crashtool.services.receiver.report import DumpPage, StoredReport
+from crashtool.services.receiver.received_report import DumpPage, StoredReport
 from crashtool.services.receiver.symbol_folder import SYMBOLS, SymbolFolder
 from crashtool.services.receiver.symbol_index import SymbolIndex
 

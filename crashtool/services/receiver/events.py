@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from crashtool.services.receiver.report import StoredReport
+from crashtool.services.receiver.received_report import StoredReport
 
 MAX_LISTENERS = 64
 MAX_WAITING = 256  # events that a listener may be behind before it has to load the list anew

@@ -29,8 +29,8 @@ from crashtool.services.receiver.listing import (
     list_groups,
     list_reports,
 )
+from crashtool.services.receiver.received_report import DumpPage, StoredFile, StoredReport
 from crashtool.services.receiver.related import RelatedGroup, list_related
-from crashtool.services.receiver.report import DumpPage, StoredFile, StoredReport
 
 DATABASE = "inbox.sqlite3"
 PRODUCT_NAMES, VERSION_NAMES = ("prod", "product"), ("ver", "version")

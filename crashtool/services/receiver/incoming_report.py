@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-from crashtool.services.receiver.report import MINIDUMP_NAMES
+from crashtool.services.receiver.received_report import MINIDUMP_NAMES
 
 
 class DraftFile:

@@ -9,7 +9,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.receiver.body_decoder import Refusal
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.incoming_report import IncomingReport
-from crashtool.services.receiver.report import MINIDUMP_NAMES, StoredReport, has_magic
+from crashtool.services.receiver.received_report import MINIDUMP_NAMES, StoredReport, has_magic
 
 FORMATS = frozenset({
     "btt", "json", "minidump", "plcrash", "proguard", "sourcemap", "symbols", "symbols-proguard",

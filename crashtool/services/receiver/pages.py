@@ -13,8 +13,8 @@ from urllib.parse import quote
 from crashtool.formats.moment import find_date, iso_text
 from crashtool.formats.submission_url import redact_token
 from crashtool.services.receiver.listing import InboxGroup, Query, ReportRow
+from crashtool.services.receiver.received_report import StoredReport
 from crashtool.services.receiver.related import RelatedGroup
-from crashtool.services.receiver.report import StoredReport
 
 if TYPE_CHECKING:
     import jinja2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crashtool.errors import CrashtoolError, InputUnusable, reason_of
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.receiver.report import StoredFile, StoredReport
+from crashtool.services.receiver.received_report import StoredFile, StoredReport
 from crashtool.services.symbols.identified_file import is_object, is_pack, read_head
 from crashtool.services.symbols.unpack_symbols import Unopened, walk_archive
 

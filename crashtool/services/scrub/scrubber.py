@@ -9,7 +9,7 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.texts import TextPlace, walk_text_places
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.submission import Scrubbed
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from crashtool.services.scrub.file_bytes import FileBytes
 from crashtool.services.scrub.pointers import Pointers

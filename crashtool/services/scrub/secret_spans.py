@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import UsageError
-from crashtool.formats.minidump import linux
+from crashtool.formats.minidump import linux_streams
 from crashtool.formats.minidump.texts import MEMORY, STRING, TextPlace
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.secrets import walk_secrets
@@ -64,7 +64,7 @@ def parse_wish(text: str) -> Finder:
 def find_environment(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
     """The values of environment variables: of the stream, and of blocks of them in memory."""
     start, end = text_place.rva, text_place.rva + text_place.size
-    if text_place.stream_type == linux.ENVIRON:
+    if text_place.stream_type == linux_streams.ENVIRON:
         for first, last in environment.walk_values(data, start, end):
             yield SecretSpan(ENVIRONMENT, first, last)
     elif text_place.kind == MEMORY:

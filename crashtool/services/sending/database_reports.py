@@ -14,7 +14,7 @@ from crashtool.services.files.unwrap_dumps import ByteStream, DumpFile, Unusable
 from crashtool.services.sending.outgoing import Note, Outgoing
 
 if TYPE_CHECKING:
-    from crashtool.formats.crashpad.report import Database, DatabaseReport
+    from crashtool.formats.crashpad.database_report import Database, DatabaseReport
     from crashtool.services.files.scratch import Scratch
 
 LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadata", "reports"))
@@ -60,7 +60,7 @@ def walk_unsent(
 ) -> Iterator[Outgoing | UnusableInput]:
     """What a database never uploaded, and what keeps some of it from being sent now."""
     from crashtool.formats.shell_words import quote_word
-    from crashtool.services.database.reading import open_patiently  # not for a file alone
+    from crashtool.services.database.locate_database import open_patiently  # not for a file alone
 
     try:
         database = open_patiently(text)

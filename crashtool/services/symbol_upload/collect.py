@@ -13,7 +13,7 @@ from crashtool.formats import object_kinds
 from crashtool.formats.archives.closed import Closed, find_closed, find_closed_file
 from crashtool.formats.archives.opening import HEAD_BYTES
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.reading import looks_like_object, read_object_files
+from crashtool.formats.object_file.identify import looks_like_object, read_object_files
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.model.symbol_upload import Collection, LeftOut, SymbolFile, UploadMember

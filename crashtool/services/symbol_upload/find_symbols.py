@@ -10,8 +10,8 @@ from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import base_name
 from crashtool.formats.regular_file import open_regular
-from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
+from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.files.path_patterns import expand_path, may_exist
 from crashtool.services.symbol_upload.collect import SymbolFileSearch, read_file
 from crashtool.services.symbol_upload.dump_modules import find_needed

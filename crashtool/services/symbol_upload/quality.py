@@ -7,7 +7,7 @@ from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_file import BreakpadFile
 from crashtool.formats.object_file.code_spans import spread_addresses
-from crashtool.formats.object_file.reading import find_code
+from crashtool.formats.object_file.identify import find_code
 from crashtool.formats.object_kinds import ObjectFile
 from crashtool.formats.pdb.coverage import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup

@@ -14,8 +14,8 @@ from crashtool.services.symbols.owners import Owner, find_owner
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crashtool.model.lookup import Candidate
     from crashtool.model.module import Module
+    from crashtool.model.symbol_lookup import Candidate
 
 UPLOAD = "crashtool upload-symbols --url URL"
 OFFLINE = "--offline"

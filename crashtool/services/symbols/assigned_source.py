@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.lookup import Candidate
+from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.symbols.identified_file import (
     bare_name,
     compare,

@@ -130,7 +130,7 @@ class NativeDebugFile:
         self.has_code = bool(self.code)
 
     def _read_headers(self) -> tuple[bool, bool]:
-        from crashtool.formats.object_file.reading import read_object_files
+        from crashtool.formats.object_file.identify import read_object_files
 
         self._data = map_file(self.path)
         self.objects = read_object_files(self._data)
@@ -189,7 +189,7 @@ class NativeDebugFile:
         if self.kind == object_kinds.PE:
             return self._read_image_constants(address, size)
         if self._constants is None:
-            from crashtool.formats.object_file.reading import find_constants  # for values alone
+            from crashtool.formats.object_file.identify import find_constants  # for values alone
 
             self._constants = find_constants(self._data)
         for place in self._constants:
@@ -208,7 +208,7 @@ class NativeDebugFile:
 
     def _find_code(self) -> tuple[list[object_kinds.CodeRange], list[range]]:
         """Where the file holds code, and where the module has some, be it in another file."""
-        from crashtool.formats.object_file.reading import find_code
+        from crashtool.formats.object_file.identify import find_code
 
         try:
             rows = list(find_code(self._data))

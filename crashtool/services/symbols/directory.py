@@ -32,8 +32,8 @@ from crashtool.services.symbols.identified_file import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crashtool.model.lookup import Candidate
     from crashtool.model.module import Module
+    from crashtool.model.symbol_lookup import Candidate
     from crashtool.services.files.scratch import Scratch
 
 VERSION_CONTROL = (".git", ".hg", ".svn")

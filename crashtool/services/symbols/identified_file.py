@@ -10,7 +10,7 @@ from crashtool.formats.breakpad.symbol_header import MAGIC, read_module_line
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
-from crashtool.model.lookup import Candidate, LookupStatus
+from crashtool.model.symbol_lookup import Candidate, LookupStatus
 from crashtool.services.symbols.mapped_file import CannotRead, map_file
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def identify(
 def identify_required(path: str, scratch: "Scratch", place: str = "") -> list[IdentifiedFile]:
     """As `identify`, for a file that must be of use: if it is not, what it is instead."""
     from crashtool.formats.archives.closed import find_closed
-    from crashtool.formats.object_file.reading import sniff_file_type
+    from crashtool.formats.object_file.identify import sniff_file_type
 
     place = place or path
     try:
@@ -110,7 +110,7 @@ def is_object(head: bytes) -> bool:
     if head.startswith(MAGIC):
         return True
     from crashtool.formats.archives.appimage import is_any_appimage
-    from crashtool.formats.object_file.reading import looks_like_object
+    from crashtool.formats.object_file.identify import looks_like_object
 
     return looks_like_object(head) and not is_any_appimage(head)
 
@@ -135,7 +135,7 @@ def _walk_objects(
     if head.startswith(MAGIC):
         yield IdentifiedFile(place, path, (read_module_line(map_file(path)),))
     elif is_object(head):
-        from crashtool.formats.object_file.reading import read_object_files
+        from crashtool.formats.object_file.identify import read_object_files
 
         yield IdentifiedFile(place, path, read_object_files(map_file(path)))
     elif is_pack(head):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.lookup import Candidate
+from crashtool.model.symbol_lookup import Candidate
 
 if TYPE_CHECKING:
     from crashtool.model.module import Module

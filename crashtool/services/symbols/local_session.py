@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from crashtool.model.crash import Frame
-    from crashtool.model.lookup import ModuleStatus
     from crashtool.model.module import Module
+    from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.services.symbols.session import SymbolSession
     from crashtool.services.symbols.symbol_plan import SymbolPlan
     from crashtool.services.unwind.unwind_context import CodeTables

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.breakpad.symbol_header import MAGIC
-from crashtool.model.lookup import Candidate
+from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.symbols.fetched_index import walk_fetched
 from crashtool.services.symbols.identified_file import (
     IdentifiedFile,

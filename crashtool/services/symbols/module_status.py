@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats import object_kinds
 from crashtool.formats.object_kinds import base_name
-from crashtool.model.lookup import Candidate, ModuleStatus, SymbolStatus, SymbolUse
+from crashtool.model.symbol_lookup import Candidate, ModuleStatus, SymbolStatus, SymbolUse
 from crashtool.services.symbols.advice import (
     DUMP_FIX,
     ID_FIX,

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.formats.variables.places import FoundScope
-    from crashtool.model.lookup import Candidate, LookupStatus
     from crashtool.model.module import Module
+    from crashtool.model.symbol_lookup import Candidate, LookupStatus
     from crashtool.services.symbols.debug_file import DebugFile
     from crashtool.services.symbols.symbol_source import SymbolSource
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_file import FunctionHit
-from crashtool.formats.object_file.pdb import read_pdb
+from crashtool.formats.object_file.pdb_identity import read_pdb
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.services.symbols.function_hits import to_hit
 

@@ -8,7 +8,7 @@ from crashtool.errors import BadUrl, CrashtoolError, NetworkFailure, TimedOut, T
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.symbol_store import CONVENTIONS, StorePath, compress_path
-from crashtool.model.lookup import Candidate, LookupStatus
+from crashtool.model.symbol_lookup import Candidate, LookupStatus
 from crashtool.services.symbols.fetched_index import remember_fetched
 from crashtool.services.symbols.identified_file import compare, identify_required, ids_of, matches
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from crashtool.errors import MissingLibrary
     from crashtool.model.crash import Frame
-    from crashtool.model.lookup import ModuleStatus
     from crashtool.model.module import Module
+    from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.services.symbols.generated_code import Generated, GeneratedCode
     from crashtool.services.symbols.symbol_source import SymbolSource
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from crashtool.model.lookup import Candidate
     from crashtool.model.module import Module
+    from crashtool.model.symbol_lookup import Candidate
 
 
 class SymbolSource(Protocol):

@@ -21,7 +21,7 @@ from crashtool.formats.archives.closed import find_closed
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from crashtool.formats.archives.refusals import NotOpened
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.reading import looks_like_object
+from crashtool.formats.object_file.identify import looks_like_object
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols.encoded_text import TEXT_MAGICS, Utf8Text
 

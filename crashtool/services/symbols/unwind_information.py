@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from crashtool.formats.unwind_rules import CfiText, UnwindTables
 
 DEBUG_FRAME = "debug_frame"
-LARGEST_DEBUG_FRAME = 1 << 28  # bytes
+MAX_DEBUG_FRAME = 1 << 28  # bytes
 
 Opener = Callable[[], "UnwindTables | None"]
 
@@ -164,7 +164,7 @@ def _open_debug_frame(data: "Content", architecture: str) -> "UnwindTables | Non
     sections = open_all_sections(data, architecture)
     if sections is None or not sections.has(DEBUG_FRAME):
         return None
-    size = min(sections.size(DEBUG_FRAME), LARGEST_DEBUG_FRAME)
+    size = min(sections.size(DEBUG_FRAME), MAX_DEBUG_FRAME)
     content = sections.open(DEBUG_FRAME).take(size)
     place = SectionRange(0, sections.base, size)  # addresses in it are whole ones
     return EhFrame(content, FrameTables(sections.base, place, None), architecture, is_debug=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.unwind_rules import FrameData
 
 DEBUG_FRAME = "debug_frame"
-LARGEST_DEBUG_FRAME = 1 << 28  # bytes
+MAX_DEBUG_FRAME = 1 << 28  # bytes
 
 
 def walk_unwind_records(data: "Content", kind: str, architecture: str) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _walk_debug_frame(data: "Content", architecture: str) -> Iterator[str]:
     if sections is None or not sections.has(DEBUG_FRAME):
         return
     try:
-        size = min(sections.size(DEBUG_FRAME), LARGEST_DEBUG_FRAME)
+        size = min(sections.size(DEBUG_FRAME), MAX_DEBUG_FRAME)
         content = sections.open(DEBUG_FRAME).take(size)
     except MalformedFile:
         return

@@ -13,8 +13,8 @@ from crashtool.model.own_calls import (
     decide_further_calls,
 )
 from crashtool.model.signature import CALLS_OF_RECURSION, Signature, classify, sign
+from crashtool.model.triage.grouping_rules import Rules
 from crashtool.model.triage.row import Row
-from crashtool.model.triage.rules import Rules
 from crashtool.services.analyze.inspect_dumps import (
     FoundDump,
     InspectOptions,

@@ -7,7 +7,7 @@ from crashtool.errors import UsageError
 from crashtool.formats.text_file import read_text_file
 from crashtool.formats.toml import parse_toml
 from crashtool.model.own_calls import Action, FrameRule
-from crashtool.model.triage.rules import GroupRule, Matcher, Rules
+from crashtool.model.triage.grouping_rules import GroupRule, Matcher, Rules
 from crashtool.services.settings.table import SETTINGS
 from crashtool.services.settings.triage_table import TABLE
 

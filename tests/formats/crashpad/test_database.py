@@ -12,8 +12,8 @@ from crashtool.formats.crashpad import database as module
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata, pack_windows_metadata
 from crashtool.formats.regular_file import open_regular
-from crashtool.services.database import reading
-from crashtool.services.database.reading import open_patiently
+from crashtool.services.database import locate_database
+from crashtool.services.database.locate_database import open_patiently
 from tests.synth.database import (
     CLIENT,
     NOW,
@@ -313,7 +313,7 @@ def test_a_meta_file_that_another_program_holds_is_no_deleted_report(hold, tmp_p
 
 def test_a_lock_of_milliseconds_is_waited_for(hold, tmp_path, monkeypatch):
     write_windows_database(tmp_path, [windows_report(1)])
-    monkeypatch.setattr(reading, "PAUSE", 0)
+    monkeypatch.setattr(locate_database, "PAUSE", 0)
     hold("settings.dat", 3)
 
     assert open_patiently(tmp_path).settings.uploads_enabled
@@ -321,7 +321,7 @@ def test_a_lock_of_milliseconds_is_waited_for(hold, tmp_path, monkeypatch):
 
 def test_a_lock_that_stays_is_said(hold, tmp_path, monkeypatch, crashtool):
     write_windows_database(tmp_path / "db", [windows_report(1)])
-    monkeypatch.setattr(reading, "PAUSE", 0)
+    monkeypatch.setattr(locate_database, "PAUSE", 0)
     hold("settings.dat", -1)
 
     for command in (["database", "list"], ["database", "settings"], ["send-dump", "--dry-run"]):

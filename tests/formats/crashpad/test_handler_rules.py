@@ -2,13 +2,13 @@
 
 import pytest
 
+from crashtool.formats.crashpad.database_report import DatabaseReport
 from crashtool.formats.crashpad.handler_rules import (
     is_beyond_age,
     is_rate_limited,
     predict_pruning,
     walk_beyond_size,
 )
-from crashtool.formats.crashpad.report import DatabaseReport
 from tests.synth.database import NOW, report_id
 
 DAY = 86400

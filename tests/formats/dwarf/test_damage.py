@@ -21,7 +21,7 @@ from tests.synth.dwarf import (
 )
 
 PLACES = (LOW, LOW + 9, LOW + SIZE - 1)
-MOST_SECONDS = 2.0
+MAX_SECONDS = 2.0
 
 
 def sections_of(version):
@@ -48,7 +48,7 @@ def look_up(data, places=PLACES):
     """Ask; whether there was any answer. Each is a line that can be shown, and none comes late."""
     start = time.process_time()
     found, _ = attempt(find_lines, data, places)
-    assert time.process_time() - start < MOST_SECONDS
+    assert time.process_time() - start < MAX_SECONDS
     for row in found or ():
         assert isinstance(row.file, str)
         assert row.line >= 0

@@ -124,7 +124,7 @@ class TestSections:
     @pytest.mark.parametrize("packing", [PACKED_64, PACKED_OLD])
     def test_sections_are_the_same_at_once_and_piece_by_piece(self, packing, monkeypatch):
         content = make_content()
-        monkeypatch.setattr(sections, "LARGEST_WHOLE", 1000)
+        monkeypatch.setattr(sections, "MAX_WHOLE", 1000)
         if packing == PACKED_OLD:
             head = b"ZLIB" + len(content).to_bytes(8, "big")
         else:

@@ -245,12 +245,12 @@ def test_a_file_without_line_tables_has_no_lines():
 
 
 def test_what_is_run_of_line_programs_is_bounded(monkeypatch):
-    monkeypatch.setattr(line_lookup, "MOST_PROGRAMS", 8)
+    monkeypatch.setattr(line_lookup, "MAX_PROGRAMS", 8)
     assert at(build(4), LOW) is None
 
 
 def test_rows_are_kept_for_so_many_tables_and_made_again(monkeypatch):
-    monkeypatch.setattr(line_lookup, "MOST_KEPT", 8)
+    monkeypatch.setattr(line_lookup, "MAX_KEPT", 8)
     lines = open_line_lookup(build(4))
     assert lines.find(LOW) == lines.find(LOW)
 

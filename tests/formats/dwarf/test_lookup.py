@@ -37,7 +37,7 @@ PRODUCER = 0x25
 LOCATION, TYPE = 0x02, 0x49
 FAR = LOW + 0x80  # code of the program that no line describes
 CPP = 0x04  # DW_LANG_C_plus_plus
-MOST_SECONDS = 3.0
+MAX_SECONDS = 3.0
 
 
 class Symbols:
@@ -397,7 +397,7 @@ def look_up(content):
         found = [lookup.find_locations(place) for place in (LOW, LOW + 6, FAR)]
     except CrashtoolError:
         found = []
-    assert time.process_time() - start < MOST_SECONDS
+    assert time.process_time() - start < MAX_SECONDS
     return found
 
 

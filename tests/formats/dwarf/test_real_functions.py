@@ -76,7 +76,7 @@ OPTIONS = [
 OBJECTS = ("dwarf4", "dwarf5", "full.debug", "g1", "gz_gnu_old", "gz_zlib", "gz_zstd", "lto",
            "simple_templates", "types_section")  # fmt: skip
 PROGRAMS = ("O0/kindscc", "O2/kindscc", "O2/oops", "O2-m32/kindscc", "O2-static/kinds", "O3/kinds")
-MOST_ADDRESSES = 400
+MAX_ADDRESSES = 400
 
 
 def read_both(path):
@@ -86,7 +86,7 @@ def read_both(path):
     sections = open_sections(data)
     base = sections.base
     places = [place - base for span in sections.code for place in span]
-    places = sorted(random.Random(1).sample(places, min(len(places), MOST_ADDRESSES)))  # noqa: S311
+    places = sorted(random.Random(1).sample(places, min(len(places), MAX_ADDRESSES)))  # noqa: S311
     code = tuple(range(span.start - base, span.stop - base) for span in sections.code)
     symbols = FunctionNames(data, find_symbol_tables(data), code)
     lookup = DwarfLookup(sections, symbols)

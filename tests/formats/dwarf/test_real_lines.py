@@ -64,7 +64,7 @@ untyped:
  ret
 .section .note.GNU-stack,"",@progbits
 """
-MOST_PLACES = 600
+MAX_PLACES = 600
 OPTIONS = [
     ("gcc", "-g"), ("gcc", "-g -gdwarf-3"), ("gcc", "-g -gdwarf-2"), ("gcc", "-g -gdwarf64"),
     ("gcc", "-g1"), ("gcc", "-g -gz=zlib"), ("gcc", "-g -gsplit-dwarf"),
@@ -102,7 +102,7 @@ def list_lines(program, truth):
         if row.flags & FLAG_EXECUTABLE
     ]
     places = [place for span in spans for place in span]
-    places = sorted(random.Random(1).sample(places, min(len(places), MOST_PLACES)))  # noqa: S311
+    places = sorted(random.Random(1).sample(places, min(len(places), MAX_PLACES)))  # noqa: S311
     lines = open_line_lookup(data)
     found = [lines.find(place - layout.base) for place in places]
     ours = [row and f"{row.file}:{row.line}" for row in found]

@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from crashtool.errors import CrashtoolError
-from crashtool.formats.minidump import linux, streams, structs
+from crashtool.formats.minidump import linux_streams, streams, structs
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.memory import MemoryRanges
 from crashtool.formats.minidump.writer import Block, pack_pairs, write_minidump
@@ -19,7 +19,7 @@ TEXTS = {
     streams.COMMENT_A,
     streams.COMMENT_W,
     streams.MAC_CRASH_INFO,
-    *range(linux.CPU_INFO, linux.DSO_DEBUG + 1),
+    *range(linux_streams.CPU_INFO, linux_streams.DSO_DEBUG + 1),
 }
 """Streams that hold as much as they hold: a shorter one is not damaged."""
 ALL_ONES = b"\xff\xff\xff\xff"
@@ -214,7 +214,13 @@ def many_handles_with_one_giant_name():
 
 def texts_of_many_lines():
     text = Block(b"a:b\n" * (4 * MEGABYTE))
-    texts = (linux.MAPS, linux.CPU_INFO, linux.PROC_STATUS, linux.ENVIRON, linux.COMMAND_LINE)
+    texts = (
+        linux_streams.MAPS,
+        linux_streams.CPU_INFO,
+        linux_streams.PROC_STATUS,
+        linux_streams.ENVIRON,
+        linux_streams.COMMAND_LINE,
+    )
     return write_minidump([(number, text) for number in texts])
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from crashtool.formats.minidump import linux
+from crashtool.formats.minidump import linux_streams
 from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.crashpad_info import CrashpadInfo
 from crashtool.formats.minidump.file import Minidump
@@ -44,7 +44,7 @@ def snapshot(**changes):
         ],
         memory=[MemorySnapshot(0x500000, b"heap")],
         crashpad=CrashpadInfo(1, REPORT, CLIENT, (("prod", "Game"),), (), 0),
-        texts={linux.COMMAND_LINE: b"/opt/game\0--level\0"},
+        texts={linux_streams.COMMAND_LINE: b"/opt/game\0--level\0"},
         writer="crashtool.amd64,0.1.0,linux",
         comment="Written by a test.",
     )

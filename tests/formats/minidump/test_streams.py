@@ -5,7 +5,13 @@ from uuid import UUID
 import pytest
 
 from crashtool.formats.identifiers import DebugId
-from crashtool.formats.minidump import breakpad_structs, dump_source, linux, streams, structs
+from crashtool.formats.minidump import (
+    breakpad_structs,
+    dump_source,
+    linux_streams,
+    streams,
+    structs,
+)
 from crashtool.formats.minidump.crashpad_info import (
     AnnotationObject,
     CrashpadInfo,
@@ -371,7 +377,7 @@ def test_linux_texts(full):
 
 
 def test_a_command_line_may_be_empty():
-    assert single(linux.COMMAND_LINE, b"").linux.command_line == ()
+    assert single(linux_streams.COMMAND_LINE, b"").linux.command_line == ()
 
 
 def test_maps_keep_paths_with_blanks(full):
@@ -384,21 +390,21 @@ def test_maps_keep_paths_with_blanks(full):
 @pytest.mark.parametrize("line", ["x", "zz-1 r-xp 0 0:0 0", "1-2 r-xp 0 0:0 none /a"])
 def test_a_line_of_the_map_that_is_none_is_noted(line):
     text = f"{line}\n1-2 r-xp 0 0:0 0 /a\n\0"
-    dump = single(linux.MAPS, text.encode())
+    dump = single(linux_streams.MAPS, text.encode())
     assert [found.path for found in dump.linux.maps] == ["/a"]
     assert sentences(dump) == ["memory map: a line that is none"]
 
 
 def test_a_map_of_too_many_lines_is_cut(monkeypatch):
-    monkeypatch.setattr(linux, "MAX_MAPS", 2)
-    dump = single(linux.MAPS, b"1-2 r-xp 0 0:0 0 /a\n" * 5)
+    monkeypatch.setattr(linux_streams, "MAX_MAPS", 2)
+    dump = single(linux_streams.MAPS, b"1-2 r-xp 0 0:0 0 /a\n" * 5)
     assert len(dump.linux.maps) == 2
     assert sentences(dump) == ["memory map: 2 lines read"]
 
 
 def test_auxv_is_as_wide_as_the_process():
     raw = breakpad_structs.AuxiliaryValue32(type=6, value=4096).pack()
-    assert single(linux.AUXV, raw, architecture="arm").linux.auxv == {6: 4096}
+    assert single(linux_streams.AUXV, raw, architecture="arm").linux.auxv == {6: 4096}
 
 
 def test_the_linkers_list(full):
@@ -410,13 +416,13 @@ def test_the_linkers_list(full):
 def test_a_32_bit_linkers_list():
     block = Block(breakpad_structs.MdRawDebug32(version=1, entry_count=1, brk=5).pack())
     block.link(4, Block(breakpad_structs.MdRawLinkMap32(address=9).pack()))
-    found = single(linux.DSO_DEBUG, block, architecture="x86").linux.dso_debug
+    found = single(linux_streams.DSO_DEBUG, block, architecture="x86").linux.dso_debug
     assert (found.brk, found.objects) == (5, ((9, "", 0),))
 
 
 def test_a_linkers_list_may_be_empty():
     block = Block(breakpad_structs.MdRawDebug64(version=1).pack())
-    assert single(linux.DSO_DEBUG, block).linux.dso_debug.objects == ()
+    assert single(linux_streams.DSO_DEBUG, block).linux.dso_debug.objects == ()
 
 
 def test_crashpads_annotations(full):

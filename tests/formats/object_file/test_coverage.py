@@ -10,7 +10,7 @@ from crashtool.formats.object_file.cfi_expressions import Reader
 from crashtool.formats.object_file.eh_frame import NAMES, EhFrame
 from crashtool.formats.object_file.elf import find_frame_tables
 from crashtool.formats.object_file.exception_tables import ExceptionTables, Tables
-from crashtool.formats.object_file.reading import find_code, read_object_files
+from crashtool.formats.object_file.identify import find_code, read_object_files
 from crashtool.formats.object_file.unwind_row import AlignmentFactors, UnwindRow, compile_plain
 from crashtool.formats.object_kinds import CodeRange
 from crashtool.services.symbols.mapped_file import map_file

@@ -5,8 +5,9 @@ import pytest
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.object_file import elf, macho, pdb, pe
-from crashtool.formats.object_file.reading import (
+from crashtool.formats.object_file import elf, macho, pe
+from crashtool.formats.object_file import pdb_identity as pdb
+from crashtool.formats.object_file.identify import (
     looks_like_object,
     read_object_files,
     sniff_file_type,

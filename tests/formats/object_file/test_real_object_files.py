@@ -8,7 +8,7 @@ import pytest
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats import object_kinds
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from tests.toolchain import run_tool
 
 HEADERS_ONLY = ("breakpad-sym.xz", "portable-pdb", "cab", "data", "text")

@@ -9,7 +9,7 @@ from crashtool.errors import MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.stack_records import StackRecords
 from crashtool.formats.breakpad.symbol_file import BreakpadFile
-from crashtool.formats.object_file.pdb import read_pdb
+from crashtool.formats.object_file.pdb_identity import read_pdb
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.pdb.msf import MAGIC
 from tests.conftest import shared

@@ -12,8 +12,8 @@ from crashtool.errors import CannotWrite, UsageError
 from crashtool.formats.core_file import writer
 from crashtool.formats.core_file.machines import FPREGSET, X86_XSTATE
 from crashtool.formats.minidump.file import Minidump
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.core.build import write_core_file
-from crashtool.services.analyze.report import analyze
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.synth.minidump import MinidumpBuilder
 

@@ -8,7 +8,7 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.render.as_json import crash_document
 from crashtool.render.html import render_html
 from crashtool.render.report import render_report
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.secrets import mask_secrets
 from crashtool.services.scrub.scrubber import scrub_dump
 from crashtool.services.scrub.secret_spans import parse_wish

@@ -8,7 +8,7 @@ import pytest
 
 from crashtool.formats.minidump.file import Minidump
 from crashtool.render.as_json import crash_document
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 
 # Where the reports say `unknown`, with what the dump does say and why.
 BETTER_TYPES = {

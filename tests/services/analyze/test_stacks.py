@@ -2,8 +2,8 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-from crashtool.services.analyze.report import analyze
 from crashtool.services.analyze.stacks import find_machine, walk_stacks
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.synth.minidump import MinidumpBuilder

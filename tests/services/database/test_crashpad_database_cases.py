@@ -15,7 +15,7 @@ from crashtool.services.database.changing import (
     record_upload_complete,
     request_upload,
 )
-from crashtool.services.database.reading import find_report
+from crashtool.services.database.locate_database import find_report
 from crashtool.services.database.settings_file import change_settings
 from crashtool.services.sending.database_reports import walk_unsent
 from crashtool.services.sending.outgoing import Outgoing

@@ -10,7 +10,7 @@ from crashtool.services.database.changing import (
     record_upload_complete,
     request_upload,
 )
-from crashtool.services.database.reading import find_reports
+from crashtool.services.database.locate_database import find_reports
 from crashtool.services.sending.database_reports import walk_unsent
 from tests.growth import grows_linearly
 from tests.synth.database import (

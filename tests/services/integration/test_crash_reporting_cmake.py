@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from crashtool.formats.crashpad.client.choosing import find_release
+from crashtool.formats.crashpad.client.find_release import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, LINUX
 from crashtool.formats.crashpad.client.linking import NOTE_SYMBOL
 from crashtool.formats.crashpad.client.releases import RELEASES

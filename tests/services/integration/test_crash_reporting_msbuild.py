@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from crashtool.formats.attribute_rules import StartPlan
-from crashtool.formats.crashpad.client.choosing import find_release
+from crashtool.formats.crashpad.client.find_release import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, WINDOWS
 from crashtool.model.integration import Integration
 from crashtool.render.integration.msbuild import props_text

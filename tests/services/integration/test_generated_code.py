@@ -11,7 +11,7 @@ import pytest
 
 from crashtool.formats.attribute_rules import StartPlan
 from crashtool.formats.attributes import Attachment, Attribute
-from crashtool.formats.crashpad.client.choosing import find_release
+from crashtool.formats.crashpad.client.find_release import find_release
 from crashtool.formats.crashpad.client.releases import RELEASES
 from crashtool.model.integration import Integration
 from crashtool.render.integration.source import (

@@ -10,7 +10,7 @@ import requests
 from crashtool.errors import InputUnusable, MissingExtra, UsageError
 from crashtool.services.receiver import app
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.receiver.report import DumpPage
+from crashtool.services.receiver.received_report import DumpPage
 from tests.services.receiver.conftest import connect, exchange, read_answer, wait_until
 
 TOKEN = "a" * 64

@@ -8,8 +8,8 @@ import pytest
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.render.html_style import STYLE
 from crashtool.services.receiver.app import start_receiver
+from crashtool.services.receiver.received_report import DumpPage
 from crashtool.services.receiver.related import pack_calls
-from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.conftest import wait_until
 from tests.services.receiver.crashes import make_dump, send_crash, send_symbols
 

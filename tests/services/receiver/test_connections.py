@@ -160,7 +160,7 @@ def test_an_answer_on_a_kept_connection_does_not_wait_for_the_clients_system(rec
 
 def test_dumps_are_read_when_nothing_arrives_or_after_a_while(receiver):
     from crashtool.services.receiver import describer
-    from crashtool.services.receiver.report import DumpPage
+    from crashtool.services.receiver.received_report import DumpPage
 
     read = []
     reader = describer.Describer(

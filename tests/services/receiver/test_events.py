@@ -6,7 +6,7 @@ import requests
 from crashtool.services.receiver import events
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.events import Events
-from crashtool.services.receiver.report import DumpPage
+from crashtool.services.receiver.received_report import DumpPage
 from tests.services.receiver.crashes import send_crash
 
 

@@ -183,9 +183,9 @@ def test_without_the_token_the_answer_comes_before_the_body_and_nothing_is_kept(
 
 
 def test_a_token_that_does_not_come_in_time_is_not_waited_for(closed, monkeypatch):
-    from crashtool.services.receiver import submission
+    from crashtool.services.receiver import receive_submission
 
-    monkeypatch.setattr(submission, "UNKNOWN_SECONDS", 0.2)
+    monkeypatch.setattr(receive_submission, "UNKNOWN_SECONDS", 0.2)
     receiver = closed
     with connect(receiver) as connection:
         connection.sendall(head("/", 1000, FORM) + f"--{BOUNDARY}\r\n".encode())

@@ -5,7 +5,7 @@ import pytest
 from crashtool.errors import CannotWrite, InputUnusable, UsageError
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.listing import Query
-from crashtool.services.receiver.report import DumpPage
+from crashtool.services.receiver.received_report import DumpPage
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import requests
 
 from crashtool.services.receiver import app, incoming_report, symbol_folder
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.receiver.report import DumpPage
+from crashtool.services.receiver.received_report import DumpPage
 from tests.services.receiver.conftest import connect, wait_until
 from tests.services.receiver.crashes import send_crash, send_symbols
 

@@ -5,7 +5,7 @@ import pytest
 import requests
 
 from crashtool.services.receiver.app import start_receiver
-from crashtool.services.receiver.report import DumpPage
+from crashtool.services.receiver.received_report import DumpPage
 from tests.services.receiver.conftest import exchange, wait_until
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>\u202e\x00"

@@ -11,8 +11,8 @@ import requests
 from crashtool.commands.dump_pages import DumpPages
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.received_report import DumpPage
 from crashtool.services.receiver.related import MAX_GROUPS, pack_calls
-from crashtool.services.receiver.report import DumpPage
 from tests.services.receiver.crashes import send_crash
 from tests.synth.crashes import crash, name_symbols
 

@@ -160,7 +160,7 @@ def program(tmp_path):
 
 
 def build_id_of(path):
-    from crashtool.formats.object_file.reading import read_object_files
+    from crashtool.formats.object_file.identify import read_object_files
     from crashtool.services.symbols.mapped_file import map_file
 
     return read_object_files(map_file(str(path)))[0].build_id.hex
@@ -236,7 +236,7 @@ def test_pdb_and_pe_of_the_corpus_come_back_by_symsrvs_keys(receiver, shared_tru
     program = next(path for path in (pdb.with_suffix(".exe"), pdb.with_suffix(".dll"))
                    if path.exists())  # fmt: skip
     upload(receiver, pack({pdb.name: pdb.read_bytes(), program.name: program.read_bytes()}))
-    from crashtool.formats.object_file.reading import read_object_files
+    from crashtool.formats.object_file.identify import read_object_files
     from crashtool.services.symbols.mapped_file import map_file
 
     debug_id = read_object_files(map_file(str(pdb)))[0].debug_id.breakpad

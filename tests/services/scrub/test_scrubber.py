@@ -1,7 +1,7 @@
 import pytest
 
 from crashtool.errors import InputUnusable, UsageError
-from crashtool.formats.minidump import linux, streams
+from crashtool.formats.minidump import linux_streams, streams
 from crashtool.formats.minidump.crashpad_info import AnnotationObject, ModuleAnnotations
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.texts import walk_text_places
@@ -59,7 +59,7 @@ def test_two_equations_are_no_environment_but_three_are(scrub):
 
 
 def test_the_environment_that_breakpad_copies_is_overwritten_too(scrub):
-    builder = MinidumpBuilder().add_linux_text(linux.ENVIRON, "USER=ada\0LANG=C.UTF-8\0")
+    builder = MinidumpBuilder().add_linux_text(linux_streams.ENVIRON, "USER=ada\0LANG=C.UTF-8\0")
     _, after, _ = scrub(builder, "environment")
     assert Minidump(after).linux.environ == (("USER", "xxx"), ("LANG", "xxxxxxx"))
 

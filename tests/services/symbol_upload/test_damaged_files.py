@@ -6,7 +6,7 @@ import time
 import pytest
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
 from crashtool.services.symbol_upload.quality import grade_file
 

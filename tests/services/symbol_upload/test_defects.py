@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.model.symbol_upload import SymbolFile
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.collect import SymbolFileSearch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.services.symbol_upload.native_coverage import measure_native
 from tests.synth.object_files import full_elf
 from tests.toolchain import need, need_programs, run_tool

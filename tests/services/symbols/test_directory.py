@@ -10,7 +10,7 @@ import pytest
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives.cabinet import LZX
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.model.module import Module
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbols import directory

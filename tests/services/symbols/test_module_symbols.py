@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from crashtool.formats import object_kinds
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.model.crash import Frame
-from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
+from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.symbols.debug_file import open_debug_file
 from crashtool.services.symbols.module_status import (
     FrameCoverage,

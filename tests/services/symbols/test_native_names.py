@@ -69,7 +69,7 @@ def test_of_one_name_in_two_scopes_each_call_has_its_own(build):
 
 
 def test_scopes_are_looked_for_in_so_many_bytes(build, monkeypatch):
-    monkeypatch.setattr("crashtool.formats.dwarf.entry_names.MOST_SCOPE_BYTES", 100)
+    monkeypatch.setattr("crashtool.formats.dwarf.entry_names.MAX_SCOPE_BYTES", 100)
     program = build("g++", "-g")
 
     assert "read_magic" in inlined_in(program, "_ZN5atlas4drawEPVi")

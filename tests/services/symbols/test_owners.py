@@ -3,8 +3,8 @@
 import pytest
 
 from crashtool.formats.identifiers import DebugId
-from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
+from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.symbols.advice import advise
 from crashtool.services.symbols.owners import (
     ANY_DISTRIBUTION,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crashtool.model.lookup import Candidate
 from crashtool.model.module import Module
+from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.symbols.symbol_source import ChainedSource
 
 APP = Module(0, 1, "app", "app", None, None, None)

@@ -6,7 +6,7 @@ import pytest
 
 from crashtool.formats.breakpad.cfi import parse_rules
 from crashtool.formats.breakpad.stack_records import StackRecords
-from crashtool.formats.object_file.reading import read_object_files
+from crashtool.formats.object_file.identify import read_object_files
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.unwind_records import walk_unwind_records
 

@@ -16,8 +16,8 @@ from crashtool.formats.minidump.crashpad_info import (
     ModuleAnnotations,
 )
 from crashtool.formats.multipart import FormField, FormFile, MultipartBody, make_boundary
-from crashtool.formats.submission_url.rules import check_url
 from crashtool.formats.submission_url.url_parts import split_url
+from crashtool.formats.submission_url.url_rules import check_url
 from crashtool.model.submission import Field, identify_by_url, upload_fields
 from crashtool.services.files.unwrap_dumps import DumpFile
 from crashtool.services.sending.request import SendPlan, make_request

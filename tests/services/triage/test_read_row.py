@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from crashtool.model.own_calls import FrameRule
-from crashtool.model.triage.rules import Rules
+from crashtool.model.triage.grouping_rules import Rules
 from crashtool.services.analyze.inspect_dumps import FoundDump, InspectOptions, read_report
 from crashtool.services.triage import read_row as reading
 from crashtool.services.triage.read_row import make_consumer, read_row

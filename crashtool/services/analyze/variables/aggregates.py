@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crashtool.services.analyze.variables.spot import Spot
 
 BITS = 8
-MOST_ELEMENTS = 1 << 40
+MAX_ELEMENTS = 1 << 40
 
 
 def read_members(at: "Spot", value: Value) -> Value:
@@ -111,7 +111,7 @@ def read_array(at: "Spot", value: Value) -> Value:
     element, count = details.target, at.kind.count
     if count is None and details.find_count is not None:
         count = details.find_count(at.reader.frame)
-    if element is None or count is None or not 0 <= count < MOST_ELEMENTS:
+    if element is None or count is None or not 0 <= count < MAX_ELEMENTS:
         lose("how many elements it has is not known")
     size = element.size
     if size is None:

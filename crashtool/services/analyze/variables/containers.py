@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # What reads a type of a library; None where the members are not those of the library's.
 Shape: TypeAlias = Callable[["Spot", "Value"], "Value | None"]
-MOST_ELEMENTS = 1 << 40
-MOST_STEPS = 1 << 12  # from node to node
+MAX_ELEMENTS = 1 << 40
+MAX_STEPS = 1 << 12  # from node to node
 DEEPEST = 16  # types inside one another
 
 
@@ -41,7 +41,7 @@ def read_span(
     """Elements from one address to before another."""
     size = find_element_size(element)
     count, rest = divmod(end - start, size)
-    if rest or not 0 <= count < MOST_ELEMENTS or element is None:
+    if rest or not 0 <= count < MAX_ELEMENTS or element is None:
         lose("where it begins and ends makes no sense")
     spots = (at.follow(element, start + number * size) for number in range(count))
     return count_elements(read_elements(at, value, spots, count), count, start)
@@ -93,7 +93,7 @@ def read_nodes(
 ) -> "Value":
     """The values that nodes hold behind `behind` bytes of links, as far as they are aligned."""
     find_element_size(element)
-    if not 0 <= count < MOST_ELEMENTS:
+    if not 0 <= count < MAX_ELEMENTS:
         lose("how many elements it has makes no sense")
     alignment = find_alignment(element)
     behind += -behind % alignment
@@ -108,14 +108,14 @@ def read_nodes(
 
 def walk_links(at: "Spot", node: int) -> Iterator[int]:
     """Nodes whose first word is the next one."""
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         yield node
         node = _read_link(at, node, 0)
 
 
 def walk_tree(at: "Spot", node: int, links: TreeLinks) -> Iterator[int]:
     """The nodes of a tree from the leftmost on, in order. LostValue where one is not known."""
-    left_steps = MOST_STEPS
+    left_steps = MAX_STEPS
     while left_steps:
         yield node
         following = _read_link(at, node, links.right)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.frame_view import FrameView
     from crashtool.formats.variables.places import LossState, Place
 
-LARGEST_READ = 1 << 16  # bytes at once
+MAX_READ = 1 << 16  # bytes at once
 
 
 class LostValue(Exception):
@@ -33,7 +33,7 @@ def lose(reason: str) -> NoReturn:
 
 def read_content(place: "Place", frame: "FrameView", offset: int, size: int) -> bytes:
     """Bytes of what is at a place, from a byte of it on. LostValue where one is not known."""
-    if size > LARGEST_READ or offset < 0 or size < 0:
+    if size > MAX_READ or offset < 0 or size < 0:
         lose("it is too large")
     if isinstance(place, MemoryPlace):
         content = frame.read_memory(place.address + offset, size)

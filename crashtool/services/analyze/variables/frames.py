@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.machine import Machine
     from crashtool.services.unwind.unwind_context import Loaded, StackFrame
 
-MOST_FRAMES = 1 << 10  # whose variables are read
+MAX_FRAMES = 1 << 10  # whose variables are read
 ORDER = ("argument", "local", "static")
-MOST_VARIABLES = 256  # of one function that are shown
+MAX_VARIABLES = 256  # of one function that are shown
 # What compilers make for loops over ranges and for __func__ (gcc, clang).
 MADE = ("__for_", "__func__", "__PRETTY_FUNCTION__", "__FUNCTION__", "__range", "__begin", "__end")
 
@@ -86,7 +86,7 @@ def add_variables(
         return hit.name if hit and hit.start + loaded.base == address else ""
 
     budget = ValueBudget()
-    count = min(len(stack.frames), MOST_FRAMES if wanted.all_frames else 1)
+    count = min(len(stack.frames), MAX_FRAMES if wanted.all_frames else 1)
     frames = list(stack.frames)
     for number in reversed(range(count)):
         frame = frames[number]
@@ -129,7 +129,7 @@ def _read_scopes(
     return [
         [
             _read(variable, view, reader, with_values=wanted.with_values)
-            for variable in scope.variables[:MOST_VARIABLES]
+            for variable in scope.variables[:MAX_VARIABLES]
             if wanted.limits.is_plain or not variable.name.startswith(MADE)
         ]
         for scope in scopes

@@ -19,11 +19,11 @@ class Limits(NamedTuple):
 
 
 SHOWN = Limits()
-MOST_VALUES = 1 << 16  # of all variables of a stack
+MAX_VALUES = 1 << 16  # of all variables of a stack
 
 
 class ValueBudget:
     """How many values may still be read of one stack."""
 
-    def __init__(self, left: int = MOST_VALUES) -> None:
+    def __init__(self, left: int = MAX_VALUES) -> None:
         self.left = left

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.aggregates import find_element_size, read_elements
 from crashtool.services.analyze.variables.containers import (
-    MOST_STEPS,
+    MAX_STEPS,
     count_elements,
     read_held,
     read_letters,
@@ -140,7 +140,7 @@ def _find_head(at: "Spot", holder: MemberPart) -> "tuple[int, int, DataType, Mem
 def _walk_tree(at: "Spot", head: int, left: int, parent: int, right: int) -> "Iterator[int]":
     """The nodes in order. LostValue where one is not known."""
     node = _read_link(at, head + left)
-    steps = MOST_STEPS
+    steps = MAX_STEPS
     while node != head and steps > 0:
         yield node
         following, child = _read_link(at, node + right), node

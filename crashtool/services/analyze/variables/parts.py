@@ -7,7 +7,7 @@ from crashtool.formats.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
 
-MOST_TYPES = 64  # that are looked into
+MAX_TYPES = 64  # that are looked into
 DEEPEST = 8
 
 
@@ -28,7 +28,7 @@ def find_part(kind: "DataType", name: str) -> MemberPart | None:
         following: list[MemberPart] = []
         for row in level:
             seen += 1
-            if seen > MOST_TYPES or row.type.kind not in ("struct", "union"):
+            if seen > MAX_TYPES or row.type.kind not in ("struct", "union"):
                 continue
             for member in row.type.details.members:
                 if member.offset is None or member.bit_size:

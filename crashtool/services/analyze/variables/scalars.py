@@ -14,11 +14,11 @@ LETTERS = ("char", "wchar_t", "char8_t", "char16_t", "char32_t")
 LARGEST = 16  # bytes of a number
 SIGNED = ("signed", "character")
 FLOATS = {2: "<e", 4: "<f", 8: "<d"}
-LONGEST_SHORT_FLOAT, LONGEST_LONG_DOUBLE = 9, 21  # digits that tell one from all others
+MAX_SHORT_FLOAT, MAX_LONG_DOUBLE = 9, 21  # digits that tell one from all others
 EXTENDED_BYTES = 10  # x87: 64 bits of a fraction, 15 of an exponent, a sign
-EXPONENT_BIAS, LARGEST_EXPONENT = 16383, 0x7FFF
+EXPONENT_BIAS, MAX_EXPONENT = 16383, 0x7FFF
 FIRST_PRINTED, LAST_ASCII = 0x20, 0x7E
-LARGEST_CODE_POINT = 0x10FFFF
+MAX_CODE_POINT = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)
 ESCAPES = {0: "\\0", 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 27: "\\e", 92: "\\\\"}
 
@@ -62,7 +62,7 @@ def format_letter(number: int, size: int) -> str:
     if number == ord("'"):
         return "'\\''"
     is_ascii = FIRST_PRINTED <= number <= LAST_ASCII
-    if is_ascii or (size > 1 and LAST_ASCII < number <= LARGEST_CODE_POINT):
+    if is_ascii or (size > 1 and LAST_ASCII < number <= MAX_CODE_POINT):
         letter = chr(number)
         return f"'{letter}'" if number not in SURROGATES and letter.isprintable() else ""
     return ""
@@ -97,7 +97,7 @@ def format_float(content: bytes, architecture: str) -> str:
 
 def _shorten(value: float, content: bytes, form: str) -> str:
     """The fewest digits that are this number and no other."""
-    for digits in range(1, LONGEST_SHORT_FLOAT + 1):
+    for digits in range(1, MAX_SHORT_FLOAT + 1):
         text = f"{value:.{digits}g}"
         try:
             if pack(form, float(text)) == content:
@@ -111,17 +111,17 @@ def _format_extended(content: bytes) -> str:
     """An x87 number, `long double` of Linux (Intel SDM, volume 1, 4.2.2)."""
     fraction = int.from_bytes(content[:8], "little")
     rest = int.from_bytes(content[8:], "little")
-    sign, exponent = "-" if rest >> 15 else "", rest & LARGEST_EXPONENT
-    if exponent == LARGEST_EXPONENT:
+    sign, exponent = "-" if rest >> 15 else "", rest & MAX_EXPONENT
+    if exponent == MAX_EXPONENT:
         return f"{sign}inf" if not fraction << 1 & (1 << 64) - 1 else "nan"
     if not fraction:
         return f"{sign}0.0"
     power = max(exponent, 1) - EXPONENT_BIAS - 63
     with localcontext() as context:
-        context.prec = 3 * LONGEST_LONG_DOUBLE
+        context.prec = 3 * MAX_LONG_DOUBLE
         step = Decimal(2) ** power
         number = Decimal(fraction) * step
-        for digits in range(1, LONGEST_LONG_DOUBLE + 1):
+        for digits in range(1, MAX_LONG_DOUBLE + 1):
             text = f"{number:.{digits - 1}e}"
             if abs(Decimal(text) - number) < step / 2:
                 break

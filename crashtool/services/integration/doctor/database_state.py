@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crashtool.formats.crashpad.database import SETTINGS as SETTINGS_FILE
-from crashtool.formats.crashpad.report import Database
+from crashtool.formats.crashpad.database_report import Database
 from crashtool.formats.shell_words import quote_word
 from crashtool.model.doctor import DATABASE, CheckResult, Subject
-from crashtool.services.database.reading import open_patiently
+from crashtool.services.database.locate_database import open_patiently
 from crashtool.services.integration.doctor.configured import read_configured
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, skip, warning

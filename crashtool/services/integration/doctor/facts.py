@@ -9,7 +9,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.crashpad.markers import CrashpadMarkers
 from crashtool.formats.object_file.elf import MAGIC as ELF_MAGIC
 from crashtool.formats.object_file.elf_dynamic import Dynamic, read_dynamic
-from crashtool.formats.object_file.reading import HEAD_BYTES, read_object_files
+from crashtool.formats.object_file.identify import HEAD_BYTES, read_object_files
 from crashtool.formats.object_kinds import ELF, MACHO, PE, ObjectFile
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.doctor import PROGRAM, CheckResult, Subject

@@ -6,7 +6,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable
 from crashtool.formats.archives import ar_file
 from crashtool.formats.crashpad.markers import NAME, CrashpadMarkers, find_markers
-from crashtool.formats.object_file.reading import HEAD_BYTES, looks_like_object
+from crashtool.formats.object_file.identify import HEAD_BYTES, looks_like_object
 from crashtool.formats.object_file.unlinked import is_unlinked
 from crashtool.formats.regular_file import open_regular
 from crashtool.formats.text_file import UTF8, find_encoding

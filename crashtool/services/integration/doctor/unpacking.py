@@ -9,7 +9,7 @@ from crashtool.formats.archives.archive_streams import ArchiveMember, Rejoined, 
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file.reading import looks_like_object
+from crashtool.formats.object_file.identify import looks_like_object
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.doctor import CheckResult, Subject
 from crashtool.services.files.scratch import Scratch

@@ -9,7 +9,7 @@ import pytest
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.pdb.info import read_info
 from crashtool.formats.pdb.msf import MultiStreamFile
-from crashtool.services.analyze.report import analyze
+from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from crashtool.services.analyze.variables.limits import Limits
 from crashtool.services.analyze.variables.wanted import WantedVariables

@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import UUID
 
 from crashtool.errors import InputUnusable, MalformedFile
+from crashtool.formats.crashpad.database_report import DatabaseReport
 from crashtool.formats.crashpad.metadata import is_wide_meta, pack_meta, read_meta
-from crashtool.formats.crashpad.report import DatabaseReport
 from crashtool.services.database.database_layout import Update, remove_belongings
 from crashtool.services.files.whole_file import open_whole
 

@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.errors import UsageError
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
-from crashtool.formats.crashpad.client.choosing import find_release
+from crashtool.formats.crashpad.client.find_release import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, find_layouts
 from crashtool.formats.crashpad.client.releases import DEFAULTED, PARAMETER_TYPES, RELEASES
 

@@ -21,6 +21,11 @@ from crashtool.model.crash import (
     Stream,
     Thread,
 )
+from crashtool.services.analyze.describe_system import (
+    bears_crashpads_mark,
+    name_writer,
+    read_system,
+)
 from crashtool.services.analyze.dump_annotations import read_annotations
 from crashtool.services.analyze.hints import HintContext, collect_hints
 from crashtool.services.analyze.module_map import (
@@ -29,7 +34,6 @@ from crashtool.services.analyze.module_map import (
     read_unloaded_modules,
 )
 from crashtool.services.analyze.process import read_process
-from crashtool.services.analyze.system import bears_crashpads_mark, name_writer, read_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.errors import UsageError
 from crashtool.model.triage.row import Row
-from crashtool.services.triage.choosing import Conditions, choose, parse_moment, parse_where
+from crashtool.services.triage.crash_filter import Conditions, choose, parse_moment, parse_where
 
 UUID = "0123abcd-0123-0123-0123-0123456789ab"
 NOW = 1_764_500_000

@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from crashtool.formats.minidump import linux
+from crashtool.formats.minidump import linux_streams
 from crashtool.formats.minidump.breakpad_structs import AssertionRecord, BreakpadInfoRecord
 from crashtool.formats.minidump.crashpad_info import (
     AnnotationObject,
@@ -13,8 +13,8 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.streams import ASSERTION_INFO, BREAKPAD_INFO, MAC_CRASH_INFO
 from crashtool.formats.minidump.writer import Block
 from crashtool.model.crash import UnloadedHit
+from crashtool.services.analyze.assemble_report import MAX_THREADS, analyze
 from crashtool.services.analyze.module_map import MAX_OVERLAPPING
-from crashtool.services.analyze.report import MAX_THREADS, analyze
 from tests.synth.minidump import MinidumpBuilder, full_dump, rsds, wide
 
 CODE, STACK = 0x401000, 0x7000
@@ -248,7 +248,9 @@ def test_the_writer_is_known_by_what_it_alone_writes():
     build = wide("crashpad.amd64,0.8.0,win", 80)
     named = MinidumpBuilder().add_system("windows").add_misc(4, debug_build_string=build)
     assert report_of(named).writer == "Crashpad"
-    breakpad = MinidumpBuilder().add_system().add_linux_text(linux.PROC_STATUS, "Pid:\t42\n")
+    breakpad = (
+        MinidumpBuilder().add_system().add_linux_text(linux_streams.PROC_STATUS, "Pid:\t42\n")
+    )
     assert report_of(breakpad).writer == "Breakpad"
     data = bytearray(plain.pack())
     data[6:8] = b"\xbb\x61"  # the version of dbghelp in the high word
@@ -257,7 +259,7 @@ def test_the_writer_is_known_by_what_it_alone_writes():
 
 def test_breakpads_process_id_is_in_proc_status():
     def process_id(text):
-        builder = MinidumpBuilder().add_system().add_linux_text(linux.PROC_STATUS, text)
+        builder = MinidumpBuilder().add_system().add_linux_text(linux_streams.PROC_STATUS, text)
         return report_of(builder).process.id
 
     assert process_id("Name:\tgame\nPid:\t4711\n") == 4711
@@ -282,7 +284,7 @@ def test_breakpads_uname_is_taken_apart(csd, version, build):
 def test_the_process_is_named_by_the_first_module_or_the_command_line():
     assert report_of(linux_crash()).process.name == "game"
     builder = MinidumpBuilder().add_system()
-    builder.add_linux_text(linux.COMMAND_LINE, "/usr/bin/tool\0--token=secret\0")
+    builder.add_linux_text(linux_streams.COMMAND_LINE, "/usr/bin/tool\0--token=secret\0")
     assert report_of(builder).process.name == "tool"
     assert report_of(MinidumpBuilder().add_system()).process.name is None
 

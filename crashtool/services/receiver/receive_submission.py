@@ -37,7 +37,7 @@ from crashtool.services.receiver.ingest import (
     read_endpoint,
     settle_endpoint,
 )
-from crashtool.services.receiver.report import MINIDUMP_NAMES, StoredReport
+from crashtool.services.receiver.received_report import MINIDUMP_NAMES, StoredReport
 
 NOT_MODIFIED, TOO_LARGE = 304, 413
 INFLATERS = 4  # threads for bodies that unpack to much

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
 from crashtool.formats.crashpad.database import MAX_METADATA, WINDOWS_METADATA, WINDOWS_REPORTS
+from crashtool.formats.crashpad.database_report import DatabaseReport
 from crashtool.formats.crashpad.metadata import (
     WindowsReport,
     pack_windows_metadata,
     read_windows_metadata,
 )
-from crashtool.formats.crashpad.report import DatabaseReport
 from crashtool.formats.crashpad.windows_records import WindowsRecords
 from crashtool.services.database.database_layout import Update, remove_belongings
 from crashtool.services.files.file_lock import locked_file

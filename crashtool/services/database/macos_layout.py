@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.crashpad.apple_double import pack_apple_double, read_apple_double
+from crashtool.formats.crashpad.database_report import DatabaseReport
 from crashtool.formats.crashpad.extended_attributes import (
     find_sidecar,
     read_attributes,
@@ -19,7 +20,6 @@ from crashtool.formats.crashpad.metadata import (
     pack_mac_metadata,
     read_mac_metadata,
 )
-from crashtool.formats.crashpad.report import DatabaseReport
 from crashtool.services.database.database_layout import Update, remove_belongings
 from crashtool.services.files.whole_file import open_whole
 

@@ -8,7 +8,7 @@ from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.leftovers import find_leftovers
 from crashtool.formats.crashpad.metadata import Metadata, pack_meta
 from crashtool.services.database.changing import delete_reports
-from crashtool.services.database.leftovers import remove_leftovers
+from crashtool.services.database.remove_leftovers import remove_leftovers
 from tests.growth import grows_linearly
 from tests.synth.database import (
     LAYOUTS,

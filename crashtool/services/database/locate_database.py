@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable, InUse, UsageError, reason_of
 from crashtool.formats.crashpad.database import open_database
-from crashtool.formats.crashpad.report import Database, DatabaseReport
+from crashtool.formats.crashpad.database_report import Database, DatabaseReport
 from crashtool.services.database.unpack_database import unpack_database
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_one

@@ -17,7 +17,9 @@ HEAD_BYTES = 64
 
 
 def _read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
-    from crashtool.formats.object_file.pdb import read_pdb  # seldom a dump has PDBs and ELF files
+    from crashtool.formats.object_file.pdb_identity import (
+        read_pdb,
+    )  # seldom a dump has PDBs and ELF files
 
     return read_pdb(data)
 

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from crashtool.errors import InputUnusable, reason_of
 from crashtool.formats.crashpad.database import ATTACHMENTS, WINDOWS_REPORTS, read_lock
+from crashtool.formats.crashpad.database_report import Database
 from crashtool.formats.crashpad.handler_rules import CLEANED_AFTER
 from crashtool.formats.crashpad.leftovers import SIDECAR, Leftover
-from crashtool.formats.crashpad.report import Database
-from crashtool.services.database.windows import WindowsLayout
+from crashtool.services.database.windows_layout import WindowsLayout
 
 # the way that a report goes, and back to pending when its upload is requested again
 WAY = ("new", "pending", "completed", "pending")

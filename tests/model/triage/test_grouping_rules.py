@@ -6,7 +6,7 @@ from crashtool.formats.minidump.reasons.reason import Reason
 from crashtool.model.crash import Crash, CrashReport, Frame, InlineFrame, Module, Process, Thread
 from crashtool.model.own_calls import FrameRule, decide_calls
 from crashtool.model.signature import sign
-from crashtool.model.triage.rules import GroupRule, Matcher, Rules
+from crashtool.model.triage.grouping_rules import GroupRule, Matcher, Rules
 
 GAME = Module(0x400000, 0x1000, "game", "/srv/game")
 LIBC = Module(0x500000, 0x1000, "libc.so.6", "/lib/libc.so.6")

@@ -8,8 +8,8 @@ from hashlib import blake2b
 
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.model.triage.grouping_rules import Matcher
 from crashtool.model.triage.row import Row
-from crashtool.model.triage.rules import Matcher
 
 UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
