@@ -94,12 +94,12 @@ class Command(click.Command):
         }
         values, withheld = resolve(settings, params, typed, self.HABITS, tolerant=tolerant)
         ctx.meta[WITHHELD], ctx.meta[RESOLVED] = withheld, values
-        for name, found in values.items():
-            default = found.source == "default"
+        for name, setting in values.items():
+            default = setting.source == "default"
             if default:
                 values[name] = Resolved(ctx.params.get(name), "default")
             else:
-                ctx.params[name] = params[name].type_cast_value(ctx, found.value)
+                ctx.params[name] = params[name].type_cast_value(ctx, setting.value)
         return values, settings
 
 
@@ -121,15 +121,18 @@ def show_settings(console: Console, resolved: dict[str, Resolved], settings: Set
     refused = settings.problem.what if settings.problem else None
     if console.json:
         rows = {
-            name: {"value": mask(name, row.value) if row.value else None, "source": row.source}
-            for name, row in resolved.items()
+            name: {
+                "value": mask(name, setting.value) if setting.value else None,
+                "source": setting.source,
+            }
+            for name, setting in resolved.items()
         }
         console.document({"settings": rows} | ({"refused": refused} if refused else {}))
         return
     from crashtool.render.page import Page
 
-    shown = [(name, mask(name, row.value) if row.value else "-", row.source)
-             for name, row in resolved.items()]  # fmt: skip
+    shown = [(name, mask(name, setting.value) if setting.value else "-", setting.source)
+             for name, setting in resolved.items()]  # fmt: skip
     console.answer(Page().table(shown, indent=0))
     if settings.problem:
         console.error(settings.problem)

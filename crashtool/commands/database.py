@@ -65,13 +65,15 @@ def list_reports(
     if newest and limit is not None:
         raise UsageError("--newest is --limit 1: choose one")
     with open_any(path) as database:
-        rows = newest_first(row for row in database.reports if not (unsent and row.uploaded))
-        shown = rows[: 1 if newest else limit]
+        reports = newest_first(
+            report for report in database.reports if not (unsent and report.uploaded)
+        )
+        shown = reports[: 1 if newest else limit]
         leftovers = find_leftovers(database, time.time())
         if console.json:
             console.document(database_document(database, shown, leftovers))
         else:
-            more, in_place = len(rows) - len(shown), _is_in_place(database, path)
+            more, in_place = len(reports) - len(shown), _is_in_place(database, path)
             console.answer(render_list(database, shown, more, leftovers, in_place=in_place))
 
 
@@ -178,11 +180,11 @@ def resend(console: Console, **options: Any) -> None:
         request_upload(database, report)
     uuids = {report.uuid for report in chosen}
     database = open_folder(options["path"])
-    rows = tuple(row for row in database.reports if row.uuid in uuids)
+    reports = tuple(row for row in database.reports if row.uuid in uuids)
     if console.json:
-        console.document(database_document(database, rows))
+        console.document(database_document(database, reports))
     else:
-        console.answer(render_reports(database, rows))
+        console.answer(render_reports(database, reports))
 
 
 @command.command("prune", cls=Command)

@@ -142,8 +142,8 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     setup = Setup(options, console.json, console.verbosity, keeps=answer.needs_reports)
     with ExitStack() as stack:
         stack.enter_context(answer)
-        for found in inspect_all(walk_dumps(paths, stack), setup, console, stack):
-            answer.add(found)
+        for inspected in inspect_all(walk_dumps(paths, stack), setup, console, stack):
+            answer.add(inspected)
             if console.is_unheard and not answer.is_also_written:
                 break
         answer.finish()
@@ -228,31 +228,31 @@ class InspectAnswer:
         """Whether more than stdout waits for the other dumps: a file, CI, the exit status."""
         return self.needs_reports or bool(self.options["fail_on_crash"])
 
-    def add(self, found: Inspected) -> None:
+    def add(self, inspected: Inspected) -> None:
         """Take a dump in and show it; at once, but for the first of a document."""
         self._total += 1
-        self._bad += found.is_damaged
-        self._crashes += found.is_crash
-        if found.report:
-            self._reports.append(found.report)
+        self._bad += inspected.is_damaged
+        self._crashes += inspected.is_crash
+        if inspected.report:
+            self._reports.append(inspected.report)
         if not self.console.json:
-            self._show(found)
+            self._show(inspected)
         elif self.console.json_lines:
-            self.console.line(write_document(found))
+            self.console.line(write_document(inspected))
         elif self._total == 1:
-            self._first = found
+            self._first = inspected
         else:
             self._list_first()
             if self._add_to_list:
-                self._add_to_list(write_document(found))
+                self._add_to_list(write_document(inspected))
 
-    def _show(self, found: Inspected) -> None:
-        if found.error:
-            self.console.error(found.error)
+    def _show(self, inspected: Inspected) -> None:
+        if inspected.error:
+            self.console.error(inspected.error)
             return
         if self._total > 1 and not self.options["brief"]:
             self.console.answer("")
-        self.console.answer(cast("Page", found.answer))
+        self.console.answer(cast("Page", inspected.answer))
 
     def _list_first(self) -> None:
         """Begin a list of documents, with the one that has waited for another."""
@@ -310,11 +310,13 @@ def is_folder(path: str) -> bool:
     return not os.path.isfile(path)  # noqa: PTH113 (pathlib costs start-up time)
 
 
-def write_document(found: Inspected) -> str:
+def write_document(inspected: Inspected) -> str:
     """The JSON of one dump among several: its report, or the error in the place of one."""
-    if found.error is None:
-        return found.answer if isinstance(found.answer, str) else json.dumps(found.answer)
-    error = found.error
+    if inspected.error is None:
+        return (
+            inspected.answer if isinstance(inspected.answer, str) else json.dumps(inspected.answer)
+        )
+    error = inspected.error
     body = {"code": error.code, "message": error.what, "exit_status": error.exit_status}
     hint = {"hint": error.hint} if error.hint else {}
-    return json.dumps({"path": found.path, "error": body | hint})
+    return json.dumps({"path": inspected.path, "error": body | hint})

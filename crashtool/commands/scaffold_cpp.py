@@ -198,10 +198,10 @@ def _assess(integration: Integration) -> list[dict[str, Any]]:
         for finding in check_plan(_as_started(integration.plan))
         for own in [finding.subject.removeprefix("/")]
     ]
-    rows = check_url(integration.url) if integration.url else ()
+    findings = check_url(integration.url) if integration.url else ()
     return found + [
-        {**row._asdict(), "corrected": row.corrected and redact_token(row.corrected)}
-        for row in rows
+        {**finding._asdict(), "corrected": finding.corrected and redact_token(finding.corrected)}
+        for finding in findings
     ]
 
 

@@ -74,8 +74,8 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     inputs = _add_siblings(console, options["inputs"])
     with Scratch() as scratch:
         survey = inspect_files(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
-        for row in survey.collection.refused:
-            console.warn(f"{row.path}: {row.reason}")
+        for left_out in survey.collection.refused:
+            console.warn(f"{left_out.path}: {left_out.reason}")
         found = find_dumpable(survey.collection.files, wishes)
         modules = [row for row in found if isinstance(row, Dumpable)]
         rows = [row for row in found if not isinstance(row, Dumpable)]
@@ -115,12 +115,12 @@ def _answer(
     """What was written; the error for what was not."""
     from crashtool.render.symbol_table import dumped_document, render_dumped
 
-    failed = [f"{row.path}: {row.reason}" for row in rows if row.reason]
-    failed += [f"{row.path}: {row.reason}" for row in refused]
+    failed = [f"{dumped.path}: {dumped.reason}" for dumped in rows if dumped.reason]
+    failed += [f"{left_out.path}: {left_out.reason}" for left_out in refused]
     error: CrashtoolError | None = None
     if failed:
         what = f"{len(failed)} of the inputs gave no .sym file: {failed[0]}"
-        wrote = any(row.target for row in rows)
+        wrote = any(dumped.target for dumped in rows)
         error = PartialFailure(what) if wrote else InputUnusable(what)
     if console.json:
         console.document(dumped_document(rows, error))

@@ -43,8 +43,8 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
     Exit status: 0 when each module has a file, 3 for what names no module, 4 otherwise.
     """  # noqa: D301 (\b is click's)
     with ExitStack() as stack:
-        rows = look_for(options, console, stack, jobs=1, local=True)
-    _answer(context, console, rows, ())
+        searches = look_for(options, console, stack, jobs=1, local=True)
+    _answer(context, console, searches, ())
 
 
 @click.command("fetch", cls=Command)
@@ -88,9 +88,9 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
         replace=options["replace"], progress=console.progress,
     )  # fmt: skip
     with ExitStack() as stack:  # what was fetched may have to go when it ends
-        rows = look_for(options, console, stack, jobs=options["jobs"], local=False)
-        deliveries = tuple(store_found(rows, writer))
-    _answer(context, console, rows, deliveries)
+        searches = look_for(options, console, stack, jobs=options["jobs"], local=False)
+        deliveries = tuple(store_found(searches, writer))
+    _answer(context, console, searches, deliveries)
 
 
 def look_for(
@@ -110,33 +110,33 @@ def look_for(
     places = stack.enter_context(open_source(options, console, local=local))
     if places is None:
         raise UsageError("no source of symbols given", hint="--symbols or --symbol-server")
-    rows: list[ModuleSearch] = []
+    searches: list[ModuleSearch] = []
     for asked, group in groupby(wanted, attrgetter("asked")):
         modules = list(group)
         if places.local:
-            places.local.look_around(asked, tuple(row.module for row in modules))
-        rows += find_symbols(modules, places.source, jobs)
-    return rows
+            places.local.look_around(asked, tuple(search.module for search in modules))
+        searches += find_symbols(modules, places.source, jobs)
+    return searches
 
 
 def _answer(
-    context: click.Context, console: Console, rows: "list[ModuleSearch]", deliveries: Any
+    context: click.Context, console: Console, searches: "list[ModuleSearch]", deliveries: Any
 ) -> None:
     from crashtool.render.symbol_table import render_deliveries
     from crashtool.render.symbols_found import found_document, render_found
     from crashtool.services.symbol_upload.upload_error import error_of
 
-    lost = [row for row in rows if not row.found]
+    lost = [search for search in searches if not search.found]
     failed = [row for row in deliveries if row.error]
     error: CrashtoolError | None = None
     if lost or failed:
-        names = ", ".join(dict.fromkeys(row.module.name for row in lost))
-        what = f"{len(lost)} of {len(rows)} modules have no symbols there: {names}"
+        names = ", ".join(dict.fromkeys(search.module.name for search in lost))
+        what = f"{len(lost)} of {len(searches)} modules have no symbols there: {names}"
         error = CheckFailed(what) if lost else error_of(failed[0])
     if console.json:
-        console.document(found_document(rows, deliveries, error))
+        console.document(found_document(searches, deliveries, error))
         context.exit(error.exit_status if error else DONE)
-    console.answer(render_found(rows, everything=console.verbosity > 0))
+    console.answer(render_found(searches, everything=console.verbosity > 0))
     if deliveries:
         console.answer(render_deliveries(deliveries))
     if error:

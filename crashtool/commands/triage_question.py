@@ -157,13 +157,13 @@ class Question:
                     hint="versions here: " + ", ".join(name for name in counts if name),
                 )
         groups = [group for group in triage.groups if group.quality in ("named", "guess")]
-        found = [
+        comparisons = [
             compare(group.count_of(before), group.count_of(after), exposure[before],
                     exposure[after])
             for group in groups
         ]  # fmt: skip
         unit = "start" if self._sessions else "crash of the version: a share, no rate"
-        rows = tuple(zip(groups, settle(found), strict=True))
+        rows = tuple(zip(groups, settle(comparisons), strict=True))
         return Compared(before, after, unit, (exposure[before], exposure[after]), rows)
 
     def hold_to_baseline(self, triage: "Triage") -> "TriageGate | None":

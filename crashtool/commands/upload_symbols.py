@@ -268,10 +268,10 @@ def _tell(
 ) -> None:  # fmt: skip
     """Say what came of the deliveries, and end with the status that they have."""
     said = [outcome.error.what] if outcome.error else []
-    for row in outcome.deliveries:
-        if row.forgiven and not console.is_quiet:
-            said.append(row.reason)
-            console.warn(f"{row.name} was not uploaded (--soft-fail): {row.reason}")
+    for delivery in outcome.deliveries:
+        if delivery.forgiven and not console.is_quiet:
+            said.append(delivery.reason)
+            console.warn(f"{delivery.name} was not uploaded (--soft-fail): {delivery.reason}")
     report_to_ci(console, ci_system, junit, outcome.survey, outcome.deliveries, outcome.error)
     if console.json:
         console.document(outcome_document(*outcome))

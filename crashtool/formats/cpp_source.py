@@ -62,10 +62,10 @@ def _find_excluded(outline: str) -> set[int]:
     lines: set[int] = set()
     depth = start = 0  # of conditionals inside the excluded one, which itself counts as one
     for number, line in enumerate(outline.split("\n")):
-        found = CONDITIONAL.match(line)
-        word = found["word"] if found else ""
+        match = CONDITIONAL.match(line)
+        word = match["word"] if match else ""
         if not depth:
-            if word == "if" and found and found["rest"].strip() in ("0", "false"):
+            if word == "if" and match and match["rest"].strip() in ("0", "false"):
                 depth, start = 1, number
         elif word in ("if", "ifdef", "ifndef"):
             depth += 1
@@ -107,11 +107,11 @@ def find_calls(source: CppSource, name: str) -> Iterator[Call]:
     """The calls of functions and members whose name matches a pattern, in order."""
     flat = source.outline.replace("{}", "()")  # of Type{}.Call(), which ends no statement
     calls = re.finditer(rf"\b({name})\s*\(", source.outline)
-    for found in islice(calls, MAX_CALLS):
-        start = max(flat.rfind(sign, 0, found.start()) for sign in STATEMENT_ENDS) + 1
+    for match in islice(calls, MAX_CALLS):
+        start = max(flat.rfind(sign, 0, match.start()) for sign in STATEMENT_ENDS) + 1
         yield Call(
-            found[1], found.start(), source.code[start : found.start()].strip(),
-            tuple(_split_arguments(source, found.end())),
+            match[1], match.start(), source.code[start : match.start()].strip(),
+            tuple(_split_arguments(source, match.end())),
         )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def find_function(source: CppSource, offset: int) -> str | None:
 
 def find_literal(expression: str) -> str | None:
     """The text of an expression that is one text in quotes, whatever is made of it; else None."""
-    found = list(LITERAL.finditer(expression))
+    matches = list(LITERAL.finditer(expression))
     rest = LITERAL.sub("", expression)
     plain = not re.search(r"[+.\[?]|->|<<", rest.replace("...", ""))
-    return found[0][1] if len(found) == 1 and plain else None
+    return matches[0][1] if len(matches) == 1 and plain else None

@@ -20,6 +20,6 @@ def parse_arguments(text: str) -> dict[str, bool | int | str]:
             values[name] = BOOLEANS[plain]
         elif plain.lstrip("-").isdigit() and plain.isascii():
             values[name] = int(plain[:20])
-        elif found := TEXT.match(plain):
-            values[name] = re.sub(r"\\(.)", r"\1", found[1])
+        elif match := TEXT.match(plain):
+            values[name] = re.sub(r"\\(.)", r"\1", match[1])
     return values

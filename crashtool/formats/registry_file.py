@@ -44,16 +44,16 @@ def parse_registry_file(text: str, name: str) -> tuple[RegistryValue, ...]:
 def index_registry(values: tuple[RegistryValue, ...]) -> dict[tuple[str, str], int | str | bytes]:
     """(key, name), both in lower case as Windows compares them -> what stands there at the end."""
     found: dict[tuple[str, str], int | str | bytes] = {}
-    for row in values:
-        key = row.key.lower()
-        if row.name is None:
+    for value in values:
+        key = value.key.lower()
+        if value.name is None:
             gone = [pair for pair in found if pair[0] == key or pair[0].startswith(key + "\\")]
             for pair in gone:
                 del found[pair]
-        elif row.data is None:
-            found.pop((key, row.name.lower()), None)
+        elif value.data is None:
+            found.pop((key, value.name.lower()), None)
         else:
-            found[key, row.name.lower()] = row.data
+            found[key, value.name.lower()] = value.data
     return found
 
 

@@ -34,7 +34,7 @@ def quote_windows(text: str) -> str:
         return text
     if "$" in text or "`" in text:
         return "'" + text.replace("'", "''") + "'"
-    return '"' + _FINAL_BACKSLASHES.sub(lambda found: found.group() * 2, text) + '"'
+    return '"' + _FINAL_BACKSLASHES.sub(lambda match: match.group() * 2, text) + '"'
 
 
 def _quote_piece(piece: str) -> str:

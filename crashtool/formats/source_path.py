@@ -34,13 +34,13 @@ class SourcePath(NamedTuple):
 
 def parse_source_path(text: str) -> SourcePath:
     """The parts of a file's name in debug information."""
-    found = re.fullmatch(VERSIONED, text)
-    if found is None:
+    match = re.fullmatch(VERSIONED, text)
+    if match is None:
         return SourcePath(text)
-    path = found["path"]
-    if found["kind"] == "s3":
+    path = match["path"]
+    if match["kind"] == "s3":
         path = re.sub(GENERATED, "", path, count=1)
-    return SourcePath(path, found["kind"], found["place"], found["revision"])
+    return SourcePath(path, match["kind"], match["place"], match["revision"])
 
 
 def find_source_url(source: SourcePath, line: int | None) -> str:

@@ -111,8 +111,8 @@ def walk_build_id(ids: ModuleIds) -> Iterator[StorePath]:
 
 
 CONVENTIONS = {
-    row.name: row
-    for row in (
+    convention.name: convention
+    for convention in (
         Convention("breakpad", walk_breakpad),
         Convention("symstore", walk_symstore),
         Convention("symstore2", walk_two_tier),

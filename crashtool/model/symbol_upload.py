@@ -173,7 +173,7 @@ class Survey(NamedTuple):
     def fault(self) -> CrashtoolError | None:
         """What kept this machine from reading some of the files, if anything."""
         rows = (quality for file in self.collection.files for quality in file.qualities)
-        return next((row.fault for row in rows if row.fault), None)
+        return next((quality.fault for quality in rows if quality.fault), None)
 
 
 class Delivery(NamedTuple):

@@ -12,7 +12,7 @@ STATES = (ADDED, REPLACED, UNCHANGED)
 
 def annotated_page(result: AnnotatedDump) -> Page:
     """One line a dump, and one for each value that another took the place of."""
-    counts = Counter(row.state for row in result.written)
+    counts = Counter(annotation.state for annotation in result.written)
     parts = [f"{counts[state]} {state}" for state in STATES if counts[state]]
     if kept := len(result.annotations) - len(result.written):
         parts.append(f"{kept} kept")
@@ -34,7 +34,7 @@ def annotated_document(
         "input": result.source,
         "output": result.target,
         "stream": result.stream,
-        "written": [row._asdict() for row in result.written],
+        "written": [annotation._asdict() for annotation in result.written],
         "annotations": dict(result.annotations),
         "size": result.size,
         "bytes_longer": result.longer,

@@ -24,11 +24,13 @@ def render_list(
     page = render_reports(database, reports, problems=False)
     if more:
         page.blank().line(f"{more:,} older ones are not listed")
-    newest = next((row for row in reports if row.state != "new" and row.total_size), None)
+    newest = next(
+        (report for report in reports if report.state != "new" and report.total_size), None
+    )
     if newest and in_place:
         page.blank().field("next", f"crashtool inspect {quote_word(str(newest.path))}", whole=True)
     if leftovers:
-        size = format_size(sum(row.size for row in leftovers))
+        size = format_size(sum(leftover.size for leftover in leftovers))
         page.heading("Left over", f"{len(leftovers):,}, {size}")
         _leftovers(page, database, leftovers)
         if in_place:
@@ -49,10 +51,10 @@ def render_pruned(
 
 
 def _leftovers(page: Page, database: Database, leftovers: Sequence[Leftover]) -> None:
-    for row in leftovers[:MAX_LEFTOVERS]:
-        place = row.path.relative_to(database.path).as_posix()
-        name = f"{place} ({row.uuid})" if row.kind == "record" else place
-        page.line(f"  {name}  {format_size(row.size)}  ", Span(row.what, "warn"))
+    for leftover in leftovers[:MAX_LEFTOVERS]:
+        place = leftover.path.relative_to(database.path).as_posix()
+        name = f"{place} ({leftover.uuid})" if leftover.kind == "record" else place
+        page.line(f"  {name}  {format_size(leftover.size)}  ", Span(leftover.what, "warn"))
     if len(leftovers) > MAX_LEFTOVERS:
         page.line(f"  and {len(leftovers) - MAX_LEFTOVERS:,} more")
 
@@ -83,7 +85,9 @@ def render_reports(
 def _summary(reports: Sequence[DatabaseReport]) -> str:
     unsent = sum(not report.uploaded for report in reports)
     text = f"{len(reports):,}, {unsent:,} of them not uploaded"
-    return f"{text}; {format_size(sum(row.total_size for row in reports))}" if reports else text
+    return (
+        f"{text}; {format_size(sum(report.total_size for report in reports))}" if reports else text
+    )
 
 
 def render_report(database: Database, report: DatabaseReport, *, in_place: bool) -> Page:
@@ -151,7 +155,8 @@ def database_document(
     return {
         "path": str(database.path),
         "kind": database.kind,
-        "settings": settings and {
+        "settings": settings
+        and {
             "uploads_enabled": settings.uploads_enabled,
             "uploads_paused": settings.uploads_paused,
             "last_upload_attempt": settings.last_upload_attempt,
@@ -159,10 +164,11 @@ def database_document(
         },
         "reports": [_report_document(report) for report in reports],
         "leftovers": [
-            row._asdict() | {"uuid": str(row.uuid), "path": str(row.path)} for row in leftovers
+            leftover._asdict() | {"uuid": str(leftover.uuid), "path": str(leftover.path)}
+            for leftover in leftovers
         ],
         "problems": list(database.problems),
-    }  # fmt: skip
+    }
 
 
 def _report_document(report: DatabaseReport) -> dict[str, Any]:

@@ -49,13 +49,13 @@ def _is_shown(finding: CheckResult) -> bool:
 def _join_skips(skips: list[CheckResult]) -> Iterator[CheckResult]:
     """One row for all checks that could not run for one reason, which is one thing to mend."""
     checks: dict[CheckResult, list[str]] = {}
-    for row in skips:
-        checks.setdefault(row._replace(check=""), []).append(row.check)
-    for row, names in checks.items():
+    for result in skips:
+        checks.setdefault(result._replace(check=""), []).append(result.check)
+    for result, names in checks.items():
         distinct = list(dict.fromkeys(names))
         several = f"{', '.join(distinct[:MAX_NAMES])} and {len(distinct) - MAX_NAMES} more"
         listed = several if len(distinct) > MAX_NAMES + 1 else ", ".join(distinct)
-        yield row._replace(check=listed)
+        yield result._replace(check=listed)
 
 
 def _add_finding(page: Page, finding: CheckResult) -> None:
@@ -87,7 +87,9 @@ def _list_subjects(diagnosis: Diagnosis) -> str:
 
 def _sum_up(diagnosis: Diagnosis, *, verbose: bool = False) -> Span:
     """The counts; checks that had nothing to look at count as skipped only when they are shown."""
-    skipped = sum(row.verdict == SKIP and (verbose or _is_shown(row)) for row in diagnosis.findings)
+    skipped = sum(
+        result.verdict == SKIP and (verbose or _is_shown(result)) for result in diagnosis.findings
+    )
     counts = (
         _count(diagnosis.count(FAILURE), "failure"), _count(diagnosis.count(WARNING), "warning"),
         _count(diagnosis.count(NOTE), "note"), f"{diagnosis.count(PASS)} passed",
@@ -156,9 +158,9 @@ def render_summary(diagnosis: Diagnosis) -> str:
     lines = [f"### {TITLE}", "", text_cell(_sum_up(diagnosis).text), ""]
     if bad:
         rows: list[tuple[str, ...]] = [
-            (row.verdict, code_cell(row.check), code_cell(row.file),
-             text_cell(f"{row.cause}. {row.consequence}"), text_cell(row.fix))
-            for row in bad[:MAX_ROWS]
+            (result.verdict, code_cell(result.check), code_cell(result.file),
+             text_cell(f"{result.cause}. {result.consequence}"), text_cell(result.fix))
+            for result in bad[:MAX_ROWS]
         ]  # fmt: skip
         lines += markdown_table(("", "check", "file", "what", "what to do"), rows)
     if len(bad) > MAX_ROWS:

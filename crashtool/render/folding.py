@@ -30,14 +30,14 @@ class Repeat(NamedTuple):
 def find_repeats(frames: Sequence[Frame]) -> list[Repeat]:
     """The parts that need not be shown, in order, none overlapping."""
     keys = [_key(frame) for frame in frames]
-    found: list[Repeat] = []
+    repeats: list[Repeat] = []
     index = 0
     while index < len(keys):
         repeat = _find_at(keys, index)
         if repeat:
-            found.append(repeat)
+            repeats.append(repeat)
         index = repeat.stop if repeat else index + 1
-    return found
+    return repeats
 
 
 def _key(frame: Frame) -> Hashable:

@@ -19,13 +19,13 @@ def render_variables(variables: "Sequence[FrameVariable]") -> str:
         return ""
     items = "".join(
         _render_one(
-            row.name,
-            row.value,
-            ", static" if row.kind == "static" else "",
+            variable.name,
+            variable.value,
+            ", static" if variable.kind == "static" else "",
             MAX_DEPTH,
-            is_read=row.is_read,
+            is_read=variable.is_read,
         )
-        for row in variables
+        for variable in variables
     )
     count = f"{len(variables)} variable{'' if len(variables) == 1 else 's'}"
     return (

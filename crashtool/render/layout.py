@@ -70,9 +70,9 @@ class Table(NamedTuple):
             return
         room = 0 if self.cut is None else width - self._total(widths) + widths[self.cut]
         if self.cut is not None and room >= self.least:
-            rows = [_shorten(row, self.cut, room) for row in self.rows]
+            spans = [_shorten(row, self.cut, room) for row in self.rows]
             widths[self.cut] = room
-            yield from self._align(rows, widths, width)
+            yield from self._align(spans, widths, width)
         elif self.narrow is not None:
             yield from self.narrow.lay_out(width)
         else:
@@ -80,7 +80,7 @@ class Table(NamedTuple):
 
     def _widths(self) -> list[int]:
         columns = max(map(len, self.rows), default=0)
-        return [max((width_of(row[i : i + 1]) for row in self.rows), default=0)
+        return [max((width_of(spans[i : i + 1]) for spans in self.rows), default=0)
                 for i in range(columns)]  # fmt: skip
 
     def _total(self, widths: Sequence[int]) -> int:
@@ -89,16 +89,16 @@ class Table(NamedTuple):
     def _align(
         self, rows: Sequence[Sequence[Span]], widths: Sequence[int], width: int | None
     ) -> Iterator[Spans]:
-        for number, row in enumerate(rows):
-            yield self._align_row(row, widths)
+        for number, spans in enumerate(rows):
+            yield self._align_row(spans, widths)
             for line in self.below.get(number, ()):
                 yield from line.lay_out(width)
 
-    def _align_row(self, row: Sequence[Span], widths: Sequence[int]) -> Spans:
+    def _align_row(self, spans: Sequence[Span], widths: Sequence[int]) -> Spans:
         line = [Span(" " * self.indent)]
-        for index, (text, style) in enumerate(row):
-            gap = " " * (widths[index] - width_of(row[index : index + 1]))
-            last = index == len(row) - 1
+        for index, (text, style) in enumerate(spans):
+            gap = " " * (widths[index] - width_of(spans[index : index + 1]))
+            last = index == len(spans) - 1
             if self.right[index : index + 1] == "r":
                 line += [Span(gap), Span(text, style)]
             else:
@@ -139,9 +139,9 @@ def width_of(spans: Sequence[Span]) -> int:
     return sum(2 if east_asian_width(sign) in "WF" else not combining(sign) for sign in text)
 
 
-def _shorten(row: tuple[Span, ...], column: int, room: int) -> tuple[Span, ...]:
-    text, style = row[column]
-    return (*row[:column], Span(shorten(text, room), style), *row[column + 1 :])
+def _shorten(spans: tuple[Span, ...], column: int, room: int) -> tuple[Span, ...]:
+    text, style = spans[column]
+    return (*spans[:column], Span(shorten(text, room), style), *spans[column + 1 :])
 
 
 def _pack(cells: Sequence[Span], room: int) -> Iterator[Spans]:

@@ -41,7 +41,7 @@ def run_document(result: RunResult, delivery: DeliveredReport | None) -> dict[st
         "untraced": result.untraced or None,
         "processes": result.processes,
         "timed_out": result.timed_out or None,
-        "unfollowed": [row._asdict() for row in result.unfollowed],
+        "unfollowed": [unfollowed._asdict() for unfollowed in result.unfollowed],
         "dump_seconds": round(result.dump_seconds, 3) if fatal else None,
         "report": _report_document(delivery),
     }
@@ -133,8 +133,10 @@ def summarize(result: RunResult, crashes: Sequence[ProcessCrash]) -> Iterator[st
         crashed = "1 more crash was" if count == 1 else f"{count:,} more crashes were"
         yield f"{crashed} expected: {reason}"
     by_reason: dict[str, list[str]] = {}
-    for row in result.unfollowed:
-        by_reason.setdefault(row.reason, []).append(f"{row.name} ({row.process_id})")
+    for unfollowed in result.unfollowed:
+        by_reason.setdefault(unfollowed.reason, []).append(
+            f"{unfollowed.name} ({unfollowed.process_id})"
+        )
     for reason, names in by_reason.items():
         more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
         yield f"not followed: {', '.join(names[:MAX_NAMED])}{more}: {reason}"

@@ -34,8 +34,8 @@ def log_line(text: str) -> str:
     `::error …` on a line of its own is obeyed by GitHub's runner; `\x3a:error …` is not.
     """
     line = safe(text)
-    if found := _LINE_COMMAND.match(line):
-        start = found.end()
+    if match := _LINE_COMMAND.match(line):
+        start = match.end()
         line = f"{line[:start]}\\x{ord(line[start]):02x}{line[start + 1 :]}"
     return line
 

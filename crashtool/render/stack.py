@@ -83,13 +83,13 @@ def list_signs(frames: Iterable[Frame]) -> dict[str, str]:
 
 
 def _table(
-    rows: Sequence[tuple[Span, ...]], below: Mapping[int, Sequence[Sequence[Cell]]],
+    spans: Sequence[tuple[Span, ...]], below: Mapping[int, Sequence[Sequence[Cell]]],
     least: int, narrow: "Table | None", *, cut: bool,
 ) -> "Table":  # fmt: skip
     """The rows without the columns that nothing fills; names may be cut."""
-    used = [index for index in range(len(rows[0])) if any(row[index].text for row in rows)]
+    used = [index for index in range(len(spans[0])) if any(row[index].text for row in spans)]
     return new_table(
-        [[row[index] for index in used] for row in rows],
+        [[row[index] for index in used] for row in spans],
         indent=1,
         right="".join("r" if index == 1 else "-" for index in used),
         hang=used.index(NAME),

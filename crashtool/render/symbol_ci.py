@@ -35,8 +35,8 @@ class CheckRow(NamedTuple):
 
 def list_checks(survey: Survey, deliveries: Sequence[Delivery] = ()) -> list[CheckRow]:
     """Everything that was judged: each file, each module that must be readable, each request."""
-    rows = [CheckRow("input", row.path, ERROR, row.reason, row.hint)
-            for row in survey.collection.refused]  # fmt: skip
+    rows = [CheckRow("input", left_out.path, ERROR, left_out.reason, left_out.hint)
+            for left_out in survey.collection.refused]  # fmt: skip
     defects: dict[str, list[CheckRow]] = {}
     for defect in survey.defects:
         message = f"{defect.rule}: {defect.sentence}"

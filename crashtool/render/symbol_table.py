@@ -62,10 +62,10 @@ def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
     by_cause = attrgetter("rule", "fix")
     for (rule, _), found in groupby(sorted(defects, key=by_cause), by_cause):
         _add_defects(page, rule, list(found))
-    for row in collection.refused:
-        page.blank().line(Span("failed", "bad"), f"  {row.path}: {row.reason}")
-        if row.hint:
-            page.line(Span(f"        {row.hint}", "dim"))
+    for left_out in collection.refused:
+        page.blank().line(Span("failed", "bad"), f"  {left_out.path}: {left_out.reason}")
+        if left_out.hint:
+            page.line(Span(f"        {left_out.hint}", "dim"))
     _add_ignored(page, collection.ignored, everything=all_ignored)
     if survey.gate:
         _add_gate(page, survey.gate)
@@ -93,10 +93,10 @@ def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list
     groups: dict[object, list[ModulePart]] = {}
     programs = {pair.partner: pair.identifier for pair in pairs if pair.kind == PACKAGE}
     for file in files:
-        for row, quality in zip(file.objects, file.qualities, strict=True):
-            part = ModulePart(file, row, quality)
-            key = programs.get(file.name, "") if row.role == PACKAGE else part.identifier
-            own = key if key.strip("0") else (file.path, row)
+        for object_file, quality in zip(file.objects, file.qualities, strict=True):
+            part = ModulePart(file, object_file, quality)
+            key = programs.get(file.name, "") if object_file.role == PACKAGE else part.identifier
+            own = key if key.strip("0") else (file.path, object_file)
             groups.setdefault(own, []).append(part)
     return [sorted(group, key=lambda part: part.row.role not in BINARIES)
             for group in groups.values()]  # fmt: skip
@@ -126,8 +126,10 @@ def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
 def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[Cell, ...]:
     """A module: its program with what belongs to it, and what they are worth together."""
     first = parts[0]
-    row, quality = first.row, join_qualities([part.quality for part in parts])
-    nothing = "none (no build id)" if row.kind == ELF and row.role != PACKAGE else "none"
+    object_file, quality = first.row, join_qualities([part.quality for part in parts])
+    nothing = (
+        "none (no build id)" if object_file.kind == ELF and object_file.role != PACKAGE else "none"
+    )
     has = {
         "functions": bool(quality.functions), "lines": quality.lines, "inlines": quality.inlines,
         "unwind": quality.unwind, "sources": quality.sources,
@@ -137,7 +139,7 @@ def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[
     return (
         Span(first.file.name, "warn" if is_warned else "strong"),
         " + ".join(dict.fromkeys(_format_kind(part.row) for part in parts)),
-        row.architecture,
+        object_file.architecture,
         first.identifier or Span(nothing, "warn"),
         format_size(sum(part.file.size for part in parts)),
         Span(quality.grade, GRADE_STYLES.get(quality.grade, "warn")),
@@ -166,8 +168,10 @@ def join_qualities(qualities: Sequence[Quality]) -> Quality:
     )
 
 
-def _format_kind(row: ObjectFile) -> str:
-    return TITLES[row.kind] + ("" if row.kind in SELF_EVIDENT else f" {row.role}")
+def _format_kind(object_file: ObjectFile) -> str:
+    return TITLES[object_file.kind] + (
+        "" if object_file.kind in SELF_EVIDENT else f" {object_file.role}"
+    )
 
 
 def _add_defects(page: Page, rule: str, defects: list[Defect]) -> None:
@@ -186,8 +190,8 @@ def _add_ignored(page: Page, ignored: Sequence[LeftOut], *, everything: bool) ->
     if not ignored:
         return
     counts: dict[str, int] = {}
-    for row in ignored:
-        counts[row.reason] = counts.get(row.reason, 0) + 1
+    for left_out in ignored:
+        counts[left_out.reason] = counts.get(left_out.reason, 0) + 1
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = [f"{count} {reason}" for reason, count in ranked[:MAX_NAMES]]
     page.blank().line(Span(f"left out: {'; '.join(shown)}", "dim"))
@@ -199,36 +203,42 @@ def render_deliveries(deliveries: Sequence[Delivery], said: Sequence[str] = ()) 
     """What became of each archive or file, and why; but for the reasons that are `said` already."""
     page = Page().blank()
     rows: list[tuple[Cell, ...]] = []
-    for row in deliveries:
-        count = f"{len(row.paths)} file{'' if len(row.paths) == 1 else 's'}"
-        sent = f"{format_size(row.sent)} sent" if row.sent else ""
-        seconds = f"{row.seconds:.1f} s" if row.seconds else ""
-        rxid = f"rxid {row.rxid}" if row.rxid else ""
-        status = Span(row.status, STATUS_STYLES.get(row.status, "good"))
-        rows.append((status, row.name, count, format_size(row.size), sent, seconds, rxid))
+    for delivery in deliveries:
+        count = f"{len(delivery.paths)} file{'' if len(delivery.paths) == 1 else 's'}"
+        sent = f"{format_size(delivery.sent)} sent" if delivery.sent else ""
+        seconds = f"{delivery.seconds:.1f} s" if delivery.seconds else ""
+        rxid = f"rxid {delivery.rxid}" if delivery.rxid else ""
+        status = Span(delivery.status, STATUS_STYLES.get(delivery.status, "good"))
+        rows.append((status, delivery.name, count, format_size(delivery.size), sent, seconds, rxid))
     page.table(rows, indent=0, right="   rrr")
-    for row in deliveries:
-        if row.reason and row.reason not in said:
-            page.line(f"{row.name}: {row.reason}")
-            if row.hint:
-                page.line(Span(f"  {row.hint}", "dim"))
+    for delivery in deliveries:
+        if delivery.reason and delivery.reason not in said:
+            page.line(f"{delivery.name}: {delivery.reason}")
+            if delivery.hint:
+                page.line(Span(f"  {delivery.hint}", "dim"))
     return page
 
 
 def render_dumped(rows: Sequence[DumpedModule]) -> Page:
     """The .sym files that were written, and why others were not."""
     page = Page()
-    page.table([
-        (Span("written", "good") if row.target else Span("failed", "bad"), row.target or row.path,
-         format_size(row.size) if row.target else row.reason)
-        for row in rows
-    ], indent=0)  # fmt: skip
+    page.table(
+        [
+            (
+                Span("written", "good") if dumped.target else Span("failed", "bad"),
+                dumped.target or dumped.path,
+                format_size(dumped.size) if dumped.target else dumped.reason,
+            )
+            for dumped in rows
+        ],
+        indent=0,
+    )
     return page
 
 
 def dumped_document(rows: Sequence[DumpedModule], error: CrashtoolError | None) -> dict[str, Any]:
     """The same as a document."""
-    document: dict[str, Any] = {"modules": [row._asdict() for row in rows]}
+    document: dict[str, Any] = {"modules": [dumped._asdict() for dumped in rows]}
     return document | error_document(error)
 
 
@@ -237,7 +247,7 @@ def outcome_document(
 ) -> dict[str, Any]:
     """Everything as one JSON document: files with their objects, warnings, requests, the error."""
     return survey_document(survey, error) | {
-        "requests": [delivery_document(row) for row in deliveries]
+        "requests": [delivery_document(delivery) for delivery in deliveries]
     }
 
 
@@ -245,10 +255,10 @@ def survey_document(survey: Survey, error: CrashtoolError | None) -> dict[str, A
     """What was found and what is wrong with it, and the error that the exit status stands for."""
     document: dict[str, Any] = {
         "files": [_file_document(file) for file in survey.collection.files],
-        "pairs": [row._asdict() for row in survey.pairs],
+        "pairs": [pair._asdict() for pair in survey.pairs],
         "warnings": [defect._asdict() for defect in survey.defects],
-        "failed": [row._asdict() for row in survey.collection.refused],
-        "ignored": [row._asdict() for row in survey.collection.ignored],
+        "failed": [left_out._asdict() for left_out in survey.collection.refused],
+        "ignored": [left_out._asdict() for left_out in survey.collection.ignored],
         "gate": [row._asdict() for row in survey.gate],
     }
     return document | error_document(error)
@@ -268,24 +278,24 @@ def _file_document(file: SymbolFile) -> dict[str, Any]:
         "name": file.name,
         "size": file.size,
         "objects": [
-            _object_document(file, row) | _quality_document(quality)
-            for row, quality in zip(file.objects, file.qualities, strict=True)
+            _object_document(file, object_file) | _quality_document(quality)
+            for object_file, quality in zip(file.objects, file.qualities, strict=True)
         ],
     }
 
 
-def _object_document(file: SymbolFile, row: ObjectFile) -> dict[str, Any]:
+def _object_document(file: SymbolFile, object_file: ObjectFile) -> dict[str, Any]:
     return {
-        "kind": row.kind,
-        "role": row.role,
-        "architecture": row.architecture,
-        "debug_file": row.debug_file or file.name,
-        "debug_id": row.debug_id.breakpad if row.debug_id else None,
-        "code_id": row.code_id.value if row.code_id else None,
-        "build_id": row.build_id.hex if row.build_id else None,
-        "hashed_id": row.hashed_id.breakpad if row.hashed_id else None,
-        "features": [name for name in FEATURES if name in row.features],
-        "traits": sorted(row.traits),
+        "kind": object_file.kind,
+        "role": object_file.role,
+        "architecture": object_file.architecture,
+        "debug_file": object_file.debug_file or file.name,
+        "debug_id": object_file.debug_id.breakpad if object_file.debug_id else None,
+        "code_id": object_file.code_id.value if object_file.code_id else None,
+        "build_id": object_file.build_id.hex if object_file.build_id else None,
+        "hashed_id": object_file.hashed_id.breakpad if object_file.hashed_id else None,
+        "features": [name for name in FEATURES if name in object_file.features],
+        "traits": sorted(object_file.traits),
     }
 
 
@@ -294,18 +304,18 @@ def _quality_document(quality: Quality) -> dict[str, Any]:
     return {"grade": quality.grade, "quality": quality._asdict() | {"fault": fault}}
 
 
-def delivery_document(row: Delivery) -> dict[str, Any]:
+def delivery_document(delivery: Delivery) -> dict[str, Any]:
     """One request's outcome; absent values are null."""
     return {
-        "name": row.name,
-        "status": row.status.replace(" ", "_"),
-        "files": list(row.paths),
-        "sha256": dict(zip(row.paths, row.digests, strict=False)),
-        "size": row.size,
-        "sent": row.sent,
-        "seconds": round(row.seconds, 3),
-        "rxid": row.rxid or None,
-        "reason": row.reason or None,
-        "error": row.error or None,
-        "forgiven": row.forgiven,
+        "name": delivery.name,
+        "status": delivery.status.replace(" ", "_"),
+        "files": list(delivery.paths),
+        "sha256": dict(zip(delivery.paths, delivery.digests, strict=False)),
+        "size": delivery.size,
+        "sent": delivery.sent,
+        "seconds": round(delivery.seconds, 3),
+        "rxid": delivery.rxid or None,
+        "reason": delivery.reason or None,
+        "error": delivery.error or None,
+        "forgiven": delivery.forgiven,
     }

@@ -95,29 +95,33 @@ def list_variables(
     """
     if not variables:
         return ()
-    shown = [row for row in variables if row.value.state != "optimized_out" or not row.is_read]
+    shown = [
+        variable
+        for variable in variables
+        if variable.value.state != "optimized_out" or not variable.is_read
+    ]
     most = len(shown) if verbose else MAX_SHOWN
-    rows = [_list_one(row, verbose=verbose) for row in shown[:most]]
+    spans = [_list_one(variable, verbose=verbose) for variable in shown[:most]]
     if len(shown) > most:
         words = f"{REST} {len(shown) - most} more variables (--verbose shows all)"
-        rows.append((Span(INDENT), Span(words, "dim")))
-    if removed := [row.name for row in variables if row not in shown]:
+        spans.append((Span(INDENT), Span(words, "dim")))
+    if removed := [variable.name for variable in variables if variable not in shown]:
         names = shorten_list(removed, len(removed) if verbose else MAX_SHOWN)
-        rows.append((Span(INDENT), Span(f"optimized out: {names}", "dim")))
-    return tuple(rows)
+        spans.append((Span(INDENT), Span(f"optimized out: {names}", "dim")))
+    return tuple(spans)
 
 
-def _list_one(row: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]":
-    name, kind = Span(row.name, "strong"), format_type(row.value.type)
+def _list_one(variable: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]":
+    name, kind = Span(variable.name, "strong"), format_type(variable.value.type)
     if not verbose:
         kind = kind if len(kind) <= MAX_TYPE else kind[: MAX_TYPE - 1] + REST
-    note = Span(f"  {kind}" + (", static" if row.kind == "static" else ""), "dim")
-    if not row.is_read:
+    note = Span(f"  {kind}" + (", static" if variable.kind == "static" else ""), "dim")
+    if not variable.is_read:
         return Span(INDENT), name, note
-    if row.value.state != "value":
-        return Span(INDENT), name, Span(f" = {format_loss(row.value)}", "dim"), note
+    if variable.value.state != "value":
+        return Span(INDENT), name, Span(f" = {format_loss(variable.value)}", "dim"), note
     limit = MAX_VERBOSE if verbose else MAX_VALUE
-    return Span(INDENT), name, Span(f" = {format_value(row.value, limit)}"), note
+    return Span(INDENT), name, Span(f" = {format_value(variable.value, limit)}"), note
 
 
 def shorten_list(names: "Sequence[str]", most: int) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -163,10 +164,13 @@ def test_a_program_that_ends_in_time_has_its_own_status(report, trees):  # noqa:
 
 @pytest.fixture
 def sleeper(trees):  # noqa: F811
-    process = subprocess.Popen([trees, "hangs"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [trees, "hangs"], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stdout.readline() == "ready\n"
     yield process
-    process.kill()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # its child has the pipe, too
     process.communicate()
 
 

@@ -24,25 +24,25 @@ def list_pieces(rows: Iterable[tuple[int, int, int, int]]) -> list[BlockPiece]:
     Of those that overlap, the one that begins last has the code; of those that begin together the
     longest; of equal ones, which linkers make when they fold functions, the last.
     """
-    found: list[BlockPiece] = []
+    pieces: list[BlockPiece] = []
     outer: list[BlockPiece] = []  # blocks that have begun, each with what is left of it
     place = 0
     for start, size, part, number in sorted(rows):
         while outer and outer[-1].end <= start:
-            place = _end(outer.pop(), place, found)
+            place = _end(outer.pop(), place, pieces)
         if outer and place < start:
-            found.append(outer[-1]._replace(start=place, end=start))
+            pieces.append(outer[-1]._replace(start=place, end=start))
         place = start
         outer.append(BlockPiece(start, start + size, part, number))
     while outer:
-        place = _end(outer.pop(), place, found)
-    return found
+        place = _end(outer.pop(), place, pieces)
+    return pieces
 
 
-def _end(piece: BlockPiece, place: int, found: list[BlockPiece]) -> int:
+def _end(piece: BlockPiece, place: int, pieces: list[BlockPiece]) -> int:
     """Give a block what is left of it from a place on; where the next one goes on."""
     if place < piece.end:
-        found.append(piece._replace(start=max(place, piece.start)))
+        pieces.append(piece._replace(start=max(place, piece.start)))
         return piece.end
     return place
 

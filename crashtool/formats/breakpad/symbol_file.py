@@ -235,11 +235,11 @@ class BreakpadFile:
 
     def _find_public(self, address: int) -> FunctionHit | None:
         before = self._functions.find_before(address)
-        found = [
+        matches = [
             column.read(column.find_surely(address))
             for column in self._list_publics(before, address)
         ]
-        starts = [(int(record[1], 16), record) for record in found if record is not None]
+        starts = [(int(record[1], 16), record) for record in matches if record is not None]
         if not starts:
             return None
         start, record = max(starts, key=lambda row: row[0])

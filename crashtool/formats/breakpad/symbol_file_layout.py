@@ -40,9 +40,9 @@ def read_layout(data: "Content") -> SymbolFileLayout:
     body = _find_body(data, stack)
     origins = _find_edge(data, 0, body, lambda line: line.startswith(b"INLINE_ORIGIN "))
     publics = _find_edge(data, body, stack, lambda line: line.startswith(b"PUBLIC "))
-    found = SymbolFileLayout(True, origins, body, publics, stack)
-    if size > SMALL and _is_kept(data, found):
-        return found
+    layout = SymbolFileLayout(True, origins, body, publics, stack)
+    if size > SMALL and _is_kept(data, layout):
+        return layout
     return SymbolFileLayout(False, 0, 0, 0, size)
 
 

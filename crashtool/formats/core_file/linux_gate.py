@@ -90,7 +90,7 @@ def build_linux_gate(places: Sequence[WaitingPlace]) -> bytes:
         segment_type=PT_LOAD, file_size=SIZE, memory_size=SIZE, flags=READ, alignment=SIZE
     )
     image = header.pack() + segment.pack() + frames + NAMES
-    image = image.ljust(sections_at, b"\0") + b"".join(row.pack() for row in sections)
+    image = image.ljust(sections_at, b"\0") + b"".join(section.pack() for section in sections)
     return image.ljust(SIZE, b"\0")
 
 

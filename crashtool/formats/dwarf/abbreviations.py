@@ -32,10 +32,10 @@ class Abbreviations:
 
     def find(self, table: int, code: int) -> Declaration:
         """What a code means in the table at an offset. DamagedDwarf when it is not there."""
-        found = self._open(table).find(code)
-        if found is None:
+        declaration = self._open(table).find(code)
+        if declaration is None:
             raise DamagedDwarf(f"abbreviation {code} is missing", offset=table)
-        return found
+        return declaration
 
     def list_codes(self, table: int) -> list[int]:
         """The codes that the table at an offset declares."""

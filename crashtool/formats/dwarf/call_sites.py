@@ -37,12 +37,12 @@ INSIDE = frozenset({LEXICAL_BLOCK, INLINED})
 
 def find_call(function: Reference, return_address: int) -> Reference | None:
     """The entry of the call in a function that returns to an address of the file."""
-    for found in _walk_calls(function, MAX_NESTED):
-        values = found.entry.values
-        is_new = found.entry.shape.tag == CALL_SITE
+    for reference in _walk_calls(function, MAX_NESTED):
+        values = reference.entry.values
+        is_new = reference.entry.shape.tag == CALL_SITE
         place = values.get(CALL_RETURN if is_new else LOW)
-        if place is not None and found.entries.unit.address(*place) == return_address:
-            return found
+        if place is not None and reference.entries.unit.address(*place) == return_address:
+            return reference
     return None
 
 
@@ -72,7 +72,8 @@ def _may_come_back(call: Reference) -> bool:
     if called is None:
         return True
     return any(
-        row.entry.shape.has_children or LOW in row.entry.values for row in walk_references(called)
+        reference.entry.shape.has_children or LOW in reference.entry.values
+        for reference in walk_references(called)
     )
 
 
@@ -89,7 +90,7 @@ def leads_to(call: Reference, function: Reference) -> bool:
     if called is None:
         return False
     names = set(map(_identify, walk_references(called)))
-    return any(_identify(found) in names for found in walk_references(function))
+    return any(_identify(reference) in names for reference in walk_references(function))
 
 
 def _identify(reference: Reference) -> tuple[int, int]:

@@ -55,9 +55,9 @@ class _UnitLines:
                 for rows in run_program(*table.open_program())
                 if any(rows.addresses[0] in span for span in code)
             ),
-            key=lambda row: row.start,
+            key=lambda sequence: sequence.start,
         )
-        self._starts = [row.start for row in self.sequences]
+        self._starts = [sequence.start for sequence in self.sequences]
 
     def number_file(self, number: int) -> int:
         """A source file's number among the records; NO_FILE when there is no such file."""

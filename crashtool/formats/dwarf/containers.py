@@ -38,16 +38,16 @@ def open_all_sections(data: "Content", architecture: str = "") -> DebugSections 
     return None if layout is None else to_sections(data, layout)
 
 
-def _open_macho(data: "Content", found: macho.Architecture) -> DebugSections:
+def _open_macho(data: "Content", architecture: macho.Architecture) -> DebugSections:
     places = {}
-    for row in found.sections:
-        offset = found.start + row.offset
-        is_here = row.offset and offset + row.size <= found.end
+    for row in architecture.sections:
+        offset = architecture.start + row.offset
+        is_here = row.offset and offset + row.size <= architecture.end
         if row.segment.rstrip(b"\0") == DEBUG_SEGMENT and is_here:
             name = row.name.rstrip(b"\0").decode("ascii", "replace")
             packing = PACKED_OLD if name.startswith(OLD_PREFIX) else PLAIN
             places[_lengthen(name)] = SectionPlace(offset, row.size, packing)
-    return DebugSections(data, places, found.base, tuple(macho.list_code(found)))
+    return DebugSections(data, places, architecture.base, tuple(macho.list_code(architecture)))
 
 
 def _lengthen(name: str) -> str:
@@ -65,14 +65,16 @@ def _open_pe(data: "Content") -> DebugSections:
     base = image.optional.image_base
     places = {
         name.removeprefix("."): SectionPlace(
-            row.offset, min(row.virtual_size or row.size, row.size)
+            section.offset, min(section.virtual_size or section.size, section.size)
         )
-        for name, row in image.sections.items()
-        if row.offset and row.offset + row.size <= len(data)
+        for name, section in image.sections.items()
+        if section.offset and section.offset + section.size <= len(data)
     }
     code = (
-        range(base + row.address, base + row.address + (row.virtual_size or row.size))
-        for row in image.rows
-        if row.characteristics & pe.CONTAINS_CODE
+        range(
+            base + section.address, base + section.address + (section.virtual_size or section.size)
+        )
+        for section in image.rows
+        if section.characteristics & pe.CONTAINS_CODE
     )
     return DebugSections(data, places, base, tuple(code))

@@ -63,7 +63,7 @@ class DeclaredTypes:
         if text is None or ANONYMOUS in name or len(self._table.headers) > MAX_HEADERS:
             return None
         bare = declared.entries.unit.text(*text)
-        found: list[Reference] = []
+        references: list[Reference] = []
         for header in self._list_units(bare.encode()):
             size = header.end - header.offset
             if size > self._left:
@@ -72,9 +72,13 @@ class DeclaredTypes:
             unit = self._table.open(header.offset)
             entries = self._table.open_entries(unit)
             top = Reference(self._table, entries, entries.read(entries.first))
-            found += (row for row in _walk_types(top, bare, DEEPEST) if self._is(row, name))
-        sizes = {row.entry.values[BYTE_SIZE][1] for row in found}
-        return found[0] if len(sizes) == 1 else None
+            references += (
+                reference
+                for reference in _walk_types(top, bare, DEEPEST)
+                if self._is(reference, name)
+            )
+        sizes = {reference.entry.values[BYTE_SIZE][1] for reference in references}
+        return references[0] if len(sizes) == 1 else None
 
     def _is(self, reference: Reference, name: str) -> bool:
         return self._name_type(reference) == name

@@ -36,12 +36,12 @@ def open_sections(data: "Content") -> DebugSections | None:
 def to_sections(data: "Content", layout: ElfLayout) -> DebugSections:
     """All sections by their names without the dot, and those of `.zdebug` as of `.debug`."""
     places: dict[str, SectionPlace] = {}
-    for row in reversed(layout.sections):
-        if row.present:
-            name = row.name.replace(OLD_PREFIX, PREFIX, 1)
-            is_old = name != row.name
+    for section in reversed(layout.sections):
+        if section.present:
+            name = section.name.replace(OLD_PREFIX, PREFIX, 1)
+            is_old = name != section.name
             if not is_old or name[1:] not in places:
-                places[name[1:]] = _place(row, layout, is_old=is_old)
+                places[name[1:]] = _place(section, layout, is_old=is_old)
     code = (
         range(row.address, row.address + row.size)
         for row in layout.sections
@@ -50,8 +50,8 @@ def to_sections(data: "Content", layout: ElfLayout) -> DebugSections:
     return DebugSections(data, places, layout.base, tuple(code))
 
 
-def _place(row: Section, layout: ElfLayout, *, is_old: bool) -> SectionPlace:
+def _place(section: Section, layout: ElfLayout, *, is_old: bool) -> SectionPlace:
     packing = PACKED_OLD if is_old else PLAIN
-    if row.flags & FLAG_COMPRESSED:
+    if section.flags & FLAG_COMPRESSED:
         packing = PACKED_64 if layout.wide else PACKED_32
-    return SectionPlace(row.offset, row.size, packing)
+    return SectionPlace(section.offset, section.size, packing)

@@ -101,17 +101,17 @@ class _Machine:
 
     def _add_row(self, address: int, line: int) -> Sequence | None:
         """Append a row; the sequence so far is given back where addresses begin anew."""
-        done, rows = None, self._rows
-        if rows.addresses:
-            if address < rows.addresses[-1]:
-                done = rows
-                rows.high = rows.addresses[-1] + 1
-                rows = self._rows = Sequence()
-            elif rows.lines[-1] == line and rows.files[-1] == self._file:
+        done, sequence = None, self._rows
+        if sequence.addresses:
+            if address < sequence.addresses[-1]:
+                done = sequence
+                sequence.high = sequence.addresses[-1] + 1
+                sequence = self._rows = Sequence()
+            elif sequence.lines[-1] == line and sequence.files[-1] == self._file:
                 return None  # it says what the one before says
-        rows.addresses.append(address)
-        rows.files.append(self._file)
-        rows.lines.append(line)
+        sequence.addresses.append(address)
+        sequence.files.append(self._file)
+        sequence.lines.append(line)
         return done
 
     def _run_standard(self, opcode: int) -> None:
@@ -143,10 +143,10 @@ class _Machine:
             self._address = int.from_bytes(self._code[start + 1 : start + min(size, 9)], "little")
         if opcode != END_SEQUENCE:
             return ()
-        rows = self._rows
-        rows.high = self._address & MASK
+        sequence = self._rows
+        sequence.high = self._address & MASK
         self._reset()
-        return (rows,) if rows.addresses else ()
+        return (sequence,) if sequence.addresses else ()
 
     def _uleb(self) -> int:
         value = self._code[self._place]

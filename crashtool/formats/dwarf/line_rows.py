@@ -50,7 +50,7 @@ def run_program(code: bytes, coding: Coding) -> list[Rows]:
 def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR0915 (one loop)
     advances, steps = list_specials(*coding[:-1])
     base, smallest = coding.opcode_base, coding.smallest
-    found: list[Rows] = []
+    rowses: list[Rows] = []
     address, file, line = 0, 1, 1
     last, last_file, last_line = 0, -1, -1  # the last row's, if there is one
     rows = Rows([], [], [])
@@ -101,7 +101,7 @@ def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR
             elif kind == END_SEQUENCE:
                 if addresses:
                     addresses.append(address & MASK)
-                    found.append(rows)
+                    rowses.append(rows)
                 address, file, line = 0, 1, 1
                 last_file = -1
                 rows = Rows([], [], [])
@@ -151,11 +151,11 @@ def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR
         address &= MASK
         if address < last and last_file >= 0:  # addresses begin anew
             addresses.append(last + 1)
-            found.append(rows)
+            rowses.append(rows)
             rows = Rows([], [], [])
             addresses, files, lines = rows
         addresses.append(address)
         files.append(file)
         lines.append(line if 0 <= line < MAX_LINE else 0)
         last, last_file, last_line = address, file, line
-    return found
+    return rowses

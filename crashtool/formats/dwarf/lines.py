@@ -96,7 +96,7 @@ class LineTable:
             self._files.append(SourceFile(_text(name), folder))
 
     def _read_entries(self) -> None:
-        self._folders = [row.name for row in self._read_table()]
+        self._folders = [file.name for file in self._read_table()]
         self._files = self._read_table()
 
     def _read_table(self) -> list[SourceFile]:

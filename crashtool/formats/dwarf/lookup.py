@@ -85,8 +85,8 @@ class DwarfLookup:
             return []
         try:
             for unit in self._units.walk_units(wanted):
-                if found := self._find_in(unit, address):
-                    return found
+                if locations := self._find_in(unit, address):
+                    return locations
         except DamagedDwarf as error:  # a section that all units need
             self._note(error)
         return self._find_symbol(address)
@@ -131,7 +131,7 @@ class DwarfLookup:
 
     def describes_inlined_calls(self) -> bool:
         """Whether a unit that was read so far describes calls that were merged into others."""
-        shapes = (row.entries.shapes.read_all() for row in self._opened.values() if row)
+        shapes = (unit.entries.shapes.read_all() for unit in self._opened.values() if unit)
         return any(
             shape.tag == INLINED and shape.is_wanted for table in shapes for shape in table.values()
         )

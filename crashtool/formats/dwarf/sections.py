@@ -92,27 +92,27 @@ class DebugSections:
         return self._found[name]
 
     def _load(self, name: str) -> "tuple[Content, int, int]":
-        place = self._places.get(name)
-        if place is None:
+        section = self._places.get(name)
+        if section is None:
             return NOTHING
-        if place.packing == PLAIN:
-            return self._data, place.offset, place.offset + place.size
-        method, start, size = self._read_head(name, place)
-        start, end = place.offset + start, place.offset + place.size
+        if section.packing == PLAIN:
+            return self._data, section.offset, section.offset + section.size
+        method, start, size = self._read_head(name, section)
+        start, end = section.offset + start, section.offset + section.size
         content = self._inflate(name, method, (start, end), size)
         return content, 0, len(content)
 
-    def _read_head(self, name: str, place: SectionPlace) -> tuple[int, int, int]:
+    def _read_head(self, name: str, section: SectionPlace) -> tuple[int, int, int]:
         """How a section is compressed, where its bytes begin, and its size when inflated."""
-        if place.packing == PACKED_OLD:
-            head = self._data[place.offset : place.offset + OLD_HEAD]
-            if place.size < OLD_HEAD or not head.startswith(OLD_MAGIC):
-                raise DamagedDwarf(f".{name} is not packed as it should be", offset=place.offset)
+        if section.packing == PACKED_OLD:
+            head = self._data[section.offset : section.offset + OLD_HEAD]
+            if section.size < OLD_HEAD or not head.startswith(OLD_MAGIC):
+                raise DamagedDwarf(f".{name} is not packed as it should be", offset=section.offset)
             return COMPRESSED_ZLIB, OLD_HEAD, int.from_bytes(head[len(OLD_MAGIC) :], "big")
-        kind = CompressionHeader64 if place.packing == PACKED_64 else CompressionHeader32
-        if place.size < kind.SIZE:
-            raise DamagedDwarf(f".{name} cut short", offset=place.offset)
-        found = kind.read(self._data, place.offset)
+        kind = CompressionHeader64 if section.packing == PACKED_64 else CompressionHeader32
+        if section.size < kind.SIZE:
+            raise DamagedDwarf(f".{name} cut short", offset=section.offset)
+        found = kind.read(self._data, section.offset)
         return found.method, kind.SIZE, found.size
 
     def _inflate(self, name: str, method: int, span: tuple[int, int], size: int) -> "Content":

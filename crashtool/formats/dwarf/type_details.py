@@ -154,8 +154,8 @@ def _read_variants(
 def _read_case(
     reference: "Reference", find_type: "Callable[[Reference], DataType]", *, is_signed: bool
 ) -> Variant:
-    rows = walk_children(reference.entries, reference.entry)
-    members = [_read_member(reference._replace(entry=row), find_type) for row in rows]
+    entries = walk_children(reference.entries, reference.entry)
+    members = [_read_member(reference._replace(entry=entry), find_type) for entry in entries]
     found = reference.entry.values.get(DISCRIMINANT_VALUE)
     value = None if found is None else read_constant(*found, is_signed=is_signed)
     values = () if value is None else (value,)

@@ -101,7 +101,7 @@ class TypeSpelling:
 
     def _walk_parameters(self, reference: Reference, left: int) -> Iterator[str]:
         children = walk_children(reference.entries, reference.entry)
-        for number, child in enumerate(row for row in children if row.shape.tag == PARAMETER):
+        for number, child in enumerate(entry for entry in children if entry.shape.tag == PARAMETER):
             if number >= MAX_PARAMETERS:
                 yield "…"
                 return

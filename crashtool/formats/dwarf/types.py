@@ -168,8 +168,8 @@ class DwarfTypes:
         if reference.entries.unit.skeleton is not None:
             return None
         if number not in self._definitions:
-            found = DeclaredTypes(reference.table, self._spelling.name)
-            self._definitions[number] = found
+            types = DeclaredTypes(reference.table, self._spelling.name)
+            self._definitions[number] = types
         return self._definitions[number].find(reference)
 
     def _load(self, reference: Reference, kind: TypeKind) -> Details:
@@ -185,11 +185,11 @@ class DwarfTypes:
 
     def _load_array(self, reference: Reference, dimension: int) -> Details:
         """The elements of a dimension: an array of those that follow."""
-        rows = self._list_dimensions(reference)
+        references = self._list_dimensions(reference)
         element = self.find(reference)
         find_bound = None
-        if dimension < len(rows) and self._count(reference, rows[dimension]) is None:
-            find_bound = self._find_bound(rows[dimension])
+        if dimension < len(references) and self._count(reference, references[dimension]) is None:
+            find_bound = self._find_bound(references[dimension])
         counts = self._list_counts(reference)
         inner = counts[dimension + 1 :]
         if inner:
@@ -206,22 +206,24 @@ class DwarfTypes:
             )
         return Details(element, find_count=find_bound)
 
-    def _find_bound(self, row: Reference) -> "Callable[[FrameView], int | None] | None":
+    def _find_bound(self, reference: Reference) -> "Callable[[FrameView], int | None] | None":
         """How many elements there are, where the frame has that."""
         for attribute in (COUNT, UPPER_BOUND):
-            if attribute in row.entry.values:
-                return self._find_count(row, attribute)
+            if attribute in reference.entry.values:
+                return self._find_count(reference, attribute)
         return None
 
     def _list_dimensions(self, reference: Reference) -> list[Reference]:
         children = walk_children(reference.entries, reference.entry)
-        rows = [reference._replace(entry=row) for row in children if row.shape.tag == SUBRANGE]
-        return rows[:MAX_DIMENSIONS]
+        references = [
+            reference._replace(entry=entry) for entry in children if entry.shape.tag == SUBRANGE
+        ]
+        return references[:MAX_DIMENSIONS]
 
     def _list_counts(self, reference: Reference) -> list[int | None]:
         """The number of elements of each dimension; None where it is not told."""
-        rows = self._list_dimensions(reference)
-        return [self._count(reference, row) for row in rows] or [None]
+        references = self._list_dimensions(reference)
+        return [self._count(reference, row) for row in references] or [None]
 
     def _count(self, reference: Reference, row: Reference) -> int | None:
         values = row.entry.values

@@ -116,9 +116,9 @@ class DwarfVariables:
 
     def _describe(self, variable: Reference, chain: list[Reference]) -> FoundVariable | None:
         name = ""
-        for found in chain:
-            text = found.entry.values.get(NAME)
-            name = name or ("" if text is None else found.entries.unit.text(*text))
+        for reference in chain:
+            text = reference.entry.values.get(NAME)
+            name = name or ("" if text is None else reference.entries.unit.text(*text))
         if not name or (DECLARATION in variable.entry.values and len(chain) == 1):
             return None
         kind = self._types.find(variable)
@@ -137,11 +137,11 @@ class DwarfVariables:
     ) -> Place:
         """Where a variable is: its own entry says that, or one that it is an instance of."""
         try:
-            for found in chain:
-                if LOCATION in found.entry.values:
-                    return self._find_place(found, LOCATION, frame)
-                if CONST_VALUE in found.entry.values:
-                    return _read_constant_place(found, kind)
+            for reference in chain:
+                if LOCATION in reference.entry.values:
+                    return self._find_place(reference, LOCATION, frame)
+                if CONST_VALUE in reference.entry.values:
+                    return _read_constant_place(reference, kind)
         except Unlocatable as lost:
             return lost.place
         return LostPlace("optimized_out", "")
@@ -183,9 +183,9 @@ class DwarfVariables:
         located = self._locate(frame.address - frame.base)
         if located is None:
             raise Unlocatable("unknown", NO_BASE)
-        for found in walk_references(located.function):
-            if FRAME_BASE in found.entry.values:
-                place = self._find_place(found, FRAME_BASE, frame)
+        for reference in walk_references(located.function):
+            if FRAME_BASE in reference.entry.values:
+                place = self._find_place(reference, FRAME_BASE, frame)
                 frame.found[FRAME_BASE] = base = _to_number(place, frame)
                 return base
         raise Unlocatable("unknown", NO_BASE)
@@ -250,17 +250,17 @@ class DwarfVariables:
         return PointeePlace(place, kind, distance)
 
     def _count_elements(
-        self, row: Reference, attribute: int
+        self, reference: Reference, attribute: int
     ) -> "Callable[[FrameView], int | None]":
         """How an array that is made at run time is counted, by an attribute of its dimension."""
-        return lambda frame: self._find_count(row, attribute, frame)
+        return lambda frame: self._find_count(reference, attribute, frame)
 
-    def _find_count(self, row: Reference, attribute: int, frame: "FrameView") -> int | None:
+    def _find_count(self, reference: Reference, attribute: int, frame: "FrameView") -> int | None:
         """The number of elements; an upper bound is one less than that."""
         try:
-            target = self._types.follow(row, attribute)
+            target = self._types.follow(reference, attribute)
             if target is None:
-                number = _to_number(self._find_place(row, attribute, frame), frame)
+                number = _to_number(self._find_place(reference, attribute, frame), frame)
             else:
                 kind = self._types.find(target)
                 place = self._find_variable_place(list(walk_references(target)), kind, frame)

@@ -11,10 +11,18 @@ if TYPE_CHECKING:
 
 MEMORY, STRING, STREAM = "memory", "string", "stream"
 BINARY_STREAMS = frozenset({streams.UNUSED, 1, 2, 13, 18, 19, 21, 22, 23})  # minidumpapiset.h
-TEXT_STREAMS = frozenset({
-    streams.COMMENT_A, streams.COMMENT_W, linux_streams.CPU_INFO, linux_streams.PROC_STATUS,
-    linux_streams.LSB_RELEASE, linux_streams.COMMAND_LINE, linux_streams.ENVIRON, linux_streams.MAPS,
-})  # fmt: skip
+TEXT_STREAMS = frozenset(
+    {
+        streams.COMMENT_A,
+        streams.COMMENT_W,
+        linux_streams.CPU_INFO,
+        linux_streams.PROC_STATUS,
+        linux_streams.LSB_RELEASE,
+        linux_streams.COMMAND_LINE,
+        linux_streams.ENVIRON,
+        linux_streams.MAPS,
+    }
+)
 
 
 class TextPlace(NamedTuple):

@@ -180,7 +180,9 @@ class Arm64ExceptionTables:
                 Arm64Epilogue((scope & 0x3FFFF) * INSTRUCTION, read_codes(data, scope >> 22))
                 for scope in scopes
             ]
-        return Arm64Function(begin, size, codes, tuple(row for row in found if row.start >= 0))
+        return Arm64Function(
+            begin, size, codes, tuple(epilogue for epilogue in found if epilogue.start >= 0)
+        )
 
     def _word(self, offset: int) -> int:
         return Word.read(bytes(self._data[offset : offset + Word.SIZE])).value

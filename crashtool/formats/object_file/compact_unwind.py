@@ -138,8 +138,8 @@ def open_index(section: "Content") -> tuple[list[int], list[IndexEntry]]:
     if header.version != VERSION:
         raise MalformedFile(f"unwind information of version {header.version}", offset=0)
     shared = [
-        row.value
-        for row in UnwindEncoding.read_array(section, header.encodings, header.encoding_count)
+        encoding.value
+        for encoding in UnwindEncoding.read_array(section, header.encodings, header.encoding_count)
     ]
     count = min(header.page_count, MAX_PAGES)
     return shared, list(IndexEntry.read_array(section, header.pages, count))
@@ -151,8 +151,12 @@ def walk_page(
     """Where each function of a page begins, with its encoding. MalformedFile for damage."""
     page = RegularPage.read(section, entry.page)
     if page.kind == REGULAR:
-        rows = RegularEntry.read_array(section, entry.page + page.entries, page.entry_count)
-        yield from ((row.function, row.encoding) for row in rows)
+        regular_entries = RegularEntry.read_array(
+            section, entry.page + page.entries, page.entry_count
+        )
+        yield from (
+            (regular_entry.function, regular_entry.encoding) for regular_entry in regular_entries
+        )
     elif page.kind == COMPRESSED:
         yield from _walk_compressed(section, entry, shared)
 
@@ -162,7 +166,7 @@ def _walk_compressed(
 ) -> Iterator[tuple[int, int]]:
     page = CompressedPage.read(section, entry.page)
     own = UnwindEncoding.read_array(section, entry.page + page.encodings, page.encoding_count)
-    encodings = shared + [row.value for row in own]
+    encodings = shared + [encoding.value for encoding in own]
     for row in UnwindEncoding.read_array(section, entry.page + page.entries, page.entry_count):
         number = row.value >> 24
         if number >= len(encodings):

@@ -59,21 +59,23 @@ def list_data(data: "Content") -> tuple[Extent, ...]:
     if bytes(data[:4]) == elf.MAGIC:
         layout = elf.read_layout(data)
         rows = layout.sections if layout else ()
-        found = [
-            Extent(row.offset, row.offset + row.size)
-            for row in rows
-            if row.present and row.flags & FLAG_ALLOCATED and not row.flags & elf.FLAG_EXECUTABLE
+        extents = [
+            Extent(section.offset, section.offset + section.size)
+            for section in rows
+            if section.present
+            and section.flags & FLAG_ALLOCATED
+            and not section.flags & elf.FLAG_EXECUTABLE
         ]
     elif bytes(data[:2]) == pe.MAGIC:
         sections = pe.read_image(data).sections
-        found = [
-            Extent(row.offset, row.offset + row.size)
-            for name, row in sections.items()
-            if not name.startswith(".debug") and not row.characteristics & pe.CONTAINS_CODE
+        extents = [
+            Extent(section.offset, section.offset + section.size)
+            for name, section in sections.items()
+            if not name.startswith(".debug") and not section.characteristics & pe.CONTAINS_CODE
         ]
     else:
-        found = [Extent(*bounds) for bounds in macho.list_segments(data, without=macho.NO_DATA)]
-    return tuple(found) or (Extent(0, len(data)),)
+        extents = [Extent(*bounds) for bounds in macho.list_segments(data, without=macho.NO_DATA)]
+    return tuple(extents) or (Extent(0, len(data)),)
 
 
 def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> Iterator[PlacedText]:

@@ -150,10 +150,10 @@ def read_link_checksum(data: "Content") -> int | None:
 def find_fixed_image(data: "Content") -> range | None:
     """Where a program is loaded that can be nowhere else, by its segments; None for all others."""
     reader = _ElfReader(data)
-    loads = [row for row in reader.segments() if row.segment_type == SEGMENT_LOAD]
+    loads = [segment for segment in reader.segments() if segment.segment_type == SEGMENT_LOAD]
     if reader.header.file_type != FIXED or not loads:
         return None
-    return range(reader.base(), max(row.address + row.memory_size for row in loads))
+    return range(reader.base(), max(segment.address + segment.memory_size for segment in loads))
 
 
 def find_note(data: "Content", owner: bytes, note_type: int) -> bytes | None:
@@ -169,7 +169,7 @@ def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
 def find_elf_constants(data: "Content") -> tuple[CodeRange, ...]:
     """Where an ELF file holds what is loaded and never written to; none of a debug file's."""
     reader = _ElfReader(data)
-    is_debug = reader.big_endian or not any(row.present for row in reader.code())
+    is_debug = reader.big_endian or not any(code.present for code in reader.code())
     return () if is_debug else reader.constants()
 
 
@@ -188,7 +188,9 @@ class _ElfReader:
         kind: type[HeaderRow] = Header64 if self.wide else Header32
         self.header = self.read(kind, 0)
         self.rows = self.read_sections()
-        self.sections = {row.name: row for row in reversed(self.rows)}  # of one name, the first
+        self.sections = {
+            section.name: section for section in reversed(self.rows)
+        }  # of one name, the first
 
     def read(self, kind: type[AnyRecord], offset: int) -> AnyRecord:
         return kind.read(self.data, offset, big_endian=self.big_endian)
@@ -207,18 +209,18 @@ class _ElfReader:
         if count > MAX_SECTIONS or offset + count * stride > len(self.data):
             raise MalformedFile(f"{count} ELF sections do not fit", offset=offset)
         if self.big_endian:
-            rows = [self.read(kind, offset + position * stride) for position in range(count)]
+            sections = [self.read(kind, offset + position * stride) for position in range(count)]
         else:
-            rows = list(kind.read_array(self.data, offset, count, stride=stride))
-        return self.name_sections(rows, rows[index] if index < count else None)
+            sections = list(kind.read_array(self.data, offset, count, stride=stride))
+        return self.name_sections(sections, sections[index] if index < count else None)
 
     def name_sections(self, rows: list[SectionRow], names: SectionRow | None) -> list[Section]:
         """Without a call for each: a folder of symbols has thousands, which are read to no use."""
         data, total = self.data, len(self.data)
         first, last = (names.offset, names.offset + names.size) if names is not None else (0, 0)
         sections = []
-        for row in rows:
-            place, section_type, flags, address, offset, size = row[:SECTION_FIELDS]
+        for section in rows:
+            place, section_type, flags, address, offset, size = section[:SECTION_FIELDS]
             start = first + place
             name = ""
             if start < last:
@@ -265,15 +267,17 @@ class _ElfReader:
             return object_kinds.PACKAGE
         if self.has(".debug_info.dwo", ".zdebug_info.dwo"):
             return object_kinds.FRAGMENT
-        code = [row for row in self.rows if row.flags & FLAG_EXECUTABLE]
+        code = [section for section in self.rows if section.flags & FLAG_EXECUTABLE]
         if file_type == RELOCATABLE:
             described = self.has(".debug_info", ".debug_str") and self.has(".note.gnu.build-id")
             return object_kinds.SUPPLEMENT if described and not code else object_kinds.OBJECT
         if self.has(".debug_info", ".zdebug_info", ".symtab") and not any(
-            row.present for row in code
+            section.present for section in code
         ):
             return object_kinds.DEBUG
-        interpreter = any(row.segment_type == SEGMENT_INTERPRETER for row in self.segments())
+        interpreter = any(
+            segment.segment_type == SEGMENT_INTERPRETER for segment in self.segments()
+        )
         return (
             object_kinds.EXECUTABLE if file_type == FIXED or interpreter else object_kinds.LIBRARY
         )
@@ -287,7 +291,9 @@ class _ElfReader:
         return [self.read(kind, offset + position * stride) for position in range(count)]
 
     def base(self) -> int:
-        loads = [row.address for row in self.segments() if row.segment_type == SEGMENT_LOAD]
+        loads = [
+            segment.address for segment in self.segments() if segment.segment_type == SEGMENT_LOAD
+        ]
         return min(loads, default=0) & -PAGE
 
     def frame_tables(self) -> FrameTables | None:
@@ -299,8 +305,8 @@ class _ElfReader:
         return FrameTables(self.base(), frames, index)
 
     def section_range(self, name: str) -> SectionRange:
-        row = self.sections[name]
-        return SectionRange(row.offset, row.address, row.size)
+        section = self.sections[name]
+        return SectionRange(section.offset, section.address, section.size)
 
     def symbol_table(self, table: str = ".symtab", names_of: str = ".strtab") -> SymbolTable | None:
         if not self.has(table) or not self.has(names_of) or self.big_endian:
@@ -313,21 +319,21 @@ class _ElfReader:
     def code(self) -> tuple[CodeRange, ...]:
         base = self.base()
         return tuple(
-            CodeRange(row.address - base, row.offset, row.size, row.present)
-            for row in self.rows
-            if row.flags & FLAG_EXECUTABLE and row.address >= base
+            CodeRange(section.address - base, section.offset, section.size, section.present)
+            for section in self.rows
+            if section.flags & FLAG_EXECUTABLE and section.address >= base
         )
 
     def constants(self) -> tuple[CodeRange, ...]:
         """What is loaded and never written to."""
         base = self.base()
         return tuple(
-            CodeRange(row.address - base, row.offset, row.size, row.present)
-            for row in self.rows
-            if row.flags & FLAG_LOADED
-            and not row.flags & (FLAG_WRITABLE | FLAG_COMPRESSED)
-            and row.present
-            and row.address >= base
+            CodeRange(section.address - base, section.offset, section.size, section.present)
+            for section in self.rows
+            if section.flags & FLAG_LOADED
+            and not section.flags & (FLAG_WRITABLE | FLAG_COMPRESSED)
+            and section.present
+            and section.address >= base
         )
 
     def features(self, *, split: bool) -> frozenset[str]:
@@ -353,11 +359,11 @@ class _ElfReader:
     def find_note(self, owner: bytes, note_type: int) -> bytes | None:
         """The content of the first note of a type that is not empty."""
         places = [
-            (row.offset, row.size) for row in self.rows
-            if row.section_type == SECTION_NOTE and row.present
+            (section.offset, section.size) for section in self.rows
+            if section.section_type == SECTION_NOTE and section.present
         ] + [
-            (row.offset, row.file_size) for row in self.segments()
-            if row.segment_type == SEGMENT_NOTE
+            (segment.offset, segment.file_size) for segment in self.segments()
+            if segment.segment_type == SEGMENT_NOTE
         ]  # fmt: skip
         for offset, size in places:
             end = min(offset + size, len(self.data))

@@ -75,24 +75,24 @@ def read_dynamic(data: "Content", names: tuple[str, ...] = ()) -> Dynamic:
     """
     header, segments, big_endian = read_segments(data)
     is_wide = bool(segments) and isinstance(segments[0], ElfSegment64)
-    stack = next((row for row in segments if row.segment_type == SEGMENT_STACK), None)
-    known = Dynamic(
+    stack = next((segment for segment in segments if segment.segment_type == SEGMENT_STACK), None)
+    dynamic = Dynamic(
         is_dynamic=False,
         is_wide=is_wide,
         machine=header.machine,
         interpreter=_read_interpreter(data, segments),
         executable_stack=None if stack is None else bool(stack.flags & PF_X),
     )
-    row = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
+    row = next((segment for segment in segments if segment.segment_type == SEGMENT_DYNAMIC), None)
     if row is None:
-        return known
-    return _DynamicReader(data, header, segments, big_endian=big_endian).fill(known, row, names)
+        return dynamic
+    return _DynamicReader(data, header, segments, big_endian=big_endian).fill(dynamic, row, names)
 
 
 def _read_interpreter(data: "Content", segments: list[SegmentRow]) -> str:
-    for row in segments:
-        if row.segment_type == SEGMENT_INTERPRETER:
-            raw = bytes(data[row.offset : row.offset + min(row.file_size, MAX_NAME)])
+    for segment in segments:
+        if segment.segment_type == SEGMENT_INTERPRETER:
+            raw = bytes(data[segment.offset : segment.offset + min(segment.file_size, MAX_NAME)])
             return raw.partition(b"\0")[0].decode("utf-8", "replace")
     return ""
 
@@ -105,28 +105,30 @@ class _DynamicReader:
     ) -> None:
         self.data = data
         self.header = header
-        self.loads = [row for row in segments if row.segment_type == SEGMENT_LOAD]
+        self.loads = [segment for segment in segments if segment.segment_type == SEGMENT_LOAD]
         self.big_endian = big_endian
         self.values: dict[int, int] = {}
         self.needed: list[int] = []
         self.strings = 0
 
-    def fill(self, known: Dynamic, row: SegmentRow, names: tuple[str, ...]) -> Dynamic:
-        kind: type[Dynamic32 | Dynamic64] = Dynamic64 if known.is_wide else Dynamic32
-        count = min(row.file_size // kind.SIZE, MAX_DYNAMIC)
+    def fill(self, dynamic: Dynamic, segment: SegmentRow, names: tuple[str, ...]) -> Dynamic:
+        kind: type[Dynamic32 | Dynamic64] = Dynamic64 if dynamic.is_wide else Dynamic32
+        count = min(segment.file_size // kind.SIZE, MAX_DYNAMIC)
         for index in range(count):
-            entry = kind.read(self.data, row.offset + index * kind.SIZE, big_endian=self.big_endian)
+            entry = kind.read(
+                self.data, segment.offset + index * kind.SIZE, big_endian=self.big_endian
+            )
             if not entry.tag:
                 break
             if entry.tag == DT_NEEDED and len(self.needed) < MAX_NEEDED:
                 self.needed.append(entry.value)
             self.values.setdefault(entry.tag, entry.value)
         if DT_STRTAB not in self.values:
-            return known._replace(is_dynamic=True)
+            return dynamic._replace(is_dynamic=True)
         self.strings = self.offset_of(self.values[DT_STRTAB])
         path = self.values.get(DT_RUNPATH, self.values.get(DT_RPATH))
-        imported, exported = self.find_symbols(names, wide=known.is_wide)
-        return known._replace(
+        imported, exported = self.find_symbols(names, wide=dynamic.is_wide)
+        return dynamic._replace(
             is_dynamic=True,
             needed=tuple(map(self.text, self.needed)),
             run_paths=tuple(filter(None, self.text(path).split(":"))) if path is not None else (),
@@ -137,9 +139,9 @@ class _DynamicReader:
         )
 
     def offset_of(self, address: int) -> int:
-        for row in self.loads:
-            if row.address <= address < row.address + row.file_size:
-                return int(address - row.address + row.offset)
+        for segment in self.loads:
+            if segment.address <= address < segment.address + segment.file_size:
+                return int(address - segment.address + segment.offset)
         raise MalformedFile("the dynamic section points to what is not in the file", offset=0)
 
     def text(self, offset: int) -> str:
@@ -169,11 +171,13 @@ class _DynamicReader:
             return
         offset = self.offset_of(self.values[DT_VERDEF])
         for _ in range(min(self.values.get(DT_VERDEFNUM, 0), MAX_VERSIONS)):
-            row = VersionDefinition.read(self.data, offset, big_endian=self.big_endian)
-            name = VersionName.read(self.data, offset + row.names, big_endian=self.big_endian)
+            definition = VersionDefinition.read(self.data, offset, big_endian=self.big_endian)
+            name = VersionName.read(
+                self.data, offset + definition.names, big_endian=self.big_endian
+            )
             yield self.text(name.name)
-            offset += row.next
-            if not row.next:
+            offset += definition.next
+            if not definition.next:
                 return
 
     def find_symbols(

@@ -63,12 +63,16 @@ def find_image(read: Read, base: int) -> ElfImage | None:
         segments = _read_segments(read, base, head)
     except OSError:
         return None
-    loads = [row for row in segments if row.segment_type == SEGMENT_LOAD and row.memory_size]
+    loads = [
+        segment
+        for segment in segments
+        if segment.segment_type == SEGMENT_LOAD and segment.memory_size
+    ]
     if not loads:
         return None
-    first = min(row.address for row in loads)
+    first = min(segment.address for segment in loads)
     bias = base - (first & -PAGE)
-    end = max(row.address + row.memory_size for row in loads)
+    end = max(segment.address + segment.memory_size for segment in loads)
     return ElfImage(
         base, end - (first & -PAGE), _find_build_id(read, segments, bias),
         _find_name(read, segments, bias),
@@ -91,11 +95,11 @@ def _read_segments(read: Read, base: int, head: bytes) -> list[SegmentRow]:
 
 
 def _find_build_id(read: Read, segments: list[SegmentRow], bias: int) -> bytes:
-    for row in segments:
-        if row.segment_type != SEGMENT_NOTE:
+    for segment in segments:
+        if segment.segment_type != SEGMENT_NOTE:
             continue
         try:
-            data = read(bias + row.address, min(row.file_size, MAX_NOTE))
+            data = read(bias + segment.address, min(segment.file_size, MAX_NOTE))
         except OSError:
             continue
         for note_type, name, content in _walk_notes(data):

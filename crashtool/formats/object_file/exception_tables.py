@@ -235,8 +235,8 @@ class ExceptionTables:
         number = self._tables.find_entry(lambda row: self._read_function(row).begin, address)
         if number is None:
             return None
-        found = self._read_function(number)
-        return found if address < found.end else None
+        function = self._read_function(number)
+        return function if address < function.end else None
 
     def _read_function(self, number: int) -> RuntimeFunction:
         return self._read(RuntimeFunction, self._tables.offset + number * RuntimeFunction.SIZE)

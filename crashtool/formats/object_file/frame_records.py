@@ -89,7 +89,7 @@ def _list_changes(
     cie: "CIE", code: bytes, architecture: str, spell: Callable[[str], str]
 ) -> _Changes:
     """How rules change within a function."""
-    found: list[Change] = []
+    changes: list[Change] = []
     last: dict[str, str] = {}
     try:
         row = UnwindRow(cie.factors)
@@ -99,14 +99,14 @@ def _list_changes(
         for offset in row.walk(Reader(code)):
             rules = _list_rules(row, cie.return_register, architecture)
             text = say_change(last, rules)
-            if OWN_WORDS.intersection(text.split()) or len(found) > MAX_ROWS:
-                return _Changes(found, offset)
+            if OWN_WORDS.intersection(text.split()) or len(changes) > MAX_ROWS:
+                return _Changes(changes, offset)
             if text:
-                found.append(Change(offset, spell(text)))
+                changes.append(Change(offset, spell(text)))
             last = rules
     except (UnknownExpression, OverflowError):
-        return _Changes(found, found[-1].offset if found else 0)
-    return _Changes(found, NO_END)
+        return _Changes(changes, changes[-1].offset if changes else 0)
+    return _Changes(changes, NO_END)
 
 
 def _list_rules(row: UnwindRow, return_register: int, architecture: str) -> dict[str, str]:

@@ -42,7 +42,10 @@ def find_copied(data: "Content", places: tuple[int, ...]) -> frozenset[int]:
     sections = _list_sections(data)
     wanted = {}
     for offset in places:
-        home = next((row for row in sections if row.extent.start <= offset < row.extent.end), None)
+        home = next(
+            (mapped for mapped in sections if mapped.extent.start <= offset < mapped.extent.end),
+            None,
+        )
         if home is not None and (offset + home.distance) % PIECE == 0:
             wanted[offset + home.distance] = offset
     if not wanted:
@@ -56,9 +59,9 @@ def _walk_loads(data: "Content", sections: tuple[Mapped, ...]) -> Iterator[int]:
     for section in sections:
         if not section.is_code:
             continue
-        for found in LOAD.finditer(data, section.extent.start, section.extent.end):
-            end = found.end() + DISPLACEMENT
-            field = bytes(data[found.end() : end])
+        for match in LOAD.finditer(data, section.extent.start, section.extent.end):
+            end = match.end() + DISPLACEMENT
+            field = bytes(data[match.end() : end])
             yield end + section.distance + int.from_bytes(field, "little", signed=True)
             count += 1
             if count >= MAX_LOADS:
@@ -73,12 +76,12 @@ def _list_sections(data: "Content") -> tuple[Mapped, ...]:
             return ()
         return tuple(
             Mapped(
-                Extent(row.offset, row.offset + row.size),
-                row.address - row.offset,
-                bool(row.flags & elf.FLAG_EXECUTABLE),
+                Extent(section.offset, section.offset + section.size),
+                section.address - section.offset,
+                bool(section.flags & elf.FLAG_EXECUTABLE),
             )
-            for row in layout.sections
-            if row.present and row.address
+            for section in layout.sections
+            if section.present and section.address
         )
     if bytes(data[:2]) != pe.MAGIC:
         return ()
@@ -87,9 +90,9 @@ def _list_sections(data: "Content") -> tuple[Mapped, ...]:
         return ()
     return tuple(
         Mapped(
-            Extent(row.offset, row.offset + row.size),
-            row.address - row.offset,
-            bool(row.characteristics & pe.CONTAINS_CODE),
+            Extent(section.offset, section.offset + section.size),
+            section.address - section.offset,
+            bool(section.characteristics & pe.CONTAINS_CODE),
         )
-        for row in image.sections.values()
+        for section in image.sections.values()
     )

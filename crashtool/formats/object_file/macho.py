@@ -237,10 +237,10 @@ def list_segments(data: "Content", *, without: tuple[str, ...] = ()) -> list[tup
     bounds = []
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
-        for offset, row in _walk_commands(part, header, first):
-            if row.command not in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
+        for offset, command in _walk_commands(part, header, first):
+            if command.command not in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
                 continue
-            wide = row.command == COMMAND_SEGMENT_64
+            wide = command.command == COMMAND_SEGMENT_64
             kind: type[MachSegment32 | MachSegment64] = MachSegment64 if wide else MachSegment32
             segment = part.read(kind, offset)
             name = segment.name.rstrip(b"\0").decode("ascii", "replace")
@@ -277,12 +277,12 @@ def find_architecture(data: "Content", architecture: str = "") -> Architecture |
     return _read_architecture(*wanted[0]) if wanted and not wanted[0][0].big_endian else None
 
 
-def list_code(found: Architecture) -> list[range]:
+def list_code(architecture: Architecture) -> list[range]:
     """The addresses of the sections of code.
 
     Dsymutil of 2008 wrote sections without sizes: these end where the next begins.
     """
-    starts = sorted({row.address for row in found.sections})
+    starts = sorted({row.address for row in architecture.sections})
     return [
         range(
             row.address,
@@ -290,7 +290,7 @@ def list_code(found: Architecture) -> list[range]:
             if row.size
             else next((start for start in starts if start > row.address), row.address),
         )
-        for row in found.sections
+        for row in architecture.sections
         if row.flags & HAS_INSTRUCTIONS
     ]
 
@@ -298,11 +298,11 @@ def list_code(found: Architecture) -> list[range]:
 def _read_architecture(part: _Slice, header: MachHeader, first: int) -> Architecture:
     base, symbols = 0, None
     sections: list[MachSection32 | MachSection64] = []
-    for offset, row in _walk_commands(part, header, first):
-        if row.command == COMMAND_SYMBOLS:
+    for offset, command in _walk_commands(part, header, first):
+        if command.command == COMMAND_SYMBOLS:
             symbols = part.read(SymbolsCommand, offset)
-        elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
-            segment, found = _read_segment(part, offset, row)
+        elif command.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
+            segment, found = _read_segment(part, offset, command)
             sections += found
             if segment.name.rstrip(b"\0") == CODE_SEGMENT:
                 base = segment.address
@@ -314,8 +314,8 @@ def find_signature(data: "Content") -> tuple[int, int] | None:
     """Where the code signature of the first architecture that is signed begins and ends."""
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
-        for offset, row in _walk_commands(part, header, first):
-            if row.command == COMMAND_SIGNATURE:
+        for offset, command in _walk_commands(part, header, first):
+            if command.command == COMMAND_SIGNATURE:
                 blob = part.read(DataCommand, offset)
                 begin = start + blob.offset
                 if begin + blob.data_size > end:
@@ -329,10 +329,10 @@ def read_libraries(data: "Content") -> tuple[str, ...]:
     names: dict[str, None] = {}
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
-        for offset, row in _walk_commands(part, header, first):
-            if row.command in LOAD_LIBRARY:
+        for offset, command in _walk_commands(part, header, first):
+            if command.command in LOAD_LIBRARY:
                 begin = offset + part.read(LibraryCommand, offset).name_offset
-                raw = bytes(data[begin : max(begin, offset + row.size)]).partition(b"\0")[0]
+                raw = bytes(data[begin : max(begin, offset + command.size)]).partition(b"\0")[0]
                 names[raw.decode("utf-8", "replace")] = None
     return tuple(names)
 
@@ -395,28 +395,28 @@ def _walk_commands(
     for _ in range(header.command_count):
         if offset + LoadCommand.SIZE > end:
             raise MalformedFile("Mach-O load command cut short", offset=offset)
-        row = part.read(LoadCommand, offset)
-        if row.size < LoadCommand.SIZE or offset + row.size > end:
+        command = part.read(LoadCommand, offset)
+        if command.size < LoadCommand.SIZE or offset + command.size > end:
             raise MalformedFile("Mach-O load command of impossible size", offset=offset)
-        yield offset, row
-        offset += row.size
+        yield offset, command
+        offset += command.size
 
 
 def _read_commands(part: _Slice, header: MachHeader, first: int) -> _Commands:
     uuid, symbol_count, sections = None, 0, set()
-    for offset, row in _walk_commands(part, header, first):
-        if row.command == COMMAND_UUID:
+    for offset, command in _walk_commands(part, header, first):
+        if command.command == COMMAND_UUID:
             uuid = bytes(part.read(UuidCommand, offset).uuid)
-        elif row.command == COMMAND_SYMBOLS:
+        elif command.command == COMMAND_SYMBOLS:
             symbol_count = part.read(SymbolsCommand, offset).symbol_count
-        elif row.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
-            sections |= _section_names(part, offset, row)
+        elif command.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
+            sections |= _section_names(part, offset, command)
     return _Commands(uuid, symbol_count, frozenset(sections))
 
 
-def _section_names(part: _Slice, offset: int, row: LoadCommand) -> set[str]:
+def _section_names(part: _Slice, offset: int, command: LoadCommand) -> set[str]:
     """The sections of a segment that have bytes in this file (a dSYM's code has none)."""
-    segment, sections = _read_segment(part, offset, row)
+    segment, sections = _read_segment(part, offset, command)
     return {
         section.name.rstrip(b"\0").decode("ascii", "replace")
         for section in sections
@@ -425,16 +425,16 @@ def _section_names(part: _Slice, offset: int, row: LoadCommand) -> set[str]:
 
 
 def _read_segment(
-    part: _Slice, offset: int, row: LoadCommand
+    part: _Slice, offset: int, command: LoadCommand
 ) -> tuple[MachSegment32 | MachSegment64, list[MachSection32 | MachSection64]]:
     """A segment and its sections. MalformedFile when they do not fit the file."""
-    wide = row.command == COMMAND_SEGMENT_64
+    wide = command.command == COMMAND_SEGMENT_64
     kind: type[MachSegment32 | MachSegment64] = MachSegment64 if wide else MachSegment32
     section_kind: type[MachSection32 | MachSection64] = MachSection64 if wide else MachSection32
     segment = part.read(kind, offset)
     if part.start + segment.offset + segment.file_size > part.end:
         raise MalformedFile("a Mach-O file cut short: a segment ends after it", offset=offset)
-    if kind.SIZE + segment.section_count * section_kind.SIZE > row.size:
+    if kind.SIZE + segment.section_count * section_kind.SIZE > command.size:
         raise MalformedFile("Mach-O sections do not fit their segment", offset=offset)
     sections = [
         part.read(section_kind, offset + kind.SIZE + index * section_kind.SIZE)

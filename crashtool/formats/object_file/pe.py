@@ -174,7 +174,7 @@ def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
     image = read_image(data)
     codeview = _find_codeview(data, image)
     traits = {object_kinds.MANAGED} if _size(image, DIRECTORY_CLR) else set()
-    if not any(row.characteristics & CONTAINS_CODE for row in image.sections.values()):
+    if not any(section.characteristics & CONTAINS_CODE for section in image.sections.values()):
         traits.add(object_kinds.CODE_FREE)
     debug_id, debug_file = None, ""
     if codeview:
@@ -199,9 +199,11 @@ def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
 def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
     """Where a PE file's executable code is."""
     return tuple(
-        CodeRange(row.address, row.offset, min(row.size, row.virtual_size or row.size))
-        for row in read_image(data).sections.values()
-        if row.characteristics & CONTAINS_CODE
+        CodeRange(
+            section.address, section.offset, min(section.size, section.virtual_size or section.size)
+        )
+        for section in read_image(data).sections.values()
+        if section.characteristics & CONTAINS_CODE
     )
 
 
@@ -219,7 +221,7 @@ def find_image_end(head: bytes) -> int:
         sections = _read_headers(head).sections
     except InputUnusable:
         return 0
-    return max((row.offset + row.size for row in sections.values()), default=0)
+    return max((section.offset + section.size for section in sections.values()), default=0)
 
 
 def find_exception_tables(data: "Content") -> "Tables | None":
@@ -235,7 +237,8 @@ def find_exception_tables(data: "Content") -> "Tables | None":
         return None
     count = min(size, len(data) - offset) // entry
     sections = tuple(
-        CodeRange(row.address, row.offset, row.size) for row in image.sections.values()
+        CodeRange(section.address, section.offset, section.size)
+        for section in image.sections.values()
     )
     from crashtool.formats.object_file.exception_tables import Tables
 
@@ -276,9 +279,11 @@ def open_exception_tables(
 def read_image(data: "Content") -> PeImage:
     """The headers of an image. MalformedFile when a section ends after the file."""
     image = _read_headers(data)
-    for row in image.sections.values():
-        if row.virtual_size and row.offset + row.size > len(data):
-            raise MalformedFile("a PE file cut short: a section ends after it", offset=row.offset)
+    for section in image.sections.values():
+        if section.virtual_size and section.offset + section.size > len(data):
+            raise MalformedFile(
+                "a PE file cut short: a section ends after it", offset=section.offset
+            )
     return image
 
 
@@ -298,15 +303,15 @@ def _read_headers(data: "Content") -> PeImage:
     directories = list(DataDirectory.read_array(data, position, count))
     position = start + header.optional_size
     rows = tuple(SectionHeader.read_array(data, position, header.section_count))
-    sections = {_section_name(data, header, row): row for row in rows}
+    sections = {_section_name(data, header, section): section for section in rows}
     return PeImage(header, optional, directories, sections, rows)
 
 
-def _section_name(data: "Content", header: FileHeader, row: SectionHeader) -> str:
+def _section_name(data: "Content", header: FileHeader, section: SectionHeader) -> str:
     """A section's name; long ones are written as "/123", a place in the string table, and from
     ten millions on as "//AAmJaA", the same in six digits of base 64.
     """
-    name = bytes(row.name).rstrip(b"\0")
+    name = bytes(section.name).rstrip(b"\0")
     offset = _find_long_name(name)
     if offset is not None:
         start = header.symbols_offset + header.symbol_count * SYMBOL_SIZE + offset
@@ -376,7 +381,7 @@ def find_directory(image: PeImage, directory: int) -> int:
 
 def find_file_offset(image: PeImage, address: int) -> int | None:
     """Where in the file the byte is that stands at an address from the image's base."""
-    for row in image.sections.values():
-        if row.address <= address < row.address + max(row.size, row.virtual_size):
-            return int(address - row.address + row.offset)
+    for section in image.sections.values():
+        if section.address <= address < section.address + max(section.size, section.virtual_size):
+            return int(address - section.address + section.offset)
     return None

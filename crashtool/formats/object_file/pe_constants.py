@@ -39,9 +39,9 @@ class PeConstants:
         self._data = data
         image = read_image(data)
         self._sections = [
-            row
-            for row in image.sections.values()
-            if row.characteristics & INITIALIZED_DATA and not row.characteristics & WRITABLE
+            section
+            for section in image.sections.values()
+            if section.characteristics & INITIALIZED_DATA and not section.characteristics & WRITABLE
         ]
         self._written = _find_import_addresses(image)
         self._blocks = self._find_blocks(image)
@@ -50,10 +50,13 @@ class PeConstants:
         """`size` bytes; None unless all of them are in the file, and loading leaves them alone."""
         if not 0 < size <= NO_LARGER or self._is_written(address, address + size):
             return None
-        for row in self._sections:
-            start, length = address - row.address, min(row.size, row.virtual_size or row.size)
+        for section in self._sections:
+            start, length = (
+                address - section.address,
+                min(section.size, section.virtual_size or section.size),
+            )
             if start >= 0 and start + size <= length:
-                content = bytes(self._data[row.offset + start : row.offset + start + size])
+                content = bytes(self._data[section.offset + start : section.offset + start + size])
                 return content if len(content) == size else None
         return None
 
@@ -70,10 +73,10 @@ class PeConstants:
     def _walk_relocations(self, page: int) -> "list[int]":
         """Where loading changes a page. One of an unknown kind counts as the widest."""
         return [
-            page + (row.value & OFFSET_MASK)
+            page + (relocation.value & OFFSET_MASK)
             for offset, count in self._blocks.get(page, ())
-            for row in BaseRelocation.read_array(self._data, offset, count)
-            if row.value & ~OFFSET_MASK
+            for relocation in BaseRelocation.read_array(self._data, offset, count)
+            if relocation.value & ~OFFSET_MASK
         ]
 
     def _find_blocks(self, image: PeImage) -> dict[int, list[tuple[int, int]]]:

@@ -56,8 +56,8 @@ def _walk_names(
     if start is None:
         return
     for index in range(MAX_DLLS):
-        row = kind.read(data, start + index * kind.SIZE)
-        offset = find_file_offset(image, row.name) if row.name else None
+        descriptor = kind.read(data, start + index * kind.SIZE)
+        offset = find_file_offset(image, descriptor.name) if descriptor.name else None
         if offset is None:
             return
         raw = bytes(data[offset : offset + MAX_NAME])

@@ -99,9 +99,9 @@ def _strip_convention(name: str) -> str:
 
 def _list_code(image: pe.PeImage) -> list[range]:
     return [
-        range(row.address, row.address + (row.virtual_size or row.size))
-        for row in image.sections.values()
-        if row.characteristics & pe.CONTAINS_CODE
+        range(section.address, section.address + (section.virtual_size or section.size))
+        for section in image.sections.values()
+        if section.characteristics & pe.CONTAINS_CODE
     ]
 
 
@@ -114,8 +114,8 @@ def _walk_symbols(data: "Content", image: pe.PeImage) -> Iterator[tuple[int, int
     sections = dict(enumerate(image.rows, 1))
     first, size = image.header.symbols_offset, coff.Symbol.SIZE
     passed = 0
-    rows = coff.Symbol.read_array(data, first, image.header.symbol_count)
-    for number, symbol in enumerate(rows):
+    symbols = coff.Symbol.read_array(data, first, image.header.symbol_count)
+    for number, symbol in enumerate(symbols):
         if passed:
             passed -= 1
             continue

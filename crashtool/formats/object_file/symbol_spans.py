@@ -69,8 +69,8 @@ class OtherSymbols:
 
     def walk_spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of the code of each, in order."""
-        for row in self._functions.walk_functions():
-            yield row.start, row.start + row.size
+        for function in self._functions.walk_functions():
+            yield function.start, function.start + function.size
 
 
 def walk_gaps(spans: list[tuple[int, int]], low: int, high: int) -> Iterator[tuple[int, int]]:

@@ -50,5 +50,5 @@ class UnsizedFunctions:
     def walk_functions(self) -> Iterator[ElfFunction]:
         """Each in the order of the addresses."""
         for start in dict.fromkeys(self._starts):
-            if found := self.find(start):
-                yield found
+            if function := self.find(start):
+                yield function

@@ -90,12 +90,14 @@ class PdbRecords:
             if (address := self._lookup.find_address(section, offset)) is not None
         )
         for number, (start, section, offset) in enumerate(publics):
-            found = self._lookup.find_contribution(section, offset)
+            contribution = self._lookup.find_contribution(section, offset)
             at = bisect_left(self._starts, start)
             limits = [row[0] for row in publics[number + 1 : number + 2]] + self._starts[
                 at : at + 1
             ]
-            end = start + found.offset + found.size - offset if found else start
+            end = (
+                start + contribution.offset + contribution.size - offset if contribution else start
+            )
             end = min(end, *limits) if limits else end
             if start < end:
                 yield start, end

@@ -194,7 +194,9 @@ class DataTypes:
         bits = 8 * (base.size or 8)
         fields = (row for row in walk_fields(self._find, tag.fields) if isinstance(row, Enumerator))
         signed = base.encoding == "signed"
-        return tuple((_fit(row.value, bits, signed=signed), row.name) for row in fields)
+        return tuple(
+            (_fit(enumerator.value, bits, signed=signed), enumerator.name) for enumerator in fields
+        )
 
 
 def _kind_of(tag: TagType) -> "TypeKind":

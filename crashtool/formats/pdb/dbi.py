@@ -126,14 +126,16 @@ class DebugInformation:
 
     def _read_contribution(self, index: int) -> Contribution:
         start = self._contributions_start + VERSION_SIZE + index * self._contribution_size
-        row = SectionContribution.read(self._stream.read(start, SectionContribution.SIZE))
-        return Contribution(row.section, row.offset, row.size, row.module)
+        contribution = SectionContribution.read(self._stream.read(start, SectionContribution.SIZE))
+        return Contribution(
+            contribution.section, contribution.offset, contribution.size, contribution.module
+        )
 
     def sort_contributions(self) -> None:
         """Read all contributions, for those who ask often."""
         if self._sorted is None:
             every = map(self._read_contribution, range(self._contribution_count))
-            self._sorted = sorted(every, key=lambda row: row[:2])
+            self._sorted = sorted(every, key=lambda contribution: contribution[:2])
 
     def find_contribution(self, section: int, offset: int) -> Contribution | None:
         """What lies at an offset of a section; None for padding, or without a table of them."""
@@ -149,16 +151,18 @@ class DebugInformation:
             else:
                 high = middle
         nearby = range(max(0, low - MAX_EMPTY), min(low + 2, self._contribution_count))
-        rows = [self._read_contribution(index) for index in nearby]
-        if rows != sorted(rows, key=lambda row: row[:2]):  # no linker is known to do that
+        contributions = [self._read_contribution(index) for index in nearby]
+        if contributions != sorted(
+            contributions, key=lambda contribution: contribution[:2]
+        ):  # no linker is known to do that
             self.sort_contributions()
-            rows = self._sorted or []
-        return _find_in(rows, section, offset)
+            contributions = self._sorted or []
+        return _find_in(contributions, section, offset)
 
 
-def _find_in(rows: list[Contribution], section: int, offset: int) -> Contribution | None:
-    at = bisect_right(rows, (section, offset), key=lambda row: row[:2])
-    for row in reversed(rows[max(0, at - MAX_EMPTY) : at]):
+def _find_in(contributions: list[Contribution], section: int, offset: int) -> Contribution | None:
+    at = bisect_right(contributions, (section, offset), key=lambda contribution: contribution[:2])
+    for row in reversed(contributions[max(0, at - MAX_EMPTY) : at]):
         if row.section == section and row.offset <= offset < row.offset + row.size:
             return row
     return None

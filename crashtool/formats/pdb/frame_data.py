@@ -34,9 +34,9 @@ class FrameTable:
         rows = self._list_frames()
         at = bisect_right(rows, address, key=lambda index: self._read_frame(index).start)
         for index in range(at - 1, max(-1, at - 1 - MAX_NESTED), -1):
-            row = self._read_frame(index)
-            if row.start <= address < row.start + row.size:
-                return self._of_frame(row)
+            frame_data = self._read_frame(index)
+            if frame_data.start <= address < frame_data.start + frame_data.size:
+                return self._of_frame(frame_data)
         return None
 
     def walk(self) -> Iterator[FrameData]:
@@ -55,12 +55,20 @@ class FrameTable:
         place = first + index * FrameDataRecord.SIZE
         return FrameDataRecord.read(self._frames.read(place, FrameDataRecord.SIZE))
 
-    def _of_frame(self, row: FrameDataRecord) -> FrameData:
+    def _of_frame(self, frame_data: FrameDataRecord) -> FrameData:
         return FrameData(
-            FRAME_DATA_KIND, row.start, row.size, row.prologue_size, 0,
-            row.parameters_size, row.saved_size, row.locals_size, row.max_stack,
-            self._read_name(row.program), allocates_base_pointer=False,
-        )  # fmt: skip
+            FRAME_DATA_KIND,
+            frame_data.start,
+            frame_data.size,
+            frame_data.prologue_size,
+            0,
+            frame_data.parameters_size,
+            frame_data.saved_size,
+            frame_data.locals_size,
+            frame_data.max_stack,
+            self._read_name(frame_data.program),
+            allocates_base_pointer=False,
+        )
 
     def _list_fpo(self) -> range:
         return range(len(self._fpo) // FpoData.SIZE if self._fpo else 0)
@@ -73,13 +81,25 @@ class FrameTable:
         at = bisect_right(self._list_fpo(), address, key=lambda index: self._read_fpo(index).start)
         if not at:
             return None
-        row = self._read_fpo(at - 1)
-        return _of_fpo(row) if row.start <= address < row.start + row.size else None
+        frame_data = self._read_fpo(at - 1)
+        return (
+            _of_fpo(frame_data)
+            if frame_data.start <= address < frame_data.start + frame_data.size
+            else None
+        )
 
 
-def _of_fpo(row: FpoData) -> FrameData:
+def _of_fpo(frame_data: FpoData) -> FrameData:
     return FrameData(
-        FPO_KIND, row.start, row.size, row.prologue_size, 0, row.parameters_words * WORD,
-        (row.bits & SAVED_MASK) * WORD, row.locals_words * WORD, 0, "",
-        allocates_base_pointer=bool(row.bits & USES_EBP),
-    )  # fmt: skip
+        FPO_KIND,
+        frame_data.start,
+        frame_data.size,
+        frame_data.prologue_size,
+        0,
+        frame_data.parameters_words * WORD,
+        (frame_data.bits & SAVED_MASK) * WORD,
+        frame_data.locals_words * WORD,
+        0,
+        "",
+        allocates_base_pointer=bool(frame_data.bits & USES_EBP),
+    )

@@ -78,9 +78,9 @@ def find_annotation(data: bytes, wanted: int) -> tuple[int | None, int] | None:
 
     The file is None unless they change it. None when they do not cover the offset.
     """
-    for row in walk_annotations(data):
-        if row.end is not None and row.start <= wanted < row.end:
-            return row.file, row.line
+    for code in walk_annotations(data):
+        if code.end is not None and code.start <= wanted < code.end:
+            return code.file, code.line
     return None
 
 

@@ -93,7 +93,7 @@ class LineTables:
 
     def covers(self, section: int, offset: int) -> bool:
         """Whether there are lines for the code at an offset of a section."""
-        at = bisect_right(self._lines, (section, offset), key=lambda row: row[:2])
+        at = bisect_right(self._lines, (section, offset), key=lambda part: part[:2])
         return any(
             part.section == section and part.offset <= offset < part.offset + part.size
             for part in self._lines[max(0, at - MAX_OVERLAPPING) : at]

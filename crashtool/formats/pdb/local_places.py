@@ -100,30 +100,30 @@ def read_part(data: bytes, record: int, position: tuple[int, int]) -> LocalPart 
 
 def _covers(body: bytes, start: int, position: tuple[int, int]) -> bool:
     section, offset = position
-    row = LvarAddrRange.read(body, start)
-    inner = offset - row.offset
-    if row.section != section or not 0 <= inner < row.size:
+    addr_range = LvarAddrRange.read(body, start)
+    inner = offset - addr_range.offset
+    if addr_range.section != section or not 0 <= inner < addr_range.size:
         return False
     gaps = body[start + LvarAddrRange.SIZE :]
     rows = LvarAddrGap.read_array(gaps, 0, len(gaps) // LvarAddrGap.SIZE)
     return not any(gap.offset <= inner < gap.offset + gap.size for gap in rows)
 
 
-def _of_register(place: DefRangeRegister) -> LocalPart:
-    return LocalPart(InRegister(place.register))
+def _of_register(register: DefRangeRegister) -> LocalPart:
+    return LocalPart(InRegister(register.register))
 
 
-def _of_frame(place: DefRangeFramePointerRel) -> LocalPart:
-    return LocalPart(InFrame(place.offset))
+def _of_frame(rel: DefRangeFramePointerRel) -> LocalPart:
+    return LocalPart(InFrame(rel.offset))
 
 
-def _of_subfield(place: DefRangeSubfieldRegister) -> LocalPart:
-    return LocalPart(InRegister(place.register), place.parent_offset & PART_MASK)
+def _of_subfield(register: DefRangeSubfieldRegister) -> LocalPart:
+    return LocalPart(InRegister(register.register), register.parent_offset & PART_MASK)
 
 
-def _of_register_relative(place: DefRangeRegisterRel) -> LocalPart:
-    start = place.bits >> PART_SHIFT if place.bits & IS_PART else None
-    return LocalPart(InMemory(place.register, place.offset), start)
+def _of_register_relative(rel: DefRangeRegisterRel) -> LocalPart:
+    start = rel.bits >> PART_SHIFT if rel.bits & IS_PART else None
+    return LocalPart(InMemory(rel.register, rel.offset), start)
 
 
 KINDS: "dict[int, tuple[type[Record], Callable[..., LocalPart]]]" = {

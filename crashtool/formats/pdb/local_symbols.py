@@ -99,8 +99,8 @@ def read_frame(
     optimized = is_old_compiler or bool(procedure.flags & HAS_OPTIMIZED_PLACES)
     for record, head in walk_records(data):
         if head.kind == cv.S_FRAMEPROC:
-            row = FrameProcSym.read(data, record)
-            flags, size = row.flags, row.frame_size + row.saved_registers_size
+            sym = FrameProcSym.read(data, record)
+            flags, size = sym.flags, sym.frame_size + sym.saved_registers_size
         optimized = optimized or head.kind in (cv.S_LOCAL, cv.S_REGISTER)
     made = procedure.debug_start <= inner <= procedure.debug_end if procedure.debug_end else None
     return ProcedureFrame(
@@ -168,8 +168,12 @@ class _LocalsReading:
                 self.found.append(READERS[head.kind](self, record, head))
                 has_ranges = head.kind in (cv.S_LOCAL, cv.S_FILESTATIC)
         # MSVC writes what it has optimized twice, the second time as if it had one place for ever.
-        exact = {(row.owner, row.name) for row in self.found if not row.is_old}
-        return [row for row in self.found if not row.is_old or (row.owner, row.name) not in exact]
+        exact = {(symbol.owner, symbol.name) for symbol in self.found if not symbol.is_old}
+        return [
+            symbol
+            for symbol in self.found
+            if not symbol.is_old or (symbol.owner, symbol.name) not in exact
+        ]
 
     def _open(self, record: int, head: RecordHead) -> None:
         owner, is_here = self.scopes[-1]
@@ -193,48 +197,48 @@ class _LocalsReading:
                 part = part._replace(place=self._in_frame(part.place, base))
             self.found[-1] = last._replace(parts=(*last.parts, part))
 
-    def _in_frame(self, place: InFrame, base: int) -> InMemory | Untold:
+    def _in_frame(self, frame: InFrame, base: int) -> InMemory | Untold:
         if not base:
             return Untold(NO_BASE)
-        if place.is_everywhere and self.frame.is_made is False:
+        if frame.is_everywhere and self.frame.is_made is False:
             return Untold(MAKES_FRAME)
-        return InMemory(base, place.offset, is_in_frame=True)
+        return InMemory(base, frame.offset, is_in_frame=True)
 
     def read_local(self, record: int, _head: RecordHead) -> LocalSymbol:
-        row = LocalSym.read(self.data, record)
-        kind: Literal["argument", "local"] = "argument" if row.flags & IS_ARGUMENT else "local"
-        return self._new(record + LocalSym.SIZE, kind, row.type)
+        sym = LocalSym.read(self.data, record)
+        kind: Literal["argument", "local"] = "argument" if sym.flags & IS_ARGUMENT else "local"
+        return self._new(record + LocalSym.SIZE, kind, sym.type)
 
     def read_file_static(self, record: int, _head: RecordHead) -> LocalSymbol:
-        row = FileStaticSym.read(self.data, record)
-        return self._new(record + FileStaticSym.SIZE, "static", row.type)
+        sym = FileStaticSym.read(self.data, record)
+        return self._new(record + FileStaticSym.SIZE, "static", sym.type)
 
     def read_relative(self, record: int, _head: RecordHead) -> LocalSymbol:
-        row = RegRelSym.read(self.data, record)
-        return self._new_old(record + RegRelSym.SIZE, row.type, row.register, row.offset)
+        sym = RegRelSym.read(self.data, record)
+        return self._new_old(record + RegRelSym.SIZE, sym.type, sym.register, sym.offset)
 
     def read_bp_relative(self, record: int, _head: RecordHead) -> LocalSymbol:
         """Counted from ebp where the procedure has it as its frame pointer."""
-        row = BpRelSym.read(self.data, record)
+        sym = BpRelSym.read(self.data, record)
         base = EBP if self.frame.local_base == EBP else 0
-        return self._new_old(record + BpRelSym.SIZE, row.type, base, row.offset)
+        return self._new_old(record + BpRelSym.SIZE, sym.type, base, sym.offset)
 
     def read_register(self, record: int, _head: RecordHead) -> LocalSymbol:
-        row = RegisterSym.read(self.data, record)
-        found = self._new(record + RegisterSym.SIZE, "local", row.type, Untold(ONLY_SOMETIMES))
-        return found._replace(is_old=True)
+        sym = RegisterSym.read(self.data, record)
+        symbol = self._new(record + RegisterSym.SIZE, "local", sym.type, Untold(ONLY_SOMETIMES))
+        return symbol._replace(is_old=True)
 
     def read_static(self, record: int, head: RecordHead) -> LocalSymbol:
-        row = DataSym.read(self.data, record)
-        place = InSection(row.section, row.offset, head.kind in cv.THREAD_DATA)
-        return self._new(record + DataSym.SIZE, "static", row.type, place)
+        sym = DataSym.read(self.data, record)
+        section = InSection(sym.section, sym.offset, head.kind in cv.THREAD_DATA)
+        return self._new(record + DataSym.SIZE, "static", sym.type, section)
 
     def read_constant(self, record: int, head: RecordHead) -> LocalSymbol:
         start = record + ConstantSym.SIZE
         rest = TypeRecord(head.kind, self.data[start : record + 2 + head.size], record)
         value, end = rest.read_numeric(0)
-        row = ConstantSym.read(self.data, record)
-        return self._new(start + end, "local", row.type, IsConstant(value))
+        sym = ConstantSym.read(self.data, record)
+        return self._new(start + end, "local", sym.type, IsConstant(value))
 
     def _new_old(self, name: int, number: int, base: int, offset: int) -> LocalSymbol:
         if not base:
@@ -245,9 +249,9 @@ class _LocalsReading:
             place = Untold(MAKES_FRAME)
         else:
             place = InMemory(base, offset, is_in_frame=True)
-        found = self._new(name, "local", number, place)
-        is_argument = found.name == "this" or offset >= self._first_argument(base)
-        return found._replace(kind="argument" if is_argument else "local", is_old=True)
+        symbol = self._new(name, "local", number, place)
+        is_argument = symbol.name == "this" or offset >= self._first_argument(base)
+        return symbol._replace(kind="argument" if is_argument else "local", is_old=True)
 
     def _first_argument(self, base: int) -> int:
         """Where arguments begin: behind the saved frame pointer, or the frame, and the return."""

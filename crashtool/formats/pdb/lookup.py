@@ -159,8 +159,8 @@ class PdbLookup:
     def name_public(self, address: int) -> str:
         """The last public symbol at an address of the image, or before it; "" without."""
         position = self._map.find_section(address)
-        found = self._publics.find(*position) if position else None
-        return found.name if found else ""
+        public = self._publics.find(*position) if position else None
+        return public.name if public else ""
 
     def walk_frame_data(self) -> "Iterator[FrameData]":
         """All frame data, in order; nothing for a program whose code was moved."""

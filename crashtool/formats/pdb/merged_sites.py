@@ -87,7 +87,7 @@ def tell_sites(
     """
     low, high = span
     edges = {low, high} | {row[0] for row in rows} | {row[0] + row[1] for row in rows}
-    edges |= {edge for site in sites for row in site.code for edge in (row.start, row.end)}
+    edges |= {edge for site in sites for code in site.code for edge in (code.start, code.end)}
     places = sorted(edge for edge in edges if low <= edge <= high)
     owners = [-1] * len(places)
     for number in sorted(range(len(sites)), key=lambda number: (sites[number].depth, -number)):
@@ -140,17 +140,17 @@ class _Telling:
         """Line and file where a site is at an address; line 0 where the compiler gave none."""
         site = self._sites[number]
         own_file, first = self._tables.find_inlinee(site.inlinee)
-        found = site.find(place)
-        file = found.file if found and found.file is not None else own_file or 0
-        return (first + found.line if found else 0), self._tables.number_file(file)
+        code = site.find(place)
+        file = code.file if code and code.file is not None else own_file or 0
+        return (first + code.line if code else 0), self._tables.number_file(file)
 
     def list_calls(self) -> list[MergedCall]:
         """The calls, outer ones first."""
-        found = [
+        calls = [
             MergedCall(
                 depth, line, max(0, file),
                 self._tables.number_origin(self._sites[number].inlinee), pieces,
             )
             for (depth, number, line, file), pieces in self._calls.items()
         ]  # fmt: skip
-        return sorted(found, key=lambda call: (call.depth, call.pieces))
+        return sorted(calls, key=lambda call: (call.depth, call.pieces))

@@ -65,7 +65,7 @@ class ModuleCode:
     def __init__(self, stream: "MsfStream", size: int) -> None:
         """`size` is that of the symbols in the stream, in bytes. MalformedFile as they are read."""
         self._symbols = sorted(self._walk(stream, min(size, len(stream))))
-        self._longest = max((row.length for row in self._symbols), default=0)
+        self._longest = max((symbol.length for symbol in self._symbols), default=0)
 
     def __iter__(self) -> "Iterator[CodeSymbol]":
         return iter(self._symbols)
@@ -73,21 +73,21 @@ class ModuleCode:
     def find(self, section: int, offset: int) -> CodeSymbol | None:
         """The record that covers an offset; of several that begin at one place the first."""
         best: CodeSymbol | None = None
-        for row in self._walk_back(section, offset):
-            if best is not None and row.offset < best.offset:
+        for symbol in self._walk_back(section, offset):
+            if best is not None and symbol.offset < best.offset:
                 break
-            if offset < row.offset + row.length:
-                best = row
-            elif row.offset + self._longest <= offset:
+            if offset < symbol.offset + symbol.length:
+                best = symbol
+            elif symbol.offset + self._longest <= offset:
                 break
         return best
 
     def find_last_start(self, section: int, offset: int) -> int | None:
         """Where the last code begins at an offset or before it, covering it or not."""
-        return next((row.offset for row in self._walk_back(section, offset)), None)
+        return next((symbol.offset for symbol in self._walk_back(section, offset)), None)
 
     def _walk_back(self, section: int, offset: int) -> "Iterator[CodeSymbol]":
-        at = bisect_right(self._symbols, (section, offset), key=lambda row: row[:2])
+        at = bisect_right(self._symbols, (section, offset), key=lambda symbol: symbol[:2])
         for index in range(at - 1, -1, -1):
             row = self._symbols[index]
             if row.section != section:
@@ -105,9 +105,9 @@ class ModuleCode:
                 raise MalformedFile("a symbol of a PDB without a kind", offset=offset)
             following = offset + head.size + 2
             if struct := WITH_CODE.get(head.kind):
-                row = struct.read(data, index)
-                if row.length:
-                    yield CodeSymbol(row.section, row.offset, row.length, head.kind, offset)
-                if not isinstance(row, TrampolineSym) and offset < row.end < end:
-                    following = row.end  # its S_END
+                sym = struct.read(data, index)
+                if sym.length:
+                    yield CodeSymbol(sym.section, sym.offset, sym.length, head.kind, offset)
+                if not isinstance(sym, TrampolineSym) and offset < sym.end < end:
+                    following = sym.end  # its S_END
             offset = following

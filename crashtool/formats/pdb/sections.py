@@ -38,9 +38,15 @@ class AddressMap:
         headers = dbi.open_optional(ORIGINAL_SECTIONS) if self.is_rewritten else None
         headers = headers or dbi.open_optional(SECTION_HEADERS)
         data = headers.read(0, MAX_SECTIONS * PdbSectionHeader.SIZE) if headers else b""
-        rows = PdbSectionHeader.read_array(data, 0, len(data) // PdbSectionHeader.SIZE)
-        self.sections = [(row.virtual_address, row.virtual_size) for row in rows]
-        self._code = [bool(row.characteristics & CONTAINS_CODE) for row in rows]
+        section_headers = PdbSectionHeader.read_array(data, 0, len(data) // PdbSectionHeader.SIZE)
+        self.sections = [
+            (section_header.virtual_address, section_header.virtual_size)
+            for section_header in section_headers
+        ]
+        self._code = [
+            bool(section_header.characteristics & CONTAINS_CODE)
+            for section_header in section_headers
+        ]
 
     def has_code(self, section: int) -> bool:
         """Whether a section holds code."""

@@ -57,9 +57,9 @@ def find_place(
     """Where a variable is in a frame that stands at the point."""
     whole = [part for part in symbol.parts if part.start is None]
     if whole:
-        found = [_locate(part.place, type_.size, point, frame) for part in whole]
-        told = (place for place in found if not isinstance(place, LostPlace))
-        return next(told, found[0])
+        places = [_locate(part.place, type_.size, point, frame) for part in whole]
+        told = (place for place in places if not isinstance(place, LostPlace))
+        return next(told, places[0])
     if not symbol.parts:
         return NOWHERE
     if type_.size is None:
@@ -141,10 +141,10 @@ def _locate(place: SymbolPlace, size: int | None, point: CodePoint, frame: "Fram
     return _locate_in_memory(place, point, frame) if isinstance(place, InMemory) else NO_FRAME
 
 
-def _locate_static(place: InSection, point: CodePoint, frame: "FrameView") -> Place:
-    if place.is_of_thread:
+def _locate_static(section: InSection, point: CodePoint, frame: "FrameView") -> Place:
+    if section.is_of_thread:
         return OF_THREAD
-    address = point.lookup.find_address(place.section, place.offset)
+    address = point.lookup.find_address(section.section, section.offset)
     if address is None:
         return LostPlace("unknown", "its section is none of the program's")
     return MemoryPlace(frame.base + address)
@@ -160,22 +160,22 @@ def _locate_in_register(number: int, size: int | None, point: CodePoint) -> Plac
     return RegisterPlace(register.name, register.start)
 
 
-def _locate_in_memory(place: InMemory, point: CodePoint, frame: "FrameView") -> Place:
-    if place.register == VFRAME:
-        return _locate_by_frame_data(place.offset, point, frame)
-    register = find_register(point.machine, place.register)
+def _locate_in_memory(memory: InMemory, point: CodePoint, frame: "FrameView") -> Place:
+    if memory.register == VFRAME:
+        return _locate_by_frame_data(memory.offset, point, frame)
+    register = find_register(point.machine, memory.register)
     if register is None:
         return LostPlace(
-            "unknown", f"the PDB counts from register {place.register}, which is not known"
+            "unknown", f"the PDB counts from register {memory.register}, which is not known"
         )
     content = frame.read_register(register.name)
     if content is None:
         return LostPlace("unknown", f"the walk does not know {register.name} in this frame")
     base = int.from_bytes(content, "little")
-    if place.is_in_frame and not _is_frame_made(place.register, point, frame):
+    if memory.is_in_frame and not _is_frame_made(memory.register, point, frame):
         return MAKES_FRAME
     mask = (1 << 8 * len(content)) - 1
-    return MemoryPlace(base + place.offset & mask)
+    return MemoryPlace(base + memory.offset & mask)
 
 
 def _is_frame_made(register: int, point: CodePoint, frame: "FrameView") -> bool:
@@ -186,8 +186,8 @@ def _is_frame_made(register: int, point: CodePoint, frame: "FrameView") -> bool:
     back last, the body may have moved the stack pointer further.
     """
     stack, frame_pointer, returned = STACKS.get(point.machine, (0, 0, 0))
-    known = find_register(point.machine, stack)
-    content = frame.read_register(known.name) if known else None
+    part = find_register(point.machine, stack)
+    content = frame.read_register(part.name) if part else None
     if frame.return_address is not None or point.frame.is_made or frame.cfa is None or not content:
         return True
     depth = frame.cfa - int.from_bytes(content, "little")

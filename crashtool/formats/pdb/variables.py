@@ -64,21 +64,25 @@ class PdbVariables:
             if row.owner in scopes and not row.name.startswith(OWN_PREFIX):
                 scopes[row.owner].append(self._describe(module, row, point))
         return [
-            FoundScope(tuple(sorted(scopes[owner], key=lambda row: ORDER.index(row.kind))))
+            FoundScope(
+                tuple(sorted(scopes[owner], key=lambda variable: ORDER.index(variable.kind)))
+            )
             for owner in reversed(owners)
         ]
 
-    def _describe(self, module: "OpenModule", row: LocalSymbol, point: CodePoint) -> FoundVariable:
+    def _describe(
+        self, module: "OpenModule", symbol: LocalSymbol, point: CodePoint
+    ) -> FoundVariable:
         try:
-            type_ = self._open_types(module).get(row.type)
+            type_ = self._open_types(module).get(symbol.type)
         except MalformedFile as error:
             self._lookup.note(error)
-            type_ = DataType("unknown", f"<damaged type {row.type:#x}>", None)
+            type_ = DataType("unknown", f"<damaged type {symbol.type:#x}>", None)
 
         def locate(frame: "FrameView") -> "Place":
-            return find_place(row, type_, point, frame)
+            return find_place(symbol, type_, point, frame)
 
-        return FoundVariable(row.name, row.kind, type_, locate)
+        return FoundVariable(symbol.name, symbol.kind, type_, locate)
 
     def _open_types(self, module: "OpenModule") -> DataTypes:
         if module not in self._types:

@@ -215,28 +215,32 @@ class _Analysis:
         return self.dump.memory.read(registers.stack_pointer, 1) is not None
 
     def _assertion(self) -> Assertion | None:
-        found = self.dump.assertion
-        if found is None or not any((found.type, found.expression, found.function, found.file)):
+        assertion = self.dump.assertion
+        if assertion is None or not any(
+            (assertion.type, assertion.expression, assertion.function, assertion.file)
+        ):
             return None
-        kind = ASSERTION_KINDS.get(found.type, f"kind {found.type}")
-        return Assertion(kind, found.expression, found.function, found.file, found.line)
+        kind = ASSERTION_KINDS.get(assertion.type, f"kind {assertion.type}")
+        return Assertion(
+            kind, assertion.expression, assertion.function, assertion.file, assertion.line
+        )
 
     def _problems(self, crash: Crash | None) -> tuple[Problem, ...]:
         """The damage that reading met, and what the dump should have and does not."""
-        found = [Problem(*problem) for problem in self.dump.problems] + self.left_out
+        problems = [Problem(*problem) for problem in self.dump.problems] + self.left_out
         places = self.dump.find_place
         if not self.dump.directory:
-            found.append(Problem(None, "the dump has no streams at all"))
+            problems.append(Problem(None, "the dump has no streams at all"))
         elif not places(SYSTEM_INFO):
-            found.append(Problem(None, "no SystemInfo stream: the platform is not known"))
+            problems.append(Problem(None, "no SystemInfo stream: the platform is not known"))
         if not places(THREAD_LIST) and not places(THREAD_EX_LIST):
-            found.append(Problem(None, "no list of threads"))
+            problems.append(Problem(None, "no list of threads"))
         if not places(MODULE_LIST):
-            found.append(Problem(None, "no list of modules", loses_data=False))
+            problems.append(Problem(None, "no list of modules", loses_data=False))
         if crash and crash.thread_id not in (thread.id for thread in self.dump.threads):
             sentence = f"the thread of the exception, {crash.thread_id}, is not among the threads"
-            found.append(Problem(None, sentence, loses_data=False))
-        return tuple(found)
+            problems.append(Problem(None, sentence, loses_data=False))
+        return tuple(problems)
 
 
 def _note_missing_registers(location: "Location") -> str:
@@ -246,10 +250,12 @@ def _note_missing_registers(location: "Location") -> str:
 
 
 def _crashpad_ids(dump: "Minidump") -> CrashpadIds | None:
-    found = dump.crashpad
-    if found is None:
+    crashpad = dump.crashpad
+    if crashpad is None:
         return None
-    return CrashpadIds(found.version, found.report_id, found.client_id, found.address_mask)
+    return CrashpadIds(
+        crashpad.version, crashpad.report_id, crashpad.client_id, crashpad.address_mask
+    )
 
 
 def _streams(dump: "Minidump") -> tuple[Stream, ...]:

@@ -113,15 +113,15 @@ def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadab
         )
 
 
-def read_found(found: FoundDump, wanted: InspectOptions) -> CrashReport | Unreadable:
+def read_found(dump: FoundDump, wanted: InspectOptions) -> CrashReport | Unreadable:
     """The report of a dump, with what its wrapper says of it. UsageError as of `read_report`."""
-    read = _read_one(found.file, found.path, wanted)
-    if isinstance(read, Unreadable) or not found.note:
+    read = _read_one(dump.file, dump.path, wanted)
+    if isinstance(read, Unreadable) or not dump.note:
         return read
     from crashtool.services.analyze.dump_annotations import add_form_fields
 
-    annotations = add_form_fields(read.annotations, found.fields)
-    return read._replace(annotations=annotations, origin=found.note)
+    annotations = add_form_fields(read.annotations, dump.fields)
+    return read._replace(annotations=annotations, origin=dump.note)
 
 
 def read_report(file: str, path: str, wanted: InspectOptions) -> CrashReport:
@@ -187,8 +187,8 @@ def _read_memory(dump: Minidump, report: CrashReport, text: str) -> MemoryExcerp
     if not 0 < size <= MAX_MEMORY:
         raise UsageError(f"{text}: at most {MAX_MEMORY} bytes of memory are shown")
     content = dump.memory.read(address, size)
-    if content is None and (found := dump.memory.find_range(address)):
-        content = dump.memory.read(address, min(size, found.start + found.size - address))
+    if content is None and (span := dump.memory.find_range(address)):
+        content = dump.memory.read(address, min(size, span.start + span.size - address))
     return MemoryExcerpt(address, content)
 
 

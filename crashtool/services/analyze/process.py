@@ -39,16 +39,16 @@ def _add_start(process: Process, dump: Minidump) -> Process:
         return process
     from crashtool.formats.minidump.process_parameters import read_process_parameters
 
-    found = read_process_parameters(dump.memory, (thread.teb for thread in dump.threads))
-    if found is None:
+    parameters = read_process_parameters(dump.memory, (thread.teb for thread in dump.threads))
+    if parameters is None:
         return process
     from crashtool.services.analyze.secrets import mask_secrets  # not in every dump
 
     return process._replace(
-        command_line=_mask(mask_secrets, found.command_line),
-        image_path=_mask(mask_secrets, found.image_path),
-        current_directory=_mask(mask_secrets, found.current_directory),
-        environment_count=found.environment_count,
+        command_line=_mask(mask_secrets, parameters.command_line),
+        image_path=_mask(mask_secrets, parameters.image_path),
+        current_directory=_mask(mask_secrets, parameters.current_directory),
+        environment_count=parameters.environment_count,
     )
 
 

@@ -30,60 +30,60 @@ class Kind(NamedTuple):
     before: bytes = TOKEN
     around: tuple[bytes, bytes] = (b"", b"")
     confirms: "Callable[[bytes, re.Match[bytes]], bool] | None" = None
-    extent: "Callable[[bytes, re.Match[bytes]], tuple[int, int]]" = lambda _text, found: (
-        found.span()
+    extent: "Callable[[bytes, re.Match[bytes]], tuple[int, int]]" = lambda _text, match: (
+        match.span()
     )
 
 
-def _is_name_of_variable(text: bytes, found: re.Match[bytes]) -> bool:
+def _is_name_of_variable(text: bytes, match: re.Match[bytes]) -> bool:
     """Whether the marker ends the name of an environment variable, at the start of a text."""
-    head = text[max(0, found.start() - BEFORE) : found.start()]
+    head = text[max(0, match.start() - BEFORE) : match.start()]
     stem = head.rstrip(NAME)
-    if found.group().startswith(b"KEY=") and not head.endswith(KEYS):
+    if match.group().startswith(b"KEY=") and not head.endswith(KEYS):
         return False
     return stem[-1:] in (b"", b"\0", b"\n", b'"', b"'", b" ", b";")
 
 
-def _value_extent(_text: bytes, found: re.Match[bytes]) -> tuple[int, int]:
-    return found.start() + found.group().index(b"=") + 1, found.end()
+def _value_extent(_text: bytes, match: re.Match[bytes]) -> tuple[int, int]:
+    return match.start() + match.group().index(b"=") + 1, match.end()
 
 
-def _address_extent(text: bytes, found: re.Match[bytes]) -> tuple[int, int]:
-    return found.start() - len(_split_mailbox(text, found)[1]), found.end()
+def _address_extent(text: bytes, match: re.Match[bytes]) -> tuple[int, int]:
+    return match.start() - len(_split_mailbox(text, match)[1]), match.end()
 
 
-def _split_mailbox(text: bytes, found: re.Match[bytes]) -> tuple[bytes, bytes]:
+def _split_mailbox(text: bytes, match: re.Match[bytes]) -> tuple[bytes, bytes]:
     """What stands before the name before the @, and the name."""
-    offset = found.start()
+    offset = match.start()
     text = text[max(0, offset - BEFORE) : offset]
     stem = text.rstrip(TOKEN + b".+%")
     return stem, text[len(stem) :]
 
 
-def _has_mailbox(text: bytes, found: re.Match[bytes]) -> bool:
+def _has_mailbox(text: bytes, match: re.Match[bytes]) -> bool:
     """Whether a person's name may stand before the @: no login of git, no password of a URL."""
-    stem, name = _split_mailbox(text, found)
+    stem, name = _split_mailbox(text, match)
     if stem.endswith(b":") and b"://" in stem:
         return False
     return len(name) > 1 and stem != b"" and name != b"git" and name[-1:] not in b".%-"
 
 
-def _has_digit_and_letter(_text: bytes, found: re.Match[bytes]) -> bool:
-    secret = found.group()
+def _has_digit_and_letter(_text: bytes, match: re.Match[bytes]) -> bool:
+    secret = match.group()
     return any(48 <= byte < 58 for byte in secret) and secret.lower() != secret.upper()  # noqa: PLR2004
 
 
-def _is_live_key(text: bytes, found: re.Match[bytes]) -> bool:
+def _is_live_key(text: bytes, match: re.Match[bytes]) -> bool:
     """Whether `sk_live_` or `rk_live_` is a word of its own."""
-    offset = found.start()
+    offset = match.start()
     return (
         text[offset - 1 : offset] in (b"s", b"r") and text[offset - 2 : offset - 1] not in _LETTERS
     )
 
 
-def _is_access_key(_text: bytes, found: re.Match[bytes]) -> bool:
+def _is_access_key(_text: bytes, match: re.Match[bytes]) -> bool:
     """An access key id has capitals, and digits only as base 32 has them; it may lack them."""
-    return len(set(found.group())) > FEWEST_DIFFERENT
+    return len(set(match.group())) > FEWEST_DIFFERENT
 
 
 _LETTERS = frozenset(bytes((byte,)) for byte in TOKEN)

@@ -31,9 +31,9 @@ class SecretMarkers:
 
         What stands before `start` and behind `stop` is looked at, too.
         """
-        for found in self._pattern.finditer(window, start, min(len(window), stop + REACH)):
-            at = found.start()
-            step = 1 if found.lastindex is None else 2
+        for match in self._pattern.finditer(window, start, min(len(window), stop + REACH)):
+            at = match.start()
+            step = 1 if match.lastindex is None else 2
             for marker in self._markers[window[at]]:
                 spelled = marker if step == 1 else self._wide[marker]
                 offset = at - _place_of_seldom(marker) * step

@@ -88,8 +88,8 @@ def walk_secrets(data: "Sliceable", start: int, end: int) -> Iterator[Secret]:
         low, high = max(start, position - MARGIN), min(end, position + CHUNK + MARGIN)
         window = data[low:high]
         last_place = min(end, position + CHUNK) - low
-        for kind, reading, found in _walk_window(window, position - low, last_place):
-            first, last = kind.extent(reading.text, found)
+        for kind, reading, match in _walk_window(window, position - low, last_place):
+            first, last = kind.extent(reading.text, match)
             offset, step = low + reading.offset, reading.step
             yield Secret(kind.name, offset + first * step, offset + last * step, step)
 
@@ -154,9 +154,9 @@ def _walk_kind(
 ) -> "Iterator[re.Match[bytes]]":
     for marker in kind.markers:
         for offset in places.get(marker, ()):
-            found = _find_secret(kind, reading.text, reading.zeros, offset)
-            if found:
-                yield found
+            match = _find_secret(kind, reading.text, reading.zeros, offset)
+            if match:
+                yield match
 
 
 def _find_secret(
@@ -164,9 +164,9 @@ def _find_secret(
 ) -> "re.Match[bytes] | None":
     if offset and text[offset - 1] in kind.before:
         return None
-    found = compile_kind(kind.pattern).match(text, offset)
-    if found is None or (kind.confirms and not kind.confirms(text, found)):
+    match = compile_kind(kind.pattern).match(text, offset)
+    if match is None or (kind.confirms and not kind.confirms(text, match)):
         return None
-    if zeros is not None and zeros.count(0, offset, found.end()) != found.end() - offset:
+    if zeros is not None and zeros.count(0, offset, match.end()) != match.end() - offset:
         return None
-    return None if any(word in found.group() for word in PLACEHOLDERS) else found
+    return None if any(word in match.group() for word in PLACEHOLDERS) else match

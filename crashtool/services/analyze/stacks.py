@@ -185,10 +185,10 @@ class _Walks:
         return add_variables(stack, self.dump.memory, self._find_loaded, self.variables)
 
     def _read_stack(self, pointer: int) -> bytes:
-        found = self.dump.memory.find_range(pointer)
-        if found is None:
+        span = self.dump.memory.find_range(pointer)
+        if span is None:
             return b""
-        size = min(found.start + found.size - pointer, STACK_WINDOW)
+        size = min(span.start + span.size - pointer, STACK_WINDOW)
         return self.dump.memory.read(pointer, size) or b""
 
     def _scene(self, registers: Registers) -> UnwindContext | None:
@@ -219,10 +219,10 @@ class _Walks:
         module = self.map.find(address)
         if module is None:
             return None
-        found = self.loaded.get(module.base)
-        if found is None:
-            found = self.loaded[module.base] = Loaded(module, self._find_tables(module))
-        return found
+        loaded = self.loaded.get(module.base)
+        if loaded is None:
+            loaded = self.loaded[module.base] = Loaded(module, self._find_tables(module))
+        return loaded
 
     def _find_tables(self, module: Module) -> CodeTables:
         tables: CodeTables = NO_TABLES
@@ -369,8 +369,8 @@ def find_vectors(dump: "Minidump", thread_id: int, *, is_crashed: bool) -> dict[
     """The registers of 128 bits of a thread; of the crashed one, as the exception has them."""
     if is_crashed and dump.exception and dump.exception.context.size:
         return dump.read_vectors(dump.exception.context)
-    found = next((row for row in dump.threads if row.id == thread_id), None)
-    return dump.read_vectors(found.context) if found else {}
+    thread = next((row for row in dump.threads if row.id == thread_id), None)
+    return dump.read_vectors(thread.context) if thread else {}
 
 
 def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:
@@ -426,10 +426,13 @@ def name_kernel_code(scene: UnwindContext, step: StackFrame, frame: Frame) -> Fr
 def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":
     """What the dump's map of the address space says of an address; None: nothing."""
     regions: list[tuple[int, int, bool]] = [
-        (row.base, row.base + row.size, bool(row.protection & PAGE_EXECUTE_ANY))
-        for row in dump.memory_info
+        (memory.base, memory.base + memory.size, bool(memory.protection & PAGE_EXECUTE_ANY))
+        for memory in dump.memory_info
     ]
-    regions += [(row.start, row.end, "x" in row.permissions) for row in dump.linux.maps or ()]
+    regions += [
+        (maps_entry.start, maps_entry.end, "x" in maps_entry.permissions)
+        for maps_entry in dump.linux.maps or ()
+    ]
     if not regions:
         return lambda _: None
     from bisect import bisect_right

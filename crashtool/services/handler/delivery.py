@@ -32,8 +32,8 @@ def list_reports(path: Path) -> dict[str, DeliveredReport]:
 
 def find_report(path: Path, uuid: str) -> DeliveredReport | None:
     """What a database says now of a report."""
-    rows = open_database(path).reports
-    return next((_delivery(report) for report in rows if str(report.uuid) == uuid), None)
+    reports = open_database(path).reports
+    return next((_delivery(report) for report in reports if str(report.uuid) == uuid), None)
 
 
 def open_written(path: Path) -> Minidump:

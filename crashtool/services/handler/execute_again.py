@@ -70,8 +70,8 @@ def prepare_execution(tid: int) -> bool:
 def _find_path(tid: int) -> int:
     """Where in its memory the path stands that was executed; 0 when the kernel does not say."""
     data = read_file(f"/proc/{tid}/auxv")
-    rows = _Aux.read_array(data, 0, len(data) // _Aux.SIZE)
-    return next((int(row.value) for row in rows if row.kind == _AT_EXECFN), 0)
+    auxes = _Aux.read_array(data, 0, len(data) // _Aux.SIZE)
+    return next((int(aux.value) for aux in auxes if aux.kind == _AT_EXECFN), 0)
 
 
 def _read_text(tid: int, address: int) -> bytes:

@@ -86,9 +86,9 @@ class Handover:
                 self._write_own(freezer, self.own, reason)
             elif trace is not None:
                 listed = list_minidumps(Path(self.own.database)) if self.own else None
-                known = listed or frozenset()
+                paths = listed or frozenset()
                 self._dump_frozen(freezer, trace, client, give_up)
-                if self.own and not self._has_report(self.own, known):
+                if self.own and not self._has_report(self.own, paths):
                     self._write_instead(freezer, self.own)
         except OSError as error:
             self.problem = f"the program's memory is out of reach: {reason_of(error)}"

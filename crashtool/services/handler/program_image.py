@@ -50,12 +50,12 @@ class ImageReader:
         """The traits of what a process executes; none that can be seen where it is out of reach."""
         path = f"/proc/{pid}/exe"
         try:
-            found = os.stat(path)  # noqa: PTH116 (at each exec: no pathlib on this way)
+            result = os.stat(path)  # noqa: PTH116 (at each exec: no pathlib on this way)
         except OSError:
             return ImageTraits()
-        key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+        key = (result.st_dev, result.st_ino, result.st_mtime_ns, result.st_ctime_ns)
         if key not in self._known:
-            self._known[key] = _read_traits(path, found.st_mode)
+            self._known[key] = _read_traits(path, result.st_mode)
         traits = self._known[key]
         return traits._replace(checks_leaks=_checks_leaks(pid, built_in=traits.checks_leaks))
 
@@ -86,11 +86,11 @@ def _read_names(path: str) -> bytes:
     try:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
             layout = read_layout(data) if data[: len(MAGIC)] == MAGIC else None
-            rows = layout.sections if layout else ()
-            found = next((row for row in rows if row.name == ".dynstr"), None)
-            if found is None:
+            sections = layout.sections if layout else ()
+            section = next((row for row in sections if row.name == ".dynstr"), None)
+            if section is None:
                 return b""
-            return data[found.offset : found.offset + min(found.size, _MAX_NAMES)]
+            return data[section.offset : section.offset + min(section.size, _MAX_NAMES)]
     except (OSError, ValueError, CrashtoolError):
         return b""
     finally:

@@ -83,7 +83,7 @@ def prepare_database(path: Path) -> DatabaseSettings | None:
 
 def list_minidumps(path: Path) -> frozenset[Path] | None:
     """The minidumps that a database holds now; None when it cannot be listed."""
-    found: set[Path] = set()
+    paths: set[Path] = set()
     for folder in _REPORTS:
         try:
             entries = os.listdir(path / folder)  # noqa: PTH208 (a glob hides what goes wrong)
@@ -91,8 +91,8 @@ def list_minidumps(path: Path) -> frozenset[Path] | None:
             continue
         except OSError:
             return None
-        found.update(path / folder / name for name in entries if name.endswith(".dmp"))
-    return frozenset(found)
+        paths.update(path / folder / name for name in entries if name.endswith(".dmp"))
+    return frozenset(paths)
 
 
 def _read_or_make_settings(path: Path) -> DatabaseSettings | None:

@@ -97,8 +97,8 @@ class ReportedRun:
 
         if self._own is None:
             raise InputUnusable("there is nowhere to put a minidump", hint="see --database")
-        found = dump_process(self.plan.process_id, self._own, kills=self.plan.kills)
-        return RunResult(0, self.plan.process_id, hangs=(found,))
+        crash = dump_process(self.plan.process_id, self._own, kills=self.plan.kills)
+        return RunResult(0, self.plan.process_id, hangs=(crash,))
 
     def find_delivery(self, result: "RunResult") -> "DeliveredReport | None":
         """The report of the program's crash, if it had one and left one."""
@@ -136,7 +136,7 @@ class ReportedRun:
 
         database = open_database(_database_of(delivery))
         delete_reports(
-            database, [row for row in database.reports if str(row.uuid) == delivery.uuid]
+            database, [report for report in database.reports if str(report.uuid) == delivery.uuid]
         )
 
     def explain_writer(self, result: "RunResult") -> str | None:

@@ -104,7 +104,7 @@ class Proof:
         annotations, verbatim = self._sort_annotations()
         attachments = read_attachments(self.plan.attachments, handler.kind)
         settings = prepare_database(self.database)
-        known = list_minidumps(self.database) or frozenset()
+        paths = list_minidumps(self.database) or frozenset()
         with ExitStack() as stack:
             receiver = self._start_receiver(stack) if self.plan.url is None else None
             line = compose_command(
@@ -116,7 +116,7 @@ class Proof:
                 arguments=verbatim,
             )
             fatal = self._crash(line)
-            delivery = self._get_delivery(known, fatal)
+            delivery = self._get_delivery(paths, fatal)
             self._check_minidump(delivery, fatal)
             self._require_upload(delivery, settings)
             report = self._get_received(receiver, delivery) if receiver else None
@@ -220,8 +220,8 @@ class Proof:
             ARGUMENTS_HINT,
         )  # fmt: skip
 
-    def _get_delivery(self, known: frozenset[Path], fatal: FatalSignal) -> DeliveredReport:
-        self.delivery = delivery = find_delivery(self.database, known, fatal.process_id)
+    def _get_delivery(self, paths: frozenset[Path], fatal: FatalSignal) -> DeliveredReport:
+        self.delivery = delivery = find_delivery(self.database, paths, fatal.process_id)
         self._require(
             "report written",
             delivery is not None,
@@ -281,13 +281,13 @@ class Proof:
 
     def _get_received(self, receiver: Receiver, delivery: DeliveredReport) -> "StoredReport":
         reports = receiver.inbox.reports()
-        found = next((one for one in reports if one.fields.get(MARK) == self.mark.value), None)
-        self._require("report received", found is not None, f"{len(reports)} in the inbox")
-        assert found is not None  # noqa: S101 (required just now)
-        same = found.minidump and filecmp.cmp(found.minidump, delivery.path, shallow=False)
+        report = next((one for one in reports if one.fields.get(MARK) == self.mark.value), None)
+        self._require("report received", report is not None, f"{len(reports)} in the inbox")
+        assert report is not None  # noqa: S101 (required just now)
+        same = report.minidump and filecmp.cmp(report.minidump, delivery.path, shallow=False)
         size = f"{Path(delivery.path).stat().st_size:,} bytes"
         self._check("minidump arrived whole", bool(same), size)
-        return found
+        return report
 
 
 def _received(report: "StoredReport") -> Arrival:

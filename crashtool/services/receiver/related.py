@@ -40,12 +40,12 @@ def list_related(database: sqlite3.Connection, name: str) -> list[RelatedGroup]:
     calls, kind = _unpack(own[0]) if own else (), _find_kind(name)
     if not calls:
         return []
-    found = [
+    groups = [
         RelatedGroup(other, total, similarity(calls, others))
         for other, packed, total, _ in rows
         if other != name and _find_kind(other) == kind and (others := _unpack(packed))
     ]
-    like = [group for group in found if group.likeness >= LEAST]
+    like = [group for group in groups if group.likeness >= LEAST]
     return sorted(like, key=lambda group: (-group.likeness, group.name))[:MAX_RELATED]
 
 

@@ -212,8 +212,8 @@ class Site:
 
     def api_related(self, values: Mapping[str, str]) -> PageReply:
         """The groups that are like one."""
-        found = self._inbox.related(values.get("group", ""))
-        return _json(200, {"related": [group._asdict() for group in found]})
+        groups = self._inbox.related(values.get("group", ""))
+        return _json(200, {"related": [group._asdict() for group in groups]})
 
     def api_report(self, rxid: str) -> PageReply:
         """One report as a JSON document."""
@@ -335,10 +335,10 @@ def _parse_query(values: Mapping[str, str]) -> Query | PageReply:
 def _tell_groups(groups: list[InboxGroup]) -> str:
     rows = [
         {
-            "group": row.name, "count": row.total, "first": row.first,
-            "versions": list(row.versions), "newest": row_document(row.newest),
+            "group": group.name, "count": group.total, "first": group.first,
+            "versions": list(group.versions), "newest": row_document(group.newest),
         }
-        for row in groups
+        for group in groups
     ]  # fmt: skip
     return json.dumps({"groups": rows})
 

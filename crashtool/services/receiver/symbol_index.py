@@ -99,46 +99,52 @@ def find_section(path: Path, name: str) -> FilePart | None:
         layout = read_layout(data)
     except CrashtoolError:
         return None
-    for row in layout.sections if layout else ():
-        if row.name == name and row.present and row.offset + row.size <= len(data):
-            return FilePart(path, row.offset, row.size)
+    for section in layout.sections if layout else ():
+        if section.name == name and section.present and section.offset + section.size <= len(data):
+            return FilePart(path, section.offset, section.size)
     return None
 
 
 def walk_keys(path: Path) -> Iterator[SymbolRequest]:
     """All requests that a file is an answer to; none of one that cannot be read."""
     with Scratch() as scratch:
-        for known in identify(str(path), scratch):
-            if known.path == str(path):  # not out of an archive in it
-                for row in known.objects:
-                    yield from _walk_object_keys(row, path.name.lower())
+        for file in identify(str(path), scratch):
+            if file.path == str(path):  # not out of an archive in it
+                for object_file in file.objects:
+                    yield from _walk_object_keys(object_file, path.name.lower())
 
 
-def _walk_object_keys(row: ObjectFile, name: str) -> Iterator[SymbolRequest]:
+def _walk_object_keys(object_file: ObjectFile, name: str) -> Iterator[SymbolRequest]:
     """The keys of one object file; `name` is its file's, in lower case."""
-    debug_id = row.debug_id.breakpad.lower() if row.debug_id else ""
-    if row.kind == object_kinds.ELF and row.build_id:
-        digits = row.build_id.hex
+    debug_id = object_file.debug_id.breakpad.lower() if object_file.debug_id else ""
+    if object_file.kind == object_kinds.ELF and object_file.build_id:
+        digits = object_file.build_id.hex
         for identifier in {digits, digits.ljust(BUILD_ID_DIGITS, "0")}:  # SSQP pads short ones
-            yield from _walk_roles(row, identifier)
-    elif row.kind == object_kinds.MACHO and row.debug_id:
-        yield from _walk_roles(row, row.debug_id.uuid.hex())
-    elif row.kind == object_kinds.PDB and debug_id:
-        yield SymbolRequest(row.kind, object_kinds.DEBUG, debug_id)
-    elif row.kind == object_kinds.PE and row.code_id:  # a time and a size: others may have them
-        yield SymbolRequest(row.kind, object_kinds.EXECUTABLE, str(row.code_id), name)
-    elif row.kind == object_kinds.SYM:
+            yield from _walk_roles(object_file, identifier)
+    elif object_file.kind == object_kinds.MACHO and object_file.debug_id:
+        yield from _walk_roles(object_file, object_file.debug_id.uuid.hex())
+    elif object_file.kind == object_kinds.PDB and debug_id:
+        yield SymbolRequest(object_file.kind, object_kinds.DEBUG, debug_id)
+    elif (
+        object_file.kind == object_kinds.PE and object_file.code_id
+    ):  # a time and a size: others may have them
+        yield SymbolRequest(
+            object_file.kind, object_kinds.EXECUTABLE, str(object_file.code_id), name
+        )
+    elif object_file.kind == object_kinds.SYM:
         if debug_id:
-            yield SymbolRequest(row.kind, object_kinds.DEBUG, debug_id)
-        if row.code_id:
+            yield SymbolRequest(object_file.kind, object_kinds.DEBUG, debug_id)
+        if object_file.code_id:
             bare = name.removesuffix(".sym")
             for code_file in (bare, f"{bare}.exe", f"{bare}.dll"):
-                yield SymbolRequest(row.kind, object_kinds.DEBUG, str(row.code_id), code_file)
+                yield SymbolRequest(
+                    object_file.kind, object_kinds.DEBUG, str(object_file.code_id), code_file
+                )
 
 
-def _walk_roles(row: ObjectFile, identifier: str) -> Iterator[SymbolRequest]:
+def _walk_roles(object_file: ObjectFile, identifier: str) -> Iterator[SymbolRequest]:
     """As executable what holds code, as debug file what is one: never what was stripped."""
-    if row.role in PROGRAMS:
-        yield SymbolRequest(row.kind, object_kinds.EXECUTABLE, identifier)
-    if row.role == object_kinds.DEBUG or object_kinds.LINES in row.features:
-        yield SymbolRequest(row.kind, object_kinds.DEBUG, identifier)
+    if object_file.role in PROGRAMS:
+        yield SymbolRequest(object_file.kind, object_kinds.EXECUTABLE, identifier)
+    if object_file.role == object_kinds.DEBUG or object_kinds.LINES in object_file.features:
+        yield SymbolRequest(object_file.kind, object_kinds.DEBUG, identifier)

@@ -97,10 +97,10 @@ class Upstream:
         is_certain = True
         for server in self._servers:
             for place in dict.fromkeys(walk_places(server, request, path)):
-                found = self._ask(server, request, place)
-                if found.path:
-                    return found
-                is_certain &= found.is_certain
+                answer = self._ask(server, request, place)
+                if answer.path:
+                    return answer
+                is_certain &= answer.is_certain
         return UpstreamAnswer(None, is_certain)
 
     def _ask(self, server: Server, request: SymbolRequest, place: str) -> UpstreamAnswer:

@@ -76,18 +76,18 @@ class Settings:
         """
         if SETTINGS[name].kind != "pairs":
             return next(self._walk_layers(SETTINGS[name], is_checked=not only_named), None)
-        found = list(self._walk_layers(SETTINGS[name]))
-        if not found:
+        settings = list(self._walk_layers(SETTINGS[name]))
+        if not settings:
             return None
         merged: list[str] = []
-        for layer in reversed(found):
+        for layer in reversed(settings):
             merged = merge_pairs(merged, layer.value)
-        return Resolved(merged, ", ".join(layer.source for layer in found), found[0].layer)
+        return Resolved(merged, ", ".join(layer.source for layer in settings), settings[0].layer)
 
     def find_in_project(self, name: str) -> Resolved | None:
         """What the project file says of a setting, whatever is above it."""
         layers = self._walk_layers(SETTINGS[name])
-        return next((found for found in layers if found.layer == PROJECT), None)
+        return next((setting for setting in layers if setting.layer == PROJECT), None)
 
     def find_all(self, name: str) -> list[str]:
         """A list to which every layer adds."""

@@ -37,9 +37,9 @@ def plan_members(files: Sequence[SymbolFile]) -> tuple[UploadMember, ...]:
             folder for folder in _walk_folders(file) if (folder + place).lower() not in members
         )
         rows = [UploadMember(place, file.source, file.size), *file.companions]
-        for row in rows:
-            name = folder + row.name
-            members.setdefault(name.lower(), row._replace(name=name))
+        for member in rows:
+            name = folder + member.name
+            members.setdefault(name.lower(), member._replace(name=name))
     return tuple(members.values())
 
 

@@ -114,9 +114,9 @@ class SymbolFileSearch:
         else:
             self.refused.append(LeftOut(text, "does not exist"))
 
-    def _refuse(self, row: LeftOut) -> None:
+    def _refuse(self, left_out: LeftOut) -> None:
         self._recognised += 1
-        self.refused.append(row)
+        self.refused.append(left_out)
 
     def _add_folder(self, folder: str) -> None:
         """Everything below, links last: of a file and a link to it, the file counts."""
@@ -189,19 +189,19 @@ class SymbolFileSearch:
         else:
             read_object_files(head)  # which says what it is instead
 
-    def _note_closed(self, found: Found, row: LeftOut) -> None:
+    def _note_closed(self, found: Found, left_out: LeftOut) -> None:
         """A container that is never opened: no mistake in the call, unless it was named."""
-        self.closed.append(row)
+        self.closed.append(left_out)
         if found.named:
-            self._refuse(row)
+            self._refuse(left_out)
         else:
-            self.ignored.append(row)
+            self.ignored.append(left_out)
 
-    def _note_unopened(self, found: Found, row: Unopened) -> None:
-        path = f"{found.path}:{row.name}" if row.name else found.path
-        left_out = LeftOut(path, row.reason, row.hint)
-        if row.closed:
-            self._note_closed(found._replace(named=found.named and not row.name), left_out)
+    def _note_unopened(self, found: Found, unopened: Unopened) -> None:
+        path = f"{found.path}:{unopened.name}" if unopened.name else found.path
+        left_out = LeftOut(path, unopened.reason, unopened.hint)
+        if unopened.closed:
+            self._note_closed(found._replace(named=found.named and not unopened.name), left_out)
         else:
             self._refuse(left_out)
 

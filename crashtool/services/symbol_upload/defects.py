@@ -78,9 +78,12 @@ def _unreadable(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _no_build_id(entry: InventoryEntry, _: Inventory) -> str:
-    row = entry.row
-    linked = row.kind == object_kinds.ELF and row.role in (*BINARIES, object_kinds.DEBUG)
-    if not linked or row.build_id:
+    object_file = entry.row
+    linked = object_file.kind == object_kinds.ELF and object_file.role in (
+        *BINARIES,
+        object_kinds.DEBUG,
+    )
+    if not linked or object_file.build_id:
         return ""
     return "no build id: Crashpad reports zeros for it, and no symbols match zeros"
 
@@ -105,8 +108,12 @@ def _no_codeview(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _nil_codeview(entry: InventoryEntry, _: Inventory) -> str:
-    row = entry.row
-    if object_kinds.CODEVIEW not in row.traits or not row.debug_id or not row.debug_id.is_nil:
+    object_file = entry.row
+    if (
+        object_kinds.CODEVIEW not in object_file.traits
+        or not object_file.debug_id
+        or not object_file.debug_id.is_nil
+    ):
         return ""
     return "a CodeView record of zeros, which means no identifier"
 
@@ -125,12 +132,13 @@ def _no_time(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
-    row = entry.row
-    if row.kind != object_kinds.PDB or row.architecture not in UNWIND_IN_IMAGE:
+    object_file = entry.row
+    if object_file.kind != object_kinds.PDB or object_file.architecture not in UNWIND_IN_IMAGE:
         return ""
     if entry.identifier in inventory.images or entry.identifier[:32] in inventory.guids:
         return ""
-    return f"its EXE or DLL is not among the inputs, and only that can unwind {row.architecture}"
+    architecture = object_file.architecture
+    return f"its EXE or DLL is not among the inputs, and only that can unwind {architecture}"
 
 
 def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
@@ -170,13 +178,16 @@ def _rewritten(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _stripped_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
-    row, quality = entry.row, entry.quality
+    object_file, quality = entry.row, entry.quality
     image = inventory.images.get(entry.identifier)
     if image and image.quality.lines:
         return ""  # MinGW's linker makes such PDBs, and the lines are in the image's DWARF
-    if row.kind != object_kinds.PDB or {object_kinds.FASTLINK, object_kinds.MANAGED} & row.traits:
+    if (
+        object_file.kind != object_kinds.PDB
+        or {object_kinds.FASTLINK, object_kinds.MANAGED} & object_file.traits
+    ):
         return ""
-    if object_kinds.STRIPPED in row.traits or (quality.functions and not quality.lines):
+    if object_kinds.STRIPPED in object_file.traits or (quality.functions and not quality.lines):
         return "a stripped PDB: public names only, no lines"
     return ""
 
@@ -200,15 +211,17 @@ def _alternate(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _stripped(entry: InventoryEntry, inventory: Inventory) -> str:
-    row = entry.row
+    object_file = entry.row
     judged = (
-        row.role in BINARIES
-        and row.kind in (object_kinds.ELF, object_kinds.MACHO)
-        and not row.debug_link
+        object_file.role in BINARIES
+        and object_file.kind in (object_kinds.ELF, object_kinds.MACHO)
+        and not object_file.debug_link
     )
     if not judged or entry.quality.problem or _find_gap(entry, inventory) != "stripped":
         return ""
-    kept = " but a packed list of functions" if object_kinds.MINI_DEBUG in row.traits else ""
+    kept = (
+        " but a packed list of functions" if object_kinds.MINI_DEBUG in object_file.traits else ""
+    )
     return f"stripped: nothing left of its names{kept}"
 
 
@@ -223,18 +236,23 @@ def _find_gap(entry: InventoryEntry, inventory: Inventory) -> Gap:
     )
 
 
-def _has_exports_alone(row: ObjectFile) -> bool:
+def _has_exports_alone(object_file: ObjectFile) -> bool:
     """Whether the only names of an ELF program are those that the loader needs."""
     return (
-        row.kind == object_kinds.ELF
-        and row.role in BINARIES
-        and object_kinds.SYMBOLS not in row.features
+        object_file.kind == object_kinds.ELF
+        and object_file.role in BINARIES
+        and object_kinds.SYMBOLS not in object_file.features
     )
 
 
 def _exports_alone(entry: InventoryEntry, inventory: Inventory) -> str:
-    row, quality = entry.row, entry.quality
-    if not _has_exports_alone(row) or row.debug_link or not quality.functions or quality.lines:
+    object_file, quality = entry.row, entry.quality
+    if (
+        not _has_exports_alone(object_file)
+        or object_file.debug_link
+        or not quality.functions
+        or quality.lines
+    ):
         return ""
     if entry.identifier in inventory.lined:
         return ""
@@ -242,15 +260,15 @@ def _exports_alone(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _no_lines(entry: InventoryEntry, inventory: Inventory) -> str:
-    row, quality = entry.row, entry.quality
-    if {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & row.traits:
+    object_file, quality = entry.row, entry.quality
+    if {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & object_file.traits:
         return ""
-    if row.kind in (object_kinds.PE, object_kinds.PDB) or row.role not in (
+    if object_file.kind in (object_kinds.PE, object_kinds.PDB) or object_file.role not in (
         *BINARIES,
         object_kinds.DEBUG,
     ):
         return ""
-    if row.debug_link or _has_exports_alone(row):  # told as stripped
+    if object_file.debug_link or _has_exports_alone(object_file):  # told as stripped
         return ""
     is_lineless = quality.functions and _find_gap(entry, inventory) == "no_lines"
     return "function names, but no source lines" if is_lineless else ""
@@ -264,16 +282,16 @@ def _few_lines(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _no_unwind(entry: InventoryEntry, _: Inventory) -> str:
-    row, quality = entry.row, entry.quality
+    object_file, quality = entry.row, entry.quality
     if (
-        row.role not in BINARIES
+        object_file.role not in BINARIES
         or quality.unwind
-        or object_kinds.MANAGED in row.traits
+        or object_kinds.MANAGED in object_file.traits
         or quality.problem
     ):
         return ""
-    if row.kind != object_kinds.ELF and not (
-        row.kind == object_kinds.PE and row.architecture in UNWIND_IN_IMAGE
+    if object_file.kind != object_kinds.ELF and not (
+        object_file.kind == object_kinds.PE and object_file.architecture in UNWIND_IN_IMAGE
     ):
         return ""
     if quality.unwound:
@@ -282,11 +300,11 @@ def _no_unwind(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _lone_debug_file(entry: InventoryEntry, inventory: Inventory) -> str:
-    row = entry.row
+    object_file = entry.row
     if (
-        row.role != object_kinds.DEBUG
-        or row.kind not in (object_kinds.ELF, object_kinds.MACHO)
-        or not row.debug_id
+        object_file.role != object_kinds.DEBUG
+        or object_file.kind not in (object_kinds.ELF, object_kinds.MACHO)
+        or not object_file.debug_id
     ):
         return ""
     if entry.quality.unwind or entry.identifier in inventory.binaries:
@@ -301,10 +319,10 @@ def _empty_sym(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
-    row, quality = entry.row, entry.quality
+    object_file, quality = entry.row, entry.quality
     if (
-        row.kind != object_kinds.PDB
-        or {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & row.traits
+        object_file.kind != object_kinds.PDB
+        or {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & object_file.traits
     ):
         return ""
     if not quality.tried or quality.functions or quality.lines or quality.problem:
@@ -320,8 +338,12 @@ def _no_stack_records(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _nil_sym(entry: InventoryEntry, _: Inventory) -> str:
-    row = entry.row
-    nil = row.kind in (object_kinds.SYM, object_kinds.PDB) and row.debug_id and row.debug_id.is_nil
+    object_file = entry.row
+    nil = (
+        object_file.kind in (object_kinds.SYM, object_kinds.PDB)
+        and object_file.debug_id
+        and object_file.debug_id.is_nil
+    )
     return "an identifier of zeros, which means none" if nil else ""
 
 

@@ -52,14 +52,14 @@ def list_wanted(
     """
     wanted: list[ModuleSearch] = []
     for text in texts:
-        found = [
+        searches = [
             ModuleSearch(module, path)
             for path in expand_path(text) or [text]
             for module in _walk_wanted(path, scratch, cache, all_modules)
         ]
-        if not found:
+        if not searches:
             raise InputUnusable(f"{text} names no module whose symbols could be looked for")
-        wanted += found
+        wanted += searches
     return list(dict.fromkeys(wanted))
 
 
@@ -73,13 +73,15 @@ def _walk_wanted(text: str, scratch: "Scratch", cache: str, all_modules: bool) -
                 yield module
     else:
         for file in SymbolFileSearch(scratch, allow_empty=True).collect([text]).files:
-            for row in file.objects:
-                if row.role in BINARIES or row.debug_id:
-                    code_id = row.build_id.hex if row.build_id else None
-                    code_id = code_id or (row.code_id.value if row.code_id else None)
+            for object_file in file.objects:
+                if object_file.role in BINARIES or object_file.debug_id:
+                    code_id = object_file.build_id.hex if object_file.build_id else None
+                    code_id = code_id or (
+                        object_file.code_id.value if object_file.code_id else None
+                    )
                     yield Module(
-                        0, 0, file.name, file.name, code_id, row.debug_file or file.name,
-                        row.debug_id,
+                        0, 0, file.name, file.name, code_id, object_file.debug_file or file.name,
+                        object_file.debug_id,
                     )  # fmt: skip
 
 
@@ -114,26 +116,26 @@ def find_symbols(
 ) -> list[ModuleSearch]:
     """Look everywhere for each module; several at once when `jobs` says so."""
 
-    def look(row: ModuleSearch) -> ModuleSearch:
-        return row._replace(candidates=tuple(source.walk_candidates(row.module)))
+    def look(search: ModuleSearch) -> ModuleSearch:
+        return search._replace(candidates=tuple(source.walk_candidates(search.module)))
 
     return list(share_in_order(look, wanted, min(jobs, len(wanted)) or 1))
 
 
-def store_found(rows: Sequence[ModuleSearch], writer: "StoreWriter") -> "Iterator[Delivery]":
+def store_found(searches: Sequence[ModuleSearch], writer: "StoreWriter") -> "Iterator[Delivery]":
     """Put what was found into a store, each file once, under the names that it is looked for by."""
     from crashtool.model.symbol_upload import SymbolFile
 
     seen: set[str] = set()
-    for row in rows:
-        for candidate in row.found:
+    for search in searches:
+        for candidate in search.found:
             if candidate.path in seen:
                 continue
             seen.add(candidate.path)
             with _read_a_moment_ago(candidate.path):
                 objects = read_file(candidate.path)
                 size = Path(candidate.path).stat().st_size
-            name = _own_name(row.module, objects[0].kind)
+            name = _own_name(search.module, objects[0].kind)
             file: SymbolFile = SymbolFile(candidate.place, candidate.path, name, size, objects)
             with _read_a_moment_ago(candidate.path):
                 deliveries = list(writer.write_all([file]))

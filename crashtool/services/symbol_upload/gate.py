@@ -92,15 +92,15 @@ class Gate:
         self._unread: list[GateRow] = []
         if not paths:
             return
-        found = SymbolFileSearch(self._scratch, shipped=True).collect(paths)
-        closed = set(found.closed)
-        for left_out in dict.fromkeys((*found.refused, *found.closed)):
+        collection = SymbolFileSearch(self._scratch, shipped=True).collect(paths)
+        closed = set(collection.closed)
+        for left_out in dict.fromkeys((*collection.refused, *collection.closed)):
             name = base_name(left_out.path)
             fix = f"{left_out.hint}{OR_EXCUSE}" if left_out in closed else left_out.hint
             self._unread.append(
                 GateRow(name, left_out.path, "", "", "unreadable", left_out.reason, fix)
             )
-        for file in found.files:
+        for file in collection.files:
             yield from _walk_wanted(file)
 
     def _apply_allowlist(self, requirements: Requirements, wanted: _Wanted) -> GateRow | None:
@@ -214,20 +214,30 @@ def _find_pattern(requirements: Requirements, name: str, place: str) -> str | No
 
 
 def _walk_wanted(file: SymbolFile) -> Iterator[_Wanted]:
-    for row in file.objects:
-        if row.role in BINARIES and object_kinds.MANAGED not in row.traits:
-            yield _of_object(file, row)
+    for object_file in file.objects:
+        if object_file.role in BINARIES and object_kinds.MANAGED not in object_file.traits:
+            yield _of_object(file, object_file)
 
 
-def _of_object(file: SymbolFile, row: ObjectFile) -> _Wanted:
-    identifier = row.debug_id.breakpad if row.debug_id and not row.debug_id.is_nil else ""
-    if row.kind == object_kinds.PE and not row.debug_file:
+def _of_object(file: SymbolFile, object_file: ObjectFile) -> _Wanted:
+    identifier = (
+        object_file.debug_id.breakpad
+        if object_file.debug_id and not object_file.debug_id.is_nil
+        else ""
+    )
+    if object_file.kind == object_kinds.PE and not object_file.debug_file:
         identifier = ""  # Crashpad discards a CodeView record that names no PDB
-    code_id = row.code_id.value if row.code_id else ""
+    code_id = object_file.code_id.value if object_file.code_id else ""
     return _Wanted(
-        file.name, file.path, row.kind, row.architecture, identifier, code_id, row.debug_file,
-        has_code=object_kinds.CODE_FREE not in row.traits,
-    )  # fmt: skip
+        file.name,
+        file.path,
+        object_file.kind,
+        object_file.architecture,
+        identifier,
+        code_id,
+        object_file.debug_file,
+        has_code=object_kinds.CODE_FREE not in object_file.traits,
+    )
 
 
 def _of_module(module: Module, dump: str, architecture: str) -> _Wanted:

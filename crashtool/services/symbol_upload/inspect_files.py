@@ -91,14 +91,14 @@ def settle_severity(survey: Survey, *, strict: bool, severe: bool, lenient: bool
     With `strict` all are, with `severe` those that make a file useless; without them these are,
     too, when no file of the call is of use, unless `lenient`, or the gate says that some are.
     """
-    useless = {row.path for row in survey.defects if row.severity == ERROR}
+    useless = {defect.path for defect in survey.defects if defect.severity == ERROR}
     all_useless = useless.issuperset(file.path for file in survey.collection.files)
     serves = any(row.status == "ok" for row in survey.gate)
     counts = severe or (all_useless and not lenient and not serves)
 
-    def settle(row: Defect) -> Defect:
-        is_error = strict or (counts and row.severity == ERROR)
-        return row._replace(severity=ERROR if is_error else WARNING)
+    def settle(defect: Defect) -> Defect:
+        is_error = strict or (counts and defect.severity == ERROR)
+        return defect._replace(severity=ERROR if is_error else WARNING)
 
     return survey._replace(defects=tuple(map(settle, survey.defects)))
 
@@ -120,10 +120,10 @@ def check_survey(survey: Survey, *, judging: bool = False) -> CrashtoolError | N
             + ", ".join(dict.fromkeys(row.name for row in bad)),
             hint=bad[0].fix or None,
         )
-    counted = [row for row in survey.defects if row.severity == ERROR]
+    counted = [defect for defect in survey.defects if defect.severity == ERROR]
     if not counted:
         return None
-    paths = dict.fromkeys(row.path for row in counted)
+    paths = dict.fromkeys(defect.path for defect in counted)
     what = "file has a defect" if len(paths) == 1 else "files have defects"
-    rules = ", ".join(dict.fromkeys(row.rule for row in counted))
+    rules = ", ".join(dict.fromkeys(defect.rule for defect in counted))
     return CheckFailed(f"{len(paths)} {what}: {rules}", hint=counted[0].fix or None)

@@ -31,17 +31,21 @@ class Inventory:
 
     def __init__(self, files: Sequence[SymbolFile]) -> None:
         self.entries = tuple(walk_entries(files))
-        known = [entry for entry in self.entries if entry.identifier]
-        self.images = {row.identifier: row for row in known if row.row.kind == object_kinds.PE}
-        self.guids = {row.identifier[:32]: row for row in self.images.values()}
-        self.binaries = frozenset(row.identifier for row in known if row.row.role in BINARIES)
-        self.debug = frozenset(
-            row.identifier for row in known if row.row.role == object_kinds.DEBUG
+        entries = [entry for entry in self.entries if entry.identifier]
+        self.images = {
+            entry.identifier: entry for entry in entries if entry.row.kind == object_kinds.PE
+        }
+        self.guids = {entry.identifier[:32]: entry for entry in self.images.values()}
+        self.binaries = frozenset(
+            entry.identifier for entry in entries if entry.row.role in BINARIES
         )
-        self.lined = frozenset(row.identifier for row in known if row.quality.lines)
-        self.named = frozenset(row.identifier for row in known if row.quality.functions)
+        self.debug = frozenset(
+            entry.identifier for entry in entries if entry.row.role == object_kinds.DEBUG
+        )
+        self.lined = frozenset(entry.identifier for entry in entries if entry.quality.lines)
+        self.named = frozenset(entry.identifier for entry in entries if entry.quality.functions)
         self.packages = frozenset(
-            row.file.name for row in self.entries if row.row.role == object_kinds.PACKAGE
+            entry.file.name for entry in self.entries if entry.row.role == object_kinds.PACKAGE
         )
 
     def find_package(self, entry: InventoryEntry) -> str:
@@ -54,8 +58,8 @@ def walk_entries(files: Iterable[SymbolFile]) -> Iterable[InventoryEntry]:
     """Every object with its quality: what look-ups gave, or what headers promise until then."""
     for file in files:
         qualities = file.qualities or tuple(map(from_headers, file.objects))
-        for row, quality in zip(file.objects, qualities, strict=True):
-            yield InventoryEntry(file, row, quality)
+        for object_file, quality in zip(file.objects, qualities, strict=True):
+            yield InventoryEntry(file, object_file, quality)
 
 
 def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:

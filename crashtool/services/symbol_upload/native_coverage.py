@@ -47,16 +47,17 @@ class _Tries(NamedTuple):
     places: "list[list[CodeLocation]]"
 
 
-def measure_native(data: "Content", row: ObjectFile) -> NativeCoverage:
+def measure_native(data: "Content", object_file: ObjectFile) -> NativeCoverage:
     """What one object of a file has.
 
     MalformedFile when it is damaged; InputUnusable when nothing here unpacks its sections, or its
     numbers are big-endian.
     """
-    lookup = open_alone(data, row.architecture)
+    lookup = open_alone(data, object_file.architecture)
     if lookup is None:
         raise InputUnusable(
-            f"debug information of {row.architecture} is not read here: its numbers are big-endian",
+            f"debug information of {object_file.architecture} is not read here: "
+            "its numbers are big-endian",
             hint="--quick takes what its headers say",
         )
     functions, spans = _list_functions(lookup.symbols)
@@ -67,20 +68,24 @@ def measure_native(data: "Content", row: ObjectFile) -> NativeCoverage:
     if measure_spans(named) * 2 > measure_spans(described):  # else much has no symbols
         code = named  # the code of units has what is between functions, too
     size = measure_spans(code)
-    found = {row[-1].start for row in tried.places if row and row[-1].function}
+    found = {
+        locations[-1].start for locations in tried.places if locations and locations[-1].function
+    }
     return NativeCoverage(
         functions=max(functions, len(found)),
         lined=min(1.0, tried.share * measure_spans(described) / max(1, size)),
-        has_inlines=any(len(places) > 1 for places in tried.places)
+        has_inlines=any(len(locations) > 1 for locations in tried.places)
         or lookup.describes_inlined_calls(),
-        nameless=len({row[-1].start for row in tried.places if _has_nameless_call(row)}),
+        nameless=len(
+            {locations[-1].start for locations in tried.places if _has_nameless_call(locations)}
+        ),
         addresses=tuple(spread_addresses(code, max(1, size // MAX_TRIED))),
         problem=next(iter(lookup.list_damage()), ""),
     )
 
 
-def _has_nameless_call(places: "list[CodeLocation]") -> bool:
-    return any(not place.function for place in places[:-1])
+def _has_nameless_call(locations: "list[CodeLocation]") -> bool:
+    return any(not location.function for location in locations[:-1])
 
 
 def _list_functions(symbols: "Symbols | None") -> tuple[int, list[tuple[int, int]]]:
@@ -103,7 +108,7 @@ def _look_up(lookup: "DwarfLookup", described: list[tuple[int, int]]) -> _Tries:
     places = [lookup.find_locations(at) for at in spread_addresses(described, step)]
     if not places:
         return _Tries(0.0, places)
-    share = sum(any(place.line for place in row) for row in places) / len(places)
+    share = sum(any(location.line for location in locations) for locations in places) / len(places)
     if share < ENOUGH_LINED:
         more = list(spread_addresses(described, max(1, size // MAX_LINED)))
         share = sum(lookup.find_line(at) is not None for at in more) / len(more)

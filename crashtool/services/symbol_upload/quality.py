@@ -44,7 +44,7 @@ def grade_files(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]:
 
 
 def _is_worth_sharing(files: Sequence[SymbolFile]) -> bool:
-    return len(files) >= MANY or (len(files) > 1 and sum(row.size for row in files) >= LARGE)
+    return len(files) >= MANY or (len(files) > 1 and sum(file.size for file in files) >= LARGE)
 
 
 def make_grader(_setup: None) -> Callable[[SymbolFile], SymbolFile]:
@@ -54,7 +54,7 @@ def make_grader(_setup: None) -> Callable[[SymbolFile], SymbolFile]:
 
 def grade_file(file: SymbolFile) -> SymbolFile:
     """The file with the qualities of its objects."""
-    rows = (grade_object(file, row) for row in file.objects)
+    rows = (grade_object(file, object_file) for object_file in file.objects)
     return file._replace(qualities=tuple(rows))
 
 
@@ -63,29 +63,29 @@ def describe_from_headers(files: Sequence[SymbolFile]) -> tuple[SymbolFile, ...]
     return tuple(file._replace(qualities=tuple(map(from_headers, file.objects))) for file in files)
 
 
-def grade_object(file: SymbolFile, row: ObjectFile) -> Quality:
+def grade_object(file: SymbolFile, object_file: ObjectFile) -> Quality:
     """What can be looked up in one object of a file."""
     try:
-        if row.kind == object_kinds.SYM:
+        if object_file.kind == object_kinds.SYM:
             return _grade_text(file)
-        if row.role in UNREAD_ROLES:
+        if object_file.role in UNREAD_ROLES:
             return Quality()
-        if row.kind == object_kinds.PDB:
-            return _grade_pdb(file, row)
-        return _grade_native(file, row)
+        if object_file.kind == object_kinds.PDB:
+            return _grade_pdb(file, object_file)
+        return _grade_native(file, object_file)
     except InputUnusable as error:
         return Quality(problem=error.what)
     except CrashtoolError as error:
         return Quality(fault=error)
 
 
-def from_headers(row: ObjectFile) -> Quality:
+def from_headers(object_file: ObjectFile) -> Quality:
     """What an object's headers promise, which may be more than it holds."""
     return Quality(
-        functions=int(object_kinds.SYMBOLS in row.features),
-        lines=object_kinds.LINES in row.features,
-        unwind=object_kinds.UNWIND in row.features,
-        sources=object_kinds.SOURCES in row.features,
+        functions=int(object_kinds.SYMBOLS in object_file.features),
+        lines=object_kinds.LINES in object_file.features,
+        unwind=object_kinds.UNWIND in object_file.features,
+        sources=object_kinds.SOURCES in object_file.features,
         tried=False,
     )
 
@@ -102,71 +102,71 @@ def _grade_text(file: SymbolFile) -> Quality:
     )
 
 
-def _grade_pdb(file: SymbolFile, row: ObjectFile) -> Quality:
+def _grade_pdb(file: SymbolFile, object_file: ObjectFile) -> Quality:
     lookup = PdbLookup(map_file(file.source))
-    found = measure_coverage(lookup)
-    for address in spread_addresses(found.spans, max(1, found.code_bytes // MAX_LOOKED_UP)):
+    coverage = measure_coverage(lookup)
+    for address in spread_addresses(coverage.spans, max(1, coverage.code_bytes // MAX_LOOKED_UP)):
         lookup.find_locations(address)
     if lookup.problems:
         return Quality(problem=f"cannot read the debug information: {lookup.problems[0]}")
     unwound = 0.0
-    if row.architecture not in UNWIND_IN_IMAGE:  # else it is in the image
-        step = max(1, found.code_bytes // MAX_TRIED)
-        tried = tuple(spread_addresses(found.spans, step))
+    if object_file.architecture not in UNWIND_IN_IMAGE:  # else it is in the image
+        step = max(1, coverage.code_bytes // MAX_TRIED)
+        tried = tuple(spread_addresses(coverage.spans, step))
         unwound = sum(lookup.find_frame_data(at) is not None for at in tried) / max(1, len(tried))
     return Quality(
-        functions=found.functions,
-        lines=found.lined_bytes > 0,
-        inlines=found.has_inlines,
+        functions=coverage.functions,
+        lines=coverage.lined_bytes > 0,
+        inlines=coverage.has_inlines,
         unwind=unwound >= ENOUGH_UNWOUND,
-        sources=object_kinds.SOURCES in row.features,
-        lined=min(1.0, found.lined_bytes / max(1, found.code_bytes)),
+        sources=object_kinds.SOURCES in object_file.features,
+        lined=min(1.0, coverage.lined_bytes / max(1, coverage.code_bytes)),
         unwound=unwound,
     )
 
 
-def _grade_native(file: SymbolFile, row: ObjectFile) -> Quality:
+def _grade_native(file: SymbolFile, object_file: ObjectFile) -> Quality:
     data = map_file(file.source)
     try:
-        found = measure_native(data, row)
+        coverage = measure_native(data, object_file)
     except MalformedFile:
         raise
     except InputUnusable as error:  # it is sound, but nothing here can read it
         return Quality(fault=error)
-    if found.problem:
-        return Quality(problem=f"cannot read the debug information: {found.problem}")
-    unwound = _share_unwound(data, row, found.addresses)
-    is_image = row.kind == object_kinds.PE and row.architecture in UNWIND_IN_IMAGE
-    known = ENOUGH_UNWOUND if found.addresses else ENOUGH_UNNAMED
+    if coverage.problem:
+        return Quality(problem=f"cannot read the debug information: {coverage.problem}")
+    unwound = _share_unwound(data, object_file, coverage.addresses)
+    is_image = object_file.kind == object_kinds.PE and object_file.architecture in UNWIND_IN_IMAGE
+    known = ENOUGH_UNWOUND if coverage.addresses else ENOUGH_UNNAMED
     least = ENOUGH_IN_IMAGES if is_image else known
-    is_own = object_kinds.LINES in row.features
+    is_own = object_kinds.LINES in object_file.features
     return Quality(
         # exports name little
-        functions=found.functions if row.kind != object_kinds.PE or is_own else 0,
-        lines=found.lined > 0,
-        inlines=found.has_inlines,
+        functions=coverage.functions if object_file.kind != object_kinds.PE or is_own else 0,
+        lines=coverage.lined > 0,
+        inlines=coverage.has_inlines,
         unwind=unwound >= least,
-        sources=object_kinds.SOURCES in row.features,
-        lined=found.lined,
+        sources=object_kinds.SOURCES in object_file.features,
+        lined=coverage.lined,
         unwound=unwound,
-        nameless=found.nameless,
+        nameless=coverage.nameless,
     )
 
 
-def _share_unwound(data: "Content", row: ObjectFile, addresses: tuple[int, ...]) -> float:
+def _share_unwound(data: "Content", object_file: ObjectFile, addresses: tuple[int, ...]) -> float:
     """Of how much of the code callers can be found: that of functions, if there are any."""
-    if row.kind == object_kinds.PE and row.architecture not in UNWIND_IN_IMAGE:
+    if object_file.kind == object_kinds.PE and object_file.architecture not in UNWIND_IN_IMAGE:
         return 0.0  # it is in the PDB
     if (
-        row.role == object_kinds.DEBUG
-        and row.kind == object_kinds.ELF
-        and object_kinds.UNWIND not in row.features
+        object_file.role == object_kinds.DEBUG
+        and object_file.kind == object_kinds.ELF
+        and object_kinds.UNWIND not in object_file.features
     ):
         return 0.0
     tried = addresses or tuple(_walk_code(data))
     if not tried:
         return 0.0
-    unwind = UnwindInformation(data, row.kind, row.architecture, [])
+    unwind = UnwindInformation(data, object_file.kind, object_file.architecture, [])
     return sum(map(unwind.covers, tried)) / len(tried)
 
 

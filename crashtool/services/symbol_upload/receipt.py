@@ -33,27 +33,38 @@ def receipt_document(
         "url": redact_token(url),
         "tag": tag,
         "requests": [
-            {"name": row.name, "status": row.status, "rxid": row.rxid or None,
-             "error": row.error or None, "reason": row.reason or None, "files": list(row.paths)}
-            for row in deliveries
+            {
+                "name": delivery.name,
+                "status": delivery.status,
+                "rxid": delivery.rxid or None,
+                "error": delivery.error or None,
+                "reason": delivery.reason or None,
+                "files": list(delivery.paths),
+            }
+            for delivery in deliveries
         ],
         "files": [
-            {"path": file.path, "name": file.name, "size": file.size,
-             "sha256": digests.get(file.path), "objects": _identifiers(file)}
+            {
+                "path": file.path,
+                "name": file.name,
+                "size": file.size,
+                "sha256": digests.get(file.path),
+                "objects": _identifiers(file),
+            }
             for file in files
         ],
-    }  # fmt: skip
+    }
 
 
 def _identifiers(file: SymbolFile) -> list[dict[str, str | None]]:
     return [
         {
-            "debug_file": row.debug_file or file.name,
-            "debug_id": row.debug_id.breakpad if row.debug_id else None,
-            "code_id": row.code_id.value if row.code_id else None,
-            "architecture": row.architecture,
+            "debug_file": object_file.debug_file or file.name,
+            "debug_id": object_file.debug_id.breakpad if object_file.debug_id else None,
+            "code_id": object_file.code_id.value if object_file.code_id else None,
+            "architecture": object_file.architecture,
         }
-        for row in file.objects
+        for object_file in file.objects
     ]
 
 

@@ -51,12 +51,17 @@ def _read(path: Path) -> tuple[ObjectFile, ...]:
 
 
 def _identify(objects: Sequence[ObjectFile]) -> set[str]:
-    ids = [row.debug_id for row in objects if row.kind in NATIVE]
+    ids = [object_file.debug_id for object_file in objects if object_file.kind in NATIVE]
     return {one.breakpad for one in ids if one and not one.is_nil}
 
 
 def _walk_candidates(path: Path, objects: Sequence[ObjectFile]) -> Iterator[Path]:
-    names = {name.lower() for row in objects for name in (row.debug_file, row.debug_link) if name}
+    names = {
+        name.lower()
+        for object_file in objects
+        for name in (object_file.debug_file, object_file.debug_link)
+        if name
+    }
     stems = {path.name.lower(), path.stem.lower()}
     for folder in (path.parent, path.parent / DEBUG_FOLDER):
         try:

@@ -82,25 +82,27 @@ def open_target(text: str, timeout: float | None = None) -> Target:
     return FolderTarget(Path(text))
 
 
-def find_place(file: SymbolFile, row: ObjectFile) -> str:
+def find_place(file: SymbolFile, object_file: ObjectFile) -> str:
     """Where an object's file belongs, by the conventions that the reading side looks for; "" for
     an object without the identifier that its kind is found by.
     """
-    debug_id = row.debug_id if row.debug_id and not row.debug_id.is_nil else None
-    code_id = row.code_id.value if row.code_id else ""
-    if row.kind == object_kinds.ELF:
-        code_id = row.build_id.hex if row.build_id else ""
+    debug_id = (
+        object_file.debug_id if object_file.debug_id and not object_file.debug_id.is_nil else None
+    )
+    code_id = object_file.code_id.value if object_file.code_id else ""
+    if object_file.kind == object_kinds.ELF:
+        code_id = object_file.build_id.hex if object_file.build_id else ""
     ids = ModuleIds(
-        store_name(file.name), code_id, store_name(row.debug_file or file.name), debug_id,
-        PLATFORMS.get(row.kind, ""),
+        store_name(file.name), code_id, store_name(object_file.debug_file or file.name), debug_id,
+        PLATFORMS.get(object_file.kind, ""),
     )  # fmt: skip
-    places = [place for place in RULES[row.kind](ids) if place.kind in (row.kind, "")]
-    return _choose(places, row).path if places else ""
+    paths = [path for path in RULES[object_file.kind](ids) if path.kind in (object_file.kind, "")]
+    return _choose(paths, object_file).path if paths else ""
 
 
-def _choose(places: list[StorePath], row: ObjectFile) -> StorePath:
+def _choose(paths: list[StorePath], object_file: ObjectFile) -> StorePath:
     """Conventions with two places have that of debug files first, and that of programs last."""
-    return places[0] if row.role == object_kinds.DEBUG else places[-1]
+    return paths[0] if object_file.role == object_kinds.DEBUG else paths[-1]
 
 
 class StoreWriter:
@@ -115,30 +117,32 @@ class StoreWriter:
     def write_all(self, files: Sequence[SymbolFile]) -> Iterator[Delivery]:
         """What became of each file, one row for each place that it belongs to."""
         for file in files:
-            places = dict.fromkeys(find_place(file, row) for row in file.objects)
+            places = dict.fromkeys(find_place(file, object_file) for object_file in file.objects)
             for place in places:
                 yield self._write(file, place)
 
     def _write(self, file: SymbolFile, place: str) -> Delivery:
         started = time.monotonic()
-        row = Delivery(f"{self._shown}/{place}", model.WRITTEN, (file.path,), file.size)
+        delivery = Delivery(f"{self._shown}/{place}", model.WRITTEN, (file.path,), file.size)
         if not place:
             reason = "no identifier, so no place in a store"
-            return _failed(row._replace(name=file.path), InputUnusable(reason))
+            return _failed(delivery._replace(name=file.path), InputUnusable(reason))
         try:
             there = self._target.read(place)
             if there is not None and _same(there, read_blocks(file.source, file.size)):
-                return row._replace(status=model.PRESENT)
+                return delivery._replace(status=model.PRESENT)
             if there is not None and not self._replace:
                 reason = "another file with this identifier is there already"
-                return _failed(row, InputUnusable(reason, hint="--replace puts this one there"))
+                return _failed(
+                    delivery, InputUnusable(reason, hint="--replace puts this one there")
+                )
             digest = sha256()
             with self._progress(file.name, file.size) as advance:
                 self._target.write(place, _counted(file, digest.update, advance))
         except CrashtoolError as error:
-            return _failed(row, error)
+            return _failed(delivery, error)
         seconds = time.monotonic() - started
-        return row._replace(sent=file.size, seconds=seconds, digests=(digest.hexdigest(),))
+        return delivery._replace(sent=file.size, seconds=seconds, digests=(digest.hexdigest(),))
 
 
 def plan_places(files: Sequence[SymbolFile], shown: str) -> tuple[Delivery, ...]:
@@ -146,7 +150,7 @@ def plan_places(files: Sequence[SymbolFile], shown: str) -> tuple[Delivery, ...]
     return tuple(
         Delivery(f"{shown.rstrip('/')}/{place}", model.PLANNED, (file.path,), file.size)
         for file in files
-        for place in dict.fromkeys(find_place(file, row) for row in file.objects)
+        for place in dict.fromkeys(find_place(file, object_file) for object_file in file.objects)
         if place
     )
 
@@ -171,7 +175,7 @@ def _same(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
     return left.digest() == right.digest()
 
 
-def _failed(row: Delivery, error: CrashtoolError) -> Delivery:
-    return row._replace(
+def _failed(delivery: Delivery, error: CrashtoolError) -> Delivery:
+    return delivery._replace(
         status=model.FAILED, reason=error.what, hint=error.hint or "", error=error.code
     )

@@ -61,19 +61,22 @@ def find_dumpable(
     groups: dict[tuple[str, str], list[InventoryEntry]] = {}
     found: list[Dumpable | DumpedModule] = []
     for entry in Inventory(files).entries:
-        row = entry.row
-        if row.kind not in NATIVE or row.role not in (*BINARIES, object_kinds.DEBUG):
+        object_file = entry.row
+        if object_file.kind not in NATIVE or object_file.role not in (
+            *BINARIES,
+            object_kinds.DEBUG,
+        ):
             continue
-        if wishes.architecture and row.architecture != wishes.architecture:
+        if wishes.architecture and object_file.architecture != wishes.architecture:
             continue
-        if object_kinds.REWRITTEN in row.traits:
+        if object_kinds.REWRITTEN in object_file.traits:
             found.append(DumpedModule(entry.file.path, entry.identifier, reason=REWRITTEN))
             continue
         if not entry.identifier:
             reason = "it has no identifier: no crash report can be matched with its symbols"
             found.append(DumpedModule(entry.file.path, reason=reason))
             continue
-        groups.setdefault((entry.identifier, row.architecture), []).append(entry)
+        groups.setdefault((entry.identifier, object_file.architecture), []).append(entry)
     return found + [_combine(entries, wishes) for entries in groups.values()]
 
 
@@ -89,18 +92,23 @@ def _combine(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> Dumpa
 
 def _name_module(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> ModuleLine:
     program = next((entry for entry in entries if entry.row.role in BINARIES), entries[0])
-    row = program.row
+    object_file = program.row
     pdb = next((entry for entry in entries if entry.row.kind == object_kinds.PDB), None)
-    name = wishes.name or row.debug_file or (pdb.file.name if pdb else "")
+    name = wishes.name or object_file.debug_file or (pdb.file.name if pdb else "")
     name = store_name(name or without_suffix(program.file.name)) or "module"
     code_id, code_file = "", ""
-    if row.kind == object_kinds.PE and row.code_id:
-        code_id = row.code_id.value[:8].upper() + row.code_id.value[8:]
+    if object_file.kind == object_kinds.PE and object_file.code_id:
+        code_id = object_file.code_id.value[:8].upper() + object_file.code_id.value[8:]
         code_file = program.file.name
-    elif row.kind == object_kinds.ELF and row.build_id:
-        code_id = row.build_id.hex.upper()
+    elif object_file.kind == object_kinds.ELF and object_file.build_id:
+        code_id = object_file.build_id.hex.upper()
     return ModuleLine(
-        SYSTEMS[row.kind], row.architecture, program.identifier, name, code_id, code_file
+        SYSTEMS[object_file.kind],
+        object_file.architecture,
+        program.identifier,
+        name,
+        code_id,
+        code_file,
     )
 
 
@@ -111,49 +119,57 @@ class SymbolDumper:
         self._scratch = scratch
         self._wishes = wishes
 
-    def write_into(self, found: Dumpable, target: BinaryIO) -> int:
+    def write_into(self, dumpable: Dumpable, target: BinaryIO) -> int:
         """Write a module's records; how many bytes. InputUnusable when a file cannot be read."""
         size = 0
-        for text in self._walk(found):
+        for text in self._walk(dumpable):
             size += target.write(text.encode("utf-8", "replace"))
         return size
 
-    def _walk(self, found: Dumpable) -> Iterator[str]:
-        row = found.lines.row
-        made = make_pdb_text if row.kind == object_kinds.PDB else make_native_text
+    def _walk(self, dumpable: Dumpable) -> Iterator[str]:
+        object_file = dumpable.lines.row
+        made = make_pdb_text if object_file.kind == object_kinds.PDB else make_native_text
         yield from made(
-            found.module, found.lines.file.source, row.architecture, self._wishes, self._scratch
+            dumpable.module,
+            dumpable.lines.file.source,
+            object_file.architecture,
+            self._wishes,
+            self._scratch,
         )
-        if found.unwind is not None:
-            source, row = found.unwind.file.source, found.unwind.row
-            yield from walk_unwind_records(map_file(source), row.kind, row.architecture)
+        if dumpable.unwind is not None:
+            source, object_file = dumpable.unwind.file.source, dumpable.unwind.row
+            yield from walk_unwind_records(
+                map_file(source), object_file.kind, object_file.architecture
+            )
 
     def write_store(self, modules: Sequence[Dumpable], folder: Path) -> Iterator[DumpedModule]:
         """Write each into a Breakpad store: NAME/ID/NAME.sym, whole or not at all."""
-        for found in modules:
-            module = found.module
+        for dumpable in modules:
+            module = dumpable.module
             ids = ModuleIds(debug_file=module.name, debug_id=DebugId.parse(module.identifier))
             place = next(walk_breakpad(ids)).path
-            yield self._write_file(found, folder / place)
+            yield self._write_file(dumpable, folder / place)
 
-    def write_file(self, found: Dumpable, target: Path) -> DumpedModule:
+    def write_file(self, dumpable: Dumpable, target: Path) -> DumpedModule:
         """Write one to a file of any name."""
-        return self._write_file(found, target)
+        return self._write_file(dumpable, target)
 
-    def _write_file(self, found: Dumpable, target: Path) -> DumpedModule:
-        row = DumpedModule(found.lines.file.path, found.module.identifier, str(target))
+    def _write_file(self, dumpable: Dumpable, target: Path) -> DumpedModule:
+        dumped = DumpedModule(dumpable.lines.file.path, dumpable.module.identifier, str(target))
         try:
             make_folder(target.parent)
             with open_whole(target) as file:
-                return row._replace(size=self.write_into(found, file))
+                return dumped._replace(size=self.write_into(dumpable, file))
         except InputUnusable as error:  # the next module may be sound; a full disk stays full
-            return row._replace(target="", reason=error.what)
+            return dumped._replace(target="", reason=error.what)
 
 
 def check_single(modules: Sequence[Dumpable]) -> Dumpable:
     """The one module; InputUnusable when there are several."""
     if len(modules) > 1:
-        names = ", ".join(f"{row.module.name} ({row.module.architecture})" for row in modules)
+        names = ", ".join(
+            f"{dumpable.module.name} ({dumpable.module.architecture})" for dumpable in modules
+        )
         raise InputUnusable(
             f"these files make {len(modules)} modules: {names}",
             hint="--store DIR takes them all; --arch chooses one of a universal file",

@@ -88,8 +88,8 @@ class _SymbolNames:
         self.walk_spans = symbols.walk_spans
 
     def name(self, start: int) -> str:
-        found = self._symbols.find(start)
-        return self._spell(found.name) if found else ""
+        function = self._symbols.find(start)
+        return self._spell(function.name) if function else ""
 
 
 def make_pdb_text(

@@ -34,7 +34,11 @@ def find_upload_error(
     collection: Collection, deliveries: Sequence[Delivery], *, allow_empty: bool
 ) -> CrashtoolError | None:
     """What went wrong, or None: some of several makes PartialFailure, all of it its own class."""
-    lost = [row for row in deliveries if row.status in (FAILED, SKIPPED) and not row.forgiven]
+    lost = [
+        delivery
+        for delivery in deliveries
+        if delivery.status in (FAILED, SKIPPED) and not delivery.forgiven
+    ]
     if not lost and not collection.refused:
         if collection.files or allow_empty:
             return None
@@ -42,7 +46,7 @@ def find_upload_error(
             "no debug files found",
             hint="--verbose lists what was passed over and why; --allow-empty accepts it",
         )
-    if any(row.status in (UPLOADED, WRITTEN, PLANNED, PRESENT) for row in deliveries):
+    if any(delivery.status in (UPLOADED, WRITTEN, PLANNED, PRESENT) for delivery in deliveries):
         return PartialFailure(_sum_up(collection, lost))
     if lost:
         return error_of(lost[0])
@@ -52,9 +56,9 @@ def find_upload_error(
     return InputUnusable(f"{first.path}: {first.reason}{tail}", hint=first.hint or None)
 
 
-def error_of(row: Delivery) -> CrashtoolError:
+def error_of(delivery: Delivery) -> CrashtoolError:
     """What a delivery that failed would be alone: an error of its own class."""
-    return CLASSES.get(row.error, Rejected)(row.reason, hint=row.hint or None)
+    return CLASSES.get(delivery.error, Rejected)(delivery.reason, hint=delivery.hint or None)
 
 
 def _sum_up(collection: Collection, lost: Sequence[Delivery]) -> str:

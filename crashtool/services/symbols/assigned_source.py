@@ -87,14 +87,14 @@ class AssignedSource:
         name = bare_name(module.name)
         for assignment in self._assignments:
             if bare_name(assignment.module) == name:
-                for known in identify_required(assignment.path, self._scratch):
-                    yield _assign(known, module)
+                for file in identify_required(assignment.path, self._scratch):
+                    yield _assign(file, module)
 
 
-def _assign(known: "IdentifiedFile", module: "Module") -> Candidate:
+def _assign(file: "IdentifiedFile", module: "Module") -> Candidate:
     ids = ids_of(module)
     has_identifier = ids.debug_id is not None or bool(ids.code_id)
-    is_known = any(row.debug_id or row.code_id for row in known.objects)
-    if not known.is_readable or matches(known, module) or (has_identifier and is_known):
-        return compare(known, module)
-    return Candidate(known.place, "found", known.objects[0].kind, GIVEN, known.path)
+    is_known = any(object_file.debug_id or object_file.code_id for object_file in file.objects)
+    if not file.is_readable or matches(file, module) or (has_identifier and is_known):
+        return compare(file, module)
+    return Candidate(file.place, "found", file.objects[0].kind, GIVEN, file.path)

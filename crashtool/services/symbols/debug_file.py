@@ -134,7 +134,7 @@ class NativeDebugFile:
 
         self._data = map_file(self.path)
         self.objects = read_object_files(self._data)
-        features = frozenset[str]().union(*(row.features for row in self.objects))
+        features = frozenset[str]().union(*(object_file.features for object_file in self.objects))
         return object_kinds.LINES in features, object_kinds.UNWIND in features
 
     def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
@@ -145,9 +145,9 @@ class NativeDebugFile:
     def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, with the calls merged into it."""
         own = self._own_functions()
-        found = own.find_function(address) if own else None
+        hit = own.find_function(address) if own else None
         is_export = self.kind == object_kinds.PE and not self.has_lines
-        return found and found._replace(is_public=is_export)
+        return hit and hit._replace(is_public=is_export)
 
     def find_variables(self, address: int) -> "list[FoundScope]":
         """The variables at an address, by the file's own DWARF."""
@@ -178,9 +178,9 @@ class NativeDebugFile:
         """Code bytes; b"" where the module has no code, None where the file does not hold it."""
         if not self.code:
             return b"" if self.spans and not any(address in row for row in self.spans) else None
-        for place in self.code:
-            if place.address <= address and address + size <= place.address + place.size:
-                start = place.offset + address - place.address
+        for code in self.code:
+            if code.address <= address and address + size <= code.address + code.size:
+                start = code.offset + address - code.address
                 return bytes(self._data[start : start + size])
         return b""
 
@@ -192,9 +192,9 @@ class NativeDebugFile:
             from crashtool.formats.object_file.identify import find_constants  # for values alone
 
             self._constants = find_constants(self._data)
-        for place in self._constants:
-            if place.address <= address and address + size <= place.address + place.size:
-                start = place.offset + address - place.address
+        for code in self._constants:
+            if code.address <= address and address + size <= code.address + code.size:
+                start = code.offset + address - code.address
                 content = bytes(self._data[start : start + size])
                 return content if len(content) == size else None
         return None
@@ -215,8 +215,8 @@ class NativeDebugFile:
         except InputUnusable as error:
             self.problems.append(error.what)
             return [], []
-        spans = [range(row.address, row.address + row.size) for row in rows]
-        return [row for row in rows if row.present], spans
+        spans = [range(code.address, code.address + code.size) for code in rows]
+        return [code for code in rows if code.present], spans
 
 
 def _readable(hit: FunctionHit) -> FunctionHit:

@@ -90,8 +90,8 @@ class DirectorySource:
     def walk_candidates(self, module: "Module") -> "Iterator[Candidate]":
         """Stores by path; then files by name; then whatever else has the identifier."""
         seen: set[object] = set()
-        for known in self._walk_known(module):
-            candidate = compare(known, module)
+        for file in self._walk_known(module):
+            candidate = compare(file, module)
             key = same_file(candidate.path) if candidate.path else candidate.place
             if key not in seen and candidate.place not in seen:
                 seen |= {key, candidate.place}
@@ -99,15 +99,15 @@ class DirectorySource:
 
     def _walk_known(self, module: "Module") -> Iterator[IdentifiedFile]:
         poor: list[IdentifiedFile] = []  # what is of no use is told of in the end
-        for known in self._in_stores(module):
-            if matches(known, module):
-                yield known
+        for file in self._in_stores(module):
+            if matches(file, module):
+                yield file
             else:
-                poor.append(known)
+                poor.append(file)
         for step in (self._in_files, self._in_neighbours, self._in_fitting, self._in_all):
-            rows = list(step(module))
-            yield from best_first(known for known in rows if matches(known, module))
-            poor += [known for known in rows if not matches(known, module)]
+            files = list(step(module))
+            yield from best_first(known for known in files if matches(known, module))
+            poor += [known for known in files if not matches(known, module)]
         told = [row for row in poor if not row.is_readable or may_be_of(row, module)]
         yield from told[:MAX_MISMATCHES]
 
@@ -124,11 +124,11 @@ class DirectorySource:
     def _in_files(self, module: "Module") -> Iterator[IdentifiedFile]:  # noqa: ARG002 (one step of several)
         """What the files that the user named hold, whatever they are called."""
         for path in self.files:
-            for known in self._identify_required(path):
-                if known.is_readable or known.failure != "malformed":
-                    yield known
+            for file in self._identify_required(path):
+                if file.is_readable or file.failure != "malformed":
+                    yield file
                 else:  # it is no module's fault
-                    self._warn(f"--symbols {known.place}: {known.note}")
+                    self._warn(f"--symbols {file.place}: {file.note}")
 
     def _in_neighbours(self, module: "Module") -> Iterator[IdentifiedFile]:
         """Other builds of a module in the stores that are not walked; some of them."""
@@ -136,8 +136,8 @@ class DirectorySource:
         for folder in filter(self._is_marked, self.folders):
             for name in sorted({ids.debug_file.lower(), ids.code_file.lower()} - {""}):
                 if start := self._list(folder).get(name):
-                    rows = walk_files(os.path.join(folder, start))
-                    for named in islice(rows, MAX_MISMATCHES):
+                    files = walk_files(os.path.join(folder, start))
+                    for named in islice(files, MAX_MISMATCHES):
                         yield from self._identify(named.path)
 
     def _in_fitting(self, module: "Module") -> Iterator[IdentifiedFile]:
@@ -153,9 +153,9 @@ class DirectorySource:
             self._objects = self._index_objects()
         ids = ids_of(module)
         key = ids.debug_id.breakpad if ids.debug_id else ids.code_id
-        rows = list(self._objects.find(key, self._identify))
-        yield from rows
-        if any(matches(row, module) for row in rows):
+        files = list(self._objects.find(key, self._identify))
+        yield from files
+        if any(matches(file, module) for file in files):
             return
         if self._packs is None:
             self._packs = _FileIndex()
@@ -165,8 +165,8 @@ class DirectorySource:
 
     def _index_objects(self) -> "_FileIndex":
         index = _FileIndex()
-        for rows in self._list_folders().values():
-            for named in rows:
+        for files in self._list_folders().values():
+            for named in files:
                 if named.folder_id is not None:  # believed until it is used
                     index.promise(named.folder_id.breakpad, named.path)
                 elif named.path in self._known:
@@ -245,10 +245,10 @@ class _FileIndex:
         self._known: dict[str, list[IdentifiedFile]] = {}
         self._promised: dict[str, list[str]] = {}
 
-    def add(self, rows: Sequence[IdentifiedFile]) -> None:
-        for known in rows:
-            for key in keys_of(known):
-                self._known.setdefault(key, []).append(known)
+    def add(self, files: Sequence[IdentifiedFile]) -> None:
+        for file in files:
+            for key in keys_of(file):
+                self._known.setdefault(key, []).append(file)
 
     def promise(self, key: str, path: str) -> None:
         self._promised.setdefault(key, []).append(path)

@@ -33,9 +33,9 @@ def split_maps(paths: Sequence[str]) -> tuple[list[str], "GeneratedCode"]:
     maps: dict[int, str] = {}
     others: list[str] = []
     for path in paths:
-        found = NAME.fullmatch(os.path.basename(path))
-        if found and os.path.isfile(path):
-            maps[int(found[1])] = path
+        match = NAME.fullmatch(os.path.basename(path))
+        if match and os.path.isfile(path):
+            maps[int(match[1])] = path
         else:
             others.append(path)
     return others, GeneratedCode(maps)
@@ -70,6 +70,6 @@ def _read(path: str) -> Iterator[Generated]:
     except OSError:  # it was there when the command began
         return
     for number, line in enumerate(content.splitlines()):
-        found = LINE.fullmatch(line[:MAX_LINE_LENGTH].decode("utf-8", "replace"))
-        if found:
-            yield Generated(int(found[1], 16), int(found[2], 16), number, found[3].strip())
+        match = LINE.fullmatch(line[:MAX_LINE_LENGTH].decode("utf-8", "replace"))
+        if match:
+            yield Generated(int(match[1], 16), int(match[2], 16), number, match[3].strip())

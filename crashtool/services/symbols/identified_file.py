@@ -83,9 +83,9 @@ def identify_required(path: str, scratch: "Scratch", place: str = "") -> list[Id
         return [IdentifiedFile(place, path, (), "failed", error.what)]
     if closed := find_closed(head):
         return [IdentifiedFile(place, path, (), "unsupported", f"{closed.sentence}: {closed.hint}")]
-    found = identify(path, scratch, place, head)
-    if found:
-        return found
+    files = identify(path, scratch, place, head)
+    if files:
+        return files
     if verdict := sniff_file_type(head):
         note = f"{verdict.sentence}: {verdict.hint}"
         return [IdentifiedFile(place, path, (), "unsupported", note)]
@@ -179,39 +179,49 @@ def _find_platform(code_id: str, debug_file: str, debug_id: "DebugId | None") ->
     return "linux" if code_id else ""
 
 
-def matches(known: IdentifiedFile, module: "Module") -> bool:
+def matches(file: IdentifiedFile, module: "Module") -> bool:
     """Whether a file is of this very build of a module: by debug id, else by code id.
 
     A code id is a time of linking and a size: what one build links within a second may share it, so
     the name must fit as well, as in symbol stores.
     """
-    if not any(_is_of(row, module) for row in known.objects):
+    if not any(_is_of(object_file, module) for object_file in file.objects):
         return False
     has_debug_id = module.debug_id is not None and not module.debug_id.is_nil
-    return has_debug_id or fits_name(known, module)
+    return has_debug_id or fits_name(file, module)
 
 
-def _is_of(row: "ObjectFile", module: "Module") -> bool:
+def _is_of(object_file: "ObjectFile", module: "Module") -> bool:
     code_id = (module.code_id or "").lower()
     if module.debug_id is not None and not module.debug_id.is_nil:
-        if row.build_id and row.kind == object_kinds.ELF and len(code_id) > SHORT_BUILD_ID:
-            return row.build_id.hex == code_id
-        return module.debug_id in (row.debug_id, row.hashed_id)
-    if not code_id.strip("0") or row.code_id is None or row.kind == object_kinds.SYM:
+        if (
+            object_file.build_id
+            and object_file.kind == object_kinds.ELF
+            and len(code_id) > SHORT_BUILD_ID
+        ):
+            return object_file.build_id.hex == code_id
+        return module.debug_id in (object_file.debug_id, object_file.hashed_id)
+    if (
+        not code_id.strip("0")
+        or object_file.code_id is None
+        or object_file.kind == object_kinds.SYM
+    ):
         return False
-    return row.code_id.value == code_id and row.kind == object_kinds.PE
+    return object_file.code_id.value == code_id and object_file.kind == object_kinds.PE
 
 
-def fits_name(known: IdentifiedFile, module: "Module") -> bool:
+def fits_name(file: IdentifiedFile, module: "Module") -> bool:
     """Whether a file is called as a module's files are."""
-    return bare_name(object_kinds.base_name(known.place.rpartition(":")[2])) in names_of(module)
+    return bare_name(object_kinds.base_name(file.place.rpartition(":")[2])) in names_of(module)
 
 
-def may_be_of(known: IdentifiedFile, module: "Module") -> bool:
+def may_be_of(file: IdentifiedFile, module: "Module") -> bool:
     """Whether a file could be of another build of a module: by its name, and its system's kind."""
     platform = ids_of(module).platform
     foreign = OF_OTHERS if platform == "windows" else OF_WINDOWS if platform else frozenset()
-    return fits_name(known, module) and not {row.kind for row in known.objects} & foreign
+    return (
+        fits_name(file, module) and not {object_file.kind for object_file in file.objects} & foreign
+    )
 
 
 def names_of(module: "Module") -> set[str]:
@@ -228,53 +238,61 @@ def bare_name(name: str) -> str:
     return name
 
 
-def keys_of(known: IdentifiedFile) -> set[str]:
+def keys_of(file: IdentifiedFile) -> set[str]:
     """The identifiers under which a file may be asked for."""
     keys = set()
-    for row in known.objects:
-        keys |= {found.breakpad for found in (row.debug_id, row.hashed_id) if found}
-        if row.code_id is not None and row.kind == object_kinds.PE:
-            keys.add(row.code_id.value)
+    for object_file in file.objects:
+        keys |= {found.breakpad for found in (object_file.debug_id, object_file.hashed_id) if found}
+        if object_file.code_id is not None and object_file.kind == object_kinds.PE:
+            keys.add(object_file.code_id.value)
     return keys
 
 
-def best_first(rows: Iterable[IdentifiedFile]) -> list[IdentifiedFile]:
+def best_first(files: Iterable[IdentifiedFile]) -> list[IdentifiedFile]:
     """Text that is looked up in place before what has to be converted; lines before names."""
 
-    def rank(known: IdentifiedFile) -> tuple[bool, bool, bool]:
-        first = known.objects[0]
+    def rank(file: IdentifiedFile) -> tuple[bool, bool, bool]:
+        first = file.objects[0]
         lined = object_kinds.LINES in first.features or first.kind in (
             object_kinds.SYM,
             object_kinds.PDB,
         )
         return first.kind != object_kinds.SYM, not lined, object_kinds.SYMBOLS not in first.features
 
-    return sorted(rows, key=rank)
+    return sorted(files, key=rank)
 
 
-def compare(known: IdentifiedFile, module: "Module") -> Candidate:
+def compare(file: IdentifiedFile, module: "Module") -> Candidate:
     """A file that should be a module's as a candidate for it."""
-    if not known.is_readable:
-        return Candidate(known.place, known.failure, "", known.note)
-    kind = known.objects[0].kind
-    if matches(known, module):
-        return Candidate(known.place, "found", kind, path=known.path)
-    return Candidate(known.place, "mismatch", kind, format_mismatch(known, module))
+    if not file.is_readable:
+        return Candidate(file.place, file.failure, "", file.note)
+    kind = file.objects[0].kind
+    if matches(file, module):
+        return Candidate(file.place, "found", kind, path=file.path)
+    return Candidate(file.place, "mismatch", kind, format_mismatch(file, module))
 
 
-def format_mismatch(known: IdentifiedFile, module: "Module") -> str:
+def format_mismatch(file: IdentifiedFile, module: "Module") -> str:
     """What a file is instead of what a module wants, identifiers in Breakpad's spelling."""
     wants = _wanted(module)
     if not wants:
         return "the dump has no identifier of the module to compare with"
-    found = next((row for row in known.objects if row.debug_id or row.code_id), None)
-    if found is None:
+    object_file = next((row for row in file.objects if row.debug_id or row.code_id), None)
+    if object_file is None:
         return "it has no identifier"
-    has = found.debug_id.breakpad if found.debug_id and module.debug_id else str(found.code_id)
+    has = (
+        object_file.debug_id.breakpad
+        if object_file.debug_id and module.debug_id
+        else str(object_file.code_id)
+    )
     words = f"it has {has}, the dump wants {wants}"
-    if found.kind not in (object_kinds.PE, object_kinds.PDB):
+    if object_file.kind not in (object_kinds.PE, object_kinds.PDB):
         return words
-    if found.debug_id and module.debug_id and found.debug_id.uuid == module.debug_id.uuid:
+    if (
+        object_file.debug_id
+        and module.debug_id
+        and object_file.debug_id.uuid == module.debug_id.uuid
+    ):
         return f"{words} (another age of the same PDB)"
     return f"{words} (an older or newer build)"
 

@@ -85,13 +85,13 @@ def walk_places(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
     whatever names it has.
     """
     seen: set[object] = set()
-    for place in _walk_paths(module, around):
-        if place.path in seen:
+    for local in _walk_paths(module, around):
+        if local.path in seen:
             continue
-        seen.add(place.path)
-        if (key := identify_regular(place.path)) is not None and key not in seen:
+        seen.add(local.path)
+        if (key := identify_regular(local.path)) is not None and key not in seen:
             seen.add(key)
-            yield place
+            yield local
 
 
 def _walk_paths(module: "Module", around: Surroundings) -> Iterator[LocalPath]:

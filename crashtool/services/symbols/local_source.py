@@ -67,8 +67,8 @@ class LocalSource:
     def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
         """The files of this very build, and others only of its name beside the dump."""
         found = False
-        for place in walk_places(module, self.around):
-            for candidate in self._look(place, module):
+        for local in walk_places(module, self.around):
+            for candidate in self._look(local, module):
                 found |= candidate.status == "found"
                 yield candidate
         for candidate in self._walk_cached(module):
@@ -90,20 +90,22 @@ class LocalSource:
             if identify_regular(path) and not _is_same(path, program):
                 yield from self._look_linked(path, module, program)
 
-    def _look(self, place: LocalPath, module: "Module") -> Iterator[Candidate]:
-        for known in self._identify(place.path):
-            candidate = compare(known, module)
+    def _look(self, local: LocalPath, module: "Module") -> Iterator[Candidate]:
+        for file in self._identify(local.path):
+            candidate = compare(file, module)
             if candidate.status == "found":
-                yield candidate._replace(note=place.ground)
-            elif place.ground == BESIDE_DUMP and known.is_readable and fits_name(known, module):
+                yield candidate._replace(note=local.ground)
+            elif local.ground == BESIDE_DUMP and file.is_readable and fits_name(file, module):
                 yield candidate
 
     def _look_linked(self, path: str, module: "Module", program: str) -> Iterator[Candidate]:
-        for known in self._identify(path):
-            if matches(known, module):
-                yield compare(known, module)._replace(note=LINKED)
-            elif not any(row.debug_id for row in known.objects) and _has_checksum(path, program):
-                yield Candidate(path, "found", known.objects[0].kind, f"{LINKED}, CRC32", path)
+        for file in self._identify(path):
+            if matches(file, module):
+                yield compare(file, module)._replace(note=LINKED)
+            elif not any(object_file.debug_id for object_file in file.objects) and _has_checksum(
+                path, program
+            ):
+                yield Candidate(path, "found", file.objects[0].kind, f"{LINKED}, CRC32", path)
 
     def _identify(self, path: str) -> list[IdentifiedFile]:
         """What a file holds, if it is a debug file: nothing is unpacked, nothing complained of."""
@@ -113,15 +115,15 @@ class LocalSource:
             return []
         if not is_object(head) and not head.startswith(MAGIC):
             return []
-        return [row for row in identify(path, self._scratch, head=head) if row.objects]
+        return [file for file in identify(path, self._scratch, head=head) if file.objects]
 
     def _walk_cached(self, module: "Module") -> Iterator[Candidate]:
         """What servers have sent before, whoever named them then."""
         for path, place in walk_fetched(self._cache, module):
-            for known in self._identify(path):
-                if matches(known._replace(place=place), module):
-                    found = compare(known._replace(place=place), module)
-                    yield found._replace(note=CACHED)
+            for file in self._identify(path):
+                if matches(file._replace(place=place), module):
+                    candidate = compare(file._replace(place=place), module)
+                    yield candidate._replace(note=CACHED)
 
 
 def _has_checksum(path: str, program: str) -> bool:

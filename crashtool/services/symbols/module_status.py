@@ -135,9 +135,9 @@ def _assess_lineless(
 
 
 def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Assessment | None:
-    for found in candidates:
-        if found.status == "mismatch":
-            note = f"{found.place} is of another build: {found.note}"
+    for candidate in candidates:
+        if candidate.status == "mismatch":
+            note = f"{candidate.place} is of another build: {candidate.note}"
             return "mismatch", note, give(f"the {_wanted(module)} built with this {module.name}")
     return None
 
@@ -157,12 +157,12 @@ def _assess_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Asse
     if other_build := _find_other_build(module, candidates):
         return other_build
     by_status = {item.status: item for item in reversed(candidates)}
-    if found := by_status.get("malformed"):
+    if candidate := by_status.get("malformed"):
         again = f"build or fetch {wanted} again"
-        return "malformed", f"{found.place}: {found.note}", say(again)
+        return "malformed", f"{candidate.place}: {candidate.note}", say(again)
     for status in ("denied", "timeout", "failed", "unsupported"):
-        if found := by_status.get(status):
-            return "failed", f"{found.place}: {found.note or status}", give(wanted)
+        if candidate := by_status.get(status):
+            return "failed", f"{candidate.place}: {candidate.note or status}", give(wanted)
     return "missing", _format_owner(module, candidates), advise(module, wanted, candidates)
 
 

@@ -105,8 +105,8 @@ class ModuleSymbols:
         Only what `find_function` has opened is asked: no further file is looked for.
         """
         for file in self._files:
-            if file.has_lines and (found := file.find_variables(address)):
-                return found
+            if file.has_lines and (scopes := file.find_variables(address)):
+                return scopes
         return []
 
     def find_cfi(self, address: int) -> "CfiText | None":
@@ -119,8 +119,8 @@ class ModuleSymbols:
     def find_frame_data(self, address: int) -> "FrameData | None":
         """The frame data of 32-bit Windows code at an address."""
         for file in self._walk_files(lambda file: file.has_unwind):
-            if found := file.find_frame_data(address):
-                return found
+            if frame := file.find_frame_data(address):
+                return frame
         return None
 
     def read_code(self, address: int, size: int) -> bytes | None:
@@ -151,7 +151,7 @@ class ModuleSymbols:
         What was unpacked from an archive will not be there for long, and does not count.
         """
         for index, file in enumerate(self._walk_files(lambda file: file.has_code)):
-            opened = [row for row in self._candidates if row.status == "found"]
+            opened = [candidate for candidate in self._candidates if candidate.status == "found"]
             lasts = opened[index].place == opened[index].path or "://" in opened[index].place
             if file.has_code and lasts:
                 return opened[index].path
@@ -198,17 +198,23 @@ class ModuleSymbols:
         """Look for the PDB that an image names, when the dump itself does not name it."""
         if self.module.debug_id is not None or self._followed:
             return
-        for row in file.objects:
-            if row.kind == object_kinds.PE and row.debug_id and not row.debug_id.is_nil:
+        for object_file in file.objects:
+            if (
+                object_file.kind == object_kinds.PE
+                and object_file.debug_id
+                and not object_file.debug_id.is_nil
+            ):
                 self._followed = True
-                named = self.module._replace(debug_id=row.debug_id, debug_file=row.debug_file)
+                named = self.module._replace(
+                    debug_id=object_file.debug_id, debug_file=object_file.debug_file
+                )
                 self._rest = chain(self._rest or (), self._source.walk_candidates(named))
                 return
 
     def _follow_link(self, file: "DebugFile", path: str) -> None:
         """Look for the debug file that a program names, before others are asked."""
-        for row in file.objects:
-            if row.debug_link and self._links is not None:
-                linked = self._links(self.module, path, row.debug_link)
+        for object_file in file.objects:
+            if object_file.debug_link and self._links is not None:
+                linked = self._links(self.module, path, object_file.debug_link)
                 self._rest = chain(linked, self._rest or ())
                 return

@@ -95,13 +95,13 @@ class ServerSource:
         is_guess = len(self.server.conventions) > 1
         seen: set[str] = set()
         for name in self.server.conventions:
-            for place in CONVENTIONS[name].paths(ids):
-                spelling = place.path.lower() if is_guess else place.path
+            for path in CONVENTIONS[name].paths(ids):
+                spelling = path.path.lower() if is_guess else path.path
                 if spelling not in seen:
                     seen.add(spelling)
-                    yield (answer := self._ask(place, module))
+                    yield (answer := self._ask(path, module))
                     if answer.status == "not_found" and self.server.conventions == SYMSTORE:
-                        packed = place._replace(path=compress_path(place.path))
+                        packed = path._replace(path=compress_path(path.path))
                         yield self._ask(packed, module)
 
     def _ask(self, place: StorePath, module: "Module") -> Candidate:
@@ -125,12 +125,12 @@ class ServerSource:
 
     def _check(self, path: str, shown: str, kind: str, module: "Module") -> Candidate:
         """What was sent as a candidate: servers are not believed either."""
-        rows = identify_required(path, self._scratch, shown)
-        known = next((row for row in rows if matches(row, module)), rows[0])
-        candidate = compare(known, module)._replace(place=shown)
-        if known.is_readable:
+        files = identify_required(path, self._scratch, shown)
+        file = next((row for row in files if matches(row, module)), files[0])
+        candidate = compare(file, module)._replace(place=shown)
+        if file.is_readable:
             return candidate
-        return candidate._replace(kind=kind, note=f"what it sent: {known.note}")
+        return candidate._replace(kind=kind, note=f"what it sent: {file.note}")
 
     def _fetch(self, url: str, key: str, name: str) -> FetchResult:
         """Have a file put into the cache, unless it is known to be no use to try."""

@@ -129,14 +129,14 @@ class SymbolSession:
             module.debug_id, module.code_id, module.name, module.debug_file, architecture,
             self._local.around if self._local else None,
         )  # fmt: skip
-        found = self._modules.get(key)
-        if found is None:
+        symbols = self._modules.get(key)
+        if symbols is None:
             if len(self._modules) >= MAX_MODULES:
                 self._modules.clear()
             links = self._local.walk_linked if self._local else None
-            found = ModuleSymbols(module, architecture, self._source, links=links)
-            self._modules[key] = found
-        return found
+            symbols = ModuleSymbols(module, architecture, self._source, links=links)
+            self._modules[key] = symbols
+        return symbols
 
     def find_generated(self, process: int | None, address: int) -> "Generated | None":
         """The function of generated code at an address of a process."""

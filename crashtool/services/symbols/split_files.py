@@ -45,9 +45,9 @@ class SplitFiles:
             return None
         is_other = False
         for path in self._walk_paths(name):
-            found = self._look(path, skeleton, name)
-            if found is not None:
-                return found
+            unit = self._look(path, skeleton, name)
+            if unit is not None:
+                return unit
             is_other = is_other or (path in self._files and not path.endswith(PACKAGE))
         shown = plain_name(name.path) or "a .dwo file"
         state = "of which another build is at hand" if is_other else "which is not at hand"

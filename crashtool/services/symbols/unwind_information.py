@@ -81,15 +81,15 @@ def _open_elf(data: "Content", architecture: str) -> "UnwindTables | None":
     from crashtool.formats.object_file.eh_frame import EhFrame
     from crashtool.formats.object_file.elf import find_frame_tables
 
-    places = find_frame_tables(data)
-    if places is None:
+    tables = find_frame_tables(data)
+    if tables is None:
         return None
     try:
-        return EhFrame(data, places, architecture)
+        return EhFrame(data, tables, architecture)
     except InputUnusable:
-        if places.table is None:
+        if tables.table is None:
             raise
-    return EhFrame(data, places._replace(table=None), architecture)  # an unusual index
+    return EhFrame(data, tables._replace(table=None), architecture)  # an unusual index
 
 
 def _open_pe(data: "Content") -> "UnwindTables | None":
@@ -105,13 +105,13 @@ def _open_mingw(data: "Content", architecture: str) -> "UnwindTables | None":
     from crashtool.formats.object_file.pe import read_image
 
     image = read_image(data)
-    row = image.sections.get(".eh_frame")
-    if row is None or not row.offset:
+    section = image.sections.get(".eh_frame")
+    if section is None or not section.offset:
         return None
     base = image.optional.image_base
-    size = min(row.size, row.virtual_size or row.size)
-    place = SectionRange(row.offset, base + row.address, size)
-    return EhFrame(data, FrameTables(base, place, None), architecture)
+    size = min(section.size, section.virtual_size or section.size)
+    section_range = SectionRange(section.offset, base + section.address, size)
+    return EhFrame(data, FrameTables(base, section_range, None), architecture)
 
 
 def _open_macho_frames(
@@ -166,5 +166,7 @@ def _open_debug_frame(data: "Content", architecture: str) -> "UnwindTables | Non
         return None
     size = min(sections.size(DEBUG_FRAME), MAX_DEBUG_FRAME)
     content = sections.open(DEBUG_FRAME).take(size)
-    place = SectionRange(0, sections.base, size)  # addresses in it are whole ones
-    return EhFrame(content, FrameTables(sections.base, place, None), architecture, is_debug=True)
+    section_range = SectionRange(0, sections.base, size)  # addresses in it are whole ones
+    return EhFrame(
+        content, FrameTables(sections.base, section_range, None), architecture, is_debug=True
+    )

@@ -38,16 +38,16 @@ def _walk_pdb(data: "Content") -> Iterator[str]:
     return map(_say_frame_data, PdbLookup(data).walk_frame_data())
 
 
-def _say_frame_data(row: "FrameData") -> str:
+def _say_frame_data(frame: "FrameData") -> str:
     sizes = (
-        row.start, row.size, row.prologue_size, row.epilogue_size, row.parameter_size,
-        row.saved_register_size, row.local_size, row.max_stack_size,
+        frame.start, frame.size, frame.prologue_size, frame.epilogue_size, frame.parameter_size,
+        frame.saved_register_size, frame.local_size, frame.max_stack_size,
     )  # fmt: skip
     numbers = " ".join(f"{size:x}" for size in sizes)
-    program = " ".join(row.program.split())
+    program = " ".join(frame.program.split())
     if program:
-        return f"STACK WIN {row.kind} {numbers} 1 {program}\n"
-    return f"STACK WIN {row.kind} {numbers} 0 {int(row.allocates_base_pointer)}\n"
+        return f"STACK WIN {frame.kind} {numbers} 1 {program}\n"
+    return f"STACK WIN {frame.kind} {numbers} 0 {int(frame.allocates_base_pointer)}\n"
 
 
 def _walk_pe(data: "Content", architecture: str) -> Iterator[str]:
@@ -80,8 +80,10 @@ def _walk_macho(data: "Content", architecture: str) -> Iterator[str]:
     known: set[int] = set()
     frames = sections.get(b"__eh_frame")
     if frames is not None:
-        place = SectionRange(part.start + frames.offset, frames.address, frames.size)
-        for record in walk_frame_records(data, FrameTables(part.base, place, None), architecture):
+        section_range = SectionRange(part.start + frames.offset, frames.address, frames.size)
+        for record in walk_frame_records(
+            data, FrameTables(part.base, section_range, None), architecture
+        ):
             if record.startswith("STACK CFI INIT "):
                 known.add(int(record.split(" ", 4)[3], 16))
             yield record

@@ -67,23 +67,23 @@ def list_keys(url: str) -> list[str]:
 
 def _fetch(key: str, fetcher: BucketFetcher, scratch: "Scratch") -> FoundDump | Unreadable | None:
     descriptor, path = tempfile.mkstemp(dir=scratch.folder())
-    found = FoundDump(path, key, temporary=True)
+    dump = FoundDump(path, key, temporary=True)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             status = fetcher.fetch(key, file, LARGEST)
             file.seek(0)
             is_dump = file.read(len(PLAIN_HEAD)) == PLAIN_HEAD
     except (CrashtoolError, OSError) as error:
-        found.discard()
+        dump.discard()
         if isinstance(error, MissingExtra):
             raise
         what = error.what if isinstance(error, CrashtoolError) else str(error)
         return Unreadable(key, NetworkFailure(what))
     if status in (FORBIDDEN, NOT_FOUND):
-        found.discard()
+        dump.discard()
         words = "may not be read" if status == FORBIDDEN else "is gone"
         return Unreadable(key, InputUnusable(f"it {words}"))
     if not is_dump:
-        found.discard()
+        dump.discard()
         return None
-    return found
+    return dump

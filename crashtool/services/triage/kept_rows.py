@@ -77,15 +77,15 @@ class KeptRows:
             self._warn(f"{words}; what is read from here on is read again by the next call")
 
 
-def identify(found: FoundDump) -> str:
+def identify(dump: FoundDump) -> str:
     """What a file is known again by: path, size, time of change; "" for what was unpacked."""
-    if found.temporary:
+    if dump.temporary:
         return ""
     try:
-        status = os.stat(found.file)  # noqa: PTH116 (pathlib costs start-up time)
+        status = os.stat(dump.file)  # noqa: PTH116 (pathlib costs start-up time)
     except OSError:
         return ""
-    return f"{status.st_size}:{status.st_mtime_ns}:{found.path}"
+    return f"{status.st_size}:{status.st_mtime_ns}:{dump.path}"
 
 
 def name_state(texts: Iterable[str], folders: Iterable[str]) -> str:

@@ -46,10 +46,10 @@ def open_image(machine: "CoreMachine", module: "Module", path: str) -> Image | N
         header, segments, big_endian = read_segments(data)
     except CrashtoolError:
         return None
-    loaded = [row for row in segments if row.segment_type == PT_LOAD]
+    loaded = [segment for segment in segments if segment.segment_type == PT_LOAD]
     if big_endian or not loaded or header.machine != machine.number:
         return None
-    bias = module.base - min(row.address for row in loaded) // PAGE * PAGE
+    bias = module.base - min(segment.address for segment in loaded) // PAGE * PAGE
     first = loaded[0]
     dynamic, pairs = _read_dynamic(machine, data, segments)
     keys = [key for key, _ in pairs]
@@ -66,17 +66,17 @@ def open_image(machine: "CoreMachine", module: "Module", path: str) -> Image | N
     )  # fmt: skip
 
 
-def _walk_read_only(rows: Sequence[SegmentRow], bias: int, path: str) -> Iterator[MappedFile]:
+def _walk_read_only(segments: Sequence[SegmentRow], bias: int, path: str) -> Iterator[MappedFile]:
     """What is the file's own in memory: never a segment that the process may have written.
 
     Where one that it could write shares a page with it, it lies above: the page is not the file's.
     """
     written = [
-        (row.address // PAGE * PAGE, -(-(row.address + row.memory_size) // PAGE) * PAGE)
-        for row in rows
-        if row.flags & WRITE
+        (segment.address // PAGE * PAGE, -(-(segment.address + segment.memory_size) // PAGE) * PAGE)
+        for segment in segments
+        if segment.flags & WRITE
     ]
-    for row in rows:
+    for row in segments:
         if row.flags & WRITE:
             continue
         low, high = row.address // PAGE * PAGE, row.address + row.file_size
@@ -98,7 +98,11 @@ def _read_head(
     if first.offset >= PAGE or first.flags & WRITE:
         return b""
     ends = [header.segments_offset + header.segment_size * header.segment_count]
-    ends += [row.offset + row.file_size for row in segments if row.segment_type == PT_NOTE]
+    ends += [
+        segment.offset + segment.file_size
+        for segment in segments
+        if segment.segment_type == PT_NOTE
+    ]
     return bytes(data[: max((end for end in ends if end <= limit), default=0)])
 
 
@@ -106,13 +110,13 @@ def _read_dynamic(
     machine: "CoreMachine", data: "Content", segments: Sequence[SegmentRow]
 ) -> tuple[int, list[tuple[int, int]]]:
     """The address of the dynamic section in the file, and its rows up to the one that ends it."""
-    for row in segments:
-        if row.segment_type == PT_DYNAMIC and row.offset + row.file_size <= len(data):
-            count = row.file_size // machine.pair.SIZE
+    for segment in segments:
+        if segment.segment_type == PT_DYNAMIC and segment.offset + segment.file_size <= len(data):
+            count = segment.file_size // machine.pair.SIZE
             pairs = []
-            for pair in machine.pair.read_array(data, row.offset, count):
+            for pair in machine.pair.read_array(data, segment.offset, count):
                 if not pair.key:
                     break
                 pairs.append((pair.key, pair.value))
-            return row.address, pairs
+            return segment.address, pairs
     return 0, []

@@ -33,12 +33,12 @@ def pack_process(dump: "Minidump", report: "CrashReport", machine: "CoreMachine"
     crashed = crash.thread_id if crash else None
     notes = []
     for thread in sorted(dump.threads, key=lambda thread: thread.id != crashed):
-        number, place = 0, thread.context
+        number, location = 0, thread.context
         if crash and thread.id == crashed:
             number = crash.code
             if dump.exception and dump.exception.context.rva:
-                place = dump.exception.context
-        notes.append(_pack_thread(dump, report, machine, thread, place, number))
+                location = dump.exception.context
+        notes.append(_pack_thread(dump, report, machine, thread, location, number))
     return b"".join([*notes[:1], about, *notes[1:]])
 
 
@@ -63,11 +63,11 @@ def _pack_thread(
     report: "CrashReport",
     machine: "CoreMachine",
     thread: "DumpThread",
-    place: "Location",
+    location: "Location",
     number: int,
 ) -> bytes:
     """A thread's registers and its signal's number; nothing where the dump lacks its registers."""
-    record = _read_context(dump, report, machine, place)
+    record = _read_context(dump, report, machine, location)
     if record is None:
         return b""
     floating_point = machine.floating_point(record)
@@ -79,15 +79,15 @@ def _pack_thread(
 
 
 def _read_context(
-    dump: "Minidump", report: "CrashReport", machine: "CoreMachine", place: "Location"
+    dump: "Minidump", report: "CrashReport", machine: "CoreMachine", location: "Location"
 ) -> Any:
     """The whole context of a thread; None when it is not there, or of another architecture."""
     assert report.system is not None  # noqa: S101 (there is a machine)
-    context = dump.context(place)
+    context = dump.context(location)
     if context is None or context.architecture != report.system.architecture:
         return None
-    layout = next((layout for layout in machine.contexts if place.size >= layout.SIZE), None)
-    return layout.read(dump.read_bytes(place)) if layout else None
+    layout = next((layout for layout in machine.contexts if location.size >= layout.SIZE), None)
+    return layout.read(dump.read_bytes(location)) if layout else None
 
 
 def pack_auxiliary(

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 def find_linux_gate(dump: "Minidump", report: "CrashReport") -> "Module | None":
     """The kernel's image in a 32-bit process, if a thread waits there."""
-    gate = next((row for row in report.modules if row.name.startswith("linux-gate")), None)
+    gate = next((module for module in report.modules if module.name.startswith("linux-gate")), None)
     return gate if gate and any(find_waiting(dump, gate)) else None
 
 
 def find_waiting(dump: "Minidump", gate: "Module") -> tuple[WaitingPlace, ...]:
     """Where threads wait in it, each place once, as far as it is seen what lies on their stacks."""
     found = set()
-    places = [thread.context for thread in dump.threads]
-    for place in [*places, *([dump.exception.context] if dump.exception else [])]:
-        context = dump.context(place)
+    locations = [thread.context for thread in dump.threads]
+    for location in [*locations, *([dump.exception.context] if dump.exception else [])]:
+        context = dump.context(location)
         if context is None or not gate.base <= context.instruction_pointer < gate.end:
             continue
         offset = context.instruction_pointer - gate.base
@@ -42,6 +42,6 @@ def _count_saved(dump: "Minidump", context: "Context") -> int | None:
     words = [int.from_bytes(content[at : at + 4], "little") for at in range(0, 16, 4)]
     is_saved = words[1:3] == [context.registers["edx"], context.registers["ecx"]]
     for count in (3, 0) if is_saved else (0,):
-        if any(row.base <= words[count] < row.base + row.size for row in dump.modules):
+        if any(module.base <= words[count] < module.base + module.size for module in dump.modules):
             return count
     return None

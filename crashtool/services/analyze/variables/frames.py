@@ -110,8 +110,8 @@ def _add_to(
 ) -> "Frame":
     """A frame with the variables of the calls merged into it, and its own."""
     read = [
-        tuple(sorted(row, key=lambda variable: ORDER.index(variable.kind)))
-        for row in _read_scopes(scopes, view, reader, wanted)
+        tuple(sorted(variables, key=lambda variable: ORDER.index(variable.kind)))
+        for variables in _read_scopes(scopes, view, reader, wanted)
     ]
     inlines = tuple(
         inline._replace(variables=variables)

@@ -70,10 +70,10 @@ def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
 
 def _find_pointer(kind: "DataType", name: str) -> "MemberPart | None":
     """The first pointer of a name, in a tuple."""
-    found = find_part(kind, name)
-    if found is not None and found.type.kind != "pointer":  # a deleter with state stands first
+    part = find_part(kind, name)
+    if part is not None and part.type.kind != "pointer":  # a deleter with state stands first
         return None
-    return found
+    return part
 
 
 def read_optional(at: "Spot", value: "Value") -> "Value | None":
