@@ -19,8 +19,8 @@ from crashtool.formats.submission_url import (
     new_submission_url,
     parse_submission_url,
     redact_token,
-    rules,
     token_kind,
+    url_rules,
 )
 from crashtool.formats.submission_url.finding import UrlFault
 from crashtool.formats.submission_url.url_parts import split_url
@@ -302,9 +302,9 @@ def test_mending_ends_even_if_rules_disagree_for_ever(monkeypatch):
     def never_content(draft):
         return UrlFault(ERROR, "It is too short.", "It grows.", draft.text + "x")
 
-    monkeypatch.setattr(rules, "RULES", (rules.UrlRule("never-content", never_content),))
+    monkeypatch.setattr(url_rules, "RULES", (url_rules.UrlRule("never-content", never_content),))
 
-    assert fix_url("h") == "h" + "x" * rules.PASSES
+    assert fix_url("h") == "h" + "x" * url_rules.PASSES
 
 
 # ---- forms

@@ -11,6 +11,7 @@ from crashtool.errors import (
     MissingExtra,
     NetworkFailure,
     NothingFound,
+    reason_of,
 )
 from crashtool.services.analyze.inspect_dumps import PLAIN_HEAD, FoundDump, Unreadable
 from crashtool.services.symbols.bucket_fetcher import FORBIDDEN, NOT_FOUND, BucketFetcher
@@ -77,7 +78,7 @@ def _fetch(key: str, fetcher: BucketFetcher, scratch: "Scratch") -> FoundDump | 
         dump.discard()
         if isinstance(error, MissingExtra):
             raise
-        what = error.what if isinstance(error, CrashtoolError) else str(error)
+        what = error.what if isinstance(error, CrashtoolError) else reason_of(error)
         return Unreadable(key, NetworkFailure(what))
     if status in (FORBIDDEN, NOT_FOUND):
         dump.discard()

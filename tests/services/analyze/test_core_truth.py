@@ -26,7 +26,8 @@ from tests.toolchain import need_programs
 POISON = Path(__file__).parents[2] / "programs" / "poison.c"
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 NO_VALUE = re.compile(
-    r"Cannot access memory|Cannot find thread-local|failed|couldn't|no TLS|out of scope|No symbol"
+    r"Cannot access memory|Cannot find thread-local|failed|couldn't|no TLS|No TLS data"
+    r"|can't be resolved|out of scope|No symbol"
 )
 BUILDS = (
     ("g++", "-O0"), ("g++", "-O2", "-gdwarf-4"), ("g++", "-O1", "-no-pie", "-fno-pie"),
