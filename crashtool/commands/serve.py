@@ -1,7 +1,6 @@
 """crashtool serve: a local receiver that answers as Backtrace does."""
 
 import signal
-import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -197,8 +196,9 @@ def _serve(
     from crashtool.commands.dump_pages import DumpPages
     from crashtool.render.html_style import STYLE
     from crashtool.services.receiver.app import start_receiver
+    from crashtool.services.workers.stop_flag import StopFlag
 
-    stop = threading.Event()
+    stop = StopFlag()
     arrived = 0
 
     def log(exchange: "Exchange") -> None:

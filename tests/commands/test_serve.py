@@ -186,9 +186,7 @@ class Stopping:
 
 
 def stop_at_once(monkeypatch, **how):
-    monkeypatch.setattr(
-        "crashtool.commands.serve.threading", type("T", (), {"Event": lambda: Stopping(**how)})
-    )
+    monkeypatch.setattr("crashtool.services.workers.stop_flag.StopFlag", lambda: Stopping(**how))
 
 
 def test_an_address_for_others_is_warned_about(crashtool, monkeypatch):

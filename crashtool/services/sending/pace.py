@@ -5,6 +5,7 @@ import threading
 
 from crashtool.errors import UsageError
 from crashtool.services.transport.retry import Clock
+from crashtool.services.workers.stop_flag import StopFlag
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 RATE = re.compile(r"([0-9]{1,6})(?:/([smh]))?")
@@ -19,7 +20,7 @@ class Pace:
         self._lock = threading.Lock()
         self._next = self._clock.now()
 
-    def wait(self, stopped: threading.Event) -> bool:
+    def wait(self, stopped: StopFlag) -> bool:
         """Whether the next one may start, once it is its turn: not when `stopped` is set before."""
         with self._lock:
             now = self._clock.now()

@@ -37,6 +37,7 @@ from crashtool.services.sending.submitting import (
 )
 from crashtool.services.transport.http import HttpSession
 from crashtool.services.transport.retry import Clock
+from crashtool.services.workers.stop_flag import StopFlag
 from crashtool.services.workers.thread_pool import share_work
 
 USUAL = SendOptions()
@@ -59,12 +60,12 @@ class Sender:
         clock: Clock | None = None,
         journal: Journal | None = None,
         pace: Pace | None = None,
-        stopped: threading.Event | None = None,
+        stopped: StopFlag | None = None,
     ) -> None:
         self.plan = plan
         self.events = events
         self.options = options
-        self.stopped = stopped or threading.Event()
+        self.stopped = stopped or StopFlag()
         self._is_dry = session is None
         timing = Timing(self.stopped, options.retry_for, clock or Clock(), pace)
         self._submitter = _choose_submitter(session, events, timing, journal, options)

@@ -1,6 +1,5 @@
 """Submitting what is prepared: posted until it is answered; what a journal knows is left out."""
 
-from threading import Event
 from time import perf_counter
 from typing import Protocol
 from uuid import uuid4
@@ -24,6 +23,7 @@ from crashtool.services.transport.balance import Balance
 from crashtool.services.transport.http import HttpResponse, HttpSession
 from crashtool.services.transport.retry import Clock, Exhausted, with_retries
 from crashtool.services.transport.upload_body import CountedBody, GzipBody
+from crashtool.services.workers.stop_flag import StopFlag
 
 STOPPED = ("told to stop", "interrupted", errors.INTERRUPTED)
 
@@ -50,7 +50,7 @@ class DryRun:
 class Timing(NamedTuple):
     """When what is posted: not before `pace` allows it, nor once `stopped` is set."""
 
-    stopped: Event
+    stopped: StopFlag
     retry_for: float | None = None
     clock: Clock = Clock()
     pace: Pace | None = None
