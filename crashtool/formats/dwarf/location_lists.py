@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import LOCATIONS_BASE
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Value
+from crashtool.formats.dwarf.list_tables import open_list
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_ENTRIES = 1 << 14  # of one list
 LIST_INDEX = 0x22  # DW_FORM_loclistx
-SPLIT_HEAD = {4: 12, 8: 20}  # of .debug_loclists.dwo, by the size of an offset
 ANYWHERE = (0, 1 << 64)
 # DW_LLE_*
 (
@@ -51,7 +51,10 @@ def find_expression(unit: Unit, form: int, value: Value, address: int) -> bytes 
 
 def _walk(unit: Unit, form: int, value: int) -> Iterator[_Located]:
     if unit.sizes.version >= DWARF_5:
-        return _walk_list(_open_list(unit, value, is_index=form == LIST_INDEX), unit)
+        is_index = form == LIST_INDEX
+        return _walk_list(
+            open_list(unit, "debug_loclists", LOCATIONS_BASE, value, is_index=is_index), unit
+        )
     cursor = unit.sections.open("debug_loc", value)
     return _walk_split(cursor, unit) if unit.skeleton is not None else _walk_old(cursor, unit)
 
@@ -89,16 +92,6 @@ def _walk_split(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
         else:
             raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.place)
         yield _Located(low, high, cursor.take(cursor.number(2)))
-
-
-def _open_list(unit: Unit, value: int, *, is_index: bool) -> Cursor:
-    """The list at an offset, or by its index in the table that DW_AT_loclists_base leads to."""
-    sections = unit.sections
-    if is_index:
-        size = unit.sizes.offset
-        table = unit.base(LOCATIONS_BASE) or (SPLIT_HEAD[size] if unit.skeleton is not None else 0)
-        value = table + sections.open("debug_loclists", table + value * size).number(size)
-    return sections.open("debug_loclists", value)
 
 
 def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[_Located]:

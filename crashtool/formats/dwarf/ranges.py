@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import GNU_RANGES_BASE, HIGH, LOW, RANGES, RANGES_BASE
 from crashtool.formats.dwarf.forms import RANGE_INDEX, Cursor, DamagedDwarf, Value
+from crashtool.formats.dwarf.list_tables import open_list
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 
 MAX_RANGES = 1 << 16  # of one unit
-SPLIT_HEAD = {4: 12, 8: 20}  # of .debug_rnglists.dwo, by the size of an offset
 # DW_RLE_*
 END, BASE_INDEX, INDEX_INDEX, INDEX_LENGTH, PAIR, BASE, START_END, START_LENGTH = range(8)
 
@@ -68,12 +68,7 @@ def find_list(unit: Unit, form: int, value: int) -> Cursor:
 
     DamagedDwarf when that is not in its section.
     """
-    sections = unit.sections
-    if form == RANGE_INDEX:
-        size = unit.sizes.offset
-        table = unit.base(RANGES_BASE) or (SPLIT_HEAD[size] if unit.skeleton is not None else 0)
-        value = table + sections.open("debug_rnglists", table + value * size).number(size)
-    return sections.open("debug_rnglists", value)
+    return open_list(unit, "debug_rnglists", RANGES_BASE, value, is_index=form == RANGE_INDEX)
 
 
 def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:

@@ -65,21 +65,13 @@ def describe_api() -> dict[str, Any]:
             "next": {"type": ["integer", "null"]},
         },
     }
-    groups = {
-        "type": "object",
-        "required": ["groups"],
-        "properties": {"groups": {"type": "array", "items": {"type": "object"}}},
-    }
-    related = {
-        "type": "object",
-        "required": ["related"],
-        "properties": {"related": {"type": "array", "items": {"type": "object"}}},
-    }
     paths = {
         "/api/reports": _get("Reports, the newest first", reports, _list_conditions(), bad=True),
-        "/api/groups": _get("Reports counted by group", groups, _list_conditions(), bad=True),
+        "/api/groups": _get(
+            "Reports counted by group", _objects("groups"), _list_conditions(), bad=True
+        ),
         "/api/related": _get(
-            "Groups that are like one", related,
+            "Groups that are like one", _objects("related"),
             [_parameter("group", "the name of a group", {"type": "string"})],
         ),
         "/export/{name}": _get(
@@ -114,6 +106,12 @@ def describe_api() -> dict[str, Any]:
         },
         "paths": paths,
     }
+
+
+def _objects(name: str) -> dict[str, Any]:
+    """A document of one list."""
+    rows = {"type": "array", "items": {"type": "object"}}
+    return {"type": "object", "required": [name], "properties": {name: rows}}
 
 
 def _list_conditions() -> list[dict[str, Any]]:

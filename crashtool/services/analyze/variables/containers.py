@@ -11,6 +11,7 @@ from crashtool.services.analyze.variables.aggregates import (
     read_elements,
 )
 from crashtool.services.analyze.variables.content import LostValue, lose
+from crashtool.services.analyze.variables.parts import find_part
 from crashtool.services.analyze.variables.pointers import NULL, read_counted_text, read_target
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ def count_elements(value: "Value", count: int, address: int) -> "Value":
     if value.state != "value":
         return value._replace(reason=f"{words} at {address:#x}")
     return value._replace(text=words)
+
+
+def read_only_member(at: "Spot", value: "Value", name: str) -> "Value | None":
+    """What is shown as its one member is, as std::array."""
+    member = find_part(at.kind, name)
+    if member is None:
+        return None
+    found = at.reader.read(at.move(member.type, member.offset)._replace(depth=at.depth))
+    return found._replace(type=value.type, name=value.name)
 
 
 def read_smart(at: "Spot", value: "Value", pointer: "MemberPart") -> "Value":

@@ -7,6 +7,7 @@ from crashtool.services.analyze.variables.containers import (
     read_held,
     read_letters,
     read_nodes,
+    read_only_member,
     read_smart,
     read_span,
     walk_links,
@@ -134,11 +135,7 @@ def read_hash_table(at: "Spot", value: "Value") -> "Value | None":
 
 def read_array(at: "Spot", value: "Value") -> "Value | None":
     """std::array."""
-    elements = find_part(at.kind, "_M_elems")
-    if elements is None:
-        return None
-    found = at.reader.read(at.move(elements.type, elements.offset)._replace(depth=at.depth))
-    return found._replace(type=value.type, name=value.name)
+    return read_only_member(at, value, "_M_elems")
 
 
 SHAPES: "dict[str, tuple[Shape, ...]]" = {
