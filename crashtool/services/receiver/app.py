@@ -16,17 +16,11 @@ from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.describer import Describer, DumpReader
 from crashtool.services.receiver.events import Events
 from crashtool.services.receiver.faults import FaultPlan, InjectedFault
-from crashtool.services.receiver.file_answer import (
-    KEPT,
-    NOT_MODIFIED,
-    describe_part,
-    is_known,
-    walk_part,
-)
 from crashtool.services.receiver.guard import Guard
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.ingest import Tokens
 from crashtool.services.receiver.receive_submission import Exchange, Submissions
+from crashtool.services.receiver.responses import SentFile, make_response
 from crashtool.services.receiver.site import HEADERS, PageReply, Site, is_own
 from crashtool.services.receiver.symbol_folder import FOLDER
 from crashtool.services.receiver.symbol_index import SymbolIndex
@@ -40,8 +34,6 @@ MAX_SIZE = 2 << 30
 LOCAL_TOKEN = "5ca1ab1e" * 8  # what a receiver that lets every token in names in its URLs
 SHUTDOWN_SECONDS = 2
 READ_SIZE = 1 << 20
-FILE_BLOCK = 1 << 20  # bytes of a file that a thread reads at once; starlette has 64 KiB
-SMALL_FILE = 1 << 18
 MAX_CONNECTIONS = 512
 HEAD_SECONDS, BODY_SECONDS = 20.0, 60.0  # a request's head in all; between parts of a body
 WATCH_SECONDS = 2.0
@@ -347,7 +339,7 @@ def _application(
 
     def refuse(request: Request, _: Exception) -> Any:
         nothing = site.nothing(request.method, request.url.path)
-        return _respond(site.show(nothing, request.headers))
+        return make_response(site.show(nothing, request.headers))
 
     starlette = Starlette(
         routes=_make_routes(site, events, transports), exception_handlers={404: refuse, 405: refuse}
@@ -370,14 +362,14 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
     def route(path: str, answer: Callable[[Request], PageReply]) -> Route:
         def endpoint(request: Request) -> Any:
             reply = site.deny(request.headers) or answer(request)
-            return _respond(site.show(reply, request.headers))
+            return make_response(site.show(reply, request.headers))
 
         return Route(path, endpoint)
 
     def change(path: str, method: str, answer: Callable[[Request], PageReply]) -> Route:
         def endpoint(request: Request) -> Any:
             reply = site.deny_changing(request.headers) or answer(request)
-            return _respond(site.show(reply, request.headers))
+            return make_response(site.show(reply, request.headers))
 
         return Route(path, endpoint, methods=[method])
 
@@ -385,10 +377,10 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
         reply = site.symbol_file(request.path_params["path"], request.headers)
         nothing = site.nothing(request.method, request.url.path)
         reply = reply or site.show(nothing, request.headers)
-        response = _respond(reply, request.headers, request.method)
+        response = make_response(reply, request.headers, request.method)
         is_whole = request.method == "GET" and "range" not in request.headers
         if is_whole and isinstance(response, FileResponse):
-            return _SentFile(response, transports)
+            return SentFile(response, transports)
         return response
 
     async def listen(request: Request) -> Any:
@@ -396,7 +388,7 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
         if denied is None and events.is_full:
             denied = site.busy()
         if denied:
-            return _respond(denied)
+            return make_response(denied)
         return StreamingResponse(
             events.listen(), headers=HEADERS, media_type="text/event-stream; charset=utf-8"
         )
@@ -423,78 +415,3 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
         ),
         Route("/{path:path}", give_symbols),
     ]
-
-
-def _respond(reply: PageReply, asked: Mapping[str, str] | None = None, method: str = "GET") -> Any:
-    """What to send; `asked` are the headers of a request that may know the file already."""
-    from starlette.responses import FileResponse, Response, StreamingResponse
-
-    headers = {**HEADERS, **reply.headers}
-    if reply.file is None:
-        content = reply.text.encode("utf-8", "backslashreplace")
-        return Response(content, reply.status, headers=headers, media_type=reply.media_type)
-    state = reply.file.stat()
-    response: Any
-    if reply.part is None:
-        response = FileResponse(
-            reply.file, reply.status, headers, media_type=reply.media_type,
-            filename=reply.filename or None, stat_result=state,
-        )  # fmt: skip
-        response.chunk_size = FILE_BLOCK
-        if asked is not None and state.st_size <= SMALL_FILE and "range" not in asked:
-            # a thread has it open already: FileResponse would go to four more
-            small = Response(reply.file.read_bytes(), reply.status)
-            small.raw_headers = response.raw_headers
-            response = small
-    else:
-        headers |= describe_part(state, *reply.part)
-        body = () if method == "HEAD" else walk_part(reply.file, *reply.part)
-        response = StreamingResponse(body, reply.status, headers, media_type=reply.media_type)
-    if asked is not None and is_known(asked, response.headers):
-        kept = {name: response.headers[name] for name in KEPT if name in response.headers}
-        return Response(status_code=NOT_MODIFIED, headers={**HEADERS, **kept})
-    return response
-
-
-class _SentFile:
-    """A whole file that the system itself copies to the connection, which ASGI has no word for.
-
-    h11 is told of a body of that size, so that it knows where the answer ends.
-    """
-
-    def __init__(self, response: Any, transports: Mapping[Any, Any]) -> None:
-        self._response = response
-        self._transports = transports
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        transport = self._transports.get(scope["client"])
-        if transport is None or transport.is_closing():
-            await self._response(scope, receive, send)
-            return
-        import h11
-
-        response, size = self._response, self._response.stat_result.st_size
-        head = {"status": response.status_code, "headers": response.raw_headers}
-        with open(response.path, "rb") as file:  # noqa: ASYNC230, PTH123 (it is there: no wait)
-            await send({"type": "http.response.start", **head})
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-            body = h11.Data(_Size(size))  # type: ignore[arg-type]  # h11's way for sendfile
-            transport.get_protocol().conn.send_with_data_passthrough(body)
-            try:
-                sent = await asyncio.get_running_loop().sendfile(transport, file, 0, size)
-            except (ConnectionError, RuntimeError):  # the client went away
-                sent = -1
-        if sent != size:
-            transport.abort()
-            return
-        await send({"type": "http.response.body", "body": b""})
-
-
-class _Size:
-    """Stands for so many bytes, for h11."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size

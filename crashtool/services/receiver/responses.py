@@ -1,0 +1,95 @@
+"""Replies as what starlette and uvicorn send: texts, parts of files, whole files by the system."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from crashtool.services.receiver.file_answer import (
+    KEPT,
+    NOT_MODIFIED,
+    describe_part,
+    is_known,
+    walk_part,
+)
+from crashtool.services.receiver.site import HEADERS, PageReply
+
+FILE_BLOCK = 1 << 20  # bytes of a file that a thread reads at once; starlette has 64 KiB
+SMALL_FILE = 1 << 18
+
+
+def make_response(
+    reply: PageReply, asked: Mapping[str, str] | None = None, method: str = "GET"
+) -> Any:
+    """What to send; `asked` are the headers of a request that may know the file already."""
+    from starlette.responses import FileResponse, Response, StreamingResponse
+
+    headers = {**HEADERS, **reply.headers}
+    if reply.file is None:
+        content = reply.text.encode("utf-8", "backslashreplace")
+        return Response(content, reply.status, headers=headers, media_type=reply.media_type)
+    state = reply.file.stat()
+    response: Any
+    if reply.part is None:
+        response = FileResponse(
+            reply.file, reply.status, headers, media_type=reply.media_type,
+            filename=reply.filename or None, stat_result=state,
+        )  # fmt: skip
+        response.chunk_size = FILE_BLOCK
+        if asked is not None and state.st_size <= SMALL_FILE and "range" not in asked:
+            # a thread has it open already: FileResponse would go to four more
+            small = Response(reply.file.read_bytes(), reply.status)
+            small.raw_headers = response.raw_headers
+            response = small
+    else:
+        headers |= describe_part(state, *reply.part)
+        body = () if method == "HEAD" else walk_part(reply.file, *reply.part)
+        response = StreamingResponse(body, reply.status, headers, media_type=reply.media_type)
+    if asked is not None and is_known(asked, response.headers):
+        kept = {name: response.headers[name] for name in KEPT if name in response.headers}
+        return Response(status_code=NOT_MODIFIED, headers={**HEADERS, **kept})
+    return response
+
+
+class SentFile:
+    """A whole file that the system itself copies to the connection, which ASGI has no word for.
+
+    h11 is told of a body of that size, so that it knows where the answer ends.
+    """
+
+    def __init__(self, response: Any, transports: Mapping[Any, Any]) -> None:
+        self._response = response
+        self._transports = transports
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, as an ASGI application."""
+        transport = self._transports.get(scope["client"])
+        if transport is None or transport.is_closing():
+            await self._response(scope, receive, send)
+            return
+        import h11
+
+        response, size = self._response, self._response.stat_result.st_size
+        head = {"status": response.status_code, "headers": response.raw_headers}
+        with open(response.path, "rb") as file:  # noqa: ASYNC230, PTH123 (it is there: no wait)
+            await send({"type": "http.response.start", **head})
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            body = h11.Data(_Size(size))  # type: ignore[arg-type]  # h11's way for sendfile
+            transport.get_protocol().conn.send_with_data_passthrough(body)
+            try:
+                sent = await asyncio.get_running_loop().sendfile(transport, file, 0, size)
+            except (ConnectionError, RuntimeError):  # the client went away
+                sent = -1
+        if sent != size:
+            transport.abort()
+            return
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Size:
+    """Stands for so many bytes, for h11."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
