@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from crashtool.formats.code_records import CodeRecords, LineRow, MergedCall
 from crashtool.formats.dwarf.constants import PARTIAL_UNIT
 from crashtool.formats.dwarf.forms import DamagedDwarf
-from crashtool.formats.dwarf.line_rows import Rows, run_program
+from crashtool.formats.dwarf.line_program import Rows, run_program
 from crashtool.formats.dwarf.lines import LineTable
 from crashtool.formats.dwarf.lookup import MAX_LINE, MAX_PROBLEMS, choose_symbol
 from crashtool.formats.dwarf.tree_names import NamedTree, TreeNames

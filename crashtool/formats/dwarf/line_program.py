@@ -1,8 +1,10 @@
-"""Line programs: the byte code that makes the rows of a line table (DWARF 5, 6.2)."""
+"""Line programs: the byte code that makes the rows of a line table (DWARF 5, 6.2).
+
+There are tens of millions of opcodes in a large file, so that all of them are obeyed in one loop.
+"""
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
 from functools import lru_cache
 
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
@@ -17,6 +19,7 @@ MAX_SPECIAL = 255
 MASK = (1 << 64) - 1
 MAX_LINE = 1 << 31
 SHORT = 0x80  # a LEB128 number below it is one byte
+HALF = SHORT // 2  # and a signed one below this is no less than 0
 
 
 class Coding(NamedTuple):
@@ -29,14 +32,24 @@ class Coding(NamedTuple):
     lengths: bytes  # of each standard opcode from the first on, the number of its operands
 
 
-class Sequence:
-    """Rows of growing addresses; each is good up to the next, the last up to `high`."""
+class Rows(NamedTuple):
+    """Rows of growing addresses; each is good up to the next, the last up to the last address,
+    which has no row.
+    """
 
-    def __init__(self) -> None:
-        self.addresses = array("Q")
-        self.files = array("Q")
-        self.lines = array("Q")
-        self.high = 0
+    addresses: list[int]
+    files: list[int]
+    lines: list[int]
+
+
+class Sequence:
+    """Rows to be kept and looked up in; each is good up to the next, the last up to `high`."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.addresses = array("Q", rows.addresses[:-1])
+        self.files = array("Q", rows.files)
+        self.lines = array("Q", rows.lines)
+        self.high = rows.addresses[-1]
 
     def find(self, address: int) -> tuple[int, int] | None:
         """File number and line at an address; of several rows there the last counts."""
@@ -46,131 +59,115 @@ class Sequence:
         return self.files[place], self.lines[place]
 
 
-def walk_sequences(cursor: Cursor, coding: Coding) -> Iterator[Sequence]:
-    """The sequences of a program, from its first opcode on. DamagedDwarf where it runs out."""
-    machine = _Machine(cursor.take(cursor.end - cursor.place), coding)
-    return machine.walk_sequences()
+def run_program(code: bytes, coding: Coding) -> list[Rows]:
+    """The sequences of a program, in its order. DamagedDwarf where it runs out."""
+    try:
+        return _run(code, coding)
+    except IndexError:
+        raise DamagedDwarf("a line program is cut short", offset=0) from None
 
 
-class _Machine:
-    """The registers that matter here, and the program."""
-
-    def __init__(self, code: bytes, coding: Coding) -> None:
-        self._code = code
-        self._place = 0
-        self._coding = coding
-        self._advances, self._steps = list_specials(*coding[:-1])
-        self._reset()
-
-    def _reset(self) -> None:
-        self._address, self._file, self._line = 0, 1, 1
-        self._rows = Sequence()
-
-    def walk_sequences(self) -> Iterator[Sequence]:
-        try:
-            yield from self._walk_sequences()
-        except IndexError:
-            raise DamagedDwarf("a line program is cut short", offset=self._place) from None
-
-    def _walk_sequences(self) -> Iterator[Sequence]:
-        """Rows and columns, which most of a program is, are run here; the rest by functions."""
-        code, base, end = self._code, self._coding.opcode_base, len(self._code)
-        advances, steps = self._advances, self._steps
-        place, address, line = self._place, self._address, self._line
-        while place < end:
-            opcode = code[place]
-            place += 1
-            if opcode >= base:
-                address += advances[opcode]
-                line += steps[opcode]
-            elif opcode == SET_COLUMN:
-                while code[place] >= SHORT:
-                    place += 1
+def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR0915 (one loop)
+    advances, steps = list_specials(*coding[:-1])
+    base, place, end = coding.opcode_base, 0, len(code)
+    sequences: list[Rows] = []
+    address, file, line = 0, 1, 1
+    last, last_file, last_line = 0, -1, -1  # the last row's, if there is one
+    addresses, files, lines = rows = Rows([], [], [])
+    while place < end:
+        opcode = code[place]
+        place += 1
+        if opcode >= base:
+            address += advances[opcode]
+            line += steps[opcode]
+        elif opcode == SET_COLUMN:
+            while code[place] >= SHORT:
                 place += 1
-                continue
-            elif opcode != COPY:
-                self._place, self._address, self._line = place, address, line
-                if opcode == EXTENDED:
-                    yield from self._run_extended()
-                else:
-                    self._run_standard(opcode)
-                place, address, line = self._place, self._address, self._line
-                continue
-            if done := self._add_row(address & MASK, line if 0 <= line < MAX_LINE else 0):
-                yield done
+            place += 1
+            continue
+        elif opcode == ADVANCE_LINE:
+            step = code[place]
+            if step < SHORT:
+                line += step if step < HALF else step - SHORT
+                place += 1
+            else:
+                step, place = _read_signed(code, place)
+                line += step
+            continue
+        elif opcode in SILENT:
+            continue
+        elif opcode == EXTENDED:
+            size = code[place]
+            start = place + 1
+            if size >= SHORT:
+                size, start = _read_number(code, place)
+            place = start + size
+            kind = code[start] if size else 0
+            if kind == SET_ADDRESS:
+                address = int.from_bytes(code[start + 1 : start + min(size, 9)], "little")
+            elif kind == END_SEQUENCE:
+                if addresses:
+                    addresses.append(address & MASK)
+                    sequences.append(rows)
+                address, file, line, last_file = 0, 1, 1, -1
+                addresses, files, lines = rows = Rows([], [], [])
+            continue
+        elif opcode != COPY:
+            if opcode == ADVANCE_ADDRESS:
+                step, place = _read_number(code, place)
+                address += step * coding.smallest
+            elif opcode == SET_FILE:
+                file, place = _read_number(code, place)
+            elif opcode == CONST_ADD:
+                address += advances[MAX_SPECIAL]
+            elif opcode == FIXED_ADVANCE:
+                address += code[place] | code[place + 1] << 8
+                place += 2
+            else:
+                for _ in range(1 if opcode == SET_ISA else coding.lengths[opcode - 1]):
+                    place = _skip_number(code, place)
+            continue
+        if line == last_line and file == last_file and address >= last:
+            last = address
+            continue
+        address &= MASK
+        if address < last and last_file >= 0:  # addresses begin anew
+            addresses.append(last + 1)
+            sequences.append(rows)
+            addresses, files, lines = rows = Rows([], [], [])
+        addresses.append(address)
+        files.append(file)
+        lines.append(line if 0 <= line < MAX_LINE else 0)
+        last, last_file, last_line = address, file, line
+    return sequences
 
-    def _add_row(self, address: int, line: int) -> Sequence | None:
-        """Append a row; the sequence so far is given back where addresses begin anew."""
-        done, sequence = None, self._rows
-        if sequence.addresses:
-            if address < sequence.addresses[-1]:
-                done = sequence
-                sequence.high = sequence.addresses[-1] + 1
-                sequence = self._rows = Sequence()
-            elif sequence.lines[-1] == line and sequence.files[-1] == self._file:
-                return None  # it says what the one before says
-        sequence.addresses.append(address)
-        sequence.files.append(self._file)
-        sequence.lines.append(line)
-        return done
 
-    def _run_standard(self, opcode: int) -> None:
-        if opcode == ADVANCE_LINE:
-            self._line += self._sleb()
-        elif opcode == SET_ISA:
-            self._uleb()
-        elif opcode == ADVANCE_ADDRESS:
-            self._address += self._uleb() * self._coding.smallest
-        elif opcode == SET_FILE:
-            self._file = self._uleb() & MASK
-        elif opcode == CONST_ADD:
-            self._address += self._advances[MAX_SPECIAL]
-        elif opcode == FIXED_ADVANCE:
-            self._address += self._code[self._place] | self._code[self._place + 1] << 8
-            self._place += 2
-        elif opcode not in SILENT:
-            for _ in range(self._coding.lengths[opcode - 1]):
-                self._uleb()
+def _read_number(code: bytes, place: int) -> tuple[int, int]:
+    """A LEB128 number of at most 64 bits, and where it ends."""
+    value = code[place]
+    if value < SHORT:
+        return value, place + 1
+    following = code[place + 1]
+    if following < SHORT:
+        return value - SHORT | following << 7, place + 2
+    cursor = Cursor(code, place)
+    return cursor.uleb() & MASK, cursor.place
 
-    def _run_extended(self) -> "tuple[Sequence, ...]":
-        size = self._uleb()
-        start = self._place
-        self._place += size
-        if not size:
-            return ()
-        opcode = self._code[start]
-        if opcode == SET_ADDRESS:
-            self._address = int.from_bytes(self._code[start + 1 : start + min(size, 9)], "little")
-        if opcode != END_SEQUENCE:
-            return ()
-        sequence = self._rows
-        sequence.high = self._address & MASK
-        self._reset()
-        return (sequence,) if sequence.addresses else ()
 
-    def _uleb(self) -> int:
-        value = self._code[self._place]
-        if value < SHORT:
-            self._place += 1
-            return value
-        following = self._code[self._place + 1]
-        if following < SHORT:
-            self._place += 2
-            return value & SHORT - 1 | following << 7
-        cursor = Cursor(self._code, self._place)
-        value = cursor.uleb()
-        self._place = cursor.place
-        return value
+def _read_signed(code: bytes, place: int) -> tuple[int, int]:
+    """A signed LEB128 number of more than a byte, and where it ends."""
+    first, second = code[place], code[place + 1]
+    if second < SHORT:
+        high = second if second < HALF else second - SHORT
+        return first - SHORT + (high << 7), place + 2
+    cursor = Cursor(code, place)
+    return cursor.sleb(), cursor.place
 
-    def _sleb(self) -> int:
-        value = self._code[self._place]
-        if value < SHORT:
-            self._place += 1
-            return value - SHORT if value >= SHORT // 2 else value
-        cursor = Cursor(self._code, self._place)
-        value = cursor.sleb()
-        self._place = cursor.place
-        return value
+
+def _skip_number(code: bytes, place: int) -> int:
+    while code[place] >= SHORT:
+        place += 1
+    return place + 1
 
 
 @lru_cache(maxsize=16)

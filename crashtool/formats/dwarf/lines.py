@@ -1,7 +1,7 @@
 """Line tables: a program's header, its files, and the rows that the program makes."""
 
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
-from crashtool.formats.dwarf.line_program import Coding, Sequence, walk_sequences
+from crashtool.formats.dwarf.line_program import Coding, Sequence, run_program
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import DWARF_5, OLDEST, Unit
 from crashtool.formats.named_tuple import NamedTuple
@@ -60,8 +60,7 @@ class LineTable:
 
     def read_sequences(self) -> list[Sequence]:
         """All rows, as the program gives them."""
-        end = self._tables.end
-        return list(walk_sequences(Cursor(self._tables.data, self._program, end), self._coding))
+        return [Sequence(rows) for rows in run_program(*self.open_program())]
 
     def open_program(self) -> tuple[bytes, Coding]:
         """The program that makes all rows, and how it is written."""
