@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad import symbol_header
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_file import elf, macho, pe
+from crashtool.formats.object_file import elf, macho, macho_structs, pe
 from crashtool.formats.object_kinds import CodeRange, ObjectFile
 from crashtool.formats.pdb import msf
 
@@ -68,7 +68,9 @@ UNUSABLE_FILE_TYPES = (
 def looks_like_object(head: bytes) -> bool:
     """Whether the first bytes (HEAD_BYTES are enough) are those of a kind that can be read."""
     if head[:4] == macho.UNIVERSAL_32:  # or a Java class, whose version stands where the count is
-        header = macho.UniversalHeader.read(head.ljust(macho.UniversalHeader.SIZE), big_endian=True)
+        header = macho_structs.UniversalHeader.read(
+            head.ljust(macho_structs.UniversalHeader.SIZE), big_endian=True
+        )
         return 0 < header.architecture_count <= macho.MAX_ARCHITECTURES
     return any(head.startswith(magic) for magic, _ in READERS)
 

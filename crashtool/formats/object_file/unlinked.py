@@ -1,6 +1,6 @@
 """Object files that were compiled but not linked, told by their first bytes: no crash has them."""
 
-from crashtool.formats.object_file import elf, elf_structs, macho
+from crashtool.formats.object_file import elf, elf_structs, macho, macho_structs
 
 MACHO_OBJECT = 1  # MH_OBJECT
 
@@ -14,7 +14,7 @@ def is_unlinked(head: bytes) -> bool:
         big_endian = elf_structs.Identification.read(head).encoding == elf.BIG
         # up to the field both headers have the same layout
         return elf_structs.Header64.read(head, big_endian=big_endian).file_type == elf.RELOCATABLE
-    if head[:4] in macho.MAGICS and len(head) >= macho.MachHeader.SIZE:
+    if head[:4] in macho.MAGICS and len(head) >= macho_structs.MachHeader.SIZE:
         _, big_endian = macho.MAGICS[head[:4]]
-        return macho.MachHeader.read(head, big_endian=big_endian).file_type == MACHO_OBJECT
+        return macho_structs.MachHeader.read(head, big_endian=big_endian).file_type == MACHO_OBJECT
     return False
