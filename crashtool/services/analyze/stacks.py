@@ -8,8 +8,12 @@ from crashtool.errors import MissingLibrary
 from crashtool.model.crash import Crash, CrashReport, Frame, InlineFrame, Registers, Thread
 from crashtool.model.module import Module
 from crashtool.services.analyze.module_map import ModuleMap
+from crashtool.services.analyze.walked_dump import (
+    find_executable_map,
+    find_machine,
+    find_vectors,
+)
 from crashtool.services.unwind.ends import LINUX
-from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 from crashtool.services.unwind.unwind_context import (
     NO_TABLES,
     CodeTables,
@@ -33,10 +37,8 @@ FRAMES_OF_AN_END = 512  # that are kept of a stack that is deeper than twice tha
 # What Crashpad writes in place of memory that it could not read (minidump_memory_writer.cc).
 FILLER, FILLER_WORDS = b"\xfe", 4
 STACK_WINDOW = 1 << 20  # bytes from the stack pointer on that are kept at hand
-APPLE = ("macos", "ios")
 CUSTOMER_BIT = 1 << 29
 SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE")  # by kill, raise and abort, sigqueue
-PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
 
 
 class Consumer(Protocol):
@@ -365,14 +367,6 @@ def keep_both_ends(steps: "Iterable[StackFrame]") -> tuple[list[StackFrame], int
     return first + list(last), count - len(last)
 
 
-def find_vectors(dump: "Minidump", thread_id: int, *, is_crashed: bool) -> dict[str, bytes]:
-    """The registers of 128 bits of a thread; of the crashed one, as the exception has them."""
-    if is_crashed and dump.exception and dump.exception.context.size:
-        return dump.read_vectors(dump.exception.context)
-    thread = next((row for row in dump.threads if row.id == thread_id), None)
-    return dump.read_vectors(thread.context) if thread else {}
-
-
 def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:
     """Why frames are missing behind the outermost; "" if it cannot be said."""
     outermost = steps[-1]
@@ -392,21 +386,6 @@ def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:
     return ""
 
 
-def find_machine(architecture: str, platform: str) -> "Machine | None":
-    """The machine of a context; None for one that stacks cannot be walked on."""
-    if architecture == "x86_64":
-        return AMD64_WINDOWS if platform == "windows" else AMD64
-    if architecture == "x86":
-        return X86
-    if architecture not in ("arm64", "arm"):
-        return None
-    from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE  # seldom needed
-
-    if architecture == "arm64":
-        return ARM64
-    return ARM_APPLE if platform in APPLE else ARM
-
-
 def name_kernel_code(scene: UnwindContext, step: StackFrame, frame: Frame) -> Frame:
     """The frame, named if the kernel sends threads there: where signal handlers return to, by its
     code, and system calls of i386, in a page of the kernel that no file has symbols of.
@@ -421,32 +400,6 @@ def name_kernel_code(scene: UnwindContext, step: StackFrame, frame: Frame) -> Fr
 
     is_call = is_system_call(scene, frame.module)
     return frame._replace(function=SYSTEM_CALL) if is_call else frame
-
-
-def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":
-    """What the dump's map of the address space says of an address; None: nothing."""
-    regions: list[tuple[int, int, bool]] = [
-        (memory.base, memory.base + memory.size, bool(memory.protection & PAGE_EXECUTE_ANY))
-        for memory in dump.memory_info
-    ]
-    regions += [
-        (maps_entry.start, maps_entry.end, "x" in maps_entry.permissions)
-        for maps_entry in dump.linux.maps or ()
-    ]
-    if not regions:
-        return lambda _: None
-    from bisect import bisect_right
-
-    regions.sort()
-    starts = [start for start, _, _ in regions]
-
-    def is_executable(address: int) -> bool | None:
-        place = bisect_right(starts, address) - 1
-        if place < 0 or address >= regions[place][1]:
-            return None
-        return regions[place][2]
-
-    return is_executable
 
 
 def _is_raised(crash: Crash) -> bool:

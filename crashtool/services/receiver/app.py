@@ -108,16 +108,11 @@ def start_receiver(
         inbox.open()
         try:
             receiver = Receiver(_url_of(listener, is_secure=bool(tls)), inbox, tokens)
-            urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
             is_local = listener.getsockname()[0] in LOOPBACKS
             guard = Guard(is_local=is_local, token=token, names=names)
             index = SymbolIndex(inbox.folder / FOLDER, sources)
-            address = receiver.symbol_server
             upstream = _open_upstream(symbol_servers, inbox.folder, scratch, on_exchange)
-            site = Site(
-                inbox, urls, guard, style=style, symbols=index, symbol_server=address,
-                upstream=upstream,
-            )  # fmt: skip
+            site = _make_site(receiver, guard, index, upstream, style)
             events = Events()
             describer = Describer(inbox, read_dump, events.tell_report, index)
 
@@ -137,6 +132,16 @@ def start_receiver(
                 describer.stop()
         finally:
             inbox.close()
+
+
+def _make_site(
+    receiver: Receiver, guard: Guard, index: SymbolIndex, upstream: "Upstream | None", style: str
+) -> Site:
+    urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
+    return Site(
+        receiver.inbox, urls, guard, style=style, symbols=index,
+        symbol_server=receiver.symbol_server, upstream=upstream,
+    )  # fmt: skip
 
 
 def _open_upstream(

@@ -4,7 +4,8 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
-from crashtool.services.analyze.stacks import find_machine, walk_stacks
+from crashtool.services.analyze.stacks import walk_stacks
+from crashtool.services.analyze.walked_dump import find_machine
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.synth.minidump import MinidumpBuilder
 

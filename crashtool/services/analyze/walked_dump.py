@@ -1,0 +1,62 @@
+"""What a walk asks of a dump besides its stacks: the machine, wide registers, what is code."""
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crashtool.formats.minidump.file import Minidump
+    from crashtool.services.unwind.machine import Machine
+
+APPLE = ("macos", "ios")
+PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
+
+
+def find_machine(architecture: str, platform: str) -> "Machine | None":
+    """The machine of a context; None for one that stacks cannot be walked on."""
+    if architecture == "x86_64":
+        return AMD64_WINDOWS if platform == "windows" else AMD64
+    if architecture == "x86":
+        return X86
+    if architecture not in ("arm64", "arm"):
+        return None
+    from crashtool.services.unwind.arm import ARM, ARM64, ARM_APPLE  # seldom needed
+
+    if architecture == "arm64":
+        return ARM64
+    return ARM_APPLE if platform in APPLE else ARM
+
+
+def find_vectors(dump: "Minidump", thread_id: int, *, is_crashed: bool) -> dict[str, bytes]:
+    """The registers of 128 bits of a thread; of the crashed one, as the exception has them."""
+    if is_crashed and dump.exception and dump.exception.context.size:
+        return dump.read_vectors(dump.exception.context)
+    thread = next((row for row in dump.threads if row.id == thread_id), None)
+    return dump.read_vectors(thread.context) if thread else {}
+
+
+def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":
+    """What the dump's map of the address space says of an address; None: nothing."""
+    regions: list[tuple[int, int, bool]] = [
+        (memory.base, memory.base + memory.size, bool(memory.protection & PAGE_EXECUTE_ANY))
+        for memory in dump.memory_info
+    ]
+    regions += [
+        (maps_entry.start, maps_entry.end, "x" in maps_entry.permissions)
+        for maps_entry in dump.linux.maps or ()
+    ]
+    if not regions:
+        return lambda _: None
+    regions.sort()
+    starts = [start for start, _, _ in regions]
+
+    def is_executable(address: int) -> bool | None:
+        place = bisect_right(starts, address) - 1
+        if place < 0 or address >= regions[place][1]:
+            return None
+        return regions[place][2]
+
+    return is_executable
