@@ -55,17 +55,17 @@ class Abbreviations:
 class _Table:
     """One table: what was read of it is kept, and reading goes on from there."""
 
-    def __init__(self, sections: DebugSections, place: int) -> None:
+    def __init__(self, sections: DebugSections, offset: int) -> None:
         self._sections = sections
-        self._place = place
+        self._place = offset
         self._window = self._open_window()
         self._known: dict[int, Declaration] = {}
         self._is_whole = False
 
     def _open_window(self) -> Cursor:
-        """Some bytes from the place on; of a packed section they are slow to get one by one."""
+        """Some bytes from the offset on; of a packed section they are slow to get one by one."""
         cursor = self._sections.open("debug_abbrev", self._place, WINDOW)
-        return Cursor(cursor.take(cursor.end - cursor.place))
+        return Cursor(cursor.take(cursor.end - cursor.offset))
 
     def __len__(self) -> int:
         return len(self._known)
@@ -82,7 +82,7 @@ class _Table:
 
     def _read_next(self) -> None:
         """The next declaration; one that reaches beyond the window is read in another."""
-        start = self._window.place
+        start = self._window.offset
         try:
             self._read_declaration(self._window)
         except DamagedDwarf:

@@ -177,31 +177,31 @@ def _read_aranges(
     thousands of sets, most of one piece: so the usual ones are read without a call for each.
     """
     data = sections.open("debug_aranges").take(sections.size("debug_aranges"))
-    end, place = len(data), 0
+    end, offset = len(data), 0
     usual, usual_size = SetHead32.LAYOUT.unpack_from, SetHead32.SIZE
-    while place < end and len(rows) < MAX_ROWS:
-        start = place + usual_size
-        if start > end or data.startswith(EXTENDED, place):
-            (length, version, unit, size, segment_size), start = _read_long_head(data, place)
+    while offset < end and len(rows) < MAX_ROWS:
+        start = offset + usual_size
+        if start > end or data.startswith(EXTENDED, offset):
+            (length, version, unit, size, segment_size), start = _read_long_head(data, offset)
             stop = start - SetHead64.SIZE + LONG_LENGTH + length
         else:
-            length, version, unit, size, segment_size = usual(data, place)
-            stop = place + LENGTH + length
+            length, version, unit, size, segment_size = usual(data, offset)
+            stop = offset + LENGTH + length
         if version != ARANGES_VERSION or size not in PIECES or segment_size:
-            raise DamagedDwarf("a set of .debug_aranges", offset=place)
-        start += (place - start) % (2 * size)
+            raise DamagedDwarf("a set of .debug_aranges", offset=offset)
+        start += (offset - start) % (2 * size)
         pieces = data[start : min(stop, end)]
         for low, count in PIECES[size].iter_unpack(pieces[: len(pieces) // (2 * size) * 2 * size]):
             if low and count:
                 rows.append((low, low + count, unit))
         named.add(unit)
-        place = stop
+        offset = stop
 
 
-def _read_long_head(data: bytes, place: int) -> tuple[SetHead64, int]:
+def _read_long_head(data: bytes, offset: int) -> tuple[SetHead64, int]:
     """The head of a set in 64-bit DWARF, and where it ends."""
-    place += len(EXTENDED)
+    offset += len(EXTENDED)
     try:
-        return SetHead64.read(data, place), place + SetHead64.SIZE
+        return SetHead64.read(data, offset), offset + SetHead64.SIZE
     except MalformedFile:
-        raise DamagedDwarf("a set of .debug_aranges is cut short", offset=place) from None
+        raise DamagedDwarf("a set of .debug_aranges is cut short", offset=offset) from None

@@ -40,8 +40,8 @@ def find_call(function: Reference, return_address: int) -> Reference | None:
     for reference in _walk_calls(function, MAX_NESTED):
         values = reference.entry.values
         is_new = reference.entry.shape.tag == CALL_SITE
-        place = values.get(CALL_RETURN if is_new else LOW)
-        if place is not None and reference.entries.unit.address(*place) == return_address:
+        following = values.get(CALL_RETURN if is_new else LOW)
+        if following and reference.entries.unit.address(*following) == return_address:
             return reference
     return None
 
@@ -94,8 +94,8 @@ def leads_to(call: Reference, function: Reference) -> bool:
 
 
 def _identify(reference: Reference) -> tuple[int, int]:
-    place = reference.entries.unit.header.offset + reference.entry.place
-    return reference.table.number, place
+    offset = reference.entries.unit.header.offset + reference.entry.offset
+    return reference.table.number, offset
 
 
 def find_rule(call: Reference, expression: bytes) -> bytes | None:

@@ -163,7 +163,7 @@ class DwarfRecords:
         """Tell of the pieces of a function that linkers have kept; which those are."""
         base = self._sections.base
         calls = [self._describe(tree, call, lines, records) for call in function.calls]
-        name = self._names.find(tree, function.place, _target(function))
+        name = self._names.find(tree, function.offset, _target(function))
         for low, high in function.pieces:
             start = low - base
             text = name.text
@@ -178,7 +178,7 @@ class DwarfRecords:
         self, tree: NamedTree, call: FoundCall, lines: _UnitLines | None, records: CodeRecords
     ) -> MergedCall:
         base = self._sections.base
-        name = self._names.find(tree, call.place, _target(call)).text
+        name = self._names.find(tree, call.offset, _target(call)).text
         number, line = call.values[5], call.values[6]
         file = NO_FILE
         if lines is not None and isinstance(number, int) and number >= 0:

@@ -87,19 +87,19 @@ class DeclaredTypes:
         """The first units that refer to a text."""
         offsets = list(self._walk_strings(text))
         units: dict[int, Header] = {}
-        for place in self._walk_places("debug_info", offsets):
-            self._add(units, place, later=False)
-        for place in self._walk_places("debug_str_offsets", offsets):
+        for offset in self._walk_offsets("debug_info", offsets):
+            self._add(units, offset, later=False)
+        for offset in self._walk_offsets("debug_str_offsets", offsets):
             bases = self._list_bases()
-            number = bisect_right(bases, (place, 1 << 64)) - 1
+            number = bisect_right(bases, (offset, 1 << 64)) - 1
             if number >= 0:
                 self._add(units, bases[number][1], later=True)
         return list(units.values())[:MAX_UNITS]
 
-    def _add(self, units: "dict[int, Header]", place: int, *, later: bool) -> None:
-        """Take the unit at a place in, if it is of the version that has its strings so."""
+    def _add(self, units: "dict[int, Header]", offset: int, *, later: bool) -> None:
+        """Take the unit at an offset in, if it is of the version that has its strings so."""
         with suppress(DamagedDwarf):
-            header = self._table.find(place).header
+            header = self._table.find(offset).header
             if (header.sizes.version >= DWARF_5) is later and header.may_have_code:
                 units.setdefault(header.offset, header)
 
@@ -118,22 +118,22 @@ class DeclaredTypes:
         """Where a text is among the strings; also at the end of longer ones."""
         return self._search("debug_str", text + b"\0", MAX_STRINGS)
 
-    def _walk_places(self, section: str, offsets: list[int]) -> Iterator[int]:
+    def _walk_offsets(self, section: str, offsets: list[int]) -> Iterator[int]:
         for offset in offsets:
             yield from self._search(section, offset.to_bytes(OFFSET, "little"), 4 * MAX_UNITS)
 
     def _search(self, section: str, wanted: bytes, most: int) -> Iterator[int]:
         cursor = self._table.sections.open(section)
-        place = cursor.place
-        self._searched += cursor.end - place
+        offset = cursor.offset
+        self._searched += cursor.end - offset
         if self._searched > MAX_SEARCHED:
             return
         for _ in range(most):
-            found = cursor.data.find(wanted, place, cursor.end)
+            found = cursor.data.find(wanted, offset, cursor.end)
             if found < 0:
                 return
-            yield found - cursor.place
-            place = found + 1
+            yield found - cursor.offset
+            offset = found + 1
 
 
 def _walk_types(reference: Reference, bare: str, left: int) -> Iterator[Reference]:

@@ -120,9 +120,9 @@ class Shapes:
 
 
 class Entry(NamedTuple):
-    """One entry that was read: `place` and `end` are its bytes in the unit."""
+    """One entry that was read: `offset` and `end` are its bytes in the unit."""
 
-    place: int
+    offset: int
     shape: Shape
     values: Values
     end: int
@@ -131,7 +131,7 @@ class Entry(NamedTuple):
     def next(self) -> int:
         """Where its sibling begins; 0 where it does not say."""
         form, value = self.values.get(SIBLING, (0, 0))
-        is_place = form in ADDRESSED_FROM_UNIT and isinstance(value, int) and value > self.place
+        is_place = form in ADDRESSED_FROM_UNIT and isinstance(value, int) and value > self.offset
         return value if is_place and isinstance(value, int) else 0
 
 
@@ -139,21 +139,21 @@ class Marks:
     """Entries that a walk has passed, each with those that it is inside: later ones begin there."""
 
     def __init__(self) -> None:
-        self._places: list[int] = []
+        self._offsets: list[int] = []
         self._parents: dict[int, tuple[int, ...]] = {}
 
-    def add(self, place: int, parents: list[int]) -> None:
-        """Keep an entry, with the places of those that it is inside."""
-        if place not in self._parents and len(self._places) < MAX_MARKS:
-            insort(self._places, place)
-            self._parents[place] = tuple(parents)
+    def add(self, offset: int, parents: list[int]) -> None:
+        """Keep an entry, with the offsets of those that it is inside."""
+        if offset not in self._parents and len(self._offsets) < MAX_MARKS:
+            insort(self._offsets, offset)
+            self._parents[offset] = tuple(parents)
 
-    def find(self, place: int) -> tuple[int, list[int]] | None:
-        """The last one at a place or before it."""
-        number = bisect_right(self._places, place) - 1
+    def find(self, offset: int) -> tuple[int, list[int]] | None:
+        """The last one at an offset or before it."""
+        number = bisect_right(self._offsets, offset) - 1
         if number < 0:
             return None
-        found = self._places[number]
+        found = self._offsets[number]
         return found, list(self._parents[found])
 
 
@@ -173,12 +173,12 @@ class Entries:
         self.first = header.first - header.offset
         self.end = len(self.data)
 
-    def read(self, place: int) -> Entry:
-        """The entry that begins at a place. DamagedDwarf when there is none."""
-        if not self.first <= place < self.end:
+    def read(self, offset: int) -> Entry:
+        """The entry that begins at an offset. DamagedDwarf when there is none."""
+        if not self.first <= offset < self.end:
             raise DamagedDwarf("a reference leads out of its unit", offset=self.unit.header.offset)
         try:
-            code, end = self.open(place)
+            code, end = self.open(offset)
             if not code:
                 raise DamagedDwarf("a reference leads to no entry", offset=self.unit.header.offset)
             shape = self.shapes.known.get(code) or self.shapes.find(code)
@@ -187,81 +187,81 @@ class Entries:
             raise DamagedDwarf("a unit is cut short", offset=self.unit.header.offset) from None
         if end > self.end:
             raise DamagedDwarf("a unit is cut short", offset=self.unit.header.offset)
-        return Entry(place, shape, values, end)
+        return Entry(offset, shape, values, end)
 
-    def _read_values(self, shape: Shape, place: int) -> tuple[Values, int]:
+    def _read_values(self, shape: Shape, offset: int) -> tuple[Values, int]:
         """What is of a fixed size is read here, for that is most; the rest by its form."""
         data, cursor, sizes = self.data, None, self.shapes.sizes
         values: Values = {}
         for attribute, form, implicit, step in shape.fields:
             if 0 < step <= MAX_NUMBER:
-                values[attribute] = form, int.from_bytes(data[place : place + step], "little")
-                place += step
+                values[attribute] = form, int.from_bytes(data[offset : offset + step], "little")
+                offset += step
                 continue
-            if step == LEB and form != SIGNED and data[place] < MORE:
-                values[attribute] = form, data[place]
-                place += 1
+            if step == LEB and form != SIGNED and data[offset] < MORE:
+                values[attribute] = form, data[offset]
+                offset += 1
                 continue
-            cursor = cursor or Cursor(data, place, self.end)
-            cursor.place = place
+            cursor = cursor or Cursor(data, offset, self.end)
+            cursor.offset = offset
             values[attribute] = form, cursor.form(form, sizes, implicit)
-            place = cursor.place
-        return values, place
+            offset = cursor.offset
+        return values, offset
 
-    def open(self, place: int) -> tuple[int, int]:
-        """The code at a place and where what is behind it begins; 0 ends the children of one.
+    def open(self, offset: int) -> tuple[int, int]:
+        """The code at an offset and where what follows it begins; 0 ends the children of one.
 
         For walks over many entries: IndexError and ValueError where the unit runs out.
         """
         data = self.data
-        code = data[place]
-        place += 1
+        code = data[offset]
+        offset += 1
         if code < MORE:
-            return code, place
+            return code, offset
         code &= MORE - 1
         shift = 7
-        while data[place] >= MORE:
-            code |= (data[place] & MORE - 1) << shift
+        while data[offset] >= MORE:
+            code |= (data[offset] & MORE - 1) << shift
             shift += 7
-            place += 1
-        return code | data[place] << shift, place + 1
+            offset += 1
+        return code | data[offset] << shift, offset + 1
 
-    def skip(self, place: int, shape: Shape) -> int:
-        """The end of an entry whose values begin at a place. As `open` where the unit runs out."""
+    def skip(self, offset: int, shape: Shape) -> int:
+        """The end of an entry whose values begin at an offset. As `open` where the unit runs out."""
         if shape.size >= 0:
-            return place + shape.size
+            return offset + shape.size
         data = self.data
         for step in shape.steps:
             if step >= 0:
-                place += step
+                offset += step
             elif step == LEB:
-                while data[place] >= MORE:
-                    place += 1
-                place += 1
+                while data[offset] >= MORE:
+                    offset += 1
+                offset += 1
             elif step == TEXT:
-                place = data.index(0, place) + 1
+                offset = data.index(0, offset) + 1
             else:
-                place = self._skip_block(place, step)
-        return place
+                offset = self._skip_block(offset, step)
+        return offset
 
-    def _skip_block(self, place: int, step: int) -> int:
+    def _skip_block(self, offset: int, step: int) -> int:
         if step <= BLOCK:
             size = BLOCK - step
-            return place + size + int.from_bytes(self.data[place : place + size], "little")
-        cursor = Cursor(self.data, place, self.end)
+            return offset + size + int.from_bytes(self.data[offset : offset + size], "little")
+        cursor = Cursor(self.data, offset, self.end)
         if step == LEB_BLOCK:
             size = cursor.uleb()
-            return cursor.place + size
+            return cursor.offset + size
         cursor.form(INDIRECT, self.shapes.sizes)
-        return cursor.place
+        return cursor.offset
 
-    def find_next(self, place: int, shape: Shape) -> int:
-        """Where the sibling of an entry begins whose values begin at `place`; 0: not told."""
+    def find_next(self, offset: int, shape: Shape) -> int:
+        """Where the sibling of an entry begins whose values begin at `offset`; 0: not said."""
         if shape.sibling is None:
             return 0
         start, size = shape.sibling
-        following = int.from_bytes(self.data[place + start : place + start + size], "little")
-        return following if place < following <= self.end else 0
+        following = int.from_bytes(self.data[offset + start : offset + start + size], "little")
+        return following if offset < following <= self.end else 0
 
 
 @contextmanager

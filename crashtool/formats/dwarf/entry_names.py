@@ -71,9 +71,9 @@ class EntryNames:
 
     def find(self, table: UnitTable, entries: Entries, entry: Entry) -> FunctionName:
         """The name of a function, or of one that a call of was merged."""
-        form, origin = entry.values.get(ABSTRACT_ORIGIN, (0, entry.place))
-        place = origin if isinstance(origin, int) else 0  # it counts from what the form says
-        key = table.number, entries.unit.header.offset, form, place
+        form, origin = entry.values.get(ABSTRACT_ORIGIN, (0, entry.offset))
+        number = origin if isinstance(origin, int) else 0  # it counts from what the form says
+        key = table.number, entries.unit.header.offset, form, number
         if key not in self._names:
             if len(self._names) > MAX_NAMES:
                 self._names.clear()
@@ -108,11 +108,11 @@ class EntryNames:
 
     def _list_scopes(self, reference: Reference) -> list[Reference]:
         """The scopes and functions that an entry is in, from the outermost on."""
-        self._left -= reference.entry.place
+        self._left -= reference.entry.offset
         if self._left < 0:
             return []
         entries = reference.entries
-        parents = map(entries.read, find_parents(entries, reference.entry.place))
+        parents = map(entries.read, find_parents(entries, reference.entry.offset))
         return [
             Reference(reference.table, entries, entry)
             for entry in parents
@@ -131,32 +131,32 @@ def _name_scope(scope: Reference) -> tuple[str, Reference]:
 
 
 def find_parents(entries: Entries, wanted: int) -> list[int]:
-    """The places of the entries that one is inside, from the unit's own on.
+    """The offsets of the entries that one is inside, from the unit's own on.
 
     DamagedDwarf when no entry begins at the place.
     """
-    place, parents = entries.marks.find(wanted) or (entries.first, [])
+    offset, parents = entries.marks.find(wanted) or (entries.first, [])
     with as_damage(entries.unit.header.offset):
         passed = 0
-        while place < wanted:
-            code, start = entries.open(place)
+        while offset < wanted:
+            code, start = entries.open(offset)
             if not code:
                 if parents:
                     parents.pop()
-                place = start
+                offset = start
                 continue
             passed += 1
             if passed % ENTRIES_TO_A_MARK == 0:
-                entries.marks.add(place, parents)
+                entries.marks.add(offset, parents)
             shape = entries.shapes.known.get(code) or entries.shapes.find(code)
             following = 0
             if shape.has_children:
                 following = entries.find_next(start, shape)
                 if not 0 < following <= wanted:
                     following = 0
-                    parents.append(place)
-            place = following or entries.skip(start, shape)
-    if place != wanted:
+                    parents.append(offset)
+            offset = following or entries.skip(start, shape)
+    if offset != wanted:
         raise DamagedDwarf("a reference leads into an entry", offset=entries.unit.header.offset)
     return parents[1:]
 

@@ -118,7 +118,7 @@ class _LocationMachine:
     def _run(self) -> None:
         cursor = self.cursor
         for _ in range(MAX_STEPS):
-            if cursor.place >= cursor.end:
+            if cursor.offset >= cursor.end:
                 return
             self._take_step(cursor.number(1))
             if len(self.stack) > MAX_ITEMS or len(self.pieces) > MAX_PIECES:
@@ -149,7 +149,7 @@ class _LocationMachine:
             lose(f"its place is described by an operation that is not known ({operation:#x})")
 
     def damaged(self, what: str) -> NoReturn:
-        raise DamagedDwarf(f"a location expression is damaged ({what})", offset=self.cursor.place)
+        raise DamagedDwarf(f"a location expression is damaged ({what})", offset=self.cursor.offset)
 
     def push(self, value: int) -> None:
         self.stack.append(Item(value & (1 << BITS * self.width) - 1, GENERIC))
@@ -254,10 +254,10 @@ class _LocationMachine:
         self.stack += (top[0], *reversed(top[1:]))
 
     def jump(self, distance: int) -> None:
-        place = self.cursor.place + distance
-        if not 0 <= place <= self.cursor.end:
+        target = self.cursor.offset + distance
+        if not 0 <= target <= self.cursor.end:
             self.damaged("a jump out of it")
-        self.cursor.place = place
+        self.cursor.offset = target
 
     def jump_if(self) -> None:
         distance = self.cursor.number(2, signed=True)

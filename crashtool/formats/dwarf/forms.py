@@ -63,15 +63,15 @@ class Cursor(Reader):
 
     def fault(self, what: str) -> DamagedDwarf:
         """What is raised; the offset is in the content that is read."""
-        return DamagedDwarf(f"debug information is {what}", offset=self.place)
+        return DamagedDwarf(f"debug information is {what}", offset=self.offset)
 
     def string(self) -> bytes:
         """The bytes up to the next zero, which is passed."""
-        end = self.data.find(b"\0", self.place, self.end)
+        end = self.data.find(b"\0", self.offset, self.end)
         if end < 0:
             raise self.fault("cut short")
-        text = self.data[self.place : end]
-        self.place = end + 1
+        text = self.data[self.offset : end]
+        self.offset = end + 1
         return text
 
     def length(self) -> tuple[int, int]:

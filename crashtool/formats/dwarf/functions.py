@@ -52,19 +52,19 @@ class UnitFunctions:
                 found = self._all.find(address)
             if found is None:
                 return None
-            start, place = found
-            function = self._entries.read(place)
+            start, offset = found
+            function = self._entries.read(offset)
             return Scopes(function, start, list(self._walk_calls(function, address)))
 
-    def _list_pieces(self, places: Iterator[int]) -> "_Pieces":
+    def _list_pieces(self, offsets: Iterator[int]) -> "_Pieces":
         rows: list[tuple[int, int, int]] = []
-        for place in places:
-            entry = self._entries.read(place)
+        for offset in offsets:
+            entry = self._entries.read(offset)
             try:
                 pieces = find_ranges(self._entries.unit, entry.values)
             except DamagedDwarf:
                 continue
-            rows += ((low, high, place) for low, high in pieces if self._is_code(low))
+            rows += ((low, high, offset) for low, high in pieces if self._is_code(low))
             if len(rows) > MAX_FUNCTIONS:
                 break
         return _Pieces(rows)
@@ -77,34 +77,34 @@ class UnitFunctions:
         """The functions that are in no other, from sibling to sibling where these are told."""
         entries = self._entries
         data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
-        place = entries.read(entries.first).end
-        while place < entries.end:
-            code = data[place]
-            start = place + 1
+        offset = entries.read(entries.first).end
+        while offset < entries.end:
+            code = data[offset]
+            start = offset + 1
             if code >= MORE:
-                code, start = entries.open(place)
+                code, start = entries.open(offset)
             if not code:
-                place = start
+                offset = start
                 continue
             shape = shapes.get(code) or find_shape(code)
             if shape.is_wanted and shape.tag == SUBPROGRAM:
-                yield place
+                yield offset
             if shape.sibling is not None and shape.tag not in SCOPES:
-                place = entries.find_next(start, shape) or entries.skip(start, shape)
+                offset = entries.find_next(start, shape) or entries.skip(start, shape)
             elif shape.size >= 0:
-                place = start + shape.size
+                offset = start + shape.size
             else:
-                place = entries.skip(start, shape)
+                offset = entries.skip(start, shape)
 
     def _walk_functions(self) -> Iterator[int]:
         """All functions, also those inside others."""
         entries = self._entries
-        place = entries.first
-        while wanted := self._find_wanted(place, entries.end):
-            place, shape = wanted
+        offset = entries.first
+        while wanted := self._find_wanted(offset, entries.end):
+            offset, shape = wanted
             if shape.tag == SUBPROGRAM:
-                yield place
-            place = entries.skip(entries.open(place)[1], shape)
+                yield offset
+            offset = entries.skip(entries.open(offset)[1], shape)
 
     def _walk_calls(self, function: Entry, address: int) -> Iterator[Entry]:
         """The merged calls that hold an address.
@@ -116,50 +116,50 @@ class UnitFunctions:
             return
         entries = self._entries
         stop = min(function.next, entries.end)
-        place, found = function.end, 0
-        while (wanted := self._find_wanted(place, stop or entries.end)) and found < DEEPEST_CALL:
-            place, shape = wanted
+        offset, found = function.end, 0
+        while (wanted := self._find_wanted(offset, stop or entries.end)) and found < DEEPEST_CALL:
+            offset, shape = wanted
             if shape.tag != INLINED:
                 if not stop:
                     return
-                place = entries.skip(entries.open(place)[1], shape)
+                offset = entries.skip(entries.open(offset)[1], shape)
                 continue
-            call = entries.read(place)
+            call = entries.read(offset)
             pieces = find_ranges(entries.unit, call.values)
             is_there = any(low <= address < high for low, high in pieces)
             if is_there:
                 yield call
                 found += 1
-            place = call.end if is_there else call.next or call.end
+            offset = call.end if is_there else call.next or call.end
 
-    def _find_wanted(self, place: int, end: int) -> tuple[int, Shape] | None:
+    def _find_wanted(self, offset: int, end: int) -> tuple[int, Shape] | None:
         """The next function or merged call with code, as they stand in the unit."""
         entries = self._entries
         data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
-        while place < end:
+        while offset < end:
             if self._run is not None:
-                place = self._run(data, place)
-                if place >= end:
+                offset = self._run(data, offset)
+                if offset >= end:
                     return None
             elif self._passed > ENOUGH_PASSED:
                 self._run = compile_run(entries.shapes.read_all())
                 continue
-            code = data[place]
-            start = place + 1
+            code = data[offset]
+            start = offset + 1
             if code >= MORE:
-                code, start = entries.open(place)
+                code, start = entries.open(offset)
             if code:
                 shape = shapes.get(code) or find_shape(code)
                 if shape.is_wanted:
-                    return place, shape
+                    return offset, shape
                 start = entries.skip(start, shape)
             self._passed += 1
-            place = start
+            offset = start
         return None
 
 
 class _Pieces:
-    """Pieces of code by address: each with its end and the place of its function."""
+    """Pieces of code by address: each with its end and the offset of its function."""
 
     def __init__(self, rows: list[tuple[int, int, int]]) -> None:
         rows.sort()
@@ -171,7 +171,7 @@ class _Pieces:
         counts, as nested functions are smaller.
         """
         last = bisect_right(self._starts, address)
-        for low, high, place in reversed(self._rows[max(0, last - MAX_OVERLAPPING) : last]):
+        for low, high, offset in reversed(self._rows[max(0, last - MAX_OVERLAPPING) : last]):
             if address < high:
-                return low, place
+                return low, offset
         return None

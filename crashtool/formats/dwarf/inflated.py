@@ -43,10 +43,10 @@ class Inflated:
         if isinstance(key, slice):
             start, stop, _ = key.indices(self._size)
             return self._read(start, stop)
-        place = key.__index__()
-        if not 0 <= place < self._size:
-            raise IndexError(place)
-        return self._read(place, place + 1)[0]
+        offset = key.__index__()
+        if not 0 <= offset < self._size:
+            raise IndexError(offset)
+        return self._read(offset, offset + 1)[0]
 
     def find(self, wanted: bytes, start: int = 0, stop: int | None = None) -> int:
         """Where a byte first is from `start` on, before `stop`; -1 when it is not there."""
@@ -79,16 +79,16 @@ class Inflated:
 
     def _inflate(self, wanted: int) -> bytes:
         """A block, from the nearest mark on; the last of those that were passed are kept, too."""
-        first, stream, place = self._find_start(wanted)
+        first, stream, offset = self._find_start(wanted)
         block = b""
         for number in range(first, wanted + 1):
-            block, place = self._read_block(stream, place, number)
+            block, offset = self._read_block(stream, offset, number)
             if number > wanted - MARK_DISTANCE:
                 self._blocks[number] = block
             following = number + 1
             if following % MARK_DISTANCE == 0 and following not in self._marks:
-                self._marks[following] = stream.copy(), place
-        self._front = wanted + 1, stream, place
+                self._marks[following] = stream.copy(), offset
+        self._front = wanted + 1, stream, offset
         return block
 
     def _find_start(self, wanted: int) -> tuple[int, Any, int]:
@@ -97,24 +97,24 @@ class Inflated:
         front, self._front = self._front, None  # as it stays when the stream is damaged
         if front is not None and first <= front[0] <= wanted:
             return front
-        stream, place = self._marks[first]
-        return first, stream.copy(), place
+        stream, offset = self._marks[first]
+        return first, stream.copy(), offset
 
-    def _read_block(self, stream: Any, place: int, number: int) -> tuple[bytes, int]:
+    def _read_block(self, stream: Any, offset: int, number: int) -> tuple[bytes, int]:
         """A block, and where in the file the stream goes on behind it."""
         size = min(BLOCK, self._size - number * BLOCK)
         block = bytearray()
         while len(block) < size:
-            portion = self._data[place : min(place + PORTION, self._end)]
+            portion = self._data[offset : min(offset + PORTION, self._end)]
             try:
                 content = stream.decompress(portion, size - len(block))
             except zlib.error as error:
-                raise DamagedDwarf(f"a packed section: {error}", offset=place) from None
+                raise DamagedDwarf(f"a packed section: {error}", offset=offset) from None
             passed = len(portion) - len(stream.unconsumed_tail)
             if not content and not passed:
                 break
             block += content
-            place += passed
+            offset += passed
         if len(block) < size:
-            raise DamagedDwarf("a packed section is shorter than it should be", offset=place)
-        return bytes(block), place
+            raise DamagedDwarf("a packed section is shorter than it should be", offset=offset)
+        return bytes(block), offset

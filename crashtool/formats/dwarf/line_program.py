@@ -53,10 +53,10 @@ class Sequence:
 
     def find(self, address: int) -> tuple[int, int] | None:
         """File number and line at an address; of several rows there the last counts."""
-        place = bisect_right(self.addresses, address) - 1
-        if place < 0 or address >= self.high:
+        index = bisect_right(self.addresses, address) - 1
+        if index < 0 or address >= self.high:
             return None
-        return self.files[place], self.lines[place]
+        return self.files[index], self.lines[index]
 
 
 def run_program(code: bytes, coding: Coding) -> list[Rows]:
@@ -69,39 +69,39 @@ def run_program(code: bytes, coding: Coding) -> list[Rows]:
 
 def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR0915 (one loop)
     advances, steps = list_specials(*coding[:-1])
-    base, place, end = coding.opcode_base, 0, len(code)
+    base, offset, end = coding.opcode_base, 0, len(code)
     sequences: list[Rows] = []
     address, file, line = 0, 1, 1
     last, last_file, last_line = 0, -1, -1  # the last row's, if there is one
     addresses, files, lines = rows = Rows([], [], [])
-    while place < end:
-        opcode = code[place]
-        place += 1
+    while offset < end:
+        opcode = code[offset]
+        offset += 1
         if opcode >= base:
             address += advances[opcode]
             line += steps[opcode]
         elif opcode == SET_COLUMN:
-            while code[place] >= SHORT:
-                place += 1
-            place += 1
+            while code[offset] >= SHORT:
+                offset += 1
+            offset += 1
             continue
         elif opcode == ADVANCE_LINE:
-            step = code[place]
+            step = code[offset]
             if step < SHORT:
                 line += step if step < HALF else step - SHORT
-                place += 1
+                offset += 1
             else:
-                step, place = _read_signed(code, place)
+                step, offset = _read_signed(code, offset)
                 line += step
             continue
         elif opcode in SILENT:
             continue
         elif opcode == EXTENDED:
-            size = code[place]
-            start = place + 1
+            size = code[offset]
+            start = offset + 1
             if size >= SHORT:
-                size, start = _read_number(code, place)
-            place = start + size
+                size, start = _read_number(code, offset)
+            offset = start + size
             kind = code[start] if size else 0
             if kind == SET_ADDRESS:
                 address = int.from_bytes(code[start + 1 : start + min(size, 9)], "little")
@@ -114,18 +114,18 @@ def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR
             continue
         elif opcode != COPY:
             if opcode == ADVANCE_ADDRESS:
-                step, place = _read_number(code, place)
+                step, offset = _read_number(code, offset)
                 address += step * coding.smallest
             elif opcode == SET_FILE:
-                file, place = _read_number(code, place)
+                file, offset = _read_number(code, offset)
             elif opcode == CONST_ADD:
                 address += advances[MAX_SPECIAL]
             elif opcode == FIXED_ADVANCE:
-                address += code[place] | code[place + 1] << 8
-                place += 2
+                address += code[offset] | code[offset + 1] << 8
+                offset += 2
             else:
                 for _ in range(1 if opcode == SET_ISA else coding.lengths[opcode - 1]):
-                    place = _skip_number(code, place)
+                    offset = _skip_number(code, offset)
             continue
         if line == last_line and file == last_file and address >= last:
             last = address
@@ -142,32 +142,32 @@ def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR
     return sequences
 
 
-def _read_number(code: bytes, place: int) -> tuple[int, int]:
+def _read_number(code: bytes, offset: int) -> tuple[int, int]:
     """A LEB128 number of at most 64 bits, and where it ends."""
-    value = code[place]
+    value = code[offset]
     if value < SHORT:
-        return value, place + 1
-    following = code[place + 1]
+        return value, offset + 1
+    following = code[offset + 1]
     if following < SHORT:
-        return value - SHORT | following << 7, place + 2
-    cursor = Cursor(code, place)
-    return cursor.uleb() & MASK, cursor.place
+        return value - SHORT | following << 7, offset + 2
+    cursor = Cursor(code, offset)
+    return cursor.uleb() & MASK, cursor.offset
 
 
-def _read_signed(code: bytes, place: int) -> tuple[int, int]:
+def _read_signed(code: bytes, offset: int) -> tuple[int, int]:
     """A signed LEB128 number of more than a byte, and where it ends."""
-    first, second = code[place], code[place + 1]
+    first, second = code[offset], code[offset + 1]
     if second < SHORT:
         high = second if second < HALF else second - SHORT
-        return first - SHORT + (high << 7), place + 2
-    cursor = Cursor(code, place)
-    return cursor.sleb(), cursor.place
+        return first - SHORT + (high << 7), offset + 2
+    cursor = Cursor(code, offset)
+    return cursor.sleb(), cursor.offset
 
 
-def _skip_number(code: bytes, place: int) -> int:
-    while code[place] >= SHORT:
-        place += 1
-    return place + 1
+def _skip_number(code: bytes, offset: int) -> int:
+    while code[offset] >= SHORT:
+        offset += 1
+    return offset + 1
 
 
 @lru_cache(maxsize=16)

@@ -26,9 +26,9 @@ class LineTable:
         self._unit = unit
         cursor = sections.open("debug_line", offset)
         length, offset_size = cursor.length()
-        if length > min(cursor.end - cursor.place, MAX_PROGRAM):
+        if length > min(cursor.end - cursor.offset, MAX_PROGRAM):
             raise DamagedDwarf("a line program is cut short, or too large", offset=offset)
-        cursor.end = cursor.place + length
+        cursor.end = cursor.offset + length
         self.size = length
         self._version = cursor.number(2)
         if not OLDEST <= self._version <= DWARF_5:
@@ -39,7 +39,7 @@ class LineTable:
             cursor.number(1)  # a segment's size
         self._sizes = Sizes(address_size, offset_size, self._version)
         size = cursor.number(offset_size)
-        self._program = cursor.place + size
+        self._program = cursor.offset + size
         self._coding = self._read_coding(cursor)
         self._tables = cursor
         self._files: list[SourceFile] = []
@@ -54,7 +54,7 @@ class LineTable:
         line_base, line_range = cursor.number(1, signed=True), cursor.number(1)
         opcode_base = cursor.number(1)
         if not line_range or not opcode_base:
-            raise DamagedDwarf("a line table's header", offset=cursor.place)
+            raise DamagedDwarf("a line table's header", offset=cursor.offset)
         lengths = cursor.take(opcode_base - 1)
         return Coding(opcode_base, line_base, line_range, smallest, lengths)
 
@@ -103,8 +103,8 @@ class LineTable:
         cursor = self._tables
         forms = [(cursor.uleb(), cursor.uleb()) for _ in range(cursor.number(1))]
         count = cursor.uleb()
-        if count > min(MAX_FILES, cursor.end - cursor.place):
-            raise DamagedDwarf(f"a table of {count} files", offset=cursor.place)
+        if count > min(MAX_FILES, cursor.end - cursor.offset):
+            raise DamagedDwarf(f"a table of {count} files", offset=cursor.offset)
         rows = []
         for _ in range(count):
             found: dict[int, tuple[int, Value]] = {
@@ -122,7 +122,7 @@ def join_path(home: str, folder: str, name: str) -> str:
     Written as the compiler's system writes paths; what ".." takes back is left out.
     """
     parts = [home, folder, name]
-    first = max((place for place, part in enumerate(parts) if _is_absolute(part)), default=0)
+    first = max((index for index, part in enumerate(parts) if _is_absolute(part)), default=0)
     path = "/".join(part.rstrip("/") for part in parts[first:] if part)
     if "\\" in path or not ("/." in path or path.startswith("./")):
         return path

@@ -90,7 +90,7 @@ def _walk_split(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
         elif kind == GNU_PAIR:
             low, high = base + cursor.number(4), base + cursor.number(4)
         else:
-            raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.place)
+            raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.offset)
         yield _Located(low, high, cursor.take(cursor.number(2)))
 
 
@@ -127,5 +127,5 @@ def _read_span(cursor: Cursor, unit: Unit, kind: int, base: int) -> tuple[int, i
     elif kind == INDEX_LENGTH:
         low = unit.address_at(cursor.uleb())
     else:
-        raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.place)
+        raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.offset)
     return low, low + cursor.uleb()

@@ -78,5 +78,5 @@ class PackageIndex:
             slot = slot + step & mask
         return 0
 
-    def _open(self, place: int, size: int) -> "Cursor":
-        return self._sections.open(INDEX, place, size)
+    def _open(self, offset: int, size: int) -> "Cursor":
+        return self._sections.open(INDEX, offset, size)

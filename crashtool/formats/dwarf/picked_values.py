@@ -65,23 +65,23 @@ class Picker:
         if pick is None:
             return None
         tail = values[1:]
-        return lambda data, place: pick((None, *unpack(data, place), *tail))
+        return lambda data, offset: pick((None, *unpack(data, offset), *tail))
 
-    def _read(self, data: bytes, place: int) -> Picked:
+    def _read(self, data: bytes, offset: int) -> Picked:
         values: list[Value | None] = [None] * len(self.forms)
         for slot, form, implicit, step in self._fields:
             if step > 0:
                 if slot >= 0:
-                    values[slot] = int.from_bytes(data[place : place + step], "little")
-                place += step
-            elif step == LEB and form != SIGNED and data[place] < MORE:
+                    values[slot] = int.from_bytes(data[offset : offset + step], "little")
+                offset += step
+            elif step == LEB and form != SIGNED and data[offset] < MORE:
                 if slot >= 0:
-                    values[slot] = data[place]
-                place += 1
+                    values[slot] = data[offset]
+                offset += 1
             else:
-                cursor = Cursor(data, place)
+                cursor = Cursor(data, offset)
                 value = cursor.form(form, self._sizes, implicit)
                 if slot >= 0 and form != INDIRECT:
                     values[slot] = value
-                place = cursor.place
+                offset = cursor.offset
         return tuple(values)

@@ -66,33 +66,33 @@ class RangeReader:
     ) -> list[tuple[int, int]] | None:
         """A list of DWARF 5, of the kinds that are usual; None for others, and for damage."""
         size = self._size
-        start = lists.place + value
+        start = lists.offset + value
         if form == RANGE_INDEX:
             cursor = find_list(self._unit, form, value)
-            start = cursor.place
+            start = cursor.offset
         data = lists.data[start : min(lists.end, start + PORTION)]
-        place, base = 0, self._base
+        offset, base = 0, self._base
         found: list[tuple[int, int]] = []
         try:
-            while kind := data[place]:
-                place += 1
+            while kind := data[offset]:
+                offset += 1
                 if kind == PAIR:
-                    low = data[place]
-                    place += 1
+                    low = data[offset]
+                    offset += 1
                     if low >= MORE:
-                        low, place = _read_leb(data, place, low)
-                    high = data[place]
-                    place += 1
+                        low, offset = _read_leb(data, offset, low)
+                    high = data[offset]
+                    offset += 1
                     if high >= MORE:
-                        high, place = _read_leb(data, place, high)
+                        high, offset = _read_leb(data, offset, high)
                     if low < high:
                         found.append((base + low, base + high))
                 elif kind == BASE:
-                    base = int.from_bytes(data[place : place + size], "little")
-                    place += size
+                    base = int.from_bytes(data[offset : offset + size], "little")
+                    offset += size
                 elif kind == START_LENGTH:
-                    low = int.from_bytes(data[place : place + size], "little")
-                    high, place = _read_leb(data, place + size + 1, data[place + size])
+                    low = int.from_bytes(data[offset : offset + size], "little")
+                    high, offset = _read_leb(data, offset + size + 1, data[offset + size])
                     if high:
                         found.append((low, low + high))
                 else:
@@ -102,14 +102,14 @@ class RangeReader:
         return found
 
 
-def _read_leb(data: bytes, place: int, first: int) -> tuple[int, int]:
+def _read_leb(data: bytes, offset: int, first: int) -> tuple[int, int]:
     """A number whose first byte was read, and where it ends."""
     if first < MORE:
-        return first, place
+        return first, offset
     value = first & MORE - 1
     shift = 7
-    while (byte := data[place]) >= MORE:
+    while (byte := data[offset]) >= MORE:
         value |= (byte & MORE - 1) << shift
         shift += 7
-        place += 1
-    return value | byte << shift, place + 1
+        offset += 1
+    return value | byte << shift, offset + 1

@@ -98,5 +98,5 @@ def _read_entry(cursor: Cursor, unit: Unit, kind: int, base: int) -> tuple[int, 
     elif kind == INDEX_LENGTH:
         low = unit.address_at(cursor.uleb())
     else:
-        raise DamagedDwarf(f"a range of kind {kind}", offset=cursor.place)
+        raise DamagedDwarf(f"a range of kind {kind}", offset=cursor.offset)
     return low, low + cursor.uleb()

@@ -49,15 +49,15 @@ class ShapeTables:
     def _take(self, table: int, size: int) -> tuple[bytes, bool]:
         cursor = self._sections.open("debug_abbrev", table, size)
         left = self._sections.size("debug_abbrev") - table
-        return cursor.take(cursor.end - cursor.place), size >= min(left, MAX_TABLE)
+        return cursor.take(cursor.end - cursor.offset), size >= min(left, MAX_TABLE)
 
     def _read(self, data: bytes, sizes: Sizes, found: dict[int, Shape]) -> bool:
         """Add what a table has; whether its end was reached."""
         shapes = self._shapes
-        place = 0
+        offset = 0
         match = _DECLARATION.match
-        while place < len(data) and data[place] and len(found) < MAX_DECLARATIONS:
-            row = match(data, place)
+        while offset < len(data) and data[offset] and len(found) < MAX_DECLARATIONS:
+            row = match(data, offset)
             if row is None:
                 return False
             raw_code, raw = row.groups()
@@ -68,8 +68,8 @@ class ShapeTables:
             shape = shapes[key]
             if shape is not None and code < MAX_CODE:
                 found.setdefault(code, shape)
-            place = row.end()
-        return place < len(data)
+            offset = row.end()
+        return offset < len(data)
 
     def _add(self, key: tuple[Sizes, bytes]) -> None:
         if len(self._shapes) >= MAX_SHAPES:

@@ -23,7 +23,7 @@ WORDS = {
 
 
 def compile_run(shapes: dict[int, Shape]) -> Callable[[bytes, int], int]:
-    """A function from a place in a unit to the end of the run of unwanted entries there.
+    """A function from an offset in a unit to the end of the run of unwanted entries there.
 
     The run may end early; at a wanted entry it always ends.
     """
@@ -38,9 +38,9 @@ def compile_run(shapes: dict[int, Shape]) -> Callable[[bytes, int], int]:
     # No choice begins as another does, so there is one way to match, and nothing to go back to.
     match = re.compile(b"(?s:%b){0,%d}" % (b"|".join(choices), AT_ONCE)).match
 
-    def run(data: bytes, place: int) -> int:
-        found = match(data, place)
-        return found.end() if found else place
+    def run(data: bytes, offset: int) -> int:
+        found = match(data, offset)
+        return found.end() if found else offset
 
     return run
 

@@ -28,7 +28,7 @@ def read_supplement_link(sections: DebugSections) -> SupplementLink | None:
     if sections.has(GNU_LINK):
         cursor = sections.open(GNU_LINK, 0, MAX_LINK)
         path = cursor.string().decode("utf-8", "surrogateescape")
-        identifier = cursor.take(cursor.end - cursor.place)
+        identifier = cursor.take(cursor.end - cursor.offset)
         return SupplementLink(path, identifier, is_build_id=True)
     found = _read_own(sections)
     return found[1] if found is not None and not found[0] else None

@@ -15,15 +15,15 @@ def walk_children(entries: Entries, entry: Entry) -> Iterator[Entry]:
     """The entries right inside one. DamagedDwarf when the unit runs out."""
     if not entry.shape.has_children:
         return
-    place = entry.end
+    offset = entry.end
     for _ in range(MAX_CHILDREN):
         with as_damage(entries.unit.header.offset):
-            code, _ = entries.open(place)
+            code, _ = entries.open(offset)
         if not code:
             return
-        child = entries.read(place)
+        child = entries.read(offset)
         yield child
-        place = find_end(entries, child)
+        offset = find_end(entries, child)
 
 
 def find_end(entries: Entries, entry: Entry) -> int:
@@ -32,28 +32,28 @@ def find_end(entries: Entries, entry: Entry) -> int:
         return entry.end
     if entry.next:
         return entry.next
-    place, depth = entry.end, 1
+    offset, depth = entry.end, 1
     with as_damage(entries.unit.header.offset):
         while depth:
-            code, start = entries.open(place)
+            code, start = entries.open(offset)
             if not code:
-                place = start
+                offset = start
                 depth -= 1
                 continue
             shape = entries.shapes.known.get(code) or entries.shapes.find(code)
             following = entries.find_next(start, shape) if shape.has_children else 0
             depth += shape.has_children and not following
-            place = following or entries.skip(start, shape)
-    return place
+            offset = following or entries.skip(start, shape)
+    return offset
 
 
 class _Scope:
     """A namespace or a type: where it is, and what it is inside."""
 
-    __slots__ = ("end", "parent", "place")
+    __slots__ = ("end", "offset", "parent")
 
-    def __init__(self, place: int, parent: "_Scope | None") -> None:
-        self.place = place
+    def __init__(self, offset: int, parent: "_Scope | None") -> None:
+        self.offset = offset
         self.parent = parent
         self.end: float = inf
 
@@ -72,7 +72,7 @@ class ScopeIndex:
         self._starts: list[int] = []
 
     def list_parents(self, wanted: int) -> list[int]:
-        """The places of the scopes that an entry is inside, from the outermost on.
+        """The offsets of the scopes that an entry is inside, from the outermost on.
 
         DamagedDwarf when the unit runs out before.
         """
@@ -84,7 +84,7 @@ class ScopeIndex:
         parents: list[int] = []
         while scope is not None and len(parents) < MAX_SCOPES:
             if wanted < scope.end:
-                parents.append(scope.place)
+                parents.append(scope.offset)
             scope = scope.parent
         return parents[::-1]
 

@@ -68,19 +68,19 @@ class NamedTree:
         self._pickers: dict[int, Picker] = {}
         self.names: dict[Value, FunctionName] = {}
 
-    def read(self, place: int) -> _Links:
-        """What the entry at a place says. DamagedDwarf when there is none."""
+    def read(self, offset: int) -> _Links:
+        """What the entry at an offset says. DamagedDwarf when there is none."""
         entries = self.entries
         try:
-            code, start = entries.open(place)
+            code, start = entries.open(offset)
             picker = self._pickers.get(code)
             if picker is None:
                 shape = self.tree.shapes[code]
                 picker = self._pickers[code] = Picker(shape, WANTED, self.unit.sizes)
             linkage, old, name, origin, specification = picker.read(entries.data, start)
         except (IndexError, KeyError, struct.error):
-            offset = self.unit.header.offset
-            raise DamagedDwarf("a reference leads to no entry", offset=offset) from None
+            unit = self.unit.header.offset
+            raise DamagedDwarf("a reference leads to no entry", offset=unit) from None
         forms = picker.forms
         target = None
         if origin is not None:
@@ -93,16 +93,16 @@ class NamedTree:
             return _Links(self.text(forms[1], old), "", target)
         return _Links("", "" if name is None else self.text(forms[2], name), target)
 
-    def name_of(self, place: int) -> str:
+    def name_of(self, offset: int) -> str:
         """The name that an entry has itself, also beside one for linkers."""
-        code, start = self.entries.open(place)
+        code, start = self.entries.open(offset)
         picker = self._pickers[code]
         name = picker.read(self.entries.data, start)[2]
         return "" if name is None else self.text(picker.forms[2], name)
 
-    def find_tag(self, place: int) -> int:
-        """The tag of the entry at a place where there is one."""
-        return self.tree.shapes[self.entries.open(place)[0]].tag
+    def find_tag(self, offset: int) -> int:
+        """The tag of the entry at an offset where there is one."""
+        return self.tree.shapes[self.entries.open(offset)[0]].tag
 
     def text(self, form: int, value: Value) -> str:
         """A string's value."""
@@ -147,22 +147,22 @@ class TreeNames:
             found = self._trees[key] = NamedTree(table, tree, texts)
         return found
 
-    def find(self, tree: NamedTree, place: int, target: tuple[int, Value] | None) -> FunctionName:
-        """The name of a function by its entry's place, and what that leads to."""
+    def find(self, tree: NamedTree, offset: int, target: tuple[int, Value] | None) -> FunctionName:
+        """The name of a function by the offset of its entry, and what that leads to."""
         if target is None or target[0] not in ADDRESSED_FROM_UNIT:
-            return self._find(tree, place)
+            return self._find(tree, offset)
         name = tree.names.get(target[1])
         if name is None:
-            own = tree.read(place)
+            own = tree.read(offset)
             if own.linkage or own.name or not isinstance(target[1], int):
-                return self._find(tree, place)
+                return self._find(tree, offset)
             name = tree.names[target[1]] = self._find(tree, target[1])
         return name
 
-    def _find(self, tree: NamedTree, place: int) -> FunctionName:
+    def _find(self, tree: NamedTree, offset: int) -> FunctionName:
         name = ""
-        last = tree, place
-        for last, links in self._walk(tree, place):  # noqa: B007 (used behind the loop)
+        last = tree, offset
+        for last, links in self._walk(tree, offset):  # noqa: B007 (used behind the loop)
             if links.linkage:
                 return FunctionName(links.linkage, links.linkage, is_linkage=True)
             name = name or links.name
@@ -171,16 +171,16 @@ class TreeNames:
         return FunctionName(name if flat else self._qualify(last, name), name, is_linkage=False)
 
     def _walk(
-        self, tree: NamedTree, place: int
+        self, tree: NamedTree, offset: int
     ) -> "Iterator[tuple[tuple[NamedTree, int], _Links]]":
         """An entry, then what it is an instance or a definition of, and so on."""
         for _ in range(MAX_REFERENCES):
-            links = tree.read(place)
-            yield (tree, place), links
+            links = tree.read(offset)
+            yield (tree, offset), links
             found = None if links.target is None else self._follow(tree, *links.target)
             if found is None:
                 return
-            tree, place = found
+            tree, offset = found
 
     def _follow(self, tree: NamedTree, form: int, value: Value) -> tuple[NamedTree, int] | None:
         """Where a reference leads to; None for what is in a file that is not at hand."""
@@ -200,11 +200,11 @@ class TreeNames:
             tree = self.open(table, table.find(value))
         return tree, value - tree.unit.header.offset
 
-    def _qualify(self, place: tuple[NamedTree, int], name: str) -> str:
+    def _qualify(self, entry: tuple[NamedTree, int], name: str) -> str:
         """A name with its scopes; the name alone where one of them is nameless."""
         scopes: list[str] = []
         try:
-            parents = self._list_scopes(*place)
+            parents = self._list_scopes(*entry)
             while parents and len(scopes) < MAX_SCOPES:
                 tree, scope = parents.pop()
                 found, last = self._name_scope(tree, scope)
@@ -216,14 +216,14 @@ class TreeNames:
         return "::".join((*reversed(scopes), name)) if all(scopes) else name
 
     @staticmethod
-    def _list_scopes(tree: NamedTree, place: int) -> list[tuple[NamedTree, int]]:
-        return [(tree, scope) for scope in tree.tree.list_scopes(place)]
+    def _list_scopes(tree: NamedTree, offset: int) -> list[tuple[NamedTree, int]]:
+        return [(tree, scope) for scope in tree.tree.list_scopes(offset)]
 
-    def _name_scope(self, tree: NamedTree, place: int) -> tuple[str, tuple[NamedTree, int]]:
+    def _name_scope(self, tree: NamedTree, offset: int) -> tuple[str, tuple[NamedTree, int]]:
         """The name of a scope, and the entry that it is declared by."""
-        name, last = "", (tree, place)
-        for last, _ in self._walk(tree, place):
+        name, last = "", (tree, offset)
+        for last, _ in self._walk(tree, offset):
             name = name or last[0].name_of(last[1])
-        if not name and tree.find_tag(place) == NAMESPACE:
+        if not name and tree.find_tag(offset) == NAMESPACE:
             name = ANONYMOUS
         return name, last

@@ -74,14 +74,14 @@ def _read_member(
     size = _number(values, BIT_SIZE)
     if not size:
         return Member(name, kind, offset)
-    place = _number(values, DATA_BIT_OFFSET)
-    if place is None:
+    first_bit = _number(values, DATA_BIT_OFFSET)
+    if first_bit is None:
         before = _number(values, BIT_OFFSET) or 0
         storage = _number(values, BYTE_SIZE) or kind.size
         if storage is None or offset is None:
             return Member(name, kind, None)
-        place = BITS * (offset + storage) - before - size  # from the highest bit on
-    return Member(name, kind, place // BITS, size, place % BITS)
+        first_bit = BITS * (offset + storage) - before - size  # from the highest bit on
+    return Member(name, kind, first_bit // BITS, size, first_bit % BITS)
 
 
 def _find_offset(values: "dict[int, tuple[int, int | bytes]]") -> int | None:
@@ -92,7 +92,7 @@ def _find_offset(values: "dict[int, tuple[int, int | bytes]]") -> int | None:
     if value[:1] == bytes((DW_OP_plus_uconst,)):
         cursor = Cursor(value, 1)
         offset = cursor.uleb()
-        if cursor.place == cursor.end:
+        if cursor.offset == cursor.end:
             return offset
     return None
 
@@ -138,9 +138,9 @@ def _read_variants(
     """What is there by the value of a discriminant, which the entry refers to."""
     entries, entry = reference.entries, reference.entry
     discriminant = None
-    form, place = entry.values.get(DISCRIMINANT, (0, None))
-    if form in ADDRESSED_FROM_UNIT and isinstance(place, int):
-        discriminant = _read_member(reference._replace(entry=entries.read(place)), find_type)
+    form, offset = entry.values.get(DISCRIMINANT, (0, None))
+    if form in ADDRESSED_FROM_UNIT and isinstance(offset, int):
+        discriminant = _read_member(reference._replace(entry=entries.read(offset)), find_type)
     is_signed = discriminant is not None and discriminant.type.encoding == "signed"
     rows = [row for row in walk_children(entries, entry) if row.shape.tag == VARIANT]
     if any(DISCRIMINANT_LIST in row.values for row in rows):

@@ -119,7 +119,7 @@ class TypeSpelling:
         key = (
             reference.table.number,
             reference.entries.unit.header.offset,
-            reference.entry.place,
+            reference.entry.offset,
         )
         if key not in self._names:
             if len(self._names) > 1 << 14:
@@ -136,8 +136,8 @@ class TypeSpelling:
         if last.entries.unit.language in FLAT_LANGUAGES or name.startswith(("&", "*", "(")):
             return name
         scopes = []
-        for place in self._index(last).list_parents(last.entry.place):
-            scope = last._replace(entry=last.entries.read(place))
+        for offset in self._index(last).list_parents(last.entry.offset):
+            scope = last._replace(entry=last.entries.read(offset))
             found, _ = _read_name(scope)
             if not found:
                 found = ANONYMOUS if scope.entry.shape.tag == NAMESPACE else NAMELESS_SCOPE

@@ -118,7 +118,7 @@ class DwarfTypes:
         key = (
             reference.table.number,
             reference.entries.unit.header.offset,
-            reference.entry.place,
+            reference.entry.offset,
         )
         if key not in self._types:
             if len(self._types) > MAX_TYPES:
@@ -137,7 +137,7 @@ class DwarfTypes:
                 return (UNKNOWN if TYPE_OF in described.entry.values else VOID).rename(name)
             described = target
         else:
-            raise DamagedDwarf("a type is made of itself", offset=reference.entry.place)
+            raise DamagedDwarf("a type is made of itself", offset=reference.entry.offset)
         plain = name if described is reference else self._spelling.spell(described)
         return self._describe(described, name, plain)
 

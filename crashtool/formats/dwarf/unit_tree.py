@@ -39,7 +39,7 @@ class FoundCall(NamedTuple):
     `values` are the attributes `WANTED`, by the `forms`.
     """
 
-    place: int
+    offset: int
     depth: int
     pieces: list[tuple[int, int]]
     values: Picked
@@ -49,7 +49,7 @@ class FoundCall(NamedTuple):
 class FoundCode(NamedTuple):
     """A function with code, and the calls merged into it, each after the one that it is inside."""
 
-    place: int
+    offset: int
     pieces: list[tuple[int, int]]
     calls: list[FoundCall]
     values: Picked
@@ -57,7 +57,7 @@ class FoundCode(NamedTuple):
 
 
 class UnitTree:
-    """What a walk over all entries of a unit finds; places are from the unit's start."""
+    """What a walk over all entries of a unit finds; offsets are from the unit's start."""
 
     def __init__(self, entries: Entries, shapes: dict[int, Shape], code: tuple[range, ...]) -> None:
         """Functions count whose code is in one of the ranges `code`.
@@ -80,12 +80,12 @@ class UnitTree:
             offset = entries.unit.header.offset
             raise DamagedDwarf("a unit is cut short", offset=offset) from None
 
-    def list_scopes(self, place: int) -> list[int]:
+    def list_scopes(self, offset: int) -> list[int]:
         """The scopes and functions that an entry is inside, the outermost first."""
         found: list[int] = []
-        scope = bisect_left(self._starts, place) - 1
+        scope = bisect_left(self._starts, offset) - 1
         while scope >= 0:
-            if place < self._ends[scope]:
+            if offset < self._ends[scope]:
                 found.append(self._starts[scope])
                 scope = self._parents[scope]
             else:
@@ -97,54 +97,54 @@ class UnitTree:
         entries = self.entries
         data, end = entries.data, entries.end
         kinds, steps, rests = self._list_steps()
-        place = entries.first
+        offset = entries.first
         calls: list[FoundCall] = []
         depth, scope = 0, -1
         outer: list[tuple[list[FoundCall], int, int]] = []
-        while place < end:
-            code = data[place]
-            start = place + 1
+        while offset < end:
+            code = data[offset]
+            start = offset + 1
             if code >= MORE:
-                code, start = entries.open(place)
+                code, start = entries.open(offset)
             step = steps[code]
             if step:
-                place += step
+                offset += step
                 continue
             if not code:
-                place = start
+                offset = start
                 if outer:
                     inner = scope
                     calls, depth, scope = outer.pop()
                     if inner != scope:
-                        self._ends[inner] = place
+                        self._ends[inner] = offset
                 if not outer:
                     break
                 continue
             kind = kinds[code]
             if kind == SHORT_BLOCK or kind == SHORT_TEXT:  # noqa: PLR1714, SIM109 (its speed)
                 before, after = rests[code]
-                place = start + before
+                offset = start + before
                 if kind == SHORT_TEXT:
-                    place = data.index(0, place) + 1 + after
-                elif (size := data[place]) < MORE:
-                    place += 1 + size + after
+                    offset = data.index(0, offset) + 1 + after
+                elif (size := data[offset]) < MORE:
+                    offset += 1 + size + after
                 else:
-                    place = entries.skip(start, self.shapes[code])
+                    offset = entries.skip(start, self.shapes[code])
                 continue
             shape = self.shapes[code]
             if kind == VARIED:
-                place = entries.skip(start, shape)
+                offset = entries.skip(start, shape)
                 continue
-            here = place
+            here = offset
             if kind == CLOSED and (following := entries.find_next(start, shape)):
-                place = following
+                offset = following
                 continue
-            place = start + shape.size if shape.size >= 0 else entries.skip(start, shape)
+            offset = start + shape.size if shape.size >= 0 else entries.skip(start, shape)
             state = calls, depth, scope
             if kind == CODE:
                 calls, depth, following = self._take(here, start, code, calls, depth)
-                if place < following <= end:  # the linker has dropped it, and what is inside
-                    place = following
+                if offset < following <= end:  # the linker has dropped it, and what is inside
+                    offset = following
                     continue
             if shape.has_children:
                 outer.append(state)
@@ -157,11 +157,11 @@ class UnitTree:
                     scope = len(self._starts) - 1
             else:
                 calls, depth, scope = state
-        if place > end:
+        if offset > end:
             raise ValueError
 
     def _take(
-        self, place: int, start: int, code: int, calls: list[FoundCall], depth: int
+        self, offset: int, start: int, code: int, calls: list[FoundCall], depth: int
     ) -> tuple[list[FoundCall], int, int]:
         """Keep a function or a call that has code; the calls and the depth of what is inside it.
 
@@ -178,17 +178,17 @@ class UnitTree:
             pieces = []
         self._left -= 1
         if self._left < 0:
-            raise DamagedDwarf("functions without end", offset=place)
+            raise DamagedDwarf("functions without end", offset=offset)
         if self.shapes[code].tag == INLINED:
             if not pieces:
                 return calls, depth, 0
-            calls.append(FoundCall(place, depth, pieces, values, forms))
+            calls.append(FoundCall(offset, depth, pieces, values, forms))
             return calls, depth + 1, 0
         pieces = [piece for piece in pieces if any(piece[0] in span for span in self._code)]
         if not pieces:
             following = values[SIBLING_SLOT] if forms[SIBLING_SLOT] in ADDRESSED_FROM_UNIT else 0
             return [], 0, following if isinstance(following, int) else 0
-        found = FoundCode(place, pieces, [], values, forms)
+        found = FoundCode(offset, pieces, [], values, forms)
         self.functions.append(found)
         return found.calls, 0, 0
 

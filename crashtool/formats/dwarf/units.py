@@ -76,9 +76,9 @@ class Header(NamedTuple):
 def read_header(sections: DebugSections, offset: int) -> Header:
     """The header of the unit at an offset of .debug_info. DamagedDwarf when it makes no sense."""
     cursor = sections.open("debug_info", offset, HEADER_BYTES)
-    start = cursor.place
+    start = cursor.offset
     length, offset_size = cursor.length()
-    end = offset + cursor.place - start + length
+    end = offset + cursor.offset - start + length
     version = cursor.number(2)
     kind = identifier = type_place = 0
     if version >= DWARF_5:
@@ -94,7 +94,7 @@ def read_header(sections: DebugSections, offset: int) -> Header:
     if not OLDEST <= version <= DWARF_5 or address_size not in ADDRESS_SIZES:
         raise DamagedDwarf(f"a unit of DWARF {version}", offset=offset)
     sizes = Sizes(address_size, offset_size, version)
-    first = offset + cursor.place - start
+    first = offset + cursor.offset - start
     return Header(offset, end, first, kind, table, sizes, identifier, type_place)
 
 
@@ -193,8 +193,8 @@ class Unit:
         """An address by its index in .debug_addr."""
         if self.skeleton is not None:
             return self.skeleton.address_at(index)
-        place = self.base(ADDRESSES_BASE, GNU_ADDRESSES_BASE) + index * self.sizes.address
-        return self.sections.open("debug_addr", place).number(self.sizes.address)
+        offset = self.base(ADDRESSES_BASE, GNU_ADDRESSES_BASE) + index * self.sizes.address
+        return self.sections.open("debug_addr", offset).number(self.sizes.address)
 
     def text(self, form: int, value: Value) -> str:
         """A string's value; "" where it is in a file beside this one."""
@@ -208,8 +208,8 @@ class Unit:
             return self.sections.supplement.string("debug_str", value)
         if form in STRING_INDEXES:
             offset_size = self.sizes.offset
-            place = self._find_strings()
-            cursor = self.sections.open("debug_str_offsets", place + value * offset_size)
+            base = self._find_strings()
+            cursor = self.sections.open("debug_str_offsets", base + value * offset_size)
             return self.sections.string("debug_str", cursor.number(offset_size))
         return ""
 

@@ -218,8 +218,7 @@ class DwarfVariables:
         calling = self._locate(caller.address - caller.base)
         if called is None or calling is None:
             return None
-        place = caller.return_address - caller.base + self._base
-        call = find_call(calling.function, place)
+        call = find_call(calling.function, caller.return_address - caller.base + self._base)
         if call is None or not leads_to(call, called.function):
             return None
         rule = find_rule(call, expression)
@@ -271,8 +270,8 @@ class DwarfVariables:
 
 
 def _identify(reference: Reference) -> tuple[int, int]:
-    place = reference.entries.unit.header.offset + reference.entry.place
-    return reference.table.number, place
+    offset = reference.entries.unit.header.offset + reference.entry.offset
+    return reference.table.number, offset
 
 
 def _walk_variables(scope: Reference, wanted: int, left: int) -> Iterator[Reference]:

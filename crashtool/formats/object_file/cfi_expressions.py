@@ -61,11 +61,11 @@ class UnknownExpression(Exception):
 
 
 class Reader:
-    """Bytes from `place` to `end`, read in turn. UnknownExpression when they run out."""
+    """Bytes from `offset` to `end`, read in turn. UnknownExpression when they run out."""
 
-    def __init__(self, data: "Content", place: int = 0, end: int | None = None) -> None:
+    def __init__(self, data: "Content", offset: int = 0, end: int | None = None) -> None:
         self.data = data
-        self.place = place
+        self.offset = offset
         self.end = len(data) if end is None else end
 
     def fault(self, what: str) -> Exception:
@@ -74,10 +74,10 @@ class Reader:
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        if size < 0 or self.place + size > self.end:
+        if size < 0 or self.offset + size > self.end:
             raise self.fault("cut short")
-        self.place += size
-        return self.data[self.place - size : self.place]
+        self.offset += size
+        return self.data[self.offset - size : self.offset]
 
     def number(self, size: int, *, signed: bool = False) -> int:
         """A little-endian number of `size` bytes."""
@@ -85,8 +85,8 @@ class Reader:
 
     def uleb(self) -> int:
         """An unsigned LEB128 number of at most 64 bits."""
-        if self.place < self.end and (byte := self.data[self.place]) < 0x80:  # noqa: PLR2004 (most)
-            self.place += 1
+        if self.offset < self.end and (byte := self.data[self.offset]) < 0x80:  # noqa: PLR2004 (most)
+            self.offset += 1
             return byte
         value = shift = 0
         while shift < 70:  # noqa: PLR2004 (ten bytes of seven bits)
@@ -99,9 +99,9 @@ class Reader:
 
     def sleb(self) -> int:
         """A signed LEB128 number of at most 64 bits."""
-        start = self.place
+        start = self.offset
         value = self.uleb()
-        bits = 7 * (self.place - start)
+        bits = 7 * (self.offset - start)
         return value - (1 << bits) if value >> bits - 1 else value
 
 
@@ -120,7 +120,7 @@ def to_postfix(expression: bytes, names: RegisterNames, *, with_cfa: bool) -> st
     stack = [".cfa"] if with_cfa else []
     reader = Reader(expression)
     try:
-        while reader.place < reader.end:
+        while reader.offset < reader.end:
             _take_step(reader, names, stack)
             if len(stack) > MAX_TERMS or sum(map(len, stack)) > MAX_TERMS * MAX_TERMS:
                 raise UnknownExpression("too long")

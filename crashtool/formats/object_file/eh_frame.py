@@ -134,7 +134,7 @@ class EhFrame:
             count = self._read_head(head)
         except UnknownExpression as error:
             raise InputUnusable(f".eh_frame_hdr: {error}") from None
-        return table.offset + head.place, min(count, (table.size - head.place) // 8)
+        return table.offset + head.offset, min(count, (table.size - head.offset) // 8)
 
     def _make_table(self) -> tuple[int, int]:
         """The same of an index of all entries, which is made; of those before damage."""
@@ -176,7 +176,7 @@ class EhFrame:
             if offset + 8 > end or not any(self._data[offset : offset + 4]):  # zeros end the list
                 return
             reader = self._open(offset)
-            identifier = reader.place
+            identifier = reader.offset
             back = reader.number(4)
             if back != (DEBUG_CIE if self._is_debug else 0):
                 shared = self._place_shared(offset, identifier, back)
@@ -235,7 +235,7 @@ class EhFrame:
             return range(0)
         try:
             reader = self._open(entry)
-            identifier = reader.place
+            identifier = reader.offset
             offset = self._place_shared(entry, identifier, reader.number(4))
             if offset not in self._cies:
                 self._cies[offset] = self._read_plain_cie(offset)
@@ -252,17 +252,17 @@ class EhFrame:
     def _read_plain_cie(self, offset: int) -> "CIE | None":
         """A common entry, if it gives a frame address by plain instructions."""
         cie = self._read_cie(offset)
-        start = cie.instructions.place
+        start = cie.instructions.offset
         is_plain = self._is_plain(cie.instructions)
         row = UnwindRow(cie.factors)
         row.run(cie.instructions, 0, 0)
-        cie.instructions.place = start
+        cie.instructions.offset = start
         is_kept = REMEMBER_STATE in cie.instructions.data[start:]
         return cie if is_plain and row.cfa and not is_kept else None
 
     def _is_plain(self, reader: Reader) -> bool:
         """Whether the instructions from here on are said in text, wherever one stops."""
-        rest = reader.data[reader.place :]
+        rest = reader.data[reader.offset :]
         is_short = len(rest) <= MAX_PLAIN and rest.count(REMEMBER_STATE) < MAX_STATES
         return is_short and self._plain.fullmatch(rest) is not None
 
@@ -291,7 +291,7 @@ class EhFrame:
 
     def _read_rules(self, entry: int, wanted: int) -> CfiText | None:
         reader = self._open(entry)
-        identifier = reader.place
+        identifier = reader.offset
         cie = self._read_cie(self._place_shared(entry, identifier, reader.number(4)))
         start, size = self._read_range(reader, entry, cie)
         if not start <= wanted < start + size:
@@ -312,7 +312,7 @@ class EhFrame:
 
     def _read_range(self, reader: Reader, entry: int, cie: CIE) -> tuple[int, int]:
         """Where a function begins, and its size."""
-        field = self._address_of(entry + reader.place)
+        field = self._address_of(entry + reader.offset)
         start = self._read_pointer(reader, cie.encoding, field)
         return start, self._read_pointer(reader, cie.encoding & 0x0F, 0)
 
@@ -352,9 +352,9 @@ class EhFrame:
         return_register = reader.number(1) if version == 1 else reader.uleb()
         encoding = 0
         if augmentation.startswith(b"z"):
-            end = reader.uleb() + reader.place
+            end = reader.uleb() + reader.offset
             encoding = self._read_augmentation(reader, augmentation[1:], entry)
-            reader.place = end
+            reader.offset = end
         factors = AlignmentFactors(code, data, self._names)
         return CIE(factors, return_register, encoding, bool(augmentation), reader)
 
@@ -374,7 +374,7 @@ class EhFrame:
                 reader.number(1)
             elif letter == "P":
                 kind = reader.number(1)
-                self._read_pointer(reader, kind, self._address_of(entry + reader.place))
+                self._read_pointer(reader, kind, self._address_of(entry + reader.offset))
             elif letter not in "SB":
                 break
         return encoding

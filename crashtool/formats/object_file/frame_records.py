@@ -49,7 +49,7 @@ def walk_frame_records(
     known: dict[tuple[int, bytes], _Changes] = {}
     try:
         for start, size, cie, reader in frames.walk_functions():
-            code = reader.data[reader.place : reader.end]
+            code = reader.data[reader.offset : reader.end]
             key = id(cie), code
             if key not in known:
                 if len(known) >= MAX_KEPT:
@@ -94,7 +94,7 @@ def _list_changes(
     try:
         row = UnwindRow(cie.factors)
         shared = cie.instructions
-        row.run(Reader(shared.data, shared.place, shared.end), 0, 0)
+        row.run(Reader(shared.data, shared.offset, shared.end), 0, 0)
         row.initial = dict(row.rules)
         for offset in row.walk(Reader(code)):
             rules = _list_rules(row, cie.return_register, architecture)

@@ -90,7 +90,7 @@ class UnwindRow:
         UnknownExpression for what is damaged, or cannot be said in text.
         """
         offset = start
-        while reader.place < reader.end:
+        while reader.offset < reader.end:
             code = reader.number(1)
             step = self._advance(code, reader)
             if step is None:
@@ -106,7 +106,7 @@ class UnwindRow:
         UnknownExpression as in `run`.
         """
         offset = 0
-        while reader.place < reader.end:
+        while reader.offset < reader.end:
             code = reader.number(1)
             step = self._advance(code, reader)
             if step is None:

@@ -105,7 +105,7 @@ class Upstream:
 
     def _ask(self, server: Server, request: SymbolRequest, place: str) -> UpstreamAnswer:
         """One place at one server: kept, known to be absent, or asked for."""
-        url = server.place(place)
+        url = server.url_of(place)
         key, name = key_of(url), file_name(place)
         if kept := self._cache.find(key, name):
             return UpstreamAnswer(Path(kept))

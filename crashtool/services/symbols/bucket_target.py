@@ -53,14 +53,14 @@ class BucketTarget:
     def read(self, path: str) -> Iterator[bytes] | None:
         """A file's bytes; None when it is not there."""
         with self._exchange() as exchange:
-            place = f"{self._root}/{path}"
-            is_there = exchange.call(partial(self._files.exists, place))
-        return self._read_blocks(place) if is_there else None
+            stored = f"{self._root}/{path}"
+            is_there = exchange.call(partial(self._files.exists, stored))
+        return self._read_blocks(stored) if is_there else None
 
-    def _read_blocks(self, place: str) -> Iterator[bytes]:
+    def _read_blocks(self, path: str) -> Iterator[bytes]:
         with self._exchange() as exchange:
             yield from exchange.walk_pieces(
-                partial(self._files.open, place, "rb", cache_type="none")
+                partial(self._files.open, path, "rb", cache_type="none")
             )
 
     def write(self, path: str, blocks: Iterator[bytes]) -> None:
@@ -102,18 +102,18 @@ class BucketTarget:
 class _Upload:
     """A file that is shown once it is whole; all of it is called in one thread."""
 
-    def __init__(self, files: Any, place: str, scheme: str) -> None:
+    def __init__(self, files: Any, path: str, scheme: str) -> None:
         self._files = files
-        self._place = place
+        self._path = path
         self._has_folders = scheme not in WITHOUT_FOLDERS
         self._open = ExitStack()
 
     def begin(self) -> None:
         if self._has_folders:
-            self._files.makedirs(self._place.rpartition("/")[0], exist_ok=True)
+            self._files.makedirs(self._path.rpartition("/")[0], exist_ok=True)
         # without a transaction, closing the file would let the store show what there is of it
         self._open.enter_context(self._files.transaction)
-        self._file = self._open.enter_context(self._files.open(self._place, "wb", PART))
+        self._file = self._open.enter_context(self._files.open(self._path, "wb", PART))
 
     def write(self, block: bytes) -> None:
         self._file.write(block)

@@ -64,7 +64,7 @@ class SymbolCache:
 
     def find(self, key: str, name: str) -> str | None:
         """The path of a file, which now counts as used; None when it is not there."""
-        for path in dict.fromkeys((self.place(key, name), place_in(self._first, key, name))):
+        for path in dict.fromkeys((self.path_of(key, name), cached_path(self._first, key, name))):
             try:
                 os.utime(path)
             except OSError:  # a cache that is only read; or a file that another process removes
@@ -76,7 +76,7 @@ class SymbolCache:
     def age(self, key: str, name: str, now: float) -> float | None:
         """The seconds since a file was put; None when it is not there."""
         try:
-            return now - os.stat(self.place(key, name)).st_mtime
+            return now - os.stat(self.path_of(key, name)).st_mtime
         except OSError:
             return None
 
@@ -87,12 +87,12 @@ class SymbolCache:
         empty file, when the first folder turns out to be full.
         """
         try:
-            return self._put(self.place(key, name), write)
+            return self._put(self.path_of(key, name), write)
         except OSError as error:
             if not self._give_up(error):
                 raise cannot_write(self.folder, error, hint=OTHER_FOLDER) from None
         try:
-            return self._put(self.place(key, name), write)
+            return self._put(self.path_of(key, name), write)
         except OSError as error:
             raise cannot_write(self.folder, error, hint=OTHER_FOLDER) from None
 
@@ -128,11 +128,11 @@ class SymbolCache:
     def remove(self, key: str, name: str) -> None:
         """Forget a file, if it is there."""
         with suppress(OSError):
-            os.unlink(self.place(key, name))
+            os.unlink(self.path_of(key, name))
 
-    def place(self, key: str, name: str) -> str:
+    def path_of(self, key: str, name: str) -> str:
         """Where a file is, or would be."""
-        return place_in(self.folder, key, name)
+        return cached_path(self.folder, key, name)
 
     def walk(self) -> Iterator[CacheEntry]:
         """All files, whole ones and what killed processes left."""
@@ -195,7 +195,7 @@ def _can_be_read(path: str) -> bool:
         return False
 
 
-def place_in(folder: str, key: str, name: str) -> str:
+def cached_path(folder: str, key: str, name: str) -> str:
     """Where a file is in a cache's own folder."""
     return os.path.join(folder, key[:2], key, name)
 
@@ -243,8 +243,8 @@ def identify_content(path: str) -> str:
             size = os.fstat(file.fileno()).st_size
             digest = sha256(str(size).encode())
             step = max(SAMPLE, (size - SAMPLE) // (SAMPLES - 1))
-            for place in sorted({*range(0, size, step), max(0, size - SAMPLE)}):
-                file.seek(place)
+            for offset in sorted({*range(0, size, step), max(0, size - SAMPLE)}):
+                file.seek(offset)
                 digest.update(file.read(SAMPLE))
     except OSError as error:
         raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None

@@ -116,8 +116,8 @@ class DirectorySource:
         ids = ids_of(module)
         for folder in self.folders:
             for name in LOCAL_CONVENTIONS:
-                for place in CONVENTIONS[name].paths(ids):
-                    for text in (place.path, compress_path(place.path)):
+                for wanted in CONVENTIONS[name].paths(ids):
+                    for text in (wanted.path, compress_path(wanted.path)):
                         if path := self._find_file(folder, text, ids):
                             yield from self._identify_required(path)
 
@@ -211,15 +211,15 @@ class DirectorySource:
     def _identify_required(self, path: str) -> list[IdentifiedFile]:
         return self._identify(path) or identify_required(path, self._scratch)
 
-    def _find_file(self, folder: str, place: str, ids: ModuleIds) -> str | None:
+    def _find_file(self, folder: str, relative: str, ids: ModuleIds) -> str | None:
         """A file of a store; letter case does not matter for files of Windows."""
-        path = os.path.join(folder, *place.split("/"))
+        path = os.path.join(folder, *relative.split("/"))
         if os.path.isfile(path):
             return path
         if ids.platform != "windows":
             return None
         path = folder
-        for part in place.split("/"):
+        for part in relative.split("/"):
             name = self._list(path).get(part.lower())
             if name is None:
                 return None

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError
-from crashtool.services.symbols.cache import SUBFOLDER, place_in
+from crashtool.services.symbols.cache import SUBFOLDER, cached_path
 
 if TYPE_CHECKING:
     from crashtool.model.module import Module
@@ -19,14 +19,14 @@ ALPHANUMERIC = frozenset("0123456789abcdef")
 
 
 def remember_fetched(
-    cache: "SymbolCache", module: "Module", file: tuple[str, str], place: str
+    cache: "SymbolCache", module: "Module", file: tuple[str, str], origin: str
 ) -> None:
-    """Note that a file, by its key and name in the cache, is the module's; `place` is its URL.
+    """Note that a file, by its key and name in the cache, is the module's; `origin` is its URL.
 
     What cannot be written is looked for at the server again.
     """
     key, name = file
-    entry = f"{name}\n{place}".encode("utf-8", "replace")
+    entry = f"{name}\n{origin}".encode("utf-8", "replace")
     if len(entry) > MAX_ENTRY:
         return
     for own in _keys_of(module)[:1]:
@@ -42,19 +42,19 @@ def _write(target: object, entry: bytes) -> None:
 def walk_fetched(cache: "SymbolCache", module: "Module") -> Iterator[tuple[str, str]]:
     """(path, where it came from) of the files that were fetched for a module."""
     for own in _keys_of(module):
-        for key in _list(place_in(cache.folder, own, "")):
+        for key in _list(cached_path(cache.folder, own, "")):
             with suppress(OSError, ValueError):
-                with open(cache.place(own, key), "rb") as file:
+                with open(cache.path_of(own, key), "rb") as file:
                     entry = file.read(MAX_ENTRY).decode("utf-8", "replace")
-                name, _, place = entry.partition("\n")
+                name, _, origin = entry.partition("\n")
                 if path := cache.find(key, os.path.basename(name)):
-                    yield path, place
+                    yield path, origin
 
 
 def has_fetched(folder: str, module: "Module") -> bool:
     """Whether the cache of the user's folder `folder` may have files of a module."""
     own_folder = os.path.join(folder, SUBFOLDER)
-    return any(os.path.isdir(place_in(own_folder, own, "")) for own in _keys_of(module))
+    return any(os.path.isdir(cached_path(own_folder, own, "")) for own in _keys_of(module))
 
 
 def _keys_of(module: "Module") -> list[str]:

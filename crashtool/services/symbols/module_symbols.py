@@ -159,11 +159,11 @@ class ModuleSymbols:
 
     def _walk_files(self, is_wanted: "Callable[[DebugFile], bool]") -> "Iterator[DebugFile]":
         """The open files; then, as long as none of them promises to know, further ones."""
-        place = 0
+        index = 0
         while True:
-            while place < len(self._files):
-                yield self._files[place]
-                place += 1
+            while index < len(self._files):
+                yield self._files[index]
+                index += 1
             if any(is_wanted(file) for file in self._files) or not self._open_next():
                 return
 

@@ -102,7 +102,7 @@ def find_owner(module: "Module", *, is_here: bool = False) -> Owner | None:
     if names & CHROMIUM_NAMES and (is_windows or "google chrome framework" in names):
         return CHROMIUM
     is_packaged = path.startswith("/usr/")  # a distribution builds its own Firefox
-    if any(place in path for place in MOZILLA_PLACES) or (
+    if any(folder in path for folder in MOZILLA_PLACES) or (
         names & MOZILLA_NAMES and not is_packaged
     ):
         return MOZILLA

@@ -61,7 +61,7 @@ class Server(NamedTuple):
         """Whether it is an object store, which fsspec speaks to."""
         return self.url.startswith(BUCKET_SCHEMES)
 
-    def place(self, path: str) -> str:
+    def url_of(self, path: str) -> str:
         """The URL of a path, without the query, which may be a secret."""
         return f"{self.url}/{path if self.is_bucket else quote_path(path)}"
 
@@ -104,16 +104,16 @@ class ServerSource:
                         packed = path._replace(path=compress_path(path.path))
                         yield self._ask(packed, module)
 
-    def _ask(self, place: StorePath, module: "Module") -> Candidate:
-        url = self.server.place(place.path)
-        key, name = key_of(url), file_name(place.path)
+    def _ask(self, wanted: StorePath, module: "Module") -> Candidate:
+        url = self.server.url_of(wanted.path)
+        key, name = key_of(url), file_name(wanted.path)
         shown = redact_token(url)
         for _ in range(MAX_READS):
             path = self._cache.find(key, name)
             answer = FetchResult("found", path=path) if path else self._fetch(url, key, name)
             if not answer.path:
-                return Candidate(shown, answer.status, place.kind, answer.note)
-            candidate = self._check(answer.path, shown, place.kind, module)
+                return Candidate(shown, answer.status, wanted.kind, answer.note)
+            candidate = self._check(answer.path, shown, wanted.kind, module)
             if candidate.status != "failed" or self._open_fetcher is None:
                 break
             self._cache.remove(key, name)  # a disk of ours that does not give it back

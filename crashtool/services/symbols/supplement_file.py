@@ -45,14 +45,14 @@ def find_supplement(
         return None
     if link is None:
         return None
-    for place in _walk_paths(path, link):
-        if identify_regular(place) is None:
+    for shared in _walk_paths(path, link):
+        if identify_regular(shared) is None:
             continue
         try:
-            if found := _open_same(place, link):
+            if found := _open_same(shared, link):
                 return found
         except InputUnusable as error:
-            problems.append(f"{os.path.basename(place)}: {error.what}")
+            problems.append(f"{os.path.basename(shared)}: {error.what}")
     name = plain_name(link.path) or "a file that dwz has made"
     absent.append(f"names that several files share are in {name}, which is not at hand")
     return None
@@ -66,8 +66,8 @@ def _walk_paths(path: str, link: SupplementLink) -> Iterator[str]:
     folders = list(dict.fromkeys(os.path.dirname(os.path.abspath(row)) for row in (path, real)))
     name = plain_name(link.path)
     for folder in folders:
-        if place := recorded_path(os.path.join(folder, link.path)):
-            yield place
+        if recorded := recorded_path(os.path.join(folder, link.path)):
+            yield recorded
         if name:
             yield os.path.join(folder, name)
             yield os.path.join(folder, COMMON, name)

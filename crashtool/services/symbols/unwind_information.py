@@ -119,10 +119,10 @@ def _open_macho_frames(
 ) -> "UnwindTables | None":
     from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
 
-    place = _find_section(part, "__eh_frame")
-    if place is None:
+    section = _find_section(part, "__eh_frame")
+    if section is None:
         return None
-    start, address, size = place
+    start, address, size = section
     frames = SectionRange(start, address, size)
     return EhFrame(data, FrameTables(part.base, frames, None), architecture)
 
@@ -130,8 +130,8 @@ def _open_macho_frames(
 def _open_compact(
     data: "Content", part: "Architecture", architecture: str
 ) -> "UnwindTables | None":
-    place, code = _find_section(part, "__unwind_info"), _find_section(part, "__text")
-    if place is None:
+    section, code = _find_section(part, "__unwind_info"), _find_section(part, "__text")
+    if section is None:
         return None
     from crashtool.formats.object_file.compact_tables import CompactTables
 
@@ -142,7 +142,7 @@ def _open_compact(
         offset = address + part.base - first
         return bytes(data[start + offset :][:size]) if 0 <= offset <= length - size else b""
 
-    start, _, size = place
+    start, _, size = section
     return CompactTables(bytes(data[start : start + size]), architecture, read_code)
 
 

@@ -37,14 +37,14 @@ def test_pieces_and_names_are_those_that_single_entries_have(units):
         entries = table.open_entries(unit)
         for function in tree.tree.functions:
             for found in (function, *function.calls):
-                entry = entries.read(found.place)
+                entry = entries.read(found.offset)
                 live = find_ranges(unit, entry.values)
                 if found is function:
                     live = [row for row in live if any(row[0] in span for span in sections.code)]
                 assert found.pieces == live
                 target = (found.forms[3], found.values[3]) if found.values[3] is not None else None
-                ours = names.find(tree, found.place, target)
-                assert ours == single.find(table, entries, entry), hex(found.place)
+                ours = names.find(tree, found.offset, target)
+                assert ours == single.find(table, entries, entry), hex(found.offset)
                 seen += 1
     assert seen > 5
 
@@ -55,7 +55,7 @@ def plain_rows(code, coding):  # noqa: C901, PLR0912 (a case an opcode)
     """
     cursor, sequences, rows = Cursor(code), [], []
     address, file, line = 0, 1, 1
-    while cursor.place < len(code):
+    while cursor.offset < len(code):
         opcode = cursor.number(1)
         if opcode == 0:
             size = cursor.uleb()

@@ -72,7 +72,7 @@ def test_a_damaged_unit_leaves_the_others_their_functions(truth, tmp_path):
     sections = open_all_sections(bytes(content))
     assert sections is not None
     largest = max(walk_headers(sections), key=lambda unit: unit.end - unit.offset)
-    first = sections.open("debug_info", largest.first).place
+    first = sections.open("debug_info", largest.first).offset
     content[first : first + 2] = b"\xff\x7f"  # an abbreviation that is not there
     path = tmp_path / "damaged"
     path.write_bytes(content)

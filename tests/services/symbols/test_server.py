@@ -225,7 +225,7 @@ def test_a_file_that_is_not_there_is_not_asked_for_again_for_a_day(serve, ask, c
     assert len(server.asked) == 1
 
     yesterday = time.time() - 86401
-    os.utime(cache.place(key_of(f"{server.url}/{SYM_PATH}"), ABSENT), (yesterday, yesterday))
+    os.utime(cache.path_of(key_of(f"{server.url}/{SYM_PATH}"), ABSENT), (yesterday, yesterday))
 
     assert rows(ask(f"breakpad:{server.url}")) == [("found", "sym")]
 

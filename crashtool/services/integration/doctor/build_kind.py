@@ -143,5 +143,5 @@ def _walk_producers(sections: DebugSections) -> Iterator[bytes]:
             cursor = sections.open(name, size=min(sections.size(name), MAX_SEARCHED))
         except DamagedDwarf:
             continue
-        matches = PRODUCER.finditer(cursor.data, cursor.place, cursor.end)
+        matches = PRODUCER.finditer(cursor.data, cursor.offset, cursor.end)
         yield from (match[0] for match in islice(matches, MAX_PRODUCERS))
