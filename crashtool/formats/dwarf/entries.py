@@ -227,7 +227,7 @@ class Entries:
         return code | data[offset] << shift, offset + 1
 
     def skip(self, offset: int, shape: Shape) -> int:
-        """The end of an entry whose values begin at an offset. As `open` where the unit runs out."""
+        """The end of an entry whose values begin at an offset. As `open`, where the unit ends."""
         if shape.size >= 0:
             return offset + shape.size
         data = self.data
