@@ -9,6 +9,7 @@ from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.files.path_patterns import expand_one
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _change(path: str, uploads: str | None, last: str | None, *, reset: bool) ->
 @command.command("resend", cls=Command)
 @click.argument("path", metavar="DATABASE")
 @click.argument("uuids", nargs=-1, required=True, metavar="UUID...")
-def resend(console: Console, **options: Any) -> None:
+def resend(console: Console, path: str, uuids: tuple[str, ...]) -> None:
     """Have the next handler send reports that were given up, regardless of consent and limits.
 
     As Crashpad's own RequestUpload does, in databases of Linux, macOS and Windows. To send them
@@ -174,17 +175,28 @@ def resend(console: Console, **options: Any) -> None:
     from crashtool.services.database.changing import request_upload
     from crashtool.services.database.locate_database import find_reports, open_folder
 
-    database = open_folder(options["path"])
-    chosen = find_reports(database, options["uuids"])
+    database = open_folder(path)
+    chosen = find_reports(database, uuids)
     for report in chosen:
         request_upload(database, report)
-    uuids = {report.uuid for report in chosen}
-    database = open_folder(options["path"])
-    reports = tuple(row for row in database.reports if row.uuid in uuids)
+    changed = {report.uuid for report in chosen}
+    database = open_folder(path)
+    reports = tuple(row for row in database.reports if row.uuid in changed)
     if console.json:
         console.document(database_document(database, reports))
     else:
         console.answer(render_reports(database, reports))
+
+
+class PruneOptions(NamedTuple):
+    """The options of one call; `max_size` is in bytes."""
+
+    path: str
+    days: float | None
+    max_size: int | None
+    unsent: bool
+    only_leftovers: bool
+    dry_run: bool
 
 
 @command.command("prune", cls=Command)
@@ -210,7 +222,7 @@ def resend(console: Console, **options: Any) -> None:
     help="Delete only what belongs to no report, whatever its age.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only list what would be deleted.")
-def prune(console: Console, **options: Any) -> None:
+def prune(console: Console, **values: Any) -> None:
     """Delete old reports, with their attachments; what was never uploaded stays unless asked for.
 
     What belongs to no report goes, too, by Crashpad's own rules: nothing that a handler has locked,
@@ -232,25 +244,26 @@ def prune(console: Console, **options: Any) -> None:
     from crashtool.services.database.locate_database import open_folder
     from crashtool.services.database.remove_leftovers import remove_leftovers
 
-    if options["days"] is None and options["max_size"] is None and not options["only_leftovers"]:
+    options = PruneOptions(**values)
+    if options.days is None and options.max_size is None and not options.only_leftovers:
         raise UsageError(
             "no condition given for what to delete",
             hint="--older-than DAYS, --max-size SIZE or --leftovers",
         )
-    database = open_folder(options["path"])
-    age = None if options["days"] is None else options["days"] * DAY
-    stale = tuple(choose_stale(database, age=age, max_size=options["max_size"],
-                               unsent=options["unsent"], now=time.time()))  # fmt: skip
+    database = open_folder(options.path)
+    age = None if options.days is None else options.days * DAY
+    stale = tuple(choose_stale(database, age=age, max_size=options.max_size,
+                               unsent=options.unsent, now=time.time()))  # fmt: skip
     leftovers = find_leftovers(database, time.time())
-    if not options["dry_run"]:
+    if not options.dry_run:
         delete_reports(database, stale)
         leftovers = tuple(remove_leftovers(database, leftovers))
     if console.json:
         document = database_document(database, stale, leftovers)
-        console.document(document | {"deleted": not options["dry_run"]})
+        console.document(document | {"deleted": not options.dry_run})
         return
     if stale or leftovers:
         console.answer(render_pruned(database, stale, leftovers))
-    done = "would be deleted" if options["dry_run"] else "were deleted"
+    done = "would be deleted" if options.dry_run else "were deleted"
     more = f", and {len(leftovers)} leftovers" if leftovers else ""
     console.note(f"{len(stale)} of {len(database.reports)} reports{more} {done}")

@@ -9,8 +9,30 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import annotation_options, probe_options, token_options
 from crashtool.errors import CHECK_FAILED, CannotWrite, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import step_summary_file
 from crashtool.services.settings.table import SETTINGS
+
+
+class DoctorOptions(NamedTuple):
+    """The options of one call, times in seconds."""
+
+    paths: tuple[str, ...]
+    annotations: tuple[str, ...] | None
+    attachments: tuple[str, ...] | None
+    url: str | None
+    token: str | None
+    token_file: str | None
+    handler: str | None
+    handler_arguments: tuple[str, ...]
+    database: str | None
+    configuration: str | None
+    root: str | None
+    probe: bool
+    ca_bundle: str | None
+    insecure: bool | None
+    timeout: float | None
+    ci_system: str | None
 
 
 @click.command(cls=Command)
@@ -63,7 +85,7 @@ from crashtool.services.settings.table import SETTINGS
     help="Also write annotations for this CI system and its job summary.",
 )
 @click.pass_context
-def command(context: click.Context, /, console: Console, **options: Any) -> None:
+def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Check a Crashpad integration: what is wrong, what follows, what to type.
 
     PATH is a project folder, a build or install folder, a program or library, a macOS .app, a
@@ -89,10 +111,11 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     from crashtool.render.doctor import diagnosis_document, render_diagnosis
     from crashtool.services.integration.doctor.diagnose import diagnose
 
-    if options["insecure"]:
+    options = DoctorOptions(**values)
+    if options.insecure:
         console.warn_of_insecurity()
-    diagnosis = diagnose(options["paths"] or (".",), _read_options(options))
-    _report_to_ci(console, options["ci_system"], diagnosis)
+    diagnosis = diagnose(options.paths or (".",), _read_options(options))
+    _report_to_ci(console, options.ci_system, diagnosis)
     if console.json:
         console.document(diagnosis_document(diagnosis))
     else:
@@ -101,22 +124,22 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
         context.exit(CHECK_FAILED)
 
 
-def _read_options(options: dict[str, Any]) -> Any:
+def _read_options(options: DoctorOptions) -> Any:
     from crashtool.services.integration.doctor.examination import Options
 
-    root = Path(options["root"]) if options["root"] else None
+    root = Path(options.root) if options.root else None
     if root is not None and not root.is_dir():
         raise UsageError(f"--root {root}: not a folder", hint="name the folder that holds usr/")
     return Options(
         root=root,
-        configuration=options["configuration"] or "",
-        probe=options["probe"],
-        handler_arguments=options["handler_arguments"],
-        may_start=bool(options["paths"] or options["handler"]),
-        settings={name: options[name] for name in SETTINGS if name in options},
-        ca_bundle=options["ca_bundle"],
-        insecure=bool(options["insecure"]),
-        timeout=options["timeout"],
+        configuration=options.configuration or "",
+        probe=options.probe,
+        handler_arguments=options.handler_arguments,
+        may_start=bool(options.paths or options.handler),
+        settings={name: value for name, value in options._asdict().items() if name in SETTINGS},
+        ca_bundle=options.ca_bundle,
+        insecure=bool(options.insecure),
+        timeout=options.timeout,
     )
 
 

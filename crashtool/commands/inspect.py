@@ -11,8 +11,13 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.inspected import Inspected, ReportReader, Setup
-from crashtool.commands.options import symbol_options
+from crashtool.commands.inspected import (
+    InspectCommandOptions,
+    Inspected,
+    ReportReader,
+    Setup,
+)
+from crashtool.commands.options import SymbolOptions, symbol_options
 from crashtool.errors import (
     CHECK_FAILED,
     DONE,
@@ -101,7 +106,7 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     help="Also write annotations for this CI system and its job summary.",
 )
 @click.option("--fail-on-crash", is_flag=True, help="Exit with 4 if a dump holds a crash.")
-def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
+def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
     """Show what a minidump says: what crashed, where and why.
 
     PATH is a minidump, a folder, a glob pattern or - for standard input; packed files, archives and
@@ -124,16 +129,17 @@ def command(console: Console, paths: tuple[str, ...], **options: Any) -> None:
     Exit status: 0, or 3 for a file that is no minidump or a damaged one (what can be read is
     shown), 4 with --fail-on-crash, 8 when only some of several dumps could be read whole.
     """  # fmt: skip  # noqa: D301 (\b is click's)
+    options = InspectCommandOptions(lookup=SymbolOptions.take(values), **values)
     if not paths:
         raise UsageError("no minidump given", hint="crashtool inspect crash.dmp")
-    if options["json_lines"]:
+    if options.json_lines:
         if console.json:
             raise UsageError("--json is one document, --json-lines many: choose one")
         console.json = console.json_lines = True
     is_one = len(paths) == 1 and not is_folder(paths[0])
-    if options["core"] and (len(paths) > 1 or os.path.isdir(paths[0])):  # noqa: PTH112
+    if options.core and (len(paths) > 1 or os.path.isdir(paths[0])):  # noqa: PTH112
         raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
-    if options["scrub"] and not options["core"]:
+    if options.scrub and not options.core:
         raise UsageError(
             "--scrub is about what --core writes; the page is not changed by it",
             hint="--core FILE; send-dump --scrub sends a scrubbed minidump",
@@ -172,7 +178,7 @@ def inspect_all(
             yield dump
 
     said: set[object] = set()
-    jobs = setup.options["jobs"]
+    jobs = setup.options.jobs
     for inspected in share_reading(remember(), setup, jobs, read_here):
         if dump := temporary.pop(inspected.path, None):
             dump.discard()
@@ -202,7 +208,7 @@ class InspectAnswer:
     With `is_one` a single dump's document is the report itself, else a list that holds it.
     """
 
-    def __init__(self, console: Console, options: dict[str, Any], *, is_one: bool) -> None:
+    def __init__(self, console: Console, options: InspectCommandOptions, *, is_one: bool) -> None:
         self.console = console
         self.options = options
         self._is_one = is_one
@@ -221,12 +227,12 @@ class InspectAnswer:
     @property
     def needs_reports(self) -> bool:
         """Whether reports are needed whole once all dumps are read."""
-        return bool(self.options["html"] or self.options["ci"])
+        return bool(self.options.html or self.options.ci)
 
     @property
     def is_also_written(self) -> bool:
         """Whether more than stdout waits for the other dumps: a file, CI, the exit status."""
-        return self.needs_reports or bool(self.options["fail_on_crash"])
+        return self.needs_reports or bool(self.options.fail_on_crash)
 
     def add(self, inspected: Inspected) -> None:
         """Take a dump in and show it; at once, but for the first of a document."""
@@ -250,7 +256,7 @@ class InspectAnswer:
         if inspected.error:
             self.console.error(inspected.error)
             return
-        if self._total > 1 and not self.options["brief"]:
+        if self._total > 1 and not self.options.brief:
             self.console.answer("")
         self.console.answer(cast("Page", inspected.answer))
 
@@ -263,15 +269,15 @@ class InspectAnswer:
 
     def finish(self) -> None:
         """Give the answers that need all dumps."""
-        if self.options["html"]:
+        if self.options.html:
             from pathlib import Path  # slow to load, as is the table of entities
 
             from crashtool.render.html import render_html
             from crashtool.services.files.whole_file import FOR_THE_OWNER, write_whole
 
             page = render_html(self._reports).encode("utf-8")
-            write_whole(Path(self.options["html"]), page, FOR_THE_OWNER)
-        if self.options["ci"]:
+            write_whole(Path(self.options.html), page, FOR_THE_OWNER)
+        if self.options.ci:
             self._write_annotations(self._reports)
         if self._first and self._first.error:
             raise self._first.error
@@ -296,7 +302,7 @@ class InspectAnswer:
     @property
     def status(self) -> int:
         """The exit status that the dumps deserve."""
-        if self.options["fail_on_crash"] and self._crashes:
+        if self.options.fail_on_crash and self._crashes:
             return CHECK_FAILED
         if self._bad:
             return INPUT_UNUSABLE if self._bad == self._total else PARTIAL

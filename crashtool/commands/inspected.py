@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from crashtool.commands.console import Console
-from crashtool.commands.options import open_symbols
+from crashtool.commands.options import SymbolOptions, open_symbols
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport
@@ -26,13 +26,37 @@ SHOWN_NAMES = 5
 PAGE_OPTIONS = ("threads", "registers", "modules", "streams", "brief")
 
 
+class InspectCommandOptions(NamedTuple):
+    """The options of one call; `lookup` are those of symbols."""
+
+    threads: bool
+    registers: bool
+    modules: bool
+    streams: bool
+    memory: tuple[str, ...]
+    handles: bool
+    source: tuple[str, ...]
+    variables: bool
+    no_values: bool
+    core: str | None
+    scrub: tuple[str, ...]
+    secrets: bool
+    json_lines: bool
+    jobs: int | None
+    brief: bool
+    html: str | None
+    ci: str | None
+    fail_on_crash: bool
+    lookup: SymbolOptions
+
+
 class Setup(NamedTuple):
     """How each minidump is read and shown: the command's options, and what its console was told.
 
     `keeps` asks for the report itself besides what is shown of it.
     """
 
-    options: dict[str, Any]
+    options: InspectCommandOptions
     json: bool
     verbosity: int
     keeps: bool
@@ -107,15 +131,15 @@ class ReportReader:
         self._stack = ExitStack()
         options = setup.options
         self._wanted = InspectOptions(
-            handles=options["handles"],
-            memory=options["memory"],
-            symbols=self._stack.enter_context(open_symbols(options, console)),
-            source=options["source"],
-            secrets=options["secrets"],
+            handles=options.handles,
+            memory=options.memory,
+            symbols=self._stack.enter_context(open_symbols(options.lookup, console)),
+            source=options.source,
+            secrets=options.secrets,
             variables=WantedVariables(
-                all_frames=options["variables"], with_values=not options["no_values"]
+                all_frames=options.variables, with_values=not options.no_values
             ),
-            all_threads=setup.json or options["threads"] or bool(options["html"]),
+            all_threads=setup.json or options.threads or bool(options.html),
             warn=console.warn_once,
         )
 
@@ -128,8 +152,8 @@ class ReportReader:
         read = found if isinstance(found, Unreadable) else read_found(found, self._wanted)
         if isinstance(read, Unreadable):
             return Inspected(read.path, error=_plain(read.error), is_damaged=True)
-        if self._setup.options["core"]:
-            self._write_core(found, read)
+        if core := self._setup.options.core:
+            self._write_core(core, found, read)
         return Inspected(
             read.path,
             self._show(read),
@@ -138,12 +162,12 @@ class ReportReader:
             report=read if self._setup.keeps else None,
         )
 
-    def _write_core(self, found: FoundDump | Unreadable, report: CrashReport) -> None:
+    def _write_core(self, path: str, found: FoundDump | Unreadable, report: CrashReport) -> None:
         """Write the dump as a core file, and say what opens it."""
         from crashtool.formats.shell_words import quote_word
 
         assert isinstance(found, FoundDump)  # noqa: S101 (it has a report)
-        core = self._make_core(found, report)
+        core = self._make_core(path, found, report)
         program = quote_word(core.program) if core.program else "PROGRAM"
         self._console.note(f"wrote {core.path}: gdb {program} {quote_word(core.path)}")
         self._console.note(f"or lldb {program} -c {quote_word(core.path)}")
@@ -155,13 +179,13 @@ class ReportReader:
                 hint="give the files that ran, before strip or after, with --symbols",
             )
 
-    def _make_core(self, found: FoundDump, report: CrashReport) -> "CoreFile":
+    def _make_core(self, path: str, found: FoundDump, report: CrashReport) -> "CoreFile":
         """The core file of a dump, or of a copy of it that was scrubbed."""
         from crashtool.formats.minidump.file import Minidump
         from crashtool.services.analyze.core.build import write_core_file
 
-        path, symbols = self._setup.options["core"], self._wanted.symbols
-        wishes = self._setup.options["scrub"]
+        symbols = self._wanted.symbols
+        wishes = self._setup.options.scrub
         if not wishes:
             with Minidump.open(found.file) as dump:
                 return write_core_file(dump, report, symbols, path)
@@ -189,7 +213,7 @@ class ReportReader:
             return crash_document(report)
         from crashtool.render.report import render_report  # not loaded for JSON
 
-        flags = {name: bool(self._setup.options[name]) for name in PAGE_OPTIONS}
+        flags = {name: bool(getattr(self._setup.options, name)) for name in PAGE_OPTIONS}
         return render_report(report, **flags, verbose=self._setup.verbosity > 0)
 
 

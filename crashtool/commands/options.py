@@ -1,6 +1,6 @@
 """Options that several subcommands share, declared once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +9,7 @@ import click
 from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import WITHHELD
 from crashtool.commands.console import Console
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import symbol_search_paths, user_cache_folder
 
 if TYPE_CHECKING:
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class SymbolOptions(NamedTuple):
+    """Where symbols are looked for, in kinds of `symbol_options` and, for servers, those of
+    `network_options`; seconds, bytes.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    symbol_servers: tuple[str, ...] | None = None
+    offline: bool | None = None
+    cache: str | None = None
+    cache_size: int | None = None
+    no_local_symbols: bool | None = None
+    ca_bundle: str | None = None
+    insecure: bool | None = None
+    timeout: float | None = None
+    retry_for: float | None = None
+
+    @classmethod
+    def take(cls, values: dict[str, Any]) -> "SymbolOptions":
+        """Those among a command's values, which are left with the others."""
+        return cls(**{name: values.pop(name) for name in cls._fields if name in values})
 
 
 def network_options(function: Function) -> Function:
@@ -136,7 +159,7 @@ def require_token(url: str | None) -> None:
 
 @contextmanager
 def open_symbols(
-    options: Mapping[str, Any], console: Console, more: Sequence[str] = ()
+    options: SymbolOptions, console: Console, more: Sequence[str] = ()
 ) -> "Iterator[SymbolProvider | None]":
     """The symbols that options name, those in the paths `more`, and this machine's own; None when
     there is nowhere to look.
@@ -145,22 +168,22 @@ def open_symbols(
     if plan is None:
         yield None
         return
-    folder = options["cache"] or user_cache_folder()
+    folder = options.cache or user_cache_folder()
     if not plan.names_any:
         from crashtool.services.symbols.local_session import LocalSession
 
-        with LocalSession(plan, folder, options["cache_size"]) as local:
+        with LocalSession(plan, folder, options.cache_size) as local:
             yield local
         return
     from crashtool.services.symbols.session import open_session  # slow to load
 
-    with open_session(plan, folder, options["cache_size"]) as session:
+    with open_session(plan, folder, options.cache_size) as session:
         yield session
 
 
 @contextmanager
 def open_source(
-    options: Mapping[str, Any], console: Console, *, local: bool
+    options: SymbolOptions, console: Console, *, local: bool
 ) -> "Iterator[Places | None]":
     """Where symbols are looked for, by the same options; None when there is nowhere to look.
 
@@ -172,13 +195,13 @@ def open_source(
         return
     from crashtool.services.symbols.session import open_places
 
-    folder = options["cache"] or user_cache_folder()
-    with open_places(plan, folder, options["cache_size"]) as places:
+    folder = options.cache or user_cache_folder()
+    with open_places(plan, folder, options.cache_size) as places:
         yield places
 
 
 def make_plan(
-    options: Mapping[str, Any], console: Console, more: Sequence[str] = (), *, local: bool = True
+    options: SymbolOptions, console: Console, more: Sequence[str] = (), *, local: bool = True
 ) -> "SymbolPlan | None":
     """What the options and the usual variables name, and this machine unless they say no; None
     for nothing.
@@ -187,15 +210,15 @@ def make_plan(
 
     nt_symbol_path, debuginfod_urls = symbol_search_paths()
     plan = SymbolPlan(
-        paths=(*more, *(options["symbols"] or ())),
-        servers=tuple(options["symbol_servers"] or ()),
+        paths=(*more, *(options.symbols or ())),
+        servers=tuple(options.symbol_servers or ()),
         nt_symbol_path=nt_symbol_path,
         debuginfod_urls=debuginfod_urls,
-        offline=bool(options["offline"]),
-        local=local and not options.get("no_local_symbols"),
-        ca_bundle=options.get("ca_bundle"),
-        insecure=bool(options.get("insecure")),
-        timeout=options.get("timeout"),
+        offline=bool(options.offline),
+        local=local and not options.no_local_symbols,
+        ca_bundle=options.ca_bundle,
+        insecure=bool(options.insecure),
+        timeout=options.timeout,
         progress=console.progress,
         warn=console.warn_once,
     )

@@ -7,7 +7,8 @@ import click
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import annotation_options, symbol_options
+from crashtool.commands.options import SymbolOptions, annotation_options, symbol_options
+from crashtool.commands.run_options import RunOptions
 from crashtool.errors import CrashtoolError, UsageError, reason_of
 
 TIMED_OUT = 124  # what coreutils' timeout ends with
@@ -103,7 +104,7 @@ TIMED_OUT = 124  # what coreutils' timeout ends with
     metavar="FILE",
     help="Write the report to FILE instead of stderr.",
 )
-def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
+def command(console: Console, program: tuple[str, ...], **values: Any) -> None:
     """Run any program under a crashpad_handler, or without one, and report its crash.
 
     The program needs no change and does not notice: its streams, signals and exit status stay its
@@ -145,13 +146,14 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     from crashtool.services.handler.supported import check_platform
 
     check_platform()
-    if options["pid"] and (program or options["time_limit"]):
+    options = RunOptions(lookup=SymbolOptions.take(values), **values)
+    if options.pid and (program or options.time_limit):
         raise UsageError("--pid dumps a process that runs already, once: no program, no --timeout")
-    if options["kill"] and not options["pid"]:
+    if options.kill and not options.pid:
         raise UsageError("--kill goes with --pid")
-    if not program and not options["pid"]:
+    if not program and not options.pid:
         raise UsageError("no program given", hint="crashtool run -- ./program ARGUMENTS")
-    if options["json_lines"]:
+    if options.json_lines:
         if console.json:
             raise UsageError("--json is one document, --json-lines many: choose one")
         console.json = console.json_lines = True
@@ -160,33 +162,33 @@ def command(console: Console, program: tuple[str, ...], **options: Any) -> None:
     exit_like(_run(console, program, options))
 
 
-def _run(console: Console, program: tuple[str, ...], options: dict[str, Any]) -> int:
+def _run(console: Console, program: tuple[str, ...], options: RunOptions) -> int:
     from crashtool.commands.run_account import Account
     from crashtool.services.files.path_patterns import expand_path
     from crashtool.services.handler.following import Following
     from crashtool.services.handler.reported_run import ReportedRun, RunPlan
     from crashtool.services.settings.layers import user_state_folder
 
-    database = Path(options["database"] or user_state_folder() / "database").absolute()
+    database = Path(options.database or user_state_folder() / "database").absolute()
     plan = RunPlan(
         program=program,
         database=database,
-        handler=options["handler"],
-        annotations=tuple(options["annotations"] or ()),
-        attachments=tuple(options["attachments"] or ()),
-        url=options["url"] or "",
-        mode=options["mode"],
-        writer=options["writer"],
-        process_id=options["pid"] or 0,
-        kills=options["kill"],
+        handler=options.handler,
+        annotations=tuple(options.annotations or ()),
+        attachments=tuple(options.attachments or ()),
+        url=options.url or "",
+        mode=options.mode,
+        writer=options.writer,
+        process_id=options.pid or 0,
+        kills=options.kill,
         following=Following(
-            to_the_end=options["to_the_end"],
-            ignore=tuple(options["ignore"] or ()),
-            alone=not options["children"],
-            timeout=options["time_limit"],
+            to_the_end=options.to_the_end,
+            ignore=tuple(options.ignore or ()),
+            alone=not options.children,
+            timeout=options.time_limit,
         ),
     )
-    for path in options["symbols"] or ():
+    for path in options.lookup.symbols or ():
         if not expand_path(path):
             raise UsageError(f"--symbols {path}: there is no such file or folder")
     run = ReportedRun(plan, console.warn)

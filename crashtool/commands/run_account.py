@@ -11,6 +11,7 @@ from crashtool.errors import CannotWrite, CrashtoolError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from crashtool.commands.run_options import RunOptions
     from crashtool.model.crash import CrashReport
     from crashtool.model.run import DeliveredReport, ProcessCrash, RunResult
     from crashtool.services.handler.reported_run import ReportedRun
@@ -34,14 +35,14 @@ class Account:
     """What is said after the program's end; it never changes the exit status."""
 
     def __init__(
-        self, console: Console, options: dict[str, Any], run: "ReportedRun", result: "RunResult"
+        self, console: Console, options: "RunOptions", run: "ReportedRun", result: "RunResult"
     ) -> None:
         self.console = console
         self.options = options
         self.run = run
         self.result = result
-        self.file: str | None = options["report"]
-        self.url: str = options["url"] or ""
+        self.file: str | None = options.report
+        self.url: str = options.url or ""
         self._pages: list[str] = []
         self._reports: dict[str, DeliveredReport] = {}
 
@@ -66,7 +67,7 @@ class Account:
         self._summarize(told)
 
     def _tell_ci(self, told: list[ToldCrash], hangs: list[ToldCrash]) -> None:
-        if not self.options["ci_system"] and not self.options["junit"]:
+        if not self.options.ci_system and not self.options.junit:
             return
         from crashtool.commands.run_ci import tell_ci
         from crashtool.render.run_ci import RunRow
@@ -260,7 +261,7 @@ class Account:
         from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
         from crashtool.services.analyze.variables.wanted import WantedVariables
 
-        with open_symbols(self.options, self.console, self._list_symbols(crash)) as symbols:
+        with open_symbols(self.options.lookup, self.console, self._list_symbols(crash)) as symbols:
             wanted = InspectOptions(
                 symbols=symbols,
                 all_threads=self.console.json or bool(self.result.hangs),

@@ -42,6 +42,22 @@ class CppCommand(Command):
     HABITS = Habits(only_named=("attachments",))
 
 
+class ScaffoldCppOptions(NamedTuple):
+    """The options of one call."""
+
+    into: str | None
+    force: bool
+    fork: str | None
+    version: str | None
+    crashpad_dir: str | None
+    layout: str | None
+    platforms: tuple[str, ...]
+    name: str | None
+    url: str | None
+    annotations: tuple[str, ...] | None
+    attachments: tuple[str, ...] | None
+
+
 @click.command("cpp", cls=CppCommand)
 @click.option(
     "--into", type=click.Path(file_okay=False), metavar="DIR",
@@ -77,7 +93,7 @@ class CppCommand(Command):
 @click.option("--url", metavar="URL", help="Write this URL into the source, token and all.")
 @annotation_options
 @click.pass_context
-def command(context: click.Context, /, console: Console, **options: Any) -> None:
+def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Write C++ that starts the handler, and CMake and MSBuild files that build it.
 
     One header, one source, for Windows, macOS and Linux: database, consent, URL, annotations,
@@ -99,7 +115,8 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     """  # noqa: D301 (\b is click's)
     from crashtool.services.integration.scaffold import write_files
 
-    if not options["into"]:
+    options = ScaffoldCppOptions(**values)
+    if not options.into:
         raise UsageError("cpp makes several files", hint="--into . writes them to ./" + FOLDER)
     integration = _read_integration(context, options)
     findings = _assess(integration)
@@ -108,13 +125,13 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     written: tuple[WrittenFile, ...] = ()
     is_sound = all(finding["severity"] != ERROR for finding in findings)
     if is_sound:
-        folder = Path(options["into"], FOLDER)
+        folder = Path(options.into, FOLDER)
         texts = _make_texts(integration)
         written = write_files(
             {folder / name: text.encode("utf-8") for name, text in texts.items()},
-            force=options["force"],
+            force=options.force,
         )
-    _tell(console, integration, written, findings, options["platforms"] or PLATFORMS)
+    _tell(console, integration, written, findings, options.platforms or PLATFORMS)
     if not is_sound:
         context.exit(CheckFailed.exit_status)
 
@@ -141,36 +158,36 @@ def _tell(
                 console.note(limit.text)
 
 
-def _read_integration(context: click.Context, options: dict[str, Any]) -> Integration:
+def _read_integration(context: click.Context, options: ScaffoldCppOptions) -> Integration:
     from crashtool.services.integration.layout_search import choose_layouts, find_layout
 
     resolved = context.meta[RESOLVED]
-    fork, layout = options["fork"], options["layout"]
-    if not fork and options["crashpad_dir"]:
-        fork = find_layout(Path(options["crashpad_dir"])).forks[0]
+    fork, layout = options.fork, options.layout
+    if not fork and options.crashpad_dir:
+        fork = find_layout(Path(options.crashpad_dir)).forks[0]
     if not fork:
         fork = LAYOUTS[layout].forks[0] if layout else "backtrace"
-    platforms = tuple(name for name in PLATFORMS if name in (options["platforms"] or PLATFORMS))
-    crashpad_dir = str(Path(options["crashpad_dir"]).resolve()) if options["crashpad_dir"] else ""
-    annotations = tuple(split_pair(text) for text in options["annotations"] or ())
-    name = options["name"] or join_annotations(annotations).get("prod")
+    platforms = tuple(name for name in PLATFORMS if name in (options.platforms or PLATFORMS))
+    crashpad_dir = str(Path(options.crashpad_dir).resolve()) if options.crashpad_dir else ""
+    annotations = tuple(split_pair(text) for text in options.annotations or ())
+    name = options.name or join_annotations(annotations).get("prod")
     if not name:
         raise UsageError(
             "the program has no name", hint="--annotation prod=NAME, or prod in [annotations]"
         )
     return Integration(
-        find_release(fork, options["version"] or ""),
+        find_release(fork, options.version or ""),
         name,
         StartPlan(annotations, _read_attachments(options, resolved["attachments"]), fork, "cpp"),
         choose_layouts(fork, platforms, crashpad_dir, layout or ""),
-        _choose_url(context, options["url"], resolved["url"]),
+        _choose_url(context, options.url, resolved["url"]),
         crashpad_dir.replace("\\", "/"),
     )
 
 
-def _read_attachments(options: dict[str, Any], resolved: Resolved) -> tuple[Attachment, ...]:
+def _read_attachments(options: ScaffoldCppOptions, resolved: Resolved) -> tuple[Attachment, ...]:
     """The attachments; those of a project file as it has them, relative to its folder."""
-    attachments = tuple(parse_attachment(text) for text in options["attachments"] or ())
+    attachments = tuple(parse_attachment(text) for text in options.attachments or ())
     if resolved.layer != PROJECT:
         return attachments
     folder = str(Path(resolved.source.removeprefix("file ")).parent)

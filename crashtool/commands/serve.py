@@ -9,6 +9,7 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.files.temporary_folder import list_endings
 from crashtool.services.settings.layers import read_token_file
 
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class ServeOptions(NamedTuple):
+    """The options of one call."""
+
+    folder: str
+    port: int
+    address: str
+    names: tuple[str, ...]
+    serve_token: str | None
+    serve_token_file: str | None
+    symbol_token: str | None
+    faults: tuple[str, ...]
+    certificate: str | None
+    key: str | None
+    max_size: str
+    sources: tuple[str, ...]
+    symbol_servers: tuple[str, ...] | None
+    stop_after: int | None
 
 
 @click.command(cls=Command)
@@ -116,10 +136,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     metavar="N",
     help="End with status 0 once N reports have arrived.",
 )
-def command(
-    console: Console, serve_token: str | None, serve_token_file: str | None, stop_after: int | None,
-    **wishes: Any,
-) -> None:  # fmt: skip
+def command(console: Console, **values: Any) -> None:
     """Receive reports locally, answering as Backtrace does.
 
     The first line on stdout is the URL to give to a handler, to send-dump or to StartHandler; each
@@ -171,9 +188,12 @@ def command(
     Ctrl-C ends with status 130, SIGTERM, where there is one, with 0. With --json the document on
     stdout, printed at the start, holds url, symbols_url, inbox and folder.
     """  # noqa: D301 (\b is click's)
-    token = serve_token or (read_token_file(serve_token_file) if serve_token_file else None)
-    _check_address(console, wishes["address"], token)
-    _serve(console, token, stop_after, **wishes)
+    options = ServeOptions(**values)
+    token = options.serve_token
+    if options.serve_token_file and not token:
+        token = read_token_file(options.serve_token_file)
+    _check_address(console, options.address, token)
+    _serve(console, options, token)
 
 
 def _check_address(console: Console, address: str, token: str | None) -> None:
@@ -188,10 +208,7 @@ def _check_address(console: Console, address: str, token: str | None) -> None:
     console.warn(f"listening on {address}: whoever has the token can send and read reports")
 
 
-def _serve(
-    console: Console, token: str | None, stop_after: int | None, *, address: str,
-    symbol_token: str | None, max_size: str, **wishes: Any,
-) -> None:  # fmt: skip
+def _serve(console: Console, options: ServeOptions, token: str | None) -> None:
     """Receive until a signal comes, or so many reports have."""
     from crashtool.commands.dump_pages import DumpPages
     from crashtool.render.html_style import STYLE
@@ -205,17 +222,33 @@ def _serve(
         nonlocal arrived
         _log(console, exchange)
         arrived += exchange.report is not None
-        if stop_after and arrived >= stop_after:
+        if options.stop_after and arrived >= options.stop_after:
             stop.set()
 
     previous = {number: signal.signal(number, lambda *_: stop.set()) for number in list_endings()}
     try:
-        dump_pages = DumpPages(local=address in LOOPBACK_NAMES, warn=console.warn_once)
-        with closing(dump_pages) as pages, start_receiver(
-            host=address, token=token, symbols_token=symbol_token, max_size=_parse_size(max_size),
-            read_dump=pages, style=STYLE, on_exchange=log, **wishes,
-        ) as receiver:  # fmt: skip
-            if not (token or symbol_token):
+        dump_pages = DumpPages(local=options.address in LOOPBACK_NAMES, warn=console.warn_once)
+        with (
+            closing(dump_pages) as pages,
+            start_receiver(
+                options.folder,
+                port=options.port,
+                host=options.address,
+                token=token,
+                symbols_token=options.symbol_token,
+                faults=options.faults,
+                max_size=_parse_size(options.max_size),
+                read_dump=pages,
+                style=STYLE,
+                certificate=options.certificate,
+                key=options.key,
+                names=options.names,
+                sources=options.sources,
+                symbol_servers=options.symbol_servers or (),
+                on_exchange=log,
+            ) as receiver,
+        ):
+            if not (token or options.symbol_token):
                 pages.symbols_url = receiver.submission_url("symbols")
             _announce(console, receiver)
             while not stop.wait(0.5):  # a wait without end cannot be interrupted on Windows

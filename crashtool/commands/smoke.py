@@ -11,7 +11,20 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import annotation_options
 from crashtool.errors import CHECK_FAILED, MachineFault, UsageError, reason_of
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.render.smoke import render_smoke, smoke_document
+
+
+class SmokeOptions(NamedTuple):
+    """The options of one call."""
+
+    annotations: tuple[str, ...] | None
+    attachments: tuple[str, ...] | None
+    url: str | None
+    handler: str | None
+    mode: str
+    use_database: str | None
+    keep: str | None
 
 
 @click.command(cls=Command)
@@ -48,7 +61,7 @@ from crashtool.render.smoke import render_smoke, smoke_document
     metavar="DIR",
     help="Keep the database and what was received in this folder, which must be empty.",
 )
-def command(console: Console, **options: Any) -> None:
+def command(console: Console, **values: Any) -> None:
     """Prove end to end that a crash under a real crashpad_handler arrives.
 
     A process really crashes; a real handler dumps it into a fresh database with uploads enabled
@@ -70,22 +83,23 @@ def command(console: Console, **options: Any) -> None:
     from crashtool.services.handler.supported import check_platform
 
     check_platform()
-    if options["url"]:
+    options = SmokeOptions(**values)
+    if options.url:
         from crashtool.services.sending.report_url import check_handler_url
 
-        check_handler_url(options["url"], "linux")
+        check_handler_url(options.url, "linux")
     from crashtool.services.handler.smoke_test import SmokePlan, smoke
 
     with ExitStack() as stack, _own_files():
         result = smoke(
             SmokePlan(
-                folder=_folder(options["keep"], stack),
-                handler=options["handler"],
-                annotations=tuple(options["annotations"] or ()),
-                attachments=tuple(options["attachments"] or ()),
-                url=options["url"],
-                mode=options["mode"],
-                database=Path(options["use_database"]) if options["use_database"] else None,
+                folder=_folder(options.keep, stack),
+                handler=options.handler,
+                annotations=tuple(options.annotations or ()),
+                attachments=tuple(options.attachments or ()),
+                url=options.url,
+                mode=options.mode,
+                database=Path(options.use_database) if options.use_database else None,
             )
         )
     if console.json:

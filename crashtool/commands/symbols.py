@@ -1,7 +1,5 @@
 """The symbols command: a group of what concerns symbols besides uploading them."""
 
-from typing import Any
-
 import click
 
 from crashtool.commands.byte_size import ByteSize
@@ -45,7 +43,7 @@ command.add_command(fetch)
 @click.option(
     "--cache", type=click.Path(file_okay=False), metavar="DIR", help="The cache to look at."
 )
-def show_cache(console: Console, **options: Any) -> None:
+def show_cache(console: Console, cache: str | None, cache_size: int | None, *, clear: bool) -> None:
     """Show what the symbol cache holds; clear it or make it smaller.
 
     It holds what symbol servers gave, that they had nothing (for a day), and what was made from
@@ -60,9 +58,9 @@ def show_cache(console: Console, **options: Any) -> None:
     from crashtool.services.symbols.cache import DEFAULT_LIMIT, SymbolCache
     from crashtool.services.symbols.cache_state import tidy_cache
 
-    limit = options["cache_size"] or DEFAULT_LIMIT
-    cache = SymbolCache(options["cache"] or user_cache_folder(), limit)
-    state = tidy_cache(cache, clear=options["clear"], limit=limit)
+    limit = cache_size or DEFAULT_LIMIT
+    kept = SymbolCache(cache or user_cache_folder(), limit)
+    state = tidy_cache(kept, clear=clear, limit=limit)
     if console.json:
         console.document(cache_document(state))
     else:

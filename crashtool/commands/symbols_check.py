@@ -8,8 +8,25 @@ from crashtool.commands.ci_output import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import KINDS
 from crashtool.services.settings.layers import user_cache_folder
+
+
+class SymbolsCheckOptions(NamedTuple):
+    """The options of one call."""
+
+    inputs: tuple[str, ...]
+    exclude: tuple[str, ...]
+    types: tuple[str, ...]
+    require_for: tuple[str, ...]
+    for_dump: tuple[str, ...]
+    not_required: tuple[str, ...]
+    require_all: bool
+    strict: bool
+    ci_system: str | None
+    junit: str | None
+    quick: bool
 
 
 @click.command("check", cls=Command)
@@ -49,7 +66,7 @@ from crashtool.services.settings.layers import user_cache_folder
 @ci_options
 @click.option("--quick", is_flag=True, help="Believe the headers instead of trying look-ups.")
 @click.pass_context
-def command(context: click.Context, /, console: Console, **options: Any) -> None:
+def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Check debug files: what a stack shows with them, and what is wrong.
 
     Each file is graded by looking up functions, lines, inlined calls and unwind information in it,
@@ -75,22 +92,23 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     )
     from crashtool.services.symbol_upload.upload_error import find_upload_error
 
-    if not options["inputs"]:
+    options = SymbolsCheckOptions(**values)
+    if not options.inputs:
         raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
     requirements = Requirements(
-        options["require_for"], options["for_dump"], options["not_required"],
-        options["require_all"],
+        options.require_for, options.for_dump, options.not_required,
+        options.require_all,
     )  # fmt: skip
     wishes = SurveyOptions(
-        options["inputs"], options["exclude"], options["types"], quick=options["quick"],
+        options.inputs, options.exclude, options.types, quick=options.quick,
         requirements=requirements, cache=user_cache_folder(),
     )  # fmt: skip
     with Scratch() as scratch:
         survey = inspect_files(wishes, scratch, console.note, console.warn_once)
-    survey = settle_severity(survey, strict=options["strict"], severe=True, lenient=False)
+    survey = settle_severity(survey, strict=options.strict, severe=True, lenient=False)
     error = check_survey(survey, judging=True)
     error = find_upload_error(survey.collection, (), allow_empty=False) or error
-    report_to_ci(console, options["ci_system"], options["junit"], survey, (), error)
+    report_to_ci(console, options.ci_system, options.junit, survey, (), error)
     if console.json:
         console.document(survey_document(survey, error))
         context.exit(error.exit_status if error else DONE)

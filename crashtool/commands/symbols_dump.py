@@ -9,12 +9,26 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import DONE, CrashtoolError, InputUnusable, PartialFailure, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crashtool.model.symbol_upload import DumpedModule, LeftOut
+
+
+class SymbolsDumpOptions(NamedTuple):
+    """The options of one call."""
+
+    inputs: tuple[str, ...]
+    output: str | None
+    store: str | None
+    architecture: str | None
+    name: str | None
+    no_inlines: bool
+    no_cfi: bool
+    no_demangle: bool
 
 
 @click.command("dump", cls=Command)
@@ -38,7 +52,7 @@ if TYPE_CHECKING:
 @click.option("--no-cfi", is_flag=True, help="Leave unwind rules out.")
 @click.option("--no-demangle", is_flag=True, help="Keep names as they are in the file.")
 @click.pass_context
-def command(context: click.Context, /, console: Console, **options: Any) -> None:
+def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Write Breakpad .sym files from ELF, PE, PDB and Mach-O files.
 
     Files of one build are read together: the PDB with its EXE or DLL, a stripped program with its
@@ -62,16 +76,17 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
     )
     from crashtool.services.symbol_upload.symbol_text import DumpSymbolsOptions
 
-    if not options["inputs"]:
+    options = SymbolsDumpOptions(**values)
+    if not options.inputs:
         raise UsageError("no files given", hint="name files or folders")
-    if options["store"] and options["output"]:
+    if options.store and options.output:
         raise UsageError("--store writes many files, --output one: choose one")
     wishes = DumpSymbolsOptions(
-        not options["no_inlines"], not options["no_cfi"], not options["no_demangle"],
-        options["architecture"] or "", options["name"] or "",
+        not options.no_inlines, not options.no_cfi, not options.no_demangle,
+        options.architecture or "", options.name or "",
     )  # fmt: skip
     cache = user_cache_folder()
-    inputs = _add_siblings(console, options["inputs"])
+    inputs = _add_siblings(console, options.inputs)
     with Scratch() as scratch:
         survey = inspect_files(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
         for left_out in survey.collection.refused:
@@ -85,10 +100,10 @@ def command(context: click.Context, /, console: Console, **options: Any) -> None
             reason = rows[0].reason if rows else "no debug files of a program found"
             raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
         dumper = SymbolDumper(scratch, wishes)
-        if options["store"]:
-            rows += dumper.write_store(modules, Path(options["store"]))
-        elif options["output"] not in (None, "-"):
-            rows.append(dumper.write_file(check_single(modules), Path(options["output"])))
+        if options.store:
+            rows += dumper.write_store(modules, Path(options.store))
+        elif options.output not in (None, "-"):
+            rows.append(dumper.write_file(check_single(modules), Path(options.output)))
         else:
             dumper.write_into(check_single(modules), sys.stdout.buffer)
             return

@@ -10,12 +10,14 @@ import click
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import (
+    SymbolOptions,
     named_symbol_options,
     network_options,
     open_source,
     symbol_options,
 )
 from crashtool.errors import DONE, CheckFailed, CrashtoolError, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
@@ -24,12 +26,31 @@ if TYPE_CHECKING:
 WANTED = "name identifiers, minidumps or programs"
 
 
+class SymbolsFindOptions(NamedTuple):
+    """The options of one call; `lookup` are those of symbols."""
+
+    wanted: tuple[str, ...]
+    all_modules: bool
+    lookup: SymbolOptions
+
+
+class SymbolsFetchOptions(NamedTuple):
+    """The options of one call; `lookup` are those of symbols and servers."""
+
+    wanted: tuple[str, ...]
+    store: str | None
+    all_modules: bool
+    replace: bool
+    jobs: int
+    lookup: SymbolOptions
+
+
 @click.command("find", cls=Command)
 @click.argument("wanted", nargs=-1, metavar="ID|FILE...")
 @click.option("--all-modules", is_flag=True, help="Of minidumps also the system's own modules.")
 @symbol_options
 @click.pass_context
-def find(context: click.Context, /, console: Console, **options: Any) -> None:
+def find(context: click.Context, /, console: Console, **values: Any) -> None:
     """Show every place that has, or should have, the symbols of a module.
 
     ID is a debug id or a build id; FILE is a minidump, a program, a PDB or a folder of them. Each
@@ -42,6 +63,7 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
 
     Exit status: 0 when each module has a file, 3 for what names no module, 4 otherwise.
     """  # noqa: D301 (\b is click's)
+    options = SymbolsFindOptions(lookup=SymbolOptions.take(values), **values)
     with ExitStack() as stack:
         searches = look_for(options, console, stack, jobs=1, local=True)
     _answer(context, console, searches, ())
@@ -63,7 +85,7 @@ def find(context: click.Context, /, console: Console, **options: Any) -> None:
 @named_symbol_options
 @network_options
 @click.pass_context
-def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
+def fetch(context: click.Context, /, console: Console, **values: Any) -> None:
     """Fill a symbol store with what minidumps need, from symbol servers.
 
     The servers are those of --symbol-server, _NT_SYMBOL_PATH and DEBUGINFOD_URLS; what they send is
@@ -79,22 +101,28 @@ def fetch(context: click.Context, /, console: Console, **options: Any) -> None:
     from crashtool.services.symbol_upload.find_symbols import store_found
     from crashtool.services.symbol_upload.store import StoreWriter, open_target
 
-    if not options["store"]:
+    options = SymbolsFetchOptions(lookup=SymbolOptions.take(values), **values)
+    if not options.store:
         raise UsageError("no folder given to store them in", hint="--to DIR")
-    if options["offline"]:
+    if options.lookup.offline:
         raise UsageError("--offline asks no server: there is nothing to fetch from")
     writer = StoreWriter(
-        open_target(options["store"], options.get("timeout")), options["store"],
-        replace=options["replace"], progress=console.progress,
+        open_target(options.store, options.lookup.timeout), options.store,
+        replace=options.replace, progress=console.progress,
     )  # fmt: skip
     with ExitStack() as stack:  # what was fetched may have to go when it ends
-        searches = look_for(options, console, stack, jobs=options["jobs"], local=False)
+        searches = look_for(options, console, stack, jobs=options.jobs, local=False)
         deliveries = tuple(store_found(searches, writer))
     _answer(context, console, searches, deliveries)
 
 
 def look_for(
-    options: dict[str, Any], console: Console, stack: ExitStack, *, jobs: int, local: bool
+    options: SymbolsFindOptions | SymbolsFetchOptions,
+    console: Console,
+    stack: ExitStack,
+    *,
+    jobs: int,
+    local: bool,
 ) -> "list[ModuleSearch]":
     """The modules that were asked for, each with where it was looked for; `local`: on this
     machine, too. Their files are there until `stack` is closed.
@@ -102,12 +130,12 @@ def look_for(
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.find_symbols import find_symbols, list_wanted
 
-    if not options["wanted"]:
+    if not options.wanted:
         raise UsageError("nothing given to look for", hint=WANTED)
-    cache = options["cache"] or user_cache_folder()
+    cache = options.lookup.cache or user_cache_folder()
     scratch = stack.enter_context(Scratch())
-    wanted = list_wanted(options["wanted"], scratch, cache, all_modules=options["all_modules"])
-    places = stack.enter_context(open_source(options, console, local=local))
+    wanted = list_wanted(options.wanted, scratch, cache, all_modules=options.all_modules)
+    places = stack.enter_context(open_source(options.lookup, console, local=local))
     if places is None:
         raise UsageError("no source of symbols given", hint="--symbols or --symbol-server")
     searches: list[ModuleSearch] = []

@@ -7,7 +7,8 @@ from click.core import ParameterSource
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import symbol_options
+from crashtool.commands.options import SymbolOptions, symbol_options
+from crashtool.commands.triage_options import TriageOptions
 from crashtool.errors import (
     CHECK_FAILED,
     DONE,
@@ -152,7 +153,7 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
 )
 @click.pass_context
 def command(
-    context: click.Context, /, console: Console, inputs: tuple[str, ...], **options: Any
+    context: click.Context, /, console: Console, inputs: tuple[str, ...], **values: Any
 ) -> None:
     """Group many minidumps by what crashed, count them, and compare versions.
 
@@ -177,15 +178,16 @@ def command(
     from crashtool.commands.triage_question import Question
     from crashtool.model.triage.grouping_rules import Rules
 
+    options = TriageOptions(lookup=SymbolOptions.take(values), **values)
     rules = Rules()
-    if options["triage_rules"]:
+    if options.triage_rules:
         from crashtool.services.triage.rules_file import read_rules
 
-        rules = read_rules(options["triage_rules"])
-    if options["explain"]:
+        rules = read_rules(options.triage_rules)
+    if options.explain:
         from crashtool.commands.triage_explained import explain
 
-        explain(console, options, rules)
+        explain(console, options.explain, options.lookup, rules)
         return
     if not inputs:
         raise UsageError("no minidump given", hint="crashtool triage crashes/")
@@ -195,11 +197,11 @@ def command(
     if not triage.totals.inputs:
         raise NothingFound("no minidump to group")
     compared, gate = question.compare(triage), question.hold_to_baseline(triage)
-    if options["save_baseline"]:
-        question.save(triage)
-    if options["html"]:
-        write_page(options["html"], triage, compared, gate)
-    if options["ci_system"]:
+    if options.save_baseline:
+        question.save(triage, options.save_baseline)
+    if options.html:
+        write_page(options.html, triage, compared, gate)
+    if options.ci_system:
         tell_ci(console, options, triage, compared, gate)
     _answer(console, question, triage, compared, gate)
     _warn_of_rules(console, rules, triage)
@@ -215,12 +217,12 @@ def _answer(
 ) -> None:
     from crashtool.render.triage import render_triage, triage_document
 
-    if question.options["rows"] == "-":
+    if question.options.rows == "-":
         return
     if console.json:
-        console.document(triage_document(triage, question.options["by"], compared, gate))
+        console.document(triage_document(triage, question.options.by, compared, gate))
     else:
-        top = question.options["top"] or None
+        top = question.options.top or None
         console.answer(render_triage(triage, top, compared, gate, question.extra))
 
 
@@ -237,15 +239,15 @@ def _warn_of_rules(console: Console, rules: "Rules", triage: "Triage") -> None:
 
 
 def _find_status(
-    options: dict[str, Any],
+    options: TriageOptions,
     triage: "Triage",
     compared: "Compared | None",
     gate: "TriageGate | None",
 ) -> int:
-    if "new" in options["fail_on"] and gate and gate.new:
+    if "new" in options.fail_on and gate and gate.new:
         return CHECK_FAILED
     verdicts = {item.verdict for _, item in compared.rows} if compared else set()
-    if "regression" in options["fail_on"] and "regression" in verdicts:
+    if "regression" in options.fail_on and "regression" in verdicts:
         return CHECK_FAILED
     totals = triage.totals
     if totals.unreadable:

@@ -1,13 +1,14 @@
 """Where triage puts what it found besides the answer: a web page, a CI system's log and summary."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crashtool.commands.console import Console
 from crashtool.errors import CannotWrite
 from crashtool.services.settings.layers import step_summary_file
 
 if TYPE_CHECKING:
+    from crashtool.commands.triage_options import TriageOptions
     from crashtool.model.triage.groups import Triage
     from crashtool.render.triage import Compared, TriageGate
 
@@ -25,7 +26,7 @@ def write_page(
 
 def tell_ci(
     console: Console,
-    options: dict[str, Any],
+    options: "TriageOptions",
     triage: "Triage",
     compared: "Compared | None",
     gate: "TriageGate | None",
@@ -34,8 +35,8 @@ def tell_ci(
     from crashtool.render.triage_ci import render_github, render_summary
     from crashtool.services.files.whole_file import append_text
 
-    for line in render_github(triage, compared, gate, options["fail_on"]):
-        if options["rows"] == "-":  # stdout has rows and nothing else
+    for line in render_github(triage, compared, gate, options.fail_on):
+        if options.rows == "-":  # stdout has rows and nothing else
             console.report(line + "\n")
         else:
             console.ci_command(line)

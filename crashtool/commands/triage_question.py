@@ -12,6 +12,7 @@ from crashtool.model.triage.groups import BY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crashtool.commands.triage_options import TriageOptions
     from crashtool.commands.triaged import Done, RowSetup, Task
     from crashtool.model.triage.grouping_rules import Rules
     from crashtool.model.triage.groups import Triage
@@ -27,34 +28,34 @@ class Question:
     """What is asked: the options made ready, before a minidump is read. UsageError."""
 
     def __init__(
-        self, options: dict[str, Any], rules: "Rules", console: Console, *, is_baseline_typed: bool
+        self, options: "TriageOptions", rules: "Rules", console: Console, *, is_baseline_typed: bool
     ) -> None:
         from crashtool.services.triage.crash_filter import Conditions, parse_moment, parse_where
 
         self.options = options
         self.rules = rules
-        self.by, *extra = [part.strip() for part in options["by"].split(",")]
+        self.by, *extra = [part.strip() for part in options.by.split(",")]
         if self.by not in BY:  # the first may be left out: by version is by signature and version
             self.by, extra = "signature", [self.by, *extra]
         if not all(extra):
-            raise UsageError(f"--by {options['by']}: a key is empty")
+            raise UsageError(f"--by {options.by}: a key is empty")
         self.extra = tuple(extra)
         since, until = (
-            parse_moment(options[name], f"--{name}") if options[name] else None
-            for name in ("since", "until")
+            parse_moment(text, f"--{name}") if text else None
+            for name, text in (("since", options.since), ("until", options.until))
         )
-        where = tuple(map(parse_where, options["where"]))
-        self.conditions: Conditions = Conditions(since, until, options["versions"], where)
-        self._versions = _parse_versions(options["compare"])
-        self._sessions = dict(map(_parse_sessions, options["sessions"]))
+        where = tuple(map(parse_where, options.where))
+        self.conditions: Conditions = Conditions(since, until, options.versions, where)
+        self._versions = _parse_versions(options.compare)
+        self._sessions = dict(map(_parse_sessions, options.sessions))
         self._check()
         self._baseline = self._find_baseline(console, is_typed=is_baseline_typed)
 
     def _check(self) -> None:
         options = self.options
-        if "new" in options["fail_on"] and not options["triage_baseline"]:
+        if "new" in options.fail_on and not options.triage_baseline:
             raise UsageError("--fail-on new compares with a baseline", hint="--baseline FILE")
-        if "regression" in options["fail_on"] and not options["compare"]:
+        if "regression" in options.fail_on and not options.compare:
             raise UsageError("--fail-on regression compares two versions", hint="--compare OLD,NEW")
         if self._sessions and not set(self._versions) <= set(self._sessions):
             raise UsageError(
@@ -64,8 +65,8 @@ class Question:
 
     def _find_baseline(self, console: Console, *, is_typed: bool) -> "Baseline | None":
         """The baseline to compare with. One that only the settings name may be of no use."""
-        path, is_asked = self.options["triage_baseline"], "new" in self.options["fail_on"]
-        if not path or (self.options["save_baseline"] and not is_typed and not is_asked):
+        path, is_asked = self.options.triage_baseline, "new" in self.options.fail_on
+        if not path or (self.options.save_baseline and not is_typed and not is_asked):
             return None
         try:
             return self._read_baseline(path)
@@ -79,8 +80,8 @@ class Question:
         from crashtool.services.triage.baseline import check_match, read_baseline
 
         baseline = read_baseline(path)
-        if not self.options["baseline_anyway"]:
-            check_match(baseline, self.options["by"], self.rules.digest, path)
+        if not self.options.baseline_anyway:
+            check_match(baseline, self.options.by, self.rules.digest, path)
         return baseline
 
     def read(self, console: Console, inputs: Sequence[str]) -> "Triage":
@@ -91,11 +92,11 @@ class Question:
 
         grouping = Grouping(self.by, self.extra)
         with ExitStack() as stack:
-            write = _open_rows(self.options["rows"], console, stack)
-            table = _open_parquet(self.options["parquet"], stack)
+            write = _open_rows(self.options.rows, console, stack)
+            table = _open_parquet(self.options.parquet, stack)
             rows = self._walk_rows(inputs, console, stack)
             for row in choose(
-                rows, self.conditions, count_duplicates=self.options["count_duplicates"]
+                rows, self.conditions, count_duplicates=self.options.count_duplicates
             ):
                 grouping.add(row)
                 if write:
@@ -114,11 +115,11 @@ class Question:
     ) -> "Iterator[Row]":
         from crashtool.commands.triaged import RowSetup, read_rows
 
-        setup = RowSetup(self.options, self.rules.frame_rules, self.rules.groups,
+        setup = RowSetup(self.options.lookup, self.rules.frame_rules, self.rules.groups,
                          self.rules.frames, self._keys())  # fmt: skip
         kept = self._open_kept(setup, console, stack)
         tasks = Tasks(sorted(set(_expand(inputs))), kept, stack)
-        for done in read_rows(iter(tasks), setup, console, self.options["jobs"]):
+        for done in read_rows(iter(tasks), setup, console, self.options.jobs):
             tasks.finish(done)
             yield done.row
         tasks.check()
@@ -131,14 +132,14 @@ class Question:
     def _open_kept(
         self, setup: "RowSetup", console: Console, stack: ExitStack
     ) -> "KeptRows | None":
-        if not self.options["work"]:
+        if not self.options.work:
             return None
         from crashtool.services.triage.kept_rows import KeptRows, name_state
 
-        told = [repr(setup.options[name]) for name in STATE_OPTIONS]
+        told = [repr(getattr(setup.lookup, name)) for name in STATE_OPTIONS]
         told += [self.rules.digest, *setup.keys]
-        state = name_state(told, setup.options["symbols"] or ())
-        return stack.enter_context(KeptRows(self.options["work"], state, console.warn))
+        state = name_state(told, setup.lookup.symbols or ())
+        return stack.enter_context(KeptRows(self.options.work, state, console.warn))
 
     def compare(self, triage: "Triage") -> "Compared | None":
         """Each group's rates in two versions."""
@@ -173,15 +174,15 @@ class Question:
         from crashtool.render.triage import TriageGate
         from crashtool.services.triage.baseline import find_new
 
-        new = find_new(triage, self._baseline, self.options["min_count"])
-        return TriageGate(self.options["triage_baseline"], self._baseline.reports, new)
+        new = find_new(triage, self._baseline, self.options.min_count)
+        return TriageGate(self.options.triage_baseline or "", self._baseline.reports, new)
 
-    def save(self, triage: "Triage") -> None:
+    def save(self, triage: "Triage", path: str) -> None:
         """Write a baseline. CannotWrite."""
         from crashtool.services.triage.baseline import make_baseline, save_baseline
 
-        baseline = make_baseline(triage, self.options["by"], self.rules.digest)
-        save_baseline(baseline, self.options["save_baseline"])
+        baseline = make_baseline(triage, self.options.by, self.rules.digest)
+        save_baseline(baseline, path)
 
 
 STATE_OPTIONS = ("symbols", "symbol_servers", "offline", "no_local_symbols")

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 from crashtool.commands.console import Console
-from crashtool.commands.options import open_symbols
+from crashtool.commands.options import SymbolOptions, open_symbols
 from crashtool.errors import CrashtoolError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.own_calls import FrameRule
@@ -21,7 +20,7 @@ MAKER = "crashtool.commands.triaged:make_row_reader"
 class RowSetup(NamedTuple):
     """How rows are read: the options of the symbols, the user's rules, annotations to keep."""
 
-    options: dict[str, Any]
+    lookup: SymbolOptions
     frame_rules: tuple[FrameRule, ...]
     groups: tuple[GroupRule, ...]
     frames: int
@@ -57,7 +56,7 @@ class RowReader:
 
     def __init__(self, setup: RowSetup, console: Console) -> None:
         self._stack = ExitStack()
-        symbols = self._stack.enter_context(open_symbols(setup.options, console))
+        symbols = self._stack.enter_context(open_symbols(setup.lookup, console))
         self._rules = setup.rules
         self._wanted = InspectOptions(
             symbols=symbols, warn=console.warn_once, until=make_consumer(self._rules)

@@ -10,6 +10,7 @@ from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.commands.options import network_options, require_token
 from crashtool.errors import DONE, UsageError
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
 from crashtool.services.settings.layers import read_token_file, user_cache_folder
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from crashtool.model.symbol_upload import Survey
-    from crashtool.services.symbol_upload.job import UploadOutcome
+    from crashtool.services.symbol_upload.job import UploadOptions, UploadOutcome
 
 
 class UploadCommand(Command):
@@ -57,6 +58,45 @@ class Shown:
     def warn(self, sentence: str) -> None:
         """Say once what holds for all files."""
         self._console.warn_once(sentence)
+
+
+class UploadSymbolsOptions(NamedTuple):
+    """The options of one call; times in seconds, sizes in bytes."""
+
+    inputs: tuple[str, ...]
+    symbols_url: str | None
+    universe: str | None
+    host: str | None
+    symbols_token: str | None
+    symbols_token_file: str | None
+    tag: str | None
+    exclude: tuple[str, ...]
+    types: tuple[str, ...]
+    require_for: tuple[str, ...]
+    for_dump: tuple[str, ...]
+    not_required: tuple[str, ...]
+    require_all: bool
+    strict: bool
+    quick: bool
+    single: bool
+    most: int | None
+    no_compression: bool
+    gzip: bool
+    output: str | None
+    store: str | None
+    replace: bool
+    verify_receipt: str | None
+    receipt: str | None
+    dry_run: bool
+    allow_empty: bool
+    soft_fail: str | None
+    jobs: int
+    ci_system: str | None
+    junit: str | None
+    ca_bundle: str | None
+    insecure: bool | None
+    timeout: float | None
+    retry_for: float | None
 
 
 @click.command(cls=UploadCommand)
@@ -213,12 +253,7 @@ class Shown:
 @ci_options
 @network_options
 @click.pass_context
-def command(
-    context: click.Context, /, console: Console, *, inputs: tuple[str, ...],
-    symbols_token: str | None, symbols_token_file: str | None, ca_bundle: str | None,
-    insecure: bool | None, timeout: float | None, retry_for: float | None, ci_system: str | None,
-    junit: str | None, **wishes: Any,
-) -> None:  # fmt: skip
+def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Check debug files and upload them.
 
     PATH is a file, a folder, a pattern, an archive (zip, tar, 7z, cab, gz, xz, bz2, zst), a package
@@ -238,48 +273,82 @@ def command(
       crashtool upload-symbols --verify-receipt symbols.json dist/
       crashtool upload-symbols --to /srv/symbols out/
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.symbol_upload.job import Network, UploadOptions, run_job
+    from crashtool.services.symbol_upload.job import Network, run_job
 
-    if not inputs:
+    options = UploadSymbolsOptions(**values)
+    if not options.inputs:
         raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
-    if insecure:
+    if options.insecure:
         console.warn_of_insecurity()
-    if not wishes["output"]:
-        require_token(wishes["symbols_url"])
-    wishes["soft_fail"] = wishes["soft_fail"] or ""
+    if not options.output:
+        require_token(options.symbols_url)
 
     outcome = run_job(
-        UploadOptions(
-            inputs,
-            token=_read_token(symbols_token, symbols_token_file),
-            cache=user_cache_folder(),
-            hashed=console.json,
-            **wishes,
-        ),
-        Network(ca_bundle, bool(insecure), timeout, retry_for),
+        _make_job(options, hashed=console.json),
+        Network(options.ca_bundle, bool(options.insecure), options.timeout, options.retry_for),
         Shown(console),
     )
-    _tell(context, console, outcome, ci_system, junit)
+    _tell(context, console, outcome, options)
+
+
+def _make_job(options: UploadSymbolsOptions, *, hashed: bool) -> "UploadOptions":
+    """What is asked of the job; `hashed` wants a hash of each file."""
+    from crashtool.services.symbol_upload.job import UploadOptions
+
+    token = options.symbols_token
+    if options.symbols_token_file:
+        token = read_token_file(options.symbols_token_file)
+    return UploadOptions(
+        options.inputs,
+        exclude=options.exclude,
+        types=options.types,
+        allow_empty=options.allow_empty,
+        single=options.single,
+        most=options.most,
+        output=options.output,
+        receipt=options.receipt,
+        verify_receipt=options.verify_receipt,
+        store=options.store,
+        replace=options.replace,
+        dry_run=options.dry_run,
+        soft_fail=options.soft_fail or "",
+        jobs=options.jobs,
+        no_compression=options.no_compression,
+        gzip=options.gzip,
+        hashed=hashed,
+        symbols_url=options.symbols_url,
+        universe=options.universe,
+        host=options.host,
+        token=token,
+        tag=options.tag,
+        strict=options.strict,
+        quick=options.quick,
+        require_for=options.require_for,
+        for_dump=options.for_dump,
+        not_required=options.not_required,
+        require_all=options.require_all,
+        cache=user_cache_folder(),
+    )
 
 
 def _tell(
-    context: click.Context, console: Console, outcome: "UploadOutcome", ci_system: str | None,
-    junit: str | None,
-) -> None:  # fmt: skip
+    context: click.Context,
+    console: Console,
+    outcome: "UploadOutcome",
+    options: UploadSymbolsOptions,
+) -> None:
     """Say what came of the deliveries, and end with the status that they have."""
     said = [outcome.error.what] if outcome.error else []
     for delivery in outcome.deliveries:
         if delivery.forgiven and not console.is_quiet:
             said.append(delivery.reason)
             console.warn(f"{delivery.name} was not uploaded (--soft-fail): {delivery.reason}")
-    report_to_ci(console, ci_system, junit, outcome.survey, outcome.deliveries, outcome.error)
+    report_to_ci(
+        console, options.ci_system, options.junit, outcome.survey, outcome.deliveries, outcome.error
+    )
     if console.json:
         console.document(outcome_document(*outcome))
         context.exit(outcome.error.exit_status if outcome.error else DONE)
     console.answer(render_deliveries(outcome.deliveries, said))
     if outcome.error:
         raise outcome.error
-
-
-def _read_token(token: str | None, file: str | None) -> str | None:
-    return read_token_file(file) if file else token
