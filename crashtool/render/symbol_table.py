@@ -76,13 +76,13 @@ class ModulePart(NamedTuple):
     """An object of a file, with what it is worth."""
 
     file: SymbolFile
-    row: ObjectFile
+    object_file: ObjectFile
     quality: Quality
 
     @property
     def identifier(self) -> str:
         """Its debug id, "" for none."""
-        return self.row.debug_id.breakpad if self.row.debug_id else ""
+        return self.object_file.debug_id.breakpad if self.object_file.debug_id else ""
 
 
 def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list[ModulePart]]:
@@ -98,7 +98,7 @@ def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list
             key = programs.get(file.name, "") if object_file.role == PACKAGE else part.identifier
             own = key if key.strip("0") else (file.path, object_file)
             groups.setdefault(own, []).append(part)
-    return [sorted(group, key=lambda part: part.row.role not in BINARIES)
+    return [sorted(group, key=lambda part: part.object_file.role not in BINARIES)
             for group in groups.values()]  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
 def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[Cell, ...]:
     """A module: its program with what belongs to it, and what they are worth together."""
     first = parts[0]
-    object_file, quality = first.row, join_qualities([part.quality for part in parts])
+    object_file, quality = first.object_file, join_qualities([part.quality for part in parts])
     nothing = (
         "none (no build id)" if object_file.kind == ELF and object_file.role != PACKAGE else "none"
     )
@@ -138,7 +138,7 @@ def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[
     is_warned = any(part.file.path in warned for part in parts)
     return (
         Span(first.file.name, "warn" if is_warned else "strong"),
-        " + ".join(dict.fromkeys(_format_kind(part.row) for part in parts)),
+        " + ".join(dict.fromkeys(_format_kind(part.object_file) for part in parts)),
         object_file.architecture,
         first.identifier or Span(nothing, "warn"),
         format_size(sum(part.file.size for part in parts)),

@@ -78,7 +78,7 @@ def _unreadable(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _no_build_id(entry: InventoryEntry, _: Inventory) -> str:
-    object_file = entry.row
+    object_file = entry.object_file
     linked = object_file.kind == object_kinds.ELF and object_file.role in (
         *BINARIES,
         object_kinds.DEBUG,
@@ -89,26 +89,26 @@ def _no_build_id(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _short_build_id(entry: InventoryEntry, _: Inventory) -> str:
-    size = len(entry.row.build_id.raw) if entry.row.build_id else USUAL_BUILD_ID
+    size = len(entry.object_file.build_id.raw) if entry.object_file.build_id else USUAL_BUILD_ID
     return "" if size >= USUAL_BUILD_ID else f"a build id of {size} bytes: others may have the same"
 
 
 def _no_uuid(entry: InventoryEntry, _: Inventory) -> str:
-    missing = entry.row.kind == object_kinds.MACHO and not entry.row.debug_id
+    missing = entry.object_file.kind == object_kinds.MACHO and not entry.object_file.debug_id
     return "no LC_UUID: nothing ties it to a crash report" if missing else ""
 
 
 def _no_codeview(entry: InventoryEntry, _: Inventory) -> str:
     if (
-        entry.row.kind != object_kinds.PE
-        or {object_kinds.CODEVIEW, object_kinds.MANAGED} & entry.row.traits
+        entry.object_file.kind != object_kinds.PE
+        or {object_kinds.CODEVIEW, object_kinds.MANAGED} & entry.object_file.traits
     ):
         return ""
     return "no CodeView record: crash reports have no debug id for it"
 
 
 def _nil_codeview(entry: InventoryEntry, _: Inventory) -> str:
-    object_file = entry.row
+    object_file = entry.object_file
     if (
         object_kinds.CODEVIEW not in object_file.traits
         or not object_file.debug_id
@@ -119,20 +119,20 @@ def _nil_codeview(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _unnamed_codeview(entry: InventoryEntry, _: Inventory) -> str:
-    if object_kinds.CODEVIEW not in entry.row.traits or entry.row.debug_file:
+    if object_kinds.CODEVIEW not in entry.object_file.traits or entry.object_file.debug_file:
         return ""
     return "a CodeView record without a PDB's name: Crashpad discards it and reports zeros"
 
 
 def _no_time(entry: InventoryEntry, _: Inventory) -> str:
-    code_id = entry.row.code_id.value if entry.row.code_id else ""
-    if entry.row.kind != object_kinds.PE or not code_id.startswith(NO_TIME):
+    code_id = entry.object_file.code_id.value if entry.object_file.code_id else ""
+    if entry.object_file.kind != object_kinds.PE or not code_id.startswith(NO_TIME):
         return ""
     return "no time stamp: its code id is only its size, and other builds may have the same"
 
 
 def _lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file = entry.row
+    object_file = entry.object_file
     if object_file.kind != object_kinds.PDB or object_file.architecture not in UNWIND_IN_IMAGE:
         return ""
     if entry.identifier in inventory.images or entry.identifier[:32] in inventory.guids:
@@ -142,7 +142,7 @@ def _lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
-    if entry.row.kind != object_kinds.PDB or entry.identifier in inventory.images:
+    if entry.object_file.kind != object_kinds.PDB or entry.identifier in inventory.images:
         return ""
     image = inventory.guids.get(entry.identifier[:32]) if entry.identifier else None
     if image is None:
@@ -152,10 +152,14 @@ def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _name_pair(entry: InventoryEntry, inventory: Inventory) -> str:
-    found = inventory.images.get(entry.identifier) if entry.row.kind == object_kinds.PDB else None
+    found = (
+        inventory.images.get(entry.identifier)
+        if entry.object_file.kind == object_kinds.PDB
+        else None
+    )
     if found is None:
         return ""
-    asked, file, image = found.row.debug_file, entry.file, found.file
+    asked, file, image = found.object_file.debug_file, entry.file, found.file
     if asked and asked.lower() != file.name.lower():
         return f"{image.name} asks for '{asked}', not for '{file.name}'"
     if _stem(image.name) != _stem(file.name):
@@ -168,17 +172,17 @@ def _stem(name: str) -> str:
 
 
 def _fastlink(entry: InventoryEntry, _: Inventory) -> str:
-    if object_kinds.FASTLINK not in entry.row.traits:
+    if object_kinds.FASTLINK not in entry.object_file.traits:
         return ""
     return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
 
 
 def _rewritten(entry: InventoryEntry, _: Inventory) -> str:
-    return REWRITTEN_NOTE if object_kinds.REWRITTEN in entry.row.traits else ""
+    return REWRITTEN_NOTE if object_kinds.REWRITTEN in entry.object_file.traits else ""
 
 
 def _stripped_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file, quality = entry.row, entry.quality
+    object_file, quality = entry.object_file, entry.quality
     image = inventory.images.get(entry.identifier)
     if image and image.quality.lines:
         return ""  # MinGW's linker makes such PDBs, and the lines are in the image's DWARF
@@ -193,25 +197,27 @@ def _stripped_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _split_dwarf(entry: InventoryEntry, _: Inventory) -> str:
-    return SPLIT_NOTE if object_kinds.SPLIT in entry.row.traits else ""
+    return SPLIT_NOTE if object_kinds.SPLIT in entry.object_file.traits else ""
 
 
 def _linked_debug(entry: InventoryEntry, inventory: Inventory) -> str:
     described = entry.quality.lines or entry.identifier in inventory.lined
-    if not entry.row.debug_link or described:
+    link = entry.object_file.debug_link
+    if not link or described:
         return ""
-    return f"its debug information is in '{entry.row.debug_link}', which is not among the inputs"
+    return f"its debug information is in '{link}', which is not among the inputs"
 
 
 def _alternate(entry: InventoryEntry, _: Inventory) -> str:
-    if not entry.row.alt_link:
+    link = entry.object_file.alt_link
+    if not link:
         return ""
     lost = f" ({entry.quality.nameless} without a name)" if entry.quality.nameless else ""
-    return f"dwz moved names into '{entry.row.alt_link}', which symbol servers do not follow{lost}"
+    return f"dwz moved names into '{link}', which symbol servers do not follow{lost}"
 
 
 def _stripped(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file = entry.row
+    object_file = entry.object_file
     judged = (
         object_file.role in BINARIES
         and object_file.kind in (object_kinds.ELF, object_kinds.MACHO)
@@ -246,7 +252,7 @@ def _has_exports_alone(object_file: ObjectFile) -> bool:
 
 
 def _exports_alone(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file, quality = entry.row, entry.quality
+    object_file, quality = entry.object_file, entry.quality
     if (
         not _has_exports_alone(object_file)
         or object_file.debug_link
@@ -260,7 +266,7 @@ def _exports_alone(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _no_lines(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file, quality = entry.row, entry.quality
+    object_file, quality = entry.object_file, entry.quality
     if {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & object_file.traits:
         return ""
     if object_file.kind in (object_kinds.PE, object_kinds.PDB) or object_file.role not in (
@@ -282,7 +288,7 @@ def _few_lines(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _no_unwind(entry: InventoryEntry, _: Inventory) -> str:
-    object_file, quality = entry.row, entry.quality
+    object_file, quality = entry.object_file, entry.quality
     if (
         object_file.role not in BINARIES
         or quality.unwind
@@ -300,7 +306,7 @@ def _no_unwind(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _lone_debug_file(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file = entry.row
+    object_file = entry.object_file
     if (
         object_file.role != object_kinds.DEBUG
         or object_file.kind not in (object_kinds.ELF, object_kinds.MACHO)
@@ -313,13 +319,17 @@ def _lone_debug_file(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _empty_sym(entry: InventoryEntry, _: Inventory) -> str:
-    if entry.row.kind != object_kinds.SYM or entry.quality.functions or entry.quality.problem:
+    if (
+        entry.object_file.kind != object_kinds.SYM
+        or entry.quality.functions
+        or entry.quality.problem
+    ):
         return ""
     return "a .sym file without a single function"
 
 
 def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
-    object_file, quality = entry.row, entry.quality
+    object_file, quality = entry.object_file, entry.quality
     if (
         object_file.kind != object_kinds.PDB
         or {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & object_file.traits
@@ -331,14 +341,18 @@ def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
 
 
 def _no_stack_records(entry: InventoryEntry, _: Inventory) -> str:
-    judged = entry.row.kind == object_kinds.SYM and entry.quality.tried and entry.quality.functions
+    judged = (
+        entry.object_file.kind == object_kinds.SYM
+        and entry.quality.tried
+        and entry.quality.functions
+    )
     if not judged or entry.quality.unwind:
         return ""
     return "a .sym file without STACK records: stacks through it are guesses"
 
 
 def _nil_sym(entry: InventoryEntry, _: Inventory) -> str:
-    object_file = entry.row
+    object_file = entry.object_file
     nil = (
         object_file.kind in (object_kinds.SYM, object_kinds.PDB)
         and object_file.debug_id

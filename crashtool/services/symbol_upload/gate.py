@@ -159,7 +159,7 @@ class Gate:
             return _row(wanted, gap, note, f"upload {LINED[wanted.family]}")
         if gap == "stripped":
             return self._assess_nameless(wanted, own)
-        if any(entry.row.role in BINARIES for entry in own):
+        if any(entry.object_file.role in BINARIES for entry in own):
             note = "its program is there, but without unwind information"
             return _row(wanted, gap, note, UNWIND_COMPILE)
         return _row(wanted, gap, "nothing in these files can unwind it", UNWIND_FIX[wanted.family])
@@ -173,7 +173,7 @@ class Gate:
         """What has the name of the module's debug file, but another identifier."""
         names = {bare_name(name) for name in (wanted.name, wanted.debug_file) if name}
         for other in self._inventory.entries:
-            is_alike = other.row.architecture in ("", wanted.architecture)
+            is_alike = other.object_file.architecture in ("", wanted.architecture)
             is_other = other.identifier and is_alike and not _is_of(other, wanted)
             if is_other and bare_name(other.file.name) in names:
                 note = (
@@ -259,14 +259,14 @@ def _of_module(module: Module, dump: str, architecture: str) -> _Wanted:
 def _is_of(entry: InventoryEntry, wanted: _Wanted) -> bool:
     if wanted.debug_id:
         return entry.identifier == wanted.debug_id
-    code_id = entry.row.code_id.value if entry.row.code_id else ""
-    return entry.row.kind == object_kinds.PE and code_id.lower() == wanted.code_id.lower()
+    code_id = entry.object_file.code_id.value if entry.object_file.code_id else ""
+    return entry.object_file.kind == object_kinds.PE and code_id.lower() == wanted.code_id.lower()
 
 
 def _find_misnamed(wanted: _Wanted, lined: list[InventoryEntry]) -> GateRow | None:
     """A PDB that is called otherwise than its program says: servers match names, too."""
     asked = base_name(wanted.debug_file).lower()
-    pdbs = [entry for entry in lined if entry.row.kind == object_kinds.PDB]
+    pdbs = [entry for entry in lined if entry.object_file.kind == object_kinds.PDB]
     if not asked or not pdbs or len(pdbs) < len(lined):
         return None
     if any(entry.file.name.lower() == asked for entry in pdbs):

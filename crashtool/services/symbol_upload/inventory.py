@@ -16,13 +16,13 @@ class InventoryEntry(NamedTuple):
     """An object, the file that it is in, and what it is worth."""
 
     file: SymbolFile
-    row: ObjectFile
+    object_file: ObjectFile
     quality: Quality
 
     @property
     def identifier(self) -> str:
         """The debug id in Breakpad's spelling; "" for none, and for one of zeros."""
-        found = self.row.debug_id
+        found = self.object_file.debug_id
         return found.breakpad if found and not found.is_nil else ""
 
 
@@ -33,19 +33,23 @@ class Inventory:
         self.entries = tuple(walk_entries(files))
         entries = [entry for entry in self.entries if entry.identifier]
         self.images = {
-            entry.identifier: entry for entry in entries if entry.row.kind == object_kinds.PE
+            entry.identifier: entry
+            for entry in entries
+            if entry.object_file.kind == object_kinds.PE
         }
         self.guids = {entry.identifier[:32]: entry for entry in self.images.values()}
         self.binaries = frozenset(
-            entry.identifier for entry in entries if entry.row.role in BINARIES
+            entry.identifier for entry in entries if entry.object_file.role in BINARIES
         )
         self.debug = frozenset(
-            entry.identifier for entry in entries if entry.row.role == object_kinds.DEBUG
+            entry.identifier for entry in entries if entry.object_file.role == object_kinds.DEBUG
         )
         self.lined = frozenset(entry.identifier for entry in entries if entry.quality.lines)
         self.named = frozenset(entry.identifier for entry in entries if entry.quality.functions)
         self.packages = frozenset(
-            entry.file.name for entry in self.entries if entry.row.role == object_kinds.PACKAGE
+            entry.file.name
+            for entry in self.entries
+            if entry.object_file.role == object_kinds.PACKAGE
         )
 
     def find_package(self, entry: InventoryEntry) -> str:
@@ -66,15 +70,17 @@ def find_pairs(inventory: Inventory) -> tuple[Pair, ...]:
     """Programs with what belongs to them: PDB, .debug file, dSYM, .dwp; in the order of files."""
     partners: dict[str, list[InventoryEntry]] = {}
     for entry in inventory.entries:
-        if entry.identifier and entry.row.role == object_kinds.DEBUG:
+        if entry.identifier and entry.object_file.role == object_kinds.DEBUG:
             partners.setdefault(entry.identifier, []).append(entry)
     pairs: dict[tuple[str, str], Pair] = {}
     for entry in inventory.entries:
-        if entry.row.role not in BINARIES:
+        if entry.object_file.role not in BINARIES:
             continue
         for partner in partners.get(entry.identifier, []) if entry.identifier else []:
-            _add(pairs, entry, partner.file.path, partner.row.kind)
-        if object_kinds.SPLIT in entry.row.traits and (package := inventory.find_package(entry)):
+            _add(pairs, entry, partner.file.path, partner.object_file.kind)
+        if object_kinds.SPLIT in entry.object_file.traits and (
+            package := inventory.find_package(entry)
+        ):
             _add(pairs, entry, package, object_kinds.PACKAGE)
     return tuple(pairs.values())
 

@@ -61,7 +61,7 @@ def find_dumpable(
     groups: dict[tuple[str, str], list[InventoryEntry]] = {}
     found: list[Dumpable | DumpedModule] = []
     for entry in Inventory(files).entries:
-        object_file = entry.row
+        object_file = entry.object_file
         if object_file.kind not in NATIVE or object_file.role not in (
             *BINARIES,
             object_kinds.DEBUG,
@@ -91,9 +91,9 @@ def _combine(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> Dumpa
 
 
 def _name_module(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> ModuleLine:
-    program = next((entry for entry in entries if entry.row.role in BINARIES), entries[0])
-    object_file = program.row
-    pdb = next((entry for entry in entries if entry.row.kind == object_kinds.PDB), None)
+    program = next((entry for entry in entries if entry.object_file.role in BINARIES), entries[0])
+    object_file = program.object_file
+    pdb = next((entry for entry in entries if entry.object_file.kind == object_kinds.PDB), None)
     name = wishes.name or object_file.debug_file or (pdb.file.name if pdb else "")
     name = store_name(name or without_suffix(program.file.name)) or "module"
     code_id, code_file = "", ""
@@ -127,7 +127,7 @@ class SymbolDumper:
         return size
 
     def _walk(self, dumpable: Dumpable) -> Iterator[str]:
-        object_file = dumpable.lines.row
+        object_file = dumpable.lines.object_file
         made = make_pdb_text if object_file.kind == object_kinds.PDB else make_native_text
         yield from made(
             dumpable.module,
@@ -137,7 +137,7 @@ class SymbolDumper:
             self._scratch,
         )
         if dumpable.unwind is not None:
-            source, object_file = dumpable.unwind.file.source, dumpable.unwind.row
+            source, object_file = dumpable.unwind.file.source, dumpable.unwind.object_file
             yield from walk_unwind_records(
                 map_file(source), object_file.kind, object_file.architecture
             )

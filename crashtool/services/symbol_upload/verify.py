@@ -45,7 +45,7 @@ def check_receipt(statuses: dict[str, str], files: tuple[SymbolFile, ...]) -> li
     for entry in walk_entries(files):
         status = statuses.get(entry.identifier) if entry.identifier else None
         base = GateRow(
-            entry.file.name, entry.file.path, entry.row.architecture, entry.identifier, "ok"
+            entry.file.name, entry.file.path, entry.object_file.architecture, entry.identifier, "ok"
         )
         if not entry.identifier:
             rows.append(base._replace(status="no_id", note="no identifier to look for"))

@@ -79,7 +79,7 @@ PROGRAMS = [
 def open_own(path, row):
     """The debug file's own look-ups."""
     data = map_file(path)
-    if row.lines.row.kind == object_kinds.PDB:
+    if row.lines.object_file.kind == object_kinds.PDB:
         return PdbDebugFile(data, row.module.architecture)
     return open_functions(data, path, row.module.architecture, [], [])
 
