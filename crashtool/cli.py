@@ -4,7 +4,7 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,7 +114,14 @@ class CommandTable(click.Group):
 
 
 class WrongCall(click.UsageError):
-    """What click has to say of arguments, told as every other error is."""
+    """What click has to say of arguments, told as every other error is.
+
+    `near` are the words that may have been meant.
+    """
+
+    def __init__(self, message: str, ctx: click.Context | None, near: Sequence[str] = ()) -> None:
+        super().__init__(message, ctx)
+        self.near = near
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002 (click's signature)
         """One line that says what is wrong, one that says where help is."""
@@ -125,9 +132,10 @@ class WrongCall(click.UsageError):
         path = self.ctx.command_path if self.ctx else "crashtool"
         console = _console_of(self.ctx) if self.ctx else Console()
         console.color_notes = wants_color("auto", os.environ, sys.stderr)
-        console.error(
-            UsageError(words[:1].lower() + words[1:], hint=f"{path} --help shows its use")
-        )
+        hint = f"try {path} --help"
+        if self.near:
+            hint = f"did you mean {' or '.join(self.near)}? If not, {hint}"
+        console.error(UsageError(words[:1].lower() + words[1:], hint=hint))
 
 
 HELP_INSTEAD = getattr(click.exceptions, "NoArgsIsHelpError", WrongCall)  # since click 8.2
@@ -141,7 +149,24 @@ def _one_line_messages() -> Iterator[None]:
     except (WrongCall, HELP_INSTEAD):
         raise
     except click.UsageError as error:
-        raise WrongCall(error.format_message(), error.ctx) from None
+        raise _retell(error) from None
+
+
+def _retell(error: click.UsageError) -> WrongCall:
+    """The same, with what was probably meant by an option or a command that is not there."""
+    if isinstance(error, click.NoSuchOption):
+        near = sorted(error.possibilities or ())
+        return WrongCall(f"No such option '{error.option_name}'", error.ctx, near)
+    message = error.format_message()
+    _, start, name = message.partition("No such command '")
+    group = error.ctx.command if error.ctx else None
+    if not start or error.ctx is None or not isinstance(group, click.Group):
+        return WrongCall(message, error.ctx)
+    from difflib import get_close_matches
+
+    name = name.partition("'")[0]
+    near = get_close_matches(name, group.list_commands(error.ctx))
+    return WrongCall(f"{start}{name}'", error.ctx, near)
 
 
 def _console_of(ctx: click.Context) -> Any:
@@ -154,10 +179,11 @@ def _console_of(ctx: click.Context) -> Any:
 @click.command(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def root() -> None:
-    """The Crashpad client workflow against Backtrace, from StartHandler to a readable crash.
+    """Crashpad crash reports, from StartHandler to a readable crash: check the integration, send
+    minidumps, upload symbols, read crashes. For Backtrace, or a receiver on your own machine.
 
     Exit status: 0 done, 1 a bug in crashtool, 2 usage, 3 input unusable, 4 a check failed,
-    5 refused, 6 the server said no, 7 network, 8 partial, 9 the machine (an answer or a file
+    5 refused, 6 rejected by the server, 7 network, 8 partial, 9 the machine (an answer or a file
     cannot be written, no process starts), 130 interrupted.
     """
 

@@ -125,23 +125,33 @@ def test_a_bug_shows_its_traceback_and_no_command_to_a_ci_system(failing, capsys
 
 
 COLORS, ANNOTATE = "'auto', 'always', 'never'", "crashtool annotate --help"
+INSPECT = "try crashtool inspect --help"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nope"], "no such command 'nope'\n  crashtool --help shows its use"),
+        (["zzyzx"], "no such command 'zzyzx'\n  try crashtool --help"),
         (
-            ["inspect", "--zzyzx"],
-            "no such option '--zzyzx'\n  crashtool inspect --help shows its use",
+            ["inspct", "crash.dmp"],
+            "no such command 'inspct'\n  did you mean inspect? If not, try crashtool --help",
+        ),
+        (
+            ["symbols", "fech"],
+            "no such command 'fech'\n  did you mean fetch? If not, try crashtool symbols --help",
+        ),
+        (["inspect", "--zzyzx"], "no such option '--zzyzx'\n  try crashtool inspect --help"),
+        (
+            ["inspect", "--register"],
+            f"no such option '--register'\n  did you mean --registers? If not, {INSPECT}",
         ),
         (
             ["annotate", "--color", "x"],
-            f"invalid value for '--color': 'x' is not one of {COLORS}\n  {ANNOTATE} shows its use",
+            f"invalid value for '--color': 'x' is not one of {COLORS}\n  try {ANNOTATE}",
         ),
         (
             ["inspect", "--cache"],
-            "option '--cache' requires an argument\n  crashtool --help shows its use",
+            "option '--cache' requires an argument\n  try crashtool --help",
         ),
     ],
 )
@@ -158,7 +168,7 @@ def test_a_missing_argument_is_told_in_one_line(crashtool):
     first, second = result.stderr.splitlines()
     assert first.startswith("crashtool: error: missing argument ")
     assert "\\n" not in first
-    assert second == "  crashtool completion --help shows its use"
+    assert second == "  try crashtool completion --help"
 
 
 @pytest.mark.parametrize("arguments", [[], ["symbols"]])
@@ -168,3 +178,11 @@ def test_without_a_command_the_help_is_shown_as_it_is(crashtool, arguments):
     assert result.output.startswith("Usage: crashtool ")
     assert "\nCommands:\n" in result.output
     assert "\\n" not in result.output
+
+
+@pytest.mark.parametrize("group", ["database", "scaffold", "symbols"])
+def test_the_help_of_a_group_says_all_of_what_its_commands_do(crashtool, group):
+    listed = crashtool(group, "--help").stdout.partition("Commands:")[2]
+
+    assert listed.count("\n  ") > 4
+    assert "..." not in listed

@@ -14,6 +14,7 @@ from crashtool.services.settings.table import SETTINGS
 
 WITHHELD = "crashtool.withheld"  # of a context: why the user's token is not used
 HOW_TO_LIST = "crashtool scaffold toml prints every setting: a variable is CRASHTOOL_ and its name"
+MAX_SUMMARY = 200  # letters; click cuts at what fits into the line
 RESOLVED = "crashtool.resolved"  # of a context: its settings, each with where it came from
 
 
@@ -45,8 +46,8 @@ class Command(click.Command):
             click.Option(
                 ["--project-file"],
                 metavar="FILE",
-                help="Read this crashtool.toml, and take what it names for your own wish; an empty "
-                "name reads none (default: the first one found upwards, if it is safe).",
+                help="Read this crashtool.toml, and trust it like what you typed; an empty name "
+                "reads none (default: the first one found upwards, if it is safe).",
             ),
             click.Option(
                 ["--show-settings"],
@@ -101,6 +102,18 @@ class Command(click.Command):
             else:
                 ctx.params[name] = params[name].type_cast_value(ctx, setting.value)
         return values, settings
+
+
+class CommandGroup(click.Group):
+    """A group whose help has each command's first sentence whole, on several lines if need be."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(MAX_SUMMARY)) for name, one in commands if one]
+            )
 
 
 def _warn_of_unknown_variables(console: Console, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crashtool.commands.byte_size import ByteSize
-from crashtool.commands.command import Command
+from crashtool.commands.command import Command, CommandGroup
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
@@ -19,7 +19,7 @@ NEVER = "never"
 DAY = 86400  # seconds
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def command() -> None:
     """Show a Crashpad database, and why each report was or was not uploaded.
 

@@ -81,19 +81,19 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     help="Overwrite this in the core file: environment, secrets, or strings=REGEX. Repeatable; "
     "stacks stay readable.",
 )
-@click.option("--secrets", is_flag=True, help="Count what looks like a secret, showing none.")
+@click.option("--secrets", is_flag=True, help="Count what looks like a secret, without showing it.")
 @click.option(
     "--json-lines",
     is_flag=True,
-    help="Answer with one JSON document a line, a line a dump, as each is read.",
+    help="Print one JSON document a line, one for each dump, as it is read.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Read so many dumps at once (default: one a core, when there are many).",
+    help="How many dumps to read at once (default: one for each core, when there are many).",
 )
-@click.option("--brief", is_flag=True, help="Say it in one line a dump.")
+@click.option("--brief", is_flag=True, help="Show one line for each dump.")
 @click.option(
     "--html",
     type=click.Path(dir_okay=False),

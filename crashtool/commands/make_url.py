@@ -52,7 +52,7 @@ class UrlCommand(Command):
     type=click.IntRange(1, 65535),
     help="Default for your own server: 6098, or 6097 with --http.",
 )
-@click.option("--http", "plain_http", is_flag=True, help="Without TLS, meant so.")
+@click.option("--http", "plain_http", is_flag=True, help="Use http on purpose: no TLS.")
 @click.option(
     "--form",
     type=click.Choice(FORMS),

@@ -118,7 +118,7 @@ def symbol_options(function: Function) -> Function:
     """Those of `named_symbol_options`, and --no-local-symbols."""
     option = click.option(
         "--no-local-symbols", is_flag=True, default=None,
-        help="Use the symbols that are named alone: do not look at the paths that a dump records, "
+        help="Use only the symbols that are named: do not look at the paths that a dump records, "
         "beside it, in /usr/lib/debug or in the cache.",
     )  # fmt: skip
     return named_symbol_options(option(function))
@@ -128,11 +128,11 @@ def named_symbol_options(function: Function) -> Function:
     """--symbols and --symbol-server, repeatable, --offline, --cache, --cache-size."""
     for option in (
         click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
-                     help="Keep what is fetched there."),
+                     help="Keep downloaded symbols in this folder."),
         click.option("--cache-size", type=ByteSize(), metavar="SIZE",
                      help="Maximum size of the cache: 500M, 2G (default: 8G)."),
         click.option("--offline", is_flag=True, default=None,
-                     help="Ask no symbol server; what the cache holds is used."),
+                     help="Ask no symbol server; use what the cache holds."),
         click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
                      help="Fetch symbols from this server. Repeatable. symstore:, breakpad:, "
                      "ssqp:, debuginfod: or build-id: before the URL says how it is laid out; "

@@ -84,7 +84,7 @@ TIMED_OUT = 124  # what coreutils' timeout ends with
 @click.option(
     "--json-lines",
     is_flag=True,
-    help="Instead of reports for people one JSON document a line: each crash, then the run.",
+    help="Print one JSON document a line instead of the report: each crash, then the run.",
 )
 @click.option(
     "--junit",

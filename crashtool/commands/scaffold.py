@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from crashtool.commands.command import Command
+from crashtool.commands.command import Command, CommandGroup
 from crashtool.commands.console import Console
 from crashtool.commands.scaffold_cpp import command as write_cpp
 from crashtool.commands.scaffold_obtain import command as tell_sources
@@ -29,7 +29,7 @@ FILES = {
 """The files that have no options of their own, with their help."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def command() -> None:
     """Write integration files: C++, CMake, MSBuild, GitHub Actions, Windows, settings.
 

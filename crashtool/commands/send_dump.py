@@ -92,7 +92,7 @@ class SendDumpOptions(NamedTuple):
     help="Stay, and send what comes into the folders or databases, until Ctrl-C, or SIGTERM "
     "where there is one.",
 )
-@click.option("--again", is_flag=True, help="Send also what the server has accepted before.")
+@click.option("--again", is_flag=True, help="Also send what the server has accepted before.")
 @click.option(
     "--journal",
     type=click.Path(),

@@ -3,7 +3,7 @@
 import click
 
 from crashtool.commands.byte_size import ByteSize
-from crashtool.commands.command import Command
+from crashtool.commands.command import Command, CommandGroup
 from crashtool.commands.console import Console
 from crashtool.commands.symbols_check import command as check_files
 from crashtool.commands.symbols_dump import command as dump_files
@@ -11,7 +11,7 @@ from crashtool.commands.symbols_find import fetch, find
 from crashtool.services.settings.layers import user_cache_folder
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def command() -> None:
     """Check, find, fetch and write symbols; look after what is kept.
 
@@ -46,8 +46,8 @@ command.add_command(fetch)
 def show_cache(console: Console, cache: str | None, cache_size: int | None, *, clear: bool) -> None:
     """Show what the symbol cache holds; clear it or make it smaller.
 
-    It holds what symbol servers gave, that they had nothing (for a day), and what was made from
-    debug files. All of it comes back when it is needed again.
+    It holds what symbol servers sent and, for a day, that they had nothing. Whatever is removed is
+    fetched again when it is needed.
 
     \b
     crashtool symbols cache --max-size 2G

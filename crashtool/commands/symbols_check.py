@@ -64,7 +64,7 @@ class SymbolsCheckOptions(NamedTuple):
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @ci_options
-@click.option("--quick", is_flag=True, help="Believe the headers instead of trying look-ups.")
+@click.option("--quick", is_flag=True, help="Trust the headers instead of trying look-ups.")
 @click.pass_context
 def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Check debug files: what a stack shows with them, and what is wrong.

@@ -47,7 +47,9 @@ class SymbolsFetchOptions(NamedTuple):
 
 @click.command("find", cls=Command)
 @click.argument("wanted", nargs=-1, metavar="ID|FILE...")
-@click.option("--all-modules", is_flag=True, help="Of minidumps also the system's own modules.")
+@click.option(
+    "--all-modules", is_flag=True, help="For minidumps, also look for the system's own modules."
+)
 @symbol_options
 @click.pass_context
 def find(context: click.Context, /, console: Console, **values: Any) -> None:
@@ -72,7 +74,9 @@ def find(context: click.Context, /, console: Console, **values: Any) -> None:
 @click.command("fetch", cls=Command)
 @click.argument("wanted", nargs=-1, metavar="ID|FILE...")
 @click.option("--to", "store", metavar="DIR|URL", help="The store to fill.")
-@click.option("--all-modules", is_flag=True, help="Of minidumps also the system's own modules.")
+@click.option(
+    "--all-modules", is_flag=True, help="For minidumps, also look for the system's own modules."
+)
 @click.option("--replace", is_flag=True, help="Replace a different file of the same identifier.")
 @click.option(
     "-j",

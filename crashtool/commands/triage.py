@@ -68,7 +68,7 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
 @click.option("--count-duplicates", is_flag=True, help="Count a report each time that it was sent.")
 @click.option(
     "--top", type=click.IntRange(min=0), default=TOP, show_default=True, metavar="N",
-    help="Show so many groups; 0 is all. JSON has all.",
+    help="Show at most this many groups; 0 shows all. JSON always has all.",
 )  # fmt: skip
 @click.option(
     "--compare",
@@ -88,7 +88,9 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     "project's crashtool.toml).",
 )  # fmt: skip
 @click.option(
-    "--baseline-anyway", is_flag=True, help="Even if it was made with other rules or keys."
+    "--baseline-anyway",
+    is_flag=True,
+    help="Use the baseline even if it was made with other rules or keys.",
 )
 @click.option(
     "--save-baseline", type=click.Path(dir_okay=False), metavar="FILE",
@@ -149,7 +151,7 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     "--jobs",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Read so many minidumps at once (default: one for each core).",
+    help="How many minidumps to read at once (default: one for each core).",
 )
 @click.pass_context
 def command(

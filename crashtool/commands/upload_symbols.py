@@ -169,10 +169,10 @@ class UploadSymbolsOptions(NamedTuple):
 @click.option(
     "--strict",
     is_flag=True,
-    help="A defect in any file ends it with status 4, and nothing is sent.",
+    help="Take any defect for an error: status 4, and nothing is sent.",
 )
 @click.option(
-    "--quick", is_flag=True, help="Believe the headers instead of trying look-ups in each file."
+    "--quick", is_flag=True, help="Trust the headers instead of trying look-ups in each file."
 )
 @click.option(
     "--single",
@@ -184,7 +184,7 @@ class UploadSymbolsOptions(NamedTuple):
     "most",
     type=ByteSize(),
     metavar="SIZE",
-    help="Several archives, each with at most this much before compression: 500M, 2G.",
+    help="Make several archives, each of at most this size before compression: 500M, 2G.",
 )
 @click.option(
     "--no-compression",
@@ -215,7 +215,7 @@ class UploadSymbolsOptions(NamedTuple):
     "--verify-receipt",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Send nothing: was each of these very files accepted, by the receipt of an upload?",
+    help="Send nothing; check that each of these files was accepted, by the receipt of an upload.",
 )
 @click.option(
     "--receipt",

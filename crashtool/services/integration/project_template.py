@@ -61,7 +61,7 @@ GROUPS: dict[str, dict[str, Explanation]] = {
         "symbol_servers": Explanation(
             "Symbol servers that are asked for all others.", '["https://symbols.example.com"]'
         ),
-        "no_local_symbols": Explanation("Use the symbols that are named alone.", "true"),
+        "no_local_symbols": Explanation("Use only the symbols that are named.", "true"),
         "offline": Explanation("Ask no symbol server.", "true"),
         "cache": Explanation("Where fetched symbols are kept.", '".cache/crashtool"'),
         "cache_size": Explanation("What the cache may grow to.", '"8G"'),
