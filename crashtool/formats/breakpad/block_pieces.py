@@ -26,25 +26,25 @@ def list_pieces(rows: Iterable[tuple[int, int, int, int]]) -> list[BlockPiece]:
     """
     pieces: list[BlockPiece] = []
     outer: list[BlockPiece] = []  # blocks that have begun, each with what is left of it
-    place = 0
+    address = 0
     for start, size, part, number in sorted(rows):
         while outer and outer[-1].end <= start:
-            place = _end(outer.pop(), place, pieces)
-        if outer and place < start:
-            pieces.append(outer[-1]._replace(start=place, end=start))
-        place = start
+            address = _end(outer.pop(), address, pieces)
+        if outer and address < start:
+            pieces.append(outer[-1]._replace(start=address, end=start))
+        address = start
         outer.append(BlockPiece(start, start + size, part, number))
     while outer:
-        place = _end(outer.pop(), place, pieces)
+        address = _end(outer.pop(), address, pieces)
     return pieces
 
 
-def _end(piece: BlockPiece, place: int, pieces: list[BlockPiece]) -> int:
-    """Give a block what is left of it from a place on; where the next one goes on."""
-    if place < piece.end:
-        pieces.append(piece._replace(start=max(place, piece.start)))
+def _end(piece: BlockPiece, address: int, pieces: list[BlockPiece]) -> int:
+    """Give a block what is left of it from an address on; where the next one goes on."""
+    if address < piece.end:
+        pieces.append(piece._replace(start=max(address, piece.start)))
         return piece.end
-    return place
+    return address
 
 
 def cut_block(text: str, low: int, high: int) -> str:

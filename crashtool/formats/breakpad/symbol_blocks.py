@@ -117,19 +117,19 @@ def _move_out(rows: Iterable[LineRow], calls: list[MergedCall]) -> list[LineRow]
     )
     found: list[LineRow] = []
     for start, size, line, file in rows:
-        place, end = start, start + size
+        address, end = start, start + size
         for low, high, call_line, call_file in spans:
-            if high <= place or low >= end:
+            if high <= address or low >= end:
                 continue
-            if place < low:
-                found.append((place, low - place, line, file))
-                place = low
+            if address < low:
+                found.append((address, low - address, line, file))
+                address = low
             stop = min(high, end)
             if call_line:
-                found.append((place, stop - place, call_line, call_file))
-            place = stop
-        if place < end:
-            found.append((place, end - place, line, file))
+                found.append((address, stop - address, call_line, call_file))
+            address = stop
+        if address < end:
+            found.append((address, end - address, line, file))
     return _join(found)
 
 
@@ -138,8 +138,8 @@ def _join(rows: list[LineRow]) -> list[LineRow]:
     found: list[LineRow] = []
     for start, size, line, file in rows:
         if found:
-            before, before_size, *place = found[-1]
-            if before + before_size == start and place == [line, file]:
+            before, before_size, *line_and_file = found[-1]
+            if before + before_size == start and line_and_file == [line, file]:
                 found[-1] = before, before_size + size, line, file
                 continue
         found.append((start, size, line, file))

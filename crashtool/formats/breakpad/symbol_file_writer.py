@@ -104,13 +104,13 @@ class _Merger:
     def walk(self, symbols: CodeNames) -> Iterator[str]:
         """FUNC records with theirs."""
         rest = _Rest(self._nameless, symbols, self._read)
-        place = 0
+        address = 0
         for piece in self._named:
-            yield from rest.walk(place, piece.start)
+            yield from rest.walk(address, piece.start)
             name, lines = self._read(piece)
             yield f"FUNC {piece.start:x} {piece.end - piece.start:x} 0 {name}\n{lines}"
-            place = piece.end
-        yield from rest.walk(place, 1 << 64)
+            address = piece.end
+        yield from rest.walk(address, 1 << 64)
 
     def _read(self, piece: BlockPiece) -> tuple[str, str]:
         """The name and the records of a piece of a block."""
@@ -145,19 +145,19 @@ class _Rest:
         if low >= high:
             return
         pieces = self._take_pieces(low, high)
-        place = low
+        address = low
         while self._symbol is not None and self._symbol[0] < high:
             first, end = self._symbol
-            start, stop = max(first, place), min(end, high)
+            start, stop = max(first, address), min(end, high)
             if start < stop and (first >= low or self._has_sizes):
-                yield from self._write(pieces, place, start)
+                yield from self._write(pieces, address, start)
                 yield f"FUNC {start:x} {stop - start:x} 0 {name_line(self._name(first))}\n"
                 yield from (text for _, _, text in self._cut(pieces, start, stop))
-                place = stop
+                address = stop
             if end > high:
                 break  # the rest of it is behind the next function
             self._symbol = next(self._symbols, None)
-        yield from self._write(pieces, place, high)
+        yield from self._write(pieces, address, high)
 
     def _take_pieces(self, low: int, high: int) -> list[BlockPiece]:
         """The pieces that are there, cut to what is."""

@@ -94,8 +94,8 @@ def read_part(data: bytes, record: int, position: tuple[int, int]) -> LocalPart 
     if head.kind not in KINDS:
         return LocalPart(Untold(f"its place is told in a record of kind {head.kind:#x}"))
     layout, find = KINDS[head.kind]
-    place = layout.read(body)
-    return find(place) if _covers(body, layout.SIZE, position) else None
+    described = layout.read(body)
+    return find(described) if _covers(body, layout.SIZE, position) else None
 
 
 def _covers(body: bytes, start: int, position: tuple[int, int]) -> bool:

@@ -96,11 +96,11 @@ def tell_sites(
             owners[first:last] = [number] * (last - first)
     telling = _Telling(sites, tables)
     starts = [row[0] for row in rows]
-    for at, (place, following) in enumerate(pairwise(places)):
-        index = bisect_right(starts, place) - 1
-        own = rows[index] if index >= 0 and place < sum(rows[index][:2]) else None
+    for at, (address, following) in enumerate(pairwise(places)):
+        index = bisect_right(starts, address) - 1
+        own = rows[index] if index >= 0 and address < sum(rows[index][:2]) else None
         if own is not None:  # without a line of its own a procedure tells nothing of its calls
-            telling.take(place, following - place, owners[at], own)
+            telling.take(address, following - address, owners[at], own)
     return telling.list_calls(), telling.rows
 
 
@@ -113,7 +113,7 @@ class _Telling:
         self._calls: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}
         self.rows: list[LineRow] = []
 
-    def take(self, place: int, size: int, site: int, own: LineRow) -> None:
+    def take(self, address: int, size: int, site: int, own: LineRow) -> None:
         """Code that is all in one site (-1 for none), with the procedure's own row."""
         chain: list[int] = []
         while site >= 0:
@@ -122,25 +122,25 @@ class _Telling:
         line, file = own[2], own[3]
         for number in reversed(chain):
             pieces = self._calls.setdefault((self._sites[number].depth, number, line, file), [])
-            if pieces and sum(pieces[-1]) == place:
+            if pieces and sum(pieces[-1]) == address:
                 pieces[-1] = pieces[-1][0], pieces[-1][1] + size
             else:
-                pieces.append((place, size))
-            line, file = self._locate(number, place)
+                pieces.append((address, size))
+            line, file = self._locate(number, address)
         if not line or file < 0:
             return
         if self.rows:
             start, before, *where = self.rows[-1]
-            if start + before == place and where == [line, file]:
+            if start + before == address and where == [line, file]:
                 self.rows[-1] = start, before + size, line, file
                 return
-        self.rows.append((place, size, line, file))
+        self.rows.append((address, size, line, file))
 
-    def _locate(self, number: int, place: int) -> tuple[int, int]:
+    def _locate(self, number: int, address: int) -> tuple[int, int]:
         """Line and file where a site is at an address; line 0 where the compiler gave none."""
         site = self._sites[number]
         own_file, first = self._tables.find_inlinee(site.inlinee)
-        code = site.find(place)
+        code = site.find(address)
         file = code.file if code and code.file is not None else own_file or 0
         return (first + code.line if code else 0), self._tables.number_file(file)
 

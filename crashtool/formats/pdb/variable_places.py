@@ -81,22 +81,22 @@ def _join(
     for start, following in pairwise([*sorted(starts), size]):
         if not filled <= start < following <= size:
             continue
-        place = starts[start]
-        widest = min(following - start, _widest(place, point))
+        recorded = starts[start]
+        widest = min(following - start, _widest(recorded, point))
         length = _measure(type_, start, widest, 0)
         if length:
             if start > filled:
                 pieces.append(Piece(NO_BYTES, start - filled))
-            pieces.append(Piece(_locate(place, length, point, frame), length))
+            pieces.append(Piece(_locate(recorded, length, point, frame), length))
             filled = start + length
     if filled < size:
         pieces.append(Piece(NO_BYTES, size - filled))
     return PiecesPlace(tuple(pieces))
 
 
-def _widest(place: SymbolPlace, point: CodePoint) -> int:
-    if isinstance(place, InRegister):
-        register = find_register(point.machine, place.register)
+def _widest(recorded: SymbolPlace, point: CodePoint) -> int:
+    if isinstance(recorded, InRegister):
+        register = find_register(point.machine, recorded.register)
         return register.size if register else CONSTANT_SIZE
     return CONSTANT_SIZE
 
@@ -127,18 +127,18 @@ def _measure(type_: "DataType", start: int, widest: int, depth: int) -> int:
     )
 
 
-def _locate(place: SymbolPlace, size: int | None, point: CodePoint, frame: "FrameView") -> Place:
+def _locate(recorded: SymbolPlace, size: int | None, point: CodePoint, frame: "FrameView") -> Place:
     """`size`: of what is there, in bytes; None when it is not known."""
-    if isinstance(place, Untold):
-        return LostPlace("unknown", place.reason)
-    if isinstance(place, IsConstant):
+    if isinstance(recorded, Untold):
+        return LostPlace("unknown", recorded.reason)
+    if isinstance(recorded, IsConstant):
         mask = (1 << 8 * CONSTANT_SIZE) - 1
-        return ConstantPlace((place.value & mask).to_bytes(CONSTANT_SIZE, "little"))
-    if isinstance(place, InSection):
-        return _locate_static(place, point, frame)
-    if isinstance(place, InRegister):
-        return _locate_in_register(place.register, size, point)
-    return _locate_in_memory(place, point, frame) if isinstance(place, InMemory) else NO_FRAME
+        return ConstantPlace((recorded.value & mask).to_bytes(CONSTANT_SIZE, "little"))
+    if isinstance(recorded, InSection):
+        return _locate_static(recorded, point, frame)
+    if isinstance(recorded, InRegister):
+        return _locate_in_register(recorded.register, size, point)
+    return _locate_in_memory(recorded, point, frame) if isinstance(recorded, InMemory) else NO_FRAME
 
 
 def _locate_static(section: InSection, point: CodePoint, frame: "FrameView") -> Place:

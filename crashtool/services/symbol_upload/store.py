@@ -60,16 +60,16 @@ class FolderTarget:
 
     def read(self, path: str) -> Iterator[bytes] | None:
         """A file's bytes; None when it is not there."""
-        place = self._folder / path
-        if not place.is_file():
+        local = self._folder / path
+        if not local.is_file():
             return None
-        return read_blocks(str(place), place.stat().st_size)
+        return read_blocks(str(local), local.stat().st_size)
 
     def write(self, path: str, blocks: Iterator[bytes]) -> None:
         """Written beside its place, then put there. CannotWrite when that fails."""
-        place = self._folder / path
-        make_folder(place.parent)
-        with open_whole(place) as file:
+        local = self._folder / path
+        make_folder(local.parent)
+        with open_whole(local) as file:
             file.writelines(blocks)
 
 
@@ -115,20 +115,20 @@ class StoreWriter:
         self._progress = progress
 
     def write_all(self, files: Sequence[SymbolFile]) -> Iterator[Delivery]:
-        """What became of each file, one row for each place that it belongs to."""
+        """What became of each file, one row for each path that it belongs to."""
         for file in files:
             places = dict.fromkeys(find_place(file, object_file) for object_file in file.objects)
-            for place in places:
-                yield self._write(file, place)
+            for path in places:
+                yield self._write(file, path)
 
-    def _write(self, file: SymbolFile, place: str) -> Delivery:
+    def _write(self, file: SymbolFile, path: str) -> Delivery:
         started = time.monotonic()
-        delivery = Delivery(f"{self._shown}/{place}", model.WRITTEN, (file.path,), file.size)
-        if not place:
+        delivery = Delivery(f"{self._shown}/{path}", model.WRITTEN, (file.path,), file.size)
+        if not path:
             reason = "no identifier, so no place in a store"
             return _failed(delivery._replace(name=file.path), InputUnusable(reason))
         try:
-            there = self._target.read(place)
+            there = self._target.read(path)
             if there is not None and _same(there, read_blocks(file.source, file.size)):
                 return delivery._replace(status=model.PRESENT)
             if there is not None and not self._replace:
@@ -138,7 +138,7 @@ class StoreWriter:
                 )
             digest = sha256()
             with self._progress(file.name, file.size) as advance:
-                self._target.write(place, _counted(file, digest.update, advance))
+                self._target.write(path, _counted(file, digest.update, advance))
         except CrashtoolError as error:
             return _failed(delivery, error)
         seconds = time.monotonic() - started
@@ -148,10 +148,10 @@ class StoreWriter:
 def plan_places(files: Sequence[SymbolFile], shown: str) -> tuple[Delivery, ...]:
     """Where the files would be written."""
     return tuple(
-        Delivery(f"{shown.rstrip('/')}/{place}", model.PLANNED, (file.path,), file.size)
+        Delivery(f"{shown.rstrip('/')}/{path}", model.PLANNED, (file.path,), file.size)
         for file in files
-        for place in dict.fromkeys(find_place(file, object_file) for object_file in file.objects)
-        if place
+        for path in dict.fromkeys(find_place(file, object_file) for object_file in file.objects)
+        if path
     )
 
 
