@@ -33,6 +33,9 @@ BUILDS = (
     ("g++", "-O0"), ("g++", "-O2", "-gdwarf-4"), ("g++", "-O1", "-no-pie", "-fno-pie"),
     ("clang++", "-O2"),
 )  # fmt: skip
+# What gdb 13 says of what lies in a vector register, where it cannot read the kernel's note of
+# these registers: that of newer processors is shorter than it expects.
+UNAVAILABLE = "<unavailable>"
 OWN_ADDRESS = re.compile(r"Point @ 0x[0-9a-f]+")  # of a copy that lldb makes in itself
 
 
@@ -191,6 +194,8 @@ def test_variables_in_gdb_are_those_of_the_kernels_core_file(variables):
             values[path].append(value)
         for path, value in theirs:
             other = values[path].pop(0) if values[path] else None
+            if value == UNAVAILABLE:
+                continue
             assert other in (None, value), (name, path, other, value)
             if value is not None and not path.endswith("*"):  # where a pointer leads is no variable
                 equal += other is not None
