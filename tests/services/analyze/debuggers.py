@@ -27,7 +27,7 @@ def leaves(value, path):
                 for number, field in enumerate(kind.fields()):
                     # gdb 13 ends at the base of an object that is in no memory
                     if hasattr(field, "bitpos") and (value.address or not field.is_base_class):
-                        yield from leaves(value[field], f"{path}.{field.name or number}")
+                        yield from member(value, field, f"{path}.{field.name or number}")
         elif kind.code == gdb.TYPE_CODE_ARRAY:
             low, high = kind.range()
             for index in range(low, min(high, low + LIMIT) + 1):
@@ -42,6 +42,14 @@ def leaves(value, path):
             yield path, None if "Cannot access memory" in text else text
     except gdb.error:
         yield path, None
+
+def member(value, field, path):
+    try:
+        value = value[field]
+    except gdb.error:  # a virtual base, whose place the table of virtual functions tells
+        yield path, None
+    else:
+        yield from leaves(value, path)
 
 def variables(frame):
     try:
