@@ -6,7 +6,7 @@ from plan import CRASHTOOL, PYTHON_PASS, Plan
 from rows import Row, time_row
 from timing import Program, measure, works
 
-from crashtool.cli import COMMANDS
+from crashtool.commands.command_table import COMMANDS
 
 ROOT_HELP_TARGET = 3.6
 

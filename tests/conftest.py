@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
-from crashtool.cli import root
+from crashtool.commands.root_command import root
 
 ROOT = Path(__file__).resolve().parents[1]
 # A busy machine is no fault of what is tested.

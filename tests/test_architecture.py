@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.cli import COMMANDS
+from crashtool.commands.command_table import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")

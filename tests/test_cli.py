@@ -9,8 +9,12 @@ import click
 import pytest
 
 from crashtool import __version__, cli
-from crashtool.cli import COMMANDS, main, root
+from crashtool.cli import main
+from crashtool.commands import root_command
+from crashtool.commands.command_table import COMMANDS, ROOT_OPTIONS, SUMMARY
+from crashtool.commands.root_command import root
 from crashtool.errors import Refused
+from crashtool.render.root_help import render_root_help
 
 
 def test_every_command_of_the_table_has_its_module_and_summary(crashtool):
@@ -26,6 +30,40 @@ def test_the_summary_in_the_table_is_the_first_line_of_the_help():
     for name, summary in COMMANDS.items():
         command = root.get_command(context, name)
         assert command.help.strip().splitlines()[0].rstrip(".") == summary.rstrip("."), name
+
+
+@pytest.mark.parametrize("columns", range(50, 79))
+def test_the_root_help_is_laid_out_as_click_does(columns):
+    plain = click.Group(
+        help="\n\n".join(SUMMARY),
+        commands=[click.Command(name, short_help=text) for name, text in COMMANDS.items()],
+    )
+    plain.list_commands = lambda _: list(COMMANDS)
+    plain = click.version_option("1")(plain)
+    context = click.Context(plain, info_name="crashtool", terminal_width=columns,
+                            help_option_names=["-h", "--help"])  # fmt: skip
+
+    shown = render_root_help(SUMMARY, ROOT_OPTIONS, COMMANDS, columns)
+    by_click = plain.get_help(context)
+
+    assert shown == by_click
+
+
+def test_what_is_shown_without_a_parser_is_what_the_parser_shows(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "71")
+    shown = {}
+    for way in ("without", "with"):
+        monkeypatch.setenv("_CRASHTOOL_COMPLETE", "" if way == "without" else "unknown_shell")
+        if way == "with":
+            monkeypatch.setattr(root, "_main_shell_completion", lambda *_: None)
+        for arguments in (["--help"], ["-h"], ["--version"]):
+            with pytest.raises(SystemExit) as end:
+                main(arguments)
+            assert not end.value.code
+            shown.setdefault(arguments[0], []).append(capsys.readouterr().out)
+
+    for argument, (first, second) in shown.items():
+        assert first == second, argument
 
 
 def test_an_unknown_command_is_a_usage_error(crashtool):
@@ -51,7 +89,7 @@ def failing(monkeypatch):
         def command():
             raise error
 
-        monkeypatch.setattr(cli.CommandTable, "get_command", lambda *_: command)
+        monkeypatch.setattr(root_command.CommandTable, "get_command", lambda *_: command)
 
     return install
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crashtool.cli import COMMANDS
+from crashtool.commands.command_table import COMMANDS
 from tests.synth.crashes import FUNCTIONS, crash
 
 HEAVY = (
@@ -15,7 +15,7 @@ HEAVY = (
 )  # fmt: skip
 SCRIPT = f"""
 import sys
-from crashtool.cli import root
+from crashtool.commands.root_command import root
 try:
     root.main(sys.argv[1:], prog_name="crashtool")
 except SystemExit as end:
@@ -38,15 +38,23 @@ def test_help_imports_nothing_heavy(command):
     assert "Usage: crashtool" in run.stdout
 
 
-def test_root_help_imports_no_command():
-    loaded = "[m for m in sys.modules if 'commands.' in m and not m.endswith('.standard_streams')]"
-    script = SCRIPT + f"sys.stderr.write(' '.join({loaded}))"
+@pytest.mark.parametrize("argument", ["--help", "-h", "--version"])
+def test_what_crashtool_says_of_itself_imports_no_parser_and_no_command(argument):
+    script = SCRIPT.replace("commands.root_command import root", "cli import main")
+    script = script.replace('root.main(sys.argv[1:], prog_name="crashtool")', "main()")
+    modules = "[m for m in sys.modules if m.startswith(('click', 'crashtool.'))]"
+    script += f"sys.stderr.write(' '.join(sorted({modules})))"
 
     run = subprocess.run(
-        [sys.executable, "-c", script, "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, argument], capture_output=True, text=True, check=False
     )
 
-    assert run.stderr == ""
+    assert "crashtool" in run.stdout
+    assert run.stderr.split() == [
+        "crashtool.cli", "crashtool.commands", "crashtool.commands.command_table",
+        "crashtool.commands.standard_streams", "crashtool.errors", "crashtool.render",
+        "crashtool.render.root_help",
+    ]  # fmt: skip
 
 
 FOR_ONE_KIND_OF_FILE = """

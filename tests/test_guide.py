@@ -15,7 +15,7 @@ from typing import NamedTuple
 import click
 import pytest
 
-from crashtool.cli import root
+from crashtool.commands.root_command import root
 from crashtool.formats.crashpad.handler_options import HANDLER_OPTIONS
 from tests.conftest import ROOT
 from tests.services.handler.conftest import sentry_handler  # noqa: F401 (a fixture)

@@ -56,7 +56,7 @@ def test_what_needs_linux_says_so_without_a_traceback(command, platform):
     done = run_elsewhere(
         platform,
         """
-        from crashtool.cli import root
+        from crashtool.commands.root_command import root
         root(sys.argv[1:], prog_name="crashtool", windows_expand_args=False)
         """,
         *command,

@@ -1,7 +1,7 @@
 """completions/*: what `crashtool completion` prints, for packages to install."""
 
-from crashtool.cli import root
 from crashtool.commands.command_tree import read_commands
+from crashtool.commands.root_command import root
 from crashtool.render.completions import RENDERERS
 
 FILES = {

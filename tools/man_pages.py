@@ -1,8 +1,8 @@
 """man/*.1: one page for crashtool and one for each subcommand."""
 
 from crashtool import __version__
-from crashtool.cli import root
 from crashtool.commands.command_tree import read_commands
+from crashtool.commands.root_command import root
 from crashtool.model.command_line import CommandEntry, Parameter, walk_entries
 from crashtool.services.settings.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE
 from tools.settings_reference import walk_variables

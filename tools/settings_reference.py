@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from crashtool.cli import root
 from crashtool.commands.command_tree import read_commands
+from crashtool.commands.root_command import root
 from crashtool.model.command_line import CommandEntry, walk_entries
 from crashtool.services.integration.project_template import GROUPS, Explanation
 from crashtool.services.settings.environment_variables import FILES, OTHER_VARIABLES, PROJECT_CHOICE

@@ -1,8 +1,8 @@
 import pytest
 from click.testing import CliRunner
 
-from crashtool.cli import root
 from crashtool.commands.completion import SHELLS
+from crashtool.commands.root_command import root
 from tools.completions import FILES
 from tools.generate import ROOT
 

@@ -315,7 +315,7 @@ def test_what_a_server_once_sent_is_found_without_naming_it(crashtool, tmp_path)
 def test_a_dump_from_elsewhere_costs_no_reader_of_debug_files(tmp_path):
     dump = write_dump(tmp_path / "dumps", "/nonexistent/app", "/nonexistent/libc.so.6")
     script = (
-        "import sys\nfrom crashtool.cli import root\n"
+        "import sys\nfrom crashtool.commands.root_command import root\n"
         "try:\n    root.main(sys.argv[1:], prog_name='crashtool')\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write(' '.join(name for name in sys.modules if '.symbols.' in name))"
     )

@@ -101,7 +101,7 @@ def test_without_requests_the_library_is_named_and_not_a_bug(crashtool, dump, mo
     ],
     ids=["missing", "broken"],
 )
-@pytest.mark.parametrize("arguments", [["inspect", "x.dmp"], ["--help"]], ids=["inspect", "help"])
+@pytest.mark.parametrize("arguments", [["inspect", "x.dmp"], []], ids=["inspect", "nothing"])
 def test_without_click_one_sentence_says_what_to_install(tmp_path, body, what, arguments):
     (tmp_path / "click.py").write_text(body)
     code = (

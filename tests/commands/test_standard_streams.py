@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from crashtool import cli
-from crashtool.cli import COMMANDS, main
+from crashtool.cli import main
+from crashtool.commands import root_command, standard_streams
+from crashtool.commands.command_table import COMMANDS
 from crashtool.commands.standard_streams import Outlet
 from crashtool.services.receiver.app import start_receiver
 from tests.commands.transcript_inputs import make_inputs
@@ -241,7 +242,7 @@ def test_what_an_encoding_lacks_is_a_word_for_people(monkeypatch):
     out, err = io.BytesIO(), io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, "ascii"))
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(err, "ascii"))
-    streams = cli.StandardStreams()
+    streams = standard_streams.StandardStreams()
     sys.stdout.write("a → b … 日 \udcff")
     sys.stderr.write("a → b … 日")
     streams.restore()
@@ -287,13 +288,13 @@ def test_no_file_name_that_is_no_utf8_ends_a_command(options, folder):
 
 def read_as_on_windows(monkeypatch, arguments):
     """Call main() with argv, os.name being nt until the arguments are read."""
-    make_context = cli.CommandTable.make_context
+    make_context = root_command.CommandTable.make_context
 
     def on_windows_no_more(self, *args, **kwargs):
         monkeypatch.setattr(os, "name", "posix")
         return make_context(self, *args, **kwargs)
 
-    monkeypatch.setattr(cli.CommandTable, "make_context", on_windows_no_more)
+    monkeypatch.setattr(root_command.CommandTable, "make_context", on_windows_no_more)
     monkeypatch.setattr(sys, "argv", ["crashtool", *arguments])
     monkeypatch.setattr(os, "name", "nt")
     with pytest.raises(SystemExit) as end:

@@ -465,7 +465,7 @@ def test_memory_does_not_grow_with_the_files(receive, tmp_path):
 
 def test_help_imports_neither_requests_nor_symbolic():
     script = (
-        "import sys\nfrom crashtool.cli import root\n"
+        "import sys\nfrom crashtool.commands.root_command import root\n"
         "try: root.main(['upload-symbols', '--help'])\n"
         "except SystemExit: pass\n"
         "sys.exit(bool({'requests', 'symbolic', 'zipfile', 'rich', 'ssl'} & set(sys.modules)))"

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from crashtool.cli import COMMANDS, root
+from crashtool.commands.command_table import COMMANDS
 from crashtool.commands.command_tree import read_commands
+from crashtool.commands.root_command import root
 from crashtool.model.command_line import walk_entries
 from crashtool.services.settings.table import SETTINGS
 from tools.generate import ROOT, generated_files
