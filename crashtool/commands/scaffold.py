@@ -7,8 +7,8 @@ import click
 from crashtool.commands.command import Command, CommandGroup
 from crashtool.commands.console import Console
 from crashtool.commands.scaffold_cpp import command as write_cpp
-from crashtool.commands.scaffold_obtain import command as tell_sources
 from crashtool.errors import UsageError
+from crashtool.formats.crashpad.arguments import HANDLER_KINDS
 
 FILES = {
     "cmake": """CrashtoolSymbols.cmake: functions that gate and upload after a build.
@@ -40,6 +40,35 @@ def command() -> None:
     crashtool scaffold cmake --into .   symbols after a build, with CMake
     crashtool scaffold reg              TLS on old Windows
     """  # noqa: D301 (click reads the \b)
+
+
+@click.command("obtain", cls=Command)
+@click.option(
+    "--crashpad",
+    "fork",
+    type=click.Choice(list(HANDLER_KINDS)),
+    help="Only this one. Default: all.",
+)
+def tell_sources(console: Console, *, fork: str | None) -> None:
+    """Show where to get each Crashpad, how to build it, and which files result.
+
+    Libraries are listed in link order. Library and handler are to be of one fork: Sentry's and
+    the others do not understand each other.
+
+    \b
+    Examples:
+      crashtool scaffold obtain
+      crashtool scaffold obtain --crashpad backtrace
+    """  # noqa: D301
+    forks = [fork] if fork else list(HANDLER_KINDS)
+    if console.json:
+        from crashtool.render.integration.documents import obtain_document
+
+        console.document(obtain_document(forks))
+        return
+    from crashtool.render.integration.obtain import obtain_text
+
+    console.answer(obtain_text(forks))
 
 
 def _file_command(name: str, text: str) -> click.Command:

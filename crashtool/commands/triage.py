@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
-from crashtool.commands.options import SymbolOptions, symbol_options
+from crashtool.commands.options import SymbolOptions, open_symbols, symbol_options
 from crashtool.commands.triage_options import TriageOptions
 from crashtool.errors import (
     CHECK_FAILED,
@@ -187,9 +187,7 @@ def command(
 
         rules = read_rules(options.triage_rules)
     if options.explain:
-        from crashtool.commands.triage_explained import explain
-
-        explain(console, options.explain, options.lookup, rules)
+        _explain(console, options.explain, options.lookup, rules)
         return
     if not inputs:
         raise UsageError("no minidump given", hint="crashtool triage crashes/")
@@ -208,6 +206,24 @@ def command(
     _answer(console, question, triage, compared, gate)
     _warn_of_rules(console, rules, triage)
     context.exit(_find_status(options, triage, compared, gate))
+
+
+def _explain(console: Console, path: str, lookup: SymbolOptions, rules: "Rules") -> None:
+    """Say for each call of one crash whether it counts, and by which rule."""
+    from crashtool.model.own_calls import decide_calls
+    from crashtool.model.signature import sign
+    from crashtool.render.triage import decisions_document, render_decisions
+    from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
+
+    with open_symbols(lookup, console) as symbols:
+        report = read_report(path, path, InspectOptions(symbols=symbols, warn=console.warn_once))
+    thread = report.crashed_thread
+    decisions = tuple(decide_calls(thread.frames if thread else (), rules))
+    text = sign(report, rules).text
+    if console.json:
+        console.document(decisions_document(path, text, decisions))
+    else:
+        console.answer(render_decisions(path, text, decisions))
 
 
 def _answer(

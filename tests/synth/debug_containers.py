@@ -1,6 +1,14 @@
 """Mach-O and PE files with DWARF sections and symbol tables, packed from the readers' tables."""
 
 from crashtool.formats.object_file import coff, macho, pe
+from crashtool.formats.object_file.macho_structs import (
+    MachHeader,
+    MachSection32,
+    MachSection64,
+    MachSegment32,
+    MachSegment64,
+    SymbolsCommand,
+)
 from crashtool.formats.object_file.macho_symbols import MachSymbol32, MachSymbol64
 
 MACHO_BASE, PE_BASE = 0x100000000, 0x140000000
@@ -14,17 +22,15 @@ def build_macho(sections, *, symbols=(), low=0x1000, wide=True, cpu=0x100000C, b
     16 bytes as ld does, and symbols (name, kind, section, value).
     """
     segment_kind, section_kind = (
-        (macho.MachSegment64, macho.MachSection64)
-        if wide
-        else (macho.MachSegment32, macho.MachSection32)
+        (MachSegment64, MachSection64) if wide else (MachSegment32, MachSection32)
     )
     symbol_kind = MachSymbol64 if wide else MachSymbol32
     head_size = (
-        macho.MachHeader.SIZE
+        MachHeader.SIZE
         + (4 if wide else 0)
         + 2 * segment_kind.SIZE
         + (1 + len(sections)) * section_kind.SIZE
-        + macho.SymbolsCommand.SIZE
+        + SymbolsCommand.SIZE
     )
     rows, body = [], b""
     for name, content in sections.items():
@@ -42,13 +48,13 @@ def build_macho(sections, *, symbols=(), low=0x1000, wide=True, cpu=0x100000C, b
     commands = [
         _segment(segment_kind, b"__TEXT", base, [text], section_kind, 0, 0, wide),
         _segment(segment_kind, b"__DWARF", base, rows, section_kind, head_size, len(body), wide),
-        macho.SymbolsCommand(
-            command=macho.COMMAND_SYMBOLS, size=macho.SymbolsCommand.SIZE,
+        SymbolsCommand(
+            command=macho.COMMAND_SYMBOLS, size=SymbolsCommand.SIZE,
             symbols_offset=head_size + len(body), symbol_count=len(symbols),
             strings_offset=head_size + len(body) + len(table), strings_size=len(names),
         ).pack(),
     ]  # fmt: skip
-    header = macho.MachHeader(
+    header = MachHeader(
         magic=0xFEEDFACF if wide else 0xFEEDFACE, cpu=cpu, file_type=10,
         command_count=len(commands), commands_size=sum(map(len, commands)),
     )  # fmt: skip

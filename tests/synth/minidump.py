@@ -24,7 +24,7 @@ from crashtool.formats.minidump.writer import (
     Block,
     pack_crashpad_info,
     pack_utf16,
-    write_minidump,
+    write_minidump_pieces,
 )
 
 PLATFORM_IDS = {
@@ -90,6 +90,11 @@ def nb10(timestamp, age=1, name=b"app.pdb"):
     """A CodeView record of a PDB 2.0."""
     record = structs.CodeViewNb10(signature=b"NB10", timestamp=timestamp, age=age)
     return record.pack() + name + b"\0"
+
+
+def write_minidump(pairs, **header):
+    """A whole minidump of (stream type, block) pairs; `timestamp` and `flags` are its header's."""
+    return b"".join(write_minidump_pieces(pairs, **header))
 
 
 class MinidumpBuilder:

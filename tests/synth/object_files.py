@@ -1,6 +1,18 @@
 """Tiny object files, packed from the same tables that read them."""
 
 from crashtool.formats.object_file import elf, macho, pe
+from crashtool.formats.object_file.macho_structs import (
+    MachHeader,
+    MachSection32,
+    MachSection64,
+    MachSegment32,
+    MachSegment64,
+    SymbolsCommand,
+    UniversalEntry32,
+    UniversalEntry64,
+    UniversalHeader,
+    UuidCommand,
+)
 from crashtool.formats.record import Record
 
 BUILD_ID = bytes(range(1, 21))
@@ -193,9 +205,7 @@ def build_macho(
     `commands`: further load commands, each a list of records.
     """
     segment_kind, section_kind = (
-        (macho.MachSegment64, macho.MachSection64)
-        if wide
-        else (macho.MachSegment32, macho.MachSection32)
+        (MachSegment64, MachSection64) if wide else (MachSegment32, MachSection32)
     )
     rows = [
         section_kind(name=name.encode(), segment=b"__TEXT", size=1, offset=4) for name in sections
@@ -209,13 +219,11 @@ def build_macho(
     )
     commands = [[segment, *rows], *commands]
     if symbols:
-        commands.append(
-            [macho.SymbolsCommand(command=2, size=macho.SymbolsCommand.SIZE, symbol_count=symbols)]
-        )
+        commands.append([SymbolsCommand(command=2, size=SymbolsCommand.SIZE, symbol_count=symbols)])
     if uuid:
-        commands.append([macho.UuidCommand(command=0x1B, size=macho.UuidCommand.SIZE, uuid=uuid)])
+        commands.append([UuidCommand(command=0x1B, size=UuidCommand.SIZE, uuid=uuid)])
     body = b"".join(pack(record, big_endian) for command in commands for record in command)
-    header = macho.MachHeader(
+    header = MachHeader(
         magic=0xFEEDFACF if wide else 0xFEEDFACE,
         cpu=cpu,
         file_type=file_type,
@@ -232,11 +240,9 @@ def build_macho(
 
 def build_universal(parts, *, wide=False):
     """A universal file of (cpu, thin file) parts."""
-    kind = macho.UniversalEntry64 if wide else macho.UniversalEntry32
+    kind = UniversalEntry64 if wide else UniversalEntry32
     magic = macho.UNIVERSAL_64 if wide else macho.UNIVERSAL_32
-    header = macho.UniversalHeader(
-        magic=int.from_bytes(magic, "big"), architecture_count=len(parts)
-    )
+    header = UniversalHeader(magic=int.from_bytes(magic, "big"), architecture_count=len(parts))
     place = header.SIZE + kind.SIZE * len(parts)
     head, body = pack(header, big_endian=True), b""
     for cpu, content in parts:

@@ -18,15 +18,11 @@ CLIENT_FILES = (
     b"crashpad_client_linux.cc", b"crashpad_client_win.cc", b"crashpad_client_mac.cc",
     b"crashpad_client_ios.cc",
 )  # fmt: skip
-DATABASE_FILES = (
-    b"crash_report_database_generic.cc", b"crash_report_database_win.cc",
-    b"crash_report_database_mac.mm",
-)  # fmt: skip
 # The anchor of module annotations: crashpad_info_note.S, crashpad_info.cc
 NOTE_OWNER, NOTE_TYPE = b"Crashpad\0", 0x4F464E49
 PE_SECTION, MACHO_SECTION = "CPADinfo", "crashpad_info"
 
-UPSTREAM, SENTRY, BACKTRACE, BACKTRACE_2018 = FAMILIES = (
+UPSTREAM, SENTRY, BACKTRACE, BACKTRACE_2018 = (
     "upstream", "sentry", "backtrace", "backtrace-2018",
 )  # fmt: skip
 # What only one family's handler has among its options, first come first served

@@ -67,20 +67,14 @@ class Block:
             self.links.append(Link(offset, target, kind))
 
 
-def write_minidump(
-    streams: Iterable[tuple[int, Block]], *, timestamp: int = 0, flags: int = 0
-) -> bytes:
-    """A minidump of (stream type, block) pairs, in their order: header, directory, blocks.
-
-    `timestamp` is in Unix seconds, `flags` are MINIDUMP_TYPE's. InputUnusable beyond 4 GiB.
-    """
-    return b"".join(write_minidump_pieces(streams, timestamp=timestamp, flags=flags))
-
-
 def write_minidump_pieces(
     streams: Iterable[tuple[int, Block]], *, timestamp: int = 0, flags: int = 0
 ) -> Iterator[bytes]:
-    """The same in pieces, so that no second copy of a large dump is in memory."""
+    """A minidump of (stream type, block) pairs, in their order: header, directory, blocks.
+
+    In pieces, so that no second copy of a large dump is in memory. `timestamp` is in Unix seconds,
+    `flags` are MINIDUMP_TYPE's. InputUnusable beyond 4 GiB.
+    """
     pairs = list(streams)
     start = MinidumpHeader.SIZE + len(pairs) * Directory.SIZE
     blocks = _collect([block for _, block in pairs])

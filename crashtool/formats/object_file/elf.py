@@ -93,16 +93,6 @@ def find_frame_tables(data: "Content") -> FrameTables | None:
     return _ElfReader(data).frame_tables()
 
 
-def has_debug_frame(data: "Content") -> bool:
-    """Whether an ELF file has unwind rules that no index leads to: DWARF's own."""
-    return _ElfReader(data).has(".debug_frame", ".zdebug_frame")
-
-
-def find_symbol_table(data: "Content") -> SymbolTable | None:
-    """Where an ELF file's .symtab is; None without one, and where numbers are big-endian."""
-    return _ElfReader(data).symbol_table()
-
-
 def find_symbol_tables(data: "Content") -> tuple[SymbolTable, ...]:
     """Where an ELF file's .symtab is, and .dynsym; none where numbers are big-endian."""
     reader = _ElfReader(data)

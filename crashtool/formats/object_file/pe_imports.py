@@ -9,7 +9,7 @@ from crashtool.formats.record import U32, Record
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-DIRECTORY_IMPORT, DIRECTORY_DELAY_IMPORT = 1, 13
+DIRECTORY_IMPORT = 1
 MAX_DLLS = 1024
 MAX_NAME = 256  # bytes
 
@@ -24,39 +24,19 @@ class ImportDescriptor(Record):
     addresses: U32
 
 
-class DelayDescriptor(Record):
-    """ImgDelayDescr."""
-
-    attributes: U32
-    name: U32
-    module: U32
-    addresses: U32
-    names: U32
-    bound: U32
-    unload: U32
-    timestamp: U32
-
-
 def read_imports(data: "Content") -> tuple[str, ...]:
     """The names of the DLLs, without those that are loaded at their first use."""
-    return tuple(_walk_names(data, DIRECTORY_IMPORT, ImportDescriptor))
+    return tuple(_walk_names(data))
 
 
-def read_delayed_imports(data: "Content") -> tuple[str, ...]:
-    """The names of the DLLs that are loaded at their first use."""
-    return tuple(_walk_names(data, DIRECTORY_DELAY_IMPORT, DelayDescriptor))
-
-
-def _walk_names(
-    data: "Content", directory: int, kind: type[ImportDescriptor | DelayDescriptor]
-) -> Iterator[str]:
+def _walk_names(data: "Content") -> Iterator[str]:
     image = read_image(data)
-    address = find_directory(image, directory)
+    address = find_directory(image, DIRECTORY_IMPORT)
     start = find_file_offset(image, address) if address else None
     if start is None:
         return
     for index in range(MAX_DLLS):
-        descriptor = kind.read(data, start + index * kind.SIZE)
+        descriptor = ImportDescriptor.read(data, start + index * ImportDescriptor.SIZE)
         offset = find_file_offset(image, descriptor.name) if descriptor.name else None
         if offset is None:
             return

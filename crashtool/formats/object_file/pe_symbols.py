@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 FUNCTION = 0x20  # IMAGE_SYM_DTYPE_FUNCTION, in the second four bits of a type
 STATIC = 3  # IMAGE_SYM_CLASS_STATIC, with a function's type or as a section's name
-SHORT_NAME = 8
 DIRECTORY_EXPORT = 0
 MAX_EXPORTS = 1 << 16  # their ordinals have 16 bits
 MACHINE_X86 = 0x14C

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from crashtool.formats.pdb.msf import MsfStream, MultiStreamFile
 
 TPI_STREAM, IPI_STREAM = 2, 4
-MAX_HOPS = 1 << 16  # between two rows of the index: some 8 KiB of records
 MAX_KEPT = 1 << 14
 NUMERIC_LEAVES = {
     0x8000: "<b", 0x8001: "<h", 0x8002: "<H", 0x8003: "<i", 0x8004: "<I", 0x8009: "<q",

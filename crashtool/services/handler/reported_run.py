@@ -22,8 +22,6 @@ from crashtool.services.handler.report_database import choose_database, list_min
 if TYPE_CHECKING:
     from crashtool.model.run import DeliveredReport, ProcessCrash, RunResult
 
-WRITERS = ("auto", "handler", "own")
-
 
 class RunPlan(NamedTuple):
     """What to run and how, as the user gave it; `database` is made if absent.

@@ -20,7 +20,6 @@ if sys.platform != "linux":
 Bytes64 = Annotated[bytes, "64s"]
 Bytes108 = Annotated[bytes, "108s"]
 Bytes112 = Annotated[bytes, "112s"]
-Bytes116 = Annotated[bytes, "116s"]
 Bytes128 = Annotated[bytes, "128s"]
 Bytes512 = Annotated[bytes, "512s"]
 

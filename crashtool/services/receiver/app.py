@@ -116,12 +116,7 @@ def start_receiver(
             events = Events()
             describer = Describer(inbox, read_dump, events.tell_report, index)
 
-            def report_exchange(exchange: Exchange) -> None:
-                if exchange.report:
-                    events.tell_report(exchange.report)
-                    describer.add(exchange.report)
-                on_exchange(exchange)
-
+            report_exchange = _tell_all(events, describer, on_exchange)
             plan = _Plan(inbox, tokens, guard, FaultPlan(faults), max_size, report_exchange, tls)
             server = _Server(plan, site, events)
             try:
@@ -132,6 +127,20 @@ def start_receiver(
                 describer.stop()
         finally:
             inbox.close()
+
+
+def _tell_all(
+    events: Events, describer: Describer, on_exchange: Callable[[Exchange], None]
+) -> Callable[[Exchange], None]:
+    """What tells of a request: open pages, who describes reports, and who started the receiver."""
+
+    def report_exchange(exchange: Exchange) -> None:
+        if exchange.report:
+            events.tell_report(exchange.report)
+            describer.add(exchange.report)
+        on_exchange(exchange)
+
+    return report_exchange
 
 
 def _make_site(
@@ -364,20 +373,6 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
     from starlette.responses import FileResponse, StreamingResponse
     from starlette.routing import Route
 
-    def route(path: str, answer: Callable[[Request], PageReply]) -> Route:
-        def endpoint(request: Request) -> Any:
-            reply = site.deny(request.headers) or answer(request)
-            return make_response(site.show(reply, request.headers))
-
-        return Route(path, endpoint)
-
-    def change(path: str, method: str, answer: Callable[[Request], PageReply]) -> Route:
-        def endpoint(request: Request) -> Any:
-            reply = site.deny_changing(request.headers) or answer(request)
-            return make_response(site.show(reply, request.headers))
-
-        return Route(path, endpoint, methods=[method])
-
     def give_symbols(request: Request) -> Any:
         reply = site.symbol_file(request.path_params["path"], request.headers)
         nothing = site.nothing(request.method, request.url.path)
@@ -398,6 +393,28 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
             events.listen(), headers=HEADERS, media_type="text/event-stream; charset=utf-8"
         )
 
+    events_route = Route("/api/events", listen)
+    return [*_make_page_routes(site), events_route, Route("/{path:path}", give_symbols)]
+
+
+def _make_page_routes(site: Site) -> list[Any]:
+    from starlette.requests import Request
+    from starlette.routing import Route
+
+    def route(path: str, answer: Callable[[Request], PageReply]) -> Route:
+        def endpoint(request: Request) -> Any:
+            reply = site.deny(request.headers) or answer(request)
+            return make_response(site.show(reply, request.headers))
+
+        return Route(path, endpoint)
+
+    def change(path: str, method: str, answer: Callable[[Request], PageReply]) -> Route:
+        def endpoint(request: Request) -> Any:
+            reply = site.deny_changing(request.headers) or answer(request)
+            return make_response(site.show(reply, request.headers))
+
+        return Route(path, endpoint, methods=[method])
+
     return [
         route("/", lambda request: site.inbox(request.query_params)),
         route("/inbox.css", lambda _: site.style()),
@@ -412,11 +429,9 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
         change("/api/reports/{rxid}", "DELETE", lambda r: site.api_delete(r.path_params["rxid"])),
         change("/reports/{rxid}/delete", "POST", lambda r: site.delete(r.path_params["rxid"])),
         change("/delete-group", "POST", lambda request: site.delete_group(request.query_params)),
-        Route("/api/events", listen),
         route("/reports/{rxid}", lambda request: site.report(request.path_params["rxid"])),
         route(
             "/reports/{rxid}/files/{number:int}",
             lambda r: site.file(r.path_params["rxid"], r.path_params["number"]),
         ),
-        Route("/{path:path}", give_symbols),
     ]

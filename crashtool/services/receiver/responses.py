@@ -1,20 +1,20 @@
 """Replies as what starlette and uvicorn send: texts, parts of files, whole files by the system."""
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
-from crashtool.services.receiver.file_answer import (
-    KEPT,
-    NOT_MODIFIED,
-    describe_part,
-    is_known,
-    walk_part,
-)
 from crashtool.services.receiver.site import HEADERS, PageReply
 
 FILE_BLOCK = 1 << 20  # bytes of a file that a thread reads at once; starlette has 64 KiB
 SMALL_FILE = 1 << 18
+BLOCK = 1 << 18  # bytes of a part
+NOT_MODIFIED = 304
+KEPT = ("etag", "last-modified", "cache-control")  # what 304 says again
 
 
 def make_response(
@@ -41,13 +41,43 @@ def make_response(
             small.raw_headers = response.raw_headers
             response = small
     else:
-        headers |= describe_part(state, *reply.part)
-        body = () if method == "HEAD" else walk_part(reply.file, *reply.part)
+        headers |= _describe_part(state, *reply.part)
+        body = () if method == "HEAD" else _walk_part(reply.file, *reply.part)
         response = StreamingResponse(body, reply.status, headers, media_type=reply.media_type)
-    if asked is not None and is_known(asked, response.headers):
+    if asked is not None and _is_known(asked, response.headers):
         kept = {name: response.headers[name] for name in KEPT if name in response.headers}
         return Response(status_code=NOT_MODIFIED, headers={**HEADERS, **kept})
     return response
+
+
+def _is_known(asked: Mapping[str, str], file: Mapping[str, str]) -> bool:
+    """Whether a client has the file: by If-None-Match, else by If-Modified-Since (RFC 9110, 13)."""
+    tags = asked.get("if-none-match")
+    if tags is not None:
+        known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+        return "*" in known or file["etag"].removeprefix("W/") in known
+    with suppress(ValueError, TypeError):  # no date: as if it were not there
+        since = parsedate_to_datetime(asked.get("if-modified-since", ""))
+        return parsedate_to_datetime(file["last-modified"]) <= since
+    return False
+
+
+def _describe_part(state: os.stat_result, offset: int, size: int) -> dict[str, str]:
+    """The headers of a part of a file."""
+    return {
+        "content-length": str(size),
+        "etag": f'"{state.st_mtime_ns:x}-{offset:x}-{size:x}"',
+        "last-modified": formatdate(state.st_mtime, usegmt=True),
+    }
+
+
+def _walk_part(path: Path, offset: int, size: int) -> Iterator[bytes]:
+    """The bytes of a part, a block at a time."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        while size and (block := file.read(min(BLOCK, size))):
+            size -= len(block)
+            yield block
 
 
 class SentFile:

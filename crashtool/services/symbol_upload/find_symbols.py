@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAGIC = b"MDMP"
-DEBUG_ID_DIGITS = range(32, 42)
 BUILD_ID_DIGITS = 40  # of SHA-1
 
 

@@ -11,12 +11,10 @@ from contextlib import suppress
 from threading import Lock
 from typing import IO
 
-from crashtool.errors import InputUnusable, MachineFault, cannot_write, reason_of
+from crashtool.errors import MachineFault, cannot_write, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 
 DEFAULT_LIMIT = 8_000_000_000  # bytes
-SAMPLE = 1 << 16  # bytes
-SAMPLES = 16
 PARTIAL = ".part"
 LEFTOVER_SECONDS = 86400  # then a partial file is taken to be of a process that was killed
 SUBFOLDER = "symbols-1"  # the number is that of the layout
@@ -228,24 +226,3 @@ def _remove(entry: CacheEntry) -> bool:
             os.rmdir(os.path.dirname(entry.path))
         return True
     return False
-
-
-def identify_content(path: str) -> str:
-    """A key for what a file holds: SHA-256 over its size and 16 blocks of 64 KiB spread evenly.
-
-    As cheap for gigabytes as for kilobytes. The first and the last block are among them: headers,
-    build ids and section tables, which differ between any two builds.
-    """
-    from hashlib import sha256
-
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            digest = sha256(str(size).encode())
-            step = max(SAMPLE, (size - SAMPLE) // (SAMPLES - 1))
-            for offset in sorted({*range(0, size, step), max(0, size - SAMPLE)}):
-                file.seek(offset)
-                digest.update(file.read(SAMPLE))
-    except OSError as error:
-        raise InputUnusable(f"{path} cannot be read: {reason_of(error)}") from None
-    return digest.hexdigest()[:40]

@@ -4,6 +4,7 @@ Only members whose first bytes are those of a debug file are unpacked, and archi
 be looked into; the size of the rest does not matter. What could not be looked into is named.
 """
 
+import codecs
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +21,18 @@ from crashtool.formats.archives.bounds import Budget, TooMuch
 from crashtool.formats.archives.closed import find_closed
 from crashtool.formats.archives.opening import HEAD_BYTES, is_archive, is_packed, walk_contents
 from crashtool.formats.archives.refusals import NotOpened
+from crashtool.formats.breakpad.symbol_header import MAGIC
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.identify import looks_like_object
+from crashtool.formats.text_file import MARKS, UTF8, find_encoding
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbols.encoded_text import TEXT_MAGICS, Utf8Text
 
 DEPTH = 4  # an archive in an archive in …
 UNPACK_IT = "unpack it, and give the folder"
+BLOCK = 1 << 20  # bytes
+TEXT_MAGICS = tuple(
+    mark + MAGIC.decode("ascii").encode(encoding) for mark, encoding in MARKS
+) + tuple(MAGIC.decode("ascii").encode(encoding) for encoding in ("utf-16-le", "utf-16-be"))
 
 
 class Unpacked(NamedTuple):
@@ -122,7 +128,7 @@ class _ArchiveWalk:
 
     def _keep_text(self, stream: ArchiveStream) -> str:
         try:
-            return self._scratch.keep(Utf8Text(stream))
+            return self._scratch.keep(_Utf8Text(stream))
         except UnicodeError as error:
             raise InputUnusable(f"its text is damaged: {error}") from None
 
@@ -153,3 +159,27 @@ class _ArchiveWalk:
                 yield Unopened(name, reason, error.hint or UNPACK_IT)
             finally:
                 self._scratch.drop(source)
+
+
+class _Utf8Text:
+    """A .sym file in UTF-16, or behind a byte order mark, as a stream of plain UTF-8.
+
+    ValueError from `read` for damage. PowerShell 5 makes UTF-16 of `dump_syms … > game.sym`.
+    """
+
+    def __init__(self, source: ArchiveStream) -> None:
+        encoding, rest = find_encoding(read_fully(source, 4))
+        self._source = Rejoined(rest, source)
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._ready = bytearray()
+
+    def read(self, size: int) -> bytes:
+        """As streams do."""
+        while len(self._ready) < size:
+            block = self._source.read(BLOCK)
+            self._ready += self._decoder.decode(block, final=not block).encode(UTF8)
+            if not block:
+                break
+        taken = bytes(self._ready[:size])
+        del self._ready[:size]
+        return taken

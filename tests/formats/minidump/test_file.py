@@ -6,8 +6,8 @@ from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.minidump import streams, structs
 from crashtool.formats.minidump.dump_source import MAX_PROBLEMS, MAX_REPEATS
 from crashtool.formats.minidump.file import MAX_STREAMS, Minidump
-from crashtool.formats.minidump.writer import Block, write_minidump
-from tests.synth.minidump import MinidumpBuilder, full_dump
+from crashtool.formats.minidump.writer import Block
+from tests.synth.minidump import MinidumpBuilder, full_dump, write_minidump
 
 
 def sentences(dump):

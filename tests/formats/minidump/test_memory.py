@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from crashtool.formats.minidump import memory, streams, structs
 from crashtool.formats.minidump.file import Minidump
-from crashtool.formats.minidump.writer import Block, write_minidump
-from tests.synth.minidump import MinidumpBuilder
+from crashtool.formats.minidump.writer import Block
+from tests.synth.minidump import MinidumpBuilder, write_minidump
 
 
 def memory_of(*ranges, wide=False):

@@ -10,8 +10,8 @@ from crashtool.errors import CrashtoolError
 from crashtool.formats.minidump import linux_streams, streams, structs
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.memory import MemoryRanges
-from crashtool.formats.minidump.writer import Block, pack_pairs, write_minidump
-from tests.synth.minidump import full_dump
+from crashtool.formats.minidump.writer import Block, pack_pairs
+from tests.synth.minidump import full_dump, write_minidump
 
 FULL = full_dump().pack()
 READABLE = {number: kind for number, kind in streams.STREAMS.items() if kind.reader}

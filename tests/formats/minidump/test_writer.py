@@ -12,7 +12,7 @@ from crashtool.formats.minidump.crashpad_info import (
     ModuleAnnotations,
 )
 from crashtool.formats.minidump.file import Minidump
-from tests.synth.minidump import MinidumpBuilder, full_dump
+from tests.synth.minidump import MinidumpBuilder, full_dump, write_minidump
 
 INFO = CrashpadInfo(
     version=1,
@@ -35,7 +35,7 @@ def test_crashpad_info_comes_back_as_it_was_packed():
 
 
 def test_header_and_directory_say_what_was_asked():
-    data = writer.write_minidump([(0x12345, writer.Block(b"x"))], timestamp=7, flags=2)
+    data = write_minidump([(0x12345, writer.Block(b"x"))], timestamp=7, flags=2)
     header = structs.MinidumpHeader.read(data)
     assert (header.stream_count, header.timestamp, header.flags) == (1, 7, 2)
     assert Minidump(data).read_raw_stream(0x12345) == b"x"
@@ -45,7 +45,7 @@ def test_a_block_that_two_refer_to_is_written_once():
     shared, block = writer.Block(b"shared"), writer.Block(bytes(8))
     block.link(0, shared)
     block.link(4, shared)
-    data = writer.write_minidump([(0x12345, block)])
+    data = write_minidump([(0x12345, block)])
     assert data.count(b"shared") == 1
     first, second = structs.Rva.read_array(Minidump(data).read_raw_stream(0x12345), 0, 2)
     assert first == second

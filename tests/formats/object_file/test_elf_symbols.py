@@ -1,6 +1,6 @@
 import pytest
 
-from crashtool.formats.object_file.elf import find_symbol_table
+from crashtool.formats.object_file.elf import find_symbol_tables
 from crashtool.formats.object_file.elf_symbols import (
     ElfSymbol32,
     ElfSymbol64,
@@ -55,7 +55,7 @@ def test_names_beyond_the_table_are_empty(kind):
 
 
 def test_a_file_without_names_has_no_table():
-    assert find_symbol_table(full_elf()) is None
+    assert find_symbol_tables(full_elf()) == ()
 
 
 def test_a_real_program_agrees_with_nm(tmp_path):
@@ -63,7 +63,7 @@ def test_a_real_program_agrees_with_nm(tmp_path):
     run_tool("gcc", "-o", tmp_path / "a", tmp_path / "a.c")
     shown = run_tool("nm", tmp_path / "a")
     data = (tmp_path / "a").read_bytes()
-    table = find_symbol_table(data)
+    table, _ = find_symbol_tables(data)
 
     for line in shown.splitlines():
         words = line.split()

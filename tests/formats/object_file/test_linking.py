@@ -24,7 +24,11 @@ from crashtool.formats.crashpad.markers import (
 from crashtool.formats.object_file import elf, elf_structs, macho, macho_signing, pe_imports
 from crashtool.formats.object_file.data_texts import MAX_TEXT, find_texts, list_data
 from crashtool.formats.object_file.elf_dynamic import Dynamic, NeededVersion, read_dynamic
-from crashtool.formats.object_file.pe_imports import read_delayed_imports, read_imports
+from crashtool.formats.object_file.macho_structs import (
+    DataCommand,
+    LibraryCommand,
+)
+from crashtool.formats.object_file.pe_imports import read_imports
 from tests.damage import attempt
 from tests.services.integration.doctor.folders import (
     elf_program,
@@ -38,8 +42,8 @@ from tests.toolchain import need_programs, run_tool
 SIZES = (
     (elf_structs.VersionNeed, 16), (elf_structs.VersionNeedEntry, 16),
     (elf_structs.VersionDefinition, 20), (elf_structs.VersionName, 8),
-    (pe_imports.ImportDescriptor, 20), (pe_imports.DelayDescriptor, 32),
-    (macho.DataCommand, 16), (macho.LibraryCommand, 24),
+    (pe_imports.ImportDescriptor, 20),
+    (DataCommand, 16), (LibraryCommand, 24),
     (macho_signing.SuperBlob, 12), (macho_signing.BlobIndex, 8), (macho_signing.Blob, 8),
 )  # fmt: skip
 NAMES = ("pthread_create", "__assert_fail", "puts")
@@ -180,7 +184,6 @@ def test_imports_of_real_windows_programs(truth):
     for flavour in ("msvc-x64", "msvc-x86", "msvc-arm64", "gnu-x64"):
         data = (folder / flavour / "crasher.exe").read_bytes()
         assert {name.lower() for name in read_imports(data)} == {"kernel32.dll", "dbghelp.dll"}
-        assert read_delayed_imports(data) == ()
     head = (folder / "msvc-x64" / "crasher.exe").read_bytes()
     whole = set(read_imports(head))
     for end in range(0, len(head), 97):

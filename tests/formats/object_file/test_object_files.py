@@ -12,6 +12,19 @@ from crashtool.formats.object_file.identify import (
     read_object_files,
     sniff_file_type,
 )
+from crashtool.formats.object_file.macho_structs import (
+    LoadCommand,
+    MachHeader,
+    MachSection32,
+    MachSection64,
+    MachSegment32,
+    MachSegment64,
+    SymbolsCommand,
+    UniversalEntry32,
+    UniversalEntry64,
+    UniversalHeader,
+    UuidCommand,
+)
 from crashtool.formats.pdb import msf, structs
 from tests.damage import attempt
 from tests.synth.object_files import (
@@ -49,10 +62,10 @@ def read(data):
         (pe.DebugEntry, 28), (pe.CvInfoPdb70, 24),
         (msf.SuperBlock, 52), (structs.InfoHeader, 28), (structs.NewDBIHdr, 64),
         (structs.ModuleInfo, 64),
-        (macho.UniversalHeader, 8), (macho.UniversalEntry32, 20), (macho.UniversalEntry64, 32),
-        (macho.MachHeader, 28), (macho.LoadCommand, 8), (macho.UuidCommand, 24),
-        (macho.SymbolsCommand, 24), (macho.MachSegment32, 56), (macho.MachSegment64, 72),
-        (macho.MachSection32, 68), (macho.MachSection64, 80),
+        (UniversalHeader, 8), (UniversalEntry32, 20), (UniversalEntry64, 32),
+        (MachHeader, 28), (LoadCommand, 8), (UuidCommand, 24),
+        (SymbolsCommand, 24), (MachSegment32, 56), (MachSegment64, 72),
+        (MachSection32, 68), (MachSection64, 80),
     ],
 )  # fmt: skip
 def test_every_table_has_the_size_of_the_published_header(kind, size):
@@ -413,7 +426,7 @@ class TestMachO:
 
     def test_a_section_without_bytes_does_not_count(self):
         data = build_macho()
-        row = macho.MachSection64(name=b"__unwind_info", segment=b"__TEXT", size=1, offset=4)
+        row = MachSection64(name=b"__unwind_info", segment=b"__TEXT", size=1, offset=4)
 
         found = read(data.replace(row.pack(), row.replace(offset=0).pack()))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.errors import CannotWrite, InputUnusable
+from crashtool.errors import CannotWrite
 from crashtool.services.symbols import cache as cache_module
-from crashtool.services.symbols.cache import SAMPLE, SymbolCache, identify_content
+from crashtool.services.symbols.cache import SymbolCache
 
 DAY = 86400
 
@@ -302,35 +302,6 @@ def test_a_folder_that_goes_again_and_again_is_an_error(cache, monkeypatch):
 
     with pytest.raises(CannotWrite, match="cannot write"):
         cache.put("key", "lines", content(b"abc"))
-
-
-def test_contents_are_told_apart_by_size_and_by_their_ends(tmp_path):
-    path = tmp_path / "file"
-    keys = set()
-    whole = b"x" * (SAMPLE * 40)
-    for data in (whole, whole + b"x", b"y" + whole[1:], whole[:-1] + b"y", b""):
-        path.write_bytes(data)
-        keys.add(identify_content(str(path)))
-
-    assert len(keys) == 5
-    path.write_bytes(whole)
-    assert identify_content(str(path)) in keys
-
-
-def test_a_gigabyte_is_identified_as_quickly_as_a_megabyte(tmp_path):
-    path = tmp_path / "sparse"
-    with path.open("wb") as file:
-        file.truncate(4 << 30)
-    start = time.process_time()
-
-    identify_content(str(path))
-
-    assert time.process_time() - start < 1.0
-
-
-def test_a_file_that_is_gone_cannot_be_identified(tmp_path):
-    with pytest.raises(InputUnusable, match="cannot be read"):
-        identify_content(str(tmp_path / "gone"))
 
 
 def test_a_file_that_another_process_is_removing_is_not_there(tmp_path, monkeypatch):

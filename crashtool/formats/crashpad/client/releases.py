@@ -79,11 +79,6 @@ class Release(NamedTuple):
         return "StartHandlerForBacktrace" if self.names_attachments else "StartHandler"
 
     @property
-    def windows_parameters(self) -> tuple[str, ...]:
-        """The parameters of `windows_function`."""
-        return FOR_BACKTRACE if self.names_attachments else self.parameters
-
-    @property
     def names_attachments(self) -> bool:
         """Whether its handler takes --attachment=NAME=PATH and refuses --attachment=PATH."""
         return HANDLER_KINDS[self.fork].names_attachments

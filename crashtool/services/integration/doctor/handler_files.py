@@ -18,7 +18,6 @@ from crashtool.services.integration.doctor.facts import (
     read_objects,
 )
 from crashtool.services.integration.doctor.findings import failure, note, warning
-from crashtool.services.integration.doctor.foreign_files import tell_kind
 from crashtool.services.integration.doctor.pairing import find_handlers, find_programs, is_beside
 from crashtool.services.integration.doctor.sniffing import read_markers
 from crashtool.services.symbols.mapped_file import map_file
@@ -27,6 +26,20 @@ LOST = "Nothing is reported: StartHandler has nothing to start, and on Linux ret
 LOST_ON_WINDOWS = "Nothing is reported: StartHandler has nothing to start."
 NAMED = re.compile(r"(?:^|[\\/])((?:[\w-]+_)?crashpad[\w-]*?handler(?:\.exe|\.com)?)$", re.ASCII)
 SUFFIXES = ("", ".exe", ".com")
+ZIP, GZIP, XZ, SEVEN_ZIP = b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"7z\xbc\xaf\x27\x1c"
+COPY = "copy the crashpad_handler program itself"
+PRINTABLE = frozenset((*range(0x20, 0x7F), *b"\t\r\n"))
+FOREIGN_FILES = (  # first bytes, what such a file is, what to do about it
+    (b"#!", "a script", "name the program that the script starts: --handler PATH"),
+    (b"version https://git-lfs.github.com/spec/", "a pointer of Git LFS", "git lfs pull"),
+    (ZIP, "a zip archive", f"unpack it, and {COPY}"),
+    (GZIP, "a gzip archive", f"unpack it, and {COPY}"),
+    (XZ, "an xz archive", f"unpack it, and {COPY}"),
+    (SEVEN_ZIP, "a 7z archive", f"unpack it, and {COPY}"),
+    (b"!<arch>\n", "a static library or package", COPY),
+    (b"<!DOCTYPE", "a web page, perhaps of a failed download", "download it again, and look at it"),
+    (b"<html", "a web page, perhaps of a failed download", "download it again, and look at it"),
+)
 
 
 def check_present(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -120,7 +133,7 @@ def check_kind(handler: Subject, examination: Examination) -> Iterator[CheckResu
     try:
         objects = examination.recall(read_objects, handler.path)
     except InputUnusable:
-        kind, fix = tell_kind(examination.recall(read_head, handler.path))
+        kind, fix = _tell_kind(examination.recall(read_head, handler.path))
         yield tell(
             handler.path, f"it is {kind}, not a crashpad_handler",
             "Every crash is lost, and StartHandler says nothing of it.", fix,
@@ -199,3 +212,15 @@ def read_handler_names(path: str) -> frozenset[str]:
     texts = find_texts(map_file(path), ("handler",))
     found = (NAMED.search(text) for text in texts)
     return frozenset(match[1].lower() for match in found if match)
+
+
+def _tell_kind(head: bytes) -> tuple[str, str]:
+    """What a file is that is no object file, with its article, and what to do about it."""
+    if not head:
+        return "an empty file", COPY
+    for magic, words, fix in FOREIGN_FILES:
+        if head[: len(magic)].lower() == magic.lower():
+            return words, fix
+    if all(byte in PRINTABLE for byte in head):
+        return "a text file", COPY
+    return "no program that can be read: damaged, or of another format", COPY

@@ -21,7 +21,6 @@ from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.findings import failure, note, skip, warning
 
 UNREADABLE = "Crashes of this configuration stay bare addresses: there is nothing to upload."
-OTHER_SYSTEMS = re.compile(r"\.(?:lib|obj|dylib|exe|dll)$|^-framework$|^-dynamiclib$|^/|_exe\.rsp$")
 WINDOWS_WORDS = re.compile(r"\.(?:lib|obj|exe|dll)$")
 MACOS_WORDS = ("-framework", "-dynamiclib", "-bundle", "-search_paths_first")
 DEBUG_OPTION = re.compile(r"-g(?:[1-3]|gdb[1-3]?|dwarf.*|line-tables-only|split-dwarf)?$")

@@ -6,7 +6,12 @@ from crashtool.errors import UsageError
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
 from crashtool.formats.crashpad.client.find_release import find_release
 from crashtool.formats.crashpad.client.layouts import LAYOUTS, PLATFORMS, find_layouts
-from crashtool.formats.crashpad.client.releases import DEFAULTED, PARAMETER_TYPES, RELEASES
+from crashtool.formats.crashpad.client.releases import (
+    DEFAULTED,
+    FOR_BACKTRACE,
+    PARAMETER_TYPES,
+    RELEASES,
+)
 
 EVERY = [row for rows in RELEASES.values() for row in rows]
 
@@ -28,7 +33,7 @@ def test_rows_are_in_order_and_each_tells_something_new(fork):
 
 @pytest.mark.parametrize("row", EVERY, ids=lambda row: f"{row.fork}-{row.since}")
 def test_parameters_are_known_and_those_with_defaults_are_the_last(row):
-    for names in (row.parameters, row.windows_parameters):
+    for names in (row.parameters, FOR_BACKTRACE):
         assert set(names) <= set(PARAMETER_TYPES)
         defaulted = [name in DEFAULTED for name in names]
         assert defaulted == sorted(defaulted)

@@ -7,6 +7,9 @@ import pytest
 from crashtool.errors import MalformedFile
 from crashtool.formats.crashpad.apple_double import pack_apple_double
 from crashtool.formats.object_file import macho, macho_signing
+from crashtool.formats.object_file.macho_structs import (
+    DataCommand,
+)
 from tests.services.integration.doctor.folders import (
     elf_program,
     examine,
@@ -42,7 +45,7 @@ def sign(content, entitlements=None, *, certificate=True):
         magic=macho_signing.MAGIC_EMBEDDED, size=place + len(body), blob_count=len(slots)
     )
     whole = head.pack(big_endian=True) + index + body
-    unsigned = macho.DataCommand(command=macho.COMMAND_SIGNATURE, size=macho.DataCommand.SIZE)
+    unsigned = DataCommand(command=macho.COMMAND_SIGNATURE, size=DataCommand.SIZE)
     at = content.index(unsigned.pack())
     signed = unsigned.replace(offset=len(content), data_size=len(whole))
     return content[:at] + signed.pack() + content[at + signed.SIZE :] + whole
@@ -52,7 +55,7 @@ def code(*texts, signed=True, **options):
     """A Mach-O program with Crashpad's client."""
     if not signed:
         return macho_program(*texts)
-    row = macho.DataCommand(command=macho.COMMAND_SIGNATURE, size=macho.DataCommand.SIZE)
+    row = DataCommand(command=macho.COMMAND_SIGNATURE, size=DataCommand.SIZE)
     return sign(macho_program(*texts, commands=[[row]]), **options)
 
 

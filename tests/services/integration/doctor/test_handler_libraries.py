@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from crashtool.formats.object_file.macho_structs import (
+    LibraryCommand,
+)
 from crashtool.model.doctor import SKIP, WARNING
 from crashtool.services.integration.doctor import handler_libraries
 from crashtool.services.integration.doctor.facts import read_elf_dynamic
@@ -20,7 +23,6 @@ from tests.services.integration.doctor.folders import (
     warnings,
     write_program,
 )
-from tests.synth.object_files import macho
 from tests.toolchain import need_programs, run_tool
 
 OURS = ("host.", "program.", "handler.present", "database.")
@@ -201,8 +203,8 @@ def test_the_windows_handler_with_a_dll_that_is_not_of_windows(
 
 def dylib(name):
     text = name.encode() + b"\0"
-    size = macho.LibraryCommand.SIZE + len(text) + -len(text) % 8
-    row = macho.LibraryCommand(command=0xC, size=size, name_offset=macho.LibraryCommand.SIZE)
+    size = LibraryCommand.SIZE + len(text) + -len(text) % 8
+    row = LibraryCommand(command=0xC, size=size, name_offset=LibraryCommand.SIZE)
 
     class Text:
         def pack(self, **_):
