@@ -50,8 +50,8 @@ _crashtool() {
         --fail-on) words='new regression' ;;
         --ci) words='github' ;;
         --color) words='auto always never' ;;
-        --symbols|--symbol-server|--cache-size|--cache|--rules|--by|--since|--until|--version|--where|--top|--compare|--sessions|--baseline|--save-baseline|--min-count|--rows|--parquet|--html|--work|--explain|--jobs|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --rules --by --since --until --version --where --count-duplicates --top --compare --sessions --baseline --baseline-anyway --save-baseline --min-count --fail-on --rows --parquet --html --ci --work --explain --jobs --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        --symbols|--symbol-server|--cache-size|--cache|--rules|--by|--since|--until|--version|--where|--top|--compare|--sessions|--baseline|--save-baseline|--min-count|--rows|--parquet|--html|--work|--explain|--jobs|--cluster|--project-file) words= ;;
+        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --rules --by --since --until --version --where --count-duplicates --top --compare --sessions --baseline --baseline-anyway --save-baseline --min-count --fail-on --rows --parquet --html --ci --work --explain --jobs --cluster --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'upload-symbols')
         case "$previous" in

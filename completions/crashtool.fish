@@ -144,6 +144,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from triage' -l ci -x -a 'githu
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l work -r -d 'Keep what was read in this folder: a call that was interrupted goes on there, and the next one reads only what is new.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l explain -r -d 'Show for each call of this minidump whether it counts, and by which rule.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l jobs -r -d 'How many minidumps to read at once (default: one for each core).'
+complete -c crashtool -n '__fish_seen_subcommand_from triage' -l cluster -r -d 'Have minidumps read by the workers of the Dask cluster whose scheduler has this address (the extra \'cluster\'); local starts one on this machine. Workers read paths by themselves, and local symbols are not looked for unless it is local.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -l json -d 'Answer with one JSON document.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -s q -l quiet -d 'Say nothing but errors.'
 complete -c crashtool -n '__fish_seen_subcommand_from triage' -s v -l verbose -d 'Say more on stderr.'

@@ -34,9 +34,12 @@ SYSTEMS = {
 }
 # No marker tells musl from glibc, so these extras resolve to nothing there; README says so.
 NOT_ON_MUSL = frozenset({"handler", "all"})
-# PyYAML, of which the site is made, has no wheel for ARM64 with 3.11 nor for x86 with 3.14; it is
-# built on other systems.
-NOT_ON = {"Windows ARM64": frozenset({"docs"}), "Windows x86": frozenset({"docs"})}
+# PyYAML, which the site and Dask need, has no wheel for ARM64 with 3.11 nor for x86 with 3.14: the
+# site is built, and clusters run, on other systems.
+NOT_ON = {
+    "Windows ARM64": frozenset({"docs", "cluster"}),
+    "Windows x86": frozenset({"docs", "cluster"}),
+}
 NOT_FOR_USERS = frozenset({"dev", "cross"})
 NO_NETWORK = ("error sending request", "dns error", "Connection refused", "Could not connect")
 AT_ONCE = 16  # they wait for the index, not for a processor

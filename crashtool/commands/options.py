@@ -23,7 +23,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 class SymbolOptions(NamedTuple):
     """Where symbols are looked for, in kinds of `symbol_options` and, for servers, those of
-    `network_options`; seconds, bytes.
+    `network_options`; seconds, bytes. `search_paths` is for who reads for another process: what
+    `symbol_search_paths` is there.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -36,6 +37,7 @@ class SymbolOptions(NamedTuple):
     insecure: bool | None = None
     timeout: float | None = None
     retry_for: float | None = None
+    search_paths: tuple[str, str] | None = None
 
     @classmethod
     def take(cls, values: dict[str, Any]) -> "SymbolOptions":
@@ -208,7 +210,7 @@ def make_plan(
     """
     from crashtool.services.symbols.symbol_plan import SymbolPlan
 
-    nt_symbol_path, debuginfod_urls = symbol_search_paths()
+    nt_symbol_path, debuginfod_urls = options.search_paths or symbol_search_paths()
     plan = SymbolPlan(
         paths=(*more, *(options.symbols or ())),
         servers=tuple(options.symbol_servers or ()),

@@ -153,6 +153,13 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     metavar="N",
     help="How many minidumps to read at once (default: one for each core).",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Have minidumps read by the workers of the Dask cluster whose scheduler has this address "
+    "(the extra 'cluster'); local starts one on this machine. Workers read paths by themselves, "
+    "and local symbols are not looked for unless it is local.",
+)
 @click.pass_context
 def command(
     context: click.Context, /, console: Console, inputs: tuple[str, ...], **values: Any

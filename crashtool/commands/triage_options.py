@@ -29,4 +29,5 @@ class TriageOptions(NamedTuple):
     work: str | None
     explain: str | None
     jobs: int | None
+    cluster: str | None
     lookup: SymbolOptions

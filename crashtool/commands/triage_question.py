@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crashtool.render.triage import Compared, TriageGate
     from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable
     from crashtool.services.triage.baseline import Baseline
+    from crashtool.services.triage.bucket_dumps import StoredDump
     from crashtool.services.triage.kept_rows import KeptRows
     from crashtool.services.triage.parquet import ParquetRows
 
@@ -115,13 +116,23 @@ class Question:
     ) -> "Iterator[Row]":
         from crashtool.commands.triaged import RowSetup, read_rows
 
+        address, jobs = self.options.cluster, self.options.jobs
         setup = RowSetup(self.options.lookup, self.rules.frame_rules, self.rules.groups,
                          self.rules.frames, self._keys())  # fmt: skip
+        if address:
+            from crashtool.commands.triage_cluster import adapt, read_rows_on_cluster
+
+            setup = adapt(setup, address)
         kept = self._open_kept(setup, console, stack)
-        tasks = Tasks(sorted(set(_expand(inputs))), kept, stack)
-        for done in read_rows(iter(tasks), setup, console, self.options.jobs):
+        tasks = Tasks(sorted(set(_expand(inputs))), kept, stack, fetches=not address)
+        if address:
+            found = read_rows_on_cluster(iter(tasks), setup, console, address, jobs)
+        else:
+            found = read_rows(iter(tasks), setup, console, jobs)
+        for done in found:
             tasks.finish(done)
-            yield done.row
+            if done.row is not None:
+                yield done.row
         tasks.check()
 
     def _keys(self) -> tuple[str, ...]:
@@ -189,12 +200,18 @@ STATE_OPTIONS = ("symbols", "symbol_servers", "offline", "no_local_symbols")
 
 
 class Tasks:
-    """What is to be read, in order; what is kept of it already is not read again."""
+    """What is to be read, in order; what is kept of it already is not read again.
 
-    def __init__(self, paths: Sequence[str], kept: "KeptRows | None", stack: ExitStack) -> None:
+    Unless it `fetches` objects here, whoever reads them does.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], kept: "KeptRows | None", stack: ExitStack, *, fetches: bool
+    ) -> None:
         self._paths = paths
         self._kept = kept
         self._stack = stack
+        self._fetches = fetches
         self._temporary: dict[str, Any] = {}
         self._left = 0
 
@@ -207,20 +224,28 @@ class Tasks:
             self._left += 1
             if isinstance(found, FoundDump) and found.temporary:
                 self._temporary[found.path] = found
-            if self._kept and (row := self._kept.find(found)):
-                yield Task(row)
-            elif self._kept and isinstance(found, FoundDump):
-                yield Task(found, identify(found))
-            else:
+            if not self._kept or not isinstance(found, FoundDump):
                 yield Task(found)
+            elif row := self._kept.find(found):
+                yield Task(row)
+            else:
+                yield Task(found, identify(found))
 
-    def _walk_found(self) -> "Iterator[FoundDump | Unreadable]":
+    def _walk_found(self) -> "Iterator[FoundDump | StoredDump | Unreadable]":
         from crashtool.services.analyze.inspect_dumps import walk_dumps
-        from crashtool.services.triage.bucket_dumps import is_bucket, walk_bucket
+        from crashtool.services.triage.bucket_dumps import (
+            StoredDump,
+            is_bucket,
+            list_keys,
+            walk_bucket,
+        )
 
         buckets = [path for path in self._paths if is_bucket(path)]
         yield from walk_dumps([path for path in self._paths if not is_bucket(path)], self._stack)
-        if buckets:
+        if buckets and not self._fetches:
+            for url in buckets:
+                yield from map(StoredDump, list_keys(url))
+        elif buckets:
             from crashtool.services.files.scratch import Scratch
 
             scratch = self._stack.enter_context(Scratch())
@@ -229,11 +254,13 @@ class Tasks:
 
     def finish(self, done: "Done") -> None:
         """Keep what was read, and let go of what was unpacked for it."""
+        self._left -= 1
+        if done.row is None:
+            return
         if found := self._temporary.pop(done.row.path, None):
             found.discard()
         if self._kept:
             self._kept.add(done.identity, done.row)
-        self._left -= 1
 
     def check(self) -> None:
         """RuntimeError, a bug, if more went in than came out: a crash may not get lost in silence.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from crashtool.commands.console import Console
 from crashtool.commands.options import SymbolOptions, open_symbols
@@ -11,8 +12,12 @@ from crashtool.model.own_calls import FrameRule
 from crashtool.model.triage.grouping_rules import GroupRule, Rules
 from crashtool.model.triage.row import Row
 from crashtool.services.analyze.inspect_dumps import FoundDump, InspectOptions, Unreadable
+from crashtool.services.triage.bucket_dumps import StoredDump
 from crashtool.services.triage.read_row import make_consumer, read_row
 from crashtool.services.workers.processes import Worker, WorkerLost, share_many
+
+if TYPE_CHECKING:
+    from crashtool.services.symbols.bucket_fetcher import BucketFetcher
 
 MAKER = "crashtool.commands.triaged:make_row_reader"
 
@@ -35,14 +40,14 @@ class RowSetup(NamedTuple):
 class Task(NamedTuple):
     """A minidump to read, or the row that was kept of it; `identity` is what to keep it under."""
 
-    found: FoundDump | Unreadable | Row
+    found: FoundDump | StoredDump | Unreadable | Row
     identity: str = ""
 
 
 class Done(NamedTuple):
-    """The row of a task."""
+    """The row of a task; None for an object that is no minidump."""
 
-    row: Row
+    row: Row | None
     identity: str = ""
 
 
@@ -62,6 +67,7 @@ class RowReader:
             symbols=symbols, warn=console.warn_once, until=make_consumer(self._rules)
         )
         self._keys = setup.keys
+        self._fetcher: BucketFetcher | None = None
 
     def close(self) -> None:
         """Let go of the symbols."""
@@ -72,15 +78,30 @@ class RowReader:
         found = task.found
         if isinstance(found, Row):
             return Done(found, task.identity)
+        if isinstance(found, StoredDump):
+            return Done(self._read_stored(found))
+        return Done(self._read(found), task.identity)
+
+    def _read(self, found: FoundDump | Unreadable) -> Row:
         try:
-            row = read_row(found, self._wanted, self._rules, self._keys)
+            return read_row(found, self._wanted, self._rules, self._keys)
         except CrashtoolError:
             raise
         except MemoryError:
-            row = Row(found.path, "unreadable", error="it takes more memory than there is")
+            return Row(found.path, "unreadable", error="it takes more memory than there is")
         except Exception as error:  # noqa: BLE001 (a million others must not be lost for it)
-            row = Row(found.path, "unreadable", error=f"a bug in crashtool: {error!r}")
-        return Done(row, task.identity)
+            return Row(found.path, "unreadable", error=f"a bug in crashtool: {error!r}")
+
+    def _read_stored(self, stored: StoredDump) -> Row | None:
+        """Fetch an object, read it, and let go of it; None when it is no minidump."""
+        from crashtool.services.files.scratch import Scratch
+        from crashtool.services.symbols.bucket_fetcher import BucketFetcher
+        from crashtool.services.triage.bucket_dumps import fetch_dump
+
+        self._fetcher = self._fetcher or BucketFetcher()
+        with Scratch() as scratch:
+            found = fetch_dump(stored.path, self._fetcher, scratch)
+            return None if found is None else self._read(found)
 
 
 def read_rows(
@@ -92,22 +113,28 @@ def read_rows(
     are opened here, too: that they cannot be is a fault of the options, and of no minidump.
     """
     reader = RowReader(setup, console)
-
-    def read_apart(task: Task) -> Done:
-        worker = Worker(MAKER, setup)
-        if not worker.is_there:  # no process is to be had, whatever the minidump is like
-            return reader.read(task)
-        try:
-            done = worker.do(task)
-        except WorkerLost:
-            path = task.found.path
-            return Done(Row(path, "unreadable", error="the process that reads it is ended by it"))
-        finally:
-            worker.close()
-        assert isinstance(done, Done)  # noqa: S101 (what the reader gives)
-        return done
-
     try:
-        yield from share_many(tasks, MAKER, setup, jobs, reader.read, read_apart)
+        yield from share_many(
+            tasks, MAKER, setup, jobs, reader.read, lambda task: read_apart(task, setup, reader)
+        )
     finally:
         reader.close()
+
+
+def read_apart(task: Task, setup: RowSetup, reader: RowReader) -> Done:
+    """The row of a minidump that may have ended its reader, by a process that reads nothing else.
+
+    By `reader` where no process is to be had, whatever the minidump is like.
+    """
+    worker = Worker(MAKER, setup)
+    if not worker.is_there:
+        return reader.read(task)
+    try:
+        done = worker.do(task)
+    except WorkerLost:
+        path = task.found.path
+        return Done(Row(path, "unreadable", error="the process that reads it is ended by it"))
+    finally:
+        worker.close()
+    assert isinstance(done, Done)  # noqa: S101 (what the reader gives)
+    return done

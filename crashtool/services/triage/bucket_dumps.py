@@ -13,6 +13,7 @@ from crashtool.errors import (
     NothingFound,
     reason_of,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.inspect_dumps import PLAIN_HEAD, FoundDump, Unreadable
 from crashtool.services.symbols.bucket_fetcher import FORBIDDEN, NOT_FOUND, BucketFetcher
 from crashtool.services.symbols.fetching import find_bucket
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 LARGEST = 16 << 30  # bytes
 MARK = "://"
+
+
+class StoredDump(NamedTuple):
+    """An object that may be a minidump, by its URL; nobody has fetched it yet."""
+
+    path: str
 
 
 def is_bucket(text: str) -> bool:
@@ -39,7 +46,7 @@ def walk_bucket(url: str, scratch: "Scratch") -> Iterator[FoundDump | Unreadable
     keys = list_keys(url)
     fetcher = BucketFetcher()
     for key in keys:
-        found = _fetch(key, fetcher, scratch)
+        found = fetch_dump(key, fetcher, scratch)
         if found is not None:
             yield found
 
@@ -66,7 +73,10 @@ def list_keys(url: str) -> list[str]:
     return sorted(f"{scheme}{MARK}{key.lstrip('/')}" for key in found)
 
 
-def _fetch(key: str, fetcher: BucketFetcher, scratch: "Scratch") -> FoundDump | Unreadable | None:
+def fetch_dump(
+    key: str, fetcher: BucketFetcher, scratch: "Scratch"
+) -> FoundDump | Unreadable | None:
+    """The minidump at a URL in a file of its own; None when it is none. MissingExtra."""
     descriptor, path = tempfile.mkstemp(dir=scratch.folder())
     dump = FoundDump(path, key, temporary=True)
     try:
