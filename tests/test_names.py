@@ -21,3 +21,23 @@ def test_no_class_name_stands_for_two_things():
 
     assert len(homes) > 500
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+SAME_IDEA = {
+    # one idea, read or written in two formats
+    "code_records", "frame_data", "lookup", "structs", "variables", "writer",
+    # a value, what makes it, and what shows it
+    "annotated_dump", "database", "symbol_cache",
+    # a command, what it shows, and what it is made of
+    "doctor", "make_url", "run", "run_ci", "scaffold", "smoke", "symbols", "triage",
+}  # fmt: skip
+
+
+def test_no_module_name_stands_for_two_ideas():
+    """A name that comes twice is one idea in two formats or layers, and is listed as such."""
+    homes = defaultdict(list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name != "__init__.py":
+            homes[path.stem].append(str(path.relative_to(PACKAGE)))
+
+    assert {name for name, paths in homes.items() if len(paths) > 1} == SAME_IDEA

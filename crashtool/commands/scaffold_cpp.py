@@ -283,7 +283,7 @@ class Limit(NamedTuple):
 
 def _walk_limits(integration: Integration, wanted: tuple[str, ...]) -> Iterator[Limit]:
     """What this Crashpad cannot do, and what is left to do."""
-    from crashtool.render.integration.parts import PLATFORM_NAMES
+    from crashtool.render.integration.crashpad_parts import PLATFORM_NAMES
 
     release, plan = integration.release, integration.plan
     for platform in wanted:

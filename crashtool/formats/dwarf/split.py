@@ -11,7 +11,7 @@ from crashtool.formats.dwarf.constants import (
     GNU_SPLIT_NAME,
     SPLIT_NAME,
 )
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.dwarf.lookup import SplitUnit
 from crashtool.formats.dwarf.package import INDEX, PackageIndex, Part

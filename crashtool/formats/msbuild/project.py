@@ -13,7 +13,7 @@ from contextlib import suppress
 from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import CompiledFile, Configuration, MsbuildSetting
 from crashtool.formats.msbuild.elements import Element, read_elements
-from crashtool.formats.msbuild.values import UNKNOWN, evaluate_condition, expand, is_known
+from crashtool.formats.msbuild.property_values import UNKNOWN, evaluate_condition, expand, is_known
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_IMPORTS = 200

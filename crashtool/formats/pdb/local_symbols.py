@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
-from crashtool.formats.pdb.inline_sites import walk_records
-from crashtool.formats.pdb.local_places import (
+from crashtool.formats.pdb.definition_ranges import (
     InFrame,
     InMemory,
     InSection,
@@ -15,6 +14,7 @@ from crashtool.formats.pdb.local_places import (
     Untold,
     read_part,
 )
+from crashtool.formats.pdb.inline_sites import walk_records
 from crashtool.formats.pdb.local_structs import (
     BlockSym,
     BpRelSym,
@@ -36,7 +36,7 @@ from crashtool.formats.pdb.type_records import TypeRecord
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crashtool.formats.pdb.local_places import SymbolPlace
+    from crashtool.formats.pdb.definition_ranges import SymbolPlace
     from crashtool.formats.pdb.msf import MsfStream
 
 MAX_VARIABLES = 1 << 14  # of one procedure, with the calls merged into it

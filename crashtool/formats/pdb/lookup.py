@@ -14,7 +14,7 @@ from crashtool.formats.pdb.line_tables import LineTables, PdbLine
 from crashtool.formats.pdb.module_code import SIGNATURE_SIZE, CodeSymbol, ModuleCode
 from crashtool.formats.pdb.msf import MultiStreamFile
 from crashtool.formats.pdb.publics import Publics, undecorate
-from crashtool.formats.pdb.sections import AddressMap
+from crashtool.formats.pdb.section_map import AddressMap
 from crashtool.formats.pdb.structs import ProcSym, ThunkSym
 from crashtool.formats.pdb.type_names import TypeNames
 from crashtool.formats.pdb.type_records import IPI_STREAM, TPI_STREAM, TypeStream

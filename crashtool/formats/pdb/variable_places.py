@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.breakpad.cfi import UnevaluableRule
 from crashtool.formats.breakpad.frame_program import run_program
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.pdb.local_places import (
+from crashtool.formats.pdb.definition_ranges import (
     InMemory,
     InRegister,
     InSection,

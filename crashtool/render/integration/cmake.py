@@ -9,7 +9,7 @@ from crashtool.formats.crashpad.client.linking import (
     WINDOWS_LIBRARIES,
 )
 from crashtool.model.integration import Integration
-from crashtool.render.integration.parts import dir_meaning, libraries_of, usual_layout
+from crashtool.render.integration.crashpad_parts import dir_meaning, libraries_of, usual_layout
 from crashtool.render.integration.template import fill_template
 from crashtool.render.literals import cmake_string
 

@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 from crashtool.formats.crashpad.client.layouts import WINDOWS, ClientLayout, Library
 from crashtool.formats.crashpad.client.linking import COMPILER_RUNTIMES, WINDOWS_LIBRARIES
 from crashtool.model.integration import Integration
-from crashtool.render.integration.parts import dir_meaning, libraries_of
+from crashtool.render.integration.crashpad_parts import dir_meaning, libraries_of
 from crashtool.render.integration.template import fill_template
 
 PROPS_NAME = "CrashReporting.props"

@@ -12,7 +12,7 @@ from crashtool.formats.crashpad.client.layouts import (
 )
 from crashtool.formats.crashpad.client.releases import RELEASES
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.render.integration.parts import PLATFORM_NAMES
+from crashtool.render.integration.crashpad_parts import PLATFORM_NAMES
 
 
 class CrashpadSource(NamedTuple):

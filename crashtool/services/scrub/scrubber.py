@@ -12,8 +12,8 @@ from crashtool.model.submission import Scrubbed
 from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from crashtool.services.scrub.file_bytes import FileBytes
-from crashtool.services.scrub.pointers import Pointers
 from crashtool.services.scrub.secret_spans import Finder, SecretSpan, keep_file_name
+from crashtool.services.scrub.stack_words import Pointers
 
 FILL = b"x"
 

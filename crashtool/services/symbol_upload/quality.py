@@ -9,7 +9,7 @@ from crashtool.formats.breakpad.symbol_file import BreakpadFile
 from crashtool.formats.object_file.code_spans import spread_addresses
 from crashtool.formats.object_file.identify import find_code
 from crashtool.formats.object_kinds import ObjectFile
-from crashtool.formats.pdb.coverage import measure_coverage
+from crashtool.formats.pdb.function_counts import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.model.symbol_upload import Quality, SymbolFile
 from crashtool.services.symbol_upload.native_coverage import measure_native

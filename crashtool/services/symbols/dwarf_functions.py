@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import is_skeleton

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.code_records import DwarfRecords
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.object_file.elf_symbols import FunctionNames
 from crashtool.formats.object_file.symbol_spans import ElfSymbols, OtherSymbols
 from crashtool.services.symbols.dwarf_functions import SUPPLEMENT_LINKS, SplitUnits, open_symbols

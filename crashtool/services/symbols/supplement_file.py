@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.supplement import (
     SupplementLink,
     read_supplement_link,

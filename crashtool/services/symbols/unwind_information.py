@@ -158,7 +158,7 @@ def _find_section(part: "Architecture", name: str) -> tuple[int, int, int] | Non
 
 def _open_debug_frame(data: "Content", architecture: str) -> "UnwindTables | None":
     """DWARF's own table, which is not loaded with the program."""
-    from crashtool.formats.dwarf.containers import open_all_sections
+    from crashtool.formats.dwarf.file_sections import open_all_sections
     from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
 
     sections = open_all_sections(data, architecture)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.object_file.eh_frame import FrameTables, SectionRange
 from crashtool.formats.object_file.frame_records import walk_frame_records
 

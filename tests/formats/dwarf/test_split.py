@@ -6,7 +6,7 @@ import time
 import pytest
 
 from crashtool.errors import CrashtoolError, InputUnusable
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.dwarf.package import PackageIndex

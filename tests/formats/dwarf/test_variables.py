@@ -14,7 +14,7 @@ from crashtool.formats.dwarf.call_sites import (
     leads_to,
     may_return_to_itself,
 )
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.object_file.elf import find_symbol_tables, read_layout
 from crashtool.formats.object_file.elf_symbols import FunctionNames

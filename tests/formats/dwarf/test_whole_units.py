@@ -2,8 +2,8 @@
 
 import pytest
 
-from crashtool.formats.dwarf.containers import open_debug_sections
 from crashtool.formats.dwarf.entry_names import EntryNames
+from crashtool.formats.dwarf.file_sections import open_debug_sections
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes
 from crashtool.formats.dwarf.line_program import Coding, run_program
 from crashtool.formats.dwarf.lines import LineTable

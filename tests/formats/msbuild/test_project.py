@@ -8,7 +8,7 @@ from crashtool.errors import InputUnusable
 from crashtool.formats.msbuild.configuration import split_list
 from crashtool.formats.msbuild.elements import MAX_DEPTH, read_elements
 from crashtool.formats.msbuild.project import Files, read_project
-from crashtool.formats.msbuild.values import evaluate_condition, expand, is_known
+from crashtool.formats.msbuild.property_values import evaluate_condition, expand, is_known
 from tests.growth import grows_linearly
 from tests.synth.msbuild import build_project, build_sheet
 

@@ -8,7 +8,7 @@ import pytest
 from crashtool.errors import MalformedFile
 from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.pdb import codeview as cv
-from crashtool.formats.pdb.coverage import measure_coverage
+from crashtool.formats.pdb.function_counts import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
 from tests.synth.pdb import PdbBuilder, build_msf
 

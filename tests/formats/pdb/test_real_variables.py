@@ -10,8 +10,8 @@ import pytest
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.pdb.data_types import DataTypes
+from crashtool.formats.pdb.definition_ranges import InMemory, InRegister
 from crashtool.formats.pdb.inline_sites import read_procedure
-from crashtool.formats.pdb.local_places import InMemory, InRegister
 from crashtool.formats.pdb.local_symbols import ProcedureFrame, read_locals
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.pdb.type_hash import TypeDefinitions, read_tag

@@ -7,7 +7,7 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.breakpad.symbol_file_writer import ModuleLine
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.units import walk_headers
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.symbol_text import (

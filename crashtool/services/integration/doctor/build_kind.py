@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from crashtool.errors import InputUnusable
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.gn_arguments import parse_arguments

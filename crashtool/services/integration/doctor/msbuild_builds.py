@@ -8,7 +8,7 @@ from crashtool.formats.crashpad.client.linking import COMPILER_RUNTIMES
 from crashtool.formats.msbuild.configuration import Configuration, MsbuildSetting, split_list
 from crashtool.formats.msbuild.elements import MAX_SIZE
 from crashtool.formats.msbuild.project import COMPILER, LINKER, Files, read_project
-from crashtool.formats.msbuild.values import is_known
+from crashtool.formats.msbuild.property_values import is_known
 from crashtool.formats.regular_file import open_regular
 from crashtool.services.integration.doctor.builds import Build
 from crashtool.services.integration.doctor.crashpad_library import read_object_runtime

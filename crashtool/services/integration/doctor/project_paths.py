@@ -8,7 +8,7 @@ import ntpath
 import os
 from pathlib import Path
 
-from crashtool.formats.msbuild.values import is_known
+from crashtool.formats.msbuild.property_values import is_known
 
 MAX_ENTRIES = 50_000  # of a folder whose names are compared without case
 LEVELS = 8

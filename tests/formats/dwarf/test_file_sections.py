@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
-from crashtool.formats.dwarf.containers import open_all_sections, open_debug_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections, open_debug_sections
 from crashtool.formats.dwarf.line_lookup import LineLookup
 from tests.synth.debug_containers import MACHO_BASE, PE_BASE, build_macho, build_pe
 from tests.synth.dwarf import (
