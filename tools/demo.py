@@ -148,8 +148,11 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     show(arguments)
     return subprocess.Popen(
         [sys.executable, "-m", "crashtool", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=child_environment(),
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=child_environment(),
+    )
 
 
 def read_url(receiver: subprocess.Popen[str]) -> str:

@@ -12,8 +12,11 @@ def main(requirements: list[str]) -> int:
     said = []
     pip = subprocess.Popen(
         [sys.executable, "-m", "pip", "install", *_OPTIONS, *requirements],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     for line in pip.stdout or ():
         said.append(line)
         if line.startswith(_PACKAGE):

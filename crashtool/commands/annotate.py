@@ -171,9 +171,12 @@ def command(
             hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
         )
     plan = StartPlan(
-        source.annotations, mark_folders(source.attachments), kind, text_form or "arguments",
+        source.annotations,
+        mark_folders(source.attachments),
+        kind,
+        text_form or "arguments",
         tuple(dict.fromkeys(parse_handler_option(option, kind) for option in options)),
-    )  # fmt: skip
+    )
     into = (dump, output) if dump is not None and output is not None else None
     _deliver(context, console, plan, into, is_chosen=is_chosen, check=check)
 

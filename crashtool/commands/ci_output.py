@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 def ci_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--ci and --junit."""
     function = click.option(
-        "--junit", type=click.Path(dir_okay=False), metavar="FILE",
+        "--junit",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
         help="Write a JUnit file: a test case for each file, module and request.",
-    )(function)  # fmt: skip
+    )(function)
     return click.option(
         "--ci",
         "ci_system",

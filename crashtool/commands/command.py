@@ -26,8 +26,13 @@ class Command(click.Command):
     """
 
     SHARED: ClassVar[tuple[str, ...]] = (
-        "json", "quiet", "verbose", "color", "project_file", "show_settings",
-    )  # fmt: skip
+        "json",
+        "quiet",
+        "verbose",
+        "color",
+        "project_file",
+        "show_settings",
+    )
 
     HABITS: ClassVar[Habits] = Habits()
 
@@ -125,8 +130,10 @@ def _warn_of_unknown_variables(console: Console, settings: Settings) -> None:
 
     for name, nearest in walk_nearest(unknown):
         hint = f"did you mean {nearest}?" if nearest else HOW_TO_LIST
-        console.warn(f"the environment variable {name} is ignored: crashtool has none of that name",
-                     hint=hint)  # fmt: skip
+        console.warn(
+            f"the environment variable {name} is ignored: crashtool has none of that name",
+            hint=hint,
+        )
 
 
 def show_settings(console: Console, resolved: dict[str, Resolved], settings: Settings) -> None:
@@ -144,8 +151,10 @@ def show_settings(console: Console, resolved: dict[str, Resolved], settings: Set
         return
     from crashtool.render.page import Page
 
-    shown = [(name, mask(name, setting.value) if setting.value else "-", setting.source)
-             for name, setting in resolved.items()]  # fmt: skip
+    shown = [
+        (name, mask(name, setting.value) if setting.value else "-", setting.source)
+        for name, setting in resolved.items()
+    ]
     console.answer(Page().table(shown, indent=0))
     if settings.problem:
         console.error(settings.problem)

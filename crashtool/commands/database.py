@@ -252,8 +252,11 @@ def prune(console: Console, **values: Any) -> None:
         )
     database = open_folder(options.path)
     age = None if options.days is None else options.days * DAY
-    stale = tuple(choose_stale(database, age=age, max_size=options.max_size,
-                               unsent=options.unsent, now=time.time()))  # fmt: skip
+    stale = tuple(
+        choose_stale(
+            database, age=age, max_size=options.max_size, unsent=options.unsent, now=time.time()
+        )
+    )
     leftovers = find_leftovers(database, time.time())
     if not options.dry_run:
         delete_reports(database, stale)

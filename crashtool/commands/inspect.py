@@ -128,7 +128,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
 
     Exit status: 0, or 3 for a file that is no minidump or a damaged one (what can be read is
     shown), 4 with --fail-on-crash, 8 when only some of several dumps could be read whole.
-    """  # fmt: skip  # noqa: D301 (\b is click's)
+    """  # noqa: D301 (\b is click's)
     options = InspectCommandOptions(lookup=SymbolOptions.take(values), **values)
     if not paths:
         raise UsageError("no minidump given", hint="crashtool inspect crash.dmp")

@@ -119,10 +119,12 @@ def annotation_options(function: Function) -> Function:
 def symbol_options(function: Function) -> Function:
     """Those of `named_symbol_options`, and --no-local-symbols."""
     option = click.option(
-        "--no-local-symbols", is_flag=True, default=None,
+        "--no-local-symbols",
+        is_flag=True,
+        default=None,
         help="Use only the symbols that are named: do not look at the paths that a dump records, "
         "beside it, in /usr/lib/debug or in the cache.",
-    )  # fmt: skip
+    )
     return named_symbol_options(option(function))
 
 

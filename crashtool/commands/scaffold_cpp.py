@@ -60,36 +60,50 @@ class ScaffoldCppOptions(NamedTuple):
 
 @click.command("cpp", cls=CppCommand)
 @click.option(
-    "--into", type=click.Path(file_okay=False), metavar="DIR",
+    "--into",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
     help=f"Your project: the files are written to DIR/{FOLDER}.",
-)  # fmt: skip
+)
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option(
-    "--crashpad", "fork", type=click.Choice(list(HANDLER_KINDS)),
+    "--crashpad",
+    "fork",
+    type=click.Choice(list(HANDLER_KINDS)),
     help="Which Crashpad it is linked with. Default: that of --crashpad-dir, else backtrace.",
-)  # fmt: skip
+)
 @click.option(
-    "--crashpad-version", "version", metavar="DATE|TAG",
+    "--crashpad-version",
+    "version",
+    metavar="DATE|TAG",
     help="How old it is: the date of its sources, as in 2023-05-27, or the version of "
     "sentry-native. Default: the newest.",
-)  # fmt: skip
+)
 @click.option(
-    "--crashpad-dir", "crashpad_dir", type=click.Path(exists=True, file_okay=False), metavar="DIR",
+    "--crashpad-dir",
+    "crashpad_dir",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
     help="Folder with Crashpad's build; its layout is detected. Default: set when the project is "
     "configured.",
-)  # fmt: skip
+)
 @click.option(
-    "--layout", type=click.Choice(list(LAYOUTS)),
+    "--layout",
+    type=click.Choice(list(LAYOUTS)),
     help="The kind of folder that it will be in, when it is not there yet: see scaffold obtain.",
-)  # fmt: skip
+)
 @click.option(
-    "--platform", "platforms", type=click.Choice(PLATFORMS), multiple=True,
+    "--platform",
+    "platforms",
+    type=click.Choice(PLATFORMS),
+    multiple=True,
     help="Write build files for this one alone. Repeatable. The code is for all three.",
-)  # fmt: skip
+)
 @click.option(
-    "--name", metavar="NAME",
+    "--name",
+    metavar="NAME",
     help="The folder of the database below the user's own. Default: the annotation prod.",
-)  # fmt: skip
+)
 @click.option("--url", metavar="URL", help="Write this URL into the source, token and all.")
 @annotation_options
 @click.pass_context
@@ -258,10 +272,12 @@ def _make_texts(integration: Integration) -> dict[str, str]:
     )
     from crashtool.services.integration.scaffold import SCAFFOLDS, read_scaffold
 
-    rows = [(HEADER_NAME, header_text(integration), "`Start()`, to be called by `main()`"),
-            (SOURCE_NAME, source_text(integration), "starts the handler"),
-            (CMAKE_NAME, cmake_text(integration), "CMake: compiles, links, ships the handler"),
-            (SCAFFOLDS["cmake"].template, read_scaffold("cmake"), "CMake: symbols")]  # fmt: skip
+    rows = [
+        (HEADER_NAME, header_text(integration), "`Start()`, to be called by `main()`"),
+        (SOURCE_NAME, source_text(integration), "starts the handler"),
+        (CMAKE_NAME, cmake_text(integration), "CMake: compiles, links, ships the handler"),
+        (SCAFFOLDS["cmake"].template, read_scaffold("cmake"), "CMake: symbols"),
+    ]
     if WINDOWS in integration.layouts:
         targets = SCAFFOLDS["msbuild"].template
         rows += [
@@ -288,16 +304,24 @@ def _walk_limits(integration: Integration, wanted: tuple[str, ...]) -> Iterator[
     release, plan = integration.release, integration.plan
     for platform in wanted:
         if platform not in integration.layouts:
-            yield Limit(f"the build files are not for {PLATFORM_NAMES[platform]}: this Crashpad "
-                        "is had otherwise there (crashtool scaffold obtain)")  # fmt: skip
+            yield Limit(
+                f"the build files are not for {PLATFORM_NAMES[platform]}: this Crashpad "
+                "is had otherwise there (crashtool scaffold obtain)"
+            )
     if plan.attachments and not release.takes_attachments:
-        yield Limit("this Crashpad takes no attachments: they are left out",
-                    "a Crashpad since 2020-06-24 does", is_warning=True)  # fmt: skip
+        yield Limit(
+            "this Crashpad takes no attachments: they are left out",
+            "a Crashpad since 2020-06-24 does",
+            is_warning=True,
+        )
     elif plan.attachments and not release.mac_attachments and "macos" in wanted:
-        yield Limit("on macOS this Crashpad takes no attachments: they are left out there",
-                    is_warning=True)  # fmt: skip
+        yield Limit(
+            "on macOS this Crashpad takes no attachments: they are left out there", is_warning=True
+        )
     if release.from_calls:
-        yield Limit("the header of this Crashpad was not read when crashtool was made, only calls "
-                    "of it: if it does not compile, please report it")  # fmt: skip
+        yield Limit(
+            "the header of this Crashpad was not read when crashtool was made, only calls "
+            "of it: if it does not compile, please report it"
+        )
     if not integration.url:
         yield Limit(URL_LEFT)

@@ -146,7 +146,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
     Exit status: 0 when all were accepted, 3 for a file that is not a minidump, 4 for a URL that
     cannot work, 5 for a refused token, 6 for another refusal, 7 for an outage, 8 when only some
     failed.
-    """  # fmt: skip  # noqa: D301 (\b is click's)
+    """  # noqa: D301 (\b is click's)
     options = SendDumpOptions(**values)
     if not paths:
         raise UsageError(
@@ -206,9 +206,11 @@ def _open_session(options: SendDumpOptions, url: str) -> "HttpSession":
     from crashtool.services.transport.http import HttpSession
 
     return HttpSession(
-        ca_bundle=options.ca_bundle, insecure=bool(options.insecure),
-        timeout=options.timeout, url=url,
-    )  # fmt: skip
+        ca_bundle=options.ca_bundle,
+        insecure=bool(options.insecure),
+        timeout=options.timeout,
+        url=url,
+    )
 
 
 def _open_journal(path: str | None) -> "Journal":
@@ -235,8 +237,13 @@ def _make_plan(console: Console, options: SendDumpOptions) -> "SendPlan":
     if options.dry_run and not (options.url or token):
         url = make_sample_url(options.universe, options.host)
     else:
-        url = find_report_url(options.url, universe=options.universe, host=options.host,
-                              token=token, warn=console.warn)  # fmt: skip
+        url = find_report_url(
+            options.url,
+            universe=options.universe,
+            host=options.host,
+            token=token,
+            warn=console.warn,
+        )
     return SendPlan(
         url,
         tuple(parse_pair(text) for text in options.annotations or ()),

@@ -79,7 +79,7 @@ def command(console: Console, **values: Any) -> None:
 
     Exit status: 0 all checks passed, 4 one failed or no handler could use the URL, 2 where no
     handler can work (not Linux x86-64).
-    """  # fmt: skip  # noqa: D301 (\b is click's)
+    """  # noqa: D301 (\b is click's)
     from crashtool.services.handler.supported import check_platform
 
     check_platform()

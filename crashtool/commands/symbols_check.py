@@ -96,13 +96,19 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     if not options.inputs:
         raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
     requirements = Requirements(
-        options.require_for, options.for_dump, options.not_required,
+        options.require_for,
+        options.for_dump,
+        options.not_required,
         options.require_all,
-    )  # fmt: skip
+    )
     wishes = SurveyOptions(
-        options.inputs, options.exclude, options.types, quick=options.quick,
-        requirements=requirements, cache=user_cache_folder(),
-    )  # fmt: skip
+        options.inputs,
+        options.exclude,
+        options.types,
+        quick=options.quick,
+        requirements=requirements,
+        cache=user_cache_folder(),
+    )
     with Scratch() as scratch:
         survey = inspect_files(wishes, scratch, console.note, console.warn_once)
     survey = settle_severity(survey, strict=options.strict, severe=True, lenient=False)

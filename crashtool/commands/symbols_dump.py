@@ -82,9 +82,12 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     if options.store and options.output:
         raise UsageError("--store writes many files, --output one: choose one")
     wishes = DumpSymbolsOptions(
-        not options.no_inlines, not options.no_cfi, not options.no_demangle,
-        options.architecture or "", options.name or "",
-    )  # fmt: skip
+        not options.no_inlines,
+        not options.no_cfi,
+        not options.no_demangle,
+        options.architecture or "",
+        options.name or "",
+    )
     cache = user_cache_folder()
     inputs = _add_siblings(console, options.inputs)
     with Scratch() as scratch:

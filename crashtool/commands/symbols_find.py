@@ -111,9 +111,11 @@ def fetch(context: click.Context, /, console: Console, **values: Any) -> None:
     if options.lookup.offline:
         raise UsageError("--offline asks no server: there is nothing to fetch from")
     writer = StoreWriter(
-        open_target(options.store, options.lookup.timeout), options.store,
-        replace=options.replace, progress=console.progress,
-    )  # fmt: skip
+        open_target(options.store, options.lookup.timeout),
+        options.store,
+        replace=options.replace,
+        progress=console.progress,
+    )
     with ExitStack() as stack:  # what was fetched may have to go when it ends
         searches = look_for(options, console, stack, jobs=options.jobs, local=False)
         deliveries = tuple(store_found(searches, writer))

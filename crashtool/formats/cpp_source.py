@@ -110,9 +110,11 @@ def find_calls(source: CppSource, name: str) -> Iterator[Call]:
     for match in islice(calls, MAX_CALLS):
         start = max(flat.rfind(sign, 0, match.start()) for sign in STATEMENT_ENDS) + 1
         yield Call(
-            match[1], match.start(), source.code[start : match.start()].strip(),
+            match[1],
+            match.start(),
+            source.code[start : match.start()].strip(),
             tuple(_split_arguments(source, match.end())),
-        )  # fmt: skip
+        )
 
 
 def _split_arguments(source: CppSource, start: int) -> Iterator[str]:

@@ -187,8 +187,11 @@ def parse_multipart(data: "bytes | FormText") -> list[FormPart]:
         if end < 0:
             raise MalformedFile("a multipart part without its end", offset=head_end)
         head = data[index:head_end].decode("utf-8", "surrogateescape")
-        parts.append(FormPart(_parameter(head, "name") or "", _parameter(head, "filename"),
-                          head_end + 4, end))  # fmt: skip
+        parts.append(
+            FormPart(
+                _parameter(head, "name") or "", _parameter(head, "filename"), head_end + 4, end
+            )
+        )
         index = end + 2 + len(mark)
         if data[index : index + 2] == b"--":
             return parts

@@ -89,9 +89,12 @@ def walk_directory(entries: Sequence[ZipEntry], offset: int) -> Iterator[bytes]:
         yield Locator(signature=LOCATOR64, offset=offset + size, disks=1).pack()
     count = min(count, FULL16)
     yield End(
-        signature=END, entries_here=count, entries=count,
-        size=min(size, FULL32), offset=min(offset, FULL32),
-    ).pack()  # fmt: skip
+        signature=END,
+        entries_here=count,
+        entries=count,
+        size=min(size, FULL32),
+        offset=min(offset, FULL32),
+    ).pack()
 
 
 def _pack_central(entry: ZipEntry) -> bytes:

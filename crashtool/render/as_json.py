@@ -84,8 +84,10 @@ def crash_document(report: CrashReport) -> Document:
         "symbols": [_verdict(verdict) for verdict in report.symbols],
         "handles": writer.handles(report),
         "memory": [
-            {"address": writer.hex(item.address),
-             "bytes": None if item.content is None else item.content.hex()}
+            {
+                "address": writer.hex(item.address),
+                "bytes": None if item.content is None else item.content.hex(),
+            }
             for item in report.memory
         ],
         "secrets": (
@@ -93,7 +95,7 @@ def crash_document(report: CrashReport) -> Document:
         ),
         "streams": [stream._asdict() for stream in report.streams],
         "problems": [problem._asdict() for problem in report.problems],
-    }  # fmt: skip
+    }
 
 
 class _Writer:

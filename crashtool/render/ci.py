@@ -171,11 +171,16 @@ def _verdicts(verdicts: Sequence[ModuleStatus]) -> Iterator[str]:
     yield from markdown_table(
         ("symbols", "module", "files", "what is wrong", "what to do"),
         (
-            (format_status(verdict), code_cell(verdict.module.name),
-             code_cell(name_files(verdict)), text_cell(verdict.note), text_cell(verdict.upload_fix))
+            (
+                format_status(verdict),
+                code_cell(verdict.module.name),
+                code_cell(name_files(verdict)),
+                text_cell(verdict.note),
+                text_cell(verdict.upload_fix),
+            )
             for verdict in verdicts
         ),
-    )  # fmt: skip
+    )
 
 
 def markdown_table(

@@ -31,9 +31,10 @@ def render_diagnosis(diagnosis: Diagnosis, *, verbose: bool = False) -> Page:
     page = Page()
     for verdict in ORDER:
         shown = [
-            finding for finding in diagnosis.findings
+            finding
+            for finding in diagnosis.findings
             if finding.verdict == verdict and (verbose or _is_shown(finding))
-        ]  # fmt: skip
+        ]
         for finding in shown if verbose or verdict != SKIP else _join_skips(shown):
             _add_finding(page, finding)
     page.blank()
@@ -91,10 +92,12 @@ def _sum_up(diagnosis: Diagnosis, *, verbose: bool = False) -> Span:
         result.verdict == SKIP and (verbose or _is_shown(result)) for result in diagnosis.findings
     )
     counts = (
-        _count(diagnosis.count(FAILURE), "failure"), _count(diagnosis.count(WARNING), "warning"),
-        _count(diagnosis.count(NOTE), "note"), f"{diagnosis.count(PASS)} passed",
+        _count(diagnosis.count(FAILURE), "failure"),
+        _count(diagnosis.count(WARNING), "warning"),
+        _count(diagnosis.count(NOTE), "note"),
+        f"{diagnosis.count(PASS)} passed",
         f"{skipped} skipped",
-    )  # fmt: skip
+    )
     word, style = ("FAIL", "bad") if diagnosis.has_failed else ("PASS", "good")
     return Span(f"{word}: {', '.join(counts)}", style)
 
@@ -152,9 +155,11 @@ def _message(finding: CheckResult) -> str:
 def render_summary(diagnosis: Diagnosis) -> str:
     """Markdown for the job's summary: the counts, then a table of what is not well."""
     bad = [
-        finding for verdict in GITHUB for finding in diagnosis.findings
+        finding
+        for verdict in GITHUB
+        for finding in diagnosis.findings
         if finding.verdict == verdict
-    ]  # fmt: skip
+    ]
     lines = [f"### {TITLE}", "", text_cell(_sum_up(diagnosis).text), ""]
     if bad:
         rows: list[tuple[str, ...]] = [

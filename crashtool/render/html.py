@@ -99,8 +99,10 @@ def _head(report: CrashReport) -> str:
     kind = [report.path or "minidump", format_kind(report), format_size(report.size)]
     if report.written:
         kind.append(format_time(report.written))
-    rows = [f'<p class="dim">{harmless(", ".join(kind))}</p>',
-            f"<h1>{harmless(_title(report))}</h1>"]  # fmt: skip
+    rows = [
+        f'<p class="dim">{harmless(", ".join(kind))}</p>',
+        f"<h1>{harmless(_title(report))}</h1>",
+    ]
     if crash:
         rows.append(f"<p>{harmless(crash.reason.sentence)}</p>")
     if where := format_where(report):

@@ -80,8 +80,10 @@ class Table(NamedTuple):
 
     def _widths(self) -> list[int]:
         columns = max(map(len, self.rows), default=0)
-        return [max((width_of(spans[i : i + 1]) for spans in self.rows), default=0)
-                for i in range(columns)]  # fmt: skip
+        return [
+            max((width_of(spans[i : i + 1]) for spans in self.rows), default=0)
+            for i in range(columns)
+        ]
 
     def _total(self, widths: Sequence[int]) -> int:
         return self.indent + sum(widths) + len(GAP) * max(len(widths) - 1, 0)

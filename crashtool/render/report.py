@@ -182,8 +182,12 @@ def _annotation_row(item: Annotation, limit: int) -> tuple[Cell, ...]:
         notes.append("not uploaded: another value wins" if item.type == 1 else "not uploaded")
     if item.at_limit:
         notes.append(f"perhaps cut off at {item.size} bytes")
-    return (Span(safe(item.name or "(text)", 48), "strong"), value, Span(source, "dim"),
-            Span("; ".join(notes), "warn"))  # fmt: skip
+    return (
+        Span(safe(item.name or "(text)", 48), "strong"),
+        value,
+        Span(source, "dim"),
+        Span("; ".join(notes), "warn"),
+    )
 
 
 def _add_crashed_stack(

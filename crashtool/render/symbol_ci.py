@@ -35,8 +35,10 @@ class CheckRow(NamedTuple):
 
 def list_checks(survey: Survey, deliveries: Sequence[Delivery] = ()) -> list[CheckRow]:
     """Everything that was judged: each file, each module that must be readable, each request."""
-    rows = [CheckRow("input", left_out.path, ERROR, left_out.reason, left_out.hint)
-            for left_out in survey.collection.refused]  # fmt: skip
+    rows = [
+        CheckRow("input", left_out.path, ERROR, left_out.reason, left_out.hint)
+        for left_out in survey.collection.refused
+    ]
     defects: dict[str, list[CheckRow]] = {}
     for defect in survey.defects:
         message = f"{defect.rule}: {defect.sentence}"
@@ -52,9 +54,11 @@ def list_checks(survey: Survey, deliveries: Sequence[Delivery] = ()) -> list[Che
     for delivery in deliveries:
         failed = delivery.status in (FAILED, SKIPPED)
         bad = WARNING if delivery.forgiven else ERROR
-        rows.append(CheckRow(
-            "upload", delivery.name, bad if failed else GOOD, delivery.reason, delivery.hint
-        ))  # fmt: skip
+        rows.append(
+            CheckRow(
+                "upload", delivery.name, bad if failed else GOOD, delivery.reason, delivery.hint
+            )
+        )
     return rows
 
 
@@ -80,11 +84,16 @@ def render_summary(rows: Sequence[CheckRow], error: CrashtoolError | None) -> st
         lines += markdown_table(
             ("", "what", "name", "why", "what to do"),
             [
-                (row.status, row.group, code_cell(row.name), text_cell(row.message),
-                 text_cell(row.fix))
+                (
+                    row.status,
+                    row.group,
+                    code_cell(row.name),
+                    text_cell(row.message),
+                    text_cell(row.fix),
+                )
                 for row in bad[:MAX_ROWS]
             ],
-        )  # fmt: skip
+        )
     if len(bad) > MAX_ROWS:
         lines += ["", f"and {len(bad) - MAX_ROWS} more"]
     return "\n".join(lines) + "\n\n"

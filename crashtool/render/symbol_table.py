@@ -98,8 +98,10 @@ def group_parts(files: Sequence[SymbolFile], pairs: Sequence[Pair]) -> list[list
             key = programs.get(file.name, "") if object_file.role == PACKAGE else part.identifier
             own = key if key.strip("0") else (file.path, object_file)
             groups.setdefault(own, []).append(part)
-    return [sorted(group, key=lambda part: part.object_file.role not in BINARIES)
-            for group in groups.values()]  # fmt: skip
+    return [
+        sorted(group, key=lambda part: part.object_file.role not in BINARIES)
+        for group in groups.values()
+    ]
 
 
 def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:

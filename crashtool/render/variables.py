@@ -23,9 +23,13 @@ MAX_SHOWN = 24  # variables of one function
 INDENT = "       "
 # What the standard libraries' templates are given when nobody says otherwise.
 OWN_ARGUMENTS = (
-    ", std::char_traits<", ", std::allocator<", ", std::default_delete<", ", std::less<",
-    ", std::hash<", ", std::equal_to<",
-)  # fmt: skip
+    ", std::char_traits<",
+    ", std::allocator<",
+    ", std::default_delete<",
+    ", std::less<",
+    ", std::hash<",
+    ", std::equal_to<",
+)
 DEEPEST = 4
 MAX_PARTS = 12  # of a struct or an array
 REST = "…"

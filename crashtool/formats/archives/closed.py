@@ -26,12 +26,14 @@ OVERLAY_BYTES = 1 << 20
 SECTION_MARK = b".wixburn"
 # Marks of what is appended to an installer's program; WiX's is the name of a section.
 INSTALLER_MARKS = (
-    (b"NullsoftInst", "an NSIS installer"), (b"Inno Setup Setup Data", "an Inno Setup installer"),
-    (SECTION_MARK, "a WiX bundle"), (b"ISSetupStream", "an InstallShield installer"),
+    (b"NullsoftInst", "an NSIS installer"),
+    (b"Inno Setup Setup Data", "an Inno Setup installer"),
+    (SECTION_MARK, "a WiX bundle"),
+    (b"ISSetupStream", "an InstallShield installer"),
     (b"7z\xbc\xaf\x27\x1c", "a self-extracting 7-Zip archive"),
     (b"Rar!\x1a\x07", "a self-extracting RAR archive"),
     (b"MSCF\0\0\0\0", "a self-extracting cabinet"),
-)  # fmt: skip
+)
 
 
 class Closed(NamedTuple):
@@ -42,8 +44,11 @@ class Closed(NamedTuple):
 
 
 _MAGICS = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Windows Installer package (.msi)",
-     f"unpack it (msiexec /a, lessmsi) and {FOLDER_HINT}"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "a Windows Installer package (.msi)",
+        f"unpack it (msiexec /a, lessmsi) and {FOLDER_HINT}",
+    ),
     (b"sqsh", "a SquashFS image of an old version", f"unpack it (unsquashfs) and {FOLDER_HINT}"),
     (b"xar!", "a macOS installer package (.pkg)", f"unpack it (pkgutil) and {FOLDER_HINT}"),
     (b"Rar!\x1a\x07", "a RAR archive", f"unpack it and {FOLDER_HINT}"),
@@ -57,7 +62,7 @@ _MAGICS = (
     (b"070702", "a cpio archive", f"unpack it (cpio -i) and {FOLDER_HINT}"),
     (b"PK\x07\x08", "a part of a split zip archive", f"join its parts and {FOLDER_HINT}"),
     (b"MSWIM\0\0\0", "a Windows image (.wim)", f"unpack it and {FOLDER_HINT}"),
-)  # fmt: skip
+)
 
 
 def find_closed(head: bytes) -> Closed | None:

@@ -296,5 +296,6 @@ class Lzma(Protocol):
 
 
 def _absent(name: str) -> InputUnusable:
-    return InputUnusable(f"packed with {name}, which this Python was built without",
-                         hint=UNPACK_HINT)  # fmt: skip
+    return InputUnusable(
+        f"packed with {name}, which this Python was built without", hint=UNPACK_HINT
+    )

@@ -40,9 +40,11 @@ def walk_members(stream: ArchiveStream) -> Iterator[ArchiveMember]:
         portion = Portion(source, fields[SIZE_FIELD])
         if fields[MODE] & FILE_KIND == REGULAR:
             yield ArchiveMember(
-                name.decode("utf-8", "surrogateescape"), fields[SIZE_FIELD], portion,
+                name.decode("utf-8", "surrogateescape"),
+                fields[SIZE_FIELD],
+                portion,
                 mode=fields[MODE] & 0o777,
-            )  # fmt: skip
+            )
         portion.skip()
         Portion(source, -fields[SIZE_FIELD] % ALIGNMENT).skip()
 

@@ -109,8 +109,9 @@ def _open_header(file: IO[bytes], start: SignatureHeader, budget: Budget) -> Hea
     """The header's bytes behind its mark, unpacked as often as it is packed."""
     data = _read_bounded(Slice(file, DATA_START + start.offset, start.size), start.size)
     if zlib.crc32(data) != start.header_check:
-        raise MalformedFile("the 7-Zip archive's header has another check sum",
-                            offset=DATA_START + start.offset)  # fmt: skip
+        raise MalformedFile(
+            "the 7-Zip archive's header has another check sum", offset=DATA_START + start.offset
+        )
     for _ in range(MAX_HEADER_LAYERS):
         reader = HeaderReader(data)
         kind = reader.byte()

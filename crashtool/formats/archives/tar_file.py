@@ -19,9 +19,13 @@ from crashtool.formats.archives.bounds import MAX_MEMBERS, MAX_NAME_LENGTH
 BLOCK = 512
 MODE_FIELD, PERMISSIONS = slice(100, 108), 0o777
 NAME, SIZE_FIELD, CHECK, KIND, MAGIC, PREFIX = (
-    slice(0, 100), slice(124, 136), slice(148, 156), slice(156, 157), slice(257, 263),
+    slice(0, 100),
+    slice(124, 136),
+    slice(148, 156),
+    slice(156, 157),
+    slice(257, 263),
     slice(345, 500),
-)  # fmt: skip
+)
 USTAR, GNU = b"ustar\0", b"ustar "
 REGULAR = (b"0", b"\0", b"7")
 FOLDER, GNU_NAME, GNU_LINK, PAX, PAX_GLOBAL, SPARSE = b"5", b"L", b"K", b"x", b"g", b"S"

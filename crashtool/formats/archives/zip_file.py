@@ -294,5 +294,6 @@ class _MemberContent:
         return Unpacker(packed, method, self._budget, entry.size)
 
     def _damaged(self, what: str) -> MalformedFile:
-        return MalformedFile(f"the zip archive's member '{_decode(self._row)}' {what}",
-                             offset=self._start)  # fmt: skip
+        return MalformedFile(
+            f"the zip archive's member '{_decode(self._row)}' {what}", offset=self._start
+        )

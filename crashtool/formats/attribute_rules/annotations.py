@@ -30,12 +30,14 @@ def empty_key(plan: StartPlan) -> Iterator[AttributeFault]:
     for key, value in plan.annotations:
         if not key:
             yield AttributeFault(
-                ERROR, f"={value[:20]}", "The key is empty.",
+                ERROR,
+                f"={value[:20]}",
+                "The key is empty.",
                 "No attribute can be named so."
                 if plan.text_form == INTO
                 else "crashpad_handler says `--annotation requires KEY=VALUE` and exits: no crash "
                 "is handled at all.",
-            )  # fmt: skip
+            )
 
 
 def equals_in_key(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -43,10 +45,12 @@ def equals_in_key(plan: StartPlan) -> Iterator[AttributeFault]:
     for key, _ in plan.annotations:
         if "=" in key:
             yield AttributeFault(
-                ERROR, key, "There is a `=` in the key.",
+                ERROR,
+                key,
+                "There is a `=` in the key.",
                 f"crashpad_handler splits at the first `=`: the key becomes "
                 f"`{key.partition('=')[0]}` and the rest a part of the value.",
-            )  # fmt: skip
+            )
 
 
 def nul(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -56,11 +60,13 @@ def nul(plan: StartPlan) -> Iterator[AttributeFault]:
     for subject, text in texts:
         if "\0" in text:
             yield AttributeFault(
-                ERROR, subject, "There is a NUL character in it.",
+                ERROR,
+                subject,
+                "There is a NUL character in it.",
                 "Readers of minidumps end the text there."
                 if plan.text_form == INTO
                 else "It ends the argument: everything after it is lost.",
-            )  # fmt: skip
+            )
 
 
 def not_unicode(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -70,9 +76,11 @@ def not_unicode(plan: StartPlan) -> Iterator[AttributeFault]:
     for subject, text in texts:
         if any("\ud800" <= character <= "\udfff" for character in text):
             yield AttributeFault(
-                ERROR, subject, "There are bytes in it that are not UTF-8.",
+                ERROR,
+                subject,
+                "There are bytes in it that are not UTF-8.",
                 "Windows cannot carry them, and nothing but a shell could be given them here.",
-            )  # fmt: skip
+            )
 
 
 def duplicate_key(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -82,9 +90,11 @@ def duplicate_key(plan: StartPlan) -> Iterator[AttributeFault]:
         if keys.count(key) > 1:
             kept = join_annotations(plan.annotations)[key]
             yield AttributeFault(
-                WARNING, key, f"The key is given {keys.count(key)} times.",
+                WARNING,
+                key,
+                f"The key is given {keys.count(key)} times.",
                 f"Only the last value counts: `{kept[:40]}`.",
-            )  # fmt: skip
+            )
 
 
 def twin_keys(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -95,9 +105,11 @@ def twin_keys(plan: StartPlan) -> Iterator[AttributeFault]:
     for keys in spellings.values():
         if len(keys) > 1:
             yield AttributeFault(
-                WARNING, keys[0], f"The keys {', '.join(keys)} differ only in case.",
+                WARNING,
+                keys[0],
+                f"The keys {', '.join(keys)} differ only in case.",
                 "Backtrace takes them for different attributes.",
-            )  # fmt: skip
+            )
 
 
 def reserved_key(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -109,19 +121,25 @@ def reserved_key(plan: StartPlan) -> Iterator[AttributeFault]:
             )
         elif key in TRANSPORT or key.startswith("attachment_"):
             yield AttributeFault(
-                WARNING, key, "The key is a word of the submission itself.",
+                WARNING,
+                key,
+                "The key is a word of the submission itself.",
                 "The server may take it for an instruction instead of an attribute.",
-            )  # fmt: skip
+            )
         elif key.startswith("_"):
             yield AttributeFault(
-                WARNING, key, "Keys with a leading `_` are the server's own.",
+                WARNING,
+                key,
+                "Keys with a leading `_` are the server's own.",
                 "It may overwrite the value or, as with _mod_sync, take it for an instruction.",
-            )  # fmt: skip
+            )
         elif key == "run-uuid" and plan.kind.startswith("backtrace"):
             yield AttributeFault(
-                WARNING, key, "Backtrace's crash loop detection uses this key.",
+                WARNING,
+                key,
+                "Backtrace's crash loop detection uses this key.",
                 "The handler reads the value as a UUID.",
-            )  # fmt: skip
+            )
 
 
 def token_in_annotation(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -129,15 +147,19 @@ def token_in_annotation(plan: StartPlan) -> Iterator[AttributeFault]:
     joined = join_annotations(plan.annotations)
     if "token" in joined:
         yield AttributeFault(
-            WARNING, "token", "The submission token is an annotation.",
+            WARNING,
+            "token",
+            "The submission token is an annotation.",
             "It is then in every minidump. Only a URL that ends at the host needs it; "
             "crashtool make-url makes one that does not.",
-        )  # fmt: skip
+        )
     if joined.get("format", "minidump") != "minidump":
         yield AttributeFault(
-            ERROR, "format", f"The format is `{joined['format'][:40]}`.",
+            ERROR,
+            "format",
+            f"The format is `{joined['format'][:40]}`.",
             "crashpad_handler sends minidumps; taken for another format they fail.",
-        )  # fmt: skip
+        )
 
 
 def product_spelling(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -149,16 +171,20 @@ def product_spelling(plan: StartPlan) -> Iterator[AttributeFault]:
             near.append(long)
         for key in near:
             yield AttributeFault(
-                WARNING, key, f"This is not `{short}`.",
+                WARNING,
+                key,
+                f"This is not `{short}`.",
                 f"The handler puts {long}=... into the URL only for the key `{short}`, in lower "
                 f"case; `{key}` arrives as an attribute like any other.",
-            )  # fmt: skip
+            )
         if long in keys and keys.get(short, keys[long]) != keys[long]:
             yield AttributeFault(
-                WARNING, long, f"`{short}` and `{long}` have different values.",
+                WARNING,
+                long,
+                f"`{short}` and `{long}` have different values.",
                 f"The handler sends `{short}` as {long}=... in the URL, so the server gets two "
                 f"values for `{long}`.",
-            )  # fmt: skip
+            )
 
 
 def strange_key(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -166,14 +192,18 @@ def strange_key(plan: StartPlan) -> Iterator[AttributeFault]:
     for key in join_annotations(plan.annotations):
         if key and key != key.strip():
             yield AttributeFault(
-                WARNING, key, "There are blanks around the key.",
+                WARNING,
+                key,
+                "There are blanks around the key.",
                 "They are kept: it is another attribute than the key without them.",
-            )  # fmt: skip
+            )
         elif any(not character.isprintable() or character in '"%' for character in key):
             yield AttributeFault(
-                WARNING, key, 'There is a control character, `"` or `%` in the key.',
+                WARNING,
+                key,
+                'There is a control character, `"` or `%` in the key.',
                 "The upload writes it as %0a, %22 and the like, and the attribute is named so.",
-            )  # fmt: skip
+            )
 
 
 def dictionary_limits(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -181,20 +211,25 @@ def dictionary_limits(plan: StartPlan) -> Iterator[AttributeFault]:
     joined = join_annotations(plan.annotations)
     for key, value in joined.items():
         for what, text, limit in (
-            ("key", key, DICTIONARY_KEY), ("value", value, DICTIONARY_VALUE),
-        ):  # fmt: skip
+            ("key", key, DICTIONARY_KEY),
+            ("value", value, DICTIONARY_VALUE),
+        ):
             if (size := size_of(text)) > limit:
                 yield AttributeFault(
-                    WARNING, key, f"The {what} has {size} bytes.",
+                    WARNING,
+                    key,
+                    f"The {what} has {size} bytes.",
                     "As StartHandler's annotation it arrives whole; set while the program runs, a "
                     f"SimpleStringDictionary cuts it to {limit}.",
-                )  # fmt: skip
+                )
     if len(joined) > DICTIONARY_ENTRIES:
         yield AttributeFault(
-            WARNING, f"{len(joined)} annotations", "These are many.",
+            WARNING,
+            f"{len(joined)} annotations",
+            "These are many.",
             "StartHandler takes them all; a SimpleStringDictionary silently drops what comes after "
             f"the {DICTIONARY_ENTRIES}th.",
-        )  # fmt: skip
+        )
 
 
 def object_limits(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -203,22 +238,28 @@ def object_limits(plan: StartPlan) -> Iterator[AttributeFault]:
     for key, value in joined.items():
         if (size := size_of(key)) > OBJECT_NAME:
             yield AttributeFault(
-                WARNING, key, f"The key has {size} bytes.",
+                WARNING,
+                key,
+                f"The key has {size} bytes.",
                 "As StartHandler's annotation it arrives whole; an annotation object "
                 f"(StringAnnotation) with a name over {OBJECT_NAME} is left out.",
-            )  # fmt: skip
+            )
         if (size := size_of(value)) > OBJECT_VALUE:
             yield AttributeFault(
-                WARNING, key, f"The value has {size} bytes.",
+                WARNING,
+                key,
+                f"The value has {size} bytes.",
                 "As StartHandler's annotation it arrives whole; an annotation object "
                 f"(StringAnnotation) is cut to {OBJECT_VALUE}.",
-            )  # fmt: skip
+            )
     if len(joined) > OBJECTS:
         yield AttributeFault(
-            WARNING, f"{len(joined)} annotations", "These are very many.",
+            WARNING,
+            f"{len(joined)} annotations",
+            "These are very many.",
             f"StartHandler takes them all; of annotation objects, {OBJECTS} a module are read "
             "(200 before March 2024).",
-        )  # fmt: skip
+        )
 
 
 def likely_secret(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -227,7 +268,9 @@ def likely_secret(plan: StartPlan) -> Iterator[AttributeFault]:
         plain = key.lower().replace("_", "").replace("-", "").replace(".", "")
         if any(word in plain for word in SECRETS):
             yield AttributeFault(
-                WARNING, key, "The value looks like a secret.",
+                WARNING,
+                key,
+                "The value looks like a secret.",
                 "Annotations are readable in every minidump, on the command line of the handler, "
                 "and on the server.",
-            )  # fmt: skip
+            )

@@ -31,14 +31,18 @@ def attachment_path(plan: StartPlan) -> Iterator[AttributeFault]:
             )
         elif item.is_folder or not item.base_name:
             yield AttributeFault(
-                ERROR, item.text, "This is a folder, not a file.",
+                ERROR,
+                item.text,
+                "This is a folder, not a file.",
                 "What arrives is an empty attachment with the folder's name.",
-            )  # fmt: skip
+            )
         elif not is_absolute(item.path):
             yield AttributeFault(
-                WARNING, item.text, "The path is relative.",
+                WARNING,
+                item.text,
+                "The path is relative.",
                 "The handler looks for the file at crash time, in the folder it was started in.",
-            )  # fmt: skip
+            )
 
 
 def attachment_name(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -51,12 +55,13 @@ def attachment_name(plan: StartPlan) -> Iterator[AttributeFault]:
             strange = "".join(dict.fromkeys(sign for sign in name if sign not in NAME_CHARACTERS))
             renames = plan.handler.renames_attachments
             yield AttributeFault(
-                WARNING if renames else ERROR, item.text,
+                WARNING if renames else ERROR,
+                item.text,
                 f"The name has characters outside [A-Za-z0-9_.-]: `{strange}`.",
                 "Sentry's handler writes `_` for each byte of them."
                 if renames
                 else "The handler skips the attachment, with no more than a line in its log.",
-            )  # fmt: skip
+            )
 
 
 def attachment_same_name(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -69,20 +74,26 @@ def attachment_same_name(plan: StartPlan) -> Iterator[AttributeFault]:
             seen[name.casefold()] = name
         elif first != name:
             yield AttributeFault(
-                WARNING, item.text, f"`{name}` and `{first}` differ only in case.",
+                WARNING,
+                item.text,
+                f"`{name}` and `{first}` differ only in case.",
                 "On Windows and macOS they are one name, and the second attachment is lost.",
-            )  # fmt: skip
+            )
         elif plan.handler.renames_attachments:
             yield AttributeFault(
-                WARNING, item.text, f"Another attachment is called `{name}`, too.",
+                WARNING,
+                item.text,
+                f"Another attachment is called `{name}`, too.",
                 "Sentry's handler numbers them: log.txt, log-1.txt.",
-            )  # fmt: skip
+            )
         else:
             lost = "first" if plan.handler.names_attachments else "second"
             yield AttributeFault(
-                ERROR, item.text, f"Another attachment is called `{name}`, too.",
+                ERROR,
+                item.text,
+                f"Another attachment is called `{name}`, too.",
                 f"The {lost} of them is lost.",
-            )  # fmt: skip
+            )
 
 
 def attachment_named_like_field(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -96,9 +107,11 @@ def attachment_named_like_field(plan: StartPlan) -> Iterator[AttributeFault]:
             )
         elif name in keys:
             yield AttributeFault(
-                ERROR, item.text, f"There is an annotation called `{name}`, too.",
+                ERROR,
+                item.text,
+                f"There is an annotation called `{name}`, too.",
                 "The file takes the place of the annotation in the upload.",
-            )  # fmt: skip
+            )
 
 
 def attachment_name_unused(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -109,15 +122,19 @@ def attachment_name_unused(plan: StartPlan) -> Iterator[AttributeFault]:
         if plan.handler.names_attachments:
             if item.name.startswith("attachment_"):
                 yield AttributeFault(
-                    WARNING, item.text, "The name begins with `attachment_`.",
+                    WARNING,
+                    item.text,
+                    "The name begins with `attachment_`.",
                     "crashtool puts this prefix before it, as the server expects: it comes twice.",
-                )  # fmt: skip
+                )
         elif item.name != item.base_name:
             yield AttributeFault(
-                WARNING, item.text, f"The name `{item.name}` cannot be given to this handler.",
+                WARNING,
+                item.text,
+                f"The name `{item.name}` cannot be given to this handler.",
                 f"{plan.handler.meaning} sends a file under its own name, `{item.base_name}`; "
                 "rename the file, or leave the name out.",
-            )  # fmt: skip
+            )
 
 
 def line_feed_in_argument(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -127,11 +144,12 @@ def line_feed_in_argument(plan: StartPlan) -> Iterator[AttributeFault]:
     for argument in plan.arguments:
         if "\n" in argument or "\r" in argument:
             yield AttributeFault(
-                ERROR, argument.partition("=")[2].partition("=")[0],
+                ERROR,
+                argument.partition("=")[2].partition("=")[0],
                 "There is a line feed in it, and --as arguments prints one argument a line.",
                 "Whoever reads the lines takes it for two arguments; --as shell, windows, cpp or "
                 "json can carry it.",
-            )  # fmt: skip
+            )
 
 
 def command_line_length(plan: StartPlan) -> Iterator[AttributeFault]:
@@ -143,14 +161,17 @@ def command_line_length(plan: StartPlan) -> Iterator[AttributeFault]:
     if length > MAX_COMMAND_LINE:
         windows = plan.text_form in ("windows", "cpp-backtrace")
         yield AttributeFault(
-            ERROR if windows else WARNING, f"{length} characters",
+            ERROR if windows else WARNING,
+            f"{length} characters",
             f"The command line is longer than the {MAX_COMMAND_LINE} characters Windows takes.",
             "The handler does not start there: no crash is handled at all.",
-        )  # fmt: skip
+        )
     for argument in arguments:
         if (size := size_of(argument)) > MAX_ARGUMENT:
             yield AttributeFault(
-                WARNING, argument[:40], f"One argument has {size} bytes.",
+                WARNING,
+                argument[:40],
+                f"One argument has {size} bytes.",
                 f"Linux takes {MAX_ARGUMENT}: the handler does not start there, and no crash is "
                 "handled at all.",
-            )  # fmt: skip
+            )

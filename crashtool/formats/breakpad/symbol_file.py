@@ -180,9 +180,14 @@ class BreakpadFile:
                 file = block.find_first_file()
         start, size, parameters = (int(word, 16) for word in record.group(1, 2, 3))
         return FunctionHit(
-            read_text(record[4]), start, size, parameters,
-            self._find_name(records.FILE, file), line or None, tuple(calls),
-        )  # fmt: skip
+            read_text(record[4]),
+            start,
+            size,
+            parameters,
+            self._find_name(records.FILE, file),
+            line or None,
+            tuple(calls),
+        )
 
     def _get_block(self, start: int, line_end: int) -> FunctionBlock:
         """What follows a FUNC record up to the next FUNC, PUBLIC or STACK record."""

@@ -55,9 +55,10 @@ def read_module_line(data: "Content") -> ObjectFile:
     words = (lines or [""])[0].split(" ", MODULE_WORDS - 1)
     if len(words) < MODULE_WORDS or words[0] != "MODULE" or not words[4].strip():
         raise MalformedFile(
-            "a .sym file whose MODULE line is not complete", offset=0,
+            "a .sym file whose MODULE line is not complete",
+            offset=0,
             hint="expected: MODULE <system> <architecture> <id> <name>",
-        )  # fmt: skip
+        )
     _, _, architecture, identifier, name = words
     if len(identifier) not in ID_LENGTHS or not _is_hexadecimal(identifier):
         raise MalformedFile(f"a .sym file with the identifier {identifier[:40]!r}", offset=0)

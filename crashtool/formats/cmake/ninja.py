@@ -34,9 +34,13 @@ def parse_link_lines(text: str, file: str, folder: str) -> Iterator[LinkLine]:
         objects = _split_paths(statement.inputs)
         target = names.get("TARGET_FILE") or next(iter(_split_paths(statement.outputs)), "")
         yield LinkLine(
-            target, EXECUTABLE if rule[1] == "EXECUTABLE" else SHARED, folder,
-            (*objects, *split_command(flags, windows=_is_windows(objects))), file, statement.line,
-        )  # fmt: skip
+            target,
+            EXECUTABLE if rule[1] == "EXECUTABLE" else SHARED,
+            folder,
+            (*objects, *split_command(flags, windows=_is_windows(objects))),
+            file,
+            statement.line,
+        )
 
 
 def parse_compile_lines(text: str, file: str, folder: str) -> Iterator[CompileLine]:

@@ -114,9 +114,12 @@ def _pack_entries(attributes: Mapping[str, bytes], start: int) -> bytes:
         table += row.ljust(_aligned(len(row)), b"\0")
         content += value
     header = AttributesHeader(
-        magic=ATTRIBUTES_MAGIC, total_size=data_start + len(content), data_start=data_start,
-        data_length=len(content), attribute_count=len(attributes),
-    )  # fmt: skip
+        magic=ATTRIBUTES_MAGIC,
+        total_size=data_start + len(content),
+        data_start=data_start,
+        data_length=len(content),
+        attribute_count=len(attributes),
+    )
     return header.pack(big_endian=True) + table + content
 
 

@@ -15,16 +15,21 @@ NAME = b"rashpad"
 HANDLER_TEXT = b"Crashpad's exception handler server."  # of --help, in all forks
 # Names of source files, which are in log messages
 CLIENT_FILES = (
-    b"crashpad_client_linux.cc", b"crashpad_client_win.cc", b"crashpad_client_mac.cc",
+    b"crashpad_client_linux.cc",
+    b"crashpad_client_win.cc",
+    b"crashpad_client_mac.cc",
     b"crashpad_client_ios.cc",
-)  # fmt: skip
+)
 # The anchor of module annotations: crashpad_info_note.S, crashpad_info.cc
 NOTE_OWNER, NOTE_TYPE = b"Crashpad\0", 0x4F464E49
 PE_SECTION, MACHO_SECTION = "CPADinfo", "crashpad_info"
 
 UPSTREAM, SENTRY, BACKTRACE, BACKTRACE_2018 = (
-    "upstream", "sentry", "backtrace", "backtrace-2018",
-)  # fmt: skip
+    "upstream",
+    "sentry",
+    "backtrace",
+    "backtrace-2018",
+)
 # What only one family's handler has among its options, first come first served
 FAMILY_TEXTS = (
     (b"requires NAME=PATH", BACKTRACE_2018),

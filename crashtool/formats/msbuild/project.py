@@ -112,10 +112,15 @@ class _Evaluation:
             if group.name == "ItemGroup":
                 sources += self._walk_sources(group, file)
         return Configuration(
-            self._name, self._platform, self._properties, settings[COMPILER], settings[LINKER],
-            tuple(sources[:MAX_SOURCES]), frozenset(self._unknown),
+            self._name,
+            self._platform,
+            self._properties,
+            settings[COMPILER],
+            settings[LINKER],
+            tuple(sources[:MAX_SOURCES]),
+            frozenset(self._unknown),
             tuple(dict.fromkeys(self._not_read)),
-        )  # fmt: skip
+        )
 
     def _read_file(self, path: str, root: Element) -> None:
         names = {

@@ -187,8 +187,10 @@ class _ElfReader:
 
     def read_sections(self) -> list[Section]:
         offset, count, index = (
-            self.header.sections_offset, self.header.section_count, self.header.names_index
-        )  # fmt: skip
+            self.header.sections_offset,
+            self.header.section_count,
+            self.header.names_index,
+        )
         if not offset:
             return []
         kind: type[SectionRow] = ElfSection64 if self.wide else ElfSection32
@@ -349,12 +351,14 @@ class _ElfReader:
     def find_note(self, owner: bytes, note_type: int) -> bytes | None:
         """The content of the first note of a type that is not empty."""
         places = [
-            (section.offset, section.size) for section in self.rows
+            (section.offset, section.size)
+            for section in self.rows
             if section.section_type == SECTION_NOTE and section.present
         ] + [
-            (segment.offset, segment.file_size) for segment in self.segments()
+            (segment.offset, segment.file_size)
+            for segment in self.segments()
             if segment.segment_type == SEGMENT_NOTE
-        ]  # fmt: skip
+        ]
         for offset, size in places:
             end = min(offset + size, len(self.data))
             if found := self.find_note_between(offset, end, owner, note_type):

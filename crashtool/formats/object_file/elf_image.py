@@ -74,9 +74,11 @@ def find_image(read: Read, base: int) -> ElfImage | None:
     bias = base - (first & -PAGE)
     end = max(segment.address + segment.memory_size for segment in loads)
     return ElfImage(
-        base, end - (first & -PAGE), _find_build_id(read, segments, bias),
+        base,
+        end - (first & -PAGE),
+        _find_build_id(read, segments, bias),
         _find_name(read, segments, bias),
-    )  # fmt: skip
+    )
 
 
 def _read_segments(read: Read, base: int, head: bytes) -> list[SegmentRow]:

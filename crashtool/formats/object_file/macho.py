@@ -32,9 +32,11 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 # mach-o/loader.h, mach-o/fat.h
 MAGICS = {
-    b"\xce\xfa\xed\xfe": (False, False), b"\xcf\xfa\xed\xfe": (True, False),
-    b"\xfe\xed\xfa\xce": (False, True), b"\xfe\xed\xfa\xcf": (True, True),
-}  # fmt: skip
+    b"\xce\xfa\xed\xfe": (False, False),
+    b"\xcf\xfa\xed\xfe": (True, False),
+    b"\xfe\xed\xfa\xce": (False, True),
+    b"\xfe\xed\xfa\xcf": (True, True),
+}
 UNIVERSAL_32, UNIVERSAL_64 = b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"
 COMMAND_SYMBOLS, COMMAND_UUID = 0x2, 0x1B
 COMMAND_SEGMENT_32, COMMAND_SEGMENT_64 = 0x1, 0x19

@@ -144,9 +144,10 @@ def _walk_exports(
     count = min(directory.name_count, MAX_EXPORTS, (len(data) - names) // Address.SIZE)
     count = max(0, min(count, (len(data) - ordinals) // Ordinal.SIZE))
     pairs = zip(
-        Address.read_array(data, names, count), Ordinal.read_array(data, ordinals, count),
+        Address.read_array(data, names, count),
+        Ordinal.read_array(data, ordinals, count),
         strict=True,
-    )  # fmt: skip
+    )
     for name, ordinal in pairs:
         position = functions + ordinal.value * Address.SIZE
         offset = pe.find_file_offset(image, name.value)

@@ -140,8 +140,12 @@ def universe_invalid(draft: PartlyFixedUrl) -> UrlFault | None:
     if universe.lower().endswith(BACKTRACE_DOMAIN):
         name = universe.partition(".")[0]
         words = f"`{universe[:80]}` is a host; its universe is `{name}`."
-        return UrlFault(ERROR, words, "The server knows no such universe (HTTP 503).",
-                     build_url(reading._replace(universe=name)))  # fmt: skip
+        return UrlFault(
+            ERROR,
+            words,
+            "The server knows no such universe (HTTP 503).",
+            build_url(reading._replace(universe=name)),
+        )
     return UrlFault(
         ERROR,
         f"`{universe[:40]}` cannot be a universe: it is a part of a host's name, made of letters, "

@@ -80,9 +80,11 @@ def blank_inside(draft: PartlyFixedUrl) -> UrlFault | None:
     address, question, query = draft.text.partition("?")
     mended = None
     if not any(character.isspace() for character in address):
-        mended = address + question + "".join(
-            "%20" if character.isspace() else character for character in query
-        )  # fmt: skip
+        mended = (
+            address
+            + question
+            + "".join("%20" if character.isspace() else character for character in query)
+        )
     return UrlFault(
         ERROR,
         "There is a blank within the URL.",

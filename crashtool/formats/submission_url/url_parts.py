@@ -75,9 +75,7 @@ def split_url(text: str) -> UrlParts:
     authority, slash, path = rest.partition("/")
     user, at, host = authority.rpartition("@")
     host, port = _split_port(host)
-    return UrlParts(
-        scheme, marker, user if at else None, host, port, slash + path, query, fragment
-    )  # fmt: skip
+    return UrlParts(scheme, marker, user if at else None, host, port, slash + path, query, fragment)
 
 
 def join_parameters(parameters: list[tuple[str, str]]) -> str | None:

@@ -120,6 +120,7 @@ class Matcher:
 def _compile(text: str) -> re.Pattern[str]:
     if len(text) > 1 and text[0] == text[-1] == "/":
         return re.compile(text[1:-1])
-    parts = (".*" if letter == "*" else "." if letter == "?" else re.escape(letter)
-             for letter in text)  # fmt: skip
+    parts = (
+        ".*" if letter == "*" else "." if letter == "?" else re.escape(letter) for letter in text
+    )
     return re.compile(rf"\A{''.join(parts)}\Z", re.DOTALL)

@@ -166,9 +166,12 @@ class Grouping:
         nameless = self._counts["nameless"]
         totals = Totals(
             sum(self._counts[status] for status in ("ok", "unreadable", "duplicate", "left_out")),
-            self._counts["ok"] - nameless, nameless, self._counts["duplicate"],
-            self._counts["left_out"], self._counts["unreadable"],
-        )  # fmt: skip
+            self._counts["ok"] - nameless,
+            nameless,
+            self._counts["duplicate"],
+            self._counts["left_out"],
+            self._counts["unreadable"],
+        )
         return Triage(
             totals,
             tuple(sorted(groups, key=lambda group: (-group.crashes, group.key))),

@@ -89,8 +89,9 @@ def _libraries(integration: Integration, layout: ClientLayout) -> str:
     for index, platform in enumerate(integration.layouts):
         lines.append(f"  {'elseif' if index else 'if'}({CONDITIONS[platform]})")
         lines.append("    target_link_libraries(crash_reporting_crashpad INTERFACE")
-        files = [_library(layout, library, platform)
-                 for library in libraries_of(integration, platform)]  # fmt: skip
+        files = [
+            _library(layout, library, platform) for library in libraries_of(integration, platform)
+        ]
         lines.append("\n".join(f"      {name}" for name in files) + ")")
     lines.append("  endif()")
     return "\n".join(lines)
@@ -114,8 +115,10 @@ def _handlers(integration: Integration) -> str:
     lines = []
     for index, (platform, path) in enumerate(paths.items()):
         suffix = ".exe" if platform == WINDOWS else ""
-        lines += [f"{'elseif' if index else 'if'}({CONDITIONS[platform]})",
-                  "  " + _set_handler(path + suffix)]  # fmt: skip
+        lines += [
+            f"{'elseif' if index else 'if'}({CONDITIONS[platform]})",
+            "  " + _set_handler(path + suffix),
+        ]
     return "\n".join([*lines, "endif()"])
 
 
@@ -127,7 +130,10 @@ def _path(layout: ClientLayout, path: str, platform: str) -> str:
     """A layout's path as CMake has it."""
     base = "" if path.startswith("{out}") else "${CRASHPAD_DIR}/"
     filled = layout.fill(
-        path, platform, out="${CRASHPAD_BUILD_DIR}", config="${CRASHPAD_CONFIGURATION}",
+        path,
+        platform,
+        out="${CRASHPAD_BUILD_DIR}",
+        config="${CRASHPAD_CONFIGURATION}",
         crt="${CRASHPAD_RUNTIME}",
-    )  # fmt: skip
+    )
     return (base + filled).removesuffix("/.")

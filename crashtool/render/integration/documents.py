@@ -24,9 +24,11 @@ def file_document(name: str, text: str, written: WrittenFile | None) -> dict[str
 
 
 def cpp_document(
-    integration: Integration, written: Iterable[WrittenFile], findings: Iterable[Mapping[str, Any]],
+    integration: Integration,
+    written: Iterable[WrittenFile],
+    findings: Iterable[Mapping[str, Any]],
     notes: Iterable[str],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The document of `scaffold cpp`; no `files` where a finding is an error.
 
     `findings` are those of make-url and annotate, with the same keys as theirs.

@@ -116,8 +116,9 @@ def _fork_text(fork: str) -> str:
 
 def _files(layout: ClientLayout, platform: str) -> str:
     """The libraries in link order, the handler and the folders to include."""
-    names = [library.file_name(platform) for library in layout.libraries
-             if platform in library.platforms]  # fmt: skip
+    names = [
+        library.file_name(platform) for library in layout.libraries if platform in library.platforms
+    ]
     folders = dict.fromkeys(
         layout.fill(library.folder, platform, config="Release", crt="md")
         for library in layout.libraries
@@ -125,8 +126,9 @@ def _files(layout: ClientLayout, platform: str) -> str:
     )
     suffix = ".exe" if platform == WINDOWS else ""
     handler = layout.fill(layout.handler[platform], platform) + suffix
-    includes = ", ".join(layout.fill(folder, platform) for folder in
-                         (*layout.include_dirs, *layout.generated_dirs))  # fmt: skip
+    includes = ", ".join(
+        layout.fill(folder, platform) for folder in (*layout.include_dirs, *layout.generated_dirs)
+    )
     return (
         f"link {', '.join(names)} in this order, from {', '.join(folders)}; ship {handler} as "
         f"crashpad_handler{suffix}; include {includes}"

@@ -65,9 +65,11 @@ def readme_text(integration: Integration, summaries: dict[str, str]) -> str:
     """README.md; `summaries` are what each of the other files is for."""
     layouts = {layout.name: layout for layout in integration.layouts.values()}
     obtained = [layout_text(layout, integration.layouts) for layout in layouts.values()]
-    builds = [text for name, text in (("CrashReporting.cmake", CMAKE),
-                                      ("CrashReporting.props", MSBUILD))
-              if name in summaries]  # fmt: skip
+    builds = [
+        text
+        for name, text in (("CrashReporting.cmake", CMAKE), ("CrashReporting.props", MSBUILD))
+        if name in summaries
+    ]
     numbered = [text.replace("{number}", str(2 + index)) for index, text in enumerate(builds)]
     after = 2 + len(builds)
     return fill_template(

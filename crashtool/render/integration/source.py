@@ -145,8 +145,10 @@ def _attachment_function(integration: Integration) -> str:
             f"    {parameters}, std::vector<std::string>* arguments) {{",
         ]
     else:
-        head = [f"std::vector<base::FilePath> Attachments({parameters}) {{",
-                "  std::vector<base::FilePath> attachments;"]  # fmt: skip
+        head = [
+            f"std::vector<base::FilePath> Attachments({parameters}) {{",
+            "  std::vector<base::FilePath> attachments;",
+        ]
     lines = [*head, *(line for item in attachments for line in _attach(item, integration))]
     lines.append("  for (const std::string& path : options.attachments)")
     if early:

@@ -15,8 +15,10 @@ from crashtool.services.database.macos_layout import MacLayout
 from crashtool.services.database.windows_layout import WindowsLayout
 
 LAYOUTS: dict[str, Callable[[Path], DatabaseLayout]] = {
-    "generic": GenericLayout, "macos": MacLayout, "windows": WindowsLayout,
-}  # fmt: skip
+    "generic": GenericLayout,
+    "macos": MacLayout,
+    "windows": WindowsLayout,
+}
 
 
 def request_upload(database: Database, report: DatabaseReport) -> Path:
@@ -59,9 +61,12 @@ def record_upload_complete(database: Database, report: DatabaseReport, id_: str)
 
     def update(metadata: Metadata) -> Metadata:
         return metadata._replace(
-            uploaded=True, upload_explicitly_requested=False, id=id_.encode(),
-            upload_attempts=metadata.upload_attempts + 1, last_upload_attempt=int(time.time()),
-        )  # fmt: skip
+            uploaded=True,
+            upload_explicitly_requested=False,
+            id=id_.encode(),
+            upload_attempts=metadata.upload_attempts + 1,
+            last_upload_attempt=int(time.time()),
+        )
 
     _open_layout(database.kind, database.path).change(report, "completed", update)
 

@@ -115,9 +115,10 @@ def _find_database(text: str, folder: Path) -> Database:
     paths = [
         candidate
         for candidate in [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
-        if (candidate / "settings.dat").is_file() or (candidate / "metadata").is_file()
+        if (candidate / "settings.dat").is_file()
+        or (candidate / "metadata").is_file()
         or (candidate / "pending").is_dir()
-    ]  # fmt: skip
+    ]
     if len(paths) != 1:
         what = "no Crashpad database" if not paths else f"{len(paths)} Crashpad databases"
         raise InputUnusable(f"{text} holds {what}", hint="unpack it and name the database's folder")

@@ -96,9 +96,11 @@ class WindowsLayout:
         folder = self._root / WINDOWS_REPORTS
 
         def is_gone(report: WindowsReport) -> bool:
-            return report.uuid in wanted and report.state != "uploading" and not (
-                folder / report.name
-            ).exists()  # fmt: skip
+            return (
+                report.uuid in wanted
+                and report.state != "uploading"
+                and not (folder / report.name).exists()
+            )
 
         return self._drop(is_gone)
 

@@ -195,9 +195,12 @@ def _git(folder: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
-            capture_output=True, timeout=GIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
             env=child_environment(),
-        )  # fmt: skip
+        )
     except FileNotFoundError:
         raise UsageError("--git needs git, which is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:

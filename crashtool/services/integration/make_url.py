@@ -100,9 +100,14 @@ def _build(wishes: UrlOptions) -> SubmissionUrl:
             hint=f"--token-file FILE, or set {variable}",
         )
     return new_submission_url(
-        wishes.form, universe=wishes.universe, token=token, host=wishes.host, port=wishes.port,
-        plain_http=wishes.plain_http, format_name=format_name,
-    )  # fmt: skip
+        wishes.form,
+        universe=wishes.universe,
+        token=token,
+        host=wishes.host,
+        port=wishes.port,
+        plain_http=wishes.plain_http,
+        format_name=format_name,
+    )
 
 
 def _convert(url: SubmissionUrl, wishes: UrlOptions) -> SubmissionUrl:
@@ -115,11 +120,15 @@ def _convert(url: SubmissionUrl, wishes: UrlOptions) -> SubmissionUrl:
     needed = not url.token or token_kind(wanted) != token_kind(url.format or wanted)
     universe = wishes.universe if "universe" in wishes.named or not url.universe else ""
     return convert(
-        url, form=wishes.form, format_name=wanted, universe=universe, port=wishes.port,
+        url,
+        form=wishes.form,
+        format_name=wanted,
+        universe=universe,
+        port=wishes.port,
         token=asked or (wishes.find_token(wanted) if needed else ""),
         host=wishes.host if "host" in wishes.named else "",
         plain_http=True if wishes.plain_http else None,
-    )  # fmt: skip
+    )
 
 
 def _find_reading(text: str) -> SubmissionUrl | None:

@@ -100,11 +100,12 @@ def needed_settings(
     if version < WINDOWS_7:
         return ()
     return tuple(
-        setting for setting in SETTINGS
+        setting
+        for setting in SETTINGS
         if version <= setting.newest
         and (setting.is_schannel or kind not in OWN_PROTOCOLS)
         and (is_64bit or setting.key != WINHTTP_32)
-    )  # fmt: skip
+    )
 
 
 def is_set(setting: TlsSetting, registry: Mapping[tuple[str, str], int | str | bytes]) -> bool:

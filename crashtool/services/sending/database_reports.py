@@ -75,11 +75,14 @@ def walk_unsent(
     for report in allowed:
         yield _make_item(database, report)
     if kept_back := len(unsent) - len(allowed):
-        yield UnusableInput(text, CheckFailed(
-            f"{text}: {kept_back} of {len(unsent)} reports are kept back, for {_why(database)}",
-            hint=f"--without-consent sends them all the same; or: crashtool database settings "
-            f"{quote_word(text)} --uploads enabled",
-        ))  # fmt: skip
+        yield UnusableInput(
+            text,
+            CheckFailed(
+                f"{text}: {kept_back} of {len(unsent)} reports are kept back, for {_why(database)}",
+                hint=f"--without-consent sends them all the same; or: crashtool database settings "
+                f"{quote_word(text)} --uploads enabled",
+            ),
+        )
 
 
 def _why(database: "Database") -> str:
@@ -94,10 +97,14 @@ def _why(database: "Database") -> str:
 def _make_item(database: "Database", report: "DatabaseReport") -> Outgoing | UnusableInput:
     path = str(report.path)
     if report.unread or report.locked or report.state in ("new", "uploading"):
-        return UnusableInput(path, InputUnusable(
-            f"{path} is left alone: {report.reason}",
-            hint="name the file itself to send it all the same",
-        ), passing=not report.unread)  # fmt: skip
+        return UnusableInput(
+            path,
+            InputUnusable(
+                f"{path} is left alone: {report.reason}",
+                hint="name the file itself to send it all the same",
+            ),
+            passing=not report.unread,
+        )
     size = report.total_size - sum(file.size for file in report.attachments)
     attachments = tuple(Attachment(file.name, str(file.path)) for file in report.attachments)
     return Outgoing(

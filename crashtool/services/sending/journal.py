@@ -116,8 +116,9 @@ def make_key(request: Request, plan: SendPlan) -> str:
              if file.name != MINIDUMP_PART.encode()]  # fmt: skip
     fields = [(field.name, field.value) for field in request.fields.sent]
     is_raw = plan.raw
-    text = json.dumps([request.url, fields, files, sorted(times.items()), is_raw],
-                      separators=COMPACT)  # fmt: skip
+    text = json.dumps(
+        [request.url, fields, files, sorted(times.items()), is_raw], separators=COMPACT
+    )
     return intern(hashlib.sha256(text.encode("ascii")).hexdigest())
 
 

@@ -19,17 +19,23 @@ def receipt_of_answer(base: Receipt, attempts: Attempts) -> Receipt:
     except CrashtoolError as error:
         return failed_receipt(base.path, error, base)
     return base._replace(
-        status=ACCEPTED, rxid=reply.rxid, object=reply.object, fingerprint=reply.fingerprint,
+        status=ACCEPTED,
+        rxid=reply.rxid,
+        object=reply.object,
+        fingerprint=reply.fingerprint,
         unique=reply.unique,
-    )  # fmt: skip
+    )
 
 
 def failed_receipt(path: str, error: CrashtoolError, base: Receipt | None = None) -> Receipt:
     """The receipt of an input that an error ended; a token that a server repeats is masked."""
     return (base or Receipt(path, FAILED))._replace(
-        status=FAILED, code=error.code, exit_status=error.exit_status,
-        error=redact_token(error.what), hint=error.hint,
-    )  # fmt: skip
+        status=FAILED,
+        code=error.code,
+        exit_status=error.exit_status,
+        error=redact_token(error.what),
+        hint=error.hint,
+    )
 
 
 def untried_receipt(base: Receipt, reason: str, code: str, exit_status: int) -> Receipt:

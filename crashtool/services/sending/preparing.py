@@ -49,10 +49,11 @@ class Preparer:
             request.dump.wanted = self._options.digests
             warnings = (*request.warnings, *self._warn_of_secrets(sent.file, request.dump.size))
             receipt = base._replace(
-                url=intern(redact_token(request.url)), fields=len(request.fields.sent),
+                url=intern(redact_token(request.url)),
+                fields=len(request.fields.sent),
                 warnings=tuple(map(intern, warnings)),  # thousands of receipts say the same
                 scrubbed=changes,
-            )  # fmt: skip
+            )
             for warning in warnings:
                 self._events.warn(dump.path, warning)
             self._events.show_request(dump.path, request)

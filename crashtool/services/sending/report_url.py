@@ -83,9 +83,11 @@ def make_sample_url(universe: str | None, host: str | None) -> str:
     """A URL to show in a dry run, with names of places where nothing is known."""
     known = universe or ("" if host else "UNIVERSE")
     made = new_submission_url(
-        universe=known, host=host or "", token="TOKEN",  # noqa: S106 (the name of its place)
+        universe=known,
+        host=host or "",
+        token="TOKEN",  # noqa: S106 (the name of its place)
         format_name=FORMAT,
-    )  # fmt: skip
+    )
     return build_url(made)
 
 

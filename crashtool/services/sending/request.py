@@ -107,17 +107,22 @@ def make_request(file: DumpFile, plan: SendPlan) -> Request:
         return _make_raw(plan, fields, hashed, warnings)
     attachments = make_parts(plan.attachments, warnings)
     replaced = tuple(field for field in fields.sent if field.name in attachments)
-    warnings += [f"the attachment {field.name} takes the place of the annotation"
-                 for field in replaced]  # fmt: skip
+    warnings += [
+        f"the attachment {field.name} takes the place of the annotation" for field in replaced
+    ]
     sent = tuple(field for field in fields.sent if field.name not in attachments)
     parts = sorted([*attachments.values(), hashed.form_file], key=lambda part: part.name)
     form = [FormField(to_wire(field.name), to_wire(field.value)) for field in sent]
     body = MultipartBody(form, parts, make_boundary())
     return Request(
         _add_modifiers(identify_by_url(plan.url, fields.sent), plan),
-        _make_headers(body.content_type, plan), body, Fields(sent, (*fields.dropped, *replaced)),
-        tuple(parts), hashed, tuple(warnings),
-    )  # fmt: skip
+        _make_headers(body.content_type, plan),
+        body,
+        Fields(sent, (*fields.dropped, *replaced)),
+        tuple(parts),
+        hashed,
+        tuple(warnings),
+    )
 
 
 def _open_dump(file: DumpFile) -> Minidump:
@@ -156,9 +161,14 @@ def _make_raw(plan: SendPlan, fields: Fields, dump: HashedFile, warnings: list[s
     for key, value in (*plan.annotations, *plan.login):
         url = _add_parameter(url, key, value)
     return Request(
-        url, _make_headers(FILE_TYPE, plan), FileBody(dump.form_file),
-        Fields((), (*fields.dropped, *fields.sent)), (dump.form_file,), dump, tuple(warnings),
-    )  # fmt: skip
+        url,
+        _make_headers(FILE_TYPE, plan),
+        FileBody(dump.form_file),
+        Fields((), (*fields.dropped, *fields.sent)),
+        (dump.form_file,),
+        dump,
+        tuple(warnings),
+    )
 
 
 def _make_headers(content_type: str, plan: SendPlan) -> dict[str, str]:

@@ -99,8 +99,10 @@ class Sender:
 
     def list_interrupted(self) -> list[Receipt]:
         """Receipts for what was begun and has not ended: for use after an interrupt."""
-        return [Receipt(dump.path, INTERRUPTED, size=dump.size)
-                for dump in list(self._under_way.values())]  # fmt: skip
+        return [
+            Receipt(dump.path, INTERRUPTED, size=dump.size)
+            for dump in list(self._under_way.values())
+        ]
 
     def _account_for(
         self, number: int, item: Outgoing | UnusableInput, preparer: Preparer

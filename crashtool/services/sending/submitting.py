@@ -88,16 +88,19 @@ class HttpSubmitter:
 
             try:
                 attempts = with_retries(
-                    post, retry_for=retry_for, clock=clock,
+                    post,
+                    retry_for=retry_for,
+                    clock=clock,
                     on_retry=lambda sentence: self._events.note(f"{base.path}: {sentence}"),
-                )  # fmt: skip
+                )
             except Exhausted as error:
                 base = base._replace(tries=error.tries, seconds=round(error.seconds, 3))
                 return failed_receipt(base.path, error, base)
         base = base._replace(
-            tries=attempts.tries, seconds=round(attempts.seconds, 3),
+            tries=attempts.tries,
+            seconds=round(attempts.seconds, 3),
             http_status=attempts.response.status,
-        )  # fmt: skip
+        )
         return receipt_of_answer(base, attempts)
 
 

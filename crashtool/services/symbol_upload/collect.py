@@ -83,8 +83,9 @@ class SymbolFileSearch:
             self._add_input(text)
         self.files.sort(key=lambda file: (file.name, file.path))
         self._drop_copies()
-        return Collection(tuple(self.files), tuple(self.ignored), tuple(self.refused),
-                          tuple(self.closed))  # fmt: skip
+        return Collection(
+            tuple(self.files), tuple(self.ignored), tuple(self.refused), tuple(self.closed)
+        )
 
     def pass_over(self, path: Path) -> None:
         """Leave this file out: it is where a result will be written."""

@@ -79,9 +79,14 @@ def _walk_wanted(text: str, scratch: "Scratch", cache: str, all_modules: bool) -
                         object_file.code_id.value if object_file.code_id else None
                     )
                     yield Module(
-                        0, 0, file.name, file.name, code_id, object_file.debug_file or file.name,
+                        0,
+                        0,
+                        file.name,
+                        file.name,
+                        code_id,
+                        object_file.debug_file or file.name,
                         object_file.debug_id,
-                    )  # fmt: skip
+                    )
 
 
 def _is_dump(path: Path) -> bool:

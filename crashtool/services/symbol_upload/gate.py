@@ -251,9 +251,14 @@ def _of_module(module: Module, dump: str, architecture: str) -> _Wanted:
         family = MACOS
     identifier = debug_id.breakpad if debug_id and not debug_id.is_nil else ""
     return _Wanted(
-        module.name, f"{dump}: {module.code_file or module.name}", family, architecture,
-        identifier, code_id, debug_file,
-    )  # fmt: skip
+        module.name,
+        f"{dump}: {module.code_file or module.name}",
+        family,
+        architecture,
+        identifier,
+        code_id,
+        debug_file,
+    )
 
 
 def _is_of(entry: InventoryEntry, wanted: _Wanted) -> bool:
@@ -277,6 +282,11 @@ def _find_misnamed(wanted: _Wanted, lined: list[InventoryEntry]) -> GateRow | No
 
 def _row(wanted: _Wanted, status: str, note: str = "", fix: str = "") -> GateRow:
     return GateRow(
-        wanted.name, wanted.place, wanted.architecture, wanted.debug_id or wanted.code_id,
-        status, note, fix,  # type: ignore[arg-type]  # a literal at each call
-    )  # fmt: skip
+        wanted.name,
+        wanted.place,
+        wanted.architecture,
+        wanted.debug_id or wanted.code_id,
+        status,  # type: ignore[arg-type]  # a literal at each call
+        note,
+        fix,
+    )

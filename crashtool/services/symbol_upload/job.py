@@ -144,13 +144,15 @@ def run_job(wishes: UploadOptions, network: Network, events: UploadEvents) -> Up
 
 def _survey_wishes(wishes: UploadOptions) -> SurveyOptions:
     return SurveyOptions(
-        wishes.inputs, wishes.exclude, wishes.types, wishes.allow_empty, wishes.quick,
-        Requirements(
-            wishes.require_for, wishes.for_dump, wishes.not_required, wishes.require_all
-        ),
+        wishes.inputs,
+        wishes.exclude,
+        wishes.types,
+        wishes.allow_empty,
+        wishes.quick,
+        Requirements(wishes.require_for, wishes.for_dump, wishes.not_required, wishes.require_all),
         wishes.cache,
         tuple(filter(None, (wishes.output, wishes.receipt))),
-    )  # fmt: skip
+    )
 
 
 def _check_wishes(wishes: UploadOptions) -> None:
@@ -192,9 +194,11 @@ def _store(
     if wishes.dry_run:
         return plan_places(files, wishes.store)
     writer = StoreWriter(
-        open_target(wishes.store, network.timeout), wishes.store, replace=wishes.replace,
+        open_target(wishes.store, network.timeout),
+        wishes.store,
+        replace=wishes.replace,
         progress=events.progress,
-    )  # fmt: skip
+    )
     return tuple(writer.write_all(files))
 
 

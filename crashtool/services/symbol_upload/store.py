@@ -93,9 +93,12 @@ def find_place(file: SymbolFile, object_file: ObjectFile) -> str:
     if object_file.kind == object_kinds.ELF:
         code_id = object_file.build_id.hex if object_file.build_id else ""
     ids = ModuleIds(
-        store_name(file.name), code_id, store_name(object_file.debug_file or file.name), debug_id,
+        store_name(file.name),
+        code_id,
+        store_name(object_file.debug_file or file.name),
+        debug_id,
         PLATFORMS.get(object_file.kind, ""),
-    )  # fmt: skip
+    )
     paths = [path for path in RULES[object_file.kind](ids) if path.kind in (object_file.kind, "")]
     return _choose(paths, object_file).path if paths else ""
 

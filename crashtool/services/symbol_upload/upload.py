@@ -126,9 +126,14 @@ def _write_archive(shipment: Shipment, target: Path, advance: Callable[[int], No
         file.writelines(body)
     seconds = time.monotonic() - started
     return Delivery(
-        str(target), model.WRITTEN, shipment.paths, shipment.size, body.sent, seconds,
+        str(target),
+        model.WRITTEN,
+        shipment.paths,
+        shipment.size,
+        body.sent,
+        seconds,
         digests=shipment.digests(body),
-    )  # fmt: skip
+    )
 
 
 class Uploader(NamedTuple):
@@ -176,8 +181,9 @@ class Uploader(NamedTuple):
             try:
                 attempts = with_retries(
                     lambda: self._post(shipment, packed.wrap(body), packed.headers),
-                    retry_for=self.retry_for, on_retry=self.on_retry,
-                )  # fmt: skip
+                    retry_for=self.retry_for,
+                    on_retry=self.on_retry,
+                )
                 answers.append(attempts.response)
                 reply = read_reply(attempts.response)
             except (InputUnusable, NetworkFailure, Refused, Rejected) as error:
@@ -235,9 +241,13 @@ def _failure(
 
 def _not_tried(shipment: Shipment) -> Delivery:
     return Delivery(
-        shipment.name, model.SKIPPED, shipment.paths, shipment.size,
-        reason="not tried: the token was refused", error=Refused.code,
-    )  # fmt: skip
+        shipment.name,
+        model.SKIPPED,
+        shipment.paths,
+        shipment.size,
+        reason="not tried: the token was refused",
+        error=Refused.code,
+    )
 
 
 def plan_deliveries(shipments: Sequence[Shipment]) -> tuple[Delivery, ...]:

@@ -132,6 +132,7 @@ def _explain(scheme: str, error: Exception) -> CrashtoolError:
     if isinstance(error, FileNotFoundError):
         return Rejected(what, hint="a bucket is not made: create it, or correct its name")
     return NetworkFailure(
-        what, hint="credentials and endpoint are found as other tools for this store find them: "
-        "variables of the environment, profiles"
-    )  # fmt: skip
+        what,
+        hint="credentials and endpoint are found as other tools for this store find them: "
+        "variables of the environment, profiles",
+    )

@@ -42,9 +42,7 @@ HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 MAX_MISMATCHES = 8
 # what symstore and symsrv put at the top of their stores, which may be vast and far away
 STORE_MARKS = ("000admin", "pingme.txt", "index2.txt")
-LOCAL_CONVENTIONS = (
-    "breakpad", "symstore", "symstore2", "build-id", "ssqp", "debuginfod"
-)  # fmt: skip
+LOCAL_CONVENTIONS = ("breakpad", "symstore", "symstore2", "build-id", "ssqp", "debuginfod")
 
 
 class ListedFile(NamedTuple):

@@ -23,9 +23,10 @@ DEBUG_FOLDER = "/usr/lib/debug"  # gdb's debug-file-directory as distributions s
 LINKED = "by its .gnu_debuglink"
 CACHED = "in the cache"
 NOT_HERE = Candidate(
-    "this machine", "not_found",
+    "this machine",
+    "not_found",
     note="no file of it at its recorded path, beside the dump, among the system's or in the cache",
-)  # fmt: skip
+)
 
 MAX_PATH_LENGTH = 4096
 MAX_NAME_LENGTH = 255
@@ -105,8 +106,9 @@ def _walk_paths(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
     if recorded := recorded_path(module.debug_file or ""):
         yield LocalPath(recorded, RECORDED)
     for folder, ground in (
-        (around.dump_folder, BESIDE_DUMP), (around.program_folder, BESIDE_PROGRAM)
-    ):  # fmt: skip
+        (around.dump_folder, BESIDE_DUMP),
+        (around.program_folder, BESIDE_PROGRAM),
+    ):
         if folder and name:
             yield LocalPath(os.path.join(folder, name), ground)
             for path in _walk_partners(folder, name, debug_name):

@@ -15,8 +15,9 @@ APPLE_PLACES = ("/system/", "/usr/lib/")
 ANDROID_PLACES = ("/system/", "/vendor/", "/apex/", "/product/")
 SYSTEM_PLACES = (
     *(f"{root}{folder}/" for root in ROOTS for folder in LIBRARY_FOLDERS),
-    "/usr/libexec/", *ANDROID_PLACES,
-)  # fmt: skip
+    "/usr/libexec/",
+    *ANDROID_PLACES,
+)
 KERNEL_PAGES = ("linux-vdso", "linux-gate", "[vdso]")
 # Crashpad tells libraries of Linux by their own names, without a path.
 C_LIBRARIES = frozenset(

@@ -126,9 +126,13 @@ class SymbolSession:
     def tables(self, module: "Module", architecture: str) -> ModuleSymbols:
         """What the files of a module say; the same for the same module of another dump."""
         key = (
-            module.debug_id, module.code_id, module.name, module.debug_file, architecture,
+            module.debug_id,
+            module.code_id,
+            module.name,
+            module.debug_file,
+            architecture,
             self._local.around if self._local else None,
-        )  # fmt: skip
+        )
         symbols = self._modules.get(key)
         if symbols is None:
             if len(self._modules) >= MAX_MODULES:

@@ -39,6 +39,7 @@ def _store(block: bytes) -> bytes:
         piece = view[offset : offset + MAX_STORED]
         size = len(piece)
         pieces += [
-            b"\0" + size.to_bytes(2, "little") + (size ^ MAX_STORED).to_bytes(2, "little"), piece,
-        ]  # fmt: skip
+            b"\0" + size.to_bytes(2, "little") + (size ^ MAX_STORED).to_bytes(2, "little"),
+            piece,
+        ]
     return b"".join(pieces)

@@ -157,10 +157,13 @@ class HttpSession:
 
         try:
             response = self._session.send(
-                self._prepare(method, url, body, headers or {}), timeout=self._timeout,
-                allow_redirects=False, stream=True, verify=self._find_trust(url),
+                self._prepare(method, url, body, headers or {}),
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+                verify=self._find_trust(url),
                 proxies=self._find_proxies(url),
-            )  # fmt: skip
+            )
             with response:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 is_packed = "content-encoding" in names  # a block of that may become a thousand

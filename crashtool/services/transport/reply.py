@@ -47,9 +47,12 @@ def read_reply(response: HttpResponse) -> Reply:
     if "error" in body or body.get("response") != "ok":
         raise _explain_error(body, response)
     return Reply(
-        _text(body.get("_rxid")), _text(body.get("object")), _text(body.get("fingerprint")),
-        body["unique"] if isinstance(body.get("unique"), bool) else None, body,
-    )  # fmt: skip
+        _text(body.get("_rxid")),
+        _text(body.get("object")),
+        _text(body.get("fingerprint")),
+        body["unique"] if isinstance(body.get("unique"), bool) else None,
+        body,
+    )
 
 
 def is_temporary(response: HttpResponse) -> bool:

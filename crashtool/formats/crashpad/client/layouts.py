@@ -57,8 +57,9 @@ class ClientLayout(NamedTuple):
     cmake: tuple[str, str] | None = None
     platforms: tuple[str, ...] = PLATFORMS
 
-    def fill(self, path: str, platform: str, *, out: str = "", config: str = "Release",
-             crt: str = "md") -> str:  # fmt: skip
+    def fill(
+        self, path: str, platform: str, *, out: str = "", config: str = "Release", crt: str = "md"
+    ) -> str:
         """One of its paths with everything put in, for a platform."""
         filled = path.replace("{out}", out or self.out).replace("{crt}", crt)
         if platform == WINDOWS:

@@ -16,12 +16,22 @@ BASE = ("handler", "database", "metrics_dir", "url")
 START_HANDLER = (*BASE, "annotations", "arguments", "restartable", "asynchronous_start")
 WITH_FILES = (*START_HANDLER, "attachments")
 WITH_PROXY = (
-    *BASE, "http_proxy", "annotations", "arguments", "restartable", "asynchronous_start",
+    *BASE,
+    "http_proxy",
+    "annotations",
+    "arguments",
+    "restartable",
+    "asynchronous_start",
     "attachments",
-)  # fmt: skip
+)
 FOR_BACKTRACE = (
-    *BASE, "annotations", "arguments", "file_attachments", "restartable", "asynchronous_start"
-)  # fmt: skip
+    *BASE,
+    "annotations",
+    "arguments",
+    "file_attachments",
+    "restartable",
+    "asynchronous_start",
+)
 PARAMETER_TYPES = {
     "handler": "const base::FilePath&",
     "database": "const base::FilePath&",

@@ -107,7 +107,7 @@ KERNEL_CODES = {
         2: ("CLD_KILLED", "child was killed"),
         3: ("CLD_DUMPED", "child crashed"),
     },
-}  # fmt: skip
+}
 SENT_CODES = {
     SI_USER: ("SI_USER", "sent with kill() or raise()"),
     SI_KERNEL: ("SI_KERNEL", "sent by the kernel"),

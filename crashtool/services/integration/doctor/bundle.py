@@ -56,10 +56,11 @@ def read_code_signature(path: str) -> CodeSignature | None:
 def _check_program(program: Subject, signature: CodeSignature | None) -> Iterator[CheckResult]:
     if signature and signature.entitlements.get(SANDBOX) is True:
         yield failure(
-            program.path, f"it is in the App Sandbox ({SANDBOX})",
+            program.path,
+            f"it is in the App Sandbox ({SANDBOX})",
             "The sandbox denies the handler its Mach service: every crash is lost.",
             "distribute it without the App Sandbox, or report crashes by other means there",
-        )  # fmt: skip
+        )
 
 
 def _check_handler(
@@ -68,24 +69,27 @@ def _check_handler(
     inside = Path(handler.path).relative_to(bundle.path).as_posix()
     if inside.startswith(RESOURCES):
         yield warning(
-            handler.path, "it lies in Contents/Resources, which is not for code",
+            handler.path,
+            "it lies in Contents/Resources, which is not for code",
             "The bundle's signature does not cover it as code: notarization and Gatekeeper may "
             "refuse the app.",
             "put it into Contents/MacOS or Contents/Helpers, and sign the app again",
-        )  # fmt: skip
+        )
     if signature is None:
         yield warning(
-            handler.path, "it is not signed",
+            handler.path,
+            "it is not signed",
             "Apple silicon starts no unsigned code, and notarization refuses the app: every crash "
             "is lost there.",
             _sign(handler.path),
-        )  # fmt: skip
+        )
     if QUARANTINE in read_quarantine(handler.path):
         yield warning(
-            handler.path, "it is in quarantine, as what a browser fetched",
+            handler.path,
+            "it is in quarantine, as what a browser fetched",
             "Gatekeeper may refuse to start it: every crash is lost.",
             f"xattr -d {QUARANTINE} {quote_word(handler.path)}",
-        )  # fmt: skip
+        )
 
 
 def read_quarantine(path: str) -> frozenset[str]:

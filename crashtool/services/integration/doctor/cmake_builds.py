@@ -64,9 +64,10 @@ def read_cmake_builds(folder: str) -> tuple[Build, ...]:
         compiles = [*parse_compile_commands(text, str(commands)), *compiles]
     lines = Lines(cache, tuple(links[:MAX_TARGETS]), _group(compiles))
     return tuple(
-        _make_build(folder, link, lines) for link in lines.links
+        _make_build(folder, link, lines)
+        for link in lines.links
         if _stem(link.target) not in CRASHPADS_OWN
-    )  # fmt: skip
+    )
 
 
 def _read_configuration(path: Path, cache: dict[str, str]) -> Iterator[Build]:
@@ -94,9 +95,9 @@ def _read_makefiles(folder: str) -> tuple[list[LinkLine], list[CompileLine]]:
     for directory in _walk_target_folders(folder):
         above = str(directory.parent.parent)
         link, flags = directory / "link.txt", directory / "flags.make"
-        if link.is_file() and (line := parse_link_text(
-            read_text_file(link, largest=MAX_TEXT), str(link), above
-        )):  # fmt: skip
+        if link.is_file() and (
+            line := parse_link_text(read_text_file(link, largest=MAX_TEXT), str(link), above)
+        ):
             links.append(line)
             if flags.is_file():
                 text = read_text_file(flags, largest=MAX_TEXT)
@@ -135,13 +136,16 @@ def _make_build(folder: str, link: LinkLine, lines: Lines) -> Build:
     is_here = _is_here(folder, lines.cache)
     dirs = [
         locate(line.folder or folder, text)
-        for line in compiles[:1] for text in _values(line.words, INCLUDE_OPTIONS)
+        for line in compiles[:1]
+        for text in _values(line.words, INCLUDE_OPTIONS)
         if is_here
-    ]  # fmt: skip
+    ]
     runtime = _find_runtime(words, link) if is_msvc else ""
     defined = list(_values(words, ("-D", "/D")))
-    level = next((text.partition("=")[2] for text in defined
-                  if text.startswith("_ITERATOR_DEBUG_LEVEL=")), "")  # fmt: skip
+    level = next(
+        (text.partition("=")[2] for text in defined if text.startswith("_ITERATOR_DEBUG_LEVEL=")),
+        "",
+    )
     return Build(
         link.file,
         f"{target or link.target} {configuration}".strip(),
@@ -157,14 +161,15 @@ def _make_build(folder: str, link: LinkLine, lines: Lines) -> Build:
         names=tuple(_walk_names(link.words)),
         libraries=tuple(_walk_libraries(link)),
         sources=tuple(
-            found for line in compiles
+            found
+            for line in compiles
             if line.source and (found := locate(line.folder or folder, line.source)) is not None
         ),
         is_release=configuration.lower() in RELEASES,
         link=link,
         compile_words=words,
         compiler=compiler,
-    )  # fmt: skip
+    )
 
 
 def _is_here(folder: str, cache: dict[str, str]) -> bool:

@@ -93,9 +93,10 @@ def find_url(configured: Configured) -> str:
         return ""
     try:
         url = new_submission_url(
-            universe=values.get("universe") or "", host=values.get("host") or "",
+            universe=values.get("universe") or "",
+            host=values.get("host") or "",
             token=values["token"],
-        )  # fmt: skip
+        )
     except UsageError:
         return ""
     return build_url(url)

@@ -72,11 +72,12 @@ def check_place(subject: Subject, examination: Examination) -> Iterator[CheckRes
         return
     if not is_absolute(path):
         yield warning(
-            configured.locate("database"), f"the path {path} is relative",
+            configured.locate("database"),
+            f"the path {path} is relative",
             "The database is wherever the program happens to be started: its reports are found "
             "neither by the next handler nor by you.",
             "make it absolute in the program",
-        )  # fmt: skip
+        )
         return
     if _is_windows(path) and (os.name != "nt" or examination.options.root):
         yield skip(path, "a path of Windows, looked at on another system")
@@ -100,10 +101,12 @@ def _walk_obstacles(shown: str, path: Path) -> Iterator[CheckResult]:
     if path.is_dir():
         if not _may_write(path):
             yield failure(
-                shown, f"may not be written: {_owner(path)}", NULL,
+                shown,
+                f"may not be written: {_owner(path)}",
+                NULL,
                 "run the program as the user who owns it, or remove it: handlers make theirs "
                 "for their own user alone, so a first run as root locks all others out",
-            )  # fmt: skip
+            )
         return
     if os.path.lexists(path):
         yield failure(shown, "a file is in the way", NULL, f"remove {quote_word(shown)}")
@@ -114,16 +117,19 @@ def _walk_obstacles(shown: str, path: Path) -> Iterator[CheckResult]:
         while not missing.parent.exists():
             missing = missing.parent
         yield failure(
-            shown, f"its parent folder {PurePosixPath(shown).parent} does not exist",
+            shown,
+            f"its parent folder {PurePosixPath(shown).parent} does not exist",
             f"Crashpad makes one folder, not those above it. {NULL}",
             "make it when the program is installed, or in the program before Initialize",
-        )  # fmt: skip
+        )
     elif not _may_write(parent):
         yield failure(
-            shown, f"cannot be made: {_owner(parent)} above it", NULL,
+            shown,
+            f"cannot be made: {_owner(parent)} above it",
+            NULL,
             "choose a folder of the user: %LOCALAPPDATA%, ~/Library/Application Support, "
             "$XDG_STATE_HOME",
-        )  # fmt: skip
+        )
 
 
 def _may_write(folder: Path) -> bool:
@@ -148,10 +154,12 @@ def _walk_doubts(path: str, examination: Examination) -> Iterator[CheckResult]:
     ]
     if reason := find_doubt(path, installed):
         yield warning(
-            path, reason.cause, reason.consequence,
+            path,
+            reason.cause,
+            reason.consequence,
             "choose a folder of the user: %LOCALAPPDATA%, ~/Library/Application Support, "
             "$XDG_STATE_HOME",
-        )  # fmt: skip
+        )
     if examination.options.root is None and sys.platform == "linux":
         is_container = any(Path(mark).exists() for mark in CONTAINER_MARKS)
         mounts = parse_mounts(Path(MOUNTS).read_text("utf-8", "replace"))
@@ -199,7 +207,7 @@ def check_length(subject: Subject, examination: Examination) -> Iterator[CheckRe
             f"its reports have paths of {length} characters, and Windows takes {MAX_PATH}",
             "The dump cannot be written: no crash is reported.",
             f"shorten it by {length - MAX_PATH} characters",
-        )  # fmt: skip
+        )
 
 
 def check_space(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -230,8 +238,12 @@ def assess_space(shown: str, free: int, limit: int | None) -> Iterator[CheckResu
     if free < LEAST_FREE:
         yield warning(shown, f"{free >> 20} MiB are free there", lost, "make room")
     if limit is not None and limit < LEAST_FREE:
-        yield warning(shown, f"files may have no more than {limit >> 10} KiB (ulimit -f)", lost,
-                      "raise the limit: ulimit -f unlimited")  # fmt: skip
+        yield warning(
+            shown,
+            f"files may have no more than {limit >> 10} KiB (ulimit -f)",
+            lost,
+            "raise the limit: ulimit -f unlimited",
+        )
 
 
 def _file_size_limit() -> int | None:

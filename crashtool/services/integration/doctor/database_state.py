@@ -36,40 +36,54 @@ def assess_database(database: Database, now: float) -> Iterator[CheckResult]:
     """What keeps reports in a database, at a Unix time."""
     shown = str(database.path)
     for problem in database.problems:
-        yield warning(shown, problem, "What is damaged is lost to the next handler.",
-                      f"crashtool database list {quote_word(shown)} says more")  # fmt: skip
+        yield warning(
+            shown,
+            problem,
+            "What is damaged is lost to the next handler.",
+            f"crashtool database list {quote_word(shown)} says more",
+        )
     has_settings = (database.path / SETTINGS_FILE).exists()
     if database.settings and not database.settings.uploads_enabled:
         yield failure(
-            shown, "uploads are off in settings.dat", "Nothing leaves this database.",
+            shown,
+            "uploads are off in settings.dat",
+            "Nothing leaves this database.",
             "call SetUploadsEnabled(true) in the program, or: crashtool database settings "
             f"{quote_word(shown)} --uploads enabled",
-        )  # fmt: skip
+        )
     elif not database.settings and not has_settings and database.reports:
-        yield warning(shown, "settings.dat is missing", "The next handler makes a new one, with "
-                      "uploads off.", "call SetUploadsEnabled(true) in the program")  # fmt: skip
+        yield warning(
+            shown,
+            "settings.dat is missing",
+            "The next handler makes a new one, with uploads off.",
+            "call SetUploadsEnabled(true) in the program",
+        )
     stale = [
-        report for report in database.reports
+        report
+        for report in database.reports
         if report.locked and report.locked_since and now - report.locked_since > STALE_AFTER
-    ]  # fmt: skip
+    ]
     if stale:
         yield warning(
-            shown, f"{_count(len(stale))} locked for more than an hour",
+            shown,
+            f"{_count(len(stale))} locked for more than an hour",
             "A handler was killed in the middle of an upload, as in a container that ended with "
             "the program: they are not sent for three days, and then deleted.",
             f"crashtool send-dump {quote_word(shown)} sends what waits; let the container wait "
             "for the handler",
-        )  # fmt: skip
+        )
     unsent = Counter(
-        report.reason for report in database.reports
-        if not report.uploaded and report.state in ("pending", "completed")
-        and report not in stale
-    )  # fmt: skip
+        report.reason
+        for report in database.reports
+        if not report.uploaded and report.state in ("pending", "completed") and report not in stale
+    )
     for reason, count in unsent.most_common(MAX_NAMED):
         yield warning(
-            shown, f"{_count(count)} not sent: {reason}", "Nobody sees these crashes.",
+            shown,
+            f"{_count(count)} not sent: {reason}",
+            "Nobody sees these crashes.",
             f"crashtool send-dump {quote_word(shown)}",
-        )  # fmt: skip
+        )
 
 
 def _count(number: int) -> str:

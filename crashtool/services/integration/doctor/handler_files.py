@@ -52,26 +52,31 @@ def check_present(program: Subject, examination: Examination) -> Iterator[CheckR
     elsewhere = handlers or [subject.path for subject in examination.of_kind(HANDLER)]
     if not elsewhere:
         is_windows = examination.recall(read_objects, program.path)[0].kind == PE
-        name, lost = ("crashpad_handler.exe", LOST_ON_WINDOWS) if is_windows else (
-            "crashpad_handler", LOST)  # fmt: skip
+        name, lost = (
+            ("crashpad_handler.exe", LOST_ON_WINDOWS) if is_windows else ("crashpad_handler", LOST)
+        )
         yield failure(
-            program.path, "no crash handler beside it", lost,
+            program.path,
+            "no crash handler beside it",
+            lost,
             f"copy the {name} of the same Crashpad to {folder}/, in the build and in the installer",
-        )  # fmt: skip
+        )
     elif is_beside(elsewhere[0], program.path):
         return
     elif all(_is_of_distribution(handler, program, examination) for handler in elsewhere):
         yield warning(
-            program.path, f"no crash handler beside it, only Crashpad's own copy: {elsewhere[0]}",
+            program.path,
+            f"no crash handler beside it, only Crashpad's own copy: {elsewhere[0]}",
             "Users do not get that folder: without a handler of its own the program reports "
             "nothing there, and on Linux StartHandler returns true.",
             f"copy it to {folder}/, in the build and in the installer",
-        )  # fmt: skip
+        )
     else:
         yield note(
-            program.path, f"the handler is not beside it: {elsewhere[0]}",
+            program.path,
+            f"the handler is not beside it: {elsewhere[0]}",
             "It is found only if the code passes this path to StartHandler.",
-        )  # fmt: skip
+        )
 
 
 def _is_of_distribution(handler: str, program: Subject, examination: Examination) -> bool:
@@ -99,19 +104,21 @@ def check_executable(handler: Subject, examination: Examination) -> Iterator[Che
     if not status.st_mode & 0o111:
         is_unpacked = examination.is_unpacked(handler.path)
         yield failure(
-            handler.path, f"it is not executable (mode {status.st_mode & 0o777:o})",
+            handler.path,
+            f"it is not executable (mode {status.st_mode & 0o777:o})",
             "Every crash is lost, and StartHandler says nothing of it.",
             "make the archive by tar or by zip on Unix, of a file with mode 755: what is made on "
-            "Windows, or by GitHub's upload-artifact, has no modes" if is_unpacked else
-            f"chmod +x {quoted}; archives and copies that drop modes must keep this one",
-        )  # fmt: skip
+            "Windows, or by GitHub's upload-artifact, has no modes"
+            if is_unpacked
+            else f"chmod +x {quoted}; archives and copies that drop modes must keep this one",
+        )
     elif _is_where_it_will_be(handler, examination) and not os.access(handler.path, os.X_OK):
         yield failure(
             handler.path,
             f"it may not be executed here, although its mode is {status.st_mode & 0o777:o}",
             "Every crash is lost, and StartHandler says nothing of it.",
             "put it on a file system that is not mounted noexec, or run doctor as its user",
-        )  # fmt: skip
+        )
 
 
 def _is_where_it_will_be(handler: Subject, examination: Examination) -> bool:
@@ -135,16 +142,19 @@ def check_kind(handler: Subject, examination: Examination) -> Iterator[CheckResu
     except InputUnusable:
         kind, fix = _tell_kind(examination.recall(read_head, handler.path))
         yield tell(
-            handler.path, f"it is {kind}, not a crashpad_handler",
-            "Every crash is lost, and StartHandler says nothing of it.", fix,
-        )  # fmt: skip
+            handler.path,
+            f"it is {kind}, not a crashpad_handler",
+            "Every crash is lost, and StartHandler says nothing of it.",
+            fix,
+        )
         return
     if not examination.recall(read_markers, handler.path).is_handler:
         yield tell(
-            handler.path, "it is a program, but not a crashpad_handler",
+            handler.path,
+            "it is a program, but not a crashpad_handler",
             "Every crash is lost, and the program may hang for 5 s at the crash.",
             "copy the crashpad_handler that was built with the client",
-        )  # fmt: skip
+        )
         return
     for program in starters:
         own = examination.recall(read_objects, program.path)[0].kind
@@ -176,16 +186,18 @@ def check_architecture(program: Subject, examination: Examination) -> Iterator[C
         shown, own = " and ".join(sorted(there)), " and ".join(sorted(missing))
         if objects[0].kind == PE and there == {"x86_64"} and missing == {"x86"}:
             yield note(
-                handler, "it is x86_64, the program x86",
+                handler,
+                "it is x86_64, the program x86",
                 "That works on 64-bit Windows; 32-bit Windows cannot start it.",
-            )  # fmt: skip
+            )
             return
         yield failure(
-            handler, f"it is {shown}, {program.path} is {own}",
+            handler,
+            f"it is {shown}, {program.path} is {own}",
             f"Every crash of the {own} program is lost: the handler cannot start, or cannot read "
             "it.",
             f"copy the crashpad_handler that was built for {own}",
-        )  # fmt: skip
+        )
 
 
 def check_name(program: Subject, examination: Examination) -> Iterator[CheckResult]:

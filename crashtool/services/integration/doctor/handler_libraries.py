@@ -107,9 +107,7 @@ def _tell_missing(handler: Subject, missing: Missing) -> CheckResult:
         fix = "use a handler built on an older system, or ship the library beside it"
     else:
         fix = how_to_install(missing.library)
-    return failure(
-        handler.path, cause, "Every crash is lost: the handler does not start.", fix
-    )  # fmt: skip
+    return failure(handler.path, cause, "Every crash is lost: the handler does not start.", fix)
 
 
 def how_to_install(library: str) -> str:
@@ -117,8 +115,10 @@ def how_to_install(library: str) -> str:
     if library not in PACKAGES:
         return f"install {library}, or ship it beside the handler with an $ORIGIN run path"
     debian, fedora, alpine = PACKAGES[library]
-    return (f"apt install {debian} (Debian, Ubuntu), dnf install {fedora} (Fedora), "
-            f"apk add {alpine} (Alpine)")  # fmt: skip
+    return (
+        f"apt install {debian} (Debian, Ubuntu), dnf install {fedora} (Fedora), "
+        f"apk add {alpine} (Alpine)"
+    )
 
 
 def _check_dlls(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -127,32 +127,34 @@ def _check_dlls(handler: Subject, examination: Examination) -> Iterator[CheckRes
     absent = [name for name in read_imports(map_file(handler.path))
               if not _is_of_windows(name.lower()) and name.lower() not in beside]  # fmt: skip
     debug = [name for name in absent if name.lower() in DEBUG_RUNTIMES]
-    runtime = [name for name in absent
-               if name.lower().startswith(VISUAL_CPP) and name not in debug]  # fmt: skip
+    runtime = [name for name in absent if name.lower().startswith(VISUAL_CPP) and name not in debug]
     other = [name for name in absent if name not in debug and name not in runtime]
     if debug:
         starters = list(find_programs(handler, examination))
         kinds = {tell_build(program, examination) for program in starters}
         tell = note if kinds == {FOR_DEVELOPERS} else failure
         yield tell(
-            handler.path, f"it is a debug build: it needs {', '.join(debug)}",
+            handler.path,
+            f"it is a debug build: it needs {', '.join(debug)}",
             "It starts only where Visual Studio is installed; elsewhere every crash is lost.",
             "ship the handler of a release build",
-        )  # fmt: skip
+        )
     if runtime:
         yield warning(
-            handler.path, f"it needs {', '.join(runtime)}, and they are not beside it",
+            handler.path,
+            f"it needs {', '.join(runtime)}, and they are not beside it",
             "On a Windows without the Visual C++ redistributable the handler does not start, and "
             "every crash is lost.",
             "have the installer run vc_redist, put the DLLs beside it, or build the handler "
             "with /MT",
-        )  # fmt: skip
+        )
     for name in other:
         yield failure(
-            handler.path, f"{name} is not beside it, nor is it part of Windows",
+            handler.path,
+            f"{name} is not beside it, nor is it part of Windows",
             "Every crash is lost: the handler does not start.",
             f"copy {name} to {folder}{'/' if str(folder) != '.' else ''}",
-        )  # fmt: skip
+        )
 
 
 def _is_of_windows(name: str) -> bool:
@@ -168,16 +170,18 @@ def _check_dylibs(handler: Subject) -> Iterator[CheckResult]:
         relative = name.removeprefix("@executable_path/").removeprefix("@loader_path/")
         if relative != name and not (folder / relative).exists():
             yield failure(
-                handler.path, f"{name} is not there",
+                handler.path,
+                f"{name} is not there",
                 "Every crash is lost: the handler does not start.",
                 f"copy {Path(relative).name} there, or link it statically",
-            )  # fmt: skip
+            )
         elif name.startswith("/"):
             yield warning(
-                handler.path, f"it is linked with {name}, which is not part of macOS",
+                handler.path,
+                f"it is linked with {name}, which is not part of macOS",
                 "On a Mac without it the handler does not start, and every crash is lost.",
                 "ship the library in the bundle, and point to it: install_name_tool -change",
-            )  # fmt: skip
+            )
 
 
 def check_libcurl(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -197,18 +201,20 @@ def check_libcurl(handler: Subject, examination: Examination) -> Iterator[CheckR
         yield skip("", f"{handler.path} is linked with it: see handler.libraries")
     elif path is None:
         yield failure(
-            handler.path, "the handler loads libcurl when it uploads, and there is none",
+            handler.path,
+            "the handler loads libcurl when it uploads, and there is none",
             "Reports are written and never sent: the first try fails for good.",
             how_to_install("libcurl.so.4"),
-        )  # fmt: skip
+        )
     elif examination.options.root is None and "https" not in examination.recall(
         ask_protocols, path
     ):
         yield failure(
-            handler.path, f"{path} knows no https",
+            handler.path,
+            f"{path} knows no https",
             "Every upload to an https URL fails: Unsupported protocol.",
             "install a libcurl built with TLS: " + how_to_install("libcurl.so.4"),
-        )  # fmt: skip
+        )
 
 
 def _find_libcurl(dynamic: Dynamic, examination: Examination) -> str | None:
@@ -223,9 +229,14 @@ def ask_protocols(path: str) -> frozenset[str]:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", ASK_CURL, path], capture_output=True, text=True,
-            timeout=CURL_SECONDS, check=False, env=child_environment(), stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-I", "-S", "-c", ASK_CURL, path],
+            capture_output=True,
+            text=True,
+            timeout=CURL_SECONDS,
+            check=False,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+        )
     except subprocess.TimeoutExpired:
         raise OSError(None, "it does not answer", path) from None
     if done.returncode:

@@ -72,10 +72,11 @@ def _find_size(handler: Subject, examination: Examination) -> tuple[bool | None,
     size = ask_size(handler.path)
     if size is None:
         return None, failure(
-            handler.path, "it does not answer over its socket",
+            handler.path,
+            "it does not answer over its socket",
             "Every crash is lost, after the program has hung for 5 s.",
             f"start it and read what it says: {handler.path} --help",
-        )  # fmt: skip
+        )
     return size == SENTRY_SIZE, told
 
 
@@ -131,11 +132,12 @@ def check_arguments(handler: Subject, examination: Examination) -> Iterator[Chec
     for text in unknown:
         more = f" ({said})" if said and text == unknown[0] else ""
         yield failure(
-            handler.path, f"this handler does not understand {text}{more}",
+            handler.path,
+            f"this handler does not understand {text}{more}",
             "It would exit at once and report nothing: every crash is lost, and on Linux the "
             "program hangs for 5 s.",
             "leave the argument out, or use a handler that knows it",
-        )  # fmt: skip
+        )
 
 
 def _find_unknown(path: str, arguments: Sequence[str]) -> list[str]:
@@ -155,9 +157,13 @@ def try_arguments(path: str, arguments: Sequence[str]) -> tuple[int, str]:
         try:
             done = subprocess.run(
                 [os.path.abspath(path), *arguments, "--help"],  # noqa: PTH100
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=reply,
-                timeout=HELP_SECONDS, check=False, env=child_environment(),
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=reply,
+                timeout=HELP_SECONDS,
+                check=False,
+                env=child_environment(),
+            )
         except subprocess.TimeoutExpired:
             return -1, "it does not answer --help"
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
@@ -177,17 +183,19 @@ def check_attachments(handler: Subject, examination: Examination) -> Iterator[Ch
     for text in given:
         if family == BACKTRACE_2018 and "=" not in text:
             yield failure(
-                handler.path, f"it takes --attachment=NAME=PATH, and is given --attachment={text}",
+                handler.path,
+                f"it takes --attachment=NAME=PATH, and is given --attachment={text}",
                 "It exits at once: every crash is lost.",
                 f"--attachment=attachment_{Path(text).name}={text}",
-            )  # fmt: skip
+            )
         elif family != BACKTRACE_2018 and text.startswith("attachment_") and "=" in text:
             path = text.partition("=")[2]
             yield warning(
-                handler.path, f"it takes --attachment=PATH, and is given --attachment={text}",
+                handler.path,
+                f"it takes --attachment=PATH, and is given --attachment={text}",
                 "It looks for a file of that whole name: reports arrive without the attachment.",
                 f"--attachment={path}",
-            )  # fmt: skip
+            )
     if family == BACKTRACE_2018:
         return
     for text in options.settings.get("attachments") or ():

@@ -74,19 +74,25 @@ def check_ptrace(host: Subject, examination: Examination) -> Iterator[CheckResul
     elif number:
         reason, fix = _find_forbidder()
         yield failure(
-            HERE, f"ptrace is forbidden ({reason}): {os.strerror(number or errno.EPERM)}",
-            "The handler cannot read the program: every crash here is lost.", fix,
-        )  # fmt: skip
+            HERE,
+            f"ptrace is forbidden ({reason}): {os.strerror(number or errno.EPERM)}",
+            "The handler cannot read the program: every crash here is lost.",
+            fix,
+        )
 
 
 def try_to_attach() -> int | None:
     """0 when a child may attach to its parent, else the errno; None without an answer."""
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", ATTACH], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=ANSWER_SECONDS,
-            check=False, env=child_environment(),
-        )  # fmt: skip
+            [sys.executable, "-I", "-S", "-c", ATTACH],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=ANSWER_SECONDS,
+            check=False,
+            env=child_environment(),
+        )
     except (subprocess.TimeoutExpired, OSError):
         return None
     return done.returncode if done.returncode >= 0 else None
@@ -121,9 +127,12 @@ def check_first_process(subject: Subject, examination: Examination) -> Iterator[
         start = examination.recall(read_start, subject.path)
         if start and (program := _find_started(start, examination)):
             yield warning(
-                subject.path, f"{program} is the container's PID 1", consequence, fix,
+                subject.path,
+                f"{program} is the container's PID 1",
+                consequence,
+                fix,
                 line=start.line,
-            )  # fmt: skip
+            )
         return
     if not IS_LINUX:
         yield skip(HERE, NOT_LINUX)
@@ -156,11 +165,12 @@ def check_files(host: Subject, examination: Examination) -> Iterator[CheckResult
         yield skip(HERE, "Windows has no such limit")
     elif 0 <= limit < MIN_FILES:  # what is below is no limit
         yield warning(
-            HERE, f"a process may open {limit} files only",
+            HERE,
+            f"a process may open {limit} files only",
             "A handler that inherits this fails with `Too many open files`: the crash is lost "
             "after 5 s.",
             f"ulimit -n {4 * MIN_FILES}, or LimitNOFILE= of the service",
-        )  # fmt: skip
+        )
 
 
 def _find_limit() -> int | None:
@@ -188,16 +198,18 @@ def check_lsm(host: Subject, examination: Examination) -> Iterator[CheckResult]:
         return
     if selinux == "1":
         yield note(
-            HERE, "SELinux is enforcing",
+            HERE,
+            "SELinux is enforcing",
             "A domain of its own needs process ptrace, and the right to execute the handler.",
             "ausearch -m avc -c crashpad_handler shows what it denied",
-        )  # fmt: skip
+        )
     if "apparmor" in modules and profile.endswith("(enforce)"):
         yield note(
-            HERE, f"AppArmor confines what is started here: {profile}",
+            HERE,
+            f"AppArmor confines what is started here: {profile}",
             "Its profile must allow ptrace (readby, tracedby), or handlers read nothing.",
             "dmesg | grep DENIED shows what it denied",
-        )  # fmt: skip
+        )
 
 
 def _read(name: str) -> str:

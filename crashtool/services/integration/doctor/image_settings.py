@@ -14,8 +14,13 @@ from crashtool.model.doctor import CheckResult
 from crashtool.services.integration.doctor.findings import note, warning
 
 # In the order in which one hides another of the same name (sysctl.d(5))
-FOLDERS = ("usr/lib/sysctl.d", "lib/sysctl.d", "usr/local/lib/sysctl.d", "run/sysctl.d",
-           "etc/sysctl.d")  # fmt: skip
+FOLDERS = (
+    "usr/lib/sysctl.d",
+    "lib/sysctl.d",
+    "usr/local/lib/sysctl.d",
+    "run/sysctl.d",
+    "etc/sysctl.d",
+)
 LAST = "etc/sysctl.conf"
 SELINUX = "etc/selinux/config"
 SCOPE = re.compile(r"^-?kernel[./]yama[./]ptrace_scope\s*=\s*(\d+)\s*$")
@@ -37,12 +42,13 @@ def check_scope(root: Path) -> Iterator[CheckResult]:
     setting = find_scope(root)
     if setting and setting.value >= ADMINISTRATOR:
         yield warning(
-            setting.file, f"kernel.yama.ptrace_scope is set to {setting.value}",
+            setting.file,
+            f"kernel.yama.ptrace_scope is set to {setting.value}",
             "Where this system boots with it, the handler cannot read the program: every crash is "
             "lost, unless the program is root's.",
             "set it to 1, which lets a program name its handler (PR_SET_PTRACER)",
             line=setting.line,
-        )  # fmt: skip
+        )
 
 
 def find_scope(root: Path) -> ScopeSetting | None:
@@ -64,10 +70,11 @@ def check_selinux(root: Path) -> Iterator[CheckResult]:
     """SELinux, where the system boots with it."""
     if ENFORCING.search(_read(root / SELINUX)):
         yield note(
-            str(root / SELINUX), "SELinux is enforcing where this system boots",
+            str(root / SELINUX),
+            "SELinux is enforcing where this system boots",
             "A domain of its own needs process ptrace, and the right to execute the handler.",
             "ausearch -m avc -c crashpad_handler shows there what it denied",
-        )  # fmt: skip
+        )
 
 
 def _read(path: Path) -> str:

@@ -44,8 +44,9 @@ class Linker:
         triplet = TRIPLETS.get(machine, "")
         multiarch = (f"lib/{triplet}", f"usr/lib/{triplet}") if triplet else ()
         self.folders = [
-            *_read_configuration(root), *(f"/{folder}" for folder in (*multiarch, *FOLDERS)),
-        ]  # fmt: skip
+            *_read_configuration(root),
+            *(f"/{folder}" for folder in (*multiarch, *FOLDERS)),
+        ]
 
     def find(self, name: str, run_paths: tuple[str, ...] = (), origin: str = "") -> str | None:
         """The file that a library's name leads to; None when there is none.
@@ -175,8 +176,9 @@ def _read_configuration(root: Path | None) -> list[str]:
                 pattern = rest.strip() if rest.strip().startswith("/") else f"/etc/{rest.strip()}"
                 base = str(root or "").rstrip("/")
                 pending += [
-                    _strip(root, path) for path in sorted(glob.glob(base + pattern))  # noqa: PTH207
-                ][:MAX_INCLUDES]  # fmt: skip
+                    _strip(root, path)
+                    for path in sorted(glob.glob(base + pattern))  # noqa: PTH207
+                ][:MAX_INCLUDES]
             elif word.startswith("/"):
                 folders.append(word)
     return folders

@@ -30,12 +30,13 @@ def check_standard(subject: Subject, examination: Examination) -> Iterator[Check
         elif build.standard < CXX_17:
             option = "/std:c++17 (LanguageStandard stdcpp17)" if build.is_msvc else "-std=c++17"
             yield failure(
-                build.file, f"{build.shown} is compiled as C++{build.standard}, and the headers in "
+                build.file,
+                f"{build.shown} is compiled as C++{build.standard}, and the headers in "
                 f"{root} need C++17",
                 "It does not compile: is_always_lock_free and std::string_view are of C++17.",
                 f"compile with {option}; CMake: target_compile_features(APP PRIVATE cxx_std_17)",
                 line=build.line_of("LanguageStandard"),
-            )  # fmt: skip
+            )
 
 
 def check_nominmax(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -49,12 +50,13 @@ def check_nominmax(subject: Subject, examination: Examination) -> Iterator[Check
             yield skip(build.file, f"{build.shown}: not all of its macros are known")
         else:
             yield warning(
-                build.file, f"{build.shown} does not define NOMINMAX",
+                build.file,
+                f"{build.shown} does not define NOMINMAX",
                 "Crashpad's headers do not compile after windows.h: its macros min and max are "
                 "in their way.",
                 "add NOMINMAX to PreprocessorDefinitions, or define it before windows.h",
                 line=build.line_of("PreprocessorDefinitions"),
-            )  # fmt: skip
+            )
 
 
 def _defines(build: Build, examination: Examination) -> bool:

@@ -36,11 +36,12 @@ def check_include(subject: Subject, examination: Examination) -> Iterator[CheckR
         if root is None:
             if _is_whole(build) and _includes_client(build, examination):
                 yield failure(
-                    build.file, f"{build.shown}: none of its include folders holds {HEADER}",
+                    build.file,
+                    f"{build.shown}: none of its include folders holds {HEADER}",
                     f"It does not compile: {HEADER}: No such file.",
                     "add Crashpad's folder, and the one of mini_chromium beside or below it",
                     line=build.line_of("AdditionalIncludeDirectories"),
-                )  # fmt: skip
+                )
             else:
                 yield skip(build.file, f"{build.shown}: not all include folders can be looked at")
             continue
@@ -75,11 +76,12 @@ def _assess_gone(build: Build) -> Iterator[CheckResult]:
     for path in build.include_dirs:
         if _is_crashpads(build, path) and not Path(path).is_dir():
             yield failure(
-                build.file, f"{build.shown}: the include folder {path} does not exist",
+                build.file,
+                f"{build.shown}: the include folder {path} does not exist",
                 "It does not compile: Crashpad's headers are not found.",
                 "correct the path, or fetch Crashpad",
                 line=build.line_of("AdditionalIncludeDirectories"),
-            )  # fmt: skip
+            )
 
 
 def find_header(build: Build, name: str) -> str | None:
@@ -94,21 +96,24 @@ def _assess_headers(build: Build, root: str, examination: Examination) -> Iterat
         yield skip(build.file, f"{build.shown}: not all include folders can be looked at")
     elif missing:
         yield failure(
-            build.file, f"{build.shown}: none of its include folders holds {missing[0]}",
+            build.file,
+            f"{build.shown}: none of its include folders holds {missing[0]}",
             f"It does not compile: {missing[0]}: No such file.",
-            f"add the folder of mini_chromium: {_advise_folder(root)}", line=line,
-        )  # fmt: skip
+            f"add the folder of mini_chromium: {_advise_folder(root)}",
+            line=line,
+        )
         return
     dirs = [path for name in (HEADER, *HEADERS) if (path := find_header(build, name))]
     asks = any(examination.recall(asks_for_generated, path) for path in dict.fromkeys(dirs))
     if asks and find_header(build, GENERATED) is None and build.knows_includes:
         yield failure(
-            build.file, f"{build.shown}: none of its include folders holds {GENERATED}",
+            build.file,
+            f"{build.shown}: none of its include folders holds {GENERATED}",
             f"It does not compile: {GENERATED}: No such file. GN makes it in the folder of the "
             "build; git does not have it.",
             "add out/CONFIG/gen of the GN build, or a header of that name: its two macros are (0)",
             line=line,
-        )  # fmt: skip
+        )
 
 
 def _advise_folder(root: str) -> str:

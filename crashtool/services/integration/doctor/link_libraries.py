@@ -42,12 +42,13 @@ def _assess_libraries(build: Build, client: str, examination: Examination) -> It
         names = ", ".join(Path(path).name for path in missing)
         tell = warning if layout.name == "vcpkg" else failure
         yield tell(
-            build.file, f"{build.shown} links {Path(client).name} but not {names}",
+            build.file,
+            f"{build.shown} links {Path(client).name} but not {names}",
             "It does not link: LNK2019, unresolved external symbols such as "
             "CrashReportDatabase::Initialize or base::FilePath.",
             f"add {names} (in {Path(missing[0]).parent}) after {Path(client).name}",
             line=build.line_of("AdditionalDependencies"),
-        )  # fmt: skip
+        )
         return
 
 

@@ -46,32 +46,42 @@ def _assess_pdb(build: Build, configuration: Configuration) -> Iterator[CheckRes
     how = linked.value.lower() if linked else ""
     if compiled and compiled.value.lower() == "none":
         yield failure(
-            build.file, f"{build.shown} is compiled without debug information", UNREADABLE,
+            build.file,
+            f"{build.shown} is compiled without debug information",
+            UNREADABLE,
             "set DebugInformationFormat to ProgramDatabase (/Zi)",
             line=build.line_of("DebugInformationFormat"),
-        )  # fmt: skip
+        )
     elif how == "false":
         yield failure(
-            build.file, f"{build.shown} is linked without debug information", UNREADABLE,
-            "set GenerateDebugInformation to true (/DEBUG)", line=line,
-        )  # fmt: skip
+            build.file,
+            f"{build.shown} is linked without debug information",
+            UNREADABLE,
+            "set GenerateDebugInformation to true (/DEBUG)",
+            line=line,
+        )
     elif how == "debugfastlink":
         yield failure(
-            build.file, f"{build.shown} is linked with /DEBUG:FASTLINK",
+            build.file,
+            f"{build.shown} is linked with /DEBUG:FASTLINK",
             "Its PDB is an index into object files of this machine: uploaded, it is worth nothing.",
-            "set GenerateDebugInformation to DebugFull (/DEBUG:FULL)", line=line,
-        )  # fmt: skip
+            "set GenerateDebugInformation to DebugFull (/DEBUG:FULL)",
+            line=line,
+        )
     elif how in ("true", "debugfull") and not _folds(configuration):
         yield note(
-            build.file, f"{build.shown} has /DEBUG, which turns /OPT:REF and /OPT:ICF off",
+            build.file,
+            f"{build.shown} has /DEBUG, which turns /OPT:REF and /OPT:ICF off",
             "The program is larger than it need be.",
-            "set OptimizeReferences and EnableCOMDATFolding to true", line=line,
-        )  # fmt: skip
+            "set OptimizeReferences and EnableCOMDATFolding to true",
+            line=line,
+        )
 
 
 def _folds(configuration: Configuration) -> bool:
-    settings = (configuration.linker.get(name) for name in
-                ("OptimizeReferences", "EnableCOMDATFolding"))  # fmt: skip
+    settings = (
+        configuration.linker.get(name) for name in ("OptimizeReferences", "EnableCOMDATFolding")
+    )
     return all(setting is not None and setting.value.lower() == "true" for setting in settings)
 
 
@@ -112,19 +122,22 @@ def _assess_elf(build: Build, note: str) -> Iterator[CheckResult]:
     is_dropped = note == DROPPED or (note == UNKNOWN and "clang" not in build.compiler)
     if is_dropped and NOTE_SYMBOL not in words:
         yield warning(
-            build.file, f"{build.shown} is linked without -u {NOTE_SYMBOL}",
+            build.file,
+            f"{build.shown} is linked without -u {NOTE_SYMBOL}",
             "GCC drops the marker of Crashpad's annotations: what the program sets "
             "(StringAnnotation, SimpleStringDictionary) never reaches a report.",
             f"-Wl,-u,{NOTE_SYMBOL}; CMake: target_link_options(APP PRIVATE "
-            f"LINKER:--undefined={NOTE_SYMBOL})", line=line,
-        )  # fmt: skip
+            f"LINKER:--undefined={NOTE_SYMBOL})",
+            line=line,
+        )
     if "noexecstack" not in words:
         yield warning(
-            build.file, f"{build.shown} is linked without -z noexecstack",
+            build.file,
+            f"{build.shown} is linked without -z noexecstack",
             "Crashpad's assembler files give the program an executable stack.",
             "-Wl,-z,noexecstack; CMake: target_link_options(APP PRIVATE LINKER:-z,noexecstack)",
             line=line,
-        )  # fmt: skip
+        )
     yield from _assess_symbols(build, words)
 
 
@@ -134,22 +147,29 @@ def _assess_symbols(build: Build, words: str) -> Iterator[CheckResult]:
     line = build.link.line
     if re.search(r"(?:^|,)(?:-s|--strip-all|-S|--strip-debug)(?:,|$)", words):
         yield warning(
-            build.file, f"{build.shown} is stripped while it is linked", UNREADABLE,
+            build.file,
+            f"{build.shown} is stripped while it is linked",
+            UNREADABLE,
             "leave -s out, keep the file with symbols, and strip a copy: objcopy --only-keep-debug",
             line=line,
-        )  # fmt: skip
+        )
     if "--build-id=none" in words:
         yield warning(
-            build.file, f"{build.shown} is linked without a build id",
-            "Nothing ties a crash to its symbols.", "leave --build-id=none out", line=line,
-        )  # fmt: skip
+            build.file,
+            f"{build.shown} is linked without a build id",
+            "Nothing ties a crash to its symbols.",
+            "leave --build-id=none out",
+            line=line,
+        )
     flags = (*build.compile_words, *build.link.words)
     if build.is_release and build.compile_words and not any(map(DEBUG_OPTION.match, flags)):
         yield warning(
-            build.file, f"{build.shown} is compiled without -g", UNREADABLE,
+            build.file,
+            f"{build.shown} is compiled without -g",
+            UNREADABLE,
             "compile with -g (CMake: RelWithDebInfo), upload the symbols, strip what is shipped",
             line=line,
-        )  # fmt: skip
+        )
 
 
 def check_pic(subject: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -167,11 +187,12 @@ def check_pic(subject: Subject, examination: Examination) -> Iterator[CheckResul
                 continue
             if facts.knows_fixed and facts.fixed:
                 yield failure(
-                    build.file, f"{build.shown} is a shared library, and {Path(path).name} is not "
+                    build.file,
+                    f"{build.shown} is a shared library, and {Path(path).name} is not "
                     f"position independent (it fixes the address of {facts.fixed[0]})",
                     "It does not link: recompile with -fPIC.",
                     "build Crashpad with -DCMAKE_POSITION_INDEPENDENT_CODE=ON",
                     line=build.link.line,
-                )  # fmt: skip
+                )
             elif not facts.knows_fixed:
                 yield skip(path, "whether its code is position independent is unknown")

@@ -77,19 +77,22 @@ def _assess_crt(
     name = Path(path).name
     if len(facts.runtimes) > 1:
         yield warning(
-            path, f"has objects for {_options(facts.runtimes)} in one library",
+            path,
+            f"has objects for {_options(facts.runtimes)} in one library",
             "The linker refuses two of them in one program (LNK2038).",
             "build the library again, all of it with one of them",
-        )  # fmt: skip
+        )
     elif facts.runtimes and not build.runtime:
         yield skip(build.file, f"{build.shown}: its own C runtime is not known")
     elif facts.runtimes and build.runtime not in facts.runtimes:
         (runtime,) = facts.runtimes
         yield failure(
-            build.file, f"{build.shown} is compiled with /{build.runtime}, {name} with /{runtime}",
+            build.file,
+            f"{build.shown} is compiled with /{build.runtime}, {name} with /{runtime}",
             "It does not link: LNK2038, mismatch detected for 'RuntimeLibrary'.",
-            _advise_library(build.runtime, path, examination), line=build.line_of("RuntimeLibrary"),
-        )  # fmt: skip
+            _advise_library(build.runtime, path, examination),
+            line=build.line_of("RuntimeLibrary"),
+        )
 
 
 def _advise_library(runtime: str, path: str, examination: Examination) -> str:
@@ -139,8 +142,9 @@ def _assess_iterator(
             f"{Path(path).name} has {level}",
             "It does not link: LNK2038, mismatch detected for '_ITERATOR_DEBUG_LEVEL'.",
             f"define _ITERATOR_DEBUG_LEVEL={level} in the project, or build Crashpad with "
-            f"{build.iterator_level}", line=build.line_of("PreprocessorDefinitions"),
-        )  # fmt: skip
+            f"{build.iterator_level}",
+            line=build.line_of("PreprocessorDefinitions"),
+        )
 
 
 def _assess_machine(
@@ -152,12 +156,12 @@ def _assess_machine(
     elif facts.architectures and not facts.architectures & wanted:
         machine = " and ".join(sorted(facts.architectures))
         yield failure(
-            build.file, f"{build.shown} is for {build.architecture}, {Path(path).name} for "
-            f"{machine}",
+            build.file,
+            f"{build.shown} is for {build.architecture}, {Path(path).name} for {machine}",
             "It does not link: LNK1112 or LNK4272, and unresolved external symbols.",
             f"link a Crashpad that was built for {build.architecture}",
             line=build.line_of("AdditionalLibraryDirectories"),
-        )  # fmt: skip
+        )
 
 
 def _options(runtimes: frozenset[str]) -> str:
@@ -202,7 +206,7 @@ def _assess_ltcg(path: str, facts: LibraryFacts, _: str) -> Iterator[CheckResult
             "Only the very compiler that made them can link them (C1900, C1047); their C runtime "
             "is unknown.",
             "build Crashpad without /GL, or take lib_nogl where the distribution has it",
-        )  # fmt: skip
+        )
 
 
 def _assess_stl(path: str, facts: LibraryFacts, toolset: str) -> Iterator[CheckResult]:
@@ -211,12 +215,14 @@ def _assess_stl(path: str, facts: LibraryFacts, toolset: str) -> Iterator[CheckR
         return
     if toolset in OLDER_TOOLSETS:
         yield warning(
-            path, f"was built by a newer Visual C++ than {toolset}: it calls {newer[0]}",
+            path,
+            f"was built by a newer Visual C++ than {toolset}: it calls {newer[0]}",
             f"It does not link: LNK2001 or LNK2019, unresolved external symbol {newer[0]}.",
             f"link with the toolset that made it, or build Crashpad with {toolset}",
-        )  # fmt: skip
+        )
     elif not toolset:
         yield note(
-            path, f"calls {newer[0]}, which only the STL of Visual Studio 2022 and later has",
+            path,
+            f"calls {newer[0]}, which only the STL of Visual Studio 2022 and later has",
             "An older toolset does not link it (LNK2001).",
-        )  # fmt: skip
+        )

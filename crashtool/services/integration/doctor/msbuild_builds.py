@@ -45,10 +45,12 @@ def read_msbuild_builds(path: str) -> tuple[Build, ...]:
     if solution:
         macros["solutiondir"] = solution + os.sep
     configurations = read_project(
-        str(Path(path).absolute()), _open_files(root), macros,
+        str(Path(path).absolute()),
+        _open_files(root),
+        macros,
         before=find_above(folder, "Directory.Build.props", root),
         after=find_above(folder, "Directory.Build.targets", root),
-    )  # fmt: skip
+    )
     return tuple(_make_build(path, folder, configuration) for configuration in configurations)
 
 
@@ -82,8 +84,9 @@ def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
     definitions, knows_definitions = _list(configuration, COMPILER, "PreprocessorDefinitions")
     names, knows_names = _list(configuration, LINKER, "AdditionalDependencies")
     kind = _find_text(configuration.find_property("ConfigurationType")).lower()
-    level = next((text.partition("=")[2] for text in definitions
-                  if text.startswith(ITERATOR_MACRO)), "")  # fmt: skip
+    level = next(
+        (text.partition("=")[2] for text in definitions if text.startswith(ITERATOR_MACRO)), ""
+    )
     return Build(
         path,
         configuration.title if configuration.name else "",
@@ -101,14 +104,15 @@ def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
         libraries=_find_libraries(folder, configuration, names),
         library_dirs=_find_library_dirs(folder, configuration),
         sources=tuple(
-            found for source in configuration.sources
+            found
+            for source in configuration.sources
             if (found := locate(folder, source.path)) is not None
         ),
         is_linked=kind in ("", "application", "dynamiclibrary"),
         is_release=not configuration.name.lower().startswith("debug") and debug != "true",
         configuration=configuration,
         lines=_find_lines(path, configuration),
-    )  # fmt: skip
+    )
 
 
 def _find_text(setting: MsbuildSetting | None) -> str:
@@ -129,8 +133,13 @@ def _find_runtime(configuration: Configuration, debug: str) -> str:
 def _find_compiled_runtime(folder: str, name: str, configuration: Configuration) -> str:
     """The C runtime of the objects that were compiled last, where they are; "" if none tells."""
     platform, config = configuration.platform, configuration.name
-    usual = (f"{platform}/{config}", config, f"{name}/{platform}/{config}", f"{name}/{config}",
-             f"{name}.dir/{config}")  # fmt: skip
+    usual = (
+        f"{platform}/{config}",
+        config,
+        f"{name}/{platform}/{config}",
+        f"{name}/{config}",
+        f"{name}.dir/{config}",
+    )
     own = _find_text(configuration.find_property("IntDir"))
     for directory in (own, *usual) if config else ():
         path = locate(folder, directory)

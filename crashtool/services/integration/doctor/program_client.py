@@ -24,11 +24,12 @@ def check_client(program: Subject, examination: Examination) -> Iterator[CheckRe
     """A program that was named has the client."""
     if not markers_of(program, examination).has_client:
         yield warning(
-            program.path, "no Crashpad client found in it",
+            program.path,
+            "no Crashpad client found in it",
             "Unless a library that it loads has the client, its crashes are not reported.",
             "name that library, or the folder with both; else link the client and call "
             "StartHandler: crashtool scaffold",
-        )  # fmt: skip
+        )
 
 
 def check_note(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -42,10 +43,12 @@ def check_note(program: Subject, examination: Examination) -> Iterator[CheckResu
     fix = f"link it with -Wl,-u,{NOTE_SYMBOL}"
     if map_file(program.path).find(INFO_SIGNATURE) < 0:
         yield note(
-            program.path, "a handler finds no annotations of its own in it",
+            program.path,
+            "a handler finds no annotations of its own in it",
             "That is well as long as the program sets none (StringAnnotation, "
-            "SimpleStringDictionary).", fix,
-        )  # fmt: skip
+            "SimpleStringDictionary).",
+            fix,
+        )
         return
     yield failure(
         program.path,
@@ -60,11 +63,12 @@ def _check_library_note(library: Subject, examination: Examination) -> Iterator[
     """A library whose marker is lost unless those who link it ask for it by name."""
     if examination.recall(read_library, library.path).note == DROPPED:
         yield note(
-            library.path, f"GCC has dropped the reference to {NOTE_SYMBOL} in it",
+            library.path,
+            f"GCC has dropped the reference to {NOTE_SYMBOL} in it",
             "What is linked with it gets no note .note.crashpad.info: annotations set in the "
             "program are lost.",
             f"link programs with -Wl,-u,{NOTE_SYMBOL}, as scaffold cpp does",
-        )  # fmt: skip
+        )
 
 
 def check_stack(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -73,10 +77,11 @@ def check_stack(program: Subject, examination: Examination) -> Iterator[CheckRes
         return
     if examination.recall(read_elf_dynamic, program.path).executable_stack:
         yield warning(
-            program.path, "its stack is executable, from Crashpad's assembler files as a rule",
+            program.path,
+            "its stack is executable, from Crashpad's assembler files as a rule",
             "A defence against attacks is gone, and hardened systems may refuse to load it.",
             "link it with -Wl,-z,noexecstack",
-        )  # fmt: skip
+        )
 
 
 def check_threads(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -89,11 +94,12 @@ def check_threads(program: Subject, examination: Examination) -> Iterator[CheckR
     dynamic = examination.recall(read_elf_dynamic, program.path)
     if THREADS in dynamic.imported:
         yield note(
-            program.path, "threads are started without Crashpad's wrapper of pthread_create",
+            program.path,
+            "threads are started without Crashpad's wrapper of pthread_create",
             "A stack overflow in any thread but the first is not reported, unless each calls "
             "CrashpadClient::InitializeSignalStackForThread().",
             f"link it with -Wl,-u,{THREAD_SYMBOL} before Crashpad's libraries (not with -static)",
-        )  # fmt: skip
+        )
 
 
 def check_static(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -105,10 +111,11 @@ def check_static(program: Subject, examination: Examination) -> Iterator[CheckRe
         return
     if not examination.recall(read_elf_dynamic, program.path).is_dynamic:
         yield warning(
-            program.path, "it is a static program",
+            program.path,
+            "it is a static program",
             "Reports arrive, with the program alone in their list of modules.",
             "link it dynamically if the libraries that it loads matter",
-        )  # fmt: skip
+        )
 
 
 def check_symbols(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -118,10 +125,11 @@ def check_symbols(program: Subject, examination: Examination) -> Iterator[CheckR
             continue
         if object_file.debug_id is None:
             yield warning(
-                program.path, f"it has no {IDENTIFIERS[object_file.kind]}",
+                program.path,
+                f"it has no {IDENTIFIERS[object_file.kind]}",
                 "Its reports never find its symbols: stacks stay addresses.",
                 FIXES[object_file.kind].format(name=Path(program.path).name),
-            )  # fmt: skip
+            )
             return
 
 

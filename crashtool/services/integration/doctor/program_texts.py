@@ -52,15 +52,17 @@ def check_rate_limit(program: Subject, examination: Examination) -> Iterator[Che
     if build == FOR_DEVELOPERS:
         return
     tell, cause = (
-        (warning, f"{NO_RATE_LIMIT} is in a release build") if build == FOR_USERS else
-        (note, f"{NO_RATE_LIMIT} is in it, and it is unknown whether this is a release build")
-    )  # fmt: skip
+        (warning, f"{NO_RATE_LIMIT} is in a release build")
+        if build == FOR_USERS
+        else (note, f"{NO_RATE_LIMIT} is in it, and it is unknown whether this is a release build")
+    )
     yield tell(
-        program.path, cause,
+        program.path,
+        cause,
         "A program that crashes at each start uploads each time: your quota goes, and users' "
         "connections with it.",
         "put it inside #if !defined(NDEBUG)",
-    )  # fmt: skip
+    )
 
 
 def check_url(program: Subject, examination: Examination) -> Iterator[CheckResult]:
@@ -86,10 +88,11 @@ def _tell_url(path: str, url: str, finding: UrlFinding) -> CheckResult:
     tell = failure if is_error else note if finding.rule == ROOT_FORM else warning
     corrected = redact_token(finding.corrected) if finding.corrected else ""
     return tell(
-        path, f"{redact_token(url)}: {finding.rule}: {finding.cause.rstrip('.')}",
+        path,
+        f"{redact_token(url)}: {finding.rule}: {finding.cause.rstrip('.')}",
         finding.consequence,
         f"in the code: {corrected}" if corrected else "crashtool make-url makes one",
-    )  # fmt: skip
+    )
 
 
 class ProgramUrl(NamedTuple):
@@ -126,19 +129,23 @@ def check_paths(program: Subject, examination: Examination) -> Iterator[CheckRes
         tell = note if is_of_developer else warning
         yield tell(
             program.path,
-            f"{path} is in it: " + ("no shell is there that expands ~" if tilde else
-                                    "a path of the machine that built it"),
-            "On other machines there is no such file: nothing is reported." if not tilde else
-            "The handler is not found: nothing is reported.",
+            f"{path} is in it: "
+            + (
+                "no shell is there that expands ~"
+                if tilde
+                else "a path of the machine that built it"
+            ),
+            "On other machines there is no such file: nothing is reported."
+            if not tilde
+            else "The handler is not found: nothing is reported.",
             "find it from the program's own path (/proc/self/exe, GetModuleFileNameW, "
             "_NSGetExecutablePath)",
-        )  # fmt: skip
+        )
 
 
 def read_machine_paths(path: str) -> tuple[str, ...]:
     """Paths of somebody's own folder in a program's texts that end in a handler or a database."""
     texts = find_texts(map_file(path), ("handler", "crash"))
     return tuple(
-        text for text in texts
-        if MACHINE_PATH.match(text) and HANDLER_OR_DATABASE.search(text)
-    )  # fmt: skip
+        text for text in texts if MACHINE_PATH.match(text) and HANDLER_OR_DATABASE.search(text)
+    )

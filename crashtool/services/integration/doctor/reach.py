@@ -41,9 +41,11 @@ def check_reach(subject: Subject, examination: Examination) -> Iterator[CheckRes
             answer = probe_server(session, split_url(url))
     except NetworkFailure as error:
         yield failure(
-            origin, error.what, f"From here no report arrives. {OWN_STACK}",
+            origin,
+            error.what,
+            f"From here no report arrives. {OWN_STACK}",
             error.hint or "check name, port, proxy and certificate",
-        )  # fmt: skip
+        )
         return
     if redirect := find_redirect(answer):
         yield failure(

@@ -61,10 +61,11 @@ def _walk_missing(
         if not is_set(setting, registry):
             system = OLD_WINDOWS.get(version, "this Windows")
             yield warning(
-                shown, f"{setting.key}: {setting.name} does not allow TLS 1.2",
+                shown,
+                f"{setting.key}: {setting.name} does not allow TLS 1.2",
                 f"{system}: {setting.reason}. The upload fails where the server requires TLS 1.2.",
                 f"install {UPDATE} first, then import the file of: crashtool scaffold reg",
-            )  # fmt: skip
+            )
 
 
 def _find_version(registry: Registry) -> tuple[int, int] | None:

@@ -91,17 +91,21 @@ def _assess_program(path: str, source: CppSource, call: Call, around: str) -> It
     line = source.line_at(call.offset)
     if CONSENT not in around:
         yield warning(
-            path, "SetUploadsEnabled is called neither here nor in the files beside it",
+            path,
+            "SetUploadsEnabled is called neither here nor in the files beside it",
             "Uploads are off in a new database: reports are written and never sent.",
-            "database->GetSettings()->SetUploadsEnabled(true), before StartHandler", line=line,
-        )  # fmt: skip
+            "database->GetSettings()->SetUploadsEnabled(true), before StartHandler",
+            line=line,
+        )
     if GATHER not in around:
         yield note(
-            path, "set_gather_indirectly_referenced_memory is not called",
+            path,
+            "set_gather_indirectly_referenced_memory is not called",
             "Dumps hold stacks and registers, but not the objects that these point to.",
             "CrashpadInfo::GetCrashpadInfo()->set_gather_indirectly_referenced_memory("
-            "crashpad::TriState::kEnabled, 1 << 20)", line=line,
-        )  # fmt: skip
+            "crashpad::TriState::kEnabled, 1 << 20)",
+            line=line,
+        )
 
 
 def _assess_result(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
@@ -113,22 +117,25 @@ def _assess_result(path: str, source: CppSource, call: Call, line: int) -> Itera
         is_used = USED_AT_ONCE.search(call.before) is not None
     if not is_used:
         yield warning(
-            path, f"the result of {call.name} is not looked at",
+            path,
+            f"the result of {call.name} is not looked at",
             "When the handler does not start, the program runs on without it, and nobody knows.",
-            "test it, and log the handler's path", line=line,
-        )  # fmt: skip
+            "test it, and log the handler's path",
+            line=line,
+        )
 
 
 def _assess_lifetime(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
     if not (TEMPORARY.search(call.before) or _is_local(source, call)):
         return
     yield warning(
-        path, "the CrashpadClient lives no longer than the function that starts the handler",
+        path,
+        "the CrashpadClient lives no longer than the function that starts the handler",
         "On Windows its destructor removes the handler for heap corruption (Crashpad since "
         "2023-09), and RegisterWerModule lasts as long as the object.",
         "keep it as long as the process: static auto* client = new crashpad::CrashpadClient()",
         line=line,
-    )  # fmt: skip
+    )
 
 
 def _is_local(source: CppSource, call: Call) -> bool:
@@ -152,17 +159,19 @@ def _is_local(source: CppSource, call: Call) -> bool:
 def _assess_waiting(path: str, source: CppSource, call: Call) -> Iterator[CheckResult]:
     """WaitForHandlerStart is for an asynchronous start: two booleans in a row tell which it is."""
     booleans = [
-        second for first, second in zip(call.arguments, call.arguments[1:], strict=False)
+        second
+        for first, second in zip(call.arguments, call.arguments[1:], strict=False)
         if {first, second} <= {"true", "false"}
-    ]  # fmt: skip
+    ]
     waits = list(find_calls(source, "WaitForHandlerStart"))
     if booleans[:1] == ["false"] and waits:
         yield warning(
-            path, "WaitForHandlerStart is called, though asynchronous_start is false",
+            path,
+            "WaitForHandlerStart is called, though asynchronous_start is false",
             "It is meant for an asynchronous start alone: debug builds stop there.",
             "pass true for asynchronous_start, or leave WaitForHandlerStart out",
             line=source.line_at(waits[0].offset),
-        )  # fmt: skip
+        )
 
 
 def _assess_paths(path: str, source: CppSource, call: Call, line: int) -> Iterator[CheckResult]:
@@ -172,19 +181,25 @@ def _assess_paths(path: str, source: CppSource, call: Call, line: int) -> Iterat
             continue
         if text.startswith("~"):
             yield warning(
-                path, f"the {title}'s path begins with ~: {text}",
+                path,
+                f"the {title}'s path begins with ~: {text}",
                 "Only shells know what that is: the path does not exist.",
-                "make it from the user's home folder", line=line,
-            )  # fmt: skip
+                "make it from the user's home folder",
+                line=line,
+            )
         elif not text.startswith(("/", "\\")) and text[1:2] != ":":
             yield warning(
-                path, f"the {title}'s path is relative: {text}",
+                path,
+                f"the {title}'s path is relative: {text}",
                 "It depends on the folder that the program is started in, which a shortcut, a "
                 "service or Finder choose otherwise: no handler starts there."
-                if title == "handler" else "Reports are wherever the program is started.",
-                "make it from the program's own path" if title == "handler" else
-                "make it from the user's folder for data", line=line,
-            )  # fmt: skip
+                if title == "handler"
+                else "Reports are wherever the program is started.",
+                "make it from the program's own path"
+                if title == "handler"
+                else "make it from the user's folder for data",
+                line=line,
+            )
 
 
 def _find_text(source: CppSource, expression: str, before: int) -> str | None:

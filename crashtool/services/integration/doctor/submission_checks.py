@@ -28,9 +28,10 @@ from crashtool.services.integration.doctor.examination import Check, Examination
 from crashtool.services.integration.doctor.findings import failure, skip, warning
 
 TOKEN_CHECKS = {
-    "token-missing": "token.missing", "token-not-64-hex": "token.not-64-hex",
+    "token-missing": "token.missing",
+    "token-not-64-hex": "token.not-64-hex",
     "wrong-kind-of-token": "token.wrong-kind",
-}  # fmt: skip
+}
 ROOT_FORM, TOKEN_IN_ANNOTATION = "root-form", "token-in-annotation"
 OF_TEXT_FORMS = ("line-feed-in-argument",)  # of how annotate prints, not of what is handed over
 
@@ -69,9 +70,10 @@ def _check_url(rule: str, subject: Subject, examination: Examination) -> Iterato
         yield skip("", f"no URL is set in {subject.path or 'the settings'}")
         return
     purpose = Purpose(
-        format="minidump", token=configured.values.get("token") or "",
+        format="minidump",
+        token=configured.values.get("token") or "",
         symbols_token=configured.values.get("symbols_token") or "",
-    )  # fmt: skip
+    )
     if rule == ROOT_FORM and _has_form_annotations(configured):
         return
     for finding in check_url(url, purpose):
@@ -117,6 +119,8 @@ def _check_annotations(
         tell = failure if finding.severity == ERROR else warning
         name = "attachments" if rule.startswith("attachment") else "annotations"
         yield tell(
-            configured.locate(name), f"{finding.subject}: {finding.cause}", finding.consequence,
+            configured.locate(name),
+            f"{finding.subject}: {finding.cause}",
+            finding.consequence,
             f"change it in {name}; crashtool annotate --check says more",
-        )  # fmt: skip
+        )

@@ -106,9 +106,11 @@ class Names:
     def result(self, result: CheckResult) -> CheckResult:
         """A result in which no folder of ours is named."""
         return result._replace(
-            file=self._shown(result.file), cause=self._shown(result.cause),
-            consequence=self._shown(result.consequence), fix=self._shown(result.fix),
-        )  # fmt: skip
+            file=self._shown(result.file),
+            cause=self._shown(result.cause),
+            consequence=self._shown(result.consequence),
+            fix=self._shown(result.fix),
+        )
 
     def _shown(self, text: str) -> str:
         for folder, archive in self._pairs:

@@ -50,17 +50,19 @@ def check_dsym(project: Subject, examination: Examination) -> Iterator[CheckResu
         kind = configuration.settings.get(FORMAT)
         if configuration.settings.get(DEBUGGING) == "NO":
             yield failure(
-                project.path, f"{configuration.shown} is compiled without debug information",
+                project.path,
+                f"{configuration.shown} is compiled without debug information",
                 UNREADABLE,
                 f"set {DEBUGGING} to YES (Generate Debug Symbols)",
-            )  # fmt: skip
+            )
         elif kind == WITHOUT_DSYM:
             yield failure(
-                project.path, f"{configuration.shown} makes no dSYM ({FORMAT} is {WITHOUT_DSYM})",
+                project.path,
+                f"{configuration.shown} makes no dSYM ({FORMAT} is {WITHOUT_DSYM})",
                 "The debug information stays in object files of this machine: crashes of users "
                 "stay bare addresses.",
                 f'set {FORMAT} to {WITH_DSYM} ("DWARF with dSYM File")',
-            )  # fmt: skip
+            )
         elif kind != WITH_DSYM:
             where = (
                 "perhaps in an .xcconfig"
@@ -79,19 +81,21 @@ def check_handler_phase(project: Subject, examination: Examination) -> Iterator[
     scripts = [row for row in objects.values() if row.get("isa") == "PBXShellScriptBuildPhase"]
     if not phases and not any(HANDLER_NAME in str(row.get("shellScript")) for row in scripts):
         yield warning(
-            project.path, f"no build phase copies {HANDLER_NAME}",
+            project.path,
+            f"no build phase copies {HANDLER_NAME}",
             "The app is shipped without its handler, unless another tool puts it there: nothing "
             "is reported.",
             f"add a Copy Files phase with {HANDLER_NAME}, to Executables, with Code Sign On Copy",
-        )  # fmt: skip
+        )
     for phase in phases:
         if str(phase.get("dstSubfolderSpec")) == RESOURCES:
             yield warning(
-                project.path, f"{HANDLER_NAME} is copied to Resources, which is not for code",
+                project.path,
+                f"{HANDLER_NAME} is copied to Resources, which is not for code",
                 "The bundle's signature does not cover it as code: notarization and Gatekeeper may "
                 "refuse the app.",
                 "copy it to Executables (Contents/MacOS), with Code Sign On Copy",
-            )  # fmt: skip
+            )
 
 
 def read_objects(path: str) -> dict[str, dict[str, Any]]:
