@@ -4,6 +4,7 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+MAX_LINES = 60  # of a function, its docstring with it
 PACKAGE = Path(__file__).parent.parent / "crashtool"
 
 
@@ -38,6 +39,24 @@ def test_no_module_name_stands_for_two_ideas():
     homes = defaultdict(list)
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.name != "__init__.py":
-            homes[path.stem].append(str(path.relative_to(PACKAGE)))
+            homes[path.stem].append(path.relative_to(PACKAGE).as_posix())
 
     assert {name for name, paths in homes.items() if len(paths) > 1} == SAME_IDEA
+
+
+IN_ONE_LOOP = {  # a call for each step, of which there are millions, would cost more than it tells
+    "formats/dwarf/line_program.py _run",
+    "formats/dwarf/unit_tree.py _walk",
+}
+
+
+def test_a_function_has_less_than_60_lines():
+    long = {
+        f"{path.relative_to(PACKAGE).as_posix()} {node.name}"
+        for path, tree in parse_modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 >= MAX_LINES
+    }
+
+    assert long == IN_ONE_LOOP

@@ -14,7 +14,7 @@ EXIT_STATUSES = (
     ("3", "input unusable: not a minidump, damaged beyond use, nothing found"),
     ("4", "a check failed"),
     ("5", "refused: bad token, wrong kind of token, forbidden"),
-    ("6", "the server said no for another reason"),
+    ("6", "rejected by the server for another reason"),
     ("7", "network: DNS, TLS, proxy, time-out, 5xx after retries"),
     ("8", "partial: some of several inputs failed"),
     ("9", "the answer, or a file asked for, cannot be written"),

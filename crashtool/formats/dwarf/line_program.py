@@ -68,6 +68,7 @@ def run_program(code: bytes, coding: Coding) -> list[Rows]:
 
 
 def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR0915 (one loop)
+    """Run a program, in one loop: opcodes come by the million, and a call for each is dear."""
     advances, steps = list_specials(*coding[:-1])
     base, offset, end = coding.opcode_base, 0, len(code)
     sequences: list[Rows] = []
