@@ -43,7 +43,7 @@ _crashtool() {
         --ci) words='github' ;;
         --color) words='auto always never' ;;
         --symbols|--symbol-server|--cache-size|--cache|--memory|--source|--core|--scrub|--jobs|--html|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --variables --locals --no-values --core --scrub --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        *) [[ $current == -* ]] && words='--symbols --symbol-server --offline --cache-size --cache --no-local-symbols --threads --registers --modules --streams --memory --handles --source --variables --locals --no-values --core --with-code --scrub --secrets --json-lines --jobs --brief --html --ci --fail-on-crash --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'triage')
         case "$previous" in

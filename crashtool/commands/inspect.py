@@ -75,6 +75,11 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     help="Also write the dump as a core file, for gdb and lldb (Linux on x86-64, x86 and ARM64).",
 )
 @click.option(
+    "--with-code",
+    is_flag=True,
+    help="Put the code of the modules into the core file, for machines without their files.",
+)
+@click.option(
     "--scrub",
     multiple=True,
     metavar="WHAT",
@@ -139,6 +144,8 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
     is_one = len(paths) == 1 and not is_folder(paths[0])
     if options.core and (len(paths) > 1 or os.path.isdir(paths[0])):  # noqa: PTH112
         raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
+    if options.with_code and not options.core:
+        raise UsageError("--with-code is about what --core writes", hint="--core FILE")
     if options.scrub and not options.core:
         raise UsageError(
             "--scrub is about what --core writes; the page is not changed by it",

@@ -39,6 +39,7 @@ class InspectCommandOptions(NamedTuple):
     variables: bool
     no_values: bool
     core: str | None
+    with_code: bool
     scrub: tuple[str, ...]
     secrets: bool
     json_lines: bool
@@ -185,10 +186,10 @@ class ReportReader:
         from crashtool.services.analyze.core.build import write_core_file
 
         symbols = self._wanted.symbols
-        wishes = self._setup.options.scrub
+        wishes, with_code = self._setup.options.scrub, self._setup.options.with_code
         if not wishes:
             with Minidump.open(found.file) as dump:
-                return write_core_file(dump, report, symbols, path)
+                return write_core_file(dump, report, symbols, path, with_code=with_code)
         from pathlib import Path
 
         from crashtool.render.receipts import format_changes
@@ -202,7 +203,9 @@ class ReportReader:
             copy = Path(scratch.folder(), "scrubbed.dmp")
             changes = scrub_dump(Path(found.file), copy, finders, found.path)
             with Minidump.open(copy) as dump:
-                core = write_core_file(dump, analyze(dump, report.path), symbols, path)
+                core = write_core_file(
+                    dump, analyze(dump, report.path), symbols, path, with_code=with_code
+                )
         self._console.note(f"{path}: {format_changes(changes)}")
         return core
 

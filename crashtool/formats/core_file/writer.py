@@ -31,6 +31,13 @@ class CoreSegment(NamedTuple):
             address, len(content), lambda offset, size: content[offset : offset + size], flags
         )
 
+    def part(self, start: int, end: int) -> "CoreSegment":
+        """The memory from `start` to `end` of it, which is not read for that."""
+        skipped, read = start - self.address, self.read
+        return CoreSegment(
+            start, end - start, lambda offset, size: read(skipped + offset, size), self.flags
+        )
+
 
 class MappedFile(NamedTuple):
     """Memory that is the same as a part of a file: from `start` to `end`, at `offset` in bytes."""
@@ -39,6 +46,7 @@ class MappedFile(NamedTuple):
     end: int
     offset: int
     path: str
+    flags: int = READ
 
 
 def pack_files(machine: CoreMachine, files: Sequence[MappedFile]) -> bytes:

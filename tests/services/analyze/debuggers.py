@@ -132,8 +132,8 @@ def gdb_says(program, core, *commands):
     """Each command's answer in gdb, errors in with it."""
     arguments = [part for text in commands for part in ("-ex", "echo \\n##\\n", "-ex", text)]
     result = subprocess.run(
-        ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", *arguments, str(program),
-         str(core)],
+        ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", *arguments,
+         *([str(program)] if program else []), "-core", str(core)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
     )  # fmt: skip
     return [part.strip() for part in result.stdout.split("\n##\n")[1:]]

@@ -222,6 +222,7 @@ def test_inspect_writes_one_core_file_of_one_dump(crashtool, tmp_path):
     path = build(tmp_path)
     assert crashtool("inspect", path, path, "--core", "x.core").exit_code == 2
     assert crashtool("inspect", tmp_path, "--core", "x.core").exit_code == 2
+    assert crashtool("inspect", path, "--with-code").exit_code == 2
 
 
 def test_what_is_scrubbed_is_not_in_the_core_file(crashtool, tmp_path):

@@ -38,6 +38,12 @@ BUILDS = (
 # What gdb 13 says of what lies in a vector register, where it cannot read the kernel's note of
 # these registers: that of newer processors is shorter than it expects.
 UNAVAILABLE = "<unavailable>"
+FAR = """
+int data_word = 7;
+int far(int n) { return 3 * n + data_word; }  // from what the dump itself holds of code
+__attribute__((aligned(16384))) int main(void) { *(volatile int *)0 = 1; return far(1); }
+"""
+BYTE = re.compile(r"\b0x[0-9a-f]{2}\b")
 OWN_ADDRESS = re.compile(r"Point @ 0x[0-9a-f]+")  # of a copy that lldb makes in itself
 
 
@@ -55,7 +61,7 @@ class Process:
         environment.pop("CRASHTOOL_NO_LOCAL_SYMBOLS", None)  # libc is the machine's own
         subprocess.run(
             [sys.executable, "-m", "crashtool", "inspect", "--brief", self.dump, "--core", core,
-             *(options or ("--symbols", self.folder))],
+             *options, *(() if "--no-local-symbols" in options else ("--symbols", self.folder))],
             check=True, capture_output=True, timeout=120, env=environment,
         )  # fmt: skip
         return core
@@ -104,29 +110,58 @@ def poisoned(request, tmp_path_factory):
 VARIABLES = ("data_word", "data_text", "zero_word", "zero_text[5]", "thread_word", "heap", "*heap")
 
 
+# Options of inspect by what a debugger can know of the program's files
+KNOWN = {
+    "with its files": (), "without": ("--no-local-symbols",), "with their code": ("--with-code",),
+}  # fmt: skip
+
+
 @pytest.mark.toolchain
-@pytest.mark.parametrize("known", ["with its files", "without"])
+@pytest.mark.parametrize("known", KNOWN)
 def test_gdb_shows_no_value_that_the_dump_lacks(poisoned, known):
     need_gdb()
-    options = () if known == "with its files" else ("--no-local-symbols",)
-    core = poisoned.inspect(f"{known}.core", *options)
+    core = poisoned.inspect(f"{known}.core", *KNOWN[known])
     for answer in gdb_says(poisoned.program, core, *(f"print {name}" for name in VARIABLES)):
         assert NO_VALUE.search(answer), answer
         assert "$" not in answer
 
 
 @pytest.mark.toolchain
-@pytest.mark.parametrize("known", ["with its files", "without"])
+@pytest.mark.parametrize("known", KNOWN)
 def test_lldb_shows_no_value_that_the_dump_lacks(poisoned, known):
     lldb = need_lldb()
-    options = () if known == "with its files" else ("--no-local-symbols",)
-    core = poisoned.inspect(f"{known}.core", *options)
+    core = poisoned.inspect(f"{known}.core", *KNOWN[known])
     commands = [f"{word} {name}" for word in ("p", "target variable")
                 for name in ("data_word", "zero_word", "heap", "thread_word")]  # fmt: skip
     for answer in lldb_says(lldb, poisoned.program, core, *commands):
         assert NO_VALUE.search(answer), answer
     texts = lldb_says(lldb, poisoned.program, core, "p data_text", "target variable data_text")
     assert "as-the-file-has-it" not in "".join(texts)  # lldb calls a text that it cannot read ""
+
+
+@pytest.mark.toolchain
+def test_code_in_a_core_file_is_read_where_the_programs_file_is_not(tmp_path):
+    """By gdb and by lldb, which have nothing but the core file."""
+    need_gdb()
+    (tmp_path / "far.c").write_text(FAR, encoding="utf-8")
+    process = crash(tmp_path, "gcc", tmp_path / "far.c", "-O0")
+    plain, whole = process.inspect("plain.core"), process.inspect("whole.core", "--with-code")
+    start = gdb_says(process.program, plain, "print/x (long)&far")[0].split()[-1]
+    asked = (f"x/4i {start}", f"x/32xb {start}")
+    known = gdb_says(process.program, plain, *asked)
+    process.program.rename(tmp_path / "elsewhere")
+    assert "Cannot access memory" in gdb_says(None, plain, asked[0])[0]
+    found = gdb_says(None, whole, *asked, "print data_word", "x/8xb 8")
+    assert [strip_symbols(text) for text in found[:2]] == [strip_symbols(text) for text in known]
+    assert found[1].count("0x") >= 32
+    assert all(NO_VALUE.search(answer) for answer in found[2:]), found
+    said = lldb_says(need_lldb(), None, whole, f"memory read -s 1 -f x -c 8 {start}")[0]
+    assert BYTE.findall(said) == BYTE.findall(found[1])[:8]
+
+
+def strip_symbols(text):
+    """Lines without the names that addresses have, and the mark of the one that is executed."""
+    return [re.sub(r"<[^>]*>|=>|:", " ", line).split() for line in text.splitlines()]
 
 
 @pytest.mark.toolchain
@@ -140,11 +175,12 @@ def test_code_that_the_loader_has_changed_is_not_read_from_its_file(tmp_path):
 
 
 @pytest.mark.toolchain
-def test_every_byte_that_gdb_reads_is_the_processs_own(poisoned):
+@pytest.mark.parametrize("options", [(), ("--with-code",)], ids=["plain", "with code"])
+def test_every_byte_that_gdb_reads_is_the_processs_own(poisoned, options):
     """All that is mapped, page by page, and in the kernel's own core file of the process."""
     need_gdb()
     need_kernel_cores()
-    core = poisoned.inspect("bytes.core")
+    core = poisoned.inspect("bytes.core", *options)
     ranges = poisoned.folder / "ranges"
     ranges.write_text("\n".join(f"{start} {size}" for start, size in walk_mapped(poisoned.kernel)))
     mine = run_gdb(poisoned.folder, GDB_MEMORY, poisoned.program, core, RANGES=str(ranges))

@@ -48,19 +48,23 @@ def write_core_file(
     report: "CrashReport",
     symbols: "SymbolProvider | None",
     path: str,
+    *,
+    with_code: bool = False,
 ) -> CoreFile:
-    """Write a dump as a core file. `symbols` is where the modules' own files come from.
+    """Write a dump as a core file. `symbols` is where the modules' own files come from; `with_code`
+    copies into it what of them no process can have written.
 
     UsageError for a dump that no core file can hold, CannotWrite when the place cannot be written.
     """
     machine = find_machine(dump, report)
     images, without = _open_images(machine, report, symbols)
-    memory = list(_walk_memory(dump))
+    memory = list(_walk_memory(dump, 1 << 8 * machine.width))
     link_map = build_link_map(machine, images, _find_debug(dump, machine, images))
     own = [*link_map.segments, *(CoreSegment.of(image.module.base, image.head)
                                  for image in images if image.head)]  # fmt: skip
     gate = find_linux_gate(dump, report)
     own += [CoreSegment.of(gate.base, build_linux_gate(find_waiting(dump, gate)))] if gate else []
+    own += [code for image in images for code in _walk_code(image)] if with_code else []
     segments = _lay_below(memory, own)
     notes = pack_process(dump, report, machine)
     auxiliary = pack_auxiliary(machine, images, link_map.program_name, gate)
@@ -125,10 +129,31 @@ def _find_debug(dump: Minidump, machine: CoreMachine, images: Sequence[Image]) -
     return machine.pair.read(content).value if content else 0
 
 
-def _walk_memory(dump: Minidump) -> Iterator[CoreSegment]:
-    """The memory that the dump holds, by address, each byte once."""
+def _walk_code(image: Image) -> Iterator[CoreSegment]:
+    """Code and constants of a module, out of its file."""
+    for part in image.files:
+        reader = _FileReader(part.path, part.offset)
+        yield CoreSegment(part.start, part.end - part.start, reader.read, part.flags)
+
+
+class _FileReader:
+    """Reads a part of a file that begins at `start`."""
+
+    def __init__(self, path: str, start: int) -> None:
+        self._path = Path(path)
+        self._start = start
+
+    def read(self, offset: int, size: int) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(self._start + offset)
+            return file.read(size)
+
+
+def _walk_memory(dump: Minidump, limit: int) -> Iterator[CoreSegment]:
+    """The memory that the dump holds below `limit`, by address, each byte once."""
     for start, size, _ in dump.memory.walk_addresses():
-        yield CoreSegment(start, size, _RangeReader(dump, start).read)
+        if start + size <= limit:  # a damaged dump may say more of a 32-bit process
+            yield CoreSegment(start, size, _RangeReader(dump, start).read)
 
 
 class _RangeReader:
@@ -165,6 +190,5 @@ def _walk_free(
     for other in (*taken[nearest : bisect_right(starts, end)], CoreSegment.of(end, b"")):
         high = min(end, other.address)
         if low < high:
-            content = segment.read(low - segment.address, high - low)
-            yield CoreSegment.of(low, content, segment.flags)
+            yield segment.part(low, high)
         low = max(low, other.address + other.size)

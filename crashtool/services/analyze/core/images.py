@@ -20,7 +20,8 @@ DF_TEXTREL = 4
 
 
 class Image(NamedTuple):
-    """A module's file. Addresses are in the process: `bias` is what is added to the file's.
+    """A module's file. Addresses are in the process: `bias` is what is added to the file's, and
+    wraps round where the process has it lower than the file says.
 
     `entry` is the program's first instruction, `headers` and `header_count` its program headers,
     `dynamic` the address of its dynamic section and `debug` that of DT_DEBUG in it, 0 without one.
@@ -50,6 +51,9 @@ def open_image(machine: "CoreMachine", module: "Module", path: str) -> Image | N
     if big_endian or not loaded or header.machine != machine.number:
         return None
     bias = module.base - min(segment.address for segment in loaded) // PAGE * PAGE
+    limit = 1 << 8 * machine.width
+    if bias + max(segment.address + segment.memory_size for segment in loaded) > limit:
+        return None  # a damaged dump says where it lies
     first = loaded[0]
     dynamic, pairs = _read_dynamic(machine, data, segments)
     keys = [key for key, _ in pairs]
@@ -58,9 +62,10 @@ def open_image(machine: "CoreMachine", module: "Module", path: str) -> Image | N
     )
     debug = dynamic + machine.pair.SIZE * keys.index(DT_DEBUG) if DT_DEBUG in keys else 0
     return Image(
-        module, path, bias, bias + header.entry,
-        bias + first.address - first.offset + header.segments_offset, header.segment_count,
-        bias + dynamic if dynamic else 0, bias + debug if debug else 0,
+        module, path, bias % limit, (bias + header.entry) % limit,
+        (bias + first.address - first.offset + header.segments_offset) % limit,
+        header.segment_count,
+        (bias + dynamic) % limit if dynamic else 0, (bias + debug) % limit if debug else 0,
         () if is_relocated else tuple(_walk_read_only(loaded, bias, path)),
         _read_head(data, header, segments, first),
     )  # fmt: skip
@@ -84,10 +89,10 @@ def _walk_read_only(segments: Sequence[SegmentRow], bias: int, path: str) -> Ite
         for first, last in sorted(written):
             if first < high and last > low:
                 if low < first:
-                    yield MappedFile(bias + low, bias + first, low + shift, path)
+                    yield MappedFile(bias + low, bias + first, low + shift, path, row.flags)
                 low = last
         if low < high:
-            yield MappedFile(bias + low, bias + high, low + shift, path)
+            yield MappedFile(bias + low, bias + high, low + shift, path, row.flags)
 
 
 def _read_head(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Keys of the auxiliary vector (elf.h)
 AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_ENTRY, AT_EXECFN = 3, 4, 5, 6, 7, 9, 31
 AT_SYSINFO_EHDR = 33
+MAX_SIGNAL = 64  # _NSIG; a dump that was asked for without one has other numbers there
 LOADERS = ("ld-linux", "ld-musl", "ld.so", "ld-2.", "linker")
 
 
@@ -27,7 +28,7 @@ def pack_process(dump: "Minidump", report: "CrashReport", machine: "CoreMachine"
     crash, process = report.crash, report.process
     name = (process.name or (report.modules[0].name if report.modules else "")).encode()
     info = machine.process(
-        state=b"\0R\0\0", id=process.id or 0, name=name[:15], arguments=name[:79]
+        state=b"\0R\0\0", id=_signed(process.id or 0), name=name[:15], arguments=name[:79]
     )
     about = pack_note(CORE, writer.PRPSINFO, info.pack()) + _pack_signal(dump, machine)
     crashed = crash.thread_id if crash else None
@@ -35,7 +36,7 @@ def pack_process(dump: "Minidump", report: "CrashReport", machine: "CoreMachine"
     for thread in sorted(dump.threads, key=lambda thread: thread.id != crashed):
         number, location = 0, thread.context
         if crash and thread.id == crashed:
-            number = crash.code
+            number = crash.code if crash.code <= MAX_SIGNAL else 0
             if dump.exception and dump.exception.context.rva:
                 location = dump.exception.context
         notes.append(_pack_thread(dump, report, machine, thread, location, number))
@@ -71,7 +72,7 @@ def _pack_thread(
     if record is None:
         return b""
     floating_point = machine.floating_point(record)
-    status = machine.status(id=thread.id, signal=number, current_signal=number).pack()
+    status = machine.status(id=_signed(thread.id), signal=number, current_signal=number).pack()
     status += machine.registers(record, thread.teb)
     status += bool(floating_point).to_bytes(machine.width, "little")
     others = floating_point + machine.others(thread.teb)
