@@ -14,7 +14,9 @@ from crashtool.render.names import shorten
 GAP = "  "
 ARROW = "→"
 LEAST_WIDTH = 40  # below it everything would be in pieces: laid out as for this
-_WORD = re.compile(r" +|--[\w-]+ [^\s-]\S*|\S+")  # an option and its value are not parted
+_WORD = (
+    r" +|--[\w-]+ [^\s-]\S*|\S+"  # an option and its value are not parted; compiled where needed
+)
 
 
 class Span(NamedTuple):
@@ -189,7 +191,7 @@ def _walk_words(spans: Sequence[Span]) -> Iterator[Spans]:
     """Blanks and words in turn; a word may have several styles."""
     word: Spans = []
     for text, style in spans:
-        for piece in _WORD.findall(text):
+        for piece in re.findall(_WORD, text):
             if word and (piece.isspace() or word[0].text.isspace()):
                 yield word
                 word = []

@@ -2,15 +2,15 @@
 
 import re
 
-# Compiled when first needed, as few texts have any: it costs as much as five modules.
+# Compiled when first needed, as few texts have any: they cost as much as five modules.
 _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls, escape among them
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # unseen, bidi
     "\ud800-\udfff"  # surrogates: what surrogateescape left of bytes that are not UTF-8
     "\U000e0000-\U000e0fff]"  # tags
 )
-_COMMAND = re.compile(r"##(?=\[|vso\[)")  # to GitHub's runner, Azure's agent; anywhere in a line
-_LINE_COMMAND = re.compile(r"^\s*(?=::|##teamcity\[)")  # those that begin a line
+_COMMAND = r"##(?=\[|vso\[)"  # to GitHub's runner, Azure's agent; anywhere in a line
+_LINE_COMMAND = r"^\s*(?=::|##teamcity\[)"  # those that begin a line
 
 
 def safe(text: str, limit: int = 0) -> str:
@@ -24,7 +24,7 @@ def safe(text: str, limit: int = 0) -> str:
     if not (text.isascii() and text.isprintable()):
         text = re.sub(_UNSAFE, _escape, text)
     if "##" in text:
-        text = _COMMAND.sub(r"#\\x23", text)
+        text = re.sub(_COMMAND, r"#\\x23", text)
     return text + "…" if cut else text
 
 
@@ -34,7 +34,7 @@ def log_line(text: str) -> str:
     `::error …` on a line of its own is obeyed by GitHub's runner; `\x3a:error …` is not.
     """
     line = safe(text)
-    if match := _LINE_COMMAND.match(line):
+    if match := re.match(_LINE_COMMAND, line):
         start = match.end()
         line = f"{line[:start]}\\x{ord(line[start]):02x}{line[start + 1 :]}"
     return line

@@ -87,7 +87,11 @@ def advise(module: "Module", what: str, candidates: "Sequence[Candidate]") -> Ad
 
     A server that has been asked already is not named again.
     """
-    owner = owner_of(module, candidates)
+    return advise_of(owner_of(module, candidates), what, candidates)
+
+
+def advise_of(owner: Owner | None, what: str, candidates: "Sequence[Candidate]") -> Advice:
+    """The same where the maker is known; None: the user."""
     if owner is None or not owner.server:
         return give(what) if owner is None else NOTHING
     url = owner.server.partition(":")[2] if owner.server.startswith("debuginfod:") else owner.server

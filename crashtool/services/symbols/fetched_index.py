@@ -54,6 +54,8 @@ def walk_fetched(cache: "SymbolCache", module: "Module") -> Iterator[tuple[str, 
 def has_fetched(folder: str, module: "Module") -> bool:
     """Whether the cache of the user's folder `folder` may have files of a module."""
     own_folder = os.path.join(folder, SUBFOLDER)
+    if not os.path.isdir(os.path.join(own_folder, PREFIX[:2])):  # it has files of none
+        return False
     return any(os.path.isdir(cached_path(own_folder, own, "")) for own in _keys_of(module))
 
 

@@ -14,6 +14,7 @@ from crashtool.services.symbols.advice import (
     UNWIND_COMPILE,
     Advice,
     advise,
+    advise_of,
     ask,
     give,
     owner_of,
@@ -163,15 +164,10 @@ def _assess_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Asse
     for status in ("denied", "timeout", "failed", "unsupported"):
         if candidate := by_status.get(status):
             return "failed", f"{candidate.place}: {candidate.note or status}", give(wanted)
-    return "missing", _format_owner(module, candidates), advise(module, wanted, candidates)
-
-
-def _format_owner(module: "Module", candidates: tuple[Candidate, ...]) -> str:
-    """Why nothing can be done, where nothing can."""
     owner = owner_of(module, candidates)
     if owner is None or owner.server:
-        return ""
-    return f"{owner.name}'s own: no public server has symbols of it"
+        return "missing", "", advise_of(owner, wanted, candidates)
+    return "missing", f"{owner.name}'s own: no public server has symbols of it", NOTHING
 
 
 def _wanted(module: "Module") -> str:

@@ -91,12 +91,12 @@ class _StackWalk:
         for way in STARTER_WAYS if self.is_started else WAYS:
             if way is FIRST_GUESS and ends.is_outermost(self.scene, callee):
                 return None
-            answers = (
-                step
-                for step in way.find(self, callee)
-                if step.is_last or self._is_progress(callee.step, step)
+            if (answers := way.find(self, callee)) == ():  # most ways have no answer
+                continue
+            possible = (
+                step for step in answers if step.is_last or self._is_progress(callee.step, step)
             )
-            frame = believe(self.scene, answers) if way.is_guess else next(iter(answers), None)
+            frame = believe(self.scene, possible) if way.is_guess else next(possible, None)
             if frame is not None:
                 return frame
         return None
@@ -116,41 +116,40 @@ class _StackWalk:
         )
 
 
-def _by_kernel(walk: _StackWalk, callee: Callee) -> Iterator[StackFrame]:
-    if walk.scene.platform in ends.LINUX:
-        from crashtool.services.unwind.signal_frame import step_by_signal_frame  # Linux alone
+def _by_kernel(walk: _StackWalk, callee: Callee) -> Iterable[StackFrame]:
+    if walk.scene.platform not in ends.LINUX:
+        return ()
+    from crashtool.services.unwind.signal_frame import step_by_signal_frame  # Linux alone
 
-        yield from _one(step_by_signal_frame(walk.scene, callee.step, callee.loaded))
+    return _one(step_by_signal_frame(walk.scene, callee.step, callee.loaded))
 
 
-def _by_rules(walk: _StackWalk, callee: Callee) -> Iterator[StackFrame]:
+def _by_rules(walk: _StackWalk, callee: Callee) -> Iterable[StackFrame]:
     if callee.loaded is None:
-        return
+        return ()
     cfi = callee.loaded.tables.find_cfi(callee.address)
     if cfi is not None:
         from crashtool.services.unwind.cfi_frame import step_by_cfi  # not without symbols
 
-        yield from _one(step_by_cfi(walk.scene, callee.step, cfi.rules))
-    elif walk.scene.machine.name == "x86":
+        return _one(step_by_cfi(walk.scene, callee.step, cfi.rules))
+    if walk.scene.machine.name == "x86":
         record = callee.loaded.tables.find_frame_data(callee.address)
         if record is not None:
             from crashtool.services.unwind.frame_data import step_by_frame_data
 
-            yield from _one(
-                step_by_frame_data(walk.scene, callee.step, record, walk.callee_parameters)
-            )
+            return _one(step_by_frame_data(walk.scene, callee.step, record, walk.callee_parameters))
+    return ()
 
 
 def _alone(
     step_by: "Callable[[UnwindContext, Callee], StackFrame | None]",
-) -> "Callable[..., Iterator[StackFrame]]":
+) -> "Callable[..., Iterable[StackFrame]]":
     """A way that has one answer at most."""
     return lambda walk, callee: _one(step_by(walk.scene, callee))
 
 
-def _one(step: StackFrame | None) -> Iterator[StackFrame]:
-    if step is not None:
-        yield step
+def _one(step: StackFrame | None) -> tuple[StackFrame, ...]:
+    return () if step is None else (step,)
 
 
 # From what is proven to what is guessed. Of two guesses the one that lies nearer to the stack
