@@ -177,7 +177,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l replace
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l verify-receipt -r -d 'Send nothing; check that each of these files was accepted, by the receipt of an upload.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l receipt -r -d 'Record what was sent: identifiers, hashes, replies (JSON).'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -s n -l dry-run -d 'Everything but the upload: offline, same table, same exit status.'
-complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l allow-empty -l pass-with-no-files -d 'Finding no debug files, or none of use, is no error.'
+complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l allow-empty -l pass-with-no-files -d 'Finding no debug files, or none of use, is not an error.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l soft-fail -x -a 'network server all' -d 'An outage is a warning and status 0: of the network, of the server (429, 5xx), or all, which is what --soft-fail alone means. A mistake stays an error, as does the gate. Written --soft-fail=KIND.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -s j -l jobs -r -d 'How many requests at once, where there are several.'
 complete -c crashtool -n '__fish_seen_subcommand_from upload-symbols' -l ci -x -a 'github' -d 'Also write annotations for this CI system and its job summary.'

@@ -131,7 +131,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
       crashtool inspect --memory rsp:128 --registers crash.dmp
       crashtool inspect --symbols build --core crash.core crash.dmp
 
-    Exit status: 0, or 3 for a file that is no minidump or a damaged one (what can be read is
+    Exit status: 0, or 3 for a file that is not a minidump, or is damaged (what can be read is
     shown), 4 with --fail-on-crash, 8 when only some of several dumps could be read whole.
     """  # noqa: D301 (\b is click's)
     options = InspectCommandOptions(lookup=SymbolOptions.take(values), **values)

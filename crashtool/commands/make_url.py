@@ -212,7 +212,7 @@ def _say(console: Console, outcome: UrlOutcome, *, explained: bool) -> None:
         else:
             console.warn(finding_text(finding), hint=finding_hint(finding))
     for finding in outcome.mended:
-        console.note(f"mended: {finding.rule}: {finding.cause}")
+        console.note(f"fixed: {finding.rule}: {finding.cause}")
     if outcome.reading is not None:
         for line in format_url(outcome.reading) if explained else []:
             console.note(line)

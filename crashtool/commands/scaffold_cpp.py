@@ -306,7 +306,7 @@ def _walk_limits(integration: Integration, wanted: tuple[str, ...]) -> Iterator[
         if platform not in integration.layouts:
             yield Limit(
                 f"the build files are not for {PLATFORM_NAMES[platform]}: this Crashpad "
-                "is had otherwise there (crashtool scaffold obtain)"
+                "comes in another form there (see crashtool scaffold obtain)"
             )
     if plan.attachments and not release.takes_attachments:
         yield Limit(

@@ -233,7 +233,7 @@ class UploadSymbolsOptions(NamedTuple):
     "--allow-empty",
     "--pass-with-no-files",
     is_flag=True,
-    help="Finding no debug files, or none of use, is no error.",
+    help="Finding no debug files, or none of use, is not an error.",
 )
 @click.option(
     "--soft-fail",

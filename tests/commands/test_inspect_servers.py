@@ -4,18 +4,8 @@ import json
 
 import pytest
 
-from crashtool.formats.identifiers import BuildId
-from tests.synth.minidump import MinidumpBuilder
-from tests.synth.object_files import BUILD_ID, build_sym
+from tests.synth.served_crash import ELF_ID, SYM, SYM_PATH, write_crash
 from tests.synth.symbol_server import SymbolServer
-
-ELF_ID = BuildId(BUILD_ID)
-BASE = 0x400000
-SYM_PATH = f"app/{ELF_ID.debug_id.breakpad}/app.sym"
-SYM = build_sym(
-    ELF_ID.debug_id.breakpad,
-    lines=["FILE 0 app.c", "FUNC 1000 20 0 crash_here", "1000 20 42 0"],
-)
 
 
 @pytest.fixture
@@ -27,13 +17,7 @@ def server():
 
 @pytest.fixture
 def dump(tmp_path):
-    path = tmp_path / "crash.dmp"
-    registers = {"rip": BASE + 0x1004, "rsp": 0x7000}
-    builder = MinidumpBuilder().add_system().add_misc(5)
-    builder.add_module("/bin/app", BASE, 0x10000, build_id=BUILD_ID)
-    builder.add_thread(7, registers=registers, stack=(0x7000, bytes(64)))
-    path.write_bytes(builder.set_exception(7, 11, registers=registers).pack())
-    return path
+    return write_crash(tmp_path / "crash.dmp")
 
 
 def top_frame(result):

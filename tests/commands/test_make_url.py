@@ -192,7 +192,7 @@ def test_fix_prints_only_the_corrected_url(crashtool):
     result = crashtool("make-url", "--fix", f'"{HOSTED}/"')
 
     assert (result.exit_code, result.stdout) == (0, HOSTED + "\n")
-    assert "mended: wrapping" in result.stderr
+    assert "fixed: wrapping" in result.stderr
 
 
 def test_fix_mends_what_it_can_and_says_what_it_cannot(crashtool):

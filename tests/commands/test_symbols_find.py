@@ -4,17 +4,10 @@ import json
 
 import pytest
 
-from crashtool.formats.identifiers import BuildId
-from tests.synth.minidump import MinidumpBuilder
 from tests.synth.object_files import BUILD_ID, build_sym
+from tests.synth.served_crash import BREAKPAD_ID, LINES, SYM, SYM_PATH, write_crash
 from tests.synth.symbol_server import SymbolServer
 
-ELF_ID = BuildId(BUILD_ID)
-BREAKPAD_ID = ELF_ID.debug_id.breakpad
-BASE = 0x400000
-SYM_PATH = f"app/{BREAKPAD_ID}/app.sym"
-LINES = ["FILE 0 app.c", "FUNC 1000 20 0 crash_here", "1000 20 42 0"]
-SYM = build_sym(BREAKPAD_ID, lines=LINES)
 OTHER_SYM = build_sym("0" * 31 + "10", lines=LINES)
 
 
@@ -27,14 +20,8 @@ def server():
 
 @pytest.fixture
 def dump(tmp_path):
-    path = tmp_path / "crash.dmp"
-    registers = {"rip": BASE + 0x1004, "rsp": 0x7000}
-    builder = MinidumpBuilder().add_system().add_misc(5)
-    builder.add_module("/bin/app", BASE, 0x10000, build_id=BUILD_ID)
-    builder.add_module("/lib/x86_64-linux-gnu/libc.so.6", 0x800000, 0x10000, build_id=bytes(20))
-    builder.add_thread(7, registers=registers, stack=(0x7000, bytes(64)))
-    path.write_bytes(builder.set_exception(7, 11, registers=registers).pack())
-    return path
+    libc = "/lib/x86_64-linux-gnu/libc.so.6", 0x800000, bytes(20)
+    return write_crash(tmp_path / "crash.dmp", libc)
 
 
 @pytest.fixture

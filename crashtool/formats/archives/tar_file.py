@@ -146,7 +146,7 @@ def _read_number(field: bytes, offset: int) -> int:
         return value
     digits = field.strip(b" \0")
     if digits.strip(b"01234567"):
-        raise MalformedFile("the tar archive has a size that is no number", offset=offset)
+        raise MalformedFile("the tar archive has a size that is not a number", offset=offset)
     return int(digits or b"0", 8)
 
 

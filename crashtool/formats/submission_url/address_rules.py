@@ -147,7 +147,7 @@ def host_invalid(draft: PartlyFixedUrl) -> UrlFault | None:
         return None
     return UrlFault(
         ERROR,
-        f"`{host[:80]}` is no host name: letters, digits, hyphens and dots.",
+        f"`{host[:80]}` is not a host name: letters, digits, hyphens and dots.",
         "No name server knows it, so nothing is sent.",
     )
 
@@ -177,7 +177,7 @@ def port_invalid(draft: PartlyFixedUrl) -> UrlFault | None:
         )
     return UrlFault(
         ERROR,
-        f"`{parts.port[:20]}` is no port: 1 to 65535.",
+        f"`{parts.port[:20]}` is not a port: 1 to 65535.",
         draft.pick_sentence(
             windows="WinHTTP refuses a port over 65535 (error 12005) and takes a word for port 0",
             linux="libcurl refuses the URL (error 3), so nothing is sent",

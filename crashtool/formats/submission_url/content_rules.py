@@ -256,7 +256,7 @@ def format_unknown(draft: PartlyFixedUrl) -> UrlFault | None:
     mended = build_url(reading._replace(format=near)) if near in FORMATS else None
     return UrlFault(
         ERROR,
-        f"`{redact_token(reading.format)[:40]}` is no format: {', '.join(FORMATS)}.",
+        f"`{redact_token(reading.format)[:40]}` is not a format: {', '.join(FORMATS)}.",
         "The server does not know what it is sent and answers HTTP 503.",
         mended,
     )

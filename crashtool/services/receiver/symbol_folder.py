@@ -35,7 +35,7 @@ class SymbolFolder:
     ) -> tuple[str, ...]:
         """Put an upload's debug files here, if that has not been done; their names.
 
-        What is no debug file is left out; what cannot be unpacked is complained of.
+        What is not a debug file is left out; what cannot be unpacked is complained of.
         """
         target = self.path / report.rxid
         if target.is_dir():

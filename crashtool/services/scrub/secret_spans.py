@@ -86,7 +86,7 @@ def _make_text_finder(text: str) -> Finder:
         pattern = re.compile(text)
     except re.error as error:
         raise UsageError(
-            f"strings={text} is no regular expression: {error}", hint="see Python's re"
+            f"strings={text} is not a regular expression: {error}", hint="see Python's re"
         ) from None
     _check_possessive(text)
     if pattern.match(""):

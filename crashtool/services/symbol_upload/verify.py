@@ -13,13 +13,13 @@ MAX_RECEIPT = 256 << 20  # bytes
 
 
 def read_receipt(path: str) -> dict[str, str]:
-    """What became of each debug id: a status. InputUnusable when it is no receipt of ours."""
+    """What became of each debug id: a status. InputUnusable when it is not a receipt of ours."""
     text = read_text_file(path, largest=MAX_RECEIPT)
     try:
         return _read_statuses(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputUnusable(
-            f"{path} is no receipt of upload-symbols", hint="--receipt FILE writes one"
+            f"{path} is not a receipt of upload-symbols", hint="--receipt FILE writes one"
         ) from None
 
 

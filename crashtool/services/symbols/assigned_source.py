@@ -49,7 +49,7 @@ def split_assignments(paths: Sequence[str]) -> tuple[list[str], list[Assignment]
             assigned.append(Assignment(module, path))
         else:
             raise InputUnusable(
-                f"{path} is no file", hint=f"it was given for {module} by --symbols MODULE=FILE"
+                f"{path} is not a file", hint=f"it was given for {module} by --symbols MODULE=FILE"
             )
     return plain, assigned
 

@@ -89,7 +89,7 @@ def identify_required(path: str, scratch: "Scratch", place: str = "") -> list[Id
     if verdict := sniff_file_type(head):
         note = f"{verdict.sentence}: {verdict.hint}"
         return [IdentifiedFile(place, path, (), "unsupported", note)]
-    return [IdentifiedFile(place, path, (), "malformed", "it is no debug file")]
+    return [IdentifiedFile(place, path, (), "malformed", "it is not a debug file")]
 
 
 def read_head(path: str) -> bytes:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MAX_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")
-MAP_NAME = "perf-"  # of a map of generated code, which is no debug file
+MAP_NAME = "perf-"  # of a map of generated code, which is not a debug file
 
 
 class Places(NamedTuple):

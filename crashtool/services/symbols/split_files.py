@@ -50,7 +50,7 @@ class SplitFiles:
                 return unit
             is_other = is_other or (path in self._files and not path.endswith(PACKAGE))
         shown = plain_name(name.path) or "a .dwo file"
-        state = "of which another build is at hand" if is_other else "which is not at hand"
+        state = "of which another build was found" if is_other else "which was not found"
         _note(self._absent, f"debug information is in {shown}, {state}: {LOSS}")
         return None
 

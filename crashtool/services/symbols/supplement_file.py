@@ -54,7 +54,7 @@ def find_supplement(
         except InputUnusable as error:
             problems.append(f"{os.path.basename(shared)}: {error.what}")
     name = plain_name(link.path) or "a file that dwz has made"
-    absent.append(f"names that several files share are in {name}, which is not at hand")
+    absent.append(f"names that several files share are in {name}, which was not found")
     return None
 
 

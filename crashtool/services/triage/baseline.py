@@ -65,7 +65,7 @@ def read_baseline(path: str) -> Baseline:
     documents = [_parse(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
     head = documents[0] if documents else {}
     if head.get("crashtool_baseline") != FORMAT:
-        raise UsageError(f"{path} is no baseline of this crashtool", hint=SAVE)
+        raise UsageError(f"{path} is not a baseline of this crashtool", hint=SAVE)
     try:
         counts = {
             (str(row["signature"]), *map(str, row.get("keys", ()))): int(row["count"])

@@ -65,7 +65,7 @@ def list_keys(url: str) -> list[str]:
         what = f"reading from {scheme}" + ("" if error.name == "fsspec" else f" ({error})")
         raise MissingExtra(what, "s3") from None
     except ValueError as error:
-        raise InputUnusable(f"{url} is no place that can be read: {error}") from None
+        raise InputUnusable(f"{url} cannot be read: {error}") from None
     except Exception as error:  # noqa: BLE001 (each store has errors of its own)
         raise NetworkFailure(f"{scheme} store: {error}") from None
     if not found:

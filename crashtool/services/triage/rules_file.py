@@ -155,4 +155,4 @@ class _Reader:
         try:
             Matcher(pattern)
         except ValueError as error:
-            raise self.fault(key, f"{pattern!r} is no pattern: {error}", line=line) from None
+            raise self.fault(key, f"{pattern!r} is not a pattern: {error}", line=line) from None

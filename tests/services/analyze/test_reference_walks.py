@@ -87,7 +87,7 @@ def test_modules_agree(pairs):
         for got, expected in zip(ours["modules"], reference["modules"], strict=True):
             for key in ("base_addr", "end_addr", "filename"):
                 assert got[key] == without_mark(expected[key]), (name, key)
-            # Ids of zero bytes are no ids, and then there is no debug file either.
+            # Ids of zero bytes are no ids, and then there is not a debug file either.
             assert (got["debug_id"] or NIL_DEBUG_ID) == expected["debug_id"], name
             if got["debug_id"]:
                 assert (got["debug_file"] or "") == expected["debug_file"], name

@@ -11,7 +11,7 @@ from crashtool.services.symbol_upload.quality import grade_files
 def assess_file(path: Path) -> tuple[str, str, str, str]:
     """(kind, identifiers, grades, defects) of a file that is given alone; "-" for none.
 
-    A file that is no debug file, or cannot be used, is of the kind "refused", with the reason.
+    A file that is not a debug file, or cannot be used, is of the kind "refused", with the reason.
     """
     with Scratch() as scratch:
         found = SymbolFileSearch(scratch).collect([str(path)])

@@ -57,5 +57,5 @@ def test_what_exists_as_a_whole_is_a_path(tmp_path):
 
 
 def test_an_assigned_file_must_exist():
-    with pytest.raises(InputUnusable, match="absent is no file"):
+    with pytest.raises(InputUnusable, match="absent is not a file"):
         split_assignments(["game=absent"])

@@ -383,7 +383,7 @@ def test_a_page_in_a_store_is_malformed(find, tmp_path):
 
     (row,) = find()
 
-    assert (row.status, row.note) == ("malformed", "it is no debug file")
+    assert (row.status, row.note) == ("malformed", "it is not a debug file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
@@ -575,4 +575,4 @@ def test_a_named_file_that_is_no_debug_file_is_one_problem_of_its_own(tmp_path):
     with Scratch() as scratch:
         source = DirectorySource([str(tmp_path / "notes.txt")], scratch, said.append)
         assert list(source.walk_candidates(APP)) == []
-    assert said == [f"--symbols {tmp_path / 'notes.txt'}: it is no debug file"]
+    assert said == [f"--symbols {tmp_path / 'notes.txt'}: it is not a debug file"]

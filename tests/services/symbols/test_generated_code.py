@@ -26,7 +26,7 @@ no line of a map
 def functions(tmp_path):
     (tmp_path / "perf-77.map").write_text(TEXT)
     others, found = split_maps(["a.sym", str(tmp_path / "perf-77.map"), "perf-78.map"])
-    assert others == ["a.sym", "perf-78.map"]  # the last is no file
+    assert others == ["a.sym", "perf-78.map"]  # the last is not a file
     return found
 
 

@@ -355,7 +355,7 @@ def test_a_page_instead_of_a_file_is_malformed_and_not_kept(serve, ask, cache):
 
     (row,) = ask(f"breakpad:{server.url}")
 
-    assert (row.status, row.note) == ("malformed", "what it sent: it is no debug file")
+    assert (row.status, row.note) == ("malformed", "what it sent: it is not a debug file")
     assert list(cache.walk()) == []
 
 

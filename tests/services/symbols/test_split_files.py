@@ -87,7 +87,7 @@ class TestSplit:
         assert (hit.name, hit.inlines) == ("app::outer", ())
         assert hit.line in (LINE, CALL_LINE, CALL_LINE - 1, CALL_LINE - 2)
         (said,) = file.absent
-        assert re.match(r"debug information is in [\w.-]+\.dwo, which is not at hand", said)
+        assert re.match(r"debug information is in [\w.-]+\.dwo, which was not found", said)
 
     def test_units_of_another_build_are_not_taken(self, build, compiler, version):
         program = build(compiler, "-gsplit-dwarf", version)
@@ -164,7 +164,7 @@ class TestSupplements:
 
         assert hit.name == "app::outer"
         assert file.absent == [
-            "names that several files share are in common.dbg, which is not at hand"
+            "names that several files share are in common.dbg, which was not found"
         ]
 
     def test_another_file_of_that_name_is_not_taken(self, shared):

@@ -51,7 +51,7 @@ def test_all_forms_with_their_lines(tmp_path):
     [
         ("[triage]\n\nskipp = []\n", 3, "skipp"),
         ('[triage]\nown = ["a"]\nskip = "a"\n', 3, "list of texts"),
-        ('[triage]\nskip = ["a",\n  "/(/"]\n', 3, "no pattern"),
+        ('[triage]\nskip = ["a",\n  "/(/"]\n', 3, "not a pattern"),
         ("[triage]\nframes = 13\n", 2, "1 to 12"),
         ("[triage]\nframes = true\n", 2, "1 to 12"),
         ("[other]\n", 1, "other"),
