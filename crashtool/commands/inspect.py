@@ -164,7 +164,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
 
 
 def inspect_all(
-    found: "Iterable[FoundDump | Unreadable]", setup: Setup, console: Console, stack: ExitStack
+    dumps: "Iterable[FoundDump | Unreadable]", setup: Setup, console: Console, stack: ExitStack
 ) -> Iterator[Inspected]:
     """Each dump as it is read, in their order; by several processes when there are many."""
     reader: ReportReader | None = None
@@ -179,7 +179,7 @@ def inspect_all(
     temporary: dict[str, FoundDump] = {}
 
     def remember() -> "Iterator[FoundDump | Unreadable]":
-        for dump in found:
+        for dump in dumps:
             if isinstance(dump, FoundDump) and dump.temporary:
                 temporary[dump.path] = dump
             yield dump
@@ -197,16 +197,16 @@ def inspect_all(
 
 
 def share_reading(
-    found: "Iterator[FoundDump | Unreadable]", setup: Setup, jobs: int | None, read_here: ReadDump
+    dumps: "Iterator[FoundDump | Unreadable]", setup: Setup, jobs: int | None, read_here: ReadDump
 ) -> Iterator[Inspected]:
     """The first few here: they are done before another process would have loaded what it needs."""
-    yield from map(read_here, found if jobs == 1 else islice(found, ALONE))
-    following = next(found, None)
+    yield from map(read_here, dumps if jobs == 1 else islice(dumps, ALONE))
+    following = next(dumps, None)
     if following is None:
         return
     from crashtool.services.workers.processes import share_many  # slow to load
 
-    yield from share_many(chain((following,), found), MAKER, setup, jobs, read_here)
+    yield from share_many(chain((following,), dumps), MAKER, setup, jobs, read_here)
 
 
 class InspectAnswer:

@@ -114,8 +114,8 @@ def make_reader(setup: Setup) -> Callable[[FoundDump | Unreadable], Inspected]:
     recorder = _Recorder(setup)
     reader = ReportReader(setup, recorder)
 
-    def read(found: FoundDump | Unreadable) -> Inspected:
-        inspected = reader.read(found)
+    def read(dump: FoundDump | Unreadable) -> Inspected:
+        inspected = reader.read(dump)
         if isinstance(inspected.answer, dict):  # a third of the work is to write it
             inspected = inspected._replace(answer=json.dumps(inspected.answer))
         return inspected._replace(notes=recorder.take())
@@ -148,13 +148,13 @@ class ReportReader:
         """Let go of the symbols."""
         self._stack.close()
 
-    def read(self, found: FoundDump | Unreadable) -> Inspected:
+    def read(self, dump: FoundDump | Unreadable) -> Inspected:
         """What there is to say of one minidump. UsageError when what is wanted cannot be had."""
-        read = found if isinstance(found, Unreadable) else read_found(found, self._wanted)
+        read = dump if isinstance(dump, Unreadable) else read_found(dump, self._wanted)
         if isinstance(read, Unreadable):
             return Inspected(read.path, error=_plain(read.error), is_damaged=True)
         if core := self._setup.options.core:
-            self._write_core(core, found, read)
+            self._write_core(core, dump, read)
         return Inspected(
             read.path,
             self._show(read),
@@ -163,12 +163,12 @@ class ReportReader:
             report=read if self._setup.keeps else None,
         )
 
-    def _write_core(self, path: str, found: FoundDump | Unreadable, report: CrashReport) -> None:
+    def _write_core(self, path: str, dump: FoundDump | Unreadable, report: CrashReport) -> None:
         """Write the dump as a core file, and say what opens it."""
         from crashtool.formats.shell_words import quote_word
 
-        assert isinstance(found, FoundDump)  # noqa: S101 (it has a report)
-        core = self._make_core(path, found, report)
+        assert isinstance(dump, FoundDump)  # noqa: S101 (it has a report)
+        core = self._make_core(path, dump, report)
         program = quote_word(core.program) if core.program else "PROGRAM"
         self._console.note(f"wrote {core.path}: gdb {program} {quote_word(core.path)}")
         self._console.note(f"or lldb {program} -c {quote_word(core.path)}")
@@ -180,7 +180,7 @@ class ReportReader:
                 hint="give the files that ran, before strip or after, with --symbols",
             )
 
-    def _make_core(self, path: str, found: FoundDump, report: CrashReport) -> "CoreFile":
+    def _make_core(self, path: str, dump: FoundDump, report: CrashReport) -> "CoreFile":
         """The core file of a dump, or of a copy of it that was scrubbed."""
         from crashtool.formats.minidump.file import Minidump
         from crashtool.services.analyze.core.build import write_core_file
@@ -188,8 +188,8 @@ class ReportReader:
         symbols = self._wanted.symbols
         wishes, with_code = self._setup.options.scrub, self._setup.options.with_code
         if not wishes:
-            with Minidump.open(found.file) as dump:
-                return write_core_file(dump, report, symbols, path, with_code=with_code)
+            with Minidump.open(dump.file) as minidump:
+                return write_core_file(minidump, report, symbols, path, with_code=with_code)
         from pathlib import Path
 
         from crashtool.render.receipts import format_changes
@@ -201,10 +201,10 @@ class ReportReader:
         finders = [parse_wish(wish) for wish in wishes]
         with Scratch() as scratch:
             copy = Path(scratch.folder(), "scrubbed.dmp")
-            changes = scrub_dump(Path(found.file), copy, finders, found.path)
-            with Minidump.open(copy) as dump:
+            changes = scrub_dump(Path(dump.file), copy, finders, dump.path)
+            with Minidump.open(copy) as minidump:
                 core = write_core_file(
-                    dump, analyze(dump, report.path), symbols, path, with_code=with_code
+                    minidump, analyze(minidump, report.path), symbols, path, with_code=with_code
                 )
         self._console.note(f"{path}: {format_changes(changes)}")
         return core
