@@ -61,7 +61,10 @@ def read_pe_functions(data: "Content") -> UnsizedFunctions | None:
     is_x86 = header.machine == MACHINE_X86
 
     def read_name(offset: int) -> str:
-        name = coff.Symbol.read(data, offset).name
+        symbol = coff.Symbol.read(data, offset)
+        if _is_section(symbol):
+            return ""
+        name = symbol.name
         if name[:4] == bytes(4):
             start = strings + int.from_bytes(name[4:], "little")
             name = bytes(data[start : start + MAX_NAME_LENGTH])
@@ -107,8 +110,8 @@ def _list_code(image: pe.PeImage) -> list[range]:
 def _walk_symbols(data: "Content", image: pe.PeImage) -> Iterator[tuple[int, int]]:
     """Of each symbol in a section of code, its address from the base, and where it stands.
 
-    Section numbers count from 1. A section's own symbol is static and of no type, as are the
-    compiler's labels.
+    Section numbers count from 1. The code of each object file begins with a symbol of its section:
+    one that had no symbols must not be taken for the last function of the object before it.
     """
     sections = dict(enumerate(image.rows, 1))
     first, size = image.header.symbols_offset, coff.Symbol.SIZE
@@ -123,8 +126,15 @@ def _walk_symbols(data: "Content", image: pe.PeImage) -> Iterator[tuple[int, int
         if section is None or not section.characteristics & pe.CONTAINS_CODE:
             continue
         is_static = symbol.storage_class == STATIC and symbol.symbol_type == FUNCTION
-        if is_static or symbol.storage_class == coff.CLASS_EXTERNAL:
+        is_named = is_static or symbol.storage_class == coff.CLASS_EXTERNAL
+        if is_named or _is_section(symbol):
             yield section.address + symbol.value, first + number * size
+
+
+def _is_section(symbol: coff.Symbol) -> bool:
+    """Whether a symbol stands for an object's section: static, of no type, and told more of."""
+    is_typeless = symbol.storage_class == STATIC and not symbol.symbol_type
+    return is_typeless and bool(symbol.auxiliary_count)
 
 
 def _walk_exports(

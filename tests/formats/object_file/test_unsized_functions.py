@@ -119,8 +119,15 @@ class TestPe:
     def test_functions_of_the_coff_table_are_named(self):
         found = read_pe_functions(build_pe({"debug_line": b"x"}, symbols=self.symbols))
 
-        assert named(found, 0x1000, 0x101F, 0x1020, 0x103F) == [LONG, LONG, "short", "short"]
+        assert named(found, 0x1000, 0x101F, 0x1020, 0x1023) == [LONG, LONG, "short", "short"]
         assert named(found, 0x1040, 0xFFF, 0x1000 + CODE_SIZE) == ["in_asm", None, None]
+
+    def test_a_function_ends_where_the_next_object_begins(self):
+        found = read_pe_functions(build_pe({}, symbols=self.symbols))
+
+        assert found.find(0x1020) == (0x1020, 4, "short")
+        assert named(found, 0x1024, 0x103F) == [None, None]
+        assert [row.name for row in found.walk_functions()] == [LONG, "short", "in_asm"]
 
     @pytest.mark.parametrize(
         ("written", "name"),
