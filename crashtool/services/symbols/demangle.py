@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from crashtool.errors import MissingLibrary
+from crashtool.formats.itanium_names import read_plain_name
 
 # What compilers append to the name of a copy or a part of a function: it is still that function.
 PART_SUFFIXES = (".cold", ".part", ".isra", ".constprop", ".lto_priv", ".llvm")
@@ -37,6 +38,8 @@ def demangle(name: str) -> str:
         return name
     languages = SCHEMES[prefix]
     if "itanium" in languages and RUST_HASH not in name:
+        if plain := read_plain_name(name):
+            return plain
         languages = ("itanium",)  # the scheme of Rust is not loaded for names of C++
     return _spell(name, languages)
 
