@@ -94,9 +94,9 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         survey = inspect_files(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
         for left_out in survey.collection.refused:
             console.warn(f"{left_out.path}: {left_out.reason}")
-        found = find_dumpable(survey.collection.files, wishes)
-        modules = [row for row in found if isinstance(row, Dumpable)]
-        rows = [row for row in found if not isinstance(row, Dumpable)]
+        dumped = find_dumpable(survey.collection.files, wishes)
+        modules = [row for row in dumped if isinstance(row, Dumpable)]
+        rows = [row for row in dumped if not isinstance(row, Dumpable)]
         if not modules and survey.fault:
             raise survey.fault
         if not modules:
@@ -117,10 +117,10 @@ def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
     from crashtool.services.files.path_patterns import expand_all
     from crashtool.services.symbol_upload.siblings import find_siblings
 
-    found = find_siblings(expand_all(inputs))
-    for path in found:
+    siblings = find_siblings(expand_all(inputs))
+    for path in siblings:
         console.note(f"{path} belongs to it and is read, too")
-    return (*inputs, *found)
+    return (*inputs, *siblings)
 
 
 def _answer(

@@ -111,8 +111,8 @@ class SortedRecords:
 
     def find_next(self, offset: int) -> int:
         """The record behind the one at `offset`; `end` when that is the last."""
-        found = self._next(offset + 1, self.end)
-        return self.end if found < 0 else found
+        following = self._next(offset + 1, self.end)
+        return self.end if following < 0 else following
 
     def exists(self) -> bool:
         """Whether there is any near the beginning or the end: a huge text is not read whole."""
@@ -168,14 +168,14 @@ class SortedRecords:
         word = self.kind.word
         if not start and self._data[: len(word)] == word:
             return 0
-        found = self._data.find(self._tag, max(0, start - 1), end - 1 + len(word))
-        return found + 1 if found >= 0 else -1
+        newline = self._data.find(self._tag, max(0, start - 1), end - 1 + len(word))
+        return newline + 1 if newline >= 0 else -1
 
     def _previous(self, offset: int) -> int:
         word = self.kind.word
-        found = self._data.rfind(self._tag, max(0, self.start - 1), offset - 1 + len(word))
-        if found >= 0:
-            return found + 1
+        newline = self._data.rfind(self._tag, max(0, self.start - 1), offset - 1 + len(word))
+        if newline >= 0:
+            return newline + 1
         return 0 if self.start == 0 < offset and self._data[: len(word)] == word else -1
 
     def _search(self, number: int) -> int | None:
@@ -189,10 +189,10 @@ class SortedRecords:
                     self._last = middle
                 high = middle
                 continue
-            found = self._number(offset)
-            if found is None:
+            own = self._number(offset)
+            if own is None:
                 return None
-            if found <= number:
+            if own <= number:
                 best, low = offset, offset + 1
             else:
                 high = middle
@@ -223,10 +223,10 @@ class SortedRecords:
             return None
         rows: list[tuple[int, int]] = []
         while offset >= 0 and len(rows) < NESTED:
-            found = self._number(offset)
-            if found is None or (rows and found > -rows[-1][0]):
+            own = self._number(offset)
+            if own is None or (rows and own > -rows[-1][0]):
                 return None
-            rows.append((-found, offset))
+            rows.append((-own, offset))
             offset = self._previous(offset)
         return [row[1] for row in sorted(rows)]
 
@@ -255,15 +255,13 @@ class SortedRecords:
         start, left = self.start, MAX_RECORDS
         while start < self.end and left > 0:
             end = self._data.find(b"\n", min(self.end, start + WINDOW), self.end) + 1 or self.end
-            found = self._split_window(start, end)
-            if found is None:
-                found, seen = self._read_window(start, end, left)
+            rows = self._split_window(start, end)
+            if rows is None:
+                rows, seen = self._read_window(start, end, left)
             else:
-                seen = len(found)
+                seen = len(rows)
             keys += [
-                number << PLACE_BITS | offset
-                for number, offset in found
-                if 0 <= number < MAX_NUMBER
+                number << PLACE_BITS | offset for number, offset in rows if 0 <= number < MAX_NUMBER
             ]
             left -= seen
             _let_go(self._data, start, end)
@@ -325,10 +323,10 @@ class _RecordIndex:
         self._places = array("Q", (key & MAX_PLACE for key in keys))
 
     def find(self, number: int) -> int:
-        found = bisect_right(self._numbers, number)
-        if not found:
+        count = bisect_right(self._numbers, number)
+        if not count:
             return -1
-        return self._places[bisect_left(self._numbers, self._numbers[found - 1], 0, found)]
+        return self._places[bisect_left(self._numbers, self._numbers[count - 1], 0, count)]
 
     def find_nearest(self, number: int) -> list[int]:
         end = bisect_right(self._numbers, number)

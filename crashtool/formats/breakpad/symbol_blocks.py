@@ -72,12 +72,12 @@ class SymbolBlocks:
         """The number of an INLINE_ORIGIN record; none is made where calls are left out."""
         if not self._inlines:
             return 0
-        found = self._origins.get(name)
-        if found is None:
+        origin = self._origins.get(name)
+        if origin is None:
             spelled = name_line(self._spell(name))
             number = self._first + self._step * len(self.origins)
-            found = self._origins[name] = self.origins.setdefault(spelled, number)
-        return found
+            origin = self._origins[name] = self.origins.setdefault(spelled, number)
+        return origin
 
     def add(
         self, start: int, size: int, name: str, calls: list[MergedCall], rows: Iterable[LineRow]
@@ -115,32 +115,32 @@ def _move_out(rows: Iterable[LineRow], calls: list[MergedCall]) -> list[LineRow]
         if not call.depth
         for low, size in call.pieces
     )
-    found: list[LineRow] = []
+    moved: list[LineRow] = []
     for start, size, line, file in rows:
         address, end = start, start + size
         for low, high, call_line, call_file in spans:
             if high <= address or low >= end:
                 continue
             if address < low:
-                found.append((address, low - address, line, file))
+                moved.append((address, low - address, line, file))
                 address = low
             stop = min(high, end)
             if call_line:
-                found.append((address, stop - address, call_line, call_file))
+                moved.append((address, stop - address, call_line, call_file))
             address = stop
         if address < end:
-            found.append((address, end - address, line, file))
-    return _join(found)
+            moved.append((address, end - address, line, file))
+    return _join(moved)
 
 
 def _join(rows: list[LineRow]) -> list[LineRow]:
     """Rows of which none says what the one before says."""
-    found: list[LineRow] = []
+    joined: list[LineRow] = []
     for start, size, line, file in rows:
-        if found:
-            before, before_size, *line_and_file = found[-1]
+        if joined:
+            before, before_size, *line_and_file = joined[-1]
             if before + before_size == start and line_and_file == [line, file]:
-                found[-1] = before, before_size + size, line, file
+                joined[-1] = before, before_size + size, line, file
                 continue
-        found.append((start, size, line, file))
-    return found
+        joined.append((start, size, line, file))
+    return joined

@@ -74,12 +74,12 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
         problems: list[str] = []
         settings = _read_settings_file(root, problems)
         if kind == "windows":
-            found = list(_walk_windows(root, problems))
+            entries = list(_walk_windows(root, problems))
         else:
-            found = list(_walk_folders(root, kind, problems))
-        attempts = _list_attempts(found, settings)
+            entries = list(_walk_folders(root, kind, problems))
+        attempts = _list_attempts(entries, settings)
         attached = _list_attachment_folders(root)
-        known = [_complete(entry, attached, settings, attempts, problems) for entry in found]
+        known = [_complete(entry, attached, settings, attempts, problems) for entry in entries]
         if None not in known:
             break
     reports = tuple(report for report in known if report)
@@ -290,8 +290,8 @@ def _find_windows_minidump(folder: Path, entry: WindowsReport, problems: list[st
     return path
 
 
-def _list_attempts(found: list[_Found], settings: DatabaseSettings | None) -> UploadAttempts:
-    times = [entry.metadata.last_upload_attempt for entry in found if entry.metadata]
+def _list_attempts(entries: list[_Found], settings: DatabaseSettings | None) -> UploadAttempts:
+    times = [entry.metadata.last_upload_attempt for entry in entries if entry.metadata]
     return UploadAttempts([*times, settings.last_upload_attempt_time if settings else 0])
 
 
@@ -309,41 +309,41 @@ def _list_attachment_folders(root: Path) -> dict[str, Path]:
 
 
 def _complete(
-    found: _Found, attached: dict[str, Path], settings: DatabaseSettings | None,
+    entry: _Found, attached: dict[str, Path], settings: DatabaseSettings | None,
     attempts: UploadAttempts, problems: list[str],
 ) -> DatabaseReport | None:  # fmt: skip
     """None for a report that a handler has moved or deleted since it was found."""
-    folder = attached.get(str(found.uuid))
+    folder = attached.get(str(entry.uuid))
     try:
-        status = found.path.stat()
+        status = entry.path.stat()
         attachments = tuple(_walk_attachments(folder, problems)) if folder else ()
     except FileNotFoundError:
         return None
-    metadata = found.metadata or Metadata(created=int(status.st_mtime))
+    metadata = entry.metadata or Metadata(created=int(status.st_mtime))
     return DatabaseReport(
-        uuid=found.uuid,
-        state=found.state,
-        path=found.path,
+        uuid=entry.uuid,
+        state=entry.state,
+        path=entry.path,
         id=metadata.id.decode("utf-8", "backslashreplace"),
         created=metadata.created or None,
         uploaded=metadata.uploaded,
         upload_attempts=metadata.upload_attempts,
         last_upload_attempt=metadata.last_upload_attempt or None,
         upload_explicitly_requested=metadata.upload_explicitly_requested,
-        locked=found.locked,
-        locked_since=found.locked_since,
+        locked=entry.locked,
+        locked_since=entry.locked_since,
         attachments=attachments,
         total_size=status.st_size + sum(file.size for file in attachments),
         reason=explain(
-            found.state,
-            found.metadata,
+            entry.state,
+            entry.metadata,
             settings,
-            locked=found.locked,
-            locked_since=found.locked_since,
+            locked=entry.locked,
+            locked_since=entry.locked_since,
             attempts=attempts,
-            unread=found.unread,
+            unread=entry.unread,
         ),
-        unread=found.unread,
+        unread=entry.unread,
     )
 
 

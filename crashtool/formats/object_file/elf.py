@@ -96,8 +96,8 @@ def find_frame_tables(data: "Content") -> FrameTables | None:
 def find_symbol_tables(data: "Content") -> tuple[SymbolTable, ...]:
     """Where an ELF file's .symtab is, and .dynsym; none where numbers are big-endian."""
     reader = _ElfReader(data)
-    found = (reader.symbol_table(), reader.symbol_table(".dynsym", ".dynstr"))
-    return tuple(table for table in found if table)
+    tables = (reader.symbol_table(), reader.symbol_table(".dynsym", ".dynstr"))
+    return tuple(table for table in tables if table)
 
 
 class ElfLayout(NamedTuple):
@@ -131,10 +131,10 @@ def read_link_checksum(data: "Content") -> int | None:
     content = reader.content(".gnu_debuglink", MAX_LINK)
     name, end, _ = content.partition(b"\0")
     offset = (len(name) + len(end) + CHECKSUM_SIZE - 1) // CHECKSUM_SIZE * CHECKSUM_SIZE
-    found = content[offset : offset + CHECKSUM_SIZE]
-    if not end or len(found) < CHECKSUM_SIZE:
+    checksum = content[offset : offset + CHECKSUM_SIZE]
+    if not end or len(checksum) < CHECKSUM_SIZE:
         return None
-    return int.from_bytes(found, "big" if reader.big_endian else "little")
+    return int.from_bytes(checksum, "big" if reader.big_endian else "little")
 
 
 def find_fixed_image(data: "Content") -> range | None:
@@ -345,8 +345,8 @@ class _ElfReader:
         return frozenset(features)
 
     def find_build_id(self) -> BuildId | None:
-        found = self.find_note(GNU_OWNER, NOTE_BUILD_ID)
-        return BuildId(found[:MAX_BUILD_ID]) if found else None
+        content = self.find_note(GNU_OWNER, NOTE_BUILD_ID)
+        return BuildId(content[:MAX_BUILD_ID]) if content else None
 
     def find_note(self, owner: bytes, note_type: int) -> bytes | None:
         """The content of the first note of a type that is not empty."""
@@ -361,8 +361,8 @@ class _ElfReader:
         ]
         for offset, size in places:
             end = min(offset + size, len(self.data))
-            if found := self.find_note_between(offset, end, owner, note_type):
-                return found
+            if content := self.find_note_between(offset, end, owner, note_type):
+                return content
         return None
 
     def find_note_between(

@@ -39,12 +39,12 @@ class ElfSymbols:
 
     def list_names(self, start: int) -> list[str]:
         """The names of the functions that begin at an address, of the fullest table that has it."""
-        return next((found for names in self._names if (found := names.get(start))), [])
+        return next((own for names in self._names if (own := names.get(start))), [])
 
     def find(self, address: int) -> ElfFunction | None:
         """The function that an address lies in."""
-        found = (table.find(address) for table in self._tables)
-        return next(filter(None, found), None)
+        functions = (table.find(address) for table in self._tables)
+        return next(filter(None, functions), None)
 
     def walk_spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of the code of each: of a further table, what others leave."""

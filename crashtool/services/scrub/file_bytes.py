@@ -40,9 +40,9 @@ class FileBytes:
             self._hold(start)
             block, shift = self._block, self._start
             is_there = not (self._is_blank and any(wanted))  # much of a full dump is zeros
-            found = block.find(wanted, start - shift, end - shift) if is_there else -1
-            if found >= 0:
-                return shift + found
+            offset = block.find(wanted, start - shift, end - shift) if is_there else -1
+            if offset >= 0:
+                return shift + offset
             if shift + len(block) >= end:
                 break
             start = max(start + 1, shift + len(block) - len(wanted) + 1)
@@ -57,22 +57,22 @@ class FileBytes:
         while start < end:
             self._hold(start)
             shift, last = self._start, self._start + len(self._block)
-            found = None
+            match = None
             if not self._is_blank:
-                found = pattern.search(self._block, start - shift, end - shift)
-            if found and (shift + found.start() + OVERLAP <= last or last >= end):
-                return shift + found.start(), shift + found.end()
+                match = pattern.search(self._block, start - shift, end - shift)
+            if match and (shift + match.start() + OVERLAP <= last or last >= end):
+                return shift + match.start(), shift + match.end()
             if last >= end:
                 break
-            start = shift + found.start() if found else max(start + 1, last - OVERLAP)
+            start = shift + match.start() if match else max(start + 1, last - OVERLAP)
         return None
 
     def match(self, pattern: Pattern[bytes], start: int, end: int) -> tuple[int, int] | None:
         """(start, end) of a match at `start` of such a pattern."""
         self._hold(start)
         shift = self._start
-        found = pattern.match(self._block, start - shift, min(end, self._size) - shift)
-        return (shift + found.start(), shift + found.end()) if found else None
+        match = pattern.match(self._block, start - shift, min(end, self._size) - shift)
+        return (shift + match.start(), shift + match.end()) if match else None
 
     def write(self, start: int, content: bytes) -> None:
         """Overwrite the bytes from `start` on; the file keeps its size."""

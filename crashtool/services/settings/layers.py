@@ -95,15 +95,15 @@ class Settings:
 
     def find_layer(self, names: Sequence[str]) -> Resolved | None:
         """The highest layer that gives any of some settings, with the first of them."""
-        found = [
+        sources = [
             (ENVIRONMENT, f"environment {SETTINGS[name].variable}", name)
             for name in names
             if self.environment.get(SETTINGS[name].variable)
         ]
         for layer, path, values in self._files:
-            found += [(layer, f"file {path}", name) for name in names if name in values]
-        layer, source, name = found[0] if found else ("", "", "")
-        return Resolved(name, source, layer) if found else None
+            sources += [(layer, f"file {path}", name) for name in names if name in values]
+        layer, source, name = sources[0] if sources else ("", "", "")
+        return Resolved(name, source, layer) if sources else None
 
     def list_unknown_variables(self) -> list[str]:
         """Variables that are named like those of settings, and are none of them."""
@@ -197,11 +197,11 @@ def read_token_file(path: str) -> str:
 
 
 def _find_upwards(folder: str) -> str | None:
-    while not os.path.isfile(found := os.path.join(folder, PROJECT_FILE)):
+    while not os.path.isfile(path := os.path.join(folder, PROJECT_FILE)):
         folder, below = os.path.dirname(folder), folder
         if folder == below:
             return None
-    return found
+    return path
 
 
 def _check_project_file(path: str) -> UsageError | None:

@@ -69,8 +69,8 @@ def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Def
             for entry in entries
             if not (entry.quality.fault and rule.name in OF_READING)
         )
-        if found := next(filter(None, sentences), ""):  # a universal file says it once
-            yield rule, found
+        if sentence := next(filter(None, sentences), ""):  # a universal file says it once
+            yield rule, sentence
 
 
 def _unreadable(entry: InventoryEntry, _: Inventory) -> str:
@@ -152,14 +152,14 @@ def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
 
 
 def _name_pair(entry: InventoryEntry, inventory: Inventory) -> str:
-    found = (
+    program = (
         inventory.images.get(entry.identifier)
         if entry.object_file.kind == object_kinds.PDB
         else None
     )
-    if found is None:
+    if program is None:
         return ""
-    asked, file, image = found.object_file.debug_file, entry.file, found.file
+    asked, file, image = program.object_file.debug_file, entry.file, program.file
     if asked and asked.lower() != file.name.lower():
         return f"{image.name} asks for '{asked}', not for '{file.name}'"
     if _stem(image.name) != _stem(file.name):

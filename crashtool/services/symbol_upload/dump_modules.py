@@ -41,7 +41,7 @@ def find_needed(
     walk uses the files at hand, so that it goes as far as it will with them.
     InputUnusable when `path` holds no minidump.
     """
-    found: dict[tuple[str, str], tuple[Module, bool]] = {}
+    modules: dict[tuple[str, str], tuple[Module, bool]] = {}
     architecture = ""
     with open_session(SymbolPlan(symbols, local=True, warn=warn), cache) as session:
         for dump in find_dumps([path], scratch, BytesIO()):
@@ -53,18 +53,21 @@ def find_needed(
             architecture = report.system.architecture if report.system else "unknown"
             for module in report.modules if everything else _walk_modules(report):
                 identifier = module.debug_id.breakpad if module.debug_id else module.code_id or ""
-                found[module.name, identifier] = module, is_system(module.code_file or module.name)
-    return Needed(architecture, tuple(found.values()))
+                modules[module.name, identifier] = (
+                    module,
+                    is_system(module.code_file or module.name),
+                )
+    return Needed(architecture, tuple(modules.values()))
 
 
 def _walk_modules(report: "CrashReport") -> "Iterator[Module]":
     """Each module once, the one at the top of the stack first."""
     crashed = report.crashed_thread
     threads = (crashed,) if crashed else report.threads
-    found = {
+    modules = {
         frame.module.base: frame.module
         for thread in threads
         for frame in thread.frames
         if frame.module
     }
-    yield from found.values()
+    yield from modules.values()

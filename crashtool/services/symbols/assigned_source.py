@@ -64,15 +64,15 @@ def find_fixed_programs(assignments: Sequence[Assignment]) -> tuple["Module", ..
     from crashtool.model.module import Module
     from crashtool.services.symbols.mapped_file import map_file
 
-    found = []
+    modules = []
     for name, path in assignments:
         try:
             image = find_fixed_image(map_file(path))
         except CrashtoolError:  # told of where its symbols are looked for
             continue
         if image is not None:
-            found.append(Module(image.start, len(image), name, name))
-    return tuple(found)
+            modules.append(Module(image.start, len(image), name, name))
+    return tuple(modules)
 
 
 class AssignedSource:

@@ -32,7 +32,7 @@ def open_all_symbols(path: str, architecture: str) -> "SymbolTables | None":
     """All functions of a file's symbol tables, else of what it exports; None without."""
     data = map_file(path)
     sections = open_all_sections(data, architecture)
-    found = None if sections is None else open_symbols(data, sections, architecture)
-    if isinstance(found, FunctionNames):
-        return ElfSymbols(found)
-    return None if found is None else OtherSymbols(found)
+    symbols = None if sections is None else open_symbols(data, sections, architecture)
+    if isinstance(symbols, FunctionNames):
+        return ElfSymbols(symbols)
+    return None if symbols is None else OtherSymbols(symbols)

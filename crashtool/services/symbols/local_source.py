@@ -66,15 +66,15 @@ class LocalSource:
 
     def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
         """The files of this very build, and others only of its name beside the dump."""
-        found = False
+        is_found = False
         for local in walk_places(module, self.around):
             for candidate in self._look(local, module):
-                found |= candidate.status == "found"
+                is_found |= candidate.status == "found"
                 yield candidate
         for candidate in self._walk_cached(module):
-            found = True
+            is_found = True
             yield candidate
-        if not found:
+        if not is_found:
             yield NOT_HERE
 
     def walk_linked(self, module: "Module", program: str, link: str) -> Iterator[Candidate]:
@@ -134,13 +134,13 @@ def _has_checksum(path: str, program: str) -> bool:
         wanted = read_link_checksum(map_file(program))
         if wanted is None or os.path.getsize(path) > MAX_LINKED:
             return False
-        found = 0
+        digest = 0
         with open(path, "rb") as file:
             while block := file.read(BLOCK):
-                found = crc32(block, found)
+                digest = crc32(block, digest)
     except (OSError, CrashtoolError):
         return False
-    return found == wanted
+    return digest == wanted
 
 
 def _is_same(path: str, other: str) -> bool:

@@ -65,8 +65,8 @@ def _open_files(root: str) -> Files:
             return None
 
     def resolve(folder: str, name: str) -> str | None:
-        found = locate(folder, name)
-        return found if found and is_inside(found, root) else None
+        located = locate(folder, name)
+        return located if located and is_inside(located, root) else None
 
     return Files(
         load, os.path.exists, resolve, lambda path: str(Path(path).absolute().parent) + os.sep
@@ -98,15 +98,15 @@ def _make_build(path: str, folder: str, configuration: Configuration) -> Build:
         standard=_find_standard(configuration),
         definitions=frozenset(text.partition("=")[0] for text in definitions),
         knows_definitions=knows_definitions,
-        include_dirs=tuple(found for found in dirs if found),
+        include_dirs=tuple(located for located in dirs if located),
         knows_includes=includes[1] and page[1] and None not in dirs and not configuration.not_read,
         names=tuple(_stem(text) for text in names) if knows_names else None,
         libraries=_find_libraries(folder, configuration, names),
         library_dirs=_find_library_dirs(folder, configuration),
         sources=tuple(
-            found
+            located
             for source in configuration.sources
-            if (found := locate(folder, source.path)) is not None
+            if (located := locate(folder, source.path)) is not None
         ),
         is_linked=kind in ("", "application", "dynamiclibrary"),
         is_release=not configuration.name.lower().startswith("debug") and debug != "true",
@@ -199,14 +199,14 @@ def _page_list(configuration: Configuration, *names: str) -> tuple[list[str], bo
 def _find_libraries(folder: str, configuration: Configuration, names: list[str]) -> tuple[str, ...]:
     """The paths of static libraries that are found where the linker looks."""
     dirs = _list_library_dirs(configuration)
-    found = []
+    paths = []
     for name in names:
         for directory in dirs:
             path = locate(folder, f"{directory}/{name}" if not Path(name).is_absolute() else name)
             if path and Path(path).is_file():
-                found.append(path)
+                paths.append(path)
                 break
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(paths))
 
 
 def _list_library_dirs(configuration: Configuration) -> list[str]:
@@ -216,8 +216,8 @@ def _list_library_dirs(configuration: Configuration) -> list[str]:
 
 def _find_library_dirs(folder: str, configuration: Configuration) -> tuple[str, ...]:
     """The folders where the linker looks, as far as they are known here."""
-    found = (locate(folder, text) for text in _list_library_dirs(configuration))
-    return tuple(dict.fromkeys(path for path in found if path))
+    folders = (locate(folder, text) for text in _list_library_dirs(configuration))
+    return tuple(dict.fromkeys(path for path in folders if path))
 
 
 def _stem(name: str) -> str:
