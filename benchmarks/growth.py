@@ -7,9 +7,10 @@ from pathlib import Path
 from uuid import UUID
 
 from dumps import copy_dump, write_full_memory_dump
+from peers import CURL, find_peer
 from plan import CRASHTOOL, PYTHON_PASS, Plan
 from rows import Row, megabytes, milliseconds, time_row
-from sending import running_server
+from sending import curl_program, running_server
 from timing import Figure, Program, measure
 
 from crashtool.formats.crashpad.apple_double import pack_apple_double
@@ -143,14 +144,21 @@ def measure_cores(plan: Plan) -> Iterator[Row]:
 
 
 def measure_one_sent(plan: Plan) -> Iterator[Row]:
-    """One small dump over plain HTTP, against an idle interpreter."""
+    """One small dump over plain HTTP, against an idle interpreter, and beside curl."""
+    name = "send one small dump"
+    curl = find_peer(CURL, plan.peers)
     with running_server("sink.py") as server:
         command = [CRASHTOOL, "send-dump", "--quiet", "--again", "--url", server.url]
-        ours = Program("send-dump", [*command, str(plan.dump)])
-        figures = measure([ours, PYTHON_PASS], plan.rounds(25))
+        programs = [Program("send-dump", [*command, str(plan.dump)]), PYTHON_PASS]
+        if curl:
+            sender = curl_program(curl, plan.dump)
+            programs.append(Program(sender.name, [*sender.arguments, server.url]))
+        figures = measure(programs, plan.rounds(25))
         server.stop()
-    yield time_row("send one small dump", figures[ours.name], figures[PYTHON_PASS.name],
-                   ONE_SENT_TARGET)  # fmt: skip
+    ours, idle, *others = (figures[program.name] for program in programs)
+    yield time_row(name, ours, idle, ONE_SENT_TARGET)
+    for other in others:
+        yield time_row(name, ours, other)
 
 
 def measure_scrubbing(plan: Plan) -> Iterator[Row]:

@@ -15,6 +15,7 @@ from cold_start import measure_cold_start
 from dumped_symbols import measure_dumping
 from growth import measure_growth
 from inspecting import measure_large_dump, measure_many_dumps, measure_small_dump
+from instructions import measure_instructions
 from peers import DEFAULT_FOLDER
 from plan import CRASHTOOL, Plan
 from rows import Row, render_json, render_table
@@ -27,6 +28,7 @@ from upload import measure_discovery, measure_upload
 BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "cold-start": measure_cold_start,
     "small": measure_small_dump,
+    "instructions": measure_instructions,
     "large": measure_large_dump,
     "many": measure_many_dumps,
     "send": measure_sending,

@@ -7,6 +7,7 @@ import pytest
 
 from crashtool.commands.command_table import COMMANDS
 from tests.synth.crashes import FUNCTIONS, crash
+from tests.synth.minidump import full_dump
 
 HEAVY = (
     "rich", "requests", "urllib3", "symbolic", "minidump", "demangle", "starlette", "uvicorn",
@@ -90,3 +91,41 @@ def test_a_dump_without_symbols_loads_nothing_that_reads_variables(tmp_path):
 
     assert '"trust": "context"' in run.stdout
     assert early not in run.stderr
+
+
+PATTERNS = """
+import sys
+def watch(frame, event, _):
+    if event != "call" or frame.f_code.co_name != "compile":
+        return
+    if not frame.f_globals["__name__"].startswith("re."):
+        return
+    pattern = frame.f_locals["p"]
+    while frame and frame.f_globals["__name__"].partition(".")[0] == "re":
+        frame = frame.f_back
+    name = frame.f_globals["__name__"] if frame else ""
+    if name.startswith("crashtool."):
+        seen.append(f"{name}: {pattern!r}")
+seen = []
+sys.setprofile(watch)
+from crashtool.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+sys.setprofile(None)
+sys.stderr.write("; ".join(seen))
+"""
+
+
+def test_a_dump_without_symbols_needs_no_pattern(tmp_path):
+    path = tmp_path / "app.dmp"
+    path.write_bytes(full_dump().pack())
+
+    run = subprocess.run(
+        [sys.executable, "-c", PATTERNS, "inspect", "--json", "--no-local-symbols", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert '"trust": "context"' in run.stdout
+    assert run.stderr == ""

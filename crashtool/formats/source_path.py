@@ -34,7 +34,7 @@ class SourcePath(NamedTuple):
 
 def parse_source_path(text: str) -> SourcePath:
     """The parts of a file's name in debug information."""
-    match = re.fullmatch(VERSIONED, text)
+    match = re.fullmatch(VERSIONED, text) if text else None
     if match is None:
         return SourcePath(text)
     path = match["path"]

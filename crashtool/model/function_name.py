@@ -59,7 +59,7 @@ def normalize(function: str) -> str:
     type's. Names that are still mangled by MSVC, and Objective-C's, stay as they are.
     """
     name = drop_clone(function)
-    if name.startswith((*MANGLED, *OBJECTIVE_C)):
+    if not name or name.startswith((*MANGLED, *OBJECTIVE_C)):
         return name
     name = re.sub(LAMBDA, MARK, re.sub(ADDED, "", re.sub(ANONYMOUS, "", name)))
     name = re.sub(OWN_CALL, MARK, _drop_trait(name))
