@@ -100,7 +100,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         if not modules and survey.fault:
             raise survey.fault
         if not modules:
-            reason = rows[0].reason if rows else "no debug files of a program found"
+            reason = rows[0].reason if rows else "no debug files found"
             raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
         dumper = SymbolDumper(scratch, wishes)
         if options.store:

@@ -165,7 +165,7 @@ def _answer(
     error: CrashtoolError | None = None
     if lost or failed:
         names = ", ".join(dict.fromkeys(search.module.name for search in lost))
-        what = f"{len(lost)} of {len(searches)} modules have no symbols there: {names}"
+        what = f"no symbols for {len(lost)} of {len(searches)} modules: {names}"
         error = CheckFailed(what) if lost else error_of(failed[0])
     if console.json:
         console.document(found_document(searches, deliveries, error))

@@ -58,7 +58,7 @@ def test_a_file_of_another_build_is_a_mismatch_and_status_4(crashtool, dump, sym
     result = crashtool("symbols", "find", dump, "--symbols", symbols)
     assert result.exit_code == 4
     assert "mismatch" in result.stdout
-    assert "1 of 1 modules have no symbols there: app" in result.stderr
+    assert "no symbols for 1 of 1 modules: app" in result.stderr
 
 
 def test_what_names_no_module_is_status_3(crashtool, symbols, tmp_path):
