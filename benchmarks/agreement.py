@@ -127,8 +127,9 @@ class Programs:
 
     def rusts(self, dump: Path, store: Path) -> Walk:
         """What rust-minidump's walker says."""
-        return read_rust_json(self.run(str(self.rust), "--json", "--symbols-path", str(store),
-                                       str(dump)))  # fmt: skip
+        return read_rust_json(
+            self.run(str(self.rust), "--json", "--symbols-path", str(store), str(dump))
+        )
 
     def breakpads(self, dump: Path, store: Path) -> Walk | None:
         """What Breakpad's walker says; None when it is not here or cannot read the dump."""
@@ -229,11 +230,13 @@ def print_classes(title: str, results: Sequence[Result], *, examples: int) -> No
     found = Compared()
     for result in results:
         found = found.plus(result.found)
-    print(f"\nagainst {title}: {found.equal} of {found.total} frames equal,"
-          f" {share(found.equal, found.total)};"
-          f" before the first scanned one {found.solid_equal} of {found.solid_total},"
-          f" {share(found.solid_equal, found.solid_total)};"
-          f" with trust {share(found.same_trust, found.total)}")  # fmt: skip
+    print(
+        f"\nagainst {title}: {found.equal} of {found.total} frames equal,"
+        f" {share(found.equal, found.total)};"
+        f" before the first scanned one {found.solid_equal} of {found.solid_total},"
+        f" {share(found.solid_equal, found.solid_total)};"
+        f" with trust {share(found.same_trust, found.total)}"
+    )
     classes: dict[str, list[tuple[str, Difference]]] = {}
     for result in results:
         for one in result.found.differences:
@@ -261,9 +264,11 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def _document(found: Compared) -> dict[str, Any]:
-    differences = [one._asdict() | {"ours": one.ours and one.ours._asdict(),
-                                    "theirs": one.theirs and one.theirs._asdict()}
-                   for one in found.differences]  # fmt: skip
+    differences = [
+        one._asdict()
+        | {"ours": one.ours and one.ours._asdict(), "theirs": one.theirs and one.theirs._asdict()}
+        for one in found.differences
+    ]
     return found._asdict() | {"differences": differences}
 
 

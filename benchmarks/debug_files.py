@@ -214,9 +214,10 @@ def _list_elf() -> Iterator[Build]:
     yield Build("gcc-dwz", "program", (made.format("program"), copy, dwz))
     yield Build("gcc-dwz-single", "program", (made.format("program"), "dwz program"))
     yield Build(
-        "gcc-debug-file", "program.debug",
+        "gcc-debug-file",
+        "program.debug",
         (made.format("program"), "objcopy --only-keep-debug program program.debug"),
-    )  # fmt: skip
+    )
     for name, options in (("debug", "-g"), ("release", "-O -g"), ("lto", "-O -g -C lto=fat")):
         yield Build(f"rustc-{name}", "program", (f"rustc {options} -o program program.rs",))
     for name, target in (("arm64", "aarch64-linux-gnu"), ("arm", "armv7-linux-gnueabihf")):
@@ -257,9 +258,10 @@ def _list_others() -> Iterator[Build]:
                  "dsymutil factory.dylib"),
             )  # fmt: skip
     for name, target in (
-        ("x64", "x86_64-pc-windows-msvc"), ("x86", "i686-pc-windows-msvc"),
+        ("x64", "x86_64-pc-windows-msvc"),
+        ("x86", "i686-pc-windows-msvc"),
         ("arm64", "aarch64-pc-windows-msvc"),
-    ):  # fmt: skip
+    ):
         for kind, compile_with, link_with in (
             ("O0", "-O0", ""), ("O2", "-O2", ""), ("ghash", "-O2 -gcodeview-ghash", "/debug:ghash"),
             ("icf", "-O2 -ffunction-sections", "/opt:icf"), ("lto", "-O2 -flto", ""),
@@ -299,9 +301,10 @@ def _make(build: Build, place: Path) -> str:
         (place / name).write_text(text)
     for command in build.commands:
         words = [
-            path for word in shlex.split(command)
+            path
+            for word in shlex.split(command)
             for path in (sorted(at.name for at in place.glob(word)) if "*" in word else [word])
-        ]  # fmt: skip
+        ]
         try:
             done = subprocess.run(
                 words, cwd=place, capture_output=True, text=True, errors="replace", check=False

@@ -258,9 +258,11 @@ def dump_both(files: list[str], peer: str, folder: Path) -> tuple[Path, Path] | 
     ours, theirs = folder / "ours.sym", folder / "theirs.sym"
     with ours.open("wb") as stream:
         done = subprocess.run(
-            [CRASHTOOL, "symbols", "dump", "-q", *files], stdout=stream, stderr=subprocess.PIPE,
+            [CRASHTOOL, "symbols", "dump", "-q", *files],
+            stdout=stream,
+            stderr=subprocess.PIPE,
             check=False,
-        )  # fmt: skip
+        )
     if done.returncode:
         return f"crashtool: {done.stderr.decode('utf-8', 'replace').strip()[:200]}"
     other = subprocess.run(

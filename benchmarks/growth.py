@@ -80,8 +80,9 @@ def write_database(root: Path, kind: str, count: int, dump: bytes) -> None:
             path.with_suffix(".meta").write_bytes(pack_meta(known))
         elif kind == "macos":
             values = pack_mac_metadata(known) | {
-                "uuid": str(uuid).encode(), "creation_time": b"%d" % known.created,
-            }  # fmt: skip
+                "uuid": str(uuid).encode(),
+                "creation_time": b"%d" % known.created,
+            }
             named = {PREFIX + name: value for name, value in values.items() if value is not None}
             path.with_name("._" + path.name).write_bytes(pack_apple_double(named))
         rows.append(WindowsReport(uuid, path.name, "pending", known))
@@ -185,9 +186,10 @@ def measure_scrubbing(plan: Plan) -> Iterator[Row]:
 def fill_with_files(dump: Path, size: int) -> None:
     """Write what a machine's own files hold over half of a dump's memory, a MiB in two."""
     pool = b"".join(
-        path.read_bytes()[: 4 << 20] for path in sorted(Path("/usr/bin").glob("[a-g]*"))[:200]
+        path.read_bytes()[: 4 << 20]
+        for path in sorted(Path("/usr/bin").glob("[a-g]*"))[:200]
         if path.is_file()
-    ) or bytes(range(256))  # fmt: skip
+    ) or bytes(range(256))
     pool *= 1 + (2 << 20) // len(pool)
     with dump.open("r+b") as file:
         for place in range(1 << 20, size - (1 << 20), 2 << 20):

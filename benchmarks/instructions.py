@@ -50,8 +50,9 @@ def measure_instructions(plan: Plan) -> Iterator[Row]:
 
 def count_instructions(program: Program) -> int:
     """Instructions of one call, after one that fills caches and writes byte code."""
-    subprocess.run(program.arguments, env=FIXED, stdin=subprocess.DEVNULL, capture_output=True,
-                   check=False)  # fmt: skip
+    subprocess.run(
+        program.arguments, env=FIXED, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
     command = [COUNTER, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     run = subprocess.run(
         [*command, *program.arguments], env=FIXED, stdin=subprocess.DEVNULL, capture_output=True,

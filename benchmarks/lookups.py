@@ -346,8 +346,10 @@ class Tally:
         if len(agreeing) > 1 and is_agreed(*agreeing):
             self.both[reasons[SYMBOLIC]] += 1
         if "" in reasons.values():
-            self._keep("/".join(reason or "?" for reason in reasons.values()),
-                       (hex(address), mine, *theirs))  # fmt: skip
+            self._keep(
+                "/".join(reason or "?" for reason in reasons.values()),
+                (hex(address), mine, *theirs),
+            )
 
     def _keep(self, key: str, parts: tuple[object, ...]) -> None:
         kept = self.examples.setdefault(key, [])

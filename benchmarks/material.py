@@ -234,8 +234,9 @@ def make_java(material: Material, dump_syms: str) -> None:
 
 def debug_file_of(library: Path) -> Path:
     """The separate debug file of a library by its build id, where Debian's packages put it."""
-    notes = subprocess.run(["readelf", "--notes", str(library)], capture_output=True, text=True,
-                           check=True).stdout  # fmt: skip
+    notes = subprocess.run(
+        ["readelf", "--notes", str(library)], capture_output=True, text=True, check=True
+    ).stdout
     build_id = notes.partition("Build ID: ")[2].split()[0]
     path = Path("/usr/lib/debug/.build-id", build_id[:2], build_id[2:] + ".debug")
     if not path.is_file():

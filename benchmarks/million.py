@@ -113,8 +113,10 @@ def call(what: str, count: int, arguments: list[str], home: Path) -> Cost:
     with answer.open("wb") as file:
         process = subprocess.Popen(
             [CRASHTOOL, "triage", *arguments, "--json", "--no-local-symbols"],
-            stdout=file, stdin=subprocess.DEVNULL, env=environment,
-        )  # fmt: skip
+            stdout=file,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
         _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -168,8 +170,10 @@ def main() -> None:
         return
     print(f"{'':26}{'seconds':>10}{'CPU ms a dump':>16}{'peak MB':>10}{'groups':>8}")
     for cost in costs:
-        print(f"{cost.what:26}{cost.seconds:>10.1f}{cost.milliseconds:>16.2f}"
-              f"{cost.peak / 1e6:>10.0f}{cost.groups:>8}")  # fmt: skip
+        print(
+            f"{cost.what:26}{cost.seconds:>10.1f}{cost.milliseconds:>16.2f}"
+            f"{cost.peak / 1e6:>10.0f}{cost.groups:>8}"
+        )
 
 
 if __name__ == "__main__":

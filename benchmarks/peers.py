@@ -35,8 +35,9 @@ class Peer(NamedTuple):
 
 BREAKPAD = Peer("Breakpad minidump_stackwalk", "minidump_stackwalk", ("minidump_stackwalk",),
                 f"npm {NPM_PACKAGE}")  # fmt: skip
-RUST = Peer("rust minidump-stackwalk", "minidump-stackwalk", ("minidump-stackwalk",),
-            f"PyPI {PYPI_PACKAGE}")  # fmt: skip
+RUST = Peer(
+    "rust minidump-stackwalk", "minidump-stackwalk", ("minidump-stackwalk",), f"PyPI {PYPI_PACKAGE}"
+)
 DUMP_SYMS = Peer("Mozilla dump_syms", "dump-syms", ("dump_syms",), f"PyPI {PYPI_PACKAGE}")
 BREAKPAD_DUMP_SYMS = Peer("Breakpad dump_syms", "breakpad-dump-syms", (), f"npm {NPM_PACKAGE}")
 LLDB = Peer("lldb", "", ("lldb", "lldb-19", "lldb-16", "lldb-14"), "Debian lldb-14")

@@ -166,8 +166,10 @@ def report(name: str, outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         print(f"{name:<16} left out: it cannot be built here")
         return
-    counts = {verdict: sum(row.verdict == verdict for row in outcomes) for verdict in
-              ("exact", "constructed", "unknown", "missed")}  # fmt: skip
+    counts = {
+        verdict: sum(row.verdict == verdict for row in outcomes)
+        for verdict in ("exact", "constructed", "unknown", "missed")
+    }
     print(f"{name:<16} " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     for row in outcomes:
         if row.verdict == "missed":
@@ -287,8 +289,10 @@ def compare(
         own = [name for name, _ in groupby(own)]
     if expected and tuple(own) == expected:
         return Outcome(flavour, way, "constructed")
-    same = next((i for i, pair in enumerate(zip(ours, truth, strict=False)) if pair[0] != pair[1]),
-                min(len(ours), len(truth)))  # fmt: skip
+    same = next(
+        (i for i, pair in enumerate(zip(ours, truth, strict=False)) if pair[0] != pair[1]),
+        min(len(ours), len(truth)),
+    )
     return Outcome(
         flavour, way, "missed", f"{same} of {len(truth)} frames, then {names[same : same + 2]}"
     )

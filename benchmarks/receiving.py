@@ -152,8 +152,9 @@ def serve_sink(folder: str) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/u/t/minidump", flush=True)
-    config = uvicorn.Config(sink, lifespan="off", access_log=False, log_config=None, http="h11",
-                            loop="asyncio")  # fmt: skip
+    config = uvicorn.Config(
+        sink, lifespan="off", access_log=False, log_config=None, http="h11", loop="asyncio"
+    )
     asyncio.run(uvicorn.Server(config).serve([listener]))
 
 
@@ -165,9 +166,11 @@ def fill(folder: Path, count: int) -> None:
             "INSERT INTO reports (rxid, received, format, universe, client, notes, headline,"
             " product, version, signature, symbols, words, found)"
             " VALUES (?, ?, 'minidump', 'u', 'c', '[]', ?, 'Game', '1', ?, 'none', ?, ?)",
-            [(str(uuid.uuid4()), float(n), f"SEGV in f{n % 500}", f"f{n % 500}", words, words)
-             for n in range(count)],
-        )  # fmt: skip
+            [
+                (str(uuid.uuid4()), float(n), f"SEGV in f{n % 500}", f"f{n % 500}", words, words)
+                for n in range(count)
+            ],
+        )
 
 
 def measure_searches(url: str, request: bytes, seconds: float) -> tuple[list[float], int]:

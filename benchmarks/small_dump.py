@@ -151,9 +151,11 @@ def add_threads(
         ]
         stack = layout.add(b"".join(ExceptionParameter(value=word).pack() for word in words))
         context = X8664Context(
-            flags=FULL_CONTEXT, rsp=start + 64, rbp=start + 256,
+            flags=FULL_CONTEXT,
+            rsp=start + 64,
+            rbp=start + 256,
             rip=MODULE_BASE + index * MODULE_SIZE + 0x1234,
-        ).pack()  # fmt: skip
+        ).pack()
         threads.append(
             ThreadRecord(
                 id=1000 + index, priority=8, teb=0x7FFD_0000 + index * 0x2000, stack_start=start,
@@ -195,8 +197,10 @@ def add_crashpad_info(layout: Layout) -> None:
     layout.stream(
         CRASHPAD_INFO,
         CrashpadInfoRecord(
-            version=1, report_id=uuid.UUID(int=1 << 100).bytes_le,
+            version=1,
+            report_id=uuid.UUID(int=1 << 100).bytes_le,
             client_id=uuid.UUID(int=2 << 100).bytes_le,
-            simple_annotations_size=len(dictionary), simple_annotations_rva=layout.add(dictionary),
+            simple_annotations_size=len(dictionary),
+            simple_annotations_rva=layout.add(dictionary),
         ).pack(),
-    )  # fmt: skip
+    )

@@ -174,14 +174,18 @@ def main() -> int:
     lost = sum(entry["rxid"] not in ids for entry in journal)
     missing, twice = wanted.reports - len(contents), sum(n - 1 for n in contents.values())
     print(f"{wanted.reports:,} reports in {seconds:,.0f} s; restarts: {dict(soak.restarts)}")
-    print(f"status {status}; accepted {len(journal):,}; accepted and lost {lost}; "
-          f"never stored {missing}; stored more than once {twice}")  # fmt: skip
+    print(
+        f"status {status}; accepted {len(journal):,}; accepted and lost {lost}; "
+        f"never stored {missing}; stored more than once {twice}"
+    )
     for side in ("sender", "receiver"):
         sizes = [getattr(sample, side) for sample in soak.samples]
         part = max(1, len(sizes) // 5)
         first, last = max(sizes[:part], default=0), max(sizes[-part:], default=0)
-        print(f"{side}: {megabytes(first)} in the first fifth after the kills, "
-              f"{megabytes(last)} in the last: {last / max(first, 1):.2f} x")  # fmt: skip
+        print(
+            f"{side}: {megabytes(first)} in the first fifth after the kills, "
+            f"{megabytes(last)} in the last: {last / max(first, 1):.2f} x"
+        )
     return int(bool(status or lost or missing or twice))
 
 

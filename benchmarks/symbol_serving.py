@@ -47,8 +47,9 @@ def serve_plain() -> None:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     plain = Starlette(routes=[Route("/{path:path}", answer)])
-    config = uvicorn.Config(plain, lifespan="off", access_log=False, log_config=None, http="h11",
-                            loop="asyncio")  # fmt: skip
+    config = uvicorn.Config(
+        plain, lifespan="off", access_log=False, log_config=None, http="h11", loop="asyncio"
+    )
     asyncio.run(uvicorn.Server(config).serve([listener]))
 
 
@@ -92,8 +93,9 @@ def place_files(folder: Path, size: int) -> str:
     program = own / "2" / "large"
     subprocess.run(
         ["gcc", "-x", "c", "-", "-Wl,--build-id", "-o", program],
-        input=b"int main(void) { return 0; }", check=True,
-    )  # fmt: skip
+        input=b"int main(void) { return 0; }",
+        check=True,
+    )
     build_id = read_object_files(program.read_bytes())[0].build_id
     with program.open("r+b") as file:
         file.truncate(size)

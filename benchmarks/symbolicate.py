@@ -140,12 +140,14 @@ def measure_sizes(plan: Plan) -> Iterator[Row]:
     for program, other in zip(mine, theirs, strict=False):
         yield time_row(name, figures[program.name], figures[other.name])
         yield peak_row(name, figures[program.name], figures[other.name])
-    depths = [ours(plan, factory.store, factory.dump(depth), label=f", {depth} calls")
-              for depth in DEPTHS]  # fmt: skip
+    depths = [
+        ours(plan, factory.store, factory.dump(depth), label=f", {depth} calls") for depth in DEPTHS
+    ]
     figures = measure(depths, plan.rounds(9))
     for program in depths[1:]:
-        yield time_row("time by the depth of the stack", figures[program.name],
-                       figures[depths[0].name])  # fmt: skip
+        yield time_row(
+            "time by the depth of the stack", figures[program.name], figures[depths[0].name]
+        )
 
 
 def measure_java(plan: Plan) -> Iterator[Row]:

@@ -96,11 +96,13 @@ def measure_discovery(plan: Plan) -> Iterator[Row]:
             (folder / f"{name}.txt").write_bytes(b"no debug file")
     look = "import os,sys\nfor p, _, n in os.walk(sys.argv[1]):\n for f in n:\n  d=os.open(os.path.join(p,f),0); os.read(d,512); os.close(d)"  # noqa: E501
     programs = [
-        Program("upload-symbols -n", [CRASHTOOL, "upload-symbols", "-n", "-q", "--allow-empty",
-                                      str(tree)]),
+        Program(
+            "upload-symbols -n",
+            [CRASHTOOL, "upload-symbols", "-n", "-q", "--allow-empty", str(tree)],
+        ),
         Program("find -type f", [shutil.which("find") or "find", str(tree), "-type", "f"]),
         Program("reading each head in Python", [PYTHON, "-c", look, str(tree)]),
-    ]  # fmt: skip
+    ]
     figures = measure(programs, plan.rounds(5))
     name = f"find debug files among {count:,} others"
     ours = figures[programs[0].name]

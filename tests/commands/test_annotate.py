@@ -65,8 +65,10 @@ def test_json_is_one_document(crashtool, option):
     assert document["annotations"] == {"": "x", "k": "1"}
     assert document["attachments"] == [{"name": "n", "path": "/a b", "sent_as": "a b"}]
     assert {row["rule"] for row in document["findings"]} == {
-        "empty-key", "attachment-name", "attachment-name-unused",
-    }  # fmt: skip
+        "empty-key",
+        "attachment-name",
+        "attachment-name-unused",
+    }
 
 
 @pytest.mark.parametrize(
@@ -267,8 +269,10 @@ def test_toml_is_a_project_file(crashtool, tmp_path):
     assert parse_toml(printed, "printed")["annotations"] == {"prod": "Game"}
     assert document["annotations"] == {"prod": "Game"}
     assert [(row["name"], row["path"]) for row in document["attachments"]] == [
-        ("n", "/a.log"), (None, "C:/b.log"), ("d", str(tmp_path / "e/f.log")),
-    ]  # fmt: skip
+        ("n", "/a.log"),
+        (None, "C:/b.log"),
+        ("d", str(tmp_path / "e/f.log")),
+    ]
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])

@@ -112,8 +112,9 @@ def annotations(document, kind):
     """Those of the process, or all others; which of them wins in an upload is not compared."""
     return [
         {key: row[key] for key in ("name", "value", "kind", "module") if key in row}
-        for row in document["annotations"] if (row["kind"] == "process") == (kind == "process")
-    ]  # fmt: skip
+        for row in document["annotations"]
+        if (row["kind"] == "process") == (kind == "process")
+    ]
 
 
 @amounts

@@ -175,8 +175,10 @@ def test_they_arrive_as_fields(crashtool, tmp_path):
     assert len(fields) == 2
     for found in fields:
         assert {key: found[key] for key in ("prod", "note", "big")} == {
-            "prod": "Gäme 2", "note": "", "big": "x" * 70_000,
-        }  # fmt: skip
+            "prod": "Gäme 2",
+            "note": "",
+            "big": "x" * 70_000,
+        }
 
 
 def test_another_reader_finds_every_stream_where_it_was(crashtool, inputs):

@@ -94,8 +94,9 @@ def test_a_hostile_name_is_no_command_to_a_ci_system(doctor, tmp_path):
     write_program(tmp_path / "evil" / "a\n::error ::owned\x1b[31m", elf_program())
     result = doctor("evil", "--ci", "github")
     lines = [line for line in result.stdout.splitlines() if line.startswith("::")]
-    assert all(line.startswith(("::error file=", "::warning file=", "::notice file="))
-               for line in lines)  # fmt: skip
+    assert all(
+        line.startswith(("::error file=", "::warning file=", "::notice file=")) for line in lines
+    )
     assert "\x1b" not in result.stdout
 
 

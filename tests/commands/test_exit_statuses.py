@@ -15,7 +15,7 @@ WRITERS = [
     ("scaffold", "cmake", "--output", "PLACE"),
     ("symbols", "check", "--junit", "PLACE", "app"),
     ("upload-symbols", "--output", "PLACE", "app"),
-]  # fmt: skip
+]
 TOKEN = "0123456789abcdef" * 4
 URL_TAKERS = [
     ("send-dump", "game.dmp", "--url"),

@@ -42,7 +42,7 @@ COMMANDS = (
     "run -- {}",
     "inspect --{} a",
     "{}",
-)  # fmt: skip
+)
 
 
 @pytest.fixture

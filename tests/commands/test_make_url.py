@@ -105,8 +105,9 @@ def test_the_other_kind_of_token_alone_is_said(crashtool, monkeypatch):
 
 
 def test_converting_takes_the_token_that_the_format_needs(crashtool, monkeypatch):
-    asked = crashtool("make-url", HOSTED + "?version=1", "--format", "symbols",
-                      "--symbols-token", SYMBOLS)  # fmt: skip
+    asked = crashtool(
+        "make-url", HOSTED + "?version=1", "--format", "symbols", "--symbols-token", SYMBOLS
+    )
     monkeypatch.setenv("CRASHTOOL_SYMBOLS_TOKEN", SYMBOLS)
     settled = crashtool("make-url", HOSTED + "?version=1", "--format", "symbols")
 

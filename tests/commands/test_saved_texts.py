@@ -40,8 +40,10 @@ def test_a_project_file(save, crashtool):
 
     result = crashtool("annotate", "a=b")
     assert result.stdout.splitlines() == [
-        "--annotation=a=b", "--annotation=prod=Größe", "--annotation=ver=1",
-    ]  # fmt: skip
+        "--annotation=a=b",
+        "--annotation=prod=Größe",
+        "--annotation=ver=1",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,12 @@ def arrived(receiver):
     """The process ids of the minidumps, as `dump` numbers them, with the names of all files."""
     known = {dump(number): number for number in range(9)}
     return sorted(
-        (known[report.minidump.read_bytes()], *sorted(
-            file.filename for file in report.files if file.path != report.minidump))
+        (
+            known[report.minidump.read_bytes()],
+            *sorted(file.filename for file in report.files if file.path != report.minidump),
+        )
         for report in receiver.inbox.reports()
-    )  # fmt: skip
+    )
 
 
 def state_of(root, number):

@@ -48,9 +48,7 @@ def test_the_crash_id_is_printed(crashtool, dump, receiver):
 
 
 @pytest.mark.parametrize(("options", "named"), [((), 3), (("-v",), 5)])
-def test_the_same_warning_of_many_dumps_is_counted(
-    crashtool, tmp_path, receiver, options, named
-):  # fmt: skip
+def test_the_same_warning_of_many_dumps_is_counted(crashtool, tmp_path, receiver, options, named):
     folder = tmp_path / "dumps"
     folder.mkdir()
     for number in range(5):
@@ -112,8 +110,9 @@ def test_a_second_time_is_skipped_unless_told(crashtool, dump, receiver, tmp_pat
 
 
 def test_standard_input_is_read(crashtool, dump, receiver):
-    result = crashtool("send-dump", "--url", receiver.submission_url(), "-",
-                       input=gzip.compress(dump.read_bytes()))  # fmt: skip
+    result = crashtool(
+        "send-dump", "--url", receiver.submission_url(), "-", input=gzip.compress(dump.read_bytes())
+    )
 
     assert result.exit_code == 0
     assert "standard input: taken out of gzip" in result.stderr
@@ -246,8 +245,9 @@ def test_an_interrupt_still_accounts_for_what_was_sent(crashtool, dump, receiver
 
 
 def test_a_synchronous_answer_shows_the_group(crashtool, dump, scripted):
-    url = scripted(answer(200, {"response": "ok", "_rxid": "1", "fingerprint": "f" * 8,
-                                "unique": True}))  # fmt: skip
+    url = scripted(
+        answer(200, {"response": "ok", "_rxid": "1", "fingerprint": "f" * 8, "unique": True})
+    )
 
     result = crashtool("send-dump", "--sync", "--url", url, dump)
 

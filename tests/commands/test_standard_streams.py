@@ -125,9 +125,7 @@ def test_stderr_and_stdin_change_no_answer(call, redirection, folder, healthy):
 def test_a_closed_stdin_is_said(command, folder):
     status, _, said = run([*command.split(), "-"], "<&-", folder)
 
-    assert (status, said) == (
-        3, "crashtool: error: cannot read standard input: it is closed\n"
-    )  # fmt: skip
+    assert (status, said) == (3, "crashtool: error: cannot read standard input: it is closed\n")
 
 
 @posix
@@ -257,8 +255,9 @@ def test_what_an_encoding_lacks_is_a_word_for_people(monkeypatch):
 def test_bytes_that_are_no_utf8_are_no_annotation(words, form):
     done = subprocess.run(
         [sys.executable, "-m", "crashtool", "annotate", *words, "--as", form],
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
 
     assert done.returncode == 4
     assert b"UTF-8" in done.stderr + done.stdout
@@ -353,8 +352,10 @@ def test_an_upload_goes_on_although_its_answer_is_lost(folder, tmp_path):
 def test_a_receiver_receives_although_nobody_reads_its_lines(redirection, tmp_path, folder):
     port = free_port()
     script = f'exec "$0" -m crashtool serve --port {port} --folder "$1" {redirection}'
-    with subprocess.Popen(["/bin/sh", "-c", script, sys.executable, str(tmp_path / "inbox")],
-                          stderr=subprocess.DEVNULL) as server:  # fmt: skip
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script, sys.executable, str(tmp_path / "inbox")],
+        stderr=subprocess.DEVNULL,
+    ) as server:
         try:
             url = f"http://127.0.0.1:{port}/acme/{TOKEN}/minidump"
             words = ["send-dump", "--url", url, "--retry-for", "30", "game.dmp"]

@@ -99,7 +99,7 @@ COMMANDS = {
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_gives_a_strangers_server_the_token(
     crashtool, project, stranger, tmp_path, command, place
-):  # fmt: skip
+):
     (tmp_path / "token").write_text(SECRET)
     project(PLACES[place].format(place=stranger.place))
 

@@ -39,8 +39,9 @@ def test_the_gate_can_be_asked_without_sending(crashtool, truth):
     document = json.loads(result.stdout)
     assert result.exit_code == document["error"]["exit_status"] == 4
     assert {row["name"]: row["status"] for row in document["gate"]} == {
-        "crasher.exe": "no_unwind", "plugin.dll": "missing",
-    }  # fmt: skip
+        "crasher.exe": "no_unwind",
+        "plugin.dll": "missing",
+    }
     excused = crashtool(*options, "--not-required", "*")
     assert excused.exit_code == 0
 

@@ -23,8 +23,10 @@ def save_body(path, *names):
     """A body of the fields prod and ver, a log, and a dump for each name."""
     dumps = [MinidumpBuilder().add_system().add_thread(7).set_exception(7, 11).pack()] * len(names)
     files = [*zip(names, dumps, strict=True), ("log", b"text")]
-    parts = [FormFile(name.encode(), b"f.bin", len(data), lambda data=data: io.BytesIO(data))
-             for name, data in files]  # fmt: skip
+    parts = [
+        FormFile(name.encode(), b"f.bin", len(data), lambda data=data: io.BytesIO(data))
+        for name, data in files
+    ]
     fields = [FormField(b"prod", b"Game"), FormField(b"ver", b"1.4"), FormField(b"token", b"x")]
     path.write_bytes(b"".join(MultipartBody(fields, parts, "---b---")))
     return path
@@ -61,8 +63,9 @@ def test_inspect_shows_the_fields_and_what_the_dump_was_taken_out_of(crashtool, 
     document = json.loads(crashtool("inspect", "--json", body).stdout)
 
     assert "out of a form body (2 fields; attached: f.bin)" in page
-    shown = [(row["name"], row["value"], row["kind"], row["uploaded"])
-             for row in document["annotations"]]  # fmt: skip
+    shown = [
+        (row["name"], row["value"], row["kind"], row["uploaded"]) for row in document["annotations"]
+    ]
     assert shown == [("prod", "Game", "form", True), ("ver", "1.4", "form", True)]
     assert document["origin"] == "out of a form body (2 fields; attached: f.bin)"
 

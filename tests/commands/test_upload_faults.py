@@ -21,10 +21,11 @@ IDENTIFIER = "000102030405060708090A0B0C0D0E0F"
 
 def symbols(number):
     return build_symbol_file(
-        file(0, "a.cpp"), func(0x1000, 0x40, "f", line(0x1000, 0x40, 12)),
+        file(0, "a.cpp"),
+        func(0x1000, 0x40, "f", line(0x1000, 0x40, 12)),
         "STACK CFI INIT 1000 40 .cfa: $rsp 8 + .ra: .cfa 8 - ^",
         module=f"MODULE Linux x86_64 {IDENTIFIER}{number} app{number}",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -69,8 +70,9 @@ SITUATIONS = [
 
 @pytest.mark.parametrize(
     ("faults", "arguments", "status", "words"),
-    [row[1:] for row in SITUATIONS], ids=[row[0] for row in SITUATIONS],
-)  # fmt: skip
+    [row[1:] for row in SITUATIONS],
+    ids=[row[0] for row in SITUATIONS],
+)
 def test_each_situation_has_its_status_and_its_words(
     tmp_path, upload, faults, arguments, status, words
 ):

@@ -308,7 +308,7 @@ class TestMistakes:
             (["build", "--max-archive-size", "0"], "is not a size"),
             (["build", "--type", "exe"], "'exe' is not one of"),
         ],
-    )  # fmt: skip
+    )
     def test_a_mistake_is_said_before_anything_is_sent(self, crashtool, tmp_path, arguments, words):
         (tmp_path / "build").mkdir()
         (tmp_path / "build" / "app").write_bytes(full_elf())
@@ -503,8 +503,9 @@ class TestGate:
         document = json.loads(result.stdout)
         assert [row["status"] for row in document["gate"]] == ["ok", "ok"]
         assert {row["partner"].rpartition("/")[2] for row in document["pairs"]} == {
-            "crasher.pdb", "plugin.pdb",
-        }  # fmt: skip
+            "crasher.pdb",
+            "plugin.pdb",
+        }
         assert (tmp_path / "symbols.zip").exists()
 
     def test_strictness_is_a_failed_check(self, crashtool, truth):

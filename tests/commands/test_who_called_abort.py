@@ -11,15 +11,18 @@ import pytest
 from crashtool.commands.dump_pages import DumpPages
 from tests.conftest import shared
 
-GAME = {how: f"abort() called by main, main.cpp:{line} (a guess)"
-        for how, line in {"throw": 16, "abort": 17, "at": 18}.items()}  # fmt: skip
+GAME = {
+    how: f"abort() called by main, main.cpp:{line} (a guess)"
+    for how, line in {"throw": 16, "abort": 17, "at": 18}.items()
+}
 RAISED = "RaiseException() called by app::on_event, crasher.cpp:170"
 RAISED_GROUP = "app::on_event | plug::fire [abort]"
 
 
 def show(crashtool, dump, symbols, *options):
-    done = crashtool("inspect", "--offline", "--no-local-symbols", "--symbols", symbols,
-                       *options, dump)  # fmt: skip
+    done = crashtool(
+        "inspect", "--offline", "--no-local-symbols", "--symbols", symbols, *options, dump
+    )
     assert done.exit_code == 0, done.stderr
     return done.stdout
 

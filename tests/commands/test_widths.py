@@ -22,9 +22,11 @@ def run_in_terminal(columns, *arguments, **environment):
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     program = subprocess.Popen(
         [sys.executable, "-m", "crashtool", *arguments],
-        stdin=subprocess.DEVNULL, stdout=follower, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        stdout=follower,
+        stderr=subprocess.PIPE,
         env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(sys.path)} | environment,
-    )  # fmt: skip
+    )
     os.close(follower)
     said = b""
     while True:

@@ -62,15 +62,17 @@ def windows_crash():
         .add_thread(7, name="RenderThread", registers=registers, stack=(0x9FF000, bytes(64)))
         .add_thread(8, name="Audio", registers={"rip": 0x180001000, "rsp": 0xAFF000})
         .add_module(
-            "C:\\Games\\game.exe", 0x140000000, 0x80000, timestamp=0x65000000, version=(1, 4, 2, 0),
+            "C:\\Games\\game.exe",
+            0x140000000,
+            0x80000,
+            timestamp=0x65000000,
+            version=(1, 4, 2, 0),
             codeview=rsds(bytes(range(16)), name=b"C:\\build\\game.pdb"),
         )
         .add_module("C:\\Windows\\System32\\ntdll.dll", 0x180000000, 0x10000, timestamp=0x66000000)
-        .set_exception(
-            7, 0xC0000005, 0x140041F2A, parameters=(1, 0x45), registers=registers
-        )
+        .set_exception(7, 0xC0000005, 0x140041F2A, parameters=(1, 0x45), registers=registers)
         .set_crashpad(CrashpadInfo(1, REPORT_ID, CLIENT_ID, pairs, (module,), 0))
-    )  # fmt: skip
+    )
 
 
 def linux_snapshot():

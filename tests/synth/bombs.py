@@ -32,10 +32,12 @@ CHAINS = {
     "lzma2": [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": WINDOW}],
 }
 CODERS = {
-    "lzma": (b"\x03\x01\x01", LZMA_PROPERTIES), "lzma2": (b"\x21", bytes([18])),
-    "bzip2": (b"\x04\x02\x02", b""), "deflate": (b"\x04\x01\x08", b""),
+    "lzma": (b"\x03\x01\x01", LZMA_PROPERTIES),
+    "lzma2": (b"\x21", bytes([18])),
+    "bzip2": (b"\x04\x02\x02", b""),
+    "deflate": (b"\x04\x01\x08", b""),
     "zstd": (b"\x04\xf7\x11\x01", b""),
-}  # fmt: skip
+}
 ZIP_METHODS = {"deflate": 8, "bzip2": 12, "lzma": 14, "zstd": 93, "xz": 95}
 
 
@@ -46,12 +48,13 @@ def packed(method, head, size=SIZE):
         return zstd_runs(head, size)
     packer = {
         "deflate": lambda: zlib.compressobj(9, zlib.DEFLATED, -15),
-        "gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31), "bzip2": bz2.BZ2Compressor,
+        "gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31),
+        "bzip2": bz2.BZ2Compressor,
         "xz": lambda: lzma.LZMACompressor(preset=1),
         "lzma": lambda: lzma.LZMACompressor(lzma.FORMAT_RAW, filters=CHAINS["lzma"]),
         "lzma2": lambda: lzma.LZMACompressor(lzma.FORMAT_RAW, filters=CHAINS["lzma2"]),
         "alone": lambda: lzma.LZMACompressor(lzma.FORMAT_ALONE, preset=1),
-    }[method]()  # fmt: skip
+    }[method]()
     zeros = bytes(PIECE)
     out = bytearray(packer.compress(head + bytes(PIECE - len(head))))
     for _ in range(size // PIECE - 1):
@@ -133,8 +136,9 @@ class Bombs:
         suffixes = {"gz": "gzip", "xz": "xz", "bz2": "bzip2", "zst": "zstd", "lzma": "alone"}
         rows = {f"{row}.zip": partial(self.zip, row) for row in ZIP_METHODS}
         rows |= {f"{row}.7z": partial(self.seven_zip, row) for row in CODERS}
-        rows |= {f"{self.name}.{suffix}": partial(self.packed, row)
-                 for suffix, row in suffixes.items()}  # fmt: skip
+        rows |= {
+            f"{self.name}.{suffix}": partial(self.packed, row) for suffix, row in suffixes.items()
+        }
         return rows | {
             "mszip.cab": lambda: cabinet_bomb(self.head, self.name, self.size),
             "member.tar.gz": lambda: self.packed("gzip", tar),
@@ -147,17 +151,19 @@ class Bombs:
             "dictionary.xz": lambda: _large_xz(self.packed("xz")),
             "window.zst": lambda: zstd_runs(self.head, window_bits=31),
             "dictionary.7z": lambda: build_seven_zip(
-                self.name, (b"\x21", bytes([40])), self.packed("lzma2"), 1 << 40),
+                self.name, (b"\x21", bytes([40])), self.packed("lzma2"), 1 << 40
+            ),
             "header.7z": lambda: encoded_header(CODERS["lzma"], b"\0" * 64, SIZE),
             "pax.tar.gz": lambda: self.packed("gzip", _pax_header()),
-            **{f"{row}.snap": partial(squashfs_bomb, self.head, self.name, self.size, method=row)
-               for row in ("gzip", "xz", "zstd", "lzma")},
+            **{
+                f"{row}.snap": partial(squashfs_bomb, self.head, self.name, self.size, method=row)
+                for row in ("gzip", "xz", "zstd", "lzma")
+            },
             "sparse.snap": partial(squashfs_bomb, self.head, self.name, 1 << 40, sparse=True),
-            "app.AppImage": lambda: build_appimage(
-                squashfs_bomb(self.head, self.name, self.size)),
+            "app.AppImage": lambda: build_appimage(squashfs_bomb(self.head, self.name, self.size)),
             "data.deb": lambda: build_deb("data.tar.xz", self.packed("xz", tar)),
             "data.rpm": lambda: build_rpm(self.packed("zstd", cpio)),
-        }  # fmt: skip
+        }
 
 
 def squashfs_bomb(head, name, size, **wishes):

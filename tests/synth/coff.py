@@ -15,9 +15,11 @@ from tests.synth.archives import build_ar
 X64, X86, ARM64 = 0x8664, 0x14C, 0xAA64
 FILES = {"MT": "LIBCMT", "MTd": "LIBCMTD", "MD": "MSVCRT", "MDd": "MSVCRTD"}
 VALUES = {
-    "MT": "MT_StaticRelease", "MTd": "MTd_StaticDebug", "MD": "MD_DynamicRelease",
+    "MT": "MT_StaticRelease",
+    "MTd": "MTd_StaticDebug",
+    "MD": "MD_DynamicRelease",
     "MDd": "MDd_DynamicDebug",
-}  # fmt: skip
+}
 
 
 def directives(runtime, *, level=None, language="c++"):
@@ -46,9 +48,11 @@ def build_coff(drectve=b"", *, machine=X64, undefined=(), defined=(), big=False,
         ).pack()
     place = start + len(drectve) + len(content)
     common = {
-        "machine": machine, "section_count": 2, "symbols_offset": place,
+        "machine": machine,
+        "section_count": 2,
+        "symbols_offset": place,
         "symbol_count": len(names),
-    }  # fmt: skip
+    }
     if big:
         header = BigHeader(mark=0xFFFF, version=2, class_id=BIG_CLASS, **common)
     else:

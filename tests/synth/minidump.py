@@ -55,10 +55,12 @@ ALL_MISC_FLAGS = (
 
 
 CONTEXT_FLAGS = {  # CONTEXT_FULL and the like (winnt.h, minidump_context.h)
-    context.X86Context: 0x00010007, context.X8664Context: 0x0010000B,
-    context.ArmContext: 0x40000006, context.Arm64Context: 0x00400006,
+    context.X86Context: 0x00010007,
+    context.X8664Context: 0x0010000B,
+    context.ArmContext: 0x40000006,
+    context.Arm64Context: 0x00400006,
     context.Arm64OldContext: 0x80000006,
-}  # fmt: skip
+}
 
 
 def pack_context(layout, registers):

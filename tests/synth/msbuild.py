@@ -53,7 +53,8 @@ def build_sheet(content):
 
 def _tools(tools):
     return "".join(
-        f"<{tool}>" + "".join(f"<{name}>{value}</{name}>\n" for name, value in settings.items())
+        f"<{tool}>"
+        + "".join(f"<{name}>{value}</{name}>\n" for name, value in settings.items())
         + f"</{tool}>\n"
         for tool, settings in tools.items()
-    )  # fmt: skip
+    )

@@ -35,8 +35,10 @@ def add_process_parameters(builder, layout=WIDE, *, command="app.exe", image="C:
     A text is str, or bytes as they are in memory; `environment` is a whole block.
     """
     width = layout.width
-    pieces = {"teb": (TEB, {layout.own: TEB, layout.peb: PEB}, layout.peb + width),
-              "peb": (PEB, {layout.parameters: PARAMETERS}, 0x100)}  # fmt: skip
+    pieces = {
+        "teb": (TEB, {layout.own: TEB, layout.peb: PEB}, layout.peb + width),
+        "peb": (PEB, {layout.parameters: PARAMETERS}, 0x100),
+    }
     for name, (address, pointers, size) in pieces.items():
         if name not in without:
             data = bytearray(size)

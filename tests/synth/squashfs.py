@@ -36,9 +36,11 @@ def _zstd(data):
 
 
 PACKERS = {
-    "gzip": zlib.compress, "xz": lzma.compress, "zstd": _zstd,
+    "gzip": zlib.compress,
+    "xz": lzma.compress,
+    "zstd": _zstd,
     "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
-}  # fmt: skip
+}
 
 
 class Sparse:
@@ -155,9 +157,10 @@ class _Builder:
             entries = [
                 self.edit(
                     DirectoryEntry(offset=found[1], kind=kind, name_size_less_one=len(name) - 1)
-                ).pack() + name
+                ).pack()
+                + name
                 for name, kind, found in group
-            ]  # fmt: skip
+            ]
             data = self.edit(head).pack() + b"".join(entries)
             size += len(data)
             self.listings.add(data)

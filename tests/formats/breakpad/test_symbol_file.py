@@ -265,9 +265,11 @@ def test_origins_between_functions_are_found(large):
 
 def test_damage_is_noted():
     reader = read(
-        "FUNC -5 10 0 x", func(0x10, 8, "f", inline(-1, 0, 0, 0, (0x10, 8)), "5 5 5 x"),
-        func(0x20, 8, "g", "INLINE 0 1 2 0x20 8", "INLINE 0"), "STACK CFI INIT 5",
-    )  # fmt: skip
+        "FUNC -5 10 0 x",
+        func(0x10, 8, "f", inline(-1, 0, 0, 0, (0x10, 8)), "5 5 5 x"),
+        func(0x20, 8, "g", "INLINE 0 1 2 0x20 8", "INLINE 0"),
+        "STACK CFI INIT 5",
+    )
 
     assert reader.find_function(0x10).name == "f"
     assert reader.find_function(0x20).inlines == ()

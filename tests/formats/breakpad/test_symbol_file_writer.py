@@ -103,8 +103,9 @@ def test_symbols_name_what_no_function_does_and_get_its_lines():
 
 def test_lines_without_any_name_say_so():
     assert write((0x10, 8, "", [], [(0x10, 8, 3, 0)])) == [
-        "FUNC 10 8 0 <name omitted>", "10 8 3 0",
-    ]  # fmt: skip
+        "FUNC 10 8 0 <name omitted>",
+        "10 8 3 0",
+    ]
 
 
 def test_a_symbol_without_a_size_does_not_name_the_padding_behind_its_function():
@@ -114,8 +115,9 @@ def test_a_symbol_without_a_size_does_not_name_the_padding_behind_its_function()
         "FUNC 10 10 0 main"
     ]
     assert write((0x10, 0x10, "main"), symbols=Symbols(row)) == [
-        "FUNC 10 10 0 main", "FUNC 20 10 0 main",
-    ]  # fmt: skip
+        "FUNC 10 10 0 main",
+        "FUNC 20 10 0 main",
+    ]
 
 
 def test_names_cannot_end_their_record():

@@ -38,8 +38,10 @@ def test_keys_are_ordered_by_bytes_and_the_last_of_equal_ones_wins():
     rows = [Attribute(key, str(place)) for place, key in enumerate(["é", "z", "\U0001f600", "z"])]
 
     assert start_handler_arguments(rows) == [
-        "--annotation=z=3", "--annotation=é=0", "--annotation=\U0001f600=2",
-    ]  # fmt: skip
+        "--annotation=z=3",
+        "--annotation=é=0",
+        "--annotation=\U0001f600=2",
+    ]
 
 
 def test_a_handler_of_2018_gets_named_attachments_before_all_else():

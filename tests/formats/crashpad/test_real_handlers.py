@@ -266,9 +266,10 @@ def test_a_handler_knows_the_options_that_are_offered_for_it_and_no_others(handl
         if not option.value:
             assert not _takes(handler, f"--{option.name}=x", "--help")
     assert {name for name, taken in known.items() if taken} == {
-        row.name for row in HANDLER_OPTIONS.values()
+        row.name
+        for row in HANDLER_OPTIONS.values()
         if not row.system and (not row.kinds or kind in row.kinds)
-    }  # fmt: skip
+    }
     usage = subprocess.run([handler, "--help"], capture_output=True, text=True, check=True).stderr
     listed = set(re.findall(r"^ +--([a-z-]+)", usage, re.MULTILINE))
     assert listed - HANDLER_OPTIONS.keys() - OWNED.keys() == set()

@@ -137,8 +137,10 @@ def test_get_completed_and_not_uploaded_reports(made):
     made.put(5, "completed", NEW)  # as SkipReportUpload leaves it
     skipped = look_up(made, 5)
     assert (skipped.uploaded, skipped.upload_attempts, skipped.last_upload_attempt) == (
-        False, 0, None,
-    )  # fmt: skip
+        False,
+        0,
+        None,
+    )
     assert skipped.reason.startswith("never sent")
 
 

@@ -105,8 +105,9 @@ def test_metadata_without_a_minidump_goes_unless_a_handler_has_locked_it(tmp_pat
     write_lock(metas[2].with_suffix(".lock"), 4)
     assert [row.uuid for row in remove_all(root)] == [report_id(1), report_id(3)]
     assert [path.name for path in sorted((root / "pending").iterdir())] == [
-        f"{report_id(2)}.lock", f"{report_id(2)}.meta",
-    ]  # fmt: skip
+        f"{report_id(2)}.lock",
+        f"{report_id(2)}.meta",
+    ]
 
 
 @pytest.mark.parametrize(("days", "goes"), [(0, False), (2.9, False), (3.1, True)])

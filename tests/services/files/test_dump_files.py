@@ -46,8 +46,9 @@ def find(spool, *inputs, stdin=b""):
 
 
 def form(*files):
-    parts = [FormFile(name, b"f", len(data), lambda data=data: io.BytesIO(data))
-             for name, data in files]  # fmt: skip
+    parts = [
+        FormFile(name, b"f", len(data), lambda data=data: io.BytesIO(data)) for name, data in files
+    ]
     return b"".join(MultipartBody([FormField(b"prod", b"x")], parts, "---b---"))
 
 
@@ -69,9 +70,10 @@ def test_a_folder_gives_what_holds_a_dump_whatever_its_name(folder, spool):
     found = find(spool, folder)
 
     assert [(os.path.relpath(path, folder), note) for path, _, note in found] == [
-        ("z.gz", "out of gzip"), (str(Path("a", "x.dmp")), None),
+        ("z.gz", "out of gzip"),
+        (str(Path("a", "x.dmp")), None),
         (str(Path("b", "report")), None),
-    ]  # fmt: skip
+    ]
     assert not list(Path(spool.folder()).iterdir())
 
 
@@ -82,8 +84,9 @@ def test_a_database_gives_its_reports_and_not_its_attachments(folder, spool):
         (folder / name).write_bytes(DUMP)
 
     assert [os.path.relpath(path, folder) for path, _, _ in find(spool, folder)] == [
-        str(Path("completed", "1.dmp")), str(Path("pending", "3.dmp")),
-    ]  # fmt: skip
+        str(Path("completed", "1.dmp")),
+        str(Path("pending", "3.dmp")),
+    ]
 
 
 def test_folders_called_new_elsewhere_are_no_databases(folder, spool):
@@ -107,8 +110,10 @@ def test_a_glob_is_expanded_where_the_shell_does_not(folder, spool):
     (folder / "d.dmp" / "inside").write_bytes(DUMP)
 
     assert [path for path, _, _ in find(spool, "*.dmp")] == [
-        "a.dmp", "b.dmp", str(Path("d.dmp", "inside")),
-    ]  # fmt: skip
+        "a.dmp",
+        "b.dmp",
+        str(Path("d.dmp", "inside")),
+    ]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder, spool):
@@ -187,16 +192,18 @@ def test_each_dump_of_a_form_body_is_a_report_with_all_that_belongs_to_it(folder
         item.discard()
 
     assert found == [
-        ("body:f", DUMP, 1, (("prod", "x"),)), ("body:f", DUMP + b"2", 1, (("prod", "x"),)),
-    ]  # fmt: skip
+        ("body:f", DUMP, 1, (("prod", "x"),)),
+        ("body:f", DUMP + b"2", 1, (("prod", "x"),)),
+    ]
     assert not list(Path(spool.folder()).iterdir())
 
 
 def test_the_token_of_a_saved_upload_is_no_annotation(folder, spool):
     body = MultipartBody(
         [FormField(b"token", b"0" * 64), FormField(b"format", b"minidump"), FormField(b"a", b"b")],
-        [FormFile(b"upload_file_minidump", b"f", len(DUMP), lambda: io.BytesIO(DUMP))], "---b---",
-    )  # fmt: skip
+        [FormFile(b"upload_file_minidump", b"f", len(DUMP), lambda: io.BytesIO(DUMP))],
+        "---b---",
+    )
     (folder / "body").write_bytes(b"".join(body))
 
     (item,) = find_dumps(["body"], spool, io.BytesIO())
@@ -225,7 +232,7 @@ def test_wrappers_in_wrappers_are_opened(folder, spool):
         ("1.dmp", DUMP, "out of a zip archive"),
         ("2.gz", DUMP + b"2", "out of a zip archive, out of gzip"),
         ("3.gz", DUMP + b"3", three),
-    ]  # fmt: skip
+    ]
     assert found[0][0].endswith("all.zip:a/1.dmp")
     assert not list(Path(spool.folder()).iterdir())
 

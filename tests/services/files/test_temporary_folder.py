@@ -41,8 +41,10 @@ def test_a_signal_leaves_nothing_unpacked(tmp_path, command, number):
     child = subprocess.Popen(
         [sys.executable, "-c", START, *COMMANDS[command], packed],
         env=os.environ | {"TMPDIR": str(temporary), "CRASHTOOL_CACHE": str(tmp_path / "cache")},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     deadline = time.monotonic() + 60
     # Python itself tries the folder out with a small file, which is not what is waited for.
     while not any(path.is_file() for path in temporary.glob("crashtool-*/**/*")):

@@ -56,8 +56,9 @@ def test_the_result_stands_beside_its_source_which_is_not_touched(dump, tmp_path
     assert dump.read_bytes() == data
     assert annotations(tmp_path / "out.dmp") == had | NEW == dict(result.annotations)
     assert [(row.key, row.state) for row in result.written] == [
-        ("prod", "replaced" if "prod" in had else "added"), ("ticket", "added"),
-    ]  # fmt: skip
+        ("prod", "replaced" if "prod" in had else "added"),
+        ("ticket", "added"),
+    ]
     assert (result.stream, result.size) == ("changed", len(data) + result.longer)
     assert names(tmp_path) == ["crash.dmp", "out.dmp"]
 

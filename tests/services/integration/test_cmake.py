@@ -186,9 +186,11 @@ TOOLCHAINS = {
 def write_import_library(folder):
     """An import library as the Windows SDK has it: made beside a library that does nothing."""
     source, compiled = folder / "kernel32.c", folder / "kernel32.obj"
-    source.write_text("".join(
-        f"__declspec(dllexport) void {function}(void) {{}}\n" for function in IMPORTS.split()
-    ))  # fmt: skip
+    source.write_text(
+        "".join(
+            f"__declspec(dllexport) void {function}(void) {{}}\n" for function in IMPORTS.split()
+        )
+    )
     for command in (
         ["clang", f"--target={MICROSOFT}", "-c", source, "-o", compiled],
         ["lld-link", "/dll", "/noentry", compiled, f"/implib:{folder}/kernel32.lib",
@@ -219,8 +221,10 @@ class Project:
 
     def run(self, url, *arguments, check=True):
         environment = {
-            "PATH": "/usr/bin:/bin", "CRASHTOOL_SYMBOLS_URL": url, "HOME": str(self.folder)
-        }  # fmt: skip
+            "PATH": "/usr/bin:/bin",
+            "CRASHTOOL_SYMBOLS_URL": url,
+            "HOME": str(self.folder),
+        }
         done = subprocess.run(
             ["cmake", *arguments],
             cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
@@ -256,8 +260,9 @@ def crash(project, receiver, tmp_path, wine):
             wait_until(lambda: [row.state for row in reports_of(database)] == ["pending"], 60)
         command = ["send-dump", "--journal", str(tmp_path / "sent"), "--url", url, str(database)]
         status = (0,)
-    done = subprocess.run([sys.executable, "-m", "crashtool", *command],
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "crashtool", *command], capture_output=True, text=True, check=False
+    )
     assert done.returncode in status, done.stderr
 
 

@@ -68,9 +68,10 @@ def lay_out(folder, layout):
             (folder / mark).write_text("")
     if layout.cmake:
         text = PACKAGE.format(
-            target=layout.cmake[1], up="/".join([".."] * layout.marks[0].count("/")),
+            target=layout.cmake[1],
+            up="/".join([".."] * layout.marks[0].count("/")),
             library=layout.libraries[0].file_name(LINUX),
-        )  # fmt: skip
+        )
         (folder / layout.marks[0]).write_text(text)
     return fork
 
@@ -117,8 +118,9 @@ def test_every_layout_is_built_linked_and_installed(crashtool, tmp_path, layout)
     for program in (project.folder / "out/game", tmp_path / "installed/bin/game"):
         handler = program.with_name("crashpad_handler")
         assert os.access(handler, os.X_OK)
-        said = subprocess.run([program], env={"HOME": str(tmp_path)}, capture_output=True,
-                              text=True, check=True).stdout  # fmt: skip
+        said = subprocess.run(
+            [program], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+        ).stdout
         assert f"handler {handler}\n" in said
         assert "annotation ver=1.4.2\n" in said
         assert "url https://example.com/\n" in said
@@ -127,14 +129,16 @@ def test_every_layout_is_built_linked_and_installed(crashtool, tmp_path, layout)
 
 
 def stack_of(program):
-    lines = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True,
-                           check=True).stdout.splitlines()  # fmt: skip
+    lines = subprocess.run(
+        ["readelf", "-lW", program], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     return next(line for line in lines if "GNU_STACK" in line)
 
 
 def symbols_of(program):
-    return subprocess.run(["readelf", "-sW", program], capture_output=True, text=True,
-                          check=True).stdout  # fmt: skip
+    return subprocess.run(
+        ["readelf", "-sW", program], capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,8 @@ def test_a_static_program_gets_no_wrapper_of_threads(crashtool, tmp_path, more, 
 
 def test_without_crashpad_the_way_to_get_it_is_said(crashtool, tmp_path):
     project = Project(tmp_path, crashtool, LAYOUTS["cmake"])
-    said = project.run("-S", ".", "-B", "out", "-G", "Ninja", "-DCRASHPAD_DIR=/nowhere",
-                       check=False)  # fmt: skip
+    said = project.run(
+        "-S", ".", "-B", "out", "-G", "Ninja", "-DCRASHPAD_DIR=/nowhere", check=False
+    )
     assert "Crashpad is not in CRASHPAD_DIR=/nowhere" in said
     assert "crashtool scaffold obtain" in said

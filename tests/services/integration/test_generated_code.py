@@ -65,8 +65,9 @@ def assert_compiles(compiler, folder, standard, included, *more):
     command = [*compiler, f"-std=c++{standard}", *STRICT, *included, *more,
                "-c", SOURCE_NAME, "-o", "crash_reporting.o"]  # fmt: skip
     environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(folder)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{done.stderr}\n{Path(folder, SOURCE_NAME).read_text()}"
 
 
@@ -162,9 +163,11 @@ class Program:
         need("g++")
         self.folder = folder
         included = write_sources(folder, fork, since, attachments)
-        attach = "" if "attachments;" not in Path(folder, HEADER_NAME).read_text() else (
-            '  options.attachments.push_back("/tmp/added.txt");'
-        )  # fmt: skip
+        attach = (
+            ""
+            if "attachments;" not in Path(folder, HEADER_NAME).read_text()
+            else ('  options.attachments.push_back("/tmp/added.txt");')
+        )
         (folder / "main.cpp").write_text(MAIN.replace("@ATTACH@", attach))
         self.command = ["g++", "-std=c++17", "-w", *included, *flags, "main.cpp", SOURCE_NAME, "-o",
                         "game"]  # fmt: skip

@@ -135,9 +135,11 @@ def test_every_shape_of_project_builds_and_what_it_links_is_checked_once(build, 
     fake.chmod(0o755)
 
     status, said = build.run(
-        shape=shape, CrashtoolUploadSymbols="true", CrashtoolExecutable=fake,
+        shape=shape,
+        CrashtoolUploadSymbols="true",
+        CrashtoolExecutable=fake,
         CrashtoolSymbolsOptions="--dry-run",
-    )  # fmt: skip
+    )
 
     assert status == 0, said
     calls = [line for line in said.splitlines() if "<upload-symbols>" in line]

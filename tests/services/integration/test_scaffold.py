@@ -61,8 +61,10 @@ def test_the_action_keeps_inputs_out_of_its_script():
 def read_scripts():
     """The action's two scripts: installing, uploading."""
     parts = read_scaffold("github-action").split("      run: |\n")[1:]
-    lines = [itertools.takewhile(lambda line: line.startswith(" " * 8), part.splitlines())
-             for part in parts]  # fmt: skip
+    lines = [
+        itertools.takewhile(lambda line: line.startswith(" " * 8), part.splitlines())
+        for part in parts
+    ]
     return ["\n".join(line[8:] for line in script) for script in lines]
 
 
@@ -90,8 +92,10 @@ def test_the_action_installs_only_what_its_user_has_pinned(tmp_path, requirement
     done = subprocess.run(
         ["bash", "-e", "-c", read_scripts()[0]],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "REQUIREMENT": requirement, "INDEX_URL": index},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode == 0) == is_taken
     if is_taken:
         assert f"[--]\n[{requirement}]\n<{index}>" in done.stdout
@@ -206,8 +210,9 @@ def test_a_folder_is_known_by_what_is_in_it(crashtool, tmp_path, layout):
     mark = tmp_path / "the crashpad" / layout.marks[-1]
     mark.parent.mkdir(parents=True)
     mark.write_text("")
-    done = crashtool("scaffold", "cpp", "--name", "Game", "--into", ".",
-                     "--crashpad-dir", "the crashpad")  # fmt: skip
+    done = crashtool(
+        "scaffold", "cpp", "--name", "Game", "--into", ".", "--crashpad-dir", "the crashpad"
+    )
     assert done.exit_code == 0, done.stderr
     text = (tmp_path / "crash_reporting" / "CrashReporting.cmake").read_text()
     assert f'set(CRASHPAD_DIR "{(tmp_path / "the crashpad").resolve()}" CACHE PATH' in text

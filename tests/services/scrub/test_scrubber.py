@@ -146,7 +146,9 @@ def everywhere(text):
     crashpad = make_crashpad()._replace(annotations=(("process", text),), modules=(annotations,))
     path = f"C:\\{text}\\app.exe"
     return (
-        MinidumpBuilder().add_system("windows").add_thread(7, name=text)
+        MinidumpBuilder()
+        .add_system("windows")
+        .add_thread(7, name=text)
         .add_module(path, 0x400000, 4096, codeview=rsds(bytes(range(16)), 1, path.encode() + b"\0"))
         .add_unloaded_module(path, 0x500000, 4096)
         .add_handle(4, "File", text)
@@ -154,7 +156,7 @@ def everywhere(text):
         .add_stream(0x12345678, text.encode("utf-16-le"))
         .add_memory(0x10000, bytes(3) + text.encode("utf-16-le") + bytes(7) + text.encode())
         .set_crashpad(crashpad)
-    )  # fmt: skip
+    )
 
 
 def test_a_pattern_reaches_every_text_of_a_dump(scrub):
@@ -205,9 +207,11 @@ def test_a_word_across_the_edge_of_a_finding_stays_whole(scrub):
     registers = {"rip": 0x555555555000, "rsp": 0x20000, "rbp": 0x20000}
     pointer = 0x555555555541.to_bytes(8, "little")  # "AUUUUU"
     builder = (
-        MinidumpBuilder().add_system().add_module("/app", 0x555555554000, 0x10000)
+        MinidumpBuilder()
+        .add_system()
+        .add_module("/app", 0x555555554000, 0x10000)
         .add_thread(7, registers=registers, stack=(0x20000, bytes(8) + pointer + bytes(16)))
-    )  # fmt: skip
+    )
     before, after, changes = scrub(builder, "strings=AU+")
     assert before == after
     assert (changes[0].places, changes[0].kept) == (0, 1)

@@ -49,9 +49,11 @@ def test_a_submission_has_one_name_and_another_has_another(dump_path, tmp_path):
     other = tmp_path / "other.dmp"
     other.write_bytes(dump_path.read_bytes() + b"x")
     names = {
-        make(dump_path).name, make(dump_path, gzip=False).name, make(other).name,
+        make(dump_path).name,
+        make(dump_path, gzip=False).name,
+        make(other).name,
         make(dump_path, sync=True).name,
-    }  # fmt: skip
+    }
     assert len(names) == 3
     assert make(dump_path).name in names
 

@@ -82,8 +82,9 @@ def test_the_request_is_the_one_that_the_handler_sent(capture, tmp_path):
              attachments=tuple(Attachment(None, str(tmp_path / name)) for name in files)),
     )  # fmt: skip
 
-    ours = Received("", {name.lower(): value for name, value in request.headers.items()},
-                    join(request))  # fmt: skip
+    ours = Received(
+        "", {name.lower(): value for name, value in request.headers.items()}, join(request)
+    )
     assert normalize(ours) == normalize(theirs)
     target = urlsplit(request.url)
     line = f"POST {target.path or '/'}?{target.query} HTTP/1.1"

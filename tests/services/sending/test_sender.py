@@ -117,8 +117,10 @@ def test_outages_are_sat_out_and_the_body_is_sent_from_its_start(dump_path, serv
     assert (receipt.status, receipt.tries) == ("accepted", 4)
     assert stopped.slept == [1, 2, 7]
     assert [line.split(": ")[1] for line in job.said] == [
-        "try 1 failed", "try 2 failed", "try 3 failed",
-    ]  # fmt: skip
+        "try 1 failed",
+        "try 2 failed",
+        "try 3 failed",
+    ]
     first, *others = server.received
     assert all(request.body == first.body for request in others)
     assert len(parse_multipart(first.body)) == 4
@@ -143,7 +145,7 @@ def test_outages_are_sat_out_and_the_body_is_sent_from_its_start(dump_path, serv
 )
 def test_each_no_has_its_class_and_its_number_of_tries(
     dump_path, serve, run, stopped, step, status, tries, words
-):  # fmt: skip
+):
     server = serve(*[step] * 20)
 
     (receipt,) = run(server.url + "/submit", clock=stopped.clock, retry_for=10).send(dump_path)

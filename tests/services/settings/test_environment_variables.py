@@ -25,9 +25,11 @@ def walk_lookups():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         constants = {
             target.id: node.value
-            for node in tree.body if isinstance(node, ast.Assign)
-            for target in node.targets if isinstance(target, ast.Name)
-        }  # fmt: skip
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
         for node in ast.walk(tree):
             asked = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             if asked in ("os.environ.get", "environment.get"):

@@ -49,7 +49,7 @@ def said(resolution):
 )
 def test_the_highest_layer_that_names_a_place_names_all_of_it(
     tmp_path, higher, lower, above, below
-):  # fmt: skip
+):
     assert said(build(tmp_path, {higher: above, lower: below})) == above
 
 
@@ -83,7 +83,8 @@ HOSTS = {
         False,
     ),
     "project-backslash": (
-        {"project": {"url": "https://stranger.example\\@submit.backtrace.io/post"}}, False,
+        {"project": {"url": "https://stranger.example\\@submit.backtrace.io/post"}},
+        False,
     ),
     "project-listed": (
         {
@@ -107,13 +108,14 @@ HOSTS = {
         False,
     ),
     "project-listed-by-user": (
-        {"project": {"url": STRANGER}, "user": {"token_hosts": ["*.stranger.example"]}}, True,
+        {"project": {"url": STRANGER}, "user": {"token_hosts": ["*.stranger.example"]}},
+        True,
     ),
     "project-listed-like": (
         {"project": {"url": STRANGER}, "user": {"token_hosts": ["*.nger.example", "example"]}},
         False,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("token", ["flag", "environment", "user"])

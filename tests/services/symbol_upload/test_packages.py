@@ -64,9 +64,10 @@ def release(tmp_path):
         for name, content in files.items():
             (folder / name).write_bytes(content)
         wishes = SurveyOptions(
-            (), requirements=Requirements((str(folder),), excused=excused),
+            (),
+            requirements=Requirements((str(folder),), excused=excused),
             cache=str(tmp_path / "cache"),
-        )  # fmt: skip
+        )
         with Scratch() as scratch:
             survey = inspect_files(wishes, scratch)
         rows = {row.place.removeprefix(str(folder))[1:]: row for row in survey.gate}

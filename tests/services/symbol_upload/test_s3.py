@@ -28,8 +28,9 @@ def endpoint():
         port = listener.getsockname()[1]
     process = subprocess.Popen(
         [SERVER, "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         _await(port, process)
         yield f"http://127.0.0.1:{port}"

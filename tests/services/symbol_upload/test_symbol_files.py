@@ -122,9 +122,11 @@ def test_a_sym_file_gives_at_every_address_what_the_debug_file_gives(truth, dump
 
 
 LIBRARIES = [
-    "objects/elf/full", "objects/elf/dwarf5", "linux/bin/O2/kindscc",
+    "objects/elf/full",
+    "objects/elf/dwarf5",
+    "linux/bin/O2/kindscc",
     "windows/bin/msvc-x64/crasher.pdb",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("place", LIBRARIES)

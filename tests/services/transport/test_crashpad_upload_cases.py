@@ -50,9 +50,11 @@ def test_precedence_rules():
          AnnotationObject("second", 1, LOSES.encode())),
     )  # fmt: skip
     process = (
-        ("process-1", "abcdefg"), ("list_annotations", LOSES), ("guid", LOSES),
+        ("process-1", "abcdefg"),
+        ("list_annotations", LOSES),
+        ("guid", LOSES),
         ("first", "process"),
-    )  # fmt: skip
+    )
     info = CrashpadInfo(1, UUID(int=1), UUID(GUID), process, (first, second), 0)
 
     assert {field.name: field.value for field in upload_fields(info)} == {
@@ -93,9 +95,11 @@ def test_three_string_fields(tmp_path):
 
 def test_three_file_attachments():
     content = b"This is a test.\n"
-    kinds = ((b"first", b"minidump.dmp", "application/octet-stream"),
-             (b"second", b"minidump.dmp", "text/plain"),
-             (b'"third 50% silly"', b"test%foo.txt", "text/plain"))  # fmt: skip
+    kinds = (
+        (b"first", b"minidump.dmp", "application/octet-stream"),
+        (b"second", b"minidump.dmp", "text/plain"),
+        (b'"third 50% silly"', b"test%foo.txt", "text/plain"),
+    )
     files = [
         FormFile(name, filename, len(content), lambda: BytesIO(content), kind)
         for name, filename, kind in sorted(kinds)

@@ -50,8 +50,9 @@ def test_chance_shortens_waits_by_up_to_half(stopped):
 def test_failures_of_the_network_are_retried_and_said(stopped):
     said = []
 
-    attempts = with_retries(sequence(NetworkFailure("no route"), 200), clock=stopped.clock,
-                            on_retry=said.append)  # fmt: skip
+    attempts = with_retries(
+        sequence(NetworkFailure("no route"), 200), clock=stopped.clock, on_retry=said.append
+    )
 
     assert attempts.tries == 2
     assert "no route" in said[0]
@@ -77,8 +78,9 @@ def test_the_last_answer_comes_back_when_time_is_up(stopped):
 
 def test_no_answer_at_all_is_an_error_that_counts_the_tries(stopped):
     with pytest.raises(Exhausted, match=r"gone \(after 4 tries in 7 s\)") as caught:
-        with_retries(sequence(*[NetworkFailure("gone", hint="look")] * 20), retry_for=10,
-                     clock=stopped.clock)  # fmt: skip
+        with_retries(
+            sequence(*[NetworkFailure("gone", hint="look")] * 20), retry_for=10, clock=stopped.clock
+        )
     assert (caught.value.tries, caught.value.seconds, caught.value.hint) == (4, 7.0, "look")
     assert caught.value.exit_status == 7
 

@@ -8,9 +8,11 @@ FILE_PATH, BUILD_CONFIG = "base/files/file_path.h", "build/build_config.h"
 BUILDFLAGS = "build/chromeos_buildflags.h"
 SCOPED_SPIN_GUARD = "util/synchronization/scoped_spin_guard.h"
 RUNTIME_NAMES = {
-    "MT": "MultiThreaded", "MTd": "MultiThreadedDebug", "MD": "MultiThreadedDLL",
+    "MT": "MultiThreaded",
+    "MTd": "MultiThreadedDebug",
+    "MD": "MultiThreadedDLL",
     "MDd": "MultiThreadedDebugDLL",
-}  # fmt: skip
+}
 SOURCE = """#include "client/crashpad_client.h"
 bool Start(const base::FilePath& handler, const base::FilePath& db) {
   static auto* client = new crashpad::CrashpadClient();
@@ -104,16 +106,16 @@ def settings(root, includes, libraries, directories, *, runtime="MD", **more):
         "RuntimeLibrary": RUNTIME_NAMES[runtime],
         "LanguageStandard": "stdcpp17",
         "DebugInformationFormat": "ProgramDatabase",
-    }  # fmt: skip
+    }
     linker = {
         "AdditionalDependencies": ";".join([*libraries, "%(AdditionalDependencies)"]),
-        "AdditionalLibraryDirectories":
-            ";".join([*(rf"{root}\{name}" for name in directories),
-                      "%(AdditionalLibraryDirectories)"]),
+        "AdditionalLibraryDirectories": ";".join(
+            [*(rf"{root}\{name}" for name in directories), "%(AdditionalLibraryDirectories)"]
+        ),
         "GenerateDebugInformation": "true",
         "OptimizeReferences": "true",
         "EnableCOMDATFolding": "true",
-    }  # fmt: skip
+    }
     for name, value in more.items():
         place = linker if name in linker else compiler
         if value is None:

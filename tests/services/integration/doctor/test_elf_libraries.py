@@ -57,10 +57,12 @@ def make_library(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "keeps", "has_note", "expected"),
     [
-        (("-O2",), False, True, DROPPED), (("-O2",), True, True, KEPT),
-        (("-O2", "-flto"), False, True, UNKNOWN), (("-O2",), False, False, UNKNOWN),
+        (("-O2",), False, True, DROPPED),
+        (("-O2",), True, True, KEPT),
+        (("-O2", "-flto"), False, True, UNKNOWN),
+        (("-O2",), False, False, UNKNOWN),
     ],
-)  # fmt: skip
+)
 def test_what_becomes_of_the_marker_is_read(make_library, thin, flags, keeps, has_note, expected):
     library = make_library(*flags, keeps=keeps, thin=thin, note=has_note)
     assert read_library(str(library)).note == expected
@@ -119,7 +121,8 @@ def test_a_build_needs_the_option_when_its_library_has_lost_the_marker(
     )
     run_tool("cmake", "-S", tmp_path, "-B", tmp_path / "out", "-G", "Unix Makefiles")
     told = [
-        row for row in examine(tmp_path / "out").findings
+        row
+        for row in examine(tmp_path / "out").findings
         if row.check == "link.elf" and row.cause and "CRASHPAD_NOTE_REFERENCE" in row.cause
-    ]  # fmt: skip
+    ]
     assert bool(told) == is_told

@@ -21,9 +21,11 @@ from tests.services.integration.doctor.folders import (
 from tests.services.integration.doctor.test_bundle import code
 
 FAMILIES = {
-    "upstream": (), "backtrace": (b"_backtrace_internal_guid_override",),
-    "backtrace-2018": (b"requires NAME=PATH",), "sentry": (b"wait-for-upload", b"report-id"),
-}  # fmt: skip
+    "upstream": (),
+    "backtrace": (b"_backtrace_internal_guid_override",),
+    "backtrace-2018": (b"requires NAME=PATH",),
+    "sentry": (b"wait-for-upload", b"report-id"),
+}
 MAKERS = {LINUX: elf_program, WINDOWS: pe_program, MACOS: macho_program}
 APP, LIB, HANDLER, TEXT = "app", "lib", "handler", "text"
 

@@ -96,8 +96,9 @@ def test_an_option_that_is_missing_or_too_much(build, options, flags, words, gen
 def test_a_client_in_a_shared_library(build, client, is_bad, generator):
     diagnosis = build(flags="-g", kind="add_library(app SHARED", client=client, generator=generator)
 
-    if any(row.check == "link.pic" and row.verdict == SKIP and row.file
-           for row in diagnosis.findings):  # fmt: skip
+    if any(
+        row.check == "link.pic" and row.verdict == SKIP and row.file for row in diagnosis.findings
+    ):
         pytest.skip("needs a machine whose relocations are known")
     assert bad(diagnosis) == ({"link.pic"} if is_bad else set())
     if is_bad:
@@ -139,9 +140,11 @@ def windows_build(tmp_path, *, runtime="MD", flags="-MD -std:c++17", machine="x6
     write(tmp_path / "main.cpp", SOURCE)
     folder = tmp_path / "build"
     write(folder / "build.ninja", NINJA.format(flags=flags, machine=machine, defines=defines))
-    write(folder / "CMakeCache.txt",
-          "CMAKE_GENERATOR:INTERNAL=Ninja\nCMAKE_BUILD_TYPE:STRING=Release\n"
-          "CMAKE_CXX_COMPILER:FILEPATH=C:/VS/bin/Hostx64/x64/cl.exe\n")  # fmt: skip
+    write(
+        folder / "CMakeCache.txt",
+        "CMAKE_GENERATOR:INTERNAL=Ninja\nCMAKE_BUILD_TYPE:STRING=Release\n"
+        "CMAKE_CXX_COMPILER:FILEPATH=C:/VS/bin/Hostx64/x64/cl.exe\n",
+    )
     if compiled:
         write(folder / "CMakeFiles/game.dir/main.cpp.obj", build_coff(directives(compiled)))
     return examine(folder)

@@ -99,8 +99,9 @@ def test_the_fix_names_the_folder_of_the_same_zip_that_fits(game):
 
 def test_without_a_runtime_visual_studio_goes_by_the_configuration(game):
     both = {
-        "Debug|x64": zip_settings(RuntimeLibrary=None), RELEASE: zip_settings(RuntimeLibrary=None),
-    }  # fmt: skip
+        "Debug|x64": zip_settings(RuntimeLibrary=None),
+        RELEASE: zip_settings(RuntimeLibrary=None),
+    }
 
     found = [row.cause for row in game(both).findings if row.verdict == "failure"]
 

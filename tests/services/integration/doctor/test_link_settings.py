@@ -31,8 +31,9 @@ GN_INCLUDES = (".", r"third_party\mini_chromium\mini_chromium", r"out\Release\ge
 
 
 def gn_settings(libraries=("client.lib", "common.lib", "util.lib", "base.lib"), **more):
-    return settings("..\\crashpad", more.pop("includes", GN_INCLUDES), libraries, GN_DIRS,
-                    runtime="MT", **more)  # fmt: skip
+    return settings(
+        "..\\crashpad", more.pop("includes", GN_INCLUDES), libraries, GN_DIRS, runtime="MT", **more
+    )
 
 
 def test_the_library_common_is_missing(game):
@@ -52,9 +53,10 @@ def test_a_library_that_a_source_names_is_linked(game, tmp_path):
     write(tmp_path / "game" / "libs.cpp", '#pragma comment(lib, "common.lib")\n')
 
     diagnosis = game(
-        {RELEASE: gn_settings(("client.lib", "util.lib", "base.lib"))}, crashpad=upstream_gn,
+        {RELEASE: gn_settings(("client.lib", "util.lib", "base.lib"))},
+        crashpad=upstream_gn,
         sources=("main.cpp", "libs.cpp"),
-    )  # fmt: skip
+    )
 
     assert bad(diagnosis) == set()
 
@@ -111,9 +113,11 @@ def test_mini_chromiums_folder_is_missing(game):
 
 def test_an_include_folder_that_does_not_exist(game):
     configuration = settings(
-        "..\\crashpad", ("include", r"include\mini_chromium", r"includes"),
-        ("client.lib", "util.lib", "base.lib"), ("lib_md",),
-    )  # fmt: skip
+        "..\\crashpad",
+        ("include", r"include\mini_chromium", r"includes"),
+        ("client.lib", "util.lib", "base.lib"),
+        ("lib_md",),
+    )
 
     diagnosis = game({RELEASE: configuration})
 

@@ -87,11 +87,13 @@ def test_the_root_form_is_a_note(look):
 @pytest.mark.parametrize(
     "text",
     [
-        "/home/jo/build/crashpad_handler", "/Users/jo/game/crashpad_handler",
-        "C:\\Users\\jo\\build\\crashpad_handler.exe", "~/game/crashpad_handler",
+        "/home/jo/build/crashpad_handler",
+        "/Users/jo/game/crashpad_handler",
+        "C:\\Users\\jo\\build\\crashpad_handler.exe",
+        "~/game/crashpad_handler",
         "/home/jo/game/crashpad_db",
     ],
-)  # fmt: skip
+)
 def test_a_path_of_the_build_machine_is_a_warning(look, make, text):
     diagnosis = look(text, make=make)
     assert warnings(diagnosis) == {"program.paths"}
@@ -141,8 +143,9 @@ def build_with_cmake(folder, kind, generator):
     """A program without a single assertion, in a build folder of its own: its path."""
     (folder / "CMakeLists.txt").write_text(CMAKE_PROJECT)
     (folder / "main.cpp").write_text(PLAIN_SOURCE)
-    run_tool("cmake", "-S", folder, "-B", folder / "out", "-G", generator,
-             f"-DCMAKE_BUILD_TYPE={kind}")  # fmt: skip
+    run_tool(
+        "cmake", "-S", folder, "-B", folder / "out", "-G", generator, f"-DCMAKE_BUILD_TYPE={kind}"
+    )
     run_tool("cmake", "--build", folder / "out")
     return folder / "out" / "game"
 
@@ -192,7 +195,7 @@ def test_a_folder_for_debug_builds_tells(tmp_path, folder, make):
         ('# is_debug = false\ntarget_cpu = "x64"\n', set()),
         ("is_debug=true # is_debug = false\n", set()),
     ],
-)  # fmt: skip
+)
 def test_the_arguments_of_gn_tell(tmp_path, text, warned):
     (tmp_path / "args.gn").write_text(text)
     program = write_program(tmp_path / "game", elf_program("--no-rate-limit"))

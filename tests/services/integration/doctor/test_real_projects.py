@@ -76,8 +76,10 @@ def property_sheet_of_a_solution(root):
         "</AdditionalDependencies></Link></ItemDefinitionGroup>"
     )
     write(root / "props" / "Crashpad.props", build_sheet(sheet))
-    one = {"ClCompile": {"RuntimeLibrary": "MultiThreadedDLL"},
-           "Link": {"GenerateDebugInformation": "DebugFull"}}  # fmt: skip
+    one = {
+        "ClCompile": {"RuntimeLibrary": "MultiThreadedDLL"},
+        "Link": {"GenerateDebugInformation": "DebugFull"},
+    }
     write_game(root / "game", {RELEASE: one}, sheets=(r"..\props\crashpad.props",))
 
 
@@ -98,15 +100,15 @@ def backtrace_artifacts(root):
     write_game(root / "game", {RELEASE: one})
 
 
-GN_DIRS = (r"out\Release\obj\client", r"out\Release\obj\util",
-           rf"out\Release\obj\{MINI}\base")  # fmt: skip
+GN_DIRS = (r"out\Release\obj\client", r"out\Release\obj\util", rf"out\Release\obj\{MINI}\base")
 
 
 def chromiums_of_2022(root):
     projects.upstream_gn(root / "crashpad")
     libraries = ("client.lib", "common.lib", "util.lib", "base.lib")
-    one = settings("..\\crashpad", (".", MINI, r"out\Release\gen"), libraries, GN_DIRS,
-                   runtime="MT")  # fmt: skip
+    one = settings(
+        "..\\crashpad", (".", MINI, r"out\Release\gen"), libraries, GN_DIRS, runtime="MT"
+    )
     write_game(root / "game", {RELEASE: one})
 
 
@@ -162,11 +164,15 @@ def conan(root):
         "%(AdditionalDependencies)</AdditionalDependencies></Link></ItemDefinitionGroup>"
     )
     write(root / "conan_crashpad_release_x64.props", build_sheet(sheet))
-    write(root / "conandeps.props",
-          build_sheet('<Import Project="conan_crashpad_release_x64.props"/>'))  # fmt: skip
+    write(
+        root / "conandeps.props",
+        build_sheet('<Import Project="conan_crashpad_release_x64.props"/>'),
+    )
     write(root / "conanfile.txt", "[requires]\nsentry-crashpad/0.6.5\n")
-    one = zip_settings(AdditionalIncludeDirectories="%(AdditionalIncludeDirectories)",
-                       AdditionalDependencies="%(AdditionalDependencies)")  # fmt: skip
+    one = zip_settings(
+        AdditionalIncludeDirectories="%(AdditionalIncludeDirectories)",
+        AdditionalDependencies="%(AdditionalDependencies)",
+    )
     write_game(root, {RELEASE: one}, sheets=("conandeps.props",))
 
 
@@ -175,11 +181,15 @@ def everything_in_directory_build_props(root):
     write(root / "Game.sln", "")
     tools = zip_settings(r"$(MSBuildThisFileDirectory)crashpad")
     body = "".join(
-        f"<{tool}>" + "".join(f"<{name}>{text}</{name}>" for name, text in values.items())
-        + f"</{tool}>" for tool, values in tools.items()
-    )  # fmt: skip
-    write(root / "Directory.Build.props",
-          build_sheet(f"<ItemDefinitionGroup>{body}</ItemDefinitionGroup>"))  # fmt: skip
+        f"<{tool}>"
+        + "".join(f"<{name}>{text}</{name}>" for name, text in values.items())
+        + f"</{tool}>"
+        for tool, values in tools.items()
+    )
+    write(
+        root / "Directory.Build.props",
+        build_sheet(f"<ItemDefinitionGroup>{body}</ItemDefinitionGroup>"),
+    )
     write_game(root / "src" / "game", {RELEASE: {"ClCompile": {}, "Link": {}}})
 
 
@@ -222,25 +232,29 @@ def sentry_by_cmake_and_ninja(root):
         "-MD -std:c++17 -DNOMINMAX",
         link_words=r"..\install\lib\crashpad_client.lib ..\install\lib\crashpad_util.lib "
         r"..\install\lib\crashpad_compat.lib ..\install\lib\mini_chromium.lib winhttp.lib",
-        compiler="C:/VS/bin/Hostx64/x64/cl.exe", suffix="obj",
-    )  # fmt: skip
+        compiler="C:/VS/bin/Hostx64/x64/cl.exe",
+        suffix="obj",
+    )
 
 
 def mingw(root):
     _write_ninja(
-        root / "build", compile_words=r"-I../include -std=gnu++17 -g",
+        root / "build",
+        compile_words=r"-I../include -std=gnu++17 -g",
         link_words="-Wl,--subsystem,windows libclient.a -lwinhttp -lversion",
-        compiler="C:/mingw/bin/c++.exe", suffix="obj",
-    )  # fmt: skip
+        compiler="C:/mingw/bin/c++.exe",
+        suffix="obj",
+    )
 
 
 def linux_imported_target(root):
     _write_archive(root / "crashpad" / "client" / "libclient.a")
     write_headers(root / "crashpad", root / "crashpad" / "mini", cxx17=True)
     _write_makefiles(
-        root / "build", "-isystem ../crashpad -isystem ../crashpad/mini -std=gnu++17 -g",
+        root / "build",
+        "-isystem ../crashpad -isystem ../crashpad/mini -std=gnu++17 -g",
         "-Wl,-z,noexecstack -Wl,--undefined=CRASHPAD_NOTE_REFERENCE ../crashpad/client/libclient.a",
-    )  # fmt: skip
+    )
 
 
 def linux_subdirectory(root):
@@ -248,9 +262,10 @@ def linux_subdirectory(root):
     _write_archive(root / "build" / "crashpad" / "client" / "libclient.a")
     write_headers(root / "crashpad", root / "crashpad" / "mini", cxx17=True)
     _write_makefiles(
-        root / "build", "-I../crashpad -I../crashpad/mini -g",
+        root / "build",
+        "-I../crashpad -I../crashpad/mini -g",
         "crashpad/client/libclient.a /usr/lib/x86_64-linux-gnu/libcurl.so -ldl",
-    )  # fmt: skip
+    )
     _write_makefiles(root / "build", "-I../crashpad", "crashpad/client/libclient.a", name="handler")
 
 
@@ -291,17 +306,20 @@ def macos_by_cmake(root):
     _write_archive(root / "libclient.a")
     write_headers(root / "crashpad")
     _write_ninja(
-        root / "build", compile_words="-isysroot /SDK -std=gnu++17 -I../crashpad",
+        root / "build",
+        compile_words="-isysroot /SDK -std=gnu++17 -I../crashpad",
         link_words="-arch arm64 -Wl,-search_paths_first ../libclient.a -framework Security -lbsm",
         compiler="/usr/bin/c++",
-    )  # fmt: skip
+    )
 
 
 def macos_bundle(root):
     contents = root / "Game.app" / "Contents"
     write_program(contents / "MacOS" / "Game", macho_program(cpu=MACHO_ARM64))
-    write_program(contents / "MacOS" / "crashpad_handler",
-                  macho_program(client=False, cpu=MACHO_ARM64) + handler_texts())  # fmt: skip
+    write_program(
+        contents / "MacOS" / "crashpad_handler",
+        macho_program(client=False, cpu=MACHO_ARM64) + handler_texts(),
+    )
     write(contents / "Info.plist", "<plist><dict/></plist>")
 
 
@@ -325,9 +343,11 @@ def qt_project(root):
 
 
 def a_settings_file(root):
-    write(root / "crashtool.toml",
-          f'url = "https://submit.backtrace.io/acme/{"5c267fa1" * 8}/minidump"\n'
-          '[annotations]\nprod = "Game"\nver = "1.4.2"\n')  # fmt: skip
+    write(
+        root / "crashtool.toml",
+        f'url = "https://submit.backtrace.io/acme/{"5c267fa1" * 8}/minidump"\n'
+        '[annotations]\nprod = "Game"\nver = "1.4.2"\n',
+    )
 
 
 def databases_of_three_systems(root):
@@ -365,24 +385,31 @@ def _write_archive(path):
 
 
 def _write_makefiles(folder, compile_words, link_words, *, name="app", compiler="/usr/bin/c++"):
-    write(folder / "CMakeCache.txt",
-          f"CMAKE_GENERATOR:INTERNAL=Unix Makefiles\nCMAKE_CXX_COMPILER:FILEPATH={compiler}\n"
-          "CMAKE_BUILD_TYPE:STRING=Release\n")  # fmt: skip
+    write(
+        folder / "CMakeCache.txt",
+        f"CMAKE_GENERATOR:INTERNAL=Unix Makefiles\nCMAKE_CXX_COMPILER:FILEPATH={compiler}\n"
+        "CMAKE_BUILD_TYPE:STRING=Release\n",
+    )
     target = folder / "CMakeFiles" / f"{name}.dir"
     write(target / "flags.make", f"CXX_DEFINES = \n\nCXX_FLAGS = {compile_words}\n")
-    write(target / "link.txt",
-          f"{compiler} CMakeFiles/{name}.dir/main.cpp.o -o {name} {link_words}\n")  # fmt: skip
+    write(
+        target / "link.txt", f"{compiler} CMakeFiles/{name}.dir/main.cpp.o -o {name} {link_words}\n"
+    )
 
 
 def _write_ninja(folder, *, compile_words, link_words, compiler, suffix="o"):
-    write(folder / "CMakeCache.txt",
-          f"CMAKE_GENERATOR:INTERNAL=Ninja\nCMAKE_CXX_COMPILER:FILEPATH={compiler}\n"
-          "CMAKE_BUILD_TYPE:STRING=RelWithDebInfo\n")  # fmt: skip
+    write(
+        folder / "CMakeCache.txt",
+        f"CMAKE_GENERATOR:INTERNAL=Ninja\nCMAKE_CXX_COMPILER:FILEPATH={compiler}\n"
+        "CMAKE_BUILD_TYPE:STRING=RelWithDebInfo\n",
+    )
     target = f"CMakeFiles/app.dir/main.cpp.{suffix}"
-    write(folder / "build.ninja",
-          f"build {target}: CXX_COMPILER__app_x ../main.cpp\n  FLAGS = {compile_words}\n\n"
-          f"build app: CXX_EXECUTABLE_LINKER__app_x {target}\n  FLAGS = -O2\n"
-          f"  LINK_LIBRARIES = {link_words}\n  TARGET_FILE = app\n")  # fmt: skip
+    write(
+        folder / "build.ninja",
+        f"build {target}: CXX_COMPILER__app_x ../main.cpp\n  FLAGS = {compile_words}\n\n"
+        f"build app: CXX_EXECUTABLE_LINKER__app_x {target}\n  FLAGS = -O2\n"
+        f"  LINK_LIBRARIES = {link_words}\n  TARGET_FILE = app\n",
+    )
 
 
 @pytest.mark.parametrize("make", PROJECTS, ids=lambda make: make.__name__)

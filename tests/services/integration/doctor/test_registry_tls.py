@@ -33,8 +33,7 @@ def look(tmp_path, text):
 
 
 def causes(diagnosis):
-    return [row.cause for row in diagnosis.findings
-            if (row.check, row.verdict) == (CHECK, WARNING)]  # fmt: skip
+    return [row.cause for row in diagnosis.findings if (row.check, row.verdict) == (CHECK, WARNING)]
 
 
 def test_what_scaffold_reg_writes_passes(tmp_path):
@@ -70,8 +69,7 @@ def test_tls_1_1_alone_is_too_little(tmp_path):
 
 def test_backtraces_handler_needs_schannel_alone(tmp_path):
     text = next(text for text, family in FAMILY_TEXTS if family == "backtrace")
-    write_program(tmp_path / "crashpad_handler.exe", pe_program(client=False)
-                  + handler_texts(text))  # fmt: skip
+    write_program(tmp_path / "crashpad_handler.exe", pe_program(client=False) + handler_texts(text))
     (tmp_path / "export.reg").write_bytes(pack_registry_file(HEAD + WINDOWS_7))
 
     told = causes(examine(tmp_path, without=()))

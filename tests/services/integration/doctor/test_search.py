@@ -80,9 +80,10 @@ def test_folders_are_told_by_what_is_in_them(tmp_path):
     (tmp_path / "db" / "pending").mkdir()
     found = {(subject.kind, subject.path) for subject in find(tmp_path) if subject.path}
     assert found == {
-        (CMAKE_BUILD, str(tmp_path / "build")), (CRASHPAD_HEADERS, str(tmp_path / "crashpad")),
+        (CMAKE_BUILD, str(tmp_path / "build")),
+        (CRASHPAD_HEADERS, str(tmp_path / "crashpad")),
         (DATABASE, str(tmp_path / "db")),
-    }  # fmt: skip
+    }
 
 
 def test_the_search_ends_at_so_many_files_and_says_so(tmp_path, monkeypatch):
@@ -140,8 +141,9 @@ def test_what_may_not_be_read_is_told(tmp_path):
     looked = BuildSearch(Options(), Scratch())
     looked.find_subjects([str(tmp_path)])
     assert sorted(problem.file for problem in looked.problems) == [
-        str(tmp_path / "app"), str(tmp_path / "folder"),
-    ]  # fmt: skip
+        str(tmp_path / "app"),
+        str(tmp_path / "folder"),
+    ]
 
 
 def test_a_folder_that_is_given_twice_counts_once(tmp_path):

@@ -38,7 +38,7 @@ BAD_ANNOTATIONS = [
     ("attachment-named-like-field", ["x.log=1"], ["/a/x.log"]),
     ("attachment-name-unused", ["a=1"], ["other.log=/a/x.log"]),
     ("command-line-length", [f"a={'x' * 140_000}"], []),
-]  # fmt: skip
+]
 HEALTHY = {"url": HOSTED, "annotations": ["prod=Game", "ver=1.4.2"]}
 
 
@@ -110,9 +110,10 @@ def test_without_a_url_there_is_nothing_to_check(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rule", "annotations", "attachments"), BAD_ANNOTATIONS,
+    ("rule", "annotations", "attachments"),
+    BAD_ANNOTATIONS,
     ids=[rule for rule, _, _ in BAD_ANNOTATIONS],
-)  # fmt: skip
+)
 def test_an_annotation_that_breaks_a_rule_is_told_under_its_name(
     tmp_path, rule, annotations, attachments
 ):

@@ -60,8 +60,9 @@ def write_zip(path, files, *, system=3):
 
 
 def write_deb(path, files):
-    data = write_tar(path.with_suffix(".tar.xz"), [(f"./{row[0]}", *row[1:]) for row in files],
-                     "w:xz")  # fmt: skip
+    data = write_tar(
+        path.with_suffix(".tar.xz"), [(f"./{row[0]}", *row[1:]) for row in files], "w:xz"
+    )
     members = {"debian-binary": b"2.0\n", "data.tar.xz": data.read_bytes()}
     path.write_bytes(build_ar(members))
     data.unlink()
@@ -107,9 +108,10 @@ def test_a_zip_made_on_windows_gives_no_modes(tmp_path):
 
 
 def test_programs_for_windows_need_no_mode(tmp_path):
-    files = [("game.exe", pe_program(SENTRY_TEXT), 0o644),
-             ("crashpad_handler.exe", pe_program(handler_texts("crash-envelope"), client=False),
-              0o644)]  # fmt: skip
+    files = [
+        ("game.exe", pe_program(SENTRY_TEXT), 0o644),
+        ("crashpad_handler.exe", pe_program(handler_texts("crash-envelope"), client=False), 0o644),
+    ]
     diagnosis = examine(write_zip(tmp_path / "game.zip", files, system=0), without=WITHOUT)
     assert failures(diagnosis) == set()
 

@@ -76,9 +76,11 @@ def test_the_target_has_the_last_word(look):
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"SHARED": ""}, "Xcode's default"),
-     ({"SHARED": "", "XCCONFIG": "baseConfigurationReference = A9;"}, ".xcconfig")],
-)  # fmt: skip
+    [
+        ({"SHARED": ""}, "Xcode's default"),
+        ({"SHARED": "", "XCCONFIG": "baseConfigurationReference = A9;"}, ".xcconfig"),
+    ],
+)
 def test_what_the_project_does_not_say_is_not_judged(look, changes, words):
     diagnosis = look(**changes)
     assert bad(diagnosis) == set()
