@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "bounded.h"
 
 extern char **environ;
 static char *self;
@@ -193,12 +194,14 @@ static void spawn_many(void)
         char *arguments[] = {self, "seven", 0};
         pid_t child;
         int status;
+        take_child();
         if (posix_spawn(&child, self, 0, 0, arguments, environ)) exit(99);
         if (waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 7) exit(99);
         if (!(child = vfork())) _exit(8);
         if (waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 8) exit(99);
         /* a process cloned with no exit signal at all */
-        if (!(child = syscall(SYS_clone, 0, 0, 0, 0, 0))) _exit(9);
+        take_child();
+        if (!(child = check_child(syscall(SYS_clone, 0, 0, 0, 0, 0)))) _exit(9);
         if (waitpid(child, &status, __WALL) != child || WEXITSTATUS(status) != 9) exit(99);
     }
     null_write();
@@ -227,7 +230,9 @@ static void new_session(void)
 
 static void daemonizes(void)
 {
+    take_child();
     if (daemon(0, 0)) exit(99);
+    alarm(MAX_SECONDS);
     usleep(50000);
     exit(0);
 }

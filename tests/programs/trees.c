@@ -14,12 +14,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "bounded.h"
 
 extern char **environ;
 static char *self;
 
 static int *volatile nowhere;
-static void crash(void) { *nowhere = 1; }
+static void crash(void) { *nowhere = 1; abort(); }
 static void stop_here(void) { for (;;) pause(); }
 static int killed_by(int status, int number) { return WIFSIGNALED(status) && WTERMSIG(status) == number; }
 
@@ -76,6 +77,7 @@ static int spawned(void)
 {
     pid_t pid;
     char *words[] = {self, "crash", 0};
+    take_child();
     if (posix_spawn(&pid, self, 0, 0, words, environ)) return 2;
     return killed_by(wait_for(pid), SIGSEGV) ? 5 : 1;
 }
@@ -84,6 +86,7 @@ static int by_system(void)
 {
     char line[4096];
     snprintf(line, sizeof line, "%s crash 2>/dev/null; %s seven", self, self);
+    take_child();
     return WEXITSTATUS(system(line)) == 7 ? 5 : 1;
 }
 
@@ -91,6 +94,7 @@ static int by_popen(void)
 {
     char line[4096];
     snprintf(line, sizeof line, "exec %s abort", self);
+    take_child();
     FILE *stream = popen(line, "r");
     return killed_by(pclose(stream), SIGABRT) ? 5 : 1;
 }
@@ -301,7 +305,8 @@ static int told_once(void)
 
 static int odd_signal(void)
 {
-    pid_t pid = syscall(SYS_clone, 0, 0, 0, 0, 0);
+    take_child();
+    pid_t pid = check_child(syscall(SYS_clone, 0, 0, 0, 0, 0));
     if (pid == 0) crash();
     return killed_by(wait_for(pid), SIGSEGV) ? 5 : 1;
 }
@@ -311,6 +316,7 @@ static int crash_in_clone(void *unused) { (void)unused; crash(); return 0; }
 static int shared_memory(void)
 {
     static char stack[65536] __attribute__((aligned(64)));
+    take_child();
     pid_t pid = clone(crash_in_clone, stack + sizeof stack, CLONE_VM | SIGCHLD, 0);
     return killed_by(wait_for(pid), SIGSEGV) ? 5 : 1;
 }
@@ -452,7 +458,6 @@ int main(int count, char **words)
 {
     self = "/proc/self/exe";
     if (count > 1) self = words[0];
-    alarm(30);
     for (size_t i = 0; count > 1 && i < sizeof KINDS / sizeof *KINDS; i++)
         if (!strcmp(KINDS[i].name, words[1])) return KINDS[i].run();
     return 98;
