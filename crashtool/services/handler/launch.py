@@ -11,7 +11,13 @@ from typing import Any, NoReturn
 
 from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.handler.ptrace import adopt_orphans, allow_tracing, fork_unseen, seize
+from crashtool.services.handler.ptrace import (
+    adopt_orphans,
+    allow_tracing,
+    die_with_parent,
+    fork_unseen,
+    seize,
+)
 from crashtool.services.handler.supported import NEEDS_LINUX
 from crashtool.services.handler.target import read_file, read_name
 from crashtool.services.workers.child_environment import child_environment
@@ -21,7 +27,8 @@ if sys.platform != "linux":
 
 ChildAction = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
-_STARTED = b"s"
+_TRACED = b"t"
+_UNTRACED = b"u"
 _YAMA = "/proc/sys/kernel/yama/ptrace_scope"
 _ADMIN_ONLY = 2
 _CAP_SYS_PTRACE = 1 << 19  # linux/capability.h
@@ -122,7 +129,7 @@ def launch(
             os.close(descriptor)
         os.waitpid(pid, 0)
         raise (_untraceable(error) if isinstance(error, OSError) else error) from None
-    os.write(pipes.go_write, _STARTED)
+    os.write(pipes.go_write, _UNTRACED if untraced else _TRACED)
     os.close(pipes.go_write)
     return Launched(pid, helper_pid, pipes.order_write, pipes.log_read, pipes.report_read, untraced)
 
@@ -187,7 +194,9 @@ def _become_program(
             os.dup2(stream, standard)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
-        if os.read(pipes.go_read, 1) == _STARTED:
+        if go := os.read(pipes.go_read, 1):
+            if go == _TRACED:  # while a handler looks at it, it is not, and stands still
+                die_with_parent()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.execve(  # noqa: S606 (no shell between)
                 program[0], list(program[1:]), child_environment()

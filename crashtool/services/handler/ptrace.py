@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import signal
 import sys
 from functools import cache
 from typing import Any
@@ -37,6 +38,7 @@ NT_PRSTATUS = 1
 NT_PRFPREG = 2
 NT_PRXFPREG = 0x46E62B7F
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PTRACER = 0x59616D61
 _PR_SET_PTRACER_ANY = ctypes.c_ulong(-1)
@@ -94,9 +96,9 @@ def _options(*, children: bool, dies_with_us: bool) -> int:
     return _ALONE | (_CHILDREN if children else 0) | (_EXITKILL if dies_with_us else 0)
 
 
-def resume(tid: int, signal: int = 0) -> None:
-    """Let a stopped thread go on, delivering `signal` if it is not 0."""
-    _ptrace(_CONT, tid, 0, signal)
+def resume(tid: int, number: int = 0) -> None:
+    """Let a stopped thread go on, delivering signal `number` if it is not 0."""
+    _ptrace(_CONT, tid, 0, number)
 
 
 def listen(tid: int) -> None:
@@ -109,9 +111,9 @@ def interrupt(tid: int) -> None:
     _ptrace(_INTERRUPT, tid)
 
 
-def detach(tid: int, signal: int = 0) -> None:
-    """Stop tracing a stopped thread, delivering `signal` if it is not 0."""
-    _ptrace(_DETACH, tid, 0, signal)
+def detach(tid: int, number: int = 0) -> None:
+    """Stop tracing a stopped thread, delivering signal `number` if it is not 0."""
+    _ptrace(_DETACH, tid, 0, number)
 
 
 def get_registers(tid: int, note: int = NT_PRSTATUS) -> bytes:
@@ -146,6 +148,11 @@ def allow_tracing() -> None:
     _libc().prctl(_PR_SET_PTRACER, _PR_SET_PTRACER_ANY, 0, 0, 0)
 
 
+def die_with_parent() -> None:
+    """Be killed when the thread that started this process ends, across exec, though untraced."""
+    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def fork_unseen() -> int:
     """Fork a child whose end signals nobody: the parent's wait() never sees it. 0 in the child."""
     pid: int = _libc().syscall(_SYS_CLONE, 0, 0, 0, 0, 0)
@@ -154,9 +161,9 @@ def fork_unseen() -> int:
     return pid
 
 
-def send_to_thread(pid: int, tid: int, signal: int) -> None:
+def send_to_thread(pid: int, tid: int, number: int) -> None:
     """Queue a signal for one thread; nothing if it is gone."""
-    if _libc().syscall(_SYS_TGKILL, pid, tid, signal) < 0:
-        number = ctypes.get_errno()
-        if number != errno.ESRCH:
-            raise OSError(number, "tgkill: " + os.strerror(number))
+    if _libc().syscall(_SYS_TGKILL, pid, tid, number) < 0:
+        failure = ctypes.get_errno()
+        if failure != errno.ESRCH:
+            raise OSError(failure, "tgkill: " + os.strerror(failure))

@@ -358,6 +358,30 @@ def test_a_killed_runner_leaves_neither_program_nor_helper(sentry_handler, build
     assert processes_naming(str(program)) == []
 
 
+@pytest.mark.parametrize("kind", ["null", "threads"])
+def test_a_runner_killed_during_a_dump_leaves_no_stopped_program(
+    kind, sentry_handler, build, tmp_path
+):
+    """The program is not traced then: the handler is to do that."""
+    program = tmp_path / "lonely"
+    shutil.copy(build("crash.c"), program)
+    script = textwrap.dedent(f"""
+        import os
+        from crashtool.services.handler import handover
+        from crashtool.services.handler.program import run_program
+        handover.TraceRequest.request = lambda *_: os.kill(os.getpid(), 9)
+        run_program([{str(program)!r}, {kind!r}], [{sentry_handler.path!r}])
+    """)
+
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+
+    assert done.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while processes_naming(str(program)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert processes_naming(str(program)) == []
+
+
 KILL_HANDLER = """
 import ctypes, os, pathlib, signal
 for entry in pathlib.Path("/proc").iterdir():
