@@ -214,7 +214,7 @@ _crashtool() {
         --ci) words='github' ;;
         --color) words='auto always never' ;;
         --annotation|--attachment|--symbols|--symbol-server|--cache-size|--cache|--url|--database|--handler|--timeout|--pid|--ignore|--junit|--report|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --children --no-children --to-the-end --timeout --pid --kill --ignore --json-lines --junit --ci --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        *) [[ $current == -* ]] && words='--annotation --attachment --symbols --symbol-server --offline --cache-size --cache --no-local-symbols --url --database --handler --writer --mode --children --no-children --to-the-end --timeout --pid --kill --ignore --attach-stderr --json-lines --junit --ci --report --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     esac
     if [[ $words ]]; then

@@ -488,6 +488,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from run' -l timeout -r -d 'Whe
 complete -c crashtool -n '__fish_seen_subcommand_from run' -l pid -r -d 'Report a process that runs already, as it stands, instead of a program; it lives on.'
 complete -c crashtool -n '__fish_seen_subcommand_from run' -l kill -d 'With --pid: kill the process when it is reported.'
 complete -c crashtool -n '__fish_seen_subcommand_from run' -l ignore -r -d 'Expect crashes of processes whose name, command line or crashed function is like \'*DeathTest*\': they are counted, not reported.'
+complete -c crashtool -n '__fish_seen_subcommand_from run' -l attach-stderr -d 'Attach the last lines that a crashed process has on stderr, and show them: from a file, or from the run\'s own stderr if that is a pipe (it then passes through crashtool).'
 complete -c crashtool -n '__fish_seen_subcommand_from run' -l json-lines -d 'Print one JSON document a line instead of the report: each crash, then the run.'
 complete -c crashtool -n '__fish_seen_subcommand_from run' -l junit -r -d 'Write a JUnit file: a test case that failed for each crash and each hang.'
 complete -c crashtool -n '__fish_seen_subcommand_from run' -l ci -x -a 'github' -d 'Also write annotations for this CI system (on stderr) and its job summary.'

@@ -82,6 +82,12 @@ TIMED_OUT = 124  # what coreutils' timeout ends with
     "'*DeathTest*': they are counted, not reported.",
 )
 @click.option(
+    "--attach-stderr",
+    is_flag=True,
+    help="Attach the last lines that a crashed process has on stderr, and show them: from a file, "
+    "or from the run's own stderr if that is a pipe (it then passes through crashtool).",
+)
+@click.option(
     "--json-lines",
     is_flag=True,
     help="Print one JSON document a line instead of the report: each crash, then the run.",
@@ -181,6 +187,7 @@ def _run(console: Console, program: tuple[str, ...], options: RunOptions) -> int
         writer=options.writer,
         process_id=options.pid or 0,
         kills=options.kill,
+        attaches_stderr=options.attach_stderr,
         following=Following(
             to_the_end=options.to_the_end,
             ignore=tuple(options.ignore or ()),

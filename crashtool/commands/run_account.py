@@ -172,7 +172,7 @@ class Account:
         return reason
 
     def _show(self, told: ToldCrash, heading: str) -> None:
-        from crashtool.render.run import name_command
+        from crashtool.render.run import name_command, render_last_lines
         from crashtool.render.safe_text import log_line
 
         lines = []
@@ -182,13 +182,16 @@ class Account:
             for line in lines:
                 self.console.note(line)
         self._explain(told)
+        last_lines = render_last_lines(told.crash)
         if told.report:
             shown = "".join(log_line(line) + "\n" for line in lines) if self.file else ""
-            page = shown + self._page(told.report)
+            page = shown + self._page(told.report) + last_lines
             if self.file:
                 self._pages.append(page)
             else:
                 self._write(page)
+        elif last_lines:
+            self._write(last_lines)
 
     def _explain(self, told: ToldCrash) -> None:
         """What became of the report, in notes and warnings."""

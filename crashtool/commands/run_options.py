@@ -20,6 +20,7 @@ class RunOptions(NamedTuple):
     pid: int | None
     kill: bool
     ignore: tuple[str, ...]
+    attach_stderr: bool
     json_lines: bool
     junit: str | None
     ci_system: str | None

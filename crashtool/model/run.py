@@ -27,7 +27,8 @@ class ProcessCrash(NamedTuple):
     `seconds` from the run's start. `uuid` is the id of the report that crashtool has written of it
     into `database`, "" without one; then `problem` says why. `images` and `notes` are as in
     RunResult. `is_program`: it is the program itself, whose report a handler may have written.
-    `ignored_for`: why no report was wanted, "" when one was.
+    `ignored_for`: why no report was wanted, "" when one was. `last_lines` of its stderr, if asked
+    for and known.
     """
 
     process_id: int
@@ -45,6 +46,7 @@ class ProcessCrash(NamedTuple):
     uuid: str = ""
     is_program: bool = False
     ignored_for: str = ""
+    last_lines: tuple[str, ...] = ()
 
 
 class Unfollowed(NamedTuple):

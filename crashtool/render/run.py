@@ -7,9 +7,10 @@ from typing import Any
 
 from crashtool.formats.shell_words import quote_posix
 from crashtool.model.run import DeliveredReport, ProcessCrash, RunResult
-from crashtool.render.safe_text import safe
+from crashtool.render.safe_text import log_line, safe
 
 MAX_COMMAND = 400  # characters
+MAX_LINE = 400
 MAX_NAMED = 8
 
 
@@ -61,6 +62,7 @@ def process_document(crash: ProcessCrash, delivery: DeliveredReport | None) -> d
         "parent_ended": None if crash.parent_status is None else _ending(crash.parent_status),
         "ignored_for": crash.ignored_for or None,
         "problem": crash.problem,
+        "stderr": list(crash.last_lines) or None,
         "report": _report_document(delivery),
     }
 
@@ -111,6 +113,14 @@ def name_command(crash: ProcessCrash) -> str:
     """The command line as a shell takes it, cut when it is long."""
     line = " ".join(map(quote_posix, crash.command_line))
     return f"command: {safe(line, MAX_COMMAND)}" if line else "command: unknown"
+
+
+def render_last_lines(crash: ProcessCrash) -> str:
+    """What stood on a process's stderr, each line harmless; "" when nothing is known."""
+    if not crash.last_lines:
+        return ""
+    lines = "".join(f"  {log_line(line[:MAX_LINE])}\n" for line in crash.last_lines)
+    return f"STDERR  the last lines, of all who write there\n{lines}"
 
 
 def summarize(result: RunResult, crashes: Sequence[ProcessCrash]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from crashtool.render.ci import (
 )
 from crashtool.render.junit import xml_attribute, xml_content
 from crashtool.render.report import render_report
-from crashtool.render.run import describe_crash, describe_hang, name_command, summarize
+from crashtool.render.run import MAX_LINE, describe_crash, describe_hang, name_command, summarize
 
 SUITE = "crashtool run"
 MAX_PAGES = 20  # GitHub cuts a summary at 1 MiB
@@ -66,8 +66,18 @@ def render_run_summary(rows: Sequence[RunRow], result: RunResult) -> str:
             ],
         )  # fmt: skip
         lines.append("")
-    pages = [render_summary(row.report) for row in told[:MAX_PAGES] if row.report]
+    pages = [
+        (render_summary(row.report) if row.report else "") + _summarize_last_lines(row.crash)
+        for row in told[:MAX_PAGES]
+    ]
     return "\n".join(lines) + "\n" + "".join(pages)
+
+
+def _summarize_last_lines(crash: ProcessCrash) -> str:
+    if not crash.last_lines:
+        return ""
+    cells = iter((code_cell(line[:MAX_LINE]),) for line in crash.last_lines)
+    return "\n".join(markdown_table(("stderr",), cells)) + "\n\n"
 
 
 def render_run_junit(rows: Sequence[RunRow], result: RunResult, program: str) -> str:
@@ -96,4 +106,7 @@ def _junit_case(row: RunRow, result: RunResult) -> str:
         return f"{head}<system-out>{text}</system-out>\n</testcase>\n"
     message = xml_attribute(describe_row(row, result))
     page = render_report(row.report).text(None) if row.report else row.crash.problem or ""
-    return f"{head}<failure message={message}>{xml_content(page)}</failure>\n</testcase>\n"
+    told = f"<failure message={message}>{xml_content(page)}</failure>\n"
+    if row.crash.last_lines:
+        told += f"<system-err>{xml_content(chr(10).join(row.crash.last_lines))}</system-err>\n"
+    return f"{head}{told}</testcase>\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from crashtool.errors import reason_of
 from crashtool.model.run import FatalSignal, ProcessCrash
 from crashtool.services.handler.freeze import Freezer
+from crashtool.services.handler.last_lines import LastLines
 from crashtool.services.handler.own_writer import OwnWriter, Written
 from crashtool.services.handler.process_tree import ProcessTree, TracedProcess
 from crashtool.services.handler.signal_frame_writer import SignalInfo, StoppedThread
@@ -29,29 +30,37 @@ Ignore = Callable[[str, tuple[str, ...]], str]
 class ChildCrashes:
     """Takes down what happens to the descendants of a program."""
 
-    def __init__(self, tree: ProcessTree, own: OwnWriter | None, ignore: Ignore) -> None:
+    def __init__(
+        self,
+        tree: ProcessTree,
+        own: OwnWriter | None,
+        ignore: Ignore,
+        last_lines: LastLines | None = None,
+    ) -> None:
         self._tree = tree
         self._own = own
         self._ignore = ignore
+        self._last_lines = last_lines
         self._written = 0
 
-    def take(self, process: TracedProcess, tid: int, siginfo: SignalInfo) -> int | None:
+    def take(self, process: TracedProcess, tid: int, siginfo: SignalInfo) -> list[tuple[int, int]]:
         """A thread is about to get its fatal signal: have it dumped, and let it have the signal.
 
-        The process's wait status when it ended before it was held. Its parent notices nothing but
-        its death: it is never detached, so that it is in no group stop.
+        The threads that ended before they were held, with their wait status; if the process did,
+        there is no crash. Its parent notices nothing but its death: it is never detached, so that
+        it is in no group stop.
         """
         seconds = time.monotonic() - self._tree.began
         crashed = read_stopped_thread(tid, siginfo)
         freezer = Freezer(process.pid, tid)
         if not freezer.freeze():
-            return freezer.ended
+            return freezer.gone
         try:
             crash = self._describe(process, crashed, seconds)
             self._tree.crashes.append(self._write(crash, crashed, freezer))
         finally:
             freezer.go_on(siginfo.number)
-        return None
+        return freezer.gone
 
     def _describe(
         self, process: TracedProcess, crashed: StoppedThread, seconds: float
@@ -72,6 +81,7 @@ class ChildCrashes:
             parent_name=read_name(process.parent) or process.parent_name,
             images=images,
             ignored_for=self._ignore(name, words),
+            last_lines=self._last_lines.take(process.pid) if self._last_lines else (),
         )
 
     def _write(self, crash: ProcessCrash, crashed: StoppedThread, freezer: Freezer) -> ProcessCrash:
@@ -84,8 +94,9 @@ class ChildCrashes:
         self._written += 1
         from crashtool.services.handler.own_report import write_report  # no cost without a crash
 
+        own = self._last_lines.attach(self._own) if self._last_lines else self._own
         try:
-            written = write_report(self._own, crash.process_id, crashed, freezer.threads)
+            written = write_report(own, crash.process_id, crashed, freezer.threads)
         except OSError as error:
             written = Written(reason_of(error))
         return crash._replace(

@@ -31,12 +31,17 @@ _STEP = 0.0005
 
 
 class Freezer:
-    """All threads of the process `pid`, one of which, `crashed`, has met its fatal signal."""
+    """All threads of the process `pid`, one of which, `crashed`, has met its fatal signal.
+
+    `gone`: the threads that ended meanwhile, the first one last, and their wait status, which
+    nobody else hears of.
+    """
 
     def __init__(self, pid: int, crashed: int) -> None:
         self.pid = pid
         self.crashed = crashed
         self.ended: int | None = None
+        self.gone: list[tuple[int, int]] = []
         self._held = {crashed: 0}  # thread -> the signal whose delivery it was stopped at
 
     @property
@@ -76,14 +81,15 @@ class Freezer:
             reports = _take_reports(asked | set(self._held))
             if not reports:
                 time.sleep(_STEP)
-            for tid, status in reports:
-                if not self._take(tid, status):
-                    return False
+            answers = [self._take(tid, status) for tid, status in reports]  # each is taken
+            if not all(answers):
+                return False
         return True
 
     def _take(self, tid: int, status: int) -> bool:
         if not os.WIFSTOPPED(status):
             self._held.pop(tid, None)
+            self.gone.append((tid, status))
             if tid == self.pid:
                 self.ended = status
             return tid not in (self.pid, self.crashed)

@@ -49,7 +49,8 @@ class Handover:
     After `dump`: `problem` says why there is perhaps no dump, `ended` is the wait status if the
     program ended meanwhile, `mode` how the handler was asked, `seconds` how long it took,
     `images` the files whose code was mapped, `notes` what to warn of, `database` where `own` has
-    put the report and `own_reason` why it had to.
+    put the report and `own_reason` why it had to. `gone`: threads that ended meanwhile, and their
+    wait status.
     """
 
     def __init__(self, pid: int, thread: StoppedThread, own: OwnWriter | None = None) -> None:
@@ -58,6 +59,7 @@ class Handover:
         self.own = own
         self.problem: str | None = None
         self.ended: int | None = None
+        self.gone: list[tuple[int, int]] = []
         self.mode = ""
         self.seconds = 0.0
         self.images: tuple[str, ...] = ()
@@ -76,6 +78,7 @@ class Handover:
         """
         began = time.monotonic()
         freezer = Freezer(self.pid, self.thread.thread_id)
+        self.gone = freezer.gone  # of its threads, as it goes on
         if not freezer.freeze():
             self.ended = freezer.ended
             return False

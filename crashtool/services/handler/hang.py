@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.model.run import ProcessCrash
 from crashtool.services.handler.child_crash import NO_WRITER, describe_fatal
 from crashtool.services.handler.freeze import Freezer
+from crashtool.services.handler.last_lines import LastLines
 from crashtool.services.handler.launch import explain_tracer
 from crashtool.services.handler.own_writer import OwnWriter, Written
 from crashtool.services.handler.process_tree import ProcessTree
@@ -33,16 +35,29 @@ NO_SIGNAL = -1  # Signals::kSimulatedSigno of Crashpad: asked for, nothing has c
 KEY = "hang"  # the annotation that marks these reports
 
 
-def dump_hanging(tree: ProcessTree, own: OwnWriter | None, seconds: float) -> list[ProcessCrash]:
-    """A report of every process that is followed, each as it stands; they go on afterwards."""
+def dump_hanging(
+    tree: ProcessTree,
+    own: OwnWriter | None,
+    seconds: float,
+    last_lines: LastLines | None,
+    ended: Callable[[int, int], None],
+) -> list[ProcessCrash]:
+    """A report of every process that is followed, each as it stands; they go on afterwards.
+
+    `ended` is told of those that end meanwhile, and of threads, with their wait status.
+    """
     words = f"still running after {seconds:g} s"
     found = []
     for pid in tuple(tree.processes):
         freezer = Freezer(pid, pid)
-        if not freezer.hold():
+        is_held = freezer.hold()
+        for tid, status in freezer.gone:
+            ended(tid, status)
+        if not is_held:
             continue
         try:
-            found.append(_dump(pid, freezer, own, words, time.monotonic() - tree.began))
+            passed = time.monotonic() - tree.began
+            found.append(_dump(pid, freezer, own, words, passed, last_lines))
         except OSError:  # killed from outside
             continue
         finally:
@@ -50,7 +65,9 @@ def dump_hanging(tree: ProcessTree, own: OwnWriter | None, seconds: float) -> li
     return found
 
 
-def dump_process(pid: int, own: OwnWriter, *, kills: bool) -> ProcessCrash:
+def dump_process(
+    pid: int, own: OwnWriter, *, kills: bool, last_lines: LastLines | None = None
+) -> ProcessCrash:
     """A report of a live process, which lives on untraced, unless it is killed afterwards.
 
     InputUnusable when there is no such process, UsageError when it may not be traced.
@@ -64,7 +81,7 @@ def dump_process(pid: int, own: OwnWriter, *, kills: bool) -> ProcessCrash:
     if not freezer.hold():
         raise InputUnusable(f"process {pid} has just ended")
     try:
-        return _dump(pid, freezer, own, "running, dumped by its process id", 0.0)
+        return _dump(pid, freezer, own, "running, dumped by its process id", 0.0, last_lines)
     except OSError as error:
         raise InputUnusable(f"process {pid} cannot be read: {reason_of(error)}") from None
     finally:
@@ -106,18 +123,25 @@ def _check_permission(pid: int, tid: int, error: OSError) -> None:
 
 
 def _dump(
-    pid: int, freezer: Freezer, own: OwnWriter | None, words: str, seconds: float
+    pid: int,
+    freezer: Freezer,
+    own: OwnWriter | None,
+    words: str,
+    seconds: float,
+    last_lines: LastLines | None,
 ) -> ProcessCrash:
     first = pid if pid in freezer.threads else freezer.threads[0]
     thread = read_stopped_thread(first, SignalInfo(number=NO_SIGNAL))
     parentage = find_parentage(pid)
     parent = parentage[1] if parentage else 0
     written = Written(NO_WRITER)
+    lines = last_lines.take(pid) if last_lines else ()
     if own is not None:
         from crashtool.services.handler.own_report import write_report  # no cost without a hang
 
         marked = own._replace(annotations=(*own.annotations, (KEY, words)))
-        written = write_report(marked, pid, thread, freezer.threads)
+        attached = last_lines.attach(marked) if last_lines else marked
+        written = write_report(attached, pid, thread, freezer.threads)
     return ProcessCrash(
         process_id=pid,
         parent_id=parent,
@@ -131,4 +155,5 @@ def _dump(
         notes=written.notes,
         database=written.database,
         uuid=written.uuid,
+        last_lines=lines,
     )

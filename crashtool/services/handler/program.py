@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from crashtool.model.run import RunResult
 from crashtool.services.handler.following import Following
 from crashtool.services.handler.forward import FORWARDED
+from crashtool.services.handler.last_lines import LastLines
 from crashtool.services.handler.launch import check_tracing_is_possible, launch
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.program_file import find_program
@@ -35,6 +36,7 @@ def run_program(
     handler_seconds: float = HANDLER_SECONDS,
     following: Following | None = None,
     insists: bool = True,
+    last_lines: LastLines | None = None,
 ) -> RunResult:
     """Run `program` (name and arguments) to its end under the command line `handler`.
 
@@ -43,7 +45,8 @@ def run_program(
 
     The calling process must have no threads and no other children. `mode`: "trace" starts the
     handler at the crash; "socket" starts it first, as StartHandler does, and asks it over its
-    socket. `streams`, if given, become the program's stdin, stdout and stderr. Where
+    socket. `streams`, if given, become the program's stdin, stdout and stderr, `last_lines` takes
+    down what went to the last of them before a crash. Where
     the system forbids tracing, UsageError, if the caller `insists`; else the program runs untraced.
     """
     check_platform()
@@ -66,7 +69,7 @@ def run_program(
             children=following is not None and not following.alone,
             insists=insists,
         )
-        return Runner(path, launched, client, own, handler_seconds, following).run()
+        return Runner(path, launched, client, own, handler_seconds, following, last_lines).run()
     finally:
         while signal.sigtimedwait(signals, 0):  # what was meant for the program ends with it
             pass

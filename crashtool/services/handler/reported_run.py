@@ -1,11 +1,12 @@
 """Run a program with all that belongs to it: a writer of its minidump, a database, the report."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crashtool.errors import InputUnusable, MachineFault, UsageError
-from crashtool.formats.attributes import join_annotations
+from crashtool.formats.attributes import Attachment, join_annotations
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.find import Handler, find_handler
 from crashtool.services.handler.following import Following
@@ -29,7 +30,8 @@ class RunPlan(NamedTuple):
     `writer`: "handler" is a crashpad_handler, "own" is crashtool itself, "auto" a handler if one
     starts. A handler that is named must start. `following`: which
     processes are followed, and for how long. With a `process_id` there is no program: that process
-    is dumped as it runs, and killed afterwards if the user says so (`kills`).
+    is dumped as it runs, and killed afterwards if the user says so (`kills`). `attaches_stderr`:
+    each report gets the last lines of its process's stderr.
     """
 
     program: tuple[str, ...]
@@ -43,6 +45,7 @@ class RunPlan(NamedTuple):
     process_id: int = 0
     kills: bool = False
     following: Following = Following()
+    attaches_stderr: bool = False
 
 
 class ReportedRun:
@@ -62,6 +65,7 @@ class ReportedRun:
         attachments = read_attachments(plan.attachments, handler.kind if handler else None)
         self.chosen = choose_database(plan.database)
         self._line: list[str] = []
+        self._compose: Callable[..., list[str]] | None = None
         self._own: OwnWriter | None = None
         self._known: frozenset[Path] = frozenset()
         database = self.chosen.path
@@ -70,9 +74,14 @@ class ReportedRun:
             return
         self._known = list_minidumps(database) or frozenset()
         if handler:
-            self._line = compose_command(
-                handler, database, annotations=annotations, attachments=attachments, url=plan.url
-            )
+
+            def compose(*more: str) -> list[str]:
+                attached = (*attachments, *(Attachment(None, path) for path in more))
+                return compose_command(
+                    handler, database, annotations=annotations, attachments=attached, url=plan.url
+                )
+
+            self._compose, self._line = compose, compose()
         if plan.writer != "handler":
             named = [(one.name or one.base_name, one.path) for one in attachments]
             self._own = OwnWriter(
@@ -84,18 +93,35 @@ class ReportedRun:
         plan = self.plan
         if plan.process_id:
             return self._dump_process()
+        if not plan.attaches_stderr:
+            return self._run_program(self._line)
+        from crashtool.services.handler.taken_stderr import taking_last_lines
+
+        with taking_last_lines(self.warn) as last_lines:
+            if last_lines is None:
+                return self._run_program(self._line)
+            line = self._compose(str(last_lines.path)) if self._compose else []
+            return self._run_program(line, last_lines=last_lines, streams=last_lines.streams)
+
+    def _run_program(self, line: list[str], **more: Any) -> "RunResult":
+        plan = self.plan
         return run_program(
-            plan.program, self._line, own=self._own, mode=plan.mode, following=plan.following,
-            insists=False,
+            plan.program, line, own=self._own, mode=plan.mode, following=plan.following,
+            insists=False, **more,
         )  # fmt: skip
 
     def _dump_process(self) -> "RunResult":
         from crashtool.model.run import RunResult
         from crashtool.services.handler.hang import dump_process
+        from crashtool.services.handler.taken_stderr import taking_last_lines
 
         if self._own is None:
             raise InputUnusable("there is nowhere to put a minidump", hint="see --database")
-        crash = dump_process(self.plan.process_id, self._own, kills=self.plan.kills)
+        taking = taking_last_lines(self.warn, of_run=False) if self.plan.attaches_stderr else None
+        with taking or nullcontext() as last_lines:
+            crash = dump_process(
+                self.plan.process_id, self._own, kills=self.plan.kills, last_lines=last_lines
+            )
         return RunResult(0, self.plan.process_id, hangs=(crash,))
 
     def find_delivery(self, result: "RunResult") -> "DeliveredReport | None":

@@ -14,6 +14,7 @@ from crashtool.services.handler.fatal_signals import FATAL, STOPS
 from crashtool.services.handler.following import Following
 from crashtool.services.handler.forward import FORWARDED, Forwarder
 from crashtool.services.handler.handover import Handover
+from crashtool.services.handler.last_lines import LastLines
 from crashtool.services.handler.launch import Launched
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.process_tree import ProcessTree, TracedProcess
@@ -34,7 +35,7 @@ from crashtool.services.handler.signal_frame_writer import SignalInfo
 from crashtool.services.handler.socket_client import SocketClient
 from crashtool.services.handler.stop_watch import StopWatch, Timer
 from crashtool.services.handler.supported import NEEDS_LINUX
-from crashtool.services.handler.target import is_killed_by, read_command_line, read_name
+from crashtool.services.handler.target import has_ended, is_killed_by, read_command_line, read_name
 from crashtool.services.handler.thread_context import read_stopped_thread
 from crashtool.services.handler.trace_request import TraceRequest
 
@@ -56,6 +57,7 @@ class Runner:
         own: OwnWriter | None,
         handler_seconds: float,
         following: Following | None = None,
+        last_lines: LastLines | None = None,
     ) -> None:
         self.path = path
         self.pid = launched.pid
@@ -63,6 +65,7 @@ class Runner:
         self._launched = launched
         self._client = client
         self._own = own
+        self._last_lines = last_lines
         self._trace = TraceRequest(launched) if launched.helper_pid else None
         self._forwarder = Forwarder(launched.pid)
         self._crash: Handover | None = None
@@ -70,12 +73,14 @@ class Runner:
         self._has_order = True
         self._following = following or Following(alone=True)
         self._tree = ProcessTree(launched.pid, alone=self._following.alone)
-        self._children = ChildCrashes(self._tree, own, self._explain_silence)
+        self._children = ChildCrashes(self._tree, own, self._explain_silence, last_lines)
         # Ctrl-\ reaches the runner as well as the program, often only after the crash it caused.
         self._spared: frozenset[int] = frozenset()
         self._ended: dict[int, int] = {}  # children that are gone, and their wait status
         self._hangs: list[ProcessCrash] = []
         self._timer = Timer(self._following.timeout)
+        self._is_forced = False
+        self._is_called_off = False  # by a signal, when only others than the program still ran
 
     def run(self) -> RunResult:
         """Go through the program's life."""
@@ -91,7 +96,7 @@ class Runner:
         if self.pid not in self._ended:
             return False
         waits = self._following.to_the_end or self._timer.is_ending
-        return not (waits and self._tree.processes)
+        return self._is_called_off or not (waits and self._tree.processes)
 
     def _take_report(self) -> bool:
         """What a child or a traced thread has to say, if any has."""
@@ -121,9 +126,14 @@ class Runner:
     def _sleep(self) -> None:
         """Until a child reports or a signal has to be passed on."""
         signals = FORWARDED | {signal.SIGCHLD}
-        pause = self._timer.shorten(self._forwarder.pause)
+        has_program = self.pid not in self._ended
+        pause = self._timer.shorten(self._forwarder.pause if has_program else None)
         info = signal.sigwaitinfo(signals) if pause is None else signal.sigtimedwait(signals, pause)
-        if info is not None and info.si_signo != signal.SIGCHLD:
+        is_meant = info is not None and info.si_signo != signal.SIGCHLD
+        if not has_program:  # its number may be another's by now
+            self._is_called_off = self._is_called_off or is_meant
+            return
+        if info is not None and is_meant:
             self._forwarder.runner_got(info.si_signo, info.si_pid, info.si_code)
         self._forwarder.pass_on()
 
@@ -133,9 +143,13 @@ class Runner:
         if number == signal.SIGTERM:
             from crashtool.services.handler.hang import dump_hanging  # no cost without a hang
 
-            self._hangs = dump_hanging(self._tree, self._own, self._following.timeout or 0.0)
+            self._hangs = dump_hanging(
+                self._tree, self._own, self._following.timeout or 0.0, self._last_lines,
+                self._take_end,
+            )  # fmt: skip
         for pid in (self.pid, *self._tree.processes):
-            if pid not in self._ended:
+            if pid not in self._ended and not has_ended(pid):
+                self._is_forced = True
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
                     os.kill(pid, signal.SIGCONT)  # for one that stands still
@@ -188,14 +202,17 @@ class Runner:
             self._go_on(process, tid, number)
         elif is_program:
             self._program_crashes(tid, siginfo)
-        elif (ended := self._children.take(process, tid, siginfo)) is not None:
-            self._take_end(process.pid, ended)
+        else:
+            for gone, status in self._children.take(process, tid, siginfo):
+                self._take_end(gone, status)
 
     def _program_crashes(self, tid: int, siginfo: SignalInfo) -> None:
         seconds = time.monotonic() - self._tree.began
         words = read_command_line(self.pid)
         name = read_name(self.pid)
-        handover = Handover(self.pid, read_stopped_thread(tid, siginfo), self._own)
+        lines = self._last_lines.take(self.pid) if self._last_lines else ()
+        own = self._last_lines.attach(self._own) if self._last_lines and self._own else self._own
+        handover = Handover(self.pid, read_stopped_thread(tid, siginfo), own)
         self._spared = frozenset((siginfo.number,))
         if handover.dump(self._trace, self._client, self._patience()):
             self._crash = handover
@@ -212,8 +229,11 @@ class Runner:
                     notes=handover.notes,
                     database=handover.database,
                     is_program=True,
+                    last_lines=lines,
                 )
             )
+        for gone, status in handover.gone:
+            self._take_end(gone, status)
         if handover.ended is not None:
             self._take_end(self.pid, handover.ended)
 
@@ -287,7 +307,7 @@ class Runner:
             "crashes": tuple(sorted(tree.crashes, key=lambda crash: crash.seconds)),
             "unfollowed": tuple(tree.unfollowed),
             "hangs": tuple(self._hangs),
-            "timed_out": (self._following.timeout or 0.0) if self._timer.is_ending else 0.0,
+            "timed_out": (self._following.timeout or 0.0) if self._is_forced else 0.0,
         }
 
     def _await_end(self, pid: int, patience: "StopWatch") -> None:

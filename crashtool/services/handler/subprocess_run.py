@@ -74,6 +74,7 @@ def _read_crash(row: list[Any]) -> ProcessCrash:
         fatal=FatalSignal(*crash.fatal),
         images=tuple(crash.images),
         notes=tuple(crash.notes),
+        last_lines=tuple(crash.last_lines),
     )
 
 

@@ -167,6 +167,11 @@ def thread_state(pid: int, tid: int) -> str:
         return "X"
 
 
+def has_ended(pid: int) -> bool:
+    """Whether no thread of a process runs any more, be it waited for or not."""
+    return all(thread_state(pid, tid) in GONE for tid in list_threads(pid))
+
+
 def entry_point(pid: int, width: int) -> int:
     """Where the program started: an address whose page is certainly executable."""
     kind = _Aux64 if width == 8 else _Aux32  # noqa: PLR2004 (bytes of a register)

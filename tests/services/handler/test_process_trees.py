@@ -17,6 +17,7 @@ from crashtool.services.handler.following import Following
 from crashtool.services.handler.own_writer import OwnWriter
 from crashtool.services.handler.report_database import list_minidumps, prepare_database
 from crashtool.services.handler.subprocess_run import run_in_subprocess
+from tests.services.handler.conftest import skip_elsewhere
 from tests.services.handler.test_program import processes_naming
 from tests.toolchain import need_programs, run_tool
 
@@ -299,6 +300,70 @@ def test_nothing_is_left_of_a_tree(trees, follow, tmp_path):
 
     assert set(Path(tmp_path).iterdir()) == before
     assert not list((tmp_path / "database").glob("new/*"))
+
+
+AS_IF = """
+import os, signal, sys
+from crashtool.services.handler import hang, runner
+from crashtool.services.handler.following import Following
+from crashtool.services.handler.own_writer import OwnWriter
+from crashtool.services.handler.program import run_program
+{change}
+following = Following(to_the_end=True, timeout={timeout})
+result = run_program(sys.argv[2:], own=OwnWriter(sys.argv[1]), following=following)
+print(result.status, result.timed_out, len(result.hangs), len(result.crashes))
+"""
+ENDS_BEFORE = """
+hold = hang.Freezer.hold
+hang.Freezer.hold = lambda self: (os.kill(self.pid, 9), hold(self))[1]
+"""
+ENDS_WHILE_HELD = """
+from crashtool.services.handler import freeze
+from crashtool.services.handler.target import has_ended
+def kill_instead(tid):
+    os.kill(tid, 9)
+    while not has_ended(tid): pass
+freeze.interrupt = kill_instead
+"""
+CALLED_OFF = """
+take = runner.Runner._take_end
+def take_and_tell(self, tid, status):
+    take(self, tid, status)
+    if tid == self.pid: os.kill(os.getpid(), signal.SIGTERM)
+runner.Runner._take_end = take_and_tell
+"""
+
+
+def run_as_if(change, timeout, tmp_path, *program, **options):
+    database = tmp_path / "database"
+    prepare_database(database)
+    script = AS_IF.format(change=change, timeout=timeout)
+    done = subprocess.run(
+        [sys.executable, "-c", script, database, *program],
+        stdout=subprocess.PIPE, text=True, check=True, timeout=60, **options,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("change", [ENDS_BEFORE, ENDS_WHILE_HELD])
+def test_a_program_that_ends_just_when_time_is_up_is_not_waited_for(change, tmp_path):
+    skip_elsewhere()
+
+    (last,) = run_as_if(change, 0.5, tmp_path, shutil.which("sleep"), "60")
+
+    assert last == "-9 0.0 0 0"
+
+
+def test_a_signal_ends_the_wait_for_what_outlives_the_program(trees, tmp_path):
+    ours, theirs = os.pipe()
+    try:
+        pid, last = run_as_if(CALLED_OFF, None, tmp_path, trees, "outlived", stdin=ours)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    assert last == f"{ALL_SEEN} 0.0 0 0"
+    wait_until_gone(int(pid))
 
 
 def test_without_children_only_the_program_is_followed(trees, tmp_path):
