@@ -83,6 +83,23 @@ def test_a_killed_call_leaves_no_process_and_the_next_gives_the_same(
     assert process.wait(timeout=120) == -signal.SIGKILL
     process.communicate(timeout=ORPHAN)  # until the last process has closed its streams
     assert finish(start(inputs, tmp_path), tmp_path) == expected
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_what_a_killed_call_left_beside_its_rows_is_removed_by_the_next_and_said(
+    inputs, expected, tmp_path
+):
+    process = start(inputs, tmp_path)
+    while not list(tmp_path.glob(".*.part")):
+        assert process.poll() is None
+    process.kill()
+    process.communicate(timeout=ORPHAN)
+    (left,) = tmp_path.glob(".*.part")
+    again = start(inputs, tmp_path)
+    stdout, stderr = again.communicate(timeout=120)
+    assert (again.returncode, stdout) == (0, expected[0])
+    assert f"removed {left.name}, which a call that was killed has left" in stderr.decode()
+    assert not left.exists()
 
 
 @points

@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from crashtool.errors import CannotWrite, UsageError, cannot_write
 
 FOR_THE_OWNER = 0o600  # as dumps are: what shows a crashed program's memory is nobody else's
 FOR_ANYBODY = 0o666  # what the umask leaves of it
+PARTIAL = ".part"
 O_BINARY = getattr(os, "O_BINARY", 0)  # on Windows
 OPEN_STREAMS = ("/dev/", "/proc/")  # /dev/stdout, /dev/fd/3: whatever is behind them is in use
 
@@ -27,8 +30,10 @@ def open_whole(path: Path, mode: int = FOR_ANYBODY, *, in_place: bool = True) ->
     it replaces: a pipe or device is a UsageError then, and a folder that takes no new file
     CannotWrite.
     """
-    target, partial = _plan(path, in_place=in_place)
-    file = _Output(_open(partial, mode, is_new=partial != target, target=path), path)
+    target, is_new = _plan(path, in_place=in_place)
+    with blaming(path):
+        descriptor, partial = _open_partial(target, mode) if is_new else (_open(path), target)
+    file = _Output(descriptor, path)
     try:
         yield cast("BinaryIO", file)
         file.close()
@@ -63,8 +68,71 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
 
 
-def _plan(path: Path, *, in_place: bool) -> tuple[Path, Path]:
-    """The file to replace, and the one that is written until it does: the same for a pipe.
+def remove_partials(path: Path) -> list[Path]:
+    """Remove what writers of a place have left that were killed; those that it removed.
+
+    A writer that still lives holds its file: by a lock, and on Windows by having it open.
+    """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    start = _mark_partial(target.name)
+    removed = []
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        names = sorted(entry.name for entry in entries if entry.name.startswith(start))
+        for partial in (target.with_name(name) for name in names if name.endswith(PARTIAL)):
+            with suppress(OSError):
+                _remove_dead(partial)
+                removed.append(partial)
+    return removed
+
+
+def _remove_dead(partial: Path) -> None:
+    """Remove a file that no writer holds. OSError where one does, or where that cannot be told."""
+    if sys.platform == "win32":
+        partial.unlink()
+    else:
+        with partial.open("rb") as file:
+            if not _hold(file.fileno()):
+                raise BlockingIOError
+            partial.unlink()
+
+
+def _mark_partial(name: str) -> str:
+    """How the names of a file's partial files start: of one length, whatever that of the file."""
+    return f".{zlib.crc32(os.fsencode(name)):08x}."
+
+
+def _open_partial(target: Path, mode: int) -> tuple[int, Path]:
+    """A new file beside the target, open and held, and its path."""
+    start = _mark_partial(target.name)
+    while True:
+        partial = target.with_name(f"{start}{uuid4().hex}{PARTIAL}")
+        descriptor = os.open(partial, os.O_WRONLY | O_BINARY | os.O_CREAT | os.O_EXCL, mode)
+        # Whoever removes what was left may have come between.
+        if _hold(descriptor) is not False and partial.exists():
+            return descriptor, partial
+        os.close(descriptor)
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _hold(descriptor: int) -> bool | None:
+    """Lock a file until it is closed: False when another process has, None where there are none."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 (mypy reads one branch on each system)
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return None
+        return True
+
+
+def _plan(path: Path, *, in_place: bool) -> tuple[Path, bool]:
+    """The file to replace, and whether another is written until it is: not so for a pipe.
 
     A file that may be written in a folder that may not is written where it is, too.
     """
@@ -75,29 +143,21 @@ def _plan(path: Path, *, in_place: bool) -> tuple[Path, Path]:
         try:
             status = target.stat()
         except FileNotFoundError:
-            return target, target.with_name(f".{uuid4().hex}.part")
+            return target, True
     folder = target.parent
     if not stat.S_ISREG(status.st_mode) or is_stream:
         if not in_place:
             raise UsageError(
                 f"{path} is not a regular file, so it cannot be replaced", hint="name a file"
             )
-        return target, target
-    if in_place and not os.access(folder, os.W_OK) and os.access(target, os.W_OK):
-        return target, target
-    return target, target.with_name(f".{uuid4().hex}.part")
+        return target, False
+    is_closed = in_place and not os.access(folder, os.W_OK) and os.access(target, os.W_OK)
+    return target, not is_closed
 
 
-def _open(path: Path, mode: int, *, is_new: bool, target: Path) -> int:
-    flags = os.O_WRONLY | O_BINARY
-    if is_new:
-        flags |= os.O_CREAT | os.O_EXCL
-    elif os.path.abspath(path).startswith(OPEN_STREAMS):  # noqa: PTH100
-        flags |= os.O_APPEND
-    else:
-        flags |= os.O_TRUNC
-    with blaming(target):
-        return os.open(path, flags, mode)
+def _open(path: Path) -> int:
+    is_stream = os.path.abspath(path).startswith(OPEN_STREAMS)  # noqa: PTH100
+    return os.open(path, os.O_WRONLY | O_BINARY | (os.O_APPEND if is_stream else os.O_TRUNC))
 
 
 def _keep_permissions(old: Path, new: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -10,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import MACHINE, CannotWrite
-from crashtool.services.files.whole_file import FOR_THE_OWNER, append_text, open_whole, write_whole
+from crashtool.services.files import whole_file
+from crashtool.services.files.whole_file import (
+    FOR_THE_OWNER,
+    append_text,
+    open_whole,
+    remove_partials,
+    write_whole,
+)
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and pipes")
 
@@ -23,6 +31,56 @@ def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
 
     assert target.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+def leave_partial(target):
+    """What a writer leaves that ends in the middle of its work."""
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from crashtool.services.files.whole_file import open_whole\n"
+        "with open_whole(Path(sys.argv[1])) as file:\n"
+        "    file.write(b'half')\n"
+        "    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == 9
+    (partial,) = target.parent.glob(".*.part")
+    return partial
+
+
+def test_what_a_writer_left_that_was_killed_is_removed_and_what_a_living_one_holds_is_not(tmp_path):
+    target, other = tmp_path / "page", tmp_path / "another"
+    left = leave_partial(target)
+    assert remove_partials(other) == []
+    with open_whole(target) as file:
+        assert remove_partials(target) == [left]
+        assert remove_partials(target) == []
+        file.write(b"new")
+    assert target.read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+@posix
+def test_a_writer_whose_new_file_is_removed_at_once_makes_another(tmp_path, monkeypatch):
+    """Who removes what was left may come between the making of a file and its lock."""
+    hold, removed = whole_file._hold, []
+
+    def remove_first(descriptor):
+        if not removed:
+            removed.extend(path.unlink() for path in tmp_path.glob(".*.part"))
+        return hold(descriptor)
+
+    monkeypatch.setattr(whole_file, "_hold", remove_first)
+    write_whole(tmp_path / "page", b"new")
+    assert len(removed) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+@posix
+def test_a_folder_that_is_not_there_has_nothing_left_over(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    assert remove_partials(tmp_path / "none" / "page") == []
+    assert remove_partials(tmp_path / "link") == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
