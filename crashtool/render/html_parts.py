@@ -49,11 +49,17 @@ def facts(rows: Iterable[tuple[str, str, bool]]) -> str:
     return f"<dl>{''.join(shown)}</dl>"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, wide: bool = False) -> str:
-    """A table of markup; a `wide` one becomes a list of blocks on a narrow screen."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, wide: bool = False, named: bool = False
+) -> str:
+    """A table of markup; a `wide` one becomes a list of blocks on a narrow screen.
+
+    There the cells of a `named` one say whose they are: numbers would say nothing.
+    """
     top = "".join(f'<th scope="col">{harmless(name)}</th>' for name in head)
+    names = [f' data-name="{harmless(name)}"' if named and name else "" for name in head]
     lines = "".join(
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows[:MAX_ROWS]
+        f"<tr>{''.join(map('<td{}>{}</td>'.format, names, row))}</tr>" for row in rows[:MAX_ROWS]
     )
     more = f'<p class="dim">and {len(rows) - MAX_ROWS} more</p>' if len(rows) > MAX_ROWS else ""
     style = ' class="wide"' if wide else ""

@@ -90,6 +90,7 @@ svg.days { width: 100%; max-width: 26rem; height: 2.2rem; fill: var(--accent); }
   table.wide tr { display: block; border-top: 1px solid var(--line); padding: .3rem 0; }
   table.wide td { display: block; border: 0; padding: .05rem 0; }
   table.wide td:empty { display: none; }
+  table.wide td[data-name]::before { content: attr(data-name) ": "; color: var(--dim); }
 }
 @media print {
   body { background: none; } section, details.card { break-inside: avoid; }

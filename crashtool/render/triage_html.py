@@ -16,6 +16,8 @@ from crashtool.render.triage import (
 )
 
 MAX_GROUPS = 1000
+OPEN_GROUPS = 5  # what nobody has to press for
+MAX_KEY = 60  # characters of a key beside the group's name: all of it is below
 MAX_ROWS = 200
 MAX_DAYS = 120
 HEIGHT = 24
@@ -69,7 +71,7 @@ def _comparison(compared: Compared | None) -> str:
         rows.append([code(group.key.text), f"{item.before:,}", f"{item.after:,}",
                      words_of_ratio(item), pill(words, style)])  # fmt: skip
     head = ("Group", compared.before, compared.after, "Ratio of rates, 95 %", "")
-    return card("Two versions", table(head, rows, wide=True), f"per {compared.unit}")
+    return card("Two versions", table(head, rows, wide=True, named=True), f"per {compared.unit}")
 
 
 def _walk_groups(groups: Sequence[Group], grouped: int) -> Iterator[str]:
@@ -84,10 +86,13 @@ def _walk_groups(groups: Sequence[Group], grouped: int) -> Iterator[str]:
             ("Example", group.example, True),
             ("Like it", ", ".join(key.text for key in group.related), True),
         )
-        share = f"{group.crashes:,} crashes, {100 * group.crashes / grouped:.1f} %"
+        unit = "crash" if group.crashes == 1 else "crashes"
+        note = f"{group.crashes:,} {unit}, {100 * group.crashes / grouped:.1f} %"
+        note = ", ".join((note, *(key[:MAX_KEY] for key in group.key.extra if key)))
+        opening = f'<details id="group-{number}"' + " open" * (number < OPEN_GROUPS)
         yield details(
-            group.key.text, quality + facts(rows) + _draw_days(group), share, style="sub"
-        ).replace("<details", f'<details id="group-{number}"', 1)
+            group.key.text, quality + facts(rows) + _draw_days(group), note, style="sub"
+        ).replace("<details", opening, 1)
     if len(groups) > MAX_GROUPS:
         yield f'<p class="dim">and {len(groups) - MAX_GROUPS:,} smaller groups</p>'
 
