@@ -1,11 +1,14 @@
 """What a day of crashes costs: `triage` on so many generated minidumps, without and with symbols.
 
-    python benchmarks/million.py [COUNT] [--jobs N]... [--scratch DIR] [--json]
+    python benchmarks/million.py [COUNT] [--jobs N]... [--cluster] [--scratch DIR] [--json]
 
 Each minidump is that of `small_dump.py`, some 90 KB as Crashpad writes on Windows, with a report
 id, a time, a version and a place of its own: BUGS places in the program, the n-th of them 1/n as
 frequent as the first. Prints seconds, processor time and peak memory of each call, and of a second
-call that finds everything kept by --work. Ends with 1 when two calls of one input differ, or when
+call that finds everything kept by --work; with --cluster, also of a Dask cluster of this machine.
+Processor time is told apart by who has taken it: where the first process takes a part p of all, N
+others can make it at most 1/p times as fast. The seconds until the first row are those of a call
+that is ended then. Ends with 1 when two calls of one input differ, or when
 not every minidump was counted.
 """
 
@@ -39,12 +42,15 @@ VERSIONS = (b"24.3.0", b"24.3.1", b"24.3.2")
 
 
 class Cost(NamedTuple):
-    """What one call took: seconds, seconds of processors, peak bytes of the largest process."""
+    """What one call took: seconds, seconds of processors and those of the first process alone, peak
+    bytes of the largest process.
+    """
 
     what: str
     count: int
     seconds: float
     processor: float
+    first: float
     peak: int
     answer: str
     groups: int
@@ -53,6 +59,19 @@ class Cost(NamedTuple):
     def milliseconds(self) -> float:
         """Of processors, for one minidump."""
         return 1000 * self.processor / self.count
+
+
+# crashtool, and at its end what the process itself has taken of a processor.
+TELLING = """
+import os, resource, sys
+from crashtool.cli import main
+try:
+    main()
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    with open(os.environ["FIRST_PROCESS"], "w", encoding="ascii") as file:
+        file.write(str(used.ru_utime + used.ru_stime))
+"""
 
 
 def write_dumps(folder: Path, count: int) -> None:
@@ -106,13 +125,12 @@ def write_symbols(folder: Path, dump: Path) -> Path:
 
 def call(what: str, count: int, arguments: list[str], home: Path) -> Cost:
     """One call, in an environment of its own."""
-    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = make_environment(home)
     answer = home / "answer"
     begin = time.perf_counter()
     with answer.open("wb") as file:
         process = subprocess.Popen(
-            [CRASHTOOL, "triage", *arguments, "--json", "--no-local-symbols"],
+            [sys.executable, "-c", TELLING, "triage", *arguments, "--json", "--no-local-symbols"],
             stdout=file,
             stdin=subprocess.DEVNULL,
             env=environment,
@@ -126,12 +144,43 @@ def call(what: str, count: int, arguments: list[str], home: Path) -> Cost:
         raise SystemExit(f"{what}: status {process.returncode}, {document['totals']}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Cost(
-        what, count, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit,
-        hashlib.sha256(content).hexdigest(), len(document["groups"]),
-    )  # fmt: skip
+        what,
+        count,
+        seconds,
+        usage.ru_utime + usage.ru_stime,
+        float((home / "first").read_text(encoding="ascii")),
+        usage.ru_maxrss * unit,
+        hashlib.sha256(content).hexdigest(),
+        len(document["groups"]),
+    )
 
 
-def measure(folder: Path, count: int, jobs: list[int]) -> list[Cost]:
+def make_environment(home: Path) -> dict[str, str]:
+    """One in which nothing is kept from other calls."""
+    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment | {"FIRST_PROCESS": str(home / "first")}
+
+
+def time_first_row(dumps: Path, home: Path) -> float:
+    """Seconds until a call that has to read all has written a row."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [CRASHTOOL, "triage", str(dumps), "--no-local-symbols", "--rows", "-"],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=make_environment(home),
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    seconds = time.perf_counter() - begin
+    process.kill()
+    process.communicate()
+    assert json.loads(line)["status"] == "ok"
+    return seconds
+
+
+def measure(folder: Path, count: int, jobs: list[int], *, cluster: bool) -> list[Cost]:
     """All calls, in one order."""
     dumps = folder / "dumps"
     dumps.mkdir()
@@ -140,9 +189,12 @@ def measure(folder: Path, count: int, jobs: list[int]) -> list[Cost]:
     seconds = time.perf_counter() - begin
     print(f"{count:,} minidumps written in {seconds:.0f} s", file=sys.stderr)
     symbols = write_symbols(folder, dumps / "00000" / "00000000.dmp")
+    print(f"first row after {time_first_row(dumps, folder):.2f} s", file=sys.stderr)
     costs = []
     for named, options in (("no symbols", []), ("symbols", ["--symbols", str(symbols)])):
         ways = [(f"{named}, {number} jobs", number, []) for number in jobs]
+        if cluster:
+            ways.append((f"{named}, cluster of {jobs[-1]}", jobs[-1], ["--cluster", "local"]))
         work = ["--work", str(folder / f"work-{len(options)}")]
         ways += [(f"{named}, --work", jobs[-1], work), (f"{named}, kept", jobs[-1], work)]
         found = [
@@ -160,18 +212,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("count", nargs="?", type=int, default=10_000, metavar="COUNT")
     parser.add_argument("--jobs", type=int, action="append", metavar="N")
+    parser.add_argument("--cluster", action="store_true", help="needs the extra 'cluster'")
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="90 KB for each minidump")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.scratch) as folder:
-        costs = measure(Path(folder), chosen.count, chosen.jobs or [1, 2])
+        costs = measure(Path(folder), chosen.count, chosen.jobs or [1, 2], cluster=chosen.cluster)
     if chosen.json:
         print(json.dumps([cost._asdict() for cost in costs]))
         return
-    print(f"{'':26}{'seconds':>10}{'CPU ms a dump':>16}{'peak MB':>10}{'groups':>8}")
+    print(f"{'':26}{'seconds':>10}{'CPU ms a dump':>16}{'first':>8}{'peak MB':>10}{'groups':>8}")
     for cost in costs:
         print(
             f"{cost.what:26}{cost.seconds:>10.1f}{cost.milliseconds:>16.2f}"
+            f"{1000 * cost.first / cost.count:>8.2f}"
             f"{cost.peak / 1e6:>10.0f}{cost.groups:>8}"
         )
 
