@@ -22,9 +22,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class SymbolOptions(NamedTuple):
-    """Where symbols are looked for, in kinds of `symbol_options` and, for servers, those of
-    `network_options`; seconds, bytes. `search_paths` is for who reads for another process: what
-    `symbol_search_paths` is there.
+    """Where symbols are looked for: the values of `symbol_options`, and of `network_options` where a
+    command has these. Times in seconds, sizes in bytes.
     """
 
     symbols: tuple[str, ...] | None = None

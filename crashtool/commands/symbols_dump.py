@@ -74,14 +74,14 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         check_single,
         find_dumpable,
     )
-    from crashtool.services.symbol_upload.symbol_text import DumpSymbolsOptions
+    from crashtool.services.symbol_upload.symbol_text import SymbolTextOptions
 
     options = SymbolsDumpOptions(**values)
     if not options.inputs:
         raise UsageError("no files given", hint="name files or folders")
     if options.store and options.output:
         raise UsageError("--store writes many files, --output one: choose one")
-    wishes = DumpSymbolsOptions(
+    wishes = SymbolTextOptions(
         not options.no_inlines,
         not options.no_cfi,
         not options.no_demangle,

@@ -19,7 +19,7 @@ from crashtool.services.symbol_upload.inventory import (
     without_suffix,
 )
 from crashtool.services.symbol_upload.symbol_text import (
-    DumpSymbolsOptions,
+    SymbolTextOptions,
     make_native_text,
     make_pdb_text,
 )
@@ -52,7 +52,7 @@ class Dumpable(NamedTuple):
 
 
 def find_dumpable(
-    files: Sequence[SymbolFile], wishes: DumpSymbolsOptions
+    files: Sequence[SymbolFile], wishes: SymbolTextOptions
 ) -> list[Dumpable | DumpedModule]:
     """The modules that graded files make up together, in their order.
 
@@ -80,7 +80,7 @@ def find_dumpable(
     return found + [_combine(entries, wishes) for entries in groups.values()]
 
 
-def _combine(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> Dumpable | DumpedModule:
+def _combine(entries: list[InventoryEntry], wishes: SymbolTextOptions) -> Dumpable | DumpedModule:
     lines = max(entries, key=lambda entry: (entry.quality.lines, entry.quality.functions))
     unwind = max(entries, key=lambda entry: entry.quality.unwound)
     if not lines.quality.functions and not unwind.quality.unwind:
@@ -90,7 +90,7 @@ def _combine(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> Dumpa
     return Dumpable(_name_module(entries, wishes), lines, unwind if uses_unwind else None)
 
 
-def _name_module(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> ModuleLine:
+def _name_module(entries: list[InventoryEntry], wishes: SymbolTextOptions) -> ModuleLine:
     program = next((entry for entry in entries if entry.object_file.role in BINARIES), entries[0])
     object_file = program.object_file
     pdb = next((entry for entry in entries if entry.object_file.kind == object_kinds.PDB), None)
@@ -115,7 +115,7 @@ def _name_module(entries: list[InventoryEntry], wishes: DumpSymbolsOptions) -> M
 class SymbolDumper:
     """Writes .sym files; text that waits to be put in order is in `scratch`."""
 
-    def __init__(self, scratch: "Scratch", wishes: DumpSymbolsOptions) -> None:
+    def __init__(self, scratch: "Scratch", wishes: SymbolTextOptions) -> None:
         self._scratch = scratch
         self._wishes = wishes
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crashtool.services.files.scratch import Scratch
 
 
-class DumpSymbolsOptions(NamedTuple):
+class SymbolTextOptions(NamedTuple):
     """How to write: `inlines` and `cfi` may be left out, names kept as they are in the file.
 
     `architecture` chooses, "" takes all. `name` is what the module is called instead of its own.
@@ -45,7 +45,7 @@ def make_native_text(
     module: ModuleLine,
     path: str,
     architecture: str,
-    wishes: DumpSymbolsOptions,
+    wishes: SymbolTextOptions,
     scratch: "Scratch",
 ) -> Iterator[str]:
     """The records of an ELF, Mach-O or PE file. InputUnusable when it cannot be read."""
@@ -96,7 +96,7 @@ def make_pdb_text(
     module: ModuleLine,
     path: str,
     architecture: str,  # noqa: ARG001 (a PDB has one)
-    wishes: DumpSymbolsOptions,
+    wishes: SymbolTextOptions,
     scratch: "Scratch",
 ) -> Iterator[str]:
     """The records of a PDB. InputUnusable when it cannot be read."""

@@ -11,7 +11,7 @@ from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.units import walk_headers
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.symbol_text import (
-    DumpSymbolsOptions,
+    SymbolTextOptions,
     make_native_text,
     make_pdb_text,
 )
@@ -42,7 +42,7 @@ def write(path, kind):
     """All text of a file."""
     make = make_pdb_text if kind == "pdb" else make_native_text
     with Scratch() as scratch:
-        text = "".join(make(MODULE, path, "x86_64", DumpSymbolsOptions(), scratch))
+        text = "".join(make(MODULE, path, "x86_64", SymbolTextOptions(), scratch))
     return text + "".join(walk_unwind_records(map_file(path), kind, "x86_64"))
 
 

@@ -8,7 +8,7 @@ from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.inspect_files import SurveyOptions, inspect_files
 from crashtool.services.symbol_upload.symbol_files import Dumpable, SymbolDumper, find_dumpable
-from crashtool.services.symbol_upload.symbol_text import DumpSymbolsOptions
+from crashtool.services.symbol_upload.symbol_text import SymbolTextOptions
 from crashtool.services.symbols.dwarf_functions import open_functions
 from crashtool.services.symbols.mapped_file import map_file
 from crashtool.services.symbols.pdb_file import PdbDebugFile
@@ -21,7 +21,7 @@ def dump(tmp_path):
     folder = str(tmp_path / "cache")
 
     def run(*inputs, **wishes):
-        options = DumpSymbolsOptions(**wishes)
+        options = SymbolTextOptions(**wishes)
         with Scratch() as scratch:
             survey = inspect_files(SurveyOptions(tuple(map(str, inputs)), cache=folder), scratch)
             found = find_dumpable(survey.collection.files, options)
@@ -42,7 +42,7 @@ def dump_store(tmp_path):
     """A folder with the .sym files of some inputs."""
 
     def run(*inputs):
-        options, store = DumpSymbolsOptions(), tmp_path / "store"
+        options, store = SymbolTextOptions(), tmp_path / "store"
         with Scratch() as scratch:
             wishes = SurveyOptions(tuple(map(str, inputs)), cache=str(tmp_path / "cache"))
             found = find_dumpable(inspect_files(wishes, scratch).collection.files, options)
@@ -227,7 +227,7 @@ def test_without_an_identifier_or_anything_in_it_there_is_no_module(truth, dump)
 
 def test_hostile_files_give_a_reason_and_no_traceback(corpus, tmp_path):
     fuzzed = corpus / "google__bloaty" / "tests" / "testdata" / "fuzz_corpus"
-    options = DumpSymbolsOptions()
+    options = SymbolTextOptions()
     with Scratch() as scratch:
         wishes = SurveyOptions((str(fuzzed),), cache=str(tmp_path / "cache"))
         found = find_dumpable(inspect_files(wishes, scratch).collection.files, options)

@@ -9,7 +9,7 @@ from crashtool.formats.breakpad.symbol_file import BreakpadFile
 from crashtool.formats.breakpad.symbol_file_writer import ModuleLine
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload import dwarf_blocks, text_spool
-from crashtool.services.symbol_upload.symbol_text import DumpSymbolsOptions, make_native_text
+from crashtool.services.symbol_upload.symbol_text import SymbolTextOptions, make_native_text
 from crashtool.services.symbol_upload.text_spool import TextSpool
 
 MODULE = ModuleLine("Linux", "x86_64", "0" * 32 + "1", "app")
@@ -101,7 +101,7 @@ def test_shared_work_gives_what_one_process_gives(truth, monkeypatch, has_room):
     for share in (1 << 40, 20_000):
         monkeypatch.setattr(dwarf_blocks, "SHARE", share)
         with Scratch() as scratch:
-            walked = make_native_text(MODULE, path, "x86_64", DumpSymbolsOptions(), scratch)
+            walked = make_native_text(MODULE, path, "x86_64", SymbolTextOptions(), scratch)
             texts.append("".join(walked))
     alone, shared = (BreakpadFile(text.encode()) for text in texts)
     starts = [line.split()[1] for line in texts[0].splitlines() if line.startswith("FUNC ")]

@@ -19,7 +19,7 @@ from crashtool.formats.object_file.elf_structs import CompressionHeader64
 from crashtool.formats.object_file.identify import read_object_files
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.symbol_upload.symbol_text import (
-    DumpSymbolsOptions,
+    SymbolTextOptions,
     make_native_text,
     make_pdb_text,
 )
@@ -134,7 +134,7 @@ def write_down(path, scratch):
     """Make the .sym text of a debug file. InputUnusable when there is none."""
     kind, architecture = identify(path)
     make = make_pdb_text if kind == object_kinds.PDB else make_native_text
-    for text in make(MODULE, str(path), architecture, DumpSymbolsOptions(), scratch):
+    for text in make(MODULE, str(path), architecture, SymbolTextOptions(), scratch):
         assert isinstance(text, str)
 
 
