@@ -22,8 +22,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class SymbolOptions(NamedTuple):
-    """Where symbols are looked for: the values of `symbol_options`, and of `network_options` where a
-    command has these. Times in seconds, sizes in bytes.
+    """Where symbols are looked for: the values of `symbol_options`, and those of `network_options`
+    where a command has these. Times in seconds, sizes in bytes.
     """
 
     symbols: tuple[str, ...] | None = None
