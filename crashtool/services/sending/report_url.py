@@ -36,6 +36,7 @@ REPORTS = Cargo(
     ),
 )
 PATH_MISSING, TOKEN_MISSING = "path-missing", "token-missing"
+_FILLED = {TOKEN_MISSING, "format-missing"}  # what is known without the URL
 
 
 def find_report_url(
@@ -103,10 +104,10 @@ def find_login(url: str, token: str | None) -> tuple[Attribute, ...]:
 
 
 def _add_token(url: str, token: str | None) -> str:
-    """The URL with the token where its form has a place for one and nothing else is wrong."""
+    """The URL with token and format where its form has places for them and no more is wrong."""
     broken = {
         item.rule for item in check_url(url, Purpose(format=FORMAT)) if item.severity == ERROR
     }
-    if not token or broken != {TOKEN_MISSING}:
+    if not token or TOKEN_MISSING not in broken or not broken <= _FILLED:
         return url
     return build_url(convert(parse_submission_url(url), token=token))

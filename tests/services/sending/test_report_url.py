@@ -39,10 +39,25 @@ def test_a_missing_slash_is_mended_and_said():
     assert "Windows" in said[0]
 
 
-def test_the_token_is_put_where_its_place_is_empty():
-    url, _ = find("https://crash.example.com:6098/post?format=minidump", token=TOKEN)
-
-    assert url == f"https://crash.example.com:6098/post?format=minidump&token={TOKEN}"
+@pytest.mark.parametrize(
+    ("url", "filled"),
+    [
+        (
+            "https://crash.example.com:6098/post?format=minidump",
+            f"https://crash.example.com:6098/post?format=minidump&token={TOKEN}",
+        ),
+        (
+            "https://crash.example.com:6098/post",
+            f"https://crash.example.com:6098/post?format=minidump&token={TOKEN}",
+        ),
+        (
+            "https://submit.backtrace.io/acme",
+            f"https://submit.backtrace.io/acme/{TOKEN}/minidump",
+        ),
+    ],
+)
+def test_token_and_format_are_put_where_their_places_are_empty(url, filled):
+    assert find(url, token=TOKEN)[0] == filled
 
 
 def test_the_urls_own_token_stays():
