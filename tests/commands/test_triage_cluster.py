@@ -27,9 +27,11 @@ pytestmark = [
 ]
 points = pytest.mark.parametrize(
     "point",
-    [pytest.param(point, marks=() if point in FEW else pytest.mark.slow)
-     for point in range(1, POINTS + 1)],
-)  # fmt: skip
+    [
+        pytest.param(point, marks=() if point in FEW else pytest.mark.slow)
+        for point in range(1, POINTS + 1)
+    ],
+)
 OUTPUTS = ("rows", "known.jsonl")
 
 
@@ -52,13 +54,27 @@ def inputs(tmp_path_factory):
 def start(inputs, folder, *more, module="tests.commands.dying_cluster", **environment):
     """A call of triage in `folder`; stderr is a pipe that each process holds."""
     arguments = [
-        "triage", inputs / "crashes", "--symbols", inputs / "game.sym", "--no-local-symbols",
-        "--json", "--work", "work", "--rows", "rows", "--save-baseline", "known.jsonl", *more,
-    ]  # fmt: skip
+        "triage",
+        inputs / "crashes",
+        "--symbols",
+        inputs / "game.sym",
+        "--no-local-symbols",
+        "--json",
+        "--work",
+        "work",
+        "--rows",
+        "rows",
+        "--save-baseline",
+        "known.jsonl",
+        *more,
+    ]
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)], cwd=folder,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=child(**environment),
-    )  # fmt: skip
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=child(**environment),
+    )
 
 
 def child(**more):
@@ -87,24 +103,41 @@ class RunningCluster:
         self._note = folder / "scheduler.json"
         self._errors = (folder / "errors").open("wb")
         self.scheduler = self._start(
-            "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", self._note,
-            "--dashboard-address", "127.0.0.1:0",
-        )  # fmt: skip
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--scheduler-file",
+            self._note,
+            "--dashboard-address",
+            "127.0.0.1:0",
+        )
         self.address = self._await_address()
         self.workers = [self._start_worker() for _ in range(2)]
 
     def _start_worker(self):
         return self._start(
-            "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
-            "--local-directory", self._folder, "--death-timeout", "60",
-        )  # fmt: skip
+            "worker",
+            self.address,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            "--local-directory",
+            self._folder,
+            "--death-timeout",
+            "60",
+        )
 
     def _start(self, kind, *arguments, **environment):
         return subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.dask_{kind}", *map(str, arguments)],
-            cwd=self._folder, stdout=subprocess.DEVNULL, stderr=self._errors,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
             env=child(**environment),
-        )  # fmt: skip
+        )
 
     def _await_address(self):
         end = time.monotonic() + SECONDS
@@ -165,16 +198,36 @@ def test_paths_are_those_that_were_typed_and_a_kept_row_is_not_read_again(
     for name in ("01.dmp", "02.dmp"):
         (tmp_path / "crashes" / name).write_bytes((inputs / "crashes" / name).read_bytes())
     (tmp_path / "game.sym").write_bytes(name_symbols())
-    arguments = ("triage", "crashes", "--symbols", "game=game.sym", "--no-local-symbols", "--json",
-                 "--work", "work")  # fmt: skip
+    arguments = (
+        "triage",
+        "crashes",
+        "--symbols",
+        "game=game.sym",
+        "--no-local-symbols",
+        "--json",
+        "--work",
+        "work",
+    )
     here = crashtool(*arguments, "--rows", "here", "--jobs", 1)
     for path in (tmp_path / "work").iterdir():
         path.unlink()
     process = subprocess.run(
-        [sys.executable, "-m", "crashtool", *arguments, "--rows", "there", "--cluster",
-         cluster.address],
-        cwd=tmp_path, capture_output=True, text=True, check=True, env=child(),
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "crashtool",
+            *arguments,
+            "--rows",
+            "there",
+            "--cluster",
+            cluster.address,
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=child(),
+    )
     assert process.stdout == here.stdout
     assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
     assert b'"path": "crashes/01.dmp"' in (tmp_path / "there").read_bytes()
@@ -213,9 +266,13 @@ def test_a_killed_scheduler_ends_the_call_and_the_next_gives_the_same(
     inputs, expected, cluster, own_cluster, tmp_path, point
 ):
     process = start(
-        inputs, tmp_path, "--cluster", own_cluster.address, KILL_AT=str(2 * point),
+        inputs,
+        tmp_path,
+        "--cluster",
+        own_cluster.address,
+        KILL_AT=str(2 * point),
         KILL_PROCESS=str(own_cluster.scheduler.pid),
-    )  # fmt: skip
+    )
     stdout, stderr = process.communicate(timeout=300)
     if process.returncode != 8:  # it had all that it needed by then
         assert process.returncode == NETWORK, stderr
@@ -231,14 +288,27 @@ def test_workers_read_an_object_store_by_themselves(files, crashtool, tmp_path):
         files.pipe(f"crashes/day/{number}.dmp", crash(number + 1, "draw", "load", "main"))
     files.pipe("crashes/day/notes.txt", b"nothing")
     (tmp_path / "game.sym").write_bytes(name_symbols())
-    arguments = ("triage", "s3://crashes/day", "--symbols", "game.sym", "--no-local-symbols",
-                 "--json", "--jobs", "2", "--rows")  # fmt: skip
+    arguments = (
+        "triage",
+        "s3://crashes/day",
+        "--symbols",
+        "game.sym",
+        "--no-local-symbols",
+        "--json",
+        "--jobs",
+        "2",
+        "--rows",
+    )
     here = crashtool(*arguments, "here")
     assert json.loads(here.stdout)["totals"]["inputs"] == 8
     there = subprocess.run(
         [sys.executable, "-m", "crashtool", *arguments, "there", "--cluster", "local"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, env=child(),
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=child(),
+    )
     assert (there.returncode, there.stderr) == (0, "")
     assert there.stdout == here.stdout
     assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()

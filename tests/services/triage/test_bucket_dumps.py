@@ -2,6 +2,10 @@
 
 import json
 import sys
+from collections import Counter
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
 
 import pytest
 
@@ -78,6 +82,79 @@ def test_triage_groups_what_is_in_a_store(store, crashtool, tmp_path, jobs):
     answer = json.loads(result.stdout)
     assert [(row["signature"], row["count"]) for row in answer["groups"]] == [(DRAW, 3)]
     assert answer["groups"][0]["example"].startswith("memory://triage/day/")
+
+
+class BusyFront(BaseHTTPRequestHandler):
+    """In front of an S3 server: every twentieth request for an object is answered by 503."""
+
+    protocol_version = "HTTP/1.1"
+    target, lock = "", Lock()
+    asked, given = 0, Counter()
+
+    def _pass_on(self):
+        is_object = self.command == "GET" and ".dmp" in self.path
+        with self.lock:
+            type(self).asked += is_object
+            is_refused = is_object and self.asked % 20 == 0
+        if is_refused:
+            return self._answer(503, [], b"<Error><Code>SlowDown</Code></Error>")
+        connection = HTTPConnection(self.target, timeout=60)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection.request(self.command, self.path, body, dict(self.headers))
+        reply = connection.getresponse()
+        content = reply.read()
+        connection.close()
+        with self.lock:
+            if is_object and reply.status in (200, 206):
+                self.given[self.path] += 1
+        return self._answer(reply.status, reply.getheaders(), content)
+
+    def _answer(self, status, headers, content):
+        self.send_response(status)
+        length = str(len(content))
+        for name, value in headers:
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value
+            elif name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_HEAD = do_PUT = do_POST = _pass_on  # noqa: N815 (http.server's names)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def busy_store(files, endpoint, monkeypatch):  # noqa: F811
+    """Sixty minidumps in a server that is busy now and then; what it has given."""
+    import s3fs
+
+    files.mkdir("busy")
+    for number in range(60):
+        files.pipe(f"busy/day/{number:02}.dmp", crash(number + 1, "draw", "load", "main"))
+    target = endpoint.removeprefix("http://")
+    front = type("Front", (BusyFront,), {"target": target, "asked": 0, "given": Counter()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), front) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield front
+        s3fs.S3FileSystem.clear_instance_cache()
+        server.shutdown()
+        thread.join()
+
+
+def test_a_store_that_is_busy_now_and_then_gives_each_object_once(busy_store, crashtool):
+    result = crashtool("triage", "s3://busy/day", "--no-local-symbols", "--json", "--jobs", 2)
+    assert json.loads(result.stdout)["totals"]["inputs"] == 60
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert busy_store.asked >= 63
+    assert len(busy_store.given) == 60
+    assert set(busy_store.given.values()) == {1}
 
 
 def test_a_real_server(files, crashtool, tmp_path):  # noqa: F811

@@ -46,8 +46,10 @@ def ask(work, *items):
 def test_an_item_that_ends_its_reader_is_lost_and_the_others_are_done(work):
     answers = ask(work, 1, ENDING, 2)
     assert [(answer.state, answer.value) for answer in answers] == [
-        ("done", 2), ("lost", None), ("done", 4),
-    ]  # fmt: skip
+        ("done", 2),
+        ("lost", None),
+        ("done", 4),
+    ]
 
 
 def test_processes_are_kept_for_the_next_batch_and_end_when_nothing_comes(work):
