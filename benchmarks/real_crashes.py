@@ -32,17 +32,21 @@ COMMON = ("-g", "-pthread")
 LIBRARIES = ("/lib/x86_64-linux-gnu", "/lib32", "/usr/lib/x86_64-linux-musl")
 # Of C alone, without C++'s library, which musl-gcc does not have.
 MUSL = ("musl-gcc", "-x", "c++", "-fno-exceptions", "-fno-rtti", "-DC_LIBRARY_ONLY", "-O2")
+# Of all cores of a flavour by one gdb: most of its time it reads symbols.
 FRAMES = """
-import gdb, json, os
-rows = []
-frame = gdb.newest_frame()
-while frame is not None and len(rows) < 5000:
-    rows.append([frame.pc(), frame.type(), frame.name()])
-    try:
-        frame = frame.older()
-    except gdb.error:
-        break
-json.dump(rows, open(os.environ["CHAIN"], "w"))
+import gdb, glob, json, os
+for core in glob.glob("runs/*/core*"):
+    gdb.execute("core-file " + core, to_string=True)
+    rows = []
+    frame = gdb.newest_frame()
+    while frame is not None and len(rows) < 5000:
+        rows.append([frame.pc(), frame.type(), frame.name()])
+        try:
+            frame = frame.older()
+        except gdb.error:
+            break
+    json.dump(rows, open(os.path.join(os.path.dirname(core), "chain.json"), "w"))
+    os.unlink(core)
 """
 PHYSICAL = (0, 4)  # gdb.NORMAL_FRAME, gdb.SIGTRAMP_FRAME
 # Where gdb ends or goes astray: in code without rules. The functions are the program's by its text.
@@ -141,9 +145,9 @@ def main() -> int:
         for flavour in FLAVOURS:
             if arguments.flavour and flavour.name not in arguments.flavour:
                 continue
-            found = list(run_flavour(flavour, folder / flavour.name, arguments))
-            report(flavour.name, found)
-            outcomes += found
+            flavoured = list(run_flavour(flavour, folder / flavour.name, arguments))
+            report(flavour.name, flavoured)
+            outcomes += flavoured
     known = [row for row in outcomes if row.verdict != "unknown"]
     right = [row for row in known if row.verdict != "missed"]
     share = len(right) / len(known) if known else 0.0
@@ -181,22 +185,23 @@ def run_flavour(flavour: Flavour, folder: Path, arguments: argparse.Namespace) -
     folder.mkdir(parents=True, exist_ok=True)
     if not build(flavour, folder):
         return
-    ways = subprocess.run([folder / "program"], capture_output=True, text=True, check=True)
-    for way in ways.stdout.split():
-        if arguments.way and way not in arguments.way:
-            continue
-        place = folder / "runs" / way
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        if (chain := crash(folder, place, way)) is None:
+    told = subprocess.run([folder / "program"], capture_output=True, text=True, check=True)
+    ways = [way for way in told.stdout.split() if not arguments.way or way in arguments.way]
+    crashed = [way for way in ways if crash(folder, way)]
+    ask_debugger(folder)
+    walks = dict(zip(crashed, walk(folder, crashed, arguments), strict=True))
+    for way in ways:
+        chain = folder / "runs" / way / "chain.json"
+        if way not in walks or not chain.exists():
             yield Outcome(flavour.name, way, "unknown", "no crash, no minidump or no core")
         else:
-            yield compare(flavour.name, way, chain, walk(folder, place, arguments), arguments)
+            frames = json.loads(chain.read_text(encoding="utf-8"))
+            yield compare(flavour.name, way, frames, walks[way], arguments)
 
 
 def build(flavour: Flavour, folder: Path) -> bool:
     """Whether the program and the libraries it loads could be built."""
-    command = [*flavour.command, *COMMON, PROGRAM, "-ldl", "-o", "program"]
+    command = [*flavour.command, *COMMON, str(PROGRAM), "-ldl", "-o", "program"]
     if shutil.which(flavour.command[0]) is None:
         return False
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
@@ -218,47 +223,44 @@ def build(flavour: Flavour, folder: Path) -> bool:
     return done.returncode == 0
 
 
-def crash(folder: Path, place: Path, way: str) -> list[list[Any]] | None:
-    """The frames in gdb of the process that left `crash.dmp`; None if there is no such pair."""
+def crash(folder: Path, way: str) -> bool:
+    """Whether the program left both a minidump, `crash.dmp`, and a core."""
+    place = folder / "runs" / way
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
     for library in folder.glob("lib*.so"):
         shutil.copy(library, place)
-    command = [
-        *CRASHTOOL,
-        "run",
-        "--quiet",
-        "--database",
-        "database",
-        "--",
-        folder / "program",
-        way,
-    ]
+    options = ("--quiet", "--database", "database")
+    command = [*CRASHTOOL, "run", *options, "--", str(folder / "program"), way]
     subprocess.run(command, cwd=place, capture_output=True, check=False, timeout=LONGEST)
     dumps = list(place.glob("database/*/*.dmp"))
-    cores = list(place.glob("core*"))
-    if len(dumps) != 1 or len(cores) != 1:
-        return None
+    if len(dumps) != 1 or len(list(place.glob("core*"))) != 1:
+        return False
     dumps[0].rename(place / "crash.dmp")
-    (place / "frames.py").write_text(FRAMES, encoding="utf-8")
+    return True
+
+
+def ask_debugger(folder: Path) -> None:
+    """Writes a `chain.json` beside each core: what gdb sees there. The cores are gone then."""
+    (folder / "frames.py").write_text(FRAMES, encoding="utf-8")
     gdb = ["gdb", "-nx", "-batch", "-ex", "set debuginfod enabled off", "-ex", "source frames.py",
-           folder / "program", cores[0].name]  # fmt: skip
-    environment = os.environ | {"CHAIN": "chain.json"}
-    subprocess.run(
-        gdb, cwd=place, env=environment, capture_output=True, check=False, timeout=LONGEST
-    )
-    cores[0].unlink()
-    chain = place / "chain.json"
-    return json.loads(chain.read_text(encoding="utf-8")) if chain.exists() else None
+           "program"]  # fmt: skip
+    subprocess.run(gdb, cwd=folder, capture_output=True, check=False)
 
 
-def walk(folder: Path, place: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Our report of the minidump, as JSON."""
+def walk(folder: Path, ways: Sequence[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Our reports of the minidumps, as JSON."""
     paths = [folder] if arguments.own_only else [folder, *filter(os.path.isdir, LIBRARIES)]
     given = [*paths, f"program={folder / 'program'}"]  # some flavours have no identifier
     options = [word for path in given for word in ("--symbols", path)]
-    command = [*CRASHTOOL, "inspect", "--json", "--no-local-symbols", *options, place / "crash.dmp"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=LONGEST)
+    dumps = [str(folder / "runs" / way / "crash.dmp") for way in ways]
+    if not dumps:
+        return []
+    command = [*CRASHTOOL, "inspect", "--json", "--no-local-symbols", *options, *dumps]
+    done = subprocess.run(command, capture_output=True, check=False)
     document: dict[str, Any] = json.loads(done.stdout)
-    return document["reports"][0] if "reports" in document else document
+    reports: list[dict[str, Any]] = document.get("reports", [document])
+    return reports
 
 
 def compare(

@@ -21,7 +21,7 @@ from crashtool.services.unwind.unwind_context import (
     StackFrame,
     UnwindContext,
 )
-from crashtool.services.unwind.walker import walk
+from crashtool.services.unwind.walker import is_cut_off, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -374,15 +374,16 @@ def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:
     start = scene.read_bytes(pointer, scene.machine.width * FILLER_WORDS)
     if start is not None and not start.strip(FILLER):
         return "the handler could not read the stack here: the dump holds its filler, 0xfe bytes"
-    if scene.read_pointer(pointer) is not None:
-        return ""
-    if len(steps) == 1:
+    has_stack = scene.read_pointer(pointer) is not None
+    if len(steps) == 1 and not has_stack:
         return "the dump holds no memory at the stack pointer, so callers cannot be found"
-    if outermost.is_exact:
+    if outermost.is_exact and not has_stack:
         return (
             "the signal came on another stack, of which the dump holds no memory, so the callers "
             "of the interrupted function cannot be found"
         )
+    if is_cut_off(scene, outermost):
+        return "the dump holds no more of this stack, so further callers cannot be found"
     return ""
 
 

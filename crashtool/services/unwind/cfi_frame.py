@@ -49,3 +49,16 @@ def is_by_chance(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
     """Whether rules go by a frame pointer that the frame has by chance only: scans guess it."""
     words = rules.partition(RETURN_ADDRESS)[0].replace("$", "").split()
     return frame.trust == "scan" and scene.machine.frame_pointer in words
+
+
+def is_stack_missing(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
+    """Whether rules tell where the return address is, and the dump holds no memory there."""
+    table = parse_rules(rules, scene.machine.name)
+    if CFA not in table or RETURN_ADDRESS not in table:
+        return False
+    try:
+        cfa = evaluate(table[CFA], frame.registers, scene.read_pointer, scene.machine.mask)
+    except UnevaluableRule:
+        return False
+    width = scene.machine.width
+    return all(scene.read_pointer(scene.untag(cfa) - number * width) is None for number in (0, 1))

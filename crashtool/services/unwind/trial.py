@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from crashtool.formats.breakpad.cfi import RETURN_ADDRESS, parse_rules
 from crashtool.services.unwind.callee import Callee
 from crashtool.services.unwind.cfi_frame import is_by_chance, step_by_cfi
-from crashtool.services.unwind.scan import step_by_call_of_function
+from crashtool.services.unwind.ends import LINUX
+from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
@@ -29,6 +30,35 @@ def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFr
         if outcome is None and doubtful is None:
             doubtful = guess
     return doubtful
+
+
+def is_refuted(scene: "UnwindContext", caller: "StackFrame") -> bool:
+    """Whether what rules lead to can be no caller: its code is at hand, and no call stands there.
+
+    Assembly that pushes without telling makes rules point beside the return address. Windows'
+    kernel enters code that has called nothing, so nothing is refuted there.
+    """
+    pointer = caller.registers[scene.machine.instruction_pointer]
+    if scene.platform not in LINUX or caller.is_exact or scene.find_loaded(pointer) is None:
+        return False
+    return scene.is_code_known(pointer) and not scene.may_return_to(pointer)
+
+
+def walk_instead(scene: "UnwindContext", callee: Callee) -> "Iterator[StackFrame]":
+    """Callers near by whose own rules lead to another: more than those that were refuted can show.
+
+    A coroutine's first function returns to a place behind no call as well, but nothing lies there.
+    """
+    for guess in islice(walk_scan(scene, callee), MAX_TRIALS):
+        pointer = guess.registers[scene.machine.instruction_pointer]
+        address = pointer - scene.machine.call_size
+        loaded = scene.find_loaded(address)
+        rules = loaded.tables.find_cfi(address - loaded.base) if loaded else None
+        if rules is None or guess.may_skip or scene.find_call(pointer) is None:
+            continue
+        caller = step_by_cfi(scene, guess, rules.rules)
+        if caller is not None and not caller.is_last and _can_follow(scene, guess, caller):
+            yield guess
 
 
 def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:

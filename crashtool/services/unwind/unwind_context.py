@@ -239,10 +239,15 @@ class UnwindContext:
         location = self.strip(address)
         if not LOWEST_CODE <= location < max(USER_SPACE, self._top):
             return False
-        if self.find_loaded(location) is not None:
-            return True
+        if (loaded := self.find_loaded(location)) is not None:
+            is_code = loaded.tables.read_code(location - loaded.base, 1) != b""
+            return is_code or self.is_executable(location) is True
         is_stack = self._start <= location < self._end
         return self.is_executable(location) is not False and not is_stack
+
+    def is_code_known(self, address: int) -> bool:
+        """Whether what stands before an address is known: its code, or that it is none."""
+        return self._read_code_before(address) is not None
 
     def is_function_start(self, address: int) -> bool:
         """Whether a function begins there: so does a stored pointer to it, but hardly a return.

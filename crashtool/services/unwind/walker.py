@@ -1,6 +1,7 @@
 """The walk: from the innermost frame outward, each caller by the best way that works."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -15,7 +16,7 @@ from crashtool.services.unwind.frame_pointer import (
     step_by_starter,
 )
 from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
-from crashtool.services.unwind.trial import believe
+from crashtool.services.unwind.trial import believe, is_refuted, walk_instead
 from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
 
 if TYPE_CHECKING:
@@ -46,12 +47,31 @@ def walk(scene: "UnwindContext", registers: Mapping[str, int]) -> Iterator[Stack
         frame = walker.find_caller(frame, first=count == 1)
 
 
+def is_cut_off(scene: "UnwindContext", outermost: StackFrame) -> bool:
+    """Whether rules tell where the last frame's return address is, and the dump lacks that."""
+    from crashtool.services.unwind.cfi_frame import is_stack_missing
+
+    callee = _look_at(scene, outermost, first=False)
+    if callee.loaded is None or ends.is_outermost(scene, callee) or ends.is_end(scene, callee):
+        return False
+    cfi = callee.loaded.tables.find_cfi(callee.address)
+    return cfi is not None and is_stack_missing(scene, outermost, cfi.rules)
+
+
+def _look_at(scene: "UnwindContext", frame: StackFrame, *, first: bool) -> Callee:
+    pointer = frame.registers[scene.machine.instruction_pointer]
+    address = pointer if frame.is_exact else pointer - scene.machine.call_size
+    loaded = scene.find_loaded(address)
+    function = loaded.tables.find_function(address - loaded.base) if loaded else None
+    return Callee(frame, address, loaded, function, is_first=first)
+
+
 class _StackWalk:
     """One walk.
 
     `callee_parameters`: the bytes that the current frame pushed for its callee. `inner_module`,
     `inner_function`: of the frame inside the current one. `is_started`: the current frame is what
-    started the thread or program, or called that.
+    started the thread or program, or called that. `is_proven`: no frame up to it was guessed.
     """
 
     def __init__(self, scene: "UnwindContext") -> None:
@@ -59,10 +79,11 @@ class _StackWalk:
         self.callee_parameters = 0
         self.inner_module = self.inner_function = ""
         self.is_started = False
+        self.is_proven = True
 
     def find_caller(self, frame: StackFrame, *, first: bool) -> StackFrame | None:
         """The caller of a frame; None where the walk ends."""
-        callee = self._look_at(frame, first=first)
+        callee = _look_at(self.scene, frame, first=first)
         self.is_started = self.is_started or ends.is_started_by_system(
             self.inner_module, self.inner_function, callee.module_name
         )
@@ -72,19 +93,12 @@ class _StackWalk:
         caller = self._try_ways(callee)
         if caller is None or caller.is_last:
             return None
+        self.is_proven = self.is_proven and caller.trust == "cfi"
         if self.scene.machine.name == "x86":
             self.callee_parameters = _size_of_parameters(callee)
         if self.scene.is_trampoline(caller.registers[self.scene.machine.instruction_pointer]):
             return caller._replace(is_exact=True)
         return caller
-
-    def _look_at(self, frame: StackFrame, *, first: bool) -> Callee:
-        machine = self.scene.machine
-        pointer = frame.registers[machine.instruction_pointer]
-        address = pointer if frame.is_exact else pointer - machine.call_size
-        loaded = self.scene.find_loaded(address)
-        function = loaded.tables.find_function(address - loaded.base) if loaded else None
-        return Callee(frame, address, loaded, function, is_first=first)
 
     def _try_ways(self, callee: Callee) -> StackFrame | None:
         """The first answer that can be a caller; no guess behind where the system started it."""
@@ -129,9 +143,7 @@ def _by_rules(walk: _StackWalk, callee: Callee) -> Iterable[StackFrame]:
         return ()
     cfi = callee.loaded.tables.find_cfi(callee.address)
     if cfi is not None:
-        from crashtool.services.unwind.cfi_frame import step_by_cfi  # not without symbols
-
-        return _one(step_by_cfi(walk.scene, callee.step, cfi.rules))
+        return _by_cfi(walk, callee, cfi.rules)
     if walk.scene.machine.name == "x86":
         record = callee.loaded.tables.find_frame_data(callee.address)
         if record is not None:
@@ -139,6 +151,19 @@ def _by_rules(walk: _StackWalk, callee: Callee) -> Iterable[StackFrame]:
 
             return _one(step_by_frame_data(walk.scene, callee.step, record, walk.callee_parameters))
     return ()
+
+
+def _by_cfi(walk: _StackWalk, callee: Callee, rules: str) -> Iterable[StackFrame]:
+    """By rules; no other way than theirs leads on where the dump lacks the very stack they name."""
+    from crashtool.services.unwind.cfi_frame import is_stack_missing, step_by_cfi  # with symbols
+
+    step = step_by_cfi(walk.scene, callee.step, rules)
+    if step is None:
+        is_end = walk.is_proven and is_stack_missing(walk.scene, callee.step, rules)
+        return _one(StackFrame({}, "none", is_last=True) if is_end else None)
+    if step.is_last or not is_refuted(walk.scene, step):
+        return _one(step)
+    return chain(islice(walk_instead(walk.scene, callee), 1), _one(step))
 
 
 def _alone(

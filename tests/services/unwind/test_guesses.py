@@ -4,6 +4,7 @@ import pytest
 
 from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.formats.unwind_rules import CfiText, FrameData
+from crashtool.services.analyze.stacks import find_gap
 from crashtool.services.unwind import walker
 from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
@@ -433,3 +434,122 @@ class TestLinkRegister:
         body = [self.NOP, self.BL | 0x100, self.NOP, self.NOP]
 
         assert self.walk(body, LEAF + 8, functions=())[1] == IN_MAIN
+
+
+def cfi(start, rules, size=0x100):
+    return CfiText(start, size, rules)
+
+
+class TestRulesThatLeadNowhere:
+    """Rules are right as far as the dump and the code that they lead to allow."""
+
+    POP = ".cfa: $rsp 16 + .ra: .cfa -8 + ^"
+
+    def test_a_stack_that_the_dump_lacks_ends_the_walk(self):
+        """
+        rsp > 0  a local
+                 (nothing of what follows is in the dump: there the rules look)
+        rbp > -  another stack: main's
+        """
+        other = 0x9000
+        words = {STACK: 1, other: other + 0x20, other + 8: at(IN_MAIN), other + 0x20: 0}
+        rules = cfi(LEAF, ".cfa: $rsp 512 + .ra: .cfa -8 + ^")
+        tables = Tables(FUNCTIONS, cfi=(rules,), code=code(indirect(IN_MAIN)))
+        scene = make_scene(AMD64, words, tables)
+
+        steps = list(walk(scene, {"rip": at(IN_LEAF), "rsp": STACK, "rbp": other}))
+
+        assert [step.registers["rip"] for step in steps] == [at(IN_LEAF)]
+        assert "no more of this stack" in find_gap(scene, steps)
+
+    def test_a_frame_that_was_guessed_does_not_tell_where_the_stack_is(self):
+        """
+        rsp > 0  helper           its rules go by a register that a scan does not know
+              1  main
+        """
+        rules = cfi(HELPER, ".cfa: $rbp 512 + .ra: .cfa -8 + ^")
+        tables = Tables(
+            FUNCTIONS, cfi=(rules,), code=code(call(IN_HELPER, LEAF), call(IN_MAIN, HELPER))
+        )
+        scene = make_scene(AMD64, stack(at(IN_HELPER), at(IN_MAIN)), tables)
+
+        assert offsets(scene, rip=at(IN_LEAF), rsp=STACK, rbp=STACK + 64)[:3] == [
+            IN_LEAF, IN_HELPER, IN_MAIN,
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("pushed", [at(0x400), at(0x460)], ids=["a function", "a place in one"])
+    def test_what_assembly_pushed_without_a_rule_is_no_caller(self, pushed):
+        """
+        rsp > 0  a local
+              1  what it pushed   here the rules look: an address before which no call stands
+              2  main             its own rules lead on
+              3  a local of main
+              4  outer
+        """
+        words = stack(1, pushed, at(IN_MAIN), 3, at(0x240))
+        tables = Tables(
+            FUNCTIONS,
+            cfi=(cfi(LEAF, self.POP), cfi(MAIN, self.POP), cfi(HELPER, ".cfa: $rsp 0 +")),
+            code=code(indirect(IN_MAIN), indirect(0x240)),
+        )
+        scene = make_scene(AMD64, words, tables)
+
+        steps = list(walk(scene, {"rip": at(IN_LEAF), "rsp": STACK}))
+
+        assert [step.registers["rip"] for step in steps][1:] == [at(IN_MAIN), at(0x240)]
+        assert [step.trust for step in steps][1:] == ["scan", "cfi"]
+
+    def test_where_nothing_better_lies_rules_are_believed(self):
+        """
+        rsp > 0  a local
+              1  a function       where makecontext() lets a coroutine return to
+              2  helper           a leftover: its rules lead to no call
+              3  a local
+              4  leaf
+        """
+        words = stack(1, at(0x400), at(IN_HELPER), 3, at(IN_LEAF))
+        tables = Tables(
+            FUNCTIONS,
+            cfi=(cfi(LEAF, self.POP), cfi(HELPER, self.POP)),
+            code=code(indirect(IN_HELPER)),
+        )
+        scene = make_scene(AMD64, words, tables)
+
+        assert offsets(scene, rip=at(IN_LEAF), rsp=STACK)[:2] == [IN_LEAF, 0x400]
+
+    def test_windows_kernel_enters_code_behind_no_call(self):
+        """
+        rsp > 0  a local
+              1  a function       as the kernel enters a callback: rules alone know
+              2  main
+              3  a local of main
+              4  outer
+        """
+        words = stack(1, at(0x460), at(IN_MAIN), 3, at(0x240))
+        tables = Tables(
+            FUNCTIONS,
+            cfi=(cfi(LEAF, self.POP), cfi(MAIN, self.POP), cfi(HELPER, ".cfa: $rsp 0 +")),
+            code=code(indirect(IN_MAIN), indirect(0x240)),
+        )
+        scene = make_scene(AMD64_WINDOWS, words, tables, platform="windows")
+
+        assert offsets(scene, rip=at(IN_LEAF), rsp=STACK)[1] == 0x460
+
+    def test_a_modules_data_is_no_caller(self):
+        """
+        rsp > 0  a local
+              1  data             as position-independent code of i386 keeps in ebx
+              2  main
+        """
+        words = stack(1, at(0x8000), at(IN_MAIN))
+        tables = WithData(FUNCTIONS, cfi=(cfi(LEAF, self.POP),), code=code(indirect(IN_MAIN)))
+        scene = make_scene(AMD64, words, tables, executable=False)
+
+        assert offsets(scene, rip=at(IN_LEAF), rsp=STACK) == [IN_LEAF, IN_MAIN]
+
+
+class WithData(Tables):
+    """From 0x8000 on the module has data."""
+
+    def read_code(self, address, size):
+        return b"" if address >= 0x8000 else super().read_code(address, size)
