@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,7 @@ LOCAL_TOKEN = "5ca1ab1e" * 8  # what a receiver that lets every token in names i
 SHUTDOWN_SECONDS = 2
 READ_SIZE = 1 << 20
 MAX_CONNECTIONS = 512
+MAX_SENDING = 4  # threads that send large files; a client that is slow holds none of them
 HEAD_SECONDS, BODY_SECONDS = 20.0, 60.0  # a request's head in all; between parts of a body
 WATCH_SECONDS = 2.0
 
@@ -373,6 +375,8 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
     from starlette.responses import FileResponse, StreamingResponse
     from starlette.routing import Route
 
+    senders = ThreadPoolExecutor(MAX_SENDING, "crashtool-sender")
+
     def give_symbols(request: Request) -> Any:
         reply = site.symbol_file(request.path_params["path"], request.headers)
         nothing = site.nothing(request.method, request.url.path)
@@ -380,7 +384,7 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
         response = make_response(reply, request.headers, request.method)
         is_whole = request.method == "GET" and "range" not in request.headers
         if is_whole and isinstance(response, FileResponse):
-            return SentFile(response, transports)
+            return SentFile(response, transports, senders)
         return response
 
     async def listen(request: Request) -> Any:

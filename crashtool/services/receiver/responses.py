@@ -1,13 +1,16 @@
-"""Replies as what starlette and uvicorn send: texts, parts of files, whole files by the system."""
+"""Replies as what starlette and uvicorn send: texts, parts of files, whole files by threads."""
 
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import suppress
 from email.utils import formatdate, parsedate_to_datetime
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
+from crashtool.services.receiver.file_stream import FileStream
 from crashtool.services.receiver.site import HEADERS, PageReply
 
 FILE_BLOCK = 1 << 20  # bytes of a file that a thread reads at once; starlette has 64 KiB
@@ -81,14 +84,15 @@ def _walk_part(path: Path, offset: int, size: int) -> Iterator[bytes]:
 
 
 class SentFile:
-    """A whole file that the system itself copies to the connection, which ASGI has no word for.
+    """A whole file that goes to the connection past uvicorn, which ASGI has no word for.
 
-    h11 is told of a body of that size, so that it knows where the answer ends.
+    h11 is told of a body of that size, so that it knows where the answer ends. `threads` send it.
     """
 
-    def __init__(self, response: Any, transports: Mapping[Any, Any]) -> None:
+    def __init__(self, response: Any, transports: Mapping[Any, Any], threads: Executor) -> None:
         self._response = response
         self._transports = transports
+        self._threads = threads
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer, as an ASGI application."""
@@ -100,19 +104,36 @@ class SentFile:
 
         response, size = self._response, self._response.stat_result.st_size
         head = {"status": response.status_code, "headers": response.raw_headers}
-        with open(response.path, "rb") as file:  # noqa: ASYNC230, PTH123 (it is there: no wait)
+        # it is there: no wait
+        with open(response.path, "rb", buffering=0) as file:  # noqa: ASYNC230, PTH123
             await send({"type": "http.response.start", **head})
             await send({"type": "http.response.body", "body": b"", "more_body": True})
             body = h11.Data(_Size(size))  # type: ignore[arg-type]  # h11's way for sendfile
             transport.get_protocol().conn.send_with_data_passthrough(body)
-            try:
-                sent = await asyncio.get_running_loop().sendfile(transport, file, 0, size)
-            except (ConnectionError, RuntimeError):  # the client went away
-                sent = -1
-        if sent != size:
+            is_whole = await self._send(transport, file, size)
+        if not is_whole:
             transport.abort()
             return
         await send({"type": "http.response.body", "body": b""})
+
+    async def _send(self, transport: Any, file: RawIOBase, size: int) -> bool:
+        """Send the body; whether the client has all of it."""
+        loop = asyncio.get_running_loop()
+        is_plain = transport.get_extra_info("sslcontext") is None
+        is_first = transport.get_write_buffer_size() == 0  # nothing waits to be sent before it
+        if not (is_plain and is_first and isinstance(loop, asyncio.SelectorEventLoop)):
+            try:
+                return await loop.sendfile(transport, file, 0, size) == size
+            except (ConnectionError, RuntimeError):  # the client went away
+                return False
+        transport.pause_reading()
+        try:
+            with transport.get_extra_info("socket").dup() as wire:
+                wire.setblocking(False)
+                stream = FileStream(wire, file, size)
+                return await stream.send_all(self._threads, transport.is_closing)
+        finally:
+            transport.resume_reading()
 
 
 class _Size:
