@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from io import RawIOBase
+from io import FileIO
 
 BLOCK = 1 << 16
 TURN = 0.5  # seconds of a thread that one client has before others that wait
@@ -22,7 +22,7 @@ SILENCE = 60.0  # seconds in which a client takes nothing, and is given up
 class FileStream:
     """Sends `size` bytes of a file over a socket that does not block; both stay the caller's."""
 
-    def __init__(self, wire: socket.socket, file: RawIOBase, size: int) -> None:
+    def __init__(self, wire: socket.socket, file: FileIO, size: int) -> None:
         self._wire = wire
         self._file = file
         self._left = size
@@ -49,10 +49,10 @@ class FileStream:
     async def _wait_for_room(self) -> None:
         """Until the connection takes more. TimeoutError when it does not."""
         loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        loop.add_writer(self._wire, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        loop.add_writer(self._wire, ready.set)
         try:
-            await asyncio.wait_for(ready, SILENCE)
+            await asyncio.wait_for(ready.wait(), SILENCE)
         finally:
             loop.remove_writer(self._wire)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from email.utils import formatdate, parsedate_to_datetime
-from io import RawIOBase
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class SentFile:
             return
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send(self, transport: Any, file: RawIOBase, size: int) -> bool:
+    async def _send(self, transport: Any, file: FileIO, size: int) -> bool:
         """Send the body; whether the client has all of it."""
         loop = asyncio.get_running_loop()
         is_plain = transport.get_extra_info("sslcontext") is None
