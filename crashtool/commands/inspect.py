@@ -84,7 +84,7 @@ ReadDump = Callable[[FoundDump | Unreadable], Inspected]
     multiple=True,
     metavar="WHAT",
     help="Overwrite this in the core file: environment, secrets, or strings=REGEX. Repeatable; "
-    "stacks stay readable.",
+    "stacks stay readable, and so do numbers in variables.",
 )
 @click.option("--secrets", is_flag=True, help="Count what looks like a secret, without showing it.")
 @click.option(

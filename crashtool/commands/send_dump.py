@@ -105,7 +105,7 @@ class SendDumpOptions(NamedTuple):
     multiple=True,
     metavar="WHAT",
     help="Send a copy in which this is overwritten: environment, secrets, or strings=REGEX. "
-    "Repeatable; stacks stay readable.",
+    "Repeatable; stacks stay readable, and so do numbers in variables.",
 )
 @click.option(
     "--without-consent",

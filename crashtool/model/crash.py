@@ -142,11 +142,28 @@ class Assertion(NamedTuple):
     line: int
 
 
+class BadPointer(NamedTuple):
+    """The variable whose pointer an instruction could not follow, as far as that is proven.
+
+    `does`: "reads", "writes", "reads and writes" or "calls" `target`, the words for the memory or
+    function; `pointer`: the words for the variable or member, which held `value`, None where that
+    is not known. `note`: what stands out about the value, "" for nothing.
+    """
+
+    does: str
+    target: str
+    pointer: str
+    value: int | None
+    note: str = ""
+    is_reference: bool = False
+
+
 class Crash(NamedTuple):
     """The exception record and what it means. `hints` are conclusions, each with its ground.
 
     `frame` is where it happened, also when its thread is not in the dump. `instruction`: what ran
-    there, disassembled, when the code is known and it can be.
+    there, disassembled, when the code is known and it can be. `bad_pointer`: which variable led
+    there, when instruction, registers and debug information prove it.
     """
 
     reason: "Reason"
@@ -160,6 +177,7 @@ class Crash(NamedTuple):
     assertion: Assertion | None = None
     hints: tuple[str, ...] = ()
     instruction: str = ""
+    bad_pointer: BadPointer | None = None
 
 
 class System(NamedTuple):

@@ -9,6 +9,7 @@ from crashtool.formats.minidump.reasons.reason import pointer_size
 from crashtool.formats.source_path import find_source_url, parse_source_path
 from crashtool.model.crash import (
     Annotation,
+    BadPointer,
     Crash,
     CrashpadIds,
     CrashReport,
@@ -35,7 +36,7 @@ RELEASE_KEYS = {
 CRASH_KEYS = (
     "type", "address", "crashing_thread", "assertion", "assertion_info", "description",
     "address_kind", "address_description", "access", "is_crash", "hints", "instruction",
-    "thread_id", "address_module", "exception",
+    "bad_pointer", "thread_id", "address_module", "exception",
 )  # fmt: skip
 Document = dict[str, Any]
 
@@ -128,6 +129,7 @@ class _Writer:
             "is_crash": reason.is_crash,
             "hints": list(crash.hints),
             "instruction": crash.instruction or None,
+            "bad_pointer": self.bad_pointer(crash.bad_pointer),
             "thread_id": crash.thread_id,
             "address_module": module.name if module else None,
             "exception": {
@@ -136,6 +138,18 @@ class _Writer:
                 "address": self.hex(crash.address),
                 "parameters": [self.hex(value) for value in crash.parameters],
             },
+        }
+
+    def bad_pointer(self, pointer: BadPointer | None) -> Document | None:
+        if pointer is None:
+            return None
+        return {
+            "does": pointer.does,
+            "target": pointer.target,
+            "pointer": pointer.pointer,
+            "value": self.hex_or_none(pointer.value),
+            "note": pointer.note or None,
+            "is_reference": pointer.is_reference,
         }
 
     def crashed_thread(self, report: CrashReport) -> Document | None:

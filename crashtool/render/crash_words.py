@@ -1,6 +1,6 @@
 """Where a crash happened and what it is grouped by, in a line each."""
 
-from crashtool.model.crash import CrashReport, Frame
+from crashtool.model.crash import BadPointer, CrashReport, Frame
 from crashtool.model.own_calls import OwnCall
 from crashtool.model.signature import find_own_call, sign
 from crashtool.render.words import format_location, format_source_location, innermost_call
@@ -32,6 +32,24 @@ def format_where(report: CrashReport) -> str:
     call = innermost_call(frame)
     parts = (format_location(frame, architecture), format_source_location(call.file, call.line))
     return ", ".join(part for part in parts if part)
+
+
+def format_bad_pointer(pointer: BadPointer) -> str:
+    """`reads mesh->verts.data[3]: mesh is null`, `calls ops->draw, which is null`."""
+    if pointer.does == "calls" and pointer.target == pointer.pointer:
+        return f"calls {pointer.target}, which is {_format_pointer(pointer)}"
+    return f"{pointer.does} {pointer.target}: {format_pointer_state(pointer)}"
+
+
+def format_pointer_state(pointer: BadPointer) -> str:
+    """`mesh is null`."""
+    verb = "refers to" if pointer.is_reference else "is"
+    return f"{pointer.pointer} {verb} {_format_pointer(pointer)}"
+
+
+def _format_pointer(pointer: BadPointer) -> str:
+    value = f"{pointer.value:#x}" if pointer.value else "null"
+    return f"{value} ({pointer.note})" if pointer.note else value
 
 
 def format_signature(report: CrashReport) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from crashtool.model.crash import Crash, CrashReport, Thread
-from crashtool.render.crash_words import format_signature, format_where
+from crashtool.render.crash_words import format_bad_pointer, format_signature, format_where
 from crashtool.render.html_parts import card, code, details, facts, harmless
 from crashtool.render.html_sections import (
     render_annotations,
@@ -108,6 +108,8 @@ def _head(report: CrashReport) -> str:
     if where := format_where(report):
         rows.append(f'<p class="where">{code(where)}</p>')
     if crash:
+        if crash.bad_pointer:
+            rows.append(f'<p class="where">{code(format_bad_pointer(crash.bad_pointer))}</p>')
         rows += [f'<p class="hint">{harmless(hint)}</p>' for hint in crash.hints]
     style = ' class="crash"' if crash and crash.reason.is_crash else ""
     return f"<header{style}>{''.join(rows)}</header>"

@@ -12,6 +12,7 @@ from crashtool.render.symbols import (
     list_grounds,
     name_files,
 )
+from crashtool.render.variables import VALUES_SHOWN, shows_values
 from crashtool.render.words import format_size
 
 
@@ -88,9 +89,11 @@ def render_secrets(report: CrashReport) -> str:
     if report.secrets is None:
         return ""
     rows = [(harmless(item.kind), str(item.total)) for item in report.secrets]
+    note = f'<p class="dim">{harmless(VALUES_SHOWN)}</p>' if shows_values(report) else ""
     if not rows:
-        return card("Secrets", '<p class="dim">None found.</p>')
-    return card("Secrets", table(("Kind", "Found"), rows), "they go wherever the dump goes")
+        return card("Secrets", f'<p class="dim">None found.</p>{note}')
+    found = table(("Kind", "Found"), rows)
+    return card("Secrets", f"{found}{note}", "they go wherever the dump goes")
 
 
 def render_problems(report: CrashReport) -> str:

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from crashtool.formats.minidump.reasons.reason import hex_address
 from crashtool.model.crash import Annotation, Crash, CrashReport, SecretCount, Thread
 from crashtool.model.module import Module
-from crashtool.render.crash_words import crash_frame, format_signature, format_where
+from crashtool.render.crash_words import (
+    crash_frame,
+    format_bad_pointer,
+    format_pointer_state,
+    format_signature,
+    format_where,
+)
 from crashtool.render.detail import (
     add_handles,
     add_memory,
@@ -19,6 +25,7 @@ from crashtool.render.page import Cell, Page, Span
 from crashtool.render.safe_text import safe
 from crashtool.render.stack import add_frames, add_legend
 from crashtool.render.symbols import add_symbols
+from crashtool.render.variables import VALUES_SHOWN, shows_values
 from crashtool.render.words import (
     base_name,
     format_assertion,
@@ -34,6 +41,8 @@ from crashtool.render.words import (
 MAX_VALUE = 64
 MAX_START = 200  # characters of a command line
 MAX_SIGNATURE = 160
+MAX_ACCESS = 400  # characters of what an instruction did by a variable
+MAX_POINTER = 80
 MAX_ANNOTATIONS = 24
 MAX_PROBLEMS = 8
 
@@ -77,6 +86,8 @@ def render_report(
         add_streams(page, report)
     if report.secrets is not None:
         _add_secrets(page, report.secrets)
+        if shows_values(report):
+            page.line(Span(f"  {VALUES_SHOWN}", "dim"))
     _add_problems(page, report, verbose=verbose)
     return page
 
@@ -90,6 +101,9 @@ def brief_line(report: CrashReport) -> str:
     parts = [format_crash(report.crash, architecture)]
     if where := format_where(report):
         parts.append(f"in {where}")
+    if report.crash and report.crash.bad_pointer:
+        pointer = format_pointer_state(report.crash.bad_pointer)
+        parts.append(f"({shorten(pointer, MAX_POINTER)})")
     process = " ".join(part for part in (report.process.name, report.process.version) if part)
     line = f"{safe(report.path)}: {safe(' '.join(parts))}" + (
         f", {safe(process)}" if process else ""
@@ -123,6 +137,9 @@ def _add_crash(page: Page, report: CrashReport) -> None:
     else:
         page.field("CRASH", Span(crash.reason.name, "bad" if crash.reason.is_crash else "good"))
         page.field("", crash.reason.sentence)
+        if crash.bad_pointer:
+            words = safe(format_bad_pointer(crash.bad_pointer), MAX_ACCESS)
+            page.field("VARIABLE", Span(words, "strong"))
         if crash.instruction:
             page.field("CODE", crash.instruction)
         for sentence in crash.hints:

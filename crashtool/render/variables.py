@@ -8,8 +8,10 @@ from crashtool.render.layout import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crashtool.model.crash import CrashReport
     from crashtool.model.variables import FrameVariable, Value, ValueState
 
+VALUES_SHOWN = "values of variables are shown with the stack: --no-values leaves them out"
 STATES: "dict[ValueState, str]" = {
     "value": "",
     "optimized_out": "optimized out",
@@ -19,6 +21,7 @@ STATES: "dict[ValueState, str]" = {
 MAX_VALUE = 160  # characters of one variable's value
 MAX_VERBOSE = 2000
 MAX_TYPE = 60
+MAX_NAME = 120
 MAX_SHOWN = 24  # variables of one function
 INDENT = "       "
 # What the standard libraries' templates are given when nobody says otherwise.
@@ -47,6 +50,17 @@ def _take(pieces: Iterator[str], limit: int) -> Iterator[str]:
         limit -= len(piece)
         if limit <= 0:
             return
+
+
+def shows_values(report: "CrashReport") -> bool:
+    """Whether a report's frames have variables with values, which may be private."""
+    return any(
+        variable.is_read
+        for thread in report.threads
+        for frame in thread.frames
+        for scope in (*(call.variables for call in frame.inlines), frame.variables)
+        for variable in scope
+    )
 
 
 def format_loss(value: "Value") -> str:
@@ -109,14 +123,18 @@ def list_variables(
     if len(shown) > most:
         words = f"{REST} {len(shown) - most} more variables (--verbose shows all)"
         spans.append((Span(INDENT), Span(words, "dim")))
-    if removed := [variable.name for variable in variables if variable not in shown]:
+    if removed := [_cut(variable.name) for variable in variables if variable not in shown]:
         names = shorten_list(removed, len(removed) if verbose else MAX_SHOWN)
         spans.append((Span(INDENT), Span(f"optimized out: {names}", "dim")))
     return tuple(spans)
 
 
+def _cut(name: str) -> str:
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + REST
+
+
 def _list_one(variable: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]":
-    name, kind = Span(variable.name, "strong"), format_type(variable.value.type)
+    name, kind = Span(_cut(variable.name), "strong"), format_type(variable.value.type)
     if not verbose:
         kind = kind if len(kind) <= MAX_TYPE else kind[: MAX_TYPE - 1] + REST
     note = Span(f"  {kind}" + (", static" if variable.kind == "static" else ""), "dim")

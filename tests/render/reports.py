@@ -7,6 +7,7 @@ from crashtool.formats.minidump.reasons import Reason
 from crashtool.model.crash import (
     Annotation,
     Assertion,
+    BadPointer,
     Crash,
     CrashpadIds,
     CrashReport,
@@ -105,6 +106,7 @@ def full_report(**fields):
         assertion=Assertion("assertion", "mesh != nullptr", "bind", "mesh.h", 88),
         address_module=ENGINE,
         instruction="mov rax, qword ptr [rdi + 0x18]   reads 0x18: rdi is 0",
+        bad_pointer=BadPointer("reads", "mesh->verts.data[3]", "mesh", 0),
         frame=frames[0],
     )
     release = (("DISTRIB_ID", "Debian"), ("PRETTY_NAME", "Debian 12"))
@@ -143,6 +145,7 @@ def hostile_report():
     gone = Frame(0x900010, "scan", unloaded=(UnloadedHit(ATTACK, 1),))
     crash = report().crash._replace(
         assertion=Assertion(ATTACK, ATTACK, ATTACK, ATTACK, 1), instruction=ATTACK,
+        bad_pointer=BadPointer("reads", ATTACK * 20, ATTACK, 1, ATTACK),
         hints=(ATTACK,), frame=frame,
         reason=Reason(ATTACK, ATTACK, 1, "memory", ATTACK),
     )  # fmt: skip

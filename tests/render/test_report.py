@@ -236,6 +236,7 @@ def test_secrets_are_counted_in_words():
 def test_the_instruction_and_the_hints_follow_the_reason():
     lines = text(full_report()).splitlines()
     place = next(n for n, line in enumerate(lines) if line.startswith("CODE"))
+    assert lines[place - 1] == "VARIABLE   reads mesh->verts.data[3]: mesh is null"
     assert lines[place].startswith("CODE       mov rax, qword ptr [rdi + 0x18]   reads 0x18")
     assert lines[place + 1].strip() == "probably a stack overflow"
 

@@ -2,10 +2,15 @@
 
 import json
 
-from crashtool.model.crash import Frame, InlineFrame, Thread
+import pytest
+
+from crashtool.model.crash import BadPointer, Frame, InlineFrame, Thread
 from crashtool.model.variables import FrameVariable, Value
+from crashtool.render.crash_words import format_bad_pointer
+from crashtool.render.html import render_html
 from crashtool.render.html_stack import render_stack
 from crashtool.render.page import Page
+from crashtool.render.report import brief_line, render_report
 from crashtool.render.stack import add_frames
 from crashtool.render.variables import format_type, format_value
 from crashtool.render.variables_json import variable_document
@@ -152,3 +157,74 @@ def test_types_without_what_libraries_add():
     assert format_type(vector) == "std::vector<std::string>"
     assert format_type("int (*)[3]") == "int (*)[3]"
     assert format_type("a<b, std::less<") == "a<b"
+
+
+BAD = BadPointer("reads", "mesh->verts.data[3]", "mesh", 0)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "words"),
+    [
+        (BAD, "reads mesh->verts.data[3]: mesh is null"),
+        (BAD._replace(value=0x41), "reads mesh->verts.data[3]: mesh is 0x41"),
+        (
+            BadPointer("writes", "*p", "p", 0xDD, "looks like freed memory"),
+            "writes *p: p is 0xdd (looks like freed memory)",
+        ),
+        (
+            BadPointer("reads", "node.id", "node", 0, is_reference=True),
+            "reads node.id: node refers to null",
+        ),
+        (BadPointer("calls", "ops->draw", "ops->draw", 0), "calls ops->draw, which is null"),
+    ],
+)
+def test_the_variable_that_led_to_the_crash_in_words(pointer, words):
+    assert format_bad_pointer(pointer) == words
+
+
+def test_it_stands_in_each_form_of_the_report():
+    report = full_report()
+    assert "(mesh is null)" in brief_line(report)
+    assert "reads mesh-&gt;verts.data[3]: mesh is null" in render_html([report])
+    assert check(report)["crash_info"]["bad_pointer"] == {
+        "does": "reads", "target": "mesh->verts.data[3]", "pointer": "mesh",
+        "value": "0x0000000000000000", "note": None, "is_reference": False,
+    }  # fmt: skip
+
+
+def test_who_counts_secrets_hears_that_values_are_shown():
+    report = full_report()
+    thread = report.crashed_thread
+    frame = thread.frames[0]._replace(variables=VARIABLES)
+    threads = tuple(
+        row._replace(frames=(frame, *row.frames[1:])) if row is thread else row
+        for row in report.threads
+    )
+    told = report._replace(threads=threads, secrets=())
+    words = "values of variables are shown with the stack: --no-values leaves them out"
+    assert words in render_report(told).text()
+    assert words in render_html([told])
+    types = tuple(row._replace(is_read=False) for row in VARIABLES)
+    frame = frame._replace(variables=types)
+    threads = tuple(
+        row._replace(frames=(frame, *row.frames[1:])) if row is thread else row
+        for row in report.threads
+    )
+    untold = told._replace(threads=threads)
+    assert words not in render_report(untold).text()
+    assert words not in render_html([untold])
+    assert words not in render_report(told._replace(secrets=None)).text()
+
+
+def test_very_long_and_hostile_texts_are_cut_in_each_form():
+    text = '"' + ATTACK * 1000 + '"'
+    row = FrameVariable(ATTACK * 100, "local", Value(ATTACK * 100, text=text))
+    lines = show(frame_of((row,)))
+    assert len(lines) == 2
+    assert len(lines[1]) < 1000
+    assert not set("\x1b\u202e\n") & set(lines[1])
+    page = render_stack(Thread(7, None, (frame_of((row,)),)), "x86_64")
+    assert not set("\x1b\u202e") & set(page)
+    assert "<script" not in page
+    document = json.dumps(variable_document(row))
+    assert document.isascii()  # escaped, so that a terminal takes no orders from it

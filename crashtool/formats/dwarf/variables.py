@@ -93,9 +93,15 @@ class DwarfVariables:
         if located is None:
             return []
         wanted = self._base + address
+        function = located.function
+        pieces = find_ranges(function.entries.unit, function.entry.values)
+        code = tuple((low - self._base, high - self._base) for low, high in pieces)
         return [
-            FoundScope(tuple(self._walk_scope(scope, wanted)))
-            for scope in (*reversed(located.calls), located.function)
+            *(
+                FoundScope(tuple(self._walk_scope(scope, wanted)), (), _identify(scope))
+                for scope in reversed(located.calls)
+            ),
+            FoundScope(tuple(self._walk_scope(function, wanted)), code, _identify(function)),
         ]
 
     def _walk_scope(self, scope: Reference, wanted: int) -> Iterator[FoundVariable]:

@@ -63,9 +63,15 @@ class PdbVariables:
         for row in read_locals(data, position, frozenset(owners), frame):
             if row.owner in scopes and not row.name.startswith(OWN_PREFIX):
                 scopes[row.owner].append(self._describe(module, row, point))
+        code: tuple[tuple[int, int], ...] = ()
+        if not frame.is_optimized:  # optimized code may have parts elsewhere, as MSVC's has
+            start = address - inner
+            code = ((start, start + symbol.length),)
         return [
             FoundScope(
-                tuple(sorted(scopes[owner], key=lambda variable: ORDER.index(variable.kind)))
+                tuple(sorted(scopes[owner], key=lambda variable: ORDER.index(variable.kind))),
+                () if owner else code,
+                (symbol.offset, owner),
             )
             for owner in reversed(owners)
         ]

@@ -83,6 +83,12 @@ class FoundVariable(NamedTuple):
 class FoundScope(NamedTuple):
     """The variables of one function, or of one call that was merged into it, as they are declared:
     arguments first. Of a name that hides another the innermost comes last.
+
+    `code`: of a function, the first address and the end of each piece of its code, from the
+    module's base; none where that is not known for all of it. `key` tells a scope from others: the
+    same at each address of it.
     """
 
     variables: tuple[FoundVariable, ...]
+    code: tuple[tuple[int, int], ...] = ()
+    key: object = None

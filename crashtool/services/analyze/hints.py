@@ -10,6 +10,7 @@ from crashtool.model.module import Module
 # page by page (-fstack-clash-protection, __chkstk).
 FRAME_REACH = 0x10000
 NO_MODULES = "the dump lists no modules, as of a static program: --symbols NAME=FILE gives its file"
+OVERFLOW = "probably a stack overflow"
 PAGE = 0x1000
 NO_POINTERS = ("eflags", "rip")
 NON_CANONICAL = "non-canonical address"
@@ -49,7 +50,12 @@ def _stack_overflow(scene: HintContext) -> str:
     if scene.has_stack_at or not -FRAME_REACH <= distance < PAGE or reason.address < FRAME_REACH:
         return ""
     place = f"{abs(distance)} bytes {'below' if distance < 0 else 'above'}" if distance else "at"
-    return f"probably a stack overflow: the access is {place} the stack pointer, outside the stack"
+    return f"{OVERFLOW}: the access is {place} the stack pointer, outside the stack"
+
+
+def is_stack_overflow(hint: str) -> bool:
+    """Whether a hint says that the stack was used up."""
+    return hint.startswith(OVERFLOW)
 
 
 def _bad_call(scene: HintContext) -> str:

@@ -7,6 +7,13 @@ from typing import Any
 from crashtool.errors import MissingLibrary
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import Registers
+from crashtool.services.analyze.decoded_code import (
+    DecodedInstruction,
+    Flow,
+    MemoryOperand,
+    NumberOperand,
+    RegisterOperand,
+)
 
 ReadCode = Callable[[int, int], bytes | None]
 
@@ -19,8 +26,16 @@ ALIASES = {
 }
 SUBREGISTERS = {"eax": "rax", "ebx": "rbx", "ecx": "rcx", "edx": "rdx", "esi": "rsi", "edi": "rdi",
                 "ebp": "rbp", "esp": "rsp"}  # fmt: skip
+# Instructions that write to their first operand and read the others.
+STORES = ("mov", "vmov", "vextract", "pextr", "vpextr")
 ZEROS = ("xzr", "wzr", "riz", "eiz")
 IDLE = ("lea", "nop", "prefetch", "prfm", "pld")  # name memory and leave it alone
+# Whole registers of 64 bits that others are a part of by a rule: r8d, r8w, r8b of r8.
+PARTS = {
+    f"{part}": f"r{whole}"
+    for whole in ("ax", "bx", "cx", "dx")
+    for part in (whole, f"{whole[0]}l", f"{whole[0]}h")
+} | {f"{whole}{end}": f"r{whole}" for whole in ("si", "di", "bp", "sp") for end in ("", "l")}
 PUSHES, POPS = ("push", "call"), ("pop", "ret")
 
 
@@ -50,6 +65,120 @@ def describe_instruction(registers: Registers, read_code: ReadCode) -> str:
     text = f"{found.mnemonic} {found.op_str}".strip().replace(" ptr ", " ")
     told = "; ".join(_words(access, registers) for access in _find_accesses(found, registers))
     return f"{text}   {told}" if told else text
+
+
+def decode_code(registers: Registers, code: bytes, address: int) -> list[DecodedInstruction]:
+    """The instructions that begin at an address, one behind the other, up to the first that is
+    none. MissingLibrary without the extra `disassembly`.
+    """
+    decoder = _make_decoder(_load_capstone(), registers)
+    if decoder is None:
+        return []
+    return [_decode(found, registers.architecture) for found in decoder.disasm(code, address)]
+
+
+def _decode(found: Any, architecture: str) -> DecodedInstruction:
+    flow = _find_flow(found)
+    operands = tuple(
+        made
+        for operand in found.operands
+        if (made := _decode_operand(found, operand, architecture)) is not None
+    )
+    target = None
+    if flow and isinstance(last := operands[-1] if operands else None, NumberOperand):
+        target = last.number
+    _, written = found.regs_access()
+    names = frozenset(_find_whole(found.reg_name(number), architecture) for number in written)
+    mnemonic = "" if _does_more(found) else found.mnemonic
+    return DecodedInstruction(found.address, found.size, mnemonic, operands, names, flow, target)
+
+
+def _does_more(found: Any) -> bool:
+    """Whether an instruction of ARM64 shifts or widens an operand, or moves the address on."""
+    from capstone import CS_OP_MEM
+
+    if getattr(found, "writeback", False):
+        return True
+    return any(
+        bool(getattr(operand, "ext", 0))
+        or bool(operand.type != CS_OP_MEM and getattr(getattr(operand, "shift", None), "type", 0))
+        for operand in found.operands
+    )
+
+
+def _find_flow(found: Any) -> Flow:
+    from capstone import CS_GRP_CALL, CS_GRP_JUMP, CS_GRP_RET
+
+    if CS_GRP_CALL in found.groups or found.mnemonic in ("bl", "blr"):
+        return "call"
+    if CS_GRP_RET in found.groups:
+        return "return"
+    if CS_GRP_JUMP in found.groups:
+        is_always = found.mnemonic.split()[-1] in ("jmp", "b", "br")
+        return "jump" if is_always else "branch"
+    return ""
+
+
+def _decode_operand(
+    found: Any, operand: Any, architecture: str
+) -> MemoryOperand | RegisterOperand | NumberOperand | None:
+    from capstone import CS_OP_IMM, CS_OP_MEM, CS_OP_REG
+
+    if operand.type == CS_OP_IMM:
+        return NumberOperand(operand.imm)
+    if operand.type == CS_OP_REG:
+        name = found.reg_name(operand.reg)
+        return RegisterOperand(_find_whole(name, architecture), _find_size(name, operand))
+    if operand.type != CS_OP_MEM:
+        return None
+    memory = operand.mem
+    base, index = (
+        _find_whole(found.reg_name(number), architecture) if number else ""
+        for number in (memory.base, memory.index)
+    )
+    displacement, is_plain = memory.disp, not bool(getattr(memory, "segment", None))
+    if base in ("rip", "eip"):
+        base, displacement = "", displacement + found.address + found.size
+    if "mm" in index or getattr(operand, "ext", False) or getattr(found, "writeback", False):
+        is_plain = False
+    does = _find_deed(found, operand)
+    size = getattr(operand, "size", 0) or _find_transfer(found)
+    return MemoryOperand(base, index, _factor(operand), displacement, size, does, is_plain)
+
+
+def _find_whole(name: str, architecture: str) -> str:
+    """The register that one is a part of, by the dump's name: rax for al, x0 for w0."""
+    if architecture == "arm64" and name[:1] == "w" and name[1:].isdigit():
+        name = f"x{name[1:]}"
+    if architecture in ("x86", "x86_64"):
+        if name[:1] == "r" and name[1:2].isdigit():
+            return name.rstrip("dwb")
+        name = SUBREGISTERS.get(name) or PARTS.get(name, name)
+        if architecture == "x86" and name in SUBREGISTERS.values():
+            return f"e{name[1:]}"
+        return name
+    return ALIASES.get(architecture, {}).get(name, name)
+
+
+def _find_size(name: str, operand: Any) -> int:
+    """The bytes of a register operand; of ARM64, by its name."""
+    if size := getattr(operand, "size", 0):
+        return int(size)
+    return 4 if name.startswith(("w", "r")) else 8
+
+
+def _find_transfer(found: Any) -> int:
+    """How many bytes a load or store of ARM moves for its first register; 0 for others."""
+    mnemonic = found.mnemonic
+    if not mnemonic.startswith(("ld", "st")):
+        return 0
+    sizes = {"b": 1, "h": 2}
+    if mnemonic.endswith("sw"):
+        return 4
+    if mnemonic[-1] in sizes:
+        return sizes[mnemonic[-1]]
+    first = found.reg_name(found.operands[0].reg)
+    return {"w": 4, "s": 4, "x": 8, "d": 8, "q": 16, "r": 4, "f": 8, "l": 8}.get(first[:1], 0)
 
 
 def _load_capstone() -> Any:
@@ -106,7 +235,7 @@ def _find_accesses(found: Any, registers: Registers) -> Iterator[Access]:
 
 def _read_operand(found: Any, operand: Any, registers: Registers) -> Access | None:
     """The memory of an operand; None for another operand, or when its address is not known."""
-    from capstone import CS_AC_READ, CS_AC_WRITE, CS_OP_MEM
+    from capstone import CS_OP_MEM
 
     if operand.type != CS_OP_MEM:
         return None
@@ -125,13 +254,22 @@ def _read_operand(found: Any, operand: Any, registers: Registers) -> Access | No
         address += factor * value
         if name not in ("rip", "eip", "pc"):
             used.append(name)
-    if found.mnemonic.startswith("st"):
-        does = "writes"  # capstone takes the stores of ARM64 for both
-    else:
-        does = {CS_AC_WRITE: "writes", CS_AC_READ | CS_AC_WRITE: "reads and writes"}.get(
-            operand.access, "reads"
-        )
-    return Access(does, address & ((1 << 8 * registers.width) - 1), tuple(used))
+    return Access(
+        _find_deed(found, operand), address & ((1 << 8 * registers.width) - 1), tuple(used)
+    )
+
+
+def _find_deed(found: Any, operand: Any) -> str:
+    """What an instruction does to a memory operand. capstone takes the stores of ARM64 for both,
+    and stores of vectors for loads.
+    """
+    from capstone import CS_AC_READ, CS_AC_WRITE
+
+    is_first = found.operands[0].type == operand.type
+    if found.mnemonic.startswith("st") or (is_first and found.mnemonic.startswith(STORES)):
+        return "writes"
+    kinds = {CS_AC_WRITE: "writes", CS_AC_READ | CS_AC_WRITE: "reads and writes"}
+    return kinds.get(operand.access, "reads")
 
 
 def _value(name: str, found: Any, registers: Registers) -> int | None:

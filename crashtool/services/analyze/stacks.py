@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
+    from crashtool.model.crash import BadPointer
     from crashtool.model.symbol_lookup import ModuleStatus
+    from crashtool.services.analyze.variables.frames import WalkedStack
     from crashtool.services.analyze.variables.wanted import WantedVariables
     from crashtool.services.symbols.generated_code import Generated
     from crashtool.services.unwind.machine import Machine
@@ -99,7 +101,8 @@ def walk_stacks(
         found = threads[report.crashing_thread] if report.crashing_thread is not None else None
         frame = found.frames[0] if found and found.frames else walks.look_up(crash.frame)
         instruction = "" if until else walks.instruction(crash)
-        crash = crash._replace(frame=frame, instruction=instruction)
+        pointer = walks.find_bad_pointer(crash) if walks.crashed_stack and not until else None
+        crash = crash._replace(frame=frame, instruction=instruction, bad_pointer=pointer)
     walked = report._replace(threads=threads, crash=crash)
     if symbols:
         walked = walked._replace(symbols=walks.verdicts(walked))
@@ -142,6 +145,7 @@ class _Walks:
         self.scenes: dict[str, UnwindContext] = {}
         self.executable: Callable[[int], bool | None] | None = None
         self.variables: WantedVariables | None = None
+        self.crashed_stack: WalkedStack | None = None
 
     def walk_thread(self, thread: Thread) -> Thread:
         registers = thread.registers
@@ -177,13 +181,15 @@ class _Walks:
     ) -> list[Frame]:
         """The frames with the variables of their functions, where files tell them."""
         assert self.variables is not None  # noqa: S101 (asked for only where they are wanted)
-        if not any(frame.function for frame in frames[: None if self.variables.all_frames else 1]):
+        if not any(frame.function for frame in frames[: None if self.variables.all_frames else 2]):
             return frames  # without symbols: nothing is loaded to say so
         from crashtool.services.analyze.variables.frames import WalkedStack, add_variables
 
         vectors = find_vectors(self.dump, thread.id, is_crashed=self._is_crashed(thread))
         gap = FRAMES_OF_AN_END if left_out else None
         stack = WalkedStack(steps, frames, machine, gap, vectors)
+        if self._is_crashed(thread):
+            self.crashed_stack = stack
         return add_variables(stack, self.dump.memory, self._find_loaded, self.variables)
 
     def _read_stack(self, pointer: int) -> bytes:
@@ -298,6 +304,19 @@ class _Walks:
         except MissingLibrary as fault:
             self.warn(f"{fault.what} ({fault.hint})")
             return ""
+
+    def find_bad_pointer(self, crash: Crash) -> "BadPointer | None":
+        """The variable that held the pointer which could not be followed, where it is proven."""
+        thread, stack = self.report.crashed_thread, self.crashed_stack
+        registers = thread.registers if thread else None
+        if registers is None or stack is None or not crash.reason.is_crash or _is_raised(crash):
+            return None
+        from crashtool.services.analyze.bad_pointer.scene import find_in_stack
+
+        try:
+            return find_in_stack(crash, registers, stack, self.dump.memory, self._find_loaded)
+        except MissingLibrary:  # which `instruction` has told
+            return None
 
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code at an address, from the module's file or from the dump."""

@@ -76,13 +76,13 @@ class StackFrameView:
         return self._caller if self._caller is not None and self._caller.is_proven else None
 
 
-def _is_bare_call(
+def is_bare_call(
     steps: "Sequence[StackFrame]", frames: "Sequence[Frame]", machine: "Machine"
 ) -> bool:
     """Whether the innermost frame is no code, a null pointer say, and its caller called that: then
     nothing has run that could have changed a register.
     """
-    if frames[0].module is not None or not machine.return_address_size:
+    if len(frames) == 1 or frames[0].module is not None or not machine.return_address_size:
         return False
     pointers = [step.registers.get(machine.stack_pointer, 0) for step in steps[:2]]
     return pointers[1] == pointers[0] + machine.return_address_size
@@ -103,7 +103,7 @@ def make_views(
     views: list[StackFrameView] = []
     is_proven = True
     for number, (step, frame) in enumerate(zip(steps, frames, strict=True)):
-        if number != 1 or not _is_bare_call(steps, frames, machine):
+        if number != 1 or not is_bare_call(steps, frames, machine):
             is_proven = is_proven and step.trust in PROVEN and not step.may_skip
         views.append(StackFrameView(step, frame, machine, read_memory, is_proven=is_proven))
     for number, (view, caller) in enumerate(pairwise(views)):

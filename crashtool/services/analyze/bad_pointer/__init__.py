@@ -1,0 +1,1 @@
+"""Which variable held the pointer that an instruction could not follow, where that is proven."""

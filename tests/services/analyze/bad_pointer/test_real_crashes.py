@@ -1,0 +1,56 @@
+"""Which variable led to a crash, held against the source of the program that crashed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crashtool.services.symbols.session import open_session
+from crashtool.services.symbols.symbol_plan import SymbolPlan
+from tests.toolchain import need
+
+pytest.importorskip("capstone")
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
+from tests.services.analyze.bad_pointer.crashes import NOTHING, crash, read_cases, tell
+
+PROGRAMS = Path(__file__).resolve().parents[3] / "programs"
+C, CPP = PROGRAMS / "bad_pointers.c", PROGRAMS / "bad_pointers.cpp"
+# Of each build how many cases have a name at least: versions of compilers differ by a few.
+BUILDS = [
+    (C, "gcc", "-O0", 36), (C, "gcc", "-O2", 28), (C, "clang", "-O0", 34), (C, "clang", "-O2", 26),
+    (CPP, "g++", "-O0", 19), (CPP, "g++", "-O2", 17), (CPP, "clang++", "-O0", 18),
+    (CPP, "clang++", "-O2", 20),
+]  # fmt: skip
+MORE_BUILDS = [
+    (C, "gcc", "-O1", 28), (C, "gcc", "-O3", 26), (C, "gcc", "-Og", 26), (C, "clang", "-O1", 26),
+    (C, "clang", "-O3", 26), (CPP, "g++", "-O1", 17), (CPP, "g++", "-O3", 17),
+    (CPP, "clang++", "-O1", 20), (CPP, "clang++", "-O3", 20),
+]  # fmt: skip
+ALL_BUILDS = [
+    *(pytest.param(*row, id=f"{row[1]} {row[2]}") for row in BUILDS),
+    *(pytest.param(*row, id=f"{row[1]} {row[2]}", marks=pytest.mark.slow) for row in MORE_BUILDS),
+]
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("source", "compiler", "level", "fewest"), ALL_BUILDS)
+def test_no_name_is_wrong(source, compiler, level, fewest, tmp_path):
+    need(compiler)
+    program = tmp_path / "program"
+    more = ["-std=c++17"] if source == CPP else []
+    line = [compiler, *more, "-g", level, "-w", "-o", program, source]
+    subprocess.run(line, check=True)
+    cases = read_cases(source)
+    plan = SymbolPlan(paths=(str(program), f"program={program}"), offline=True, local=False)
+    with open_session(plan, str(tmp_path / "cache")) as symbols:
+        told = {case: tell(crash(program, case, tmp_path), symbols) for case in cases}
+    wrong = {
+        case: words
+        for case, words in told.items()
+        if words is not NOTHING and words not in cases[case]
+    }
+    assert not wrong
+    assert sum(words is not NOTHING for words in told.values()) >= fewest
