@@ -265,11 +265,12 @@ def _find_deed(found: Any, operand: Any) -> str:
     """
     from capstone import CS_AC_READ, CS_AC_WRITE
 
-    is_first = found.operands[0].type == operand.type
+    kinds = [other.type for other in found.operands]
+    is_first = kinds[0] == operand.type and kinds.count(operand.type) == 1
     if found.mnemonic.startswith("st") or (is_first and found.mnemonic.startswith(STORES)):
         return "writes"
-    kinds = {CS_AC_WRITE: "writes", CS_AC_READ | CS_AC_WRITE: "reads and writes"}
-    return kinds.get(operand.access, "reads")
+    deeds = {CS_AC_WRITE: "writes", CS_AC_READ | CS_AC_WRITE: "reads and writes"}
+    return deeds.get(operand.access, "reads")
 
 
 def _value(name: str, found: Any, registers: Registers) -> int | None:

@@ -59,6 +59,8 @@ def describe(architecture, code, **values):
             "movsq qword [rdi], qword [rsi]   writes 0x20: rdi is 0x20; reads 0x10: rsi is 0x10",
         ),
         ("830001", {"rax": 1}, "add dword [rax], 1   reads and writes 0x1: rax is 0x1"),
+        ("0f1100", {"rax": 1}, "movups xmmword [rax], xmm0   writes 0x1: rax is 0x1"),
+        ("0f1000", {"rax": 1}, "movups xmm0, xmmword [rax]   reads 0x1: rax is 0x1"),
         ("0f0b", {}, "ud2"),
         ("ffd0", {"rax": 0}, "call rax   writes 0x6ff8: rsp is 0x7000"),
     ],

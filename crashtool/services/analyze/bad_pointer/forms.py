@@ -18,10 +18,10 @@ class Opaque(NamedTuple):
     at: int
 
 
-class Loaded(NamedTuple):
+class LoadedValue(NamedTuple):
     """What an instruction has loaded: `size` bytes from an address."""
 
-    address: "Form"
+    address: "LinearForm"
     size: int
     at: int
 
@@ -32,10 +32,10 @@ class Narrow(NamedTuple):
     whole: "Atom"
 
 
-Atom = Initial | Opaque | Loaded | Narrow
+Atom = Initial | Opaque | LoadedValue | Narrow
 
 
-class Form(NamedTuple):
+class LinearForm(NamedTuple):
     """A sum: a constant, and atoms with what each is multiplied by. `terms` has no zeros."""
 
     constant: int
@@ -49,12 +49,12 @@ class Form(NamedTuple):
         return self.terms[0][0]
 
 
-def of(atom: Atom) -> Form:
+def of(atom: Atom) -> LinearForm:
     """The form that is one atom."""
-    return Form(0, ((atom, 1),))
+    return LinearForm(0, ((atom, 1),))
 
 
-def combine(first: Form, second: Form, factor: int = 1) -> Form | None:
+def combine(first: LinearForm, second: LinearForm, factor: int = 1) -> LinearForm | None:
     """`first + factor * second`; None when it becomes too long to be followed."""
     terms = dict(first.terms)
     for atom, count in second.terms:
@@ -62,19 +62,19 @@ def combine(first: Form, second: Form, factor: int = 1) -> Form | None:
     kept = tuple((atom, count) for atom, count in terms.items() if count)
     if len(kept) > MAX_TERMS:
         return None
-    return Form(first.constant + factor * second.constant, kept)
+    return LinearForm(first.constant + factor * second.constant, kept)
 
 
-def scale(form: Form, factor: int) -> Form:
+def scale(form: LinearForm, factor: int) -> LinearForm:
     """A form multiplied by a number."""
     terms = tuple((atom, count * factor) for atom, count in form.terms if count * factor)
-    return Form(form.constant * factor, terms)
+    return LinearForm(form.constant * factor, terms)
 
 
-def narrow(form: Form) -> Form:
+def narrow(form: LinearForm) -> LinearForm:
     """A form whose lower half alone is kept: what was a pointer in it is one no more."""
     terms: dict[Atom, int] = {}
     for atom, count in form.terms:
         whole = atom if isinstance(atom, Narrow) else Narrow(atom)
         terms[whole] = terms.get(whole, 0) + count
-    return Form(form.constant, tuple(terms.items()))
+    return LinearForm(form.constant, tuple(terms.items()))

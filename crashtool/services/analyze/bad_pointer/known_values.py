@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from crashtool.services.analyze.bad_pointer.forms import Atom, Form, Loaded, Narrow
+from crashtool.services.analyze.bad_pointer.forms import Atom, LinearForm, LoadedValue, Narrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class KnownValues:
 
     def __init__(
         self,
-        forms: "Mapping[str, Form]",
+        forms: "Mapping[str, LinearForm]",
         registers: "Iterable[str]",
         view: "FrameView",
         width: int,
@@ -38,7 +38,7 @@ class KnownValues:
                 value = int.from_bytes(content, "little") - form.constant
                 self._solved[atom] = value & self.mask
 
-    def solve(self, form: Form) -> int | None:
+    def solve(self, form: LinearForm) -> int | None:
         """A value that registers alone give away; None for others."""
         total = form.constant
         for atom, count in form.terms:
@@ -48,7 +48,7 @@ class KnownValues:
             total += count * value
         return total & self.mask
 
-    def recall(self, form: Form, depth: int = MAX_DEPTH) -> int | None:
+    def recall(self, form: LinearForm, depth: int = MAX_DEPTH) -> int | None:
         """A value by registers, or by memory as it is now, which may have changed since."""
         total = form.constant
         for atom, count in form.terms:
@@ -65,13 +65,13 @@ class KnownValues:
             value = self._recall_atom(atom.whole, depth)
             if value is None:
                 return None
-            size = atom.whole.size if isinstance(atom.whole, Loaded) else HALF
+            size = atom.whole.size if isinstance(atom.whole, LoadedValue) else HALF
             return _widen(value, min(size, HALF))
-        if not isinstance(atom, Loaded) or not depth:
+        if not isinstance(atom, LoadedValue) or not depth:
             return None
         return self.recall_memory(atom, depth)
 
-    def recall_memory(self, atom: Loaded, depth: int = MAX_DEPTH) -> int | None:
+    def recall_memory(self, atom: LoadedValue, depth: int = MAX_DEPTH) -> int | None:
         """What memory that was loaded from holds now; None where the dump does not have it."""
         address = self.recall(atom.address, depth - 1)
         content = None if address is None else self._view.read_memory(address, atom.size)

@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.bad_pointer.access_paths import AccessPath, describe_behind
-from crashtool.services.analyze.bad_pointer.forms import Form, Loaded, Narrow, combine, of
+from crashtool.services.analyze.bad_pointer.forms import (
+    LinearForm,
+    LoadedValue,
+    Narrow,
+    combine,
+    of,
+)
 from crashtool.services.analyze.bad_pointer.register_flow import find_address
 from crashtool.services.analyze.decoded_code import MemoryOperand
 
@@ -23,7 +29,7 @@ class NamedPointer(NamedTuple):
 
     text: str
     type: "DataType"
-    form: Form
+    form: LinearForm
 
 
 class NamedAccess(NamedTuple):
@@ -65,7 +71,7 @@ class PointerNames:
         return accesses[0] if len({access.pointer.text for access in accesses}) == 1 else None
 
     def _follow(
-        self, number: int, size: int, form: Form, pointer: NamedPointer, address: int | None
+        self, number: int, size: int, form: LinearForm, pointer: NamedPointer, address: int | None
     ) -> NamedAccess | None:
         """What is at an address when a pointer has led there."""
         rest = combine(form, pointer.form, -1)
@@ -94,16 +100,16 @@ class PointerNames:
         form = find_address(operand, self._points.points[number].forms)
         if form is None or operand.size != self._width:
             return None
-        return self.name_loaded(Loaded(form, operand.size, instruction.address))
+        return self.name_loaded(LoadedValue(form, operand.size, instruction.address))
 
-    def name_loaded(self, loaded: Loaded, depth: int = 0) -> NamedPointer | None:
+    def name_loaded(self, loaded: LoadedValue, depth: int = 0) -> NamedPointer | None:
         """What memory was loaded from, if it holds a pointer."""
         path = self._name_source(loaded, depth)
         pointers = _list_pointers([path] if path else [], of(loaded))
         return pointers[0] if pointers else None
 
     def _find_pointers(
-        self, number: int, operand: MemoryOperand, form: Form, depth: int
+        self, number: int, operand: MemoryOperand, form: LinearForm, depth: int
     ) -> list[NamedPointer]:
         """The pointer of an address by its names: of variables in a register of the operand, else
         what a part of the address was called when it was in a register, or was loaded from. None
@@ -130,7 +136,7 @@ class PointerNames:
         if paths:
             return _list_pointers(paths, of(atom))
         pointer = None
-        if isinstance(atom, Loaded) and atom.size == self._width:
+        if isinstance(atom, LoadedValue) and atom.size == self._width:
             pointer = self.name_loaded(atom, depth)
         return [pointer] if pointer else []
 
@@ -144,7 +150,7 @@ class PointerNames:
                         return paths
         return []
 
-    def _name_source(self, loaded: Loaded, depth: int) -> AccessPath | None:
+    def _name_source(self, loaded: LoadedValue, depth: int) -> AccessPath | None:
         """The variable, or the member behind a pointer, that was loaded."""
         number = self._find_number(loaded.at)
         instruction = self._points.points[number].instruction
@@ -162,7 +168,7 @@ class PointerNames:
         rows = enumerate(self._points.points)
         return next(number for number, point in rows if point.instruction.address == address)
 
-    def _counts_elements(self, number: int, rest: Form, kind: "DataType") -> bool:
+    def _counts_elements(self, number: int, rest: LinearForm, kind: "DataType") -> bool:
         """Whether what is added to a pointer counts its elements, and no pointer is in it."""
         target = kind.details.target
         size = target.size if target else None
@@ -177,12 +183,12 @@ class PointerNames:
         if isinstance(atom, Narrow):
             return True
         paths = self._recall_register(number, atom)
-        if not paths and isinstance(atom, Loaded) and (path := self._name_source(atom, 0)):
+        if not paths and isinstance(atom, LoadedValue) and (path := self._name_source(atom, 0)):
             paths = [path]
         return bool(paths) and all(path.type and path.type.kind in NUMBERS for path in paths)
 
     def _solve(
-        self, form: Form, pointer: Form, rest: Form, address: int | None
+        self, form: LinearForm, pointer: LinearForm, rest: LinearForm, address: int | None
     ) -> tuple[int | None, int | None]:
         """How far behind a pointer an address lies, and the pointer's value.
 
@@ -204,14 +210,14 @@ class PointerNames:
             offset = told
         if offset is not None and offset >= half:
             offset -= limit
-        if value is not None and isinstance(pointer.atom, Loaded):
+        if value is not None and isinstance(pointer.atom, LoadedValue):
             now = self._known.recall_memory(pointer.atom)
             if now is not None and now != value:
                 return None, None  # the variable has been given another value since
         return offset, value
 
 
-def _list_pointers(paths: list[AccessPath], form: Form) -> list[NamedPointer]:
+def _list_pointers(paths: list[AccessPath], form: LinearForm) -> list[NamedPointer]:
     """The pointers among names for one thing; those of a known target, where there are any."""
     pointers = [
         NamedPointer(path.text, path.type, form)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.bad_pointer.forms import (
-    Form,
     Initial,
-    Loaded,
+    LinearForm,
+    LoadedValue,
     Opaque,
     combine,
     narrow,
@@ -39,7 +39,7 @@ class FlowPoint(NamedTuple):
     """An instruction, and what registers hold before it."""
 
     instruction: DecodedInstruction
-    forms: "Mapping[str, Form]"
+    forms: "Mapping[str, LinearForm]"
 
 
 def follow_registers(
@@ -54,11 +54,11 @@ def follow_registers(
     return points
 
 
-def find_address(memory: MemoryOperand, forms: "Mapping[str, Form]") -> Form | None:
+def find_address(memory: MemoryOperand, forms: "Mapping[str, LinearForm]") -> LinearForm | None:
     """The address of a memory operand; None where a part of it is not followed."""
     if not memory.is_plain:
         return None
-    address: Form | None = Form(memory.displacement)
+    address: LinearForm | None = LinearForm(memory.displacement)
     for register, factor in ((memory.base, 1), (memory.offset_register, memory.factor)):
         if register and address is not None:
             form = forms.get(register)
@@ -69,7 +69,7 @@ def find_address(memory: MemoryOperand, forms: "Mapping[str, Form]") -> Form | N
 class _Flow:
     """The registers, while code runs."""
 
-    def __init__(self, forms: "dict[str, Form]", width: int, stack_pointer: str) -> None:
+    def __init__(self, forms: "dict[str, LinearForm]", width: int, stack_pointer: str) -> None:
         self.forms = forms
         self._width = width
         self._stack_pointer = stack_pointer
@@ -92,7 +92,7 @@ class _Flow:
             return -self._width
         return self._width if instruction.mnemonic == "pop" else 0
 
-    def _find_outcome(self, instruction: DecodedInstruction) -> tuple[str, Form] | None:
+    def _find_outcome(self, instruction: DecodedInstruction) -> tuple[str, LinearForm] | None:
         """The register that an instruction gives a value which is followed, and that."""
         mnemonic, operands = instruction.mnemonic, instruction.operands
         if mnemonic in SELF_WIDENINGS and "rax" in self.forms:
@@ -110,7 +110,7 @@ class _Flow:
             form = self._read(operands[1], instruction.address) if len(operands) == 2 else None  # noqa: PLR2004 (to, from)
         elif mnemonic == "pop":
             stack = self.forms.get(self._stack_pointer)
-            form = of(Loaded(stack, self._width, instruction.address)) if stack else None
+            form = of(LoadedValue(stack, self._width, instruction.address)) if stack else None
         else:
             form = self._compute(mnemonic, target, operands[1:])
         if form is None:
@@ -118,27 +118,27 @@ class _Flow:
         is_part = target.size < self._width
         return target.name, narrow(form) if is_widening or is_part else form
 
-    def _read(self, operand: object, place: int) -> Form | None:
+    def _read(self, operand: object, place: int) -> LinearForm | None:
         """What an operand holds."""
         if isinstance(operand, NumberOperand):
-            return Form(operand.number)
+            return LinearForm(operand.number)
         if isinstance(operand, RegisterOperand):
             form = self.forms.get(operand.name)
             return form if form is None or operand.size >= self._width else narrow(form)
         if not isinstance(operand, MemoryOperand) or not operand.size:
             return None
         address = find_address(operand, self.forms)
-        return None if address is None else of(Loaded(address, operand.size, place))
+        return None if address is None else of(LoadedValue(address, operand.size, place))
 
     def _compute(
         self, mnemonic: str, target: RegisterOperand, others: Sequence[object]
-    ) -> Form | None:
+    ) -> LinearForm | None:
         compute = COMPUTATIONS.get(mnemonic)
         if mnemonic == "lea":
             memory = others[0] if others else None
             return find_address(memory, self.forms) if isinstance(memory, MemoryOperand) else None
         if mnemonic == "xor" and others == (target,):
-            return Form(0)
+            return LinearForm(0)
         if compute is None:
             return None
         operands = [target, *others] if len(others) < 2 else others  # noqa: PLR2004 (three-operand forms)
@@ -147,34 +147,34 @@ class _Flow:
             return None
         return compute([form for form in forms if form is not None])
 
-    def _read_plain(self, operand: object) -> Form | None:
+    def _read_plain(self, operand: object) -> LinearForm | None:
         """What is in a register or a number: sums with memory are not followed."""
         return None if isinstance(operand, MemoryOperand) else self._read(operand, 0)
 
 
-def _add(forms: Sequence[Form]) -> Form | None:
+def _add(forms: Sequence[LinearForm]) -> LinearForm | None:
     return combine(forms[0], forms[1]) if len(forms) > 1 else None
 
 
-def _subtract(forms: Sequence[Form]) -> Form | None:
+def _subtract(forms: Sequence[LinearForm]) -> LinearForm | None:
     return combine(forms[0], forms[1], -1) if len(forms) > 1 else None
 
 
-def _shift(forms: Sequence[Form]) -> Form | None:
-    count = forms[1] if len(forms) > 1 else Form(1)
+def _shift(forms: Sequence[LinearForm]) -> LinearForm | None:
+    count = forms[1] if len(forms) > 1 else LinearForm(1)
     if count.terms or not 0 <= count.constant <= MAX_SHIFT:
         return None
     return scale(forms[0], 1 << count.constant)
 
 
-def _multiply(forms: Sequence[Form]) -> Form | None:
+def _multiply(forms: Sequence[LinearForm]) -> LinearForm | None:
     for form, other in ((forms[0], forms[-1]), (forms[-1], forms[0])):
         if len(forms) > 1 and not other.terms:
             return scale(form, other.constant)
     return None
 
 
-COMPUTATIONS: dict[str, Callable[[Sequence[Form]], Form | None]] = {
+COMPUTATIONS: dict[str, Callable[[Sequence[LinearForm]], LinearForm | None]] = {
     "add": _add,
     "sub": _subtract,
     "inc": lambda forms: forms[0]._replace(constant=forms[0].constant + 1),

@@ -3,7 +3,7 @@
 import pytest
 
 from crashtool.model.crash import Registers
-from crashtool.services.analyze.bad_pointer.forms import Form, Initial, Loaded, Narrow
+from crashtool.services.analyze.bad_pointer.forms import Initial, LinearForm, LoadedValue, Narrow
 from crashtool.services.analyze.bad_pointer.register_flow import find_address, follow_registers
 from crashtool.services.analyze.bad_pointer.straight_code import find_straight_code
 
@@ -73,10 +73,10 @@ def test_a_jump_out_of_another_part_counts():
 def test_loads_sums_and_indexes_are_followed():
     # mov eax, [rbp-0xc]; cdqe; lea rdx, [rax*4]; mov rax, [rbp-8]; add rax, rdx; mov eax, [rax+8]
     point = flow("8b45f44898488d148500000000488b45f84801d08b4008")
-    frame = Form(0, ((Initial("rbp"), 1),))
-    index = Narrow(Loaded(frame._replace(constant=-12), 4, START))
-    pointer = Loaded(frame._replace(constant=-8), 8, START + 13)
-    assert find_address(point.instruction.operands[1], point.forms) == Form(
+    frame = LinearForm(0, ((Initial("rbp"), 1),))
+    index = Narrow(LoadedValue(frame._replace(constant=-12), 4, START))
+    pointer = LoadedValue(frame._replace(constant=-8), 8, START + 13)
+    assert find_address(point.instruction.operands[1], point.forms) == LinearForm(
         8, ((pointer, 1), (index, 4))
     )
 
@@ -85,7 +85,7 @@ def test_loads_sums_and_indexes_are_followed():
 def test_what_is_not_followed_is_not_what_it_was(code):
     """imul rcx, rax; and rax, rcx; cmove rax, rcx; imul ecx; xchg rax, rbx; cpuid; mov al, …"""
     point = flow(code + "90")
-    changed = [name for name in NAMES if point.forms[name] != Form(0, ((Initial(name), 1),))]
+    changed = [name for name in NAMES if point.forms[name] != LinearForm(0, ((Initial(name), 1),))]
     assert changed
     atoms = {type(point.forms[name].atom).__name__ for name in changed}
     assert atoms == {"Opaque"}
@@ -98,5 +98,7 @@ def test_half_a_pointer_is_none():
 
 def test_the_stack_pointer_moves_by_what_is_pushed():
     point = flow("50" + "50" + "59" + "90")  # push rax, push rax, pop rcx
-    assert point.forms["rsp"] == Form(-8, ((Initial("rsp"), 1),))
-    assert point.forms["rcx"].atom == Loaded(Form(-16, ((Initial("rsp"), 1),)), 8, START + 2)
+    assert point.forms["rsp"] == LinearForm(-8, ((Initial("rsp"), 1),))
+    assert point.forms["rcx"].atom == LoadedValue(
+        LinearForm(-16, ((Initial("rsp"), 1),)), 8, START + 2
+    )
