@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from building import measure_building
 from cold_start import measure_cold_start
 from dumped_symbols import measure_dumping
 from growth import measure_growth
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "discovery": measure_discovery,
     "dump-symbols": measure_dumping,
     "growth": measure_growth,
+    "build": measure_building,
     **SYMBOL_BENCHMARKS,
 }
 

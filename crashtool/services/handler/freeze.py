@@ -27,6 +27,8 @@ if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
 _PATIENCE = 2.0  # seconds for a thread to leave the kernel (vfork, a dead network file system)
+_MAX_PATIENCE = 30.0  # for one that is ready to run, on a machine that has no time for it
+_IN_KERNEL = "D"
 _STEP = 0.0005
 
 
@@ -69,9 +71,11 @@ class Freezer:
         in time is left out.
         """
         asked: set[int] = set()
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while True:
             waiting = asked - set(self._held)
+            if asked and self._is_vain(waiting, time.monotonic() - began):
+                return True
             if all(thread_state(self.pid, tid) in GONE for tid in waiting):
                 if not (fresh := set(list_threads(self.pid)) - asked - set(self._held)):
                     return True
@@ -84,7 +88,13 @@ class Freezer:
             answers = [self._take(tid, status) for tid, status in reports]  # each is taken
             if not all(answers):
                 return False
-        return True
+
+    def _is_vain(self, waiting: AbstractSet[int], seconds: float) -> bool:
+        """Whether to wait no more: for threads that stay in the kernel, or that are ever new."""
+        if seconds < _PATIENCE:
+            return False
+        states = (thread_state(self.pid, tid) for tid in waiting)
+        return seconds > _MAX_PATIENCE or all(state in GONE + _IN_KERNEL for state in states)
 
     def _take(self, tid: int, status: int) -> bool:
         if not os.WIFSTOPPED(status):

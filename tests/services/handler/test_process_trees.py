@@ -48,6 +48,7 @@ KINDS = {
     "watchdog": (2, [ABRT]),
     "ends_ignored": (2, [SEGV]),
     "told_once": (2, [SEGV]),
+    "by_clone3": (2, [SEGV]),
     "odd_signal": (2, [SEGV]),
     "shared_memory": (2, [SEGV]),
     "bare": (2, [SEGV]),
@@ -161,11 +162,13 @@ def test_make_is_followed(trees, follow, tmp_path):
     assert_reported(result, tmp_path / "database", [SEGV, ABRT])
 
 
-def test_workers_of_python_are_followed(follow, tmp_path):
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_of_python_are_followed(method, follow, tmp_path):
     program = (
         "import multiprocessing as m, os\n"
-        "p = m.get_context('fork').Process(target=os.abort); p.start(); p.join()\n"
-        "raise SystemExit(p.exitcode + 10)"
+        "if __name__ == '__main__':\n"
+        f"    p = m.get_context({method!r}).Process(target=os.abort); p.start(); p.join()\n"
+        "    raise SystemExit(p.exitcode + 10)"
     )
 
     result = follow(sys.executable, "-c", program)
@@ -352,6 +355,18 @@ def test_a_program_that_ends_just_when_time_is_up_is_not_waited_for(change, tmp_
     (last,) = run_as_if(change, 0.5, tmp_path, shutil.which("sleep"), "60")
 
     assert last == "-9 0.0 0 0"
+
+
+def test_a_slow_machine_costs_no_thread(trees, tmp_path):
+    """The time for threads to stop is over before any has: only those in the kernel are left."""
+    no_patience = "from crashtool.services.handler import freeze\nfreeze._PATIENCE = 0"
+
+    (last,) = run_as_if(no_patience, None, tmp_path, trees, "thread_of_child")
+
+    assert last == f"{ALL_SEEN} 0.0 0 1"
+    (path,) = list_minidumps(tmp_path / "database")
+    with Minidump.open(path) as dump:
+        assert len(dump.threads) == 9
 
 
 def test_a_signal_ends_the_wait_for_what_outlives_the_program(trees, tmp_path):
