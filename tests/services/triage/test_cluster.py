@@ -88,6 +88,15 @@ def test_a_file_is_the_same_by_size_and_time(tmp_path, change):
     assert not file._replace(**change).is_here()
 
 
+def test_an_item_whose_file_a_worker_sees_otherwise_is_not_done(work, tmp_path):
+    path = tmp_path / "1.dmp"
+    path.write_bytes(b"x")
+    file = SharedFile(str(path), 1, path.stat().st_mtime)
+    items = [(1, file), (2, file._replace(size=2)), (3, None)]
+    answers = load(work_batch(__version__, pickle.dumps((work, items))))
+    assert [answer.state for answer in answers] == ["done", "unseen", "done"]
+
+
 class FakeFuture:
     def __init__(self, *outcomes):
         self._outcomes = list(outcomes)
