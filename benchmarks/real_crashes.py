@@ -1,10 +1,12 @@
 """Crashes a program in many ways, built in many flavours, and holds each walk against a debugger's.
 
     python benchmarks/real_crashes.py [--flavour NAME…] [--way NAME…] [--own-only] [--keep DIR]
+                                      [--shapes]
 
-The program (tests/programs/crash_kinds.cpp) crashes under `crashtool run`, whose crashpad_handler
-writes the minidump; the very same process then leaves a core, in which gdb sees the truth. A chain
-is exact when every physical frame from the crash to main is gdb's, by its address, and none else.
+The program (tests/programs/crash_kinds.cpp; with --shapes crash_shapes.cpp, of C++20) crashes under
+`crashtool run`, whose crashpad_handler writes the minidump; the very same process then leaves a
+core, in which gdb sees the truth. A chain is exact when every physical frame from the crash to main
+is gdb's, by its address, and none else.
 Where gdb itself cannot go on (code without unwind rules), the chain is known by construction.
 `--own-only` gives the program's own symbols alone, as for a dump from another machine; then only
 the program's own frames are compared. Needs Linux on x86-64, gdb, and cores (`core` in
@@ -26,6 +28,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "tests" / "programs" / "crash_kinds.cpp"
+SHAPES = PROGRAM.with_name("crash_shapes.cpp")
 CRASHTOOL = [sys.executable, "-m", "crashtool"]
 LONGEST = 120  # seconds
 COMMON = ("-g", "-pthread")
@@ -60,6 +63,12 @@ BY_CONSTRUCTION = {
         "fall", "step", "called_back", "by_hand", "assembly_without_rules", "main",
     ),
     "coroutine": ("fall", "step", "coroutine_body"),
+    "call_of_heap": ("shapes::call_of_heap", "main"),
+    "call_of_stack": ("shapes::call_of_stack", "main"),
+    "nested_contexts": ("shapes::fall", "shapes::step", "shapes::two_body"),
+    "pushed_by_hand": (
+        "shapes::fall", "shapes::step", "shapes::on_no_memory", "shapes::pushed_by_hand", "main",
+    ),
 }  # fmt: skip
 # musl has no unwind rules, so that gdb ends or goes astray wherever its code is on the stack. Its
 # own frames are guesses on either side; the program's are known by its text.
@@ -80,6 +89,7 @@ IN_MUSL = {
 # What no walk of the dump can know, and what is said of it then.
 UNKNOWN = {
     "alternate_stack": "the handler stores no memory of the interrupted stack",
+    "handler_of_overflow": "the handler stores no memory of the interrupted stack",
     "overwritten_stack": "the return addresses are overwritten: there is no truth",
 }
 
@@ -141,9 +151,11 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(arguments.keep or temporary)
+        folder = Path(arguments.keep or temporary).resolve()
         for flavour in FLAVOURS:
             if arguments.flavour and flavour.name not in arguments.flavour:
+                continue
+            if arguments.shapes and flavour.command[0] == MUSL[0]:  # it has no C++ library
                 continue
             flavoured = list(run_flavour(flavour, folder / flavour.name, arguments))
             report(flavour.name, flavoured)
@@ -161,6 +173,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--flavour", action="append")
     parser.add_argument("--way", action="append")
     parser.add_argument("--own-only", action="store_true")
+    parser.add_argument("--shapes", action="store_true")
     parser.add_argument("--keep", metavar="DIR")
     return parser.parse_args()
 
@@ -183,7 +196,8 @@ def report(name: str, outcomes: Sequence[Outcome]) -> None:
 def run_flavour(flavour: Flavour, folder: Path, arguments: argparse.Namespace) -> Iterator[Outcome]:
     """Each way's outcome; nothing when the flavour cannot be built here."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not build(flavour, folder):
+    source = ("-std=c++20", str(SHAPES)) if arguments.shapes else (str(PROGRAM),)
+    if not build(flavour, folder, source):
         return
     told = subprocess.run([folder / "program"], capture_output=True, text=True, check=True)
     ways = [way for way in told.stdout.split() if not arguments.way or way in arguments.way]
@@ -199,9 +213,9 @@ def run_flavour(flavour: Flavour, folder: Path, arguments: argparse.Namespace) -
             yield compare(flavour.name, way, frames, walks[way], arguments)
 
 
-def build(flavour: Flavour, folder: Path) -> bool:
+def build(flavour: Flavour, folder: Path, source: Sequence[str]) -> bool:
     """Whether the program and the libraries it loads could be built."""
-    command = [*flavour.command, *COMMON, str(PROGRAM), "-ldl", "-o", "program"]
+    command = [*flavour.command, *COMMON, *source, "-ldl", "-o", "program"]
     if shutil.which(flavour.command[0]) is None:
         return False
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
