@@ -2,7 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from crashtool.services.analyze.bad_pointer.forms import Atom, LinearForm, LoadedValue, Narrow
+from crashtool.services.analyze.bad_pointer.linear_forms import (
+    Atom,
+    LinearForm,
+    LoadedValue,
+    Narrow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.bad_pointer.access_paths import AccessPath, describe_behind
-from crashtool.services.analyze.bad_pointer.forms import (
+from crashtool.services.analyze.bad_pointer.linear_forms import (
     LinearForm,
     LoadedValue,
     Narrow,
@@ -17,7 +17,7 @@ from crashtool.services.analyze.decoded_code import MemoryOperand
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.services.analyze.bad_pointer.code_points import CodePoints
-    from crashtool.services.analyze.bad_pointer.forms import Atom
+    from crashtool.services.analyze.bad_pointer.linear_forms import Atom
 
 POINTERS = ("pointer", "reference")
 NUMBERS = ("base", "enum")

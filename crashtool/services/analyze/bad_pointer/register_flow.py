@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.analyze.bad_pointer.forms import (
+from crashtool.services.analyze.bad_pointer.linear_forms import (
     Initial,
     LinearForm,
     LoadedValue,

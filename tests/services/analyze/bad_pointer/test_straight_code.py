@@ -3,7 +3,12 @@
 import pytest
 
 from crashtool.model.crash import Registers
-from crashtool.services.analyze.bad_pointer.forms import Initial, LinearForm, LoadedValue, Narrow
+from crashtool.services.analyze.bad_pointer.linear_forms import (
+    Initial,
+    LinearForm,
+    LoadedValue,
+    Narrow,
+)
 from crashtool.services.analyze.bad_pointer.register_flow import find_address, follow_registers
 from crashtool.services.analyze.bad_pointer.straight_code import find_straight_code
 
