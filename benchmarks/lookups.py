@@ -45,6 +45,7 @@ EXAMPLES = 3
 MIN_SIZE = 2000
 HEADS = (b"\x7fELF", b"MZ", b"Micr", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 REWRITTEN, SPLIT, SHARED, FOLDED = "rewritten", "split", "shared", "folded"
+WINDOWS = "windows"
 NO_NAME = ("", "??", "<invalid>")
 SYMBOLIC, LLVM = "symbolic", "llvm"
 NOTHING = ("", "", 0)
@@ -208,10 +209,13 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
     plain, other = drop_parameters(mine), drop_parameters(theirs)
     rules = {
         "rewritten program": REWRITTEN in traits,
+        "stretched symbol": not mine and len(theirs) == 1 and not theirs[0][2],
         "split units unread": SPLIT in traits and len(theirs) == 1 and not theirs[0][2],
         "shared file unread": SHARED in traits
         and [row[2] for row in mine] == [row[2] for row in theirs],
-        "decoration": is_same and [row[0] for row in plain] == [row[0] for row in other],
+        "decoration": WINDOWS in traits
+        and is_same
+        and [row[0] for row in plain] == [row[0] for row in other],
         "relative folder": len(mine) == len(theirs) and all(
             (a[0], a[2]) == (b[0], b[2]) and (a[1] == b[1] or a[1].endswith("/" + b[1]))
             for a, b in zip(mine, theirs, strict=True)
@@ -219,7 +223,6 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
         "parents without code": 0 < len(mine) < len(theirs) and is_within(names, others)
         and mine[0][2] == theirs[0][2],
         "label of assembly": is_same and bool(others) and others[-1].startswith("."),
-        "stretched symbol": not mine and len(theirs) == 1 and not theirs[0][2],
         "line without an entry": len(mine) == 1 and mine[0][2] > 0 and not mine[0][0]
         and (not theirs or (len(theirs) == 1 and not theirs[0][2])),
         "their line missing": len(mine) == len(theirs) == 1 and names == others
@@ -229,7 +232,8 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
         "suffix": is_same and names == bare,
         "folder twice": len(mine) == len(theirs) and [(r[0], *map(str, r[1:])) for r in mine]
         == [(r[0], *map(str, r[1:])) for r in folders],
-        "lost calls": 0 < len(theirs) < len(mine) and mine[-len(theirs) :] == theirs,
+        "lost calls": 0 < len(theirs) < len(mine)
+        and (mine[-len(theirs) :] == theirs or is_within(others, names)),
         "alias": is_same and names[:-1] == others[:-1] and names[-1:] != others[-1:]
         and {names[-1], others[-1]} <= known,
         "spelling": is_same and [find_stem(name).lstrip("_") for name in names]
@@ -386,6 +390,8 @@ def find_traits(tested: Tested) -> frozenset[str]:
         traits.add(SPLIT)
     if isinstance(tested.lookup, DwarfLookup) and tested.shared:
         traits.add(SHARED)
+    if tested.kind in (object_kinds.PDB, object_kinds.PE):
+        traits.add(WINDOWS)
     for row in read_object_files(map_file(str(tested.path))):
         if object_kinds.REWRITTEN in row.traits:
             traits.add(REWRITTEN)

@@ -5,7 +5,10 @@ import time
 
 import pytest
 
+from crashtool.formats.dwarf.addresses import UnitIndex
+from crashtool.formats.dwarf.elf_sections import open_sections
 from crashtool.formats.dwarf.line_lookup import open_line_lookup
+from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.object_file.elf import FLAG_EXECUTABLE, read_layout
 from tests.damage import attempt
 from tests.formats.dwarf.test_line_lookup import LISTS, spans
@@ -124,3 +127,34 @@ def test_a_section_that_claims_to_inflate_to_much_is_not_read():
     data = build_elf([CODE, packed, *rows], addresses=[(".text", LOW)])
 
     assert not look_up(data)
+
+
+def test_damage_costs_the_unit_that_it_is_in(truth):
+    """A program of many units: what is behind one unit's first entry is overwritten."""
+    data = (truth / "linux" / "bin" / "O2" / "oops").read_bytes()
+    sections = open_sections(data)
+    base = sections.base
+    index, lookup = UnitIndex(sections), DwarfLookup(sections)
+    chance = random.Random(4)  # noqa: S311 (the same in each run)
+    places = [chance.choice(span) - base for span in sections.code for _ in range(400)]
+    sound = {place: found for place in places if (found := lookup.find_locations(place))}
+    units = {place: next(index.walk_units(place + base), None) for place in sound}
+    owners = {place: unit.header for place, unit in units.items() if unit is not None}
+    start = next(row.offset for row in read_layout(data).sections if row.name == ".debug_info")
+    hit = answered = 0
+    for header in sorted(set(owners.values()))[::3]:
+        changed = bytearray(data)
+        middle = (header.offset + header.end) // 2
+        rest = range(start + middle, start + header.end)
+        for _ in range(min(400, len(rest))):
+            changed[rest[chance.randrange(len(rest))]] = chance.randrange(256)
+        damaged = DwarfLookup(open_sections(bytes(changed)))
+        for place, owner in owners.items():
+            found, sentence = attempt(damaged.find_locations, place)
+            assert not sentence
+            if owner != header:
+                answered += 1
+                assert found == sound[place], hex(place)
+            hit += owner == header and found != sound[place]
+    assert hit
+    assert answered > 200
