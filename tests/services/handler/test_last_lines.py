@@ -103,13 +103,14 @@ def test_what_hangs_has_them_too(lines, trees):  # noqa: F811
 def test_a_live_process_has_those_of_its_file(run, trees, tmp_path):  # noqa: F811
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            ["sh", "-c", f"echo one >&2; exec {trees} hangs"], stdout=subprocess.PIPE, stderr=log
-        )
+            ["sh", "-c", f"echo one >&2; exec {trees} hangs"],
+            stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+        )  # fmt: skip
     assert process.stdout.readline() == b"ready\n"
     try:
         run("--pid", str(process.pid), "--json", "--report", "r.json")
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # its child has the pipe, too
         process.communicate()
 
     assert json.loads((tmp_path / "r.json").read_text())["hangs"][0]["stderr"] == ["one"]
