@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 from collections import Counter
-from typing import NamedTuple
 
 import click
 import pytest
@@ -18,35 +17,18 @@ import pytest
 from crashtool.commands.root_command import root
 from crashtool.formats.crashpad.handler_options import HANDLER_OPTIONS
 from tests.conftest import ROOT
+from tests.page_blocks import read_blocks
 from tests.services.handler.conftest import sentry_handler  # noqa: F401 (a fixture)
 from tests.shell_session import run_commands, serving, wait_for_words
 
 GUIDE = ROOT / "docs" / "guide.md"
 HERE, RECEIVER = "", "receiver"
 ELSEWHERE = {"crashpad", "windows", "macos", "backtrace"}
-FENCE = re.compile(r"^```(\S+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STATUS = re.compile(r"\s+# status (\d+)$")
 BASE = "http://127.0.0.1:6097"
 
 
-class Block(NamedTuple):
-    """A fenced block: its language, what else is said of it, and its text."""
-
-    language: str
-    note: str
-    text: str
-
-    @property
-    def commands(self) -> list[str]:
-        """What stands after the prompt in a `console`."""
-        return [line[2:] for line in self.text.splitlines() if line[:2] in ("$ ", "> ")]
-
-
-def read_blocks() -> list[Block]:
-    return [Block(*found) for found in FENCE.findall(GUIDE.read_text(encoding="utf-8"))]
-
-
-BLOCKS = read_blocks()
+BLOCKS = read_blocks(GUIDE)
 
 
 def commands_for(*notes):
