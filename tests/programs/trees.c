@@ -145,17 +145,21 @@ static int daemon_crashes(void)
 /* A shell's job control: it must see its child stop and go on, once each, and nothing else. */
 static int job(void)
 {
-    int status;
+    int status, ends[2];
+    char byte;
+    if (pipe(ends)) return 7;
     pid_t pid = fork();
     if (pid == 0) {
         setpgid(0, 0);
         raise(SIGSTOP);
-        crash();
+        if (read(ends[0], &byte, 1) == 1) crash(); /* not before it is seen to go on */
+        _exit(8);
     }
     if (waitpid(pid, &status, WUNTRACED | WCONTINUED) != pid || !WIFSTOPPED(status)) return 1;
     if (waitpid(pid, &status, WUNTRACED | WCONTINUED | WNOHANG) != 0) return 2;
     kill(pid, SIGCONT);
     if (waitpid(pid, &status, WUNTRACED | WCONTINUED) != pid || !WIFCONTINUED(status)) return 3;
+    if (write(ends[1], "", 1) != 1) return 9;
     if (waitpid(pid, &status, WUNTRACED | WCONTINUED) != pid) return 4;
     return killed_by(status, SIGSEGV) ? 5 : 6;
 }
