@@ -139,7 +139,8 @@ void *memset(void *to, int value, __SIZE_TYPE__ size) {
   return to;
 }
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) {
-  for (volatile char *at = (char *)to; size--;) *at++ = *((const char *&)from)++;
+  const char *byte = (const char *)from;
+  for (volatile char *at = (char *)to; size--;) *at++ = *byte++;
   return to;
 }
 void __chkstk() {}

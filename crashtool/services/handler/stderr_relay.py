@@ -7,7 +7,6 @@ nobody has the pipe any more, which may be later than the run.
 """
 
 import errno
-import fcntl
 import os
 import select
 import signal
@@ -15,7 +14,6 @@ import socket
 import stat
 import struct
 import sys
-import termios
 from contextlib import ExitStack, suppress
 from typing import NoReturn
 
@@ -23,6 +21,9 @@ from crashtool.services.handler.supported import NEEDS_LINUX
 
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
+
+import fcntl  # other systems have none
+import termios
 
 MAX_TAIL = 1 << 16  # bytes
 _BLOCK = 4096  # PIPE_BUF: what a pipe takes at once when poll says that it takes something

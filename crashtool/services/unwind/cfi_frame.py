@@ -52,7 +52,10 @@ def is_by_chance(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
 
 
 def is_stack_missing(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
-    """Whether rules tell where the return address is, and the dump holds no memory there."""
+    """Whether rules tell where the return address is, and the dump has no memory of that stack.
+
+    A stack pointer that was lost leads to no memory at all, which is no stack.
+    """
     table = parse_rules(rules, scene.machine.name)
     if CFA not in table or RETURN_ADDRESS not in table:
         return False
@@ -61,4 +64,7 @@ def is_stack_missing(scene: "UnwindContext", frame: StackFrame, rules: str) -> b
     except UnevaluableRule:
         return False
     width = scene.machine.width
-    return all(scene.read_pointer(scene.untag(cfa) - number * width) is None for number in (0, 1))
+    top = scene.untag(cfa)
+    if scene.is_executable(top - width) is not False:
+        return False
+    return all(scene.read_pointer(top - number * width) is None for number in (0, 1))

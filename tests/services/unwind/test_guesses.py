@@ -455,12 +455,25 @@ class TestRulesThatLeadNowhere:
         words = {STACK: 1, other: other + 0x20, other + 8: at(IN_MAIN), other + 0x20: 0}
         rules = cfi(LEAF, ".cfa: $rsp 512 + .ra: .cfa -8 + ^")
         tables = Tables(FUNCTIONS, cfi=(rules,), code=code(indirect(IN_MAIN)))
-        scene = make_scene(AMD64, words, tables)
+        scene = make_scene(AMD64, words, tables, executable=False)
 
         steps = list(walk(scene, {"rip": at(IN_LEAF), "rsp": STACK, "rbp": other}))
 
         assert [step.registers["rip"] for step in steps] == [at(IN_LEAF)]
         assert "no more of this stack" in find_gap(scene, steps)
+
+    def test_a_stack_pointer_that_leads_to_no_memory_is_lost(self):
+        """
+        esp > 64 (no memory of the process: the function has lost its stack pointer)
+        ebp > 0  the caller's frame pointer
+              1  main
+        """
+        words = {STACK: 0, STACK + 4: at(IN_MAIN)}
+        rules = cfi(LEAF, ".cfa: $esp 16 + .ra: .cfa -4 + ^")
+        tables = Tables(FUNCTIONS, cfi=(rules,), code=code(indirect(IN_MAIN)))
+        scene = make_scene(X86, words, tables)
+
+        assert offsets(scene, eip=at(IN_LEAF), esp=64, ebp=STACK) == [IN_LEAF, IN_MAIN]
 
     def test_a_frame_that_was_guessed_does_not_tell_where_the_stack_is(self):
         """
