@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def pytest_terminal_summary(terminalreporter):
     reasons = Counter(row.longrepr[2].removeprefix("Skipped: ") for row in skipped)
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:4} skipped: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """A test that traces leaves the tracer that was there: else no later one counts as covered."""
+    before = sys.gettrace()
+    yield
+    if sys.gettrace() is not before:
+        sys.settrace(before)
+        raise AssertionError("the test took away what traces the tests, such as coverage")
 
 
 @pytest.hookimpl(optionalhook=True)
