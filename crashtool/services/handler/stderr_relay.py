@@ -169,9 +169,7 @@ class _Pump:
         self._control = control
         self._tail = bytearray()
         self._waiting = bytearray()  # read, and not yet written
-        self._drains = (
-            -1
-        )  # bytes still to be written until the question is answered; -1: no question
+        self._drains = -1  # bytes to be written until it is answered; -1: nobody has asked
         self._is_open = True
         self._is_asked = True
 
