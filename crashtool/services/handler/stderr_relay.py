@@ -22,9 +22,6 @@ from crashtool.services.handler.supported import NEEDS_LINUX
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
-import fcntl  # other systems have none
-import termios
-
 MAX_TAIL = 1 << 16  # bytes
 _BLOCK = 4096  # PIPE_BUF: what a pipe takes at once when poll says that it takes something
 _PATIENCE = 2.0  # seconds for an answer
@@ -230,6 +227,9 @@ class _Pump:
 
     def _count(self) -> int:
         """How many bytes can be read at once."""
+        import fcntl  # POSIX only
+        import termios
+
         if not self._is_open:
             return 0
         size = bytearray(4)
