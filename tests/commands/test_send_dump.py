@@ -310,7 +310,7 @@ def test_two_tokens_that_were_given_together_are_refused(
     result = crashtool("send-dump", "--dry-run", *options[by], dump)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "holds one token and the settings another" in result.stderr
+    assert "two tokens that differ" in result.stderr
     assert OWN not in result.stderr
     assert OTHERS not in result.stderr
 

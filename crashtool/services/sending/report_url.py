@@ -75,7 +75,7 @@ def refuse_other_token(url: str, token: str | None) -> None:
         return
     if token and own and own != token:
         raise UsageError(
-            f"the URL {redact_token(url)} holds one token and the settings another",
+            f"two tokens that differ: one in the URL {redact_token(url)}, one given with it",
             hint="leave one of them out; --show-settings says where each comes from",
         )
 

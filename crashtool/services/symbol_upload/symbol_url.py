@@ -82,7 +82,7 @@ def _read_url(url: str, token: str | None) -> SubmissionUrl:
         )
     if token and found.token and token != found.token:
         raise UsageError(
-            "the URL holds one symbol token and the settings another",
+            "two symbol tokens that differ: one in the URL, one given with it",
             hint="leave one of them out; --show-settings says where each comes from",
         )
     if not (token or found.token):

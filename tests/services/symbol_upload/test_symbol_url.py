@@ -53,7 +53,7 @@ def test_tag_and_file_name_travel_in_the_query():
          "submission token"),
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/sourcemap"}, "takes a sourcemap"),
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols", "token": OTHER},
-         "one symbol token and the settings another"),
+         "two symbol tokens that differ"),
         ({"url": "https://acme.sp.backtrace.io:6098/"}, "holds none"),
         ({"url": f"https://submit.backtrace.io/<universe>/{TOKEN}/symbols"}, "placeholder"),
         ({"url": "ftp://example.com"}, "scheme-unknown"),
