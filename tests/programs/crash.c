@@ -110,6 +110,25 @@ static void overflow_with_handler(void)
     overflow();
 }
 
+/* Deep in calls; the handler runs on another stack. */
+static void climb(int left)
+{
+    if (left == 0) null_write();
+    climb(left - 1);
+    zero = 0; /* no tail call */
+}
+
+static void abort_in_handler(int number) { (void)number; abort(); }
+
+static void alternate_stack(void)
+{
+    stack_t other = {.ss_sp = malloc(65536), .ss_size = 65536};
+    struct sigaction action = {.sa_handler = abort_in_handler, .sa_flags = SA_ONSTACK};
+    sigaltstack(&other, 0);
+    sigaction(SIGSEGV, &action, 0);
+    climb(200);
+}
+
 static void ignored_signal(void)
 {
     signal(SIGSEGV, SIG_IGN);
@@ -314,7 +333,7 @@ static struct { const char *name; void (*function)(void); } kinds[] = {
     {"seven", seven}, {"lost_stack", lost_stack}, {"overflow", overflow}, {"bus", bus},
     {"file_limit", file_limit}, {"own_handler_recovers", own_handler_recovers},
     {"own_handler_rethrows", own_handler_rethrows}, {"own_handler_crashes", own_handler_crashes},
-    {"overflow_with_handler", overflow_with_handler}, {"ignored_signal", ignored_signal},
+    {"overflow_with_handler", overflow_with_handler}, {"alternate_stack", alternate_stack}, {"ignored_signal", ignored_signal},
     {"ignored_fault", ignored_fault}, {"blocked_fault", blocked_fault}, {"threads", threads},
     {"crowd", crowd}, {"churn", churn}, {"wait_for_all", wait_for_all}, {"spawn_many", spawn_many},
     {"child_crashes", child_crashes}, {"closes_all", closes_all}, {"new_session", new_session},

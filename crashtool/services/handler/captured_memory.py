@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from crashtool.formats.minidump.snapshot import MemorySnapshot
 from crashtool.formats.record import U32, U64, Record
+from crashtool.services.handler.interrupted_stack import find_interrupted
 from crashtool.services.handler.target import PAGE, RED_ZONE, MemoryMapping
 
 Read = Callable[[int, int], bytes]
@@ -22,6 +23,7 @@ STACK_WORDS = 2048  # of the crashed thread's stack that are taken for pointers
 _BEFORE, _AFTER = 128, 384  # around what a word points at; Crashpad takes as much
 _CODE = 256  # on each side of an instruction pointer
 _GAP = 1 << 20  # a stack that was left is looked for so many bytes above its pointer
+_MAX_STACKS = 4  # of one thread: a handler's, another handler's that it interrupted, …
 _NO_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 
 
@@ -113,6 +115,30 @@ def capture_stack(
         return memory.read(start, end), None
     half = limit // 2 & -width
     return memory.read(start, start + half), memory.read(end - half, end)
+
+
+def capture_interrupted(
+    memory: MemoryMap, stack: MemorySnapshot | None, width: int, limit: int
+) -> list[MemorySnapshot]:
+    """The stacks that signals have interrupted whose handlers run on others, in order of address.
+
+    `stack` is the thread's own; none where that is not a handler's.
+    """
+    taken = [stack] if stack else []
+    budget = limit
+    for one in taken:  # which grows meanwhile
+        for pointer in find_interrupted(one, width):
+            if budget < width or len(taken) >= _MAX_STACKS:
+                break
+            if any(other.start <= pointer < other.end for other in taken):
+                continue
+            parts = capture_stack(memory, pointer, width, budget)
+            spans = [(part.start, part.end) for part in parts if part]
+            holes = _merge([(other.start, other.end) for other in taken])
+            fresh = [memory.read(start, end) for start, end in _subtract(spans, holes)]
+            taken += [part for part in fresh if part]
+            budget -= sum(len(part.data) for part in fresh if part)
+    return sorted(taken[1:], key=lambda part: part.start)
 
 
 def capture_referenced(

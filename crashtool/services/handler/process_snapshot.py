@@ -22,6 +22,7 @@ from crashtool.services.handler.captured_memory import (
     CRASHED_STACK,
     OTHER_STACKS,
     MemoryMap,
+    capture_interrupted,
     capture_referenced,
     capture_stack,
     list_words,
@@ -71,11 +72,20 @@ def take_snapshot(
 
 
 class _Taken(NamedTuple):
-    """A thread that is taken down, and its stack's far end when that is too long."""
+    """A thread that is taken down.
+
+    `elsewhere`: its stack's far end when that is too long, and stacks that signals interrupted.
+    """
 
     stopped: StoppedThread
     thread: ThreadSnapshot
-    far_end: MemorySnapshot | None
+    elsewhere: tuple[MemorySnapshot, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its stacks."""
+        parts = (self.thread.stack, *self.elsewhere)
+        return sum(len(part.data) for part in parts if part)
 
 
 class _Taker:
@@ -93,7 +103,7 @@ class _Taker:
         others = [tid for tid in sorted(threads) if tid != self.crashed.thread_id]
         rows = self._take_threads(others)
         created, user_time, system_time = self._read_times()
-        far_ends = [row.far_end for row in rows if row.far_end]
+        elsewhere = [part for row in rows for part in row.elsewhere]
         return ProcessSnapshot(
             process_id=self.pid,
             taken=int(time.time()),
@@ -105,7 +115,7 @@ class _Taker:
             threads=[row.thread for row in rows],
             exception=_describe_exception(self.crashed),
             modules=self._list_modules(),
-            memory=[*far_ends, *self._take_referenced(rows, far_ends)],
+            memory=[*elsewhere, *self._take_referenced(rows, elsewhere)],
             crashpad=crashpad,
             texts=read_texts(self.pid, self.crashed.thread_id),
             writer=f"{WRITER}.{_CPUS[architecture]},{crashtool.__version__},linux",
@@ -122,12 +132,15 @@ class _Taker:
                 row = self._take_thread(read_stopped_thread(tid), min(limit, left))
             except OSError:  # killed from outside
                 continue
-            left -= len(row.thread.stack.data) if row.thread.stack else 0
+            left -= row.size
             rows.append(row)
         return sorted(rows, key=lambda row: (row.thread.id != self.pid, row.thread.id))
 
     def _take_thread(self, stopped: StoppedThread, limit: int) -> _Taken:
-        stack, far_end = capture_stack(self.memory, stopped.stack_pointer, stopped.width, limit)
+        width = stopped.width
+        stack, far_end = capture_stack(self.memory, stopped.stack_pointer, width, limit)
+        spare = limit - (len(stack.data) if stack and stopped is not self.crashed else 0)
+        interrupted = capture_interrupted(self.memory, stack, width, spare)
         registers = stopped.registers
         tid = stopped.thread_id
         thread = ThreadSnapshot(
@@ -137,7 +150,7 @@ class _Taker:
             stack=stack,
             thread_pointer=registers.fs_base if isinstance(registers, UserRegsStruct) else 0,
         )
-        return _Taken(stopped, thread, far_end)
+        return _Taken(stopped, thread, (*filter(None, (far_end,)), *interrupted))
 
     def _name_thread(self, tid: int) -> str:
         try:
@@ -147,7 +160,7 @@ class _Taker:
         return raw.removesuffix(b"\n").decode("utf-8", "replace")
 
     def _take_referenced(
-        self, rows: Sequence[_Taken], far_ends: Sequence[MemorySnapshot]
+        self, rows: Sequence[_Taken], elsewhere: Sequence[MemorySnapshot]
     ) -> list[MemorySnapshot]:
         """What registers and the crashed stack point at, and the code where each thread is."""
         registers = self.crashed.registers
@@ -157,7 +170,7 @@ class _Taker:
         pointers += list_words(own, self.crashed.width)
         instructions = [row.stopped.instruction_pointer for row in rows]
         stacks = [row.thread.stack for row in rows if row.thread.stack]
-        return capture_referenced(self.memory, pointers, instructions, [*stacks, *far_ends])
+        return capture_referenced(self.memory, pointers, instructions, [*stacks, *elsewhere])
 
     def _list_modules(self) -> list[ModuleSnapshot]:
         try:

@@ -7,6 +7,7 @@ from crashtool.services.handler.captured_memory import (
     OTHER_STACKS,
     REFERENCED,
     MemoryMap,
+    capture_interrupted,
     capture_referenced,
     capture_stack,
     list_words,
@@ -107,3 +108,85 @@ def test_words_of_a_stack_are_as_wide_as_its_program():
     assert list_words(stack, 8) == [0x200000001]
     assert list_words(stack, 4) == [1, 2]
     assert list_words(None, 8) == []
+
+
+SIGNAL_STACK = MemoryMapping(0x300000, 0x310000, "rw-p", "")
+SEGMENTS = bytes.fromhex("3300 0000 0000 2b00")
+
+
+def put_context(data, offset, pointer):
+    """As the kernel leaves the interrupted registers: the stack pointer, two words, segments."""
+    data[offset : offset + 32] = pointer.to_bytes(8, "little") + bytes(16) + SEGMENTS
+
+
+@pytest.fixture
+def signalled():
+    """signalled({address: pointer}) -> the memory with interrupted registers at these addresses."""
+
+    def make(contexts):
+        data = {one: bytearray(one.end - one.start) for one in (STACK, HEAP, SIGNAL_STACK)}
+        for address, pointer in contexts.items():
+            mapping = next(one for one in data if one.start <= address < one.end)
+            put_context(data[mapping], address - mapping.start, pointer)
+
+        def read_there(address, size):
+            mapping = next(one for one in data if one.start <= address < one.end)
+            return bytes(data[mapping][address - mapping.start :][:size])
+
+        return MemoryMap([*data, GUARD, CODE], read_there)
+
+    return make
+
+
+def spans(parts):
+    return [(part.start, part.end) for part in parts]
+
+
+def test_what_a_signal_interrupted_on_another_stack_is_taken(signalled):
+    memory = signalled({0x308000: 0x1F0000})
+    stack, _ = capture_stack(memory, 0x307000, 8, 1 << 20)
+
+    interrupted = capture_interrupted(memory, stack, 8, 1 << 20)
+
+    assert spans(interrupted) == [(0x1F0000 - 128, 0x200000)]
+
+
+def test_a_handler_that_another_one_interrupted_leads_on(signalled):
+    memory = signalled({0x308000: 0x70000, 0x78000: 0x1F0000})
+    stack, _ = capture_stack(memory, 0x307000, 8, 1 << 20)
+
+    interrupted = capture_interrupted(memory, stack, 8, 1 << 20)
+
+    assert spans(interrupted) == [(0x70000 - 128, 0x80000), (0x1F0000 - 128, 0x200000)]
+
+
+def test_a_handler_on_the_same_stack_needs_no_more_memory(signalled):
+    memory = signalled({0x180000: 0x190000})
+    stack, _ = capture_stack(memory, 0x178000, 8, 1 << 20)
+
+    assert capture_interrupted(memory, stack, 8, 1 << 20) == []
+
+
+def test_an_interrupted_stack_around_the_handlers_is_taken_once(signalled):
+    memory = signalled({0x308000: 0x301000})
+    stack, _ = capture_stack(memory, 0x307000, 8, 1 << 20)
+
+    assert spans(capture_interrupted(memory, stack, 8, 1 << 20)) == [(0x301000 - 128, stack.start)]
+
+
+def test_interrupted_stacks_are_bounded(signalled):
+    memory = signalled({0x308000: 0x1F0000, 0x309000: 0x70000})
+    stack, _ = capture_stack(memory, 0x307000, 8, 1 << 20)
+
+    parts = capture_interrupted(memory, stack, 8, 0x1000)
+
+    assert spans(parts) == [(0x1F0000 - 128, 0x1F0800 - 128), (0x1FF800, 0x200000)]
+    assert capture_interrupted(memory, stack, 8, 0) == []
+    assert capture_interrupted(memory, None, 8, 0x1000) == []
+
+
+def test_what_leads_nowhere_interrupted_no_stack(signalled):
+    memory = signalled({0x308001: 0x1F0000, 0x309000: 0x12345678, 0x30A000: 1 << 63})
+    stack, _ = capture_stack(memory, 0x307000, 8, 1 << 20)
+
+    assert capture_interrupted(memory, stack, 8, 1 << 20) == []

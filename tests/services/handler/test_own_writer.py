@@ -107,6 +107,20 @@ def read_chain(crashtool):
     return read
 
 
+@pytest.mark.parametrize(("kind", "width"), cases(["alternate_stack"], ["64", "32", "static"]))
+def test_the_stack_that_a_signal_interrupted_is_kept(
+    kind, width, build, crash_under_own, read_chain
+):
+    program = build("crash.c", width)
+    result, delivery = crash_under_own([program, kind])
+
+    functions = [call[0] for call in read_chain(delivery.path, program, result.images)
+                 if call != VDSO]  # fmt: skip
+    assert functions.count("climb") == 201
+    assert functions.index("abort_in_handler") < functions.index("climb")
+    assert "main" in functions
+
+
 @pytest.mark.parametrize(("kind", "width"), cases(ALIKE, ["64", "32"]))
 def test_it_tells_the_stack_that_the_handlers_dump_tells(
     kind, width, build, sentry_handler, crash_under, crash_under_own, read_chain

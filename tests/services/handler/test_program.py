@@ -34,6 +34,7 @@ CRASHES = {
     "overflow_with_handler": "SIGSEGV",
     "own_handler_rethrows": "SIGSEGV",
     "own_handler_crashes": "SIGSEGV",
+    "alternate_stack": "SIGABRT",
     "ignored_fault": "SIGSEGV",
     "blocked_fault": "SIGSEGV",
     "threads": "SIGSEGV",
