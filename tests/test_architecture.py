@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,19 @@ def test_a_walk_is_in_order(command):
         assert room in asked, f"nobody before it asks {room}"
         assert not rooms_asked_by(own) & set(walk[:number]), f"{room} asks a room before it"
         asked |= rooms_asked_by(own)
+
+
+def test_each_room_of_the_handler_is_in_the_table_in_the_order_of_the_contract():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = [
+        contract["layers"]
+        for contract in contracts["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == ["crashtool.services.handler"]
+    ]
+    rooms = [room for layer in layers for room in layer.split(" | ")]
+    folder = ROOT / "crashtool/services/handler"
+    section = PAGE.split("### The rooms of `handler`")[1].split("\n\n")[2]
+
+    assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == rooms
+    assert {path.parent.name for path in folder.glob("*/__init__.py")} == set(rooms)
+    assert {path.name for path in folder.glob("*.py")} == {"__init__.py"}

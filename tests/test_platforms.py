@@ -75,7 +75,7 @@ def test_no_module_needs_at_import_what_another_system_lacks(platform):
     done = run_elsewhere(
         platform,
         """
-        from crashtool.services.handler.supported import NEEDS_LINUX
+        from crashtool.services.handler.process.supported import NEEDS_LINUX
         for name in sys.argv[1:]:
             if name.endswith("__main__"):
                 continue

@@ -117,7 +117,7 @@ def tell_arrival(report: dict[str, Any], files: list[dict[str, Any]]) -> None:
 
 def prove_delivery() -> None:
     """Run `smoke`, which needs a handler; without one say why not."""
-    from crashtool.services.handler.find import find_handler
+    from crashtool.services.handler.crashpad_handler.find import find_handler
 
     say(7, "Each annotation and attachment, proven to arrive through a real crashpad_handler")
     try:

@@ -149,7 +149,7 @@ def command(console: Console, program: tuple[str, ...], **values: Any) -> None:
     program, 126 if it cannot be executed; 2, 3 when crashtool refuses to start it (wrong options,
     a --handler that does not start).
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.handler.supported import check_platform
+    from crashtool.services.handler.process.supported import check_platform
 
     check_platform()
     options = RunOptions(lookup=SymbolOptions.take(values), **values)
@@ -163,7 +163,7 @@ def command(console: Console, program: tuple[str, ...], **values: Any) -> None:
         if console.json:
             raise UsageError("--json is one document, --json-lines many: choose one")
         console.json = console.json_lines = True
-    from crashtool.services.handler.exit_like import exit_like
+    from crashtool.services.handler.run.exit_like import exit_like
 
     exit_like(_run(console, program, options))
 
@@ -171,8 +171,8 @@ def command(console: Console, program: tuple[str, ...], **values: Any) -> None:
 def _run(console: Console, program: tuple[str, ...], options: RunOptions) -> int:
     from crashtool.commands.run_account import Account
     from crashtool.services.files.path_patterns import expand_path
-    from crashtool.services.handler.following import Following
-    from crashtool.services.handler.reported_run import ReportedRun, RunPlan
+    from crashtool.services.handler.following.follow_options import Following
+    from crashtool.services.handler.run.reported_run import ReportedRun, RunPlan
     from crashtool.services.settings.layers import user_state_folder
 
     database = Path(options.database or user_state_folder() / "database").absolute()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.commands.run_options import RunOptions
     from crashtool.model.crash import CrashReport
     from crashtool.model.run import DeliveredReport, ProcessCrash, RunResult
-    from crashtool.services.handler.reported_run import ReportedRun
+    from crashtool.services.handler.run.reported_run import ReportedRun
 
 LOG_LINES = 5
 CHILDREN_ARE_OURS = (
@@ -159,7 +159,7 @@ class Account:
         thread = told.report.crashed_thread if told.report else None
         if thread is None or not told.delivery:
             return ""
-        from crashtool.services.handler.expected import explain_silence_of_stack
+        from crashtool.services.handler.following.expected import explain_silence_of_stack
 
         names = [call.function for frame in thread.frames for call in frame.inlines]
         names += [frame.function for frame in thread.frames if frame.function]
@@ -219,7 +219,7 @@ class Account:
             self.console.warn(f"not sent: {delivery.reason}")
 
     def _quote_handler(self, delivery: "DeliveredReport | None") -> None:
-        from crashtool.services.handler.handler_command_line import telling_lines
+        from crashtool.services.handler.crashpad_handler.handler_command_line import telling_lines
 
         result = self.result
         is_well = delivery and (delivery.uploaded or not self.url) and not result.own_reason

@@ -80,7 +80,7 @@ def command(console: Console, **values: Any) -> None:
     Exit status: 0 all checks passed, 4 one failed or no handler could use the URL, 2 where no
     handler can work (not Linux x86-64).
     """  # noqa: D301 (\b is click's)
-    from crashtool.services.handler.supported import check_platform
+    from crashtool.services.handler.process.supported import check_platform
 
     check_platform()
     options = SmokeOptions(**values)
@@ -88,7 +88,7 @@ def command(console: Console, **values: Any) -> None:
         from crashtool.services.sending.report_url import check_handler_url
 
         check_handler_url(options.url, "linux")
-    from crashtool.services.handler.smoke_test import SmokePlan, smoke
+    from crashtool.services.handler.smoke.smoke_test import SmokePlan, smoke
 
     with ExitStack() as stack, _own_files():
         result = smoke(

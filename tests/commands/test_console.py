@@ -170,7 +170,7 @@ SPEAKERS = {  # whoever names a stream, and what for
     "commands/standard_streams.py": "what stands below it",
     "commands/command.py": "asks whether they are terminals",
     "commands/symbols_dump.py": "a .sym file is bytes",
-    "services/handler/exit_like.py": "empties them before the process dies",
+    "services/handler/run/exit_like.py": "empties them before the process dies",
     "cli.py": "its own help and version, before there is a console",
     "commands/root_command.py": "an interrupt, which has no name in it",
 }

@@ -13,10 +13,12 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler import exit_like, find, report_database, reported_run
-from crashtool.services.handler.handler_command_line import compose_command
-from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.crashpad_handler import find
+from crashtool.services.handler.crashpad_handler.handler_command_line import compose_command
+from crashtool.services.handler.reports import report_database
+from crashtool.services.handler.reports.report_database import prepare_database
+from crashtool.services.handler.run import exit_like, reported_run
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 from crashtool.services.receiver.app import start_receiver
 from tests.services.handler.conftest import (  # noqa: F401 (fixtures)
     build,
@@ -521,7 +523,7 @@ def test_what_crashtool_wrote_is_sent_once_with_its_attachments(
 
 
 def test_what_crashtool_wrote_and_could_not_send_waits(report_own, crash, tmp_path, monkeypatch):
-    monkeypatch.setattr("crashtool.services.handler.own_delivery._RETRY_SECONDS", 0)
+    monkeypatch.setattr("crashtool.services.handler.reports.own_delivery._RETRY_SECONDS", 0)
 
     result = report_own("--url", "http://127.0.0.1:9/post?format=minidump&token=" + "a" * 64,
                         crash, "null")  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler.delivery import find_report
+from crashtool.services.handler.reports.delivery import find_report
 from crashtool.services.receiver.app import start_receiver
 from tests.commands.test_run import crash, report, run  # noqa: F401 (fixtures)
 from tests.services.handler.conftest import build, sentry_handler  # noqa: F401 (fixtures)

@@ -167,8 +167,8 @@ def test_a_url_that_no_handler_can_use_is_refused_before_anything_crashes(
     def crash(_plan):
         raise AssertionError("something was crashed")
 
-    monkeypatch.setattr("crashtool.services.handler.smoke_test.smoke", crash)
-    monkeypatch.setattr("crashtool.services.handler.supported.check_platform", lambda: None)
+    monkeypatch.setattr("crashtool.services.handler.smoke.smoke_test.smoke", crash)
+    monkeypatch.setattr("crashtool.services.handler.process.supported.check_platform", lambda: None)
     result = crashtool("smoke", "--url", url)
 
     assert (result.exit_code, result.stdout) == (4, "")

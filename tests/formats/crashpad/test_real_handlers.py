@@ -22,8 +22,8 @@ from crashtool.formats.crashpad.handler_options import (
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import UPLOADS_PAUSED
 from crashtool.formats.minidump.streams import CRASHPAD_INFO
-from crashtool.services.handler.find import DEBIAN, find_handler
-from crashtool.services.handler.supported import check_platform
+from crashtool.services.handler.crashpad_handler.find import DEBIAN, find_handler
+from crashtool.services.handler.process.supported import check_platform
 from crashtool.services.integration.annotate_dump import annotate_dump
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.minidump.test_graft import STRANGE, retype
@@ -33,7 +33,7 @@ from tests.synth.database import CLIENT, NOW, GenericDatabase, report_id, write_
 # run_program wants a process without threads and children: not this one
 CRASH = """
 import sys
-from crashtool.services.handler.program import run_program
+from crashtool.services.handler.run.program import run_program
 result = run_program(["sh", "-c", "kill -SEGV $$"], sys.argv[1:])
 assert result.problem is None, result
 """

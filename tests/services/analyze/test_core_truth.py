@@ -13,7 +13,7 @@ from crashtool.errors import CrashtoolError
 from crashtool.formats.core_file.machines import X86
 from crashtool.model.module import Module
 from crashtool.services.analyze.core.images import open_image
-from crashtool.services.handler.find import find_handler
+from crashtool.services.handler.crashpad_handler.find import find_handler
 from tests.services.analyze.debuggers import (
     GDB_MEMORY,
     GDB_VARIABLES,

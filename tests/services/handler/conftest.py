@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from crashtool.errors import CrashtoolError
-from crashtool.services.handler.delivery import find_delivery
-from crashtool.services.handler.find import DEBIAN, find_handler
-from crashtool.services.handler.handler_command_line import compose_command
-from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.crashpad_handler.find import DEBIAN, find_handler
+from crashtool.services.handler.crashpad_handler.handler_command_line import compose_command
+from crashtool.services.handler.reports.delivery import find_delivery
+from crashtool.services.handler.reports.report_database import prepare_database
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 from tests.toolchain import need_programs, run_tool
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "programs"

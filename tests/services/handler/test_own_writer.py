@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.peers import BREAKPAD, DEFAULT_FOLDER, LLDB, RUST, find_peer
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler.delivery import find_delivery
-from crashtool.services.handler.own_writer import OwnWriter
-from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.reports.delivery import find_delivery
+from crashtool.services.handler.reports.report_database import prepare_database
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
+from crashtool.services.handler.snapshot.own_writer import OwnWriter
 from crashtool.services.sending.refusal import find_refusal
 from tests.services.handler.test_program import CRASHES
 from tests.toolchain import need_programs, run_tool
@@ -300,8 +300,8 @@ def test_a_large_process_is_dumped_in_bounded_memory(tmp_path, build):
     script = textwrap.dedent("""
         import json, sys
         from pathlib import Path
-        from crashtool.services.handler.own_writer import OwnWriter
-        from crashtool.services.handler.program import run_program
+        from crashtool.services.handler.snapshot.own_writer import OwnWriter
+        from crashtool.services.handler.run.program import run_program
         result = run_program(sys.argv[2:], own=OwnWriter(sys.argv[1]))
         # Not getrusage(), whose peak may be that of the process that started this one.
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -330,9 +330,9 @@ def test_a_program_that_is_killed_meanwhile_is_no_traceback(tmp_path, build):
     prepare_database(database)
     script = textwrap.dedent("""
         import os, signal, sys
-        from crashtool.services.handler import process_snapshot
-        from crashtool.services.handler.own_writer import OwnWriter
-        from crashtool.services.handler.program import run_program
+        from crashtool.services.handler.snapshot import process_snapshot
+        from crashtool.services.handler.snapshot.own_writer import OwnWriter
+        from crashtool.services.handler.run.program import run_program
         place = sys.argv[2]
         real = getattr(process_snapshot, place)
         def kill(*arguments, **options):

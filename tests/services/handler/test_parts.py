@@ -10,21 +10,29 @@ import pytest
 
 from crashtool.errors import CannotWrite, CrashtoolError, UsageError
 from crashtool.formats.attributes import Attachment, Attribute
-from crashtool.services.handler.arrival import Arrival, check_attachments, check_identification
-from crashtool.services.handler.delivery import find_delivery
-from crashtool.services.handler.find import Handler
-from crashtool.services.handler.handler_command_line import compose_command, read_attachments
-from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.crashpad_handler.find import Handler
+from crashtool.services.handler.crashpad_handler.handler_command_line import (
+    compose_command,
+    read_attachments,
+)
+from crashtool.services.handler.reports.delivery import find_delivery
+from crashtool.services.handler.reports.report_database import prepare_database
+from crashtool.services.handler.smoke.arrival import (
+    Arrival,
+    check_attachments,
+    check_identification,
+)
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 
 if sys.platform != "linux":
     pytest.skip("needs Linux", allow_module_level=True)
 
-from crashtool.services.handler import exit_like, freeze, launch, target
-from crashtool.services.handler.forward import Forwarder
-from crashtool.services.handler.freeze import Freezer
-from crashtool.services.handler.launch import check_tracing_is_possible, refuse_scope
-from crashtool.services.handler.program_file import cannot_execute
+from crashtool.services.handler.following.forward import Forwarder
+from crashtool.services.handler.process import freeze, launch, target
+from crashtool.services.handler.process.freeze import Freezer
+from crashtool.services.handler.process.launch import check_tracing_is_possible, refuse_scope
+from crashtool.services.handler.process.program_file import cannot_execute
+from crashtool.services.handler.run import exit_like
 
 UPSTREAM = Handler("/bin/handler", "upstream", "0.8.0")
 SYS_PTRACE = 1 << 19
@@ -247,7 +255,7 @@ def test_reports_of_other_processes_are_not_taken(tmp_path):
 
 @pytest.mark.parametrize(("status", "seen"), [(5, 5), (-11, -11), (-9, -9), (-15, -15)])
 def test_ending_as_another_process_did(status, seen, tmp_path):
-    script = f"from crashtool.services.handler.exit_like import exit_like; exit_like({status})"
+    script = f"from crashtool.services.handler.run.exit_like import exit_like; exit_like({status})"
 
     assert (
         subprocess.run([sys.executable, "-c", script], check=False, cwd=tmp_path).returncode == seen

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler import process_tree
-from crashtool.services.handler.following import Following
-from crashtool.services.handler.own_writer import OwnWriter
-from crashtool.services.handler.report_database import list_minidumps, prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.following import process_tree
+from crashtool.services.handler.following.follow_options import Following
+from crashtool.services.handler.reports.report_database import list_minidumps, prepare_database
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
+from crashtool.services.handler.snapshot.own_writer import OwnWriter
 from tests.services.handler.conftest import skip_elsewhere
 from tests.services.handler.test_program import processes_naming
 from tests.toolchain import need_programs, run_tool
@@ -180,8 +180,8 @@ def test_workers_of_python_are_followed(method, follow, tmp_path):
 def test_what_outlives_the_program_lives_on_untraced(trees, tmp_path):
     script = (
         "import sys\n"
-        "from crashtool.services.handler.program import run_program\n"
-        "from crashtool.services.handler.following import Following\n"
+        "from crashtool.services.handler.run.program import run_program\n"
+        "from crashtool.services.handler.following.follow_options import Following\n"
         "result = run_program(sys.argv[1:], following=Following())\n"
         "print(result.status, result.unfollowed[0].reason)"
     )
@@ -204,9 +204,9 @@ def test_to_the_end_waits_for_what_outlives_the_program(trees, tmp_path):
     prepare_database(database)
     script = (
         "import sys\n"
-        "from crashtool.services.handler.own_writer import OwnWriter\n"
-        "from crashtool.services.handler.program import run_program\n"
-        "from crashtool.services.handler.following import Following\n"
+        "from crashtool.services.handler.snapshot.own_writer import OwnWriter\n"
+        "from crashtool.services.handler.run.program import run_program\n"
+        "from crashtool.services.handler.following.follow_options import Following\n"
         f"own = OwnWriter({str(database)!r})\n"
         "result = run_program(sys.argv[1:], own=own, following=Following(to_the_end=True))\n"
         "print(result.status, len(result.crashes), result.unfollowed)"
@@ -307,10 +307,10 @@ def test_nothing_is_left_of_a_tree(trees, follow, tmp_path):
 
 AS_IF = """
 import os, signal, sys
-from crashtool.services.handler import hang, runner
-from crashtool.services.handler.following import Following
-from crashtool.services.handler.own_writer import OwnWriter
-from crashtool.services.handler.program import run_program
+from crashtool.services.handler.following import hang, runner
+from crashtool.services.handler.following.follow_options import Following
+from crashtool.services.handler.snapshot.own_writer import OwnWriter
+from crashtool.services.handler.run.program import run_program
 {change}
 following = Following(to_the_end=True, timeout={timeout})
 result = run_program(sys.argv[2:], own=OwnWriter(sys.argv[1]), following=following)
@@ -321,8 +321,8 @@ hold = hang.Freezer.hold
 hang.Freezer.hold = lambda self: (os.kill(self.pid, 9), hold(self))[1]
 """
 ENDS_WHILE_HELD = """
-from crashtool.services.handler import freeze
-from crashtool.services.handler.target import has_ended
+from crashtool.services.handler.process import freeze
+from crashtool.services.handler.process.target import has_ended
 def kill_instead(tid):
     os.kill(tid, 9)
     while not has_ended(tid): pass
@@ -359,7 +359,7 @@ def test_a_program_that_ends_just_when_time_is_up_is_not_waited_for(change, tmp_
 
 def test_a_slow_machine_costs_no_thread(trees, tmp_path):
     """The time for threads to stop is over before any has: only those in the kernel are left."""
-    no_patience = "from crashtool.services.handler import freeze\nfreeze._PATIENCE = 0"
+    no_patience = "from crashtool.services.handler.process import freeze\nfreeze._PATIENCE = 0"
 
     (last,) = run_as_if(no_patience, None, tmp_path, trees, "thread_of_child")
 
@@ -407,8 +407,8 @@ def test_a_set_user_id_program_keeps_its_rights(tmp_path, trees):
         database = folder / "database"
         script = (
             "import sys\n"
-            "from crashtool.services.handler.program import run_program\n"
-            "from crashtool.services.handler.following import Following\n"
+            "from crashtool.services.handler.run.program import run_program\n"
+            "from crashtool.services.handler.following.follow_options import Following\n"
             "result = run_program(sys.argv[1:], following=Following())\n"
             "print(result.status, [row.reason for row in result.unfollowed])"
         )

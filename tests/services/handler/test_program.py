@@ -11,7 +11,7 @@ import pytest
 
 from crashtool.errors import ProgramNotExecutable, ProgramNotFound, UsageError
 from crashtool.formats.minidump.file import Minidump
-from crashtool.services.handler.supported import check_platform
+from crashtool.services.handler.process.supported import check_platform
 from tests.toolchain import run_tool
 
 CRASHES = {
@@ -276,7 +276,8 @@ def test_a_system_that_forbids_it_is_named_and_nothing_run(name, words, hint, se
     script = textwrap.dedent(f"""
         import os
         from crashtool.errors import CrashtoolError
-        from crashtool.services.handler import launch, program
+        from crashtool.services.handler.process import launch
+        from crashtool.services.handler.run import program
 
         def refuse(*_pid, **_options):
             raise PermissionError(1, "Operation not permitted")
@@ -299,7 +300,7 @@ def test_a_system_that_forbids_it_is_named_and_nothing_run(name, words, hint, se
 
 @pytest.mark.parametrize(("system", "machine"), [("linux", "aarch64"), ("win32", "AMD64")])
 def test_other_platforms_are_named(system, machine, monkeypatch):
-    monkeypatch.setattr("crashtool.services.handler.supported.sys.platform", system)
+    monkeypatch.setattr("crashtool.services.handler.process.supported.sys.platform", system)
     monkeypatch.setattr("platform.machine", lambda: machine)
 
     with pytest.raises(UsageError, match=machine):
@@ -368,8 +369,8 @@ def test_a_runner_killed_during_a_dump_leaves_no_stopped_program(
     shutil.copy(build("crash.c"), program)
     script = textwrap.dedent(f"""
         import os
-        from crashtool.services.handler import handover
-        from crashtool.services.handler.program import run_program
+        from crashtool.services.handler.following import handover
+        from crashtool.services.handler.run.program import run_program
         handover.TraceRequest.request = lambda *_: os.kill(os.getpid(), 9)
         run_program([{str(program)!r}, {kind!r}], [{sentry_handler.path!r}])
     """)
@@ -409,8 +410,9 @@ def run_changed(change, handler, program, database, mode="trace"):
     """Run with something in the runner changed; what run_program gave, as text."""
     script = textwrap.dedent(f"""
         import os
-        from crashtool.services.handler import handover, inject, socket_client, trace_request
-        from crashtool.services.handler.program import run_program
+        from crashtool.services.handler.crashpad_handler import inject, socket_client, trace_request
+        from crashtool.services.handler.following import handover
+        from crashtool.services.handler.run.program import run_program
         {change}
         null = os.open(os.devnull, os.O_RDWR)
         line = [{handler.path!r}, "--database={database}", "--no-periodic-tasks"]
@@ -513,7 +515,7 @@ def test_a_handler_stopped_by_a_signal_to_crashtool_is_told(sentry_handler, buil
     run_tool("gcc", "-o", hanging, source)
     script = textwrap.dedent(f"""
         import os, signal, time
-        from crashtool.services.handler.program import run_program
+        from crashtool.services.handler.run.program import run_program
         parent = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         if os.fork() == 0:

@@ -82,7 +82,9 @@ def _find_size(handler: Subject, examination: Examination) -> tuple[bool | None,
 
 def ask_size(path: str) -> int | None:
     """The size of a handler's messages in bytes, asked with a database that is thrown away."""
-    from crashtool.services.handler.socket_probe import find_message_size  # Linux alone has it
+    from crashtool.services.handler.crashpad_handler.socket_probe import (
+        find_message_size,  # Linux alone has it
+    )
 
     with temporary_folder() as folder:
         command = [os.path.abspath(path), f"--database={folder}"]  # noqa: PTH100

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.variables.wanted import WantedVariables
-from crashtool.services.handler.delivery import find_delivery
-from crashtool.services.handler.own_writer import OwnWriter
-from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.reports.delivery import find_delivery
+from crashtool.services.handler.reports.report_database import prepare_database
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
+from crashtool.services.handler.snapshot.own_writer import OwnWriter
 
 NOTHING = None
 STACK = 300_000  # bytes, so that one that overflows is soon read

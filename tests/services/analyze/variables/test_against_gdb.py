@@ -17,10 +17,10 @@ import pytest
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.variables.limits import Limits
 from crashtool.services.analyze.variables.wanted import WantedVariables
-from crashtool.services.handler.delivery import find_delivery
-from crashtool.services.handler.own_writer import OwnWriter
-from crashtool.services.handler.report_database import prepare_database
-from crashtool.services.handler.subprocess_run import run_in_subprocess
+from crashtool.services.handler.reports.delivery import find_delivery
+from crashtool.services.handler.reports.report_database import prepare_database
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
+from crashtool.services.handler.snapshot.own_writer import OwnWriter
 from crashtool.services.symbols.session import open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan
 from tests.conftest import SHARED

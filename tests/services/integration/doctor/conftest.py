@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.services.handler.find import DEBIAN
+from crashtool.services.handler.crashpad_handler.find import DEBIAN
 from tests.services.handler.conftest import find_or_skip, skip_elsewhere
 from tests.services.integration.doctor.folders import (
     SENTRY_TEXT,

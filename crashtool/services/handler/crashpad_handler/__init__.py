@@ -1,0 +1,1 @@
+"""The real crashpad_handler: found, started, asked for a dump."""

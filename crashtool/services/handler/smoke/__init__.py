@@ -1,0 +1,1 @@
+"""Proof that a crash under a real handler arrives."""

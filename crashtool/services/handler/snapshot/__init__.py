@@ -1,0 +1,1 @@
+"""The minidump that crashtool writes itself, of a stopped process."""

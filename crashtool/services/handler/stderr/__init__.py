@@ -1,0 +1,1 @@
+"""The last lines that a program wrote to stderr before its crash."""
