@@ -78,7 +78,7 @@ _crashtool() {
         --ci) words='github' ;;
         --color) words='auto always never' ;;
         --exclude|--require-for|--for-dump|--not-required|--junit|--project-file) words= ;;
-        *) [[ $current == -* ]] && words='--exclude --type --require-for --for-dump --not-required --require-all-modules --strict --ci --junit --quick --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
+        *) [[ $current == -* ]] && words='--exclude --type --require-for --for-dump --not-required --require-all-modules --strict --quick --ci --junit --json -q --quiet -v --verbose --color --project-file --show-settings -h --help' ;;
         esac ;;
     'symbols dump')
         case "$previous" in

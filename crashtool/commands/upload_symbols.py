@@ -8,12 +8,12 @@ from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.ci_output import ci_options, report_to_ci
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
+from crashtool.commands.gate_options import GateOptions, gate_options
 from crashtool.commands.options import network_options, require_token
 from crashtool.errors import DONE, UsageError
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_kinds import KINDS
 from crashtool.render.symbol_table import outcome_document, render_deliveries, render_survey
-from crashtool.services.settings.layers import read_token_file, user_cache_folder
+from crashtool.services.settings.layers import read_token_file
 
 OUTAGES = ("network", "server", "all")
 
@@ -70,16 +70,9 @@ class UploadSymbolsOptions(NamedTuple):
     symbols_token: str | None
     symbols_token_file: str | None
     tag: str | None
-    exclude: tuple[str, ...]
-    types: tuple[str, ...]
-    require_for: tuple[str, ...]
-    for_dump: tuple[str, ...]
-    not_required: tuple[str, ...]
-    require_all: bool
-    strict: bool
-    quick: bool
+    gate: GateOptions
     single: bool
-    most: int | None
+    max_archive_size: int | None
     no_compression: bool
     gzip: bool
     output: str | None
@@ -124,56 +117,7 @@ class UploadSymbolsOptions(NamedTuple):
     help="Read the symbol token from this file.",
 )
 @click.option("--tag", help="The group these symbols belong to (Backtrace's default: anon).")
-@click.option(
-    "--exclude",
-    multiple=True,
-    metavar="GLOB",
-    help="Leave out files and folders whose name, or path below PATH, matches. Slashes "
-    "and backslashes both separate, and * goes across them. Repeatable.",
-)
-@click.option(
-    "--type",
-    "types",
-    multiple=True,
-    type=click.Choice(KINDS),
-    help="Only this kind of file. Repeatable.",
-)
-@click.option(
-    "--require-for",
-    multiple=True,
-    type=click.Path(),
-    metavar="PATH",
-    help="Release gate: every module that ships under PATH must be readable with these files, or "
-    "nothing is sent and the status is 4. Repeatable.",
-)
-@click.option(
-    "--for-dump",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="The same for the modules that a minidump needs. Repeatable.",
-)
-@click.option(
-    "--not-required",
-    multiple=True,
-    metavar="GLOB",
-    help="Modules of others, and files that cannot be looked into (installers, disk images, "
-    "encrypted archives), that the gate lets pass, by name or path. Repeatable.",
-)
-@click.option(
-    "--require-all-modules",
-    "require_all",
-    is_flag=True,
-    help="With --for-dump, also the operating system's own.",
-)
-@click.option(
-    "--strict",
-    is_flag=True,
-    help="Take any defect for an error: status 4, and nothing is sent.",
-)
-@click.option(
-    "--quick", is_flag=True, help="Trust the headers instead of trying look-ups in each file."
-)
+@gate_options
 @click.option(
     "--single",
     is_flag=True,
@@ -181,7 +125,6 @@ class UploadSymbolsOptions(NamedTuple):
 )
 @click.option(
     "--max-archive-size",
-    "most",
     type=ByteSize(),
     metavar="SIZE",
     help="Make several archives, each of at most this size before compression: 500M, 2G.",
@@ -275,7 +218,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """  # noqa: D301 (\b is click's)
     from crashtool.services.symbol_upload.job import Network, run_job
 
-    options = UploadSymbolsOptions(**values)
+    options = UploadSymbolsOptions(gate=GateOptions.take(values), **values)
     if not options.inputs:
         raise UsageError("no files given", hint="name files, folders or patterns, as in build/")
     if options.insecure:
@@ -299,12 +242,10 @@ def _make_job(options: UploadSymbolsOptions, *, hashed: bool) -> "UploadOptions"
     if options.symbols_token_file:
         token = read_token_file(options.symbols_token_file)
     return UploadOptions(
-        options.inputs,
-        exclude=options.exclude,
-        types=options.types,
+        options.gate.survey(options.inputs),
         allow_empty=options.allow_empty,
         single=options.single,
-        most=options.most,
+        max_archive_size=options.max_archive_size,
         output=options.output,
         receipt=options.receipt,
         verify_receipt=options.verify_receipt,
@@ -321,13 +262,7 @@ def _make_job(options: UploadSymbolsOptions, *, hashed: bool) -> "UploadOptions"
         host=options.host,
         token=token,
         tag=options.tag,
-        strict=options.strict,
-        quick=options.quick,
-        require_for=options.require_for,
-        for_dump=options.for_dump,
-        not_required=options.not_required,
-        require_all=options.require_all,
-        cache=user_cache_folder(),
+        strict=options.gate.strict,
     )
 
 

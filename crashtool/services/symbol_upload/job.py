@@ -13,7 +13,6 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import SubmissionUrl, build_url
 from crashtool.model.symbol_upload import Delivery, Survey, SymbolFile
 from crashtool.services.files.scratch import Scratch
-from crashtool.services.symbol_upload.gate import Requirements
 from crashtool.services.symbol_upload.inspect_files import (
     SurveyOptions,
     check_survey,
@@ -39,14 +38,12 @@ ARCHIVE_NAME = "symbols.zip"
 
 
 class UploadOptions(NamedTuple):
-    """What the user asked for. `most` is in bytes; `output` and `receipt` are paths."""
+    """What the user asked for. `max_archive_size` is in bytes; `output` and `receipt` are paths."""
 
-    inputs: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
+    survey: SurveyOptions
     allow_empty: bool = False
     single: bool = False
-    most: int | None = None
+    max_archive_size: int | None = None
     output: str | None = None
     receipt: str | None = None
     verify_receipt: str | None = None
@@ -64,12 +61,6 @@ class UploadOptions(NamedTuple):
     token: str | None = None
     tag: str | None = None
     strict: bool = False
-    quick: bool = False
-    require_for: tuple[str, ...] = ()
-    for_dump: tuple[str, ...] = ()
-    not_required: tuple[str, ...] = ()
-    require_all: bool = False
-    cache: str = ""
 
 
 class Network(NamedTuple):
@@ -106,113 +97,105 @@ class UploadOutcome(NamedTuple):
     error: CrashtoolError | None
 
 
-def run_job(wishes: UploadOptions, network: Network, events: UploadEvents) -> UploadOutcome:
-    """Do what the wishes say. UsageError before anything is read when they make no sense."""
-    _check_wishes(wishes)
-    destination = _find_destination(wishes)
+def run_job(options: UploadOptions, network: Network, events: UploadEvents) -> UploadOutcome:
+    """Do what the options say. UsageError before anything is read when they make no sense."""
+    _check_options(options)
+    destination = _find_destination(options)
     with Scratch() as scratch:
-        survey = inspect_files(_survey_wishes(wishes), scratch, events.note, events.warn)
+        survey = inspect_files(_survey_options(options), scratch, events.note, events.warn)
         collection = survey.collection
-        if wishes.verify_receipt:
-            gate = tuple(check_receipt(read_receipt(wishes.verify_receipt), collection.files))
+        if options.verify_receipt:
+            gate = tuple(check_receipt(read_receipt(options.verify_receipt), collection.files))
             survey = settle_severity(survey, strict=False, severe=False, lenient=True)
             survey = survey._replace(gate=gate)
             events.show_survey(survey)
-            error = find_upload_error(collection, (), allow_empty=wishes.allow_empty)
+            error = find_upload_error(collection, (), allow_empty=options.allow_empty)
             return UploadOutcome(survey, (), error or check_survey(survey))
         survey = settle_severity(
-            survey, strict=wishes.strict, severe=False, lenient=wishes.allow_empty
+            survey, strict=options.strict, severe=False, lenient=options.allow_empty
         )
         events.show_survey(survey)
-        objection = check_survey(survey, judging=wishes.strict)
+        objection = check_survey(survey, judging=options.strict)
         if objection:
             return UploadOutcome(survey, (), objection)
         if survey.fault:
             events.warn(f"not all could be checked: {survey.fault.what} ({survey.fault.hint})")
-        deliveries = _store(wishes, network, events, collection.files)
-        if destination or wishes.output or (wishes.dry_run and not wishes.store):
-            shipments = _plan(wishes, collection.files)
-            deliveries += _deliver(wishes, network, events, destination, shipments)
-    error = find_upload_error(collection, deliveries, allow_empty=wishes.allow_empty)
-    if wishes.receipt and not wishes.dry_run:
+        deliveries = _store(options, network, events, collection.files)
+        if destination or options.output or (options.dry_run and not options.store):
+            shipments = _plan(options, collection.files)
+            deliveries += _deliver(options, network, events, destination, shipments)
+    error = find_upload_error(collection, deliveries, allow_empty=options.allow_empty)
+    if options.receipt and not options.dry_run:
         try:
-            _write_receipt(wishes, wishes.receipt, destination, collection.files, deliveries)
+            _write_receipt(options, options.receipt, destination, collection.files, deliveries)
         except CannotWrite as failure:  # what was sent must be told all the same
             error = error or failure
     return UploadOutcome(survey, deliveries, error)
 
 
-def _survey_wishes(wishes: UploadOptions) -> SurveyOptions:
-    return SurveyOptions(
-        wishes.inputs,
-        wishes.exclude,
-        wishes.types,
-        wishes.allow_empty,
-        wishes.quick,
-        Requirements(wishes.require_for, wishes.for_dump, wishes.not_required, wishes.require_all),
-        wishes.cache,
-        tuple(filter(None, (wishes.output, wishes.receipt))),
-    )
+def _survey_options(options: UploadOptions) -> SurveyOptions:
+    written = tuple(filter(None, (options.output, options.receipt)))
+    return options.survey._replace(allow_empty=options.allow_empty, passed_over=written)
 
 
-def _check_wishes(wishes: UploadOptions) -> None:
-    if wishes.output and wishes.single:
+def _check_options(options: UploadOptions) -> None:
+    if options.output and options.single:
         raise UsageError("--output writes an archive, --single sends none: choose one")
-    if wishes.gzip and not wishes.single:
+    if options.gzip and not options.single:
         raise UsageError("--gzip is for --single: archives are compressed in themselves")
-    if wishes.single and wishes.most is not None:
+    if options.single and options.max_archive_size is not None:
         raise UsageError("--max-archive-size has no meaning with --single")
-    for option, path in (("--output", wishes.output), ("--receipt", wishes.receipt)):
+    for option, path in (("--output", options.output), ("--receipt", options.receipt)):
         if path and not os.path.isdir(Path(path).parent):  # noqa: PTH112 (this one never raises)
             raise MachineFault(f"the folder for {option} {path} does not exist")
 
 
-def _find_destination(wishes: UploadOptions) -> SubmissionUrl | None:
+def _find_destination(options: UploadOptions) -> SubmissionUrl | None:
     """Where to; a dry run may do without, but a destination that is given must be right."""
-    is_named = wishes.symbols_url or wishes.universe or wishes.host
-    needs_none = wishes.dry_run or wishes.store or wishes.verify_receipt
-    if wishes.output or (needs_none and not is_named):
+    is_named = options.symbols_url or options.universe or options.host
+    needs_none = options.dry_run or options.store or options.verify_receipt
+    if options.output or (needs_none and not is_named):
         return None
     return find_destination(
-        wishes.symbols_url, universe=wishes.universe, host=wishes.host, token=wishes.token
+        options.symbols_url, universe=options.universe, host=options.host, token=options.token
     )
 
 
-def _plan(wishes: UploadOptions, files: tuple[SymbolFile, ...]) -> tuple[Shipment, ...]:
-    if wishes.single:
+def _plan(options: UploadOptions, files: tuple[SymbolFile, ...]) -> tuple[Shipment, ...]:
+    if options.single:
         return plan_single(files)
-    name = Path(wishes.output).name if wishes.output else ARCHIVE_NAME
-    return plan_archives(files, most=wishes.most, name=name)
+    name = Path(options.output).name if options.output else ARCHIVE_NAME
+    return plan_archives(files, most=options.max_archive_size, name=name)
 
 
 def _store(
-    wishes: UploadOptions, network: Network, events: UploadEvents, files: tuple[SymbolFile, ...]
+    options: UploadOptions, network: Network, events: UploadEvents, files: tuple[SymbolFile, ...]
 ) -> tuple[Delivery, ...]:
     """Put the files into the store that was asked for, if one was."""
-    if not wishes.store:
+    if not options.store:
         return ()
-    if wishes.dry_run:
-        return plan_places(files, wishes.store)
+    if options.dry_run:
+        return plan_places(files, options.store)
     writer = StoreWriter(
-        open_target(wishes.store, network.timeout),
-        wishes.store,
-        replace=wishes.replace,
+        open_target(options.store, network.timeout),
+        options.store,
+        replace=options.replace,
         progress=events.progress,
     )
     return tuple(writer.write_all(files))
 
 
 def _deliver(
-    wishes: UploadOptions,
+    options: UploadOptions,
     network: Network,
     events: UploadEvents,
     destination: SubmissionUrl | None,
     shipments: tuple[Shipment, ...],
 ) -> tuple[Delivery, ...]:
-    if wishes.dry_run or not shipments:
+    if options.dry_run or not shipments:
         return plan_deliveries(shipments)
     if destination is None:
-        folder = Path(wishes.output or ".").parent
+        folder = Path(options.output or ".").parent
         return write_archives(shipments, folder, events.progress)
     with HttpSession(
         ca_bundle=network.ca_bundle,
@@ -221,8 +204,8 @@ def _deliver(
         url=build_url(destination),
     ) as session:
         uploader = Uploader(
-            destination, session, wishes.tag, network.retry_for, wishes.soft_fail, wishes.jobs,
-            wishes.no_compression, bool(wishes.receipt or wishes.hashed), wishes.gzip,
+            destination, session, options.tag, network.retry_for, options.soft_fail, options.jobs,
+            options.no_compression, bool(options.receipt or options.hashed), options.gzip,
             events.progress,
             events.note,
         )  # fmt: skip
@@ -230,7 +213,7 @@ def _deliver(
 
 
 def _write_receipt(
-    wishes: UploadOptions,
+    options: UploadOptions,
     path: str,
     destination: SubmissionUrl | None,
     files: tuple[SymbolFile, ...],
@@ -240,7 +223,7 @@ def _write_receipt(
         files,
         deliveries,
         url=build_url(destination) if destination else "",
-        tag=wishes.tag,
+        tag=options.tag,
         time=datetime.fromtimestamp(time.time(), UTC),
     )
     write_receipt(Path(path), document)
