@@ -8,6 +8,8 @@ CORPUS is a folder with `index.tsv`: a row a file, with `path`, `category`, and 
 threads that crashed are summed up first, then all.
 """
 
+from __future__ import annotations
+
 import argparse
 import csv
 import json

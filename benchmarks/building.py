@@ -1,5 +1,7 @@
 """What `crashtool run` costs the build of a C++ project, by make and by ninja."""
 
+from __future__ import annotations
+
 import shutil
 import sys
 from collections.abc import Iterator

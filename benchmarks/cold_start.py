@@ -1,5 +1,7 @@
 """How long a command takes to start: its help text against an interpreter that does nothing."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from plan import CRASHTOOL, PYTHON_PASS, Plan

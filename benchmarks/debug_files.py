@@ -6,6 +6,8 @@ Each file is in a folder DIR/NAME with what belongs beside it (.dwo, .dwp, what 
 that a compiler of this machine cannot make is left out, and said to be. What is there stays.
 """
 
+from __future__ import annotations
+
 import shlex
 import shutil
 import subprocess

@@ -1,5 +1,7 @@
 """Compares two walks of a thread frame by frame and names each difference's class."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -40,7 +42,7 @@ class Compared(NamedTuple):
     solid_total: int = 0
     differences: tuple[Difference, ...] = ()
 
-    def plus(self, other: "Compared") -> "Compared":
+    def plus(self, other: Compared) -> Compared:
         """Both together."""
         return Compared(*(one + two for one, two in zip(self, other, strict=True)))
 

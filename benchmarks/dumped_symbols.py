@@ -9,6 +9,8 @@ every function, the beginning of every line, where unwind rules change. Texts ar
 one of the writer.
 """
 
+from __future__ import annotations
+
 import argparse
 import re
 import shutil

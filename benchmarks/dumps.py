@@ -1,5 +1,7 @@
 """Makes more minidumps of a small one: a huge one, and many."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -5,6 +5,8 @@ and inlined calls. One function of each unit calls on into another unit, as deep
 to, and the last writes to a bad address.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Iterator
 from pathlib import Path

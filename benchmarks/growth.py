@@ -1,5 +1,7 @@
 """How work grows: many reports in a database, small debug files, dumps; one large scrub."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 from collections.abc import Iterator

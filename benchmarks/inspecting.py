@@ -1,5 +1,7 @@
 """Reading minidumps: one small one, one of 1 GiB, a thousand; against other readers."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from dumps import copy_dump, write_full_memory_dump

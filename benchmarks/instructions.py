@@ -1,5 +1,7 @@
 """What short calls cost in instructions: the same on a busy machine, where times tell little."""
 
+from __future__ import annotations
+
 import re
 import shutil
 import subprocess

@@ -4,6 +4,8 @@ A process of its own, started without site packages, because the kernel counts w
 held at the fork into the child's peak: this one holds less than any Python program.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time

@@ -9,6 +9,8 @@ llvm-symbolizer reads the program beside it. Where answers differ, the differenc
 agree against us and no class says why.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -60,7 +62,7 @@ class Tested(NamedTuple):
     kind: str
     architecture: str
     lookup: DwarfLookup | PdbLookup
-    names: "object"
+    names: object
     base: int
     code: list[range]
     shared: bool  # whether dwz has moved something to another file

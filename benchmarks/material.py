@@ -7,6 +7,8 @@ dump_syms; for the dump of the Java VM, Debian's openjdk-17-dbg and a Java compi
 clang and lld.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess

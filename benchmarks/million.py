@@ -12,6 +12,8 @@ that is ended then. Ends with 1 when two calls of one input differ, or when
 not every minidump was counted.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json

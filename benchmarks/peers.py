@@ -3,6 +3,8 @@
 `python benchmarks/peers.py [DIR]` gets them; `run.py` only looks, and says which are absent.
 """
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import sys

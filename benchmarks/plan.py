@@ -1,5 +1,7 @@
 """What a run was asked for, and the programs that every benchmark starts."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import NamedTuple

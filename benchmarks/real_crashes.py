@@ -13,6 +13,8 @@ the program's own frames are compared. Needs Linux on x86-64, gdb, and cores (`c
 /proc/sys/kernel/core_pattern); a flavour that cannot be built here is left out, and said so.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os

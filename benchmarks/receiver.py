@@ -4,6 +4,8 @@
 ends, and then prints how many reports have come.
 """
 
+from __future__ import annotations
+
 import sys
 
 from crashtool.services.receiver.app import start_receiver

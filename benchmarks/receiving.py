@@ -7,6 +7,8 @@ uvicorn application that writes each body to a file and syncs it, in turns, in o
 inbox is filled with --reports rows, and uploads are timed while six clients search in it.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import json

@@ -1,10 +1,13 @@
 """A measured ratio, its target and its verdict, and the table of them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from timing import Figure
+if TYPE_CHECKING:
+    from timing import Figure
 
 MEBIBYTE = 1 << 20
 

@@ -5,6 +5,8 @@
 Prints a table; writes nothing but files in a temporary folder that it removes.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 import tempfile

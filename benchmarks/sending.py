@@ -1,5 +1,7 @@
 """Sending a large dump, and many small ones: throughput against curl, and peak memory."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence

@@ -5,6 +5,8 @@ until its stdin ends, and then prints how many requests have come. It is no part
 measured, and so must be faster than any sender.
 """
 
+from __future__ import annotations
+
 import json
 import socket
 import sys

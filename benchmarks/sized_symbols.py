@@ -5,6 +5,8 @@ one has all of them again and again, at addresses after the real ones, with thei
 calls and unwind rules, in the order of addresses.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -1,5 +1,7 @@
 """Builds a minidump such as Crashpad writes on Windows: 9 threads, 60 modules, about 100 KB."""
 
+from __future__ import annotations
+
 import random
 import uuid
 

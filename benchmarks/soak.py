@@ -7,6 +7,8 @@ errors, resets, cut or no answers. Both are killed (SIGKILL) and started again, 
 the first three fifths. Ends with status 1 unless every report is stored, and only once. Linux only.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
@@ -55,7 +57,7 @@ class Soak:
         self.receiver, self.url = start_receiver(self.inbox, "0")
         self.sender = self.start_sender()
 
-    def start_sender(self) -> "subprocess.Popen[bytes]":
+    def start_sender(self) -> subprocess.Popen[bytes]:
         """One call of send-dump for the whole folder."""
         command = [
             CRASHTOOL, "send-dump", "--quiet", "--jobs", str(JOBS), "--url", self.url, "--timeout",
@@ -106,7 +108,7 @@ class Soak:
         self.receiver.communicate()
 
 
-def start_receiver(inbox: Path, port: str) -> tuple["subprocess.Popen[str]", str]:
+def start_receiver(inbox: Path, port: str) -> tuple[subprocess.Popen[str], str]:
     """`crashtool serve` with its faults, and its submission URL, which it prints first."""
     faults = [part for fault in FAULTS for part in ("--fault", fault)]
     command = [CRASHTOOL, "serve", "--port", port, "--folder", str(inbox), *faults]
@@ -135,7 +137,7 @@ def read_resident(process: int) -> int:
     return int(lines[0][1]) * 1024 if lines else 0
 
 
-def count_stored(inbox: Path) -> tuple["Counter[str]", set[str]]:
+def count_stored(inbox: Path) -> tuple[Counter[str], set[str]]:
     """How often each content is stored, and all report ids."""
     contents: Counter[str] = Counter()
     ids = set()

@@ -9,6 +9,8 @@ sent to it beside its own stream and beside the other's. The
 target: 500 small requests a second, 0.7 of the file server.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import json

@@ -1,5 +1,7 @@
 """Puts symbol files into a Breakpad store, by what their MODULE line says."""
 
+from __future__ import annotations
+
 import bz2
 import gzip
 import lzma

@@ -3,6 +3,8 @@
 Each benchmark first makes sure that the walk is right: `check_walk`.
 """
 
+from __future__ import annotations
+
 import json
 import shutil
 import subprocess

@@ -1,5 +1,7 @@
 """Builds symbolic's symbol cache of a debug file and nothing else."""
 
+from __future__ import annotations
+
 import sys
 
 from symbolic.debuginfo import Archive

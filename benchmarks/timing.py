@@ -1,5 +1,7 @@
 """Times programs against each other: whole processes, interleaved, with their peak memory."""
 
+from __future__ import annotations
+
 import os
 import statistics
 import subprocess

@@ -1,5 +1,7 @@
 """Uploading symbols: one large file, many small ones, and finding them among 100,000 others."""
 
+from __future__ import annotations
+
 import random
 import shutil
 from collections.abc import Iterator

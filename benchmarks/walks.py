@@ -1,5 +1,7 @@
 """Stack walks as several programs print them, brought to one shape to be compared."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator

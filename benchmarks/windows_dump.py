@@ -1,5 +1,7 @@
 """Builds a minidump whose stack is full of return addresses into one real Windows program."""
 
+from __future__ import annotations
+
 import random
 from pathlib import Path
 

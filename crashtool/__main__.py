@@ -1,5 +1,7 @@
 """Lets `python -m crashtool` stand for `crashtool`."""
 
+from __future__ import annotations
+
 from crashtool.cli import main
 
 if __name__ == "__main__":

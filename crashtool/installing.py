@@ -5,6 +5,8 @@ extra lists. Where none is, but a checkout runs, that is named: a package of thi
 index may be anybody's.
 """
 
+from __future__ import annotations
+
 import os
 import shlex
 import shutil

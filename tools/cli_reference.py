@@ -1,5 +1,7 @@
 """docs/cli.md: every command and option, from the command table."""
 
+from __future__ import annotations
+
 from crashtool.commands.command_tree import read_commands
 from crashtool.commands.root_command import root
 from crashtool.model.command_line import CommandEntry, walk_entries

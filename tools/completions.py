@@ -1,5 +1,7 @@
 """completions/*: what `crashtool completion` prints, for packages to install."""
 
+from __future__ import annotations
+
 from crashtool.commands.command_tree import read_commands
 from crashtool.commands.root_command import root
 from crashtool.render.completions import RENDERERS

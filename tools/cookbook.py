@@ -1,5 +1,7 @@
 """docs/cookbook.md: what the commands print, from the transcripts that the tests replay."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 TRANSCRIPTS = Path(__file__).resolve().parents[1] / "tests" / "commands"

@@ -5,6 +5,8 @@ crashpad_handler dumps and uploads it, or crashtool itself where none starts. A 
 the report, which is read there again. What the demo made stays, so that its inbox can be opened.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import platform

@@ -1,5 +1,7 @@
 """Writes the reference of `doctor` from its table of checks and its JSON Schema."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from crashtool.services.integration.doctor.checks import CHECKS

@@ -3,6 +3,8 @@
 With --check it writes nothing and fails when a file is not what the code says.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Installs this checkout with pip, a line for each package, so that nobody waits in silence."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 

@@ -1,5 +1,7 @@
 """Writes the reference of `inspect --json` from its JSON Schema."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from pathlib import Path

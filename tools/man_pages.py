@@ -1,5 +1,7 @@
 """man/*.1: one page for crashtool and one for each subcommand."""
 
+from __future__ import annotations
+
 from crashtool import __version__
 from crashtool.commands.command_tree import read_commands
 from crashtool.commands.root_command import root

@@ -1,5 +1,7 @@
 """Where packages come from: what pip is told on this machine, for uv, which does not ask pip."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

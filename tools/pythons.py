@@ -9,6 +9,8 @@ other programs (compilers, build engines, browsers), which one Python tells as w
 Ends with 1 when a suite fails, and says which supported version was not found.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import subprocess

@@ -7,6 +7,8 @@ with 77 when the package index cannot be reached, with 1 when something has no w
 of pip say which index and certificates.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

@@ -3,6 +3,8 @@
 Its fifty packages are nothing that the project is developed with.
 """
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import venv

@@ -1,5 +1,7 @@
 """docs/settings.md: every setting, environment variable and file, from the tables in the code."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.commands.command_tree import read_commands

@@ -5,6 +5,8 @@ them. They are copied into one tree, their links follow, and mkdocs builds it, s
 page or a heading that is not there ends with status 1.
 """
 
+from __future__ import annotations
+
 import os
 import posixpath
 import re

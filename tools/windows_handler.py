@@ -3,6 +3,8 @@
 It comes out of the wheel of the package that the `handler` extra has for this platform, too.
 """
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import tempfile

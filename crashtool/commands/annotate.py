@@ -1,5 +1,7 @@
 """annotate: annotations and attachments, checked, and printed for StartHandler or put in a dump."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,7 @@
 """Sizes as options take them: 500M, 2G."""
 
+from __future__ import annotations
+
 import click
 
 SIZE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -1,5 +1,7 @@
 """What upload-symbols and symbols check tell a CI system: annotations, a summary, a JUnit file."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +36,8 @@ def report_to_ci(
     console: Console,
     ci_system: str | None,
     junit: str | None,
-    survey: "Survey",
-    deliveries: "Sequence[Delivery]",
+    survey: Survey,
+    deliveries: Sequence[Delivery],
     error: CrashtoolError | None,
 ) -> None:
     """Tell what was judged and how it ended; nothing where no CI system is."""

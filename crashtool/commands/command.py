@@ -1,5 +1,7 @@
 """What every subcommand has: the shared options, settings behind the flags, a console."""
 
+from __future__ import annotations
+
 import os
 import sys
 from typing import Any, ClassVar

@@ -1,5 +1,7 @@
 """The commands as plain values, read from click: what generators and completions are made of."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Iterator
 from typing import Any

@@ -1,5 +1,7 @@
 """crashtool completion: the script by which a shell completes crashtool's command line."""
 
+from __future__ import annotations
+
 import click
 
 from crashtool.commands.console import Console

@@ -1,5 +1,7 @@
 """What a command says and where: the answer on stdout, everything else on stderr."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys

@@ -1,5 +1,7 @@
 """database: what a Crashpad database holds, and why each report was or was not uploaded."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +80,7 @@ def list_reports(
             console.answer(render_list(database, shown, more, leftovers, in_place=in_place))
 
 
-def _is_in_place(database: "Database", path: str) -> bool:
+def _is_in_place(database: Database, path: str) -> bool:
     """Whether a database is what was named, and not the copy in an archive of that name."""
     return database.path == Path(expand_one(path))
 

@@ -1,5 +1,7 @@
 """doctor: what is wrong with a Crashpad integration, what follows, and what to type."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

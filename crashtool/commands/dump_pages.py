@@ -1,5 +1,7 @@
 """What the inbox shows of minidumps: what inspect says, with the symbols that were uploaded."""
 
+from __future__ import annotations
+
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +32,7 @@ class DumpPages:
     """
 
     def __init__(
-        self, *, local: bool = False, warn: "Callable[[str], None]" = lambda _sentence: None
+        self, *, local: bool = False, warn: Callable[[str], None] = lambda _sentence: None
     ) -> None:
         self.symbols_url = "URL"
         self._local = local
@@ -66,7 +68,7 @@ class DumpPages:
             pack_calls(signature.calls, signature.quality),
         )
 
-    def _advise(self, report: "CrashReport") -> "CrashReport":
+    def _advise(self, report: CrashReport) -> CrashReport:
         """The report with remedies for who reads a page: to upload, not to call inspect."""
         url = f"--url {self.symbols_url}"
         verdicts = (
@@ -90,7 +92,7 @@ class DumpPages:
         return self._session
 
 
-def assess_symbols(report: "CrashReport") -> str:
+def assess_symbols(report: CrashReport) -> str:
     """How complete the symbols of the modules on the stack were, in a word."""
     good = [verdict.status == "ok" for verdict in report.symbols]
     if not any(good):

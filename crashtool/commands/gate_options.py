@@ -1,5 +1,7 @@
 """Which debug files are checked, how strictly, and what they must be enough for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,11 +30,11 @@ class GateOptions(NamedTuple):
     quick: bool
 
     @classmethod
-    def take(cls, values: dict[str, Any]) -> "GateOptions":
+    def take(cls, values: dict[str, Any]) -> GateOptions:
         """Those among a command's values, which are left with the others."""
         return cls(**{name: values.pop(name) for name in cls._fields})
 
-    def survey(self, inputs: tuple[str, ...]) -> "SurveyOptions":
+    def survey(self, inputs: tuple[str, ...]) -> SurveyOptions:
         """What to look at in these inputs, and how closely."""
         from crashtool.services.symbol_upload.gate import Requirements
         from crashtool.services.symbol_upload.inspect_files import SurveyOptions

@@ -1,5 +1,7 @@
 """The inspect command: minidumps as readable pages, or as JSON, HTML or CI annotations."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -164,7 +166,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
 
 
 def inspect_all(
-    dumps: "Iterable[FoundDump | Unreadable]", setup: Setup, console: Console, stack: ExitStack
+    dumps: Iterable[FoundDump | Unreadable], setup: Setup, console: Console, stack: ExitStack
 ) -> Iterator[Inspected]:
     """Each dump as it is read, in their order; by several processes when there are many."""
     reader: ReportReader | None = None
@@ -178,7 +180,7 @@ def inspect_all(
 
     temporary: dict[str, FoundDump] = {}
 
-    def remember() -> "Iterator[FoundDump | Unreadable]":
+    def remember() -> Iterator[FoundDump | Unreadable]:
         for dump in dumps:
             if isinstance(dump, FoundDump) and dump.temporary:
                 temporary[dump.path] = dump
@@ -197,7 +199,7 @@ def inspect_all(
 
 
 def share_reading(
-    dumps: "Iterator[FoundDump | Unreadable]", setup: Setup, jobs: int | None, read_here: ReadDump
+    dumps: Iterator[FoundDump | Unreadable], setup: Setup, jobs: int | None, read_here: ReadDump
 ) -> Iterator[Inspected]:
     """The first few here: they are done before another process would have loaded what it needs."""
     yield from map(read_here, dumps if jobs == 1 else islice(dumps, ALONE))

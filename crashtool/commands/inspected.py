@@ -1,5 +1,7 @@
 """One minidump made ready to be shown, in this process or in one of several that share the work."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -70,7 +72,7 @@ class Inspected(NamedTuple):
     """
 
     path: str
-    answer: "Page | dict[str, Any] | str | None" = None
+    answer: Page | dict[str, Any] | str | None = None
     error: CrashtoolError | None = None
     is_damaged: bool = False
     is_crash: bool = False
@@ -180,7 +182,7 @@ class ReportReader:
                 hint="give the files that ran, before strip or after, with --symbols",
             )
 
-    def _make_core(self, path: str, dump: FoundDump, report: CrashReport) -> "CoreFile":
+    def _make_core(self, path: str, dump: FoundDump, report: CrashReport) -> CoreFile:
         """The core file of a dump, or of a copy of it that was scrubbed."""
         from crashtool.formats.minidump.file import Minidump
         from crashtool.services.analyze.core.build import write_core_file
@@ -209,7 +211,7 @@ class ReportReader:
         self._console.note(f"{path}: {format_changes(changes)}")
         return core
 
-    def _show(self, report: CrashReport) -> "Page | dict[str, Any]":
+    def _show(self, report: CrashReport) -> Page | dict[str, Any]:
         if self._setup.json:
             from crashtool.render.as_json import crash_document  # not loaded for pages
 

@@ -1,5 +1,7 @@
 """make-url: build, check, convert and explain submission URLs."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import click

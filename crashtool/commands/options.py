@@ -1,5 +1,7 @@
 """Options that several subcommands share, declared once."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,7 +41,7 @@ class SymbolOptions(NamedTuple):
     search_paths: tuple[str, str] | None = None
 
     @classmethod
-    def take(cls, values: dict[str, Any]) -> "SymbolOptions":
+    def take(cls, values: dict[str, Any]) -> SymbolOptions:
         """Those among a command's values, which are left with the others."""
         return cls(**{name: values.pop(name) for name in cls._fields if name in values})
 
@@ -163,7 +165,7 @@ def require_token(url: str | None) -> None:
 @contextmanager
 def open_symbols(
     options: SymbolOptions, console: Console, more: Sequence[str] = ()
-) -> "Iterator[SymbolProvider | None]":
+) -> Iterator[SymbolProvider | None]:
     """The symbols that options name, those in the paths `more`, and this machine's own; None when
     there is nowhere to look.
     """
@@ -187,7 +189,7 @@ def open_symbols(
 @contextmanager
 def open_source(
     options: SymbolOptions, console: Console, *, local: bool
-) -> "Iterator[Places | None]":
+) -> Iterator[Places | None]:
     """Where symbols are looked for, by the same options; None when there is nowhere to look.
 
     `local`: this machine's own files count.
@@ -205,7 +207,7 @@ def open_source(
 
 def make_plan(
     options: SymbolOptions, console: Console, more: Sequence[str] = (), *, local: bool = True
-) -> "SymbolPlan | None":
+) -> SymbolPlan | None:
     """What the options and the usual variables name, and this machine unless they say no; None
     for nothing.
     """

@@ -1,5 +1,7 @@
 """The root command: the table of subcommands as click reads it, and errors to exit statuses."""
 
+from __future__ import annotations
+
 import gc
 import importlib
 import os

@@ -1,5 +1,7 @@
 """run: a program and all that it starts under a crashpad_handler; crashes as readable reports."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What run says after the program's end: each crash's report, then how many there were."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,16 +28,16 @@ CHILDREN_ARE_OURS = (
 class ToldCrash(NamedTuple):
     """A crash, the report that was kept of it, and that one read; None for what is not there."""
 
-    crash: "ProcessCrash"
-    delivery: "DeliveredReport | None" = None
-    report: "CrashReport | None" = None
+    crash: ProcessCrash
+    delivery: DeliveredReport | None = None
+    report: CrashReport | None = None
 
 
 class Account:
     """What is said after the program's end; it never changes the exit status."""
 
     def __init__(
-        self, console: Console, options: "RunOptions", run: "ReportedRun", result: "RunResult"
+        self, console: Console, options: RunOptions, run: ReportedRun, result: RunResult
     ) -> None:
         self.console = console
         self.options = options
@@ -81,7 +83,7 @@ class Account:
         ]
         tell_ci(self.console, self.options, rows, self.result, self.run.plan.program)
 
-    def _find_reports(self) -> "dict[str, DeliveredReport]":
+    def _find_reports(self) -> dict[str, DeliveredReport]:
         try:
             return self.run.find_reports((*self.result.crashes, *self.result.hangs))
         except CrashtoolError as error:
@@ -115,7 +117,7 @@ class Account:
         result = self.result
         return bool(result.hangs) or (result.processes > 1 and bool(result.crashes))
 
-    def _is_ours(self, crash: "ProcessCrash") -> bool:
+    def _is_ours(self, crash: ProcessCrash) -> bool:
         return bool(crash.uuid) or self.run.explain_writer(self.result) is not None
 
     def _walk_hangs(self) -> Iterator[ToldCrash]:
@@ -138,9 +140,7 @@ class Account:
                     self._show(told, f"hang {number}: {heading}" if parents else heading)
             yield told
 
-    def _read_crash(
-        self, crash: "ProcessCrash"
-    ) -> "tuple[DeliveredReport | None, CrashReport | None]":
+    def _read_crash(self, crash: ProcessCrash) -> tuple[DeliveredReport | None, CrashReport | None]:
         delivery = None
         try:
             if crash.is_program:
@@ -218,7 +218,7 @@ class Account:
         elif self.url:
             self.console.warn(f"not sent: {delivery.reason}")
 
-    def _quote_handler(self, delivery: "DeliveredReport | None") -> None:
+    def _quote_handler(self, delivery: DeliveredReport | None) -> None:
         from crashtool.services.handler.crashpad_handler.handler_command_line import telling_lines
 
         result = self.result
@@ -226,7 +226,7 @@ class Account:
         for line in telling_lines(result.handler_log)[-LOG_LINES:]:
             (self.console.detail if is_well else self.console.note)(f"handler: {line}")
 
-    def _page(self, report: "CrashReport") -> str:
+    def _page(self, report: CrashReport) -> str:
         from crashtool.render.report import render_report
 
         width = None if self.file else self.console.note_width
@@ -260,7 +260,7 @@ class Account:
         }
         return document | (crash_document(own.report) if own and own.report else {})
 
-    def _read(self, crash: "ProcessCrash", delivery: "DeliveredReport") -> "CrashReport":
+    def _read(self, crash: ProcessCrash, delivery: DeliveredReport) -> CrashReport:
         from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
         from crashtool.services.analyze.variables.wanted import WantedVariables
 
@@ -273,7 +273,7 @@ class Account:
             )
             return read_report(delivery.path, delivery.path, wanted)
 
-    def _list_symbols(self, crash: "ProcessCrash") -> list[str]:
+    def _list_symbols(self, crash: ProcessCrash) -> list[str]:
         """The images that ran, which know their functions, with an identifier or without."""
         program = [self.run.program_path] if crash.is_program else []
         images = [path for path in dict.fromkeys([*program, *crash.images]) if Path(path).is_file()]

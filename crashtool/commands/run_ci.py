@@ -1,5 +1,7 @@
 """What run tells a CI system: annotations, a summary, a JUnit file."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 
 def tell_ci(
     console: Console,
-    options: "RunOptions",
-    rows: "Sequence[RunRow]",
-    result: "RunResult",
+    options: RunOptions,
+    rows: Sequence[RunRow],
+    result: RunResult,
     program: Sequence[str],
 ) -> None:
     """Write what --junit and --ci ask for; what cannot be written is warned of."""

@@ -1,5 +1,7 @@
 """What run was asked, as click and the settings give it."""
 
+from __future__ import annotations
+
 from crashtool.commands.options import SymbolOptions
 from crashtool.formats.named_tuple import NamedTuple
 

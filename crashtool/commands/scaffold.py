@@ -1,5 +1,7 @@
 """crashtool scaffold: files that tie Crashpad and crashtool into a project."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import click

@@ -1,5 +1,7 @@
 """crashtool scaffold cpp: the code that starts the handler, and what builds it."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from pathlib import Path

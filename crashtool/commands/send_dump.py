@@ -1,5 +1,7 @@
 """crashtool send-dump: send minidumps to Backtrace, as crashpad_handler would."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +166,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
         job.run(sender, paths)
 
 
-def _make_sender(options: SendDumpOptions, plan: "SendPlan", job: Job) -> "Sender":
+def _make_sender(options: SendDumpOptions, plan: SendPlan, job: Job) -> Sender:
     from crashtool.services.sending.send_options import SendOptions
     from crashtool.services.sending.sender import Sender
 
@@ -186,7 +188,7 @@ def _make_sender(options: SendDumpOptions, plan: "SendPlan", job: Job) -> "Sende
     )
 
 
-def _make_finders(wishes: tuple[str, ...]) -> "tuple[Finder, ...]":
+def _make_finders(wishes: tuple[str, ...]) -> tuple[Finder, ...]:
     if not wishes:
         return ()
     from crashtool.services.scrub.secret_spans import parse_wish
@@ -194,7 +196,7 @@ def _make_finders(wishes: tuple[str, ...]) -> "tuple[Finder, ...]":
     return tuple(parse_wish(text) for text in wishes)
 
 
-def _make_pace(rate: str | None) -> "Pace | None":
+def _make_pace(rate: str | None) -> Pace | None:
     if not rate:
         return None
     from crashtool.services.sending.pace import parse_rate
@@ -202,7 +204,7 @@ def _make_pace(rate: str | None) -> "Pace | None":
     return parse_rate(rate)
 
 
-def _open_session(options: SendDumpOptions, url: str) -> "HttpSession":
+def _open_session(options: SendDumpOptions, url: str) -> HttpSession:
     from crashtool.services.transport.http import HttpSession
 
     return HttpSession(
@@ -213,13 +215,13 @@ def _open_session(options: SendDumpOptions, url: str) -> "HttpSession":
     )
 
 
-def _open_journal(path: str | None) -> "Journal":
+def _open_journal(path: str | None) -> Journal:
     from crashtool.services.sending.journal import Journal
 
     return Journal(Path(path) if path else user_state_folder() / "sent.jsonl")
 
 
-def _make_plan(console: Console, options: SendDumpOptions) -> "SendPlan":
+def _make_plan(console: Console, options: SendDumpOptions) -> SendPlan:
     from crashtool.services.sending.report_url import (
         find_login,
         find_report_url,

@@ -1,5 +1,7 @@
 """How a call of send-dump goes on before the user's eyes: receipts, requests, the status."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import threading
@@ -41,7 +43,7 @@ class Job:
         self._warned: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def run(self, sender: "Sender", paths: tuple[str, ...]) -> None:
+    def run(self, sender: Sender, paths: tuple[str, ...]) -> None:
         """Send everything, or only show it; exit with the status that the receipts deserve."""
         from crashtool.services.files.scratch import Scratch
         from crashtool.services.files.temporary_folder import heeding_endings
@@ -62,7 +64,7 @@ class Job:
         self._answer()
         self._end()
 
-    def watch(self, sender: "Sender", folders: tuple[str, ...]) -> None:
+    def watch(self, sender: Sender, folders: tuple[str, ...]) -> None:
         """Send what comes in, each receipt at once; SIGTERM lets what is under way end."""
         from crashtool.services.files.scratch import Scratch
         from crashtool.services.files.temporary_folder import heeding_endings
@@ -81,7 +83,7 @@ class Job:
         if sender.was_refused:
             click.get_current_context().exit(Refused.exit_status)
 
-    def _tell(self, receipt: "Receipt") -> None:
+    def _tell(self, receipt: Receipt) -> None:
         if self.console.json:
             self.console.line_document({"receipt": receipt_document(receipt)})
             return
@@ -126,7 +128,7 @@ class Job:
             self.console.error(failure)
         click.get_current_context().exit(failure.exit_status)
 
-    def show_request(self, path: str, request: "Request") -> None:
+    def show_request(self, path: str, request: Request) -> None:
         """Answer with it, in a dry run."""
         from crashtool.services.transport.http import USER_AGENT
 
@@ -141,16 +143,16 @@ class Job:
         """Say what a person may want to know."""
         self.console.note(sentence)
 
-    def progress(self, label: str, total: int) -> "AbstractContextManager[Callable[[int], None]]":
+    def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """Show how far a body has gone."""
         return self.console.progress(label, total)
 
-    def tell_scrubbed(self, path: str, changes: "tuple[Scrubbed, ...]") -> None:
+    def tell_scrubbed(self, path: str, changes: tuple[Scrubbed, ...]) -> None:
         """Say what was overwritten."""
         self.console.note(f"{path}: {format_changes(changes)}")
 
 
-def _error_of(receipt: "Receipt") -> CrashtoolError:
+def _error_of(receipt: Receipt) -> CrashtoolError:
     what = receipt.error or ""
     named = what if receipt.path in what or receipt.path == "-" else f"{receipt.path}: {what}"
     return CrashtoolError(named, hint=receipt.hint)

@@ -1,5 +1,7 @@
 """crashtool serve: a local receiver that answers as Backtrace does."""
 
+from __future__ import annotations
+
 import signal
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -218,7 +220,7 @@ def _serve(console: Console, options: ServeOptions, token: str | None) -> None:
     stop = StopFlag()
     arrived = 0
 
-    def log(exchange: "Exchange") -> None:
+    def log(exchange: Exchange) -> None:
         nonlocal arrived
         _log(console, exchange)
         arrived += exchange.report is not None
@@ -258,7 +260,7 @@ def _serve(console: Console, options: ServeOptions, token: str | None) -> None:
             signal.signal(number, action)
 
 
-def _announce(console: Console, receiver: "Receiver") -> None:
+def _announce(console: Console, receiver: Receiver) -> None:
     url, symbols_url = receiver.submission_url(), receiver.submission_url("symbols")
     inbox, folder = f"{receiver.url}/", str(receiver.inbox.folder)
     if console.json:
@@ -275,7 +277,7 @@ def _announce(console: Console, receiver: "Receiver") -> None:
     console.note(f"inbox at {inbox}{opens}, kept in {folder}")
 
 
-def _log(console: Console, exchange: "Exchange") -> None:
+def _log(console: Console, exchange: Exchange) -> None:
     report = exchange.report
     words = [str(exchange.status or "---"), exchange.what]
     if report:

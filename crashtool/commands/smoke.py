@@ -1,5 +1,7 @@
 """smoke: proof with a real handler that a crash arrives."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

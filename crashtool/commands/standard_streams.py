@@ -43,7 +43,7 @@ class Outlet(io.RawIOBase):
             raise CLOSED
         return self._raw.fileno()
 
-    def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
         """Write the bytes, or remember why not."""
         size = len(data)
         if self.failure is None:
@@ -54,7 +54,7 @@ class Outlet(io.RawIOBase):
                 self._tell(error)
         return size
 
-    def _write(self, data: "bytes | bytearray | memoryview") -> int:
+    def _write(self, data: bytes | bytearray | memoryview) -> int:
         if self._raw is None:
             raise CLOSED
         while (written := self._raw.write(data)) is None:

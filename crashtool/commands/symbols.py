@@ -1,5 +1,7 @@
 """The symbols command: a group of what concerns symbols besides uploading them."""
 
+from __future__ import annotations
+
 import click
 
 from crashtool.commands.byte_size import ByteSize

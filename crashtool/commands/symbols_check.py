@@ -1,5 +1,7 @@
 """symbols check: what debug files are worth, and what is wrong with them."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import click

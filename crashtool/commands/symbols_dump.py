@@ -1,5 +1,7 @@
 """symbols dump: write Breakpad .sym files from debug files."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,9 +128,9 @@ def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
 def _answer(
     context: click.Context,
     console: Console,
-    rows: "Sequence[DumpedModule]",
+    rows: Sequence[DumpedModule],
     *,
-    refused: "Sequence[LeftOut]",
+    refused: Sequence[LeftOut],
 ) -> None:
     """What was written; the error for what was not."""
     from crashtool.render.symbol_table import dumped_document, render_dumped

@@ -1,5 +1,7 @@
 """symbols find, symbols fetch: where the symbols of a module are, and a store of them."""
 
+from __future__ import annotations
+
 from contextlib import ExitStack
 from itertools import groupby
 from operator import attrgetter
@@ -129,7 +131,7 @@ def look_for(
     *,
     jobs: int,
     local: bool,
-) -> "list[ModuleSearch]":
+) -> list[ModuleSearch]:
     """The modules that were asked for, each with where it was looked for; `local`: on this
     machine, too. Their files are there until `stack` is closed.
     """
@@ -154,7 +156,7 @@ def look_for(
 
 
 def _answer(
-    context: click.Context, console: Console, searches: "list[ModuleSearch]", deliveries: Any
+    context: click.Context, console: Console, searches: list[ModuleSearch], deliveries: Any
 ) -> None:
     from crashtool.render.symbol_table import render_deliveries
     from crashtool.render.symbols_found import found_document, render_found

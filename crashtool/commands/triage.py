@@ -1,5 +1,7 @@
 """The triage command: many minidumps to groups, compared with what is known."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -215,7 +217,7 @@ def command(
     context.exit(_find_status(options, triage, compared, gate))
 
 
-def _explain(console: Console, path: str, lookup: SymbolOptions, rules: "Rules") -> None:
+def _explain(console: Console, path: str, lookup: SymbolOptions, rules: Rules) -> None:
     """Say for each call of one crash whether it counts, and by which rule."""
     from crashtool.model.own_calls import decide_calls
     from crashtool.model.signature import sign
@@ -235,10 +237,10 @@ def _explain(console: Console, path: str, lookup: SymbolOptions, rules: "Rules")
 
 def _answer(
     console: Console,
-    question: "Question",
-    triage: "Triage",
-    compared: "Compared | None",
-    gate: "TriageGate | None",
+    question: Question,
+    triage: Triage,
+    compared: Compared | None,
+    gate: TriageGate | None,
 ) -> None:
     from crashtool.render.triage import render_triage, triage_document
 
@@ -251,7 +253,7 @@ def _answer(
         console.answer(render_triage(triage, top, compared, gate, question.extra))
 
 
-def _warn_of_rules(console: Console, rules: "Rules", triage: "Triage") -> None:
+def _warn_of_rules(console: Console, rules: Rules, triage: Triage) -> None:
     """Say which rules do nothing, and which take too much."""
     known = [(rule.line, rule.text) for rule in rules.frame_rules]
     known += [(group.line, group.text) for group in rules.groups]
@@ -265,9 +267,9 @@ def _warn_of_rules(console: Console, rules: "Rules", triage: "Triage") -> None:
 
 def _find_status(
     options: TriageOptions,
-    triage: "Triage",
-    compared: "Compared | None",
-    gate: "TriageGate | None",
+    triage: Triage,
+    compared: Compared | None,
+    gate: TriageGate | None,
 ) -> int:
     if "new" in options.fail_on and gate and gate.new:
         return CHECK_FAILED

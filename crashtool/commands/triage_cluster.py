@@ -1,5 +1,7 @@
 """Rows that a Dask cluster reads: what its workers are told, and which minidumps stay here."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack

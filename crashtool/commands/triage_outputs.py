@@ -1,5 +1,7 @@
 """Where triage puts what it found besides the answer: a web page, a CI system's log and summary."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write_page(
-    path: str, triage: "Triage", compared: "Compared | None", gate: "TriageGate | None"
+    path: str, triage: Triage, compared: Compared | None, gate: TriageGate | None
 ) -> None:
     """Write the web page whole or not at all. CannotWrite."""
     from crashtool.render.triage_html import render_triage_page
@@ -26,10 +28,10 @@ def write_page(
 
 def tell_ci(
     console: Console,
-    options: "TriageOptions",
-    triage: "Triage",
-    compared: "Compared | None",
-    gate: "TriageGate | None",
+    options: TriageOptions,
+    triage: Triage,
+    compared: Compared | None,
+    gate: TriageGate | None,
 ) -> None:
     """Annotate what is new or more frequent, and add to the job's summary if there is one."""
     from crashtool.render.triage_ci import render_github, render_summary

@@ -1,5 +1,7 @@
 """What triage is asked: its options made ready, and the minidumps read by them."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -29,7 +31,7 @@ class Question:
     """What is asked: the options made ready, before a minidump is read. UsageError."""
 
     def __init__(
-        self, options: "TriageOptions", rules: "Rules", console: Console, *, is_baseline_typed: bool
+        self, options: TriageOptions, rules: Rules, console: Console, *, is_baseline_typed: bool
     ) -> None:
         from crashtool.services.triage.crash_filter import Conditions, parse_moment, parse_where
 
@@ -64,7 +66,7 @@ class Question:
                 hint="as in --compare 1.4.1,1.4.2 --sessions 1.4.1=20000 --sessions 1.4.2=9000",
             )
 
-    def _find_baseline(self, console: Console, *, is_typed: bool) -> "Baseline | None":
+    def _find_baseline(self, console: Console, *, is_typed: bool) -> Baseline | None:
         """The baseline to compare with. One that only the settings name may be of no use."""
         path, is_asked = self.options.triage_baseline, "new" in self.options.fail_on
         if not path or (self.options.save_baseline and not is_typed and not is_asked):
@@ -77,7 +79,7 @@ class Question:
             console.warn(f"not compared with a baseline: {error.what}", hint=error.hint)
             return None
 
-    def _read_baseline(self, path: str) -> "Baseline":
+    def _read_baseline(self, path: str) -> Baseline:
         from crashtool.services.triage.baseline import check_match, read_baseline
 
         baseline = read_baseline(path)
@@ -85,7 +87,7 @@ class Question:
             check_match(baseline, self.options.by, self.rules.digest, path)
         return baseline
 
-    def read(self, console: Console, inputs: Sequence[str]) -> "Triage":
+    def read(self, console: Console, inputs: Sequence[str]) -> Triage:
         """The groups of all that the inputs stand for."""
         from crashtool.model.triage.groups import Grouping, merge_related
         from crashtool.model.triage.similarity import attach_related, find_clusters, find_related
@@ -126,7 +128,7 @@ class Question:
 
     def _walk_rows(
         self, inputs: Sequence[str], console: Console, stack: ExitStack
-    ) -> "Iterator[Row]":
+    ) -> Iterator[Row]:
         from crashtool.commands.triaged import RowSetup, read_rows
 
         address, jobs = self.options.cluster, self.options.jobs
@@ -153,9 +155,7 @@ class Question:
         names = (*self.extra, *(key for key, _ in self.conditions.where))
         return tuple(sorted({name.removeprefix("annotation.") for name in names}))
 
-    def _open_kept(
-        self, setup: "RowSetup", console: Console, stack: ExitStack
-    ) -> "KeptRows | None":
+    def _open_kept(self, setup: RowSetup, console: Console, stack: ExitStack) -> KeptRows | None:
         if not self.options.work:
             return None
         from crashtool.services.triage.kept_rows import KeptRows, name_state
@@ -165,7 +165,7 @@ class Question:
         state = name_state(told, setup.lookup.symbols or ())
         return stack.enter_context(KeptRows(self.options.work, state, console.warn))
 
-    def compare(self, triage: "Triage") -> "Compared | None":
+    def compare(self, triage: Triage) -> Compared | None:
         """Each group's rates in two versions."""
         if not self._versions:
             return None
@@ -191,7 +191,7 @@ class Question:
         rows = tuple(zip(groups, settle(comparisons), strict=True))
         return Compared(before, after, unit, (exposure[before], exposure[after]), rows)
 
-    def hold_to_baseline(self, triage: "Triage") -> "TriageGate | None":
+    def hold_to_baseline(self, triage: Triage) -> TriageGate | None:
         """What is new."""
         if self._baseline is None:
             return None
@@ -201,7 +201,7 @@ class Question:
         new = find_new(triage, self._baseline, self.options.min_count)
         return TriageGate(self.options.triage_baseline or "", self._baseline.reports, new)
 
-    def save(self, triage: "Triage", path: str) -> None:
+    def save(self, triage: Triage, path: str) -> None:
         """Write a baseline. CannotWrite."""
         from crashtool.services.triage.baseline import make_baseline, save_baseline
 
@@ -219,7 +219,7 @@ class Tasks:
     """
 
     def __init__(
-        self, paths: Sequence[str], kept: "KeptRows | None", stack: ExitStack, *, fetches: bool
+        self, paths: Sequence[str], kept: KeptRows | None, stack: ExitStack, *, fetches: bool
     ) -> None:
         self._paths = paths
         self._kept = kept
@@ -228,7 +228,7 @@ class Tasks:
         self._temporary: dict[str, Any] = {}
         self._left = 0
 
-    def __iter__(self) -> "Iterator[Task]":
+    def __iter__(self) -> Iterator[Task]:
         from crashtool.commands.triaged import Task
         from crashtool.services.analyze.inspect_dumps import FoundDump
         from crashtool.services.triage.kept_rows import identify
@@ -244,7 +244,7 @@ class Tasks:
             else:
                 yield Task(found, identify(found))
 
-    def _walk_found(self) -> "Iterator[FoundDump | StoredDump | Unreadable]":
+    def _walk_found(self) -> Iterator[FoundDump | StoredDump | Unreadable]:
         from crashtool.services.analyze.inspect_dumps import walk_dumps
         from crashtool.services.triage.bucket_dumps import (
             StoredDump,
@@ -265,7 +265,7 @@ class Tasks:
             for url in buckets:
                 yield from walk_bucket(url, scratch)
 
-    def finish(self, done: "Done") -> None:
+    def finish(self, done: Done) -> None:
         """Keep what was read, and let go of what was unpacked for it."""
         self._left -= 1
         if done.row is None:
@@ -295,7 +295,7 @@ def _expand(inputs: Sequence[str]) -> Iterator[str]:
 
 def _open_rows(
     path: str | None, console: Console, stack: ExitStack
-) -> "Callable[[str], None] | None":
+) -> Callable[[str], None] | None:
     """What takes the JSON of each row: the console for `-`, a file, or None."""
     if not path:
         return None
@@ -315,7 +315,7 @@ def _open_rows(
     return write
 
 
-def _open_parquet(path: str | None, stack: ExitStack) -> "ParquetRows | None":
+def _open_parquet(path: str | None, stack: ExitStack) -> ParquetRows | None:
     if not path:
         return None
     from pathlib import Path
@@ -328,7 +328,7 @@ def _open_parquet(path: str | None, stack: ExitStack) -> "ParquetRows | None":
     )
 
 
-def _write_row(row: "Row") -> str:
+def _write_row(row: Row) -> str:
     import json
 
     from crashtool.model.triage.row import row_document

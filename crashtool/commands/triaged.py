@@ -1,5 +1,7 @@
 """One minidump made a row, in this process or in one of several that share the work."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING

@@ -1,5 +1,7 @@
 """upload-symbols: find debug files, say what is wrong with them, and upload them."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,13 +43,13 @@ class Shown:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def show_survey(self, survey: "Survey") -> None:
+    def show_survey(self, survey: Survey) -> None:
         """Answer with the table of files."""
         if not self._console.json:
             all_ignored = self._console.verbosity > 0
             self._console.answer(render_survey(survey, all_ignored=all_ignored))
 
-    def progress(self, label: str, total: int) -> "AbstractContextManager[Callable[[int], None]]":
+    def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """Show how far a file has gone."""
         return self._console.progress(label, total)
 
@@ -234,7 +236,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     _tell(context, console, outcome, options)
 
 
-def _make_job(options: UploadSymbolsOptions, *, hashed: bool) -> "UploadOptions":
+def _make_job(options: UploadSymbolsOptions, *, hashed: bool) -> UploadOptions:
     """What is asked of the job; `hashed` wants a hash of each file."""
     from crashtool.services.symbol_upload.job import UploadOptions
 
@@ -269,7 +271,7 @@ def _make_job(options: UploadSymbolsOptions, *, hashed: bool) -> "UploadOptions"
 def _tell(
     context: click.Context,
     console: Console,
-    outcome: "UploadOutcome",
+    outcome: UploadOutcome,
     options: UploadSymbolsOptions,
 ) -> None:
     """Say what came of the deliveries, and end with the status that they have."""

@@ -1,5 +1,7 @@
 """Annotations and attachments as text: how they are written, split and named on their way."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from crashtool.errors import UsageError

@@ -1,5 +1,7 @@
 """A place in the code of a program, as debug information tells it."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

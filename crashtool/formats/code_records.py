@@ -1,5 +1,7 @@
 """Functions of a program with lines and merged calls, where debug information is read whole."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 

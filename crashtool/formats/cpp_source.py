@@ -1,5 +1,7 @@
 """C++ sources, read as far as finding calls takes: comments, texts, braces."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from itertools import islice

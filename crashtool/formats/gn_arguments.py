@@ -1,5 +1,7 @@
 """args.gn: what a build folder of GN is configured with (gn.googlesource.com, "GN Language")."""
 
+from __future__ import annotations
+
 import re
 
 ASSIGNMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", re.MULTILINE)

@@ -1,5 +1,7 @@
 """Identifiers of modules and debug files: parse, compare, and each convention's spelling."""
 
+from __future__ import annotations
+
 from typing import Self
 
 from crashtool.errors import InputUnusable

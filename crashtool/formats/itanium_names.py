@@ -5,6 +5,8 @@ tree of each, which takes ten times as long; here what stands in front of the pa
 once these have been seen to be types (Itanium C++ ABI, 5.1).
 """
 
+from __future__ import annotations
+
 import re
 
 HEAD = re.compile(r"_Z(?:(N)K?)?")

@@ -1,5 +1,7 @@
 """Times that stand in files, which may be damaged: to dates, the same on every machine."""
 
+from __future__ import annotations
+
 import time
 
 END = 32503680000  # Unix time: the year 3000, where gmtime of Windows' C library ends

@@ -1,5 +1,7 @@
 """multipart/form-data bodies, streamed: built as crashpad_handler builds them, and taken apart."""
 
+from __future__ import annotations
+
 import os
 import random
 import string
@@ -31,9 +33,9 @@ class Readable(Protocol):
 
     def __exit__(
         self,
-        kind: "type[BaseException] | None",
-        error: "BaseException | None",
-        trace: "TracebackType | None",
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
         /,
     ) -> object: ...
 
@@ -168,7 +170,7 @@ class FormText:
         return -1
 
 
-def parse_multipart(data: "bytes | FormText") -> list[FormPart]:
+def parse_multipart(data: bytes | FormText) -> list[FormPart]:
     """The parts of a form body whose boundary is its first line, as in a saved request.
 
     MalformedFile when it is no such body, has too many parts or ends before its last boundary.

@@ -5,6 +5,8 @@ fields, and its copies get the fields' names as arguments. Otherwise the classes
 test compares them, one by one (docs/decisions/20261130-cheaper-named-tuples.md).
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 __all__ = ["NamedTuple"]

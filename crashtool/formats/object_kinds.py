@@ -1,5 +1,7 @@
 """What is known of one object file without reading its debug information: kind and identifiers."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.identifiers import BuildId, CodeId, DebugId

@@ -10,10 +10,13 @@ place where bytes become numbers: counts are checked against the bytes there bef
 allocated.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from operator import itemgetter
 from struct import Struct
 from struct import error as struct_error
+from sys import modules
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 from crashtool.errors import MalformedFile
@@ -35,25 +38,33 @@ F64 = Annotated[float, "d"]
 Bytes4 = Annotated[bytes, "4s"]
 Bytes8 = Annotated[bytes, "8s"]
 Bytes16 = Annotated[bytes, "16s"]
+Bytes512 = Annotated[bytes, "512s"]
 
 
 class Record(tuple[Any, ...]):
     """A fixed-size packed struct; a subclass lists its fields in file order.
 
-    Little-endian unless `big_endian` says otherwise. `SIZE` is in bytes.
+    Little-endian unless `big_endian` says otherwise. `SIZE` is in bytes; `KINDS` has the types that
+    the annotations of the fields say, with their struct codes.
     """
 
     __slots__ = ()
     FIELDS: ClassVar[tuple[str, ...]]
+    KINDS: ClassVar[dict[str, Any]]
     LAYOUT: ClassVar[Struct]
     SIZE: ClassVar[int]
 
     def __init_subclass__(cls) -> None:
-        fields = cls.__annotations__
-        cls.FIELDS = tuple(fields)
-        cls.LAYOUT = Struct("<" + "".join(kind.__metadata__[0] for kind in fields.values()))
+        names = vars(modules[cls.__module__])  # `from __future__ import annotations` leaves names
+        kinds = cls.__annotations__
+        cls.KINDS = {
+            name: names[kinds[name]] if kinds[name].__class__ is str else kinds[name]
+            for name in kinds
+        }
+        cls.FIELDS = tuple(cls.KINDS)
+        cls.LAYOUT = Struct("<" + "".join(kind.__metadata__[0] for kind in cls.KINDS.values()))
         cls.SIZE = cls.LAYOUT.size
-        for index, name in enumerate(fields):
+        for index, name in enumerate(cls.FIELDS):
             setattr(cls, name, property(itemgetter(index)))
 
     def __new__(cls, **values: Any) -> Self:
@@ -65,17 +76,17 @@ class Record(tuple[Any, ...]):
 
     @classmethod
     def _codes(cls) -> list[tuple[str, str]]:
-        return [(name, kind.__metadata__[0][-1]) for name, kind in cls.__annotations__.items()]
+        return [(name, kind.__metadata__[0][-1]) for name, kind in cls.KINDS.items()]
 
     @classmethod
     def offset_of(cls, field: str) -> int:
         """Where a field begins, in bytes from the struct's start."""
         before = cls.FIELDS[: cls.FIELDS.index(field)]
-        kinds = (cls.__annotations__[name].__metadata__[0] for name in before)
+        kinds = (cls.KINDS[name].__metadata__[0] for name in before)
         return Struct("<" + "".join(kinds)).size
 
     @classmethod
-    def read(cls, data: "Buffer", offset: int = 0, *, big_endian: bool = False) -> Self:
+    def read(cls, data: Buffer, offset: int = 0, *, big_endian: bool = False) -> Self:
         """The struct at `offset` bytes; MalformedFile when it does not lie inside `data`."""
         if offset < 0 or offset + cls.SIZE > len(data):
             raise MalformedFile(f"{cls.__name__} cut short", offset=offset)
@@ -84,7 +95,7 @@ class Record(tuple[Any, ...]):
 
     @classmethod
     def read_array(
-        cls, data: "Buffer", offset: int, count: int, *, stride: int = 0
+        cls, data: Buffer, offset: int, count: int, *, stride: int = 0
     ) -> Iterator[Self]:
         """`count` structs from `offset` on; MalformedFile at once when they do not all fit.
 

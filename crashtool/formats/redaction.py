@@ -1,5 +1,7 @@
 """Tokens and passwords in any text cut down to what still tells them apart."""
 
+from __future__ import annotations
+
 import re
 
 KEPT = 6

@@ -1,5 +1,7 @@
 """Files that regedit and `reg export` write: keys of the Windows registry, and their values."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 

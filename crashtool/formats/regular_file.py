@@ -1,5 +1,7 @@
 """Opening files that somebody else chose: never waiting for the other end of a pipe."""
 
+from __future__ import annotations
+
 import os
 import stat
 import sys
@@ -19,7 +21,7 @@ KINDS = (
 )
 
 
-def open_regular(path: "str | os.PathLike[str]") -> IO[bytes]:
+def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     """A regular file to read. OSError as `open`; InputUnusable for what is no regular file."""
     if not hasattr(os, "O_NONBLOCK"):
         return open(path, "rb")  # noqa: PTH123 (whoever asked closes it)
@@ -31,7 +33,7 @@ def open_regular(path: "str | os.PathLike[str]") -> IO[bytes]:
     raise InputUnusable(f"{os.fspath(path)} is {kind_of(mode)}, not a file")
 
 
-def open_pipe(path: "str | os.PathLike[str]", seconds: float = PIPE_SECONDS) -> IO[bytes]:
+def open_pipe(path: str | os.PathLike[str], seconds: float = PIPE_SECONDS) -> IO[bytes]:
     """A pipe to read, once something has come; InputUnusable when nothing does in so long.
 
     A named pipe is opened never when no program writes to it, which nobody can tell beforehand.

@@ -1,5 +1,7 @@
 """Words of a command line that is shown for copying, quoted for the shells of this machine."""
 
+from __future__ import annotations
+
 import os
 import re
 import shlex

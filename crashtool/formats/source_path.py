@@ -4,6 +4,8 @@
 `s3:BUCKET:HASH/path:` for generated files.
 """
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """Static libraries (.lib, .a): the objects in them, one after the other."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import IO
 

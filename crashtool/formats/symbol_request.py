@@ -4,6 +4,8 @@ The conventions are those of elfutils' debuginfod, Microsoft's symsrv and SSQP, 
 Keys are compared without regard to case; a path is never more than a key here.
 """
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats import object_kinds

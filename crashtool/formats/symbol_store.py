@@ -3,6 +3,8 @@
 Paths are relative to the store, with slashes, for the identifiers that a crash report has.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 from crashtool.formats import object_kinds

@@ -1,5 +1,7 @@
 """Text that people give, read as editors save it: with a BOM, in UTF-16, with any line ends."""
 
+from __future__ import annotations
+
 import codecs
 import os
 
@@ -17,7 +19,7 @@ MARKS = (  # a byte order mark and the encoding; the longer ones first
 
 
 def read_text_file(
-    path: "str | os.PathLike[str]",
+    path: str | os.PathLike[str],
     *,
     fault: type[CrashtoolError] = InputUnusable,
     largest: int = LARGEST,

@@ -1,5 +1,7 @@
 """TOML text to values."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.errors import UsageError

@@ -1,5 +1,7 @@
 """Unwind rules as all tables give them, whatever format they were read from: Breakpad's text."""
 
+from __future__ import annotations
+
 from typing import Protocol
 
 from crashtool.formats.named_tuple import NamedTuple

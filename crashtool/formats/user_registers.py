@@ -1,8 +1,12 @@
 """Registers of a thread as Linux gives them to debuggers, and in core files (sys/user.h)."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from crashtool.formats.record import U32, U64, Record
+
+Bytes264 = Annotated[bytes, "264s"]
 
 
 class UserRegsStruct(Record):
@@ -62,5 +66,5 @@ class UserRegsStruct32(Record):
 class UserRegsArm64(Record):
     """struct user_pt_regs (ARM64), 272 bytes: `registers` are x0 to x30, sp and pc."""
 
-    registers: Annotated[bytes, "264s"]
+    registers: Bytes264
     pstate: U64

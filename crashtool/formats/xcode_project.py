@@ -3,6 +3,8 @@
 Dictionaries `{ KEY = VALUE; }`, lists `( VALUE, )`, texts bare or in quotation marks, comments.
 """
 
+from __future__ import annotations
+
 import re
 from typing import TypeAlias
 

@@ -5,6 +5,8 @@ headers differ between patch versions of Python, and no public name of it lets a
 blocks and deflate others.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """The structs of zip archives, for reading and for writing (PKWARE's APPNOTE.TXT 6.3.9)."""
 
+from __future__ import annotations
+
 from crashtool.formats.record import U16, U32, U64, Bytes4, Record
 
 LOCAL, DESCRIPTOR, CENTRAL = b"PK\x03\x04", b"PK\x07\x08", b"PK\x01\x02"

@@ -1,5 +1,7 @@
 """What became of a minidump that annotations were written into."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 ADDED, REPLACED, UNCHANGED = "added", "replaced", "unchanged"

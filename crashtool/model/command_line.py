@@ -1,5 +1,7 @@
 """The command line as plain values: what man pages, the reference and completions are made of."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -28,7 +30,7 @@ class CommandEntry(NamedTuple):
     usage: str
     description: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    subcommands: "tuple[CommandEntry, ...]" = ()
+    subcommands: tuple[CommandEntry, ...] = ()
 
     @property
     def word(self) -> str:

@@ -9,6 +9,8 @@ CrashReport ── Crash            why, where, on which thread
             └─ Problem          what is damaged or missing in the dump
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Literal
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -51,7 +53,7 @@ class InlineFrame(NamedTuple):
     function: str
     file: str | None = None
     line: int | None = None
-    variables: "tuple[FrameVariable, ...]" = ()
+    variables: tuple[FrameVariable, ...] = ()
 
 
 class SourceLine(NamedTuple):
@@ -85,7 +87,7 @@ class Frame(NamedTuple):
     resume: int | None = None
     source: tuple[SourceLine, ...] = ()
     may_skip: bool = False
-    variables: "tuple[FrameVariable, ...]" = ()
+    variables: tuple[FrameVariable, ...] = ()
 
     @property
     def is_guess(self) -> bool:
@@ -166,7 +168,7 @@ class Crash(NamedTuple):
     there, when instruction, registers and debug information prove it.
     """
 
-    reason: "Reason"
+    reason: Reason
     code: int
     flags: int
     parameters: tuple[int, ...]
@@ -236,8 +238,8 @@ class CrashpadIds(NamedTuple):
     """What Crashpad says about the report itself."""
 
     version: int
-    report_id: "UUID"
-    client_id: "UUID"
+    report_id: UUID
+    client_id: UUID
     address_mask: int = 0
 
 
@@ -303,7 +305,7 @@ class CrashReport(NamedTuple):
     problems: tuple[Problem, ...] = ()
     handles: tuple[Handle, ...] | None = None
     memory: tuple[MemoryExcerpt, ...] = ()
-    symbols: "tuple[ModuleStatus, ...]" = ()
+    symbols: tuple[ModuleStatus, ...] = ()
     secrets: tuple[SecretCount, ...] | None = None
     origin: str = ""
 

@@ -1,5 +1,7 @@
 """What `doctor` found: the subjects it looked at, and how each check of each came out."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 PASS, NOTE, WARNING, FAILURE, SKIP = VERDICTS = ("pass", "note", "warning", "failure", "skip")

@@ -1,5 +1,7 @@
 """One spelling for a function, whatever compiler, debug format and demangler named it."""
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
 

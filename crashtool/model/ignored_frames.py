@@ -1,5 +1,7 @@
 """Functions that only carry a crash out, whoever caused it: never what a crash is named after."""
 
+from __future__ import annotations
+
 from crashtool.model.function_name import drop_clone
 
 # Each group with its reason. Names are without leading underscores, parameters, template

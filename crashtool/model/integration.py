@@ -1,5 +1,7 @@
 """Crashpad in a program, as it is to be written: which client, from where, with what."""
 
+from __future__ import annotations
+
 from crashtool.formats.attribute_rules import StartPlan
 from crashtool.formats.crashpad.client.layouts import ClientLayout
 from crashtool.formats.crashpad.client.releases import Release

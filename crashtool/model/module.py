@@ -1,5 +1,7 @@
 """A module: an image that a process had mapped, and the identifiers that find its files."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -17,7 +19,7 @@ class Module(NamedTuple):
     code_file: str
     code_id: str | None = None
     debug_file: str | None = None
-    debug_id: "DebugId | None" = None
+    debug_id: DebugId | None = None
     version: str | None = None
 
     @property

@@ -6,6 +6,8 @@ and addresses in no module. A guess counts only with a name, and none does after
 sure. The user's rules come before all of that.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol

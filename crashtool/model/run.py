@@ -1,5 +1,7 @@
 """How a program that ran under a handler ended, and the crash it may have had."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

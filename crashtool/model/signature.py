@@ -5,6 +5,8 @@ up to two of the program's own functions, and the class of the crash. Its string
 better rule is version 2.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,7 @@ class Signature(NamedTuple):
     calls: tuple[str, ...] = ()
 
 
-def sign(report: "CrashReport", rules: FrameRules | None = None) -> Signature:
+def sign(report: CrashReport, rules: FrameRules | None = None) -> Signature:
     """The signature of a report: equal for equal causes as far as one report can tell.
 
     `rules`, the user's, say what counts and how many calls; without them it is version 1.
@@ -63,13 +65,13 @@ def sign(report: "CrashReport", rules: FrameRules | None = None) -> Signature:
     return Signature(text, kind, quality, tuple(calls))
 
 
-def find_own_call(report: "CrashReport") -> OwnCall | None:
+def find_own_call(report: CrashReport) -> OwnCall | None:
     """The innermost call of the program itself on the crashed stack."""
     thread = report.crashed_thread
     return next(walk_own_calls(thread.frames), None) if thread else None
 
 
-def classify(report: "CrashReport") -> str:
+def classify(report: CrashReport) -> str:
     """The class of a crash: abort, arith, trap, illegal, call, stack, memory; simulated for none.
 
     Neither whether memory was read or written nor whether the pointer was null: both change with

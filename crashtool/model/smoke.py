@@ -1,5 +1,7 @@
 """The outcome of an end-to-end proof: named checks, each with its reason and next step."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

@@ -1,5 +1,7 @@
 """A submission: the fields crashpad_handler would send with a minidump, and what came of it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -36,12 +38,12 @@ class Fields(NamedTuple):
     dropped: tuple[Field, ...]
 
 
-def upload_fields(crashpad: "CrashpadInfo | None") -> tuple[Field, ...]:
+def upload_fields(crashpad: CrashpadInfo | None) -> tuple[Field, ...]:
     """The fields that crashpad_handler sends with a dump, sorted by name."""
     return settle_fields(crashpad).sent
 
 
-def settle_fields(crashpad: "CrashpadInfo | None") -> Fields:
+def settle_fields(crashpad: CrashpadInfo | None) -> Fields:
     """The form fields for a dump, by the handler's precedence (minidump_to_upload_parameters.cc).
 
     Process annotations first, then module by module its simple annotations and its string objects:
@@ -61,9 +63,7 @@ def settle_fields(crashpad: "CrashpadInfo | None") -> Fields:
     return _first_wins([*fixed, *(field for field in annotations if field not in override)])
 
 
-def _annotations(
-    crashpad: "CrashpadInfo", modules: "Sequence[ModuleAnnotations]"
-) -> Iterable[Field]:
+def _annotations(crashpad: CrashpadInfo, modules: Sequence[ModuleAnnotations]) -> Iterable[Field]:
     for name, value in crashpad.annotations:
         yield Field(name, value, "process")
     for module in modules:

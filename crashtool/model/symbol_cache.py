@@ -1,5 +1,7 @@
 """What the symbol cache holds, in figures."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

@@ -1,5 +1,7 @@
 """Looking for a module's debug files: each place, what came of it, and the verdict in the end."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """Symbol uploads as values: the files found, what is wrong with them, and what became of them."""
 
+from __future__ import annotations
+
 from typing import Literal, TypeAlias
 
 from crashtool.errors import CrashtoolError

@@ -3,6 +3,8 @@
 A value that cannot be told says why, and is none: a wrong value is worse than no value.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -27,8 +29,8 @@ class Value(NamedTuple):
     state: ValueState = "value"
     text: str = ""
     reason: str = ""
-    children: "tuple[Value, ...]" = ()
-    pointee: "Value | None" = None
+    children: tuple[Value, ...] = ()
+    pointee: Value | None = None
     left_out: int = 0
     name: str = ""
 

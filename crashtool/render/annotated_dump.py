@@ -1,5 +1,7 @@
 """What became of a minidump that annotations were written into, as a page and as JSON."""
 
+from __future__ import annotations
+
 from collections import Counter
 from typing import Any
 

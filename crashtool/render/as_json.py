@@ -3,6 +3,8 @@
 Addresses are strings, in hex, padded to the pointer's width. All fields are optional to readers.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.minidump.reasons.reason import pointer_size
@@ -209,7 +211,7 @@ class _Writer:
         verdicts = {verdict.module.base: verdict for verdict in report.symbols}
         return [self.module(module, verdicts.get(module.base)) for module in report.modules]
 
-    def module(self, module: Module, verdict: "ModuleStatus | None") -> Document:
+    def module(self, module: Module, verdict: ModuleStatus | None) -> Document:
         return self.unloaded(module) | {
             "version": module.version,
             "debug_file": base_name(module.debug_file) if module.debug_file else None,
@@ -248,7 +250,7 @@ class _Writer:
         }
 
 
-def _symbol_state(verdict: "ModuleStatus | None") -> Document:
+def _symbol_state(verdict: ModuleStatus | None) -> Document:
     """What rust-minidump says of a module's symbols; all false when nobody looked for them."""
     if verdict is None:
         return {
@@ -266,7 +268,7 @@ def _symbol_state(verdict: "ModuleStatus | None") -> Document:
     }
 
 
-def _verdict(verdict: "ModuleStatus") -> Document:
+def _verdict(verdict: ModuleStatus) -> Document:
     module = verdict.module
     return {
         "module": module.name,
@@ -322,7 +324,7 @@ def _inline(call: InlineFrame) -> Document:
     return document | _variables(call.variables)
 
 
-def _variables(variables: "tuple[FrameVariable, ...]") -> Document:
+def _variables(variables: tuple[FrameVariable, ...]) -> Document:
     """The variables of a frame or merged call; nothing where none are known."""
     if not variables:
         return {}

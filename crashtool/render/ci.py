@@ -1,5 +1,7 @@
 """A crash in a CI system's own words: annotations in the log, Markdown for the job's summary."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.model.crash import CrashReport, Frame, InlineFrame, Thread
@@ -184,7 +186,7 @@ def _verdicts(verdicts: Sequence[ModuleStatus]) -> Iterator[str]:
 
 
 def markdown_table(
-    head: Sequence[str], rows: "Iterator[tuple[str, ...]] | list[tuple[str, ...]]"
+    head: Sequence[str], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]
 ) -> Iterator[str]:
     """The lines of a table of cells that are Markdown already."""
     yield "| " + " | ".join(head) + " |"

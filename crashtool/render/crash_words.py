@@ -1,5 +1,7 @@
 """Where a crash happened and what it is grouped by, in a line each."""
 
+from __future__ import annotations
+
 from crashtool.model.crash import BadPointer, CrashReport, Frame
 from crashtool.model.own_calls import OwnCall
 from crashtool.model.signature import find_own_call, sign

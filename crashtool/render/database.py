@@ -1,5 +1,7 @@
 """A Crashpad database as pages and documents."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

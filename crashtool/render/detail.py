@@ -1,5 +1,7 @@
 """The parts of a report that are only shown when asked for."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,7 @@
 """What `doctor` found as a page, as JSON, and in GitHub's own words."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Where a stack repeats itself: recursion, told once."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Sequence
 
 from crashtool.formats.named_tuple import NamedTuple

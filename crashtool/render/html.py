@@ -1,5 +1,7 @@
 """A crash report as a web page that needs nothing else: no script, no image, no other file."""
 
+from __future__ import annotations
+
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import sha256

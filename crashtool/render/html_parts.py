@@ -1,5 +1,7 @@
 """Pieces of the web page: cards, tables, lists of facts. Text becomes harmless here."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from html import escape
 

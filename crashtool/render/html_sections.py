@@ -1,5 +1,7 @@
 """Parts of the web page besides the stacks: symbols, annotations, modules and what few need."""
 
+from __future__ import annotations
+
 from crashtool.model.crash import Annotation, CrashReport, MemoryExcerpt
 from crashtool.model.module import Module
 from crashtool.render.detail import hex_lines

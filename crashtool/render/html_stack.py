@@ -1,5 +1,7 @@
 """A thread's stack as a list of the web page."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.source_path import find_source_url, parse_source_path

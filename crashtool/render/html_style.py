@@ -1,5 +1,7 @@
 """The style sheet of the web page: light and dark, from a phone's width on."""
 
+from __future__ import annotations
+
 STYLE = """\
 :root { color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --text: #1c2128; --dim: #5b6470; --line: #d9dee5;

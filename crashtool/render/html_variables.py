@@ -1,5 +1,7 @@
 """Variables of a frame as a folded list of the web page."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.render.html_parts import code, harmless
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 6  # values inside one another
 
 
-def render_variables(variables: "Sequence[FrameVariable]") -> str:
+def render_variables(variables: Sequence[FrameVariable]) -> str:
     """The variables of a function, folded; "" without any."""
     if not variables:
         return ""
@@ -34,7 +36,7 @@ def render_variables(variables: "Sequence[FrameVariable]") -> str:
     )
 
 
-def _render_one(name: str, value: "Value", note: str, depth: int, *, is_read: bool = True) -> str:
+def _render_one(name: str, value: Value, note: str, depth: int, *, is_read: bool = True) -> str:
     """A name with its value and type, and what is inside below it, folded."""
     shown = ""
     if is_read and value.state != "value":
@@ -49,7 +51,7 @@ def _render_one(name: str, value: "Value", note: str, depth: int, *, is_read: bo
     return f"<li><details><summary>{head}</summary><ul>{inner}</ul></details></li>"
 
 
-def _render_inner(value: "Value", depth: int) -> str:
+def _render_inner(value: Value, depth: int) -> str:
     items = [_render_one(child.name, child, "", depth - 1) for child in value.children]
     if value.left_out:
         items.append(f'<li class="dim">… {value.left_out} more</li>')

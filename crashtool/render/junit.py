@@ -1,5 +1,7 @@
 """Text made fit for a JUnit file, which is XML."""
 
+from __future__ import annotations
+
 from xml.sax.saxutils import escape, quoteattr
 
 from crashtool.render.safe_text import safe

@@ -5,6 +5,8 @@ a table that does not fit is laid out in its narrower form, or the last cells of
 line of their own below it, so that the columns before them stay straight.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -61,7 +63,7 @@ class Table(NamedTuple):
     hang: int = 1
     cut: int | None = None
     least: int = 0
-    narrow: "Table | None" = None
+    narrow: Table | None = None
     below: Mapping[int, tuple[Line, ...]] = {}
 
     def lay_out(self, width: int | None) -> Iterator[Spans]:

@@ -1,5 +1,7 @@
 """Any text as a literal of another language, so that what is read back is the same text."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 

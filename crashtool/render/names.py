@@ -1,5 +1,7 @@
 """Names of functions cut to what a line can hold, where they lose least."""
 
+from __future__ import annotations
+
 LONGEST = 1 << 12  # characters that are looked at; hostile symbols have more
 ELLIPSIS = "…"
 OPERATORS = ("<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "()", "<", ">")

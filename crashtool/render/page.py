@@ -1,5 +1,7 @@
 """A page: lines of text with styles, before it is decided where they go."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
@@ -62,9 +64,9 @@ class Page:
             self._blocks.append(table)
         return self
 
-    def extend(self, other: "Page") -> Self:
+    def extend(self, other: Page) -> Self:
         """All lines of another page."""
-        self._blocks += other._blocks  # noqa: SLF001 (of another page)
+        self._blocks += other._blocks
         return self
 
     def walk_lines(self, width: int | None = None) -> Iterator[Spans]:

@@ -1,5 +1,7 @@
 """What was or would be sent, and what came of it: as pages and as JSON documents."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

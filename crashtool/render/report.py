@@ -1,5 +1,7 @@
 """A crash report for people: one screen that says what happened, then the details asked for."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from crashtool.formats.minidump.reasons.reason import hex_address

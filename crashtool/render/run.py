@@ -1,5 +1,7 @@
 """What is said of a run besides the report of its crash."""
 
+from __future__ import annotations
+
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence

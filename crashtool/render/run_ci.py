@@ -1,5 +1,7 @@
 """The crashes of a run in a CI system's own words: GitHub's annotations and summary, JUnit."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """Hostile text made harmless: whatever a dump or server says, terminal, log and page survive."""
 
+from __future__ import annotations
+
 import re
 
 # Compiled when first needed, as few texts have any: they cost as much as five modules.

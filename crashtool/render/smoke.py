@@ -1,5 +1,7 @@
 """The outcome of `smoke` as a page and as JSON."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.model.smoke import SmokeResult

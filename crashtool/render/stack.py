@@ -1,5 +1,7 @@
 """Stacks as aligned lines: merged calls, source places, how each frame was found."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,7 @@ def add_frames(page: Page, thread: Thread, architecture: str, *, verbose: bool =
         page.line("  ", Span(thread.note, "warn"))
 
 
-def _stack_table(rows: Sequence[_StackRow], *, cut: bool) -> "Table":
+def _stack_table(rows: Sequence[_StackRow], *, cut: bool) -> Table:
     """All columns; in the narrow form the module and offset only where the source is not known."""
     below = {number: row.below for number, row in enumerate(rows) if row.below}
     wide = [row.cells for row in rows]
@@ -84,8 +86,8 @@ def list_signs(frames: Iterable[Frame]) -> dict[str, str]:
 
 def _table(
     spans: Sequence[tuple[Span, ...]], below: Mapping[int, Sequence[Sequence[Cell]]],
-    least: int, narrow: "Table | None", *, cut: bool,
-) -> "Table":  # fmt: skip
+    least: int, narrow: Table | None, *, cut: bool,
+) -> Table:  # fmt: skip
     """The rows without the columns that nothing fills; names may be cut."""
     used = [index for index in range(len(spans[0])) if any(row[index].text for row in spans)]
     return new_table(

@@ -1,5 +1,7 @@
 """Annotations and attachments as the texts that StartHandler, shells and build files take."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A submission URL as text for C++, CMake and the environment, as a document, and in words."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.formats.shell_words import quote_posix

@@ -1,5 +1,7 @@
 """The symbol cache as a page and as a JSON document."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.model.symbol_cache import CacheGroup, CacheState

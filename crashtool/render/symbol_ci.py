@@ -1,5 +1,7 @@
 """The judgement on debug files in a CI system's own words: GitHub's annotations, JUnit."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.errors import CrashtoolError

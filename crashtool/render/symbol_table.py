@@ -1,5 +1,7 @@
 """Debug files as a table, what is wrong with them, and what became of their upload."""
 
+from __future__ import annotations
+
 from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter

@@ -1,5 +1,7 @@
 """The verdicts on a report's symbols: what each module of the stacks lacks, and what to do."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.model.crash import CrashReport
@@ -41,28 +43,28 @@ def add_symbols(page: Page, report: CrashReport, *, all_threads: bool, verbose: 
             _add_candidates(page, verdict)
 
 
-def format_statuses(verdicts: "Sequence[ModuleStatus]") -> str:
+def format_statuses(verdicts: Sequence[ModuleStatus]) -> str:
     """`2 of 3 modules on the stack can be read in full`."""
     good = sum(verdict.status == "ok" for verdict in verdicts)
     return f"{good} of {len(verdicts)} modules on the stack can be read in full"
 
 
-def format_status(verdict: "ModuleStatus") -> str:
+def format_status(verdict: ModuleStatus) -> str:
     """`ok`, `no lines`, `mismatch`."""
     return WORDS.get(verdict.status, verdict.status)
 
 
-def format_candidate(candidate: "Candidate") -> str:
+def format_candidate(candidate: Candidate) -> str:
     """`found`, `not found`, `mismatch`."""
     return CANDIDATE_WORDS.get(candidate.status, candidate.status)
 
 
-def name_files(verdict: "ModuleStatus") -> str:
+def name_files(verdict: ModuleStatus) -> str:
     """The files that were used, without their folders: `game.pdb, game.exe`."""
     return ", ".join(dict.fromkeys(base_name(item.place) for item in verdict.files))
 
 
-def list_grounds(verdicts: "Sequence[ModuleStatus]") -> dict[str, list[str]]:
+def list_grounds(verdicts: Sequence[ModuleStatus]) -> dict[str, list[str]]:
     """Modules by where their files were found, of those that nobody named."""
     grounds: dict[str, list[str]] = {}
     for verdict in verdicts:
@@ -72,14 +74,14 @@ def list_grounds(verdicts: "Sequence[ModuleStatus]") -> dict[str, list[str]]:
     return grounds
 
 
-def find_crashed_statuses(report: CrashReport) -> "tuple[ModuleStatus, ...]":
+def find_crashed_statuses(report: CrashReport) -> tuple[ModuleStatus, ...]:
     """The verdicts on the modules that the crashed thread's stack leads through."""
     thread = report.crashed_thread
     bases = {frame.module.base for frame in thread.frames if frame.module} if thread else set()
     return tuple(verdict for verdict in report.symbols if verdict.module.base in bases)
 
 
-def _most_telling(verdicts: "Sequence[ModuleStatus]") -> "Sequence[ModuleStatus]":
+def _most_telling(verdicts: Sequence[ModuleStatus]) -> Sequence[ModuleStatus]:
     """As many as one screen has room for, in order; those without fault go first."""
     if len(verdicts) <= MAX_VERDICTS:
         return verdicts
@@ -90,7 +92,7 @@ def _most_telling(verdicts: "Sequence[ModuleStatus]") -> "Sequence[ModuleStatus]
     return [verdict for verdict in verdicts if verdict.module.base in kept]
 
 
-def _row(verdict: "ModuleStatus") -> tuple[str | Span, ...]:
+def _row(verdict: ModuleStatus) -> tuple[str | Span, ...]:
     return (
         Span(format_status(verdict), STYLES.get(verdict.status, "warn")),
         Span(verdict.module.name, "strong"),
@@ -100,7 +102,7 @@ def _row(verdict: "ModuleStatus") -> tuple[str | Span, ...]:
     )
 
 
-def _add_candidates(page: Page, verdict: "ModuleStatus") -> None:
+def _add_candidates(page: Page, verdict: ModuleStatus) -> None:
     """Every place where a module's files were looked for, and what came of it."""
     if not verdict.candidates:
         return

@@ -1,5 +1,7 @@
 """Where the symbols of modules were looked for, and what came of it: as a page and a document."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Pages in colour and progress bars on a terminal, by way of rich."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,7 +75,7 @@ class ProgressBars:
                     self._display = None
 
 
-def _start_display(stream: TextIO) -> "Progress":
+def _start_display(stream: TextIO) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,5 +1,7 @@
 """Groups of crashes as a page and as a JSON document."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from typing import Any

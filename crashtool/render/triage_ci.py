@@ -1,5 +1,7 @@
 """Groups of crashes in a CI system's own words: annotations in the log, a summary in Markdown."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 
 from crashtool.model.triage.groups import Group, Triage

@@ -1,5 +1,7 @@
 """Groups of crashes as a web page that needs nothing else: no script, no image, no other file."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.model.triage.groups import Group, Triage

@@ -1,5 +1,7 @@
 """Variables of a frame as text: a value on one line, as much of it as is looked at."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.model.variables import FrameVariable, Value, ValueState
 
 VALUES_SHOWN = "values of variables are shown with the stack: --no-values leaves them out"
-STATES: "dict[ValueState, str]" = {
+STATES: dict[ValueState, str] = {
     "value": "",
     "optimized_out": "optimized out",
     "not_in_dump": "not in the dump",
@@ -38,7 +40,7 @@ MAX_PARTS = 12  # of a struct or an array
 REST = "…"
 
 
-def format_value(value: "Value", limit: int = MAX_VALUE) -> str:
+def format_value(value: Value, limit: int = MAX_VALUE) -> str:
     """A value on one line, cut to `limit` characters: `{x = 4, y = <optimized out>}`."""
     text = "".join(_take(_walk(value, DEEPEST), limit + 1))
     return text if len(text) <= limit else text[: limit - 1] + REST
@@ -52,7 +54,7 @@ def _take(pieces: Iterator[str], limit: int) -> Iterator[str]:
             return
 
 
-def shows_values(report: "CrashReport") -> bool:
+def shows_values(report: CrashReport) -> bool:
     """Whether a report's frames have variables with values, which may be private."""
     return any(
         variable.is_read
@@ -63,13 +65,13 @@ def shows_values(report: "CrashReport") -> bool:
     )
 
 
-def format_loss(value: "Value") -> str:
+def format_loss(value: Value) -> str:
     """Why there is no value: `<not in the dump: memory at 0x5000>`."""
     words = STATES[value.state]
     return f"<{words}: {value.reason}>" if value.reason else f"<{words}>"
 
 
-def _walk(value: "Value", depth: int) -> Iterator[str]:
+def _walk(value: Value, depth: int) -> Iterator[str]:
     if value.state != "value":
         yield format_loss(value) if depth == DEEPEST else f"<{STATES[value.state]}>"
         return
@@ -91,7 +93,7 @@ def _walk(value: "Value", depth: int) -> Iterator[str]:
         yield from _walk(cast("Value", pointee), depth - 1)
 
 
-def _walk_parts(value: "Value", depth: int) -> Iterator[str]:
+def _walk_parts(value: Value, depth: int) -> Iterator[str]:
     if not depth:
         yield REST
         return
@@ -105,8 +107,8 @@ def _walk_parts(value: "Value", depth: int) -> Iterator[str]:
 
 
 def list_variables(
-    variables: "Sequence[FrameVariable]", *, verbose: bool
-) -> "tuple[tuple[Span, ...], ...]":
+    variables: Sequence[FrameVariable], *, verbose: bool
+) -> tuple[tuple[Span, ...], ...]:
     """The lines of a function's variables: names, values, types, then what compilers have removed.
 
     Of very many the first are shown, unless `verbose`.
@@ -133,7 +135,7 @@ def _cut(name: str) -> str:
     return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + REST
 
 
-def _list_one(variable: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]":
+def _list_one(variable: FrameVariable, *, verbose: bool) -> tuple[Span, ...]:
     name, kind = Span(_cut(variable.name), "strong"), format_type(variable.value.type)
     if not verbose:
         kind = kind if len(kind) <= MAX_TYPE else kind[: MAX_TYPE - 1] + REST
@@ -146,7 +148,7 @@ def _list_one(variable: "FrameVariable", *, verbose: bool) -> "tuple[Span, ...]"
     return Span(INDENT), name, Span(f" = {format_value(variable.value, limit)}"), note
 
 
-def shorten_list(names: "Sequence[str]", most: int) -> str:
+def shorten_list(names: Sequence[str], most: int) -> str:
     """Names with commas, and how many are left out."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

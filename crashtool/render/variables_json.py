@@ -1,12 +1,14 @@
 """Variables as parts of the JSON document."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crashtool.model.variables import FrameVariable, Value
 
 
-def variable_document(variable: "FrameVariable") -> dict[str, Any]:
+def variable_document(variable: FrameVariable) -> dict[str, Any]:
     """A variable: its name, its kind, and what `value_document` says of its value."""
     head = {"name": variable.name, "kind": variable.kind}
     if not variable.is_read:
@@ -14,7 +16,7 @@ def variable_document(variable: "FrameVariable") -> dict[str, Any]:
     return head | value_document(variable.value)
 
 
-def value_document(value: "Value") -> dict[str, Any]:
+def value_document(value: Value) -> dict[str, Any]:
     """A value: type and state always, the others where there is something to say."""
     document: dict[str, Any] = {"name": value.name} if value.name else {}
     document |= {"type": value.type, "state": value.state}

@@ -1,5 +1,7 @@
 """Values as people read them: addresses, sizes, times, durations."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 

@@ -19,7 +19,7 @@ class Point(NamedTuple):
 
     x: int
     y: int = 0
-    label: "str | None" = None
+    label: str | None = None
 
     @property
     def far(self) -> bool:
@@ -35,7 +35,7 @@ class TypedPoint(Typed):
 
     x: int
     y: int = 0
-    label: "str | None" = None
+    label: str | None = None
 
 
 class Special(Point):

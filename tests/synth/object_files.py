@@ -264,7 +264,7 @@ def pack(record: Record, big_endian=False):
     if not big_endian:
         return record.pack()
     packed = b""
-    for name, kind in type(record).__annotations__.items():
+    for name, kind in record.KINDS.items():
         value = getattr(record, name)
         size = type("One", (Record,), {"__annotations__": {"value": kind}}).SIZE
         packed += (

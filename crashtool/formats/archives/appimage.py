@@ -4,6 +4,8 @@ Told by the mark that AppImage's specification puts into the ELF header. Of type
 SquashFS; the whole file of type 1 is an ISO 9660 image, which is not read here.
 """
 
+from __future__ import annotations
+
 from typing import IO
 
 from crashtool.errors import MalformedFile

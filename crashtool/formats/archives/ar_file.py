@@ -1,5 +1,7 @@
 """Unix `ar` archives: Debian's packages are such (deb(5)), and so are static libraries."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import IO
 

@@ -1,5 +1,7 @@
 """Bytes that are read forward: parts of a file, begun streams, the members of archives."""
 
+from __future__ import annotations
+
 from typing import IO, Protocol
 
 from crashtool.errors import MalformedFile

@@ -1,5 +1,7 @@
 """How much may come out of a packed file, and how much memory unpacking it may take."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 

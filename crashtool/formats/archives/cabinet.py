@@ -4,6 +4,8 @@ The format: Microsoft, "Cabinet File Format" and "MSZIP". Files lie one after th
 which are packed as a whole, in blocks of 32 KiB. Unpacked are MSZIP and what is only stored.
 """
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Iterator
 from typing import IO, TypeVar

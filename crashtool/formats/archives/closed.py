@@ -3,6 +3,8 @@
 What nobody looked into must not pass for empty: the release gate names these.
 """
 
+from __future__ import annotations
+
 import os
 from typing import IO
 

@@ -4,6 +4,8 @@ Nothing else of crashtool calls a decompressor on a file that a stranger may hav
 own bounds do not hold: Python's `zipfile` unpacks a whole bzip2 or LZMA member for its first byte.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -271,7 +273,7 @@ def _check_window(name: str, window: int, size: int, budget: Budget) -> int:
     return window
 
 
-def load_lzma() -> "Lzma":
+def load_lzma() -> Lzma:
     """The module `lzma`. InputUnusable when this Python was built without it."""
     try:
         import lzma

@@ -1,5 +1,7 @@
 """Cpio archives, read forward, as RPM packages hold them: "newc", with and without check sums."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.errors import InputUnusable, MalformedFile

@@ -5,6 +5,8 @@ archives of 7-Zip does not, and the last bytes would stay inside. So the filter 
 unpacked bytes as LZMA2 data whose chunks are all stored, with an end.
 """
 
+from __future__ import annotations
+
 from crashtool.formats.archives.archive_streams import ArchiveStream
 from crashtool.formats.archives.codecs import OUTPUT_STEP, load_lzma
 

@@ -1,5 +1,7 @@
 """What kind of archive a file is by its first bytes, and the files in it, whatever the kind."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import IO, TypeAlias
 

@@ -3,6 +3,8 @@
 The format: rpm.org, "RPM V4 Package format". All numbers are big-endian.
 """
 
+from __future__ import annotations
+
 from typing import IO
 
 from crashtool.errors import MalformedFile

@@ -5,6 +5,8 @@ may be packed in the same way. What branches (BCJ2) or needs a coder that is not
 Deflate64, AES) is named.
 """
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Iterator
 from typing import IO

@@ -4,6 +4,8 @@ they hold.
 The format: 7zFormat.txt of the LZMA SDK.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterator
 

@@ -4,6 +4,8 @@ Folders are walked as they are listed; links are passed over, and so is what is 
 a file. The format: `squashfs_tables.py`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from io import BytesIO
 from typing import IO

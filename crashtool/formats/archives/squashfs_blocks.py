@@ -4,6 +4,8 @@ Blocks may be shared: a fragment holds the ends of many files, and files with th
 the same blocks. So whatever is unpacked counts, stored blocks too, and a few blocks are kept.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from io import BytesIO
 from typing import IO, TypeVar

@@ -4,6 +4,8 @@ The format: Linux, Documentation/filesystems/squashfs.rst and fs/squashfs/squash
 are little-endian.
 """
 
+from __future__ import annotations
+
 from typing import IO
 
 from crashtool.errors import InputUnusable, MalformedFile

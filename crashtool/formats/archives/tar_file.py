@@ -4,6 +4,8 @@ The format: POSIX.1-2017, pax; GNU tar's manual, "Basic Tar Format". Python's `t
 header of any size into memory.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.errors import MalformedFile

@@ -4,6 +4,8 @@ The format: PKWARE, APPNOTE.TXT. Python's `zipfile` keeps a directory of a milli
 gigabyte, and bounds what comes out of a member for deflate alone.
 """
 
+from __future__ import annotations
+
 import zlib
 from array import array
 from collections.abc import Iterator

@@ -3,6 +3,8 @@
 What undoes a block is Python's own library (from 3.14 on) or the package `zstandard`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 

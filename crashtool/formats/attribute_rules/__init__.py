@@ -1,8 +1,10 @@
 """The named rules that annotations and attachments must keep to arrive as they were meant."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
-from crashtool.formats.attribute_rules import annotations, attachments
+from crashtool.formats.attribute_rules import annotation_rules, attachment_rules
 from crashtool.formats.attribute_rules.start_plan import (
     ERROR,
     INTO,
@@ -33,26 +35,26 @@ class AttributeRule(NamedTuple):
 
 
 RULES = (
-    AttributeRule("empty-key", annotations.empty_key),
-    AttributeRule("equals-in-key", annotations.equals_in_key),
-    AttributeRule("nul", annotations.nul),
-    AttributeRule("not-unicode", annotations.not_unicode),
-    AttributeRule("duplicate-key", annotations.duplicate_key),
-    AttributeRule("twin-keys", annotations.twin_keys),
-    AttributeRule("reserved-key", annotations.reserved_key),
-    AttributeRule("token-in-annotation", annotations.token_in_annotation),
-    AttributeRule("product-spelling", annotations.product_spelling),
-    AttributeRule("strange-key", annotations.strange_key),
-    AttributeRule("dictionary-limits", annotations.dictionary_limits),
-    AttributeRule("object-limits", annotations.object_limits),
-    AttributeRule("likely-secret", annotations.likely_secret),
-    AttributeRule("line-feed-in-argument", attachments.line_feed_in_argument),
-    AttributeRule("attachment-path", attachments.attachment_path),
-    AttributeRule("attachment-name", attachments.attachment_name),
-    AttributeRule("attachment-same-name", attachments.attachment_same_name),
-    AttributeRule("attachment-named-like-field", attachments.attachment_named_like_field),
-    AttributeRule("attachment-name-unused", attachments.attachment_name_unused),
-    AttributeRule("command-line-length", attachments.command_line_length),
+    AttributeRule("empty-key", annotation_rules.empty_key),
+    AttributeRule("equals-in-key", annotation_rules.equals_in_key),
+    AttributeRule("nul", annotation_rules.nul),
+    AttributeRule("not-unicode", annotation_rules.not_unicode),
+    AttributeRule("duplicate-key", annotation_rules.duplicate_key),
+    AttributeRule("twin-keys", annotation_rules.twin_keys),
+    AttributeRule("reserved-key", annotation_rules.reserved_key),
+    AttributeRule("token-in-annotation", annotation_rules.token_in_annotation),
+    AttributeRule("product-spelling", annotation_rules.product_spelling),
+    AttributeRule("strange-key", annotation_rules.strange_key),
+    AttributeRule("dictionary-limits", annotation_rules.dictionary_limits),
+    AttributeRule("object-limits", annotation_rules.object_limits),
+    AttributeRule("likely-secret", annotation_rules.likely_secret),
+    AttributeRule("line-feed-in-argument", attachment_rules.line_feed_in_argument),
+    AttributeRule("attachment-path", attachment_rules.attachment_path),
+    AttributeRule("attachment-name", attachment_rules.attachment_name),
+    AttributeRule("attachment-same-name", attachment_rules.attachment_same_name),
+    AttributeRule("attachment-named-like-field", attachment_rules.attachment_named_like_field),
+    AttributeRule("attachment-name-unused", attachment_rules.attachment_name_unused),
+    AttributeRule("command-line-length", attachment_rules.command_line_length),
 )
 
 

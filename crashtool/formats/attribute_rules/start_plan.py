@@ -1,5 +1,7 @@
 """What is to be handed to StartHandler, and what a rule says about it."""
 
+from __future__ import annotations
+
 from crashtool.formats.attributes import Attachment, Attribute
 from crashtool.formats.crashpad.arguments import (
     HANDLER_KINDS,

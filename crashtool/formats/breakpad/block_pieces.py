@@ -1,5 +1,7 @@
 """Blocks of a .sym file that overlap: which has which code, and what that leaves of each."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 
 from crashtool.formats.breakpad.symbol_blocks import FORMAT_ROW

@@ -1,5 +1,7 @@
 """STACK CFI rules: how to get a caller's registers from a frame's, as postfix expressions."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeAlias

@@ -1,5 +1,7 @@
 """STACK WIN programs: how 32-bit Windows code gets back to its caller, as assignments."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import lru_cache
 

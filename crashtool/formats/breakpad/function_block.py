@@ -1,5 +1,7 @@
 """The records that follow a FUNC record: its lines, and the calls that were merged into it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
@@ -38,7 +40,7 @@ class Inline(NamedTuple):
 class FunctionBlock:
     """The lines of text from `start` to before `end`, which follow a FUNC record's."""
 
-    def __init__(self, data: "Content", start: int, end: int, problems: list[str]) -> None:
+    def __init__(self, data: Content, start: int, end: int, problems: list[str]) -> None:
         self._data = data
         self._problems = problems
         first, run, last = self._find_inlines(start, end)

@@ -3,6 +3,8 @@
 A pattern matches an intact record from its first letter on; what it does not match is damage.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -81,7 +83,7 @@ def read_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace").strip()
 
 
-def find_line_end(data: "Content", start: int, end: int) -> int:
+def find_line_end(data: Content, start: int, end: int) -> int:
     """The offset of the line feed that ends a line; `end` without one."""
     found = data.find(b"\n", start, end)
     return end if found < 0 else found

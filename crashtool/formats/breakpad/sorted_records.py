@@ -5,6 +5,8 @@ in about 25 looks however long the text is. The neighbours of what it finds must
 where they are not, one pass over the text makes an index, once.
 """
 
+from __future__ import annotations
+
 import mmap
 import re
 from array import array
@@ -41,7 +43,7 @@ class SortedRecords:
     """
 
     def __init__(
-        self, data: "Content", kind: "RecordKind", start: int, end: int, problems: list[str]
+        self, data: Content, kind: RecordKind, start: int, end: int, problems: list[str]
     ) -> None:
         self.kind = kind
         self.start = start
@@ -90,7 +92,7 @@ class SortedRecords:
                 return places
         return self.make_index().find_nearest(number)
 
-    def find_covering(self, number: int) -> "Match[bytes] | None":
+    def find_covering(self, number: int) -> Match[bytes] | None:
         """The innermost record that covers a number, of a kind that has sizes."""
         record = self.read(self.find(number))
         if record is not None and covers(record, number):
@@ -101,7 +103,7 @@ class SortedRecords:
                 return record
         return None
 
-    def find_before(self, number: int) -> "Match[bytes] | None":
+    def find_before(self, number: int) -> Match[bytes] | None:
         """The last record that begins at or before a number, if it covers anything."""
         for offset in self.find_nearest(number):
             record = self.read(offset)
@@ -122,7 +124,7 @@ class SortedRecords:
             or self._next(last, self.end) >= 0
         )
 
-    def read_first(self) -> "Match[bytes] | None":
+    def read_first(self) -> Match[bytes] | None:
         """The fields of the first intact record in the text."""
         offset = self._next(self.start, self.end)
         while offset >= 0:
@@ -132,7 +134,7 @@ class SortedRecords:
             offset = self._next(offset + 1, self.end)
         return None
 
-    def read(self, offset: int) -> "Match[bytes] | None":
+    def read(self, offset: int) -> Match[bytes] | None:
         """The fields of a record; None for -1 and for damage."""
         if offset < 0:
             return None
@@ -243,7 +245,7 @@ class SortedRecords:
             last = number
         return True
 
-    def make_index(self) -> "_RecordIndex":
+    def make_index(self) -> _RecordIndex:
         """From now on, take nothing for granted."""
         if self._index is None:
             self._index = _RecordIndex(self._read_keys())
@@ -270,7 +272,7 @@ class SortedRecords:
             note(self._problems, f"more than {MAX_RECORDS} {self.kind.name} records out of order")
         return keys
 
-    def _split_window(self, start: int, end: int) -> "list[tuple[int, int]] | None":
+    def _split_window(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Numbers and places from `start` to before `end`; None where it takes a closer look.
 
         Half as slow as one by one. The records may be damaged behind their numbers, which those
@@ -286,7 +288,7 @@ class SortedRecords:
         widths = [len(self._tag) + len(part) for part in parts]
         return list(zip(numbers, accumulate(widths, initial=start + len(first)), strict=False))
 
-    def _read_window(self, start: int, end: int, most: int) -> "tuple[list[tuple[int, int]], int]":
+    def _read_window(self, start: int, end: int, most: int) -> tuple[list[tuple[int, int]], int]:
         """Numbers and places of intact records, and how many there are of all; `most` at most."""
         rows: list[tuple[int, int]] = []
         seen = 0
@@ -305,7 +307,7 @@ class SortedRecords:
         return rows, seen
 
 
-def _let_go(data: "Content", start: int, end: int) -> None:
+def _let_go(data: Content, start: int, end: int) -> None:
     """Leave a part of a mapped text that has been read to the system, which has it in the file."""
     advise = getattr(data, "madvise", None)  # not on Windows, nor of bytes
     if advise is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -338,7 +340,7 @@ class _RecordIndex:
         return nearest[:NESTED]
 
 
-def covers(record: "Match[bytes]", number: int) -> bool:
+def covers(record: Match[bytes], number: int) -> bool:
     """Whether a number is in what a record with a size covers."""
     start = int(record[1], 16)
     return start <= number < start + int(record[2], 16)

@@ -1,5 +1,7 @@
 """STACK records: the unwind rules of a module as Breakpad writes them, found by address."""
 
+from __future__ import annotations
+
 import re
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,7 @@ class StackRecords:
 
     def __init__(
         self,
-        data: "Content",
+        data: Content,
         start: int = 0,
         end: int | None = None,
         *,
@@ -93,7 +95,7 @@ class StackRecords:
         return [rules for _, rules in rows]
 
 
-def _read_win(kind: int, record: "Match[bytes]") -> FrameData:
+def _read_win(kind: int, record: Match[bytes]) -> FrameData:
     numbers = [int(word, 16) for word in record.groups()[:WIN_NUMBERS]]
     rest = _decode(record[WIN_NUMBERS + 1])
     program, allocates = (rest, False) if kind == FRAME_DATA else ("", rest == "1")

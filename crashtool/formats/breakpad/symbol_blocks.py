@@ -1,5 +1,7 @@
 """Functions as blocks of a .sym file's text, put down in whatever order they come."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from typing import Protocol
 

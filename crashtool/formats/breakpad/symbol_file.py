@@ -1,5 +1,7 @@
 """A Breakpad .sym file: functions, lines, inlined calls by address, without parsing the whole."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
@@ -65,7 +67,7 @@ class BreakpadFile:
     samples and by the neighbours of what is found.
     """
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         """MalformedFile when the MODULE line is none."""
         self.module = read_module_line(data)
         self.problems: list[str] = []
@@ -160,10 +162,10 @@ class BreakpadFile:
             )
         return self._answers[address]
 
-    def _make_column(self, kind: "RecordKind", start: int, end: int) -> SortedRecords:
+    def _make_column(self, kind: RecordKind, start: int, end: int) -> SortedRecords:
         return SortedRecords(self._data, kind, start, end, self.problems)
 
-    def _read_function(self, record: "Match[bytes]", address: int) -> FunctionHit:
+    def _read_function(self, record: Match[bytes], address: int) -> FunctionHit:
         block = self._get_block(record.start(), record.end())
         line_record = block.find_line(address)
         file, line = (line_record.file, line_record.line) if line_record else (None, 0)
@@ -210,7 +212,7 @@ class BreakpadFile:
             return name.strip(), int(file)
         return text, None
 
-    def _find_name(self, kind: "RecordKind", number: int | None) -> str | None:
+    def _find_name(self, kind: RecordKind, number: int | None) -> str | None:
         """The text of the FILE or INLINE_ORIGIN record with a number."""
         if number is None:
             return None
@@ -221,14 +223,14 @@ class BreakpadFile:
             self._texts[key] = self._read_name(kind, number)
         return self._texts[key]
 
-    def _read_name(self, kind: "RecordKind", number: int) -> str | None:
+    def _read_name(self, kind: RecordKind, number: int) -> str | None:
         column = self._names[kind]
         record = column.read(column.find(number))
         if record is None or int(record[1]) != number:
             record = self._find_late_name(kind, number)
         return None if record is None else read_text(record[2]) or None
 
-    def _find_late_name(self, kind: "RecordKind", number: int) -> "Match[bytes] | None":
+    def _find_late_name(self, kind: RecordKind, number: int) -> Match[bytes] | None:
         """A record that is not where writers put them, or not in order."""
         if kind not in self._late_names:
             column = self._make_column(kind, 0, len(self._data))
@@ -259,7 +261,7 @@ class BreakpadFile:
         """Whether unwind records know of code at an address."""
         return self.find_cfi(address) is not None or self.find_frame_data(address) is not None
 
-    def _list_publics(self, before: "Match[bytes] | None", address: int) -> list[SortedRecords]:
+    def _list_publics(self, before: Match[bytes] | None, address: int) -> list[SortedRecords]:
         """Where the PUBLIC record of an address may be, given the FUNC record before it."""
         functions = self._functions
         if not functions.is_in_order():

@@ -1,5 +1,7 @@
 """Where a .sym file has records of which kind: the sections that its writers make of it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -33,7 +35,7 @@ class SymbolFileLayout(NamedTuple):
     stack: int
 
 
-def read_layout(data: "Content") -> SymbolFileLayout:
+def read_layout(data: Content) -> SymbolFileLayout:
     """The sections, from some hundred lines."""
     size = len(data)
     stack = _find_edge(data, 0, size, lambda line: line.startswith(b"STACK "))
@@ -46,7 +48,7 @@ def read_layout(data: "Content") -> SymbolFileLayout:
     return SymbolFileLayout(False, 0, 0, 0, size)
 
 
-def _find_body(data: "Content", end: int) -> int:
+def _find_body(data: Content, end: int) -> int:
     body = _find_edge(data, 0, end, lambda line: _rank(line) >= BODY)
     if data.find(b"\nFUNC ", max(0, body - NEAR), body) >= 0:
         # Writers of another age put INLINE_ORIGIN records between FUNC records.
@@ -54,7 +56,7 @@ def _find_body(data: "Content", end: int) -> int:
     return body
 
 
-def _find_edge(data: "Content", start: int, end: int, is_behind: "Callable[[bytes], bool]") -> int:
+def _find_edge(data: Content, start: int, end: int, is_behind: Callable[[bytes], bool]) -> int:
     """The first line from `start` on that is behind the edge, as are all behind it; else `end`."""
     low, high, edge = start, end, end
     while low < high:
@@ -69,7 +71,7 @@ def _find_edge(data: "Content", start: int, end: int, is_behind: "Callable[[byte
     return edge
 
 
-def _find_line(data: "Content", start: int, end: int) -> int:
+def _find_line(data: Content, start: int, end: int) -> int:
     """The first line that begins from `start` to before `end`; -1 for none."""
     if start == 0:
         return 0
@@ -85,7 +87,7 @@ def _rank(line: bytes) -> int:
     return HEAD if line.startswith((b"FILE ", b"INFO ", b"MODULE ")) else BODY
 
 
-def _is_kept(data: "Content", layout: SymbolFileLayout) -> bool:
+def _is_kept(data: Content, layout: SymbolFileLayout) -> bool:
     """Whether samples of lines are in the sections where they belong."""
     _, origins, body, _, stack = layout
     for number in range(SAMPLES):

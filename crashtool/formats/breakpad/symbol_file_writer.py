@@ -1,5 +1,7 @@
 """Writing a .sym file: blocks of functions in the order of addresses, and what stands before."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 

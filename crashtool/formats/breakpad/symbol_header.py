@@ -1,5 +1,7 @@
 """Breakpad .sym: its MODULE line, and which kinds of records it holds."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -25,7 +27,7 @@ ARCHITECTURES = {
 TAIL = 1 << 16  # bytes
 
 
-def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
+def read_symbol_header(data: Content) -> tuple[ObjectFile, ...]:
     """The one module that a .sym file describes, with the kinds of records that are in it.
 
     Of a large file only the beginning and the end are looked at, where each kind begins or ends.
@@ -45,11 +47,11 @@ def read_symbol_header(data: "Content") -> tuple[ObjectFile, ...]:
     return (read_module_line(data)._replace(features=frozenset(features)),)
 
 
-def _has_record(data: "Content", mark: bytes, parts: list[tuple[int, int]]) -> bool:
+def _has_record(data: Content, mark: bytes, parts: list[tuple[int, int]]) -> bool:
     return any(data.find(mark, start, end) >= 0 for start, end in parts)
 
 
-def read_module_line(data: "Content") -> ObjectFile:
+def read_module_line(data: Content) -> ObjectFile:
     """The module that a .sym file describes, by its first lines alone: `features` stays empty."""
     lines = bytes(data[:HEAD_BYTES]).decode("utf-8", "replace").splitlines()
     words = (lines or [""])[0].split(" ", MODULE_WORDS - 1)

@@ -1,5 +1,7 @@
 """How a build compiles its sources and links its targets, whichever generator wrote it down."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 EXECUTABLE, SHARED = "executable", "shared library"

@@ -1,5 +1,7 @@
 """CMakeCache.txt: the settings of a build folder."""
 
+from __future__ import annotations
+
 import re
 
 ENTRY = re.compile(

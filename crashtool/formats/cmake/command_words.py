@@ -1,5 +1,7 @@
 """A command line of a build, as words."""
 
+from __future__ import annotations
+
 import re
 import shlex
 

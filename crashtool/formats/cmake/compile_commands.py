@@ -1,5 +1,7 @@
 """compile_commands.json: how each source is compiled (clang's JSON compilation database)."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,5 +1,7 @@
 """CMakeFiles/TARGET.dir of makefiles: link.txt, flags.make, build.make."""
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.cmake.build_lines import EXECUTABLE, SHARED, CompileLine, LinkLine

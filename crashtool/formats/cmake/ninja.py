@@ -1,5 +1,7 @@
 """build.ninja as CMake writes it: one statement a target, with its flags as variables."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 

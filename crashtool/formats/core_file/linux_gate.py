@@ -9,6 +9,8 @@ instructions and nothing else: no code.
     CFA           ->
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from crashtool.formats.core_file.writer import PT_LOAD, READ

@@ -1,5 +1,7 @@
 """What core files of each architecture are made of, and a thread's registers in their notes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Notes of core files: their owners, and how one is packed."""
 
+from __future__ import annotations
+
 from crashtool.formats.object_file.elf_structs import Note
 
 CORE, LINUX = b"CORE\0", b"LINUX\0"

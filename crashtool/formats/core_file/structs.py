@@ -3,9 +3,13 @@
 Each is declared once, as a 64-bit process has it; `narrow` gives the table of a 32-bit one.
 """
 
+from __future__ import annotations
+
 from typing import Annotated, TypeVar
 
-from crashtool.formats.record import I32, U16, U32, Record
+from crashtool.formats.record import I32, U16, U32, Bytes4, Bytes8, Bytes16, Bytes512, Record
+
+Bytes80 = Annotated[bytes, "80s"]
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -13,13 +17,15 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 Word = Annotated[int, "Q", "I"]
 User = Annotated[int, "I", "H"]
 Gap = Annotated[bytes, "4s", "0s"]  # before something that is aligned to eight bytes
+Times = Annotated[bytes, "64s", "32s"]  # four of struct timeval
+Rest = Annotated[bytes, "104s", "112s"]  # of a siginfo_t
 
 
 def narrow(record: type[AnyRecord]) -> type[AnyRecord]:
     """The same struct of a 32-bit process."""
     fields = {
         name: kind if len(kind.__metadata__) == 1 else Annotated[object, kind.__metadata__[1]]
-        for name, kind in record.__annotations__.items()
+        for name, kind in record.KINDS.items()
     }
     names = {"__annotations__": fields, "__doc__": record.__doc__, "__slots__": ()}
     return type(f"{record.__name__}32", (Record,), names)
@@ -39,13 +45,13 @@ class PrStatus(Record):
     parent: I32
     group: I32
     session: I32
-    times: Annotated[bytes, "64s", "32s"]
+    times: Times
 
 
 class PrPsInfo(Record):
     """struct elf_prpsinfo: the process. Users have 16 bits in 32-bit processes."""
 
-    state: Annotated[bytes, "4s"]
+    state: Bytes4
     padding: Gap
     flags: Word
     user: User
@@ -54,8 +60,8 @@ class PrPsInfo(Record):
     parent: I32
     process_group: I32
     session: I32
-    name: Annotated[bytes, "16s"]
-    arguments: Annotated[bytes, "80s"]
+    name: Bytes16
+    arguments: Bytes80
 
 
 class SigInfo(Record):
@@ -66,7 +72,7 @@ class SigInfo(Record):
     code: I32
     padding: Gap
     address: Word
-    rest: Annotated[bytes, "104s", "112s"]
+    rest: Rest
 
 
 class KeyValue(Record):
@@ -114,7 +120,7 @@ class FileRow(Record):
 class FpsimdState(Record):
     """struct user_fpsimd_state: the floating-point registers of an ARM64 thread."""
 
-    registers: Annotated[bytes, "512s"]
+    registers: Bytes512
     fpsr: U32
     fpcr: U32
-    padding: Annotated[bytes, "8s"]
+    padding: Bytes8

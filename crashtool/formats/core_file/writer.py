@@ -1,5 +1,7 @@
 """Core files written: a header, one segment of notes, one for each range of memory."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
@@ -25,13 +27,13 @@ class CoreSegment(NamedTuple):
     flags: int = READ | WRITE
 
     @classmethod
-    def of(cls, address: int, content: bytes, flags: int = READ) -> "CoreSegment":
+    def of(cls, address: int, content: bytes, flags: int = READ) -> CoreSegment:
         """A segment of bytes that are there."""
         return cls(
             address, len(content), lambda offset, size: content[offset : offset + size], flags
         )
 
-    def part(self, start: int, end: int) -> "CoreSegment":
+    def part(self, start: int, end: int) -> CoreSegment:
         """The memory from `start` to `end` of it, which is not read for that."""
         skipped, read = start - self.address, self.read
         return CoreSegment(

@@ -1,5 +1,7 @@
 """AppleDouble files: what copies of macOS files carry their extended attributes in."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 
 from crashtool.errors import MalformedFile

@@ -1,5 +1,7 @@
 """crashpad_handler's command line as StartHandler composes it, for each kind of handler."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 
 from crashtool.formats.attributes import Attachment, Attribute, join_annotations

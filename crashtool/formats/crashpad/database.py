@@ -5,6 +5,8 @@ through a handler or through Crashpad's own API would delete what they cannot re
 every byte as it is.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterator

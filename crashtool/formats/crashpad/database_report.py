@@ -1,5 +1,7 @@
 """What a Crashpad database holds, in whichever of its layouts: reports and their attachments."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from uuid import UUID
 

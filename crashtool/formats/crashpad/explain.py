@@ -4,6 +4,8 @@ Crashpad counts its reasons but stores none; they follow from the state, the att
 (crash_report_upload_thread.cc).
 """
 
+from __future__ import annotations
+
 import time
 
 from crashtool.formats.crashpad.handler_rules import UploadAttempts

@@ -4,6 +4,8 @@ They are found in the file system, or in an AppleDouble file beside a copy; chan
 Python before 3.13 has Linux's calls for them with glibc alone, not on Alpine (posixmodule.c).
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import sys

@@ -1,5 +1,7 @@
 """crashpad_handler's options: what follows from each, which handlers know it, who gives it."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from crashtool.errors import UsageError

@@ -1,5 +1,7 @@
 """What a handler does to reports by itself: its rate limit, its pruning, its clean-up."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -64,7 +66,7 @@ def walk_beyond_size(sizes: Iterable[int], most_kib: int = KEPT_KIB) -> Iterator
         yield total > most_kib
 
 
-def predict_pruning(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUID, str]:
+def predict_pruning(reports: Iterable[DatabaseReport], now: float) -> dict[UUID, str]:
     """Which reports the next handler that cleans up deletes, each with the reason in a sentence."""
     prunings = {}
     rows = sorted(reports, key=lambda report: report.created or 0, reverse=True)
@@ -86,7 +88,7 @@ def predict_pruning(reports: "Iterable[DatabaseReport]", now: float) -> dict[UUI
     return prunings
 
 
-def _is_pruned(report: "DatabaseReport") -> bool:
+def _is_pruned(report: DatabaseReport) -> bool:
     return report.state in ("pending", "completed") and not report.locked
 
 

@@ -4,6 +4,8 @@ Which of it goes, and when, follows Crashpad's own clean-up (crash_report_databa
 CleanDatabase; crash_report_database.cc, CleanOrphanedAttachments).
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,7 +96,7 @@ def _assess_name(file: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _scan(folder: Path) -> "list[os.DirEntry[str]]":
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
     if not folder.is_dir() or folder.is_symlink():
         return []
     with os.scandir(folder) as entries:

@@ -1,5 +1,7 @@
 """What of Crashpad is linked into a program, by texts and sections that strip and LTO leave."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -56,7 +58,7 @@ class CrashpadMarkers(NamedTuple):
     family: str = ""
 
 
-def find_markers(data: "Content") -> CrashpadMarkers:
+def find_markers(data: Content) -> CrashpadMarkers:
     """What of Crashpad is in an ELF, PE or Mach-O file. MalformedFile for a damaged one."""
     anchored = has_anchor(data)
     by_anchor = anchored and read_object_files(data)[0].role == EXECUTABLE
@@ -68,7 +70,7 @@ def find_markers(data: "Content") -> CrashpadMarkers:
     return CrashpadMarkers(is_handler, by_name or by_anchor, anchored, family)
 
 
-def has_anchor(data: "Content") -> bool:
+def has_anchor(data: Content) -> bool:
     """Whether a file has the section that a handler finds a module's annotations by."""
     magic = bytes(data[:4])
     if magic == elf.MAGIC:
@@ -78,7 +80,7 @@ def has_anchor(data: "Content") -> bool:
     return MACHO_SECTION in macho.read_section_names(data)
 
 
-def find_family(handler: "Content") -> str:
+def find_family(handler: Content) -> str:
     """Whose build a handler is, without running it: by the texts of its options."""
     for text, family in FAMILY_TEXTS:
         if handler.find(text) >= 0:

@@ -1,5 +1,7 @@
 """What a database knows of a report: `.meta` files, Windows' `metadata` file, macOS attributes."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -104,7 +106,7 @@ class WindowsReport(NamedTuple):
     metadata: Metadata
 
 
-def is_wide_meta(data: "Buffer") -> bool:
+def is_wide_meta(data: Buffer) -> bool:
     """Whether the bytes of a `.meta` file are those of a 64-bit system.
 
     Where both headers fit, the bytes at 20 tell: the upper half of a 64-bit creation time is zero
@@ -113,7 +115,7 @@ def is_wide_meta(data: "Buffer") -> bool:
     return len(data) >= GenericHeader.SIZE and not any(data[20:24])
 
 
-def read_meta(data: "Buffer") -> Metadata:
+def read_meta(data: Buffer) -> Metadata:
     """The metadata in the bytes of a `.meta` file, of 64-bit or 32-bit systems.
 
     MalformedFile for what makes a handler delete the report: cut short, or another version.
@@ -137,7 +139,7 @@ def pack_meta(metadata: Metadata, *, wide: bool = True) -> bytes:
     return header.pack() + metadata.id
 
 
-def read_windows_metadata(data: "Buffer") -> list[WindowsReport]:
+def read_windows_metadata(data: Buffer) -> list[WindowsReport]:
     """The entries in Windows' `metadata`; an empty file has none.
 
     MalformedFile for what makes a handler take the database for empty and overwrite the file.
@@ -166,7 +168,7 @@ def read_windows_metadata(data: "Buffer") -> list[WindowsReport]:
 
 
 def read_windows_record(
-    record: WindowsRecord, string: "Callable[[int], bytes]", offset: int
+    record: WindowsRecord, string: Callable[[int], bytes], offset: int
 ) -> WindowsReport:
     """What a record at `offset` says; `string` gives the bytes at an index of the string table."""
     if not 0 <= record.state < len(WINDOWS_STATES):
@@ -179,7 +181,7 @@ def read_windows_record(
     )
 
 
-def pack_windows_metadata(reports: "Iterable[WindowsReport]") -> bytes:
+def pack_windows_metadata(reports: Iterable[WindowsReport]) -> bytes:
     """The bytes of Windows' `metadata`."""
     strings = bytearray()
     records = []
@@ -204,7 +206,7 @@ def pack_windows_metadata(reports: "Iterable[WindowsReport]") -> bytes:
     return header.pack() + b"".join(record.pack() for record in records) + bytes(strings)
 
 
-def read_mac_metadata(attributes: "Mapping[str, bytes]") -> Metadata:
+def read_mac_metadata(attributes: Mapping[str, bytes]) -> Metadata:
     """The metadata in a file's extended attributes (crash_report_database_mac.mm).
 
     Keys are without the prefix. ValueError, with a sentence, for what makes Crashpad skip the
@@ -222,7 +224,7 @@ def read_mac_metadata(attributes: "Mapping[str, bytes]") -> Metadata:
     )
 
 
-def read_upload_start(attributes: "Mapping[str, bytes]") -> int | None:
+def read_upload_start(attributes: Mapping[str, bytes]) -> int | None:
     """When iOS began to upload a report, as long as it has not ended; it has no other lock."""
     return _mac_number(attributes, "upload_start_time") or None
 
@@ -242,7 +244,7 @@ def pack_mac_metadata(metadata: Metadata) -> dict[str, bytes | None]:
     }
 
 
-def _metadata(header: "GenericHeader | GenericHeader32 | WindowsRecord", id_: bytes) -> Metadata:
+def _metadata(header: GenericHeader | GenericHeader32 | WindowsRecord, id_: bytes) -> Metadata:
     return Metadata(
         created=header.creation_time,
         uploaded=bool(header.attributes & UPLOADED),
@@ -259,7 +261,7 @@ def _string(strings: bytes, start: int, index: int) -> bytes:
     return strings[index : strings.index(b"\0", index)]
 
 
-def _mac_number(attributes: "Mapping[str, bytes]", name: str) -> int:
+def _mac_number(attributes: Mapping[str, bytes], name: str) -> int:
     text = attributes.get(name, b"0")
     try:
         return int(text.decode("ascii")) if len(text) <= 20 else _no_number(name)  # noqa: PLR2004
@@ -271,7 +273,7 @@ def _no_number(name: str) -> int:
     raise ValueError(f"the attribute {name} is not a number")
 
 
-def _mac_flag(attributes: "Mapping[str, bytes]", name: str) -> bool:
+def _mac_flag(attributes: Mapping[str, bytes], name: str) -> bool:
     value = attributes.get(name, b"0")
     if value not in (b"0", b"1"):
         raise ValueError(f"the attribute {name} is neither 0 nor 1")

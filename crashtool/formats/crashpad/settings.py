@@ -1,5 +1,7 @@
 """settings.dat: the consent to upload, the client id, and when an upload was last tried."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -56,7 +58,7 @@ def new_settings(client_id: UUID, *, uploads_enabled: bool) -> DatabaseSettings:
     )
 
 
-def read_settings(data: "Buffer") -> DatabaseSettings:
+def read_settings(data: Buffer) -> DatabaseSettings:
     """The settings in the bytes of a settings.dat.
 
     Bytes beyond the struct are accepted, as Crashpad does since 2024. MalformedFile for what makes

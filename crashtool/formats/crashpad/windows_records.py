@@ -3,6 +3,8 @@
 To read and write the whole file for each of tens of thousands of reports takes minutes.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -32,7 +34,7 @@ class WindowsRecords:
     database for empty.
     """
 
-    def __init__(self, file: "BinaryIO", places: "dict[bytes, int]") -> None:
+    def __init__(self, file: BinaryIO, places: dict[bytes, int]) -> None:
         self._file = file
         self._places = places
         self.changed = False
@@ -53,7 +55,7 @@ class WindowsRecords:
             raise MalformedFile("the string table does not end in a NUL", offset=self._size)
         return strings
 
-    def find(self, uuid: "UUID") -> WindowsReport | None:
+    def find(self, uuid: UUID) -> WindowsReport | None:
         """The record of a report, None when it has none any more."""
         offset = self._find_place(uuid.bytes_le)
         if offset is None:

@@ -1,5 +1,7 @@
 """Abbreviations: how the entries (DIEs) of a unit are laid out."""
 
+from __future__ import annotations
+
 from crashtool.formats.dwarf.forms import IMPLICIT, Cursor, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
@@ -43,7 +45,7 @@ class Abbreviations:
         opened.find(0)  # there is none: the table is read up to its end
         return opened.list_codes()
 
-    def _open(self, table: int) -> "_Table":
+    def _open(self, table: int) -> _Table:
         opened = self._tables.get(table)
         if opened is None:
             if sum(map(len, self._tables.values())) >= MAX_KEPT:
@@ -98,7 +100,7 @@ class _Table:
         self._known.setdefault(code, read_declaration(cursor))
 
 
-def read_declaration(cursor: "Cursor") -> Declaration:
+def read_declaration(cursor: Cursor) -> Declaration:
     """A declaration, from behind its code on."""
     tag = cursor.uleb()
     has_children = bool(cursor.number(1))

@@ -4,6 +4,8 @@
 the units that it does not name are asked themselves.
 """
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator

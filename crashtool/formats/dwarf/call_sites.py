@@ -5,6 +5,8 @@ caller computes it (DWARF 5, 3.4; GNU's tags before). It holds only where this v
 to have led here: no function may have jumped on in between.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -107,7 +109,7 @@ def find_rule(call: Reference, expression: bytes) -> bytes | None:
     return None
 
 
-def _read_rule(entry: "Entry") -> bytes | None:
+def _read_rule(entry: Entry) -> bytes | None:
     is_new = entry.shape.tag == CALL_PARAMETER
     _, rule = entry.values.get(CALL_VALUE if is_new else GNU_CALL_VALUE, (0, None))
     return rule if isinstance(rule, bytes) and rule else None

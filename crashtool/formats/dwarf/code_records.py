@@ -1,5 +1,7 @@
 """All functions of a file, unit by unit: what `lookup` says of one address, said of all."""
 
+from __future__ import annotations
+
 from bisect import bisect_left, bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -43,7 +45,7 @@ class _Sequence(NamedTuple):
 class _UnitLines:
     """The line table of one unit, run; files by the numbers that `records` has for them."""
 
-    def __init__(self, table: LineTable, sections: "DebugSections", records: CodeRecords) -> None:
+    def __init__(self, table: LineTable, sections: DebugSections, records: CodeRecords) -> None:
         """DamagedDwarf where it makes no sense."""
         self._table = table
         self._records = records
@@ -67,7 +69,7 @@ class _UnitLines:
             found = self._files[number] = self._records.number_file(path) if path else NO_FILE
         return found
 
-    def walk(self, low: int, high: int, base: int) -> "Iterator[LineRow]":
+    def walk(self, low: int, high: int, base: int) -> Iterator[LineRow]:
         """The rows of a piece of code; those of several sequences where it is in several."""
         at = max(0, bisect_right(self._starts, low) - 1)
         for sequence in islice(self.sequences, at, None):
@@ -75,7 +77,7 @@ class _UnitLines:
                 return
             yield from self._walk_rows(sequence.rows, low, high, base)
 
-    def _walk_rows(self, rows: Rows, low: int, high: int, base: int) -> "Iterator[LineRow]":
+    def _walk_rows(self, rows: Rows, low: int, high: int, base: int) -> Iterator[LineRow]:
         addresses, files, lines = rows
         first = max(0, bisect_right(addresses, low) - 1)
         last = bisect_left(addresses, high, first)
@@ -103,9 +105,9 @@ class DwarfRecords:
 
     def __init__(
         self,
-        sections: "DebugSections",
-        symbols: "SymbolNames | None" = None,
-        find_split: "Callable[[Unit], SplitUnit | None] | None" = None,
+        sections: DebugSections,
+        symbols: SymbolNames | None = None,
+        find_split: Callable[[Unit], SplitUnit | None] | None = None,
     ) -> None:
         self._sections = sections
         self._symbols = symbols
@@ -115,11 +117,11 @@ class DwarfRecords:
         self._told: set[int] = set()
         self.problems: list[str] = []
 
-    def list_units(self) -> "list[Header]":
+    def list_units(self) -> list[Header]:
         """The units that may have code, by their headers."""
         return [header for header in self._table.headers if header.may_have_code]
 
-    def write(self, units: "Iterable[Header]", records: CodeRecords) -> None:
+    def write(self, units: Iterable[Header], records: CodeRecords) -> None:
         """Tell `records` of all functions of some units."""
         for header in units:
             try:
@@ -130,7 +132,7 @@ class DwarfRecords:
                 if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
                     self.problems.append(error.what)
 
-    def _write_unit(self, unit: "Unit", records: CodeRecords) -> None:
+    def _write_unit(self, unit: Unit, records: CodeRecords) -> None:
         lines = self._open_lines(unit, records)
         spans: list[tuple[int, int]] = []
         try:
@@ -146,7 +148,7 @@ class DwarfRecords:
                 if len(self._told) < MAX_TABLES and unit.line_program is not None:
                     self._told.add(unit.line_program)
 
-    def _open_lines(self, unit: "Unit", records: CodeRecords) -> _UnitLines | None:
+    def _open_lines(self, unit: Unit, records: CodeRecords) -> _UnitLines | None:
         """A unit's lines; None without, or when they are damaged."""
         offset = unit.line_program
         try:

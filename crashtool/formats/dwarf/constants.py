@@ -1,6 +1,8 @@
 """Tags and attributes of entries, by number (DWARF 5, 7.5.3 and 7.5.4, and GNU's extensions)."""
 
 # DW_TAG_*
+from __future__ import annotations
+
 CLASS, STRUCTURE, UNION, INLINED, SUBPROGRAM, NAMESPACE, MODULE = (
     0x02, 0x13, 0x17, 0x1D, 0x2E, 0x39, 0x1E,
 )  # fmt: skip

@@ -4,6 +4,8 @@ Found by its name among the file's strings, so that only units are walked that h
 name alone does not tell types apart: what several units describe differently is not found.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -40,7 +42,7 @@ DEEPEST = 16
 class DeclaredTypes:
     """The definitions of one file's types. None where one is not found for sure."""
 
-    def __init__(self, table: "UnitTable", name_type: Callable[[Reference], str]) -> None:
+    def __init__(self, table: UnitTable, name_type: Callable[[Reference], str]) -> None:
         """`name_type` gives a type's name with its scopes."""
         self._table = table
         self._name_type = name_type
@@ -83,7 +85,7 @@ class DeclaredTypes:
     def _is(self, reference: Reference, name: str) -> bool:
         return self._name_type(reference) == name
 
-    def _list_units(self, text: bytes) -> "list[Header]":
+    def _list_units(self, text: bytes) -> list[Header]:
         """The first units that refer to a text."""
         offsets = list(self._walk_strings(text))
         units: dict[int, Header] = {}
@@ -96,7 +98,7 @@ class DeclaredTypes:
                 self._add(units, bases[number][1], later=True)
         return list(units.values())[:MAX_UNITS]
 
-    def _add(self, units: "dict[int, Header]", offset: int, *, later: bool) -> None:
+    def _add(self, units: dict[int, Header], offset: int, *, later: bool) -> None:
         """Take the unit at an offset in, if it is of the version that has its strings so."""
         with suppress(DamagedDwarf):
             header = self._table.find(offset).header

@@ -1,5 +1,7 @@
 """The sections of an ELF file that hold DWARF."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.sections import (
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 OLD_PREFIX, PREFIX = ".zdebug", ".debug"
 
 
-def open_sections(data: "Content") -> DebugSections | None:
+def open_sections(data: Content) -> DebugSections | None:
     """The sections of an ELF file that has line tables; None without, and when big-endian."""
     layout = read_layout(data)
     if layout is None:
@@ -33,7 +35,7 @@ def open_sections(data: "Content") -> DebugSections | None:
     return sections if sections.has("debug_line") else None
 
 
-def to_sections(data: "Content", layout: ElfLayout) -> DebugSections:
+def to_sections(data: Content, layout: ElfLayout) -> DebugSections:
     """All sections by their names without the dot, and those of `.zdebug` as of `.debug`."""
     places: dict[str, SectionPlace] = {}
     for section in reversed(layout.sections):

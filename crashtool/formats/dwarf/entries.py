@@ -1,5 +1,7 @@
 """Entries (DIEs) of one unit: how they lie in its bytes, read one by one or passed."""
 
+from __future__ import annotations
+
 from bisect import bisect_right, insort
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -4,6 +4,8 @@ Compilers give no linkage name to functions of internal linkage, lambdas and par
 entry with code refers to the one that declares it, which may be in another unit.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import (

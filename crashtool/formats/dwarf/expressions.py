@@ -4,6 +4,8 @@ The operations: DWARF 5, 2.5 and 7.7.1; GNU's numbers of those that came later. 
 for sure is no place: `LostPlace` says why.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
@@ -63,9 +65,9 @@ class Scope(NamedTuple):
     `registers`: names by DWARF's numbers. `bias`: what is added to addresses of the file.
     """
 
-    frame: "FrameView"
-    unit: "Unit"
-    registers: "Mapping[int, str]"
+    frame: FrameView
+    unit: Unit
+    registers: Mapping[int, str]
     bias: int
     find_frame_base: Callable[[], int]
     find_entry_value: Callable[[bytes], int]
@@ -154,7 +156,7 @@ class _LocationMachine:
     def push(self, value: int) -> None:
         self.stack.append(Item(value & (1 << BITS * self.width) - 1, GENERIC))
 
-    def push_item(self, item: "Item | None") -> None:
+    def push_item(self, item: Item | None) -> None:
         if item is None:
             lose("its value is computed in a way that is not known")
         self.stack.append(item)
@@ -171,7 +173,7 @@ class _LocationMachine:
             self.damaged("a fraction for an address")
         return item.value & (1 << BITS * self.width) - 1
 
-    def read_register(self, number_or_name: "int | str") -> int:
+    def read_register(self, number_or_name: int | str) -> int:
         name = number_or_name
         if isinstance(name, int):
             name = self._name_register(name).register
@@ -264,7 +266,7 @@ class _LocationMachine:
         if self.pop_number():
             self.jump(distance)
 
-    def push_typed(self, read: "Callable[[StackType], bytes]") -> None:
+    def push_typed(self, read: Callable[[StackType], bytes]) -> None:
         """A value of the type that the operand names."""
         kind = self.scope.find_stack_type(self.cursor.uleb())
         self.push_item(kind.unpack(read(kind)))

@@ -1,5 +1,7 @@
 """The sections that hold DWARF, of whatever kind of file: ELF, Mach-O, and PE as MinGW makes it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.elf_sections import to_sections
@@ -16,7 +18,7 @@ LONG_NAMES = ("debug_str_offsets", "debug_rnglists", "debug_loclists", "debug_li
 PREFIX, OLD_PREFIX = "__", "__z"
 
 
-def open_debug_sections(data: "Content", architecture: str = "") -> DebugSections | None:
+def open_debug_sections(data: Content, architecture: str = "") -> DebugSections | None:
     """The sections of a file with line tables; `architecture` chooses in a universal Mach-O file.
 
     None without line tables, where numbers are big-endian, and when there is no such architecture.
@@ -26,7 +28,7 @@ def open_debug_sections(data: "Content", architecture: str = "") -> DebugSection
     return sections if sections is not None and sections.has(LINES) else None
 
 
-def open_all_sections(data: "Content", architecture: str = "") -> DebugSections | None:
+def open_all_sections(data: Content, architecture: str = "") -> DebugSections | None:
     """As `open_debug_sections`, with line tables or without."""
     magic = bytes(data[:4])
     if magic[:2] == pe.MAGIC:
@@ -38,7 +40,7 @@ def open_all_sections(data: "Content", architecture: str = "") -> DebugSections 
     return None if layout is None else to_sections(data, layout)
 
 
-def _open_macho(data: "Content", architecture: macho.Architecture) -> DebugSections:
+def _open_macho(data: Content, architecture: macho.Architecture) -> DebugSections:
     places = {}
     for row in architecture.sections:
         offset = architecture.start + row.offset
@@ -59,7 +61,7 @@ def _lengthen(name: str) -> str:
     return name.removeprefix(OLD_PREFIX if name.startswith(OLD_PREFIX) else PREFIX)
 
 
-def _open_pe(data: "Content") -> DebugSections:
+def _open_pe(data: Content) -> DebugSections:
     """Addresses include the base that the image wants; raw data are padded."""
     image = pe.read_image(data)
     base = image.optional.image_base

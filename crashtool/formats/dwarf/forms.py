@@ -3,6 +3,8 @@
 The formats: DWARF 5, 7.5.6, and GNU's extensions for split DWARF and dwz.
 """
 
+from __future__ import annotations
+
 from typing import TypeAlias
 
 from crashtool.errors import MalformedFile

@@ -1,5 +1,7 @@
 """From an address to the function of a unit that holds it, and the calls merged into it there."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
@@ -56,7 +58,7 @@ class UnitFunctions:
             function = self._entries.read(offset)
             return Scopes(function, start, list(self._walk_calls(function, address)))
 
-    def _list_pieces(self, offsets: Iterator[int]) -> "_Pieces":
+    def _list_pieces(self, offsets: Iterator[int]) -> _Pieces:
         rows: list[tuple[int, int, int]] = []
         for offset in offsets:
             entry = self._entries.read(offset)

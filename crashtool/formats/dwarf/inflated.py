@@ -4,6 +4,8 @@ A packed section is one stream, which can be read from its start alone. So the s
 that unpacks it is kept every few megabytes of output, and reading goes on from the nearest one.
 """
 
+from __future__ import annotations
+
 import zlib
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -24,7 +26,7 @@ class Inflated:
     DamagedDwarf where the stream is damaged, or ends before its `size`.
     """
 
-    def __init__(self, data: "Content", start: int, end: int, size: int) -> None:
+    def __init__(self, data: Content, start: int, end: int, size: int) -> None:
         self._data = data
         self._end = end
         self._size = size

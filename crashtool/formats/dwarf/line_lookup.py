@@ -4,6 +4,8 @@ A line table has rows for all code, also for what no DIE describes: functions of
 DIEs are in another file, of `clang -gmlt`, which describes few, and assembly in a C file.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -69,7 +71,7 @@ class LineLookup:
         if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(error.what)
 
-    def find_in(self, unit: "Unit", address: int) -> CodeLine | None:
+    def find_in(self, unit: Unit, address: int) -> CodeLine | None:
         """The same by the table of one unit."""
         base = self._sections.base
         rows = self._open_table(unit)
@@ -80,7 +82,7 @@ class LineLookup:
             return None
         return found and found._replace(start=found.start - base)
 
-    def find_path(self, unit: "Unit", number: int) -> str:
+    def find_path(self, unit: Unit, number: int) -> str:
         """A source file by its number in a unit's table; "" without."""
         rows = self._open_table(unit)
         try:
@@ -89,12 +91,12 @@ class LineLookup:
             self._note(error)
             return ""
 
-    def _open_table(self, unit: "Unit") -> "_Rows | None":
+    def _open_table(self, unit: Unit) -> _Rows | None:
         owner = unit.skeleton or unit
         offset = owner.line_program
         return None if offset is None else self._open(owner, offset)
 
-    def _open(self, unit: "Unit", offset: int) -> "_Rows | None":
+    def _open(self, unit: Unit, offset: int) -> _Rows | None:
         """The rows of the table at an offset; None when it is damaged, or too much was read."""
         if offset not in self._tables:
             self._tables[offset] = None
@@ -141,7 +143,7 @@ class _Rows:
                 return CodeLine(path, line, sequence.addresses[0]) if path else None
         return None
 
-    def _list_sequences(self) -> "list[Sequence]":
+    def _list_sequences(self) -> list[Sequence]:
         if self._sequences is None:
             self._sequences = []  # as it stays when the program is damaged
             self._sequences = sorted(
@@ -156,7 +158,7 @@ class _Rows:
         return self._sequences
 
 
-def open_line_lookup(data: "Content") -> LineLookup | None:
+def open_line_lookup(data: Content) -> LineLookup | None:
     """The lines of an ELF file; None when it has no line tables, and where it is big-endian.
 
     MalformedFile when it is no ELF file.

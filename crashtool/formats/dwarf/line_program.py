@@ -3,6 +3,8 @@
 There are tens of millions of opcodes in a large file, so that all of them are obeyed in one loop.
 """
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_right
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Line tables: a program's header, its files, and the rows that the program makes."""
 
+from __future__ import annotations
+
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
 from crashtool.formats.dwarf.line_program import Coding, Sequence, run_program
 from crashtool.formats.dwarf.sections import DebugSections

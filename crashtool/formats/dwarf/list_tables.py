@@ -1,5 +1,7 @@
 """Lists of ranges or locations, by offset or by index in the unit's table (DWARF 5, 7.28, 7.29)."""
 
+from __future__ import annotations
+
 from crashtool.formats.dwarf.forms import Cursor
 from crashtool.formats.dwarf.units import Unit
 

@@ -4,6 +4,8 @@ The formats: DWARF 4, 2.6.2 (.debug_loc), and GNU's for split units; DWARF 5, 7.
 (.debug_loclists).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import LOCATIONS_BASE

@@ -1,5 +1,7 @@
 """From an address to what DWARF says of it: function, source line, inlined calls."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.code_location import CodeLocation
@@ -37,17 +39,17 @@ NO_LINE = CodeLine("", 0, 0)
 class Symbols(Protocol):
     """What a file's symbol table says of functions; addresses are from the module's base."""
 
-    def walk_functions(self) -> "Iterator[ElfFunction]": ...  # noqa: D102
+    def walk_functions(self) -> Iterator[ElfFunction]: ...  # noqa: D102
 
     def list_names(self, start: int) -> list[str]: ...  # noqa: D102
-    def find(self, address: int) -> "ElfFunction | None": ...  # noqa: D102
+    def find(self, address: int) -> ElfFunction | None: ...  # noqa: D102
 
 
 class SplitUnit(NamedTuple):
     """A unit in a file beside the program, and the units of that file."""
 
-    table: "UnitTable"
-    unit: "Unit"
+    table: UnitTable
+    unit: Unit
 
 
 class DwarfLookup:
@@ -58,9 +60,9 @@ class DwarfLookup:
 
     def __init__(
         self,
-        sections: "DebugSections",
+        sections: DebugSections,
         symbols: Symbols | None = None,
-        find_split: "Callable[[Unit], SplitUnit | None] | None" = None,
+        find_split: Callable[[Unit], SplitUnit | None] | None = None,
     ) -> None:
         self._sections = sections
         self.symbols = symbols
@@ -91,7 +93,7 @@ class DwarfLookup:
             self._note(error)
         return self._find_symbol(address)
 
-    def find_variables(self, address: int, architecture: str) -> "list[FoundScope]":
+    def find_variables(self, address: int, architecture: str) -> list[FoundScope]:
         """The variables at an address: of each merged call, innermost first, then of the function.
 
         None where `find_locations` finds no function in DWARF. Damage is noted.
@@ -107,7 +109,7 @@ class DwarfLookup:
             self._note(error)
             return []
 
-    def find_entries(self, address: int) -> "LocatedFunctions | None":
+    def find_entries(self, address: int) -> LocatedFunctions | None:
         """The functions at an address, as entries."""
         wanted = self._sections.base + address
         if not any(wanted in span for span in self._sections.code):
@@ -153,7 +155,7 @@ class DwarfLookup:
         if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(error.what)
 
-    def _find_in(self, unit: "Unit", address: int) -> list[CodeLocation]:
+    def _find_in(self, unit: Unit, address: int) -> list[CodeLocation]:
         """What one unit says. It costs only itself when it is damaged."""
         try:
             opened = self._open(unit)
@@ -168,7 +170,7 @@ class DwarfLookup:
             self._note(error)
             return []
 
-    def _open(self, unit: "Unit") -> "_OpenUnit | None":
+    def _open(self, unit: Unit) -> _OpenUnit | None:
         offset = unit.header.offset
         if offset not in self._opened:
             self._opened[offset] = None  # as it stays when it is damaged
@@ -186,7 +188,7 @@ class DwarfLookup:
             self._opened[offset] = _OpenUnit(table, entries, self._sections.code)
         return self._opened[offset]
 
-    def _locate(self, opened: "_OpenUnit", scopes: Scopes, address: int) -> list[CodeLocation]:
+    def _locate(self, opened: _OpenUnit, scopes: Scopes, address: int) -> list[CodeLocation]:
         """A function and the calls merged into it, the innermost first."""
         row = self._lines.find_in(opened.entries.unit, address) or NO_LINE
         file, line = row.file, row.line
@@ -199,7 +201,7 @@ class DwarfLookup:
         name = self._name_function(opened, scopes.function, start)
         return [*found, CodeLocation(name, start, file, line)]
 
-    def _find_caller(self, opened: "_OpenUnit", call: "Entry") -> tuple[str, int]:
+    def _find_caller(self, opened: _OpenUnit, call: Entry) -> tuple[str, int]:
         """Where a call that was merged stands."""
         _, number = call.values.get(CALL_FILE, (0, None))
         _, line = call.values.get(CALL_LINE, (0, 0))
@@ -208,7 +210,7 @@ class DwarfLookup:
             path = self._lines.find_path(opened.entries.unit, number)
         return path, line if path and isinstance(line, int) and 0 < line < MAX_LINE else 0
 
-    def _name_function(self, opened: "_OpenUnit", function: "Entry", start: int) -> str:
+    def _name_function(self, opened: _OpenUnit, function: Entry, start: int) -> str:
         """A function's name: what linkers know it by, if either table tells, else its own.
 
         A symbol that begins where it begins may be of another function, which was folded into it.
@@ -234,7 +236,7 @@ class DwarfLookup:
 class _OpenUnit:
     """A unit whose functions are found; for a split one, that of the file beside."""
 
-    def __init__(self, table: "UnitTable", entries: "Entries", code: tuple[range, ...]) -> None:
+    def __init__(self, table: UnitTable, entries: Entries, code: tuple[range, ...]) -> None:
         self.table = table
         self.entries = entries
         self.functions = UnitFunctions(entries, code)
@@ -246,7 +248,7 @@ class _OpenUnit:
         return cost
 
 
-def choose_symbol(name: "FunctionName", symbols: list[str]) -> str:
+def choose_symbol(name: FunctionName, symbols: list[str]) -> str:
     """Of the symbols that begin where a function without a linkage name does, the one that is its
     own; else its name.
     """

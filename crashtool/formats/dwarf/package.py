@@ -3,6 +3,8 @@
 The index: DWARF 5, 7.3.5; before, GNU's (version 2), which numbers some sections differently.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.forms import DamagedDwarf
@@ -32,7 +34,7 @@ class Part(NamedTuple):
 class PackageIndex:
     """The table of a package's units. DamagedDwarf when it makes no sense."""
 
-    def __init__(self, sections: "DebugSections") -> None:
+    def __init__(self, sections: DebugSections) -> None:
         cursor = sections.open(INDEX)
         version = cursor.number(4)
         if version != GNU_VERSION:
@@ -78,5 +80,5 @@ class PackageIndex:
             slot = slot + step & mask
         return 0
 
-    def _open(self, offset: int, size: int) -> "Cursor":
+    def _open(self, offset: int, size: int) -> Cursor:
         return self._sections.open(INDEX, offset, size)

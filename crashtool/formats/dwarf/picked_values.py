@@ -1,5 +1,7 @@
 """A few attributes of many entries, read without the others: how is worked out once for a shape."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from operator import itemgetter
 from struct import Struct

@@ -1,5 +1,7 @@
 """Pieces of code of many entries of one unit, as `ranges` reads those of one."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 
 from crashtool.formats.dwarf.constants import HIGH, LOW, RANGES

@@ -3,6 +3,8 @@
 The formats: DWARF 4, 2.17.3 (.debug_ranges); DWARF 5, 7.25 (.debug_rnglists).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import GNU_RANGES_BASE, HIGH, LOW, RANGES, RANGES_BASE

@@ -1,5 +1,7 @@
 """Sections that hold DWARF, in whatever kind of file; they are inflated when first read."""
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
@@ -44,11 +46,11 @@ class DebugSections:
 
     def __init__(
         self,
-        data: "Content",
+        data: Content,
         places: Mapping[str, SectionPlace],
         base: int = 0,
-        code: "tuple[range, ...]" = (),
-        supplement: "DebugSections | None" = None,
+        code: tuple[range, ...] = (),
+        supplement: DebugSections | None = None,
     ) -> None:
         self._data = data
         self._places = places
@@ -84,14 +86,14 @@ class DebugSections:
         cursor = self.open(name, offset, MAX_STRING)
         return cursor.string().decode("utf-8", "replace")
 
-    def _find(self, name: str) -> "tuple[Content, int, int]":
+    def _find(self, name: str) -> tuple[Content, int, int]:
         """A section's bytes: what they are in, their start and end there."""
         if name not in self._found:
             self._found[name] = NOTHING  # as it stays when it cannot be inflated
             self._found[name] = self._load(name)
         return self._found[name]
 
-    def _load(self, name: str) -> "tuple[Content, int, int]":
+    def _load(self, name: str) -> tuple[Content, int, int]:
         section = self._places.get(name)
         if section is None:
             return NOTHING
@@ -115,7 +117,7 @@ class DebugSections:
         found = kind.read(self._data, section.offset)
         return found.method, kind.SIZE, found.size
 
-    def _inflate(self, name: str, method: int, span: tuple[int, int], size: int) -> "Content":
+    def _inflate(self, name: str, method: int, span: tuple[int, int], size: int) -> Content:
         """A section's bytes. Only of zlib's streams a large one can be read piece by piece."""
         start, end = span
         if size > self._budget:

@@ -4,6 +4,8 @@ Compilers give each unit a table of its own, with declarations that other tables
 is made of each kind of declaration once.
 """
 
+from __future__ import annotations
+
 import re
 from contextlib import suppress
 

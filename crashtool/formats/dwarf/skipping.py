@@ -5,6 +5,8 @@ language. So a table of abbreviations makes a pattern, which `re` runs several t
 loop does. It stops at what is wanted and at what it has no words for: long blocks, rare forms.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable
 

@@ -3,6 +3,8 @@
 The program keeps a skeleton of each: its addresses, its lines, and the name of the other file.
 """
 
+from __future__ import annotations
+
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,7 @@ def read_split_name(unit: Unit) -> SplitName | None:
 class SplitFile:
     """A .dwo or .dwp file. InputUnusable when it is of another kind, MalformedFile for damage."""
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         sections = open_all_sections(data)
         if sections is None:
             raise DamagedDwarf("split debug information in big-endian numbers", offset=5)
@@ -99,7 +101,7 @@ def _has_identifier(unit: Unit, identifier: int) -> bool:
 class _Window(DebugSections):
     """Of sections, those that split units have, and of these a unit's `parts`; all without."""
 
-    def __init__(self, whole: DebugSections, parts: "Mapping[str, Part] | None") -> None:
+    def __init__(self, whole: DebugSections, parts: Mapping[str, Part] | None) -> None:
         super().__init__(b"", {}, whole.base, whole.code)
         self._whole = whole
         self._parts = parts

@@ -3,6 +3,8 @@
 The names: gdb's .gnu_debugaltlink, and DWARF 5's .debug_sup (7.3.6).
 """
 
+from __future__ import annotations
+
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 

@@ -1,5 +1,7 @@
 """The tree of a unit's entries: children of one, and the named scopes that one is inside."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Iterator
 from math import inf
@@ -52,7 +54,7 @@ class _Scope:
 
     __slots__ = ("end", "offset", "parent")
 
-    def __init__(self, offset: int, parent: "_Scope | None") -> None:
+    def __init__(self, offset: int, parent: _Scope | None) -> None:
         self.offset = offset
         self.parent = parent
         self.end: float = inf

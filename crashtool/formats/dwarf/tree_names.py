@@ -4,6 +4,8 @@ An entry with code has seldom a name of its own: it leads to the one that declar
 others lead to. So what was found there is kept, and scopes are told by a unit's tree.
 """
 
+from __future__ import annotations
+
 import struct
 from typing import TYPE_CHECKING
 
@@ -59,7 +61,7 @@ class _Links(NamedTuple):
 class NamedTree:
     """A unit's tree, and what is needed to read names in it."""
 
-    def __init__(self, table: "UnitTable", tree: UnitTree, texts: dict[int, str]) -> None:
+    def __init__(self, table: UnitTable, tree: UnitTree, texts: dict[int, str]) -> None:
         self.table = table
         self.tree = tree
         self.entries = tree.entries
@@ -129,7 +131,7 @@ class TreeNames:
         self._texts: dict[int, dict[int, str]] = {}
         self._kept = 0
 
-    def open(self, table: "UnitTable", unit: "Unit") -> NamedTree:
+    def open(self, table: UnitTable, unit: Unit) -> NamedTree:
         """A unit with its tree. DamagedDwarf when it makes no sense."""
         key = table.number, unit.header.offset
         found = self._trees.get(key)
@@ -170,9 +172,7 @@ class TreeNames:
         flat = not name or last[0].unit.language in FLAT_LANGUAGES
         return FunctionName(name if flat else self._qualify(last, name), name, is_linkage=False)
 
-    def _walk(
-        self, tree: NamedTree, offset: int
-    ) -> "Iterator[tuple[tuple[NamedTree, int], _Links]]":
+    def _walk(self, tree: NamedTree, offset: int) -> Iterator[tuple[tuple[NamedTree, int], _Links]]:
         """An entry, then what it is an instance or a definition of, and so on."""
         for _ in range(MAX_REFERENCES):
             links = tree.read(offset)

@@ -1,5 +1,7 @@
 """What is inside types: members, bit fields, bases, variants; names of enumerations."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
@@ -39,7 +41,7 @@ MAX_MEMBERS = 1 << 12
 DW_OP_plus_uconst = 0x23
 
 
-def read_structure(reference: "Reference", find_type: "Callable[[Reference], DataType]") -> Details:
+def read_structure(reference: Reference, find_type: Callable[[Reference], DataType]) -> Details:
     """The members and bases of a struct, class or union, and the types that its template has."""
     members: list[Member] = []
     arguments: list[DataType] = []
@@ -56,9 +58,7 @@ def read_structure(reference: "Reference", find_type: "Callable[[Reference], Dat
     return Details(members=tuple(members), arguments=tuple(arguments), variants=variants)
 
 
-def _read_member(
-    reference: "Reference", find_type: "Callable[[Reference], DataType]"
-) -> Member | None:
+def _read_member(reference: Reference, find_type: Callable[[Reference], DataType]) -> Member | None:
     """A member or base; None for what is in no object: functions, types, static members."""
     entry = reference.entry
     values = entry.values
@@ -84,7 +84,7 @@ def _read_member(
     return Member(name, kind, first_bit // BITS, size, first_bit % BITS)
 
 
-def _find_offset(values: "dict[int, tuple[int, int | bytes]]") -> int | None:
+def _find_offset(values: dict[int, tuple[int, int | bytes]]) -> int | None:
     """Where a member begins, in bytes; None where the running program alone knows."""
     _, value = values.get(MEMBER_LOCATION, (0, 0))
     if isinstance(value, int):
@@ -97,13 +97,13 @@ def _find_offset(values: "dict[int, tuple[int, int | bytes]]") -> int | None:
     return None
 
 
-def _number(values: "dict[int, tuple[int, int | bytes]]", attribute: int) -> int | None:
+def _number(values: dict[int, tuple[int, int | bytes]], attribute: int) -> int | None:
     _, value = values.get(attribute, (0, None))
     return value if isinstance(value, int) else None
 
 
 def read_enumerators(
-    reference: "Reference", *, is_signed: bool | None
+    reference: Reference, *, is_signed: bool | None
 ) -> tuple[tuple[int, str], ...]:
     """The names of an enumeration, each with its value.
 
@@ -132,9 +132,7 @@ def read_constant(form: int, value: int | bytes, *, is_signed: bool) -> int | No
     return value
 
 
-def _read_variants(
-    reference: "Reference", find_type: "Callable[[Reference], DataType]"
-) -> Variants:
+def _read_variants(reference: Reference, find_type: Callable[[Reference], DataType]) -> Variants:
     """What is there by the value of a discriminant, which the entry refers to."""
     entries, entry = reference.entries, reference.entry
     discriminant = None
@@ -152,7 +150,7 @@ def _read_variants(
 
 
 def _read_case(
-    reference: "Reference", find_type: "Callable[[Reference], DataType]", *, is_signed: bool
+    reference: Reference, find_type: Callable[[Reference], DataType], *, is_signed: bool
 ) -> Variant:
     entries = walk_children(reference.entries, reference.entry)
     members = [_read_member(reference._replace(entry=entry), find_type) for entry in entries]

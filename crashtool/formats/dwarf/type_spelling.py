@@ -1,5 +1,7 @@
 """Types as C++ spells them: `const char*`, `int (*)(long)`, `app::Mesh[3]`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 from crashtool.formats.dwarf.constants import (
@@ -49,8 +51,8 @@ class TypeSpelling:
 
     def __init__(
         self,
-        follow_type: "Callable[[Reference, int], Reference | None]",
-        list_counts: "Callable[[Reference], list[int | None]]",
+        follow_type: Callable[[Reference, int], Reference | None],
+        list_counts: Callable[[Reference], list[int | None]],
     ) -> None:
         """`follow_type` gives the type that an attribute of an entry leads to, None for void;
         `list_counts` the dimensions of an array.

@@ -3,6 +3,8 @@
 The formats: DWARF 4, 7.5.1.2 (.debug_types); DWARF 5, 7.5.1.3 (in .debug_info).
 """
 
+from __future__ import annotations
+
 from crashtool.formats.dwarf.entry_names import Reference
 from crashtool.formats.dwarf.forms import Cursor
 from crashtool.formats.dwarf.sections import DebugSections

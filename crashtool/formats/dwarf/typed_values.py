@@ -3,6 +3,8 @@
 DWARF 5, 2.5.1: a generic value has the size of an address and no sign of its own.
 """
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Callable
 from struct import error as struct_error
@@ -22,7 +24,7 @@ class StackType(NamedTuple):
     kind: Literal["signed", "unsigned", "float", "generic"]
     size: int
 
-    def unpack(self, content: bytes) -> "Item | None":
+    def unpack(self, content: bytes) -> Item | None:
         """The value that bytes are, the lowest first; None for a type that cannot be read."""
         if len(content) < self.size or not 0 < self.size <= LARGEST:
             return None
@@ -53,7 +55,7 @@ class Item(NamedTuple):
                 return None
         return (self.value & (1 << BITS * size) - 1).to_bytes(size, "little")
 
-    def convert(self, kind: StackType, width: int) -> "Item | None":
+    def convert(self, kind: StackType, width: int) -> Item | None:
         """The same number as of another type."""
         if kind.kind == "float":
             return _wrap(float(self.value), kind, width)
@@ -63,7 +65,7 @@ class Item(NamedTuple):
             return _wrap(int(self.value), kind, width)
         return _wrap(self.value, kind, width)
 
-    def reinterpret(self, kind: StackType, width: int) -> "Item | None":
+    def reinterpret(self, kind: StackType, width: int) -> Item | None:
         """The same bytes as of another type of that size."""
         content = self.pack(width)
         if content is None or len(content) != (kind.size or width):
@@ -72,7 +74,7 @@ class Item(NamedTuple):
             return Item(int.from_bytes(content, "little"), GENERIC)
         return kind.unpack(content)
 
-    def change(self, operation: Literal["abs", "neg", "not"], width: int) -> "Item | None":
+    def change(self, operation: Literal["abs", "neg", "not"], width: int) -> Item | None:
         """The value alone in an operation; a generic one has a sign there."""
         value = _signed(self, width)
         if operation == "abs":

@@ -1,5 +1,7 @@
 """The types of a file's variables, as entries describe them, made into `DataType`s when asked."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
@@ -78,7 +80,7 @@ class DwarfTypes:
     """
 
     def __init__(
-        self, find_count: "Callable[[Reference, int], Callable[[FrameView], int | None]]"
+        self, find_count: Callable[[Reference, int], Callable[[FrameView], int | None]]
     ) -> None:
         self._find_count = find_count
         self._types: dict[tuple[int, int, int], DataType] = {}
@@ -206,7 +208,7 @@ class DwarfTypes:
             )
         return Details(element, find_count=find_bound)
 
-    def _find_bound(self, reference: Reference) -> "Callable[[FrameView], int | None] | None":
+    def _find_bound(self, reference: Reference) -> Callable[[FrameView], int | None] | None:
         """How many elements there are, where the frame has that."""
         for attribute in (COUNT, UPPER_BOUND):
             if attribute in reference.entry.values:
@@ -284,7 +286,7 @@ class DwarfTypes:
         return StackType("unsigned" if number in UNSIGNED else "signed", size)
 
 
-def read_number(found: "tuple[int, Value] | None") -> int | None:
+def read_number(found: tuple[int, Value] | None) -> int | None:
     """A number that an attribute has; None for what it refers to or computes."""
     if found is None or found[0] in REFERENCES or not isinstance(found[1], int):
         return None

@@ -1,5 +1,7 @@
 """The units of one file by where they are in .debug_info: opened once, found by what they hold."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from itertools import count
 
@@ -48,7 +50,7 @@ class UnitTable:
         return self._headers
 
     @property
-    def supplement(self) -> "UnitTable | None":
+    def supplement(self) -> UnitTable | None:
         """The units of the file that dwz has moved what is shared to, if it is at hand."""
         if self._supplement is None and self.sections.supplement is not None:
             self._supplement = UnitTable(self.sections.supplement)

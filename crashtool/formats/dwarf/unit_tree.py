@@ -1,5 +1,7 @@
 """One unit read whole, in one pass over its entries: functions with code, merged calls, scopes."""
 
+from __future__ import annotations
+
 import struct
 from bisect import bisect_left
 

@@ -1,5 +1,7 @@
 """Units of .debug_info: their headers, and what a unit's own entry (DIE) says of it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
@@ -123,7 +125,7 @@ class Unit:
         sections: DebugSections,
         header: Header,
         abbreviations: Abbreviations,
-        skeleton: "Unit | None" = None,
+        skeleton: Unit | None = None,
     ) -> None:
         self.header = header
         self.skeleton = skeleton

@@ -1,5 +1,7 @@
 """The variables of the functions at an address: what they are called, their types and places."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -75,7 +77,7 @@ class DwarfVariables:
 
     def __init__(
         self,
-        locate: "Callable[[int], LocatedFunctions | None]",
+        locate: Callable[[int], LocatedFunctions | None],
         base: int,
         architecture: str,
     ) -> None:
@@ -135,11 +137,11 @@ class DwarfVariables:
             name, "static" if is_static else "local", kind, self._locator(chain, kind)
         )
 
-    def _locator(self, chain: list[Reference], kind: "DataType") -> "Callable[[FrameView], Place]":
+    def _locator(self, chain: list[Reference], kind: DataType) -> Callable[[FrameView], Place]:
         return lambda frame: self._find_variable_place(chain, kind, frame)
 
     def _find_variable_place(
-        self, chain: list[Reference], kind: "DataType", frame: "FrameView"
+        self, chain: list[Reference], kind: DataType, frame: FrameView
     ) -> Place:
         """Where a variable is: its own entry says that, or one that it is an instance of."""
         try:
@@ -152,7 +154,7 @@ class DwarfVariables:
             return lost.place
         return LostPlace("optimized_out", "")
 
-    def _find_place(self, reference: Reference, attribute: int, frame: "FrameView") -> Place:
+    def _find_place(self, reference: Reference, attribute: int, frame: FrameView) -> Place:
         unit = reference.entries.unit
         address = frame.address - frame.base + self._base
         expression = find_expression(unit, *reference.entry.values[attribute], address)
@@ -160,10 +162,10 @@ class DwarfVariables:
             return LostPlace("optimized_out", "")
         return find_place(expression, self._open_scope(reference, frame))
 
-    def _open_scope(self, reference: Reference, frame: "FrameView") -> Scope:
+    def _open_scope(self, reference: Reference, frame: FrameView) -> Scope:
         """What an expression of an entry may refer to in a frame."""
 
-        def find_stack_type(offset: int) -> "StackType":
+        def find_stack_type(offset: int) -> StackType:
             entry = reference.entries.read(offset)
             return self._types.find_stack_type(reference._replace(entry=entry))
 
@@ -178,7 +180,7 @@ class DwarfVariables:
             lambda offset, distance: self._find_pointee(reference, offset, distance, frame),
         )
 
-    def _find_frame_base(self, frame: "FrameView") -> int:
+    def _find_frame_base(self, frame: FrameView) -> int:
         """What variables of a frame are counted from, as its function says."""
         if FRAME_BASE in frame.found:  # also while it is looked for
             base = frame.found[FRAME_BASE]
@@ -196,7 +198,7 @@ class DwarfVariables:
                 return base
         raise Unlocatable("unknown", NO_BASE)
 
-    def _find_entry_value(self, expression: bytes, frame: "FrameView") -> int:
+    def _find_entry_value(self, expression: bytes, frame: FrameView) -> int:
         """What was in a place when a frame's function was called."""
         key = CONST_VALUE, expression
         if key not in frame.found:
@@ -216,7 +218,7 @@ class DwarfVariables:
             return value
         raise Unlocatable("unknown", "what the caller handed over is not known")
 
-    def _ask_caller(self, expression: bytes, frame: "FrameView") -> int | None:
+    def _ask_caller(self, expression: bytes, frame: FrameView) -> int | None:
         caller = frame.caller
         if caller is None or caller.return_address is None or caller.base != frame.base:
             return None
@@ -238,7 +240,7 @@ class DwarfVariables:
             return None
 
     def _find_pointee(
-        self, reference: Reference, offset: int, distance: int, frame: "FrameView"
+        self, reference: Reference, offset: int, distance: int, frame: FrameView
     ) -> PointeePlace:
         """What a pointer led to that is in no memory: an entry by its offset in .debug_info."""
         table = reference.table
@@ -256,11 +258,11 @@ class DwarfVariables:
 
     def _count_elements(
         self, reference: Reference, attribute: int
-    ) -> "Callable[[FrameView], int | None]":
+    ) -> Callable[[FrameView], int | None]:
         """How an array that is made at run time is counted, by an attribute of its dimension."""
         return lambda frame: self._find_count(reference, attribute, frame)
 
-    def _find_count(self, reference: Reference, attribute: int, frame: "FrameView") -> int | None:
+    def _find_count(self, reference: Reference, attribute: int, frame: FrameView) -> int | None:
         """The number of elements; an upper bound is one less than that."""
         try:
             target = self._types.follow(reference, attribute)
@@ -313,7 +315,7 @@ def _is_static(reference: Reference) -> bool:
     return expression[0] in STATIC or expression[-1] in THREAD_LOCAL
 
 
-def _read_constant_place(reference: Reference, kind: "DataType") -> Place:
+def _read_constant_place(reference: Reference, kind: DataType) -> Place:
     form, value = reference.entry.values[CONST_VALUE]
     if form in TEXTS:
         text = value if isinstance(value, bytes) else None
@@ -331,7 +333,7 @@ def _read_constant_place(reference: Reference, kind: "DataType") -> Place:
     return ConstantPlace((number & mask).to_bytes(CONSTANT_SIZE, "little"))
 
 
-def _to_number(place: Place, frame: "FrameView") -> int:
+def _to_number(place: Place, frame: FrameView) -> int:
     """An address that a place stands for: itself, or what is in its register."""
     if isinstance(place, MemoryPlace):
         return place.address
@@ -347,7 +349,7 @@ def _to_number(place: Place, frame: "FrameView") -> int:
     raise Unlocatable("unknown", NO_BASE)
 
 
-def _read_number(place: Place, size: int, frame: "FrameView") -> int:
+def _read_number(place: Place, size: int, frame: FrameView) -> int:
     """A number of some bytes that is in a place."""
     if isinstance(place, MemoryPlace):
         content = frame.read_memory(place.address, size)

@@ -3,9 +3,13 @@
 Names and sizes are those of minidump_format.h (Breakpad, and Mozilla's for macOS) and of elf.h.
 """
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from crashtool.formats.record import U32, U64, Record
+
+Bytes256 = Annotated[bytes, "256s"]
 
 
 class BreakpadInfoRecord(Record):
@@ -19,9 +23,9 @@ class BreakpadInfoRecord(Record):
 class AssertionRecord(Record):
     """MDRawAssertionInfo: three UTF-16 buffers."""
 
-    expression: Annotated[bytes, "256s"]
-    function: Annotated[bytes, "256s"]
-    file: Annotated[bytes, "256s"]
+    expression: Bytes256
+    function: Bytes256
+    file: Bytes256
     line: U32
     type: U32
 

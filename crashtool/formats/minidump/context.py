@@ -1,18 +1,29 @@
 """CPU contexts: a thread's registers, for x86, x86-64, ARM and ARM64."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.record import U16, U32, U64, Record
+from crashtool.formats.record import U16, U32, U64, Bytes512, Record
+
+Bytes24 = Annotated[bytes, "24s"]
+Bytes32 = Annotated[bytes, "32s"]
+Bytes48 = Annotated[bytes, "48s"]
+Bytes96 = Annotated[bytes, "96s"]
+Bytes112 = Annotated[bytes, "112s"]
+Bytes256 = Annotated[bytes, "256s"]
+Bytes264 = Annotated[bytes, "264s"]
+Bytes416 = Annotated[bytes, "416s"]
 
 
 class X86Context(Record):
     """CONTEXT of x86 (winnt.h), MDRawContextX86."""
 
     flags: U32
-    debug_registers: Annotated[bytes, "24s"]
-    float_save: Annotated[bytes, "112s"]
+    debug_registers: Bytes24
+    float_save: Bytes112
     gs: U32
     fs: U32
     es: U32
@@ -29,13 +40,13 @@ class X86Context(Record):
     eflags: U32
     esp: U32
     ss: U32
-    extended_registers: Annotated[bytes, "512s"]
+    extended_registers: Bytes512
 
 
 class X8664Context(Record):
     """CONTEXT of x86-64 (winnt.h), MDRawContextAMD64; an XSAVE area may follow."""
 
-    homes: Annotated[bytes, "48s"]
+    homes: Bytes48
     flags: U32
     mxcsr: U32
     cs: U16
@@ -45,7 +56,7 @@ class X8664Context(Record):
     gs: U16
     ss: U16
     eflags: U32
-    debug_registers: Annotated[bytes, "48s"]
+    debug_registers: Bytes48
     rax: U64
     rcx: U64
     rdx: U64
@@ -63,8 +74,8 @@ class X8664Context(Record):
     r14: U64
     r15: U64
     rip: U64
-    float_save: Annotated[bytes, "512s"]
-    vector_registers: Annotated[bytes, "416s"]
+    float_save: Bytes512
+    vector_registers: Bytes416
     vector_control: U64
     debug_control: U64
     last_branch_to: U64
@@ -95,8 +106,8 @@ class ArmContext(Record):
     pc: U32
     cpsr: U32
     fpscr: U64
-    vector_registers: Annotated[bytes, "256s"]
-    extra: Annotated[bytes, "32s"]
+    vector_registers: Bytes256
+    extra: Bytes32
 
 
 class Arm64Registers(Record):
@@ -142,23 +153,23 @@ class Arm64Context(Record):
 
     flags: U32
     cpsr: U32
-    registers: Annotated[bytes, "264s"]
-    vector_registers: Annotated[bytes, "512s"]
+    registers: Bytes264
+    vector_registers: Bytes512
     fpcr: U32
     fpsr: U32
-    breakpoints: Annotated[bytes, "96s"]
-    watchpoints: Annotated[bytes, "24s"]
+    breakpoints: Bytes96
+    watchpoints: Bytes24
 
 
 class Arm64OldContext(Record):
     """MDRawContextARM64_Old: what Breakpad wrote before it took over Microsoft's layout."""
 
     flags: U64
-    registers: Annotated[bytes, "264s"]
+    registers: Bytes264
     cpsr: U32
     fpsr: U32
     fpcr: U32
-    vector_registers: Annotated[bytes, "512s"]
+    vector_registers: Bytes512
 
 
 # FXSAVE's area (Intel SDM, volume 1, 10.5.1): where its first register of 128 bits is

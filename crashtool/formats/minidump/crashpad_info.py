@@ -1,5 +1,7 @@
 """What a Crashpad client left in its dump: report id, client id, and annotations of every kind."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID

@@ -1,5 +1,7 @@
 """The bytes of a minidump, what was found wrong in them, and the limits that keep reading cheap."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -54,7 +56,7 @@ class DumpSource:
     Methods called `find_` note damage and give less; the others raise MalformedFile.
     """
 
-    def __init__(self, data: "Buffer") -> None:
+    def __init__(self, data: Buffer) -> None:
         self.data = data
         self.size = len(data)
         self.problems: list[DumpProblem] = []

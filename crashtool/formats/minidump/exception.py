@@ -1,5 +1,7 @@
 """The exception: what stopped the process, and in which thread."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.minidump.structs import ExceptionParameter, ExceptionStream
 from crashtool.formats.named_tuple import NamedTuple

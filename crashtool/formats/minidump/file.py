@@ -1,5 +1,7 @@
 """A minidump: opened at once however large, each stream read when it is asked for."""
 
+from __future__ import annotations
+
 import mmap as mmap_module
 import os
 from functools import cached_property
@@ -48,7 +50,7 @@ class Minidump:
     which grows while properties are read for the first time.
     """
 
-    def __init__(self, data: "Buffer", name: str = "the file") -> None:
+    def __init__(self, data: Buffer, name: str = "the file") -> None:
         """InputUnusable when `data` is something else, MalformedFile when the header is cut."""
         refuse_other_files(data, name)
         self._data = data
@@ -60,7 +62,7 @@ class Minidump:
             self._source.note(f"header: version {self.header.version:#x}, not {VERSION:#x}", 4)
 
     @classmethod
-    def open(cls, path: "str | os.PathLike[str]") -> Self:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """Map a file into memory. InputUnusable when it is missing, unreadable or no minidump."""
         name = os.fspath(path)
         try:
@@ -89,9 +91,9 @@ class Minidump:
 
     def __exit__(
         self,
-        kind: "type[BaseException] | None",
-        error: "BaseException | None",
-        trace: "TracebackType | None",
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -101,7 +103,7 @@ class Minidump:
         return self._source.problems
 
     @property
-    def texts(self) -> "tuple[Text, ...]":
+    def texts(self) -> tuple[Text, ...]:
         """The strings of the streams that were read so far, in the order of the file."""
         return tuple(sorted(self._source.texts.values()))
 
@@ -121,17 +123,17 @@ class Minidump:
         return entries
 
     @cached_property
-    def system(self) -> "SystemInfo | None":
+    def system(self) -> SystemInfo | None:
         """The machine that the process ran on."""
         return self._read(streams.SYSTEM_INFO)
 
     @cached_property
-    def misc(self) -> "MiscInfo | None":
+    def misc(self) -> MiscInfo | None:
         """The process: id, times, and the writer's build strings."""
         return self.find_stream(streams.MISC_INFO)
 
     @cached_property
-    def threads(self) -> "tuple[DumpThread, ...]":
+    def threads(self) -> tuple[DumpThread, ...]:
         """All threads, with their names where there are any."""
         threads = self.find_stream(streams.THREAD_LIST)
         if threads is None:
@@ -142,22 +144,22 @@ class Minidump:
         return tuple(thread._replace(name=names.get(thread.id)) for thread in threads)
 
     @cached_property
-    def thread_info(self) -> "tuple[ThreadInfo, ...]":
+    def thread_info(self) -> tuple[ThreadInfo, ...]:
         """Windows' times and start addresses of the threads."""
         return self.find_stream(streams.THREAD_INFO_LIST) or ()
 
     @cached_property
-    def exception(self) -> "ExceptionRecord | None":
+    def exception(self) -> ExceptionRecord | None:
         """What stopped the process; None for a dump of a process that went on."""
         return self.find_stream(streams.EXCEPTION)
 
     @cached_property
-    def modules(self) -> "tuple[DumpModule, ...]":
+    def modules(self) -> tuple[DumpModule, ...]:
         """The loaded modules in file order; the first is the program, by custom."""
         return self.find_stream(streams.MODULE_LIST) or ()
 
     @cached_property
-    def unloaded_modules(self) -> "tuple[UnloadedModule, ...]":
+    def unloaded_modules(self) -> tuple[UnloadedModule, ...]:
         """Modules that had been unloaded before the crash (Windows)."""
         return self.find_stream(streams.UNLOADED_MODULE_LIST) or ()
 
@@ -173,27 +175,27 @@ class Minidump:
         return Memory(self._source, lists, stacks)
 
     @cached_property
-    def memory_info(self) -> "tuple[MemoryInfo, ...]":
+    def memory_info(self) -> tuple[MemoryInfo, ...]:
         """Windows' regions of the address space, with state and protection."""
         return self.find_stream(streams.MEMORY_INFO_LIST) or ()
 
     @cached_property
-    def crashpad(self) -> "CrashpadInfo | None":
+    def crashpad(self) -> CrashpadInfo | None:
         """Ids and annotations; None for a dump that Crashpad did not write."""
         return self.find_stream(streams.CRASHPAD_INFO)
 
     @cached_property
-    def breakpad(self) -> "BreakpadInfo | None":
+    def breakpad(self) -> BreakpadInfo | None:
         """Which threads wrote and asked for the dump (Breakpad)."""
         return self.find_stream(streams.BREAKPAD_INFO)
 
     @cached_property
-    def assertion(self) -> "DumpAssertion | None":
+    def assertion(self) -> DumpAssertion | None:
         """The assertion that failed (Breakpad on Windows)."""
         return self.find_stream(streams.ASSERTION_INFO)
 
     @cached_property
-    def mac_crash_info(self) -> "tuple[MacCrashInfo, ...]":
+    def mac_crash_info(self) -> tuple[MacCrashInfo, ...]:
         """What macOS noted in modules about the crash (Mozilla)."""
         return self.find_stream(streams.MAC_CRASH_INFO) or ()
 
@@ -209,7 +211,7 @@ class Minidump:
         return tuple(text for text in map(self.find_stream, both) if text)
 
     @cached_property
-    def handles(self) -> "tuple[DumpHandle, ...]":
+    def handles(self) -> tuple[DumpHandle, ...]:
         """The process's open handles (Windows)."""
         return self.find_stream(streams.HANDLE_DATA) or ()
 
@@ -250,7 +252,7 @@ class Minidump:
         """Where a stream is; of several of one type the first."""
         return self._places.get(stream_type)
 
-    def find_stream(self, kind: "StreamKind[Value]") -> "Value | None":
+    def find_stream(self, kind: StreamKind[Value]) -> Value | None:
         """A stream's value as its reader gives it; None when absent or unreadable."""
         self._learn_system()
         return self._read(kind)
@@ -262,7 +264,7 @@ class Minidump:
             self.find_stream(kind)
 
     def read_faultless(
-        self, stream_type: int, reader: "Callable[[DumpSource, Location], Value]"
+        self, stream_type: int, reader: Callable[[DumpSource, Location], Value]
     ) -> Value:
         """What a reader makes of a stream that is there; MalformedFile for any damage in it."""
         source = DumpSource(self._data)
@@ -282,13 +284,13 @@ class Minidump:
             self._source.platform = self.system.platform
             self._source.architecture = self.system.architecture
 
-    def _read(self, kind: "StreamKind[Value]") -> "Value | None":
+    def _read(self, kind: StreamKind[Value]) -> Value | None:
         if kind not in self._values:
             self._values[kind] = self._read_once(kind)
         value: Value | None = self._values[kind]
         return value
 
-    def _read_once(self, kind: "StreamKind[Value]") -> "Value | None":
+    def _read_once(self, kind: StreamKind[Value]) -> Value | None:
         location = self._places.get(kind)
         if not location or not kind.reader:
             return None
@@ -314,7 +316,7 @@ class Minidump:
         return places
 
 
-def _read_header(data: "Buffer", name: str) -> MinidumpHeader:
+def _read_header(data: Buffer, name: str) -> MinidumpHeader:
     if len(data) < MinidumpHeader.SIZE:
         raise MalformedFile(
             f"{name} is a minidump cut short in its header: it ends",
@@ -324,7 +326,7 @@ def _read_header(data: "Buffer", name: str) -> MinidumpHeader:
     return MinidumpHeader.read(data)
 
 
-def _map_file(name: str) -> "mmap | bytes":
+def _map_file(name: str) -> mmap | bytes:
     with open(name, "rb") as file:  # noqa: PTH123 - pathlib costs start-up time
         if not os.fstat(file.fileno()).st_size:
             return file.read(0) or file.read()
@@ -334,6 +336,6 @@ def _map_file(name: str) -> "mmap | bytes":
             return file.read()
 
 
-def _release(data: "Buffer") -> None:
+def _release(data: Buffer) -> None:
     if isinstance(data, mmap):
         data.close()

@@ -1,5 +1,7 @@
 """What a file is that should be a minidump and is not, and what to do with it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
@@ -89,14 +91,14 @@ _EMPTY = FileKind(
 )
 
 
-def refuse_other_files(data: "Buffer", name: str) -> None:
+def refuse_other_files(data: Buffer, name: str) -> None:
     """Raise InputUnusable, with what the file is and what to do, unless it is a minidump."""
     kind = find_file_kind(data)
     if kind:
         raise InputUnusable(f"{name} is {kind.name}, not a minidump", hint=kind.hint)
 
 
-def find_file_kind(data: "Buffer") -> FileKind | None:
+def find_file_kind(data: Buffer) -> FileKind | None:
     """What a file is by its first bytes; None for a minidump, also for a damaged one."""
     head = bytes(data[:HEAD_SIZE])
     if not head:

@@ -1,5 +1,7 @@
 """Changing a minidump that exists: a few bytes of it overwritten, what is new behind its end."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -53,7 +55,7 @@ class Graft(NamedTuple):
         return piece if changed is None else bytes(changed)
 
 
-def find_stored_annotations(dump: "Minidump") -> tuple[StoredPair, ...] | None:
+def find_stored_annotations(dump: Minidump) -> tuple[StoredPair, ...] | None:
     """The process's annotations in a dump, in file order; None without a CrashpadInfo stream.
 
     MalformedFile when one of them cannot be read.
@@ -63,7 +65,7 @@ def find_stored_annotations(dump: "Minidump") -> tuple[StoredPair, ...] | None:
     return dump.read_faultless(streams.CRASHPAD_INFO, read_stored_pairs)
 
 
-def graft_annotations(dump: "Minidump", annotations: Mapping[str, str]) -> Graft:
+def graft_annotations(dump: Minidump, annotations: Mapping[str, str]) -> Graft:
     """What to change so that a dump has these annotations of the process besides its others.
 
     An annotation of the same key is replaced where it stands; new ones follow. The list and the new
@@ -85,7 +87,7 @@ def graft_annotations(dump: "Minidump", annotations: Mapping[str, str]) -> Graft
     return Graft(((offset, LocationRecord(size=len(block.data), rva=rva).pack()),), tail)
 
 
-def graft_stream(dump: "Minidump", stream_type: int, block: Block) -> Graft:
+def graft_stream(dump: Minidump, stream_type: int, block: Block) -> Graft:
     """What to change in a file so that `block` is its stream of that type.
 
     The block goes behind the file's end. A directory entry of the type is redirected, or one that
@@ -132,14 +134,14 @@ def _pack_pairs(stored: tuple[StoredPair, ...], annotations: Mapping[str, str]) 
     return block
 
 
-def _pack_behind(block: Block, dump: "Minidump", more: int = 0) -> tuple[int, bytes]:
+def _pack_behind(block: Block, dump: Minidump, more: int = 0) -> tuple[int, bytes]:
     try:
         return pack_behind(block, dump.size + more)
     except InputUnusable as error:
         raise InputUnusable(error.what, hint=ELSEWHERE) from None
 
 
-def _refuse_cut(dump: "Minidump") -> None:
+def _refuse_cut(dump: Minidump) -> None:
     """MalformedFile when something that the file should hold lies behind its end."""
     if dump.needed_size > dump.size:
         raise MalformedFile(

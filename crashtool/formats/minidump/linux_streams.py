@@ -1,5 +1,7 @@
 """The /proc files and linker state that Breakpad copies into Linux and Android dumps."""
 
+from __future__ import annotations
+
 from functools import cached_property
 
 from crashtool.formats.minidump.breakpad_structs import (

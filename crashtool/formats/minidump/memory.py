@@ -1,5 +1,7 @@
 """The memory in a dump: found by address, never copied before it is asked for."""
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,8 +50,8 @@ class MemoryRanges(Sequence[MemoryRange]):
     @overload
     def __getitem__(self, index: int) -> MemoryRange: ...
     @overload
-    def __getitem__(self, index: slice) -> "MemoryRanges": ...
-    def __getitem__(self, index: int | slice) -> "MemoryRange | MemoryRanges":
+    def __getitem__(self, index: slice) -> MemoryRanges: ...
+    def __getitem__(self, index: int | slice) -> MemoryRange | MemoryRanges:
         if isinstance(index, slice):
             rows = zip(self._starts[index], self._sizes[index], self._rvas[index], strict=True)
             return MemoryRanges(rows)
@@ -63,7 +65,7 @@ class MemoryRanges(Sequence[MemoryRange]):
         return zip(self._starts, self._sizes, self._rvas, strict=True)
 
     @property
-    def starts(self) -> "array[int]":
+    def starts(self) -> array[int]:
         """The first address of each."""
         return self._starts
 
@@ -129,7 +131,7 @@ class Memory:
                 done = rva + size
 
     @cached_property
-    def _index(self) -> tuple["array[int]", MemoryRanges]:
+    def _index(self) -> tuple[array[int], MemoryRanges]:
         """Ranges by address, cut where they overlap, and as far as the file has their bytes."""
         index = MemoryRanges(_walk_disjoint(sorted(self._walk_present())))
         return index.starts, index

@@ -1,5 +1,7 @@
 """Modules: what was loaded, where, and the identifiers that its files are found by."""
 
+from __future__ import annotations
+
 from crashtool.errors import MalformedFile
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.minidump.dump_source import MODULE_NAME, UNLOADED_NAME, DumpSource, Location

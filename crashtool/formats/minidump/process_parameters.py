@@ -8,6 +8,8 @@ the library is given memory with nothing but the texts that were found and can b
 environment is counted here and never handed out.
 """
 
+from __future__ import annotations
+
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +43,7 @@ class ProcessParameters(NamedTuple):
     environment_count: int | None = None
 
 
-def read_process_parameters(memory: "Memory", tebs: "Iterable[int]") -> ProcessParameters | None:
+def read_process_parameters(memory: Memory, tebs: Iterable[int]) -> ProcessParameters | None:
     """The parameters of the process, by way of the first TEB that leads to them.
 
     None when the dump does not hold the memory. A TEB is known by its pointer to itself, which
@@ -59,7 +61,7 @@ def read_process_parameters(memory: "Memory", tebs: "Iterable[int]") -> ProcessP
 class _TebWalk:
     """The way from one TEB to the parameters."""
 
-    def __init__(self, memory: "Memory", teb: int, width: int) -> None:
+    def __init__(self, memory: Memory, teb: int, width: int) -> None:
         from minidump.structures.peb import PEB_OFFSETS
 
         self._memory = memory
@@ -121,7 +123,7 @@ class _TebWalk:
         return self._memory.read(address, min(size, AT_ONCE) & ~1) or b"" if size > 1 else b""
 
 
-def _parse(image: "_MemoryImage", width: int) -> Any:
+def _parse(image: _MemoryImage, width: int) -> Any:
     """What the library makes of the memory."""
     from minidump.streams.SystemInfoStream import PROCESSOR_ARCHITECTURE
     from minidump.structures import peb
@@ -179,6 +181,6 @@ def _split(data: bytes) -> list[bytes]:
     return [*texts, data[start:]]
 
 
-def _read_number(memory: "Memory", address: int, size: int) -> int | None:
+def _read_number(memory: Memory, address: int, size: int) -> int | None:
     raw = memory.read(address, size)
     return None if raw is None else int.from_bytes(raw, "little")

@@ -1,5 +1,7 @@
 """A process as it stood, and the minidump that tells it: what Crashpad's handler would write."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.formats.minidump import streams

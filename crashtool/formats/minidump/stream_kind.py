@@ -1,5 +1,7 @@
 """A stream type, with what it is called and who reads it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Generic, Protocol, Self, TypeVar
 

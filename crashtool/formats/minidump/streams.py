@@ -1,5 +1,7 @@
 """The registry of streams: number, name and reader of each that crashtool knows."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.formats.minidump import (

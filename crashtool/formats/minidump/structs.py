@@ -4,9 +4,18 @@ Names and sizes are those of minidumpapiset.h (Windows SDK) and minidump_extensi
 all are little-endian and packed to 4 bytes. Breakpad's own are in breakpad_structs.
 """
 
+from __future__ import annotations
+
 from typing import Annotated
 
-from crashtool.formats.record import I32, U8, U16, U32, U64, Bytes16, Record
+from crashtool.formats.record import I32, U8, U16, U32, U64, Bytes4, Bytes16, Bytes512, Record
+
+Bytes12 = Annotated[bytes, "12s"]
+Bytes24 = Annotated[bytes, "24s"]
+Bytes64 = Annotated[bytes, "64s"]
+Bytes80 = Annotated[bytes, "80s"]
+Bytes120 = Annotated[bytes, "120s"]
+Bytes520 = Annotated[bytes, "520s"]
 
 SIGNATURE = b"MDMP"
 VERSION = 0xA793
@@ -16,7 +25,7 @@ VERSION = 0xA793
 class MinidumpHeader(Record):
     """MINIDUMP_HEADER."""
 
-    signature: Annotated[bytes, "4s"]
+    signature: Bytes4
     version: U32
     stream_count: U32
     directory_rva: U32
@@ -73,13 +82,13 @@ class SystemInfoRecord(Record):
     csd_rva: U32
     suite_mask: U16
     reserved: U16
-    cpu: Annotated[bytes, "24s"]
+    cpu: Bytes24
 
 
 class X86CpuInformation(Record):
     """CPU_INFORMATION.X86CpuInfo."""
 
-    vendor: Annotated[bytes, "12s"]
+    vendor: Bytes12
     version: U32
     features: U32
     amd_features: U32
@@ -121,10 +130,10 @@ class MiscInfo3(Record):
     protected_process: U32
     time_zone_id: U32
     time_zone_bias: I32
-    standard_name: Annotated[bytes, "64s"]
+    standard_name: Bytes64
     standard_date: Bytes16
     standard_bias: I32
-    daylight_name: Annotated[bytes, "64s"]
+    daylight_name: Bytes64
     daylight_date: Bytes16
     daylight_bias: I32
 
@@ -132,8 +141,8 @@ class MiscInfo3(Record):
 class MiscInfo4(Record):
     """What MINIDUMP_MISC_INFO_4 adds: two UTF-16 buffers."""
 
-    build_string: Annotated[bytes, "520s"]
-    debug_build_string: Annotated[bytes, "80s"]
+    build_string: Bytes520
+    debug_build_string: Bytes80
 
 
 class MiscInfo5(Record):
@@ -142,7 +151,7 @@ class MiscInfo5(Record):
     xstate_size: U32
     xstate_context_size: U32
     xstate_features: U64
-    xstate_places: Annotated[bytes, "512s"]
+    xstate_places: Bytes512
     process_cookie: U32
 
 
@@ -228,7 +237,7 @@ class ExceptionStream(Record):
     address: U64
     parameter_count: U32
     parameter_alignment: U32
-    parameters: Annotated[bytes, "120s"]
+    parameters: Bytes120
     context_size: U32
     context_rva: U32
 
@@ -271,7 +280,7 @@ class ModuleRecord(Record):
 class CodeViewRsds(Record):
     """CV_INFO_PDB70 up to its file name."""
 
-    signature: Annotated[bytes, "4s"]
+    signature: Bytes4
     guid: Bytes16
     age: U32
 
@@ -279,7 +288,7 @@ class CodeViewRsds(Record):
 class CodeViewNb10(Record):
     """CV_INFO_PDB20 up to its file name; its signature is a time."""
 
-    signature: Annotated[bytes, "4s"]
+    signature: Bytes4
     offset: U32
     timestamp: U32
     age: U32

@@ -1,5 +1,7 @@
 """The streams that describe machine and process: SystemInfo, MiscInfo, Breakpad's, comments."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.breakpad_structs import (
     AssertionRecord,
     BreakpadInfoRecord,

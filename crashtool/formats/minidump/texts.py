@@ -1,5 +1,7 @@
 """Where a minidump holds text: places whose bytes may be overwritten and the file stays whole."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,7 @@ class TextPlace(NamedTuple):
     is_path: bool = False
 
 
-def walk_text_places(dump: "Minidump") -> Iterator[TextPlace]:
+def walk_text_places(dump: Minidump) -> Iterator[TextPlace]:
     """Every place in a dump where text may be: memory, the strings of all streams, streams of text.
 
     Only as far as the file goes. Tables, registers and identifiers are in no place, unless a

@@ -1,5 +1,7 @@
 """Threads: the thread lists, thread names, and Windows' thread details."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.dump_source import DumpSource, Location
 from crashtool.formats.minidump.structs import (
     ListHeader,

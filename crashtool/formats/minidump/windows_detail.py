@@ -1,5 +1,7 @@
 """Windows-only detail, read by the `minidump` library from bytes that were checked beforehand."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from types import SimpleNamespace
 

@@ -1,5 +1,7 @@
 """Streams back into bytes: a whole minidump, or what is put behind the end of one that exists."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -41,8 +43,8 @@ class Link(NamedTuple):
     """
 
     offset: int
-    target: "Block"
-    kind: "type[Record]"
+    target: Block
+    kind: type[Record]
 
 
 class Block:
@@ -61,7 +63,7 @@ class Block:
         self.data += data
         return offset
 
-    def link(self, offset: int, target: "Block | None", kind: "type[Record]" = Rva) -> None:
+    def link(self, offset: int, target: Block | None, kind: type[Record] = Rva) -> None:
         """Have the reference at `offset` filled in with where `target` goes; not so for None."""
         if target is not None:
             self.links.append(Link(offset, target, kind))
@@ -170,7 +172,7 @@ def pack_utf8(text: str) -> Block:
     return Block(Count(entry_count=len(raw)).pack() + raw + b"\0")
 
 
-def pack_crashpad_info(info: "CrashpadInfo") -> Block:
+def pack_crashpad_info(info: CrashpadInfo) -> Block:
     """A CrashpadInfo stream of 64 bytes with all annotations of the process and its modules."""
     record = CrashpadInfoRecord(
         version=info.version, report_id=info.report_id.bytes_le, client_id=info.client_id.bytes_le
@@ -181,7 +183,7 @@ def pack_crashpad_info(info: "CrashpadInfo") -> Block:
     return block
 
 
-def pack_pairs(pairs: "Pairs") -> Block | None:
+def pack_pairs(pairs: Pairs) -> Block | None:
     """A MinidumpSimpleStringDictionary; None, which is how Crashpad writes it, for no pair."""
     if not pairs:
         return None
@@ -192,7 +194,7 @@ def pack_pairs(pairs: "Pairs") -> Block | None:
     return block
 
 
-def _pack_module_list(modules: "tuple[ModuleAnnotations, ...]") -> Block:
+def _pack_module_list(modules: tuple[ModuleAnnotations, ...]) -> Block:
     block = Block(Count(entry_count=len(modules)).pack())
     for module in modules:
         offset = block.add(ModuleLink(module_index=module.module_index).pack())
@@ -201,7 +203,7 @@ def _pack_module_list(modules: "tuple[ModuleAnnotations, ...]") -> Block:
     return block
 
 
-def _pack_module(module: "ModuleAnnotations") -> Block:
+def _pack_module(module: ModuleAnnotations) -> Block:
     block = Block(ModuleCrashpadInfo(version=1).pack())
     objects_place = block.add(LocationRecord().pack())
     texts = _pack_texts(module.list_annotations)
@@ -220,7 +222,7 @@ def _pack_texts(texts: tuple[str, ...]) -> Block | None:
     return block
 
 
-def _pack_objects(objects: "tuple[AnnotationObject, ...]") -> Block | None:
+def _pack_objects(objects: tuple[AnnotationObject, ...]) -> Block | None:
     if not objects:
         return None
     block = Block(Count(entry_count=len(objects)).pack())

@@ -1,8 +1,14 @@
 """The x87 state in its two layouts: FXSAVE, which the kernel keeps, and the older FSAVE."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from crashtool.formats.record import U8, U16, U32, U64, Record
+
+Bytes6 = Annotated[bytes, "6s"]
+Bytes80 = Annotated[bytes, "80s"]
+Bytes128 = Annotated[bytes, "128s"]
 
 REGISTERS = 8
 REGISTER_SIZE = 10  # bytes of the 16 that FXSAVE keeps for each
@@ -27,7 +33,7 @@ class Fxsave(Record):
     reserved_data: U16
     mxcsr: U32
     mxcsr_mask: U32
-    registers: Annotated[bytes, "128s"]
+    registers: Bytes128
 
 
 class Fsave(Record):
@@ -45,7 +51,7 @@ class Fsave(Record):
     operand: U32
     data_segment: U16
     reserved_data: U16
-    registers: Annotated[bytes, "80s"]
+    registers: Bytes80
 
 
 class Register(Record):
@@ -53,7 +59,7 @@ class Register(Record):
 
     mantissa: U64
     exponent: U16
-    padding: Annotated[bytes, "6s"]
+    padding: Bytes6
 
 
 def fsave_of(fxsave: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """What a project says of one configuration, such as Release|x64."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

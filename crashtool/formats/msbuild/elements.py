@@ -2,6 +2,8 @@
 refused: document types, entities, more depth or size than people write.
 """
 
+from __future__ import annotations
+
 from xml.parsers import expat
 
 from crashtool.errors import InputUnusable
@@ -17,7 +19,7 @@ class Element(NamedTuple):
 
     name: str
     attributes: dict[str, str]
-    children: "list[Element]"
+    children: list[Element]
     pieces: list[str]
     line: int
 

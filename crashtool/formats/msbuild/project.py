@@ -4,6 +4,8 @@ As MSBuild does it: first all properties, with imports where they stand; then th
 (ItemDefinitionGroup); then items. Visual Studio's own files are not there to be read.
 """
 
+from __future__ import annotations
+
 import ntpath
 import re
 from collections import ChainMap

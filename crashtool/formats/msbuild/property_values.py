@@ -4,6 +4,8 @@ What a project and its own sheets do not define may come from Visual Studio's fi
 environment or the command line: it is unknown, not empty, and so is what depends on it.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
 

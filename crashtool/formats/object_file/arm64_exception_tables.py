@@ -4,6 +4,8 @@ The format: Microsoft, "ARM64 exception handling". Each unwind code stands for o
 prologue, the last one first; epilogues have codes of their own, or share those.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 

@@ -3,6 +3,8 @@
 The format: Microsoft, "ARM64 exception handling", "Unwind codes" and "Packed unwind data".
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 

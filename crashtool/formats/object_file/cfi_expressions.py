@@ -4,6 +4,8 @@ Breakpad's language has no comparisons and shifts; procedure linkage tables need
 `formats.breakpad.cfi` knows them by words: `and`, `shl`, `ge` and so on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -63,7 +65,7 @@ class UnknownExpression(Exception):
 class Reader:
     """Bytes from `offset` to `end`, read in turn. UnknownExpression when they run out."""
 
-    def __init__(self, data: "Content", offset: int = 0, end: int | None = None) -> None:
+    def __init__(self, data: Content, offset: int = 0, end: int | None = None) -> None:
         self.data = data
         self.offset = offset
         self.end = len(data) if end is None else end

@@ -1,5 +1,7 @@
 """Stretches of code by address: each its first address and its end."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 
 

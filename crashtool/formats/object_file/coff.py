@@ -1,5 +1,7 @@
 """COFF: what Microsoft's compilers make of one source file, and what it asks of the linker."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -129,7 +131,7 @@ def is_coff(head: bytes) -> bool:
     return header.machine in ARCHITECTURES and not header.optional_size and header.section_count > 0
 
 
-def read_coff(data: "Content") -> CoffObject | None:
+def read_coff(data: Content) -> CoffObject | None:
     """An object's needs; None for the stub of an import library, which has none.
 
     InputUnusable for what is no COFF object, MalformedFile for a damaged one.
@@ -157,10 +159,10 @@ def _architecture(machine: int) -> str:
 
 
 def _read_object(
-    data: "Content",
+    data: Content,
     header: ObjectHeader | BigHeader,
     size: int,
-    symbol: type[Symbol] | type[BigSymbol],
+    symbol: type[Symbol | BigSymbol],
 ) -> CoffObject:
     texts = [
         bytes(_part(data, section.offset, section.size, "directives"))
@@ -174,7 +176,7 @@ def _read_object(
     )
 
 
-def _part(data: "Content", offset: int, size: int, name: str) -> memoryview:
+def _part(data: Content, offset: int, size: int, name: str) -> memoryview:
     """Half a directive or name is another one: what is cut is damage, and no shorter text."""
     if offset + size > len(data):
         raise MalformedFile(f"the object's {name} are cut short", offset=offset)
@@ -182,7 +184,7 @@ def _part(data: "Content", offset: int, size: int, name: str) -> memoryview:
 
 
 def _walk_stl_calls(
-    data: "Content", header: ObjectHeader | BigHeader, symbol: type[Symbol] | type[BigSymbol]
+    data: Content, header: ObjectHeader | BigHeader, symbol: type[Symbol | BigSymbol]
 ) -> Iterator[str]:
     count = min(header.symbol_count, MAX_SYMBOLS)
     strings = header.symbols_offset + header.symbol_count * symbol.SIZE

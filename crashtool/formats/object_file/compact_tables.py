@@ -4,6 +4,8 @@ The format: Apple's mach-o/compact_unwind_encoding.h: an index of pages, each a 
 functions. A function ends where the next begins.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise

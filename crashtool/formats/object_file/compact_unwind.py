@@ -4,6 +4,8 @@ The format: Apple's mach-o/compact_unwind_encoding.h. A function has a number of
 where its frame is and which registers are saved in it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -110,7 +112,7 @@ def walk_compact_records(
         return
 
 
-def _walk_functions(section: "Content") -> Iterator[CompactFunction]:
+def _walk_functions(section: Content) -> Iterator[CompactFunction]:
     """All functions, in order; each ends where the next begins."""
     before: tuple[int, int] | None = None
     for start, encoding in _walk_starts(section):
@@ -119,7 +121,7 @@ def _walk_functions(section: "Content") -> Iterator[CompactFunction]:
         before = start, encoding
 
 
-def _walk_starts(section: "Content") -> Iterator[tuple[int, int]]:
+def _walk_starts(section: Content) -> Iterator[tuple[int, int]]:
     """Where each function begins, with its encoding; the end of all last."""
     shared, index = open_index(section)
     for entry in index:
@@ -129,7 +131,7 @@ def _walk_starts(section: "Content") -> Iterator[tuple[int, int]]:
             yield from walk_page(section, entry, shared)
 
 
-def open_index(section: "Content") -> tuple[list[int], list[IndexEntry]]:
+def open_index(section: Content) -> tuple[list[int], list[IndexEntry]]:
     """The encodings that pages share, and the index of pages, whose last entry is the end of all.
 
     MalformedFile when they do not hold.
@@ -145,9 +147,7 @@ def open_index(section: "Content") -> tuple[list[int], list[IndexEntry]]:
     return shared, list(IndexEntry.read_array(section, header.pages, count))
 
 
-def walk_page(
-    section: "Content", entry: IndexEntry, shared: list[int]
-) -> Iterator[tuple[int, int]]:
+def walk_page(section: Content, entry: IndexEntry, shared: list[int]) -> Iterator[tuple[int, int]]:
     """Where each function of a page begins, with its encoding. MalformedFile for damage."""
     page = RegularPage.read(section, entry.page)
     if page.kind == REGULAR:
@@ -162,7 +162,7 @@ def walk_page(
 
 
 def _walk_compressed(
-    section: "Content", entry: IndexEntry, shared: list[int]
+    section: Content, entry: IndexEntry, shared: list[int]
 ) -> Iterator[tuple[int, int]]:
     page = CompressedPage.read(section, entry.page)
     own = UnwindEncoding.read_array(section, entry.page + page.encodings, page.encoding_count)

@@ -3,6 +3,8 @@
 Debug information is left out: it is full of the paths of the build machine.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,7 @@ class PlacedText(NamedTuple):
     width: int
 
 
-def find_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[str, ...]:
+def find_texts(data: Content, fragments: tuple[str, ...]) -> tuple[str, ...]:
     """The ASCII texts in a program's data that hold any of the fragments, each once, in order.
 
     8-bit and UTF-16 characters are both read. A text is cut at MAX_TEXT characters around the
@@ -43,7 +45,7 @@ def find_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(placed.text for placed in find_placed_texts(data, fragments)))
 
 
-def find_placed_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[PlacedText, ...]:
+def find_placed_texts(data: Content, fragments: tuple[str, ...]) -> tuple[PlacedText, ...]:
     """As find_texts, each text at the first of its places."""
     texts: dict[str, PlacedText] = {}
     for extent in list_data(data):
@@ -54,7 +56,7 @@ def find_placed_texts(data: "Content", fragments: tuple[str, ...]) -> tuple[Plac
     return tuple(texts.values())
 
 
-def list_data(data: "Content") -> tuple[Extent, ...]:
+def list_data(data: Content) -> tuple[Extent, ...]:
     """Where the parts of an object file are that a process has in memory; all of an unknown one."""
     if bytes(data[:4]) == elf.MAGIC:
         layout = elf.read_layout(data)
@@ -78,7 +80,7 @@ def list_data(data: "Content") -> tuple[Extent, ...]:
     return tuple(extents) or (Extent(0, len(data)),)
 
 
-def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> Iterator[PlacedText]:
+def _walk_texts(data: Content, extent: Extent, fragment: str, width: int) -> Iterator[PlacedText]:
     needle = fragment.encode("ascii" if width == NARROW else "utf-16-le")
     offset = extent.start
     for _ in range(MAX_HITS):
@@ -90,7 +92,7 @@ def _walk_texts(data: "Content", extent: Extent, fragment: str, width: int) -> I
         offset = max(end, offset + len(needle))
 
 
-def _widen(data: "Content", extent: Extent, offset: int, width: int) -> tuple[int, int]:
+def _widen(data: Content, extent: Extent, offset: int, width: int) -> tuple[int, int]:
     """From where to where the text goes that stands at a place."""
     low = max(extent.start, offset - MAX_TEXT * width)
     high = min(extent.end, offset + MAX_TEXT * width)
@@ -102,5 +104,5 @@ def _widen(data: "Content", extent: Extent, offset: int, width: int) -> tuple[in
     return start, end
 
 
-def _is_character(data: "Content", offset: int, width: int) -> bool:
+def _is_character(data: Content, offset: int, width: int) -> bool:
     return data[offset] in PRINTABLE and (width == NARROW or not data[offset + 1])

@@ -5,6 +5,8 @@ Where linkers write no table, as for static programs, one of the same form is ma
 The formats: Linux Standard Base, "Exception Frames"; DWARF 5, 6.4.
 """
 
+from __future__ import annotations
+
 import sys
 from array import array
 from bisect import bisect_right
@@ -98,7 +100,7 @@ class EhFrame:
 
     def __init__(
         self,
-        data: "Content",
+        data: Content,
         tables: FrameTables,
         architecture: str,
         *,
@@ -156,7 +158,7 @@ class EhFrame:
         self._index = words.tobytes()
         return 0, len(rows)
 
-    def walk_functions(self) -> "Iterator[tuple[int, int, CIE, Reader]]":
+    def walk_functions(self) -> Iterator[tuple[int, int, CIE, Reader]]:
         """Each function: its first address, its size, what it shares, a reader at its instructions.
 
         UnknownExpression where an entry is damaged.
@@ -167,7 +169,7 @@ class EhFrame:
                 reader.take(reader.uleb())
             yield start, size, cie, reader
 
-    def _walk_entries(self) -> "Iterator[tuple[int, Reader, CIE]]":
+    def _walk_entries(self) -> Iterator[tuple[int, Reader, CIE]]:
         """Each function's entry: its file offset, a reader at its first address, what it shares."""
         offset = self._tables.frames.offset
         end = offset + self._tables.frames.size
@@ -218,7 +220,7 @@ class EhFrame:
         span = self._spans[number]
         return wanted in span if span else self.find_cfi(address) is not None
 
-    def _list_starts(self) -> "Sequence[int]":
+    def _list_starts(self) -> Sequence[int]:
         """Where the functions of the index begin, from the index's own address."""
         if self._starts is None:
             rows = bytes(self._index[self._table : self._table + self._count * 8])
@@ -249,7 +251,7 @@ class EhFrame:
             return None
         return range(start, start + size) if self._is_plain(reader) else None
 
-    def _read_plain_cie(self, offset: int) -> "CIE | None":
+    def _read_plain_cie(self, offset: int) -> CIE | None:
         """A common entry, if it gives a frame address by plain instructions."""
         cie = self._read_cie(offset)
         start = cie.instructions.offset

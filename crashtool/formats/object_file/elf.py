@@ -1,5 +1,7 @@
 """ELF: executables, libraries, separate debug files, split DWARF."""
 
+from __future__ import annotations
+
 import zlib
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -77,23 +79,23 @@ class Section(NamedTuple):
     present: bool
 
 
-def read_elf(data: "Content") -> tuple[ObjectFile, ...]:
+def read_elf(data: Content) -> tuple[ObjectFile, ...]:
     """The one object in an ELF file."""
     return (_ElfReader(data).object_file(),)
 
 
-def identify_elf(data: "Content") -> BuildId | None:
+def identify_elf(data: Content) -> BuildId | None:
     """The build id of an ELF file, or what Breakpad's client makes up from the code without one."""
     reader = _ElfReader(data)
     return reader.find_build_id() or reader.hash_code()
 
 
-def find_frame_tables(data: "Content") -> FrameTables | None:
+def find_frame_tables(data: Content) -> FrameTables | None:
     """Where an ELF file's .eh_frame is, and its index if there is one; None without .eh_frame."""
     return _ElfReader(data).frame_tables()
 
 
-def find_symbol_tables(data: "Content") -> tuple[SymbolTable, ...]:
+def find_symbol_tables(data: Content) -> tuple[SymbolTable, ...]:
     """Where an ELF file's .symtab is, and .dynsym; none where numbers are big-endian."""
     reader = _ElfReader(data)
     tables = (reader.symbol_table(), reader.symbol_table(".dynsym", ".dynstr"))
@@ -108,7 +110,7 @@ class ElfLayout(NamedTuple):
     sections: tuple[Section, ...]
 
 
-def read_layout(data: "Content") -> ElfLayout | None:
+def read_layout(data: Content) -> ElfLayout | None:
     """The sections of an ELF file; None where numbers are big-endian."""
     reader = _ElfReader(data)
     if reader.big_endian:
@@ -116,13 +118,13 @@ def read_layout(data: "Content") -> ElfLayout | None:
     return ElfLayout(reader.base(), reader.wide, tuple(reader.rows))
 
 
-def read_segments(data: "Content") -> tuple[HeaderRow, list[SegmentRow], bool]:
+def read_segments(data: Content) -> tuple[HeaderRow, list[SegmentRow], bool]:
     """The header and the segments of an ELF file, and whether numbers are big-endian."""
     reader = _ElfReader(data)
     return reader.header, reader.segments(), reader.big_endian
 
 
-def read_link_checksum(data: "Content") -> int | None:
+def read_link_checksum(data: Content) -> int | None:
     """The CRC32 of the debug file that .gnu_debuglink names; None when it names none.
 
     It stands behind the name, at the next multiple of four (gdb, "Separate Debug Files").
@@ -137,7 +139,7 @@ def read_link_checksum(data: "Content") -> int | None:
     return int.from_bytes(checksum, "big" if reader.big_endian else "little")
 
 
-def find_fixed_image(data: "Content") -> range | None:
+def find_fixed_image(data: Content) -> range | None:
     """Where a program is loaded that can be nowhere else, by its segments; None for all others."""
     reader = _ElfReader(data)
     loads = [segment for segment in reader.segments() if segment.segment_type == SEGMENT_LOAD]
@@ -146,17 +148,17 @@ def find_fixed_image(data: "Content") -> range | None:
     return range(reader.base(), max(segment.address + segment.memory_size for segment in loads))
 
 
-def find_note(data: "Content", owner: bytes, note_type: int) -> bytes | None:
+def find_note(data: Content, owner: bytes, note_type: int) -> bytes | None:
     """What a note of an ELF file holds, by its owner (with its NUL) and type; None without one."""
     return _ElfReader(data).find_note(owner, note_type)
 
 
-def find_elf_code(data: "Content") -> tuple[CodeRange, ...]:
+def find_elf_code(data: Content) -> tuple[CodeRange, ...]:
     """Where an ELF file's executable code is, be its bytes in another file."""
     return _ElfReader(data).code()
 
 
-def find_elf_constants(data: "Content") -> tuple[CodeRange, ...]:
+def find_elf_constants(data: Content) -> tuple[CodeRange, ...]:
     """Where an ELF file holds what is loaded and never written to; none of a debug file's."""
     reader = _ElfReader(data)
     is_debug = reader.big_endian or not any(code.present for code in reader.code())
@@ -166,7 +168,7 @@ def find_elf_constants(data: "Content") -> tuple[CodeRange, ...]:
 class _ElfReader:
     """One ELF file: its header, and its sections by name."""
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         self.data = data
         identification = Identification.read(data)
         if identification.word_class not in (CLASS_32, CLASS_64):

@@ -1,5 +1,7 @@
 """What an ELF file needs when it is loaded: libraries, versions of symbols, a stack (gabi, LSB)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -71,7 +73,7 @@ class Dynamic(NamedTuple):
     exported: frozenset[str] = frozenset()
 
 
-def read_dynamic(data: "Content", names: tuple[str, ...] = ()) -> Dynamic:
+def read_dynamic(data: Content, names: tuple[str, ...] = ()) -> Dynamic:
     """What an ELF file needs to be loaded, and which of `names` it imports or exports.
 
     MalformedFile for a file that its dynamic section does not fit.
@@ -92,7 +94,7 @@ def read_dynamic(data: "Content", names: tuple[str, ...] = ()) -> Dynamic:
     return _DynamicReader(data, header, segments, big_endian=big_endian).fill(dynamic, row, names)
 
 
-def _read_interpreter(data: "Content", segments: list[SegmentRow]) -> str:
+def _read_interpreter(data: Content, segments: list[SegmentRow]) -> str:
     for segment in segments:
         if segment.segment_type == SEGMENT_INTERPRETER:
             raw = bytes(data[segment.offset : segment.offset + min(segment.file_size, MAX_NAME)])
@@ -104,7 +106,7 @@ class _DynamicReader:
     """One dynamic section: its entries by tag, and what they lead to."""
 
     def __init__(
-        self, data: "Content", header: HeaderRow, segments: list[SegmentRow], *, big_endian: bool
+        self, data: Content, header: HeaderRow, segments: list[SegmentRow], *, big_endian: bool
     ) -> None:
         self.data = data
         self.header = header

@@ -1,5 +1,7 @@
 """An ELF image as a process has it in memory, where there may be no file and no section."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 

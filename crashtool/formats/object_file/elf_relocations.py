@@ -5,6 +5,8 @@ is refused in a shared library ("recompile with -fPIC"). A program may have it, 
 meant for programs, built with -fPIE, shows nothing until then.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,7 @@ class Bindings(NamedTuple):
     is_known: bool = True
 
 
-def read_bindings(data: "Content") -> Bindings:
+def read_bindings(data: Content) -> Bindings:
     """What an object's relocations ask for; `is_known` is false for all but 64-bit x86 and ARM."""
     header = _read_header(data)
     if header is None or header.machine not in RELATIVE:
@@ -69,7 +71,7 @@ def read_bindings(data: "Content") -> Bindings:
     return Bindings(frozenset(fixed), frozenset(hidden))
 
 
-def find_symbol(data: "Content", name: str) -> set[bool]:
+def find_symbol(data: Content, name: str) -> set[bool]:
     """Whether an object of 64 bits defines a symbol (True) or wants it of others (False).
 
     Nothing where it does neither.
@@ -87,7 +89,7 @@ def find_symbol(data: "Content", name: str) -> set[bool]:
     }
 
 
-def _read_header(data: "Content") -> Header64 | None:
+def _read_header(data: Content) -> Header64 | None:
     """The header of a little-endian object of 64 bits; None for other files."""
     identification = Identification.read(data)
     is_elf = identification.magic == MAGIC
@@ -97,20 +99,20 @@ def _read_header(data: "Content") -> Header64 | None:
     return header if header.file_type == RELOCATABLE else None
 
 
-def _read_sections(data: "Content", header: Header64) -> list[ElfSection64]:
+def _read_sections(data: Content, header: Header64) -> list[ElfSection64]:
     if header.section_count > MAX_SECTIONS:
         raise MalformedFile("too many ELF sections", offset=header.sections_offset)
     return list(ElfSection64.read_array(data, header.sections_offset, header.section_count))
 
 
-def _walk_hidden(data: "Content", table: ElfSection64, names: ElfSection64) -> Iterator[str]:
+def _walk_hidden(data: Content, table: ElfSection64, names: ElfSection64) -> Iterator[str]:
     for symbol in ElfSymbol64.read_array(data, table.offset, table.size // ElfSymbol64.SIZE):
         if symbol.section != UNDEFINED and symbol.other & 3 != DEFAULT_VISIBILITY:
             yield _name(data, names, symbol.name)
 
 
 def _walk_fixed(
-    data: "Content",
+    data: Content,
     section: ElfSection64,
     target: ElfSection64,
     sections: list[ElfSection64],
@@ -135,7 +137,7 @@ def _walk_fixed(
             yield _name(data, names, symbol.name)
 
 
-def _name(data: "Content", names: ElfSection64, offset: int) -> str:
+def _name(data: Content, names: ElfSection64, offset: int) -> str:
     start = names.offset + offset
     end = min(start + MAX_NAME, names.offset + names.size)
     return bytes(data[start:end]).partition(b"\0")[0].decode("utf-8", "replace")

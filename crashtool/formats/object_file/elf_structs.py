@@ -1,5 +1,7 @@
 """ELF structs as tables: headers, sections, segments, notes (elf.h)."""
 
+from __future__ import annotations
+
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
 
 

@@ -1,5 +1,7 @@
 """The names that an ELF file's symbol table gives to functions."""
 
+from __future__ import annotations
+
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -56,7 +58,7 @@ class SymbolTable(NamedTuple):
     names_size: int
 
 
-def walk_function_names(data: "Content", table: SymbolTable, address: int) -> Iterator[str]:
+def walk_function_names(data: Content, table: SymbolTable, address: int) -> Iterator[str]:
     """The names of the functions, of any size but none, that begin at an address from the base."""
     kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     field = 8 if table.wide else 4  # of `value`, and its size
@@ -86,7 +88,7 @@ class FunctionTable:
     Those without a size, which assembly has, reach to the next one within their range of `code`.
     """
 
-    def __init__(self, data: "Content", table: SymbolTable, code: tuple[range, ...] = ()) -> None:
+    def __init__(self, data: Content, table: SymbolTable, code: tuple[range, ...] = ()) -> None:
         self._data = data
         self._table = table
         self._code = code
@@ -165,7 +167,7 @@ class FunctionNames:
     """
 
     def __init__(
-        self, data: "Content", tables: tuple[SymbolTable, ...], code: tuple[range, ...]
+        self, data: Content, tables: tuple[SymbolTable, ...], code: tuple[range, ...]
     ) -> None:
         self._data = data
         self._tables = tables
@@ -198,7 +200,7 @@ class FunctionNames:
         return self._functions
 
 
-def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, int, int]]:
+def _walk_functions(data: Content, table: SymbolTable) -> Iterator[tuple[int, int, int]]:
     kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     end = min(table.offset + table.size, len(data))
     for offset in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
@@ -207,7 +209,7 @@ def _walk_functions(data: "Content", table: SymbolTable) -> Iterator[tuple[int, 
             yield symbol.value - table.base, symbol.size, symbol.name
 
 
-def _name(data: "Content", table: SymbolTable, offset: int) -> str:
+def _name(data: Content, table: SymbolTable, offset: int) -> str:
     start = table.names_offset + offset
     end = min(start + MAX_NAME_LENGTH, table.names_offset + table.names_size)
     return bytes(data[start:end]).partition(b"\0")[0].decode("utf-8", "replace")

@@ -5,6 +5,8 @@ prescribes what may stand there (Microsoft, "x64 prolog and epilog"): one instru
 frame, pops, and a return or a jump to another function.
 """
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_EPILOGUE = 48  # bytes: 8, eight pops of at most 2, a jump; no compiler comes near

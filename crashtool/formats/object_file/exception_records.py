@@ -1,5 +1,7 @@
 """Breakpad's STACK CFI records of all functions of a 64-bit image for Windows."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
 
-def walk_exception_records(data: "Content", tables: "Tables") -> Iterator[str]:
+def walk_exception_records(data: Content, tables: Tables) -> Iterator[str]:
     """The records of an image; what is damaged costs the functions that it describes."""
     opened = open_exception_tables(data, tables)
     if isinstance(opened, Arm64ExceptionTables):

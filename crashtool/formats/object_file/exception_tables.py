@@ -4,6 +4,8 @@ The format: Microsoft, "x64 exception handling". Crashes in a prologue are not r
 __chkstk finds that the stack is used up.
 """
 
+from __future__ import annotations
+
 import sys
 from array import array
 from bisect import bisect_right
@@ -103,7 +105,7 @@ class Tables(NamedTuple):
 
     offset: int
     total: int
-    sections: "tuple[CodeRange, ...]"
+    sections: tuple[CodeRange, ...]
     architecture: str = "x86_64"
 
     def locate(self, address: int) -> int:
@@ -118,7 +120,7 @@ class Tables(NamedTuple):
         number = bisect_right(range(self.total), address, key=begin_of) - 1
         return number if number >= 0 else None
 
-    def list_begins(self, data: Bytes, fields: int) -> "Sequence[int]":
+    def list_begins(self, data: Bytes, fields: int) -> Sequence[int]:
         """Where all entries begin, each of so many 32-bit fields; fewer of a file cut short."""
         size = 4 * fields
         rows = bytes(data[self.offset : self.offset + self.total * size])
@@ -192,7 +194,7 @@ class ExceptionTables:
             return None
         return range(function.begin, function.end)
 
-    def walk_changes(self) -> "Iterator[tuple[RuntimeFunction, list[tuple[int, dict[str, str]]]]]":
+    def walk_changes(self) -> Iterator[tuple[RuntimeFunction, list[tuple[int, dict[str, str]]]]]:
         """All functions that can be read, each with its rules from several of its offsets on.
 
         Within the prologue, that is: what epilogues do is seen in their code alone.

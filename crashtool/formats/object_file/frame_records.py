@@ -1,5 +1,7 @@
 """Breakpad's STACK CFI records of all functions that DWARF's unwind tables describe."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -35,7 +37,7 @@ class _Changes(NamedTuple):
 
 
 def walk_frame_records(
-    data: "Content", tables: FrameTables, architecture: str, *, is_debug: bool = False
+    data: Content, tables: FrameTables, architecture: str, *, is_debug: bool = False
 ) -> Iterator[str]:
     """The records of a table, up to where it is damaged; `is_debug`: it is a .debug_frame.
 
@@ -86,7 +88,7 @@ def _dollar(word: str, names: set[str]) -> str:
 
 
 def _list_changes(
-    cie: "CIE", code: bytes, architecture: str, spell: Callable[[str], str]
+    cie: CIE, code: bytes, architecture: str, spell: Callable[[str], str]
 ) -> _Changes:
     """How rules change within a function."""
     changes: list[Change] = []

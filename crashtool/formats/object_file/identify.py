@@ -1,5 +1,7 @@
 """What a file is by its content, and the identifiers that crash reports know it by."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 HEAD_BYTES = 64
 
 
-def _read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
+def _read_pdb(data: Content) -> tuple[ObjectFile, ...]:
     from crashtool.formats.object_file.pdb_identity import (
         read_pdb,
     )  # seldom a dump has PDBs and ELF files
@@ -24,7 +26,7 @@ def _read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
     return read_pdb(data)
 
 
-READERS: tuple[tuple[bytes, Callable[["Content"], tuple[ObjectFile, ...]]], ...] = (
+READERS: tuple[tuple[bytes, Callable[[Content], tuple[ObjectFile, ...]]], ...] = (
     (elf.MAGIC, elf.read_elf),
     (msf.MAGIC, _read_pdb),
     (symbol_header.MAGIC, symbol_header.read_symbol_header),
@@ -82,7 +84,7 @@ def sniff_file_type(head: bytes) -> UnusableFileType | None:
     )
 
 
-def find_code(data: "Content") -> tuple[CodeRange, ...]:
+def find_code(data: Content) -> tuple[CodeRange, ...]:
     """Where the executable code of an ELF or PE file is, of a debug file too; empty for others.
 
     MalformedFile when the headers do not hold.
@@ -92,7 +94,7 @@ def find_code(data: "Content") -> tuple[CodeRange, ...]:
     return pe.find_pe_code(data) if bytes(data[: len(pe.MAGIC)]) == pe.MAGIC else ()
 
 
-def find_constants(data: "Content") -> tuple[CodeRange, ...]:
+def find_constants(data: Content) -> tuple[CodeRange, ...]:
     """Where an ELF file holds what is loaded and never written to; empty for others.
 
     MalformedFile when the headers do not hold.
@@ -101,7 +103,7 @@ def find_constants(data: "Content") -> tuple[CodeRange, ...]:
     return elf.find_elf_constants(data) if is_elf else ()
 
 
-def read_object_files(data: "Content") -> tuple[ObjectFile, ...]:
+def read_object_files(data: Content) -> tuple[ObjectFile, ...]:
     """The objects in a file's bytes: one, or one for each architecture of a universal Mach-O.
 
     InputUnusable when the content is of no kind that can be used, MalformedFile when it breaks

@@ -5,6 +5,8 @@ GCC (12 with -O2, and older ones with -O3) copies a literal into a std::string b
 may follow; the literal itself is nowhere. Clang and Visual C++ load from the literal.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -37,7 +39,7 @@ class Mapped(NamedTuple):
     is_code: bool
 
 
-def find_copied(data: "Content", places: tuple[int, ...]) -> frozenset[int]:
+def find_copied(data: Content, places: tuple[int, ...]) -> frozenset[int]:
     """Of some places in an ELF or PE file for x86-64, those that code loads such a piece from."""
     sections = _list_sections(data)
     wanted = {}
@@ -53,7 +55,7 @@ def find_copied(data: "Content", places: tuple[int, ...]) -> frozenset[int]:
     return frozenset(wanted[target] for target in _walk_loads(data, sections) if target in wanted)
 
 
-def _walk_loads(data: "Content", sections: tuple[Mapped, ...]) -> Iterator[int]:
+def _walk_loads(data: Content, sections: tuple[Mapped, ...]) -> Iterator[int]:
     """The addresses that aligned loads relative to the instruction read."""
     count = 0
     for section in sections:
@@ -68,7 +70,7 @@ def _walk_loads(data: "Content", sections: tuple[Mapped, ...]) -> Iterator[int]:
                 return
 
 
-def _list_sections(data: "Content") -> tuple[Mapped, ...]:
+def _list_sections(data: Content) -> tuple[Mapped, ...]:
     """The sections of a file for x86-64; none of any other."""
     if bytes(data[:4]) == elf.MAGIC:
         layout = elf.read_layout(data)

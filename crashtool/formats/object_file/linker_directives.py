@@ -5,6 +5,8 @@ object (yvals.h), and a link of objects whose values differ ends with LNK2038. C
 more than `/DEFAULTLIB:"MSVCRT"`.
 """
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.named_tuple import NamedTuple

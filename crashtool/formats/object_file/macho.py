@@ -1,5 +1,7 @@
 """Mach-O: Apple's executables, libraries and dSYM files, thin and universal."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,7 +70,7 @@ UNWIND_SECTIONS = ("__unwind_info", "__eh_frame", "__debug_frame")
 class _Slice(NamedTuple):
     """One architecture's part of a file, from `start` to `end`."""
 
-    data: "Content"
+    data: Content
     start: int
     end: int
     big_endian: bool
@@ -85,12 +87,12 @@ class _Commands(NamedTuple):
     sections: frozenset[str]
 
 
-def read_macho(data: "Content") -> tuple[ObjectFile, ...]:
+def read_macho(data: Content) -> tuple[ObjectFile, ...]:
     """The objects in a Mach-O file: one, or one for each architecture of a universal file."""
     return tuple(_read_thin(data, start, end) for start, end in _walk_architectures(data))
 
 
-def read_section_names(data: "Content") -> frozenset[str]:
+def read_section_names(data: Content) -> frozenset[str]:
     """The names of the sections of all architectures that have bytes in this file."""
     names = frozenset[str]()
     for start, end in _walk_architectures(data):
@@ -98,7 +100,7 @@ def read_section_names(data: "Content") -> frozenset[str]:
     return names
 
 
-def list_segments(data: "Content", *, without: tuple[str, ...] = ()) -> list[tuple[int, int]]:
+def list_segments(data: Content, *, without: tuple[str, ...] = ()) -> list[tuple[int, int]]:
     """Where the segments of all architectures begin and end in the file, but those so called."""
     bounds = []
     for start, end in _walk_architectures(data):
@@ -131,7 +133,7 @@ class Architecture(NamedTuple):
     symbols: SymbolsCommand | None
 
 
-def find_architecture(data: "Content", architecture: str = "") -> Architecture | None:
+def find_architecture(data: Content, architecture: str = "") -> Architecture | None:
     """The part of a file for an architecture, named as in a crash report; a file's only one.
 
     None when the file has several others, and where numbers are big-endian.
@@ -176,7 +178,7 @@ def _read_architecture(part: _Slice, header: MachHeader, first: int) -> Architec
     return Architecture(part.start, part.end, wide, base, tuple(sections), symbols)
 
 
-def find_signature(data: "Content") -> tuple[int, int] | None:
+def find_signature(data: Content) -> tuple[int, int] | None:
     """Where the code signature of the first architecture that is signed begins and ends."""
     for start, end in _walk_architectures(data):
         part, header, first = _open_thin(data, start, end)
@@ -190,7 +192,7 @@ def find_signature(data: "Content") -> tuple[int, int] | None:
     return None
 
 
-def read_libraries(data: "Content") -> tuple[str, ...]:
+def read_libraries(data: Content) -> tuple[str, ...]:
     """The paths of the libraries that a file is linked with, of all architectures, each once."""
     names: dict[str, None] = {}
     for start, end in _walk_architectures(data):
@@ -203,7 +205,7 @@ def read_libraries(data: "Content") -> tuple[str, ...]:
     return tuple(names)
 
 
-def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
+def _walk_architectures(data: Content) -> Iterator[tuple[int, int]]:
     """Where each architecture begins and ends in a thin or universal file."""
     magic = bytes(data[:4])
     if magic not in (UNIVERSAL_32, UNIVERSAL_64):
@@ -223,7 +225,7 @@ def _walk_architectures(data: "Content") -> Iterator[tuple[int, int]]:
         yield entry.offset, entry.offset + entry.size
 
 
-def _open_thin(data: "Content", start: int, end: int) -> tuple[_Slice, MachHeader, int]:
+def _open_thin(data: Content, start: int, end: int) -> tuple[_Slice, MachHeader, int]:
     """One architecture's part, its header, and where its load commands begin."""
     magic = bytes(data[start : start + 4])
     if magic not in MAGICS:
@@ -239,7 +241,7 @@ def _open_thin(data: "Content", start: int, end: int) -> tuple[_Slice, MachHeade
     return part, header, first
 
 
-def _read_thin(data: "Content", start: int, end: int) -> ObjectFile:
+def _read_thin(data: Content, start: int, end: int) -> ObjectFile:
     part, header, first = _open_thin(data, start, end)
     commands = _read_commands(part, header, first)
     debug_id = DebugId.from_uuid(commands.uuid) if commands.uuid else None

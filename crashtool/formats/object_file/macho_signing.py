@@ -1,5 +1,7 @@
 """The code signature of a Mach-O file: whether there is one, and its entitlements (cs_blobs.h)."""
 
+from __future__ import annotations
+
 import plistlib
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +48,7 @@ class CodeSignature(NamedTuple):
     entitlements: dict[str, Any]
 
 
-def read_signature(data: "Content") -> CodeSignature | None:
+def read_signature(data: Content) -> CodeSignature | None:
     """The signature of the first architecture that has one; None of an unsigned file.
 
     MalformedFile when it does not fit.
@@ -69,7 +71,7 @@ def read_signature(data: "Content") -> CodeSignature | None:
     return CodeSignature(SLOT_CMS not in slots, entitlements)
 
 
-def _read_entitlements(data: "Content", offset: int, end: int) -> dict[str, Any]:
+def _read_entitlements(data: Content, offset: int, end: int) -> dict[str, Any]:
     blob = Blob.read(data, offset, big_endian=True)
     stop = offset + blob.size
     if blob.magic != MAGIC_ENTITLEMENTS or stop > end or blob.size > MAX_ENTITLEMENTS:

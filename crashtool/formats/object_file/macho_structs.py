@@ -1,5 +1,7 @@
 """Structs of Mach-O files (mach-o/loader.h, mach-o/fat.h)."""
 
+from __future__ import annotations
+
 from crashtool.formats.record import U32, U64, Bytes16, Record
 
 

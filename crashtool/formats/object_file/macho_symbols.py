@@ -1,5 +1,7 @@
 """The names that a Mach-O file's symbol table gives to functions (mach-o/nlist.h)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,7 @@ class MachSymbol64(Record):
     value: U64
 
 
-def read_macho_functions(data: "Content", architecture: str = "") -> UnsizedFunctions | None:
+def read_macho_functions(data: Content, architecture: str = "") -> UnsizedFunctions | None:
     """The functions of a file's symbol table, names as C and C++ have them.
 
     `architecture` chooses in a universal file. None without a symbol table, or such a part.
@@ -62,7 +64,7 @@ def read_macho_functions(data: "Content", architecture: str = "") -> UnsizedFunc
     return UnsizedFunctions(_walk_functions(data, part), code, read_name)
 
 
-def _walk_functions(data: "Content", part: Architecture) -> Iterator[tuple[int, int]]:
+def _walk_functions(data: Content, part: Architecture) -> Iterator[tuple[int, int]]:
     """Of each symbol in a section of code, its address from the base, and where its name is."""
     assert part.symbols is not None  # noqa: S101 (the caller has asked)
     kind: type[MachSymbol64 | MachSymbol32] = MachSymbol64 if part.wide else MachSymbol32

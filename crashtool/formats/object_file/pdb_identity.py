@@ -1,5 +1,7 @@
 """PDB: Microsoft's program databases (MSF 7.00), as far as identifiers and quality go."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats import object_kinds
@@ -26,7 +28,7 @@ SOURCE_SERVER = b"srcsrv"
 ARCHITECTURES = {0x14C: "x86", 0x8664: "x86_64", 0xAA64: "arm64", 0x1C4: "arm", 0xC0EE: "clr"}
 
 
-def read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
+def read_pdb(data: Content) -> tuple[ObjectFile, ...]:
     """The one object in a PDB file."""
     file = MultiStreamFile(data)
     info = read_info(file)
@@ -48,7 +50,7 @@ def read_pdb(data: "Content") -> tuple[ObjectFile, ...]:
     return (object_file,)
 
 
-def _find_features(file: MultiStreamFile, dbi: "DebugInformation") -> set[str]:
+def _find_features(file: MultiStreamFile, dbi: DebugInformation) -> set[str]:
     features = set()
     if dbi.head.symbol_stream != NO_STREAM and file.get_size(dbi.head.symbol_stream):
         features.add(object_kinds.SYMBOLS)
@@ -59,7 +61,7 @@ def _find_features(file: MultiStreamFile, dbi: "DebugInformation") -> set[str]:
     return features
 
 
-def _find_traits(dbi: "DebugInformation") -> set[str]:
+def _find_traits(dbi: DebugInformation) -> set[str]:
     traits = set()
     if dbi.head.flags & FLAG_STRIPPED:
         traits.add(object_kinds.STRIPPED)

@@ -1,5 +1,7 @@
 """PE: Windows executables and libraries."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Annotated
 
 from crashtool.errors import InputUnusable, MalformedFile
@@ -8,6 +10,9 @@ from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_kinds import CodeRange, ObjectFile, base_name
 from crashtool.formats.record import U8, U16, U32, U64, Bytes4, Bytes8, Bytes16, Record
+
+Bytes2 = Annotated[bytes, "2s"]
+Bytes58 = Annotated[bytes, "58s"]
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables
@@ -41,8 +46,8 @@ BASE_64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 class DosHeader(Record):
     """IMAGE_DOS_HEADER, of which only the place of the real header matters."""
 
-    magic: Annotated[bytes, "2s"]
-    program: Annotated[bytes, "58s"]
+    magic: Bytes2
+    program: Bytes58
     header_offset: U32
 
 
@@ -169,7 +174,7 @@ class PeImage(NamedTuple):
     rows: tuple[SectionHeader, ...]
 
 
-def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
+def read_pe(data: Content) -> tuple[ObjectFile, ...]:
     """The one object in a PE file."""
     image = read_image(data)
     codeview = _find_codeview(data, image)
@@ -196,7 +201,7 @@ def read_pe(data: "Content") -> tuple[ObjectFile, ...]:
     return (object_file,)
 
 
-def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
+def find_pe_code(data: Content) -> tuple[CodeRange, ...]:
     """Where a PE file's executable code is."""
     return tuple(
         CodeRange(
@@ -207,7 +212,7 @@ def find_pe_code(data: "Content") -> tuple[CodeRange, ...]:
     )
 
 
-def read_section_names(data: "Content") -> frozenset[str]:
+def read_section_names(data: Content) -> frozenset[str]:
     """The names of an image's sections."""
     return frozenset(_read_headers(data).sections)
 
@@ -224,7 +229,7 @@ def find_image_end(head: bytes) -> int:
     return max((section.offset + section.size for section in sections.values()), default=0)
 
 
-def find_exception_tables(data: "Content") -> "Tables | None":
+def find_exception_tables(data: Content) -> Tables | None:
     """Where an x86-64 or ARM64 image has its function table; None for others, or without one."""
     image = read_image(data)
     size = _size(image, DIRECTORY_EXCEPTION)
@@ -245,7 +250,7 @@ def find_exception_tables(data: "Content") -> "Tables | None":
     return Tables(offset, count, sections, architecture)
 
 
-def find_loaded_exception_tables(head: bytes) -> "Tables | None":
+def find_loaded_exception_tables(head: bytes) -> Tables | None:
     """As `find_exception_tables`, of an image as it is in memory; `head` are its first bytes.
 
     Offsets are addresses from the image's base. InputUnusable when the headers are none.
@@ -263,9 +268,7 @@ def find_loaded_exception_tables(head: bytes) -> "Tables | None":
     return Tables(offset, size // entry, (whole,), architecture)
 
 
-def open_exception_tables(
-    data: "Bytes", tables: "Tables"
-) -> "ExceptionTables | Arm64ExceptionTables":
+def open_exception_tables(data: Bytes, tables: Tables) -> ExceptionTables | Arm64ExceptionTables:
     """The unwind rules of an image, by the machine that it is for."""
     if tables.architecture == "arm64":
         from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables
@@ -276,7 +279,7 @@ def open_exception_tables(
     return ExceptionTables(data, tables)
 
 
-def read_image(data: "Content") -> PeImage:
+def read_image(data: Content) -> PeImage:
     """The headers of an image. MalformedFile when a section ends after the file."""
     image = _read_headers(data)
     for section in image.sections.values():
@@ -287,7 +290,7 @@ def read_image(data: "Content") -> PeImage:
     return image
 
 
-def _read_headers(data: "Content") -> PeImage:
+def _read_headers(data: Content) -> PeImage:
     offset = DosHeader.read(data).header_offset if len(data) >= DosHeader.SIZE else len(data)
     if bytes(data[offset : offset + 4]) != SIGNATURE:
         raise InputUnusable("a DOS program, or a text: it begins with MZ, but has no PE header")
@@ -307,7 +310,7 @@ def _read_headers(data: "Content") -> PeImage:
     return PeImage(header, optional, directories, sections, rows)
 
 
-def _section_name(data: "Content", header: FileHeader, section: SectionHeader) -> str:
+def _section_name(data: Content, header: FileHeader, section: SectionHeader) -> str:
     """A section's name; long ones are written as "/123", a place in the string table, and from
     ten millions on as "//AAmJaA", the same in six digits of base 64.
     """
@@ -355,7 +358,7 @@ def _features(image: PeImage) -> frozenset[str]:
     return frozenset(features)
 
 
-def _find_codeview(data: "Content", image: PeImage) -> tuple[CvInfoPdb70, str] | None:
+def _find_codeview(data: Content, image: PeImage) -> tuple[CvInfoPdb70, str] | None:
     """The first CodeView record of PDB 7.0, as Crashpad takes it, and the PDB's path in it."""
     size = _size(image, DIRECTORY_DEBUG)
     offset = find_file_offset(image, image.directories[DIRECTORY_DEBUG].address) if size else None

@@ -1,5 +1,7 @@
 """The bytes of a PE image that nothing writes to, neither the program nor what loads it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.object_file.pe import PeImage, find_directory, find_file_offset, read_image
@@ -34,7 +36,7 @@ class BaseRelocation(Record):
 class PeConstants:
     """Reads constants by their addresses from the image's base."""
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         """MalformedFile when its headers do not hold."""
         self._data = data
         image = read_image(data)
@@ -70,7 +72,7 @@ class PeConstants:
             for place in self._walk_relocations(page)
         )
 
-    def _walk_relocations(self, page: int) -> "list[int]":
+    def _walk_relocations(self, page: int) -> list[int]:
         """Where loading changes a page. One of an unknown kind counts as the widest."""
         return [
             page + (relocation.value & OFFSET_MASK)

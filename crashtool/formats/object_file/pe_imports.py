@@ -1,5 +1,7 @@
 """The DLLs that a PE image names in its import tables (winnt.h, delayimp.h)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,12 +26,12 @@ class ImportDescriptor(Record):
     addresses: U32
 
 
-def read_imports(data: "Content") -> tuple[str, ...]:
+def read_imports(data: Content) -> tuple[str, ...]:
     """The names of the DLLs, without those that are loaded at their first use."""
     return tuple(_walk_names(data))
 
 
-def _walk_names(data: "Content") -> Iterator[str]:
+def _walk_names(data: Content) -> Iterator[str]:
     image = read_image(data)
     address = find_directory(image, DIRECTORY_IMPORT)
     start = find_file_offset(image, address) if address else None

@@ -1,5 +1,7 @@
 """The names that a PE file gives to functions: MinGW's COFF symbols, else its exports."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -47,7 +49,7 @@ class Ordinal(Record):
     value: U16
 
 
-def read_pe_functions(data: "Content") -> UnsizedFunctions | None:
+def read_pe_functions(data: Content) -> UnsizedFunctions | None:
     """The functions of an image's COFF symbols, names as C and C++ have them; None without.
 
     MalformedFile when the headers do not hold.
@@ -74,7 +76,7 @@ def read_pe_functions(data: "Content") -> UnsizedFunctions | None:
     return UnsizedFunctions(_walk_symbols(data, image), _list_code(image), read_name)
 
 
-def read_pe_exports(data: "Content") -> UnsizedFunctions | None:
+def read_pe_exports(data: Content) -> UnsizedFunctions | None:
     """The functions that a library exports by name; None without.
 
     MalformedFile when the headers do not hold.
@@ -107,7 +109,7 @@ def _list_code(image: pe.PeImage) -> list[range]:
     ]
 
 
-def _walk_symbols(data: "Content", image: pe.PeImage) -> Iterator[tuple[int, int]]:
+def _walk_symbols(data: Content, image: pe.PeImage) -> Iterator[tuple[int, int]]:
     """Of each symbol in a section of code, its address from the base, and where it stands.
 
     Section numbers count from 1. The code of each object file begins with a symbol of its section:
@@ -138,7 +140,7 @@ def _is_section(symbol: coff.Symbol) -> bool:
 
 
 def _walk_exports(
-    data: "Content", image: pe.PeImage, directory: ExportDirectory
+    data: Content, image: pe.PeImage, directory: ExportDirectory
 ) -> Iterator[tuple[int, int]]:
     """Of each export with a name its address, and where in the file the name is.
 

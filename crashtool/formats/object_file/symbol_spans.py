@@ -1,5 +1,7 @@
 """All functions of a file's symbol tables, for those who need every one of them."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -62,7 +64,7 @@ class OtherSymbols:
 
     has_sizes = False
 
-    def __init__(self, functions: "UnsizedFunctions") -> None:
+    def __init__(self, functions: UnsizedFunctions) -> None:
         self.list_names = functions.list_names
         self.find = functions.find
         self._functions = functions

@@ -1,5 +1,7 @@
 """Object files that were compiled but not linked, told by their first bytes: no crash has them."""
 
+from __future__ import annotations
+
 from crashtool.formats.object_file import elf, elf_structs, macho, macho_structs
 
 MACHO_OBJECT = 1  # MH_OBJECT

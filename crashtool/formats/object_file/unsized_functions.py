@@ -1,5 +1,7 @@
 """Functions by symbol tables that give no sizes: those of Mach-O, of COFF, and lists of exports."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 

@@ -1,5 +1,7 @@
 """DWARF call frame instructions: the registers' rules at one address of a function."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 

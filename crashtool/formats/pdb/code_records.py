@@ -1,5 +1,7 @@
 """All functions of a PDB, module by module: what `lookup` says of one address, said of all."""
 
+from __future__ import annotations
+
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ class PdbRecords:
     What is damaged is told in `problems`, and costs the module or the procedure that it is in.
     """
 
-    def __init__(self, lookup: "PdbLookup") -> None:
+    def __init__(self, lookup: PdbLookup) -> None:
         self._lookup = lookup
         self._starts: list[int] = []  # of procedures, thunks and trampolines
         self.problems = lookup.problems
@@ -41,7 +43,7 @@ class PdbRecords:
         if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(error.what)
 
-    def _write_module(self, number: int, module: "OpenModule", records: CodeRecords) -> None:
+    def _write_module(self, number: int, module: OpenModule, records: CodeRecords) -> None:
         tables = _Tables(self._lookup, module, number, records)
         spans: list[tuple[int, int]] = []
         last = (0, 0, 0)
@@ -63,10 +65,10 @@ class PdbRecords:
 
     def _write_symbol(
         self,
-        module: "OpenModule",
+        module: OpenModule,
         symbol: CodeSymbol,
         start: int,
-        tables: "_Tables",
+        tables: _Tables,
         records: CodeRecords,
     ) -> None:
         name = self._lookup.name_symbol(module, symbol)
@@ -82,7 +84,7 @@ class PdbRecords:
         calls, inner = tell_sites(sites, rows, tables, (start, start + symbol.length))
         records.add(start, symbol.length, name, calls, inner)
 
-    def walk_spans(self) -> "Iterator[tuple[int, int]]":
+    def walk_spans(self) -> Iterator[tuple[int, int]]:
         """First address and end of what public symbols name where nothing else does."""
         publics = sorted(
             (address, section, offset)
@@ -111,7 +113,7 @@ class _Tables:
     """The lines of one module, by addresses in the image, and its numbers among the records."""
 
     def __init__(
-        self, lookup: "PdbLookup", module: "OpenModule", number: int, records: CodeRecords
+        self, lookup: PdbLookup, module: OpenModule, number: int, records: CodeRecords
     ) -> None:
         self._lookup = lookup
         self._module = module

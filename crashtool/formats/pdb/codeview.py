@@ -1,6 +1,8 @@
 """Kinds of the records that symbols and types are made of, by Microsoft's names (cvinfo.h)."""
 
 # Symbols
+from __future__ import annotations
+
 S_END = 0x0006
 S_FRAMEPROC = 0x1012
 S_THUNK32 = 0x1102

@@ -1,5 +1,7 @@
 """Types of a PDB as data: sizes, members, elements, enumerators; read when they are asked for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
 
 VOID, NULL_POINTER = 0x03, 0x103  # T_VOID, T_PVOID: clang's std::nullptr_t
 MAX_KEPT = 1 << 14
-POINTER_KINDS: "dict[int, TypeKind]" = {
+POINTER_KINDS: dict[int, TypeKind] = {
     1: "reference", 2: "member_pointer", 3: "member_pointer", 4: "reference",
 }  # fmt: skip
 NEAR_SIZES = {0x0A: 4, 0x0C: 8}  # CV_PTR_NEAR32, CV_PTR_64: where a pointer tells no size
 # Simple types by their kind (cvinfo.h, TYPE_ENUM_e); those of one byte are characters, as in DWARF.
-ENCODINGS: "dict[Encoding, tuple[int, ...]]" = {
+ENCODINGS: dict[Encoding, tuple[int, ...]] = {
     "signed": (0x08, 0x11, 0x72, 0x12, 0x74, 0x13, 0x76, 0x14, 0x78),
     "unsigned": (0x21, 0x73, 0x22, 0x75, 0x23, 0x77, 0x24, 0x79),
     "character": (0x70, 0x10, 0x68),
@@ -37,10 +39,10 @@ ENCODINGS: "dict[Encoding, tuple[int, ...]]" = {
     "float": (0x46, 0x40, 0x41, 0x42, 0x43),
     "boolean": (0x30, 0x31, 0x32, 0x33),
 }
-ENCODING_OF: "dict[int, Encoding]" = {
+ENCODING_OF: dict[int, Encoding] = {
     kind: encoding for encoding, kinds in ENCODINGS.items() for kind in kinds
 }
-UNKNOWN: "TypeKind" = "unknown"
+UNKNOWN: TypeKind = "unknown"
 # A union of all that a Rust enumeration can be; which of them it is stands in constants elsewhere.
 RUST_ENUM = "enum2$<"
 
@@ -50,8 +52,8 @@ class DataTypes:
 
     def __init__(
         self,
-        types: "TypeStream",
-        names: "TypeNames",
+        types: TypeStream,
+        names: TypeNames,
         definitions: TypeDefinitions,
         resolve: Callable[[int], int | None],
         pointer_size: int,
@@ -81,7 +83,7 @@ class DataTypes:
             self._kept[number] = found
         return found
 
-    def _find(self, number: int) -> "TypeRecord | None":
+    def _find(self, number: int) -> TypeRecord | None:
         found = self._resolve(number)
         return None if found is None else self._types.find(found)
 
@@ -100,7 +102,7 @@ class DataTypes:
         tag = read_tag(record)
         return self._read_tag(tag) if tag else self._read_other(record, number)
 
-    def _read_other(self, record: "TypeRecord", number: int) -> DataType:
+    def _read_other(self, record: TypeRecord, number: int) -> DataType:
         name = self._names.name_type(number)
         if record.kind == cv.LF_POINTER:
             return self._read_pointer(record, name)
@@ -126,13 +128,13 @@ class DataTypes:
     def _with(of: DataType, load: Callable[[], Details]) -> DataType:
         return DataType(of.kind, of.name, of.size, load=load)
 
-    def _read_pointer(self, record: "TypeRecord", name: str) -> DataType:
+    def _read_pointer(self, record: TypeRecord, name: str) -> DataType:
         target, flags = record.read_number(0), record.read_number(4)
         size = flags >> 13 & 0x3F or NEAR_SIZES.get(flags & 0x1F)
         kind = POINTER_KINDS.get(flags >> 5 & 7, "pointer")
         return DataType(kind, name, size, load=lambda: Details(target=self.get(target)))
 
-    def _read_array(self, record: "TypeRecord") -> DataType:
+    def _read_array(self, record: TypeRecord) -> DataType:
         """Of its dimensions the outer one comes first, and is spelled so."""
         element = self.get(record.read_number(0))
         size = record.read_numeric(8)[0]
@@ -199,7 +201,7 @@ class DataTypes:
         )
 
 
-def _kind_of(tag: TagType) -> "TypeKind":
+def _kind_of(tag: TagType) -> TypeKind:
     if tag.kind == cv.LF_ENUM:
         return "enum"
     return "union" if tag.kind == cv.LF_UNION else "struct"

@@ -1,5 +1,7 @@
 """Stream 3, the debug information: its modules, what each gave to the program, further streams."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -55,7 +57,7 @@ class DbiModule(NamedTuple):
 class DebugInformation:
     """Stream 3 of a PDB."""
 
-    def __init__(self, file: "MultiStreamFile") -> None:
+    def __init__(self, file: MultiStreamFile) -> None:
         """MalformedFile when there is none."""
         self._file = file
         self._stream = file.open_stream(DBI_STREAM)
@@ -66,7 +68,7 @@ class DebugInformation:
         self._sorted: list[Contribution] | None = None
         self._find_contributions()
 
-    def open_optional(self, index: int) -> "MsfStream | None":
+    def open_optional(self, index: int) -> MsfStream | None:
         """A stream that the optional debug header numbers; None when it is not there, or empty."""
         head = self.head
         parts = (
@@ -90,7 +92,7 @@ class DebugInformation:
             self._modules = list(self._walk_modules())
         return self._modules
 
-    def _walk_modules(self) -> "Iterator[DbiModule]":
+    def _walk_modules(self) -> Iterator[DbiModule]:
         """Those before the first that is cut short."""
         size = max(0, min(self.head.modules_size, MAX_MODULES_SIZE))
         data = self._stream.read(NewDBIHdr.SIZE, size)
@@ -168,7 +170,7 @@ def _find_in(contributions: list[Contribution], section: int, offset: int) -> Co
     return None
 
 
-def open_debug_information(file: "MultiStreamFile") -> DebugInformation | None:
+def open_debug_information(file: MultiStreamFile) -> DebugInformation | None:
     """Stream 3; None where a PDB has none, as one of types alone."""
     try:
         return DebugInformation(file)

@@ -1,5 +1,7 @@
 """Where the records behind a variable's own put it (cvinfo.h, S_DEFRANGE_*), at one offset."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -126,7 +128,7 @@ def _of_register_relative(rel: DefRangeRegisterRel) -> LocalPart:
     return LocalPart(InMemory(rel.register, rel.offset), start)
 
 
-KINDS: "dict[int, tuple[type[Record], Callable[..., LocalPart]]]" = {
+KINDS: dict[int, tuple[type[Record], Callable[..., LocalPart]]] = {
     cv.S_DEFRANGE_REGISTER: (DefRangeRegister, _of_register),
     cv.S_DEFRANGE_FRAMEPOINTER_REL: (DefRangeFramePointerRel, _of_frame),
     cv.S_DEFRANGE_SUBFIELD_REGISTER: (DefRangeSubfieldRegister, _of_subfield),

@@ -1,5 +1,7 @@
 """How 32-bit Windows code gets back to its caller: FRAMEDATA with programs, or old FPO_DATA."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ SAVED_MASK, USES_EBP = 7, 1 << 4  # of an FPO_DATA's last byte
 class FrameTable:
     """Frame data by address from the image's base; its sorted tables are searched in place."""
 
-    def __init__(self, dbi: "DebugInformation", read_name: Callable[[int], str]) -> None:
+    def __init__(self, dbi: DebugInformation, read_name: Callable[[int], str]) -> None:
         """`read_name` gives a program by its offset in /names."""
         self._frames = dbi.open_optional(NEW_FPO)
         self._fpo = dbi.open_optional(FPO)

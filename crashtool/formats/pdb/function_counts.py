@@ -1,5 +1,7 @@
 """How much a PDB has of the program: what can be looked up in it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -22,7 +24,7 @@ class PdbCoverage(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
 
-def measure_coverage(lookup: "PdbLookup") -> PdbCoverage:
+def measure_coverage(lookup: PdbLookup) -> PdbCoverage:
     """What all modules of a PDB have.
 
     A public symbol of code counts as a function, unless a procedure begins there; its size is not

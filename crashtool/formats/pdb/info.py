@@ -1,5 +1,7 @@
 """Stream 1: the file's identity, the numbers of streams that have names, feature codes."""
 
+from __future__ import annotations
+
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.msf import MultiStreamFile

@@ -1,5 +1,7 @@
 """Inline sites: which calls merged into a procedure are under way at an offset in it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ class InlineSite(NamedTuple):
     record: int
 
 
-def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) -> list[InlineSite]:
+def find_inline_sites(stream: MsfStream, symbol: CodeSymbol, offset: int) -> list[InlineSite]:
     """The chain of merged calls at an offset of the symbol's section, the outermost first.
 
     The deepest that covers it decides; those around it need not cover what it does.
@@ -58,7 +60,7 @@ def find_inline_sites(stream: "MsfStream", symbol: "CodeSymbol", offset: int) ->
     return best
 
 
-def read_procedure(stream: "MsfStream", symbol: "CodeSymbol") -> bytes:
+def read_procedure(stream: MsfStream, symbol: CodeSymbol) -> bytes:
     """The records of a procedure, its own first; b"" where they have no end that can be one."""
     size = ProcSym.read(stream.read(symbol.record, ProcSym.SIZE)).end - symbol.record
     return stream.read_exactly(symbol.record, size) if 0 < size <= MAX_PROCEDURE else b""

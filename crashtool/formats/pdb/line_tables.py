@@ -1,5 +1,7 @@
 """The C13 data of one module: lines by address, source files, where inlined functions stand."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from struct import iter_unpack, unpack_from
 from typing import TYPE_CHECKING
@@ -52,7 +54,7 @@ class LineTables:
     """C13 data. `read_name` gives a text of /names by its offset."""
 
     def __init__(
-        self, stream: "MsfStream", start: int, size: int, read_name: "Callable[[int], str]"
+        self, stream: MsfStream, start: int, size: int, read_name: Callable[[int], str]
     ) -> None:
         """MalformedFile when a part is cut short."""
         self._stream = stream
@@ -117,7 +119,7 @@ class LineTables:
                 best, found = rows[at][0], (file, rows[at][1])
         return found
 
-    def _walk_blocks(self, part: LinePart) -> "Iterator[tuple[int, list[tuple[int, int]]]]":
+    def _walk_blocks(self, part: LinePart) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         """Of each block the number of its file, and its rows: an offset, a line."""
         offset = part.start
         while offset + LinesBlock.SIZE <= part.end:
@@ -131,7 +133,7 @@ class LineTables:
             yield block.file, [(row[0], row[1] & LINE_MASK) for row in iter_unpack("<II", data)]
             offset += max(block.size, LinesBlock.SIZE)
 
-    def walk_parts(self) -> "Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]":
+    def walk_parts(self) -> Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]:
         """Of each part its section, its offset there, and its rows in order: offset, size, line
         and the number of the file; hidden lines are left out, as the line before them goes on.
 
@@ -166,7 +168,7 @@ class LineTables:
             self._inlinees = dict(self._walk_inlinees())
         return self._inlinees.get(number)
 
-    def _walk_inlinees(self) -> "Iterator[tuple[int, tuple[int, int]]]":
+    def _walk_inlinees(self) -> Iterator[tuple[int, tuple[int, int]]]:
         for start, size in self._parts.get(cv.DEBUG_S_INLINEELINES, ()):
             data = self._stream.read_exactly(start, size)
             form = Index.read(data).value
@@ -178,7 +180,7 @@ class LineTables:
                 if form == EXTENDED and offset + Index.SIZE <= len(data):
                     offset += Index.SIZE * (1 + Index.read(data, offset).value)
 
-    def walk_imports(self) -> "Iterator[ImportedIds]":
+    def walk_imports(self) -> Iterator[ImportedIds]:
         """What DEBUG_S_CROSSSCOPEIMPORTS lists, in order: link-time code generation's ids."""
         for start, size in self._parts.get(cv.DEBUG_S_CROSSSCOPEIMPORTS, ()):
             data = self._stream.read_exactly(start, size)

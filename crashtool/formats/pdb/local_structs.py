@@ -1,5 +1,7 @@
 """The structs that tell of the variables of a procedure, and where each of them is (cvinfo.h)."""
 
+from __future__ import annotations
+
 from crashtool.formats.record import I32, U16, U32, Record
 
 

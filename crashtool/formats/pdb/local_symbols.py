@@ -1,5 +1,7 @@
 """The variables of a procedure: what its records say of them at one offset of its code."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Literal
 
 from crashtool.errors import MalformedFile
@@ -108,7 +110,7 @@ def read_frame(
     )  # fmt: skip
 
 
-def is_old_compiler(stream: "MsfStream") -> bool:
+def is_old_compiler(stream: MsfStream) -> bool:
     """Whether a module's compiler says of optimized code, too, where variables are for ever.
 
     Since Visual Studio 2015 MSVC has places of their own for it (/Zo). A module that does not name
@@ -264,7 +266,7 @@ class _LocalsReading:
         name: int,
         kind: Literal["argument", "local", "static"],
         number: int,
-        place: "SymbolPlace | None" = None,
+        place: SymbolPlace | None = None,
     ) -> LocalSymbol:
         end = self.data.find(b"\0", name)
         text = self.data[name : end if end >= 0 else None].decode("utf-8", "replace")
@@ -272,7 +274,7 @@ class _LocalsReading:
         return LocalSymbol(text, kind, number, self.scopes[-1][0], parts)
 
 
-READERS: "dict[int, Callable[[_LocalsReading, int, RecordHead], LocalSymbol]]" = {
+READERS: dict[int, Callable[[_LocalsReading, int, RecordHead], LocalSymbol]] = {
     cv.S_LOCAL: _LocalsReading.read_local,
     cv.S_FILESTATIC: _LocalsReading.read_file_static,
     cv.S_REGREL32: _LocalsReading.read_relative,

@@ -1,5 +1,7 @@
 """From an address to what a PDB says of it: function, source line, inlined calls."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -39,16 +41,16 @@ class FoundProcedure(NamedTuple):
     under way there, the outermost first.
     """
 
-    module: "OpenModule"
+    module: OpenModule
     symbol: CodeSymbol
     position: tuple[int, int]
-    sites: "list[InlineSite]"
+    sites: list[InlineSite]
 
 
 class OpenModule:
     """One module's stream: what is read of it is kept for the next address in it."""
 
-    def __init__(self, lookup: "PdbLookup", module: "DbiModule") -> None:
+    def __init__(self, lookup: PdbLookup, module: DbiModule) -> None:
         self.stream = lookup.file.open_stream(module.stream)
         self.code = ModuleCode(self.stream, module.symbols_size)
         start = module.symbols_size + module.old_lines_size
@@ -71,7 +73,7 @@ class OpenModule:
 class PdbLookup:
     """The functions, lines and frame data of one PDB; addresses are from the image's base."""
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         """MalformedFile when it has no debug information, or damaged one."""
         self.file = MultiStreamFile(data)
         self._dbi = DebugInformation(self.file)
@@ -119,12 +121,12 @@ class PdbLookup:
                     self.problems.append(f"{error.what} (module {modules[index].name})")
         return self._modules[index]
 
-    def walk_modules(self) -> "Iterator[OpenModule]":
+    def walk_modules(self) -> Iterator[OpenModule]:
         """The modules that have symbols and are sound, one after the other; none is kept."""
         for _, module in self.walk_numbered():
             yield module
 
-    def walk_numbered(self) -> "Iterator[tuple[int, OpenModule]]":
+    def walk_numbered(self) -> Iterator[tuple[int, OpenModule]]:
         """The same, each with the number that contributions have for it."""
         for index in range(len(self._dbi.modules)):
             module = self._open_module(index)
@@ -132,7 +134,7 @@ class PdbLookup:
             if module is not None:
                 yield index, module
 
-    def find_contribution(self, section: int, offset: int) -> "Contribution | None":
+    def find_contribution(self, section: int, offset: int) -> Contribution | None:
         """What lies at an offset of a section; for those who ask often."""
         self._dbi.sort_contributions()
         return self._dbi.find_contribution(section, offset)
@@ -145,14 +147,14 @@ class PdbLookup:
         """The address of an offset in a section; None where it is nowhere in the image."""
         return self._map.find_address(section, offset)
 
-    def walk_public_code(self) -> "Iterator[int]":
+    def walk_public_code(self) -> Iterator[int]:
         """The addresses of public symbols that are functions."""
         for public in self._publics.walk_code():
             address = self._map.find_address(*public)
             if address is not None:
                 yield address
 
-    def walk_publics(self) -> "Iterator[tuple[int, int]]":
+    def walk_publics(self) -> Iterator[tuple[int, int]]:
         """Section and offset of each public symbol of code, none twice."""
         return (row for row in self._publics.walk_positions() if self._map.has_code(row[0]))
 
@@ -162,12 +164,12 @@ class PdbLookup:
         public = self._publics.find(*position) if position else None
         return public.name if public else ""
 
-    def walk_frame_data(self) -> "Iterator[FrameData]":
+    def walk_frame_data(self) -> Iterator[FrameData]:
         """All frame data, in order; nothing for a program whose code was moved."""
         if self._frames is not None:
             yield from self._frames.walk()
 
-    def find_frame_data(self, address: int) -> "FrameData | None":
+    def find_frame_data(self, address: int) -> FrameData | None:
         """How 32-bit code at an address gets back to its caller.
 
         None also for a program whose code was moved: its frame data were not.
@@ -274,7 +276,7 @@ class PdbLookup:
     def _find_public(
         self,
         position: tuple[int, int],
-        contribution: "Contribution | None",
+        contribution: Contribution | None,
         module: OpenModule | None,
         line: PdbLine | None,
     ) -> list[CodeLocation]:

@@ -1,5 +1,7 @@
 """All calls that were merged into one procedure: what `inline_sites` finds at one address."""
 
+from __future__ import annotations
+
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -54,7 +56,7 @@ class MergedSite(NamedTuple):
         return next((row for row in self.code if row.start <= address < row.end), None)
 
 
-def list_sites(stream: "MsfStream", symbol: "CodeSymbol", base: int) -> list[MergedSite]:
+def list_sites(stream: MsfStream, symbol: CodeSymbol, base: int) -> list[MergedSite]:
     """The sites of a procedure that begins at the address `base`, each after its parent."""
     data = read_procedure(stream, symbol)
     sites: list[MergedSite] = []

@@ -1,5 +1,7 @@
 """The code of one module: its procedures, thunks and trampolines, found by hopping through it."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -42,7 +44,7 @@ class CodeSymbol(NamedTuple):
 class RecordWindow:
     """Records of a stream, read through a piece of it that moves along."""
 
-    def __init__(self, stream: "MsfStream") -> None:
+    def __init__(self, stream: MsfStream) -> None:
         self._stream = stream
         self._data = b""
         self._start = 0
@@ -62,12 +64,12 @@ class RecordWindow:
 class ModuleCode:
     """What stands at the top level of a module's symbols, in the order of addresses."""
 
-    def __init__(self, stream: "MsfStream", size: int) -> None:
+    def __init__(self, stream: MsfStream, size: int) -> None:
         """`size` is that of the symbols in the stream, in bytes. MalformedFile as they are read."""
         self._symbols = sorted(self._walk(stream, min(size, len(stream))))
         self._longest = max((symbol.length for symbol in self._symbols), default=0)
 
-    def __iter__(self) -> "Iterator[CodeSymbol]":
+    def __iter__(self) -> Iterator[CodeSymbol]:
         return iter(self._symbols)
 
     def find(self, section: int, offset: int) -> CodeSymbol | None:
@@ -86,7 +88,7 @@ class ModuleCode:
         """Where the last code begins at an offset or before it, covering it or not."""
         return next((symbol.offset for symbol in self._walk_back(section, offset)), None)
 
-    def _walk_back(self, section: int, offset: int) -> "Iterator[CodeSymbol]":
+    def _walk_back(self, section: int, offset: int) -> Iterator[CodeSymbol]:
         at = bisect_right(self._symbols, (section, offset), key=lambda symbol: symbol[:2])
         for index in range(at - 1, -1, -1):
             row = self._symbols[index]
@@ -95,7 +97,7 @@ class ModuleCode:
             yield row
 
     @staticmethod
-    def _walk(stream: "MsfStream", end: int) -> "Iterator[CodeSymbol]":
+    def _walk(stream: MsfStream, end: int) -> Iterator[CodeSymbol]:
         window = RecordWindow(stream)
         offset = SIGNATURE_SIZE
         while offset + RecordHead.SIZE <= end:

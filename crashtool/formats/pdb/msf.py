@@ -1,11 +1,15 @@
 """MSF 7.00, the container of a PDB: streams, each a list of blocks anywhere in the file."""
 
+from __future__ import annotations
+
 from itertools import accumulate
 from struct import unpack_from
 from typing import TYPE_CHECKING, Annotated
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.record import U32, Record
+
+Bytes32 = Annotated[bytes, "32s"]
 
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
@@ -22,7 +26,7 @@ NUMBER = 4  # bytes of a block's number, a stream's size
 class SuperBlock(Record):
     """What an MSF file begins with; the blocks that hold the directory's list of blocks follow."""
 
-    magic: Annotated[bytes, "32s"]
+    magic: Bytes32
     block_size: U32
     free_map_block: U32
     block_count: U32
@@ -36,7 +40,7 @@ class MsfStream:
     `numbers` holds the numbers of its blocks from `start` on, 32 bits each.
     """
 
-    def __init__(self, file: "MultiStreamFile", numbers: bytes, start: int, size: int) -> None:
+    def __init__(self, file: MultiStreamFile, numbers: bytes, start: int, size: int) -> None:
         self.size = size
         self._file = file
         self._numbers = numbers
@@ -84,7 +88,7 @@ class MsfStream:
 class MultiStreamFile:
     """The streams of an MSF file, by their numbers."""
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         """MalformedFile when the directory cannot be read."""
         self._data = data
         head = SuperBlock.read(data)

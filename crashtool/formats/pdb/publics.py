@@ -1,5 +1,7 @@
 """Public symbols: names that the linker knew, without sizes."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,7 @@ class Public(NamedTuple):
 class Publics:
     """The public symbols of a PDB; its map of them is sorted by address, and searched in place."""
 
-    def __init__(self, file: "MultiStreamFile", dbi: "DebugInformation") -> None:
+    def __init__(self, file: MultiStreamFile, dbi: DebugInformation) -> None:
         """MalformedFile when a stream of them cannot be read."""
         self._records = file.open_stream(dbi.head.symbol_stream)
         self._machine = dbi.head.machine
@@ -52,7 +54,7 @@ class Publics:
         name = self._records.read_string(record + PublicSym.SIZE)
         return Public(undecorate(name, self._machine), section, symbol.offset)
 
-    def walk_code(self) -> "Iterator[tuple[int, int]]":
+    def walk_code(self) -> Iterator[tuple[int, int]]:
         """Section and offset of each public symbol that is a function."""
         for index in range(self._count):
             record = self._records.read(self._find_record(index), PublicSym.SIZE)
@@ -60,7 +62,7 @@ class Publics:
             if symbol.flags & FUNCTION:
                 yield symbol.section, symbol.offset
 
-    def walk_positions(self) -> "Iterator[tuple[int, int]]":
+    def walk_positions(self) -> Iterator[tuple[int, int]]:
         """Section and offset of each, in the order of addresses, none twice."""
         last = (-1, -1)
         for index in range(self._count):

@@ -1,5 +1,7 @@
 """CodeView's numbers of registers (cvinfo.h, CV_HREG_e): which register, and which bytes of it."""
 
+from __future__ import annotations
+
 from functools import cache
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """From an address in the image to a section and an offset in it, which is what a PDB speaks of."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ class AddressMap:
     image's base, sections are counted from 1.
     """
 
-    def __init__(self, dbi: "DebugInformation") -> None:
+    def __init__(self, dbi: DebugInformation) -> None:
         """MalformedFile when a stream of it cannot be read."""
         to_source = dbi.open_optional(OMAP_TO_SOURCE)
         from_source = dbi.open_optional(OMAP_FROM_SOURCE)
@@ -81,7 +83,7 @@ class AddressMap:
 class _Omap:
     """Rows sorted by the address from which on code was moved."""
 
-    def __init__(self, stream: "MsfStream") -> None:
+    def __init__(self, stream: MsfStream) -> None:
         self._stream = stream
         self._count = len(stream) // OmapRow.SIZE
 

@@ -1,8 +1,13 @@
 """The structs of a PDB, with Microsoft's names for what they are (microsoft-pdb)."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from crashtool.formats.record import I32, U8, U16, U32, Bytes8, Bytes16, Record
+
+Bytes20 = Annotated[bytes, "20s"]
+Bytes28 = Annotated[bytes, "28s"]
 
 
 class Index(Record):
@@ -62,7 +67,7 @@ class ModuleInfo(Record):
     """A compiled module (dbi.h, MODI); its name and its object's follow, padded to four bytes."""
 
     unused: U32
-    contribution: Annotated[bytes, "28s"]
+    contribution: Bytes28
     flags: U16
     stream: U16
     symbols_size: U32
@@ -92,7 +97,7 @@ class PdbSectionHeader(Record):
     name: Bytes8
     virtual_size: U32
     virtual_address: U32
-    rest: Annotated[bytes, "20s"]
+    rest: Bytes20
     characteristics: U32
 
 
@@ -194,7 +199,7 @@ class PublicsHeader(Record):
 
     hash_size: U32
     map_size: U32
-    rest: Annotated[bytes, "20s"]
+    rest: Bytes20
 
 
 class SubsectionHead(Record):

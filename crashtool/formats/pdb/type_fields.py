@@ -1,5 +1,7 @@
 """Field lists: the members, base classes and enumerators of a type, in the order of the record."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -48,7 +50,7 @@ class Enumerator(NamedTuple):
 Field = DataMember | StaticMember | BaseClass | Enumerator
 
 
-def walk_fields(find: Callable[[int], "TypeRecord | None"], number: int) -> Iterator[Field]:
+def walk_fields(find: Callable[[int], TypeRecord | None], number: int) -> Iterator[Field]:
     """The fields of a list, and of those that go on where one is full; methods are left out.
 
     `find` gives a record by its number. MalformedFile for what is no field, and for lists without
@@ -73,7 +75,7 @@ def walk_fields(find: Callable[[int], "TypeRecord | None"], number: int) -> Iter
             yield field
 
 
-def _walk_list(record: "TypeRecord") -> "Iterator[Field | int]":
+def _walk_list(record: TypeRecord) -> Iterator[Field | int]:
     """The fields of one record; the number of the list that goes on, where it says so."""
     offset = 0
     while offset + 2 <= len(record.data):
@@ -86,7 +88,7 @@ def _walk_list(record: "TypeRecord") -> "Iterator[Field | int]":
             yield field
 
 
-def _read_field(record: "TypeRecord", offset: int) -> "tuple[Field | int | None, int]":
+def _read_field(record: TypeRecord, offset: int) -> tuple[Field | int | None, int]:
     """A field and where it ends; None for one that is no data."""
     kind = record.read_short(offset)
     if kind in WITHOUT_DATA:
@@ -96,60 +98,60 @@ def _read_field(record: "TypeRecord", offset: int) -> "tuple[Field | int | None,
     raise MalformedFile(f"a field of kind {kind:#x}", offset=record.offset + offset)
 
 
-def _read_enumerator(record: "TypeRecord", offset: int) -> tuple[Enumerator, int]:
+def _read_enumerator(record: TypeRecord, offset: int) -> tuple[Enumerator, int]:
     value, end = record.read_numeric(offset + 4)
     name, end = _read_name(record, end)
     return Enumerator(name, value), end
 
 
-def _read_member(record: "TypeRecord", offset: int) -> tuple[DataMember, int]:
+def _read_member(record: TypeRecord, offset: int) -> tuple[DataMember, int]:
     place, end = record.read_numeric(offset + 8)
     name, end = _read_name(record, end)
     return DataMember(name, record.read_number(offset + 4), place), end
 
 
-def _read_static(record: "TypeRecord", offset: int) -> tuple[StaticMember, int]:
+def _read_static(record: TypeRecord, offset: int) -> tuple[StaticMember, int]:
     name, end = _read_name(record, offset + 8)
     return StaticMember(name, record.read_number(offset + 4)), end
 
 
-def _read_base(record: "TypeRecord", offset: int) -> tuple[BaseClass, int]:
+def _read_base(record: TypeRecord, offset: int) -> tuple[BaseClass, int]:
     place, end = record.read_numeric(offset + 8)
     return BaseClass(record.read_number(offset + 4), place), end
 
 
-def _read_virtual_base(record: "TypeRecord", offset: int) -> tuple[BaseClass, int]:
+def _read_virtual_base(record: TypeRecord, offset: int) -> tuple[BaseClass, int]:
     """Its two numbers are where the pointer to the table is, and the place in that table."""
     end = record.read_numeric(record.read_numeric(offset + 12)[1])[1]
     return BaseClass(record.read_number(offset + 4), None), end
 
 
-def _read_index(record: "TypeRecord", offset: int) -> tuple[int, int]:
+def _read_index(record: TypeRecord, offset: int) -> tuple[int, int]:
     return record.read_number(offset + 4), offset + 8
 
 
-def _read_name(record: "TypeRecord", offset: int) -> tuple[str, int]:
+def _read_name(record: TypeRecord, offset: int) -> tuple[str, int]:
     end = record.data.find(b"\0", offset)
     if end < 0:
         raise MalformedFile("a field's name without end", offset=record.offset + offset)
     return record.data[offset:end].decode("utf-8", "replace"), end + 1
 
 
-def _after_name(start: int) -> "Callable[[TypeRecord, int], int]":
+def _after_name(start: int) -> Callable[[TypeRecord, int], int]:
     return lambda record, offset: _read_name(record, offset + start)[1]
 
 
-def _after_indirect_base(record: "TypeRecord", offset: int) -> int:
+def _after_indirect_base(record: TypeRecord, offset: int) -> int:
     """The base of a base, which lists it itself."""
     return _read_virtual_base(record, offset)[1]
 
 
-def _after_method(record: "TypeRecord", offset: int) -> int:
+def _after_method(record: TypeRecord, offset: int) -> int:
     introduces = record.read_short(offset + 2) >> 2 & 7 in INTRODUCING
     return _read_name(record, offset + (12 if introduces else 8))[1]
 
 
-READERS: "dict[int, Callable[[TypeRecord, int], tuple[Field | int, int]]]" = {
+READERS: dict[int, Callable[[TypeRecord, int], tuple[Field | int, int]]] = {
     cv.LF_ENUMERATE: _read_enumerator,
     cv.LF_MEMBER: _read_member,
     cv.LF_STMEMBER: _read_static,
@@ -158,7 +160,7 @@ READERS: "dict[int, Callable[[TypeRecord, int], tuple[Field | int, int]]]" = {
     cv.LF_VBCLASS: _read_virtual_base,
     cv.LF_INDEX: _read_index,
 }
-WITHOUT_DATA: "dict[int, Callable[[TypeRecord, int], int]]" = {
+WITHOUT_DATA: dict[int, Callable[[TypeRecord, int], int]] = {
     cv.LF_METHOD: _after_name(8),
     cv.LF_ONEMETHOD: _after_method,
     cv.LF_NESTTYPE: _after_name(8),

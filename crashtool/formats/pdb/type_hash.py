@@ -4,6 +4,8 @@ A compiler that has seen the definition later writes a forward reference first: 
 found by its name alone.
 """
 
+from __future__ import annotations
+
 from array import array
 from itertools import islice
 from struct import iter_unpack
@@ -56,7 +58,7 @@ class TagType(NamedTuple):
         return self.unique_name if is_scoped else self.name
 
 
-def read_tag(record: "TypeRecord") -> TagType | None:
+def read_tag(record: TypeRecord) -> TagType | None:
     """The tag type of a record; None for a type of another kind. MalformedFile when damaged."""
     base = size = 0
     if record.kind == cv.LF_ENUM:
@@ -78,7 +80,7 @@ def read_tag(record: "TypeRecord") -> TagType | None:
 class TypeDefinitions:
     """The definitions of types by their forward references."""
 
-    def __init__(self, types: "TypeStream") -> None:
+    def __init__(self, types: TypeStream) -> None:
         self._types = types
         self._found: dict[tuple[int, str], int | None] = {}
         self._named: dict[str, list[int]] | None = None
@@ -92,7 +94,7 @@ class TypeDefinitions:
             self._found[key] = next(self._walk(reference), None)
         return self._found[key]
 
-    def _walk(self, reference: TagType) -> "Iterator[int]":
+    def _walk(self, reference: TagType) -> Iterator[int]:
         names = dict.fromkeys((reference.hashed_name, reference.unique_name, reference.name))
         for name in filter(None, names):
             for number in self._walk_hashed(name):
@@ -101,7 +103,7 @@ class TypeDefinitions:
                 if found and not found.is_forward and _is_same(found, reference):
                     yield number
 
-    def _walk_hashed(self, name: str) -> "Iterator[int]":
+    def _walk_hashed(self, name: str) -> Iterator[int]:
         hashes = self._types.hashes
         if hashes is None:
             if self._named is None:
@@ -135,7 +137,7 @@ def _is_same(found: TagType, reference: TagType) -> bool:
     return found.name == reference.name
 
 
-def _walk_places(hashes: "TypeHashes", wanted: int) -> "Iterator[int]":
+def _walk_places(hashes: TypeHashes, wanted: int) -> Iterator[int]:
     """The indices of the types in a bucket."""
     for offset in range(0, hashes.size, PIECE):
         data = hashes.stream.read(hashes.start + offset, min(PIECE, hashes.size - offset))

@@ -4,6 +4,8 @@ The spelling is that of the `pdb-addr2line` that symbolic has, so that pages and
 same with either.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import contextmanager
 from itertools import pairwise
@@ -53,7 +55,7 @@ class TypeNames:
     """Spells types by their numbers. `resolve` turns a module's own number into everyone's."""
 
     def __init__(
-        self, types: "TypeStream", ids: "TypeStream", resolve: Callable[[int], int | None]
+        self, types: TypeStream, ids: TypeStream, resolve: Callable[[int], int | None]
     ) -> None:
         self._types = types
         self._ids = ids
@@ -74,7 +76,7 @@ class TypeNames:
         record = self._find_type(number)
         return self._list_arguments(record) if record else ""
 
-    def _list_arguments(self, record: "TypeRecord") -> str:
+    def _list_arguments(self, record: TypeRecord) -> str:
         with self._deeper(record):
             if record.kind == cv.LF_PROCEDURE:
                 return f"({self._join(record.read_number(8))})"
@@ -89,7 +91,7 @@ class TypeNames:
             return ""
         return self.list_arguments(record.read_number(4))
 
-    def _list_member_arguments(self, record: "TypeRecord") -> str:
+    def _list_member_arguments(self, record: TypeRecord) -> str:
         """Those of a member function, with a `this` that is const, or of another class."""
         owner, this = record.read_number(4), record.read_number(8)
         arguments = record.read_number(16)
@@ -120,11 +122,11 @@ class TypeNames:
 
     # -- ids
 
-    def _find_id(self, number: int) -> "TypeRecord | None":
+    def _find_id(self, number: int) -> TypeRecord | None:
         found = self._resolve(number)
         return None if found is None else self._ids.find(found)
 
-    def _name_id(self, record: "TypeRecord") -> str:
+    def _name_id(self, record: TypeRecord) -> str:
         with self._deeper(record):
             if record.kind == cv.LF_FUNC_ID:
                 scope = self._ids.find(record.read_number(0))
@@ -136,7 +138,7 @@ class TypeNames:
                 return self._read_string(record)
             return ""
 
-    def _read_string(self, record: "TypeRecord") -> str:
+    def _read_string(self, record: TypeRecord) -> str:
         parts = self._ids.find(record.read_number(0))
         text = record.read_string(4)
         if parts and parts.kind == cv.LF_SUBSTR_LIST:
@@ -149,7 +151,7 @@ class TypeNames:
 
     # -- types
 
-    def _find_type(self, number: int) -> "TypeRecord | None":
+    def _find_type(self, number: int) -> TypeRecord | None:
         found = self._resolve(number)
         return None if found is None else self._types.find(found)
 
@@ -171,7 +173,7 @@ class TypeNames:
                 return self._name_pointer(record, is_const=is_const)
             return prefix + self._name_other(record)
 
-    def _name_other(self, record: "TypeRecord") -> str:
+    def _name_other(self, record: TypeRecord) -> str:
         """A type whose const stands before it."""
         if record.kind == cv.LF_ARRAY:
             return self._name_array(record)
@@ -181,7 +183,7 @@ class TypeNames:
             return f"{self.name_type(record.read_number(0))}:{record.read_short(4) & 0xFF}"
         return _name_tag(record) or f"<type {record.kind:#x}>"
 
-    def _name_array(self, record: "TypeRecord") -> str:
+    def _name_array(self, record: TypeRecord) -> str:
         """The element, then each dimension, the outer ones first."""
         element = record.read_number(0)
         sizes = [record.read_numeric(8)[0]]
@@ -194,7 +196,7 @@ class TypeNames:
         dimensions = (f"[{size // part}]" if part else "[]" for size, part in pairwise(sizes))
         return self.name_type(element) + "".join(dimensions)
 
-    def _name_pointer(self, record: "TypeRecord", *, is_const: bool) -> str:
+    def _name_pointer(self, record: TypeRecord, *, is_const: bool) -> str:
         """`T const*&`, or `R (*)(A)` where the innermost is a function."""
         signs = ""
         target: TypeRecord | None = record
@@ -240,7 +242,7 @@ class TypeNames:
         return None if numeric is None else record.read_numeric(numeric)[0]
 
     @contextmanager
-    def _deeper(self, record: "TypeRecord") -> "Iterator[None]":
+    def _deeper(self, record: TypeRecord) -> Iterator[None]:
         """Types within types end somewhere; those of a damaged file need not."""
         if self._depth > MAX_DEPTH:
             raise MalformedFile("types within types without end", offset=record.offset)
@@ -251,7 +253,7 @@ class TypeNames:
             self._depth -= 1
 
 
-def _name_tag(record: "TypeRecord") -> str:
+def _name_tag(record: TypeRecord) -> str:
     """The name of a class, structure, union or enumeration; "" for a type that has none."""
     if record.kind == cv.LF_ENUM:
         return record.read_string(ENUM_NAME)

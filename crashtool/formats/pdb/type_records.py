@@ -1,5 +1,7 @@
 """Streams of types (TPI) and of ids (IPI): a record by its number, with the stream's own index."""
 
+from __future__ import annotations
+
 from struct import error as struct_error
 from struct import unpack_from
 from typing import TYPE_CHECKING
@@ -63,7 +65,7 @@ class TypeRecord(NamedTuple):
 class TypeHashes(NamedTuple):
     """Where a stream has a hash of 32 bits for each type, as the number of its bucket."""
 
-    stream: "MsfStream"
+    stream: MsfStream
     start: int
     size: int
     bucket_count: int
@@ -72,7 +74,7 @@ class TypeHashes(NamedTuple):
 class TypeStream:
     """Types or ids by their numbers, from `first` to before `last`."""
 
-    def __init__(self, file: "MultiStreamFile", number: int | None) -> None:
+    def __init__(self, file: MultiStreamFile, number: int | None) -> None:
         """That of a stream's number, or an empty one. MalformedFile when it cannot be read."""
         self._stream = file.open_stream(NO_STREAM if number is None else number)
         self.first = self.last = 0
@@ -105,7 +107,7 @@ class TypeStream:
             record = self._kept[number] = self._read(self._stream, number)
         return record
 
-    def _read(self, stream: "MsfStream", wanted: int) -> TypeRecord:
+    def _read(self, stream: MsfStream, wanted: int) -> TypeRecord:
         number, offset = self._find_before(wanted)
         window = RecordWindow(stream)
         offset += self._start

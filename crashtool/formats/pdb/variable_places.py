@@ -1,5 +1,7 @@
 """Where a variable of a PDB is in a frame: registers by name, addresses, pieces of both."""
 
+from __future__ import annotations
+
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -45,15 +47,13 @@ MAKES_FRAME = LostPlace("unknown", "the function is making or taking down its fr
 class CodePoint(NamedTuple):
     """An address from the image's base, and what its procedure says of the frame there."""
 
-    lookup: "PdbLookup"
+    lookup: PdbLookup
     machine: int
     address: int
-    frame: "ProcedureFrame"
+    frame: ProcedureFrame
 
 
-def find_place(
-    symbol: "LocalSymbol", type_: "DataType", point: CodePoint, frame: "FrameView"
-) -> Place:
+def find_place(symbol: LocalSymbol, type_: DataType, point: CodePoint, frame: FrameView) -> Place:
     """Where a variable is in a frame that stands at the point."""
     whole = [part for part in symbol.parts if part.start is None]
     if whole:
@@ -68,7 +68,7 @@ def find_place(
 
 
 def _join(
-    parts: tuple[LocalPart, ...], type_: "DataType", size: int, point: CodePoint, frame: "FrameView"
+    parts: tuple[LocalPart, ...], type_: DataType, size: int, point: CodePoint, frame: FrameView
 ) -> Place:
     """A variable of which only parts have places.
 
@@ -101,7 +101,7 @@ def _widest(recorded: SymbolPlace, point: CodePoint) -> int:
     return CONSTANT_SIZE
 
 
-def _measure(type_: "DataType", start: int, widest: int, depth: int) -> int:
+def _measure(type_: DataType, start: int, widest: int, depth: int) -> int:
     """The size of the number or pointer that begins at a byte of a type; 0 when none does.
 
     Of several, as unions have them, the widest that is no wider than `widest`.
@@ -127,7 +127,7 @@ def _measure(type_: "DataType", start: int, widest: int, depth: int) -> int:
     )
 
 
-def _locate(recorded: SymbolPlace, size: int | None, point: CodePoint, frame: "FrameView") -> Place:
+def _locate(recorded: SymbolPlace, size: int | None, point: CodePoint, frame: FrameView) -> Place:
     """`size`: of what is there, in bytes; None when it is not known."""
     if isinstance(recorded, Untold):
         return LostPlace("unknown", recorded.reason)
@@ -141,7 +141,7 @@ def _locate(recorded: SymbolPlace, size: int | None, point: CodePoint, frame: "F
     return _locate_in_memory(recorded, point, frame) if isinstance(recorded, InMemory) else NO_FRAME
 
 
-def _locate_static(section: InSection, point: CodePoint, frame: "FrameView") -> Place:
+def _locate_static(section: InSection, point: CodePoint, frame: FrameView) -> Place:
     if section.is_of_thread:
         return OF_THREAD
     address = point.lookup.find_address(section.section, section.offset)
@@ -160,7 +160,7 @@ def _locate_in_register(number: int, size: int | None, point: CodePoint) -> Plac
     return RegisterPlace(register.name, register.start)
 
 
-def _locate_in_memory(memory: InMemory, point: CodePoint, frame: "FrameView") -> Place:
+def _locate_in_memory(memory: InMemory, point: CodePoint, frame: FrameView) -> Place:
     if memory.register == VFRAME:
         return _locate_by_frame_data(memory.offset, point, frame)
     register = find_register(point.machine, memory.register)
@@ -178,7 +178,7 @@ def _locate_in_memory(memory: InMemory, point: CodePoint, frame: "FrameView") ->
     return MemoryPlace(base + memory.offset & mask)
 
 
-def _is_frame_made(register: int, point: CodePoint, frame: "FrameView") -> bool:
+def _is_frame_made(register: int, point: CodePoint, frame: FrameView) -> bool:
     """Whether the stack pointer is where it is in the function's body.
 
     clang has variables in the frame up to the function's last byte, behind the instructions that
@@ -196,7 +196,7 @@ def _is_frame_made(register: int, point: CodePoint, frame: "FrameView") -> bool:
     return register != frame_pointer or depth > returned
 
 
-def _locate_by_frame_data(offset: int, point: CodePoint, frame: "FrameView") -> Place:
+def _locate_by_frame_data(offset: int, point: CodePoint, frame: FrameView) -> Place:
     """From what the frame data of 32-bit code compute as $T0, if they lead to the caller's stack
     pointer, too.
     """
@@ -212,7 +212,7 @@ def _locate_by_frame_data(offset: int, point: CodePoint, frame: "FrameView") -> 
     return NO_FRAME if base is None else MemoryPlace(base + offset & 0xFFFFFFFF)
 
 
-def _run(program: str, cfa: int, frame: "FrameView") -> int | None:
+def _run(program: str, cfa: int, frame: FrameView) -> int | None:
     variables = {".raSearch": cfa - WORD, ".raSearchStart": cfa - WORD}
     for name in ("ebp", "esp", "ebx"):
         content = frame.read_register(name)

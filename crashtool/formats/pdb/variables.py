@@ -1,5 +1,7 @@
 """From an address to the variables that a PDB has there, in the words that all formats share."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -29,7 +31,7 @@ ORDER = ("argument", "local", "static")
 class PdbVariables:
     """The variables of one PDB."""
 
-    def __init__(self, lookup: "PdbLookup") -> None:
+    def __init__(self, lookup: PdbLookup) -> None:
         self._lookup = lookup
         self._definitions = TypeDefinitions(lookup.types)
         self._types: dict[OpenModule, DataTypes] = {}
@@ -47,7 +49,7 @@ class PdbVariables:
             self._lookup.note(error)
             return []
 
-    def _find(self, procedure: "FoundProcedure", address: int) -> list[FoundScope]:
+    def _find(self, procedure: FoundProcedure, address: int) -> list[FoundScope]:
         module, symbol, position, sites = procedure
         data = read_procedure(module.stream, symbol)
         if not data:
@@ -76,21 +78,19 @@ class PdbVariables:
             for owner in reversed(owners)
         ]
 
-    def _describe(
-        self, module: "OpenModule", symbol: LocalSymbol, point: CodePoint
-    ) -> FoundVariable:
+    def _describe(self, module: OpenModule, symbol: LocalSymbol, point: CodePoint) -> FoundVariable:
         try:
             type_ = self._open_types(module).get(symbol.type)
         except MalformedFile as error:
             self._lookup.note(error)
             type_ = DataType("unknown", f"<damaged type {symbol.type:#x}>", None)
 
-        def locate(frame: "FrameView") -> "Place":
+        def locate(frame: FrameView) -> Place:
             return find_place(symbol, type_, point, frame)
 
         return FoundVariable(symbol.name, symbol.kind, type_, locate)
 
-    def _open_types(self, module: "OpenModule") -> DataTypes:
+    def _open_types(self, module: OpenModule) -> DataTypes:
         if module not in self._types:
             width = 4 if self._lookup.machine == I386 else 8
             self._types[module] = DataTypes(

@@ -6,6 +6,8 @@ the rules themselves are in the modules ending in `_rules`, one function each. W
 a URL must not be shown: redact_token.
 """
 
+from __future__ import annotations
+
 from crashtool.formats.redaction import redact_token
 from crashtool.formats.submission_url.finding import ERROR, WARNING, Purpose, UrlFinding
 from crashtool.formats.submission_url.url_forms import (

@@ -1,5 +1,7 @@
 """Rules about where a URL leads: scheme, user, host and port."""
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault

@@ -1,5 +1,7 @@
 """The rule about addresses of Backtrace's web console, which are copied from a browser."""
 
+from __future__ import annotations
+
 from urllib.parse import unquote
 
 from crashtool.formats.submission_url.finding import ERROR, PartlyFixedUrl, UrlFault

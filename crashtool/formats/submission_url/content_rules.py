@@ -1,5 +1,7 @@
 """Rules about what a URL says: form, universe, token and format."""
 
+from __future__ import annotations
+
 from crashtool.errors import UsageError
 from crashtool.formats.redaction import KEPT, redact_token
 from crashtool.formats.submission_url.finding import ERROR, WARNING, PartlyFixedUrl, UrlFault

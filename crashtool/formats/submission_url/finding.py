@@ -1,5 +1,7 @@
 """What a rule says about a URL, and what it is told about it."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url.url_parts import UrlParts
 

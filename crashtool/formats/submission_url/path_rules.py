@@ -1,5 +1,7 @@
 """Rules about the path, the query and what must not follow them."""
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.redaction import redact_token

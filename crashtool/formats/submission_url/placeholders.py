@@ -1,5 +1,7 @@
 """Recognises what documentation puts where the user's own value belongs."""
 
+from __future__ import annotations
+
 import re
 
 WORDS = frozenset(

@@ -1,5 +1,7 @@
 """Rules about a URL's characters: what was caught in copying it."""
 
+from __future__ import annotations
+
 from crashtool.formats.submission_url.finding import ERROR, PartlyFixedUrl, UrlFault
 from crashtool.formats.submission_url.placeholders import find_variables
 

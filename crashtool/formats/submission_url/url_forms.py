@@ -1,5 +1,7 @@
 """The three forms of a submission URL: text to SubmissionUrl and back, and from one to another."""
 
+from __future__ import annotations
+
 from urllib.parse import quote, unquote
 
 from crashtool.errors import UsageError

@@ -1,5 +1,7 @@
 """A URL cut at its delimiters, whatever is wrong with it: nothing is decoded or lost."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 SCHEMES = ("https", "http")

@@ -1,5 +1,7 @@
 """The table of named rules, and what checks and mends a URL by it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """Types of variables, whatever the format that describes them: read when they are asked for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +30,7 @@ class Member(NamedTuple):
     """
 
     name: str
-    type: "DataType"
+    type: DataType
     offset: int | None
     bit_size: int = 0
     bit_offset: int = 0
@@ -56,12 +58,12 @@ class Details(NamedTuple):
     array that only a frame knows, None where that is lost.
     """
 
-    target: "DataType | None" = None
+    target: DataType | None = None
     members: tuple[Member, ...] = ()
-    arguments: "tuple[DataType, ...]" = ()
+    arguments: tuple[DataType, ...] = ()
     enumerators: tuple[tuple[int, str], ...] = ()
     variants: Variants | None = None
-    find_count: "Callable[[FrameView], int | None] | None" = None
+    find_count: Callable[[FrameView], int | None] | None = None
 
 
 class DataType:
@@ -108,7 +110,7 @@ class DataType:
             self._details = self._load()
         return self._details
 
-    def rename(self, name: str) -> "DataType":
+    def rename(self, name: str) -> DataType:
         """The same type by another spelling: a typedef, a const one."""
         return DataType(
             self.kind,

@@ -1,5 +1,7 @@
 """What a reader of variables asks a frame for."""
 
+from __future__ import annotations
+
 from typing import Protocol
 
 
@@ -30,5 +32,5 @@ class FrameView(Protocol):
         """The canonical frame address: the stack pointer before the call that made this frame."""
 
     @property
-    def caller(self) -> "FrameView | None":
+    def caller(self) -> FrameView | None:
         """The frame that called it, when no frame can be missing between."""

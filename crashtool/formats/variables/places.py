@@ -1,5 +1,7 @@
 """Where a variable is, in a frame that stands at an address of the code."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -42,7 +44,7 @@ class LostPlace(NamedTuple):
 class Piece(NamedTuple):
     """A part of a variable: where it is, and how many bytes of the variable it makes up."""
 
-    place: "Place"
+    place: Place
     size: int
 
 
@@ -57,7 +59,7 @@ class PointeePlace(NamedTuple):
     pointed at, and of which type.
     """
 
-    place: "Place"
+    place: Place
     type: DataType | None
     offset: int = 0
 
@@ -77,7 +79,7 @@ class FoundVariable(NamedTuple):
     name: str
     kind: Literal["argument", "local", "static"]
     type: DataType
-    locate: "Callable[[FrameView], Place]"
+    locate: Callable[[FrameView], Place]
 
 
 class FoundScope(NamedTuple):

@@ -1,5 +1,7 @@
 """The user's rules of grouping: which calls count, and which crashes have a name already."""
 
+from __future__ import annotations
+
 import json
 import re
 from functools import lru_cache

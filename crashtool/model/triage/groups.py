@@ -1,5 +1,7 @@
 """Rows summed up to groups. All is sums, least and greatest values: the order does not matter."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar

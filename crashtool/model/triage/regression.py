@@ -4,6 +4,8 @@ Counts are Poisson. Given their sum, the second is binomial, with the second's s
 under equal rates; its interval is Clopper's and Pearson's, that of one rate Garwood's.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal

@@ -1,5 +1,7 @@
 """What triage keeps of one minidump: enough to group it, and nothing of its memory."""
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 from crashtool.formats.named_tuple import NamedTuple

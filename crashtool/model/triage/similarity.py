@@ -6,6 +6,8 @@ only join clusters, never split one. The measure is TraceSim's without rarity, w
 answer depend on the set (Vasiliev et al., 2020).
 """
 
+from __future__ import annotations
+
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

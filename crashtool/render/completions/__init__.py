@@ -1,5 +1,7 @@
 """Completion scripts for shells: static, so a key press starts no Python."""
 
+from __future__ import annotations
+
 from crashtool.render.completions.bash import render_bash
 from crashtool.render.completions.fish import render_fish
 from crashtool.render.completions.powershell import render_powershell

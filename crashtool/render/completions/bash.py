@@ -1,5 +1,7 @@
 """The completion script for bash (4.0 or later, for `mapfile`)."""
 
+from __future__ import annotations
+
 from crashtool.model.command_line import CommandEntry, walk_entries
 
 SCRIPT = """\

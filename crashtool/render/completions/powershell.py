@@ -1,5 +1,7 @@
 """The completion script for PowerShell 5 and later."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from crashtool.model.command_line import CommandEntry, walk_entries

@@ -1,5 +1,7 @@
 """The completion script for zsh: a function for each command."""
 
+from __future__ import annotations
+
 from crashtool.model.command_line import CommandEntry, Parameter
 
 

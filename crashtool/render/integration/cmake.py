@@ -1,5 +1,7 @@
 """The CMake file that builds and links crash_reporting.cpp, and ships the handler."""
 
+from __future__ import annotations
+
 from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS, ClientLayout, Library
 from crashtool.formats.crashpad.client.linking import (
     MACOS_FRAMEWORKS,

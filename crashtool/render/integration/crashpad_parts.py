@@ -1,5 +1,7 @@
 """What several of the files of an integration say of Crashpad's own."""
 
+from __future__ import annotations
+
 from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS, ClientLayout, Library
 from crashtool.model.integration import Integration
 

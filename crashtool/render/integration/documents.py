@@ -1,5 +1,7 @@
 """What `scaffold` made, as JSON documents: files, settings, what was found and said."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Any
 

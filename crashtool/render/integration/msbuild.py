@@ -1,5 +1,7 @@
 """The MSBuild property sheet that builds and links crash_reporting.cpp, and copies the handler."""
 
+from __future__ import annotations
+
 from xml.sax.saxutils import escape
 
 from crashtool.formats.crashpad.client.layouts import WINDOWS, ClientLayout, Library

@@ -1,5 +1,7 @@
 """Where each Crashpad comes from, how it is built, and which files result."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS

@@ -1,5 +1,7 @@
 """The README beside the files of an integration: what was made, and what is to be done."""
 
+from __future__ import annotations
+
 from crashtool.formats.crashpad.client.layouts import LINUX, MACOS, WINDOWS
 from crashtool.model.integration import Integration
 from crashtool.render.integration.obtain import layout_text

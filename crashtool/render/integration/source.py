@@ -1,5 +1,7 @@
 """The header and the source that start the handler, in C++ for Windows, macOS and Linux."""
 
+from __future__ import annotations
+
 from textwrap import fill, indent
 
 from crashtool.formats.attributes import Attachment, is_absolute, join_annotations

@@ -1,5 +1,7 @@
 """Templates with `@NAME@` where something is to be put in."""
 
+from __future__ import annotations
+
 import re
 from importlib.resources import files
 

@@ -1,5 +1,7 @@
 """What a minidump means: from the file's structs to a CrashReport."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, TypeVar
 
 from crashtool.formats.minidump.reasons import Reason, describe_reason
@@ -55,7 +57,7 @@ ASSERTION_KINDS = {0: "assertion", 1: "invalid parameter", 2: "pure virtual call
 LAST_ERROR_OFFSETS = {"x86": 0x34, "x86_64": 0x68, "arm64": 0x68}
 
 
-def analyze(dump: "Minidump", path: str = "") -> CrashReport:
+def analyze(dump: Minidump, path: str = "") -> CrashReport:
     """Everything the dump says; what it does not say is None, what is damaged is a problem."""
     return _Analysis(dump).report(path)
 
@@ -63,7 +65,7 @@ def analyze(dump: "Minidump", path: str = "") -> CrashReport:
 class _Analysis:
     """The parts of a report that need one another: modules, then threads, then the crash."""
 
-    def __init__(self, dump: "Minidump") -> None:
+    def __init__(self, dump: Minidump) -> None:
         self.dump = dump
         self.left_out: list[Problem] = []
         self.modules = read_modules(self._take(dump.modules, MAX_MODULES, "modules"))
@@ -114,14 +116,14 @@ class _Analysis:
         threads = self.dump.threads[:MAX_THREADS]
         return next((i for i, thread in enumerate(threads) if thread.id == wanted), None)
 
-    def _take(self, items: "Sequence[Item]", most: int, what: str) -> "Sequence[Item]":
+    def _take(self, items: Sequence[Item], most: int, what: str) -> Sequence[Item]:
         """As many as a real process has at most; only hostile dumps hold more."""
         if len(items) > most:
             sentence = f"only {most} of {len(items)} {what} are taken into the report"
             self.left_out.append(Problem(None, sentence))
         return items[:most]
 
-    def _thread(self, thread: "DumpThread", crashed: bool) -> Thread:
+    def _thread(self, thread: DumpThread, crashed: bool) -> Thread:
         location = thread.context
         if crashed and self.dump.exception and self.dump.exception.context.size:
             location = self.dump.exception.context
@@ -137,7 +139,7 @@ class _Analysis:
             note="" if registers else _note_missing_registers(location),
         )
 
-    def _last_error(self, thread: "DumpThread") -> int | None:
+    def _last_error(self, thread: DumpThread) -> int | None:
         """What GetLastError() would have said, if the dump holds the thread's environment block."""
         system = self.dump.system
         if system is None or system.platform != "windows" or not thread.teb:
@@ -146,7 +148,7 @@ class _Analysis:
         raw = self.dump.memory.read(thread.teb + offset, 4) if offset else None
         return None if raw is None else int.from_bytes(raw, "little")
 
-    def _registers(self, location: "Location") -> Registers | None:
+    def _registers(self, location: Location) -> Registers | None:
         context = self.dump.context(location)
         if context is None:
             return None
@@ -197,7 +199,7 @@ class _Analysis:
             ),
         )
 
-    def _reason(self, record: "ExceptionRecord") -> Reason:
+    def _reason(self, record: ExceptionRecord) -> Reason:
         system = self.dump.system
         return describe_reason(
             system.platform if system else "unknown",
@@ -243,13 +245,13 @@ class _Analysis:
         return tuple(problems)
 
 
-def _note_missing_registers(location: "Location") -> str:
+def _note_missing_registers(location: Location) -> str:
     if location.size and location.rva:
         return "the registers of this thread cannot be read"
     return "the dump holds no registers of this thread"
 
 
-def _crashpad_ids(dump: "Minidump") -> CrashpadIds | None:
+def _crashpad_ids(dump: Minidump) -> CrashpadIds | None:
     crashpad = dump.crashpad
     if crashpad is None:
         return None
@@ -258,12 +260,12 @@ def _crashpad_ids(dump: "Minidump") -> CrashpadIds | None:
     )
 
 
-def _streams(dump: "Minidump") -> tuple[Stream, ...]:
+def _streams(dump: Minidump) -> tuple[Stream, ...]:
     return tuple(
         Stream(entry.stream_type, name_stream(entry.stream_type), entry.rva, entry.size)
         for entry in dump.directory
     )
 
 
-def _messages(dump: "Minidump") -> tuple[str, ...]:
+def _messages(dump: Minidump) -> tuple[str, ...]:
     return tuple(text for info in dump.mac_crash_info for text in info.texts if text.strip())

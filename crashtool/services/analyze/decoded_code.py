@@ -1,5 +1,7 @@
 """Instructions as plain values: what they read, what they write, and where they lead."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 from crashtool.formats.named_tuple import NamedTuple

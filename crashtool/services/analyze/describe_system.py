@@ -1,5 +1,7 @@
 """What the process ran on, and who wrote the dump, in the words of each system."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.minidump.streams import CRASHPAD_INFO
 from crashtool.model.crash import System

@@ -1,5 +1,7 @@
 """What the client left in a Crashpad dump, and which of it the handler would upload."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from crashtool.formats.minidump.file import Minidump

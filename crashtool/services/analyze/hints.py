@@ -1,5 +1,7 @@
 """Conclusions from a crash, each with its ground: what an expert would notice first."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.reasons import Reason
 from crashtool.formats.minidump.reasons.reason import address_words, is_canonical
 from crashtool.formats.named_tuple import NamedTuple

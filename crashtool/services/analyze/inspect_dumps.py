@@ -1,5 +1,7 @@
 """Paths to reports: dumps opened one by one, each analysed, none able to stop the others."""
 
+from __future__ import annotations
+
 import os
 import stat
 import sys
@@ -38,13 +40,13 @@ class InspectOptions(NamedTuple):
 
     handles: bool = False
     memory: tuple[str, ...] = ()
-    symbols: "SymbolProvider | None" = None
+    symbols: SymbolProvider | None = None
     all_threads: bool = False
     source: tuple[str, ...] = ()
     secrets: bool = False
-    variables: "WantedVariables | None" = None
-    warn: "Callable[[str], None]" = lambda _sentence: None
-    until: "Consumer | None" = None
+    variables: WantedVariables | None = None
+    warn: Callable[[str], None] = lambda _sentence: None
+    until: Consumer | None = None
 
 
 class Unreadable(NamedTuple):
@@ -64,7 +66,7 @@ class FoundDump(NamedTuple):
     file: str
     path: str
     note: str = ""
-    fields: "tuple[Attribute, ...]" = ()
+    fields: tuple[Attribute, ...] = ()
     temporary: bool = False
 
     def discard(self) -> None:
@@ -74,7 +76,7 @@ class FoundDump(NamedTuple):
                 os.unlink(self.file)  # noqa: PTH108 (pathlib costs start-up time)
 
 
-def walk_dumps(paths: Sequence[str], stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
+def walk_dumps(paths: Sequence[str], stack: ExitStack) -> Iterator[FoundDump | Unreadable]:
     """Every dump that the paths stand for: files, folders, globs, `-` for stdin.
 
     What had to be unpacked is there until it is discarded, or until `stack` is closed.
@@ -97,7 +99,7 @@ def _is_plain_dump(path: str) -> bool:
         return False
 
 
-def _walk_others(path: str, stack: "ExitStack") -> Iterator[FoundDump | Unreadable]:
+def _walk_others(path: str, stack: ExitStack) -> Iterator[FoundDump | Unreadable]:
     from crashtool.services.files.dump_files import find_dumps
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.files.unwrap_dumps import UnusableInput

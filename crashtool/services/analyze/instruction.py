@@ -1,5 +1,7 @@
 """The instruction at a crash in words, with the memory it touched, by way of capstone."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any

@@ -1,5 +1,7 @@
 """The modules of a dump, and which of them an address lies in."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -49,7 +51,7 @@ class ModuleMap:
         return tuple(hits.values())
 
 
-def read_modules(modules: "Iterable[DumpModule]") -> tuple[Module, ...]:
+def read_modules(modules: Iterable[DumpModule]) -> tuple[Module, ...]:
     """The loaded modules in the dump's order: the program itself comes first."""
     return tuple(
         Module(
@@ -66,7 +68,7 @@ def read_modules(modules: "Iterable[DumpModule]") -> tuple[Module, ...]:
     )
 
 
-def read_unloaded_modules(modules: "Iterable[UnloadedModule]") -> tuple[Module, ...]:
+def read_unloaded_modules(modules: Iterable[UnloadedModule]) -> tuple[Module, ...]:
     """The modules that were unloaded before the dump; Windows remembers the last 64."""
     return tuple(
         Module(

@@ -1,5 +1,7 @@
 """What ran: its name, version, id and age."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 from crashtool.formats.minidump.file import Minidump

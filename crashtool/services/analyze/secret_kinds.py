@@ -1,5 +1,7 @@
 """The kinds of secrets that are known, each by what begins it and what must follow."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -29,10 +31,8 @@ class Kind(NamedTuple):
     pattern: bytes
     before: bytes = TOKEN
     around: tuple[bytes, bytes] = (b"", b"")
-    confirms: "Callable[[bytes, re.Match[bytes]], bool] | None" = None
-    extent: "Callable[[bytes, re.Match[bytes]], tuple[int, int]]" = lambda _text, match: (
-        match.span()
-    )
+    confirms: Callable[[bytes, re.Match[bytes]], bool] | None = None
+    extent: Callable[[bytes, re.Match[bytes]], tuple[int, int]] = lambda _text, match: match.span()
 
 
 def _is_name_of_variable(text: bytes, match: re.Match[bytes]) -> bool:

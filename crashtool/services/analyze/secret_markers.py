@@ -3,6 +3,8 @@
 To look for each marker by itself took a pass for each, and two more over every other byte.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache

@@ -1,5 +1,7 @@
 """Counts what looks secret in a dump: what goes with it wherever it is sent."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -82,7 +84,7 @@ class Secret(NamedTuple):
     step: int
 
 
-def walk_secrets(data: "Sliceable", start: int, end: int) -> Iterator[Secret]:
+def walk_secrets(data: Sliceable, start: int, end: int) -> Iterator[Secret]:
     """The secrets from `start` to before `end` in a file's bytes, each time they occur."""
     for position in range(start, end, CHUNK):
         low, high = max(start, position - MARGIN), min(end, position + CHUNK + MARGIN)
@@ -121,7 +123,7 @@ class _Reading(NamedTuple):
 
 def _walk_window(
     window: bytes, start: int, stop: int
-) -> Iterator[tuple[Kind, _Reading, "re.Match[bytes]"]]:
+) -> Iterator[tuple[Kind, _Reading, re.Match[bytes]]]:
     """What is secret of what begins in [start, stop): as UTF-8, then as UTF-16 at either parity."""
     if NOTHING.startswith(window):
         return  # much of a full dump
@@ -151,7 +153,7 @@ def _read_as(window: bytes, encoding: int) -> _Reading | None:
 
 def _walk_kind(
     kind: Kind, reading: _Reading, places: dict[bytes, list[int]]
-) -> "Iterator[re.Match[bytes]]":
+) -> Iterator[re.Match[bytes]]:
     for marker in kind.markers:
         for offset in places.get(marker, ()):
             match = _find_secret(kind, reading.text, reading.zeros, offset)
@@ -161,7 +163,7 @@ def _walk_kind(
 
 def _find_secret(
     kind: Kind, text: bytes, zeros: bytes | None, offset: int
-) -> "re.Match[bytes] | None":
+) -> re.Match[bytes] | None:
     if offset and text[offset - 1] in kind.before:
         return None
     match = compile_kind(kind.pattern).match(text, offset)

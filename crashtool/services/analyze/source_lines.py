@@ -1,5 +1,7 @@
 """Lines of source code around each frame's place, from folders that the user names."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 

@@ -1,5 +1,7 @@
 """Conclusions from a crashed stack once its functions have names: what brought it to its end."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Sequence
 

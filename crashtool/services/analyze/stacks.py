@@ -1,5 +1,7 @@
 """The stacks of a report: each thread walked, each frame looked up, a verdict for each module."""
 
+from __future__ import annotations
+
 from collections import deque
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol
@@ -46,7 +48,7 @@ SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE")  # by kill, raise and abort, sigqueue
 class Consumer(Protocol):
     """Takes as many frames of a crashed thread as it needs, innermost first."""
 
-    def __call__(self, report: CrashReport, frames: "Iterator[Frame]") -> None: ...  # noqa: D102
+    def __call__(self, report: CrashReport, frames: Iterator[Frame]) -> None: ...  # noqa: D102
 
 
 class SymbolProvider(Protocol):
@@ -60,26 +62,26 @@ class SymbolProvider(Protocol):
     def fixed_programs(self) -> tuple[Module, ...]:
         """Programs that the user gave, and that are loaded at one address alone."""
 
-    def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None: ...  # noqa: D102
+    def begin_dump(self, path: str, modules: tuple[Module, ...]) -> None: ...  # noqa: D102
     def tables(self, module: Module, architecture: str) -> CodeTables: ...  # noqa: D102
-    def find_generated(self, process: int | None, address: int) -> "Generated | None":
+    def find_generated(self, process: int | None, address: int) -> Generated | None:
         """The function of generated code at an address of a process."""
 
     def verdict(
-        self, module: Module, architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
-    ) -> "ModuleStatus":
+        self, module: Module, architecture: str, frames: Iterable[tuple[Frame, Frame | None]]
+    ) -> ModuleStatus:
         """What the files of a module are worth to these frames, each with its caller."""
 
 
 def walk_stacks(
-    dump: "Minidump",
+    dump: Minidump,
     report: CrashReport,
     symbols: SymbolProvider | None = None,
     *,
     all_threads: bool = False,
-    variables: "WantedVariables | None" = None,
-    warn: "Callable[[str], None]" = lambda _sentence: None,
-    until: "Consumer | None" = None,
+    variables: WantedVariables | None = None,
+    warn: Callable[[str], None] = lambda _sentence: None,
+    until: Consumer | None = None,
 ) -> CrashReport:
     """The report with the crashed thread's stack, or all threads', walked and looked up.
 
@@ -126,11 +128,11 @@ class _Walks:
 
     def __init__(
         self,
-        dump: "Minidump",
+        dump: Minidump,
         report: CrashReport,
         symbols: SymbolProvider | None,
-        warn: "Callable[[str], None]",
-        until: "Consumer | None",
+        warn: Callable[[str], None],
+        until: Consumer | None,
     ) -> None:
         self.until = until
         self.dump = dump
@@ -173,7 +175,7 @@ class _Walks:
 
     def _add_variables(
         self,
-        machine: "Machine",
+        machine: Machine,
         thread: Thread,
         steps: list[StackFrame],
         frames: list[Frame],
@@ -305,7 +307,7 @@ class _Walks:
             self.warn(f"{fault.what} ({fault.hint})")
             return ""
 
-    def find_bad_pointer(self, crash: Crash) -> "BadPointer | None":
+    def find_bad_pointer(self, crash: Crash) -> BadPointer | None:
         """The variable that held the pointer which could not be followed, where it is proven."""
         thread, stack = self.report.crashed_thread, self.crashed_stack
         registers = thread.registers if thread else None
@@ -324,7 +326,7 @@ class _Walks:
         code = loaded.tables.read_code(address - loaded.base, size) if loaded else None
         return code or self.dump.memory.read(address, size)
 
-    def verdicts(self, report: CrashReport) -> "tuple[ModuleStatus, ...]":
+    def verdicts(self, report: CrashReport) -> tuple[ModuleStatus, ...]:
         """A verdict for each module on the stacks, those of the crashed thread first."""
         assert self.symbols is not None  # noqa: S101 (asked for only with symbols)
         crashed = report.crashed_thread
@@ -350,13 +352,13 @@ class _Feed:
     caller. `is_used_up`: there was no more to give, or no more than this is kept together.
     """
 
-    def __init__(self, walks: _Walks, scene: UnwindContext, source: "Iterator[StackFrame]") -> None:
+    def __init__(self, walks: _Walks, scene: UnwindContext, source: Iterator[StackFrame]) -> None:
         self._walks, self._scene, self._source = walks, scene, source
         self.steps: list[StackFrame] = []
         self.frames: list[Frame] = []
         self.is_used_up = True
 
-    def __iter__(self) -> "Iterator[Frame]":
+    def __iter__(self) -> Iterator[Frame]:
         self.is_used_up = False
         self.steps += islice(self._source, 2)
         is_only = len(self.steps) == 1
@@ -371,7 +373,7 @@ class _Feed:
         self.is_used_up = True
 
 
-def keep_both_ends(steps: "Iterable[StackFrame]") -> tuple[list[StackFrame], int]:
+def keep_both_ends(steps: Iterable[StackFrame]) -> tuple[list[StackFrame], int]:
     """The first and the last frames of a walk, and how many between them are left out.
 
     Who began a recursion stands at its outer end.
@@ -430,7 +432,7 @@ def _is_raised(crash: Crash) -> bool:
     return is_sent or bool(crash.code & CUSTOMER_BIT)
 
 
-def _describe(frame: Frame, hit: "FunctionHit", address: int) -> Frame:
+def _describe(frame: Frame, hit: FunctionHit, address: int) -> Frame:
     return frame._replace(
         function=hit.name or None,
         function_offset=address - hit.start,

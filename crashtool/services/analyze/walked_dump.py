@@ -1,5 +1,7 @@
 """What a walk asks of a dump besides its stacks: the machine, wide registers, what is code."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ APPLE = ("macos", "ios")
 PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
 
 
-def find_machine(architecture: str, platform: str) -> "Machine | None":
+def find_machine(architecture: str, platform: str) -> Machine | None:
     """The machine of a context; None for one that stacks cannot be walked on."""
     if architecture == "x86_64":
         return AMD64_WINDOWS if platform == "windows" else AMD64
@@ -30,7 +32,7 @@ def find_machine(architecture: str, platform: str) -> "Machine | None":
     return ARM_APPLE if platform in APPLE else ARM
 
 
-def find_vectors(dump: "Minidump", thread_id: int, *, is_crashed: bool) -> dict[str, bytes]:
+def find_vectors(dump: Minidump, thread_id: int, *, is_crashed: bool) -> dict[str, bytes]:
     """The registers of 128 bits of a thread; of the crashed one, as the exception has them."""
     if is_crashed and dump.exception and dump.exception.context.size:
         return dump.read_vectors(dump.exception.context)
@@ -38,7 +40,7 @@ def find_vectors(dump: "Minidump", thread_id: int, *, is_crashed: bool) -> dict[
     return dump.read_vectors(thread.context) if thread else {}
 
 
-def find_executable_map(dump: "Minidump") -> "Callable[[int], bool | None]":
+def find_executable_map(dump: Minidump) -> Callable[[int], bool | None]:
     """What the dump's map of the address space says of an address; None: nothing."""
     regions: list[tuple[int, int, bool]] = [
         (memory.base, memory.base + memory.size, bool(memory.protection & PAGE_EXECUTE_ANY))

@@ -1,5 +1,7 @@
 """A report that is put into a database from here, as a handler would put it there."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable, Iterable

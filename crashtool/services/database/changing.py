@@ -1,5 +1,7 @@
 """Changes to a Crashpad database in place, with Crashpad's own locks, so that handlers may run."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

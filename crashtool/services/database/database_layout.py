@@ -1,5 +1,7 @@
 """What changing a report takes in each layout of a database: hold it, change it, remove it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path

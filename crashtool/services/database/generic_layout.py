@@ -1,5 +1,7 @@
 """Changes to a database of Linux, Android or Fuchsia: .meta and .lock files beside minidumps."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Iterator, Sequence

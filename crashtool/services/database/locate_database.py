@@ -1,5 +1,7 @@
 """A Crashpad database where it lies, or as someone packed it: never through a handler."""
 
+from __future__ import annotations
+
 import sys
 import time
 from bisect import bisect_left

@@ -1,5 +1,7 @@
 """Changes to a database of macOS or iOS: extended attributes of the minidumps, also of copies."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,5 +1,7 @@
 """Removing what belongs to no report of a database, while handlers may be writing there."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import time

@@ -1,5 +1,7 @@
 """settings.dat changed in place, under the lock that handlers respect."""
 
+from __future__ import annotations
+
 import os
 from contextlib import suppress
 from pathlib import Path

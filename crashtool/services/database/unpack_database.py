@@ -1,5 +1,7 @@
 """A Crashpad database in a zip, tar or other archive, unpacked to a folder."""
 
+from __future__ import annotations
+
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 

@@ -1,5 +1,7 @@
 """Changes to a database of Windows: one metadata file, with a record for each minidump."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress

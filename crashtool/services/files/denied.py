@@ -1,5 +1,7 @@
 """What the system did not let us do with somebody's file, in words that say whose it is."""
 
+from __future__ import annotations
+
 import errno
 import os
 import shlex
@@ -14,7 +16,7 @@ READERS = (["inspect"], ["symbols"], ["database", "list"], ["database", "show"])
 
 
 def explain(
-    error: OSError, path: "str | os.PathLike[str] | None" = None, *, subject: str = "it"
+    error: OSError, path: str | os.PathLike[str] | None = None, *, subject: str = "it"
 ) -> CrashtoolError:
     """An error of the system about a file: MachineFault for want of room, else InputUnusable.
 

@@ -1,5 +1,7 @@
 """Finding minidumps in files, folders, globs and standard input: by content, through wrappers."""
 
+from __future__ import annotations
+
 import glob
 import os
 import stat
@@ -34,7 +36,7 @@ VERDICT_BYTES = 1 << 16  # what tells a reader that a stream is none of its busi
 
 
 def find_dumps(
-    inputs: Sequence[str], spool: "Scratch", stdin: ByteStream | None
+    inputs: Sequence[str], spool: Scratch, stdin: ByteStream | None
 ) -> Iterator[DumpFile | UnusableInput]:
     """The minidumps that the inputs stand for, each file once, in the order given.
 
@@ -59,7 +61,7 @@ def find_dumps(
             yield UnusableInput(text, explain(error, STANDARD_INPUT if text == "-" else text))
 
 
-def _expand(text: str, spool: "Scratch", stdin: ByteStream | None) -> Iterator[Path]:
+def _expand(text: str, spool: Scratch, stdin: ByteStream | None) -> Iterator[Path]:
     """The files that an input stands for."""
     path = Path(text)
     if text == "-":
@@ -80,7 +82,7 @@ def _expand(text: str, spool: "Scratch", stdin: ByteStream | None) -> Iterator[P
         raise InputUnusable(f"{text} does not exist")
 
 
-def _expand_file(path: Path, spool: "Scratch") -> Iterator[Path]:
+def _expand_file(path: Path, spool: Scratch) -> Iterator[Path]:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         yield path
@@ -143,7 +145,7 @@ def holds_dump(path: Path, denied: Callable[[OSError], None] | None = None) -> b
         return False
 
 
-def _spool_input(stream: ByteStream, spool: "Scratch") -> Path:
+def _spool_input(stream: ByteStream, spool: Scratch) -> Path:
     """Copy a pipe to a file in `spool`; of what is no dump only so much that its kind can be told.
 
     It may have no end.

@@ -1,5 +1,7 @@
 """The lock that Crashpad holds on a file while it changes it: flock, LockFileEx on Windows."""
 
+from __future__ import annotations
+
 import sys
 import time
 from collections.abc import Iterator

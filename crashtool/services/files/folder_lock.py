@@ -1,5 +1,7 @@
 """One receiver per folder: a lock that the system releases when its holder dies."""
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path

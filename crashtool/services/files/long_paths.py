@@ -3,6 +3,8 @@ r"""Paths that Windows takes at any length: behind \\?\ its limit of 260 charact
 Build folders of CI systems, and names with identifiers in symbol stores, go beyond it easily.
 """
 
+from __future__ import annotations
+
 import ntpath
 import os
 

@@ -3,6 +3,8 @@
 What exists under a name is that very file, whatever characters are in its name.
 """
 
+from __future__ import annotations
+
 import errno
 import glob
 import os

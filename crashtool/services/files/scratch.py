@@ -1,5 +1,7 @@
 """A folder for files that are unpacked or copied to be read: made when the first comes."""
 
+from __future__ import annotations
+
 import os
 from contextlib import ExitStack
 from threading import Lock
@@ -55,7 +57,7 @@ class Scratch:
         target.mkdir()
         return str(target)
 
-    def holds(self, path: "str | os.PathLike[str]") -> bool:
+    def holds(self, path: str | os.PathLike[str]) -> bool:
         """Whether a file is one of these."""
         return os.path.dirname(path) in self._used  # noqa: PTH120
 
@@ -79,14 +81,14 @@ class Scratch:
         )
 
     @property
-    def allowance(self) -> "Allowance":
+    def allowance(self) -> Allowance:
         """What all that is unpacked to the folder may be beyond what is usual."""
         from crashtool.formats.archives.bounds import Allowance
 
         self._allowance = self._allowance or Allowance()
         return self._allowance
 
-    def keep(self, stream: "ArchiveStream") -> str:
+    def keep(self, stream: ArchiveStream) -> str:
         """Write a stream to a new file; nothing is left of one that cannot be read to its end.
 
         MachineFault when no disk has room for it.

@@ -1,5 +1,7 @@
 """Source files by the paths that debug files name, in folders that the user names."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,5 +1,7 @@
 """Folders for what is unpacked: they go when the work ends, also when SIGTERM or SIGHUP ends it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

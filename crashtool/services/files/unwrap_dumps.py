@@ -1,5 +1,7 @@
 """Minidumps in wrappers: packed files, archives, saved upload bodies, and these in one another."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -100,13 +102,13 @@ class _Origin(NamedTuple):
 
     def inside(
         self, name: str, kind: str, *, is_member: bool, form: _Form | None = None
-    ) -> "_Origin":
+    ) -> _Origin:
         shown = f"{self.shown}:{name}" if name else self.shown
         note = f"{self.note}, out of {kind}" if self.note else f"out of {kind}"
         return _Origin(shown, note, self.depth + 1, is_member, form or self.form)
 
 
-def open_input(path: Path, shown: str, spool: "Scratch") -> Iterator[DumpFile | UnusableInput]:
+def open_input(path: Path, shown: str, spool: Scratch) -> Iterator[DumpFile | UnusableInput]:
     """The dump in a file, or the dumps in what it wraps, unpacked to `spool`.
 
     A file that wraps nothing is taken for a dump whatever it holds: its reader has the better
@@ -180,7 +182,7 @@ def _is_form(head: bytes) -> bool:
 class _Unwrapping:
     """The opening of one input, which has one budget for all that is in it."""
 
-    def __init__(self, spool: "Scratch", budget: Budget) -> None:
+    def __init__(self, spool: Scratch, budget: Budget) -> None:
         self._spool = spool
         self._budget = budget
 
@@ -313,7 +315,7 @@ def _kind_of(head: bytes) -> str:
     return FORM if _is_form(head) else name_kind(head)
 
 
-def spool_stream(stream: ByteStream | ArchiveStream, spool: "Scratch") -> Path:
+def spool_stream(stream: ByteStream | ArchiveStream, spool: Scratch) -> Path:
     """Copy a stream to a new file in `spool`. InputUnusable when that is too much, MachineFault
     when no disk has room for it.
     """

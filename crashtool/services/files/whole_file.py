@@ -1,5 +1,7 @@
 """Files that are written whole or not at all: all that the user has crashtool write."""
 
+from __future__ import annotations
+
 import io
 import os
 import stat

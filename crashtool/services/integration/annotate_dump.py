@@ -1,5 +1,7 @@
 """Writing annotations into a copy of a minidump, of any size, or into the file itself."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path

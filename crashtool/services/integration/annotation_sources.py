@@ -1,5 +1,7 @@
 """Annotations and attachments from files and from git."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 from pathlib import Path
@@ -116,7 +118,7 @@ def _read_attachment(item: Any, path: Path) -> Attachment:
     return attachment._replace(path=str(path.parent / attachment.path))
 
 
-def _flatten(table: dict[str, Any], prefix: str, path: Path) -> "list[Attribute]":
+def _flatten(table: dict[str, Any], prefix: str, path: Path) -> list[Attribute]:
     rows = []
     for key, value in table.items():
         if isinstance(value, dict):
@@ -149,7 +151,7 @@ def _parse_json(text: str, name: str) -> dict[str, Any]:
     return table
 
 
-def _parse_env(text: str, name: str) -> "list[Attribute]":
+def _parse_env(text: str, name: str) -> list[Attribute]:
     rows = []
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip().removeprefix("export ").strip()

@@ -1,5 +1,7 @@
 """Which of the ways to have Crashpad a folder is."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from crashtool.errors import NothingFound, UsageError

@@ -1,5 +1,7 @@
 """A submission URL made from what flags and settings say, and judged."""
 
+from __future__ import annotations
+
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.submission_url import (

@@ -1,5 +1,7 @@
 """A crashtool.toml with every setting in it, each explained and commented out."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.table import INSIDE, NOTHING, SETTINGS, Setting
 

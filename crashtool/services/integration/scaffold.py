@@ -1,5 +1,7 @@
 """The integration files that can be written: a name, a template, the file's own name."""
 
+from __future__ import annotations
+
 from importlib.resources import files
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """TLS for uploads from old Windows: which settings it takes, for which system and handler."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -4,6 +4,8 @@ Backtrace's root form carries the token as a field of the form. Until it has com
 sending; handlers put fields before files.
 """
 
+from __future__ import annotations
+
 from crashtool.services.receiver.body_decoder import Refusal
 from crashtool.services.receiver.ingest import FORBIDDEN, Endpoint, Tokens, is_any
 

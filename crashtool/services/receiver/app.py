@@ -1,5 +1,7 @@
 """The receiver as a running server, and the inbox as pages in the browser."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 import ssl
@@ -27,6 +29,8 @@ from crashtool.services.receiver.symbol_folder import FOLDER
 from crashtool.services.receiver.symbol_index import SymbolIndex
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from crashtool.services.receiver.upstream import Upstream
 
 LOOPBACK = "127.0.0.1"
@@ -146,7 +150,7 @@ def _tell_all(
 
 
 def _make_site(
-    receiver: Receiver, guard: Guard, index: SymbolIndex, upstream: "Upstream | None", style: str
+    receiver: Receiver, guard: Guard, index: SymbolIndex, upstream: Upstream | None, style: str
 ) -> Site:
     urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
     return Site(
@@ -160,7 +164,7 @@ def _open_upstream(
     folder: Path,
     scratch: Scratch,
     on_exchange: Callable[[Exchange], None],
-) -> "Upstream | None":
+) -> Upstream | None:
     if not servers:
         return None
     from crashtool.services.receiver.upstream import Upstream  # brings an HTTP client in
@@ -351,7 +355,6 @@ def _application(
     submissions: Submissions, site: Site, events: Events, transports: Mapping[Any, Any]
 ) -> Any:
     from starlette.applications import Starlette
-    from starlette.requests import Request
 
     def refuse(request: Request, _: Exception) -> Any:
         nothing = site.nothing(request.method, request.url.path)
@@ -371,7 +374,6 @@ def _application(
 
 
 def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> list[Any]:
-    from starlette.requests import Request
     from starlette.responses import FileResponse, StreamingResponse
     from starlette.routing import Route
 
@@ -402,7 +404,6 @@ def _make_routes(site: Site, events: Events, transports: Mapping[Any, Any]) -> l
 
 
 def _make_page_routes(site: Site) -> list[Any]:
-    from starlette.requests import Request
     from starlette.routing import Route
 
     def route(path: str, answer: Callable[[Request], PageReply]) -> Route:

@@ -1,5 +1,7 @@
 """A request's body, written to a draft while it arrives: memory does not grow with the upload."""
 
+from __future__ import annotations
+
 import re
 import zlib
 from collections.abc import Callable, Iterator

@@ -4,6 +4,8 @@ In WAL mode a reader sees the last commit and holds nobody up; so a search, howe
 stand in the way of a report that arrives.
 """
 
+from __future__ import annotations
+
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -103,7 +105,7 @@ class Shared:
 class GroupCommit:
     """Lets one thread do what several want done; each returns when its own piece is done."""
 
-    def __init__(self, commit: "Callable[[list[Shared]], None]") -> None:
+    def __init__(self, commit: Callable[[list[Shared]], None]) -> None:
         """`commit` does a list of pieces, and sets the error of one that fails alone."""
         self._commit = commit
         self._waiting: list[Shared] = []

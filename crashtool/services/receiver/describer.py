@@ -1,5 +1,7 @@
 """Reads minidumps one after the other, after their clients have been answered."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable

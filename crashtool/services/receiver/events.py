@@ -1,5 +1,7 @@
 """What happens in the inbox, told to every browser that listens (server-sent events)."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import AsyncIterator

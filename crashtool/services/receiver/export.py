@@ -3,6 +3,8 @@
 What clients wrote is text there, too: no cell begins as a formula does.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import re

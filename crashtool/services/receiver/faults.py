@@ -1,5 +1,7 @@
 """Faults that the receiver commits on demand, so that a client's answer to them can be tested."""
 
+from __future__ import annotations
+
 import random
 import threading
 from collections import Counter

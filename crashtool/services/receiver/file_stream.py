@@ -4,6 +4,8 @@ Blocks that stay in the processor's cache go out faster than pages that the kern
 (sendfile), by two to three times on loopback: there, who receives them reads cold memory.
 """
 
+from __future__ import annotations
+
 import asyncio
 import selectors
 import socket

@@ -6,6 +6,8 @@ speaks TLS. Handlers send neither. A page whose name was made to lead here (DNS 
 same origin for the browser, but has that name in Host.
 """
 
+from __future__ import annotations
+
 import base64
 import hmac
 import ipaddress

@@ -5,6 +5,8 @@ folder is renamed to `reports/`, all of it is synced, the rows are committed, an
 client told. What a killed receiver left without a row is removed when the inbox is opened again.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil

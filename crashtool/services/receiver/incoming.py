@@ -1,5 +1,7 @@
 """A request on its way in: its head, and its body block by block."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl

@@ -1,5 +1,7 @@
 """A report on its way in, before anyone has been told that it is there."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil

@@ -1,5 +1,7 @@
 """What a request means: the endpoint it is for, whether it may come in, and what is answered."""
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import re

@@ -1,5 +1,7 @@
 """Lists of the reports in an inbox: the newest first, searched, and counted by group."""
 
+from __future__ import annotations
+
 import sqlite3
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """The receiver's OpenAPI document: what a client may send, and what a program may ask."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.services.receiver.ingest import FORMATS

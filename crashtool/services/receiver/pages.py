@@ -4,6 +4,8 @@ Everything shown came from a client. The templates escape it, and put it in <bdi
 writing-direction characters from disguising what stands around them.
 """
 
+from __future__ import annotations
+
 import re
 import time
 from itertools import islice
@@ -125,7 +127,7 @@ def list_debuggers(url: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _load_templates() -> "jinja2.Environment":
+def _load_templates() -> jinja2.Environment:
     import jinja2
     import markupsafe  # which jinja2 is built on
 

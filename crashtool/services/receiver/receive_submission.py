@@ -1,5 +1,7 @@
 """The part of the receiver that clients talk to: one POST, from its first byte to its answer."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sqlite3

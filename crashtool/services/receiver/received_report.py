@@ -1,5 +1,7 @@
 """A report that was received, and its files."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -36,7 +38,7 @@ class DumpPage(NamedTuple):
     article: str = ""
     calls: str = ""
 
-    def bounded(self) -> "DumpPage":
+    def bounded(self) -> DumpPage:
         """What is kept of it: a dump can make a page larger than any browser would show."""
         article = self.article if len(self.article) <= MAX_ARTICLE else ""
         text = self.text

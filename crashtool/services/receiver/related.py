@@ -3,6 +3,8 @@
 The measure is that of `triage`, on the signature that both have.
 """
 
+from __future__ import annotations
+
 import json
 import sqlite3
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Replies as what starlette and uvicorn send: texts, parts of files, whole files by threads."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import Iterator, Mapping

@@ -1,5 +1,7 @@
 """The inbox's tables, and how those of earlier versions become them."""
 
+from __future__ import annotations
+
 import sqlite3
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """What a browser or a program may ask of the inbox: pages, lists, files, as plain values."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,7 +87,7 @@ class Site:
         style: str = "",
         symbols: SymbolIndex | None = None,
         symbol_server: str = "",
-        upstream: "Upstream | None" = None,
+        upstream: Upstream | None = None,
     ) -> None:
         self._inbox = inbox
         self._symbols = symbols

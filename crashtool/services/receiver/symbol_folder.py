@@ -1,5 +1,7 @@
 """Uploaded symbols, unpacked, where the next look at a minidump finds them."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil

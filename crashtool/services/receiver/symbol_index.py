@@ -1,5 +1,7 @@
 """The files of a receiver's symbol folder, by what debuggers ask symbol servers for."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path

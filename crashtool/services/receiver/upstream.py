@@ -5,6 +5,8 @@ parts. Nothing that a server sends is believed: it is given on only if it is the
 asked for, by the identifiers in it.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -143,7 +145,7 @@ class Upstream:
         self._tell(f"symbol server: {name} was fetched, and is kept")
         return UpstreamAnswer(Path(fetched))
 
-    def _download(self, server: Server, url: str, target: "IO[bytes]") -> None:
+    def _download(self, server: Server, url: str, target: IO[bytes]) -> None:
         with self._lock:
             idle = self._fetchers.setdefault(server, [])
             fetcher = idle.pop() if idle else _open_fetcher(server)

@@ -1,5 +1,7 @@
 """The values of environment variables in a minidump: of its stream, and of blocks in memory."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
@@ -24,7 +26,7 @@ class _EnvironmentEntry(NamedTuple):
     end: int
 
 
-def walk_values(data: "FileBytes", start: int, end: int) -> Iterator[tuple[int, int]]:
+def walk_values(data: FileBytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(start, end) of what stands behind the first `=` of each text, in texts that end with NUL."""
     offset = start
     for entry in bytes(data[start:end]).split(b"\0"):
@@ -35,7 +37,7 @@ def walk_values(data: "FileBytes", start: int, end: int) -> Iterator[tuple[int, 
 
 
 def walk_block_values(
-    data: "FileBytes", start: int, end: int, width: int
+    data: FileBytes, start: int, end: int, width: int
 ) -> Iterator[tuple[int, int]]:
     """(start, end) of the values of each block of variables in memory, of `width` bytes a letter.
 
@@ -58,9 +60,7 @@ def _values(block: list[_EnvironmentEntry], width: int) -> Iterator[tuple[int, i
                 yield entry.value, entry.end - width
 
 
-def _walk_entries(
-    data: "FileBytes", start: int, end: int, width: int
-) -> Iterator[_EnvironmentEntry]:
+def _walk_entries(data: FileBytes, start: int, end: int, width: int) -> Iterator[_EnvironmentEntry]:
     """Each entry, in order; none reads what another has taken."""
     equals = b"=".ljust(width, b"\0")
     free = start
@@ -76,7 +76,7 @@ def _walk_entries(
         offset = data.find(equals, max(free, offset + 1), end)
 
 
-def _find_name(data: "FileBytes", free: int, end: int, width: int) -> int:
+def _find_name(data: FileBytes, free: int, end: int, width: int) -> int:
     """Where the name that ends at `end` starts, with the `=` in front of Windows' own; or -1."""
     size = min(MAX_NAME_LENGTH, (end - free) // width) * width
     letters = bytes(data[end - size : end : width])
@@ -93,7 +93,7 @@ def _find_name(data: "FileBytes", free: int, end: int, width: int) -> int:
     return front if is_drive else first
 
 
-def _find_nul(data: "FileBytes", start: int, end: int, width: int) -> int:
+def _find_nul(data: FileBytes, start: int, end: int, width: int) -> int:
     """Where the next letter that is NUL is, of letters counted from `start`; or -1."""
     nul = bytes(width)
     offset = data.find(nul, start, end)

@@ -3,6 +3,8 @@
 A mapping of a file counts as the process's memory as far as it was touched: all of it, here.
 """
 
+from __future__ import annotations
+
 from re import Pattern
 from typing import BinaryIO
 

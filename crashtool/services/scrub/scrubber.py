@@ -1,5 +1,7 @@
 """Scrubbing a copy of a minidump, and making sure that its stacks read as before."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,5 +1,7 @@
 """What to overwrite in a minidump: environment values, secrets, matches of the user's patterns."""
 
+from __future__ import annotations
+
 import platform
 import re
 import sys
@@ -61,7 +63,7 @@ def parse_wish(text: str) -> Finder:
     )
 
 
-def find_environment(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
+def find_environment(data: FileBytes, text_place: TextPlace) -> Iterator[SecretSpan]:
     """The values of environment variables: of the stream, and of blocks of them in memory."""
     start, end = text_place.rva, text_place.rva + text_place.size
     if text_place.stream_type == linux_streams.ENVIRON:
@@ -73,7 +75,7 @@ def find_environment(data: "FileBytes", text_place: TextPlace) -> Iterator[Secre
                 yield SecretSpan(ENVIRONMENT, first, last, width)
 
 
-def find_secrets(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
+def find_secrets(data: FileBytes, text_place: TextPlace) -> Iterator[SecretSpan]:
     """What looks like a token, a key or a password, by the rules that count them."""
     for kind, start, end, step in walk_secrets(
         data, text_place.rva, text_place.rva + text_place.size
@@ -93,7 +95,7 @@ def _make_text_finder(text: str) -> Finder:
         raise UsageError(f"strings={text} also matches an empty text, which is everywhere")
     kind = f"{STRINGS}={text}"
 
-    def find_matches(data: "FileBytes", text_place: TextPlace) -> Iterator[SecretSpan]:
+    def find_matches(data: FileBytes, text_place: TextPlace) -> Iterator[SecretSpan]:
         end = text_place.rva + text_place.size
         for start, stop in _walk_texts(NARROW_LETTER, data, text_place.rva, end):
             yield from _match_narrow(kind, pattern, bytes(data[start:stop]), start)
@@ -114,9 +116,7 @@ def _check_possessive(text: str) -> None:
         )
 
 
-def _walk_texts(
-    letter: bytes, data: "FileBytes", start: int, end: int
-) -> Iterator[tuple[int, int]]:
+def _walk_texts(letter: bytes, data: FileBytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(start, end) of each run of at least FEWEST letters."""
     first_piece = re.compile(letter + b"{%d,%d}" % (FEWEST, PIECE))
     next_piece = re.compile(letter + b"{1,%d}" % PIECE)
@@ -151,7 +151,7 @@ def _match_wide(
 
 
 def keep_file_name(
-    data: "FileBytes", text_place: TextPlace, finding: SecretSpan
+    data: FileBytes, text_place: TextPlace, finding: SecretSpan
 ) -> SecretSpan | None:
     """The part of a finding that may be overwritten: of a path, the folders. None for nothing."""
     if text_place.kind != STRING or not text_place.is_path:

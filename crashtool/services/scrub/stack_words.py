@@ -1,5 +1,7 @@
 """Words on the stacks of a minidump that may lead a walk on: they stay, whatever they spell."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,14 +26,14 @@ class _Stack(NamedTuple):
 class Pointers:
     """The stacks of a dump, and which of their words point to code or to a stack."""
 
-    def __init__(self, dump: "Minidump", report: "CrashReport") -> None:
+    def __init__(self, dump: Minidump, report: CrashReport) -> None:
         architecture = report.system.architecture if report.system else ""
         self.width = 4 if architecture in NARROW else 8
         self._modules = ModuleMap(report.modules)
         self._stacks = sorted(set(_walk_stacks(dump, report)))
 
     def walk_kept(
-        self, data: "FileBytes", text_place: TextPlace, finding: SecretSpan
+        self, data: FileBytes, text_place: TextPlace, finding: SecretSpan
     ) -> Iterator[tuple[int, int]]:
         """(first, behind the last) offset of each word that must stay, of those in a finding."""
         start, end = finding.start, finding.end
@@ -55,7 +57,7 @@ class Pointers:
         return self._modules.find(value) is not None or self._is_stack(value)
 
 
-def _walk_stacks(dump: "Minidump", report: "CrashReport") -> Iterator[_Stack]:
+def _walk_stacks(dump: Minidump, report: CrashReport) -> Iterator[_Stack]:
     for thread in report.threads:
         if thread.stack_size:
             yield _Stack(thread.stack_start, thread.stack_start + thread.stack_size)

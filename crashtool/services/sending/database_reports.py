@@ -1,5 +1,7 @@
 """What a Crashpad database still has to send, held while it is sent and marked afterwards."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -22,7 +24,7 @@ LAYOUTS = (("settings.dat", "pending"), ("settings.dat", "completed"), ("metadat
 
 def find_reports(
     inputs: Sequence[str],
-    spool: "Scratch",
+    spool: Scratch,
     stdin: ByteStream | None,
     *,
     without_consent: bool,
@@ -85,7 +87,7 @@ def walk_unsent(
         )
 
 
-def _why(database: "Database") -> str:
+def _why(database: Database) -> str:
     """Why reports that nobody asked to send are not."""
     if database.settings:
         return "uploads are disabled in it: the user has not agreed"
@@ -94,7 +96,7 @@ def _why(database: "Database") -> str:
     return f"whether the user has agreed is not known: {lost}"
 
 
-def _make_item(database: "Database", report: "DatabaseReport") -> Outgoing | UnusableInput:
+def _make_item(database: Database, report: DatabaseReport) -> Outgoing | UnusableInput:
     path = str(report.path)
     if report.unread or report.locked or report.state in ("new", "uploading"):
         return UnusableInput(
@@ -117,7 +119,7 @@ def _make_item(database: "Database", report: "DatabaseReport") -> Outgoing | Unu
 class UploadReport:
     """The claim on a report of a database, by its lock or its place (Crashpad's UploadReport)."""
 
-    def __init__(self, database: "Database", report: "DatabaseReport") -> None:
+    def __init__(self, database: Database, report: DatabaseReport) -> None:
         self.database = database
         self.report = report
 

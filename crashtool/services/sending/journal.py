@@ -1,5 +1,7 @@
 """The journal: what was accepted where, so that sending a folder again sends only the rest."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -41,11 +43,11 @@ class Journal:
         self._lock = threading.Lock()
         self._entries = {(entry.identity, entry.key): entry for entry in _read_entries(path)}
 
-    def find(self, submission: "Submission") -> JournalEntry | None:
+    def find(self, submission: Submission) -> JournalEntry | None:
         """The acceptance of a submission like this one, if there was one."""
         return self._entries.get((submission.identity, submission.key))
 
-    def add(self, submission: "Submission", rxid: str | None) -> bool:
+    def add(self, submission: Submission, rxid: str | None) -> bool:
         """Remember an acceptance just now; whether that was possible to the end."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = JournalEntry(submission.identity, submission.size, submission.key, rxid, now)

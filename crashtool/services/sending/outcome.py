@@ -1,5 +1,7 @@
 """What came of each submission, as a receipt, and of all, as the error of the exit status."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from crashtool.errors import CrashtoolError, PartialFailure

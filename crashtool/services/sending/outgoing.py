@@ -1,5 +1,7 @@
 """What goes out: a minidump, and the claim on it where others might send it, too."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol

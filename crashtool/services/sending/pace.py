@@ -1,5 +1,7 @@
 """How fast reports may go out, so that a server with a limit is not run over."""
 
+from __future__ import annotations
+
 import re
 import threading
 

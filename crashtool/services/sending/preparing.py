@@ -1,5 +1,7 @@
 """From a minidump to the request for it: what must not go out is overwritten, or warned of."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

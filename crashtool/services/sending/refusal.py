@@ -1,5 +1,7 @@
 """Whether Crashpad's own reader takes a dump; if not, its uploader sends it without any field."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 from crashtool.formats.minidump import streams

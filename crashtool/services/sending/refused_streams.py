@@ -1,5 +1,7 @@
 """What Crashpad's own reader refuses within threads, modules and memory regions of a dump."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,7 @@ MODULE_INFO_SIZE = 28  # MinidumpModuleCrashpadInfo since 2017 (minidump/minidum
 MEMORY_INFO_HEADER = (16, MemoryInfo.SIZE)
 
 
-def find_refused_stream(dump: "Minidump") -> str | None:
+def find_refused_stream(dump: Minidump) -> str | None:
     """Why Crashpad's reader would refuse a dump for one of its lists, as a clause.
 
     process_snapshot_minidump.cc and the readers of its parts; in their order.

@@ -1,5 +1,7 @@
 """Where reports go: one checked URL out of what the user gave."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from crashtool.errors import UsageError

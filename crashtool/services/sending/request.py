@@ -1,5 +1,7 @@
 """The request for one minidump: what crashpad_handler would send, with the user's own on top."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from urllib.parse import quote
 

@@ -1,5 +1,7 @@
 """How a call sends, whatever it sends."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -21,5 +23,5 @@ class SendOptions(NamedTuple):
     again: bool = False
     digests: bool = False
     jobs: int = 1
-    scrub: "tuple[Finder, ...]" = ()
+    scrub: tuple[Finder, ...] = ()
     without_consent: bool = False

@@ -4,6 +4,8 @@ For each report, as in Crashpad's ProcessPendingReport: hold the claim on it, pr
 submit it, mark the report as sent.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 

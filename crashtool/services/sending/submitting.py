@@ -1,5 +1,7 @@
 """Submitting what is prepared: posted until it is answered; what a journal knows is left out."""
 
+from __future__ import annotations
+
 from time import perf_counter
 from typing import Protocol
 from uuid import uuid4

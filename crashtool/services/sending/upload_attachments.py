@@ -1,5 +1,7 @@
 """The user's files as parts of a form: named so that no handler and no server loses one."""
 
+from __future__ import annotations
+
 import os
 import string
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """send-dump that stays: folders and Crashpad databases are looked at again, what is new is sent."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path

@@ -2,6 +2,8 @@
 nearest variable to a name that is none.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 

@@ -5,6 +5,8 @@ the current folder; paths in a file are relative to it. It may be a stranger's: 
 name, and when it is not read at all, is in `project_file`.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,8 +49,8 @@ class Settings:
     def __init__(
         self,
         environment: Mapping[str, str],
-        folder: "str | Path",
-        user_folder: "str | Path",
+        folder: str | Path,
+        user_folder: str | Path,
         *,
         chosen: str | None = None,
         tolerant: bool = False,
@@ -147,7 +149,7 @@ def current_settings(project_file: str | None = None, *, tolerant: bool = False)
     return Settings(os.environ, os.getcwd(), user_folder, chosen=chosen, tolerant=tolerant)
 
 
-def step_summary_file() -> "Path | None":
+def step_summary_file() -> Path | None:
     """Where GitHub Actions takes Markdown for the summary of a job; None elsewhere."""
     from pathlib import Path
 
@@ -155,7 +157,7 @@ def step_summary_file() -> "Path | None":
     return Path(path) if path else None
 
 
-def user_state_folder() -> "Path":
+def user_state_folder() -> Path:
     """Where crashtool keeps what it makes for this user, such as the database of `run`."""
     from pathlib import Path
 

@@ -6,6 +6,8 @@ are none of the project's. On Windows nothing is known of who else may write a f
 lists are not read, so there only the second half holds.
 """
 
+from __future__ import annotations
+
 import os
 import stat
 import sys

@@ -4,6 +4,8 @@ A URL, a universe and a host say the same thing, as do a token and a file that h
 highest layer that says it in any way says it all: a flag is not completed by a file.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The table of settings: what each is, and what a project file may give."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 PREFIX = "CRASHTOOL_"

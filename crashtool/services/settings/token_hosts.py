@@ -4,6 +4,8 @@ Flags, environment and the user's file are the user's own word. A host that only
 names gets the user's token when it is one of Backtrace's own, or when the user has listed it.
 """
 
+from __future__ import annotations
+
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -61,7 +63,7 @@ def make_url(universe: str, host: str) -> str:
         return ""
 
 
-def find_refusal(url: str, settings: "Settings") -> UsageError | None:
+def find_refusal(url: str, settings: Settings) -> UsageError | None:
     """Why a user's token does not go to a URL that only a project file names; None when it may."""
     host = find_place(url)
     listed = settings.find_all("token_hosts")

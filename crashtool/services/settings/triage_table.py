@@ -4,6 +4,8 @@ What it says of files becomes settings of their own; the rules stay where they a
 is the path of their file.
 """
 
+from __future__ import annotations
+
 import os
 from typing import Any
 

@@ -4,6 +4,8 @@ Every file keeps its own name, which is half of what the server matches by. No p
 climbs; files of one name stand in folders called like their debug ids.
 """
 
+from __future__ import annotations
+
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -144,7 +146,7 @@ class ZipBody:
         return ZipEntry(name, DEFLATED if packs else STORED, member.size > ZIP64_FROM)
 
     def _add(
-        self, entry: ZipEntry, block: bytes, deflater: Deflater | None, waiting: "_PendingBlocks"
+        self, entry: ZipEntry, block: bytes, deflater: Deflater | None, waiting: _PendingBlocks
     ) -> ZipEntry:
         is_fast = self._balance is not None and self._balance.is_network_faster
         packed = deflater.pack(block, store=is_fast) if deflater else block

@@ -1,5 +1,7 @@
 """Finding debug files: in files, folders, patterns, archives and bundles, by their content."""
 
+from __future__ import annotations
+
 import glob
 import mmap
 import os

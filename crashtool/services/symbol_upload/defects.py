@@ -1,5 +1,7 @@
 """What is wrong with debug files: one rule, one function, one row, and what mends it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 
 from crashtool.formats import object_kinds

@@ -1,5 +1,7 @@
 """The modules that a minidump needs symbols of: those that its stacks lead through."""
 
+from __future__ import annotations
+
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -23,17 +25,17 @@ class Needed(NamedTuple):
     """Modules on the stacks of a dump, each with whether it is the system's own."""
 
     architecture: str
-    modules: "tuple[tuple[Module, bool], ...]"
+    modules: tuple[tuple[Module, bool], ...]
 
 
 def find_needed(
     path: str,
     symbols: tuple[str, ...],
     cache: str,
-    scratch: "Scratch",
+    scratch: Scratch,
     *,
     everything: bool = False,
-    warn: "Callable[[str], None]" = lambda _sentence: None,
+    warn: Callable[[str], None] = lambda _sentence: None,
 ) -> Needed:
     """The modules on the crashed thread's stack of a dump, or of all dumps that `path` holds.
 
@@ -60,7 +62,7 @@ def find_needed(
     return Needed(architecture, tuple(modules.values()))
 
 
-def _walk_modules(report: "CrashReport") -> "Iterator[Module]":
+def _walk_modules(report: CrashReport) -> Iterator[Module]:
     """Each module once, the one at the top of the stack first."""
     crashed = report.crashed_thread
     threads = (crashed,) if crashed else report.threads

@@ -1,5 +1,7 @@
 """Functions of an ELF, Mach-O or PE file as blocks of a .sym file, made by several processes."""
 
+from __future__ import annotations
+
 import gc
 import os
 from bisect import bisect_left
@@ -56,7 +58,7 @@ class MadeBlocks(NamedTuple):
     problems: list[str]
 
 
-def make_blocks(source: DwarfSource, scratch: "Scratch") -> Iterator[MadeBlocks]:
+def make_blocks(source: DwarfSource, scratch: Scratch) -> Iterator[MadeBlocks]:
     """The functions that a file's units describe; nothing without any.
 
     How they are shared depends on the file alone, so that the same file gives the same text.
@@ -80,7 +82,7 @@ def make_blocks(source: DwarfSource, scratch: "Scratch") -> Iterator[MadeBlocks]
     yield from share_many(named, maker, source, min(count, count_workers(None)), work)
 
 
-def name_spool(scratch: "Scratch") -> str:
+def name_spool(scratch: Scratch) -> str:
     """Where a spool may be; "" where there is no room for files, as in a full temporary folder."""
     try:
         return os.path.join(scratch.make_folder(), "text")  # noqa: PTH118

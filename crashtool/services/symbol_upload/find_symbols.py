@@ -1,5 +1,7 @@
 """Looking for the symbols of modules that are named by an identifier, a minidump or a program."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +45,7 @@ class ModuleSearch(NamedTuple):
 
 
 def list_wanted(
-    texts: Sequence[str], scratch: "Scratch", cache: str, *, all_modules: bool
+    texts: Sequence[str], scratch: Scratch, cache: str, *, all_modules: bool
 ) -> list[ModuleSearch]:
     """The modules that identifiers, minidumps, programs and folders of programs stand for.
 
@@ -62,7 +64,7 @@ def list_wanted(
     return list(dict.fromkeys(wanted))
 
 
-def _walk_wanted(text: str, scratch: "Scratch", cache: str, all_modules: bool) -> Iterator[Module]:
+def _walk_wanted(text: str, scratch: Scratch, cache: str, all_modules: bool) -> Iterator[Module]:
     path = Path(text)
     if not may_exist(text):
         yield _parse_identifier(text)
@@ -116,7 +118,7 @@ def _parse_identifier(text: str) -> Module:
 
 
 def find_symbols(
-    wanted: Sequence[ModuleSearch], source: "SymbolSource", jobs: int = 1
+    wanted: Sequence[ModuleSearch], source: SymbolSource, jobs: int = 1
 ) -> list[ModuleSearch]:
     """Look everywhere for each module; several at once when `jobs` says so."""
 
@@ -126,7 +128,7 @@ def find_symbols(
     return list(share_in_order(look, wanted, min(jobs, len(wanted)) or 1))
 
 
-def store_found(searches: Sequence[ModuleSearch], writer: "StoreWriter") -> "Iterator[Delivery]":
+def store_found(searches: Sequence[ModuleSearch], writer: StoreWriter) -> Iterator[Delivery]:
     """Put what was found into a store, each file once, under the names that it is looked for by."""
     from crashtool.model.symbol_upload import SymbolFile
 
@@ -149,7 +151,7 @@ def store_found(searches: Sequence[ModuleSearch], writer: "StoreWriter") -> "Ite
 
 
 @contextmanager
-def _read_a_moment_ago(path: str) -> "Iterator[None]":
+def _read_a_moment_ago(path: str) -> Iterator[None]:
     """What now keeps a file from being read is no fault of the file."""
     try:
         yield

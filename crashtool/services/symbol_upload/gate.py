@@ -1,5 +1,7 @@
 """The release gate: can every crash of what ships be read with the symbols that are about to go?"""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 from crashtool.errors import InputUnusable

@@ -1,5 +1,7 @@
 """Looking over debug files before they go anywhere: found, graded, held against what ships."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 

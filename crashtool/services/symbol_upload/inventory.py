@@ -1,5 +1,7 @@
 """What debug files together hold: by identifier, and which of them belong together."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 
 from crashtool.formats import object_kinds

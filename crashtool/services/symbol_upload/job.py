@@ -1,5 +1,7 @@
 """upload-symbols from beginning to end: find, check, then send, write or only plan."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """How much an ELF, PE or Mach-O file says of its program: what look-ups in it alone give."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
@@ -44,10 +46,10 @@ class _Tries(NamedTuple):
     """What look-ups in the code that units describe gave."""
 
     share: float
-    places: "list[list[CodeLocation]]"
+    places: list[list[CodeLocation]]
 
 
-def measure_native(data: "Content", object_file: ObjectFile) -> NativeCoverage:
+def measure_native(data: Content, object_file: ObjectFile) -> NativeCoverage:
     """What one object of a file has.
 
     MalformedFile when it is damaged; InputUnusable when nothing here unpacks its sections, or its
@@ -84,11 +86,11 @@ def measure_native(data: "Content", object_file: ObjectFile) -> NativeCoverage:
     )
 
 
-def _has_nameless_call(locations: "list[CodeLocation]") -> bool:
+def _has_nameless_call(locations: list[CodeLocation]) -> bool:
     return any(not location.function for location in locations[:-1])
 
 
-def _list_functions(symbols: "Symbols | None") -> tuple[int, list[tuple[int, int]]]:
+def _list_functions(symbols: Symbols | None) -> tuple[int, list[tuple[int, int]]]:
     """How many functions symbols name, and the code of all but what every program has."""
     starts = set()
     spans = []
@@ -101,7 +103,7 @@ def _list_functions(symbols: "Symbols | None") -> tuple[int, list[tuple[int, int
     return len(starts), spans
 
 
-def _look_up(lookup: "DwarfLookup", described: list[tuple[int, int]]) -> _Tries:
+def _look_up(lookup: DwarfLookup, described: list[tuple[int, int]]) -> _Tries:
     """What addresses at even steps through the code of units give."""
     size = measure_spans(described)
     step = max(1, size // MAX_LOOKED_UP)

@@ -1,5 +1,7 @@
 """Patterns of --exclude and --not-required: one wording of a path for all machines."""
 
+from __future__ import annotations
+
 import fnmatch
 import os
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,7 @@
 """How much each debug file is worth: what can be looked up in it, found out by looking it up."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -153,7 +155,7 @@ def _grade_native(file: SymbolFile, object_file: ObjectFile) -> Quality:
     )
 
 
-def _share_unwound(data: "Content", object_file: ObjectFile, addresses: tuple[int, ...]) -> float:
+def _share_unwound(data: Content, object_file: ObjectFile, addresses: tuple[int, ...]) -> float:
     """Of how much of the code callers can be found: that of functions, if there are any."""
     if object_file.kind == object_kinds.PE and object_file.architecture not in UNWIND_IN_IMAGE:
         return 0.0  # it is in the PDB
@@ -170,7 +172,7 @@ def _share_unwound(data: "Content", object_file: ObjectFile, addresses: tuple[in
     return sum(map(unwind.covers, tried)) / len(tried)
 
 
-def _walk_code(data: "Content") -> Iterator[int]:
+def _walk_code(data: Content) -> Iterator[int]:
     """Places at even steps through the code of a file without names."""
     try:
         code = [row for row in find_code(data) if row.present]

@@ -1,5 +1,7 @@
 """The receipt of an upload: what was sent, with identifiers and hashes, for later checks."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from datetime import datetime

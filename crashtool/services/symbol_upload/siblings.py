@@ -1,5 +1,7 @@
 """Files of the same build beside a named debug file: the PDB of an EXE, the .debug of a program."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Writing debug files into a symbol store: on disk or in an object store, whole or not at all."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager

@@ -1,5 +1,7 @@
 """Making .sym files of debug files: lines from one, unwind rules from another if need be."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -115,7 +117,7 @@ def _name_module(entries: list[InventoryEntry], wishes: SymbolTextOptions) -> Mo
 class SymbolDumper:
     """Writes .sym files; text that waits to be put in order is in `scratch`."""
 
-    def __init__(self, scratch: "Scratch", wishes: SymbolTextOptions) -> None:
+    def __init__(self, scratch: Scratch, wishes: SymbolTextOptions) -> None:
         self._scratch = scratch
         self._wishes = wishes
 

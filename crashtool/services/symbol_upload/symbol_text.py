@@ -1,5 +1,7 @@
 """The functions of one debug file as the text of a .sym file, in the order of addresses."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, BinaryIO
@@ -46,7 +48,7 @@ def make_native_text(
     path: str,
     architecture: str,
     wishes: SymbolTextOptions,
-    scratch: "Scratch",
+    scratch: Scratch,
 ) -> Iterator[str]:
     """The records of an ELF, Mach-O or PE file. InputUnusable when it cannot be read."""
     source = DwarfSource(path, architecture, wishes.inlines, wishes.readable)
@@ -68,7 +70,7 @@ def make_native_text(
         yield from walk_symbol_file(module, parts, names)
 
 
-def _read_spool(made: TextSpool | str) -> "TextSpool | BinaryIO":
+def _read_spool(made: TextSpool | str) -> TextSpool | BinaryIO:
     """A share's text. MachineFault when what another process wrote cannot be read."""
     if isinstance(made, TextSpool):
         return made
@@ -81,7 +83,7 @@ def _read_spool(made: TextSpool | str) -> "TextSpool | BinaryIO":
 class _SymbolNames:
     """What a symbol table names."""
 
-    def __init__(self, symbols: "SymbolTables", spell: "Callable[[str], str]") -> None:
+    def __init__(self, symbols: SymbolTables, spell: Callable[[str], str]) -> None:
         self.has_sizes = symbols.has_sizes
         self._symbols = symbols
         self._spell = spell
@@ -97,7 +99,7 @@ def make_pdb_text(
     path: str,
     architecture: str,  # noqa: ARG001 (a PDB has one)
     wishes: SymbolTextOptions,
-    scratch: "Scratch",
+    scratch: Scratch,
 ) -> Iterator[str]:
     """The records of a PDB. InputUnusable when it cannot be read."""
     records = PdbRecords(PdbLookup(map_file(path)))
@@ -115,7 +117,7 @@ class _Publics:
 
     has_sizes = True
 
-    def __init__(self, records: PdbRecords, spell: "Callable[[str], str]") -> None:
+    def __init__(self, records: PdbRecords, spell: Callable[[str], str]) -> None:
         self._records = records
         self._spell = spell
         self.walk_spans = records.walk_spans

@@ -1,5 +1,7 @@
 """Where symbols go: one checked URL out of the settings, and a request's own parameters on it."""
 
+from __future__ import annotations
+
 from urllib.parse import quote
 
 from crashtool.errors import BadUrl, UsageError

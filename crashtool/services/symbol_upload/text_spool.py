@@ -1,5 +1,7 @@
 """Text that waits to be put in order: a little in memory, more in a file, at worst in memory."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import BinaryIO
 

@@ -1,5 +1,7 @@
 """Uploading debug files: archives or single files, one request each, with a truthful account."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -145,8 +147,8 @@ class Uploader(NamedTuple):
     archives; `gzip`: compress single files on the way. `hashed`: tell the SHA-256 of each file.
     """
 
-    destination: "SubmissionUrl"
-    session: "HttpSession"
+    destination: SubmissionUrl
+    session: HttpSession
     tag: str | None = None
     retry_for: float | None = None
     soft_fail: str = ""
@@ -198,7 +200,7 @@ class Uploader(NamedTuple):
             seconds, reply.rxid or "", shipment.digests(body),
         )  # fmt: skip
 
-    def _forgives(self, error: CrashtoolError, answers: "Sequence[HttpResponse]") -> bool:
+    def _forgives(self, error: CrashtoolError, answers: Sequence[HttpResponse]) -> bool:
         """Whether it may well succeed later without anyone changing anything here."""
         if isinstance(error, SetupFailure):
             return False
@@ -207,9 +209,7 @@ class Uploader(NamedTuple):
             return is_outage and self.soft_fail in (SERVER, ALL)
         return isinstance(error, NetworkFailure) and self.soft_fail in (NETWORK, ALL)
 
-    def _post(
-        self, shipment: Shipment, body: "Body", encoding: "Mapping[str, str]"
-    ) -> "HttpResponse":
+    def _post(self, shipment: Shipment, body: Body, encoding: Mapping[str, str]) -> HttpResponse:
         upload_file = shipment.name if shipment.single else ""
         url = request_url(self.destination, tag=self.tag, upload_file=upload_file)
         content_type = FILE_TYPE if shipment.single else ARCHIVE_TYPE
@@ -223,7 +223,7 @@ class _Packed:
         self.headers = {"Content-Encoding": "gzip"} if wanted else {}
         self.sent = 0
 
-    def wrap(self, body: "Body") -> "Body":
+    def wrap(self, body: Body) -> Body:
         return CountedBody(GzipBody(body), self._note) if self.headers else body
 
     def _note(self, done: int) -> None:

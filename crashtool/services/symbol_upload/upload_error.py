@@ -1,5 +1,7 @@
 """How an upload ended as a whole: the one error that its exit status stands for."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from crashtool.errors import (

@@ -1,5 +1,7 @@
 """Holding files against a receipt: was this very build accepted?"""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

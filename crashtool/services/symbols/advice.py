@@ -4,6 +4,8 @@
 inbox has neither, but can upload.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats import object_kinds
@@ -82,7 +84,7 @@ def ask(owner: Owner) -> Advice:
     return Advice(f"add {option} ({owner.name}'s symbol server)", f"{fetch}, then {UPLOAD} symbols")
 
 
-def advise(module: "Module", what: str, candidates: "Sequence[Candidate]") -> Advice:
+def advise(module: Module, what: str, candidates: Sequence[Candidate]) -> Advice:
     """Where to get a file of a module that is missing: from its maker's server, or from the user.
 
     A server that has been asked already is not named again.
@@ -90,7 +92,7 @@ def advise(module: "Module", what: str, candidates: "Sequence[Candidate]") -> Ad
     return advise_of(owner_of(module, candidates), what, candidates)
 
 
-def advise_of(owner: Owner | None, what: str, candidates: "Sequence[Candidate]") -> Advice:
+def advise_of(owner: Owner | None, what: str, candidates: Sequence[Candidate]) -> Advice:
     """The same where the maker is known; None: the user."""
     if owner is None or not owner.server:
         return give(what) if owner is None else NOTHING
@@ -101,7 +103,7 @@ def advise_of(owner: Owner | None, what: str, candidates: "Sequence[Candidate]")
     return give(what) if asked else ask(owner)
 
 
-def owner_of(module: "Module", candidates: "Sequence[Candidate]") -> Owner | None:
+def owner_of(module: Module, candidates: Sequence[Candidate]) -> Owner | None:
     """Who made a module, by what it is called and where its files were found."""
     is_here = any(item.status == "found" and item.note == SYSTEM for item in candidates)
     return find_owner(module, is_here=is_here)

@@ -4,6 +4,8 @@ Programs without a build id, as musl-gcc, Go and `-Wl,--build-id=none` make them
 dump, so that no file could match.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -54,7 +56,7 @@ def split_assignments(paths: Sequence[str]) -> tuple[list[str], list[Assignment]
     return plain, assigned
 
 
-def find_fixed_programs(assignments: Sequence[Assignment]) -> tuple["Module", ...]:
+def find_fixed_programs(assignments: Sequence[Assignment]) -> tuple[Module, ...]:
     """The assigned programs that are loaded where they say, as modules: those linked at fixed
     addresses.
 
@@ -78,11 +80,11 @@ def find_fixed_programs(assignments: Sequence[Assignment]) -> tuple["Module", ..
 class AssignedSource:
     """The files that the user assigned, for the modules of those names."""
 
-    def __init__(self, assignments: Sequence[Assignment], scratch: "Scratch") -> None:
+    def __init__(self, assignments: Sequence[Assignment], scratch: Scratch) -> None:
         self._assignments = tuple(assignments)
         self._scratch = scratch
 
-    def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
+    def walk_candidates(self, module: Module) -> Iterator[Candidate]:
         """The files for a module of this name; one with another identifier is a mismatch."""
         name = bare_name(module.name)
         for assignment in self._assignments:
@@ -91,7 +93,7 @@ class AssignedSource:
                     yield _assign(file, module)
 
 
-def _assign(file: "IdentifiedFile", module: "Module") -> Candidate:
+def _assign(file: IdentifiedFile, module: Module) -> Candidate:
     ids = ids_of(module)
     has_identifier = ids.debug_id is not None or bool(ids.code_id)
     is_known = any(object_file.debug_id or object_file.code_id for object_file in file.objects)

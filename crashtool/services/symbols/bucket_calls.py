@@ -5,6 +5,8 @@ then would hold a call for ever. So a thread of its own speaks to the store, and
 a file takes longer than a server over HTTP may.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,7 +31,7 @@ class BucketExchange:
     seconds: of all calls together, beside a second for each 4 KiB that has passed.
     """
 
-    def __init__(self, thread: "BucketThread", scheme: str, timeout: float | None) -> None:
+    def __init__(self, thread: BucketThread, scheme: str, timeout: float | None) -> None:
         self._thread = thread
         self._scheme = scheme
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
@@ -83,7 +85,7 @@ class BucketThread:
         self._work: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]]] = SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def post(self, work: Callable[[], Any]) -> "SimpleQueue[Outcome]":
+    def post(self, work: Callable[[], Any]) -> SimpleQueue[Outcome]:
         """Have work done; its value, or its error, will be in the queue."""
         outcome: SimpleQueue[Outcome] = SimpleQueue()
         self._work.put((work, outcome))

@@ -1,5 +1,7 @@
 """Files of symbol servers that are object stores, each within a time that has an end."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import IO
 

@@ -1,5 +1,7 @@
 """A symbol store in an object store, to be written; each file within a time that has an end."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial

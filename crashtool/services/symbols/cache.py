@@ -4,6 +4,8 @@ A folder per key, a file per name. Files appear whole or not at all, so that sev
 share the cache; the ones not used for longest go when it grows beyond its limit.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """The symbol cache seen from outside: figures by sort of file, after making it smaller if asked."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.model.symbol_cache import CacheGroup, CacheState
@@ -18,7 +20,7 @@ SORTS = {
 FETCHED = "fetched from servers"
 
 
-def tidy_cache(cache: "SymbolCache", *, clear: bool, limit: int) -> CacheState:
+def tidy_cache(cache: SymbolCache, *, clear: bool, limit: int) -> CacheState:
     """Empty the cache, or make it keep to `limit` bytes; then what there is."""
     removed = cache.clear() if clear else cache.trim(limit)
     groups: dict[str, list[CacheEntry]] = {}
@@ -32,6 +34,6 @@ def _sort_of(path: str) -> str:
     return next((name for ending, name in SORTS.items() if path.endswith(ending)), FETCHED)
 
 
-def _count(name: str, entries: "Iterable[CacheEntry]") -> CacheGroup:
+def _count(name: str, entries: Iterable[CacheEntry]) -> CacheGroup:
     sizes = [entry.size for entry in entries]
     return CacheGroup(name, len(sizes), sum(sizes))

@@ -4,6 +4,8 @@ One decision for all who ask: `inspect` about the frames of a stack, the release
 ships, the rules of debug files about one object. Each says it in words for its own readers.
 """
 
+from __future__ import annotations
+
 from typing import Literal, TypeAlias
 
 from crashtool.formats import object_kinds

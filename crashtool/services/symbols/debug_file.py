@@ -1,5 +1,7 @@
 """One debug file of a module, whatever its kind: functions, unwind rules and code by address."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import InputUnusable
@@ -34,18 +36,18 @@ class DebugFile(Protocol):
     has_code: bool
     problems: list[str]
     absent: list[str]
-    objects: "tuple[ObjectFile, ...]"
+    objects: tuple[ObjectFile, ...]
 
     def knows_functions(self, size: int) -> bool: ...  # noqa: D102
     def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address: of each merged call, innermost first, then of the function.
 
         As many scopes as `find_function` finds calls; none when nothing is known.
         """
 
-    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
-    def find_frame_data(self, address: int) -> "FrameData | None": ...  # noqa: D102
+    def find_cfi(self, address: int) -> CfiText | None: ...  # noqa: D102
+    def find_frame_data(self, address: int) -> FrameData | None: ...  # noqa: D102
     def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
     def read_constants(self, address: int, size: int) -> bytes | None:
         """Bytes that the program never writes to; None where the file has none there."""
@@ -67,7 +69,7 @@ class TextDebugFile:
 
     kind = object_kinds.SYM
 
-    def __init__(self, data: "Content") -> None:
+    def __init__(self, data: Content) -> None:
         """MalformedFile when it does not begin as a .sym file does."""
         self._file = BreakpadFile(data)
         self.has_lines = self._file.has_lines
@@ -89,15 +91,15 @@ class TextDebugFile:
         hit = self._file.find_function(address)
         return None if hit is None else _readable(hit)
 
-    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
+    def find_variables(self, address: int) -> list[FoundScope]:  # noqa: ARG002
         """None: a .sym file has no variables."""
         return []
 
-    def find_cfi(self, address: int) -> "CfiText | None":
+    def find_cfi(self, address: int) -> CfiText | None:
         """The STACK CFI rules at an address."""
         return self._file.find_cfi(address)
 
-    def find_frame_data(self, address: int) -> "FrameData | None":
+    def find_frame_data(self, address: int) -> FrameData | None:
         """The STACK WIN record at an address."""
         return self._file.find_frame_data(address)
 
@@ -149,12 +151,12 @@ class NativeDebugFile:
         is_export = self.kind == object_kinds.PE and not self.has_lines
         return hit and hit._replace(is_public=is_export)
 
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address, by the file's own DWARF."""
         own = self._own_functions()
         return own.find_variables(address) if own else []
 
-    def _own_functions(self) -> "DwarfFunctions | None":
+    def _own_functions(self) -> DwarfFunctions | None:
         """What reads the file; None where numbers are big-endian, which is told."""
         if not self._tried_functions:
             self._tried_functions = True
@@ -167,7 +169,7 @@ class NativeDebugFile:
                 self.problems.append(BIG_ENDIAN)
         return self._functions
 
-    def find_cfi(self, address: int) -> "CfiText | None":
+    def find_cfi(self, address: int) -> CfiText | None:
         """The unwind rules at an address."""
         return self.unwind.find_cfi(address)
 

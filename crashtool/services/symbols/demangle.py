@@ -1,5 +1,7 @@
 """Readable function names: Itanium C++, MSVC, Rust, Swift and D, by way of demangle."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 
 from crashtool.errors import MissingLibrary

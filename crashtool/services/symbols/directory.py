@@ -1,5 +1,7 @@
 """Debug files in folders, stores, archives and single files on this disk, found by identifier."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from itertools import filterfalse, islice
@@ -63,8 +65,8 @@ class DirectorySource:
     def __init__(
         self,
         paths: Sequence[str],
-        scratch: "Scratch",
-        warn: "Callable[[str], None]" = lambda _sentence: None,
+        scratch: Scratch,
+        warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         """InputUnusable when a path does not exist; `warn` hears of files that are of no use."""
         self._warn = warn
@@ -85,7 +87,7 @@ class DirectorySource:
         self._objects: _FileIndex | None = None
         self._packs: _FileIndex | None = None
 
-    def walk_candidates(self, module: "Module") -> "Iterator[Candidate]":
+    def walk_candidates(self, module: Module) -> Iterator[Candidate]:
         """Stores by path; then files by name; then whatever else has the identifier."""
         seen: set[object] = set()
         for file in self._walk_known(module):
@@ -95,7 +97,7 @@ class DirectorySource:
                 seen |= {key, candidate.place}
                 yield candidate
 
-    def _walk_known(self, module: "Module") -> Iterator[IdentifiedFile]:
+    def _walk_known(self, module: Module) -> Iterator[IdentifiedFile]:
         poor: list[IdentifiedFile] = []  # what is of no use is told of in the end
         for file in self._in_stores(module):
             if matches(file, module):
@@ -109,7 +111,7 @@ class DirectorySource:
         told = [row for row in poor if not row.is_readable or may_be_of(row, module)]
         yield from told[:MAX_MISMATCHES]
 
-    def _in_stores(self, module: "Module") -> Iterator[IdentifiedFile]:
+    def _in_stores(self, module: Module) -> Iterator[IdentifiedFile]:
         """What stores have at the places where they would have it."""
         ids = ids_of(module)
         for folder in self.folders:
@@ -119,7 +121,7 @@ class DirectorySource:
                         if path := self._find_file(folder, text, ids):
                             yield from self._identify_required(path)
 
-    def _in_files(self, module: "Module") -> Iterator[IdentifiedFile]:  # noqa: ARG002 (one step of several)
+    def _in_files(self, module: Module) -> Iterator[IdentifiedFile]:  # noqa: ARG002 (one step of several)
         """What the files that the user named hold, whatever they are called."""
         for path in self.files:
             for file in self._identify_required(path):
@@ -128,7 +130,7 @@ class DirectorySource:
                 else:  # it is no module's fault
                     self._warn(f"--symbols {file.place}: {file.note}")
 
-    def _in_neighbours(self, module: "Module") -> Iterator[IdentifiedFile]:
+    def _in_neighbours(self, module: Module) -> Iterator[IdentifiedFile]:
         """Other builds of a module in the stores that are not walked; some of them."""
         ids = ids_of(module)
         for folder in filter(self._is_marked, self.folders):
@@ -138,14 +140,14 @@ class DirectorySource:
                     for named in islice(files, MAX_MISMATCHES):
                         yield from self._identify(named.path)
 
-    def _in_fitting(self, module: "Module") -> Iterator[IdentifiedFile]:
+    def _in_fitting(self, module: Module) -> Iterator[IdentifiedFile]:
         """The files of the folders whose names fit."""
         by_name = self._list_folders()
         for name in sorted(names_of(module)):
             for named in by_name.get(name, ()):
                 yield from self._identify(named.path)
 
-    def _in_all(self, module: "Module") -> Iterator[IdentifiedFile]:
+    def _in_all(self, module: Module) -> Iterator[IdentifiedFile]:
         """The files that have a module's identifier under whatever name: packed ones last."""
         if self._objects is None:
             self._objects = self._index_objects()
@@ -161,7 +163,7 @@ class DirectorySource:
                 self._packs.add(self._identify(path))
         yield from self._packs.find(key, self._identify)
 
-    def _index_objects(self) -> "_FileIndex":
+    def _index_objects(self) -> _FileIndex:
         index = _FileIndex()
         for files in self._list_folders().values():
             for named in files:
@@ -173,7 +175,7 @@ class DirectorySource:
                     self._index(named.path, index)
         return index
 
-    def _index(self, path: str, index: "_FileIndex") -> None:
+    def _index(self, path: str, index: _FileIndex) -> None:
         try:
             head = read_head(path)
         except InputUnusable:
@@ -252,7 +254,7 @@ class _FileIndex:
         self._promised.setdefault(key, []).append(path)
 
     def find(
-        self, key: str, identify_path: "Callable[[str], list[IdentifiedFile]]"
+        self, key: str, identify_path: Callable[[str], list[IdentifiedFile]]
     ) -> Iterator[IdentifiedFile]:
         yield from self._known.get(key, ())
         for path in self._promised.get(key, ()):

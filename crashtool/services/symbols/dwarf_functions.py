@@ -1,5 +1,7 @@
 """The functions of an ELF, Mach-O or PE file, by its own DWARF and its symbol tables."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
@@ -43,7 +45,7 @@ class DwarfFunctions:
         """Whether nothing was found to be damaged so far."""
         return self._lookup is not self._symbols and not self._lookup.problems
 
-    def find_function(self, address: int) -> "FunctionHit | None":
+    def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address."""
         try:
             locations = self._lookup.find_locations(address)
@@ -56,7 +58,7 @@ class DwarfFunctions:
                 self._problems.append(problem)
         return to_hit(locations, address) if locations else None
 
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address, once its function was found."""
         return self._lookup.find_variables(address, self._architecture)
 
@@ -68,7 +70,7 @@ class SplitUnits:
         self._arguments = path, problems, absent
         self._files: SplitFiles | None = None
 
-    def find(self, unit: "Unit") -> "SplitUnit | None":
+    def find(self, unit: Unit) -> SplitUnit | None:
         """The unit that a skeleton stands for; None for a whole unit, or without its file."""
         if not is_skeleton(unit):
             return None
@@ -80,7 +82,7 @@ class SplitUnits:
 
 
 def open_functions(
-    data: "Content", path: str, architecture: str, problems: list[str], absent: list[str]
+    data: Content, path: str, architecture: str, problems: list[str], absent: list[str]
 ) -> DwarfFunctions | None:
     """The functions of an ELF, Mach-O or PE file, also where their entries are in files beside it:
     what is not at hand of those is told in `absent`.
@@ -101,7 +103,7 @@ def open_functions(
     return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems, architecture)
 
 
-def open_alone(data: "Content", architecture: str) -> DwarfLookup | None:
+def open_alone(data: Content, architecture: str) -> DwarfLookup | None:
     """What a file says by itself, without those beside it, which servers of symbols do not have.
 
     As `open_functions` where there is none.
@@ -113,8 +115,8 @@ def open_alone(data: "Content", architecture: str) -> DwarfLookup | None:
 
 
 def open_symbols(
-    data: "Content", sections: DebugSections, architecture: str
-) -> "FunctionNames | UnsizedFunctions | None":
+    data: Content, sections: DebugSections, architecture: str
+) -> FunctionNames | UnsizedFunctions | None:
     """What the file's symbol table says of functions, else what it exports."""
     head = bytes(data[: len(elf.MAGIC)])
     if head.startswith(pe.MAGIC):

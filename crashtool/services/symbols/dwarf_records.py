@@ -1,5 +1,7 @@
 """All functions of an ELF, Mach-O or PE file, for those who write them down."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.code_records import DwarfRecords
@@ -28,7 +30,7 @@ def open_records(
     return DwarfRecords(sections, open_all_symbols(path, architecture), splits.find)
 
 
-def open_all_symbols(path: str, architecture: str) -> "SymbolTables | None":
+def open_all_symbols(path: str, architecture: str) -> SymbolTables | None:
     """All functions of a file's symbol tables, else of what it exports; None without."""
     data = map_file(path)
     sections = open_all_sections(data, architecture)

@@ -1,5 +1,7 @@
 """Which files in the cache were fetched for a module, whichever server it was."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +21,7 @@ ALPHANUMERIC = frozenset("0123456789abcdef")
 
 
 def remember_fetched(
-    cache: "SymbolCache", module: "Module", file: tuple[str, str], origin: str
+    cache: SymbolCache, module: Module, file: tuple[str, str], origin: str
 ) -> None:
     """Note that a file, by its key and name in the cache, is the module's; `origin` is its URL.
 
@@ -39,7 +41,7 @@ def _write(target: object, entry: bytes) -> None:
     target.write(entry)  # type: ignore[attr-defined]  # IO[bytes]
 
 
-def walk_fetched(cache: "SymbolCache", module: "Module") -> Iterator[tuple[str, str]]:
+def walk_fetched(cache: SymbolCache, module: Module) -> Iterator[tuple[str, str]]:
     """(path, where it came from) of the files that were fetched for a module."""
     for own in _keys_of(module):
         for key in _list(cached_path(cache.folder, own, "")):
@@ -51,7 +53,7 @@ def walk_fetched(cache: "SymbolCache", module: "Module") -> Iterator[tuple[str, 
                     yield path, origin
 
 
-def has_fetched(folder: str, module: "Module") -> bool:
+def has_fetched(folder: str, module: Module) -> bool:
     """Whether the cache of the user's folder `folder` may have files of a module."""
     own_folder = os.path.join(folder, SUBFOLDER)
     if not os.path.isdir(os.path.join(own_folder, PREFIX[:2])):  # it has files of none
@@ -59,7 +61,7 @@ def has_fetched(folder: str, module: "Module") -> bool:
     return any(os.path.isdir(cached_path(own_folder, own, "")) for own in _keys_of(module))
 
 
-def _keys_of(module: "Module") -> list[str]:
+def _keys_of(module: Module) -> list[str]:
     """The module's identifiers as keys of the cache: what is no plain identifier gives none."""
     ids = [module.debug_id.breakpad.lower()] if module.debug_id else []
     ids += [module.code_id.lower()] if module.code_id else []

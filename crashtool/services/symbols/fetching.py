@@ -1,5 +1,7 @@
 """How files of symbol servers are got: over HTTP, or from object stores by way of fsspec."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from time import sleep

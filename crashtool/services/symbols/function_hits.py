@@ -1,5 +1,7 @@
 """What debug information says of an address, with readable names."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.symbol_file import FunctionHit, InlinedCall
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
     from crashtool.formats.code_location import CodeLocation
 
 
-def to_hit(locations: "list[CodeLocation]", address: int) -> FunctionHit:
+def to_hit(locations: list[CodeLocation], address: int) -> FunctionHit:
     """Locations at one address, innermost first, as a function with inlined calls."""
     *inner, outer = locations
     return FunctionHit(
@@ -22,5 +24,5 @@ def to_hit(locations: "list[CodeLocation]", address: int) -> FunctionHit:
     )
 
 
-def _to_inlined_call(location: "CodeLocation") -> InlinedCall:
+def _to_inlined_call(location: CodeLocation) -> InlinedCall:
     return InlinedCall(demangle(location.function), location.file or None, location.line or None)

@@ -5,6 +5,8 @@ tools/perf/Documentation/jit-interface.txt). Addresses are those of one process:
 process number is never used.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from bisect import bisect_right
@@ -28,7 +30,7 @@ class Generated(NamedTuple):
     name: str
 
 
-def split_maps(paths: Sequence[str]) -> tuple[list[str], "GeneratedCode"]:
+def split_maps(paths: Sequence[str]) -> tuple[list[str], GeneratedCode]:
     """The paths that are no maps of generated code, and those that are."""
     maps: dict[int, str] = {}
     others: list[str] = []

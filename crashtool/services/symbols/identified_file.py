@@ -1,5 +1,7 @@
 """What one file on this disk holds, and whether it is the one that a module wants."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -36,7 +38,7 @@ class IdentifiedFile(NamedTuple):
 
     place: str
     path: str
-    objects: "tuple[ObjectFile, ...]" = ()
+    objects: tuple[ObjectFile, ...] = ()
     failure: LookupStatus = "not_found"
     note: str = ""
 
@@ -47,7 +49,7 @@ class IdentifiedFile(NamedTuple):
 
 
 def identify(
-    path: str, scratch: "Scratch", place: str = "", head: bytes | None = None
+    path: str, scratch: Scratch, place: str = "", head: bytes | None = None
 ) -> list[IdentifiedFile]:
     """What a file holds: several files when it is an archive, nothing when it is something else.
 
@@ -71,7 +73,7 @@ def identify(
         return [IdentifiedFile(place, path, (), "unsupported", f"{error.what}{hint}")]
 
 
-def identify_required(path: str, scratch: "Scratch", place: str = "") -> list[IdentifiedFile]:
+def identify_required(path: str, scratch: Scratch, place: str = "") -> list[IdentifiedFile]:
     """As `identify`, for a file that must be of use: if it is not, what it is instead."""
     from crashtool.formats.archives.closed import find_closed
     from crashtool.formats.object_file.identify import sniff_file_type
@@ -129,9 +131,7 @@ def is_pack(head: bytes) -> bool:
     return unpack_symbols.is_pack(head)
 
 
-def _walk_objects(
-    path: str, place: str, head: bytes, scratch: "Scratch"
-) -> Iterator[IdentifiedFile]:
+def _walk_objects(path: str, place: str, head: bytes, scratch: Scratch) -> Iterator[IdentifiedFile]:
     if head.startswith(MAGIC):
         yield IdentifiedFile(place, path, (read_module_line(map_file(path)),))
     elif is_object(head):
@@ -156,7 +156,7 @@ def _member(place: str, name: str) -> str:
     return f"{place}:{name}" if name else place
 
 
-def ids_of(module: "Module") -> ModuleIds:
+def ids_of(module: Module) -> ModuleIds:
     """What stores are asked by for a module of a crash report; identifiers of zeros are none."""
     debug_id = module.debug_id if module.debug_id and not module.debug_id.is_nil else None
     code_id = (module.code_id or "").lower()
@@ -170,7 +170,7 @@ def ids_of(module: "Module") -> ModuleIds:
     )
 
 
-def _find_platform(code_id: str, debug_file: str, debug_id: "DebugId | None") -> str:
+def _find_platform(code_id: str, debug_file: str, debug_id: DebugId | None) -> str:
     """What kind of system has such identifiers."""
     if debug_file.lower().endswith(".pdb") or len(code_id) in IMAGE_ID_DIGITS:
         return "windows"
@@ -179,7 +179,7 @@ def _find_platform(code_id: str, debug_file: str, debug_id: "DebugId | None") ->
     return "linux" if code_id else ""
 
 
-def matches(file: IdentifiedFile, module: "Module") -> bool:
+def matches(file: IdentifiedFile, module: Module) -> bool:
     """Whether a file is of this very build of a module: by debug id, else by code id.
 
     A code id is a time of linking and a size: what one build links within a second may share it, so
@@ -191,7 +191,7 @@ def matches(file: IdentifiedFile, module: "Module") -> bool:
     return has_debug_id or fits_name(file, module)
 
 
-def _is_of(object_file: "ObjectFile", module: "Module") -> bool:
+def _is_of(object_file: ObjectFile, module: Module) -> bool:
     code_id = (module.code_id or "").lower()
     if module.debug_id is not None and not module.debug_id.is_nil:
         if (
@@ -210,12 +210,12 @@ def _is_of(object_file: "ObjectFile", module: "Module") -> bool:
     return object_file.code_id.value == code_id and object_file.kind == object_kinds.PE
 
 
-def fits_name(file: IdentifiedFile, module: "Module") -> bool:
+def fits_name(file: IdentifiedFile, module: Module) -> bool:
     """Whether a file is called as a module's files are."""
     return bare_name(object_kinds.base_name(file.place.rpartition(":")[2])) in names_of(module)
 
 
-def may_be_of(file: IdentifiedFile, module: "Module") -> bool:
+def may_be_of(file: IdentifiedFile, module: Module) -> bool:
     """Whether a file could be of another build of a module: by its name, and its system's kind."""
     platform = ids_of(module).platform
     foreign = OF_OTHERS if platform == "windows" else OF_WINDOWS if platform else frozenset()
@@ -224,7 +224,7 @@ def may_be_of(file: IdentifiedFile, module: "Module") -> bool:
     )
 
 
-def names_of(module: "Module") -> set[str]:
+def names_of(module: Module) -> set[str]:
     """The bare names of a module's files."""
     names = (module.code_file or module.name, module.debug_file)
     return {bare_name(object_kinds.base_name(name)) for name in names if name} - {""}
@@ -262,7 +262,7 @@ def best_first(files: Iterable[IdentifiedFile]) -> list[IdentifiedFile]:
     return sorted(files, key=rank)
 
 
-def compare(file: IdentifiedFile, module: "Module") -> Candidate:
+def compare(file: IdentifiedFile, module: Module) -> Candidate:
     """A file that should be a module's as a candidate for it."""
     if not file.is_readable:
         return Candidate(file.place, file.failure, "", file.note)
@@ -272,7 +272,7 @@ def compare(file: IdentifiedFile, module: "Module") -> Candidate:
     return Candidate(file.place, "mismatch", kind, format_mismatch(file, module))
 
 
-def format_mismatch(file: IdentifiedFile, module: "Module") -> str:
+def format_mismatch(file: IdentifiedFile, module: Module) -> str:
     """What a file is instead of what a module wants, identifiers in Breakpad's spelling."""
     wants = _wanted(module)
     if not wants:
@@ -297,7 +297,7 @@ def format_mismatch(file: IdentifiedFile, module: "Module") -> str:
     return f"{words} (an older or newer build)"
 
 
-def _wanted(module: "Module") -> str:
+def _wanted(module: Module) -> str:
     if module.debug_id is not None and not module.debug_id.is_nil:
         return module.debug_id.breakpad
     return (module.code_id or "").lower() if (module.code_id or "").strip("0") else ""

@@ -4,6 +4,8 @@ A dump is made by whoever crashed, so its paths are hostile: no device, pipe or 
 for them. What is found counts only when its identifier is the module's.
 """
 
+from __future__ import annotations
+
 import os
 import stat
 from collections.abc import Iterator
@@ -72,7 +74,7 @@ class LocalPath(NamedTuple):
     ground: str
 
 
-def find_surroundings(dump: str, modules: "tuple[Module, ...]") -> Surroundings:
+def find_surroundings(dump: str, modules: tuple[Module, ...]) -> Surroundings:
     """The surroundings of the dump at the path `dump`, "" when what lies beside it is not to be
     looked at. Its first module is the program.
     """
@@ -81,7 +83,7 @@ def find_surroundings(dump: str, modules: "tuple[Module, ...]") -> Surroundings:
     return Surroundings(folder, os.path.dirname(program) if program else "")
 
 
-def walk_places(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
+def walk_places(module: Module, around: Surroundings) -> Iterator[LocalPath]:
     """Every regular file that may be a file of the module, in the order to try them; none twice,
     whatever names it has.
     """
@@ -95,7 +97,7 @@ def walk_places(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
             yield local
 
 
-def _walk_paths(module: "Module", around: Surroundings) -> Iterator[LocalPath]:
+def _walk_paths(module: Module, around: Surroundings) -> Iterator[LocalPath]:
     program = recorded_path(module.code_file or module.name)
     name = plain_name(module.code_file or module.name)
     debug_name = plain_name(module.debug_file or "")
@@ -134,7 +136,7 @@ def _walk_partners(folder: str, name: str, debug_name: str) -> Iterator[str]:
         yield os.path.join(folder, *partner.split("/"))
 
 
-def _walk_build_id(module: "Module") -> Iterator[LocalPath]:
+def _walk_build_id(module: Module) -> Iterator[LocalPath]:
     """Debug packages' files by build id: .build-id/ab/cdef….debug, of Linux's modules alone."""
     build_id = (module.code_id or "").lower()
     if len(build_id) not in BUILD_ID_DIGITS or not HEX_DIGITS.issuperset(build_id):

@@ -1,5 +1,7 @@
 """Symbols that nobody named: what a session needs is loaded when this machine has a file for it."""
 
+from __future__ import annotations
+
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -30,7 +32,7 @@ class LocalSession:
     there is nothing, without the modules that read debug files.
     """
 
-    def __init__(self, plan: "SymbolPlan", cache_folder: str, cache_size: int | None) -> None:
+    def __init__(self, plan: SymbolPlan, cache_folder: str, cache_size: int | None) -> None:
         self._plan = plan
         self._cache = cache_folder, cache_size
         self._stack = ExitStack()
@@ -46,12 +48,12 @@ class LocalSession:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: "TracebackType | None",
+        trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
     @property
-    def fixed_programs(self) -> "tuple[Module, ...]":
+    def fixed_programs(self) -> tuple[Module, ...]:
         """None: nobody named any."""
         return ()
 
@@ -60,14 +62,14 @@ class LocalSession:
         """Whether the code of some module can be read."""
         return self._session is not None
 
-    def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None:
+    def begin_dump(self, path: str, modules: tuple[Module, ...]) -> None:
         """Look around this dump from now on."""
         self._dump = path, modules
         self._around = find_surroundings(path if self._plan.beside_dump else "", modules)
         if self._session is not None:
             self._session.begin_dump(path, modules)
 
-    def tables(self, module: "Module", architecture: str) -> "CodeTables":
+    def tables(self, module: Module, architecture: str) -> CodeTables:
         """What this machine's files of a module say."""
         if not self._may_have(module):
             return NO_TABLES
@@ -77,8 +79,8 @@ class LocalSession:
         """None: nobody named a map of generated code."""
 
     def verdict(
-        self, module: "Module", architecture: str, frames: "Iterable[tuple[Frame, Frame | None]]"
-    ) -> "ModuleStatus":
+        self, module: Module, architecture: str, frames: Iterable[tuple[Frame, Frame | None]]
+    ) -> ModuleStatus:
         """What they are worth to these frames."""
         if self._may_have(module):
             return self._open().verdict(module, architecture, frames)
@@ -88,21 +90,21 @@ class LocalSession:
             module, architecture, FrameCoverage(frozenset(), has_code=False), (NOT_HERE,)
         )
 
-    def _may_have(self, module: "Module") -> bool:
+    def _may_have(self, module: Module) -> bool:
         key = (module.code_file, module.debug_file, module.code_id, module.debug_id, self._around)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._look(module)
         return found
 
-    def _look(self, module: "Module") -> bool:
+    def _look(self, module: Module) -> bool:
         if next(walk_places(module, self._around), None) is not None:
             return True
         from crashtool.services.symbols.fetched_index import has_fetched
 
         return has_fetched(self._cache[0], module)
 
-    def _open(self) -> "SymbolSession":
+    def _open(self) -> SymbolSession:
         if self._session is None:
             from crashtool.services.symbols.session import open_session  # slow to load
 

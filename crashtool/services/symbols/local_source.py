@@ -4,6 +4,8 @@ folders, in the cache.
 Nothing is said of a file that is not the module's: a dump could ask for any.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -52,19 +54,17 @@ class LocalSource:
     With `beside_dump` its own folder is one of them.
     """
 
-    def __init__(
-        self, cache: "SymbolCache", scratch: "Scratch", *, beside_dump: bool = True
-    ) -> None:
+    def __init__(self, cache: SymbolCache, scratch: Scratch, *, beside_dump: bool = True) -> None:
         self.around = Surroundings()
         self._beside_dump = beside_dump
         self._cache = cache
         self._scratch = scratch
 
-    def look_around(self, dump: str, modules: "tuple[Module, ...]") -> None:
+    def look_around(self, dump: str, modules: tuple[Module, ...]) -> None:
         """Look around the dump at this path from now on."""
         self.around = find_surroundings(dump if self._beside_dump else "", modules)
 
-    def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
+    def walk_candidates(self, module: Module) -> Iterator[Candidate]:
         """The files of this very build, and others only of its name beside the dump."""
         is_found = False
         for local in walk_places(module, self.around):
@@ -77,7 +77,7 @@ class LocalSource:
         if not is_found:
             yield NOT_HERE
 
-    def walk_linked(self, module: "Module", program: str, link: str) -> Iterator[Candidate]:
+    def walk_linked(self, module: Module, program: str, link: str) -> Iterator[Candidate]:
         """The debug file that a program names in .gnu_debuglink, where gdb looks for it."""
         folder, name = os.path.dirname(os.path.abspath(program)), plain_name(link)
         if not name or os.name != "posix":
@@ -90,7 +90,7 @@ class LocalSource:
             if identify_regular(path) and not _is_same(path, program):
                 yield from self._look_linked(path, module, program)
 
-    def _look(self, local: LocalPath, module: "Module") -> Iterator[Candidate]:
+    def _look(self, local: LocalPath, module: Module) -> Iterator[Candidate]:
         for file in self._identify(local.path):
             candidate = compare(file, module)
             if candidate.status == "found":
@@ -98,7 +98,7 @@ class LocalSource:
             elif local.ground == BESIDE_DUMP and file.is_readable and fits_name(file, module):
                 yield candidate
 
-    def _look_linked(self, path: str, module: "Module", program: str) -> Iterator[Candidate]:
+    def _look_linked(self, path: str, module: Module, program: str) -> Iterator[Candidate]:
         for file in self._identify(path):
             if matches(file, module):
                 yield compare(file, module)._replace(note=LINKED)
@@ -117,7 +117,7 @@ class LocalSource:
             return []
         return [file for file in identify(path, self._scratch, head=head) if file.objects]
 
-    def _walk_cached(self, module: "Module") -> Iterator[Candidate]:
+    def _walk_cached(self, module: Module) -> Iterator[Candidate]:
         """What servers have sent before, whoever named them then."""
         for path, place in walk_fetched(self._cache, module):
             for file in self._identify(path):

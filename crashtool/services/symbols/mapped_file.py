@@ -1,5 +1,7 @@
 """A file's bytes without reading it: mapped into memory."""
 
+from __future__ import annotations
+
 import os
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ class CannotRead(InputUnusable):
     """A file whose bytes the system does not give."""
 
 
-def map_file(path: str) -> "Content":
+def map_file(path: str) -> Content:
     """A file's bytes, mapped. CannotRead when the system does not give them."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)

@@ -1,5 +1,7 @@
 """From what look-ups in a module's files gave to a verdict: is it enough, and if not, what is?"""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats import object_kinds
@@ -47,7 +49,7 @@ class FrameCoverage:
         self.guessed = 0
         self.absent = ""  # which file that goes with them is not at hand
 
-    def coverage(self, module: "Module") -> Coverage:
+    def coverage(self, module: Module) -> Coverage:
         """What of the module these frames show to be there."""
         return Coverage(
             has_id=module.debug_id is not None or bool(module.code_id),
@@ -70,11 +72,11 @@ class FrameCoverage:
 
 
 def assess_module(
-    module: "Module",
+    module: Module,
     architecture: str,
     evidence: FrameCoverage,
     candidates: tuple[Candidate, ...],
-    problems: "Sequence[str]" = (),
+    problems: Sequence[str] = (),
 ) -> ModuleStatus:
     """The verdict; by what was found in the files, not by what they are or promise."""
     status, note, advice = _assess(module, architecture, evidence, candidates)
@@ -86,7 +88,7 @@ def assess_module(
 
 
 def _assess(
-    module: "Module", architecture: str, evidence: FrameCoverage, candidates: tuple[Candidate, ...]
+    module: Module, architecture: str, evidence: FrameCoverage, candidates: tuple[Candidate, ...]
 ) -> Assessment:
     gap = assess(evidence.coverage(module))
     if gap == "no_id":
@@ -106,7 +108,7 @@ def _assess(
 
 
 def _assess_nameless(
-    module: "Module", evidence: FrameCoverage, candidates: tuple[Candidate, ...]
+    module: Module, evidence: FrameCoverage, candidates: tuple[Candidate, ...]
 ) -> Assessment:
     if other_build := _find_other_build(module, candidates):
         return other_build
@@ -120,7 +122,7 @@ def _assess_nameless(
 
 
 def _assess_lineless(
-    module: "Module", evidence: FrameCoverage, candidates: tuple[Candidate, ...]
+    module: Module, evidence: FrameCoverage, candidates: tuple[Candidate, ...]
 ) -> Assessment:
     owner = owner_of(module, candidates)
     if object_kinds.PDB in evidence.kinds:
@@ -135,7 +137,7 @@ def _assess_lineless(
     return "no_lines", note, give(LINED[family])
 
 
-def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> Assessment | None:
+def _find_other_build(module: Module, candidates: tuple[Candidate, ...]) -> Assessment | None:
     for candidate in candidates:
         if candidate.status == "mismatch":
             note = f"{candidate.place} is of another build: {candidate.note}"
@@ -143,7 +145,7 @@ def _find_other_build(module: "Module", candidates: tuple[Candidate, ...]) -> As
     return None
 
 
-def _assess_unidentified(module: "Module") -> Assessment:
+def _assess_unidentified(module: Module) -> Assessment:
     note = "the dump has no identifier of it, so no file can be matched"
     family = object_kinds.PE if "\\" in module.code_file else object_kinds.ELF
     fix = Advice(
@@ -153,7 +155,7 @@ def _assess_unidentified(module: "Module") -> Assessment:
     return "no_id", note, fix
 
 
-def _assess_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Assessment:
+def _assess_absence(module: Module, candidates: tuple[Candidate, ...]) -> Assessment:
     wanted = _wanted(module)
     if other_build := _find_other_build(module, candidates):
         return other_build
@@ -170,14 +172,14 @@ def _assess_absence(module: "Module", candidates: tuple[Candidate, ...]) -> Asse
     return "missing", f"{owner.name}'s own: no public server has symbols of it", NOTHING
 
 
-def _wanted(module: "Module") -> str:
+def _wanted(module: Module) -> str:
     name = base_name(module.debug_file or module.name)
     identifier = module.debug_id.breakpad if module.debug_id else module.code_id
     return f"{name or 'its file'} {identifier}"
 
 
 def _format_unwind(
-    module: "Module", architecture: str, evidence: FrameCoverage
+    module: Module, architecture: str, evidence: FrameCoverage
 ) -> tuple[str, Advice]:
     needs_image = architecture in UNWIND_IN_IMAGE and not evidence.has_code
     if object_kinds.PDB in evidence.kinds and needs_image:

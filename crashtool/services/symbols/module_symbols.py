@@ -1,5 +1,7 @@
 """All debug files of one module as one: each question goes to the file that can answer it best."""
 
+from __future__ import annotations
+
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -32,11 +34,11 @@ class ModuleSymbols:
 
     def __init__(
         self,
-        module: "Module",
+        module: Module,
         architecture: str,
-        source: "SymbolSource",
+        source: SymbolSource,
         *,
-        links: "Callable[[Module, str, str], Iterator[Candidate]] | None" = None,
+        links: Callable[[Module, str, str], Iterator[Candidate]] | None = None,
     ) -> None:
         """`links` gives the debug files that a program, by its path, names in .gnu_debuglink."""
         self.module = module
@@ -50,7 +52,7 @@ class ModuleSymbols:
         self._functions: dict[int, FunctionHit | None] = {}
 
     @property
-    def candidates(self) -> "tuple[Candidate, ...]":
+    def candidates(self) -> tuple[Candidate, ...]:
         """The places that were looked at so far."""
         return tuple(self._candidates)
 
@@ -79,7 +81,7 @@ class ModuleSymbols:
         """Whether some file has unwind rules."""
         return any(file.has_unwind for file in self._files)
 
-    def find_function(self, address: int) -> "FunctionHit | None":
+    def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address: with a line if any file has one, else with a name."""
         if address not in self._functions:
             if len(self._functions) > SUFFICIENT_TRIES:
@@ -87,7 +89,7 @@ class ModuleSymbols:
             self._functions[address] = self._find_function(address)
         return self._functions[address]
 
-    def _find_function(self, address: int) -> "FunctionHit | None":
+    def _find_function(self, address: int) -> FunctionHit | None:
         best: FunctionHit | None = None
         for file in self._walk_files(lambda file: file.has_lines):
             if file.read_code(address, 1) == b"":
@@ -99,7 +101,7 @@ class ModuleSymbols:
                 break
         return best
 
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address, of the file that had its function and line.
 
         Only what `find_function` has opened is asked: no further file is looked for.
@@ -109,14 +111,14 @@ class ModuleSymbols:
                 return scopes
         return []
 
-    def find_cfi(self, address: int) -> "CfiText | None":
+    def find_cfi(self, address: int) -> CfiText | None:
         """The unwind rules at an address, from the first file that has some for it."""
         for file in self._walk_files(lambda file: file.has_unwind):
             if found := file.find_cfi(address):
                 return found
         return None
 
-    def find_frame_data(self, address: int) -> "FrameData | None":
+    def find_frame_data(self, address: int) -> FrameData | None:
         """The frame data of 32-bit Windows code at an address."""
         for file in self._walk_files(lambda file: file.has_unwind):
             if frame := file.find_frame_data(address):
@@ -157,7 +159,7 @@ class ModuleSymbols:
                 return opened[index].path
         return ""
 
-    def _walk_files(self, is_wanted: "Callable[[DebugFile], bool]") -> "Iterator[DebugFile]":
+    def _walk_files(self, is_wanted: Callable[[DebugFile], bool]) -> Iterator[DebugFile]:
         """The open files; then, as long as none of them promises to know, further ones."""
         index = 0
         while True:
@@ -180,7 +182,7 @@ class ModuleSymbols:
         self._rest = None
         return False
 
-    def _open(self, candidate: "Candidate") -> bool:
+    def _open(self, candidate: Candidate) -> bool:
         try:
             file = open_debug_file(candidate.path, candidate.kind, self._architecture)
         except CrashtoolError as error:
@@ -194,7 +196,7 @@ class ModuleSymbols:
         self._follow_link(file, candidate.path)
         return True
 
-    def _follow_image(self, file: "DebugFile") -> None:
+    def _follow_image(self, file: DebugFile) -> None:
         """Look for the PDB that an image names, when the dump itself does not name it."""
         if self.module.debug_id is not None or self._followed:
             return
@@ -211,7 +213,7 @@ class ModuleSymbols:
                 self._rest = chain(self._rest or (), self._source.walk_candidates(named))
                 return
 
-    def _follow_link(self, file: "DebugFile", path: str) -> None:
+    def _follow_link(self, file: DebugFile, path: str) -> None:
         """Look for the debug file that a program names, before others are asked."""
         for object_file in file.objects:
             if object_file.debug_link and self._links is not None:

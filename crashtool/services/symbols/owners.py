@@ -1,5 +1,7 @@
 """Whose a module is: the user's own, the operating system's, or one that has a public server."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -88,7 +90,7 @@ def is_system(path: str) -> bool:
     return is_library and (name in C_LIBRARIES or name.startswith(LOADERS))
 
 
-def find_owner(module: "Module", *, is_here: bool = False) -> Owner | None:
+def find_owner(module: Module, *, is_here: bool = False) -> Owner | None:
     """Who made a module; None when it is taken for the user's own.
 
     `is_here`: its very file is among this machine's own, so it is of this distribution.
@@ -137,7 +139,7 @@ def _is_microsoft(name: str) -> bool:
     return family is not None and name[len(family) : len(family) + 1].isdigit()
 
 
-def _find_maker_of_system(module: "Module", path: str, *, is_here: bool) -> Owner:
+def _find_maker_of_system(module: Module, path: str, *, is_here: bool) -> Owner:
     if path.startswith(KERNEL_PAGES):
         return KERNEL
     code_id = (module.code_id or "").lower()

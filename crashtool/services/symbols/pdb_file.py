@@ -1,5 +1,7 @@
 """A PDB as a debug file of a module: functions, lines and inlined calls, read where they are."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats import object_kinds
@@ -23,7 +25,7 @@ class PdbDebugFile:
     has_lines = True
     has_code = False
 
-    def __init__(self, data: "Content", architecture: str) -> None:
+    def __init__(self, data: Content, architecture: str) -> None:
         """MalformedFile when it has no debug information, or damaged one."""
         self.objects = read_pdb(data)
         self.has_unwind = architecture == "x86"
@@ -36,12 +38,12 @@ class PdbDebugFile:
         """True: a place in no function is no code."""
         return True
 
-    def find_function(self, address: int) -> "FunctionHit | None":
+    def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address, with the calls merged into it."""
         locations = self._lookup.find_locations(address)
         return to_hit(locations, address) if locations else None
 
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address: those of merged calls first, then the function's."""
         if self._variables is None:
             from crashtool.formats.pdb.variables import PdbVariables  # of frames that are shown
@@ -49,11 +51,11 @@ class PdbDebugFile:
             self._variables = PdbVariables(self._lookup)
         return self._variables.find(address)
 
-    def find_cfi(self, address: int) -> "CfiText | None":  # noqa: ARG002
+    def find_cfi(self, address: int) -> CfiText | None:  # noqa: ARG002
         """None: programs of 32-bit code are of another kind, others have none here."""
         return None
 
-    def find_frame_data(self, address: int) -> "FrameData | None":
+    def find_frame_data(self, address: int) -> FrameData | None:
         """The frame data of 32-bit Windows code at an address."""
         return self._lookup.find_frame_data(address)
 

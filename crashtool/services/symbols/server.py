@@ -1,5 +1,7 @@
 """Symbol servers: files fetched from them, checked, kept in the cache; refusals remembered."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -38,7 +40,7 @@ OK = 200
 class Fetcher(Protocol):
     """What gets a file: its HTTP status, or the nearest to it; CrashtoolError when it cannot."""
 
-    def fetch(self, url: str, target: "IO[bytes]", limit: int) -> int: ...  # noqa: D102
+    def fetch(self, url: str, target: IO[bytes], limit: int) -> int: ...  # noqa: D102
 
 
 class FetchResult(NamedTuple):
@@ -72,9 +74,9 @@ class ServerSource:
     def __init__(
         self,
         server: Server,
-        cache: "SymbolCache",
-        scratch: "Scratch",
-        fetcher: "Callable[[], Fetcher] | None",
+        cache: SymbolCache,
+        scratch: Scratch,
+        fetcher: Callable[[], Fetcher] | None,
     ) -> None:
         """`fetcher` is None when nothing may be fetched: then only the cache answers."""
         self.server = server
@@ -85,7 +87,7 @@ class ServerSource:
         self._failures = 0
         self._last_failure = FetchResult("failed")
 
-    def walk_candidates(self, module: "Module") -> Iterator[Candidate]:
+    def walk_candidates(self, module: Module) -> Iterator[Candidate]:
         """Each place where the server would have a file of the module.
 
         SSQP's lower-case paths are those of symstore again: when the convention is a guess, a path
@@ -104,7 +106,7 @@ class ServerSource:
                         packed = path._replace(path=compress_path(path.path))
                         yield self._ask(packed, module)
 
-    def _ask(self, wanted: StorePath, module: "Module") -> Candidate:
+    def _ask(self, wanted: StorePath, module: Module) -> Candidate:
         url = self.server.url_of(wanted.path)
         key, name = key_of(url), file_name(wanted.path)
         shown = redact_token(url)
@@ -123,7 +125,7 @@ class ServerSource:
             remember_fetched(self._cache, module, (key, name), shown)
         return candidate
 
-    def _check(self, path: str, shown: str, kind: str, module: "Module") -> Candidate:
+    def _check(self, path: str, shown: str, kind: str, module: Module) -> Candidate:
         """What was sent as a candidate: servers are not believed either."""
         files = identify_required(path, self._scratch, shown)
         file = next((row for row in files if matches(row, module)), files[0])
@@ -153,7 +155,7 @@ class ServerSource:
         self._failures = 0
         return FetchResult("found", path=path)
 
-    def _download(self, url: str, target: "IO[bytes]") -> None:
+    def _download(self, url: str, target: IO[bytes]) -> None:
         assert self._open_fetcher is not None  # noqa: S101 (checked by the caller)
         if self._fetcher is None:
             self._fetcher = self._open_fetcher()

@@ -1,5 +1,7 @@
 """The symbol servers of a plan, as sources: named by options, or by the usual variables."""
 
+from __future__ import annotations
+
 import os
 from typing import TYPE_CHECKING
 
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.symbol_source import SymbolSource
 
 
-def open_servers(
-    plan: "SymbolPlan", cache: "SymbolCache", scratch: "Scratch"
-) -> "list[SymbolSource]":
+def open_servers(plan: SymbolPlan, cache: SymbolCache, scratch: Scratch) -> list[SymbolSource]:
     """Folders of the search path, then each server once, in the order they were named.
 
     A folder of the search path that does not exist is passed over, as Windows' tools do.
@@ -42,7 +42,7 @@ def open_servers(
     ]
 
 
-def _fetcher(server: Server, plan: "SymbolPlan") -> "Callable[[], Fetcher]":
+def _fetcher(server: Server, plan: SymbolPlan) -> Callable[[], Fetcher]:
     if server.is_bucket:
         return lambda: BucketFetcher(plan.timeout)
     options = HttpOptions(plan.ca_bundle, plan.insecure, plan.timeout, plan.progress)

@@ -1,5 +1,7 @@
 """The symbols of one call of crashtool: modules' files, opened once for however many dumps."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -42,17 +44,17 @@ class Places(NamedTuple):
     named and that can be loaded at one address alone, and named maps of generated code.
     """
 
-    source: "SymbolSource"
+    source: SymbolSource
     cache: SymbolCache
     local: LocalSource | None = None
-    fixed_programs: "tuple[Module, ...]" = ()
-    generated: "GeneratedCode | None" = None
+    fixed_programs: tuple[Module, ...] = ()
+    generated: GeneratedCode | None = None
 
 
 @contextmanager
 def open_session(
     plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
-) -> "Iterator[SymbolSession]":
+) -> Iterator[SymbolSession]:
     """The symbols of a plan; the cache in bytes. InputUnusable when a path does not exist."""
     with open_places(plan, cache_folder, cache_size) as places:
         session = SymbolSession(places.source, places.local, plan.warn)
@@ -64,7 +66,7 @@ def open_session(
 @contextmanager
 def open_places(
     plan: SymbolPlan, cache_folder: str, cache_size: int | None = None
-) -> "Iterator[Places]":
+) -> Iterator[Places]:
     """Where a plan says to look, and the cache that what is found goes through."""
     with Scratch() as scratch:
         cache = SymbolCache(cache_folder, cache_size or DEFAULT_LIMIT, scratch.folder, plan.warn)
@@ -103,9 +105,9 @@ class SymbolSession:
 
     def __init__(
         self,
-        source: "SymbolSource",
+        source: SymbolSource,
         local: LocalSource | None = None,
-        warn: "Callable[[str], None]" = lambda _sentence: None,
+        warn: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._source = source
         self._local = local
@@ -114,7 +116,7 @@ class SymbolSession:
         self.generated: GeneratedCode | None = None
         self._modules: dict[tuple[object, ...], ModuleSymbols] = {}
 
-    def begin_dump(self, path: str, modules: "tuple[Module, ...]") -> None:
+    def begin_dump(self, path: str, modules: tuple[Module, ...]) -> None:
         """Look around this dump from now on."""
         if self._local:
             self._local.look_around(path, modules)
@@ -123,7 +125,7 @@ class SymbolSession:
         """Let go of the modules' files: others may want to replace them."""
         self._modules.clear()
 
-    def tables(self, module: "Module", architecture: str) -> ModuleSymbols:
+    def tables(self, module: Module, architecture: str) -> ModuleSymbols:
         """What the files of a module say; the same for the same module of another dump."""
         key = (
             module.debug_id,
@@ -142,16 +144,16 @@ class SymbolSession:
             self._modules[key] = symbols
         return symbols
 
-    def find_generated(self, process: int | None, address: int) -> "Generated | None":
+    def find_generated(self, process: int | None, address: int) -> Generated | None:
         """The function of generated code at an address of a process."""
         return self.generated.find(process, address) if self.generated else None
 
     def verdict(
         self,
-        module: "Module",
+        module: Module,
         architecture: str,
-        frames: "Iterable[tuple[Frame, Frame | None]]",
-    ) -> "ModuleStatus":
+        frames: Iterable[tuple[Frame, Frame | None]],
+    ) -> ModuleStatus:
         """What the files of a module are worth to these frames, each with its caller."""
         tables = self.tables(module, architecture)
         has_code = tables.read_code(0, 0) is not None
@@ -167,6 +169,6 @@ class SymbolSession:
             self._warn(f"{loss.what} ({loss.hint})")
         return assess_module(module, architecture, evidence, tables.candidates, tables.problems)
 
-    def _find_loss(self, evidence: FrameCoverage) -> "MissingLibrary | None":
+    def _find_loss(self, evidence: FrameCoverage) -> MissingLibrary | None:
         """What keeps names from being readable: looked for when there are names."""
         return find_loss() if evidence.named else None

@@ -4,6 +4,8 @@ The names come from the debug file, which may be a stranger's: only paths that a
 looked at, and what is found counts when its identifier is the unit's.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -35,7 +37,7 @@ class SplitFiles:
         self._absent = absent
         self._files: dict[str, SplitFile | None] = {}
 
-    def find(self, skeleton: "Unit") -> "SplitUnit | None":
+    def find(self, skeleton: Unit) -> SplitUnit | None:
         """The unit that a skeleton stands for; None for a whole unit, and when it is not at hand.
 
         DamagedDwarf when the skeleton makes no sense.
@@ -70,7 +72,7 @@ class SplitFiles:
             if path := recorded_path(recorded):
                 yield path
 
-    def _look(self, path: str, skeleton: "Unit", name: SplitName) -> "SplitUnit | None":
+    def _look(self, path: str, skeleton: Unit, name: SplitName) -> SplitUnit | None:
         try:
             file = self._open(path)
             return None if file is None else file.find(skeleton, name.identifier)

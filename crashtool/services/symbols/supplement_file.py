@@ -4,6 +4,8 @@ Debian and Fedora ship their debug files so. The file's path comes from the debu
 a stranger's: only paths that are safe to open are looked at, and the identifier must be the same.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -32,8 +34,8 @@ LEAST_BUILD_ID = 2  # bytes: one is the folder's name
 
 
 def find_supplement(
-    path: str, sections: "DebugSections", problems: list[str], absent: list[str]
-) -> "DebugSections | None":
+    path: str, sections: DebugSections, problems: list[str], absent: list[str]
+) -> DebugSections | None:
     """The sections that the debug file at a path shares; None when it shares none.
 
     None, and told in `absent`, when they are not at hand; damage is told in `problems`.
@@ -83,7 +85,7 @@ def _walk_paths(path: str, link: SupplementLink) -> Iterator[str]:
             yield os.path.join(root, COMMON, *tail.split("/"))
 
 
-def _open_same(path: str, link: SupplementLink) -> "DebugSections | None":
+def _open_same(path: str, link: SupplementLink) -> DebugSections | None:
     """The sections of a file, when it is the one that is meant."""
     data = map_file(path)
     sections = open_all_sections(data)

@@ -1,5 +1,7 @@
 """Where a call of crashtool looks for symbols."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -29,8 +31,8 @@ class SymbolPlan(NamedTuple):
     ca_bundle: str | None = None
     insecure: bool = False
     timeout: float | None = None
-    progress: "Progress | None" = None
-    warn: "Callable[[str], None]" = lambda _sentence: None
+    progress: Progress | None = None
+    warn: Callable[[str], None] = lambda _sentence: None
 
     @property
     def names_any(self) -> bool:

@@ -1,5 +1,7 @@
 """Where the debug files of a module come from: one source, or several asked in turn."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 class SymbolSource(Protocol):
     """A place that may have debug files."""
 
-    def walk_candidates(self, module: "Module") -> "Iterator[Candidate]":
+    def walk_candidates(self, module: Module) -> Iterator[Candidate]:
         """Every place where a file of the module was looked for, best first.
 
         Nothing is searched or fetched before the iterator gets there: who asks stops when there is
@@ -25,7 +27,7 @@ class ChainedSource:
     def __init__(self, sources: Sequence[SymbolSource]) -> None:
         self._sources = tuple(sources)
 
-    def walk_candidates(self, module: "Module") -> "Iterator[Candidate]":
+    def walk_candidates(self, module: Module) -> Iterator[Candidate]:
         """The candidates of each source in turn."""
         seen: set[str] = set()
         for source in self._sources:

@@ -4,6 +4,8 @@ Only members whose first bytes are those of a debug file are unpacked, and archi
 be looked into; the size of the rest does not matter. What could not be looked into is named.
 """
 
+from __future__ import annotations
+
 import codecs
 from collections import Counter
 from collections.abc import Iterator

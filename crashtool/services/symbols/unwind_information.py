@@ -1,5 +1,7 @@
 """What a native debug file says of callers, by its own unwind tables, whatever their kind."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -23,12 +25,12 @@ class UnwindInformation:
     A table is opened when those before it have no answer. What is damaged goes to `problems`.
     """
 
-    def __init__(self, data: "Content", kind: str, architecture: str, problems: list[str]) -> None:
+    def __init__(self, data: Content, kind: str, architecture: str, problems: list[str]) -> None:
         self._problems = problems
         self._rest = _walk_openers(data, kind, architecture)
         self._opened: list[UnwindTables] = []
 
-    def find_cfi(self, address: int) -> "CfiText | None":
+    def find_cfi(self, address: int) -> CfiText | None:
         """The unwind rules at an address."""
         return next(filter(None, (table.find_cfi(address) for table in self._walk_tables())), None)
 
@@ -36,7 +38,7 @@ class UnwindInformation:
         """Whether a caller can be found from an address: as `find_cfi`, but cheaper."""
         return any(table.covers(address) for table in self._walk_tables())
 
-    def _walk_tables(self) -> "Iterator[UnwindTables]":
+    def _walk_tables(self) -> Iterator[UnwindTables]:
         yield from list(self._opened)
         for opener in self._rest:
             try:
@@ -49,7 +51,7 @@ class UnwindInformation:
                 yield table
 
 
-def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "UnwindTables | None":
+def open_unwind_tables(data: Content, kind: str, architecture: str) -> UnwindTables | None:
     """The unwind tables that are loaded with a program, of ELF and 64-bit PE files.
 
     None where there are none; InputUnusable when they are damaged.
@@ -59,7 +61,7 @@ def open_unwind_tables(data: "Content", kind: str, architecture: str) -> "Unwind
     return _open_pe(data) if kind == object_kinds.PE else None
 
 
-def _walk_openers(data: "Content", kind: str, architecture: str) -> Iterator[Opener]:
+def _walk_openers(data: Content, kind: str, architecture: str) -> Iterator[Opener]:
     """What opens the tables of a file, the likeliest first."""
     if kind == object_kinds.ELF:
         yield lambda: _open_elf(data, architecture)
@@ -77,7 +79,7 @@ def _walk_openers(data: "Content", kind: str, architecture: str) -> Iterator[Ope
     yield lambda: _open_debug_frame(data, architecture)
 
 
-def _open_elf(data: "Content", architecture: str) -> "UnwindTables | None":
+def _open_elf(data: Content, architecture: str) -> UnwindTables | None:
     from crashtool.formats.object_file.eh_frame import EhFrame
     from crashtool.formats.object_file.elf import find_frame_tables
 
@@ -92,14 +94,14 @@ def _open_elf(data: "Content", architecture: str) -> "UnwindTables | None":
     return EhFrame(data, tables._replace(table=None), architecture)  # an unusual index
 
 
-def _open_pe(data: "Content") -> "UnwindTables | None":
+def _open_pe(data: Content) -> UnwindTables | None:
     from crashtool.formats.object_file.pe import find_exception_tables, open_exception_tables
 
     tables = find_exception_tables(data)
     return open_exception_tables(data, tables) if tables else None
 
 
-def _open_mingw(data: "Content", architecture: str) -> "UnwindTables | None":
+def _open_mingw(data: Content, architecture: str) -> UnwindTables | None:
     """The .eh_frame of 32-bit code."""
     from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
     from crashtool.formats.object_file.pe import read_image
@@ -114,9 +116,7 @@ def _open_mingw(data: "Content", architecture: str) -> "UnwindTables | None":
     return EhFrame(data, FrameTables(base, section_range, None), architecture)
 
 
-def _open_macho_frames(
-    data: "Content", part: "Architecture", architecture: str
-) -> "UnwindTables | None":
+def _open_macho_frames(data: Content, part: Architecture, architecture: str) -> UnwindTables | None:
     from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange
 
     section = _find_section(part, "__eh_frame")
@@ -127,9 +127,7 @@ def _open_macho_frames(
     return EhFrame(data, FrameTables(part.base, frames, None), architecture)
 
 
-def _open_compact(
-    data: "Content", part: "Architecture", architecture: str
-) -> "UnwindTables | None":
+def _open_compact(data: Content, part: Architecture, architecture: str) -> UnwindTables | None:
     section, code = _find_section(part, "__unwind_info"), _find_section(part, "__text")
     if section is None:
         return None
@@ -146,7 +144,7 @@ def _open_compact(
     return CompactTables(bytes(data[start : start + size]), architecture, read_code)
 
 
-def _find_section(part: "Architecture", name: str) -> tuple[int, int, int] | None:
+def _find_section(part: Architecture, name: str) -> tuple[int, int, int] | None:
     """Where a section is in the file, its address, its size; None when it is not there."""
     for row in part.sections:
         start = part.start + row.offset
@@ -156,7 +154,7 @@ def _find_section(part: "Architecture", name: str) -> tuple[int, int, int] | Non
     return None
 
 
-def _open_debug_frame(data: "Content", architecture: str) -> "UnwindTables | None":
+def _open_debug_frame(data: Content, architecture: str) -> UnwindTables | None:
     """DWARF's own table, which is not loaded with the program."""
     from crashtool.formats.dwarf.file_sections import open_all_sections
     from crashtool.formats.object_file.eh_frame import EhFrame, FrameTables, SectionRange

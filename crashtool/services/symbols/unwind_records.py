@@ -1,5 +1,7 @@
 """Breakpad's STACK records of a debug file of any kind, made of its own unwind tables."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ DEBUG_FRAME = "debug_frame"
 MAX_DEBUG_FRAME = 1 << 28  # bytes
 
 
-def walk_unwind_records(data: "Content", kind: str, architecture: str) -> Iterator[str]:
+def walk_unwind_records(data: Content, kind: str, architecture: str) -> Iterator[str]:
     """STACK CFI or STACK WIN records, a line each; nothing where a file has no unwind tables.
 
     Addresses are from the module's base. `architecture` chooses in a universal Mach-O file.
@@ -32,13 +34,13 @@ def walk_unwind_records(data: "Content", kind: str, architecture: str) -> Iterat
     return _walk_elf(data, architecture)
 
 
-def _walk_pdb(data: "Content") -> Iterator[str]:
+def _walk_pdb(data: Content) -> Iterator[str]:
     from crashtool.formats.pdb.lookup import PdbLookup
 
     return map(_say_frame_data, PdbLookup(data).walk_frame_data())
 
 
-def _say_frame_data(frame: "FrameData") -> str:
+def _say_frame_data(frame: FrameData) -> str:
     sizes = (
         frame.start, frame.size, frame.prologue_size, frame.epilogue_size, frame.parameter_size,
         frame.saved_register_size, frame.local_size, frame.max_stack_size,
@@ -50,7 +52,7 @@ def _say_frame_data(frame: "FrameData") -> str:
     return f"STACK WIN {frame.kind} {numbers} 0 {int(frame.allocates_base_pointer)}\n"
 
 
-def _walk_pe(data: "Content", architecture: str) -> Iterator[str]:
+def _walk_pe(data: Content, architecture: str) -> Iterator[str]:
     from crashtool.formats.object_file import pe
 
     tables = pe.find_exception_tables(data)
@@ -69,7 +71,7 @@ def _walk_pe(data: "Content", architecture: str) -> Iterator[str]:
     yield from _walk_debug_frame(data, architecture)
 
 
-def _walk_macho(data: "Content", architecture: str) -> Iterator[str]:
+def _walk_macho(data: Content, architecture: str) -> Iterator[str]:
     from crashtool.formats.object_file.compact_unwind import walk_compact_records
     from crashtool.formats.object_file.macho import find_architecture
 
@@ -103,7 +105,7 @@ def _walk_macho(data: "Content", architecture: str) -> Iterator[str]:
     yield from _walk_debug_frame(data, architecture)
 
 
-def _walk_elf(data: "Content", architecture: str) -> Iterator[str]:
+def _walk_elf(data: Content, architecture: str) -> Iterator[str]:
     from crashtool.formats.object_file.elf import find_frame_tables
 
     tables = find_frame_tables(data)
@@ -121,7 +123,7 @@ def _walk_elf(data: "Content", architecture: str) -> Iterator[str]:
             yield record
 
 
-def _walk_debug_frame(data: "Content", architecture: str) -> Iterator[str]:
+def _walk_debug_frame(data: Content, architecture: str) -> Iterator[str]:
     """DWARF's own table, which is not loaded with the program."""
     sections = open_all_sections(data, architecture)
     if sections is None or not sections.has(DEBUG_FRAME):

@@ -1,5 +1,7 @@
 """Whether to compress on the way: not when the network takes the bytes faster than one can."""
 
+from __future__ import annotations
+
 import threading
 
 WEIGHED = 8 << 20  # bytes; more than what a socket takes without having sent it

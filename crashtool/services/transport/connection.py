@@ -5,6 +5,8 @@ for ever. Here each half of an exchange, the sending and the reply, has that tim
 for what has come across meanwhile.
 """
 
+from __future__ import annotations
+
 import io
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -28,7 +30,7 @@ class Patience:
         self._spent = 0.0
         self._is_short = False
 
-    def limit(self, sock: "socket.socket") -> None:
+    def limit(self, sock: socket.socket) -> None:
         """Give the next piece the time that it may take; TooSlow when there is none left."""
         if self._timeout is None:
             return
@@ -51,7 +53,7 @@ class Patience:
 class PatientReader(io.RawIOBase):
     """What comes over a socket."""
 
-    def __init__(self, sock: "socket.socket", raw: Any, patience: Patience) -> None:
+    def __init__(self, sock: socket.socket, raw: Any, patience: Patience) -> None:
         self._sock = sock
         self._raw = raw
         self._patience = patience

@@ -1,5 +1,7 @@
 """A deflate stream (RFC 1951) in which some blocks are deflated and others only stored."""
 
+from __future__ import annotations
+
 import zlib
 
 EMPTY_LAST = b"\x03\0"  # a last block without anything

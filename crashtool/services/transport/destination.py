@@ -1,5 +1,7 @@
 """Where what is posted goes: one URL, of a whole one or of its pieces, that no rule forbids."""
 
+from __future__ import annotations
+
 from collections.abc import Container
 
 from crashtool.errors import BadUrl, UsageError

@@ -1,5 +1,7 @@
 """What a failed request means, in words."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TypeAlias
 from urllib.parse import urlsplit

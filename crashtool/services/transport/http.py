@@ -1,5 +1,7 @@
 """HTTP as crashtool speaks it: no redirects, no ~/.netrc, bounded replies, failures in words."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
@@ -42,7 +44,7 @@ class Body(Protocol):
         """In bytes, if known."""
         ...
 
-    def __iter__(self) -> "Iterator[bytes]": ...
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class HttpResponse(NamedTuple):
@@ -93,7 +95,7 @@ class HttpSession:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: "TracebackType | None",
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -130,7 +132,7 @@ class HttpSession:
         raise NetworkFailure(f"{host_of(url)} redirects again and again")
 
     def post(
-        self, url: str, body: "Body | bytes", headers: Mapping[str, str] | None = None
+        self, url: str, body: Body | bytes, headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
         """POST a body; NetworkFailure when there is no complete answer.
 
@@ -139,7 +141,7 @@ class HttpSession:
         return self._request("POST", url, body, headers)
 
     def put(
-        self, url: str, body: "Body | bytes", headers: Mapping[str, str] | None = None
+        self, url: str, body: Body | bytes, headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
         """PUT a body, as `post` does."""
         return self._request("PUT", url, body, headers)
@@ -148,9 +150,9 @@ class HttpSession:
         self,
         method: str,
         url: str,
-        body: "Body | bytes | None",
+        body: Body | bytes | None,
         headers: Mapping[str, str] | None,
-        target: "_Target | None" = None,
+        target: _Target | None = None,
     ) -> HttpResponse:
         import requests
         import urllib3
@@ -179,7 +181,7 @@ class HttpSession:
             raise BadUrl(f"not a URL that can be used: {host_of(url)}: {error}") from None
 
     def _prepare(
-        self, method: str, url: str, body: "Body | bytes | None", headers: Mapping[str, str]
+        self, method: str, url: str, body: Body | bytes | None, headers: Mapping[str, str]
     ) -> Any:
         """The request; one to the same place as the last is made of that."""
         import requests
@@ -220,7 +222,7 @@ class HttpSession:
         return self._proxies[origin]
 
 
-def _gather(body: Body) -> "bytes | _BodyBlocks":
+def _gather(body: Body) -> bytes | _BodyBlocks:
     """A body as requests wants it: a small one whole, and so with its length."""
     blocks, gathered = [], 0
     source = iter(body)
@@ -235,12 +237,12 @@ def _gather(body: Body) -> "bytes | _BodyBlocks":
 class _BodyBlocks:
     """A large body: with a length when there is one, with none when not."""
 
-    def __init__(self, blocks: "Iterable[bytes]", size: int | None) -> None:
+    def __init__(self, blocks: Iterable[bytes], size: int | None) -> None:
         self._blocks = blocks
         if size is not None:
             self.len = size  # read by requests: Content-Length instead of chunks
 
-    def __iter__(self) -> "Iterator[bytes]":
+    def __iter__(self) -> Iterator[bytes]:
         return iter(self._blocks)
 
 
@@ -320,12 +322,12 @@ def _is_plain(url: str) -> bool:
     return url[:7].lower() == "http://"
 
 
-def _make_session(*, insecure: bool) -> "requests.Session":
+def _make_session(*, insecure: bool) -> requests.Session:
     import requests
     import urllib3
 
     class Session(requests.Session):
-        def get_redirect_target(self, _response: "requests.Response") -> None:
+        def get_redirect_target(self, _response: requests.Response) -> None:
             """None, so that no request is made of a hostile Location: redirects are our matter."""
 
     if insecure:  # the command warns, once and in our words
@@ -339,7 +341,7 @@ def _make_session(*, insecure: bool) -> "requests.Session":
     return session
 
 
-def _mount(session: "requests.Session", context: "SSLContext | None") -> None:
+def _mount(session: requests.Session, context: SSLContext | None) -> None:
     """Have the session's connections be patient, and trust what the context does, if any."""
     from requests.adapters import HTTPAdapter
 
@@ -359,5 +361,5 @@ def _mount(session: "requests.Session", context: "SSLContext | None") -> None:
     session.mount("http://", Adapter())
 
 
-def _no_credentials(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request

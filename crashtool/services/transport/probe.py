@@ -1,5 +1,7 @@
 """One harmless request to the server of a URL: does it answer, and does it redirect."""
 
+from __future__ import annotations
+
 from urllib.parse import urlsplit
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """What a receiver's answer means: accepted, or which class of no."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 from urllib.parse import urlsplit

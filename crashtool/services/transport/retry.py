@@ -1,5 +1,7 @@
 """Trying again: which failures are worth it, how long to wait, when to give up."""
 
+from __future__ import annotations
+
 import random
 import time
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """Which certificates are trusted: a file of one's own, or the usual ones."""
 
+from __future__ import annotations
+
 import os
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,7 @@ def find_ca_bundle(chosen: str | None) -> str | None:
     return None
 
 
-def open_system_store() -> "ssl.SSLContext | None":
+def open_system_store() -> ssl.SSLContext | None:
     """On Windows, what its own store trusts, such as a company's authority; None elsewhere.
 
     The certificates that requests brings are added by it.

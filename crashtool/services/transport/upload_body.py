@@ -1,5 +1,7 @@
 """Bodies of requests: a file, a body compressed or counted; each starts afresh at every try."""
 
+from __future__ import annotations
+
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator
@@ -161,9 +163,9 @@ class _HashingStream:
 
     def __exit__(
         self,
-        kind: "type[BaseException] | None",
-        error: "BaseException | None",
-        trace: "TracebackType | None",
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stream.__exit__(kind, error, trace)
 

@@ -3,6 +3,8 @@
 A header and a line of JSON for each group, sorted, so that two of them can be compared by eye.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import Any

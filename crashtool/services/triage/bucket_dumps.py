@@ -1,5 +1,7 @@
 """Minidumps in object stores, such as s3://bucket/prefix: each read once, into a file that goes."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 from collections.abc import Iterator
@@ -37,7 +39,7 @@ def is_bucket(text: str) -> bool:
     return bool(mark) and scheme.isalnum()
 
 
-def walk_bucket(url: str, scratch: "Scratch") -> Iterator[FoundDump | Unreadable]:
+def walk_bucket(url: str, scratch: Scratch) -> Iterator[FoundDump | Unreadable]:
     """The minidumps under a URL, by their keys; what is none is passed over, as in a folder.
 
     One that cannot be had is unreadable. NothingFound, InputUnusable, NetworkFailure, MissingExtra
@@ -73,9 +75,7 @@ def list_keys(url: str) -> list[str]:
     return sorted(f"{scheme}{MARK}{key.lstrip('/')}" for key in found)
 
 
-def fetch_dump(
-    key: str, fetcher: BucketFetcher, scratch: "Scratch"
-) -> FoundDump | Unreadable | None:
+def fetch_dump(key: str, fetcher: BucketFetcher, scratch: Scratch) -> FoundDump | Unreadable | None:
     """The minidump at a URL in a file of its own; None when it is none. MissingExtra."""
     descriptor, path = tempfile.mkstemp(dir=scratch.folder())
     dump = FoundDump(path, key, temporary=True)

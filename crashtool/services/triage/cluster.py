@@ -6,6 +6,8 @@ that ends several is done here, item by item. Answers come in the order of the i
 them, so that nobody can tell from them where they were made.
 """
 
+from __future__ import annotations
+
 import logging
 import pickle
 import warnings
@@ -44,7 +46,7 @@ class SharedItem(NamedTuple):
 
 
 @contextmanager
-def open_cluster(address: str, jobs: int | None) -> Iterator["DaskCluster"]:
+def open_cluster(address: str, jobs: int | None) -> Iterator[DaskCluster]:
     """The cluster whose scheduler has this address, or one of this machine's own for `local`.
 
     MissingExtra, UsageError for what is no address, NetworkFailure when nobody answers or there is

@@ -5,6 +5,8 @@ A minidump that ends its reader costs that process alone, and the worker goes on
 keep the worker from telling its scheduler that it is alive.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import pickle

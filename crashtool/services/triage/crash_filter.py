@@ -1,5 +1,7 @@
 """Which crashes count: by time, version and annotation, and each report once."""
 
+from __future__ import annotations
+
 import re
 import time
 from collections.abc import Iterable, Iterator

@@ -4,6 +4,8 @@ A file for each way of reading: the version of crashtool, the rules, the symbols
 lines, and a last line that is torn is read again.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os

@@ -3,6 +3,8 @@
 The same rows give the same bytes with one version of pyarrow, whose name is in the file.
 """
 
+from __future__ import annotations
+
 from typing import Any, BinaryIO, Self
 
 from crashtool.errors import MissingExtra

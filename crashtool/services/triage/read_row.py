@@ -1,5 +1,7 @@
 """One minidump to a row."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -52,7 +54,7 @@ def read_row(
     return make_row(read, digest, rules, keys)
 
 
-def make_consumer(rules: Rules) -> "Consumer | None":
+def make_consumer(rules: Rules) -> Consumer | None:
     """Who takes the frames of a crash as far as they can change its row; None needs all of them.
 
     A start may lie anywhere. Of a stack overflow the first calls alone count; else it is for the

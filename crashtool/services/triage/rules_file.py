@@ -1,5 +1,7 @@
 """The user's rules of grouping, from the table [triage] of a TOML file."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any, cast
 

@@ -1,5 +1,7 @@
 """ARM and ARM64: registers, and call instructions as they end before a return address."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.services.unwind.machine import CallSite, Machine

@@ -1,5 +1,7 @@
 """A caller's frame where nothing but the return address was pushed: bad calls, and leaves."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.frame_pointer import step_by_link_register
@@ -11,14 +13,14 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.unwind_context import UnwindContext
 
 
-def step_by_bare_call(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_bare_call(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     """The caller of a place where no code is: its return address was the last thing pushed."""
     if callee.step.is_exact and _is_no_code(callee.loaded, callee.instruction_address):
         return _return_at_once(scene, callee)
     return None
 
 
-def step_by_leaf(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_leaf(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     """The caller of code that cannot have a frame: so is code without rules on 64-bit Windows."""
     loaded = callee.loaded
     if not callee.step.is_exact or loaded is None or scene.machine is not AMD64_WINDOWS:
@@ -37,7 +39,7 @@ def _is_no_code(loaded: Loaded | None, location: int) -> bool:
     return tables.knows_functions and tables.find_function(address) is None
 
 
-def _return_at_once(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def _return_at_once(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     machine, frame = scene.machine, callee.step
     if machine.link_register:
         return step_by_link_register(scene, callee)

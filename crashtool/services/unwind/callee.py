@@ -1,5 +1,7 @@
 """The frame whose caller is looked for, with what is known of the code that it stands in."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -16,10 +18,10 @@ class Callee(NamedTuple):
     innermost frame.
     """
 
-    step: "StackFrame"
+    step: StackFrame
     instruction_address: int
-    loaded: "Loaded | None"
-    function: "FunctionHit | None"
+    loaded: Loaded | None
+    function: FunctionHit | None
     is_first: bool = False
 
     @property

@@ -1,5 +1,7 @@
 """A caller's frame by unwind rules: STACK CFI text, whatever table it was made from."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import (
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.unwind_context import UnwindContext
 
 
-def step_by_cfi(scene: "UnwindContext", frame: StackFrame, rules: str) -> StackFrame | None:
+def step_by_cfi(scene: UnwindContext, frame: StackFrame, rules: str) -> StackFrame | None:
     """The caller; a Step that `is_last` when the rules say there is none; None if they fail."""
     machine = scene.machine
     table = parse_rules(rules, machine.name)
@@ -45,13 +47,13 @@ def step_by_cfi(scene: "UnwindContext", frame: StackFrame, rules: str) -> StackF
     return StackFrame(found, "cfi")
 
 
-def is_by_chance(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
+def is_by_chance(scene: UnwindContext, frame: StackFrame, rules: str) -> bool:
     """Whether rules go by a frame pointer that the frame has by chance only: scans guess it."""
     words = rules.partition(RETURN_ADDRESS)[0].replace("$", "").split()
     return frame.trust == "scan" and scene.machine.frame_pointer in words
 
 
-def is_stack_missing(scene: "UnwindContext", frame: StackFrame, rules: str) -> bool:
+def is_stack_missing(scene: UnwindContext, frame: StackFrame, rules: str) -> bool:
     """Whether rules tell where the return address is, and the dump has no memory of that stack.
 
     A stack pointer that was lost leads to no memory at all, which is no stack.

@@ -1,5 +1,7 @@
 """Where a walk ends: what nothing has called, by name, by module and by place on the stack."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,13 +31,13 @@ AT_PAGESZ, PAGE_SIZES, MAX_PAIRS = 6, (1 << 12, 1 << 14, 1 << 16), 32  # <elf.h>
 PUSHED_BY_ENTRY_POINT = 4  # words, at most, below what the kernel left for it
 
 
-def is_end(scene: "UnwindContext", callee: "Callee") -> bool:
+def is_end(scene: UnwindContext, callee: Callee) -> bool:
     """Whether nothing can have called this frame, whatever the stack holds behind it."""
     is_entry = callee.function_name == ENTRY_POINT and not callee.step.is_exact
     return is_entry or _is_entered_by_return(scene, callee) or _is_at_arguments(scene, callee)
 
 
-def is_outermost(scene: "UnwindContext", callee: "Callee") -> bool:
+def is_outermost(scene: UnwindContext, callee: Callee) -> bool:
     """Whether the function is one that the system starts; its rules, if any, come first."""
     return callee.function_name in OUTERMOST.get(scene.platform, ())
 
@@ -47,7 +49,7 @@ def is_started_by_system(inner_module: str, inner_function: str, module: str) ->
     return module == THREAD_STARTER and inner_module == THREAD_BASE
 
 
-def _is_entered_by_return(scene: "UnwindContext", callee: "Callee") -> bool:
+def _is_entered_by_return(scene: UnwindContext, callee: Callee) -> bool:
     """Whether a return address is the first instruction of a function that nothing has called.
 
     makecontext() of glibc lets a coroutine end so: the call that would stand before is padding.
@@ -60,7 +62,7 @@ def _is_entered_by_return(scene: "UnwindContext", callee: "Callee") -> bool:
     return rules is not None and rules.start == address
 
 
-def _is_at_arguments(scene: "UnwindContext", callee: "Callee") -> bool:
+def _is_at_arguments(scene: UnwindContext, callee: Callee) -> bool:
     """Whether the frame's stack is what the kernel left for an entry point.
 
     Only an entry point lies so near to it, be its own name known or not.
@@ -74,7 +76,7 @@ def _is_at_arguments(scene: "UnwindContext", callee: "Callee") -> bool:
     )
 
 
-def _is_initial_stack(scene: "UnwindContext", address: int) -> bool:
+def _is_initial_stack(scene: UnwindContext, address: int) -> bool:
     """Whether a process's initial stack begins at a place (System V ABI, "Initial Stack").
 
     That is the number of arguments, pointers to them, a null, pointers to the environment, a null,
@@ -96,7 +98,7 @@ def _is_initial_stack(scene: "UnwindContext", address: int) -> bool:
     )
 
 
-def _count_strings(scene: "UnwindContext", address: int) -> int:
+def _count_strings(scene: UnwindContext, address: int) -> int:
     """How many pointers up the stack stand from `address` on; what follows them is a null."""
     width = scene.machine.width
     last = address

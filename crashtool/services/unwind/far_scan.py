@@ -1,5 +1,7 @@
 """A caller far out on the stack: where frames between are in code of which nothing is known."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 
-def walk_far(scene: "UnwindContext", callee: "Callee") -> Iterator["StackFrame"]:
+def walk_far(scene: UnwindContext, callee: Callee) -> Iterator[StackFrame]:
     """Places from which rules lead to a caller, and from there to another, the nearest first.
 
     Neither has a call that is seen before it: those are the scan's. Frames between are lost, which
@@ -35,7 +37,7 @@ def walk_far(scene: "UnwindContext", callee: "Callee") -> Iterator["StackFrame"]
                 yield step
 
 
-def _may_have_rules(scene: "UnwindContext", value: int) -> bool:
+def _may_have_rules(scene: UnwindContext, value: int) -> bool:
     """Whether anything at all was found for the module that a word points into."""
     loaded = scene.find_loaded(scene.strip(value) - scene.machine.call_size)
     return loaded is not None and loaded.tables is not NO_TABLES

@@ -1,5 +1,7 @@
 """A caller's frame by STACK WIN records: 32-bit Windows code, with or without a frame pointer."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import UnevaluableRule
@@ -27,7 +29,7 @@ FPO_WITH_SAVED_POINTER = "$ebp $esp .cbCalleeParams + .cbSavedRegs + 8 - ^ = " +
 
 
 def step_by_frame_data(
-    scene: "UnwindContext", frame: StackFrame, record: "FrameData", callee_parameters: int
+    scene: UnwindContext, frame: StackFrame, record: FrameData, callee_parameters: int
 ) -> StackFrame | None:
     """The caller; None when the record does not lead to a possible one.
 
@@ -62,7 +64,7 @@ def step_by_frame_data(
     return StackFrame(found, "cfi")
 
 
-def find_lost(record: "FrameData") -> tuple[str, ...]:
+def find_lost(record: FrameData) -> tuple[str, ...]:
     """Which registers of the caller's are not known: the function has saved some, and the record
     does not say where.
 
@@ -83,7 +85,7 @@ def find_lost(record: "FrameData") -> tuple[str, ...]:
 
 
 def search_start(
-    scene: "UnwindContext", frame: StackFrame, record: "FrameData", callee_parameters: int
+    scene: UnwindContext, frame: StackFrame, record: FrameData, callee_parameters: int
 ) -> int:
     """Where the return address should be (`.raSearch`): above all that the function has pushed.
 

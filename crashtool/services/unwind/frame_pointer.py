@@ -1,5 +1,7 @@
 """A caller's frame by registers that point to it: the frame pointer, and ARM's link register."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.scan import find_nearer
@@ -14,7 +16,7 @@ MAX_BODY = 1 << 14  # bytes of a function that are read to learn what became of 
 MAX_LINKS = 64  # of a chain through generated code
 
 
-def step_by_own_frame_pointer(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_own_frame_pointer(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     """The caller, where the function's first instructions are seen to make the frame pointer its.
 
     Otherwise the register may still belong to a caller, and lead past that one.
@@ -29,7 +31,7 @@ def step_by_own_frame_pointer(scene: "UnwindContext", callee: "Callee") -> Stack
     return _follow(scene, callee)
 
 
-def step_by_chain(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_chain(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     """The caller, if the frame pointer leads to a saved one and to a possible return address.
 
     Whose frame pointer it is is not known: what is likely to be a caller and lies nearer comes
@@ -47,7 +49,7 @@ def step_by_chain(scene: "UnwindContext", callee: "Callee") -> StackFrame | None
     return nearer if nearer.registers else caller._replace(may_skip=True)
 
 
-def step_by_starter(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_starter(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     """The outer one of the two functions of x86 Windows that start a thread, in one module."""
     if scene.platform != "windows" or not scene.machine.has_chain:
         return None
@@ -58,7 +60,7 @@ def step_by_starter(scene: "UnwindContext", callee: "Callee") -> StackFrame | No
     return caller if outer is not None and outer.base == callee.loaded.base else None
 
 
-def _follow(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def _follow(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     machine, frame = scene.machine, callee.step
     pointer = scene.untag(frame.registers.get(machine.frame_pointer, 0))
     if pointer % machine.width or pointer < frame.registers.get(machine.stack_pointer, 1):
@@ -80,7 +82,7 @@ def _follow(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
     return StackFrame(registers, "frame_pointer")
 
 
-def _leads_back(scene: "UnwindContext", saved: int, address: int) -> bool:
+def _leads_back(scene: UnwindContext, saved: int, address: int) -> bool:
     """Whether a chain through code in no module leads back to a module's, where no map tells.
 
     Generated code lies anywhere, and many dumps have no map of memory.
@@ -102,12 +104,12 @@ def _leads_back(scene: "UnwindContext", saved: int, address: int) -> bool:
     return False
 
 
-def is_above(scene: "UnwindContext", saved: int, pointer: int) -> bool:
+def is_above(scene: UnwindContext, saved: int, pointer: int) -> bool:
     """Whether a saved frame pointer leads further up the same stack."""
     return saved > pointer and scene.read_pointer(saved) is not None
 
 
-def step_by_link_register(scene: "UnwindContext", callee: "Callee") -> StackFrame | None:
+def step_by_link_register(scene: UnwindContext, callee: Callee) -> StackFrame | None:
     """The caller of a leaf, whose return address is still in the link register (ARM, ARM64)."""
     machine, frame = scene.machine, callee.step
     if not machine.link_register or not frame.is_exact:
@@ -121,7 +123,7 @@ def step_by_link_register(scene: "UnwindContext", callee: "Callee") -> StackFram
     return StackFrame(registers, "frame_pointer")
 
 
-def _is_stale(scene: "UnwindContext", callee: "Callee", link_register: int) -> bool:
+def _is_stale(scene: UnwindContext, callee: Callee, link_register: int) -> bool:
     """Whether the link register is what a call left that the function itself has made.
 
     Then it leads back into that function, behind a call of another, or the function is seen to

@@ -1,5 +1,7 @@
 """x86 and x86-64: registers, and call instructions as they end before a return address."""
 
+from __future__ import annotations
+
 from crashtool.services.unwind.machine import CallSite, Machine
 
 CALL_DIRECT = 0xE8

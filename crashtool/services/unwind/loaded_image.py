@@ -1,5 +1,7 @@
 """Images that are in the dump themselves, as full-memory dumps have them: their unwind tables."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
@@ -26,7 +28,7 @@ class LoadedImage:
     Addresses are from the module's base.
     """
 
-    def __init__(self, tables: "CodeTables", own: "UnwindTables") -> None:
+    def __init__(self, tables: CodeTables, own: UnwindTables) -> None:
         self._tables = tables
         self._own = own
 
@@ -40,15 +42,15 @@ class LoadedImage:
         """True: the image has its own tables."""
         return True
 
-    def find_function(self, address: int) -> "FunctionHit | None":
+    def find_function(self, address: int) -> FunctionHit | None:
         """The function at an address."""
         return self._tables.find_function(address)
 
-    def find_cfi(self, address: int) -> "CfiText | None":
+    def find_cfi(self, address: int) -> CfiText | None:
         """The unwind rules at an address, from a file or else from memory."""
         return self._tables.find_cfi(address) or self._own.find_cfi(address)
 
-    def find_frame_data(self, address: int) -> "FrameData | None":
+    def find_frame_data(self, address: int) -> FrameData | None:
         """The frame data of 32-bit code at an address."""
         return self._tables.find_frame_data(address)
 
@@ -60,7 +62,7 @@ class LoadedImage:
         """The path of the module's own file; "" when it is not there."""
         return self._tables.find_program()
 
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address, as files tell them."""
         return self._tables.find_variables(address)
 
@@ -72,7 +74,7 @@ class LoadedImage:
 class _ImageBytes:
     """A module's bytes in the process's memory."""
 
-    def __init__(self, memory: "Memory", base: int) -> None:
+    def __init__(self, memory: Memory, base: int) -> None:
         self._memory = memory
         self._base = base
 
@@ -80,9 +82,7 @@ class _ImageBytes:
         return self._memory.read(self._base + part.start, part.stop - part.start) or b""
 
 
-def find_loaded_image(
-    memory: "Memory", module: "Module", tables: "CodeTables"
-) -> "LoadedImage | None":
+def find_loaded_image(memory: Memory, module: Module, tables: CodeTables) -> LoadedImage | None:
     """The module with its image's own tables; None when the dump does not hold them."""
     head = memory.read(module.base, HEAD)
     if head is None or not head.startswith(MAGIC):

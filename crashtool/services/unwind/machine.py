@@ -1,5 +1,7 @@
 """What stack walking has to know of a CPU: its registers, calls and calling convention."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """A caller's frame by looking through the stack for what must be a return address."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,7 @@ class StackSlot(NamedTuple):
 
 
 def step_by_call_of_function(
-    scene: "UnwindContext", callee: "Callee", *, beyond_frame: bool = False
+    scene: UnwindContext, callee: Callee, *, beyond_frame: bool = False
 ) -> StackFrame | None:
     """The caller, where a return address stands behind a call of the callee's own function.
 
@@ -56,7 +58,7 @@ def step_by_call_of_function(
     return None
 
 
-def find_nearer(scene: "UnwindContext", callee: "Callee", end: int) -> StackFrame | None:
+def find_nearer(scene: UnwindContext, callee: Callee, end: int) -> StackFrame | None:
     """A likely caller on the stack before the address `end`.
 
     Without registers if words there could be return addresses, with no call seen before them; None
@@ -78,7 +80,7 @@ def find_nearer(scene: "UnwindContext", callee: "Callee", end: int) -> StackFram
     return frame
 
 
-def walk_scan(scene: "UnwindContext", callee: "Callee") -> Iterator[StackFrame]:
+def walk_scan(scene: UnwindContext, callee: Callee) -> Iterator[StackFrame]:
     """Possible callers, the best first."""
     start = callee.step.registers.get(scene.machine.stack_pointer)
     if start is None:
@@ -90,7 +92,7 @@ def walk_scan(scene: "UnwindContext", callee: "Callee") -> Iterator[StackFrame]:
 
 
 def walk_return_addresses(
-    scene: "UnwindContext", callee: "Callee", start: int, words: int, *, at_top: bool = False
+    scene: UnwindContext, callee: Callee, start: int, words: int, *, at_top: bool = False
 ) -> Iterator[StackSlot]:
     """The places from `start` on that can hold the current frame's return address, best first.
 
@@ -129,7 +131,7 @@ def walk_return_addresses(
         yield from unknown
 
 
-def _can_lead_to(scene: "UnwindContext", call: "CallSite", callee: "Callee") -> bool:
+def _can_lead_to(scene: UnwindContext, call: CallSite, callee: Callee) -> bool:
     """Whether a call may have been that of the callee: of its function, or through a pointer.
 
     What a linker made a stub for is another module's, and not generated code in none.
@@ -139,7 +141,7 @@ def _can_lead_to(scene: "UnwindContext", call: "CallSite", callee: "Callee") -> 
     return not call.is_import or callee.loaded is not None
 
 
-def leave(scene: "UnwindContext", frame: StackFrame, slot: StackSlot) -> StackFrame:
+def leave(scene: UnwindContext, frame: StackFrame, slot: StackSlot) -> StackFrame:
     """The caller whose return address is in a slot."""
     machine = scene.machine
     registers = {
@@ -154,7 +156,7 @@ def leave(scene: "UnwindContext", frame: StackFrame, slot: StackSlot) -> StackFr
     return StackFrame(registers, "scan", may_skip=slot.may_skip)
 
 
-def _find_saved_pointer(scene: "UnwindContext", address: int) -> int | None:
+def _find_saved_pointer(scene: UnwindContext, address: int) -> int | None:
     """The caller's frame pointer, as a function saves it just below its return address."""
     width = scene.machine.width
     saved = scene.read_pointer(address - width)

@@ -1,5 +1,7 @@
 """Frames that the Linux kernel makes: behind a signal handler, and inside a system call of x86."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -28,7 +30,7 @@ class SavedContext(NamedTuple):
 
 
 def step_by_signal_frame(
-    scene: "UnwindContext", frame: StackFrame, loaded: Loaded | None
+    scene: UnwindContext, frame: StackFrame, loaded: Loaded | None
 ) -> StackFrame | None:
     """What the kernel's code page was entered from: the interrupted code, or a system call."""
     if loaded is None or scene.machine.name not in FRAMES:
@@ -53,7 +55,7 @@ def step_by_signal_frame(
     return StackFrame(registers, "cfi", is_exact=True)
 
 
-def _is_entered_by_signal(scene: "UnwindContext", frame: StackFrame, loaded: Loaded) -> bool:
+def _is_entered_by_signal(scene: UnwindContext, frame: StackFrame, loaded: Loaded) -> bool:
     pointer = frame.registers[scene.machine.instruction_pointer]
     if loaded.module.name.startswith(KERNEL_MODULES) or scene.is_trampoline(pointer):
         return True
@@ -62,7 +64,7 @@ def _is_entered_by_signal(scene: "UnwindContext", frame: StackFrame, loaded: Loa
     return is_signal_frame(scene, frame.registers[scene.machine.stack_pointer])
 
 
-def is_signal_frame(scene: "UnwindContext", stack: int) -> bool:
+def is_signal_frame(scene: UnwindContext, stack: int) -> bool:
     """Whether the stack holds what the kernel stores for a signal, be the code there known or not.
 
     The C library, to whose code the handler returns, is often not at hand. On x86-64 the segment
@@ -78,7 +80,7 @@ def is_signal_frame(scene: "UnwindContext", stack: int) -> bool:
     return False
 
 
-def is_system_call(scene: "UnwindContext", module: "Module | None") -> bool:
+def is_system_call(scene: UnwindContext, module: Module | None) -> bool:
     """Whether a thread that was stopped in a module was in a system call of i386."""
     return (
         module is not None
@@ -88,7 +90,7 @@ def is_system_call(scene: "UnwindContext", module: "Module | None") -> bool:
     )
 
 
-def _leave_system_call(scene: "UnwindContext", frame: StackFrame) -> StackFrame | None:
+def _leave_system_call(scene: UnwindContext, frame: StackFrame) -> StackFrame | None:
     """__kernel_vsyscall of i386, which has no unwind information in any file."""
     stack = frame.registers["esp"]
     for saved in (SYSTEM_CALL_SAVES, ()):
@@ -121,11 +123,11 @@ _ARM64 = (*(f"x{number}" for number in range(29)), "fp", "lr", "sp", "pc")
 _ARM = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
 
 
-def _find_amd64(_: "UnwindContext", stack: int) -> SavedContext:
+def _find_amd64(_: UnwindContext, stack: int) -> SavedContext:
     return SavedContext(stack + 40, _AMD64)
 
 
-def _find_x86(scene: "UnwindContext", stack: int) -> SavedContext | None:
+def _find_x86(scene: UnwindContext, stack: int) -> SavedContext | None:
     """Either frame of i386: a sigcontext behind the number, or a pointer to a ucontext."""
     pointed = scene.read_pointer(stack + 8)
     starts = [stack + 4] if pointed is None else [pointed + 20, stack + 4]
@@ -139,17 +141,17 @@ def _find_x86(scene: "UnwindContext", stack: int) -> SavedContext | None:
     return None
 
 
-def _find_arm64(_: "UnwindContext", stack: int) -> SavedContext | None:
+def _find_arm64(_: UnwindContext, stack: int) -> SavedContext | None:
     """Behind siginfo (128 bytes), ucontext's head (176) and the fault address (8)."""
     return SavedContext(stack + 128 + 176 + 8, _ARM64)
 
 
-def _find_arm(_: "UnwindContext", stack: int) -> SavedContext | None:
+def _find_arm(_: UnwindContext, stack: int) -> SavedContext | None:
     """Behind siginfo (128 bytes), ucontext's head (20), and three words."""
     return SavedContext(stack + 128 + 20 + 12, _ARM)
 
 
-FRAMES: dict[str, "Callable[[UnwindContext, int], SavedContext | None]"] = {
+FRAMES: dict[str, Callable[[UnwindContext, int], SavedContext | None]] = {
     "x86_64": _find_amd64,
     "x86": _find_x86,
     "arm64": _find_arm64,

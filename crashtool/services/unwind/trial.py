@@ -1,5 +1,7 @@
 """Guesses are tried one step further: one whose own rules lead nowhere is not believed."""
 
+from __future__ import annotations
+
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 MAX_TRIALS = 16  # of one frame
 
 
-def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFrame | None":
+def believe(scene: UnwindContext, guesses: Iterable[StackFrame]) -> StackFrame | None:
     """The first guess whose caller can be one, too; else the first that is not refuted.
 
     A guess without rules of its own cannot be tried, and counts as good.
@@ -32,7 +34,7 @@ def believe(scene: "UnwindContext", guesses: "Iterable[StackFrame]") -> "StackFr
     return doubtful
 
 
-def is_refuted(scene: "UnwindContext", caller: "StackFrame") -> bool:
+def is_refuted(scene: UnwindContext, caller: StackFrame) -> bool:
     """Whether what rules lead to can be no caller: its code is at hand, and no call stands there.
 
     Assembly that pushes without telling makes rules point beside the return address. Windows'
@@ -44,7 +46,7 @@ def is_refuted(scene: "UnwindContext", caller: "StackFrame") -> bool:
     return scene.is_code_known(pointer) and not scene.may_return_to(pointer)
 
 
-def walk_instead(scene: "UnwindContext", callee: Callee) -> "Iterator[StackFrame]":
+def walk_instead(scene: UnwindContext, callee: Callee) -> Iterator[StackFrame]:
     """Callers near by whose own rules lead to another: more than those that were refuted can show.
 
     A coroutine's first function returns to a place behind no call as well, but nothing lies there.
@@ -61,7 +63,7 @@ def walk_instead(scene: "UnwindContext", callee: Callee) -> "Iterator[StackFrame
             yield guess
 
 
-def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:
+def _try(scene: UnwindContext, guess: StackFrame) -> bool | None:
     """Whether a guess's rules lead to a caller; None: to a place of which nothing is known."""
     machine = scene.machine
     address = guess.registers[machine.instruction_pointer] - machine.call_size
@@ -81,7 +83,7 @@ def _try(scene: "UnwindContext", guess: "StackFrame") -> bool | None:
     return _assess(scene, caller, rules.rules)
 
 
-def leads_on(scene: "UnwindContext", guess: "StackFrame") -> bool:
+def leads_on(scene: UnwindContext, guess: StackFrame) -> bool:
     """Whether rules lead from a guess to a caller, and from there on: two proofs, no leftover."""
     for _ in range(2):
         address = guess.registers[scene.machine.instruction_pointer] - scene.machine.call_size
@@ -96,7 +98,7 @@ def leads_on(scene: "UnwindContext", guess: "StackFrame") -> bool:
     return True
 
 
-def _assess(scene: "UnwindContext", caller: "StackFrame", rules: str) -> bool | None:
+def _assess(scene: UnwindContext, caller: StackFrame, rules: str) -> bool | None:
     """Whether a caller that can be none still leaves the guess possible."""
     if caller.is_last:  # an end is where the rules say so, not where the stack happens to hold 0
         return RETURN_ADDRESS not in parse_rules(rules, scene.machine.name) or None
@@ -104,7 +106,7 @@ def _assess(scene: "UnwindContext", caller: "StackFrame", rules: str) -> bool | 
     return None if scene.may_be_code(pointer) and scene.find_loaded(pointer) is None else False
 
 
-def _is_own_start(scene: "UnwindContext", address: int, caller: "StackFrame") -> bool:
+def _is_own_start(scene: UnwindContext, address: int, caller: StackFrame) -> bool:
     """Whether a guess leads to the start of its own function.
 
     An unwinder keeps both beside each other. The start can look like a return address: that of a
@@ -116,7 +118,7 @@ def _is_own_start(scene: "UnwindContext", address: int, caller: "StackFrame") ->
     return bool(loaded and function and pointer == loaded.base + function.start)
 
 
-def _can_follow(scene: "UnwindContext", guess: "StackFrame", caller: "StackFrame") -> bool:
+def _can_follow(scene: UnwindContext, guess: StackFrame, caller: StackFrame) -> bool:
     machine = scene.machine
     pointer = caller.registers[machine.instruction_pointer]
     stack = machine.stack_pointer
@@ -124,7 +126,7 @@ def _can_follow(scene: "UnwindContext", guess: "StackFrame", caller: "StackFrame
     return is_outward and scene.may_return_to(pointer)
 
 
-def _has_caller(scene: "UnwindContext", guess: "StackFrame", address: int) -> bool:
+def _has_caller(scene: UnwindContext, guess: StackFrame, address: int) -> bool:
     """Whether a call of the guess's function is seen further out.
 
     A scan knows the frame pointer by chance only, and rules that ask for it prove nothing.

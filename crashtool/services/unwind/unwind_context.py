@@ -1,5 +1,7 @@
 """What a walk looks at: the process's memory, its modules, and what is known of their code."""
 
+from __future__ import annotations
+
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -48,16 +50,16 @@ class CodeTables(Protocol):
     def knows_functions(self) -> bool: ...  # noqa: D102
     @property
     def knows_unwind(self) -> bool: ...  # noqa: D102
-    def find_function(self, address: int) -> "FunctionHit | None": ...  # noqa: D102
-    def find_cfi(self, address: int) -> "CfiText | None": ...  # noqa: D102
-    def find_frame_data(self, address: int) -> "FrameData | None": ...  # noqa: D102
+    def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
+    def find_cfi(self, address: int) -> CfiText | None: ...  # noqa: D102
+    def find_frame_data(self, address: int) -> FrameData | None: ...  # noqa: D102
     def read_code(self, address: int, size: int) -> bytes | None:
         """Bytes of the module's executable code; None when unknown, b"" when it is no code."""
 
     def find_program(self) -> str:
         """The path of the module's own file; "" when it is not there."""
 
-    def find_variables(self, address: int) -> "list[FoundScope]":
+    def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address: of merged calls, innermost first, then of the function."""
 
     def read_constants(self, address: int, size: int) -> bytes | None:
@@ -86,7 +88,7 @@ class NoTables:
         """Nothing."""
         return ""
 
-    def find_variables(self, address: int) -> "list[FoundScope]":  # noqa: ARG002
+    def find_variables(self, address: int) -> list[FoundScope]:  # noqa: ARG002
         """None."""
         return []
 
@@ -100,7 +102,7 @@ NO_TABLES = NoTables()
 class Loaded(NamedTuple):
     """A module where it is loaded, with what is known of its code."""
 
-    module: "Module"
+    module: Module
     tables: CodeTables
 
     @property
@@ -117,7 +119,7 @@ class StackFrame(NamedTuple):
     """
 
     registers: Mapping[str, int]
-    trust: "FrameTrust"
+    trust: FrameTrust
     is_exact: bool = False
     is_last: bool = False
     may_skip: bool = False
@@ -134,9 +136,9 @@ class UnwindContext:
 
     def __init__(
         self,
-        machine: "Machine",
+        machine: Machine,
         platform: str,
-        memory: "Memory",
+        memory: Memory,
         find_loaded: Callable[[int], Loaded | None],
         is_executable: Callable[[int], bool | None],
         extent: range = ANYWHERE,

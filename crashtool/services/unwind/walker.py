@@ -1,5 +1,7 @@
 """The walk: from the innermost frame outward, each caller by the best way that works."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -31,12 +33,12 @@ class Way(NamedTuple):
     `is_guess`: its answers are tried one step further before one is believed.
     """
 
-    find: "Callable[[_StackWalk, Callee], Iterable[StackFrame]]"
+    find: Callable[[_StackWalk, Callee], Iterable[StackFrame]]
     proof: str
     is_guess: bool = False
 
 
-def walk(scene: "UnwindContext", registers: Mapping[str, int]) -> Iterator[StackFrame]:
+def walk(scene: UnwindContext, registers: Mapping[str, int]) -> Iterator[StackFrame]:
     """The frames of a thread with these registers, innermost first; the first is its context."""
     walker = _StackWalk(scene)
     frame: StackFrame | None = StackFrame(registers, "context", is_exact=True)
@@ -47,7 +49,7 @@ def walk(scene: "UnwindContext", registers: Mapping[str, int]) -> Iterator[Stack
         frame = walker.find_caller(frame, first=count == 1)
 
 
-def is_cut_off(scene: "UnwindContext", outermost: StackFrame) -> bool:
+def is_cut_off(scene: UnwindContext, outermost: StackFrame) -> bool:
     """Whether rules tell where the last frame's return address is, and the dump lacks that."""
     from crashtool.services.unwind.cfi_frame import is_stack_missing
 
@@ -58,7 +60,7 @@ def is_cut_off(scene: "UnwindContext", outermost: StackFrame) -> bool:
     return cfi is not None and is_stack_missing(scene, outermost, cfi.rules)
 
 
-def _look_at(scene: "UnwindContext", frame: StackFrame, *, first: bool) -> Callee:
+def _look_at(scene: UnwindContext, frame: StackFrame, *, first: bool) -> Callee:
     pointer = frame.registers[scene.machine.instruction_pointer]
     address = pointer if frame.is_exact else pointer - scene.machine.call_size
     loaded = scene.find_loaded(address)
@@ -74,7 +76,7 @@ class _StackWalk:
     started the thread or program, or called that. `is_proven`: no frame up to it was guessed.
     """
 
-    def __init__(self, scene: "UnwindContext") -> None:
+    def __init__(self, scene: UnwindContext) -> None:
         self.scene = scene
         self.callee_parameters = 0
         self.inner_module = self.inner_function = ""
@@ -167,8 +169,8 @@ def _by_cfi(walk: _StackWalk, callee: Callee, rules: str) -> Iterable[StackFrame
 
 
 def _alone(
-    step_by: "Callable[[UnwindContext, Callee], StackFrame | None]",
-) -> "Callable[..., Iterable[StackFrame]]":
+    step_by: Callable[[UnwindContext, Callee], StackFrame | None],
+) -> Callable[..., Iterable[StackFrame]]:
     """A way that has one answer at most."""
     return lambda walk, callee: _one(step_by(walk.scene, callee))
 

@@ -1,5 +1,7 @@
 """The environment that every process started by crashtool gets."""
 
+from __future__ import annotations
+
 import os
 
 _OURS = "CRASHTOOL_"

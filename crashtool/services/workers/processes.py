@@ -4,6 +4,8 @@ A worker that ends, or cannot be started, or does not understand, costs nothing 
 is done here, where a fault of the item shows as it would without any worker.
 """
 
+from __future__ import annotations
+
 import os
 import pickle
 import subprocess

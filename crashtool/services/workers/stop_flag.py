@@ -1,5 +1,7 @@
 """A flag that a signal handler may set while its own thread waits for it."""
 
+from __future__ import annotations
+
 from queue import Empty, SimpleQueue
 
 

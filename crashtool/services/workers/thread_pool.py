@@ -1,5 +1,7 @@
 """Work shared by threads that do not keep an interrupted process alive."""
 
+from __future__ import annotations
+
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -1,5 +1,7 @@
 """Which client is meant by a fork and a date or a tag."""
 
+from __future__ import annotations
+
 import re
 from calendar import monthrange
 

@@ -8,6 +8,8 @@ ports/crashpad, the guide that came with Backtrace's zips, the scripts of Backtr
 that pack its zips.
 """
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 MINI_CHROMIUM = "third_party/mini_chromium/mini_chromium"

@@ -3,6 +3,8 @@
 Sources: BUILD.gn and CMakeLists.txt of the forks; what was seen when programs were linked without.
 """
 
+from __future__ import annotations
+
 WINDOWS_LIBRARIES = ("advapi32", "rpcrt4", "user32", "version", "winhttp")
 """Import libraries that client, util and base need; a Visual C++ project links advapi32 and user32
 by itself."""

@@ -7,6 +7,8 @@ backtrace-labs/crashpad (branches backtrace and backtrace-old) and getsentry/cra
 after 2021 the calls in getsentry/sentry-native, src/backends/sentry_backend_crashpad.cpp.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS

@@ -1,5 +1,7 @@
 """Exception records in words: what each platform's codes, flags and parameters say, and no more."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.reasons.reason import Reason
 
 __all__ = ["Reason", "describe_reason"]

@@ -1,5 +1,7 @@
 """Linux and Android: signals, their si_code, and what si_addr is in each case."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.reasons.reason import (
     Reason,
     address_words,

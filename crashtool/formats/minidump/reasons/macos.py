@@ -1,5 +1,7 @@
 """macOS and iOS: Mach exceptions, their codes, and the Unix signals inside EXC_CRASH."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.reasons.reason import Reason, address_words, hex_address
 
 EXC_BAD_ACCESS, EXC_BAD_INSTRUCTION, EXC_ARITHMETIC, EXC_SOFTWARE = 1, 2, 3, 5

@@ -1,5 +1,7 @@
 """What an exception record says, as a value, and how an address is put into words."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 from crashtool.formats.named_tuple import NamedTuple

@@ -1,5 +1,7 @@
 """Windows: exception codes, the parameters some of them carry, and fail-fast codes."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.reasons.reason import (
     AddressKind,
     Reason,

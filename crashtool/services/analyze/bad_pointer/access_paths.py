@@ -1,5 +1,7 @@
 """What a program calls the memory behind a pointer: `mesh->verts.data[3]`."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -29,7 +31,7 @@ class AccessPath(NamedTuple):
     """
 
     text: str
-    type: "DataType | None"
+    type: DataType | None
     is_named: bool = True
 
 
@@ -37,13 +39,13 @@ class _Part(NamedTuple):
     """Something inside something else: its words, its type, and the bytes that are asked for."""
 
     text: str
-    type: "DataType"
+    type: DataType
     offset: int
     is_behind: bool  # the text is a pointer's, whose members are reached by ->
 
 
 def describe_behind(
-    pointer: str, kind: "DataType", offset: int, size: int, *, has_index: bool
+    pointer: str, kind: DataType, offset: int, size: int, *, has_index: bool
 ) -> AccessPath:
     """The memory `offset` bytes from where a pointer or reference of a type leads.
 
@@ -77,7 +79,7 @@ def _count(pointer: str, offset: int) -> AccessPath:
     return AccessPath(f"{pointer} {sign} {abs(offset):#x}", None, is_named=False)
 
 
-def describe_inside(text: str, kind: "DataType", offset: int, size: int) -> AccessPath | None:
+def describe_inside(text: str, kind: DataType, offset: int, size: int) -> AccessPath | None:
     """Some bytes of an object that has a name; None where they are of no member alone."""
     return _descend(_Part(text, kind, offset, is_behind=False), size)
 
@@ -102,7 +104,7 @@ def _descend(part: _Part, size: int) -> AccessPath | None:
     return None
 
 
-def _is_holder(kind: "DataType") -> bool:
+def _is_holder(kind: DataType) -> bool:
     """Whether a type is one of the standard library's that hold a pointer."""
     name = kind.plain_name.removeprefix("std::")
     if name == kind.plain_name or kind.kind != "struct":
@@ -165,7 +167,7 @@ def _group(part: _Part) -> str:
     return f"({part.text})" if part.text.startswith("*") and not part.is_behind else part.text
 
 
-def _is_nothing(member: "Member") -> bool:
+def _is_nothing(member: Member) -> bool:
     """Whether a base takes no room of its own."""
     kind = member.type
     return member.is_base and kind.size == 1 and not kind.details.members

@@ -1,5 +1,7 @@
 """The variables of a frame at instructions before the one where it stands."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -30,7 +32,7 @@ MADE = "__"  # what compilers' own variables, of loops over ranges, begin with
 class PointView:
     """A frame as it was before an instruction: its registers as far as they can be told."""
 
-    def __init__(self, view: "FrameView", point: "FlowPoint", known: "KnownValues") -> None:
+    def __init__(self, view: FrameView, point: FlowPoint, known: KnownValues) -> None:
         self.base = view.base
         self.address = point.instruction.address
         self.return_address: int | None = None
@@ -55,7 +57,7 @@ class PointView:
         return self._view.cfa
 
     @property
-    def caller(self) -> "FrameView | None":
+    def caller(self) -> FrameView | None:
         """What called it."""
         return self._view.caller
 
@@ -63,8 +65,8 @@ class PointView:
 class PlacedVariable(NamedTuple):
     """A variable and where it is at a point; `scope` counts from the innermost call."""
 
-    variable: "FoundVariable"
-    place: "Place"
+    variable: FoundVariable
+    place: Place
     scope: int
 
 
@@ -73,10 +75,10 @@ class CodePoints:
 
     def __init__(
         self,
-        points: "Sequence[FlowPoint]",
-        view: "FrameView",
-        known: "KnownValues",
-        find_scopes: "FindScopes",
+        points: Sequence[FlowPoint],
+        view: FrameView,
+        known: KnownValues,
+        find_scopes: FindScopes,
     ) -> None:
         self.points = points
         self.known = known
@@ -98,7 +100,7 @@ class CodePoints:
                 paths.setdefault(placed.scope, []).append(path)
         return paths[min(paths)] if paths else []
 
-    def name_memory(self, number: int, address: int, size: int) -> "AccessPath | None":
+    def name_memory(self, number: int, address: int, size: int) -> AccessPath | None:
         """What is in memory before an instruction: a variable of the frame, or a part of one."""
         paths: dict[int, list[AccessPath]] = {}
         for variable, place, scope in self._place(number):
@@ -116,7 +118,7 @@ class CodePoints:
             self._placed[number] = list(self._walk_places(number))
         return self._placed[number]
 
-    def _walk_places(self, number: int) -> "Iterator[PlacedVariable]":
+    def _walk_places(self, number: int) -> Iterator[PlacedVariable]:
         point = self.points[number]
         view = PointView(self._view, point, self.known)
         for scope, row in enumerate(self._find_scopes(point.instruction.address)):
@@ -151,7 +153,7 @@ def _name_in_register(placed: PlacedVariable, register: str, width: int) -> Acce
     return None
 
 
-def _name_start(name: str, kind: "DataType", offset: int, size: int) -> AccessPath | None:
+def _name_start(name: str, kind: DataType, offset: int, size: int) -> AccessPath | None:
     """A variable, or the member at an offset that takes `size` bytes; a smaller one fills a
     register all the same.
     """
@@ -160,7 +162,7 @@ def _name_start(name: str, kind: "DataType", offset: int, size: int) -> AccessPa
     return describe_inside(name, kind, offset, size)
 
 
-def _choose(paths: "dict[int, list[AccessPath]]") -> "AccessPath | None":
+def _choose(paths: dict[int, list[AccessPath]]) -> AccessPath | None:
     """The one of the innermost scope; None without any, or with several."""
     if not paths:
         return None

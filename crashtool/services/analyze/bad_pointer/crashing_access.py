@@ -4,6 +4,8 @@ It is told only when the instruction, what registers held and where the debug in
 variables lead to one name. A wrong name is worse than none.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -39,12 +41,12 @@ class CrashScene(NamedTuple):
     `frame` and `view` are of the function that has the variables; `registers` those of the thread.
     """
 
-    reason: "Reason"
-    registers: "Registers"
-    machine: "Machine"
-    frame: "Frame"
-    view: "FrameView"
-    loaded: "Loaded"
+    reason: Reason
+    registers: Registers
+    machine: Machine
+    frame: Frame
+    view: FrameView
+    loaded: Loaded
 
 
 def find_bad_pointer(scene: CrashScene, *, is_call: bool) -> BadPointer | None:
@@ -85,7 +87,7 @@ class _Search:
             machine.width,
         )
 
-    def _follow(self, *, is_call: bool) -> "list[FlowPoint]":
+    def _follow(self, *, is_call: bool) -> list[FlowPoint]:
         """The straight code up to where the frame stands; none where that is not sure."""
         scene, base = self._scene, self._scene.loaded.base
         tables, place = scene.loaded.tables, scene.frame.instruction

@@ -1,5 +1,7 @@
 """The numbers that registers and memory held while straight code ran, as far as they are known."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.bad_pointer.linear_forms import (
@@ -25,9 +27,9 @@ class KnownValues:
 
     def __init__(
         self,
-        forms: "Mapping[str, LinearForm]",
-        registers: "Iterable[str]",
-        view: "FrameView",
+        forms: Mapping[str, LinearForm],
+        registers: Iterable[str],
+        view: FrameView,
         width: int,
     ) -> None:
         self.width = width

@@ -1,5 +1,7 @@
 """What registers hold, in terms of what they held before and of what was loaded."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_TERMS = 4
@@ -21,7 +23,7 @@ class Opaque(NamedTuple):
 class LoadedValue(NamedTuple):
     """What an instruction has loaded: `size` bytes from an address."""
 
-    address: "LinearForm"
+    address: LinearForm
     size: int
     at: int
 
@@ -29,7 +31,7 @@ class LoadedValue(NamedTuple):
 class Narrow(NamedTuple):
     """A part of something, widened again: a number, never a pointer."""
 
-    whole: "Atom"
+    whole: Atom
 
 
 Atom = Initial | Opaque | LoadedValue | Narrow

@@ -1,5 +1,7 @@
 """From the address of an access to the pointer that it was made of, by the program's words."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -28,7 +30,7 @@ class NamedPointer(NamedTuple):
     """A pointer: its words and type, and what it held, as a form of the code's registers."""
 
     text: str
-    type: "DataType"
+    type: DataType
     form: LinearForm
 
 
@@ -46,7 +48,7 @@ class NamedAccess(NamedTuple):
 class PointerNames:
     """The words for pointers in one stretch of straight code. `width` is a pointer's, in bytes."""
 
-    def __init__(self, points: "CodePoints", width: int) -> None:
+    def __init__(self, points: CodePoints, width: int) -> None:
         self._points = points
         self._known = points.known
         self._width = width
@@ -131,7 +133,7 @@ class PointerNames:
             ]
         return direct[0] if len(direct) == 1 else []
 
-    def _name_atom(self, number: int, atom: "Atom", depth: int) -> list[NamedPointer]:
+    def _name_atom(self, number: int, atom: Atom, depth: int) -> list[NamedPointer]:
         paths = self._recall_register(number, atom)
         if paths:
             return _list_pointers(paths, of(atom))
@@ -140,7 +142,7 @@ class PointerNames:
             pointer = self.name_loaded(atom, depth)
         return [pointer] if pointer else []
 
-    def _recall_register(self, number: int, atom: "Atom") -> list[AccessPath]:
+    def _recall_register(self, number: int, atom: Atom) -> list[AccessPath]:
         """The variables that something was while it was in a register, the latest first."""
         for earlier in range(number, -1, -1):
             for register, form in self._points.points[earlier].forms.items():
@@ -168,7 +170,7 @@ class PointerNames:
         rows = enumerate(self._points.points)
         return next(number for number, point in rows if point.instruction.address == address)
 
-    def _counts_elements(self, number: int, rest: LinearForm, kind: "DataType") -> bool:
+    def _counts_elements(self, number: int, rest: LinearForm, kind: DataType) -> bool:
         """Whether what is added to a pointer counts its elements, and no pointer is in it."""
         target = kind.details.target
         size = target.size if target else None
@@ -179,7 +181,7 @@ class PointerNames:
             for atom, count in rest.terms
         )
 
-    def _is_number(self, number: int, atom: "Atom") -> bool:
+    def _is_number(self, number: int, atom: Atom) -> bool:
         if isinstance(atom, Narrow):
             return True
         paths = self._recall_register(number, atom)
@@ -228,6 +230,6 @@ def _list_pointers(paths: list[AccessPath], form: LinearForm) -> list[NamedPoint
     return sized or pointers
 
 
-def _has_target(kind: "DataType") -> bool:
+def _has_target(kind: DataType) -> bool:
     target = kind.details.target
     return target is not None and (bool(target.size) or target.kind == "function")

@@ -1,5 +1,7 @@
 """Follows registers through straight code: what each holds before every instruction."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,7 @@ class FlowPoint(NamedTuple):
     """An instruction, and what registers hold before it."""
 
     instruction: DecodedInstruction
-    forms: "Mapping[str, LinearForm]"
+    forms: Mapping[str, LinearForm]
 
 
 def follow_registers(
@@ -54,7 +56,7 @@ def follow_registers(
     return points
 
 
-def find_address(memory: MemoryOperand, forms: "Mapping[str, LinearForm]") -> LinearForm | None:
+def find_address(memory: MemoryOperand, forms: Mapping[str, LinearForm]) -> LinearForm | None:
     """The address of a memory operand; None where a part of it is not followed."""
     if not memory.is_plain:
         return None
@@ -69,7 +71,7 @@ def find_address(memory: MemoryOperand, forms: "Mapping[str, LinearForm]") -> Li
 class _Flow:
     """The registers, while code runs."""
 
-    def __init__(self, forms: "dict[str, LinearForm]", width: int, stack_pointer: str) -> None:
+    def __init__(self, forms: dict[str, LinearForm], width: int, stack_pointer: str) -> None:
         self.forms = forms
         self._width = width
         self._stack_pointer = stack_pointer

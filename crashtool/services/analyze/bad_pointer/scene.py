@@ -1,5 +1,7 @@
 """From a walked stack to the frame that an access, or a call into nothing, was made from."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.bad_pointer.crashing_access import CrashScene, find_bad_pointer
@@ -19,12 +21,12 @@ INNERMOST = 3  # frames that are looked at: that of the crash, the one that call
 
 
 def find_in_stack(
-    crash: "Crash",
-    registers: "Registers",
-    stack: "WalkedStack",
-    memory: "Memory",
-    find_loaded: "Callable[[int], Loaded | None]",
-) -> "BadPointer | None":
+    crash: Crash,
+    registers: Registers,
+    stack: WalkedStack,
+    memory: Memory,
+    find_loaded: Callable[[int], Loaded | None],
+) -> BadPointer | None:
     """The variable that led to a crash. MissingLibrary without the extra `disassembly`."""
     if any(map(is_stack_overflow, crash.hints)) or not stack.frames:
         return None

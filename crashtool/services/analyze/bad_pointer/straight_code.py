@@ -1,5 +1,7 @@
 """The instructions that have surely run one after the other up to the one that crashed."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,12 +17,12 @@ MAX_STRAIGHT = 64  # instructions before the last
 
 
 def find_straight_code(
-    pieces: "Sequence[tuple[int, int]]",
+    pieces: Sequence[tuple[int, int]],
     last: int,
-    read_code: "ReadCode",
-    decode: "Decode",
-    is_same_line: "Callable[[int], bool]",
-) -> "list[DecodedInstruction]":
+    read_code: ReadCode,
+    decode: Decode,
+    is_same_line: Callable[[int], bool],
+) -> list[DecodedInstruction]:
     """The instructions from the last place that anything jumps to, or behind the last call, up to
     and with the one that `last` is in; none when the code of the function is not wholly known.
 
@@ -54,7 +56,7 @@ def find_straight_code(
     return straight
 
 
-def _find_targets(function: "Sequence[DecodedInstruction]") -> tuple[set[int], bool]:
+def _find_targets(function: Sequence[DecodedInstruction]) -> tuple[set[int], bool]:
     """Where a function's code jumps to in itself, and whether it also does by a register or table,
     to places that are not known.
     """

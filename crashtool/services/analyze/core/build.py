@@ -4,6 +4,8 @@ No value is written that the dump does not hold. What a debugger reads from file
 the process could not write; the rest has no address in the core file at all.
 """
 
+from __future__ import annotations
+
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,8 +47,8 @@ class CoreFile(NamedTuple):
 
 def write_core_file(
     dump: Minidump,
-    report: "CrashReport",
-    symbols: "SymbolProvider | None",
+    report: CrashReport,
+    symbols: SymbolProvider | None,
     path: str,
     *,
     with_code: bool = False,
@@ -78,7 +80,7 @@ def write_core_file(
     return CoreFile(path, images[0].path if images else "", without)
 
 
-def find_machine(dump: Minidump, report: "CrashReport") -> CoreMachine:
+def find_machine(dump: Minidump, report: CrashReport) -> CoreMachine:
     """The structs of the dump's architecture. UsageError when there are none."""
     system = report.system
     machine = MACHINES.get(system.architecture) if system else None
@@ -94,7 +96,7 @@ def find_machine(dump: Minidump, report: "CrashReport") -> CoreMachine:
 
 
 def _open_images(
-    machine: CoreMachine, report: "CrashReport", symbols: "SymbolProvider | None"
+    machine: CoreMachine, report: CrashReport, symbols: SymbolProvider | None
 ) -> tuple[list[Image], tuple[str, ...]]:
     """The modules' files, the program's first, and the names of those that are not there."""
     images, without = [], []

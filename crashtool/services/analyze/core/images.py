@@ -1,5 +1,7 @@
 """The program files of a dump's modules, as far as they are on this disk."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ class Image(NamedTuple):
     `files` is what is the file's own in memory, `head` its first bytes as far as it names itself.
     """
 
-    module: "Module"
+    module: Module
     path: str
     bias: int
     entry: int
@@ -40,7 +42,7 @@ class Image(NamedTuple):
     head: bytes
 
 
-def open_image(machine: "CoreMachine", module: "Module", path: str) -> Image | None:
+def open_image(machine: CoreMachine, module: Module, path: str) -> Image | None:
     """A module's file at `path`; None when it cannot be read, or is not its kind."""
     try:
         data = map_file(path)
@@ -96,7 +98,7 @@ def _walk_read_only(segments: Sequence[SegmentRow], bias: int, path: str) -> Ite
 
 
 def _read_head(
-    data: "Content", header: HeaderRow, segments: Sequence[SegmentRow], first: SegmentRow
+    data: Content, header: HeaderRow, segments: Sequence[SegmentRow], first: SegmentRow
 ) -> bytes:
     """The file's and the program's headers, and the notes with the build id, of the first page."""
     limit = min(PAGE, first.offset + first.file_size)
@@ -112,7 +114,7 @@ def _read_head(
 
 
 def _read_dynamic(
-    machine: "CoreMachine", data: "Content", segments: Sequence[SegmentRow]
+    machine: CoreMachine, data: Content, segments: Sequence[SegmentRow]
 ) -> tuple[int, list[tuple[int, int]]]:
     """The address of the dynamic section in the file, and its rows up to the one that ends it."""
     for segment in segments:

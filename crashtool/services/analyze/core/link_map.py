@@ -6,6 +6,8 @@ A Crashpad dump holds nothing of it. It stands at addresses where no process has
 program's dynamic section, DT_DEBUG alone is written.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,7 @@ class LinkMap(NamedTuple):
     program_name: int
 
 
-def build_link_map(machine: "CoreMachine", images: Sequence[Image], known: int) -> LinkMap:
+def build_link_map(machine: CoreMachine, images: Sequence[Image], known: int) -> LinkMap:
     """The list of the images, of which the first is the program, at a fixed address.
 
     `known` is where the dump says that r_debug is, 0 when it does not: it stands there, then.

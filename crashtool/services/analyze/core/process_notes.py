@@ -1,5 +1,7 @@
 """The notes of a core file: the process, its threads with their registers, where the program is."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.core_file import writer
@@ -23,7 +25,7 @@ MAX_SIGNAL = 64  # _NSIG; a dump that was asked for without one has other number
 LOADERS = ("ld-linux", "ld-musl", "ld.so", "ld-2.", "linker")
 
 
-def pack_process(dump: "Minidump", report: "CrashReport", machine: "CoreMachine") -> bytes:
+def pack_process(dump: Minidump, report: CrashReport, machine: CoreMachine) -> bytes:
     """A note for the process, and those of each thread, the one that crashed first."""
     crash, process = report.crash, report.process
     name = (process.name or (report.modules[0].name if report.modules else "")).encode()
@@ -43,7 +45,7 @@ def pack_process(dump: "Minidump", report: "CrashReport", machine: "CoreMachine"
     return b"".join([*notes[:1], about, *notes[1:]])
 
 
-def _pack_signal(dump: "Minidump", machine: "CoreMachine") -> bytes:
+def _pack_signal(dump: Minidump, machine: CoreMachine) -> bytes:
     """The signal with the address of a fault; nothing where a process has sent it.
 
     Who sent it is not in a dump, and would be shown as process 0.
@@ -60,11 +62,11 @@ def _pack_signal(dump: "Minidump", machine: "CoreMachine") -> bytes:
 
 
 def _pack_thread(
-    dump: "Minidump",
-    report: "CrashReport",
-    machine: "CoreMachine",
-    thread: "DumpThread",
-    location: "Location",
+    dump: Minidump,
+    report: CrashReport,
+    machine: CoreMachine,
+    thread: DumpThread,
+    location: Location,
     number: int,
 ) -> bytes:
     """A thread's registers and its signal's number; nothing where the dump lacks its registers."""
@@ -80,7 +82,7 @@ def _pack_thread(
 
 
 def _read_context(
-    dump: "Minidump", report: "CrashReport", machine: "CoreMachine", location: "Location"
+    dump: Minidump, report: CrashReport, machine: CoreMachine, location: Location
 ) -> Any:
     """The whole context of a thread; None when it is not there, or of another architecture."""
     assert report.system is not None  # noqa: S101 (there is a machine)
@@ -92,7 +94,7 @@ def _read_context(
 
 
 def pack_auxiliary(
-    machine: "CoreMachine", images: "Sequence[Image]", name: int, gate: "Module | None"
+    machine: CoreMachine, images: Sequence[Image], name: int, gate: Module | None
 ) -> bytes:
     """The auxiliary vector, by which debuggers find the program's own headers."""
     pairs = [(AT_PAGESZ, writer.PAGE)]

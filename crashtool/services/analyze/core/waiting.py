@@ -1,5 +1,7 @@
 """Threads of a 32-bit process that wait in linux-gate, where the kernel's own code is."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.core_file.linux_gate import WaitingPlace
@@ -11,13 +13,13 @@ if TYPE_CHECKING:
     from crashtool.model.module import Module
 
 
-def find_linux_gate(dump: "Minidump", report: "CrashReport") -> "Module | None":
+def find_linux_gate(dump: Minidump, report: CrashReport) -> Module | None:
     """The kernel's image in a 32-bit process, if a thread waits there."""
     gate = next((module for module in report.modules if module.name.startswith("linux-gate")), None)
     return gate if gate and any(find_waiting(dump, gate)) else None
 
 
-def find_waiting(dump: "Minidump", gate: "Module") -> tuple[WaitingPlace, ...]:
+def find_waiting(dump: Minidump, gate: Module) -> tuple[WaitingPlace, ...]:
     """Where threads wait in it, each place once, as far as it is seen what lies on their stacks."""
     found = set()
     locations = [thread.context for thread in dump.threads]
@@ -32,7 +34,7 @@ def find_waiting(dump: "Minidump", gate: "Module") -> tuple[WaitingPlace, ...]:
     return tuple(sorted(found))
 
 
-def _count_saved(dump: "Minidump", context: "Context") -> int | None:
+def _count_saved(dump: Minidump, context: Context) -> int | None:
     """3 where the kernel's entry has saved ebp, edx and ecx before the return address, 0 where that
     comes first; None when neither is seen.
     """

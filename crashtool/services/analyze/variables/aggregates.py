@@ -1,5 +1,7 @@
 """Structs, unions and arrays: their members and elements, each of which may be lost."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.model.variables import Value
@@ -23,7 +25,7 @@ BITS = 8
 MAX_ELEMENTS = 1 << 40
 
 
-def read_members(at: "Spot", value: Value) -> Value:
+def read_members(at: Spot, value: Value) -> Value:
     """A struct, class or union by its members."""
     if at.kind.is_incomplete:
         lose("its type is only declared in the files at hand")
@@ -43,7 +45,7 @@ def read_members(at: "Spot", value: Value) -> Value:
     return gather(value, children, len(members) - len(children))
 
 
-def _is_empty_base(member: "Member") -> bool:
+def _is_empty_base(member: Member) -> bool:
     """Whether a base has nothing in it, as many of a library's have."""
     kind = member.type
     if not member.is_base or kind.kind != "struct" or kind.is_incomplete or kind.size != 1:
@@ -52,7 +54,7 @@ def _is_empty_base(member: "Member") -> bool:
     return details.variants is None and all(map(_is_empty_base, details.members))
 
 
-def gather(value: Value, children: "list[Value]", left_out: int = 0) -> Value:
+def gather(value: Value, children: list[Value], left_out: int = 0) -> Value:
     """What is made of its parts: lost where nothing of them is known."""
     lost = [child for child in children if child.state != "value"]
     if lost and not any(map(_is_told, children)):
@@ -66,7 +68,7 @@ def _is_told(value: Value) -> bool:
     return value.state == "value" and is_read
 
 
-def _choose_variant(at: "Spot") -> "tuple[Member, ...]":
+def _choose_variant(at: Spot) -> tuple[Member, ...]:
     """What is there of the alternatives of a type that knows which it is."""
     variants = at.kind.details.variants
     cases = variants.cases if variants else ()
@@ -86,7 +88,7 @@ def _choose_variant(at: "Spot") -> "tuple[Member, ...]":
     return others[0].members
 
 
-def _read_member(at: "Spot", member: "Member") -> Value:
+def _read_member(at: Spot, member: Member) -> Value:
     if member.offset is None:
         reason = "where it begins is known to the running program alone"
         return Value(member.type.name, "unknown", reason=reason, name=member.name)
@@ -105,7 +107,7 @@ def _read_member(at: "Spot", member: "Member") -> Value:
         return value._replace(state=lost.state, reason=lost.reason)
 
 
-def read_array(at: "Spot", value: Value) -> Value:
+def read_array(at: Spot, value: Value) -> Value:
     """An array by its elements, or as a text."""
     details = at.kind.details
     element, count = details.target, at.kind.count
@@ -124,7 +126,7 @@ def read_array(at: "Spot", value: Value) -> Value:
     return read_elements(at, value, spots, count)
 
 
-def read_elements(at: "Spot", value: Value, spots: "Iterable[Spot]", count: int) -> Value:
+def read_elements(at: Spot, value: Value, spots: Iterable[Spot], count: int) -> Value:
     """The first of `count` elements that are at spots."""
     children: list[Value] = []
     for number, spot in enumerate(spots):
@@ -134,7 +136,7 @@ def read_elements(at: "Spot", value: Value, spots: "Iterable[Spot]", count: int)
     return gather(value, children, max(0, count - len(children)))
 
 
-def _read_text(at: "Spot", size: int, count: int) -> str:
+def _read_text(at: Spot, size: int, count: int) -> str:
     """The letters of an array up to a zero."""
     most = min(count, at.reader.limits.text)
     content = at.read_bytes(0, most * size)
@@ -145,7 +147,7 @@ def _read_text(at: "Spot", size: int, count: int) -> str:
     return quote(content, size, is_cut=most < count)
 
 
-def find_element_size(kind: "DataType | None") -> int:
+def find_element_size(kind: DataType | None) -> int:
     """The size of what a container holds. LostValue where that is not known."""
     if kind is None or not kind.size:
         lose("the size of its elements is not known")

@@ -1,5 +1,7 @@
 """What libraries' types have in common: letters, spans of elements, nodes, smart pointers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -28,17 +30,15 @@ DEEPEST = 16  # types inside one another
 
 
 def read_letters(
-    at: "Spot", value: "Value", pointer: int, length: "MemberPart", letter: "DataType | None"
-) -> "Value":
+    at: Spot, value: Value, pointer: int, length: MemberPart, letter: DataType | None
+) -> Value:
     """Letters that a pointer, a byte of it, leads to, and how many they are."""
     address, count = at.read_word(pointer), at.read_word(length.offset)
     size = find_element_size(letter)
     return value._replace(text=read_counted_text(at, address, count, size) if count else '""')
 
 
-def read_span(
-    at: "Spot", value: "Value", element: "DataType | None", start: int, end: int
-) -> "Value":
+def read_span(at: Spot, value: Value, element: DataType | None, start: int, end: int) -> Value:
     """Elements from one address to before another."""
     size = find_element_size(element)
     count, rest = divmod(end - start, size)
@@ -48,7 +48,7 @@ def read_span(
     return count_elements(read_elements(at, value, spots, count), count, start)
 
 
-def count_elements(value: "Value", count: int, address: int) -> "Value":
+def count_elements(value: Value, count: int, address: int) -> Value:
     """A container with how many elements it has, also where the dump holds none of them."""
     words = f"{count} element{'' if count == 1 else 's'}"
     if value.state != "value":
@@ -56,7 +56,7 @@ def count_elements(value: "Value", count: int, address: int) -> "Value":
     return value._replace(text=words)
 
 
-def read_only_member(at: "Spot", value: "Value", name: str) -> "Value | None":
+def read_only_member(at: Spot, value: Value, name: str) -> Value | None:
     """What is shown as its one member is, as std::array."""
     member = find_part(at.kind, name)
     if member is None:
@@ -65,7 +65,7 @@ def read_only_member(at: "Spot", value: "Value", name: str) -> "Value | None":
     return found._replace(type=value.type, name=value.name)
 
 
-def read_smart(at: "Spot", value: "Value", pointer: "MemberPart") -> "Value":
+def read_smart(at: Spot, value: Value, pointer: MemberPart) -> Value:
     """A smart pointer, by the pointer in it."""
     address = at.read_word(pointer.offset)
     target = pointer.type.details.target
@@ -75,7 +75,7 @@ def read_smart(at: "Spot", value: "Value", pointer: "MemberPart") -> "Value":
     return value._replace(pointee=read_target(at, target, address))
 
 
-def read_held(at: "Spot", value: "Value", flag: "MemberPart", held: "MemberPart") -> "Value":
+def read_held(at: Spot, value: Value, flag: MemberPart, held: MemberPart) -> Value:
     """What is there if a flag says so."""
     state = at.read_word(flag.offset, 1)
     if state not in (0, 1):
@@ -94,13 +94,13 @@ class TreeLinks(NamedTuple):
 
 
 def read_nodes(
-    at: "Spot",
-    value: "Value",
-    element: "DataType",
+    at: Spot,
+    value: Value,
+    element: DataType,
     nodes: Iterator[int],
     count: int,
     behind: int,
-) -> "Value":
+) -> Value:
     """The values that nodes hold behind `behind` bytes of links, as far as they are aligned."""
     find_element_size(element)
     if not 0 <= count < MAX_ELEMENTS:
@@ -116,14 +116,14 @@ def read_nodes(
     return read._replace(reason=words) if read.state != "value" else read._replace(text=words)
 
 
-def walk_links(at: "Spot", node: int) -> Iterator[int]:
+def walk_links(at: Spot, node: int) -> Iterator[int]:
     """Nodes whose first word is the next one."""
     for _ in range(MAX_STEPS):
         yield node
         node = _read_link(at, node, 0)
 
 
-def walk_tree(at: "Spot", node: int, links: TreeLinks) -> Iterator[int]:
+def walk_tree(at: Spot, node: int, links: TreeLinks) -> Iterator[int]:
     """The nodes of a tree from the leftmost on, in order. LostValue where one is not known."""
     left_steps = MAX_STEPS
     while left_steps:
@@ -143,7 +143,7 @@ def walk_tree(at: "Spot", node: int, links: TreeLinks) -> Iterator[int]:
         left_steps = max(0, left_steps - 1)
 
 
-def _read_link(at: "Spot", node: int, number: int) -> int:
+def _read_link(at: Spot, node: int, number: int) -> int:
     width = at.reader.width
     content = at.reader.frame.read_memory(node + number * width, width)
     if content is None:
@@ -151,7 +151,7 @@ def _read_link(at: "Spot", node: int, number: int) -> int:
     return int.from_bytes(content, "little")
 
 
-def find_alignment(kind: "DataType", left: int = DEEPEST) -> int:
+def find_alignment(kind: DataType, left: int = DEEPEST) -> int:
     """What a type's address is a multiple of, where nobody has asked for more."""
     details = kind.details
     if kind.kind in ("struct", "union") and left:

@@ -1,5 +1,7 @@
 """The bytes of a variable, out of wherever it is: memory, a register, several places."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, NoReturn
 
 from crashtool.formats.variables.places import (
@@ -20,7 +22,7 @@ MAX_READ = 1 << 16  # bytes at once
 class LostValue(Exception):
     """A value cannot be told, and why."""
 
-    def __init__(self, state: "LossState", reason: str) -> None:
+    def __init__(self, state: LossState, reason: str) -> None:
         super().__init__(reason)
         self.state: LossState = state
         self.reason = reason
@@ -31,7 +33,7 @@ def lose(reason: str) -> NoReturn:
     raise LostValue("unknown", reason)
 
 
-def read_content(place: "Place", frame: "FrameView", offset: int, size: int) -> bytes:
+def read_content(place: Place, frame: FrameView, offset: int, size: int) -> bytes:
     """Bytes of what is at a place, from a byte of it on. LostValue where one is not known."""
     if size > MAX_READ or offset < 0 or size < 0:
         lose("it is too large")
@@ -61,7 +63,7 @@ def _cut(content: bytes, offset: int, size: int) -> bytes:
     return found
 
 
-def _read_pieces(place: PiecesPlace, frame: "FrameView", offset: int, size: int) -> bytes:
+def _read_pieces(place: PiecesPlace, frame: FrameView, offset: int, size: int) -> bytes:
     start, found = 0, bytearray()
     for piece in place.pieces:
         low = max(offset, start)
@@ -74,6 +76,6 @@ def _read_pieces(place: PiecesPlace, frame: "FrameView", offset: int, size: int)
     return _cut(bytes(found), 0, size)
 
 
-def may_hold(place: "Place") -> bool:
+def may_hold(place: Place) -> bool:
     """Whether something is at a place: some of its bytes may be known."""
     return not isinstance(place, LostPlace)

@@ -1,5 +1,7 @@
 """The frames of a walked stack, as readers of variables see them: what of each is surely known."""
 
+from __future__ import annotations
+
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -23,10 +25,10 @@ class StackFrameView:
 
     def __init__(
         self,
-        step: "StackFrame",
-        frame: "Frame",
-        machine: "Machine",
-        read_memory: "ReadMemory",
+        step: StackFrame,
+        frame: Frame,
+        machine: Machine,
+        read_memory: ReadMemory,
         *,
         is_proven: bool,
     ) -> None:
@@ -42,7 +44,7 @@ class StackFrameView:
         self._read_memory = read_memory
         self._caller: StackFrameView | None = None
 
-    def join(self, caller: "StackFrameView") -> None:
+    def join(self, caller: StackFrameView) -> None:
         """Say what called it, by unwind information."""
         self._caller = caller
 
@@ -71,14 +73,12 @@ class StackFrameView:
         return self._registers.get(self._stack_pointer)
 
     @property
-    def caller(self) -> "FrameView | None":
+    def caller(self) -> FrameView | None:
         """The frame that called it, when that is proven."""
         return self._caller if self._caller is not None and self._caller.is_proven else None
 
 
-def is_bare_call(
-    steps: "Sequence[StackFrame]", frames: "Sequence[Frame]", machine: "Machine"
-) -> bool:
+def is_bare_call(steps: Sequence[StackFrame], frames: Sequence[Frame], machine: Machine) -> bool:
     """Whether the innermost frame is no code, a null pointer say, and its caller called that: then
     nothing has run that could have changed a register.
     """
@@ -89,11 +89,11 @@ def is_bare_call(
 
 
 def make_views(
-    steps: "Sequence[StackFrame]",
-    frames: "Sequence[Frame]",
-    machine: "Machine",
-    read_memory: "ReadMemory",
-    vectors: "Mapping[str, bytes]",
+    steps: Sequence[StackFrame],
+    frames: Sequence[Frame],
+    machine: Machine,
+    read_memory: ReadMemory,
+    vectors: Mapping[str, bytes],
     gap: int | None = None,
 ) -> list[StackFrameView]:
     """A view of each frame of a walk, innermost first; frames are missing before number `gap`.

@@ -1,5 +1,7 @@
 """Adds the variables of each function to the frames of a walked stack."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -34,11 +36,11 @@ class WalkedStack(NamedTuple):
     `vectors`: the registers of 128 bits of the innermost.
     """
 
-    steps: "Sequence[StackFrame]"
-    frames: "Sequence[Frame]"
-    machine: "Machine"
+    steps: Sequence[StackFrame]
+    frames: Sequence[Frame]
+    machine: Machine
     gap: int | None
-    vectors: "Mapping[str, bytes]"
+    vectors: Mapping[str, bytes]
 
 
 class KnownMemory:
@@ -46,7 +48,7 @@ class KnownMemory:
     program never writes.
     """
 
-    def __init__(self, memory: "Memory", find_loaded: "Callable[[int], Loaded | None]") -> None:
+    def __init__(self, memory: Memory, find_loaded: Callable[[int], Loaded | None]) -> None:
         self._memory = memory
         self._find_loaded = find_loaded
 
@@ -63,10 +65,10 @@ class KnownMemory:
 
 def add_variables(
     stack: WalkedStack,
-    memory: "Memory",
-    find_loaded: "Callable[[int], Loaded | None]",
-    wanted: "WantedVariables",
-) -> "list[Frame]":
+    memory: Memory,
+    find_loaded: Callable[[int], Loaded | None],
+    wanted: WantedVariables,
+) -> list[Frame]:
     """The frames with the variables of the innermost one, or of all.
 
     The outermost are read first: what they handed on is then known to those that they called.
@@ -102,12 +104,12 @@ def add_variables(
 
 
 def _add_to(
-    frame: "Frame",
-    scopes: "list[FoundScope]",
-    view: "StackFrameView",
+    frame: Frame,
+    scopes: list[FoundScope],
+    view: StackFrameView,
     reader: ValueReader,
-    wanted: "WantedVariables",
-) -> "Frame":
+    wanted: WantedVariables,
+) -> Frame:
     """A frame with the variables of the calls merged into it, and its own."""
     read = [
         tuple(sorted(variables, key=lambda variable: ORDER.index(variable.kind)))
@@ -121,10 +123,10 @@ def _add_to(
 
 
 def _read_scopes(
-    scopes: "list[FoundScope]",
-    view: "StackFrameView",
+    scopes: list[FoundScope],
+    view: StackFrameView,
     reader: ValueReader,
-    wanted: "WantedVariables",
+    wanted: WantedVariables,
 ) -> list[list[FrameVariable]]:
     return [
         [
@@ -137,7 +139,7 @@ def _read_scopes(
 
 
 def _read(
-    variable: "FoundVariable", view: "StackFrameView", reader: ValueReader, *, with_values: bool
+    variable: FoundVariable, view: StackFrameView, reader: ValueReader, *, with_values: bool
 ) -> FrameVariable:
     if not with_values:
         value = Value(variable.type.name)

@@ -1,5 +1,7 @@
 """Types of LLVM's C++ library, by its members (string, vector, __tree, optional)."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.aggregates import find_element_size
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 IS_LONG, IS_LONG_ALTERNATE = 0x01, 0x80  # marks in the byte that has a short string's length
 
 
-def read_string(at: "Spot", value: "Value") -> "Value | None":
+def read_string(at: Spot, value: Value) -> Value | None:
     """std::string: a short one is inside it, with its length in the first byte; or in the last,
     with _LIBCPP_ABI_ALTERNATE_STRING_LAYOUT, where a long one's pointer comes first.
     """
@@ -46,7 +48,7 @@ def read_string(at: "Spot", value: "Value") -> "Value | None":
     return value._replace(text=quote(content, size, is_cut=False))
 
 
-def read_string_view(at: "Spot", value: "Value") -> "Value | None":
+def read_string_view(at: Spot, value: Value) -> Value | None:
     """std::string_view."""
     pointer = find_part(at.kind, "__data_") or find_part(at.kind, "__data")
     length = find_part(at.kind, "__size_") or find_part(at.kind, "__size")
@@ -55,7 +57,7 @@ def read_string_view(at: "Spot", value: "Value") -> "Value | None":
     return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
 
 
-def read_vector(at: "Spot", value: "Value") -> "Value | None":
+def read_vector(at: Spot, value: Value) -> Value | None:
     """std::vector; that of bool has a size of its own, and is shown by its members."""
     first, last = find_part(at.kind, "__begin_"), find_part(at.kind, "__end_")
     if first is None or last is None or first.type.kind != "pointer":
@@ -64,7 +66,7 @@ def read_vector(at: "Spot", value: "Value") -> "Value | None":
     return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
 
 
-def _find_value(at: "Spot", name: str) -> MemberPart | None:
+def _find_value(at: Spot, name: str) -> MemberPart | None:
     """A member, or what is held in the pair that an older library has in its place."""
     part = find_part(at.kind, name)
     if part is not None and part.type.kind == "struct":
@@ -72,7 +74,7 @@ def _find_value(at: "Spot", name: str) -> MemberPart | None:
     return part
 
 
-def read_smart_pointer(at: "Spot", value: "Value") -> "Value | None":
+def read_smart_pointer(at: Spot, value: Value) -> Value | None:
     """std::unique_ptr, std::shared_ptr and std::weak_ptr."""
     pointer = _find_value(at, "__ptr_")
     if pointer is None or pointer.type.kind != "pointer":
@@ -80,13 +82,13 @@ def read_smart_pointer(at: "Spot", value: "Value") -> "Value | None":
     return read_smart(at, value, pointer)
 
 
-def read_optional(at: "Spot", value: "Value") -> "Value | None":
+def read_optional(at: Spot, value: Value) -> Value | None:
     """std::optional."""
     flag, held = find_part(at.kind, "__engaged_"), find_part(at.kind, "__val_")
     return None if flag is None or held is None else read_held(at, value, flag, held)
 
 
-def read_tree(at: "Spot", value: "Value") -> "Value | None":
+def read_tree(at: Spot, value: Value) -> Value | None:
     """std::map and std::set: nodes of a tree hold a value behind the left, the right and the
     parent, and whether they are black.
     """
@@ -105,7 +107,7 @@ def read_tree(at: "Spot", value: "Value") -> "Value | None":
     return read_nodes(at, value, element, nodes, count, 3 * at.reader.width + 1)
 
 
-def read_map_value(at: "Spot", value: "Value") -> "Value | None":
+def read_map_value(at: Spot, value: Value) -> Value | None:
     """What a node of std::map holds: a pair, within a type of the library's own."""
     pair = find_part(at.kind, "__cc") or find_part(at.kind, "__cc_")
     if pair is None:
@@ -113,12 +115,12 @@ def read_map_value(at: "Spot", value: "Value") -> "Value | None":
     return at.reader.read(at.move(pair.type, pair.offset)._replace(depth=at.depth), value.name)
 
 
-def read_array(at: "Spot", value: "Value") -> "Value | None":
+def read_array(at: Spot, value: Value) -> Value | None:
     """std::array."""
     return read_only_member(at, value, "__elems_")
 
 
-SHAPES: "dict[str, tuple[Shape, ...]]" = {
+SHAPES: dict[str, tuple[Shape, ...]] = {
     "basic_string": (read_string,),
     "basic_string_view": (read_string_view,),
     "vector": (read_vector,),

@@ -4,6 +4,8 @@ Each library has a module that tells the types it knows by their members, so tha
 name with other members is shown by its members.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables import libcxx, libstdcxx, msvc_library
@@ -14,13 +16,13 @@ if TYPE_CHECKING:
     from crashtool.services.analyze.variables.containers import Shape
     from crashtool.services.analyze.variables.spot import Spot
 
-LIBRARIES: "tuple[dict[str, tuple[Shape, ...]], ...]" = (
+LIBRARIES: tuple[dict[str, tuple[Shape, ...]], ...] = (
     libstdcxx.SHAPES, libcxx.SHAPES, msvc_library.SHAPES,
 )  # fmt: skip
 NAMESPACES = ("std::__cxx11::", "std::__1::", "std::__ndk1::", "std::__debug::", "std::")
 
 
-def find_shape(kind: "DataType") -> "Shape | None":
+def find_shape(kind: DataType) -> Shape | None:
     """What reads a type of a standard library; None for all others."""
     name = kind.plain_name
     for namespace in NAMESPACES:
@@ -31,10 +33,10 @@ def find_shape(kind: "DataType") -> "Shape | None":
     return None
 
 
-def _in_turn(shapes: "list[Shape]") -> "Shape":
+def _in_turn(shapes: list[Shape]) -> Shape:
     """The first that knows the members; LostValue where it knows them and they make no sense."""
 
-    def read(spot: "Spot", value: "Value") -> "Value | None":
+    def read(spot: Spot, value: Value) -> Value | None:
         for shape in shapes:
             found = shape(spot, value)
             if found is not None:

@@ -1,5 +1,7 @@
 """Types of GNU's C++ library, by its members (bits/basic_string.h, stl_vector.h, stl_tree.h, …)."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.containers import (
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from crashtool.services.analyze.variables.spot import Spot
 
 
-def read_string(at: "Spot", value: "Value") -> "Value | None":
+def read_string(at: Spot, value: Value) -> Value | None:
     """std::string: a pointer to its letters, which may be inside it, and their number."""
     holder, length = find_part(at.kind, "_M_dataplus"), find_part(at.kind, "_M_string_length")
     if holder is None or length is None:
@@ -37,7 +39,7 @@ def read_string(at: "Spot", value: "Value") -> "Value | None":
     return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
 
 
-def read_string_view(at: "Spot", value: "Value") -> "Value | None":
+def read_string_view(at: Spot, value: Value) -> Value | None:
     """std::string_view."""
     pointer, length = find_part(at.kind, "_M_str"), find_part(at.kind, "_M_len")
     if pointer is None or length is None:
@@ -45,7 +47,7 @@ def read_string_view(at: "Spot", value: "Value") -> "Value | None":
     return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
 
 
-def read_vector(at: "Spot", value: "Value") -> "Value | None":
+def read_vector(at: Spot, value: Value) -> Value | None:
     """std::vector: where its elements begin and end; of bool it is another."""
     first, last = find_part(at.kind, "_M_start"), find_part(at.kind, "_M_finish")
     if first is None or last is None or first.type.kind != "pointer":
@@ -54,14 +56,14 @@ def read_vector(at: "Spot", value: "Value") -> "Value | None":
     return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
 
 
-def read_unique_pointer(at: "Spot", value: "Value") -> "Value | None":
+def read_unique_pointer(at: Spot, value: Value) -> Value | None:
     """std::unique_ptr: its pointer is the head of a tuple, whose deleter may be a head, too."""
     tuple_part = find_part(at.kind, "_M_t")
     pointer = tuple_part and _find_pointer(at.kind, "_M_head_impl")
     return read_smart(at, value, pointer) if pointer else None
 
 
-def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
+def read_shared_pointer(at: Spot, value: Value) -> Value | None:
     """std::shared_ptr and std::weak_ptr."""
     pointer = find_part(at.kind, "_M_ptr")
     if pointer is None or pointer.type.kind != "pointer":
@@ -69,7 +71,7 @@ def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
     return read_smart(at, value, pointer)
 
 
-def _find_pointer(kind: "DataType", name: str) -> "MemberPart | None":
+def _find_pointer(kind: DataType, name: str) -> MemberPart | None:
     """The first pointer of a name, in a tuple."""
     part = find_part(kind, name)
     if part is not None and part.type.kind != "pointer":  # a deleter with state stands first
@@ -77,7 +79,7 @@ def _find_pointer(kind: "DataType", name: str) -> "MemberPart | None":
     return part
 
 
-def read_optional(at: "Spot", value: "Value") -> "Value | None":
+def read_optional(at: Spot, value: Value) -> Value | None:
     """std::optional."""
     flag, payload = find_part(at.kind, "_M_engaged"), find_part(at.kind, "_M_payload")
     if flag is None or payload is None:
@@ -88,7 +90,7 @@ def read_optional(at: "Spot", value: "Value") -> "Value | None":
     return read_held(at, value, flag, held)
 
 
-def read_tree(at: "Spot", value: "Value") -> "Value | None":
+def read_tree(at: Spot, value: Value) -> Value | None:
     """std::map and std::set: nodes of a red-black tree hold a value behind four words: the color,
     the parent, the left and the right one.
     """
@@ -106,7 +108,7 @@ def read_tree(at: "Spot", value: "Value") -> "Value | None":
     return read_nodes(at, value, arguments[1], nodes, count, 4 * at.reader.width)
 
 
-def read_list(at: "Spot", value: "Value") -> "Value | None":
+def read_list(at: Spot, value: Value) -> Value | None:
     """std::list: nodes hold a value behind the next and the previous one."""
     head = find_path(at.kind, "_M_impl", "_M_node")
     next_part, total = find_path(at.kind, "_M_node", "_M_next"), find_part(at.kind, "_M_size")
@@ -118,7 +120,7 @@ def read_list(at: "Spot", value: "Value") -> "Value | None":
     return read_nodes(at, value, arguments[0], nodes, count, 2 * at.reader.width)
 
 
-def read_hash_table(at: "Spot", value: "Value") -> "Value | None":
+def read_hash_table(at: Spot, value: Value) -> Value | None:
     """std::unordered_map and _set: nodes hold a value behind the next one."""
     table = find_part(at.kind, "_M_h")
     first = table and find_path(table.type, "_M_before_begin", "_M_nxt")
@@ -133,12 +135,12 @@ def read_hash_table(at: "Spot", value: "Value") -> "Value | None":
     return read_nodes(at, value, arguments[1], nodes, count, at.reader.width)
 
 
-def read_array(at: "Spot", value: "Value") -> "Value | None":
+def read_array(at: Spot, value: Value) -> Value | None:
     """std::array."""
     return read_only_member(at, value, "_M_elems")
 
 
-SHAPES: "dict[str, tuple[Shape, ...]]" = {
+SHAPES: dict[str, tuple[Shape, ...]] = {
     "basic_string": (read_string,),
     "basic_string_view": (read_string_view,),
     "vector": (read_vector,),

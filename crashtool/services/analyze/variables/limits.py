@@ -1,5 +1,7 @@
 """How much of a value is read: it is to be looked at, and a dump may be hostile."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

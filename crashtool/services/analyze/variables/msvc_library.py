@@ -1,5 +1,7 @@
 """Types of Microsoft's C++ library, by its members (xstring, vector, memory, xtree, list, …)."""
 
+from __future__ import annotations
+
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 DEQUE_BLOCK = 16  # bytes of a block, or one element where that is larger (deque, _Block_size)
 
 
-def read_string(at: "Spot", value: "Value") -> "Value | None":
+def read_string(at: Spot, value: Value) -> Value | None:
     """std::string: one that is no longer than its buffer is inside it."""
     store, room = find_part(at.kind, "_Bx"), find_part(at.kind, "_Myres")
     length = find_part(at.kind, "_Mysize")
@@ -48,7 +50,7 @@ def read_string(at: "Spot", value: "Value") -> "Value | None":
     return value._replace(text=quote(content, size, is_cut=False))
 
 
-def read_string_view(at: "Spot", value: "Value") -> "Value | None":
+def read_string_view(at: Spot, value: Value) -> Value | None:
     """std::string_view."""
     pointer, length = find_part(at.kind, "_Mydata"), find_part(at.kind, "_Mysize")
     if pointer is None or length is None:
@@ -56,7 +58,7 @@ def read_string_view(at: "Spot", value: "Value") -> "Value | None":
     return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
 
 
-def read_vector(at: "Spot", value: "Value") -> "Value | None":
+def read_vector(at: Spot, value: Value) -> Value | None:
     """std::vector; that of bool has another one inside it, and is shown by its members."""
     first, last = find_part(at.kind, "_Myfirst"), find_part(at.kind, "_Mylast")
     if first is None or last is None or find_part(at.kind, "_Myvec") is not None:
@@ -65,7 +67,7 @@ def read_vector(at: "Spot", value: "Value") -> "Value | None":
     return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
 
 
-def read_unique_pointer(at: "Spot", value: "Value") -> "Value | None":
+def read_unique_pointer(at: Spot, value: Value) -> Value | None:
     """std::unique_ptr."""
     pointer = find_path(at.kind, "_Mypair", "_Myval2")
     if pointer is None or pointer.type.kind != "pointer":
@@ -73,7 +75,7 @@ def read_unique_pointer(at: "Spot", value: "Value") -> "Value | None":
     return read_smart(at, value, pointer)
 
 
-def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
+def read_shared_pointer(at: Spot, value: Value) -> Value | None:
     """std::shared_ptr and std::weak_ptr."""
     pointer = find_part(at.kind, "_Ptr")
     if pointer is None or pointer.type.kind != "pointer" or find_part(at.kind, "_Rep") is None:
@@ -81,13 +83,13 @@ def read_shared_pointer(at: "Spot", value: "Value") -> "Value | None":
     return read_smart(at, value, pointer)
 
 
-def read_optional(at: "Spot", value: "Value") -> "Value | None":
+def read_optional(at: Spot, value: Value) -> Value | None:
     """std::optional."""
     flag, held = find_part(at.kind, "_Has_value"), find_part(at.kind, "_Value")
     return None if flag is None or held is None else read_held(at, value, flag, held)
 
 
-def read_tree(at: "Spot", value: "Value") -> "Value | None":
+def read_tree(at: Spot, value: Value) -> Value | None:
     """std::map and std::set: a tree whose head, a node without a value, stands for all that ends.
 
     The head's left one is the first.
@@ -104,18 +106,18 @@ def read_tree(at: "Spot", value: "Value") -> "Value | None":
     return read_nodes(at, value, held.type, nodes, count, held.offset)
 
 
-def read_list(at: "Spot", value: "Value") -> "Value | None":
+def read_list(at: Spot, value: Value) -> Value | None:
     """std::list: a ring, with a head that has no value."""
     return _read_ring(at, value, MemberPart(at.kind, 0))
 
 
-def read_hash_table(at: "Spot", value: "Value") -> "Value | None":
+def read_hash_table(at: Spot, value: Value) -> Value | None:
     """std::unordered_map and _set: their elements are in a list."""
     ring = find_part(at.kind, "_List")
     return _read_ring(at, value, ring) if ring else None
 
 
-def _read_ring(at: "Spot", value: "Value", ring: MemberPart) -> "Value | None":
+def _read_ring(at: Spot, value: Value, ring: MemberPart) -> Value | None:
     found = _find_head(at, ring)
     following = found and find_part(found[2], "_Next")
     if found is None or following is None or following.offset:
@@ -125,7 +127,7 @@ def _read_ring(at: "Spot", value: "Value", ring: MemberPart) -> "Value | None":
     return read_nodes(at, value, held.type, nodes, count, held.offset)
 
 
-def _find_head(at: "Spot", holder: MemberPart) -> "tuple[int, int, DataType, MemberPart] | None":
+def _find_head(at: Spot, holder: MemberPart) -> tuple[int, int, DataType, MemberPart] | None:
     """Of a container of nodes: the head's address, how many there are, a node's type, and where a
     node holds its value.
     """
@@ -138,7 +140,7 @@ def _find_head(at: "Spot", holder: MemberPart) -> "tuple[int, int, DataType, Mem
     return at.read_word(holder.offset + head.offset), count, node, held
 
 
-def _walk_tree(at: "Spot", head: int, left: int, parent: int, right: int) -> "Iterator[int]":
+def _walk_tree(at: Spot, head: int, left: int, parent: int, right: int) -> Iterator[int]:
     """The nodes in order. LostValue where one is not known."""
     node = _read_link(at, head + left)
     steps = MAX_STEPS
@@ -159,14 +161,14 @@ def _walk_tree(at: "Spot", head: int, left: int, parent: int, right: int) -> "It
         steps -= 1
 
 
-def _read_link(at: "Spot", address: int) -> int:
+def _read_link(at: Spot, address: int) -> int:
     content = at.reader.frame.read_memory(address, at.reader.width)
     if content is None:
         raise LostValue("not_in_dump", f"memory at {address:#x}")
     return int.from_bytes(content, "little")
 
 
-def read_deque(at: "Spot", value: "Value") -> "Value | None":
+def read_deque(at: Spot, value: Value) -> Value | None:
     """std::deque: blocks, a ring of pointers to them, and where in all that the first one is."""
     blocks, length = find_part(at.kind, "_Map"), find_part(at.kind, "_Mapsize")
     first, total = find_part(at.kind, "_Myoff"), find_part(at.kind, "_Mysize")
@@ -181,7 +183,7 @@ def read_deque(at: "Spot", value: "Value") -> "Value | None":
     if not ring and count:
         lose("how many elements it has makes no sense")
 
-    def walk_spots() -> "Iterator[Spot]":
+    def walk_spots() -> Iterator[Spot]:
         for number in range(start, start + count):
             place = _read_link(at, table + number // each % ring * width)
             yield at.follow(element, place + number % each * size)
@@ -193,12 +195,12 @@ def read_deque(at: "Spot", value: "Value") -> "Value | None":
     return count_elements(read, count, table)
 
 
-def read_array(at: "Spot", value: "Value") -> "Value | None":
+def read_array(at: Spot, value: Value) -> Value | None:
     """std::array."""
     return read_only_member(at, value, "_Elems")
 
 
-SHAPES: "dict[str, tuple[Shape, ...]]" = {
+SHAPES: dict[str, tuple[Shape, ...]] = {
     "basic_string": (read_string,),
     "basic_string_view": (read_string_view,),
     "vector": (read_vector,),

@@ -1,5 +1,7 @@
 """Members of classes by name, also where they are inside bases and other members."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -14,11 +16,11 @@ DEEPEST = 8
 class MemberPart(NamedTuple):
     """A member: its type, and where it begins in the object that was asked."""
 
-    type: "DataType"
+    type: DataType
     offset: int
 
 
-def find_part(kind: "DataType", name: str) -> MemberPart | None:
+def find_part(kind: DataType, name: str) -> MemberPart | None:
     """The member of a name that is the least deep inside; None where there is none.
 
     MalformedFile where a type is damaged.
@@ -41,7 +43,7 @@ def find_part(kind: "DataType", name: str) -> MemberPart | None:
     return None
 
 
-def find_path(kind: "DataType", *names: str) -> MemberPart | None:
+def find_path(kind: DataType, *names: str) -> MemberPart | None:
     """A member of a member, each found as `find_part` does."""
     part: MemberPart | None = MemberPart(kind, 0)
     for name in names:

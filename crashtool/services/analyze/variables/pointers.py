@@ -1,5 +1,7 @@
 """Pointers and references: addresses, and what they lead to where the dump has it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.formats.variables.places import MemoryPlace, PointeePlace
@@ -16,7 +18,7 @@ STEPS = (1 << 8, 1 << 6, 1 << 4, 1 << 2, 1)  # letters that are looked for at on
 NO_VALUE = ("void", "function", "unknown")
 
 
-def read_pointer(at: "Spot", value: Value) -> Value:
+def read_pointer(at: Spot, value: Value) -> Value:
     """A pointer or reference."""
     if isinstance(at.place, PointeePlace):
         return _read_implicit(at, at.place, value)
@@ -35,7 +37,7 @@ def read_pointer(at: "Spot", value: Value) -> Value:
     return value._replace(pointee=read_target(at, target, address))
 
 
-def read_target(at: "Spot", target: "DataType", address: int) -> Value:
+def read_target(at: Spot, target: DataType, address: int) -> Value:
     """What is at an address: a text for letters."""
     if is_letter(target):
         text = Value(target.name)
@@ -48,7 +50,7 @@ def read_target(at: "Spot", target: "DataType", address: int) -> Value:
     return at.reader.read(spot._replace(pointers=at.pointers + 1))
 
 
-def _read_implicit(at: "Spot", place: PointeePlace, value: Value) -> Value:
+def _read_implicit(at: Spot, place: PointeePlace, value: Value) -> Value:
     """A pointer that the compiler has removed, with what it led to."""
     target = at.kind.details.target
     if at.offset or target is None or target.kind in NO_VALUE:
@@ -60,7 +62,7 @@ def _read_implicit(at: "Spot", place: PointeePlace, value: Value) -> Value:
     return value._replace(pointee=pointee, reason="what it leads to has no address")
 
 
-def read_text(at: "Spot", address: int, size: int) -> tuple[bytes, bool]:
+def read_text(at: Spot, address: int, size: int) -> tuple[bytes, bool]:
     """The bytes of a text up to its zero, in letters of `size` bytes, and whether it goes on.
 
     LostValue when the dump holds neither its end nor as much as is shown.
@@ -76,14 +78,14 @@ def read_text(at: "Spot", address: int, size: int) -> tuple[bytes, bool]:
     return bytes(found[:most]), True
 
 
-def _read_part(at: "Spot", address: int, size: int) -> bytes:
+def _read_part(at: Spot, address: int, size: int) -> bytes:
     for step in STEPS:
         if content := at.reader.frame.read_memory(address, step * size):
             return content
     raise LostValue("not_in_dump", f"memory at {address:#x}")
 
 
-def read_counted_text(at: "Spot", address: int, count: int, size: int = 1) -> str:
+def read_counted_text(at: Spot, address: int, count: int, size: int = 1) -> str:
     """A text of so many letters, in quotes. LostValue where the dump does not hold it."""
     if not 0 <= count < 1 << 40:
         lose("its length makes no sense")

@@ -1,5 +1,7 @@
 """Texts in variables that look secret, and are not shown: by what they are, or what they are in."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.secrets import mask_secrets
@@ -16,13 +18,13 @@ NAMES = (
 )  # fmt: skip
 
 
-def mask_texts(value: "Value", name: str) -> "Value":
+def mask_texts(value: Value, name: str) -> Value:
     """A value of a variable or member without texts that look secret."""
     is_secret = any(word in name.lower() for word in NAMES)
     return _mask(value, is_secret=is_secret)
 
 
-def _mask(value: "Value", *, is_secret: bool) -> "Value":
+def _mask(value: Value, *, is_secret: bool) -> Value:
     if value.text.startswith('"') and len(value.text) > 2:  # noqa: PLR2004 (its quotes)
         value = value._replace(text=_mask_text(value.text, is_secret=is_secret))
     if value.pointee is not None:

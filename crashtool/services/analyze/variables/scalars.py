@@ -1,5 +1,7 @@
 """Numbers, letters and names of enumerations, as C++ writes them."""
 
+from __future__ import annotations
+
 from decimal import Decimal, localcontext
 from struct import pack, unpack
 from typing import TYPE_CHECKING
@@ -23,12 +25,12 @@ SURROGATES = range(0xD800, 0xE000)
 ESCAPES = {0: "\\0", 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 27: "\\e", 92: "\\\\"}
 
 
-def read_number(kind: "DataType", content: bytes) -> int:
+def read_number(kind: DataType, content: bytes) -> int:
     """The bytes of a value as a number, with a sign where its type has one."""
     return int.from_bytes(content, "little", signed=is_signed(kind))
 
 
-def is_signed(kind: "DataType") -> bool:
+def is_signed(kind: DataType) -> bool:
     """Whether numbers of a type have a sign."""
     if kind.kind == "enum":
         details = kind.details
@@ -38,12 +40,12 @@ def is_signed(kind: "DataType") -> bool:
     return kind.kind == "base" and kind.encoding in SIGNED
 
 
-def is_letter(kind: "DataType") -> bool:
+def is_letter(kind: DataType) -> bool:
     """Whether it is of texts; other types of one byte are numbers."""
     return kind.plain_name in LETTERS and kind.size in (1, 2, 4)
 
 
-def format_scalar(kind: "DataType", number: int) -> str:
+def format_scalar(kind: DataType, number: int) -> str:
     """A number of a base type or an enumeration, that is no fraction."""
     if kind.kind == "enum":
         return _format_enumerator(kind, number)
@@ -68,7 +70,7 @@ def format_letter(number: int, size: int) -> str:
     return ""
 
 
-def _format_enumerator(kind: "DataType", number: int) -> str:
+def _format_enumerator(kind: DataType, number: int) -> str:
     """A name, or the names of single bits that make up a number, or the number."""
     rows = kind.details.enumerators
     for value, name in rows:

@@ -1,5 +1,7 @@
 """A value that is about to be read: its type, where it is, and what reads it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 class Reading(Protocol):
     """What reads the values of one frame; `width` is a pointer's size in bytes."""
 
-    frame: "FrameView"
+    frame: FrameView
     width: int
-    limits: "Limits"
+    limits: Limits
 
-    def read(self, spot: "Spot", name: str = "") -> "Value":
+    def read(self, spot: Spot, name: str = "") -> Value:
         """The value at a spot, whatever it is; lost ones say why."""
 
     def take_room(self) -> bool:
@@ -37,8 +39,8 @@ class Spot(NamedTuple):
     """
 
     reader: Reading
-    kind: "DataType"
-    place: "Place"
+    kind: DataType
+    place: Place
     offset: int = 0
     depth: int = 0
     pointers: int = 0
@@ -58,10 +60,10 @@ class Spot(NamedTuple):
         """A number without a sign in it; of a pointer's size unless said otherwise."""
         return int.from_bytes(self.read_bytes(offset, size or self.reader.width), "little")
 
-    def move(self, kind: "DataType", offset: int) -> "Spot":
+    def move(self, kind: DataType, offset: int) -> Spot:
         """Another value inside this one."""
         return self._replace(kind=kind, offset=self.offset + offset, depth=self.depth + 1)
 
-    def follow(self, kind: "DataType", address: int) -> "Spot":
+    def follow(self, kind: DataType, address: int) -> Spot:
         """A value in memory that belongs to this one, as elements of containers do."""
         return Spot(self.reader, kind, MemoryPlace(address), 0, self.depth + 1, self.pointers)

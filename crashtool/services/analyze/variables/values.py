@@ -1,5 +1,7 @@
 """From a type and a place to a value that can be shown."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -35,10 +37,10 @@ class ValueReader:
 
     def __init__(
         self,
-        frame: "FrameView",
+        frame: FrameView,
         width: int,
         architecture: str,
-        name_code: "Callable[[int], str]" = lambda _address: "",
+        name_code: Callable[[int], str] = lambda _address: "",
         limits: Limits = SHOWN,
         budget: ValueBudget | None = None,
     ) -> None:
@@ -51,7 +53,7 @@ class ValueReader:
         self._left = 0
         self._budget = budget or ValueBudget()
 
-    def read_variable(self, kind: "DataType", locate: "Callable[[FrameView], Place]") -> Value:
+    def read_variable(self, kind: DataType, locate: Callable[[FrameView], Place]) -> Value:
         """The value of a variable; `locate` as of a `FoundVariable`."""
         if self._budget.left <= 0:
             return Value(kind.name, "unknown", reason="too many variables are on this stack")

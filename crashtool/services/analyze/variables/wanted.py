@@ -1,5 +1,7 @@
 """Which variables a report is to have."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.variables.limits import SHOWN, Limits
 

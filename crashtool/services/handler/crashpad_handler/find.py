@@ -1,5 +1,7 @@
 """Find a crashpad_handler, and learn which build it is and whether it starts at all."""
 
+from __future__ import annotations
+
 import errno
 import os
 import platform

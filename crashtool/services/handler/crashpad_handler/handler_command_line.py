@@ -1,5 +1,7 @@
 """The handler's command line for one run, from what the user gave."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Make a stopped program do one system call: send a message on a socket it inherited."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys

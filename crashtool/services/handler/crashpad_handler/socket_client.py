@@ -5,6 +5,8 @@ message, and the handler dumps that process. So the stopped program is made to s
 injected system call.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import socket

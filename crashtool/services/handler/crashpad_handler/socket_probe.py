@@ -4,6 +4,8 @@ A handler hangs up on a message of any other size, and a client built otherwise 
 the crash for nothing (exception_handler_server.cc, "incorrect payload size").
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal

@@ -1,5 +1,7 @@
 """Ask for a dump by --trace-parent-with-exception: the helper dumps the program, its parent."""
 
+from __future__ import annotations
+
 import os
 import select
 import signal

@@ -1,5 +1,7 @@
 """The crash of a process that the program has started: held, dumped by crashtool, let die."""
 
+from __future__ import annotations
+
 import sys
 import time
 from collections.abc import Callable

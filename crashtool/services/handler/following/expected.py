@@ -1,5 +1,7 @@
 """Crashes that a test wants: told by the process's words or its name, and left out of reports."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 

@@ -1,5 +1,7 @@
 """How a program's processes are followed, as the user asked."""
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 

@@ -1,5 +1,7 @@
 """Pass on to the program the signals that were meant for it but sent to its runner."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys

@@ -1,5 +1,7 @@
 """From a fatal signal to a dump: what lies between the stopped program and the handler."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys

@@ -1,5 +1,7 @@
 """Dumps of processes that run: of each one that is left when time is up, of one that is named."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os

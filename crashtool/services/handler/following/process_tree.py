@@ -1,5 +1,7 @@
 """The processes that a program starts, and those start: which are traced, which have crashed."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import sys

@@ -1,5 +1,7 @@
 """The loop around a traced program and the processes that it starts, to the program's end."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
@@ -260,7 +262,7 @@ class Runner:
             if not self._take_report():
                 signal.sigtimedwait({signal.SIGCHLD}, 0.01)
 
-    def _patience(self) -> "StopWatch":
+    def _patience(self) -> StopWatch:
         return StopWatch(self.handler_seconds, _STOPPING - self._spared)
 
     def _finish(self) -> RunResult:
@@ -317,7 +319,7 @@ class Runner:
             "timed_out": (self._following.timeout or 0.0) if self._is_forced else 0.0,
         }
 
-    def _await_end(self, pid: int, patience: "StopWatch") -> None:
+    def _await_end(self, pid: int, patience: StopWatch) -> None:
         while pid not in self._ended:
             try:
                 tid, status = os.waitpid(pid, WAIT_ALL | os.WNOHANG)

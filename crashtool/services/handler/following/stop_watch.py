@@ -1,5 +1,7 @@
 """How long to wait: for a handler, and what ends that sooner; for a program, and what ends it."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import time

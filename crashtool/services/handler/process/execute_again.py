@@ -1,5 +1,7 @@
 """Have a program executed once more without a tracer, whose presence costs it its rights."""
 
+from __future__ import annotations
+
 import os
 import sys
 

@@ -1,5 +1,7 @@
 """Which signals are crashes, and which make a process stand still."""
 
+from __future__ import annotations
+
 import signal
 import sys
 

@@ -4,6 +4,8 @@ Two processes cannot trace one thread. The runner lets go of each while a group 
 so that none runs a single instruction between the crash and the handler's look at it.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys

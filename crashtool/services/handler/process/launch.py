@@ -1,5 +1,7 @@
 """Start a program traced, with a helper beside it that can become its crash handler."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os

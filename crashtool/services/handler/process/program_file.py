@@ -1,5 +1,7 @@
 """Find the program to run as a shell would, and say why one cannot be executed."""
 
+from __future__ import annotations
+
 import errno
 import os
 import shutil

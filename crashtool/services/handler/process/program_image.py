@@ -1,5 +1,7 @@
 """What an executed file means for whoever traces its process: it traces others, it has rights."""
 
+from __future__ import annotations
+
 import contextlib
 import mmap
 import os

@@ -1,5 +1,7 @@
 """The few Linux system calls Python has no name for: ptrace, prctl, clone, tgkill (x86-64)."""
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os

@@ -5,12 +5,14 @@ stopped thread, so that crashpad_handler finds what a Crashpad client would have
 Layouts: asm/sigcontext.h and asm/ucontext.h of Linux, util/linux/exception_information.h.
 """
 
+from __future__ import annotations
+
 import signal
 import sys
 from typing import Annotated
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.record import I32, U16, U32, U64, Record
+from crashtool.formats.record import I32, U16, U32, U64, Bytes512, Record
 from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 
@@ -18,10 +20,10 @@ if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
 Bytes64 = Annotated[bytes, "64s"]
+Bytes104 = Annotated[bytes, "104s"]
 Bytes108 = Annotated[bytes, "108s"]
 Bytes112 = Annotated[bytes, "112s"]
 Bytes128 = Annotated[bytes, "128s"]
-Bytes512 = Annotated[bytes, "512s"]
 
 FAULTS = frozenset((signal.SIGILL, signal.SIGTRAP, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV))
 SIGNALS_WITH_ADDRESS = frozenset((signal.SIGSEGV, signal.SIGBUS))
@@ -35,7 +37,7 @@ class SignalInfo(Record):
     code: I32
     padding: I32
     address: U64
-    rest: Annotated[bytes, "104s"]
+    rest: Bytes104
 
     @property
     def sender(self) -> int:

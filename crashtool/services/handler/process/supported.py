@@ -1,5 +1,7 @@
 """Where programs can be run and dumped at all: the one question to ask before anything of it."""
 
+from __future__ import annotations
+
 import platform
 import sys
 

@@ -1,5 +1,7 @@
 """What /proc says of a process that is being run, and its memory."""
 
+from __future__ import annotations
+
 import errno
 import os
 import sys

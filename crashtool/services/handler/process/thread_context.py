@@ -1,5 +1,7 @@
 """The CONTEXT of a stopped thread, from the register sets that ptrace gives."""
 
+from __future__ import annotations
+
 from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.x87 import Fxsave, fsave_of
 from crashtool.formats.record import Record

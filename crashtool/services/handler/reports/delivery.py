@@ -1,5 +1,7 @@
 """Find what a handler made of a crash, in the database it wrote to."""
 
+from __future__ import annotations
+
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 

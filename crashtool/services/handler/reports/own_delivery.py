@@ -1,5 +1,7 @@
 """Send a report that crashtool wrote itself, as a handler would have sent its own."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The database that reports of a run go to, made ready before it."""
 
+from __future__ import annotations
+
 import errno
 import os
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """End this process the way another one ended."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys

@@ -5,6 +5,8 @@ it lays out what a Crashpad client would have left in the program's memory, lets
 program, has the handler look at it, and then lets it die as it would have.
 """
 
+from __future__ import annotations
+
 import signal
 import sys
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Run a program with all that belongs to it: a writer of its minidump, a database, the report."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -88,7 +90,7 @@ class ReportedRun:
                 str(database), tuple(join_annotations(annotations).items()), tuple(named)
             )
 
-    def run(self) -> "RunResult":
+    def run(self) -> RunResult:
         """The program's life, to its end."""
         plan = self.plan
         if plan.process_id:
@@ -103,14 +105,14 @@ class ReportedRun:
             line = self._compose(str(last_lines.path)) if self._compose else []
             return self._run_program(line, last_lines=last_lines, streams=last_lines.streams)
 
-    def _run_program(self, line: list[str], **more: Any) -> "RunResult":
+    def _run_program(self, line: list[str], **more: Any) -> RunResult:
         plan = self.plan
         return run_program(
             plan.program, line, own=self._own, mode=plan.mode, following=plan.following,
             insists=False, **more,
         )  # fmt: skip
 
-    def _dump_process(self) -> "RunResult":
+    def _dump_process(self) -> RunResult:
         from crashtool.model.run import RunResult
         from crashtool.services.handler.following.hang import dump_process
         from crashtool.services.handler.stderr.taken_stderr import taking_last_lines
@@ -124,7 +126,7 @@ class ReportedRun:
             )
         return RunResult(0, self.plan.process_id, hangs=(crash,))
 
-    def find_delivery(self, result: "RunResult") -> "DeliveredReport | None":
+    def find_delivery(self, result: RunResult) -> DeliveredReport | None:
         """The report of the program's crash, if it had one and left one."""
         database = Path(result.database) if result.database else self.chosen.path
         if result.fatal is None or database is None:
@@ -135,7 +137,7 @@ class ReportedRun:
 
         return find_delivery(database, self._known, result.process_id)
 
-    def find_reports(self, crashes: "Sequence[ProcessCrash]") -> "dict[str, DeliveredReport]":
+    def find_reports(self, crashes: Sequence[ProcessCrash]) -> dict[str, DeliveredReport]:
         """The reports that crashtool has written of other processes' crashes, by their ids."""
         wanted = {crash.uuid for crash in crashes if crash.uuid}
         if not wanted:
@@ -147,7 +149,7 @@ class ReportedRun:
             found |= list_reports(Path(database))
         return {uuid: found[uuid] for uuid in wanted & found.keys()}
 
-    def send(self, delivery: "DeliveredReport") -> "DeliveredReport":
+    def send(self, delivery: DeliveredReport) -> DeliveredReport:
         """Send a report that crashtool has written, if there is a URL."""
         if not self.plan.url:
             return delivery
@@ -155,7 +157,7 @@ class ReportedRun:
 
         return send_report(_database_of(delivery), delivery, self.plan.url, self.warn)
 
-    def discard(self, delivery: "DeliveredReport") -> None:
+    def discard(self, delivery: DeliveredReport) -> None:
         """Remove a report that nobody wants. CrashtoolError when the database does not let it."""
         from crashtool.formats.crashpad.database import open_database
         from crashtool.services.database.changing import delete_reports
@@ -165,7 +167,7 @@ class ReportedRun:
             database, [report for report in database.reports if str(report.uuid) == delivery.uuid]
         )
 
-    def explain_writer(self, result: "RunResult") -> str | None:
+    def explain_writer(self, result: RunResult) -> str | None:
         """Why crashtool wrote the minidump itself; None when a handler did."""
         if result.mode != MODE:
             return None
@@ -204,6 +206,6 @@ class ReportedRun:
             self.warn(f"uploads are disabled in {path}: no report of it will be sent")
 
 
-def _database_of(delivery: "DeliveredReport") -> Path:
+def _database_of(delivery: DeliveredReport) -> Path:
     """The folder above `pending` or `completed`."""
     return Path(delivery.path).parent.parent

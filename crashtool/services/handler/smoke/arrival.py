@@ -1,5 +1,7 @@
 """Compare what arrived with what was given: each annotation, each attachment, the URL's names."""
 
+from __future__ import annotations
+
 import filecmp
 import re
 from collections.abc import Iterator, Sequence

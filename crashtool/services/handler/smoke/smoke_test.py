@@ -1,5 +1,7 @@
 """Prove end to end that a crash under a real handler arrives: one named check after the other."""
 
+from __future__ import annotations
+
 import filecmp
 import sys
 import time
@@ -279,7 +281,7 @@ class Proof:
             return
         self._check("server took the report", True, f"as {reply.rxid}")
 
-    def _get_received(self, receiver: Receiver, delivery: DeliveredReport) -> "StoredReport":
+    def _get_received(self, receiver: Receiver, delivery: DeliveredReport) -> StoredReport:
         reports = receiver.inbox.reports()
         report = next((one for one in reports if one.fields.get(MARK) == self.mark.value), None)
         self._require("report received", report is not None, f"{len(reports)} in the inbox")
@@ -290,7 +292,7 @@ class Proof:
         return report
 
 
-def _received(report: "StoredReport") -> Arrival:
+def _received(report: StoredReport) -> Arrival:
     files = tuple((file.name, str(file.path)) for file in report.files)
     return Arrival(report.fields, files, report.query, "received")
 

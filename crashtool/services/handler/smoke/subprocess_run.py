@@ -3,6 +3,8 @@
 The runner waits for any child and must be alone with its program; so it gets a process.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

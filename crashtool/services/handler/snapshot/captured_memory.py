@@ -4,6 +4,8 @@ Everything is bounded, so that a process of any size with any number of threads 
 memory and time. A stack that is too long keeps both ends: the crash, and who began it.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 

@@ -5,6 +5,8 @@ leads to the callers. They are known by the segment registers, which are the sam
 Layouts: asm/sigcontext.h of Linux.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.minidump.snapshot import MemorySnapshot

@@ -3,6 +3,8 @@
 Not in the dynamic linker's list, which static programs lack: so Go's and musl's have modules too.
 """
 
+from __future__ import annotations
+
 import mmap
 import os
 import sys

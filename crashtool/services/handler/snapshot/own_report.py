@@ -1,5 +1,7 @@
 """The report that crashtool itself writes of a crash: taken down, packed, put into a database."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Iterable
 from pathlib import Path

@@ -4,6 +4,8 @@ The report goes into a Crashpad database as a handler's would, waiting to be sen
 reads databases finds it there.
 """
 
+from __future__ import annotations
+
 from crashtool.formats.named_tuple import NamedTuple
 
 MODE = "own"

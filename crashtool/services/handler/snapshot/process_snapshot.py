@@ -1,5 +1,7 @@
 """A stopped process as it stands: what the minidump that crashtool itself writes tells of it."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import time

@@ -1,5 +1,7 @@
 """What /proc says of the machine and of a process's life, for the system streams of a dump."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys

@@ -5,6 +5,8 @@ with 2>, has put them. What goes into the run's own pipe is known by the relay. 
 processes of the run belongs to them: what was in it is gone.
 """
 
+from __future__ import annotations
+
 import os
 import stat
 import sys

@@ -6,6 +6,8 @@ Terminals are left alone. The process passes everything on, keeps the end of it,
 nobody has the pipe any more, which may be later than the run.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import select
@@ -43,7 +45,7 @@ class StderrRelay:
         self._control: socket.socket | None = control
 
     @classmethod
-    def start(cls) -> "StderrRelay | None":
+    def start(cls) -> StderrRelay | None:
         """For this process's stderr; None where it is neither a pipe nor a socket.
 
         OSError when there can be no process.

@@ -1,5 +1,7 @@
 """What it takes to have the last lines of stderr at a crash: a relay, a file that is attached."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,5 +1,7 @@
 """Whether a program was built for its developer or for its users, as far as files tell."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from itertools import islice

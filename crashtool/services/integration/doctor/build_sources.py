@@ -1,5 +1,7 @@
 """The sources of a build as bytes, for what is looked for in many of them."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,7 @@
 """How a program that has Crashpad's client is built, whichever build system says so."""
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.cmake.build_lines import LinkLine

@@ -1,5 +1,7 @@
 """host.sandbox.mac: what signature, entitlements and layout of a macOS bundle do to its handler."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The table of checks. A check is a function in its family's module and its row here."""
 
+from __future__ import annotations
+
 from crashtool.model.doctor import (
     BUNDLE,
     CRASHPAD_LIBRARY,

@@ -1,5 +1,7 @@
 """Build folders of CMake as builds: a target for each program or shared library."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,7 @@
 """What the settings say: those in effect, and those of a crashtool.toml that was found."""
 
+from __future__ import annotations
+
 import os
 from contextlib import suppress
 from typing import Any

@@ -1,5 +1,7 @@
 """The builds that have to do with Crashpad, and which of their libraries are Crashpad's."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from pathlib import Path

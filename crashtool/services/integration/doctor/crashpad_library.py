@@ -1,5 +1,7 @@
 """What a static library asks of those who link it, by the objects in it."""
 
+from __future__ import annotations
+
 from functools import partial
 from pathlib import Path
 

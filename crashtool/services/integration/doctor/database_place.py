@@ -1,5 +1,7 @@
 """database.place, .length, .space: whether the configured path can hold a database at all."""
 
+from __future__ import annotations
+
 import ntpath
 import os
 import shutil

@@ -1,5 +1,7 @@
 """database.state: whether a database that is there lets reports out."""
 
+from __future__ import annotations
+
 import time
 from collections import Counter
 from collections.abc import Iterator

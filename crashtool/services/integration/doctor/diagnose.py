@@ -1,5 +1,7 @@
 """Run all checks of the table on all subjects."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 
 from crashtool.errors import CrashtoolError, reason_of

@@ -1,5 +1,7 @@
 """What a container starts with, by its Dockerfile (docs.docker.com, "Dockerfile reference")."""
 
+from __future__ import annotations
+
 import json
 import re
 

@@ -1,5 +1,7 @@
 """One call of `doctor`: what was asked for, its subjects, and what is known of them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar

@@ -1,5 +1,7 @@
 """What checks ask of object files: each is read once a call, through `Examination.recall`."""
 
+from __future__ import annotations
+
 import os
 import platform
 import sys

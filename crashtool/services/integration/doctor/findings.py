@@ -1,5 +1,7 @@
 """How a check says what it found."""
 
+from __future__ import annotations
+
 from crashtool.model.doctor import FAILURE, NOTE, SKIP, WARNING, CheckResult
 
 

@@ -1,5 +1,7 @@
 """handler.present, .executable, .kind, .arch, .name: the handler as a file beside a program."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterator

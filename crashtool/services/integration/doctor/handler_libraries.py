@@ -1,5 +1,7 @@
 """handler.libraries and handler.libcurl: what a crashpad_handler is loaded with, and uploads by."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from collections.abc import Iterator

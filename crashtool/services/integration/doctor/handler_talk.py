@@ -1,5 +1,7 @@
 """handler.protocol, .arguments, .attachments: whether client and handler understand each other."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import tempfile

@@ -1,5 +1,7 @@
 """host.ptrace, .pid1, .files, .lsm: what this machine, or its container, does to handlers."""
 
+from __future__ import annotations
+
 import errno
 import os
 import subprocess

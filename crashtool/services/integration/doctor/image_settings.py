@@ -3,6 +3,8 @@
 A container has its host's kernel, whatever its image says: so these are warnings and notes.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,6 +4,8 @@ As ld.so(8) has it, but for LD_LIBRARY_PATH, which is the user's program's, and 
 made from the same folders.
 """
 
+from __future__ import annotations
+
 import glob
 import os
 from pathlib import Path

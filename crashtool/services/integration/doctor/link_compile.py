@@ -1,5 +1,7 @@
 """link.standard, .nominmax: how the code that includes Crashpad's headers is compiled."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,7 @@
 """link.include: folders that are there, and hold all headers that Crashpad's own include."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterator

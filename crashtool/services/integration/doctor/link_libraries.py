@@ -1,5 +1,7 @@
 """link.libraries: all libraries that the client of a distribution needs."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
 

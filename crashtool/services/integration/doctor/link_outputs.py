@@ -1,5 +1,7 @@
 """link.pdb, .elf, .pic: what the linker is told to make of it."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,6 +3,8 @@
 They say before the linker would what it says as LNK2038, LNK1112, C1900 or LNK2001.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

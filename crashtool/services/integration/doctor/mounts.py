@@ -1,5 +1,7 @@
 """What kind of file system a path is on, by Linux' table of mounts."""
 
+from __future__ import annotations
+
 import re
 
 from crashtool.formats.named_tuple import NamedTuple

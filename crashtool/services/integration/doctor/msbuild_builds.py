@@ -1,5 +1,7 @@
 """Visual Studio projects as builds."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Which crashpad_handler a program would start."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from pathlib import Path

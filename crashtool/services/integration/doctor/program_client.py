@@ -1,5 +1,7 @@
 """program.client, .note, .stack, .threads, .static, .symbols: how the client is linked."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """program.ratelimit, .url, .paths: what the texts in a program say of its integration."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 

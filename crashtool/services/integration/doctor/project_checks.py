@@ -1,5 +1,7 @@
 """The rows of the table of checks for settings, databases, builds, sources and registry files."""
 
+from __future__ import annotations
+
 from crashtool.model.doctor import (
     CMAKE_BUILD,
     CRASHPAD_LIBRARY,

@@ -4,6 +4,8 @@ A project of Windows may be looked at elsewhere: `\` is a separator, case does n
 with a drive is another machine's. A path of a server is looked at nowhere: that would log in there.
 """
 
+from __future__ import annotations
+
 import ntpath
 import os
 from pathlib import Path

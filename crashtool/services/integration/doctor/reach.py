@@ -1,5 +1,7 @@
 """url.reach: whether the server of the URL can be reached from here, asked only with --probe."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.errors import NetworkFailure, UsageError

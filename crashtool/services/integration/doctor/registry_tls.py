@@ -1,5 +1,7 @@
 """host.tls.windows: whether uploads from old Windows can have TLS 1.2, by its registry."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

@@ -3,6 +3,8 @@
 A folder may hold anything: a hundred thousand files, links in circles, pipes that nobody writes to.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

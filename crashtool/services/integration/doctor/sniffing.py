@@ -1,5 +1,7 @@
 """What kinds of subject a file is, by its content."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """source.start: how the program calls StartHandler, by its source."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,7 @@
 """url.*, token.*, annotations.*: the rules of make-url and annotate, on what is configured."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from functools import partial
 

@@ -1,5 +1,7 @@
 """Programs in archives and packages, unpacked to be looked at as those in a folder are."""
 
+from __future__ import annotations
+
 import os
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
 """link.dsym and link.handler: what an Xcode project makes of symbols and of the handler."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

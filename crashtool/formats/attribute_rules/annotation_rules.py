@@ -1,5 +1,7 @@
 """Rules about annotations: keys, values and limits."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from crashtool.formats.attribute_rules.start_plan import (
