@@ -18,139 +18,7 @@ from typing import NamedTuple
 
 from factory_source import write_source
 
-PROGRAM = r"""
-#include <algorithm>
-#include <cstdio>
-#include <functional>
-#include <map>
-#include <memory>
-#include <numeric>
-#include <sstream>
-#include <string>
-#include <unordered_map>
-#include <vector>
-#include "shared.h"
-namespace app { namespace {
-struct Local {
-    int v;
-    explicit Local(int x) : v(x) { where = x; }
-    ~Local() { where = -v; }
-    int operator()(int k) const { return v * k + peek(k); }
-    bool operator<(const Local &other) const { return v < other.v; }
-};
-std::string spell(const std::map<std::string, std::vector<int>> &all) {
-    std::ostringstream text;
-    for (const auto &[name, values] : all) {
-        text << name << ": ";
-        for (int value : values) text << value << (value % 2 ? "," : ";");
-    }
-    return text.str();
-}
-int helper(int n) {
-    std::vector<int> all;
-    for (int i = 0; i < n; i++) all.push_back(peek(i));
-    std::stable_sort(all.begin(), all.end(), [](int a, int b) { return peek(a) < peek(b); });
-    std::map<std::string, std::vector<int>> by_name;
-    for (int i : all) by_name[std::to_string(i % 7)].push_back(i);
-    puts(spell(by_name).c_str());
-    std::unordered_map<long, std::shared_ptr<Local>> kept;
-    for (int i : all) kept[i] = std::make_shared<Local>(i);
-    return std::accumulate(all.begin(), all.end(), (int)kept.size());
-}
-template <class T> __attribute__((noinline)) T grow(T a, int n) {
-    struct Inner { static T go(T x) { return x + peek((int)x); } };
-    for (int i = 0; i < n; i++) a = Inner::go(a);
-    return a;
-}
-}
-struct Engine {
-    virtual ~Engine() {}
-    virtual int run(int n);
-};
-int Engine::run(int n) {
-    Local local(n);
-    auto outer = [&](int q) {
-        auto inner = [&](int r) { return local(r) + q + peek(r); };
-        return inner(q) + inner(q + 1);
-    };
-    std::function<int(int)> kept = outer;
-    return kept(n) + helper(n) + (int)grow<long>(n, n) + (int)grow<double>(1.5, n);
-}
-}
-volatile int where;
-int unused(int n) { return peek(n) + 1; }
-__attribute__((cold, noinline)) void cold(int n) { where = n; throw std::to_string(n); }
-int main(int argc, char **) {
-    if (argc > 100) cold(argc);
-    return app::Engine().run(argc) + second(argc);
-}
-"""
-SHARED = """
-#pragma once
-extern volatile int where;
-static inline int peek(int n) { where = n; return where * 3; }
-int second(int n);
-"""
-SECOND = r"""
-#include <deque>
-#include <list>
-#include <set>
-#include <string>
-#include "shared.h"
-template <int N> struct Step {
-    static int go(int n) { return peek(n + N) + Step<N - 1>::go(n ^ N); }
-};
-template <> struct Step<0> { static int go(int n) { return peek(n); } };
-static std::set<std::string> names;
-int second(int n) {
-    std::deque<int> queue(n, 1);
-    std::list<std::string> all;
-    for (int value : queue) all.push_back(std::to_string(value + Step<12>::go(value)));
-    all.sort();
-    for (const auto &text : all) names.insert(text);
-    return (int)names.size() + Step<9>::go(n);
-}
-"""
-RUST = r"""
-use std::collections::{BTreeMap, HashMap};
-#[derive(Debug, Clone)]
-enum Shape { Dot, Line(i32, i32), Text { body: String } }
-fn weigh(shape: &Shape) -> i32 {
-    match shape {
-        Shape::Dot => 1, Shape::Line(a, b) => a * b, Shape::Text { body } => body.len() as i32,
-    }
-}
-fn main() {
-    let mut all: HashMap<String, Vec<Shape>> = HashMap::new();
-    for (number, word) in std::env::args().enumerate() {
-        let shapes = all.entry(word.clone()).or_default();
-        shapes.push(Shape::Line(number as i32, 3));
-        shapes.push(Shape::Text { body: word });
-        shapes.push(Shape::Dot);
-    }
-    let weights = all.iter().map(|(k, v)| (k, v.iter().map(weigh).sum()));
-    let sorted: BTreeMap<_, i32> = weights.collect();
-    println!("{sorted:?} {all:?}");
-}
-"""
-RUNTIME = """
-extern "C" {
-int _fltused;
-void *memset(void *to, int value, __SIZE_TYPE__ size) {
-  for (volatile char *at = (char *)to; size--;) *at++ = (char)value;
-  return to;
-}
-void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) {
-  const char *byte = (const char *)from;
-  for (volatile char *at = (char *)to; size--;) *at++ = *byte++;
-  return to;
-}
-void __chkstk() {}
-void _chkstk() {}
-long long _alldiv(long long a, long long) { return a; }
-long long _allrem(long long a, long long) { return a; }
-}
-"""
+SOURCES = Path(__file__).parent.parent / "tests" / "programs" / "lookups"
 MAC_LINKER = shutil.which("ld64.lld") or shutil.which("ld64.lld-14") or "ld64.lld"
 SPLIT = "-gsplit-dwarf -g"
 ZSTD = "-Wl,--compress-debug-sections=zstd"
@@ -297,11 +165,8 @@ def _make(build: Build, place: Path) -> str:
     place.mkdir(parents=True, exist_ok=True)
     if "factory" in build.file:
         write_source(place, units=2, workers=60)
-        (place / "runtime.cc").write_text(RUNTIME)
-    for name, text in (
-        ("program.cc", PROGRAM), ("second.cc", SECOND), ("shared.h", SHARED), ("program.rs", RUST),
-    ):  # fmt: skip
-        (place / name).write_text(text)
+    for source in SOURCES.iterdir():
+        shutil.copy(source, place)
     for command in build.commands:
         words = [
             path
