@@ -6,86 +6,51 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from zipfile import ZipFile
 
 import pytest
 
 from crashtool.errors import NETWORK
-from tests.conftest import ROOT
+from tests.commands.ended_triage import (
+    ORPHAN,
+    child_environment_with,
+    parametrize_points,
+    start_triage,
+    write_inputs,
+)
+from tests.commands.ended_triage import finish as finish_triage
 from tests.services.symbol_upload.test_s3 import endpoint, files  # noqa: F401 (fixtures)
 from tests.synth.crashes import crash, name_symbols
 
 DUMPS = 40
-POINTS = 20
-FEW = (4, 15)  # the others take minutes: `make slow`
-ORPHAN = 5  # seconds that a process may outlive the one that started it
 SECONDS = 60  # to start, with half of a CPU
 pytestmark = [
     pytest.mark.skipif(not find_spec("distributed"), reason="needs Dask: crashtool[cluster]"),
     pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL to send"),
 ]
-points = pytest.mark.parametrize(
-    "point",
-    [
-        pytest.param(point, marks=() if point in FEW else pytest.mark.slow)
-        for point in range(1, POINTS + 1)
-    ],
-)
-OUTPUTS = ("rows", "known.jsonl")
+points = parametrize_points(4, 15)
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     """Minidumps in a folder and in an archive, one that cannot be read, and symbols."""
     folder = tmp_path_factory.mktemp("inputs")
-    (folder / "crashes").mkdir()
-    for number in range(1, DUMPS + 1):
-        calls = ("draw", "load", "main") if number % 3 else ("load", "main")
-        (folder / "crashes" / f"{number:02}.dmp").write_bytes(crash(number, *calls))
+    write_inputs(folder, DUMPS)
     (folder / "crashes" / "07-bad.dmp").write_bytes(b"MDMP" + bytes(8))
     with ZipFile(folder / "crashes" / "more.zip", "w") as archive:
         for number in range(101, 104):
             archive.writestr(f"{number}.dmp", crash(number, "check", "main"))
-    (folder / "game.sym").write_bytes(name_symbols())
     return folder
 
 
 def start(inputs, folder, *more, module="tests.commands.dying_cluster", **environment):
-    """A call of triage in `folder`; stderr is a pipe that each process holds."""
-    arguments = [
-        "triage",
-        inputs / "crashes",
-        "--symbols",
-        inputs / "game.sym",
-        "--no-local-symbols",
-        "--json",
-        "--work",
-        "work",
-        "--rows",
-        "rows",
-        "--save-baseline",
-        "known.jsonl",
-        *more,
-    ]
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=child(**environment),
-    )
+    """A call of triage in `folder`, which can end a process of its cluster."""
+    return start_triage(module, inputs, folder, *more, **environment)
 
 
-def child(**more):
-    return {**os.environ, "PYTHONPATH": str(ROOT), "CI": "1", **more}
-
-
-def finish(process, folder):
-    """Its answer, and the files that it has written."""
-    stdout, stderr = process.communicate(timeout=300)
-    assert process.returncode == 8, stderr  # one is unreadable
-    return stdout, *((folder / name).read_bytes() for name in OUTPUTS)
+finish = partial(finish_triage, status=8)  # one minidump is unreadable
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +101,7 @@ class RunningCluster:
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
-            env=child(**environment),
+            env=child_environment_with(**environment),
         )
 
     def _await_address(self):
@@ -226,7 +191,7 @@ def test_paths_are_those_that_were_typed_and_a_kept_row_is_not_read_again(
         capture_output=True,
         text=True,
         check=True,
-        env=child(),
+        env=child_environment_with(),
     )
     assert process.stdout == here.stdout
     assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
@@ -307,7 +272,7 @@ def test_workers_read_an_object_store_by_themselves(files, crashtool, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        env=child(),
+        env=child_environment_with(),
     )
     assert (there.returncode, there.stderr) == (0, "")
     assert there.stdout == here.stdout

@@ -3,59 +3,44 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from functools import partial
 
 import pytest
 
 from tests.commands.dying_workers import KILLER
-from tests.conftest import ROOT
+from tests.commands.ended_triage import (
+    ORPHAN,
+    OUTPUTS,
+    POINTS,
+    parametrize_points,
+    start_triage,
+    write_inputs,
+)
+from tests.commands.ended_triage import finish as finish_triage
 from tests.synth.crashes import crash, name_symbols
 
-POINTS = 20
-FEW = (3, 11, 17)  # the others take a minute: `make slow`
 DUMPS = 12
-ORPHAN = 5  # seconds that a process may outlive the one that started it
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL to send")
-points = pytest.mark.parametrize(
-    "point",
-    [pytest.param(point, marks=() if point in FEW else pytest.mark.slow)
-     for point in range(1, POINTS + 1)],
-)  # fmt: skip
-OUTPUTS = ("rows", "known.jsonl", "groups.html")
+points = parametrize_points(3, 11, 17)
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
-    (folder / "crashes").mkdir()
-    for number in range(1, DUMPS + 1):
-        calls = ("draw", "load", "main") if number % 3 else ("load", "main")
-        (folder / "crashes" / f"{number:02}.dmp").write_bytes(crash(number, *calls))
-    (folder / "game.sym").write_bytes(name_symbols())
+    write_inputs(folder, DUMPS)
     return folder
 
 
 def start(inputs, folder, *, maker="", die_at=0, more=(), **environment):
-    """A call of triage in `folder`, with two workers; stderr is a pipe that each process holds."""
-    arguments = [
-        "triage", inputs / "crashes", "--symbols", inputs / "game.sym", "--no-local-symbols",
-        "--jobs", 2, "--json", "--work", "work", "--rows", "rows", "--save-baseline",
-        "known.jsonl", "--html", "groups.html", *more,
-    ]  # fmt: skip
-    command = [sys.executable, "-m", "tests.commands.dying_workers", maker, die_at, *arguments]
-    return subprocess.Popen(
-        list(map(str, command)), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "CI": "1", **environment},
+    """A call of triage in `folder`, with two workers, which ends itself at a counted call."""
+    return start_triage(
+        "tests.commands.dying_workers", inputs, folder,
+        "--jobs", 2, "--html", "groups.html", *more, before=(maker, die_at), **environment,
     )  # fmt: skip
 
 
-def finish(process, folder):
-    """Its answer, and the files that it has written."""
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 0, stderr
-    return stdout, *((folder / name).read_bytes() for name in OUTPUTS)
+finish = partial(finish_triage, outputs=(*OUTPUTS, "groups.html"))
 
 
 @pytest.fixture(scope="module")
