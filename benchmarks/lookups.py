@@ -27,7 +27,7 @@ from typing import NamedTuple, TypeAlias
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats import object_kinds
-from crashtool.formats.dwarf.containers import open_all_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.object_file.identify import read_object_files
 from crashtool.formats.pdb.lookup import PdbLookup

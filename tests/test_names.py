@@ -45,7 +45,6 @@ def test_no_module_name_stands_for_two_ideas():
 
 
 IN_ONE_LOOP = {  # a call for each step, of which there are millions, would cost more than it tells
-    "formats/dwarf/line_program.py _run",
     "formats/dwarf/unit_tree.py _walk",
 }
 

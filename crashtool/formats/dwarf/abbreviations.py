@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from crashtool.formats.dwarf.forms import IMPLICIT, Cursor, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
@@ -10,6 +12,13 @@ MAX_DECLARATIONS = 1 << 16  # of one table; compilers make some hundred
 MAX_ATTRIBUTES = 1 << 10
 MAX_KEPT = 1 << 14  # declarations, of all tables
 WINDOW = 1 << 14  # bytes of a table that are looked at together
+_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+# A code, then a tag, whether there are children, attributes with forms, and two zeros. A form 0x21
+# has its value with it.
+DECLARATION = re.compile(
+    rb"(?s)([\x80-\xff]{0,9}[\x01-\x7f])(%(leb)b.(?:[\x01-\x7f][\x01-\x20\x22-\x7f]|"
+    rb"(?!\x00\x00)%(leb)b(?:\x21%(leb)b|(?!\x21)%(leb)b)){0,1024}\x00\x00)" % {b"leb": _LEB}
+)
 
 
 class Declaration(NamedTuple):
@@ -55,12 +64,13 @@ class Abbreviations:
 
 
 class _Table:
-    """One table: what was read of it is kept, and reading goes on from there."""
+    """One table: what was passed of it is kept, and reading goes on from there."""
 
     def __init__(self, sections: DebugSections, offset: int) -> None:
         self._sections = sections
         self._place = offset
         self._window = self._open_window()
+        self._passed: dict[int, bytes] = {}  # from behind the codes on
         self._known: dict[int, Declaration] = {}
         self._is_whole = False
 
@@ -70,34 +80,42 @@ class _Table:
         return Cursor(cursor.take(cursor.end - cursor.offset))
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._passed)
 
     def find(self, code: int) -> Declaration | None:
         """What a code means; None when it is not there. DamagedDwarf when the table runs out."""
-        while code not in self._known and not self._is_whole:
-            self._read_next()
+        while code not in self._passed and not self._is_whole:
+            self._pass_next()
+        if code in self._passed and code not in self._known:
+            self._known[code] = read_declaration(Cursor(self._passed[code]))
         return self._known.get(code)
 
     def list_codes(self) -> list[int]:
-        """The codes that were read so far."""
-        return list(self._known)
+        """The codes that were passed so far."""
+        return list(self._passed)
 
-    def _read_next(self) -> None:
-        """The next declaration; one that reaches beyond the window is read in another."""
+    def _pass_next(self) -> None:
+        """The next declaration; one that reaches beyond the window is looked for in another."""
         start = self._window.offset
         try:
-            self._read_declaration(self._window)
+            self._pass_declaration(self._window)
         except DamagedDwarf:
             self._place += start
             self._window = self._open_window()
-            self._read_declaration(self._window)
+            self._pass_declaration(self._window)
 
-    def _read_declaration(self, cursor: Cursor) -> None:
+    def _pass_declaration(self, cursor: Cursor) -> None:
+        match = DECLARATION.match(cursor.data, cursor.offset)
         code = cursor.uleb()
-        if not code or len(self._known) >= MAX_DECLARATIONS:
+        if not code or len(self._passed) >= MAX_DECLARATIONS:
             self._is_whole = True
             return
-        self._known.setdefault(code, read_declaration(cursor))
+        start = cursor.offset
+        if match:
+            cursor.offset = match.end()
+        else:
+            read_declaration(cursor)
+        self._passed.setdefault(code, cursor.data[start : cursor.offset])
 
 
 def read_declaration(cursor: Cursor) -> Declaration:

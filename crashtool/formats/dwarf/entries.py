@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right, insort
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TypeAlias
+from contextlib import contextmanager
+from typing import Protocol, TypeAlias
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.constants import INLINED, LOW, RANGES, SIBLING, SUBPROGRAM
@@ -96,28 +97,46 @@ def _find_step(form: int, sizes: Sizes) -> int:
     raise DamagedDwarf(f"debug information of a kind that is not known (form {form:#x})", offset=0)
 
 
-class Shapes:
-    """The shapes of one table of abbreviations, for units of the same sizes."""
+class ReadShapes(Protocol):
+    """Reads a whole table of abbreviations at once, up to where it is damaged."""
 
-    def __init__(self, abbreviations: Abbreviations, table: int, sizes: Sizes) -> None:
+    def read(self, table: int, sizes: Sizes) -> dict[int, Shape]: ...  # noqa: D102
+
+
+class Shapes:
+    """The shapes of one table of abbreviations, for units of the same sizes.
+
+    `known`: those that were read, by code. `steps`: of those whose entries nobody asks for, which
+    have one size, that size with the code; 0 of others.
+    """
+
+    def __init__(
+        self, abbreviations: Abbreviations, tables: ReadShapes, table: int, sizes: Sizes
+    ) -> None:
         self.sizes = sizes
         self._abbreviations = abbreviations
+        self._tables = tables
         self._table = table
+        self._is_read = False
         self.known: dict[int, Shape] = {}
+        self.steps = bytearray(1 << 8)
 
     def find(self, code: int) -> Shape:
         """What a code means. DamagedDwarf when it is not there."""
-        shape = self.known.get(code)
-        if shape is None:
+        shape = self.read_all().get(code)
+        if shape is None:  # damage is told by who reads declarations one by one
             declaration = self._abbreviations.find(self._table, code)
             shape = self.known[code] = Shape(declaration, self.sizes)
         return shape
 
     def read_all(self) -> dict[int, Shape]:
         """All of the table, by code."""
-        for code in self._abbreviations.list_codes(self._table):
-            with suppress(DamagedDwarf):  # of a form that is not known: it hurts where it is met
-                self.find(code)
+        if not self._is_read:
+            self._is_read = True
+            self.known.update(self._tables.read(self._table, self.sizes))
+            for code, shape in self.known.items():
+                if code < MORE and not shape.is_wanted and not shape.sibling:
+                    self.steps[code] = shape.size + 1 if 0 <= shape.size < MORE else 0
         return self.known
 
 
@@ -271,5 +290,5 @@ def as_damage(offset: int) -> Iterator[None]:
     """What runs out of its bytes in here is damaged: the unit at an offset."""
     try:
         yield
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, struct.error):
         raise DamagedDwarf("a unit is cut short", offset=offset) from None

@@ -5,13 +5,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
-from crashtool.formats.dwarf.constants import INLINED, SCOPES, SUBPROGRAM
+from crashtool.formats.dwarf.constants import HIGH, INLINED, LOW, RANGES, SCOPES, SUBPROGRAM
 from crashtool.formats.dwarf.entries import MORE, Entries, Entry, Shape, as_damage
 from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.picked_values import Picker
+from crashtool.formats.dwarf.range_reader import RangeReader
 from crashtool.formats.dwarf.ranges import find_ranges
 from crashtool.formats.dwarf.skipping import compile_run
 from crashtool.formats.named_tuple import NamedTuple
 
+PLACES = (LOW, HIGH, RANGES)
 MAX_FUNCTIONS = 1 << 18  # pieces of functions of one unit
 MAX_OVERLAPPING = 16  # nested functions, and those that were folded into one
 ENOUGH_PASSED = 1 << 13  # entries that are passed one by one before a pattern is made
@@ -34,6 +37,8 @@ class UnitFunctions:
     def __init__(self, entries: Entries, code: tuple[range, ...]) -> None:
         self._entries = entries
         self._code = code
+        self._ranges = RangeReader(entries.unit)
+        self._pickers: dict[int, Picker] = {}
         self._tops: _Pieces | None = None
         self._all: _Pieces | None = None
         self._run: Callable[[bytes, int], int] | None = None
@@ -61,15 +66,25 @@ class UnitFunctions:
     def _list_pieces(self, offsets: Iterator[int]) -> _Pieces:
         rows: list[tuple[int, int, int]] = []
         for offset in offsets:
-            entry = self._entries.read(offset)
             try:
-                pieces = find_ranges(self._entries.unit, entry.values)
+                pieces = self._find_pieces(offset)
             except DamagedDwarf:
                 continue
             rows += ((low, high, offset) for low, high in pieces if self._is_code(low))
             if len(rows) > MAX_FUNCTIONS:
                 break
         return _Pieces(rows)
+
+    def _find_pieces(self, offset: int) -> list[tuple[int, int]]:
+        """First address and end of each piece of a function's code."""
+        entries = self._entries
+        code, start = entries.open(offset)
+        picker = self._pickers.get(code)
+        if picker is None:
+            shape = entries.shapes.find(code)
+            picker = self._pickers[code] = Picker(shape, PLACES, entries.shapes.sizes)
+        low, high, ranges = picker.read(entries.data, start)
+        return self._ranges.find(low, high, ranges, picker.forms)
 
     def _is_code(self, low: int) -> bool:
         """Whether a piece was kept: linkers set dropped ones to 0, 1 or a little more."""
@@ -79,9 +94,13 @@ class UnitFunctions:
         """The functions that are in no other, from sibling to sibling where these are told."""
         entries = self._entries
         data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
-        offset = entries.read(entries.first).end
-        while offset < entries.end:
+        offset, end = entries.read(entries.first).end, entries.end
+        steps, from_bytes = entries.shapes.steps, int.from_bytes
+        while offset < end:
             code = data[offset]
+            if steps[code]:
+                offset += steps[code]
+                continue
             start = offset + 1
             if code >= MORE:
                 code, start = entries.open(offset)
@@ -92,7 +111,9 @@ class UnitFunctions:
             if shape.is_wanted and shape.tag == SUBPROGRAM:
                 yield offset
             if shape.sibling is not None and shape.tag not in SCOPES:
-                offset = entries.find_next(start, shape) or entries.skip(start, shape)
+                before, size = shape.sibling
+                following = from_bytes(data[start + before : start + before + size], "little")
+                offset = following if start < following <= end else entries.skip(start, shape)
             elif shape.size >= 0:
                 offset = start + shape.size
             else:

@@ -6,25 +6,23 @@ DIEs are in another file, of `clang -gmlt`, which describes few, and assembly in
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.addresses import UnitIndex
 from crashtool.formats.dwarf.elf_sections import open_sections
 from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.line_sequences import LineSequences
 from crashtool.formats.dwarf.lines import LineTable
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.formats.dwarf.line_program import Sequence
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_kinds import Content
 
 MAX_PROGRAMS = 1 << 26  # bytes of line programs that are run for one file
 MAX_KEPT = 1 << 24  # bytes of those whose rows are kept
 MAX_PROBLEMS = 16
-MAX_OVERLAPPING = 8  # sequences: what linkers leave of dropped code
 
 
 class CodeLine(NamedTuple):
@@ -120,13 +118,13 @@ class LineLookup:
 
 
 class _Rows:
-    """The rows of one table, but for those of code that the linker has dropped."""
+    """The rows of one table, of which as many are made as are asked for."""
 
     def __init__(self, table: LineTable, code: tuple[range, ...]) -> None:
         self._table = table
         self._code = code
-        self._sequences: list[Sequence] | None = None
-        self._starts: list[int] = []
+        self._sequences: LineSequences | None = None  # as it stays when the program is damaged
+        self._is_open = False
 
     def path(self, number: int) -> str:
         """A source file by its number; "" when there is no such file."""
@@ -134,28 +132,12 @@ class _Rows:
 
     def find(self, address: int) -> CodeLine | None:
         """The line at an address. DamagedDwarf when the program makes no sense."""
-        sequences = self._list_sequences()
-        last = bisect_right(self._starts, address)
-        for sequence in reversed(sequences[max(0, last - MAX_OVERLAPPING) : last]):
-            if found := sequence.find(address):
-                file, line = found
-                path = self._table.path(file) if line else ""
-                return CodeLine(path, line, sequence.addresses[0]) if path else None
-        return None
-
-    def _list_sequences(self) -> list[Sequence]:
-        if self._sequences is None:
-            self._sequences = []  # as it stays when the program is damaged
-            self._sequences = sorted(
-                (
-                    sequence
-                    for sequence in self._table.read_sequences()
-                    if any(sequence.addresses[0] in span for span in self._code)
-                ),
-                key=lambda sequence: sequence.addresses[0],
-            )
-            self._starts = [sequence.addresses[0] for sequence in self._sequences]
-        return self._sequences
+        if not self._is_open:
+            self._is_open = True
+            self._sequences = LineSequences(*self._table.open_program(), self._code)
+        row = self._sequences and self._sequences.find(address)
+        path = self._table.path(row.file) if row and row.line else ""
+        return CodeLine(path, row.line, row.start) if row and path else None
 
 
 def open_line_lookup(data: Content) -> LineLookup | None:

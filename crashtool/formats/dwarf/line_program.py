@@ -1,13 +1,14 @@
 """Line programs: the byte code that makes the rows of a line table (DWARF 5, 6.2).
 
-There are tens of millions of opcodes in a large file, so that all of them are obeyed in one loop.
+There are tens of millions of opcodes in a large file, so that the usual ones are obeyed in one
+loop, and no more of them than an address asks for.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Protocol
 
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.named_tuple import NamedTuple
@@ -34,115 +35,189 @@ class Coding(NamedTuple):
     lengths: bytes  # of each standard opcode from the first on, the number of its operands
 
 
+class LineRegisters(NamedTuple):
+    """What opcodes work on, as far as it is of use here."""
+
+    address: int
+    file: int
+    line: int
+
+
+FIRST = LineRegisters(0, 1, 1)
+
+
+class Numbers(Protocol):
+    """A list of numbers, or an array of those of 64 bits, which takes less memory."""
+
+    def append(self, value: int, /) -> None: ...  # noqa: D102
+    def __getitem__(self, index: int, /) -> int: ...
+    def __len__(self) -> int: ...
+
+
 class Rows(NamedTuple):
     """Rows of growing addresses; each is good up to the next, the last up to the last address,
     which has no row.
     """
 
-    addresses: list[int]
-    files: list[int]
-    lines: list[int]
+    addresses: Numbers
+    files: Numbers
+    lines: Numbers
 
 
-class Sequence:
-    """Rows to be kept and looked up in; each is good up to the next, the last up to `high`."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.addresses = array("Q", rows.addresses[:-1])
-        self.files = array("Q", rows.files)
-        self.lines = array("Q", rows.lines)
-        self.high = rows.addresses[-1]
-
-    def find(self, address: int) -> tuple[int, int] | None:
-        """File number and line at an address; of several rows there the last counts."""
-        index = bisect_right(self.addresses, address) - 1
-        if index < 0 or address >= self.high:
-            return None
-        return self.files[index], self.lines[index]
+def make_lists() -> Rows:
+    """Rows to come, as lists."""
+    return Rows([], [], [])
 
 
-def run_program(code: bytes, coding: Coding) -> list[Rows]:
-    """The sequences of a program, in its order. DamagedDwarf where it runs out."""
-    try:
-        return _run(code, coding)
-    except IndexError:
-        raise DamagedDwarf("a line program is cut short", offset=0) from None
+class SequenceRun:
+    """A sequence of a program, run from an offset as far as is asked for.
 
+    `pieces`: its rows from there on. There is one piece, unless the addresses begin anew; until
+    `is_over`, the last one lacks what follows its last row.
+    """
 
-def _run(code: bytes, coding: Coding) -> list[Rows]:  # noqa: C901, PLR0912, PLR0915 (one loop)
-    """Run a program, in one loop: opcodes come by the million, and a call for each is dear."""
-    advances, steps = list_specials(*coding[:-1])
-    base, offset, end = coding.opcode_base, 0, len(code)
-    sequences: list[Rows] = []
-    address, file, line = 0, 1, 1
-    last, last_file, last_line = 0, -1, -1  # the last row's, if there is one
-    addresses, files, lines = rows = Rows([], [], [])
-    while offset < end:
-        opcode = code[offset]
-        offset += 1
-        if opcode >= base:
-            address += advances[opcode]
-            line += steps[opcode]
-        elif opcode == SET_COLUMN:
-            while code[offset] >= SHORT:
-                offset += 1
+    __slots__ = ("_code", "_coding", "_make_rows", "_registers", "is_over", "offset", "pieces")
+
+    def __init__(
+        self,
+        code: bytes,
+        coding: Coding,
+        offset: int = 0,
+        make_rows: Callable[[], Rows] = make_lists,
+        registers: LineRegisters = FIRST,
+    ) -> None:
+        """`registers`: what was reached at the offset, where that is within a sequence."""
+        self._code = code
+        self._coding = coding
+        self._make_rows = make_rows
+        self._registers = registers
+        self.offset = offset
+        self.is_over = False
+        self.pieces = [make_rows()]
+
+    def run(self, stop: int = MASK) -> None:  # noqa: C901, PLR0912, PLR0915 (one loop)
+        """Go on to the first row beyond `stop`, or the end. IndexError where an opcode is cut."""
+        code, offset, end = self._code, self.offset, len(self._code)
+        base = self._coding.opcode_base
+        advances, steps = list_specials(*self._coding[:-1])
+        addresses, files, lines = self.pieces[-1]
+        address, file, line = self._registers
+        last, last_file, last_line = self._registers if addresses else (0, -1, -1)
+        while offset < end:
+            opcode = code[offset]
             offset += 1
-            continue
-        elif opcode == ADVANCE_LINE:
-            step = code[offset]
-            if step < SHORT:
-                line += step if step < HALF else step - SHORT
+            if opcode >= base:
+                address += advances[opcode]
+                line += steps[opcode]
+            elif opcode == SET_COLUMN:
+                while code[offset] >= SHORT:
+                    offset += 1
                 offset += 1
-            else:
-                step, offset = _read_signed(code, offset)
+                continue
+            elif opcode == ADVANCE_LINE:
+                step = code[offset]
+                offset += 1
+                if step >= SHORT:
+                    step, offset = _read_signed(code, offset - 1)
+                elif step >= HALF:
+                    step -= SHORT
                 line += step
-            continue
-        elif opcode in SILENT:
-            continue
-        elif opcode == EXTENDED:
-            size = code[offset]
-            start = offset + 1
-            if size >= SHORT:
-                size, start = _read_number(code, offset)
-            offset = start + size
-            kind = code[start] if size else 0
-            if kind == SET_ADDRESS:
-                address = int.from_bytes(code[start + 1 : start + min(size, 9)], "little")
-            elif kind == END_SEQUENCE:
-                if addresses:
-                    addresses.append(address & MASK)
-                    sequences.append(rows)
-                address, file, line, last_file = 0, 1, 1, -1
-                addresses, files, lines = rows = Rows([], [], [])
-            continue
-        elif opcode != COPY:
-            if opcode == ADVANCE_ADDRESS:
+                continue
+            elif opcode in SILENT:
+                continue
+            elif opcode == ADVANCE_ADDRESS:
                 step, offset = _read_number(code, offset)
-                address += step * coding.smallest
+                address += step * self._coding.smallest
+                continue
             elif opcode == SET_FILE:
                 file, offset = _read_number(code, offset)
-            elif opcode == CONST_ADD:
-                address += advances[MAX_SPECIAL]
-            elif opcode == FIXED_ADVANCE:
-                address += code[offset] | code[offset + 1] << 8
-                offset += 2
-            else:
-                for _ in range(1 if opcode == SET_ISA else coding.lengths[opcode - 1]):
-                    offset = _skip_number(code, offset)
-            continue
-        if line == last_line and file == last_file and address >= last:
-            last = address
-            continue
-        address &= MASK
-        if address < last and last_file >= 0:  # addresses begin anew
-            addresses.append(last + 1)
-            sequences.append(rows)
-            addresses, files, lines = rows = Rows([], [], [])
+                continue
+            elif opcode != COPY:
+                address, file, offset = self._obey(opcode, offset, address, file)
+                if not self.is_over:
+                    continue
+                return
+            if line == last_line and file == last_file and address >= last:
+                last = address
+                continue
+            if not last <= address <= stop:
+                address &= MASK
+                if address < last:  # they begin anew
+                    addresses, files, lines = self._begin_piece(last + 1)
+                elif address > stop:
+                    self._stop(offset, address, file, line)
+                    return
+            addresses.append(address)
+            files.append(file)
+            lines.append(line if 0 <= line < MAX_LINE else 0)
+            last, last_file, last_line = address, file, line
+        self._end(offset, None)
+
+    def _begin_piece(self, end: int) -> Rows:
+        """End a piece at an address, and begin another."""
+        self.pieces[-1].addresses.append(end)
+        self.pieces.append(self._make_rows())
+        return self.pieces[-1]
+
+    def _stop(self, offset: int, address: int, file: int, line: int) -> None:
+        """Keep a row, and what is needed to go on behind it."""
+        addresses, files, lines = self.pieces[-1]
         addresses.append(address)
         files.append(file)
         lines.append(line if 0 <= line < MAX_LINE else 0)
-        last, last_file, last_line = address, file, line
-    return sequences
+        self.offset, self._registers = offset, LineRegisters(address, file, line)
+
+    def _obey(self, opcode: int, offset: int, address: int, file: int) -> tuple[int, int, int]:
+        """Obey an opcode that makes no row; the address, the file and where the next one is."""
+        code, coding = self._code, self._coding
+        if opcode == EXTENDED:
+            kind, start, offset = read_extended(code, offset)
+            if kind == SET_ADDRESS:
+                address = int.from_bytes(code[start : min(offset, start + 8)], "little")
+            elif kind == END_SEQUENCE:
+                self._end(offset, address)
+        elif opcode == CONST_ADD:
+            address += list_specials(*coding[:-1])[0][MAX_SPECIAL]
+        elif opcode == FIXED_ADVANCE:
+            address += code[offset] | code[offset + 1] << 8
+            offset += 2
+        else:
+            for _ in range(1 if opcode == SET_ISA else coding.lengths[opcode - 1]):
+                offset = _skip_number(code, offset)
+        return address, file, offset
+
+    def _end(self, offset: int, address: int | None) -> None:
+        """End the sequence at an address; rows without one, of a program that ends, are dropped."""
+        self.offset = offset
+        self.is_over = True
+        if address is not None and self.pieces[-1].addresses:
+            self.pieces[-1].addresses.append(address & MASK)
+        else:
+            self.pieces.pop()
+
+
+def run_program(code: bytes, coding: Coding) -> list[Rows]:
+    """The rows of a program's sequences, in its order. DamagedDwarf where it runs out."""
+    found: list[Rows] = []
+    offset = 0
+    try:
+        while offset < len(code):
+            sequence = SequenceRun(code, coding, offset)
+            sequence.run()
+            found += sequence.pieces
+            offset = sequence.offset
+    except IndexError:
+        raise DamagedDwarf("a line program is cut short", offset=0) from None
+    return found
+
+
+def read_extended(code: bytes, offset: int) -> tuple[int, int, int]:
+    """The kind of an extended opcode, where its operands begin, and where it ends."""
+    size = code[offset]
+    start = offset + 1
+    if size >= SHORT:
+        size, start = _read_number(code, offset)
+    return code[start] if size else 0, start + 1, start + size
 
 
 def _read_number(code: bytes, offset: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
-from crashtool.formats.dwarf.line_program import Coding, Sequence, run_program
+from crashtool.formats.dwarf.line_program import Coding
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import DWARF_5, OLDEST, Unit
 from crashtool.formats.named_tuple import NamedTuple
@@ -59,10 +59,6 @@ class LineTable:
             raise DamagedDwarf("a line table's header", offset=cursor.offset)
         lengths = cursor.take(opcode_base - 1)
         return Coding(opcode_base, line_base, line_range, smallest, lengths)
-
-    def read_sequences(self) -> list[Sequence]:
-        """All rows, as the program gives them."""
-        return [Sequence(rows) for rows in run_program(*self.open_program())]
 
     def open_program(self) -> tuple[bytes, Coding]:
         """The program that makes all rows, and how it is written."""

@@ -6,10 +6,9 @@ is made of each kind of declaration once.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 
-from crashtool.formats.dwarf.abbreviations import MAX_DECLARATIONS, read_declaration
+from crashtool.formats.dwarf.abbreviations import DECLARATION, MAX_DECLARATIONS, read_declaration
 from crashtool.formats.dwarf.entries import Shape
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes
 from crashtool.formats.dwarf.sections import DebugSections
@@ -18,13 +17,6 @@ PORTION = 1 << 14  # bytes of a table that are looked at together
 MAX_TABLE = 1 << 22
 MAX_SHAPES = 1 << 16  # that are kept
 MAX_CODE = 1 << 16  # compilers count codes; one beyond is damage
-_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-# A code, then a tag, whether there are children, attributes with forms, and two zeros. A form 0x21
-# has its value with it.
-_DECLARATION = re.compile(
-    rb"(?s)([\x80-\xff]{0,9}[\x01-\x7f])(%(leb)b.(?:(?!\x00\x00)%(leb)b(?:\x21%(leb)b|(?!\x21)%(leb)b))"
-    rb"{0,1024}\x00\x00)" % {b"leb": _LEB}
-)
 
 
 class ShapeTables:
@@ -57,7 +49,7 @@ class ShapeTables:
         """Add what a table has; whether its end was reached."""
         shapes = self._shapes
         offset = 0
-        match = _DECLARATION.match
+        match = DECLARATION.match
         while offset < len(data) and data[offset] and len(found) < MAX_DECLARATIONS:
             row = match(data, offset)
             if row is None:

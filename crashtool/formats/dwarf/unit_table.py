@@ -9,6 +9,7 @@ from crashtool.formats.dwarf.abbreviations import Abbreviations
 from crashtool.formats.dwarf.entries import Entries, Shapes
 from crashtool.formats.dwarf.forms import DamagedDwarf, Sizes
 from crashtool.formats.dwarf.sections import DebugSections
+from crashtool.formats.dwarf.shape_tables import ShapeTables
 from crashtool.formats.dwarf.units import Header, Unit, read_header, walk_headers
 
 MAX_UNITS = 1 << 12  # that are kept
@@ -28,6 +29,7 @@ class UnitTable:
         self.sections = sections
         self.number = next(_numbers)
         self._abbreviations = Abbreviations(sections)
+        self._shape_tables = ShapeTables(sections)
         self._units: dict[int, Unit] = {}
         self._headers: list[Header] | None = None
         self._starts: list[int] = []
@@ -87,7 +89,7 @@ class UnitTable:
         if entries is None or entries.unit is not unit:
             key = unit.header.abbreviations, unit.sizes
             if key not in self._shapes:
-                self._shapes[key] = Shapes(self._abbreviations, *key)
+                self._shapes[key] = Shapes(self._abbreviations, self._shape_tables, *key)
             entries = Entries(self.sections, unit, self._shapes[key])
             self._make_room(entries.end)
             self._entries[offset] = entries
