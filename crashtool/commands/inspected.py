@@ -173,7 +173,8 @@ class ReportReader:
         core = self._make_core(path, dump, report)
         program = quote_word(core.program) if core.program else "PROGRAM"
         self._console.note(f"wrote {core.path}: gdb {program} {quote_word(core.path)}")
-        self._console.note(f"or lldb {program} -c {quote_word(core.path)}")
+        if core.program:  # lldb would show what the file says of variables
+            self._console.note(f"or lldb {program} -c {quote_word(core.path)}")
         if core.without:
             names = ", ".join(core.without[:SHOWN_NAMES])
             more = ", …" if len(core.without) > SHOWN_NAMES else ""

@@ -1,10 +1,10 @@
-"""The names that an ELF file's symbol table gives to functions."""
+"""The names that an ELF file's symbol table gives to functions, and to variables."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
+OBJECT = 1  # STT_OBJECT
+MAX_VARIABLES = 1 << 18
 MAX_NAME_LENGTH = 1 << 14
 MAX_ALIASES = 16
 MAX_ADDRESS = 1 << 64
@@ -72,6 +74,32 @@ def walk_function_names(data: Content, table: SymbolTable, address: int) -> Iter
             if symbol.info & 0xF in FUNCTIONS and symbol.size and symbol.section:
                 yield _name(data, table, symbol.name)
         offset = data.find(wanted, offset + 1, end)
+
+
+class ElfVariable(NamedTuple):
+    """A variable, table or constant of a symbol table: its address from the base, its bytes."""
+
+    start: int
+    size: int
+    name: str
+
+
+def walk_variables(
+    data: "Content", table: SymbolTable, is_wanted: Callable[[int, int], bool]
+) -> Iterator[ElfVariable]:
+    """The variables, of any size but none, whose address from the base and size are wanted.
+
+    None of a table that is damaged or has more than MAX_VARIABLES symbols.
+    """
+    kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
+    count = table.size // kind.SIZE
+    if count > MAX_VARIABLES or table.offset + table.size > len(data):
+        return
+    for symbol in kind.read_array(data, table.offset, count):
+        is_variable = symbol.info & 0xF == OBJECT and symbol.section and symbol.size
+        start = symbol.value - table.base
+        if is_variable and is_wanted(start, symbol.size):
+            yield ElfVariable(start, symbol.size, _name(data, table, symbol.name))
 
 
 class ElfFunction(NamedTuple):

@@ -12,6 +12,7 @@ from crashtool.errors import CannotWrite, UsageError
 from crashtool.formats.core_file import writer
 from crashtool.formats.core_file.machines import FPREGSET, X86_XSTATE
 from crashtool.formats.minidump.file import Minidump
+from crashtool.formats.object_file import elf
 from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.core.build import write_core_file
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -175,6 +176,33 @@ def read_segments(content):
         yield kind, address, content[offset : offset + size]
 
 
+def test_what_a_process_could_write_is_covered_for_lldb(linux, write, cases):
+    """By an image that the link map lists last: each writable segment has one of the same place in
+    it, which has no content.
+    """
+    core = write(find_case(cases, "kinds-O0-abort"))
+    with open(core.path, "rb") as file:  # noqa: PTH123
+        content = file.read()
+    images = [(address, part) for kind, address, part in read_segments(content)
+              if kind == writer.PT_LOAD and part.startswith(b"\x7fELF") and address >> 32 == 1]  # fmt: skip
+    ((place, image),) = images
+    auxiliary = next(part for _, kind, part in read_notes(content) if kind == writer.AUXV)
+    assert struct.pack("<QQ", 33, place) in auxiliary
+    count = struct.unpack_from("<H", image, 56)[0]
+    rows = [struct.unpack_from("<IIQQQQQQ", image, 64 + 56 * index) for index in range(count)]
+    anchor, own, *covers = [(row[3], row[5], row[6]) for row in rows]
+    bias = place - own[0]
+    assert anchor[0] != own[0]
+    assert anchor[0] % 2
+    with open(core.program, "rb") as file:  # noqa: PTH123
+        _, segments, _ = elf.read_segments(file.read())
+    written = [row for row in segments if row.segment_type == 1 and row.flags & 2]
+    base = min(address for kind, address, _ in read_segments(content)
+               if kind == writer.PT_LOAD and address >> 32 > 1)  # fmt: skip
+    assert (base + written[0].address - bias, 0, written[0].memory_size) in covers
+    assert all(size == 0 for _, size, _ in covers)
+
+
 def test_memory_is_the_dumps_each_byte_once(tmp_path):
     path = build(tmp_path)
     core = write_alone(path, tmp_path / "core")
@@ -216,6 +244,14 @@ def test_inspect_says_what_opens_the_core_file(crashtool, linux):
     assert "gdb " in result.stderr
     assert "bin/O0/kinds x.core" in result.stderr
     assert "knows nothing of libc.so.6" in result.stderr
+
+
+def test_no_lldb_is_offered_where_the_program_is_unknown(crashtool, tmp_path):
+    """It would take the values of variables from the program that it is given."""
+    result = crashtool("inspect", "--brief", build(tmp_path), "--core", "x.core")
+    assert result.exit_code == 0
+    assert "gdb PROGRAM x.core" in result.stderr
+    assert "lldb" not in result.stderr
 
 
 def test_inspect_writes_one_core_file_of_one_dump(crashtool, tmp_path):

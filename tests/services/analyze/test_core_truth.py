@@ -140,6 +140,42 @@ def test_lldb_shows_no_value_that_the_dump_lacks(poisoned, known):
 
 
 @pytest.mark.toolchain
+@pytest.mark.parametrize("known", ["with its files", "with their code"])
+def test_lldb_reads_no_byte_of_a_variable_from_a_file(poisoned, known):
+    """By any command that takes an address; where a core file has nothing, lldb asks the module."""
+    lldb = need_lldb()
+    core = poisoned.inspect("raw.core", *KNOWN[known])
+    places = gdb_says(
+        poisoned.program, core, *(f"print (long)&{name}" for name in RAW), "print (long)&constant"
+    )
+    *addresses, constant = (int(answer.split()[-1]) for answer in places)
+    mapped = find_held(core)
+    commands = ("memory read", "x/2gx", "memory read -f s -c 1", "disassemble -c 2 -s")
+    for address in addresses:
+        if any(low <= address < high for low, high in mapped) or abs(address - constant) < NEAR:
+            continue  # the dump has it; a constant table, where nothing has to be relocated
+        for answer in lldb_says(lldb, poisoned.program, core,
+                                *(f"{command} {address:#x}" for command in commands)):  # fmt: skip
+            assert re.search("^error: ", answer, re.MULTILINE), answer
+            assert f"{address:#x}: " not in answer
+    known_bytes = lldb_says(lldb, poisoned.program, core, f"x/1wx {constant:#x}")[0]
+    assert "0x0c0ffee0" in known_bytes  # which no process can have written
+
+
+NEAR = 0x100
+RAW = ("data_word", "data_text", "zero_word", "zero_text", "heap", "relro")
+
+
+def find_held(core):
+    """(start, end) of what a core file has of memory."""
+    listed = subprocess.run(["readelf", "-lW", core], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [
+        (int(row[2], 16), int(row[2], 16) + int(row[4], 16)) for row in rows if row[:1] == ["LOAD"]
+    ]
+
+
+@pytest.mark.toolchain
 def test_code_in_a_core_file_is_read_where_the_programs_file_is_not(tmp_path):
     """By gdb and by lldb, which have nothing but the core file."""
     need_gdb()

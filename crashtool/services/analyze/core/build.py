@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable, UsageError, cannot_write
 from crashtool.formats.core_file import writer
-from crashtool.formats.core_file.linux_gate import build_linux_gate
 from crashtool.formats.core_file.machines import MACHINES, CoreMachine
 from crashtool.formats.core_file.notes import CORE, pack_note
+from crashtool.formats.core_file.system_image import build_system_image
 from crashtool.formats.core_file.writer import PAGE, CoreSegment, MappedFile
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.core.images import Image, open_image
 from crashtool.services.analyze.core.link_map import PLACES, build_link_map
 from crashtool.services.analyze.core.process_notes import pack_auxiliary, pack_process
-from crashtool.services.analyze.core.waiting import find_linux_gate, find_waiting
+from crashtool.services.analyze.core.system import describe_system_image
 from crashtool.services.files.whole_file import FOR_THE_OWNER, open_whole
 
 if TYPE_CHECKING:
@@ -64,12 +64,13 @@ def write_core_file(
     link_map = build_link_map(machine, images, _find_debug(dump, machine, images))
     own = [*link_map.segments, *(CoreSegment.of(image.module.base, image.head)
                                  for image in images if image.head)]  # fmt: skip
-    gate = find_linux_gate(dump, report)
-    own += [CoreSegment.of(gate.base, build_linux_gate(find_waiting(dump, gate)))] if gate else []
+    image = describe_system_image(dump, report, machine, images, link_map.system_image)
+    place = image.base if image else 0
+    own += [CoreSegment.of(place, build_system_image(machine, image))] if image else []
     own += [code for image in images for code in _walk_code(image)] if with_code else []
     segments = _lay_below(memory, own)
     notes = pack_process(dump, report, machine)
-    auxiliary = pack_auxiliary(machine, images, link_map.program_name, gate)
+    auxiliary = pack_auxiliary(machine, images, link_map.program_name, place)
     notes += pack_note(CORE, writer.AUXV, auxiliary)
     notes += pack_note(CORE, writer.FILE, writer.pack_files(machine, _list_files(machine, images)))
     try:

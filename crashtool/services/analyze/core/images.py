@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.core_file.system_image import Cover
 from crashtool.formats.core_file.writer import PAGE, PT_LOAD, PT_NOTE, WRITE, MappedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import HeaderRow, SegmentRow, read_segments
@@ -27,7 +28,8 @@ class Image(NamedTuple):
 
     `entry` is the program's first instruction, `headers` and `header_count` its program headers,
     `dynamic` the address of its dynamic section and `debug` that of DT_DEBUG in it, 0 without one.
-    `files` is what is the file's own in memory, `head` its first bytes as far as it names itself.
+    `files` is what is the file's own in memory, `covers` what the process could write, `head` the
+    file's first bytes as far as it names itself.
     """
 
     module: Module
@@ -39,6 +41,7 @@ class Image(NamedTuple):
     dynamic: int
     debug: int
     files: tuple[MappedFile, ...]
+    covers: tuple[Cover, ...]
     head: bytes
 
 
@@ -69,6 +72,8 @@ def open_image(machine: CoreMachine, module: Module, path: str) -> Image | None:
         header.segment_count,
         (bias + dynamic) % limit if dynamic else 0, (bias + debug) % limit if debug else 0,
         () if is_relocated else tuple(_walk_read_only(loaded, bias, path)),
+        tuple(Cover((bias + segment.address) % limit, segment.memory_size)
+              for segment in loaded if segment.flags & WRITE and segment.memory_size),
         _read_head(data, header, segments, first),
     )  # fmt: skip
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump
     from crashtool.formats.minidump.threads import DumpThread
     from crashtool.model.crash import CrashReport
-    from crashtool.model.module import Module
     from crashtool.services.analyze.core.images import Image
 
 # Keys of the auxiliary vector (elf.h)
@@ -94,11 +93,11 @@ def _read_context(
 
 
 def pack_auxiliary(
-    machine: CoreMachine, images: Sequence[Image], name: int, gate: Module | None
+    machine: CoreMachine, images: Sequence[Image], name: int, system_image: int
 ) -> bytes:
     """The auxiliary vector, by which debuggers find the program's own headers."""
     pairs = [(AT_PAGESZ, writer.PAGE)]
-    pairs += [(AT_SYSINFO_EHDR, gate.base)] if gate else []
+    pairs += [(AT_SYSINFO_EHDR, system_image)] if system_image else []
     if images:
         program = images[0]
         loader = next((image for image in images if image.module.name.startswith(LOADERS)), None)
