@@ -183,8 +183,11 @@ def test_what_a_process_could_write_is_covered_for_lldb(linux, write, cases):
     core = write(find_case(cases, "kinds-O0-abort"))
     with open(core.path, "rb") as file:  # noqa: PTH123
         content = file.read()
-    images = [(address, part) for kind, address, part in read_segments(content)
-              if kind == writer.PT_LOAD and part.startswith(b"\x7fELF") and address >> 32 == 1]  # fmt: skip
+    images = [
+        (address, part)
+        for kind, address, part in read_segments(content)
+        if kind == writer.PT_LOAD and part.startswith(b"\x7fELF") and address >> 32 == 1
+    ]
     ((place, image),) = images
     auxiliary = next(part for _, kind, part in read_notes(content) if kind == writer.AUXV)
     assert struct.pack("<QQ", 33, place) in auxiliary
