@@ -18,6 +18,8 @@ the covers, by which lldb names what a pointer leads to, stand where gdb does no
 behind the image's own segment. It has to find those of linux-gate, which are there alone, then.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -76,7 +78,7 @@ class SystemImage(NamedTuple):
     code_size: int = 0
 
 
-def build_system_image(machine: "CoreMachine", image: SystemImage) -> bytes:
+def build_system_image(machine: CoreMachine, image: SystemImage) -> bytes:
     """The bytes of an image: ELF header, segments, frames, symbols, sections."""
     count = len(image.covers[:MAX_COVERS]) + 1 + image.is_listed
     symbols, strings = _pack_symbols(machine, image)
@@ -103,11 +105,11 @@ def build_system_image(machine: "CoreMachine", image: SystemImage) -> bytes:
     return content
 
 
-def _section_of(machine: "CoreMachine") -> type[ElfSection64 | ElfSection32]:
+def _section_of(machine: CoreMachine) -> type[ElfSection64 | ElfSection32]:
     return ElfSection64 if machine.width > WORD else ElfSection32
 
 
-def _pack_segments(machine: "CoreMachine", image: SystemImage, size: int) -> bytes:
+def _pack_segments(machine: CoreMachine, image: SystemImage, size: int) -> bytes:
     """The image itself, behind what lldb counts from if it loads it twice; then the covers."""
     mask = (1 << 8 * machine.width) - 1
     own = image.base - image.bias
@@ -126,7 +128,7 @@ def _pack_segments(machine: "CoreMachine", image: SystemImage, size: int) -> byt
     )  # fmt: skip
 
 
-def _pack_symbols(machine: "CoreMachine", image: SystemImage) -> tuple[bytes, bytes]:
+def _pack_symbols(machine: CoreMachine, image: SystemImage) -> tuple[bytes, bytes]:
     """The table of symbols and their names.
 
     Each is said to be of the table's own section: gdb would take a section that lies over another
@@ -147,7 +149,7 @@ def _pack_symbols(machine: "CoreMachine", image: SystemImage) -> tuple[bytes, by
 
 
 def _pack_sections(
-    machine: "CoreMachine", image: SystemImage, places: Sequence[int], parts: tuple[bytes, bytes]
+    machine: CoreMachine, image: SystemImage, places: Sequence[int], parts: tuple[bytes, bytes]
 ) -> bytes:
     """The table of sections: those of linux-gate where there are frames, else those of covers."""
     kind = _section_of(machine)

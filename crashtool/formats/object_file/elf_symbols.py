@@ -85,7 +85,7 @@ class ElfVariable(NamedTuple):
 
 
 def walk_variables(
-    data: "Content", table: SymbolTable, is_wanted: Callable[[int, int], bool]
+    data: Content, table: SymbolTable, is_wanted: Callable[[int, int], bool]
 ) -> Iterator[ElfVariable]:
     """The variables, of any size but none, whose address from the base and size are wanted.
 

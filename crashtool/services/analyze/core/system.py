@@ -1,5 +1,7 @@
 """What the image in the place of the kernel's own holds, of one dump."""
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -24,10 +26,10 @@ MAX_SYMBOLS = 4096
 
 
 def describe_system_image(
-    dump: "Minidump",
-    report: "CrashReport",
-    machine: "CoreMachine",
-    images: Sequence["Image"],
+    dump: Minidump,
+    report: CrashReport,
+    machine: CoreMachine,
+    images: Sequence[Image],
     place: int,
 ) -> SystemImage | None:
     """The image at `place`: covers of what the process could write, rules for linux-gate; None
@@ -45,7 +47,7 @@ def describe_system_image(
 
 
 def _list_symbols(
-    dump: "Minidump", machine: "CoreMachine", images: Sequence["Image"]
+    dump: Minidump, machine: CoreMachine, images: Sequence[Image]
 ) -> tuple[CoverSymbol, ...]:
     """The variables of covered memory that the dump holds the first byte of, or points into: tables
     of virtual functions among them, by which lldb knows what an object really is.
@@ -62,9 +64,9 @@ def _list_symbols(
 
 
 def _find_pointed(
-    dump: "Minidump",
-    machine: "CoreMachine",
-    images: Sequence["Image"],
+    dump: Minidump,
+    machine: CoreMachine,
+    images: Sequence[Image],
     ranges: Sequence[tuple[int, int]],
 ) -> list[int]:
     """The words of the dump's memory and registers that lead into covered memory, by value."""
@@ -88,7 +90,7 @@ def _find_pointed(
     )  # fmt: skip
 
 
-def _walk_registers(dump: "Minidump") -> Iterator[int]:
+def _walk_registers(dump: Minidump) -> Iterator[int]:
     """The registers of each thread, and those that it crashed with."""
     locations = [thread.context for thread in dump.threads]
     for location in [*locations, *([dump.exception.context] if dump.exception else [])]:
@@ -97,7 +99,7 @@ def _walk_registers(dump: "Minidump") -> Iterator[int]:
             yield from context.registers.values()
 
 
-def _walk_held(image: "Image", ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _walk_held(image: Image, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """What the dump holds of a module's covered memory: (start, end)."""
     for cover in image.covers:
         for start, end in ranges:
@@ -107,7 +109,7 @@ def _walk_held(image: "Image", ranges: Sequence[tuple[int, int]]) -> Iterator[tu
 
 
 def _walk_wanted(
-    image: "Image", pointed: Sequence[int], held: Sequence[tuple[int, int]]
+    image: Image, pointed: Sequence[int], held: Sequence[tuple[int, int]]
 ) -> Iterator[CoverSymbol]:
     """The variables of a module that are held or pointed to."""
     base = image.module.base
