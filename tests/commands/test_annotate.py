@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -268,10 +269,10 @@ def test_toml_is_a_project_file(crashtool, tmp_path):
 
     assert parse_toml(printed, "printed")["annotations"] == {"prod": "Game"}
     assert document["annotations"] == {"prod": "Game"}
-    assert [(row["name"], row["path"]) for row in document["attachments"]] == [
-        ("n", "/a.log"),
-        (None, "C:/b.log"),
-        ("d", str(tmp_path / "e/f.log")),
+    assert [(row["name"], Path(row["path"])) for row in document["attachments"]] == [
+        ("n", Path("/a.log")),
+        (None, Path("C:/b.log")),
+        ("d", tmp_path / "e/f.log"),
     ]
 
 

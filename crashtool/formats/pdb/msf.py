@@ -95,6 +95,11 @@ class MultiStreamFile:
         self.block_size = head.block_size
         if head.block_size not in BLOCK_SIZES:
             raise MalformedFile("a PDB of impossible block size", offset=32)
+        size = head.block_size * head.block_count
+        if size > len(data):
+            raise MalformedFile(
+                f"a PDB cut short: {len(data):,} of its {size:,} bytes are here", offset=len(data)
+            )
         if head.directory_size > min(MAX_DIRECTORY_BYTES, len(data)):
             raise MalformedFile("a PDB whose directory does not fit", offset=44)
         self._directory = self._read_directory(head.directory_size)

@@ -19,3 +19,10 @@ def extended_length_path(path: str, *, windows: bool = os.name == "nt") -> str:
     if absolute.startswith("\\\\"):
         return NETWORK + absolute[2:]
     return ANY_LENGTH + absolute
+
+
+def plain_path(path: str) -> str:
+    """A path as people know it, for messages: without the mark."""
+    if path.startswith(NETWORK):
+        return "\\\\" + path.removeprefix(NETWORK)
+    return path.removeprefix(ANY_LENGTH)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from crashtool.errors import CannotWrite, UsageError, cannot_write
+from crashtool.services.files.long_paths import plain_path
 
 FOR_THE_OWNER = 0o600  # as dumps are: what shows a crashed program's memory is nobody else's
 FOR_ANYBODY = 0o666  # what the umask leaves of it
@@ -194,4 +195,4 @@ def blaming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise cannot_write(plain_path(str(path)), error) from None

@@ -13,6 +13,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.symbol_store import CONVENTIONS, ModuleIds, compress_path
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_path
+from crashtool.services.symbols.file_pointer import follow_pointer, pointer_path
 from crashtool.services.symbols.identified_file import (
     IdentifiedFile,
     bare_name,
@@ -44,6 +45,7 @@ HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 MAX_MISMATCHES = 8
 # what symstore and symsrv put at the top of their stores, which may be vast and far away
 STORE_MARKS = ("000admin", "pingme.txt", "index2.txt")
+WITH_POINTERS = ("symstore", "symstore2")
 LOCAL_CONVENTIONS = ("breakpad", "symstore", "symstore2", "build-id", "ssqp", "debuginfod")
 
 
@@ -120,6 +122,10 @@ class DirectorySource:
                     for text in (wanted.path, compress_path(wanted.path)):
                         if path := self._find_file(folder, text, ids):
                             yield from self._identify_required(path)
+                    if name in WITH_POINTERS:
+                        text = pointer_path(wanted.path)
+                        if path := self._find_file(folder, text, ids):
+                            yield from follow_pointer(path, self._scratch)
 
     def _in_files(self, module: Module) -> Iterator[IdentifiedFile]:  # noqa: ARG002 (one step of several)
         """What the files that the user named hold, whatever they are called."""

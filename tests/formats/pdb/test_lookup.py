@@ -10,6 +10,7 @@ from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.pdb import codeview as cv
 from crashtool.formats.pdb.function_counts import measure_coverage
 from crashtool.formats.pdb.lookup import PdbLookup
+from crashtool.formats.pdb.msf import MultiStreamFile
 from tests.synth.pdb import PdbBuilder, build_msf
 
 VOID, INT, CHAR_POINTER = 0x03, 0x74, 0x670
@@ -213,6 +214,15 @@ class TestFrameData:
 
 
 class TestContainer:
+    @pytest.mark.parametrize("missing", [1, 512])
+    def test_a_cut_file_says_how_much_is_there(self, builder, missing):
+        data = builder.build()
+
+        with pytest.raises(
+            MalformedFile, match=f"cut short: {len(data) - missing:,} of its {len(data):,} bytes"
+        ):
+            MultiStreamFile(data[:-missing])
+
     @pytest.mark.parametrize("block_size", [512, 4096, 8192, 32768])
     @pytest.mark.parametrize("seed", [None, 1])
     def test_any_layout_of_blocks_gives_the_same_answers(self, builder, block_size, seed):
@@ -229,8 +239,6 @@ class TestContainer:
         """The directory of 40,000 streams takes more blocks than one block of numbers names."""
         streams = [b"", b"", b"", b""] + [b"x"] * 40_000
         data = build_msf(streams, 512)
-
-        from crashtool.formats.pdb.msf import MultiStreamFile
 
         assert MultiStreamFile(data).open_stream(40_003).read(0, 10) == b"x"
 

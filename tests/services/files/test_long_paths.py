@@ -1,7 +1,11 @@
+from pathlib import PureWindowsPath
+
 import pytest
 
+from crashtool.errors import CannotWrite
 from crashtool.services.files import long_paths
-from crashtool.services.files.long_paths import extended_length_path
+from crashtool.services.files.long_paths import extended_length_path, plain_path
+from crashtool.services.files.whole_file import blaming
 
 
 @pytest.mark.parametrize(
@@ -41,3 +45,16 @@ def test_files_are_reached_by_one_path_and_called_by_another(crashtool, tmp_path
     assert '"path": "build/a/b/app.sym"' in result.stdout, result.stdout + result.stderr
     assert "t.sym" not in result.stdout
     assert long_paths.ANY_LENGTH not in result.stdout
+
+
+@pytest.mark.parametrize("path", ["C:\\build\\out", "\\\\server\\share", "/build/out", "out"])
+def test_people_read_the_path_that_they_gave(path):
+    assert plain_path(extended_length_path(path, windows="\\" in path)) == path
+
+
+def test_a_message_has_no_mark():
+    with (
+        pytest.raises(CannotWrite, match=r"^cannot write C:\\out: "),
+        blaming(PureWindowsPath("\\\\?\\C:\\out")),
+    ):
+        raise FileNotFoundError(2, "No such file or directory")
