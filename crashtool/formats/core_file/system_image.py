@@ -153,7 +153,6 @@ def _pack_sections(
 ) -> bytes:
     """The table of sections: those of linux-gate where there are frames, else those of covers."""
     kind = _section_of(machine)
-    mask = (1 << 8 * machine.width) - 1
     own = image.base - image.bias
     symbols, strings = parts
     count = len(image.symbols) + 1
@@ -173,24 +172,44 @@ def _pack_sections(
             size=len(NAMES), alignment=1,
         ),
     ]  # fmt: skip
-    if image.frames:
-        rows += [
+    rows += _list_sections(machine, image, places[0])
+    return b"".join(row.pack() for row in rows)
+
+
+def _list_sections(
+    machine: CoreMachine, image: SystemImage, place: int
+) -> list[ElfSection64 | ElfSection32]:
+    """Those of linux-gate, whose frames are at `place`, or those of the covers."""
+    kind = _section_of(machine)
+    mask = (1 << 8 * machine.width) - 1
+    if not image.frames:
+        return [
             kind(
-                name=NAMES.index(b".eh_frame"), section_type=SHT_PROGBITS, flags=SHF_ALLOC,
-                address=own + places[0], offset=places[0], size=len(image.frames), alignment=WORD,
-            ),
-            kind(
-                name=NAMES.index(b".text"), section_type=SHT_NOBITS,
-                flags=SHF_ALLOC | SHF_EXECINSTR,
-                address=image.code - image.bias & mask, size=image.code_size, alignment=1,
-            ),
-        ]  # fmt: skip
-    else:
-        rows += [
-            kind(
-                name=NAMES.index(b".data"), section_type=SHT_NOBITS, flags=SHF_ALLOC | SHF_WRITE,
-                address=cover.address - image.bias & mask, size=cover.size, alignment=1,
+                name=NAMES.index(b".data"),
+                section_type=SHT_NOBITS,
+                flags=SHF_ALLOC | SHF_WRITE,
+                address=cover.address - image.bias & mask,
+                size=cover.size,
+                alignment=1,
             )
             for cover in image.covers[:MAX_COVERS]
-        ]  # fmt: skip
-    return b"".join(row.pack() for row in rows)
+        ]
+    return [
+        kind(
+            name=NAMES.index(b".eh_frame"),
+            section_type=SHT_PROGBITS,
+            flags=SHF_ALLOC,
+            address=image.base - image.bias + place,
+            offset=place,
+            size=len(image.frames),
+            alignment=WORD,
+        ),
+        kind(
+            name=NAMES.index(b".text"),
+            section_type=SHT_NOBITS,
+            flags=SHF_ALLOC | SHF_EXECINSTR,
+            address=image.code - image.bias & mask,
+            size=image.code_size,
+            alignment=1,
+        ),
+    ]
