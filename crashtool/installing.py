@@ -18,10 +18,18 @@ from pathlib import Path
 
 NAME = "crashtool"
 EXTRA_OF = {
-    "zstandard": "zstd", "capstone": "disassembly", "jinja2": "serve",
-    "markupsafe": "serve", "python_multipart": "serve", "starlette": "serve", "uvicorn": "serve",
-    "fsspec": "s3", "s3fs": "s3", "pyarrow": "parquet", "distributed": "cluster",
-}  # fmt: skip
+    "zstandard": "zstd",
+    "capstone": "disassembly",
+    "jinja2": "serve",
+    "markupsafe": "serve",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "fsspec": "s3",
+    "s3fs": "s3",
+    "pyarrow": "parquet",
+    "distributed": "cluster",
+}
 PIPX_MARK, UV_MARK, DEBIAN_MARK = "pipx_metadata.json", "uv-receipt.toml", "EXTERNALLY-MANAGED"
 
 

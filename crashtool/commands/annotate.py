@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,7 @@ from crashtool.formats.crashpad.handler_options import (
     find_handler_option,
     parse_handler_option,
 )
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.render.start_handler import TEXTS, finding_text, plan_document
 from crashtool.services.integration.annotation_sources import (
     AnnotationSource,
@@ -60,6 +61,21 @@ def _remember(
     """Keep what the command line says apart from the settings that will be put beneath it."""
     context.meta["crashtool.typed"] = typed
     return typed
+
+
+class AnnotateOptions(NamedTuple):
+    """The options of one call; `kind` is the handler's, `options` are those it starts with."""
+
+    annotations: tuple[str, ...]
+    attachments: tuple[str, ...] | None
+    files: tuple[str, ...]
+    git: bool
+    text_form: str | None
+    kind: str | None
+    options: tuple[str, ...]
+    dump: str | None
+    output: str | None
+    check: bool
 
 
 class AnnotateCommand(Command):
@@ -128,11 +144,7 @@ class AnnotateCommand(Command):
 )
 @click.option("--check", is_flag=True, help="Only check; print nothing but findings.")
 @click.pass_context
-def command(
-    context: click.Context, /, console: Console, *, annotations: tuple[str, ...],
-    attachments: tuple[str, ...] | None, files: tuple[str, ...], git: bool, text_form: str | None,
-    kind: str | None, options: tuple[str, ...], dump: str | None, output: str | None, check: bool,
-) -> None:  # fmt: skip
+def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """Check annotations and attachments; print them as StartHandler needs them.
 
     With --into they are written into a minidump instead, as annotations of the process: those of
@@ -155,38 +167,47 @@ def command(
       crashtool annotate --from annotations.toml --check
       crashtool annotate ver=1.4.2 --git --into crash.dmp --output annotated.dmp
     """  # noqa: D301 (\b is click's)
-    console.json = console.json or text_form == "json"
-    is_chosen = kind is not None and not HANDLER_KINDS[kind].names_attachments
-    if options and (text_form == "toml" or dump is not None):
-        place = "a minidump" if dump is not None else "a crashtool.toml"
-        raise UsageError(f"{place} holds no handler options", hint="leave --handler-option out")
-    if dump is not None or output is not None:
-        _refuse_unfit(context, dump, output, text_form, check=check)
-        text_form = INTO
-    kind = _choose_kind(kind, text_form)
-    source = _collect(context, annotations, attachments or (), files, git=git)
-    if dump is not None:
+    options = AnnotateOptions(**values)
+    console.json = console.json or options.text_form == "json"
+    _refuse_unfit(context, options)
+    plan = _plan(context, options)
+    into = None
+    if options.dump is not None and options.output is not None:
+        into = options.dump, options.output
+    is_chosen = options.kind is not None and not HANDLER_KINDS[options.kind].names_attachments
+    _deliver(context, console, plan, into, is_chosen=is_chosen, check=options.check)
+
+
+def _plan(context: click.Context, options: AnnotateOptions) -> StartPlan:
+    """What the handler is started with, from all sources; of annotations alone for a minidump."""
+    into_dump = options.dump is not None
+    kind = _choose_kind(options.kind, None if into_dump else options.text_form)
+    source = _collect(context, options)
+    if into_dump:
         source = source._replace(attachments=())
-    if not (source.annotations or source.attachments or options):
+    if not (source.annotations or source.attachments or options.options):
         raise UsageError(
             "there is nothing to annotate with",
             hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
         )
-    plan = StartPlan(
+    return StartPlan(
         source.annotations,
         mark_folders(source.attachments),
         kind,
-        text_form or "arguments",
-        tuple(dict.fromkeys(parse_handler_option(option, kind) for option in options)),
+        INTO if into_dump else options.text_form or "arguments",
+        tuple(dict.fromkeys(parse_handler_option(option, kind) for option in options.options)),
     )
-    into = (dump, output) if dump is not None and output is not None else None
-    _deliver(context, console, plan, into, is_chosen=is_chosen, check=check)
 
 
 def _deliver(
-    context: click.Context, console: Console, plan: StartPlan, into: tuple[str, str] | None, *,
-    is_chosen: bool, check: bool,
-) -> None:  # fmt: skip
+    context: click.Context,
+    console: Console,
+    plan: StartPlan,
+    into: tuple[str, str] | None,
+    *,
+    is_chosen: bool,
+    check: bool,
+) -> None:
     """Print the plan, or write it `into` a minidump as another, unless an error is found in it."""
     findings = check_plan(plan)
     failed = any(finding.severity == ERROR for finding in findings)
@@ -202,15 +223,14 @@ def _deliver(
         context.exit(CHECK_FAILED)
 
 
-def _refuse_unfit(
-    context: click.Context,
-    dump: str | None,
-    output: str | None,
-    text_form: str | None,
-    *,
-    check: bool,
-) -> None:
-    """UsageError for what does not go with --into."""
+def _refuse_unfit(context: click.Context, options: AnnotateOptions) -> None:
+    """UsageError for what does not go with --into, or with a text that cannot hold it."""
+    dump, output = options.dump, options.output
+    if options.options and (options.text_form == "toml" or dump is not None):
+        holder = "a minidump" if dump is not None else "a crashtool.toml"
+        raise UsageError(f"{holder} holds no handler options", hint="leave --handler-option out")
+    if dump is None and output is None:
+        return
     if dump is None or output is None:
         given, missing = (
             ("--output", "--into IN.dmp") if dump is None else ("--into", "--output OUT.dmp")
@@ -223,9 +243,10 @@ def _refuse_unfit(
             "a minidump holds no attachments: --attach does not go with --into",
             hint="send them along with the dump: crashtool send-dump --attachment",
         )
-    if check or text_form not in (None, "json"):
+    if options.check or options.text_form not in (None, "json"):
+        given = "--check" if options.check else "--as"
         raise UsageError(
-            f"{'--check' if check else '--as'} does not go with --into, which prints nothing",
+            f"{given} does not go with --into, which prints nothing",
             hint="leave one of them out",
         )
 
@@ -266,23 +287,16 @@ def _choose_kind(kind: str | None, text_form: str | None) -> str:
     return "backtrace-2018"
 
 
-def _collect(
-    context: click.Context,
-    annotations: tuple[str, ...],
-    attachments: tuple[str, ...],
-    files: tuple[str, ...],
-    *,
-    git: bool,
-) -> AnnotationSource:
+def _collect(context: click.Context, options: AnnotateOptions) -> AnnotationSource:
     """All sources joined, each replacing those before it: settings, files, git, command line."""
     typed = len(context.meta["crashtool.typed"])
-    pairs = tuple(split_pair(text) for text in annotations)
-    attached = tuple(parse_attachment(text) for text in attachments)
+    pairs = tuple(split_pair(text) for text in options.annotations)
+    attached = tuple(parse_attachment(text) for text in options.attachments or ())
     settled = context.get_parameter_source("attachments") != ParameterSource.COMMANDLINE
     return join_sources(
         AnnotationSource(pairs[: len(pairs) - typed], attached if settled else ()),
-        *(read_annotation_file(file) for file in files),
-        *([read_git_annotations(Path.cwd())] if git else []),
+        *(read_annotation_file(file) for file in options.files),
+        *([read_git_annotations(Path.cwd())] if options.git else []),
         AnnotationSource(pairs[len(pairs) - typed :], () if settled else attached),
     )
 

@@ -158,10 +158,17 @@ def _read_wishes(context: click.Context, pieces: dict[str, Any]) -> UrlOptions:
         token = read_token_file(pieces["token_file"])
     flagged = token if named & {"token", "token_file"} else ""
     return UrlOptions(
-        named, pieces["form"] or "", pieces["format"] or "", pieces["universe"] or "",
-        pieces["host"] or "", pieces["port"], pieces["plain_http"], flagged,
-        "" if flagged else token, pieces["symbols_token"] or "",
-    )  # fmt: skip
+        named,
+        pieces["form"] or "",
+        pieces["format"] or "",
+        pieces["universe"] or "",
+        pieces["host"] or "",
+        pieces["port"],
+        pieces["plain_http"],
+        flagged,
+        "" if flagged else token,
+        pieces["symbols_token"] or "",
+    )
 
 
 def _refuse_conversion(wishes: UrlOptions, option: str) -> None:

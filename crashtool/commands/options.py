@@ -49,17 +49,33 @@ class SymbolOptions(NamedTuple):
 def network_options(function: Function) -> Function:
     """--ca-bundle, --insecure, --timeout, --retry-for: how to reach a server."""
     for option in (
-        click.option("--retry-for", type=float, metavar="SECONDS",
-                     help="Keep retrying outages for this long; a try that has begun may end "
-                     "(default 60; 0: one try)."),
-        click.option("--timeout", type=float, metavar="SECONDS",
-                     help="Give up on a connection after this long if it is silent, or slower than "
-                     "4 KiB a second (default 60)."),
-        click.option("--insecure", is_flag=True, default=None,
-                     help="Do not verify TLS certificates. Warns each time."),
-        click.option("--ca-bundle", type=click.Path(), metavar="FILE",
-                     help="Trust the certificate authorities in this PEM file."),
-    ):  # fmt: skip
+        click.option(
+            "--retry-for",
+            type=float,
+            metavar="SECONDS",
+            help="Keep retrying outages for this long; a try that has begun may end "
+            "(default 60; 0: one try).",
+        ),
+        click.option(
+            "--timeout",
+            type=float,
+            metavar="SECONDS",
+            help="Give up on a connection after this long if it is silent, or slower than "
+            "4 KiB a second (default 60).",
+        ),
+        click.option(
+            "--insecure",
+            is_flag=True,
+            default=None,
+            help="Do not verify TLS certificates. Warns each time.",
+        ),
+        click.option(
+            "--ca-bundle",
+            type=click.Path(),
+            metavar="FILE",
+            help="Trust the certificate authorities in this PEM file.",
+        ),
+    ):
         function = option(function)
     return function
 
@@ -95,12 +111,16 @@ def probe_options(function: Function) -> Function:
 def token_options(function: Function) -> Function:
     """--token and --token-file: the submission token, when the URL does not hold it."""
     for option in (
-        click.option("--token-file", type=click.Path(), metavar="FILE",
-                     help="Read the token from this file."),
-        click.option("--token", metavar="TOKEN",
-                     help="The token. Others can see it in the process list: prefer "
-                     "CRASHTOOL_TOKEN or --token-file."),
-    ):  # fmt: skip
+        click.option(
+            "--token-file", type=click.Path(), metavar="FILE", help="Read the token from this file."
+        ),
+        click.option(
+            "--token",
+            metavar="TOKEN",
+            help="The token. Others can see it in the process list: prefer "
+            "CRASHTOOL_TOKEN or --token-file.",
+        ),
+    ):
         function = option(function)
     return function
 
@@ -108,11 +128,21 @@ def token_options(function: Function) -> Function:
 def annotation_options(function: Function) -> Function:
     """--annotation and --attachment, both repeatable."""
     for option in (
-        click.option("--attachment", "attachments", multiple=True, metavar="[NAME=]PATH",
-                     help="Attach a file. Repeatable."),
-        click.option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE",
-                     help="Add an annotation. Repeatable."),
-    ):  # fmt: skip
+        click.option(
+            "--attachment",
+            "attachments",
+            multiple=True,
+            metavar="[NAME=]PATH",
+            help="Attach a file. Repeatable.",
+        ),
+        click.option(
+            "--annotation",
+            "annotations",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Add an annotation. Repeatable.",
+        ),
+    ):
         function = option(function)
     return function
 
@@ -132,21 +162,42 @@ def symbol_options(function: Function) -> Function:
 def named_symbol_options(function: Function) -> Function:
     """--symbols and --symbol-server, repeatable, --offline, --cache, --cache-size."""
     for option in (
-        click.option("--cache", type=click.Path(file_okay=False), metavar="DIR",
-                     help="Keep downloaded symbols in this folder."),
-        click.option("--cache-size", type=ByteSize(), metavar="SIZE",
-                     help="Maximum size of the cache: 500M, 2G (default: 8G)."),
-        click.option("--offline", is_flag=True, default=None,
-                     help="Ask no symbol server; use what the cache holds."),
-        click.option("--symbol-server", "symbol_servers", multiple=True, metavar="URL",
-                     help="Fetch symbols from this server. Repeatable. symstore:, breakpad:, "
-                     "ssqp:, debuginfod: or build-id: before the URL says how it is laid out; "
-                     "s3:// works, too."),
-        click.option("--symbols", multiple=True, metavar="PATH",
-                     help="Find symbols in this file, folder, store or archive. MODULE=FILE gives "
-                          "a file for a module without an identifier, perf-PID.map names the "
-                          "generated code of that process. Repeatable."),
-    ):  # fmt: skip
+        click.option(
+            "--cache",
+            type=click.Path(file_okay=False),
+            metavar="DIR",
+            help="Keep downloaded symbols in this folder.",
+        ),
+        click.option(
+            "--cache-size",
+            type=ByteSize(),
+            metavar="SIZE",
+            help="Maximum size of the cache: 500M, 2G (default: 8G).",
+        ),
+        click.option(
+            "--offline",
+            is_flag=True,
+            default=None,
+            help="Ask no symbol server; use what the cache holds.",
+        ),
+        click.option(
+            "--symbol-server",
+            "symbol_servers",
+            multiple=True,
+            metavar="URL",
+            help="Fetch symbols from this server. Repeatable. symstore:, breakpad:, "
+            "ssqp:, debuginfod: or build-id: before the URL says how it is laid out; "
+            "s3:// works, too.",
+        ),
+        click.option(
+            "--symbols",
+            multiple=True,
+            metavar="PATH",
+            help="Find symbols in this file, folder, store or archive. MODULE=FILE gives "
+            "a file for a module without an identifier, perf-PID.map names the "
+            "generated code of that process. Repeatable.",
+        ),
+    ):
         function = option(function)
     return function
 

@@ -153,9 +153,12 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
 
 
 def _tell(
-    console: Console, integration: Integration, written: tuple[WrittenFile, ...],
-    findings: list[dict[str, Any]], wanted: tuple[str, ...],
-) -> None:  # fmt: skip
+    console: Console,
+    integration: Integration,
+    written: tuple[WrittenFile, ...],
+    findings: list[dict[str, Any]],
+    wanted: tuple[str, ...],
+) -> None:
     """What was written, what this Crashpad cannot do and what is left to do."""
     limits = list(_walk_limits(integration, wanted)) if written else []
     if console.json:

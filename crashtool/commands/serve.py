@@ -265,9 +265,12 @@ def _announce(console: Console, receiver: Receiver) -> None:
     inbox, folder = f"{receiver.url}/", str(receiver.inbox.folder)
     if console.json:
         document: dict[str, Any] = {
-            "url": url, "symbols_url": symbols_url, "symbol_server": receiver.symbol_server,
-            "inbox": inbox, "folder": folder,
-        }  # fmt: skip
+            "url": url,
+            "symbols_url": symbols_url,
+            "symbol_server": receiver.symbol_server,
+            "inbox": inbox,
+            "folder": folder,
+        }
         console.document({"receiver": document})
     else:
         console.answer(url)

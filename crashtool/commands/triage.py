@@ -69,9 +69,13 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
 )
 @click.option("--count-duplicates", is_flag=True, help="Count a report each time that it was sent.")
 @click.option(
-    "--top", type=click.IntRange(min=0), default=TOP, show_default=True, metavar="N",
+    "--top",
+    type=click.IntRange(min=0),
+    default=TOP,
+    show_default=True,
+    metavar="N",
     help="Show at most this many groups; 0 shows all. JSON always has all.",
-)  # fmt: skip
+)
 @click.option(
     "--compare",
     metavar="VERSION,VERSION",
@@ -85,19 +89,24 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     "version's crashes. Repeatable.",
 )
 @click.option(
-    "--baseline", "triage_baseline", type=click.Path(dir_okay=False), metavar="FILE",
+    "--baseline",
+    "triage_baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
     help="Compare with the groups in this file (default: the baseline in [triage] of the "
     "project's crashtool.toml).",
-)  # fmt: skip
+)
 @click.option(
     "--baseline-anyway",
     is_flag=True,
     help="Use the baseline even if it was made with other rules or keys.",
 )
 @click.option(
-    "--save-baseline", type=click.Path(dir_okay=False), metavar="FILE",
+    "--save-baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
     help="Write the groups to this file.",
-)  # fmt: skip
+)
 @click.option(
     "--min-count",
     type=click.IntRange(min=1),
@@ -132,10 +141,12 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     help="Also write the groups as a web page that needs nothing else.",
 )
 @click.option(
-    "--ci", "ci_system", type=click.Choice(["github"]),
+    "--ci",
+    "ci_system",
+    type=click.Choice(["github"]),
     help="Also write annotations for this CI system and its job summary: what is new or more "
     "frequent.",
-)  # fmt: skip
+)
 @click.option(
     "--work",
     type=click.Path(file_okay=False),
@@ -184,7 +195,7 @@ def command(
 
     Exit status: 0, 3 when there is no minidump or none can be read, 4 with --fail-on, 8 when only
     some could be read.
-    """  # fmt: skip  # noqa: D301 (\b is click's)
+    """  # noqa: D301 (\b is click's)
     from crashtool.commands.triage_outputs import tell_ci, write_page
     from crashtool.commands.triage_question import Question
     from crashtool.model.triage.grouping_rules import Rules
@@ -221,7 +232,7 @@ def _explain(console: Console, path: str, lookup: SymbolOptions, rules: Rules) -
     """Say for each call of one crash whether it counts, and by which rule."""
     from crashtool.model.own_calls import decide_calls
     from crashtool.model.signature import sign
-    from crashtool.render.triage import decisions_document, render_decisions
+    from crashtool.render.call_decisions import decisions_document, render_decisions
     from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 
     with open_symbols(lookup, console) as symbols:

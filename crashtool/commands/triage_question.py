@@ -132,8 +132,13 @@ class Question:
         from crashtool.commands.triaged import RowSetup, read_rows
 
         address, jobs = self.options.cluster, self.options.jobs
-        setup = RowSetup(self.options.lookup, self.rules.frame_rules, self.rules.groups,
-                         self.rules.frames, self._keys())  # fmt: skip
+        setup = RowSetup(
+            self.options.lookup,
+            self.rules.frame_rules,
+            self.rules.groups,
+            self.rules.frames,
+            self._keys(),
+        )
         if address:
             from crashtool.commands.triage_cluster import adapt, read_rows_on_cluster
 
@@ -183,10 +188,11 @@ class Question:
                 )
         groups = [group for group in triage.groups if group.quality in ("named", "guess")]
         comparisons = [
-            compare(group.count_of(before), group.count_of(after), exposure[before],
-                    exposure[after])
+            compare(
+                group.count_of(before), group.count_of(after), exposure[before], exposure[after]
+            )
             for group in groups
-        ]  # fmt: skip
+        ]
         unit = "start" if self._sessions else "crash of the version: a share, no rate"
         rows = tuple(zip(groups, settle(comparisons), strict=True))
         return Compared(before, after, unit, (exposure[before], exposure[after]), rows)

@@ -60,10 +60,16 @@ def pack_local(entry: ZipEntry) -> bytes:
     extra = _zip64_extra(0, 0) if entry.is_large else b""
     later = FULL32 if entry.is_large else 0
     header = LocalHeader(
-        signature=LOCAL, version=ZIP64_VERSION if entry.is_large else PLAIN_VERSION, flags=flags,
-        method=entry.method, date=NEW_YEAR_1980, packed_size=later, size=later,
-        name_size=len(name), extra_size=len(extra),
-    )  # fmt: skip
+        signature=LOCAL,
+        version=ZIP64_VERSION if entry.is_large else PLAIN_VERSION,
+        flags=flags,
+        method=entry.method,
+        date=NEW_YEAR_1980,
+        packed_size=later,
+        size=later,
+        name_size=len(name),
+        extra_size=len(extra),
+    )
     return header.pack() + name + extra
 
 
@@ -85,9 +91,15 @@ def walk_directory(entries: Sequence[ZipEntry], offset: int) -> Iterator[bytes]:
     count = len(entries)
     if count >= FULL16 or offset >= FULL32 or size >= FULL32:
         yield LargeEnd(
-            signature=END64, own_size=LargeEnd.SIZE - 12, made_by=ZIP64_VERSION | UNIX,
-            version=ZIP64_VERSION, entries_here=count, entries=count, size=size, offset=offset,
-        ).pack()  # fmt: skip
+            signature=END64,
+            own_size=LargeEnd.SIZE - 12,
+            made_by=ZIP64_VERSION | UNIX,
+            version=ZIP64_VERSION,
+            entries_here=count,
+            entries=count,
+            size=size,
+            offset=offset,
+        ).pack()
         yield Locator(signature=LOCATOR64, offset=offset + size, disks=1).pack()
     count = min(count, FULL16)
     yield End(
@@ -106,10 +118,20 @@ def _pack_central(entry: ZipEntry) -> bytes:
     version = ZIP64_VERSION if entry.is_large or extra else PLAIN_VERSION
     size, packed_size, offset = (min(value, FULL32) for value in values)
     header = CentralEntry(
-        signature=CENTRAL, made_by=version | UNIX, version=version, flags=flags,
-        method=entry.method, date=NEW_YEAR_1980, crc=entry.crc, packed_size=packed_size, size=size,
-        name_size=len(name), extra_size=len(extra), external=OWNER_FILE, offset=offset,
-    )  # fmt: skip
+        signature=CENTRAL,
+        made_by=version | UNIX,
+        version=version,
+        flags=flags,
+        method=entry.method,
+        date=NEW_YEAR_1980,
+        crc=entry.crc,
+        packed_size=packed_size,
+        size=size,
+        name_size=len(name),
+        extra_size=len(extra),
+        external=OWNER_FILE,
+        offset=offset,
+    )
     return header.pack() + name + extra
 
 

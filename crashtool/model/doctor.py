@@ -23,9 +23,22 @@ DOCKERFILE = "dockerfile"  # what a container starts with
 IMAGE = "image"  # the root of a container image
 HOST = "host"  # this machine
 KINDS = (
-    SETTINGS, PROGRAM, HANDLER, BUNDLE, MSBUILD, CMAKE_BUILD, CRASHPAD_LIBRARY, CRASHPAD_HEADERS,
-    SOURCE, DATABASE, REGISTRY, XCODE, DOCKERFILE, IMAGE, HOST,
-)  # fmt: skip
+    SETTINGS,
+    PROGRAM,
+    HANDLER,
+    BUNDLE,
+    MSBUILD,
+    CMAKE_BUILD,
+    CRASHPAD_LIBRARY,
+    CRASHPAD_HEADERS,
+    SOURCE,
+    DATABASE,
+    REGISTRY,
+    XCODE,
+    DOCKERFILE,
+    IMAGE,
+    HOST,
+)
 
 
 class Subject(NamedTuple):

@@ -8,8 +8,17 @@ from functools import lru_cache
 MAX_NAME_LENGTH = 1 << 12  # characters that are looked at; hostile symbols have more
 RUST_HASH = len("::h0123456789abcdef")
 # What compilers append to the name of a copy of a function, and linkers to a version of it.
-CLONES = (".part.", ".isra.", ".constprop.", ".cold", ".lto_priv.", ".llvm.", " [clone ", "@",
-          "$VARIANT$")  # fmt: skip
+CLONES = (
+    ".part.",
+    ".isra.",
+    ".constprop.",
+    ".cold",
+    ".lto_priv.",
+    ".llvm.",
+    " [clone ",
+    "@",
+    "$VARIANT$",
+)
 MANGLED = ("?", "@")  # names of MSVC as they are in the object file, full of @
 OBJECTIVE_C = ("-[", "+[")
 # Patterns are compiled when there is a name: a report without symbols has none.
@@ -25,9 +34,47 @@ LAMBDA = (
 MARK = "\N{GREEK SMALL LETTER LAMDA}"  # stands for a lambda while a name is taken apart
 OWN_CALL = rf"{MARK}(?:\(\))?(?:::(?:operator\(\)|_FUN|__invoke|{MARK}))+"
 # The symbols that may follow the word operator, the longest first.
-OPERATORS = ("<=>", "->*", "<<=", ">>=", "()", "[]", "->", "<<", ">>", "<=", ">=", "==", "!=", "&&",
-             "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "<", ">", "+", "-",
-             "*", "/", "%", "^", "&", "|", "~", "!", "=", ",")  # fmt: skip
+OPERATORS = (
+    "<=>",
+    "->*",
+    "<<=",
+    ">>=",
+    "()",
+    "[]",
+    "->",
+    "<<",
+    ">>",
+    "<=",
+    ">=",
+    "==",
+    "!=",
+    "&&",
+    "||",
+    "++",
+    "--",
+    "+=",
+    "-=",
+    "*=",
+    "/=",
+    "%=",
+    "^=",
+    "&=",
+    "|=",
+    "<",
+    ">",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "^",
+    "&",
+    "|",
+    "~",
+    "!",
+    "=",
+    ",",
+)
 OPERATOR = "operator"
 WITHIN_METHOD = r" (?:const|volatile|noexcept|&&?)(?=::)"  # of a method that something is local to
 QUALIFIERS = (" const", " volatile", " noexcept", " &&", " &")

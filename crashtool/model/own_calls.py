@@ -20,9 +20,16 @@ from crashtool.model.ignored_frames import RUNTIME_MODULES, is_ignored
 ID_DIGITS = 8
 # Runtime and system modules beside those of the languages: passed over with a name or without.
 SYSTEM_MODULES = (
-    *RUNTIME_MODULES, "libm.so", "libm-2.", "ld-musl", "rpcrt4.", "combase.", "user32.", "dyld",
+    *RUNTIME_MODULES,
+    "libm.so",
+    "libm-2.",
+    "ld-musl",
+    "rpcrt4.",
+    "combase.",
+    "user32.",
+    "dyld",
     "corefoundation",
-)  # fmt: skip
+)
 LIBRARIES = ("std::", "__gnu_cxx::", "__cxxabiv1::", "core::", "alloc::", "__rustc::", "__rust")
 # What stands above main: by none of it two crashes differ. Compiled when there is a name.
 STARTERS = (

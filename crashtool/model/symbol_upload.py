@@ -126,9 +126,17 @@ class Pair(NamedTuple):
 
 
 GateStatus: TypeAlias = Literal[
-    "ok", "missing", "mismatch", "stripped", "no_lines", "no_unwind", "no_id", "unreadable",
-    "not_read", "not_required",
-]  # fmt: skip
+    "ok",
+    "missing",
+    "mismatch",
+    "stripped",
+    "no_lines",
+    "no_unwind",
+    "no_id",
+    "unreadable",
+    "not_read",
+    "not_required",
+]
 
 
 class GateRow(NamedTuple):

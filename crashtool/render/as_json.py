@@ -36,10 +36,23 @@ RELEASE_KEYS = {
     "DISTRIB_DESCRIPTION": "description",
 }
 CRASH_KEYS = (
-    "type", "address", "crashing_thread", "assertion", "assertion_info", "description",
-    "address_kind", "address_description", "access", "is_crash", "hints", "instruction",
-    "bad_pointer", "thread_id", "address_module", "exception",
-)  # fmt: skip
+    "type",
+    "address",
+    "crashing_thread",
+    "assertion",
+    "assertion_info",
+    "description",
+    "address_kind",
+    "address_description",
+    "access",
+    "is_crash",
+    "hints",
+    "instruction",
+    "bad_pointer",
+    "thread_id",
+    "address_module",
+    "exception",
+)
 Document = dict[str, Any]
 
 
@@ -234,10 +247,14 @@ class _Writer:
         if report.handles is None:
             return None
         return [
-            {"handle": item.handle, "type_name": item.type or None,
-             "object_name": item.name or None, "granted_access": f"0x{item.granted_access:08x}"}
+            {
+                "handle": item.handle,
+                "type_name": item.type or None,
+                "object_name": item.name or None,
+                "granted_access": f"0x{item.granted_access:08x}",
+            }
             for item in report.handles
-        ]  # fmt: skip
+        ]
 
     def crashpad(self, ids: CrashpadIds | None) -> Document | None:
         if ids is None:
@@ -254,9 +271,12 @@ def _symbol_state(verdict: ModuleStatus | None) -> Document:
     """What rust-minidump says of a module's symbols; all false when nobody looked for them."""
     if verdict is None:
         return {
-            "loaded_symbols": False, "missing_symbols": False, "corrupt_symbols": False,
-            "symbol_url": None, "symbol_status": None,
-        }  # fmt: skip
+            "loaded_symbols": False,
+            "missing_symbols": False,
+            "corrupt_symbols": False,
+            "symbol_url": None,
+            "symbol_status": None,
+        }
     files = verdict.files
     urls = [item.place for item in files if "://" in item.place]
     return {
@@ -280,11 +300,15 @@ def _verdict(verdict: ModuleStatus) -> Document:
         "note": verdict.note or None,
         "fix": verdict.fix or None,
         "candidates": [
-            {"place": item.place, "status": item.status, "kind": item.kind or None,
-             "note": item.note or None}
+            {
+                "place": item.place,
+                "status": item.status,
+                "kind": item.kind or None,
+                "note": item.note or None,
+            }
             for item in verdict.candidates
         ],
-    }  # fmt: skip
+    }
 
 
 def _system(system: System | None) -> Document | None:

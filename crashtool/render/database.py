@@ -16,9 +16,13 @@ MAX_LEFTOVERS = 20  # that a page names; JSON names all
 
 
 def render_list(
-    database: Database, reports: Sequence[DatabaseReport], more: int,
-    leftovers: Sequence[Leftover], *, in_place: bool,
-) -> Page:  # fmt: skip
+    database: Database,
+    reports: Sequence[DatabaseReport],
+    more: int,
+    leftovers: Sequence[Leftover],
+    *,
+    in_place: bool,
+) -> Page:
     """The database, the reports shown of it, how many older ones are not, and what is left over.
 
     Only of a database `in_place` are there commands to go on with: out of an archive it is gone.

@@ -17,9 +17,12 @@ from crashtool.render.page import Page, Span
 from crashtool.render.safe_text import safe
 
 WORDS = {
-    FAILURE: Span("FAIL", "bad"), WARNING: Span("WARN", "warn"), NOTE: Span("NOTE", "dim"),
-    SKIP: Span("SKIP", "dim"), PASS: Span("PASS", "good"),
-}  # fmt: skip
+    FAILURE: Span("FAIL", "bad"),
+    WARNING: Span("WARN", "warn"),
+    NOTE: Span("NOTE", "dim"),
+    SKIP: Span("SKIP", "dim"),
+    PASS: Span("PASS", "good"),
+}
 GITHUB = {FAILURE: "error", WARNING: "warning", NOTE: "notice"}
 ORDER = (FAILURE, WARNING, NOTE, SKIP, PASS)
 TITLE = "crashtool doctor"
@@ -165,10 +168,15 @@ def render_summary(diagnosis: Diagnosis) -> str:
     lines = [f"### {TITLE}", "", text_cell(_sum_up(diagnosis).text), ""]
     if bad:
         rows: list[tuple[str, ...]] = [
-            (result.verdict, code_cell(result.check), code_cell(result.file),
-             text_cell(f"{result.cause}. {result.consequence}"), text_cell(result.fix))
+            (
+                result.verdict,
+                code_cell(result.check),
+                code_cell(result.file),
+                text_cell(f"{result.cause}. {result.consequence}"),
+                text_cell(result.fix),
+            )
             for result in bad[:MAX_ROWS]
-        ]  # fmt: skip
+        ]
         lines += markdown_table(("", "check", "file", "what", "what to do"), rows)
     if len(bad) > MAX_ROWS:
         lines += ["", f"and {len(bad) - MAX_ROWS} more"]

@@ -41,11 +41,16 @@ def render_symbols(report: CrashReport) -> str:
     if fixes:
         body += f'<ul class="fixes">{"".join(f"<li>{harmless(fix)}</li>" for fix in fixes)}</ul>'
     looked = [
-        (harmless(verdict.module.name), format_candidate(item), harmless(item.kind),
-         harmless(item.place), harmless(item.note))
+        (
+            harmless(verdict.module.name),
+            format_candidate(item),
+            harmless(item.kind),
+            harmless(item.place),
+            harmless(item.note),
+        )
         for verdict in verdicts
         for item in verdict.candidates
-    ]  # fmt: skip
+    ]
     if looked:
         head = ("Module", "Result", "Kind", "Place", "Note")
         body += details("Places that were looked at", table(head, looked, wide=True), style="sub")
@@ -139,18 +144,26 @@ def render_streams(report: CrashReport) -> str:
     parts = [_memory(excerpt) for excerpt in report.memory]
     if report.handles:
         rows = [
-            (code(f"{item.handle:#x}"), harmless(item.type), harmless(item.name),
-             code(f"{item.granted_access:#x}"))
+            (
+                code(f"{item.handle:#x}"),
+                harmless(item.type),
+                harmless(item.name),
+                code(f"{item.granted_access:#x}"),
+            )
             for item in report.handles
-        ]  # fmt: skip
+        ]
         body = table(("Handle", "Type", "Name", "Access"), rows)
         parts.append(details(f"Handles ({len(rows)})", body))
     if report.streams:
         rows = [
-            (code(f"{item.type:#x}"), harmless(item.name), code(f"{item.offset:#x}"),
-             format_size(item.size))
+            (
+                code(f"{item.type:#x}"),
+                harmless(item.name),
+                code(f"{item.offset:#x}"),
+                format_size(item.size),
+            )
             for item in report.streams
-        ]  # fmt: skip
+        ]
         body = table(("Type", "Stream", "Offset", "Size"), rows)
         parts.append(details(f"Streams ({len(rows)})", body))
     return "".join(parts)

@@ -92,10 +92,16 @@ class Page:
 
 
 def new_table(
-    rows: Iterable[Sequence[Cell]], *, indent: int = 2, right: str = "", hang: int = 1,
-    cut: int | None = None, least: int = 0, narrow: Table | None = None,
+    rows: Iterable[Sequence[Cell]],
+    *,
+    indent: int = 2,
+    right: str = "",
+    hang: int = 1,
+    cut: int | None = None,
+    least: int = 0,
+    narrow: Table | None = None,
     below: Mapping[int, Sequence[Sequence[Cell]]] | None = None,
-) -> Table:  # fmt: skip
+) -> Table:
     """A table of harmless text; lines `below` its rows are whole. See `Table`."""
     cells = tuple(tuple(_span(cell) for cell in row) for row in rows)
     lines = {

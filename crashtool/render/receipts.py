@@ -14,9 +14,13 @@ from crashtool.render.safe_text import safe
 MAX_VALUE = 64
 UNIQUE = {True: ", the first of its group", False: ", seen before", None: ""}
 STYLES = {
-    "accepted": "good", "checked": "good", "skipped": "dim",
-    "failed": "bad", "not sent": "warn", "interrupted": "warn",
-}  # fmt: skip
+    "accepted": "good",
+    "checked": "good",
+    "skipped": "dim",
+    "failed": "bad",
+    "not sent": "warn",
+    "interrupted": "warn",
+}
 
 
 def render_receipts(receipts: Sequence[Receipt]) -> Page:
@@ -26,8 +30,15 @@ def render_receipts(receipts: Sequence[Receipt]) -> Page:
     for receipt in receipts:
         size = "" if receipt.size is None else f"{receipt.size:,} bytes"
         tries = f"{receipt.tries} tries" if receipt.tries > 1 else ""
-        rows.append((Span(receipt.status, STYLES.get(receipt.status, "")), receipt.rxid or "-",
-                     receipt.path, size, tries))  # fmt: skip
+        rows.append(
+            (
+                Span(receipt.status, STYLES.get(receipt.status, "")),
+                receipt.rxid or "-",
+                receipt.path,
+                size,
+                tries,
+            )
+        )
     page.table(rows, indent=0)
     for receipt in receipts:
         if receipt.fingerprint:

@@ -133,8 +133,10 @@ def summarize(result: RunResult, crashes: Sequence[ProcessCrash]) -> Iterator[st
     ignored = [crash for crash in crashes if crash.ignored_for]
     processes = "1 process" if result.processes == 1 else f"{result.processes:,} processes"
     line = f"{len({crash.process_id for crash in told}):,} of {processes} crashed"
-    named = [f"{crash.name} ({crash.process_id}, {name_signal(crash.fatal.number)})"
-             for crash in told[:MAX_NAMED]]  # fmt: skip
+    named = [
+        f"{crash.name} ({crash.process_id}, {name_signal(crash.fatal.number)})"
+        for crash in told[:MAX_NAMED]
+    ]
     if len(told) > MAX_NAMED:
         named.append(f"{len(told) - MAX_NAMED:,} more")
     yield f"{line}: {', '.join(named)}" if named else line

@@ -62,11 +62,13 @@ def render_run_summary(rows: Sequence[RunRow], result: RunResult) -> str:
         lines += markdown_table(
             ("what", "command"),
             [
-                (text_cell(describe_row(row, result)),
-                 code_cell(name_command(row.crash).removeprefix("command: ")))
+                (
+                    text_cell(describe_row(row, result)),
+                    code_cell(name_command(row.crash).removeprefix("command: ")),
+                )
                 for row in told
             ],
-        )  # fmt: skip
+        )
         lines.append("")
     pages = [
         (render_summary(row.report) if row.report else "") + _summarize_last_lines(row.crash)

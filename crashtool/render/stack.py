@@ -85,9 +85,13 @@ def list_signs(frames: Iterable[Frame]) -> dict[str, str]:
 
 
 def _table(
-    spans: Sequence[tuple[Span, ...]], below: Mapping[int, Sequence[Sequence[Cell]]],
-    least: int, narrow: Table | None, *, cut: bool,
-) -> Table:  # fmt: skip
+    spans: Sequence[tuple[Span, ...]],
+    below: Mapping[int, Sequence[Sequence[Cell]]],
+    least: int,
+    narrow: Table | None,
+    *,
+    cut: bool,
+) -> Table:
     """The rows without the columns that nothing fills; names may be cut."""
     used = [index for index in range(len(spans[0])) if any(row[index].text for row in spans)]
     return new_table(

@@ -115,11 +115,18 @@ def _add_gate(page: Page, gate: Sequence[GateRow]) -> None:
     counts = [f"{good} of {good + len(bad)} modules can be symbolicated"]
     counts += [f"{excused} not required"] if excused else []
     page.line(f"  {', '.join(counts)}")
-    page.table([
-        (Span(row.status.replace("_", " "), "bad"), Span(row.name, "strong"), row.architecture,
-         row.identifier or Span("no identifier", "warn"), row.place)
-        for row in bad
-    ])  # fmt: skip
+    page.table(
+        [
+            (
+                Span(row.status.replace("_", " "), "bad"),
+                Span(row.name, "strong"),
+                row.architecture,
+                row.identifier or Span("no identifier", "warn"),
+                row.place,
+            )
+            for row in bad
+        ]
+    )
     for row in bad:
         if row.note:
             page.line(f"  {row.name}: {row.note}")
@@ -135,9 +142,12 @@ def _group_row(parts: Sequence[ModulePart], *, warned: Container[str]) -> tuple[
         "none (no build id)" if object_file.kind == ELF and object_file.role != PACKAGE else "none"
     )
     has = {
-        "functions": bool(quality.functions), "lines": quality.lines, "inlines": quality.inlines,
-        "unwind": quality.unwind, "sources": quality.sources,
-    }  # fmt: skip
+        "functions": bool(quality.functions),
+        "lines": quality.lines,
+        "inlines": quality.inlines,
+        "unwind": quality.unwind,
+        "sources": quality.sources,
+    }
     features = " ".join(name for name, there in has.items() if there)
     is_warned = any(part.file.path in warned for part in parts)
     return (

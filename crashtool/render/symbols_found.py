@@ -24,10 +24,14 @@ def render_found(rows: Sequence[Any], *, everything: bool = False) -> Page:
         shown = [item for item in row.candidates if everything or item.status != "not_found"]
         shown = shown or list(row.candidates)
         cells: list[tuple[Cell, ...]] = [
-            (Span(item.status.replace("_", " "), STYLES.get(item.status, "warn")), item.kind,
-             item.place, Span(item.note, "dim"))
+            (
+                Span(item.status.replace("_", " "), STYLES.get(item.status, "warn")),
+                item.kind,
+                item.place,
+                Span(item.note, "dim"),
+            )
             for item in shown
-        ]  # fmt: skip
+        ]
         page.table(cells)
         if not row.candidates:
             page.line(
@@ -50,13 +54,17 @@ def found_document(
                 "asked_for_by": row.asked,
                 "found": bool(row.found),
                 "candidates": [
-                    {"status": item.status, "kind": item.kind or None, "place": item.place,
-                     "note": item.note or None}
+                    {
+                        "status": item.status,
+                        "kind": item.kind or None,
+                        "place": item.place,
+                        "note": item.note or None,
+                    }
                     for item in row.candidates
                 ],
             }
             for row in rows
         ],
         "files": [delivery_document(row) for row in deliveries],
-    }  # fmt: skip
+    }
     return document | error_document(error)

@@ -8,7 +8,6 @@ from typing import Any
 
 from crashtool.formats.moment import find_date, iso_text
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.own_calls import Decision
 from crashtool.model.triage.groups import Group, Triage
 from crashtool.model.triage.regression import Comparison, bound_rate
 from crashtool.render.page import Cell, Page, Span
@@ -16,8 +15,11 @@ from crashtool.render.page import Cell, Page, Span
 MARKS = {"named": " ", "guess": "~", "raw": "?", "none": "?"}
 MAX_VERSIONS = 3
 MAX_SHOWN = 5
-VERDICTS = {"regression": ("regression", "bad"), "fixed": ("fixed?", "good"),
-            "no_evidence": ("no evidence", "dim")}  # fmt: skip
+VERDICTS = {
+    "regression": ("regression", "bad"),
+    "fixed": ("fixed?", "good"),
+    "no_evidence": ("no evidence", "dim"),
+}
 
 
 class Compared(NamedTuple):
@@ -131,10 +133,12 @@ def _add_rest(page: Page, triage: Triage) -> None:
     if triage.missing:
         page.heading("SYMBOLS WORTH MOST")
         page.table(
-            [(f"{count:,}", name, Span(identifier, "dim"))
-             for name, identifier, count in triage.missing[:MAX_SHOWN]],
+            [
+                (f"{count:,}", name, Span(identifier, "dim"))
+                for name, identifier, count in triage.missing[:MAX_SHOWN]
+            ],
             right="r",
-        )  # fmt: skip
+        )
     if triage.unreadable:
         page.heading("UNREADABLE")
         page.table([(path, Span(why, "bad")) for path, why in triage.unreadable[:MAX_SHOWN]])
@@ -151,8 +155,15 @@ def _add_comparison(page: Page, compared: Compared, top: int | None) -> None:
     rows: list[tuple[Cell, ...]] = []
     for group, item in rank_comparisons(compared)[:top]:
         words, style = VERDICTS[item.verdict]
-        rows.append((f"{item.before:,}", f"{item.after:,}", words_of_ratio(item),
-                     Span(words, style), group.key.text))  # fmt: skip
+        rows.append(
+            (
+                f"{item.before:,}",
+                f"{item.after:,}",
+                words_of_ratio(item),
+                Span(words, style),
+                group.key.text,
+            )
+        )
     page.table(rows, right="rr")
 
 
@@ -211,18 +222,21 @@ def triage_document(
     }
     if compared:
         document["comparison"] = {
-            "before": compared.before, "after": compared.after, "per": compared.unit,
+            "before": compared.before,
+            "after": compared.after,
+            "per": compared.unit,
             "exposures": list(compared.exposures),
             "groups": [
                 _comparison_document(group, item, compared.exposures)
                 for group, item in compared.rows
             ],
-        }  # fmt: skip
+        }
     if gate:
         document["baseline"] = {
-            "path": gate.path, "reports": gate.reports,
+            "path": gate.path,
+            "reports": gate.reports,
             "new": [group.key.text for group in gate.new],
-        }  # fmt: skip
+        }
     return document
 
 
@@ -255,39 +269,13 @@ def _comparison_document(
         for count, exposure in zip((item.before, item.after), exposures, strict=True)
     )
     return {
-        "signature": group.key.text, "before": item.before, "after": item.after,
-        "ratio_low": item.low, "ratio_high": None if math.isinf(item.high) else item.high,
-        "rate_before": before, "rate_after": after, "p": item.p, "verdict": item.verdict,
-    }  # fmt: skip
-
-
-def render_decisions(path: str, signature: str, decisions: Sequence[Decision]) -> Page:
-    """For each call of a crash whether it counts, and why not."""
-    page = Page()
-    page.line(Span(path, "strong"), f"  {signature or 'no stack'}").blank()
-    rows: list[tuple[Cell, ...]] = []
-    for decision in decisions:
-        reason = decision.reason
-        if decision.rule:
-            rule = decision.rule
-            words = f"{rule.text}, line {rule.line}"
-            reason = f"{reason}: {words}" if reason else words
-        style = "good" if decision.own else "dim"
-        rows.append((str(decision.frame), Span("counts" if decision.own else "-", style),
-                     decision.name, Span(reason, "dim")))  # fmt: skip
-    page.table(rows, right="r")
-    return page
-
-
-def decisions_document(path: str, signature: str, decisions: Sequence[Decision]) -> dict[str, Any]:
-    """The same as a document."""
-    return {
-        "path": path,
-        "signature": signature or None,
-        "calls": [
-            {"frame": item.frame, "name": item.name, "counts": bool(item.own),
-             "reason": item.reason or None,
-             "rule": item.rule._asdict() if item.rule else None}
-            for item in decisions
-        ],
-    }  # fmt: skip
+        "signature": group.key.text,
+        "before": item.before,
+        "after": item.after,
+        "ratio_low": item.low,
+        "ratio_high": None if math.isinf(item.high) else item.high,
+        "rate_before": before,
+        "rate_after": after,
+        "p": item.p,
+        "verdict": item.verdict,
+    }

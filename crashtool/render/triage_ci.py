@@ -122,11 +122,17 @@ def _walk_groups(triage: Triage, gate: TriageGate | None) -> Iterator[str]:
     for group in shown:
         marks = filter(None, ("**new**" if group.key in new else "", MARKS.get(group.quality, "")))
         share = f"{100 * group.crashes / triage.totals.grouped:.1f} %"
-        rows.append((
-            f"{group.crashes:,}", share, code_cell(group.key.text), ", ".join(marks),
-            text_cell(span_of_days(group)),
-            text_cell(name_versions(group).removeprefix("version ")), code_cell(group.example),
-        ))  # fmt: skip
+        rows.append(
+            (
+                f"{group.crashes:,}",
+                share,
+                code_cell(group.key.text),
+                ", ".join(marks),
+                text_cell(span_of_days(group)),
+                text_cell(name_versions(group).removeprefix("version ")),
+                code_cell(group.example),
+            )
+        )
     yield from markdown_table(
         ("crashes", "share", "group", "", "when", "versions", "example"), rows
     )
@@ -136,12 +142,22 @@ def _walk_groups(triage: Triage, gate: TriageGate | None) -> Iterator[str]:
 
 def _walk_comparison(compared: Compared) -> Iterator[str]:
     yield from markdown_table(
-        ("group", text_cell(compared.before), text_cell(compared.after),
-         "ratio of rates, 95 %", "verdict"),
+        (
+            "group",
+            text_cell(compared.before),
+            text_cell(compared.after),
+            "ratio of rates, 95 %",
+            "verdict",
+        ),
         [
-            (code_cell(group.key.text), f"{item.before:,}", f"{item.after:,}",
-             words_of_ratio(item), VERDICTS[item.verdict][0])
+            (
+                code_cell(group.key.text),
+                f"{item.before:,}",
+                f"{item.after:,}",
+                words_of_ratio(item),
+                VERDICTS[item.verdict][0],
+            )
             for group, item in rank_comparisons(compared)[:MAX_GROUPS]
         ],
-    )  # fmt: skip
+    )
     yield from ("", f"Rates are per {text_cell(compared.unit)}.")

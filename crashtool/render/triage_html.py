@@ -70,8 +70,15 @@ def _comparison(compared: Compared | None) -> str:
     rows = []
     for group, item in rank_comparisons(compared)[:MAX_ROWS]:
         words, style = VERDICTS[item.verdict]
-        rows.append([code(group.key.text), f"{item.before:,}", f"{item.after:,}",
-                     words_of_ratio(item), pill(words, style)])  # fmt: skip
+        rows.append(
+            [
+                code(group.key.text),
+                f"{item.before:,}",
+                f"{item.after:,}",
+                words_of_ratio(item),
+                pill(words, style),
+            ]
+        )
     head = ("Group", compared.before, compared.after, "Ratio of rates, 95 %", "")
     return card("Two versions", table(head, rows, wide=True, named=True), f"per {compared.unit}")
 

@@ -239,10 +239,15 @@ def lzma1(properties: bytes, size: int, budget: Budget) -> Method:
     position, literal_position = divmod(bits, 5)
     window = _check_window("lzma", int.from_bytes(properties[1:], "little"), size, budget)
     lzma = load_lzma()
-    chain = [{
-        "id": lzma.FILTER_LZMA1, "dict_size": window,
-        "lc": literal_context, "lp": literal_position, "pb": position,
-    }]  # fmt: skip
+    chain = [
+        {
+            "id": lzma.FILTER_LZMA1,
+            "dict_size": window,
+            "lc": literal_context,
+            "lp": literal_position,
+            "pb": position,
+        }
+    ]
     return Method("lzma", lambda _window: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
 
 
@@ -292,8 +297,11 @@ class Lzma(Protocol):
     FILTER_LZMA2: int
 
     def LZMADecompressor(  # noqa: N802 (its name)
-        self, format: int, memlimit: int | None = None, filters: object = None  # noqa: A002
-    ) -> Codec:  # fmt: skip
+        self,
+        format: int,  # noqa: A002
+        memlimit: int | None = None,
+        filters: object = None,
+    ) -> Codec:
         """What unpacks a stream."""
 
 

@@ -13,9 +13,14 @@ from crashtool.formats.archives.codecs import OUTPUT_STEP, load_lzma
 CHUNK = 1 << 16  # bytes
 STORED_FIRST, STORED, LAST = b"\x01", b"\x02", b"\x00"
 FILTERS = {
-    "x86": "FILTER_X86", "powerpc": "FILTER_POWERPC", "ia64": "FILTER_IA64", "arm": "FILTER_ARM",
-    "armthumb": "FILTER_ARMTHUMB", "sparc": "FILTER_SPARC", "delta": "FILTER_DELTA",
-}  # fmt: skip
+    "x86": "FILTER_X86",
+    "powerpc": "FILTER_POWERPC",
+    "ia64": "FILTER_IA64",
+    "arm": "FILTER_ARM",
+    "armthumb": "FILTER_ARMTHUMB",
+    "sparc": "FILTER_SPARC",
+    "delta": "FILTER_DELTA",
+}
 
 
 class Filtered:

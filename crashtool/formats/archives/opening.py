@@ -104,12 +104,18 @@ def name_kind(head: bytes) -> str:
 
 
 _NAMES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
-    (zip_file.MAGICS, "a zip archive"), (seven_zip.MAGIC, "a 7-Zip archive"),
-    (cabinet.MAGIC, "a cabinet"), (ar_file.PACKAGE_HEAD, "a Debian package"),
-    (rpm_package.MAGIC, "an RPM package"), (SQUASHFS_MAGIC, "a SquashFS image"),
-    (appimage.ELF_MAGIC, "an AppImage"), (GZIP.magic, "gzip"), (XZ.magic, "xz"),
-    (BZIP2.magic, "bzip2"), (ZSTD_MAGIC, "zstd"),
-)  # fmt: skip
+    (zip_file.MAGICS, "a zip archive"),
+    (seven_zip.MAGIC, "a 7-Zip archive"),
+    (cabinet.MAGIC, "a cabinet"),
+    (ar_file.PACKAGE_HEAD, "a Debian package"),
+    (rpm_package.MAGIC, "an RPM package"),
+    (SQUASHFS_MAGIC, "a SquashFS image"),
+    (appimage.ELF_MAGIC, "an AppImage"),
+    (GZIP.magic, "gzip"),
+    (XZ.magic, "xz"),
+    (BZIP2.magic, "bzip2"),
+    (ZSTD_MAGIC, "zstd"),
+)
 
 
 def _find_walker(head: bytes) -> Walker | None:

@@ -54,17 +54,30 @@ MAX_HEADER_LAYERS = 4
 COPY, LZMA, LZMA2, ZSTANDARD = b"\0", b"\x03\x01\x01", b"\x21", b"\x04\xf7\x11\x01"
 DEFLATED, BZIP2ED, AES = b"\x04\x01\x08", b"\x04\x02\x02", b"\x06\xf1\x07\x01"
 FILTER_IDS = {
-    b"\x03\x03\x01\x03": "x86", b"\x04": "x86", b"\x03\x03\x02\x05": "powerpc",
-    b"\x05": "powerpc", b"\x03\x03\x04\x01": "ia64", b"\x06": "ia64", b"\x03\x03\x05\x01": "arm",
-    b"\x07": "arm", b"\x03\x03\x07\x01": "armthumb", b"\x08": "armthumb",
-    b"\x03\x03\x08\x05": "sparc", b"\x09": "sparc", b"\x03": "delta",
-}  # fmt: skip
+    b"\x03\x03\x01\x03": "x86",
+    b"\x04": "x86",
+    b"\x03\x03\x02\x05": "powerpc",
+    b"\x05": "powerpc",
+    b"\x03\x03\x04\x01": "ia64",
+    b"\x06": "ia64",
+    b"\x03\x03\x05\x01": "arm",
+    b"\x07": "arm",
+    b"\x03\x03\x07\x01": "armthumb",
+    b"\x08": "armthumb",
+    b"\x03\x03\x08\x05": "sparc",
+    b"\x09": "sparc",
+    b"\x03": "delta",
+}
 READABLE = {COPY, LZMA, LZMA2, ZSTANDARD, DEFLATED, BZIP2ED, *FILTER_IDS}
 NAMES = {
-    b"\x03\x04\x01": "PPMd", b"\x04\x01\x09": "Deflate64", b"\x03\x03\x01\x1b": "BCJ2",
-    b"\x0a": "ARM64 filter", b"\x0b": "RISC-V filter", b"\x04\xf7\x11\x02": "Brotli",
+    b"\x03\x04\x01": "PPMd",
+    b"\x04\x01\x09": "Deflate64",
+    b"\x03\x03\x01\x1b": "BCJ2",
+    b"\x0a": "ARM64 filter",
+    b"\x0b": "RISC-V filter",
+    b"\x04\xf7\x11\x02": "Brotli",
     b"\x04\xf7\x11\x04": "LZ4",
-}  # fmt: skip
+}
 
 
 class SignatureHeader(Record):

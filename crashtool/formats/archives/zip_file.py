@@ -54,8 +54,13 @@ MAX_COMMENT = 1 << 16
 BZIP2ED, LZMAED = 12, 14
 ZSTANDARD, OLD_ZSTANDARD, XZED = 93, 20, 95
 METHODS = {
-    1: "Shrink", 6: "Implode", 9: "Deflate64", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
-}  # fmt: skip
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    97: "WavPack",
+    98: "PPMd",
+    99: "AES encryption",
+}
 LZMA_HEAD = 4  # bytes before the properties: a version, and their size
 UNIX_SYSTEMS = (3, 19)  # Unix, macOS: APPNOTE.TXT 4.4.2
 UNTOLD_MODE = 0o644
@@ -197,9 +202,16 @@ def _read_row(offset: int, entry: CentralEntry, name: bytes, extra: bytes) -> _D
         for index, field in enumerate(wide):
             sizes[field] = int.from_bytes(data[index * 8 : index * 8 + 8], "little")
     return _DirectoryEntry(
-        offset, name, entry.flags, entry.method, entry.crc, sizes["packed_size"], sizes["size"],
-        sizes["offset"], _read_mode(entry),
-    )  # fmt: skip
+        offset,
+        name,
+        entry.flags,
+        entry.method,
+        entry.crc,
+        sizes["packed_size"],
+        sizes["size"],
+        sizes["offset"],
+        _read_mode(entry),
+    )
 
 
 def _read_mode(entry: CentralEntry) -> int:

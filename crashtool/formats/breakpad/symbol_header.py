@@ -20,10 +20,22 @@ CODE_ID_WORDS = 3
 # a GUID or the signature of a PDB 2.0, and an age of one to eight digits, all hexadecimal
 ID_LENGTHS = (*range(33, 41), *range(9, 17))
 ARCHITECTURES = {
-    "x86": "x86", "x86_64": "x86_64", "x64": "x86_64", "amd64": "x86_64", "arm": "arm",
-    "arm64": "arm64", "arm64e": "arm64", "aarch64": "arm64", "ppc": "ppc", "ppc64": "ppc64",
-    "sparc": "sparc", "mips": "mips", "mips64": "mips64", "riscv": "riscv", "riscv64": "riscv64",
-}  # fmt: skip
+    "x86": "x86",
+    "x86_64": "x86_64",
+    "x64": "x86_64",
+    "amd64": "x86_64",
+    "arm": "arm",
+    "arm64": "arm64",
+    "arm64e": "arm64",
+    "aarch64": "arm64",
+    "ppc": "ppc",
+    "ppc64": "ppc64",
+    "sparc": "sparc",
+    "mips": "mips",
+    "mips64": "mips64",
+    "riscv": "riscv",
+    "riscv64": "riscv64",
+}
 TAIL = 1 << 16  # bytes
 
 

@@ -62,8 +62,10 @@ def pack_frames(places: Sequence[WaitingPlace], base: int) -> bytes:
             rules += bytes((DW_CFA_offset | register, place.words + 1 - index))
         rules += bytes(-len(rules) % WORD)
         head = FdeHead(
-            length=FdeHead.SIZE - WORD + len(rules), cie=len(frames) + WORD,
-            start=base + place.offset & MASK, size=1,
-        )  # fmt: skip
+            length=FdeHead.SIZE - WORD + len(rules),
+            cie=len(frames) + WORD,
+            start=base + place.offset & MASK,
+            size=1,
+        )
         frames += head.pack() + rules
     return frames + bytes(WORD)

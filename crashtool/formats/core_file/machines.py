@@ -119,9 +119,15 @@ def _pack_xstate(floating_point: bytes) -> bytes:
 
 
 _WIDE = (
-    structs.PrStatus, structs.PrPsInfo, structs.SigInfo, structs.KeyValue, structs.Debug,
-    structs.LoadedObject, structs.FileCount, structs.FileRow,
-)  # fmt: skip
+    structs.PrStatus,
+    structs.PrPsInfo,
+    structs.SigInfo,
+    structs.KeyValue,
+    structs.Debug,
+    structs.LoadedObject,
+    structs.FileCount,
+    structs.FileRow,
+)
 X86_64 = CoreMachine(
     62,
     8,
@@ -134,11 +140,25 @@ X86_64 = CoreMachine(
     *_WIDE,
 )
 ARM64 = CoreMachine(
-    183, 8, Header64, ElfSegment64, (Arm64Context, Arm64OldContext), _registers_arm64,
-    _floating_point_arm64, _others_arm64, *_WIDE,
-)  # fmt: skip
+    183,
+    8,
+    Header64,
+    ElfSegment64,
+    (Arm64Context, Arm64OldContext),
+    _registers_arm64,
+    _floating_point_arm64,
+    _others_arm64,
+    *_WIDE,
+)
 X86 = CoreMachine(
-    3, 4, Header32, ElfSegment32, (X86Context,), _registers_x86, _floating_point_x86,
-    _others_intel, *map(structs.narrow, _WIDE),  # type: ignore[arg-type]
-)  # fmt: skip
+    3,
+    4,
+    Header32,
+    ElfSegment32,
+    (X86Context,),
+    _registers_x86,
+    _floating_point_x86,
+    _others_intel,
+    *map(structs.narrow, _WIDE),  # type: ignore[arg-type]
+)
 MACHINES = {"x86_64": X86_64, "x86": X86, "arm64": ARM64}

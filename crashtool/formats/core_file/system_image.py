@@ -92,12 +92,19 @@ def build_system_image(machine: CoreMachine, image: SystemImage) -> bytes:
     ).pack()
     section = _section_of(machine)
     header = machine.header(
-        identification=ident, file_type=ET_DYN, machine=machine.number, version=1,
-        segments_offset=machine.header.SIZE, sections_offset=places[-1],
-        header_size=machine.header.SIZE, segment_size=machine.segment.SIZE,
-        segment_count=len(segments) // machine.segment.SIZE, section_size=section.SIZE,
-        section_count=len(rows) // section.SIZE, names_index=SECTION_NAMES,
-    )  # fmt: skip
+        identification=ident,
+        file_type=ET_DYN,
+        machine=machine.number,
+        version=1,
+        segments_offset=machine.header.SIZE,
+        sections_offset=places[-1],
+        header_size=machine.header.SIZE,
+        segment_size=machine.segment.SIZE,
+        segment_count=len(segments) // machine.segment.SIZE,
+        section_size=section.SIZE,
+        section_count=len(rows) // section.SIZE,
+        names_index=SECTION_NAMES,
+    )
     content = header.pack() + segments
     parts = (image.frames, symbols, strings, NAMES, rows)
     for place, part in zip(places, parts, strict=True):
@@ -121,11 +128,16 @@ def _pack_segments(machine: CoreMachine, image: SystemImage, size: int) -> bytes
     ]
     return b"".join(
         machine.segment(
-            segment_type=PT_LOAD, flags=READ, offset=offset, address=address & mask,
-            file_size=file_size, memory_size=memory_size, alignment=1,
+            segment_type=PT_LOAD,
+            flags=READ,
+            offset=offset,
+            address=address & mask,
+            file_size=file_size,
+            memory_size=memory_size,
+            alignment=1,
         ).pack()
         for offset, address, file_size, memory_size in rows
-    )  # fmt: skip
+    )
 
 
 def _pack_symbols(machine: CoreMachine, image: SystemImage) -> tuple[bytes, bytes]:
@@ -140,10 +152,13 @@ def _pack_symbols(machine: CoreMachine, image: SystemImage) -> tuple[bytes, byte
     for symbol in image.symbols:
         rows.append(
             kind(
-                name=len(strings), info=GLOBAL | OBJECT, section=SYMBOLS,
-                value=symbol.address - image.bias & mask, size=symbol.size,
+                name=len(strings),
+                info=GLOBAL | OBJECT,
+                section=SYMBOLS,
+                value=symbol.address - image.bias & mask,
+                size=symbol.size,
             ).pack()
-        )  # fmt: skip
+        )
         strings += symbol.name + b"\0"
     return b"".join(rows), strings
 
@@ -159,19 +174,34 @@ def _pack_sections(
     rows = [
         kind(),
         kind(
-            name=NAMES.index(b".symtab"), section_type=SHT_SYMTAB, flags=SHF_ALLOC,
-            address=own + places[1], offset=places[1], size=len(symbols), link=STRINGS, info=1,
-            entry_size=len(symbols) // count, alignment=1,
+            name=NAMES.index(b".symtab"),
+            section_type=SHT_SYMTAB,
+            flags=SHF_ALLOC,
+            address=own + places[1],
+            offset=places[1],
+            size=len(symbols),
+            link=STRINGS,
+            info=1,
+            entry_size=len(symbols) // count,
+            alignment=1,
         ),
         kind(
-            name=NAMES.index(b".strtab"), section_type=SHT_STRTAB, flags=SHF_ALLOC,
-            address=own + places[2], offset=places[2], size=len(strings), alignment=1,
+            name=NAMES.index(b".strtab"),
+            section_type=SHT_STRTAB,
+            flags=SHF_ALLOC,
+            address=own + places[2],
+            offset=places[2],
+            size=len(strings),
+            alignment=1,
         ),
         kind(
-            name=NAMES.index(b".shstrtab"), section_type=SHT_STRTAB, offset=places[3],
-            size=len(NAMES), alignment=1,
+            name=NAMES.index(b".shstrtab"),
+            section_type=SHT_STRTAB,
+            offset=places[3],
+            size=len(NAMES),
+            alignment=1,
         ),
-    ]  # fmt: skip
+    ]
     rows += _list_sections(machine, image, places[0])
     return b"".join(row.pack() for row in rows)
 

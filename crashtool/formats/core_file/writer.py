@@ -79,9 +79,14 @@ def write_core(
     start = place = _align(offset + len(notes))
     for segment in loaded:
         row = machine.segment(
-            segment_type=PT_LOAD, flags=segment.flags, offset=place, address=segment.address,
-            file_size=segment.size, memory_size=segment.size, alignment=1,
-        )  # fmt: skip
+            segment_type=PT_LOAD,
+            flags=segment.flags,
+            offset=place,
+            address=segment.address,
+            file_size=segment.size,
+            memory_size=segment.size,
+            alignment=1,
+        )
         file.write(row.pack())
         place = _align(place + segment.size)
     file.write(notes + bytes(start - offset - len(notes)))
@@ -100,10 +105,15 @@ def _pack_header(machine: CoreMachine, segments: int) -> bytes:
         magic=b"\x7fELF", word_class=machine.width // 4, encoding=1, version=1
     ).pack()
     fields = {
-        "identification": ident, "file_type": ET_CORE, "machine": machine.number, "version": 1,
-        "segments_offset": machine.header.SIZE, "header_size": machine.header.SIZE,
-        "segment_size": machine.segment.SIZE, "segment_count": segments,
-    }  # fmt: skip
+        "identification": ident,
+        "file_type": ET_CORE,
+        "machine": machine.number,
+        "version": 1,
+        "segments_offset": machine.header.SIZE,
+        "header_size": machine.header.SIZE,
+        "segment_size": machine.segment.SIZE,
+        "segment_count": segments,
+    }
     return machine.header(**fields).pack()
 
 

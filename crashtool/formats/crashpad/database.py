@@ -311,9 +311,12 @@ def _list_attachment_folders(root: Path) -> dict[str, Path]:
 
 
 def _complete(
-    entry: _Found, attached: dict[str, Path], settings: DatabaseSettings | None,
-    attempts: UploadAttempts, problems: list[str],
-) -> DatabaseReport | None:  # fmt: skip
+    entry: _Found,
+    attached: dict[str, Path],
+    settings: DatabaseSettings | None,
+    attempts: UploadAttempts,
+    problems: list[str],
+) -> DatabaseReport | None:
     """None for a report that a handler has moved or deleted since it was found."""
     folder = attached.get(str(entry.uuid))
     try:

@@ -44,9 +44,11 @@ ARITHMETIC = {  # DW_OP_and to DW_OP_xor
 }  # fmt: skip
 COMPARISONS = {0x29: "eq", 0x2A: "ge", 0x2B: "gt", 0x2C: "le", 0x2D: "lt", 0x2E: "ne"}
 # What ends the description of a place
-DW_OP_regx, DW_OP_piece, DW_OP_bit_piece, DW_OP_implicit_value, DW_OP_stack_value = (
-    0x90, 0x93, 0x9D, 0x9E, 0x9F,
-)  # fmt: skip
+DW_OP_regx = 0x90
+DW_OP_piece = 0x93
+DW_OP_bit_piece = 0x9D
+DW_OP_implicit_value = 0x9E
+DW_OP_stack_value = 0x9F
 DW_OP_implicit_pointer, DW_OP_GNU_implicit_pointer = 0xA0, 0xF2
 
 

@@ -14,8 +14,15 @@ from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.named_tuple import NamedTuple
 
 # DW_LNS_*, DW_LNE_*
-(EXTENDED, COPY, ADVANCE_ADDRESS, ADVANCE_LINE, SET_FILE, SET_COLUMN, _, _, CONST_ADD,
- FIXED_ADVANCE, _, _, SET_ISA) = range(13)  # fmt: skip
+EXTENDED = 0
+COPY = 1
+ADVANCE_ADDRESS = 2
+ADVANCE_LINE = 3
+SET_FILE = 4
+SET_COLUMN = 5
+CONST_ADD = 8
+FIXED_ADVANCE = 9
+SET_ISA = 12
 SILENT = frozenset({6, 7, 10, 11})  # statement, block, prologue's end, epilogue's begin
 END_SEQUENCE, SET_ADDRESS = 1, 2
 MAX_SPECIAL = 255

@@ -40,10 +40,13 @@ NAMELESS = {ENUMERATION: "enum {…}"}
 NAMELESS_SCOPE = "struct {…}"
 # What gcc calls a type, and everyone else.
 LONG_NAMES = {
-    "short int": "short", "short unsigned int": "unsigned short", "long int": "long",
-    "long unsigned int": "unsigned long", "long long int": "long long",
+    "short int": "short",
+    "short unsigned int": "unsigned short",
+    "long int": "long",
+    "long unsigned int": "unsigned long",
+    "long long int": "long long",
     "long long unsigned int": "unsigned long long",
-}  # fmt: skip
+}
 
 
 class TypeSpelling:

@@ -137,8 +137,11 @@ Sum: TypeAlias = Callable[[int | float, int | float], int | float]
 SHIFTS = ("shl", "shr", "shra")
 SUMS: dict[str, Sum] = {"plus": operator.add, "minus": operator.sub, "mul": operator.mul}
 WHOLE: dict[str, Callable[[int, int], int]] = {
-    "mod": _rest, "and": operator.and_, "or": operator.or_, "xor": operator.xor,
-}  # fmt: skip
+    "mod": _rest,
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
+}
 
 
 def _divide(left: Item, right: Item, width: int) -> Item | None:

@@ -38,11 +38,26 @@ from crashtool.formats.dwarf.forms import (
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
-WANTED = frozenset({
-    NAME, LINES, LOW, HIGH, LANGUAGE, FOLDER, RANGES, STRINGS_BASE, ADDRESSES_BASE, RANGES_BASE,
-    LOCATIONS_BASE, GNU_ADDRESSES_BASE, GNU_RANGES_BASE,
-    SPLIT_NAME, GNU_SPLIT_NAME, GNU_SPLIT_IDENTIFIER,
-})  # fmt: skip
+WANTED = frozenset(
+    {
+        NAME,
+        LINES,
+        LOW,
+        HIGH,
+        LANGUAGE,
+        FOLDER,
+        RANGES,
+        STRINGS_BASE,
+        ADDRESSES_BASE,
+        RANGES_BASE,
+        LOCATIONS_BASE,
+        GNU_ADDRESSES_BASE,
+        GNU_RANGES_BASE,
+        SPLIT_NAME,
+        GNU_SPLIT_NAME,
+        GNU_SPLIT_IDENTIFIER,
+    }
+)
 
 OLDEST, DWARF_5 = 2, 5
 TYPE, PARTIAL, SKELETON, SPLIT, SPLIT_TYPE = 2, 3, 4, 5, 6  # kinds of unit, from DWARF 5 on

@@ -23,10 +23,19 @@ MAX_CONFIGURATIONS = 64
 MAX_SOURCES = 20_000
 COMPILER, LINKER = "ClCompile", "Link"
 # What Visual Studio's own files define, even where a project defines it, too
-OF_VISUAL_STUDIO = frozenset((
-    "vctargetspath", "vcinstalldir", "userrootdir", "platformtoolset", "outdir", "intdir",
-    "targetname", "windowstargetplatformversion", "solutiondir",
-))  # fmt: skip
+OF_VISUAL_STUDIO = frozenset(
+    (
+        "vctargetspath",
+        "vcinstalldir",
+        "userrootdir",
+        "platformtoolset",
+        "outdir",
+        "intdir",
+        "targetname",
+        "windowstargetplatformversion",
+        "solutiondir",
+    )
+)
 SELF = re.compile(r"%\(([\w.]+)\)")
 
 

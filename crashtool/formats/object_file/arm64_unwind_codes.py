@@ -82,20 +82,40 @@ def _offset(word: int) -> int:
 
 FORMS = (
     Form("alloc_s", 0x1F, 1, lambda word: Code(size=(word & 0x1F) * 16)),
-    Form("save_r19r20_x", 0x3F, 1,
-         lambda word: Code((FIRST_SAVED, FIRST_SAVED + 1), size=(word & 0x1F) * 8)),
+    Form(
+        "save_r19r20_x",
+        0x3F,
+        1,
+        lambda word: Code((FIRST_SAVED, FIRST_SAVED + 1), size=(word & 0x1F) * 8),
+    ),
     Form("save_fplr", 0x7F, 1, lambda word: Code((FRAME, LINK), _offset(word))),
     Form("save_fplr_x", 0xBF, 1, lambda word: Code((FRAME, LINK), size=_offset(word) + 8)),
     Form("alloc_m", 0xC7, 2, lambda word: Code(size=(word & 0x7FF) * 16)),
-    Form("save_regp", 0xCB, 2,
-         lambda word: Code((_register(word), _register(word) + 1), _offset(word))),
-    Form("save_regp_x", 0xCF, 2,
-         lambda word: Code((_register(word), _register(word) + 1), size=_offset(word) + 8)),
+    Form(
+        "save_regp",
+        0xCB,
+        2,
+        lambda word: Code((_register(word), _register(word) + 1), _offset(word)),
+    ),
+    Form(
+        "save_regp_x",
+        0xCF,
+        2,
+        lambda word: Code((_register(word), _register(word) + 1), size=_offset(word) + 8),
+    ),
     Form("save_reg", 0xD3, 2, lambda word: Code((_register(word),), _offset(word))),
-    Form("save_reg_x", 0xD5, 2,
-         lambda word: Code((FIRST_SAVED + (word >> 5 & 0xF),), size=(word & 0x1F) * 8 + 8)),
-    Form("save_lrpair", 0xD7, 2,
-         lambda word: Code((FIRST_SAVED + 2 * (word >> 6 & 7), LINK), _offset(word))),
+    Form(
+        "save_reg_x",
+        0xD5,
+        2,
+        lambda word: Code((FIRST_SAVED + (word >> 5 & 0xF),), size=(word & 0x1F) * 8 + 8),
+    ),
+    Form(
+        "save_lrpair",
+        0xD7,
+        2,
+        lambda word: Code((FIRST_SAVED + 2 * (word >> 6 & 7), LINK), _offset(word)),
+    ),
     Form("save_fregp", 0xD9, 2, lambda _: NOTHING),
     Form("save_fregp_x", 0xDB, 2, lambda word: Code(size=_offset(word) + 8)),
     Form("save_freg", 0xDD, 2, lambda _: NOTHING),
@@ -112,7 +132,7 @@ FORMS = (
     Form("custom", 0xFB, 1, None),  # trap and machine frames, contexts: the system's own code
     Form("pac_sign_lr", 0xFC, 1, lambda _: NOTHING),
     Form("reserved", 0xFF, 1, None),
-)  # fmt: skip
+)
 
 
 def read_codes(data: bytes, start: int) -> tuple[Code, ...]:

@@ -27,9 +27,13 @@ SAVED = ("", "$rbx", "$r12", "$r13", "$r14", "$r15", "$rbp")
 FRAME_REGISTERS = 5
 # What the rest of a permutation is divided by, by how many registers it is of.
 DIVISORS = {
-    1: (1,), 2: (5, 1), 3: (20, 4, 1), 4: (60, 12, 3, 1), 5: (120, 24, 6, 2, 1),
+    1: (1,),
+    2: (5, 1),
+    3: (20, 4, 1),
+    4: (60, 12, 3, 1),
+    5: (120, 24, 6, 2, 1),
     6: (120, 24, 6, 2, 1),
-}  # fmt: skip
+}
 ARM64_PAIRS = (("x19", "x20"), ("x21", "x22"), ("x23", "x24"), ("x25", "x26"), ("x27", "x28"))
 SLOT = 8  # bytes
 

@@ -329,8 +329,11 @@ class EhFrame:
             link = "lr"  # never saved: a leaf
         if link:
             parts.append(f".ra: {link}")
-        parts += [f"{names[number]}: {rule}" for number, rule in rules.items()
-                  if rule != UNDEFINED_RULE and number in names]  # fmt: skip
+        parts += [
+            f"{names[number]}: {rule}"
+            for number, rule in rules.items()
+            if rule != UNDEFINED_RULE and number in names
+        ]
         return " ".join(parts)
 
     def _open(self, entry: int) -> Reader:

@@ -57,9 +57,14 @@ ROLES = {
     11: object_kinds.LIBRARY,
 }
 ARCHITECTURES = {
-    7: "x86", 0x1000007: "x86_64", 12: "arm", 0x100000C: "arm64", 0x200000C: "arm64",
-    18: "ppc", 0x1000012: "ppc64",
-}  # fmt: skip
+    7: "x86",
+    0x1000007: "x86_64",
+    12: "arm",
+    0x100000C: "arm64",
+    0x200000C: "arm64",
+    18: "ppc",
+    0x1000012: "ppc64",
+}
 MAX_ARCHITECTURES = (
     30  # a Java class has the universal magic too, and its version, 45 or more, here
 )

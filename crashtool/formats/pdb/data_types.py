@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 VOID, NULL_POINTER = 0x03, 0x103  # T_VOID, T_PVOID: clang's std::nullptr_t
 MAX_KEPT = 1 << 14
 POINTER_KINDS: dict[int, TypeKind] = {
-    1: "reference", 2: "member_pointer", 3: "member_pointer", 4: "reference",
-}  # fmt: skip
+    1: "reference",
+    2: "member_pointer",
+    3: "member_pointer",
+    4: "reference",
+}
 NEAR_SIZES = {0x0A: 4, 0x0C: 8}  # CV_PTR_NEAR32, CV_PTR_64: where a pointer tells no size
 # Simple types by their kind (cvinfo.h, TYPE_ENUM_e); those of one byte are characters, as in DWARF.
 ENCODINGS: dict[Encoding, tuple[int, ...]] = {
@@ -185,9 +188,12 @@ class DataTypes:
     def _read_enum(self, tag: TagType) -> DataType:
         base = self.get(tag.base)
         return DataType(
-            "enum", tag.name, base.size, encoding=base.encoding,
+            "enum",
+            tag.name,
+            base.size,
+            encoding=base.encoding,
             load=lambda: Details(target=base, enumerators=self._enumerators(tag, base)),
-        )  # fmt: skip
+        )
 
     def _enumerators(self, tag: TagType, base: DataType) -> tuple[tuple[int, str], ...]:
         """The names by value; some compilers write -1 of a short as 65535."""

@@ -31,8 +31,13 @@ VERSION_SIZE = 4
 CONTRIBUTION_SIZES = {0xEFFE0000 + 19970605: 28, 0xEFFE0000 + 20140516: 32}
 # Numbers of the optional debug header (dbi.h, DBGTYPE)
 FPO, OMAP_TO_SOURCE, OMAP_FROM_SOURCE, SECTION_HEADERS, NEW_FPO, ORIGINAL_SECTIONS = (
-    0, 3, 4, 5, 9, 10,
-)  # fmt: skip
+    0,
+    3,
+    4,
+    5,
+    9,
+    10,
+)
 
 
 class Contribution(NamedTuple):
@@ -72,9 +77,13 @@ class DebugInformation:
         """A stream that the optional debug header numbers; None when it is not there, or empty."""
         head = self.head
         parts = (
-            head.modules_size, head.contributions_size, head.section_map_size, head.sources_size,
-            head.type_server_size, head.edit_size,
-        )  # fmt: skip
+            head.modules_size,
+            head.contributions_size,
+            head.section_map_size,
+            head.sources_size,
+            head.type_server_size,
+            head.edit_size,
+        )
         start = NewDBIHdr.SIZE + sum(max(0, part) for part in parts)
         size = max(0, min(head.optional_size, MAX_OPTIONAL_SIZE))
         rows = self._stream.read(start, size)
@@ -107,9 +116,12 @@ class DebugInformation:
             if end < 0 or object_end < 0:
                 return
             yield DbiModule(
-                data[name:end].decode("utf-8", "replace"), info.stream, info.symbols_size,
-                info.old_lines_size, info.lines_size,
-            )  # fmt: skip
+                data[name:end].decode("utf-8", "replace"),
+                info.stream,
+                info.symbols_size,
+                info.old_lines_size,
+                info.lines_size,
+            )
             offset = object_end + 4 & ~3
 
     def _find_contributions(self) -> None:

@@ -75,10 +75,13 @@ class LineTables:
                 lines = LinesHead.read(self._stream.read(start, LinesHead.SIZE))
                 self._lines.append(
                     LinePart(
-                        lines.section, lines.offset, lines.size,
-                        start + LinesHead.SIZE, start + head.size,
+                        lines.section,
+                        lines.offset,
+                        lines.size,
+                        start + LinesHead.SIZE,
+                        start + head.size,
                     )
-                )  # fmt: skip
+                )
             else:
                 self._parts.setdefault(head.kind, []).append((start, head.size))
             offset = start + (head.size + 3 & ~3)

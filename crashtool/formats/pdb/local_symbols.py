@@ -107,7 +107,7 @@ def read_frame(
     made = procedure.debug_start <= inner <= procedure.debug_end if procedure.debug_end else None
     return ProcedureFrame(
         bases[flags >> LOCAL_BASE & 3], bases[flags >> ARGUMENT_BASE & 3], size, made, optimized
-    )  # fmt: skip
+    )
 
 
 def is_old_compiler(stream: MsfStream) -> bool:

@@ -150,9 +150,12 @@ class _Telling:
         """The calls, outer ones first."""
         calls = [
             MergedCall(
-                depth, line, max(0, file),
-                self._tables.number_origin(self._sites[number].inlinee), pieces,
+                depth,
+                line,
+                max(0, file),
+                self._tables.number_origin(self._sites[number].inlinee),
+                pieces,
             )
             for (depth, number, line, file), pieces in self._calls.items()
-        ]  # fmt: skip
+        ]
         return sorted(calls, key=lambda call: (call.depth, call.pieces))

@@ -15,14 +15,18 @@ ARM64_FP, ARM64_SP = 79, 81
 # ExpandEncodedBasePointerReg; those of ARM64 as LLVM writes them).
 NO_BASES = (0, 0, 0, 0)
 FRAME_BASES = {
-    I386: (0, VFRAME, EBP, 20), AMD64: (0, RSP, RBP, 341), ARM64: (0, ARM64_SP, ARM64_FP, 0),
+    I386: (0, VFRAME, EBP, 20),
+    AMD64: (0, RSP, RBP, 341),
+    ARM64: (0, ARM64_SP, ARM64_FP, 0),
     ARM64EC: (0, ARM64_SP, ARM64_FP, 0),
-}  # fmt: skip
+}
 # The stack pointer, the frame pointer, and what a call itself puts on the stack, in bytes.
 STACKS = {
-    I386: (ESP, EBP, 4), AMD64: (RSP, RBP, 8), ARM64: (ARM64_SP, ARM64_FP, 0),
+    I386: (ESP, EBP, 4),
+    AMD64: (RSP, RBP, 8),
+    ARM64: (ARM64_SP, ARM64_FP, 0),
     ARM64EC: (ARM64_SP, ARM64_FP, 0),
-}  # fmt: skip
+}
 
 LEGACY = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 WIDE = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")

@@ -72,9 +72,14 @@ def read_tag(record: TypeRecord) -> TagType | None:
     names = record.data[end:].split(b"\0", 2)
     unique = names[1] if properties & HAS_UNIQUE_NAME and len(names) > 1 else b""
     return TagType(
-        record.kind, properties, fields, base, size, names[0].decode("utf-8", "replace"),
+        record.kind,
+        properties,
+        fields,
+        base,
+        size,
+        names[0].decode("utf-8", "replace"),
         unique.decode("utf-8", "replace"),
-    )  # fmt: skip
+    )
 
 
 class TypeDefinitions:

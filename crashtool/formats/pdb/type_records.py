@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 TPI_STREAM, IPI_STREAM = 2, 4
 MAX_KEPT = 1 << 14
 NUMERIC_LEAVES = {
-    0x8000: "<b", 0x8001: "<h", 0x8002: "<H", 0x8003: "<i", 0x8004: "<I", 0x8009: "<q",
+    0x8000: "<b",
+    0x8001: "<h",
+    0x8002: "<H",
+    0x8003: "<i",
+    0x8004: "<I",
+    0x8009: "<q",
     0x800A: "<Q",
-}  # fmt: skip
+}
 NUMERIC_SIZES = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8}
 
 

@@ -195,8 +195,11 @@ def port_mismatch(draft: PartlyFixedUrl) -> UrlFault | None:
     scheme = parts.scheme.lower()
     number = parts.port_number
     if parts.is_loopback or (scheme, number) not in (
-        ("https", PLAIN_PORT), ("http", TLS_PORT), ("https", 80), ("http", 443),
-    ):  # fmt: skip
+        ("https", PLAIN_PORT),
+        ("http", TLS_PORT),
+        ("https", 80),
+        ("http", 443),
+    ):
         return None
     wanted = "http" if draft.purpose.plain_http else "https"
     own = {"http": PLAIN_PORT, "https": TLS_PORT}[wanted] if number in (PLAIN_PORT, TLS_PORT) else 0

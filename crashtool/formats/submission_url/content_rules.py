@@ -30,10 +30,17 @@ from crashtool.formats.submission_url.url_parts import join_parameters
 PIECES = ("universe", "token", "format")
 UNIVERSE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 NEAR_FORMATS = {
-    "dmp": "minidump", "dump": "minidump", "dumps": "minidump", "mdmp": "minidump",
-    "minidumps": "minidump", "symbol": "symbols", "sym": "symbols", "plcrashreporter": "plcrash",
-    "sourcemaps": "sourcemap", "symbols-proguard": "proguard",
-}  # fmt: skip
+    "dmp": "minidump",
+    "dump": "minidump",
+    "dumps": "minidump",
+    "mdmp": "minidump",
+    "minidumps": "minidump",
+    "symbol": "symbols",
+    "sym": "symbols",
+    "plcrashreporter": "plcrash",
+    "sourcemaps": "sourcemap",
+    "symbols-proguard": "proguard",
+}
 
 
 def foreign_service(draft: PartlyFixedUrl) -> UrlFault | None:
@@ -214,8 +221,11 @@ def parameter_repeated(draft: PartlyFixedUrl) -> UrlFault | None:
     if not twice:
         return None
     rows = draft.parts.parameters
-    kept = [row for index, row in enumerate(rows)
-            if row[0] not in ("token", "format") or row not in rows[:index]]  # fmt: skip
+    kept = [
+        row
+        for index, row in enumerate(rows)
+        if row[0] not in ("token", "format") or row not in rows[:index]
+    ]
     same = len([row for row in kept if row[0] in twice]) == len(twice)
     return UrlFault(
         ERROR,

@@ -5,12 +5,40 @@ from __future__ import annotations
 import re
 
 WORDS = frozenset(
-    ("changeme", "example", "fixme", "foobar", "host", "hostname", "instancesubdomain", "mytoken",
-     "myuniverse", "placeholder", "submissiontoken", "subdomain", "symboltoken", "symbolstoken",
-     "todo", "token", "universe", "universename", "yolo", "yourcompany", "yourdomain", "yourhost",
-     "yourinstance", "yourname", "yourserver", "yoursubdomain", "yoursubmissiontoken",
-     "yoursymboltoken", "yourteam", "yourtoken", "youruniverse")
-)  # fmt: skip
+    (
+        "changeme",
+        "example",
+        "fixme",
+        "foobar",
+        "host",
+        "hostname",
+        "instancesubdomain",
+        "mytoken",
+        "myuniverse",
+        "placeholder",
+        "submissiontoken",
+        "subdomain",
+        "symboltoken",
+        "symbolstoken",
+        "todo",
+        "token",
+        "universe",
+        "universename",
+        "yolo",
+        "yourcompany",
+        "yourdomain",
+        "yourhost",
+        "yourinstance",
+        "yourname",
+        "yourserver",
+        "yoursubdomain",
+        "yoursubmissiontoken",
+        "yoursymboltoken",
+        "yourteam",
+        "yourtoken",
+        "youruniverse",
+    )
+)
 SHORTEST_ROW = {"x.": 3, "0": 8}
 FRAMES = (("%", "%"), ("__", "__"), ("@", "@"))
 RESERVED_DOMAINS = (".example", ".example.com", ".example.net", ".example.org", ".invalid")

@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.frame_view import FrameView
 
 TypeKind = Literal[
-    "base", "pointer", "reference", "struct", "union", "array", "enum", "function",
-    "member_pointer", "void", "unknown",
-]  # fmt: skip
+    "base",
+    "pointer",
+    "reference",
+    "struct",
+    "union",
+    "array",
+    "enum",
+    "function",
+    "member_pointer",
+    "void",
+    "unknown",
+]
 # character: a letter of a text, and a number with a sign as char mostly is; unsigned_character: the
 # same without (unsigned char, and char on ARM). utf: char8_t to char32_t, and wchar_t
 Encoding = Literal[
@@ -76,9 +85,16 @@ class DataType:
     """
 
     __slots__ = (
-        "_details", "_load", "count", "encoding", "is_incomplete", "kind", "name", "plain_name",
+        "_details",
+        "_load",
+        "count",
+        "encoding",
+        "is_incomplete",
+        "kind",
+        "name",
+        "plain_name",
         "size",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,

@@ -115,10 +115,19 @@ class _Sum:
         row = self.example
         assert row is not None  # noqa: S101 (there is no group without a row)
         return Group(
-            key, self.count, self.first, self.last, _most(self.versions), _most(self.systems),
-            tuple(sorted(self.days.items())), QUALITIES[self.quality], row.calls, row.signature,
-            row.path, is_named_by_rule=bool(row.group) and key.text == row.group,
-        )  # fmt: skip
+            key,
+            self.count,
+            self.first,
+            self.last,
+            _most(self.versions),
+            _most(self.systems),
+            tuple(sorted(self.days.items())),
+            QUALITIES[self.quality],
+            row.calls,
+            row.signature,
+            row.path,
+            is_named_by_rule=bool(row.group) and key.text == row.group,
+        )
 
 
 class Grouping:

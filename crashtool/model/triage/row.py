@@ -50,8 +50,13 @@ class Row(NamedTuple):
         return dict(self.annotations).get(key.removeprefix("annotation."), "")
 
 
-PLAIN_KEYS = {"product": "product", "version": "version", "os": "os", "class": "kind",
-              "module": "module"}  # fmt: skip
+PLAIN_KEYS = {
+    "product": "product",
+    "version": "version",
+    "os": "os",
+    "class": "kind",
+    "module": "module",
+}
 
 
 def row_document(row: Row) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from crashtool.formats.crashpad.client.layouts import (
     ClientLayout,
     find_layouts,
 )
-from crashtool.formats.crashpad.client.releases import RELEASES
+from crashtool.formats.crashpad.client.releases import OLDEST_CXX, RELEASES
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.render.integration.crashpad_parts import PLATFORM_NAMES
 
@@ -107,12 +107,22 @@ def layout_text(layout: ClientLayout, platforms: Iterable[str] = PLATFORMS) -> s
 
 def _fork_text(fork: str) -> str:
     layouts = {layout.name: layout for name in PLATFORMS for layout in find_layouts(fork, name)}
-    least = sorted({f"C++{release.cxx} since {release.since}" for release in RELEASES[fork]
-                    if release.cxx != 14} or {"C++14"})  # noqa: PLR2004  # fmt: skip
+    least = sorted(
+        {
+            f"C++{release.cxx} since {release.since}"
+            for release in RELEASES[fork]
+            if release.cxx != OLDEST_CXX
+        }
+        or {f"C++{OLDEST_CXX}"}
+    )
     lines = [f"## {fork}: {HANDLER_KINDS[fork].meaning}", "", f"Its headers need {least[0]}.", ""]
     for name in sorted(layouts, key=list(LAYOUTS).index):
-        lines += [f"### {layouts[name].meaning[0].upper()}{layouts[name].meaning[1:]}", "",
-                  layout_text(layouts[name]), ""]  # fmt: skip
+        lines += [
+            f"### {layouts[name].meaning[0].upper()}{layouts[name].meaning[1:]}",
+            "",
+            layout_text(layouts[name]),
+            "",
+        ]
     return "\n".join(lines)
 
 

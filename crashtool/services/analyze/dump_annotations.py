@@ -52,17 +52,27 @@ def _walk_annotations(dump: Minidump, modules: Sequence[Module]) -> Iterator[Ann
         module = modules[index].name if index < len(modules) else None
         for text in owner.list_annotations:
             size = _size(text)
-            yield Annotation("list", "", text, module, index, size=size,
-                             at_limit=size >= MAX_LIST - 1)  # fmt: skip
+            yield Annotation(
+                "list", "", text, module, index, size=size, at_limit=size >= MAX_LIST - 1
+            )
         for name, value in owner.simple_annotations:
             size = _size(value)
-            yield Annotation("simple", name, value, module, index, size=size,
-                             at_limit=size >= MAX_SIMPLE)  # fmt: skip
+            yield Annotation(
+                "simple", name, value, module, index, size=size, at_limit=size >= MAX_SIMPLE
+            )
         for item in owner.objects:
             value = item.value.decode("utf-8", "surrogateescape")
             size = len(item.value)
-            yield Annotation("object", item.name, value, module, index, item.type, size,
-                             at_limit=size >= MAX_OBJECT)  # fmt: skip
+            yield Annotation(
+                "object",
+                item.name,
+                value,
+                module,
+                index,
+                item.type,
+                size,
+                at_limit=size >= MAX_OBJECT,
+            )
 
 
 def _mark_winner(annotation: Annotation, unclaimed: set[Field]) -> Annotation:

@@ -20,8 +20,10 @@ MAX_REGISTERS = 3
 FEWEST_LETTERS = 4
 LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-./:")
 MEMORY_ERRORS = {  # winerror.h
-    8: "ERROR_NOT_ENOUGH_MEMORY", 14: "ERROR_OUTOFMEMORY", 1455: "ERROR_COMMITMENT_LIMIT",
-}  # fmt: skip
+    8: "ERROR_NOT_ENOUGH_MEMORY",
+    14: "ERROR_OUTOFMEMORY",
+    1455: "ERROR_COMMITMENT_LIMIT",
+}
 
 
 class HintContext(NamedTuple):
@@ -166,6 +168,14 @@ def _own_module(scene: HintContext) -> str:
 
 
 RULES = (
-    _stack_overflow, _bad_call, _null_pointer, _wild_pointer, _heap, _unloaded_code, _no_module,
-    _stack_elsewhere, _own_module, _out_of_memory,
-)  # fmt: skip
+    _stack_overflow,
+    _bad_call,
+    _null_pointer,
+    _wild_pointer,
+    _heap,
+    _unloaded_code,
+    _no_module,
+    _stack_elsewhere,
+    _own_module,
+    _out_of_memory,
+)

@@ -134,9 +134,14 @@ def read_report(file: str, path: str, wanted: InspectOptions) -> CrashReport:
     with Minidump.open(file) as dump:
         report = analyze(dump, path)
         report = walk_stacks(
-            dump, report, wanted.symbols, all_threads=wanted.all_threads,
-            variables=wanted.variables, warn=wanted.warn, until=wanted.until,
-        )  # fmt: skip
+            dump,
+            report,
+            wanted.symbols,
+            all_threads=wanted.all_threads,
+            variables=wanted.variables,
+            warn=wanted.warn,
+            until=wanted.until,
+        )
         if wanted.until:
             return report
         if wanted.symbols or _leads_through_unloaded(report):

@@ -26,8 +26,16 @@ ALIASES = {
     "arm": {"sb": "r9", "sl": "r10", "fp": "r11", "ip": "r12"},
     "arm64": {"x29": "fp", "x30": "lr"},
 }
-SUBREGISTERS = {"eax": "rax", "ebx": "rbx", "ecx": "rcx", "edx": "rdx", "esi": "rsi", "edi": "rdi",
-                "ebp": "rbp", "esp": "rsp"}  # fmt: skip
+SUBREGISTERS = {
+    "eax": "rax",
+    "ebx": "rbx",
+    "ecx": "rcx",
+    "edx": "rdx",
+    "esi": "rsi",
+    "edi": "rdi",
+    "ebp": "rbp",
+    "esp": "rsp",
+}
 # Instructions that write to their first operand and read the others.
 STORES = ("mov", "vmov", "vextract", "pextr", "vpextr")
 ZEROS = ("xzr", "wzr", "riz", "eiz")

@@ -122,11 +122,15 @@ def _vendor_tokens() -> Iterator[Kind]:
         yield Kind(name, (marker,), pattern, before, confirms=confirms)
     for name, markers, tail in (
         ("GitHub token", (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"[A-Za-z0-9]{36}"),
-        ("Slack token", (b"xoxa-", b"xoxb-", b"xoxp-", b"xoxr-", b"xoxs-"),
-         rb"[0-9A-Za-z-]{20,250}"),
-    ):  # fmt: skip
-        yield Kind(name, markers, rb".{%d}" % len(markers[0]) + tail,
-                   confirms=_has_digit_and_letter)  # fmt: skip
+        (
+            "Slack token",
+            (b"xoxa-", b"xoxb-", b"xoxp-", b"xoxr-", b"xoxs-"),
+            rb"[0-9A-Za-z-]{20,250}",
+        ),
+    ):
+        yield Kind(
+            name, markers, rb".{%d}" % len(markers[0]) + tail, confirms=_has_digit_and_letter
+        )
     yield Kind(
         "Backtrace submission URL",
         (b"://",),

@@ -65,8 +65,10 @@ def _compile_letter(letter: int, markers: dict[bytes, Around]) -> bytes:
     narrow = [_compile_rest(marker, around, 1) for marker, around in markers.items()]
     wide = [_compile_rest(marker, around, 2) for marker, around in markers.items()]
     return rb"%b(?:%b|(\0)(?:%b))" % (
-        re.escape(bytes((letter,))), b"|".join(narrow), b"|".join(wide)
-    )  # fmt: skip
+        re.escape(bytes((letter,))),
+        b"|".join(narrow),
+        b"|".join(wide),
+    )
 
 
 def _compile_rest(marker: bytes, around: Around, step: int) -> bytes:

@@ -16,10 +16,21 @@ GUESSED = ("scan", "cfi_scan")
 MEANINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "the C library found its heap damaged: an earlier overrun, double free or use after free",
-        ("malloc_printerr", "malloc_consolidate", "munmap_chunk", "malloc_error_break",
-         "malloc_zone_error", "malloc_vreport", "szone_error", "free_list_checksum_botch",
-         "RtlReportCriticalFailure", "RtlpHeapHandleError", "RtlpLogHeapFailure",
-         "RtlpAnalyzeHeapFailure", "scudo::die"),
+        (
+            "malloc_printerr",
+            "malloc_consolidate",
+            "munmap_chunk",
+            "malloc_error_break",
+            "malloc_zone_error",
+            "malloc_vreport",
+            "szone_error",
+            "free_list_checksum_botch",
+            "RtlReportCriticalFailure",
+            "RtlpHeapHandleError",
+            "RtlpLogHeapFailure",
+            "RtlpAnalyzeHeapFailure",
+            "scudo::die",
+        ),
     ),
     (
         "a function found its own stack frame overwritten: a buffer on the stack was overrun",
@@ -39,8 +50,15 @@ MEANINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "a C++ exception left a function that may not throw, or found no handler",
-        ("std::terminate", "__cxxabiv1::__terminate", "__clang_call_terminate",
-         "__cxa_call_terminate", "demangling_terminate_handler", "__std_terminate", "terminate"),
+        (
+            "std::terminate",
+            "__cxxabiv1::__terminate",
+            "__clang_call_terminate",
+            "__cxa_call_terminate",
+            "demangling_terminate_handler",
+            "__std_terminate",
+            "terminate",
+        ),
     ),
     (
         "a Rust panic ended the program",
@@ -48,14 +66,21 @@ MEANINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "an assertion failed",
-        ("__assert_fail", "__assert_fail_base", "__assert_rtn", "_wassert", "_assert",
-         "__assert2", "std::__glibcxx_assert_fail"),
+        (
+            "__assert_fail",
+            "__assert_fail_base",
+            "__assert_rtn",
+            "_wassert",
+            "_assert",
+            "__assert2",
+            "std::__glibcxx_assert_fail",
+        ),
     ),
     (
         "an Objective-C exception found no handler",
         ("_objc_terminate", "objc_exception_throw"),
     ),
-)  # fmt: skip
+)
 BY_NAME = {name: sentence for sentence, names in reversed(MEANINGS) for name in names}
 
 

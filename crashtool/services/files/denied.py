@@ -10,8 +10,14 @@ import sys
 from crashtool.errors import CrashtoolError, InputUnusable, MachineFault, reason_of
 
 OF_THE_MACHINE = (
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
-)  # fmt: skip
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 READERS = (["inspect"], ["symbols"], ["database", "list"], ["database", "show"])
 
 

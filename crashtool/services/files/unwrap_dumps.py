@@ -198,8 +198,15 @@ class _Unwrapping:
                     deep = InputUnusable(f"{origin.shown}: in {DEPTH} archives", hint="unpack it")
                     yield UnusableInput(origin.shown, deep)
                 return
-            yield DumpFile(origin.shown, path, path.stat().st_size, origin.note, is_spooled,
-                           origin.form.attachments, origin.form.fields)  # fmt: skip
+            yield DumpFile(
+                origin.shown,
+                path,
+                path.stat().st_size,
+                origin.note,
+                is_spooled,
+                origin.form.attachments,
+                origin.form.fields,
+            )
             return
         try:
             yield from self._walk(path, head, origin)

@@ -31,17 +31,33 @@ class Scaffold(NamedTuple):
 SCAFFOLDS = {
     scaffold.name: scaffold
     for scaffold in (
-        Scaffold("cmake", "CrashtoolSymbols.cmake", "cmake/CrashtoolSymbols.cmake",
-                 "a CMake function that gates and uploads after a build"),
-        Scaffold("msbuild", "Crashtool.Symbols.targets", "Crashtool.Symbols.targets",
-                 "an MSBuild target that uploads after each build"),
-        Scaffold("github-action", "action.yml", ".github/actions/upload-symbols/action.yml",
-                 "a composite GitHub Action"),
-        Scaffold("reg", "", "winhttp-tls.reg",
-                 "TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and 2012, after KB3140245"),
+        Scaffold(
+            "cmake",
+            "CrashtoolSymbols.cmake",
+            "cmake/CrashtoolSymbols.cmake",
+            "a CMake function that gates and uploads after a build",
+        ),
+        Scaffold(
+            "msbuild",
+            "Crashtool.Symbols.targets",
+            "Crashtool.Symbols.targets",
+            "an MSBuild target that uploads after each build",
+        ),
+        Scaffold(
+            "github-action",
+            "action.yml",
+            ".github/actions/upload-symbols/action.yml",
+            "a composite GitHub Action",
+        ),
+        Scaffold(
+            "reg",
+            "",
+            "winhttp-tls.reg",
+            "TLS 1.1 and 1.2 on Windows 7, Server 2008 R2 and 2012, after KB3140245",
+        ),
         Scaffold("toml", "", "crashtool.toml", "a commented crashtool.toml with every setting"),
     )
-}  # fmt: skip
+}
 
 
 def read_scaffold(name: str) -> str:

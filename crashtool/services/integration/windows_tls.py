@@ -49,15 +49,35 @@ class TlsSetting(NamedTuple):
 
 
 SETTINGS = (
-    TlsSetting(WINHTTP, "DefaultSecureProtocols", PROTOCOLS, SERVER_2012,
-               "WinHTTP in 64-bit programs, and in all programs of a 32-bit Windows"),
-    TlsSetting(WINHTTP_32, "DefaultSecureProtocols", PROTOCOLS, SERVER_2012,
-               "WinHTTP in 32-bit programs on a 64-bit Windows"),
-    TlsSetting(SCHANNEL + r"\TLS 1.1\Client", "DisabledByDefault", 0, WINDOWS_7,
-               "TLS 1.1 in Schannel: Windows 7 and Server 2008 R2 do not offer it by themselves"),
-    TlsSetting(SCHANNEL + r"\TLS 1.2\Client", "DisabledByDefault", 0, WINDOWS_7,
-               "TLS 1.2 in Schannel: Windows 7 and Server 2008 R2 do not offer it by themselves"),
-)  # fmt: skip
+    TlsSetting(
+        WINHTTP,
+        "DefaultSecureProtocols",
+        PROTOCOLS,
+        SERVER_2012,
+        "WinHTTP in 64-bit programs, and in all programs of a 32-bit Windows",
+    ),
+    TlsSetting(
+        WINHTTP_32,
+        "DefaultSecureProtocols",
+        PROTOCOLS,
+        SERVER_2012,
+        "WinHTTP in 32-bit programs on a 64-bit Windows",
+    ),
+    TlsSetting(
+        SCHANNEL + r"\TLS 1.1\Client",
+        "DisabledByDefault",
+        0,
+        WINDOWS_7,
+        "TLS 1.1 in Schannel: Windows 7 and Server 2008 R2 do not offer it by themselves",
+    ),
+    TlsSetting(
+        SCHANNEL + r"\TLS 1.2\Client",
+        "DisabledByDefault",
+        0,
+        WINDOWS_7,
+        "TLS 1.2 in Schannel: Windows 7 and Server 2008 R2 do not offer it by themselves",
+    ),
+)
 
 STORY = f"""\
 ; TLS 1.1 and 1.2 for crash reports from Windows 7 SP1, Windows Server 2008 R2 SP1 and

@@ -154,9 +154,14 @@ def _make_site(
 ) -> Site:
     urls = [receiver.submission_url(form=form) for form in ("hosted", "post")]
     return Site(
-        receiver.inbox, urls, guard, style=style, symbols=index,
-        symbol_server=receiver.symbol_server, upstream=upstream,
-    )  # fmt: skip
+        receiver.inbox,
+        urls,
+        guard,
+        style=style,
+        symbols=index,
+        symbol_server=receiver.symbol_server,
+        upstream=upstream,
+    )
 
 
 def _open_upstream(

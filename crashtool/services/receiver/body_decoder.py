@@ -93,8 +93,13 @@ class Decoder:
         self._taken = 0
         self._size = 0
         self._max_size = max_size
-        names = {"": 0, "identity": 0, "gzip": GZIP_WINDOW, "x-gzip": GZIP_WINDOW,
-                 "deflate": ZLIB_WINDOW}  # fmt: skip
+        names = {
+            "": 0,
+            "identity": 0,
+            "gzip": GZIP_WINDOW,
+            "x-gzip": GZIP_WINDOW,
+            "deflate": ZLIB_WINDOW,
+        }
         if encoding not in names:
             raise Refusal(400, f"Content-Encoding {encoding} is not supported")
         self._encoding = encoding
@@ -142,8 +147,9 @@ class RawSink:
         self, draft: IncomingReport, gate: BodyGate, name: str, filename: str, content_type: str
     ) -> None:
         gate.check_raw()
-        self._file = draft.add_file(name.encode(), filename.encode("utf-8", "surrogateescape"),
-                                    content_type)  # fmt: skip
+        self._file = draft.add_file(
+            name.encode(), filename.encode("utf-8", "surrogateescape"), content_type
+        )
 
     def write(self, data: bytes) -> None:
         """The next bytes."""
@@ -167,16 +173,19 @@ class FormSink:
         self._field_bytes = 0
         self._ended = False
         self._begin_part()
-        self._parser = make_parser(boundary, {
-            "on_part_begin": self._begin_part,
-            "on_header_field": self._header_field,
-            "on_header_value": self._header_value,
-            "on_header_end": self._header_end,
-            "on_headers_finished": self._headers_finished,
-            "on_part_data": self._data,
-            "on_part_end": self._end_part,
-            "on_end": self._end,
-        })  # fmt: skip
+        self._parser = make_parser(
+            boundary,
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._data,
+                "on_part_end": self._end_part,
+                "on_end": self._end,
+            },
+        )
 
     def write(self, data: bytes) -> None:
         """The next bytes."""

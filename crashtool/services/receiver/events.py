@@ -39,11 +39,15 @@ class Events:
     def tell_report(self, report: StoredReport) -> None:
         """A report has arrived, or there is more to show of it."""
         document = {
-            "id": report.id, "rxid": report.rxid, "format": report.format,
-            "product": report.product, "version": report.version,
-            "headline": report.headline or "", "symbols": report.symbols,
+            "id": report.id,
+            "rxid": report.rxid,
+            "format": report.format,
+            "product": report.product,
+            "version": report.version,
+            "headline": report.headline or "",
+            "symbols": report.symbols,
             "group": report.signature or report.headline or report.format,
-        }  # fmt: skip
+        }
         self.tell("report", document)
 
     def close(self) -> None:

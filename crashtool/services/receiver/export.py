@@ -19,9 +19,17 @@ FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 GROUP_HEAD = ("group", "reports", "first", "last", "product", "versions", "newest", "symbols")
 REPORT_HEAD = (
-    "id", "rxid", "received", "format", "product", "version", "group", "headline", "symbols",
+    "id",
+    "rxid",
+    "received",
+    "format",
+    "product",
+    "version",
+    "group",
+    "headline",
+    "symbols",
     "size",
-)  # fmt: skip
+)
 
 
 def write_groups(groups: Iterable[InboxGroup]) -> str:
@@ -30,13 +38,18 @@ def write_groups(groups: Iterable[InboxGroup]) -> str:
         GROUP_HEAD,
         (
             (
-                group.name, group.total, iso_text(group.first), iso_text(group.newest.received),
-                group.newest.product, " ".join(group.versions), group.newest.rxid,
+                group.name,
+                group.total,
+                iso_text(group.first),
+                iso_text(group.newest.received),
+                group.newest.product,
+                " ".join(group.versions),
+                group.newest.rxid,
                 group.newest.symbols,
             )
             for group in groups
         ),
-    )  # fmt: skip
+    )
 
 
 def write_reports(rows: Iterable[ReportRow]) -> str:
@@ -45,12 +58,20 @@ def write_reports(rows: Iterable[ReportRow]) -> str:
         REPORT_HEAD,
         (
             (
-                row.id, row.rxid, iso_text(row.received), row.format, row.product, row.version,
-                row.group, row.headline, row.symbols, row.size,
+                row.id,
+                row.rxid,
+                iso_text(row.received),
+                row.format,
+                row.product,
+                row.version,
+                row.group,
+                row.headline,
+                row.symbols,
+                row.size,
             )
             for row in rows
         ),
-    )  # fmt: skip
+    )
 
 
 def _write(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:

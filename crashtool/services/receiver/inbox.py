@@ -76,9 +76,16 @@ class Inbox:
         return IncomingReport(self.folder / "incoming" / str(uuid.uuid4()))
 
     def keep(
-        self, draft: IncomingReport, *, format: str, universe: str = "", client: str = "",  # noqa: A002 (Backtrace's word)
-        query: list[tuple[str, str]] | None = None, notes: tuple[str, ...] = (), name: str = "",
-    ) -> StoredReport:  # fmt: skip
+        self,
+        draft: IncomingReport,
+        *,
+        format: str,  # noqa: A002 (Backtrace's word)
+        universe: str = "",
+        client: str = "",
+        query: list[tuple[str, str]] | None = None,
+        notes: tuple[str, ...] = (),
+        name: str = "",
+    ) -> StoredReport:
         """Make a draft a report, durably, before this returns.
 
         `name` is the client's own for its request. One with the same name and content was sent
@@ -94,10 +101,17 @@ class Inbox:
         attributes = [("query", _encode(name), _encode(value)) for name, value in query or []]
         attributes += [("form", name, value) for name, value in draft.fields]
         row = (
-            rxid, time.time(), format, universe, client, json.dumps(notes),
-            _pick(attributes, PRODUCT_NAMES), _pick(attributes, VERSION_NAMES),
-            _search_words(rxid, format, attributes, draft.files), submission,
-        )  # fmt: skip
+            rxid,
+            time.time(),
+            format,
+            universe,
+            client,
+            json.dumps(notes),
+            _pick(attributes, PRODUCT_NAMES),
+            _pick(attributes, VERSION_NAMES),
+            _search_words(rxid, format, attributes, draft.files),
+            submission,
+        )
         new = _NewReport(row, attributes, draft.files)
         try:
             # after the renaming: one wait for the journal of the file system covers all of it
@@ -315,12 +329,17 @@ class _NewReport(Shared):
             fields=_texts(self._attributes, "form"),
             files=tuple(
                 StoredFile(
-                    self._first_file + number, _decode(file.name), _decode(file.filename),
-                    file.content_type, file.size, folder / file.path.name, later=False,
+                    self._first_file + number,
+                    _decode(file.name),
+                    _decode(file.filename),
+                    file.content_type,
+                    file.size,
+                    folder / file.path.name,
+                    later=False,
                 )
                 for number, file in enumerate(self._files)
             ),
-        )  # fmt: skip
+        )
 
     def insert(self, database: sqlite3.Connection) -> None:
         """Put it into the tables."""

@@ -13,9 +13,18 @@ from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.incoming_report import IncomingReport
 from crashtool.services.receiver.received_report import MINIDUMP_NAMES, StoredReport, has_magic
 
-FORMATS = frozenset({
-    "btt", "json", "minidump", "plcrash", "proguard", "sourcemap", "symbols", "symbols-proguard",
-})  # fmt: skip
+FORMATS = frozenset(
+    {
+        "btt",
+        "json",
+        "minidump",
+        "plcrash",
+        "proguard",
+        "sourcemap",
+        "symbols",
+        "symbols-proguard",
+    }
+)
 POST_PATHS = ("post", "api/post")
 SYMBOL_FORMATS = ("symbols", "symbols-proguard", "proguard", "sourcemap")
 FORBIDDEN = 403

@@ -56,6 +56,19 @@ REFUSALS = {
 
 def describe_api() -> dict[str, Any]:
     """An OpenAPI 3.1 document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "crashtool serve",
+            "version": "1",
+            "description": "Receives reports and symbols as Backtrace does; lists what arrived.",
+        },
+        "paths": _list_paths() | _post_paths(),
+    }
+
+
+def _list_paths() -> dict[str, Any]:
+    """What tells of reports that have arrived."""
     rxid = _path_parameter("rxid", {"type": "string"})
     rows = {"type": "array", "items": ROW}
     reports = {
@@ -67,46 +80,54 @@ def describe_api() -> dict[str, Any]:
             "next": {"type": ["integer", "null"]},
         },
     }
-    paths = {
+    return {
         "/api/reports": _get("Reports, the newest first", reports, _list_conditions(), bad=True),
         "/api/groups": _get(
             "Reports counted by group", _objects("groups"), _list_conditions(), bad=True
         ),
         "/api/related": _get(
-            "Groups that are like one", _objects("related"),
+            "Groups that are like one",
+            _objects("related"),
             [_parameter("group", "the name of a group", {"type": "string"})],
         ),
         "/export/{name}": _get(
-            "All groups or reports of a query as a file", None,
+            "All groups or reports of a query as a file",
+            None,
             [_path_parameter("name", {"type": "string", "enum": EXPORTS}), *_list_conditions()],
-            bad=True, absent=True, media="*/*",
+            bad=True,
+            absent=True,
+            media="*/*",
         ),
         "/api/reports/{rxid}": _get("One report", {"type": "object"}, [rxid], absent=True)
         | {"delete": _delete([rxid])},
         "/reports/{rxid}/files/{number}": _get(
-            "A file of a report", None,
-            [rxid, _path_parameter("number", {"type": "integer", "minimum": 0})], absent=True,
+            "A file of a report",
+            None,
+            [rxid, _path_parameter("number", {"type": "integer", "minimum": 0})],
+            absent=True,
         ),
         "/api/events": _get("What arrives, as server-sent events", None, [], stream=True),
-        "/{universe}/{token}/{format}": _post([
-            _path_parameter("universe", NAME), _path_parameter("token", NAME),
-            _path_parameter("format", FORMAT),
-        ]),
-        "/post": _post([
-            _parameter("format", "what is sent", FORMAT) | {"required": True},
-            _parameter("token", "submission or symbol token", NAME) | {"required": True},
-            _parameter("tag", "the group of symbols", NAME),
-            _parameter("upload_file", "the name of a file that is the whole body", NAME),
-        ]),
-    }  # fmt: skip
+    }
+
+
+def _post_paths() -> dict[str, Any]:
+    """What receives."""
     return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "crashtool serve",
-            "version": "1",
-            "description": "Receives reports and symbols as Backtrace does; lists what arrived.",
-        },
-        "paths": paths,
+        "/{universe}/{token}/{format}": _post(
+            [
+                _path_parameter("universe", NAME),
+                _path_parameter("token", NAME),
+                _path_parameter("format", FORMAT),
+            ]
+        ),
+        "/post": _post(
+            [
+                _parameter("format", "what is sent", FORMAT) | {"required": True},
+                _parameter("token", "submission or symbol token", NAME) | {"required": True},
+                _parameter("tag", "the group of symbols", NAME),
+                _parameter("upload_file", "the name of a file that is the whole body", NAME),
+            ]
+        ),
     }
 
 
@@ -122,17 +143,19 @@ def _list_conditions() -> list[dict[str, Any]]:
         _parameter("q", "all of these words must occur", {"type": "string", "maxLength": 1000}),
         _parameter("group", "only reports of this group", {"type": "string"}),
         _parameter(
-            "format", "only what has this format; without it no uploads of symbols",
+            "format",
+            "only what has this format; without it no uploads of symbols",
             {"type": "string"},
         ),
         _parameter("product", "only of this product", {"type": "string", "maxLength": 1000}),
         _parameter("version", "only of this version", {"type": "string", "maxLength": 1000}),
         _parameter(
-            "before", "only reports with smaller numbers",
+            "before",
+            "only reports with smaller numbers",
             {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1},
         ),
         _parameter("limit", "at most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
-    ]  # fmt: skip
+    ]
 
 
 def _parameter(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -148,10 +171,15 @@ def _answer(text: str, schema: dict[str, Any] | None, media: str = "application/
 
 
 def _get(
-    text: str, schema: dict[str, Any] | None, parameters: list[dict[str, Any]],
-    *, bad: bool = False, absent: bool = False, stream: bool = False,
+    text: str,
+    schema: dict[str, Any] | None,
+    parameters: list[dict[str, Any]],
+    *,
+    bad: bool = False,
+    absent: bool = False,
+    stream: bool = False,
     media: str = "application/octet-stream",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     media = "application/json" if schema else media
     answers = {"200": _answer(text, schema, "text/event-stream" if stream else media)}
     refusals = [("400", bad), ("404", absent), ("503", stream), ("401", True), ("421", True)]
@@ -161,8 +189,10 @@ def _get(
 
 def _delete(parameters: list[dict[str, Any]]) -> dict[str, Any]:
     schema = {
-        "type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer"}},
-    }  # fmt: skip
+        "type": "object",
+        "required": ["deleted"],
+        "properties": {"deleted": {"type": "integer"}},
+    }
     answers = {"200": _answer("deleted, with its files", schema)}
     answers |= {code: _answer("refused", ERROR) for code in ("401", "403", "404", "421")}
     return {"summary": "Delete a report", "parameters": parameters, "responses": answers}
@@ -187,13 +217,15 @@ def _post(parameters: list[dict[str, Any]]) -> dict[str, Any]:
     answers = {"200": _answer("accepted", ACCEPTED)}
     answers |= {code: _answer(text, ERROR) for code, text in REFUSALS.items()}
     key = {
-        "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200},
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "maxLength": 200},
         "description": "names the request: the same once more, by this name, is stored once",
-    }  # fmt: skip
+    }
     operation = {
         "summary": "Send a report or symbols",
         "parameters": [*parameters, key],
         "requestBody": body,
         "responses": answers,
-    }  # fmt: skip
+    }
     return {"post": operation}

@@ -26,8 +26,10 @@ MAX_SHOWN_LENGTH, MAX_SHOWN = 4096, 1000  # characters of a value, and values, o
 MAX_TOLD_LENGTH, MAX_TOLD = 1 << 16, 4 << 20  # characters of a value, and of all, for a program
 BEYOND = 256  # characters; a token that is cut in two is no longer known as one
 SYMBOLS = {
-    "none": "no symbols", "incomplete": "symbols incomplete", "complete": "symbols complete",
-}  # fmt: skip
+    "none": "no symbols",
+    "incomplete": "symbols incomplete",
+    "complete": "symbols complete",
+}
 
 
 class Pages:
@@ -39,9 +41,14 @@ class Pages:
         self._templates = _load_templates()
 
     def groups(
-        self, groups: list[InboxGroup], query: Query, found: int, total: int, uploads: int,
+        self,
+        groups: list[InboxGroup],
+        query: Query,
+        found: int,
+        total: int,
+        uploads: int,
         choices: tuple[list[str], list[str]],
-    ) -> str:  # fmt: skip
+    ) -> str:
         """The list, a row for each group; `found` reports of `total` fit the query.
 
         `uploads` are no reports, `choices` the products and versions to choose from.
@@ -73,9 +80,13 @@ class Pages:
         """
         following = rows[-1].id if len(rows) == query.limit else None
         return self._render(
-            "rows.html", rows=rows, query=query, found=found, following=following,
+            "rows.html",
+            rows=rows,
+            query=query,
+            found=found,
+            following=following,
             related=related,
-        )  # fmt: skip
+        )
 
     def report(self, report: StoredReport, related: list[RelatedGroup]) -> str:
         """One report with its fields, its files and what its minidump says.

@@ -85,10 +85,17 @@ class Submissions:
     """An ASGI application for POST: takes reports, symbols and later attachments."""
 
     def __init__(
-        self, inbox: Inbox, *, tokens: Tokens, guard: Guard, faults: FaultPlan, max_size: int,
-        make_parser: MakeParser, transports: dict[Any, Transport],
+        self,
+        inbox: Inbox,
+        *,
+        tokens: Tokens,
+        guard: Guard,
+        faults: FaultPlan,
+        max_size: int,
+        make_parser: MakeParser,
+        transports: dict[Any, Transport],
         on_exchange: Callable[[Exchange], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._inbox = inbox
         self._tokens = tokens
         self._guard = guard
@@ -199,9 +206,13 @@ class Submissions:
         return fault
 
     async def _read_body(
-        self, request: Incoming, endpoint: Endpoint, draft: IncomingReport, body: IncomingBody,
+        self,
+        request: Incoming,
+        endpoint: Endpoint,
+        draft: IncomingReport,
+        body: IncomingBody,
         admission: Admission,
-    ) -> None:  # fmt: skip
+    ) -> None:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_size:
             raise Refusal(TOO_LARGE, f"the body is larger than {self._max_size} bytes")
@@ -375,9 +386,14 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 async def _send(
-    send: Send, status: int, body: bytes, headers: dict[str, str] | None = None,
-    *, cut: int | None = None, more: bool = False,
-) -> None:  # fmt: skip
+    send: Send,
+    status: int,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+    *,
+    cut: int | None = None,
+    more: bool = False,
+) -> None:
     """Answer; with `cut`, only so many bytes of the body that the head promises.
 
     With `more` the end of the answer is left to the caller, although nothing follows.

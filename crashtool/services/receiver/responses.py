@@ -36,9 +36,13 @@ def make_response(
     response: Any
     if reply.part is None:
         response = FileResponse(
-            reply.file, reply.status, headers, media_type=reply.media_type,
-            filename=reply.filename or None, stat_result=state,
-        )  # fmt: skip
+            reply.file,
+            reply.status,
+            headers,
+            media_type=reply.media_type,
+            filename=reply.filename or None,
+            stat_result=state,
+        )
         response.chunk_size = FILE_BLOCK
         if asked is not None and state.st_size <= SMALL_FILE and "range" not in asked:
             # a thread has it open already: FileResponse would go to four more

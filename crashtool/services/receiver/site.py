@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     from crashtool.services.receiver.upstream import Upstream
 
 OWN_PATHS = (
-    "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/reports/", "/inbox.",
-    "/report.", "/delete-group", "/api/related", "/export/",
-)  # fmt: skip
+    "/api/reports",
+    "/api/groups",
+    "/api/events",
+    "/api/openapi.json",
+    "/reports/",
+    "/inbox.",
+    "/report.",
+    "/delete-group",
+    "/api/related",
+    "/export/",
+)
 MAX_NUMBER_SIZE = (1 << 63) - 1  # of SQLite
 MAX_ROWS = 1000
 DEFAULT_ROWS = 100
@@ -337,11 +345,14 @@ def _parse_query(values: Mapping[str, str]) -> Query | PageReply:
 def _tell_groups(groups: list[InboxGroup]) -> str:
     rows = [
         {
-            "group": group.name, "count": group.total, "first": group.first,
-            "versions": list(group.versions), "newest": row_document(group.newest),
+            "group": group.name,
+            "count": group.total,
+            "first": group.first,
+            "versions": list(group.versions),
+            "newest": row_document(group.newest),
         }
         for group in groups
-    ]  # fmt: skip
+    ]
     return json.dumps({"groups": rows})
 
 

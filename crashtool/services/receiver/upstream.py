@@ -218,6 +218,10 @@ def _as_it_came(path: str) -> Iterator[str]:
 
 
 _WAYS: dict[str, Callable[[SymbolRequest, str], Iterator[str]]] = {
-    "debuginfod": _as_debuginfod, "build-id": _as_build_id, "ssqp": _as_ssqp,
-    "symstore": _as_symstore, "symstore2": _as_two_tiers, "breakpad": _as_breakpad,
-}  # fmt: skip
+    "debuginfod": _as_debuginfod,
+    "build-id": _as_build_id,
+    "ssqp": _as_ssqp,
+    "symstore": _as_symstore,
+    "symstore2": _as_two_tiers,
+    "breakpad": _as_breakpad,
+}

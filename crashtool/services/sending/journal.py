@@ -114,8 +114,11 @@ def make_key(request: Request, plan: SendPlan) -> str:
     for attachment in plan.attachments:
         path = Path(attachment.path)
         times[str(path)] = path.stat().st_mtime_ns
-    files = [(file.name.decode("latin-1"), file.size) for file in request.files
-             if file.name != MINIDUMP_PART.encode()]  # fmt: skip
+    files = [
+        (file.name.decode("latin-1"), file.size)
+        for file in request.files
+        if file.name != MINIDUMP_PART.encode()
+    ]
     fields = [(field.name, field.value) for field in request.fields.sent]
     is_raw = plan.raw
     text = json.dumps(
@@ -140,6 +143,10 @@ def _read_entries(path: Path) -> Iterator[JournalEntry]:
 
 def _is_entry(values: dict[str, Any]) -> bool:
     kinds: dict[str, Any] = {
-        "identity": str, "size": int, "key": str, "rxid": (str, type(None)), "sent": str,
-    }  # fmt: skip
+        "identity": str,
+        "size": int,
+        "key": str,
+        "rxid": (str, type(None)),
+        "sent": str,
+    }
     return all(isinstance(values.get(name), kind) for name, kind in kinds.items())

@@ -42,9 +42,13 @@ _FILLED = {TOKEN_MISSING, "format-missing"}  # what is known without the URL
 
 
 def find_report_url(
-    url: str | None, *, universe: str | None, host: str | None, token: str | None,
+    url: str | None,
+    *,
+    universe: str | None,
+    host: str | None,
+    token: str | None,
     warn: Callable[[str], None],
-) -> str:  # fmt: skip
+) -> str:
     """The URL to post minidumps to, from a whole URL or from its pieces.
 
     UsageError when a piece is missing; BadUrl when the URL breaks a rule that no server

@@ -156,9 +156,12 @@ class Sender:
 
 
 def _choose_submitter(
-    session: HttpSession | None, events: SendEvents, timing: Timing, journal: Journal | None,
+    session: HttpSession | None,
+    events: SendEvents,
+    timing: Timing,
+    journal: Journal | None,
     options: SendOptions,
-) -> Submitter:  # fmt: skip
+) -> Submitter:
     if session is None:
         return DryRun()
     submitter = HttpSubmitter(session, events, timing)

@@ -40,9 +40,13 @@ class Resolution(NamedTuple):
 
 
 def resolve(
-    settings: Settings, wanted: Iterable[str], typed: Mapping[str, Any],
-    habits: Habits = USUAL, *, tolerant: bool = False,
-) -> Resolution:  # fmt: skip
+    settings: Settings,
+    wanted: Iterable[str],
+    typed: Mapping[str, Any],
+    habits: Habits = USUAL,
+    *,
+    tolerant: bool = False,
+) -> Resolution:
     """The wanted settings, by `typed` flags and by the layers below them.
 
     UsageError when a project file gives what it may not; when `tolerant`, the source says so.
@@ -83,9 +87,12 @@ def _decide(
 
 
 def _find(
-    settings: Settings, name: str, typed: Mapping[str, Any], decided: Resolved | None,
+    settings: Settings,
+    name: str,
+    typed: Mapping[str, Any],
+    decided: Resolved | None,
     habits: Habits,
-) -> Resolved:  # fmt: skip
+) -> Resolved:
     """A setting's value; None where another setting says it from a higher layer."""
     if name in typed:
         if SETTINGS[name].kind != "pairs" or not (below := settings.find(name)):

@@ -206,11 +206,18 @@ def _deliver(
         url=build_url(destination),
     ) as session:
         uploader = Uploader(
-            destination, session, options.tag, network.retry_for, options.soft_fail, options.jobs,
-            options.no_compression, bool(options.receipt or options.hashed), options.gzip,
+            destination,
+            session,
+            options.tag,
+            network.retry_for,
+            options.soft_fail,
+            options.jobs,
+            options.no_compression,
+            bool(options.receipt or options.hashed),
+            options.gzip,
             events.progress,
             events.note,
-        )  # fmt: skip
+        )
         return tuple(uploader.upload(shipments))
 
 

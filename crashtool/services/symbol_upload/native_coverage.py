@@ -19,10 +19,20 @@ MAX_LOOKED_UP = 32  # addresses whose functions and merged calls are looked for
 MAX_LINED = 256  # addresses whose lines are looked for, where few have any
 ENOUGH_LINED = 0.5  # of the first tries: more need not be made
 MAX_TRIED = 256  # addresses that are given back
-LINKED_IN = frozenset({  # by the C runtime, with neither lines nor unwind tables
-    "_init", "_fini", "_start", "deregister_tm_clones", "register_tm_clones", "frame_dummy",
-    "__do_global_dtors_aux", "__libc_csu_init", "__libc_csu_fini", "_dl_relocate_static_pie",
-})  # fmt: skip
+LINKED_IN = frozenset(
+    {  # by the C runtime, with neither lines nor unwind tables
+        "_init",
+        "_fini",
+        "_start",
+        "deregister_tm_clones",
+        "register_tm_clones",
+        "frame_dummy",
+        "__do_global_dtors_aux",
+        "__libc_csu_init",
+        "__libc_csu_fini",
+        "_dl_relocate_static_pie",
+    }
+)
 
 
 class NativeCoverage(NamedTuple):

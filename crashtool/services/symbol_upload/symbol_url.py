@@ -36,9 +36,15 @@ SYMBOLS = Cargo(
 )
 # Rules about what the URL is for: of symbols more can be said, and their token may come by itself.
 EXPLAINED_HERE = (
-    "path-missing", "token-missing", "token-not-64-hex", "format-missing", "format-unknown",
-    "format-unexpected", "wrong-kind-of-token", "root-form",
-)  # fmt: skip
+    "path-missing",
+    "token-missing",
+    "token-not-64-hex",
+    "format-missing",
+    "format-unknown",
+    "format-unexpected",
+    "wrong-kind-of-token",
+    "root-form",
+)
 
 
 def find_destination(

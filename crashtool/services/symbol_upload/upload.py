@@ -196,9 +196,15 @@ class Uploader(NamedTuple):
                 return _failure(shipment, error, seconds, forgiven=forgiven)
         seconds = time.monotonic() - started
         return Delivery(
-            shipment.name, model.UPLOADED, shipment.paths, shipment.size, packed.sent or body.sent,
-            seconds, reply.rxid or "", shipment.digests(body),
-        )  # fmt: skip
+            shipment.name,
+            model.UPLOADED,
+            shipment.paths,
+            shipment.size,
+            packed.sent or body.sent,
+            seconds,
+            reply.rxid or "",
+            shipment.digests(body),
+        )
 
     def _forgives(self, error: CrashtoolError, answers: Sequence[HttpResponse]) -> bool:
         """Whether it may well succeed later without anyone changing anything here."""
@@ -234,9 +240,17 @@ def _failure(
     shipment: Shipment, error: CrashtoolError, seconds: float, *, forgiven: bool
 ) -> Delivery:
     return Delivery(
-        shipment.name, model.FAILED, shipment.paths, shipment.size, 0, seconds,
-        reason=error.what, hint=error.hint or "", error=error.code, forgiven=forgiven,
-    )  # fmt: skip
+        shipment.name,
+        model.FAILED,
+        shipment.paths,
+        shipment.size,
+        0,
+        seconds,
+        reason=error.what,
+        hint=error.hint or "",
+        error=error.code,
+        forgiven=forgiven,
+    )
 
 
 def _not_tried(shipment: Shipment) -> Delivery:

@@ -39,25 +39,57 @@ DWARF_FOLDER = "Contents/Resources/DWARF"
 # Opening what is in there may wait for ever, start devices, or read another process's files.
 UNSAFE_FOLDERS = ("proc", "sys", "dev")
 UNSAFE_FILE_SYSTEMS = frozenset(
-    ("proc", "sysfs", "devtmpfs", "devpts", "debugfs", "tracefs", "configfs", "mqueue", "bpf",
-     "securityfs", "binfmt_misc", "efivarfs", "fusectl",
-     "autofs")  # looking below it makes this machine ask another one
-)  # fmt: skip
-WINDOWS_DEVICES = frozenset((
-    "con", "prn", "aux", "nul", "conin$", "conout$",
-    *(f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789\u00b9\u00b2\u00b3"),
-))  # fmt: skip
+    (
+        "proc",
+        "sysfs",
+        "devtmpfs",
+        "devpts",
+        "debugfs",
+        "tracefs",
+        "configfs",
+        "mqueue",
+        "bpf",
+        "securityfs",
+        "binfmt_misc",
+        "efivarfs",
+        "fusectl",
+        "autofs",
+    )  # looking below it makes this machine ask another one
+)
+WINDOWS_DEVICES = frozenset(
+    (
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789\u00b9\u00b2\u00b3"),
+    )
+)
 REMOTE_DRIVE = 4  # DRIVE_REMOTE (fileapi.h)
 MOUNT_POINT = 4  # the field of mountinfo
 # Where libraries of Linux are: Crashpad records them by their own names (DT_SONAME), without path.
 LIBRARY_FOLDERS = (
-    *(f"{root}/{name}"
-      for root in ("/lib", "/usr/lib", "/usr/local/lib")
-      for name in ("x86_64-linux-gnu", "aarch64-linux-gnu", "i386-linux-gnu",
-                   "arm-linux-gnueabihf")),
-    "/lib64", "/usr/lib64", "/usr/local/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/lib32",
+    *(
+        f"{root}/{name}"
+        for root in ("/lib", "/usr/lib", "/usr/local/lib")
+        for name in (
+            "x86_64-linux-gnu",
+            "aarch64-linux-gnu",
+            "i386-linux-gnu",
+            "arm-linux-gnueabihf",
+        )
+    ),
+    "/lib64",
+    "/usr/lib64",
+    "/usr/local/lib64",
+    "/lib",
+    "/usr/lib",
+    "/usr/local/lib",
+    "/lib32",
     "/usr/lib32",
-)  # fmt: skip
+)
 
 
 class Surroundings(NamedTuple):
@@ -126,8 +158,14 @@ def _walk_partners(folder: str, name: str, debug_name: str) -> Iterator[str]:
     if not name:
         return
     stem = name.rpartition(".")[0] or name
-    names = [f"{name}.debug", f".debug/{name}.debug", f".debug/{name}", f"{name}.dbg",
-             f"{name}.dSYM/{DWARF_FOLDER}/{name}", f"{name}.sym"]  # fmt: skip
+    names = [
+        f"{name}.debug",
+        f".debug/{name}.debug",
+        f".debug/{name}",
+        f"{name}.dbg",
+        f"{name}.dSYM/{DWARF_FOLDER}/{name}",
+        f"{name}.sym",
+    ]
     if debug_name.lower().endswith(PDB_SUFFIX):
         names = [debug_name, f"{debug_name[: -len(PDB_SUFFIX)]}.sym", f"{stem}{PDB_SUFFIX}"]
     elif debug_name and debug_name != name:

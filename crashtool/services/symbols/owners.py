@@ -30,17 +30,49 @@ BINARY_SUFFIXES = (".pdb", ".exe", ".dll")
 # What Microsoft's compilers and frameworks bring into programs' own folders: names, and families
 # of them that go on with a number.
 MICROSOFT_NAMES = frozenset(
-    ("ucrtbase", "coreclr", "clrjit", "hostfxr", "hostpolicy", "mscordaccore", "dbghelp", "msedge",
-     "msedgewebview2", "embeddedbrowserwebview")
-)  # fmt: skip
+    (
+        "ucrtbase",
+        "coreclr",
+        "clrjit",
+        "hostfxr",
+        "hostpolicy",
+        "mscordaccore",
+        "dbghelp",
+        "msedge",
+        "msedgewebview2",
+        "embeddedbrowserwebview",
+    )
+)
 MICROSOFT_FAMILIES = (
-    "vcruntime", "msvcp", "msvcr", "mfc", "concrt", "vccorlib", "vcomp", "d3dcompiler_"
-)  # fmt: skip
+    "vcruntime",
+    "msvcp",
+    "msvcr",
+    "mfc",
+    "concrt",
+    "vccorlib",
+    "vcomp",
+    "d3dcompiler_",
+)
 MOZILLA_NAMES = frozenset(
-    ("xul", "mozglue", "nss3", "firefox", "thunderbird", "freebl3", "softokn3", "lgpllibs",
-     "mozavcodec", "mozavutil", "gkcodecs", "libxul.so", "libmozsqlite3.so", "libmozgtk.so",
-     "libmozavcodec.so", "libmozglue.dylib")
-)  # fmt: skip
+    (
+        "xul",
+        "mozglue",
+        "nss3",
+        "firefox",
+        "thunderbird",
+        "freebl3",
+        "softokn3",
+        "lgpllibs",
+        "mozavcodec",
+        "mozavutil",
+        "gkcodecs",
+        "libxul.so",
+        "libmozsqlite3.so",
+        "libmozgtk.so",
+        "libmozavcodec.so",
+        "libmozglue.dylib",
+    )
+)
 MOZILLA_PLACES = (
     "/mozilla firefox/",
     "/mozilla thunderbird/",
@@ -49,9 +81,15 @@ MOZILLA_PLACES = (
 )
 ELECTRON_NAMES = frozenset(("electron", "electron framework"))
 CHROMIUM_NAMES = frozenset(
-    ("chrome", "chrome_child", "chrome_elf", "chrome_proxy", "chrome_wer",
-     "google chrome framework")
-)  # fmt: skip
+    (
+        "chrome",
+        "chrome_child",
+        "chrome_elf",
+        "chrome_proxy",
+        "chrome_wer",
+        "google chrome framework",
+    )
+)
 
 
 class Owner(NamedTuple):

@@ -42,9 +42,15 @@ def _walk_pdb(data: Content) -> Iterator[str]:
 
 def _say_frame_data(frame: FrameData) -> str:
     sizes = (
-        frame.start, frame.size, frame.prologue_size, frame.epilogue_size, frame.parameter_size,
-        frame.saved_register_size, frame.local_size, frame.max_stack_size,
-    )  # fmt: skip
+        frame.start,
+        frame.size,
+        frame.prologue_size,
+        frame.epilogue_size,
+        frame.parameter_size,
+        frame.saved_register_size,
+        frame.local_size,
+        frame.max_stack_size,
+    )
     numbers = " ".join(f"{size:x}" for size in sizes)
     program = " ".join(frame.program.split())
     if program:

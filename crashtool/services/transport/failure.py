@@ -39,49 +39,91 @@ def explain_failure(error: Exception, url: str, timeout: float) -> NetworkFailur
 _Failures: TypeAlias = tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...]
 # what no waiting mends
 _SETUP_FAILURES: _Failures = (
-    ((), ("self-signed", "self signed", "unable to get local issuer"),
-     "the TLS certificate of {where} is not signed by an authority trusted here: {detail}",
-     "behind a company's proxy or with a private authority, name its PEM file with --ca-bundle"),
-    ((), ("certificate has expired", "certificate is not yet valid"),
-     "the TLS certificate of {where} is out of date: {detail}",
-     "check this machine's clock, then the certificate"),
-    ((), ("Hostname mismatch", "IP address mismatch", "doesn't match"),
-     "the TLS certificate of {where} is for another host: {detail}",
-     "check the host name in the URL"),
-    ((), ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "record layer failure"),
-     "{where} does not speak TLS: {detail}",
-     "a plain-text listener needs http:// (Backtrace: 6097 is plain, 6098 is TLS)"),
-)  # fmt: skip
+    (
+        (),
+        ("self-signed", "self signed", "unable to get local issuer"),
+        "the TLS certificate of {where} is not signed by an authority trusted here: {detail}",
+        "behind a company's proxy or with a private authority, name its PEM file with --ca-bundle",
+    ),
+    (
+        (),
+        ("certificate has expired", "certificate is not yet valid"),
+        "the TLS certificate of {where} is out of date: {detail}",
+        "check this machine's clock, then the certificate",
+    ),
+    (
+        (),
+        ("Hostname mismatch", "IP address mismatch", "doesn't match"),
+        "the TLS certificate of {where} is for another host: {detail}",
+        "check the host name in the URL",
+    ),
+    (
+        (),
+        ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "record layer failure"),
+        "{where} does not speak TLS: {detail}",
+        "a plain-text listener needs http:// (Backtrace: 6097 is plain, 6098 is TLS)",
+    ),
+)
 # the first match speaks
 _FAILURES: _Failures = (
-    (("ProxyError",), (),
-     "the proxy on the way to {where} did not work: {detail}",
-     "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY lists exceptions"),
+    (
+        ("ProxyError",),
+        (),
+        "the proxy on the way to {where} did not work: {detail}",
+        "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY lists exceptions",
+    ),
     *_SETUP_FAILURES,
-    (("SSLError", "SSLCertVerificationError"), (),
-     "TLS with {where} failed: {detail}", None),
-    (("NameResolutionError", "gaierror"), (),
-     "the name {where} is not known to DNS: {detail}", "check the host name and the network"),
-    (("ConnectTimeout", "ConnectTimeoutError"), (),
-     "{where} did not accept a connection within {timeout} s",
-     "a firewall that drops packets looks like this; --timeout waits longer"),
-    (("TooSlow",), (),
-     "{where} was too slow: after {timeout} s less than 4 KiB a second had come across",
-     "--timeout waits longer"),
-    (("ReadTimeout", "ReadTimeoutError", "TimeoutError"), (),
-     "{where} was silent for {timeout} s", "--timeout waits longer"),
-    (("ConnectionRefusedError",), (),
-     "{where} refused the connection: nothing listens there", "check the host and the port"),
-    (("IncompleteRead",), (),
-     "the reply of {where} was cut short: {detail}", None),
-    (("ConnectionResetError", "BrokenPipeError", "RemoteDisconnected"), (),
-     "{where} closed the connection before it answered", None),
-    (("BadStatusLine", "LineTooLong", "InvalidHeader"), (),
-     "{where} did not answer in HTTP: {detail}",
-     "a TLS listener needs https:// (Backtrace: 6098 is TLS, 6097 is plain)"),
-    (("ContentDecodingError", "DecodeError"), (),
-     "the reply of {where} could not be decompressed", None),
-)  # fmt: skip
+    (("SSLError", "SSLCertVerificationError"), (), "TLS with {where} failed: {detail}", None),
+    (
+        ("NameResolutionError", "gaierror"),
+        (),
+        "the name {where} is not known to DNS: {detail}",
+        "check the host name and the network",
+    ),
+    (
+        ("ConnectTimeout", "ConnectTimeoutError"),
+        (),
+        "{where} did not accept a connection within {timeout} s",
+        "a firewall that drops packets looks like this; --timeout waits longer",
+    ),
+    (
+        ("TooSlow",),
+        (),
+        "{where} was too slow: after {timeout} s less than 4 KiB a second had come across",
+        "--timeout waits longer",
+    ),
+    (
+        ("ReadTimeout", "ReadTimeoutError", "TimeoutError"),
+        (),
+        "{where} was silent for {timeout} s",
+        "--timeout waits longer",
+    ),
+    (
+        ("ConnectionRefusedError",),
+        (),
+        "{where} refused the connection: nothing listens there",
+        "check the host and the port",
+    ),
+    (("IncompleteRead",), (), "the reply of {where} was cut short: {detail}", None),
+    (
+        ("ConnectionResetError", "BrokenPipeError", "RemoteDisconnected"),
+        (),
+        "{where} closed the connection before it answered",
+        None,
+    ),
+    (
+        ("BadStatusLine", "LineTooLong", "InvalidHeader"),
+        (),
+        "{where} did not answer in HTTP: {detail}",
+        "a TLS listener needs https:// (Backtrace: 6098 is TLS, 6097 is plain)",
+    ),
+    (
+        ("ContentDecodingError", "DecodeError"),
+        (),
+        "the reply of {where} could not be decompressed",
+        None,
+    ),
+)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -47,9 +47,12 @@ def make_baseline(triage: Triage, by: str, rules: str) -> Baseline:
 def save_baseline(baseline: Baseline, path: str) -> None:
     """Write it whole or not at all. CannotWrite."""
     head = {
-        "crashtool_baseline": FORMAT, "by": baseline.by, "rules": baseline.rules or None,
-        "signature_version": baseline.signature_version, "reports": baseline.reports,
-    }  # fmt: skip
+        "crashtool_baseline": FORMAT,
+        "by": baseline.by,
+        "rules": baseline.rules or None,
+        "signature_version": baseline.signature_version,
+        "reports": baseline.reports,
+    }
     rows: list[dict[str, Any]] = [
         {"signature": text} | ({"keys": keys} if keys else {}) | {"count": count}
         for (text, *keys), count in sorted(baseline.counts.items())
@@ -74,9 +77,12 @@ def read_baseline(path: str) -> Baseline:
             for row in documents[1:]
         }
         return Baseline(
-            str(head["by"]), head["rules"] or "", int(head["signature_version"]),
-            int(head["reports"]), counts,
-        )  # fmt: skip
+            str(head["by"]),
+            head["rules"] or "",
+            int(head["signature_version"]),
+            int(head["reports"]),
+            counts,
+        )
     except (KeyError, TypeError, ValueError):
         raise UsageError(f"{path} is a damaged baseline", hint=SAVE) from None
 

@@ -66,12 +66,17 @@ def open_cluster(address: str, jobs: int | None) -> Iterator[DaskCluster]:
                 temporary_folder() as folder,
                 config.set({"temporary-directory": str(folder)}),
                 distributed.LocalCluster(
-                    n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1",
-                    dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
+                    n_workers=count,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
                     local_directory=str(folder),
                 ) as cluster,
                 distributed.Client(cluster, set_as_default=False) as client,
-            ):  # fmt: skip
+            ):
                 yield DaskCluster(client, address)
             return
         with _connect(distributed, address) as client:
@@ -157,9 +162,12 @@ class DaskCluster:
         # A name of its own: the same items may have other symbols in the next call.
         try:
             return self._client.submit(
-                work_batch, __version__, pickle.dumps((work, items)),
-                key=f"crashtool-{work.run}-{number}", pure=False,
-            )  # fmt: skip
+                work_batch,
+                __version__,
+                pickle.dumps((work, items)),
+                key=f"crashtool-{work.run}-{number}",
+                pure=False,
+            )
         except Exception:  # noqa: BLE001 (each way of connecting has errors of its own)
             raise self._gone() from None
 

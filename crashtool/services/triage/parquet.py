@@ -12,9 +12,20 @@ from crashtool.model.triage.row import Row, row_document
 
 BATCH = 10_000  # rows of a group: some megabytes
 TEXTS = (
-    "path", "status", "digest", "report_id", "product", "version", "os", "signature", "class",
-    "quality", "group", "module", "error",
-)  # fmt: skip
+    "path",
+    "status",
+    "digest",
+    "report_id",
+    "product",
+    "version",
+    "os",
+    "signature",
+    "class",
+    "quality",
+    "group",
+    "module",
+    "error",
+)
 
 
 class ParquetRows:

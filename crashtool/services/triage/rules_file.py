@@ -140,8 +140,11 @@ class _Reader:
 
     def _read_condition(self, key: str, value: Any, line: int) -> list[tuple[str, str]]:
         if key == "annotation" and isinstance(value, dict):
-            return [pair for name, pattern in value.items()
-                    for pair in self._read_condition(ANNOTATION + name, pattern, line)]  # fmt: skip
+            return [
+                pair
+                for name, pattern in value.items()
+                for pair in self._read_condition(ANNOTATION + name, pattern, line)
+            ]
         if not isinstance(value, str):
             raise self.fault(key, f"{key} is a text", line=line)
         return [(key, value)]

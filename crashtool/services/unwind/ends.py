@@ -15,10 +15,14 @@ OUTERMOST = {
     "android": ("_start", "__start_thread", "__bionic_clone"),
     "macos": ("start", "_start", "thread_start"),
     "windows": (
-        "RtlUserThreadStart", "_RtlUserThreadStart", "__RtlUserThreadStart",
-        "_RtlUserThreadStart@8", "BaseProcessStart", "BaseThreadStart",
+        "RtlUserThreadStart",
+        "_RtlUserThreadStart",
+        "__RtlUserThreadStart",
+        "_RtlUserThreadStart@8",
+        "BaseProcessStart",
+        "BaseThreadStart",
     ),
-}  # fmt: skip
+}
 ENTRY_POINT = "_start"
 # Called by nothing but a program's entry point, whose own name may not be known.
 CALLED_BY_ENTRY_POINT = ("__libc_start_main", "__libc_start_main_impl", "__libc_init")

@@ -156,7 +156,10 @@ LAYOUTS = {
             libraries=tuple(
                 Library(name, "lib")
                 for name in (
-                    "crashpad_client", "crashpad_util", "crashpad_compat", "mini_chromium",
+                    "crashpad_client",
+                    "crashpad_util",
+                    "crashpad_compat",
+                    "mini_chromium",
                 )
             ),
             handler=_handlers("bin/crashpad_handler", "bin/crashpad_handler"),
@@ -173,7 +176,10 @@ LAYOUTS = {
             libraries=tuple(
                 Library(name, "lib")
                 for name in (
-                    "crashpad_client", "crashpad_util", "crashpad_compat", "mini_chromium",
+                    "crashpad_client",
+                    "crashpad_util",
+                    "crashpad_compat",
+                    "mini_chromium",
                 )
             ),
             handler=_handlers("bin/crashpad_handler", "bin/crashpad_handler"),
@@ -182,7 +188,7 @@ LAYOUTS = {
             "and /MTd",
         ),
     )
-}  # fmt: skip
+}
 
 
 def find_layouts(fork: str, platform: str) -> list[ClientLayout]:

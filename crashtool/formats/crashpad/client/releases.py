@@ -14,6 +14,7 @@ from typing import Any
 from crashtool.formats.crashpad.arguments import HANDLER_KINDS
 from crashtool.formats.named_tuple import NamedTuple
 
+OLDEST_CXX = 14
 BASE = ("handler", "database", "metrics_dir", "url")
 START_HANDLER = (*BASE, "annotations", "arguments", "restartable", "asynchronous_start")
 WITH_FILES = (*START_HANDLER, "attachments")
@@ -55,9 +56,15 @@ PARAMETER_TYPES = {
 """C++ types of StartHandler's parameters. Texts are UTF-8, `file_attachments` on Windows, too."""
 
 DEFAULTED = frozenset(
-    ("attachments", "screenshot", "wait_for_upload", "crash_reporter", "crash_envelope",
-     "report_id")
-)  # fmt: skip
+    (
+        "attachments",
+        "screenshot",
+        "wait_for_upload",
+        "crash_reporter",
+        "crash_envelope",
+        "report_id",
+    )
+)
 """Parameters that a call may leave out."""
 
 
@@ -76,7 +83,7 @@ class Release(NamedTuple):
     fork: str
     since: str
     tags: tuple[str, ...] = ()
-    cxx: int = 14
+    cxx: int = OLDEST_CXX
     parameters: tuple[str, ...] = START_HANDLER
     buildflag_prefix: str = ""
     has_common_library: bool = False
@@ -134,30 +141,69 @@ RELEASES = {
     ),
     "backtrace": _rows(
         "backtrace",
-        {"since": "2022-07-29", "parameters": WITH_FILES, "linux_probe": True,
-         "wer_module": True},  # cca5f520: CMake
+        {
+            "since": "2022-07-29",
+            "parameters": WITH_FILES,
+            "linux_probe": True,
+            "wer_module": True,
+        },  # cca5f520: CMake
         {"since": "2022-08-29", "mac_attachments": True},  # d2ae65ad
         {"since": "2023-03-31", "cxx": 17},  # cf1d16e2
     ),
     "backtrace-2018": _rows(
         "backtrace-2018",
-        {"since": "2020-06-24", "parameters": WITH_FILES, "linux_probe": True,
-         "mac_attachments": True},
+        {
+            "since": "2020-06-24",
+            "parameters": WITH_FILES,
+            "linux_probe": True,
+            "mac_attachments": True,
+        },
     ),
     "sentry": _rows(
         "sentry",
-        {"since": "2020-07-21", "tags": ("0.4.0",), "parameters": WITH_FILES, "linux_probe": True,
-         "mac_attachments": True},
-        {"since": "2023-05-27", "tags": ("0.6.3",), "parameters": WITH_PROXY, "cxx": 17,
-         "wer_module": True, "from_calls": True},
-        {"since": "2025-03-01", "tags": ("0.8.3", "0.9.0"),
-         "parameters": (*WITH_PROXY, "screenshot", "wait_for_upload")},
-        {"since": "2025-10-01", "tags": ("0.12.0",),
-         "parameters": (*WITH_PROXY, "screenshot", "wait_for_upload", "crash_reporter",
-                        "crash_envelope")},
-        {"since": "2026-02-01", "tags": ("0.13.0",),
-         "parameters": (*WITH_PROXY, "screenshot", "wait_for_upload", "crash_reporter",
-                        "crash_envelope", "report_id")},
+        {
+            "since": "2020-07-21",
+            "tags": ("0.4.0",),
+            "parameters": WITH_FILES,
+            "linux_probe": True,
+            "mac_attachments": True,
+        },
+        {
+            "since": "2023-05-27",
+            "tags": ("0.6.3",),
+            "parameters": WITH_PROXY,
+            "cxx": 17,
+            "wer_module": True,
+            "from_calls": True,
+        },
+        {
+            "since": "2025-03-01",
+            "tags": ("0.8.3", "0.9.0"),
+            "parameters": (*WITH_PROXY, "screenshot", "wait_for_upload"),
+        },
+        {
+            "since": "2025-10-01",
+            "tags": ("0.12.0",),
+            "parameters": (
+                *WITH_PROXY,
+                "screenshot",
+                "wait_for_upload",
+                "crash_reporter",
+                "crash_envelope",
+            ),
+        },
+        {
+            "since": "2026-02-01",
+            "tags": ("0.13.0",),
+            "parameters": (
+                *WITH_PROXY,
+                "screenshot",
+                "wait_for_upload",
+                "crash_reporter",
+                "crash_envelope",
+                "report_id",
+            ),
+        },
     ),
-}  # fmt: skip
+}
 """Each fork's rows, oldest first. What is older than the first row has no row."""

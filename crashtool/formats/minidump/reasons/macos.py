@@ -42,42 +42,54 @@ GENERAL_PROTECTION = (
     "(the faulting address is not in the record)"
 )
 X86_CODES = {  # mach/i386/exception.h
-    EXC_BAD_ACCESS: {11: ("EXC_I386_STKFLT", "stack fault"),
-                     12: ("EXC_I386_STKFLT", "stack fault"),
-                     13: ("EXC_I386_GPFLT", GENERAL_PROTECTION)},
-    EXC_BAD_INSTRUCTION: {1: ("EXC_I386_INVOP", "invalid operation code (ud2 and the like)"),
-                          10: ("EXC_I386_INVTSSFLT", "invalid task segment"),
-                          11: ("EXC_I386_SEGNPFLT", "segment not present"),
-                          12: ("EXC_I386_STKFLT", "stack fault"),
-                          13: ("EXC_I386_GPFLT", "general-protection fault"),
-                          17: ("EXC_I386_ALIGNFLT", "alignment fault")},
-    EXC_ARITHMETIC: {1: ("EXC_I386_DIV", "division by zero or overflow"),
-                     2: ("EXC_I386_INTO", "overflow trap"),
-                     3: ("EXC_I386_NOEXT", "no floating-point unit"),
-                     4: ("EXC_I386_EXTOVR", "floating-point overrun"),
-                     5: ("EXC_I386_EXTERR", "floating-point error"),
-                     6: ("EXC_I386_EMERR", "floating-point emulator error"),
-                     7: ("EXC_I386_BOUND", "bound check failed"),
-                     8: ("EXC_I386_SSEEXTERR", "SSE floating-point error")},
-    EXC_BREAKPOINT: {1: ("EXC_I386_SGL", "single step"),
-                     2: ("EXC_I386_BPT", "breakpoint instruction")},
-}  # fmt: skip
+    EXC_BAD_ACCESS: {
+        11: ("EXC_I386_STKFLT", "stack fault"),
+        12: ("EXC_I386_STKFLT", "stack fault"),
+        13: ("EXC_I386_GPFLT", GENERAL_PROTECTION),
+    },
+    EXC_BAD_INSTRUCTION: {
+        1: ("EXC_I386_INVOP", "invalid operation code (ud2 and the like)"),
+        10: ("EXC_I386_INVTSSFLT", "invalid task segment"),
+        11: ("EXC_I386_SEGNPFLT", "segment not present"),
+        12: ("EXC_I386_STKFLT", "stack fault"),
+        13: ("EXC_I386_GPFLT", "general-protection fault"),
+        17: ("EXC_I386_ALIGNFLT", "alignment fault"),
+    },
+    EXC_ARITHMETIC: {
+        1: ("EXC_I386_DIV", "division by zero or overflow"),
+        2: ("EXC_I386_INTO", "overflow trap"),
+        3: ("EXC_I386_NOEXT", "no floating-point unit"),
+        4: ("EXC_I386_EXTOVR", "floating-point overrun"),
+        5: ("EXC_I386_EXTERR", "floating-point error"),
+        6: ("EXC_I386_EMERR", "floating-point emulator error"),
+        7: ("EXC_I386_BOUND", "bound check failed"),
+        8: ("EXC_I386_SSEEXTERR", "SSE floating-point error"),
+    },
+    EXC_BREAKPOINT: {
+        1: ("EXC_I386_SGL", "single step"),
+        2: ("EXC_I386_BPT", "breakpoint instruction"),
+    },
+}
 ARM_CODES = {  # mach/arm/exception.h
-    EXC_BAD_ACCESS: {0x101: ("EXC_ARM_DA_ALIGN", "data is not aligned"),
-                     0x102: ("EXC_ARM_DA_DEBUG", "debug exception"),
-                     0x103: ("EXC_ARM_SP_ALIGN", "stack pointer is not aligned"),
-                     0x104: ("EXC_ARM_SWP", "SWP instruction"),
-                     0x105: ("EXC_ARM_PAC_FAIL", "pointer authentication failed")},
+    EXC_BAD_ACCESS: {
+        0x101: ("EXC_ARM_DA_ALIGN", "data is not aligned"),
+        0x102: ("EXC_ARM_DA_DEBUG", "debug exception"),
+        0x103: ("EXC_ARM_SP_ALIGN", "stack pointer is not aligned"),
+        0x104: ("EXC_ARM_SWP", "SWP instruction"),
+        0x105: ("EXC_ARM_PAC_FAIL", "pointer authentication failed"),
+    },
     EXC_BAD_INSTRUCTION: {1: ("EXC_ARM_UNDEFINED", "undefined instruction")},
-    EXC_ARITHMETIC: {0: ("EXC_ARM_FP_UNDEFINED", "undefined floating-point operation"),
-                     1: ("EXC_ARM_FP_IO", "invalid floating-point operation"),
-                     2: ("EXC_ARM_FP_DZ", "floating-point division by zero"),
-                     3: ("EXC_ARM_FP_OF", "floating-point overflow"),
-                     4: ("EXC_ARM_FP_UF", "floating-point underflow"),
-                     5: ("EXC_ARM_FP_IX", "floating-point inexact result"),
-                     6: ("EXC_ARM_FP_ID", "floating-point denormal input")},
+    EXC_ARITHMETIC: {
+        0: ("EXC_ARM_FP_UNDEFINED", "undefined floating-point operation"),
+        1: ("EXC_ARM_FP_IO", "invalid floating-point operation"),
+        2: ("EXC_ARM_FP_DZ", "floating-point division by zero"),
+        3: ("EXC_ARM_FP_OF", "floating-point overflow"),
+        4: ("EXC_ARM_FP_UF", "floating-point underflow"),
+        5: ("EXC_ARM_FP_IX", "floating-point inexact result"),
+        6: ("EXC_ARM_FP_ID", "floating-point denormal input"),
+    },
     EXC_BREAKPOINT: {1: ("EXC_ARM_BREAKPOINT", "breakpoint instruction")},
-}  # fmt: skip
+}
 SOFTWARE_CODES = {
     0x10000: ("EXC_UNIX_BAD_SYSCALL", "bad system call"),
     0x10001: ("EXC_UNIX_BAD_PIPE", "broken pipe"),
@@ -85,18 +97,41 @@ SOFTWARE_CODES = {
     0x10003: ("EXC_SOFT_SIGNAL", "Unix signal"),
     BREAKPAD_NSEXCEPTION: ("UNCAUGHT_NS_EXCEPTION", "uncaught Objective-C exception"),
 }
-RESOURCES = {1: ("RESOURCE_TYPE_CPU", "CPU time"), 2: ("RESOURCE_TYPE_WAKEUPS", "wake-ups"),
-             3: ("RESOURCE_TYPE_MEMORY", "memory"), 4: ("RESOURCE_TYPE_IO", "disk writes"),
-             5: ("RESOURCE_TYPE_THREADS", "threads"),
-             6: ("RESOURCE_TYPE_PORTS", "Mach ports")}  # fmt: skip
-GUARDS = {0: ("GUARD_TYPE_NONE", "nothing"), 1: ("GUARD_TYPE_MACH_PORT", "a Mach port"),
-          2: ("GUARD_TYPE_FD", "a file descriptor"), 3: ("GUARD_TYPE_USER", "a user guard"),
-          4: ("GUARD_TYPE_VN", "a vnode"),
-          5: ("GUARD_TYPE_VIRT_MEMORY", "virtual memory")}  # fmt: skip
-SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT",
-           7: "SIGEMT", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGBUS", 11: "SIGSEGV", 12: "SIGSYS",
-           13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU",
-           25: "SIGXFSZ"}  # fmt: skip
+RESOURCES = {
+    1: ("RESOURCE_TYPE_CPU", "CPU time"),
+    2: ("RESOURCE_TYPE_WAKEUPS", "wake-ups"),
+    3: ("RESOURCE_TYPE_MEMORY", "memory"),
+    4: ("RESOURCE_TYPE_IO", "disk writes"),
+    5: ("RESOURCE_TYPE_THREADS", "threads"),
+    6: ("RESOURCE_TYPE_PORTS", "Mach ports"),
+}
+GUARDS = {
+    0: ("GUARD_TYPE_NONE", "nothing"),
+    1: ("GUARD_TYPE_MACH_PORT", "a Mach port"),
+    2: ("GUARD_TYPE_FD", "a file descriptor"),
+    3: ("GUARD_TYPE_USER", "a user guard"),
+    4: ("GUARD_TYPE_VN", "a vnode"),
+    5: ("GUARD_TYPE_VIRT_MEMORY", "virtual memory"),
+}
+SIGNALS = {
+    1: "SIGHUP",
+    2: "SIGINT",
+    3: "SIGQUIT",
+    4: "SIGILL",
+    5: "SIGTRAP",
+    6: "SIGABRT",
+    7: "SIGEMT",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    10: "SIGBUS",
+    11: "SIGSEGV",
+    12: "SIGSYS",
+    13: "SIGPIPE",
+    14: "SIGALRM",
+    15: "SIGTERM",
+    24: "SIGXCPU",
+    25: "SIGXFSZ",
+}
 
 
 def describe(

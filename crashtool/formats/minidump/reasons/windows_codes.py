@@ -1,8 +1,8 @@
 """Windows: the numbers with their names (winnt.h, ntstatus.h) and what they mean in a crash."""
 
-# The names that winnt.h calls EXCEPTION_..., then other statuses that end processes.
 from __future__ import annotations
 
+# The names that winnt.h calls EXCEPTION_..., then other statuses that end processes.
 CODES = {
     0x40000005: ("STATUS_SEGMENT_NOTIFICATION", "Segment notification of a 16-bit program"),
     0x40000015: ("STATUS_FATAL_APP_EXIT", "The program gave up: abort() or a runtime error"),

@@ -121,10 +121,11 @@ class PointerNames:
         direct = [
             pointers
             for register, factor in ((operand.base, 1), (operand.offset_register, operand.factor))
-            if register and factor == 1
+            if register
+            and factor == 1
             and (paths := self._points.name_register(number, register, self._width))
             and (pointers := _list_pointers(paths, forms[register]))
-        ]  # fmt: skip
+        ]
         if not direct:
             direct = [
                 pointers

@@ -31,9 +31,20 @@ MAX_SHIFT = 6
 MOVES = ("mov", "movabs", "ldr", "ldur")
 # Numbers that are moved and widened: their sign or zeros fill the rest.
 WIDENINGS = (
-    "movzx", "movsx", "movsxd", "ldrb", "ldrh", "ldrsw", "ldrsb", "ldrsh", "sxtw", "uxtw",
-    "ldurb", "ldurh", "ldursw",
-)  # fmt: skip
+    "movzx",
+    "movsx",
+    "movsxd",
+    "ldrb",
+    "ldrh",
+    "ldrsw",
+    "ldrsb",
+    "ldrsh",
+    "sxtw",
+    "uxtw",
+    "ldurb",
+    "ldurh",
+    "ldursw",
+)
 SELF_WIDENINGS = ("cdqe", "cwde")
 
 

@@ -62,8 +62,10 @@ def write_core_file(
     images, without = _open_images(machine, report, symbols)
     memory = list(_walk_memory(dump, 1 << 8 * machine.width))
     link_map = build_link_map(machine, images, _find_debug(dump, machine, images))
-    own = [*link_map.segments, *(CoreSegment.of(image.module.base, image.head)
-                                 for image in images if image.head)]  # fmt: skip
+    own = [
+        *link_map.segments,
+        *(CoreSegment.of(image.module.base, image.head) for image in images if image.head),
+    ]
     image = describe_system_image(dump, report, machine, images, link_map.system_image)
     place = image.base if image else 0
     own += [CoreSegment.of(place, build_system_image(machine, image))] if image else []

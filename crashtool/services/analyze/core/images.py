@@ -67,15 +67,22 @@ def open_image(machine: CoreMachine, module: Module, path: str) -> Image | None:
     )
     debug = dynamic + machine.pair.SIZE * keys.index(DT_DEBUG) if DT_DEBUG in keys else 0
     return Image(
-        module, path, bias % limit, (bias + header.entry) % limit,
+        module,
+        path,
+        bias % limit,
+        (bias + header.entry) % limit,
         (bias + first.address - first.offset + header.segments_offset) % limit,
         header.segment_count,
-        (bias + dynamic) % limit if dynamic else 0, (bias + debug) % limit if debug else 0,
+        (bias + dynamic) % limit if dynamic else 0,
+        (bias + debug) % limit if debug else 0,
         () if is_relocated else tuple(_walk_read_only(loaded, bias, path)),
-        tuple(Cover((bias + segment.address) % limit, segment.memory_size)
-              for segment in loaded if segment.flags & WRITE and segment.memory_size),
+        tuple(
+            Cover((bias + segment.address) % limit, segment.memory_size)
+            for segment in loaded
+            if segment.flags & WRITE and segment.memory_size
+        ),
         _read_head(data, header, segments, first),
-    )  # fmt: skip
+    )
 
 
 def _walk_read_only(segments: Sequence[SegmentRow], bias: int, path: str) -> Iterator[MappedFile]:

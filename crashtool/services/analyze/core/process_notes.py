@@ -54,9 +54,10 @@ def _pack_signal(dump: Minidump, machine: CoreMachine) -> bytes:
         return b""
     mask = (1 << 8 * machine.width) - 1
     info = machine.signal(
-        signal=_signed(exception.code), code=_signed(exception.flags),
+        signal=_signed(exception.code),
+        code=_signed(exception.flags),
         address=exception.address & mask,
-    )  # fmt: skip
+    )
     return pack_note(CORE, writer.SIGINFO, info.pack())
 
 
@@ -102,9 +103,11 @@ def pack_auxiliary(
         program = images[0]
         loader = next((image for image in images if image.module.name.startswith(LOADERS)), None)
         pairs += [
-            (AT_PHDR, program.headers), (AT_PHENT, machine.segment.SIZE),
-            (AT_PHNUM, program.header_count), (AT_ENTRY, program.entry),
-        ]  # fmt: skip
+            (AT_PHDR, program.headers),
+            (AT_PHENT, machine.segment.SIZE),
+            (AT_PHNUM, program.header_count),
+            (AT_ENTRY, program.entry),
+        ]
         pairs += [(AT_BASE, loader.module.base)] if loader else []
         pairs += [(AT_EXECFN, name)] if name else []
     return b"".join(machine.pair(key=key, value=value).pack() for key, value in [*pairs, (0, 0)])

@@ -57,8 +57,11 @@ def _list_symbols(
     symbols: list[CoverSymbol] = []
     for image in images:
         wanted = [*pointed, *(low for low, _ in _walk_held(image, ranges))]
-        if any(cover.address <= word < cover.address + cover.size
-               for cover in image.covers for word in wanted):  # fmt: skip
+        if any(
+            cover.address <= word < cover.address + cover.size
+            for cover in image.covers
+            for word in wanted
+        ):
             symbols += _walk_wanted(image, pointed, list(_walk_held(image, ranges)))
     return tuple(symbols[:MAX_SYMBOLS])
 
@@ -85,9 +88,10 @@ def _find_pointed(
         content.frombytes(dump.memory.read(start, size) or b"")
         words.update(word for word in content if lowest <= word < highest)
     return sorted(
-        word for word in words
+        word
+        for word in words
         if (cover := covers[bisect_left(starts, word + 1) - 1]).address + cover.size > word
-    )  # fmt: skip
+    )
 
 
 def _walk_registers(dump: Minidump) -> Iterator[int]:

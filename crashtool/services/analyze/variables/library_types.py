@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from crashtool.services.analyze.variables.spot import Spot
 
 LIBRARIES: tuple[dict[str, tuple[Shape, ...]], ...] = (
-    libstdcxx.SHAPES, libcxx.SHAPES, msvc_library.SHAPES,
-)  # fmt: skip
+    libstdcxx.SHAPES,
+    libcxx.SHAPES,
+    msvc_library.SHAPES,
+)
 NAMESPACES = ("std::__cxx11::", "std::__1::", "std::__ndk1::", "std::__debug::", "std::")
 
 

@@ -13,9 +13,19 @@ SHORTEST = 8  # letters of a secret, in quotes
 MASKED = '"…"'
 # What variables are called that hold one.
 NAMES = (
-    "passw", "passphrase", "secret", "api_key", "apikey", "private_key", "privatekey",
-    "access_token", "accesstoken", "auth_token", "authtoken", "credential",
-)  # fmt: skip
+    "passw",
+    "passphrase",
+    "secret",
+    "api_key",
+    "apikey",
+    "private_key",
+    "privatekey",
+    "access_token",
+    "accesstoken",
+    "auth_token",
+    "authtoken",
+    "credential",
+)
 
 
 def mask_texts(value: Value, name: str) -> Value:

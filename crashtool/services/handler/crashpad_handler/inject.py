@@ -67,13 +67,27 @@ def _at_call(thread: StoppedThread, entry: int, descriptor: int, scratch: int, s
     flags = _MSG_NOSIGNAL | _MSG_DONTWAIT
     if isinstance(thread.registers, UserRegsStruct):
         return thread.registers.replace(
-            rax=_SENDTO_64, rdi=descriptor, rsi=scratch, rdx=size, r10=flags, r8=0, r9=0,
-            rip=entry, orig_rax=_NO_RESTART_64,
-        ).pack()  # fmt: skip
+            rax=_SENDTO_64,
+            rdi=descriptor,
+            rsi=scratch,
+            rdx=size,
+            r10=flags,
+            r8=0,
+            r9=0,
+            rip=entry,
+            orig_rax=_NO_RESTART_64,
+        ).pack()
     return thread.registers.replace(
-        eax=_SENDTO_32, ebx=descriptor, ecx=scratch, edx=size, esi=flags, edi=0, ebp=0,
-        eip=entry, orig_eax=_NO_RESTART_32,
-    ).pack()  # fmt: skip
+        eax=_SENDTO_32,
+        ebx=descriptor,
+        ecx=scratch,
+        edx=size,
+        esi=flags,
+        edi=0,
+        ebp=0,
+        eip=entry,
+        orig_eax=_NO_RESTART_32,
+    ).pack()
 
 
 def _result(registers: UserRegsStruct | UserRegsStruct32) -> int:

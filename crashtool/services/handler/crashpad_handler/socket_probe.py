@@ -39,9 +39,13 @@ def _answers(handler: Sequence[str], size: int, seconds: float) -> bool:
         number = theirs.fileno()
         process = subprocess.Popen(
             [*handler, f"--initial-client-fd={number}", "--shared-client-connection"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=(number,), start_new_session=True, env=child_environment(),
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(number,),
+            start_new_session=True,
+            env=child_environment(),
+        )
         try:
             theirs.close()
             return ask(ours, size, seconds)

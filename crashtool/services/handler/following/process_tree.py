@@ -128,8 +128,11 @@ class ProcessTree:
         """Let a debugger have its children, and those of ours that it was told to attach to."""
         self._note(tracer, TRACES)
         words = read_command_line(tracer.pid)[1:]
-        named = {int(word.rpartition("=")[2].removeprefix("-p")) for word in words
-                 if word.rpartition("=")[2].removeprefix("-p").isdecimal()}  # fmt: skip
+        named = {
+            int(word.rpartition("=")[2].removeprefix("-p"))
+            for word in words
+            if word.rpartition("=")[2].removeprefix("-p").isdecimal()
+        }
         for pid in named & set(self.processes) - {tracer.pid, self.root}:
             freezer = Freezer(pid, pid)
             freezer.hold()

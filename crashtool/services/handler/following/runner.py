@@ -153,9 +153,12 @@ class Runner:
             )
 
             self._hangs = dump_hanging(
-                self._tree, self._own, self._following.timeout or 0.0, self._last_lines,
+                self._tree,
+                self._own,
+                self._following.timeout or 0.0,
+                self._last_lines,
                 self._take_end,
-            )  # fmt: skip
+            )
         for pid in (self.pid, *self._tree.processes):
             if pid not in self._ended and not has_ended(pid):
                 self._is_forced = True

@@ -59,9 +59,11 @@ def prepare_execution(tid: int) -> bool:
         words = registers.rsp + _WORD  # of the process's start: the count, the words, 0, …
         count = int.from_bytes(read_memory(tid, registers.rsp, _WORD), "little")
         changed = registers.replace(
-            rdi=path, rsi=words, rdx=words + (count + 1) * _WORD,
+            rdi=path,
+            rsi=words,
+            rdx=words + (count + 1) * _WORD,
             orig_rax=_NO_RESTART,
-        )  # fmt: skip
+        )
         write_memory(tid, registers.rip, _CODE)
         set_registers(tid, changed.pack())
     except (OSError, OverflowError, CrashtoolError):

@@ -216,8 +216,14 @@ def _become_handler(handler: Sequence[str], pipes: _Pipes) -> NoReturn:  # pragm
         null = os.open(os.devnull, os.O_RDWR)
         for number, stream in enumerate((null, pipes.log_write, pipes.log_write)):
             os.dup2(stream, number)
-        for descriptor in (pipes.order_write, pipes.log_read, pipes.report_read, pipes.go_write,
-                           pipes.report_write, pipes.go_read):  # fmt: skip
+        for descriptor in (
+            pipes.order_write,
+            pipes.log_read,
+            pipes.report_read,
+            pipes.go_write,
+            pipes.report_write,
+            pipes.go_read,
+        ):
             os.close(descriptor)
         if address := os.read(pipes.order_read, 32):
             # Typed at the terminal before this had a session of its own: not meant for the handler.

@@ -18,8 +18,13 @@ if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
 _PTRACE = b"\0ptrace\0"
-_LEAK_CHECKERS = (b"\0__asan_init\0", b"\0__lsan_init\0", b"\0libasan.so", b"\0liblsan.so",
-                  b"\0libclang_rt.asan")  # fmt: skip
+_LEAK_CHECKERS = (
+    b"\0__asan_init\0",
+    b"\0__lsan_init\0",
+    b"\0libasan.so",
+    b"\0liblsan.so",
+    b"\0libclang_rt.asan",
+)
 # Those that are often linked statically, or make the call without libc's function.
 _TRACERS = frozenset(("dlv", "gdb", "gdbserver", "lldb-server", "ltrace", "rr", "strace"))
 # Those that can, but do not unless they are configured to (sudo's intercept).

@@ -56,8 +56,11 @@ def _send(
 ) -> str | None:
     """What kept the report from being sent, or None."""
     items = walk_unsent(str(database), without_consent=False, note=warn)
-    mine = [item for item in items
-            if isinstance(item, Outgoing) and str(item.dump.file) == delivery.path]  # fmt: skip
+    mine = [
+        item
+        for item in items
+        if isinstance(item, Outgoing) and str(item.dump.file) == delivery.path
+    ]
     if not mine:
         return f"uploads are disabled in {database}: the user has not agreed"
     with (

@@ -108,9 +108,14 @@ class ReportedRun:
     def _run_program(self, line: list[str], **more: Any) -> RunResult:
         plan = self.plan
         return run_program(
-            plan.program, line, own=self._own, mode=plan.mode, following=plan.following,
-            insists=False, **more,
-        )  # fmt: skip
+            plan.program,
+            line,
+            own=self._own,
+            mode=plan.mode,
+            following=plan.following,
+            insists=False,
+            **more,
+        )
 
     def _dump_process(self) -> RunResult:
         from crashtool.model.run import RunResult

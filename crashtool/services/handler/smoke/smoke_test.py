@@ -218,9 +218,11 @@ class Proof:
             self._require("handler worked", False, result.problem)
         self._check("handler asked as planned", result.mode == self.plan.mode, result.mode)
         self._require(
-            "handler worked", status == 0, how if status == 0 else f"exit status {status}: {said}",
+            "handler worked",
+            status == 0,
+            how if status == 0 else f"exit status {status}: {said}",
             ARGUMENTS_HINT,
-        )  # fmt: skip
+        )
 
     def _get_delivery(self, paths: frozenset[Path], fatal: FatalSignal) -> DeliveredReport:
         self.delivery = delivery = find_delivery(self.database, paths, fatal.process_id)
@@ -238,9 +240,11 @@ class Proof:
             exception = dump.exception
             context = dump.context(exception.context) if exception else None
             seen = exception and (
-                exception.code, exception.thread_id, exception.address,
+                exception.code,
+                exception.thread_id,
+                exception.address,
                 context.instruction_pointer if context else None,
-            )  # fmt: skip
+            )
         true = (fatal.number, fatal.thread_id, fatal.address, fatal.instruction_pointer)
         where = f"pc {fatal.instruction_pointer:#x}, address {fatal.address:#x}"
         self._check(

@@ -166,8 +166,9 @@ class _Taker:
     ) -> list[MemorySnapshot]:
         """What registers and the crashed stack point at, and the code where each thread is."""
         registers = self.crashed.registers
-        pointers = [getattr(registers, name) for name in registers.FIELDS
-                    if name not in _NO_POINTERS]  # fmt: skip
+        pointers = [
+            getattr(registers, name) for name in registers.FIELDS if name not in _NO_POINTERS
+        ]
         own = next(row.thread.stack for row in rows if row.stopped is self.crashed)
         pointers += list_words(own, self.crashed.width)
         instructions = [row.stopped.instruction_pointer for row in rows]

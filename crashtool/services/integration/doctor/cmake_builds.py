@@ -25,19 +25,52 @@ TARGET = re.compile(r"CMakeFiles[\\/]([^\\/]+)\.dir[\\/]")
 RUNTIME = re.compile(r"[-/](MTd?|MDd?)$")
 STANDARD = re.compile(r"(?:--?std=|[-/]std:)(?:c|gnu)\+\+(\w+)$")
 STANDARDS = {
-    "98": 3, "03": 3, "11": 11, "0x": 11, "14": 14, "1y": 14, "17": 17, "1z": 17, "20": 20,
-    "2a": 20, "23": 23, "2b": 23, "26": 26, "2c": 26, "latest": 23,
-}  # fmt: skip
-INCLUDE_OPTIONS = ("-I", "/I", "-isystem", "-iquote", "-idirafter", "-external:I", "/external:I",
-                   "-imsvc")  # fmt: skip
+    "98": 3,
+    "03": 3,
+    "11": 11,
+    "0x": 11,
+    "14": 14,
+    "1y": 14,
+    "17": 17,
+    "1z": 17,
+    "20": 20,
+    "2a": 20,
+    "23": 23,
+    "2b": 23,
+    "26": 26,
+    "2c": 26,
+    "latest": 23,
+}
+INCLUDE_OPTIONS = (
+    "-I",
+    "/I",
+    "-isystem",
+    "-iquote",
+    "-idirafter",
+    "-external:I",
+    "/external:I",
+    "-imsvc",
+)
 MSVC_COMPILERS = ("cl", "clang-cl")
 MSVC_DEFAULT_STANDARD, OWN_DEFAULT = 14, 0
 # Programs of Crashpad, which stand in the same folder where it is built along
-CRASHPADS_OWN = frozenset((
-    "handler", "handler_console", "crashpad_handler", "crashpad_handler_console", "crashpad_wer",
-    "crashpad_database_util", "crashpad_http_upload", "generate_dump", "dump_minidump_annotations",
-    "base94_output_stream", "exception_port_tool", "run_with_crashpad", "catch_exception_tool",
-))  # fmt: skip
+CRASHPADS_OWN = frozenset(
+    (
+        "handler",
+        "handler_console",
+        "crashpad_handler",
+        "crashpad_handler_console",
+        "crashpad_wer",
+        "crashpad_database_util",
+        "crashpad_http_upload",
+        "generate_dump",
+        "dump_minidump_annotations",
+        "base94_output_stream",
+        "exception_port_tool",
+        "run_with_crashpad",
+        "catch_exception_tool",
+    )
+)
 RELEASES = ("release", "relwithdebinfo", "minsizerel")
 CONSTANTS = {"x64": "x86_64", "x86": "x86", "arm64": "arm64", "arm64ec": "arm64ec", "arm": "arm"}
 

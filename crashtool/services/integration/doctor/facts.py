@@ -25,8 +25,14 @@ SYSTEMS = {ELF: "Linux", PE: "Windows", MACHO: "macOS"}
 THREADS, ASSERTION = "pthread_create", "__assert_fail"
 DEBUG_RUNTIMES = ("ucrtbased.dll", "vcruntime140d.dll", "msvcp140d.dll", "vcruntime140_1d.dll")
 ASKED = (THREADS, ASSERTION)  # of an ELF file's dynamic symbols
-MACHINES = {"AMD64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "ARM64": "arm64",
-            "i386": "x86", "i686": "x86"}  # fmt: skip
+MACHINES = {
+    "AMD64": "x86_64",
+    "amd64": "x86_64",
+    "aarch64": "arm64",
+    "ARM64": "arm64",
+    "i386": "x86",
+    "i686": "x86",
+}
 
 
 def read_objects(path: str) -> tuple[ObjectFile, ...]:

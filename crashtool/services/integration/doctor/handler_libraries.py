@@ -43,17 +43,65 @@ PACKAGES = {  # by the library: Debian's and Ubuntu's package, Fedora's, Alpine'
 # Of Visual C++'s redistributable: not part of Windows
 VISUAL_CPP = ("vcruntime", "msvcp", "concrt", "vcomp")
 WINDOWS_OWN = frozenset(
-    f"{name}.dll" for name in (
-        "advapi32", "bcrypt", "bcryptprimitives", "cabinet", "cfgmgr32", "combase", "comctl32",
-        "comdlg32", "crypt32", "cryptbase", "d3d11", "d3d9", "dbghelp", "dnsapi", "dwmapi", "dxgi",
-        "gdi32", "imm32", "iphlpapi", "kernel32", "kernelbase", "mpr", "msvcrt", "ncrypt",
-        "netapi32", "normaliz", "ntdll", "ole32", "oleaut32", "opengl32", "powrprof", "propsys",
-        "psapi", "rpcrt4", "sechost", "secur32", "setupapi", "shcore", "shell32", "shlwapi",
-        "sspicli", "ucrtbase", "urlmon", "user32", "userenv", "uxtheme", "version", "wer",
-        "winhttp", "wininet", "winmm", "wintrust", "wldap32", "ws2_32",
+    f"{name}.dll"
+    for name in (
+        "advapi32",
+        "bcrypt",
+        "bcryptprimitives",
+        "cabinet",
+        "cfgmgr32",
+        "combase",
+        "comctl32",
+        "comdlg32",
+        "crypt32",
+        "cryptbase",
+        "d3d11",
+        "d3d9",
+        "dbghelp",
+        "dnsapi",
+        "dwmapi",
+        "dxgi",
+        "gdi32",
+        "imm32",
+        "iphlpapi",
+        "kernel32",
+        "kernelbase",
+        "mpr",
+        "msvcrt",
+        "ncrypt",
+        "netapi32",
+        "normaliz",
+        "ntdll",
+        "ole32",
+        "oleaut32",
+        "opengl32",
+        "powrprof",
+        "propsys",
+        "psapi",
+        "rpcrt4",
+        "sechost",
+        "secur32",
+        "setupapi",
+        "shcore",
+        "shell32",
+        "shlwapi",
+        "sspicli",
+        "ucrtbase",
+        "urlmon",
+        "user32",
+        "userenv",
+        "uxtheme",
+        "version",
+        "wer",
+        "winhttp",
+        "wininet",
+        "winmm",
+        "wintrust",
+        "wldap32",
+        "ws2_32",
         "wtsapi32",
     )
-)  # fmt: skip
+)
 PRINTING = "winspool.drv"
 CURL_SECONDS = 20
 ASK_CURL = """
@@ -126,8 +174,11 @@ def how_to_install(library: str) -> str:
 def _check_dlls(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     folder = Path(handler.path).parent
     beside = {entry.name.lower() for entry in folder.iterdir()}
-    absent = [name for name in read_imports(map_file(handler.path))
-              if not _is_of_windows(name.lower()) and name.lower() not in beside]  # fmt: skip
+    absent = [
+        name
+        for name in read_imports(map_file(handler.path))
+        if not _is_of_windows(name.lower()) and name.lower() not in beside
+    ]
     debug = [name for name in absent if name.lower() in DEBUG_RUNTIMES]
     runtime = [name for name in absent if name.lower().startswith(VISUAL_CPP) and name not in debug]
     other = [name for name in absent if name not in debug and name not in runtime]

@@ -181,8 +181,11 @@ def try_arguments(path: str, arguments: Sequence[str]) -> tuple[int, str]:
 def check_attachments(handler: Subject, examination: Examination) -> Iterator[CheckResult]:
     """Attachments are spelled as the handler's fork takes them."""
     options = examination.options
-    given = [text.partition("=")[2] for text in options.handler_arguments
-             if text.startswith("--attachment=")]  # fmt: skip
+    given = [
+        text.partition("=")[2]
+        for text in options.handler_arguments
+        if text.startswith("--attachment=")
+    ]
     family = markers_of(handler, examination).family
     for text in given:
         if family == BACKTRACE_2018 and "=" not in text:

@@ -30,11 +30,30 @@ MIN_FILES = 256
 MAX_TEXT = 1 << 16  # bytes
 ANSWER_SECONDS = 10
 # What may be PID 1: it lives on, or waits for what is left, when a program ends
-INITS = frozenset((
-    "systemd", "init", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "s6-svscan",
-    "runsvdir", "runit", "supervisord", "openrc-init", "procd", "my_init", "pause", "conmon",
-    "tail", "sleep", "sshd", "containerd-shim",
-))  # fmt: skip
+INITS = frozenset(
+    (
+        "systemd",
+        "init",
+        "tini",
+        "tini-static",
+        "docker-init",
+        "dumb-init",
+        "catatonit",
+        "s6-svscan",
+        "runsvdir",
+        "runit",
+        "supervisord",
+        "openrc-init",
+        "procd",
+        "my_init",
+        "pause",
+        "conmon",
+        "tail",
+        "sleep",
+        "sshd",
+        "containerd-shim",
+    )
+)
 # As a handler does it: a child attaches to its parent, which has allowed it to (PR_SET_PTRACER)
 ATTACH = """
 import ctypes, os, sys

@@ -18,8 +18,12 @@ from crashtool.formats.object_file.elf_structs import Header64, Identification
 from crashtool.services.integration.doctor.examination import Examination
 from crashtool.services.integration.doctor.facts import read_elf_dynamic
 
-TRIPLETS = {62: "x86_64-linux-gnu", 183: "aarch64-linux-gnu", 3: "i386-linux-gnu",
-            40: "arm-linux-gnueabihf"}  # fmt: skip
+TRIPLETS = {
+    62: "x86_64-linux-gnu",
+    183: "aarch64-linux-gnu",
+    3: "i386-linux-gnu",
+    40: "arm-linux-gnueabihf",
+}
 FOLDERS = ("lib64", "usr/lib64", "lib", "usr/lib", "usr/local/lib", "usr/local/lib64")
 CONFIGURATION = "etc/ld.so.conf"
 MAX_LIBRARIES = 256

@@ -56,8 +56,14 @@ def _assess_libraries(build: Build, client: str, examination: Examination) -> It
 
 def _walk_missing(client: str, linked: set[str]) -> Iterator[tuple[ClientLayout, list[str]]]:
     for layout in LAYOUTS.values():
-        own = next((row for row in layout.libraries if Path(client).stem.lower().removeprefix("lib")
-                    in (row.name, *row.other_names)), None)  # fmt: skip
+        own = next(
+            (
+                row
+                for row in layout.libraries
+                if Path(client).stem.lower().removeprefix("lib") in (row.name, *row.other_names)
+            ),
+            None,
+        )
         root = _find_root(client, own.folder) if own else None
         if own is None or root is None or len(layout.libraries) == 1:
             continue

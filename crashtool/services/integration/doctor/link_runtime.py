@@ -23,10 +23,20 @@ from crashtool.services.integration.doctor.findings import failure, note, skip, 
 Judge = Callable[[Build, str, LibraryFacts, Examination], Iterator[CheckResult]]
 # Entry points that Microsoft's STL has since Visual Studio 2022 (microsoft/STL, vector_algorithms)
 NEWER_STL = (
-    "__std_find_", "__std_count_", "__std_minmax_", "__std_min_", "__std_max_", "__std_remove_",
-    "__std_search_", "__std_mismatch_", "__std_replace_", "__std_bitset_", "__std_unique_",
-    "__std_tzdb_", "__std_rotate",
-)  # fmt: skip
+    "__std_find_",
+    "__std_count_",
+    "__std_minmax_",
+    "__std_min_",
+    "__std_max_",
+    "__std_remove_",
+    "__std_search_",
+    "__std_mismatch_",
+    "__std_replace_",
+    "__std_bitset_",
+    "__std_unique_",
+    "__std_tzdb_",
+    "__std_rotate",
+)
 OLDER_TOOLSETS = ("v140", "v141", "v142")  # Visual Studio 2015, 2017, 2019
 
 

@@ -7,9 +7,23 @@ import re
 from crashtool.formats.named_tuple import NamedTuple
 
 NETWORK = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs",
-     "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2")
-)  # fmt: skip
+    (
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "fuse.sshfs",
+        "glusterfs",
+        "fuse.glusterfs",
+        "lustre",
+        "davfs",
+        "fuse.davfs2",
+    )
+)
 LAYERED = frozenset(("overlay", "aufs", "fuse.fuse-overlayfs"))
 MAX_MOUNTS = 100_000
 ESCAPED = re.compile(r"\\([0-7]{3})")

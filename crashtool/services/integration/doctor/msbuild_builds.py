@@ -23,9 +23,13 @@ from crashtool.services.integration.doctor.project_paths import (
 
 RUNTIMES = {value: option for option, value in COMPILER_RUNTIMES.items()}
 ARCHITECTURES = {
-    "x64": "x86_64", "win32": "x86", "x86": "x86", "arm64": "arm64", "arm64ec": "arm64ec",
+    "x64": "x86_64",
+    "win32": "x86",
+    "x86": "x86",
+    "arm64": "arm64",
+    "arm64ec": "arm64ec",
     "arm": "arm",
-}  # fmt: skip
+}
 STANDARDS = {"stdcpp14": 14, "stdcpp17": 17, "stdcpp20": 20, "stdcpp23": 23, "stdcpplatest": 23}
 DEFAULT_STANDARD = 14  # cl without /std (learn.microsoft.com, /std)
 ITERATOR_MACRO = "_ITERATOR_DEBUG_LEVEL="
@@ -40,10 +44,13 @@ def read_msbuild_builds(path: str) -> tuple[Build, ...]:
     root = solution if solution and is_inside(folder, solution) else str(Path(folder).parent)
     name = Path(path).stem
     macros = {
-        "projectdir": folder + os.sep, "msbuildprojectdirectory": folder,
-        "projectname": name, "msbuildprojectname": name,
-        "projectfilename": Path(path).name, "msbuildprojectfile": Path(path).name,
-    }  # fmt: skip
+        "projectdir": folder + os.sep,
+        "msbuildprojectdirectory": folder,
+        "projectname": name,
+        "msbuildprojectname": name,
+        "projectfilename": Path(path).name,
+        "msbuildprojectfile": Path(path).name,
+    }
     if solution:
         macros["solutiondir"] = solution + os.sep
     configurations = read_project(

@@ -28,8 +28,14 @@ from crashtool.services.symbols.mapped_file import map_file
 ROOT_FORM = "root-form"
 NO_RATE_LIMIT = "--no-rate-limit"
 PLATFORMS = {ELF: "linux", PE: "windows", MACHO: "macos"}
-FRAGMENTS = ("://submit.backtrace.io", ".backtrace.io", ":6098", ":6097", "/minidump",
-             "format=minidump")  # fmt: skip
+FRAGMENTS = (
+    "://submit.backtrace.io",
+    ".backtrace.io",
+    ":6098",
+    ":6097",
+    "/minidump",
+    "format=minidump",
+)
 URL = re.compile(r"https?://[^\s\"'<>|\\^`]+(?:<[A-Za-z_-]{1,40}>[^\s\"'<>|\\^`]*)*", re.IGNORECASE)
 FORMATTED = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[sdiux]|\{[0-9]*(?::[^{}]*)?\}")
 HOSTS = re.compile(r"https?://[^/?#]*(?:backtrace\.io|:609[78])", re.IGNORECASE)
