@@ -51,64 +51,65 @@ class GateOptions(NamedTuple):
         )
 
 
+_GATE = (
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out files and folders whose name, or path below PATH, matches. Slashes "
+        "and backslashes both separate, and * goes across them. Repeatable.",
+    ),
+    click.option(
+        "--type",
+        "types",
+        multiple=True,
+        type=click.Choice(KINDS),
+        help="Only this kind of file. Repeatable.",
+    ),
+    click.option(
+        "--require-for",
+        multiple=True,
+        type=click.Path(),
+        metavar="PATH",
+        help="Release gate: every module that ships under PATH must be readable with these "
+        "files, or the exit status is 4 and nothing is sent. Repeatable.",
+    ),
+    click.option(
+        "--for-dump",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="The same for the modules that a minidump needs. Repeatable.",
+    ),
+    click.option(
+        "--not-required",
+        multiple=True,
+        metavar="GLOB",
+        help="Modules, and files that cannot be opened (installers, disk images, encrypted "
+        "archives), that --require-for and --for-dump let pass, by name or path. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--require-all-modules",
+        "require_all",
+        is_flag=True,
+        help="With --for-dump, also the operating system's own.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Treat warnings as errors: the exit status is 4 and nothing is sent.",
+    ),
+    click.option(
+        "--quick",
+        is_flag=True,
+        help="Trust the headers instead of trying look-ups in each file.",
+    ),
+)
+
+
 def gate_options(function: Function) -> Function:
     """--exclude and --type, the release gate, --strict and --quick."""
-    for option in reversed(
-        (
-            click.option(
-                "--exclude",
-                multiple=True,
-                metavar="GLOB",
-                help="Leave out files and folders whose name, or path below PATH, matches. Slashes "
-                "and backslashes both separate, and * goes across them. Repeatable.",
-            ),
-            click.option(
-                "--type",
-                "types",
-                multiple=True,
-                type=click.Choice(KINDS),
-                help="Only this kind of file. Repeatable.",
-            ),
-            click.option(
-                "--require-for",
-                multiple=True,
-                type=click.Path(),
-                metavar="PATH",
-                help="Release gate: every module that ships under PATH must be readable with these "
-                "files, or the exit status is 4 and nothing is sent. Repeatable.",
-            ),
-            click.option(
-                "--for-dump",
-                multiple=True,
-                type=click.Path(),
-                metavar="FILE",
-                help="The same for the modules that a minidump needs. Repeatable.",
-            ),
-            click.option(
-                "--not-required",
-                multiple=True,
-                metavar="GLOB",
-                help="Modules, and files that cannot be opened (installers, disk images, encrypted "
-                "archives), that --require-for and --for-dump let pass, by name or path. "
-                "Repeatable.",
-            ),
-            click.option(
-                "--require-all-modules",
-                "require_all",
-                is_flag=True,
-                help="With --for-dump, also the operating system's own.",
-            ),
-            click.option(
-                "--strict",
-                is_flag=True,
-                help="Treat warnings as errors: the exit status is 4 and nothing is sent.",
-            ),
-            click.option(
-                "--quick",
-                is_flag=True,
-                help="Trust the headers instead of trying look-ups in each file.",
-            ),
-        )
-    ):
+    for option in reversed(_GATE):
         function = option(function)
     return function
