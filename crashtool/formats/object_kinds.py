@@ -31,6 +31,7 @@ SYMBOLS, LINES, UNWIND, SOURCES = FEATURES = ("symbols", "lines", "unwind", "sou
 SPLIT = "split"  # DWARF is a skeleton, the rest is in .dwo or .dwp
 REWRITTEN = "rewritten"  # a PDB with OMAP: a tool has moved the code since it was linked
 FASTLINK = "fastlink"  # a PDB that is an index into .obj files
+TYPES_ALONE = "types-alone"  # a PDB without code: what cl /Zi writes while it compiles
 STRIPPED = "stripped"  # a PDB made with /PDBSTRIPPED
 MANAGED = "managed"  # .NET code
 MINI_DEBUG = "mini-debug"  # compressed function names in .gnu_debugdata

@@ -287,10 +287,10 @@ def test_no_file_name_that_is_no_utf8_ends_a_command(options, folder):
 
 def read_as_on_windows(monkeypatch, arguments):
     """Call main() with argv, os.name being nt until the arguments are read."""
-    make_context = root_command.CommandTable.make_context
+    make_context, own = root_command.CommandTable.make_context, os.name
 
     def on_windows_no_more(self, *args, **kwargs):
-        monkeypatch.setattr(os, "name", "posix")
+        monkeypatch.setattr(os, "name", own)
         return make_context(self, *args, **kwargs)
 
     monkeypatch.setattr(root_command.CommandTable, "make_context", on_windows_no_more)

@@ -30,6 +30,7 @@ def build_pdb(
     public=True,
     frames=False,
     with_dbi=True,
+    with_modules=True,
 ):
     """An MSF file with the streams that identify and grade a PDB."""
     info = structs.InfoHeader(version=20000404, timestamp=1, age=info_age, guid=guid).pack()
@@ -42,6 +43,7 @@ def build_pdb(
         structs.ModuleInfo(lines_size=16 if lines else 0, stream=0xFFFF).pack() + b"app.obj\0a\0"
     )
     module += b"\0" * (-len(module) % 4)
+    module = module if with_modules else b""
     optional = [NO_STREAM] * 11
     if frames:
         optional[9] = 6

@@ -38,6 +38,8 @@ def read_pdb(data: Content) -> tuple[ObjectFile, ...]:
     if dbi is not None:
         features |= _find_features(file, dbi)
         traits |= _find_traits(dbi)
+    if dbi is None or _has_types_alone(file, dbi):
+        traits.add(object_kinds.TYPES_ALONE)
     object_file = ObjectFile(
         object_kinds.PDB,
         object_kinds.DEBUG,
@@ -48,6 +50,11 @@ def read_pdb(data: Content) -> tuple[ObjectFile, ...]:
         traits=frozenset(traits),
     )
     return (object_file,)
+
+
+def _has_types_alone(file: MultiStreamFile, dbi: DebugInformation) -> bool:
+    has_publics = dbi.head.symbol_stream != NO_STREAM and file.get_size(dbi.head.symbol_stream)
+    return not has_publics and not dbi.modules
 
 
 def _find_features(file: MultiStreamFile, dbi: DebugInformation) -> set[str]:

@@ -66,6 +66,8 @@ class DebugInformation:
         """MalformedFile when there is none."""
         self._file = file
         self._stream = file.open_stream(DBI_STREAM)
+        if not len(self._stream):
+            raise MalformedFile("a PDB of types alone: the linker writes another one", offset=0)
         self.head = NewDBIHdr.read(self._stream.read(0, NewDBIHdr.SIZE))
         self._modules: list[DbiModule] | None = None
         self._contribution_size = 0

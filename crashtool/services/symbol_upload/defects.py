@@ -76,6 +76,8 @@ def _walk_findings(file: SymbolFile, inventory: Inventory) -> Iterator[tuple[Def
 
 
 def _unreadable(entry: InventoryEntry, _: Inventory) -> str:
+    if object_kinds.TYPES_ALONE in entry.object_file.traits:
+        return ""
     return entry.quality.problem
 
 
@@ -177,6 +179,12 @@ def _fastlink(entry: InventoryEntry, _: Inventory) -> str:
     if object_kinds.FASTLINK not in entry.object_file.traits:
         return ""
     return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
+
+
+def _types_alone(entry: InventoryEntry, _: Inventory) -> str:
+    if object_kinds.TYPES_ALONE not in entry.object_file.traits:
+        return ""
+    return "types alone: what the compiler writes (vc140.pdb), not what the linker does"
 
 
 def _rewritten(entry: InventoryEntry, _: Inventory) -> str:
@@ -330,12 +338,14 @@ def _empty_sym(entry: InventoryEntry, _: Inventory) -> str:
     return "a .sym file without a single function"
 
 
+NO_FUNCTIONS = {
+    object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED, object_kinds.TYPES_ALONE,
+}  # fmt: skip
+
+
 def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
     object_file, quality = entry.object_file, entry.quality
-    if (
-        object_file.kind != object_kinds.PDB
-        or {object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED} & object_file.traits
-    ):
+    if object_file.kind != object_kinds.PDB or NO_FUNCTIONS & object_file.traits:
         return ""
     if not quality.tried or quality.functions or quality.lines or quality.problem:
         return ""
@@ -405,6 +415,9 @@ RULES = (
     ),
     DefectRule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
     DefectRule("rewritten-pdb", _rewritten, REWRITTEN_FIX),
+    DefectRule(
+        "types-pdb", _types_alone, "upload the linker's PDB: /PDB names it, /DEBUG makes it", ERROR
+    ),
     DefectRule(
         "fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR
     ),

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.places import FoundScope
 
 
+# Why a PDB that is the right one may have nothing of a program's code.
+WITHOUT = {
+    object_kinds.FASTLINK: "made with /DEBUG:FASTLINK: functions and lines are in the .obj files",
+    object_kinds.MANAGED: "of managed code (.NET), which has no functions for native addresses",
+    object_kinds.TYPES_ALONE: "of types alone, as the compiler writes: the linker's has functions",
+}
+
+
 class PdbDebugFile:
     """A PDB. It has no code, and unwind rules for 32-bit code alone: images have the others."""
 
@@ -32,7 +40,8 @@ class PdbDebugFile:
         self._lookup = PdbLookup(data)
         self._variables: PdbVariables | None = None
         self.problems = self._lookup.problems
-        self.absent: list[str] = []
+        traits = self.objects[0].traits
+        self.absent = [sentence for trait, sentence in WITHOUT.items() if trait in traits]
 
     def knows_functions(self, size: int) -> bool:  # noqa: ARG002 (of text alone)
         """True: a place in no function is no code."""

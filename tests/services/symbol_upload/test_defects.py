@@ -63,6 +63,8 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
         ([PDB, ("Renamed.exe", PE[1])], ["name-pair"]),
         ([("APP.PDB", PDB[1]), ("App.exe", PE[1])], []),
         ([("app.pdb", build_pdb(features=(0x494E494D,))), PE], ["fastlink-pdb"]),
+        ([("app.pdb", build_pdb(with_modules=False, public=False)), PE], ["types-pdb"]),
+        ([("app.pdb", build_pdb(with_dbi=False)), PE], ["types-pdb"]),
         ([("app.pdb", build_pdb(flags=2, lines=False)), PE], ["stripped-pdb"]),
         ([("app.pdb", build_pdb(lines=False)), PE], ["stripped-pdb"]),
         ([("app.pdb", build_pdb(guid=bytes(16), machine=0x14C))], ["nil-id"]),
